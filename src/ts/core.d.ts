@@ -1,0 +1,147 @@
+/**
+ * The wasm core as the wrapper sees it: the classes that `src/bindings` exports, by hand.
+ *
+ * Every method is synchronous. Every method may throw an `Error` that has a string property `code`
+ * (one of the codes of `NidusError`) and, where a handle threw first, `cause` (what it threw).
+ * After a `WebAssembly.RuntimeError` (a trap) the instance must not be used again.
+ *
+ * Wire forms (all numbers little-endian, `str` = u64 byte length + UTF-8, as in the log):
+ *   value   u32 variant: 0 Null | 1 Str str | 2 Int i64 | 3 Bool u8 | 4 List u64 count, str... | 5 Float f64 | 6 DateTime i64 ms
+ *   attrs   u64 count, then per entry: str key, value        (any key order going in; ascending by UTF-8 bytes coming out)
+ *   ids     per id: str
+ *   batch   per record: str id, attrs
+ *   meta    u64 count, then per entry: str key, str value
+ *   filter  one expression, prefix form, a u8 tag first:
+ *           0 And u32 n, n expressions | 1 Or u32 n, n expressions | 2 Not expression | 3 Eq str key, value
+ *           | 4 In str key, u32 n, n values | 5 Compare str key, u8 (0 > | 1 >= | 2 < | 3 <=), value
+ *           | 6 Glob str key, str pattern | 7 Contains str key, str element | 8 Exists str key
+ *           An empty array is "no filter". An absent key fails 3 to 8; `$ne` is And(Exists, Not(Eq)), `$nin` And(Exists, Not(In)).
+ *   hits    per hit: str collection, str id, attrs            (scores and vectors travel beside it)
+ *   found   per id asked: u8 0 absent | 1 then attrs          (vectors beside it, present ones only, packed)
+ *   records per record: str id, attrs                         (vectors beside it)
+ */
+
+/** Anything shaped like FileSystemSyncAccessHandle, as far as the core uses it. */
+export interface CoreHandle {
+  read?(buffer: Uint8Array, options: { at: number }): number
+  write(buffer: Uint8Array, options: { at: number }): number
+  truncate(size: number): void
+  flush(): void
+  getSize(): number
+  close(): void
+}
+
+/** Opening is fed: the log and the data in any order, each from its beginning, then `finish`. */
+export class Opening {
+  /**
+   * @param dimension undefined: whatever the file says (a new store then is INVALID_ARGUMENT)
+   * @param maxVectorBytes undefined: no limit
+   * @param compat '0.3' or undefined
+   */
+  constructor(dataLength: number, logLength: number, dimension: number | undefined, readOnly: boolean, relaxed: boolean,
+    transactional: boolean, maxVectorBytes: number | undefined, compat: string | undefined)
+  feedData(bytes: Uint8Array): void
+  feedLog(bytes: Uint8Array): void
+  /** Read up to `length` next bytes from a handle that has `read`; returns how many were read (0 at the end). No copy through JavaScript. */
+  pullData(handle: CoreHandle, length: number): number
+  pullLog(handle: CoreHandle, length: number): number
+  /**
+   * Everything was fed: recover, and (unless read-only) cut what recovery cut, or write the header of a new store.
+   * Consumes this object. `lendViews`: the handles keep no reference to the bytes they are given (true for real OPFS handles and node:fs),
+   * so they get views of wasm memory; else each write gets a copy of its own.
+   */
+  finish(data: CoreHandle, log: CoreHandle, lendViews: boolean): Store
+  free(): void
+}
+
+export class Hits { readonly wire: Uint8Array; readonly scores: Float32Array; readonly vectors: Float32Array | undefined; readonly count: number; free(): void }
+export class Found { readonly wire: Uint8Array; readonly vectors: Float32Array; free(): void }
+/** `count` records. `more` is false when the collection is exhausted; continue with `after` = the last id of the page. */
+export class Page { readonly wire: Uint8Array; readonly vectors: Float32Array; readonly count: number; readonly more: boolean; free(): void }
+
+/**
+ * A store. Mutations: `stage*` any number of times (one that throws drops out alone, the others stand), then
+ *   write() -> [await host.commit()] -> apply()
+ * `write` makes the group durable (strict, not transactional), or hands it to buffering sinks (transactional), or appends the rows and
+ * holds the log run back until `flush` (relaxed). If `write` throws, it has rolled back (the store goes on, nothing is staged) or the store
+ * is FAILED (`failed` says which). If the host's commit certainly did not happen: `rollback()`. If that is unknown: `fail(why)`.
+ * Searches and reads between stage and apply see the state before.
+ */
+export class Store {
+  readonly dimension: number
+  readonly readOnly: boolean
+  readonly failed: boolean
+  /** What open cut: bytes and frames of the log, bytes of the data file; `created`: the store was made by this open. JSON text of
+   *  { logBytes, logFrames, dataBytes, created } */
+  readonly recovery: string
+
+  stageCreate(collection: string): boolean            // true: it did not exist
+  stageDrop(collection: string): boolean              // true: it existed
+  stageSetMeta(collection: string, meta: Uint8Array): void
+  stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array): number   // count
+  stageDelete(collection: string, count: number, ids: Uint8Array): number
+  stageDeleteWhere(collection: string, filter: Uint8Array): number
+  /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */
+  readonly stagedBytes: number
+  write(): void
+  apply(): void
+  rollback(): void
+  fail(why: string): void
+  /** Relaxed: data flushed, then the held runs written and published. Strict: both sinks flushed. */
+  flush(): void
+  /** Relaxed: bytes of log held back. */
+  readonly heldBytes: number
+
+  hasCollection(collection: string): boolean
+  collections(): string[]
+  getMeta(collection: string): Uint8Array             // meta
+  /** Live documents, of one collection or (undefined) of all. */
+  count(collection: string | undefined, filter: Uint8Array): number
+  get(collection: string, count: number, ids: Uint8Array): Found
+  /** Records in ascending id order (UTF-8 bytes), those with id > after. At most `limit`. */
+  records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
+  /** topK may be anything from 0 up; NaN minScore means none. collections undefined: all. */
+  search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  /** JSON text of Footprint { rows, deadRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
+  footprint(): string
+  /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
+  readonly deadRatio: number
+
+  /**
+   * Compaction: beginCompaction -> compactStep() until it returns true -> finishCompaction() (both new sinks are complete and flushed)
+   * -> await host.promote(files) -> adoptCompaction() -> adoptStep() until true. No staging meanwhile (writes wait), reads go on between steps.
+   * Before promote, abandonCompaction() leaves the store as it was; the caller disposes of the new pair.
+   * A failure of promote whose outcome is unknown: fail().
+   */
+  beginCompaction(data: CoreHandle, log: CoreHandle, lendViews: boolean): void
+  compactStep(): boolean
+  finishCompaction(): void
+  abandonCompaction(): void
+  adoptCompaction(): void
+  adoptStep(): boolean
+
+  /** Lets go of the sinks without flushing or closing them. */
+  free(): void
+}
+
+export class Segment {
+  /** A sink must have `read`. An empty one becomes a new segment. A partial row at the end is cut. */
+  static open(handle: CoreHandle, dimension: number, lendViews: boolean): Segment
+  static inMemory(dimension: number): Segment
+  readonly dimension: number
+  readonly rowCount: number
+  /** All rows or none, as given (not normalized). Returns the index of the first new row. */
+  append(vectors: Float32Array): number
+  row(index: number): Float32Array
+  /** The query normalized, rows as they are; ties by row. */
+  search(query: Float32Array, topK: number, minScore: number): SegmentHits
+  truncateTo(rows: number): void
+  sync(): void
+  rewriteTo(handle: CoreHandle, rows: Float32Array, lendViews: boolean): void
+  free(): void
+}
+export class SegmentHits { readonly rows: Float64Array; readonly scores: Float32Array; free(): void }
+
+export interface InitOutput { readonly memory: WebAssembly.Memory }
+export default function init(options: { module_or_path: WebAssembly.Module | BufferSource | Response | Promise<Response> | URL | string }): Promise<InitOutput>
+export function initSync(options: { module: WebAssembly.Module | BufferSource }): InitOutput
