@@ -1,0 +1,54 @@
+// Makes public/corpus.json from a file of package records, one JSON object a line: name, downloads, text.
+//   node www/scripts/corpus.mjs records.jsonl
+//
+// Source: the npm registry's public metadata, each summary written by the package's authors. The result is committed,
+// so that nobody needs the records to run the demo; this script says how it was chosen, and makes the same file again.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const WANTED = 2500
+const output = fileURLToPath(new URL('../public/corpus.json', import.meta.url))
+
+const about =
+  'Names, summaries and download counts of much used npm packages, from the npm registry\'s public metadata. ' +
+  'The summaries are the words of the packages\' authors.'
+
+function tidy(text) {
+  return text
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\bhttps?:\/\/\S+/g, ' ')
+    .replace(/[^\x20-\x7e\u2013\u2014\u2018\u2019\u201c\u201d\u2026]/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
+
+/** A sentence that says what the package does: the point of the demo is to find it by that. */
+function tells(text) {
+  const words = text.split(' ').filter((word) => /[a-z]{2}/i.test(word))
+  const letters = text.replace(/[^a-z ]/gi, '').length
+  return (
+    words.length >= 4 &&
+    text.length <= 320 &&
+    letters / text.length > 0.7 &&
+    !/deprecated|no longer|don't use|do not use|empty package|internal use|placeholder|stub types/i.test(text)
+  )
+}
+
+const seen = new Set()
+const entries = readFileSync(process.argv[2], 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line))
+  .map(({ name, downloads, text }) => ({ name, downloads, text: tidy(text), foreign: /[^\x00-\u024f\u2000-\u2bff\ufe0f\u{1f000}-\u{1ffff}]/u.test(text) }))
+  .filter(({ text, foreign }) => !foreign && tells(text))
+  .sort((a, b) => b.downloads - a.downloads || (a.name < b.name ? -1 : 1))
+  // Families of packages often share one sentence: the most used of them stands for it.
+  .filter(({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()))
+  .slice(0, WANTED)
+
+// One entry a line, so that a change of the corpus shows as such.
+const lines = entries.map(({ name, text, downloads }) => JSON.stringify([name, text, downloads]))
+writeFileSync(output, `{"about":${JSON.stringify(about)},\n"columns":["name","text","downloads"],\n"entries":[\n${lines.join(',\n')}\n]}\n`)
+console.log(`${entries.length} entries, the least used with ${entries.at(-1).downloads} downloads`)

@@ -1,0 +1,8 @@
+/** Set by vite.config.ts: whether the model lies beside the page, or has to come from its hub. */
+declare const __MODEL_IS_LOCAL__: boolean
+
+// The runtime's package exports the file but describes only its JavaScript.
+declare module 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url' {
+  const url: string
+  export default url
+}
