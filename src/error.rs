@@ -1,0 +1,96 @@
+//! One error style: `anyhow`, with a [`Code`] in the chain wherever a caller may want to tell one failure from another.
+
+use std::fmt;
+
+pub use anyhow::{Error, Result};
+
+macro_rules! codes {
+    ($($variant:ident $name:literal),+ $(,)?) => {
+        /// What kind of failure an error is; the names are those of the JavaScript `NidusError.code`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $($variant),+ }
+
+        impl Code {
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name),+ }
+            }
+
+            pub fn from_name(name: &str) -> Option<Code> {
+                match name { $($name => Some(Code::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidArgument "INVALID_ARGUMENT",
+    DimensionMismatch "DIMENSION_MISMATCH",
+    NotFound "NOT_FOUND",
+    AlreadyExists "ALREADY_EXISTS",
+    ReadOnly "READ_ONLY",
+    Locked "LOCKED",
+    Closed "CLOSED",
+    Failed "FAILED",
+    Capacity "CAPACITY",
+    OutOfMemory "OUT_OF_MEMORY",
+    QuotaExceeded "QUOTA_EXCEEDED",
+    StorageUnavailable "STORAGE_UNAVAILABLE",
+    StorageFailed "STORAGE_FAILED",
+    OutcomeUnknown "OUTCOME_UNKNOWN",
+    Corrupt "CORRUPT",
+    Unsupported "UNSUPPORTED",
+    UnsupportedVersion "UNSUPPORTED_VERSION",
+    Aborted "ABORTED",
+    WorkerFailed "WORKER_FAILED",
+}
+
+/// An error with a code. `context` may be put around it; [`code_of`] still finds the code.
+#[derive(Debug)]
+struct Coded {
+    code: Code,
+    message: String,
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+pub fn error(code: Code, message: impl Into<String>) -> Error {
+    Error::new(Coded { code, message: message.into() })
+}
+
+/// The code of the outermost coded error in the chain; what a medium threw without one is `StorageFailed`.
+pub fn code_of(error: &Error) -> Code {
+    for cause in error.chain() {
+        if let Some(coded) = cause.downcast_ref::<Coded>() {
+            return coded.code;
+        }
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::QuotaExceeded,
+                _ => Code::StorageFailed,
+            };
+        }
+    }
+    Code::StorageFailed
+}
+
+pub(crate) fn out_of_memory(what: &str, bytes: usize) -> Error {
+    error(Code::OutOfMemory, format!("out of memory: {bytes} bytes for {what}"))
+}
+
+macro_rules! fail {
+    ($code:ident, $($arg:tt)+) => {
+        return Err($crate::error::error($crate::error::Code::$code, format!($($arg)+)))
+    };
+}
+pub(crate) use fail;
+
+/// Room for `additional` more elements, or `OUT_OF_MEMORY`.
+pub(crate) fn reserve<T>(vec: &mut Vec<T>, additional: usize, what: &str) -> Result<()> {
+    vec.try_reserve(additional).map_err(|_| out_of_memory(what, additional.saturating_mul(size_of::<T>())))
+}

@@ -1,0 +1,35 @@
+//! The core of nidus-wasm: an exact, durable vector store over a pluggable byte sink.
+//!
+//! A store is two append-only byte streams, `data` (rows of `f32`) and `log` (operations), with the very bytes that the native crate
+//! `nidus` 0.3.0 writes. The core never opens a file: it is fed the bytes of both streams and writes to two [`sink::ByteSink`]s.
+//!
+//! ```
+//! use nidus_wasm::{Batch, OpenOptions, Query, Store, sink::MemorySink};
+//!
+//! let mut db = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(3), ..Default::default() })?;
+//! let mut batch = Batch::new();
+//! batch.push("a", &[("lang", "rust".into())]);
+//! db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?;
+//! db.commit()?;
+//! let hits = db.search(&[1.0, 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?;
+//! assert_eq!(hits[0].id, "a");
+//! # Ok::<(), nidus_wasm::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("rows are kept in memory exactly as they are on the medium, which is little-endian");
+
+#[cfg(target_arch = "wasm32")]
+mod bindings;
+mod error;
+mod model;
+pub mod search;
+pub mod segment;
+pub mod sink;
+pub mod store;
+
+pub use error::{Code, Error, Result, code_of, error};
+pub use model::{Batch, Footprint, Hit, Meta, Record, Recovery, Value};
+pub use segment::DataSegment;
+pub use store::{OpenOptions, Opening, Query, Store};

@@ -1,0 +1,123 @@
+//! Dot products and normalization, with native's order of additions and so native's bits.
+//!
+//! A dot product runs in eight lanes, lane `i` over the elements `i, i + 8, i + 16, ...`; the lanes are folded 8 → 4 → 2 → 1, and
+//! what is left over behind the last eight is added one by one. The order is the same in [`scalar`] and [`simd`].
+
+/// Leaves shorter norms as they are.
+const TINY: f32 = 1e-12;
+
+/// The sum of squares, left to right.
+pub fn norm_squared(v: &[f32]) -> f32 {
+    v.iter().map(|x| x * x).sum()
+}
+
+/// Scales to unit length. A vector shorter than 1e-12, or whose squared norm is not finite, stays as it is.
+pub fn normalize(v: &mut [f32]) {
+    scale_to_unit(v, norm_squared(v));
+}
+
+/// [`normalize`] with the sum of squares known.
+pub fn scale_to_unit(v: &mut [f32], norm_squared: f32) {
+    let norm = norm_squared.sqrt();
+    if norm >= TINY && norm.is_finite() {
+        let inverse = 1.0 / norm;
+        v.iter_mut().for_each(|x| *x *= inverse);
+    }
+}
+
+/// Dot products of `query` with each row of `rows`, which are `out.len()` rows of `query.len()` numbers.
+pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    simd::dots(query, rows, out);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    scalar::dots(query, rows, out);
+}
+
+pub fn dot(query: &[f32], row: &[f32]) -> f32 {
+    let mut out = [0.0];
+    dots(query, row, &mut out);
+    out[0]
+}
+
+/// The same additions in the same order, a number at a time: what [`simd`] is tested against, and what runs elsewhere.
+pub mod scalar {
+    pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+        let mut lanes = [0.0f32; 8];
+        let (a, a_rest) = a.as_chunks::<8>();
+        let (b, b_rest) = b.as_chunks::<8>();
+        for (x, y) in a.iter().zip(b) {
+            for lane in 0..8 {
+                lanes[lane] += x[lane] * y[lane];
+            }
+        }
+        for half in [4, 2, 1] {
+            for lane in 0..half {
+                lanes[lane] += lanes[lane + half];
+            }
+        }
+        a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (x, y)| sum + x * y)
+    }
+
+    pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
+        for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {
+            *score = dot(query, row);
+        }
+    }
+}
+
+/// simd128 from safe constructors: building a vector from the elements of a `&[f32; 4]` compiles to one load.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod simd {
+    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4_shuffle, v128};
+
+    #[inline(always)]
+    fn load(x: &[f32; 8]) -> (v128, v128) {
+        (f32x4(x[0], x[1], x[2], x[3]), f32x4(x[4], x[5], x[6], x[7]))
+    }
+
+    #[inline(always)]
+    fn fold(low: v128, high: v128) -> f32 {
+        let four = f32x4_add(low, high);
+        let two = f32x4_add(four, i32x4_shuffle::<2, 3, 2, 3>(four, four));
+        f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
+    }
+
+    /// `R` rows at a time, so that each part of the query is loaded once for all of them.
+    #[inline(always)]
+    fn some<const R: usize>(query: &[f32], rows: [&[f32]; R]) -> [f32; R] {
+        let zero = f32x4_splat(0.0);
+        let mut low = [zero; R];
+        let mut high = [zero; R];
+        let (q, q_rest) = query.as_chunks::<8>();
+        let parts = rows.map(|row| row.as_chunks::<8>());
+        let heads = parts.map(|(head, _)| &head[..q.len()]);
+        for (i, eight) in q.iter().enumerate() {
+            let (q_low, q_high) = load(eight);
+            for r in 0..R {
+                let (x, y) = load(&heads[r][i]);
+                low[r] = f32x4_add(low[r], f32x4_mul(q_low, x));
+                high[r] = f32x4_add(high[r], f32x4_mul(q_high, y));
+            }
+        }
+        let mut sums = [0.0; R];
+        for r in 0..R {
+            sums[r] = q_rest.iter().zip(parts[r].1).fold(fold(low[r], high[r]), |sum, (x, y)| sum + x * y);
+        }
+        sums
+    }
+
+    pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
+        let d = query.len().max(1);
+        let mut fours = rows.chunks_exact(4 * d);
+        let mut scores = out.chunks_exact_mut(4);
+        for (four, score) in fours.by_ref().zip(scores.by_ref()) {
+            let (a, rest) = four.split_at(d);
+            let (b, rest) = rest.split_at(d);
+            let (c, e) = rest.split_at(d);
+            score.copy_from_slice(&some(query, [a, b, c, e]));
+        }
+        for (row, score) in fours.remainder().chunks_exact(d).zip(scores.into_remainder()) {
+            [*score] = some(query, [row]);
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The data segment: a 64-byte header and rows of `dimension` little-endian `f32`, all of them in memory.
+
+use anyhow::Context;
+
+use super::Matrix;
+use crate::error::{error, fail, out_of_memory};
+use crate::sink::{ByteSink, ByteSource};
+use crate::{Code, Result};
+
+const MAGIC: &[u8; 6] = b"NIDUS\0";
+const VERSION: u16 = 1;
+pub const HEADER_LEN: u64 = 64;
+pub const MAX_DIMENSION: usize = 65_536;
+/// Row numbers are kept in 32 bits, one of which stands for "none".
+const MAX_ROWS: u64 = u32::MAX as u64 - 1;
+
+fn header(dimension: usize) -> [u8; HEADER_LEN as usize] {
+    let mut header = [0; HEADER_LEN as usize];
+    header[..6].copy_from_slice(MAGIC);
+    header[6..8].copy_from_slice(&VERSION.to_le_bytes());
+    header[8..12].copy_from_slice(&(dimension as u32).to_le_bytes());
+    header
+}
+
+fn decode_header(header: &[u8; HEADER_LEN as usize]) -> Result<usize> {
+    if &header[..6] != MAGIC {
+        fail!(Corrupt, "the data does not begin as nidus data does");
+    }
+    let version = u16::from_le_bytes([header[6], header[7]]);
+    if version != VERSION {
+        fail!(UnsupportedVersion, "the data has format version {version}; this version reads {VERSION}");
+    }
+    let dimension = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+    if !(1..=MAX_DIMENSION).contains(&dimension) {
+        fail!(Corrupt, "the data's header has dimension {dimension}");
+    }
+    Ok(dimension)
+}
+
+pub(crate) fn check_dimension(dimension: usize) -> Result<usize> {
+    if !(1..=MAX_DIMENSION).contains(&dimension) {
+        fail!(InvalidArgument, "dimension {dimension} is not within 1 to {MAX_DIMENSION}");
+    }
+    Ok(dimension)
+}
+
+/// Takes the bytes of a data stream in pieces.
+pub struct DataReader {
+    total: u64,
+    got: u64,
+    header: [u8; HEADER_LEN as usize],
+    expected: Option<usize>,
+    max_bytes: Option<u64>,
+    all_zero: bool,
+    matrix: Option<Matrix>,
+    /// For bytes that belong to no row.
+    spill: Vec<u8>,
+}
+
+/// What a data stream was.
+pub enum DataFound {
+    /// Nothing, or the beginnings of a header, or zeros: a creation that was not finished.
+    Unfinished,
+    Rows { matrix: Matrix, cut_bytes: u64 },
+}
+
+impl DataReader {
+    /// `total` is the stream's real length, `expected` a dimension that it must have.
+    pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
+        let expected = expected.map(check_dimension).transpose()?;
+        let header = [0; HEADER_LEN as usize];
+        Ok(Self { total, got: 0, header, expected, max_bytes, all_zero: true, matrix: None, spill: Vec::new() })
+    }
+
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Where the next bytes go, at most `most` of them and possibly fewer; empty at the end. Say with [`filled`](Self::filled) how many came.
+    pub fn space(&mut self, most: usize) -> Result<&mut [u8]> {
+        let most = most.min(usize::try_from(self.total - self.got).unwrap_or(usize::MAX));
+        if self.got < HEADER_LEN {
+            let at = self.got as usize;
+            let end = (at + most).min(HEADER_LEN as usize);
+            return Ok(&mut self.header[at..end]);
+        }
+        if let Some(matrix) = &mut self.matrix {
+            let stride = matrix.dimension() * 4;
+            let rows = ((self.total - HEADER_LEN) / stride as u64) as usize;
+            let at = usize::try_from(self.got - HEADER_LEN).map_err(|_| error(Code::Capacity, "the data is too long"))?;
+            let (row, within) = (at / stride, at % stride);
+            if row < rows {
+                if row == matrix.len() {
+                    matrix.grow(most.div_ceil(stride).clamp(1, rows - row).min(4096))?;
+                }
+                let to = matrix.len();
+                let bytes: &mut [u8] = bytemuck::cast_slice_mut(matrix.span_mut(row, to));
+                let end = bytes.len().min(within + most);
+                return Ok(&mut bytes[within..end]);
+            }
+        }
+        let take = most.min(1 << 16);
+        if self.spill.len() < take {
+            self.spill.try_reserve_exact(take).map_err(|_| out_of_memory("reading", take))?;
+            self.spill.resize(take, 0);
+        }
+        Ok(&mut self.spill[..take])
+    }
+
+    /// The first `n` bytes of the last [`space`](Self::space) were filled.
+    pub fn filled(&mut self, n: usize) -> Result<()> {
+        let before = self.got;
+        self.got += n as u64;
+        if before >= HEADER_LEN {
+            if self.matrix.is_none() && self.all_zero {
+                self.all_zero = self.spill[..n].iter().all(|byte| *byte == 0);
+                if !self.all_zero {
+                    fail!(Corrupt, "the data's header is blank, yet rows follow");
+                }
+            }
+            return Ok(());
+        }
+        self.all_zero = self.header.iter().all(|byte| *byte == 0);
+        if self.got < HEADER_LEN || self.all_zero {
+            return Ok(());
+        }
+        let dimension = decode_header(&self.header)?;
+        if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
+            fail!(DimensionMismatch, "the store has dimension {dimension}, not {expected}");
+        }
+        let rows = (self.total - HEADER_LEN) / (dimension as u64 * 4);
+        let bytes = rows.saturating_mul(dimension as u64 * 4);
+        if let Some(max) = self.max_bytes.filter(|max| bytes > *max) {
+            fail!(Capacity, "the store has {bytes} bytes of vectors, more than maxVectorBytes ({max})");
+        }
+        if rows > MAX_ROWS || usize::try_from(bytes).is_err() {
+            fail!(Capacity, "the store has {rows} rows, too many for this machine's addresses");
+        }
+        self.matrix = Some(Matrix::new(dimension));
+        Ok(())
+    }
+
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let space = self.space(bytes.len())?;
+            if space.is_empty() {
+                fail!(StorageFailed, "the data was said to have {} bytes and has more", self.total);
+            }
+            let (now, later) = bytes.split_at(space.len());
+            space.copy_from_slice(now);
+            let n = now.len();
+            self.filled(n)?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Reads at most `most` bytes more from `source`; how many they were, 0 at the end.
+    pub fn pull(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
+        let mut read = 0;
+        while read < most {
+            let at = self.got;
+            let space = self.space(most - read)?;
+            if space.is_empty() {
+                break;
+            }
+            source.read_exact_at(at, space)?;
+            let n = space.len();
+            self.filled(n)?;
+            read += n;
+        }
+        Ok(read)
+    }
+
+    pub fn finish(self) -> Result<DataFound> {
+        if self.got != self.total {
+            fail!(StorageFailed, "the data was said to have {} bytes and has {}", self.total, self.got);
+        }
+        match self.matrix {
+            Some(matrix) => {
+                let cut_bytes = (self.total - HEADER_LEN) % (matrix.dimension() as u64 * 4);
+                Ok(DataFound::Rows { matrix, cut_bytes })
+            }
+            None => Ok(DataFound::Unfinished),
+        }
+    }
+}
+
+/// Rows in memory and on a sink. In memory alone where there is no sink.
+pub struct DataSegment {
+    sink: Option<Box<dyn ByteSink>>,
+    matrix: Matrix,
+    /// Rows on the sink; those behind are staged.
+    written: usize,
+    broken: bool,
+}
+
+impl DataSegment {
+    pub fn in_memory(dimension: usize) -> Result<Self> {
+        Ok(Self { sink: None, matrix: Matrix::new(check_dimension(dimension)?), written: 0, broken: false })
+    }
+
+    /// A new segment on a sink, whatever lay there. Nothing is flushed.
+    pub fn create(mut sink: Box<dyn ByteSink>, dimension: usize) -> Result<Self> {
+        let segment = Self::in_memory(dimension)?;
+        sink.truncate_to(0).context("clear the data")?;
+        sink.append(&header(dimension)).context("write the data's header")?;
+        Ok(Self { sink: Some(sink), ..segment })
+    }
+
+    /// Rows that were read, and the sink that they are on; a partial row behind them was cut by the caller.
+    pub fn with_rows(sink: Option<Box<dyn ByteSink>>, matrix: Matrix) -> Self {
+        Self { sink, written: matrix.len(), matrix, broken: false }
+    }
+
+    /// Opens or creates a segment on a medium that reads synchronously. Everything is read; a partial row at the end is cut.
+    pub fn open<S: ByteSink + ByteSource + 'static>(mut sink: S, dimension: usize) -> Result<Self> {
+        let mut reader = DataReader::new(ByteSink::len(&sink)?, Some(dimension), None)?;
+        if (1..HEADER_LEN).contains(&reader.total()) {
+            fail!(Corrupt, "the data has {} bytes, fewer than its header", reader.total());
+        }
+        while reader.pull(&mut sink, 1 << 22)? > 0 {}
+        match reader.finish()? {
+            DataFound::Unfinished if ByteSink::is_empty(&sink)? => Self::create(Box::new(sink), dimension),
+            DataFound::Unfinished => fail!(Corrupt, "the data has a blank header"),
+            DataFound::Rows { matrix, cut_bytes } => {
+                if cut_bytes > 0 {
+                    let keep = ByteSink::len(&sink)? - cut_bytes;
+                    sink.truncate_to(keep).context("cut a partial row")?;
+                }
+                Ok(Self::with_rows(Some(Box::new(sink)), matrix))
+            }
+        }
+    }
+
+    pub fn dimension(&self) -> usize {
+        self.matrix.dimension()
+    }
+
+    /// Rows on the sink.
+    pub fn row_count(&self) -> usize {
+        self.written
+    }
+
+    pub fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    pub(crate) fn matrix_mut(&mut self) -> &mut Matrix {
+        &mut self.matrix
+    }
+
+    /// Length of the stream: header and rows.
+    pub fn bytes(&self) -> u64 {
+        HEADER_LEN + self.written as u64 * self.dimension() as u64 * 4
+    }
+
+    pub fn row(&self, row: usize) -> Result<&[f32]> {
+        if row >= self.written {
+            fail!(InvalidArgument, "row {row} is not within the {} rows", self.written);
+        }
+        Ok(self.matrix.row(row))
+    }
+
+    /// Room for `count` rows behind all others, for the caller to fill. Returns the first one's number.
+    pub fn stage(&mut self, count: usize) -> Result<usize> {
+        let first = self.matrix.len();
+        if (first as u64).saturating_add(count as u64) > MAX_ROWS {
+            fail!(Capacity, "{count} rows more than {first} are too many");
+        }
+        self.matrix.grow(count)?;
+        Ok(first)
+    }
+
+    /// Forgets staged rows from `rows` on.
+    pub fn unstage(&mut self, rows: usize) {
+        self.matrix.truncate(rows.max(self.written));
+    }
+
+    /// Appends what is staged to the sink. After an error call [`roll_back`](Self::roll_back).
+    pub fn write_staged(&mut self) -> Result<()> {
+        self.usable()?;
+        if let Some(sink) = &mut self.sink {
+            for (_, rows) in self.matrix.spans(self.written, self.matrix.len()) {
+                sink.append(bytemuck::cast_slice(rows)).context("append rows to the data")?;
+            }
+        }
+        self.written = self.matrix.len();
+        Ok(())
+    }
+
+    /// Takes sink and memory back to `rows` rows.
+    pub fn roll_back(&mut self, rows: usize) -> Result<()> {
+        self.matrix.truncate(rows);
+        self.written = self.written.min(rows);
+        let len = self.bytes();
+        match &mut self.sink {
+            Some(sink) => sink.truncate_to(len).context("truncate the data"),
+            None => Ok(()),
+        }
+    }
+
+    fn usable(&self) -> Result<()> {
+        if self.broken {
+            fail!(Failed, "an earlier write could not be taken back: open the segment again");
+        }
+        Ok(())
+    }
+
+    /// Appends rows, as they are, all or none. Returns the first one's number. Durable after [`sync`](Self::sync).
+    pub fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
+        self.usable()?;
+        let first = self.stage(count)?;
+        fill(&mut self.matrix, first);
+        if let Err(error) = self.write_staged() {
+            if let Err(second) = self.roll_back(first) {
+                self.broken = true;
+                return Err(error.context(format!("and the data could not be taken back: {second:#}")));
+            }
+            return Err(error);
+        }
+        Ok(first)
+    }
+
+    /// [`append`](Self::append) from a slice of whole rows.
+    pub fn append_rows(&mut self, rows: &[f32]) -> Result<usize> {
+        let count = self.whole_rows(rows.len())?;
+        self.append(count, |matrix, first| fill_rows(matrix, first, rows))
+    }
+
+    pub fn whole_rows(&self, floats: usize) -> Result<usize> {
+        let dimension = self.dimension();
+        if !floats.is_multiple_of(dimension) {
+            fail!(DimensionMismatch, "{floats} numbers are no whole rows of {dimension}");
+        }
+        Ok(floats / dimension)
+    }
+
+    /// Keeps the first `rows` rows.
+    pub fn truncate_to(&mut self, rows: usize) -> Result<()> {
+        self.usable()?;
+        if rows > self.written {
+            fail!(InvalidArgument, "cannot truncate to {rows} rows: there are {}", self.written);
+        }
+        let len = HEADER_LEN + rows as u64 * self.dimension() as u64 * 4;
+        if let Some(sink) = &mut self.sink {
+            sink.truncate_to(len).context("truncate the data")?;
+        }
+        self.matrix.truncate(rows);
+        self.written = rows;
+        Ok(())
+    }
+
+    pub fn sync(&mut self) -> Result<()> {
+        self.usable()?;
+        match &mut self.sink {
+            Some(sink) => sink.flush().context("flush the data"),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes exactly `rows` to another sink, flushes it, and goes on there. On an error this segment is as before.
+    pub fn rewrite_to(&mut self, sink: Box<dyn ByteSink>, rows: &[f32]) -> Result<()> {
+        let count = self.whole_rows(rows.len())?;
+        let mut other = Self::create(sink, self.dimension())?;
+        other.append(count, |matrix, first| fill_rows(matrix, first, rows))?;
+        other.sync()?;
+        *self = other;
+        Ok(())
+    }
+
+    /// Puts the segment onto another sink, which already has its rows.
+    pub(crate) fn adopt(&mut self, sink: Box<dyn ByteSink>) {
+        self.sink = Some(sink);
+    }
+
+    pub(crate) fn adopted_rows(&mut self, rows: usize) {
+        self.matrix.truncate(rows);
+        self.written = rows;
+    }
+
+}
+
+pub(crate) fn fill_rows(matrix: &mut Matrix, first: usize, mut rows: &[f32]) {
+    let (mut at, end) = (first, matrix.len());
+    while !rows.is_empty() && at < end {
+        let dimension = matrix.dimension();
+        let span = matrix.span_mut(at, end);
+        let (now, later) = rows.split_at(span.len().min(rows.len()));
+        span[..now.len()].copy_from_slice(now);
+        at += now.len() / dimension;
+        rows = later;
+    }
+}
+
+pub(crate) fn header_bytes(dimension: usize) -> [u8; HEADER_LEN as usize] {
+    header(dimension)
+}

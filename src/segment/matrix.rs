@@ -1,0 +1,129 @@
+use crate::Result;
+use crate::error::{fail, out_of_memory, reserve};
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Rows of `f32` in chunks of about 1 MiB: growing takes one chunk more, never twice the memory, and moves nothing.
+pub struct Matrix {
+    dimension: usize,
+    /// A power of two.
+    chunk_rows: usize,
+    len: usize,
+    chunks: Vec<Vec<f32>>,
+}
+
+impl Matrix {
+    pub fn new(dimension: usize) -> Self {
+        let dimension = dimension.max(1);
+        let fitting = (CHUNK_BYTES / (dimension * 4)).max(1);
+        Self { dimension, chunk_rows: 1 << fitting.ilog2(), len: 0, chunks: Vec::new() }
+    }
+
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.capacity() * 4).sum()
+    }
+
+    /// `row < len`.
+    pub fn row(&self, row: usize) -> &[f32] {
+        let at = (row & (self.chunk_rows - 1)) * self.dimension;
+        &self.chunks[row / self.chunk_rows][at..at + self.dimension]
+    }
+
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        let at = (row & (self.chunk_rows - 1)) * self.dimension;
+        &mut self.chunks[row / self.chunk_rows][at..at + self.dimension]
+    }
+
+    /// Adds `count` rows of zeros, or none.
+    pub fn grow(&mut self, count: usize) -> Result<()> {
+        let before = self.len;
+        let Some(after) = before.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
+        while self.len < after {
+            if self.len.is_multiple_of(self.chunk_rows) && self.chunks.len() == self.len / self.chunk_rows {
+                let floats = self.chunk_rows * self.dimension;
+                let mut chunk = Vec::new();
+                let made = reserve(&mut self.chunks, 1, "a row chunk").and_then(|()| {
+                    chunk.try_reserve_exact(floats).map_err(|_| out_of_memory("rows", floats * 4))
+                });
+                if let Err(error) = made {
+                    self.truncate(before);
+                    return Err(error);
+                }
+                self.chunks.push(chunk);
+            }
+            let room = self.chunk_rows - (self.len & (self.chunk_rows - 1));
+            let take = room.min(after - self.len);
+            let chunk = &mut self.chunks[self.len / self.chunk_rows];
+            let floats = chunk.len() + take * self.dimension;
+            chunk.resize(floats, 0.0);
+            self.len += take;
+        }
+        Ok(())
+    }
+
+    /// Keeps the first `rows` rows.
+    pub fn truncate(&mut self, rows: usize) {
+        if rows >= self.len && self.chunks.len() <= self.len.div_ceil(self.chunk_rows) {
+            return;
+        }
+        self.len = self.len.min(rows);
+        self.chunks.truncate(self.len.div_ceil(self.chunk_rows));
+        let last = self.len & (self.chunk_rows - 1);
+        if last > 0 && let Some(chunk) = self.chunks.last_mut() {
+            chunk.truncate(last * self.dimension);
+        }
+    }
+
+    /// The rows `from..to` as contiguous slices, in order, with the number of the first row of each.
+    pub fn spans(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, &[f32])> {
+        let mut at = from;
+        std::iter::from_fn(move || {
+            if at >= to {
+                return None;
+            }
+            let first = at;
+            let start = at & (self.chunk_rows - 1);
+            let take = (self.chunk_rows - start).min(to - at);
+            at += take;
+            let chunk = &self.chunks[first / self.chunk_rows];
+            Some((first, &chunk[start * self.dimension..(start + take) * self.dimension]))
+        })
+    }
+
+    /// The contiguous part of rows `from..to` that begins at `from`.
+    pub fn span_mut(&mut self, from: usize, to: usize) -> &mut [f32] {
+        let start = from & (self.chunk_rows - 1);
+        let take = (self.chunk_rows - start).min(to - from);
+        &mut self.chunks[from / self.chunk_rows][start * self.dimension..(start + take) * self.dimension]
+    }
+
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (first, second) = (a.min(b), a.max(b));
+        let (first_chunk, second_chunk) = (first / self.chunk_rows, second / self.chunk_rows);
+        let at = |row: usize| (row & (self.chunk_rows - 1)) * self.dimension;
+        let (p, q, n) = (at(first), at(second), self.dimension);
+        if first_chunk == second_chunk {
+            let (head, tail) = self.chunks[first_chunk].split_at_mut(q);
+            head[p..p + n].swap_with_slice(&mut tail[..n]);
+        } else {
+            let (head, tail) = self.chunks.split_at_mut(second_chunk);
+            head[first_chunk][p..p + n].swap_with_slice(&mut tail[0][q..q + n]);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The two streams of a store: `data` (header and rows) and `log` (operations).
+
+mod data;
+pub mod log;
+mod matrix;
+pub mod op;
+
+pub use data::{DataFound, DataReader, DataSegment, HEADER_LEN, MAX_DIMENSION};
+pub use matrix::Matrix;
+pub(crate) use data::{fill_rows, header_bytes};

@@ -1,0 +1,362 @@
+//! The codec of the log's operations: bincode 1's default encoding, by hand. It is the format, and native's own.
+//!
+//! u32 variant indices, u64 lengths and counts, fixed-width little-endian integers, one byte for a bool, maps in key order.
+//! Every length is checked against the bytes that are left before it is believed; decoding takes no memory.
+
+use crate::error::{fail, out_of_memory};
+use crate::{Result, Value};
+
+/// Why bytes are no operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Not this encoding, or cut short.
+    Malformed,
+    /// Well-formed as far as can be told, with an operation or value variant that this version does not know.
+    Unknown,
+}
+
+/// Reads forward over bytes.
+#[derive(Clone)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
+    }
+
+    fn take(&mut self, n: usize) -> Result<&'a [u8], Bad> {
+        let end = self.at.checked_add(n).ok_or(Bad::Malformed)?;
+        let taken = self.bytes.get(self.at..end).ok_or(Bad::Malformed)?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
+        self.take(N)?.try_into().map_err(|_| Bad::Malformed)
+    }
+
+    pub fn u8(&mut self) -> Result<u8, Bad> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    pub fn u32(&mut self) -> Result<u32, Bad> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Bad> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// A count of things that take at least `least` bytes each.
+    pub fn count(&mut self, least: usize) -> Result<usize, Bad> {
+        let count = usize::try_from(self.u64()?).map_err(|_| Bad::Malformed)?;
+        if count > self.left() / least { Err(Bad::Malformed) } else { Ok(count) }
+    }
+
+    pub fn str(&mut self) -> Result<&'a str, Bad> {
+        let len = self.count(1)?;
+        std::str::from_utf8(self.take(len)?).map_err(|_| Bad::Malformed)
+    }
+
+    pub fn value(&mut self) -> Result<ValueRef<'a>, Bad> {
+        Ok(match self.u32()? {
+            0 => ValueRef::Null,
+            1 => ValueRef::Str(self.str()?),
+            2 => ValueRef::Int(self.u64()? as i64),
+            3 => match self.u8()? {
+                0 => ValueRef::Bool(false),
+                1 => ValueRef::Bool(true),
+                _ => return Err(Bad::Malformed),
+            },
+            4 => {
+                let start = self.at;
+                for _ in 0..self.count(8)? {
+                    self.str()?;
+                }
+                ValueRef::List(self.since(start))
+            }
+            5 => ValueRef::Float(f64::from_bits(self.u64()?)),
+            6 => ValueRef::DateTime(self.u64()? as i64),
+            _ => return Err(Bad::Unknown),
+        })
+    }
+
+    /// An attribute map, checked to its end.
+    pub fn attrs(&mut self) -> Result<AttrsScan<'a>, Bad> {
+        let start = self.at;
+        let (mut canonical, mut newer, mut before) = (true, false, None);
+        for _ in 0..self.count(12)? {
+            let key = self.str()?;
+            canonical &= before.is_none_or(|before| before < key);
+            before = Some(key);
+            newer |= matches!(self.value()?, ValueRef::Float(_) | ValueRef::DateTime(_));
+        }
+        Ok(AttrsScan { bytes: self.since(start), canonical, newer })
+    }
+
+    /// A map of strings, checked to its end.
+    pub fn meta(&mut self) -> Result<&'a [u8], Bad> {
+        let start = self.at;
+        for _ in 0..self.count(16)? {
+            self.str()?;
+            self.str()?;
+        }
+        Ok(self.since(start))
+    }
+}
+
+/// What a walk over an attribute map found.
+#[derive(Clone, Copy, Debug)]
+pub struct AttrsScan<'a> {
+    pub bytes: &'a [u8],
+    /// Keys ascend and differ.
+    pub canonical: bool,
+    /// It holds a value that native 0.3.0 does not know.
+    pub newer: bool,
+}
+
+/// A value in place. A list's bytes are a count and that many strings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    Null,
+    Str(&'a str),
+    Int(i64),
+    Bool(bool),
+    List(&'a [u8]),
+    Float(f64),
+    DateTime(i64),
+}
+
+impl ValueRef<'_> {
+    pub fn to_value(self) -> Result<Value> {
+        Ok(match self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Str(text) => Value::Str(text.to_string()),
+            ValueRef::Int(int) => Value::Int(int),
+            ValueRef::Bool(bool) => Value::Bool(bool),
+            ValueRef::Float(float) => Value::Float(float),
+            ValueRef::DateTime(ms) => Value::DateTime(ms),
+            ValueRef::List(bytes) => Value::List(list(bytes).map(str::to_string).collect()),
+        })
+    }
+}
+
+/// The strings of a list that was checked before; it ends early at bytes that are none.
+pub fn list(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let mut reader = Reader::new(bytes);
+    let count = reader.count(8).unwrap_or(0);
+    (0..count).map_while(move |_| reader.str().ok())
+}
+
+/// The entries of an attribute map.
+pub struct Attrs<'a> {
+    reader: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> Attrs<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let left = reader.count(12).unwrap_or(0);
+        Self { reader, left }
+    }
+
+    fn entry(&mut self) -> Result<(&'a str, ValueRef<'a>), Bad> {
+        Ok((self.reader.str()?, self.reader.value()?))
+    }
+
+    /// The value under `key`, in a map whose keys ascend.
+    pub fn get(bytes: &'a [u8], key: &str) -> Option<ValueRef<'a>> {
+        for entry in Attrs::new(bytes) {
+            let (at, value) = entry.ok()?;
+            if at >= key {
+                return (at == key).then_some(value);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Attrs<'a> {
+    type Item = Result<(&'a str, ValueRef<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.entry().map_err(|bad| crate::error(crate::Code::Corrupt, format!("attributes are {bad:?}"))))
+    }
+}
+
+/// An operation in place. `attrs` and `meta` are encoded maps.
+#[derive(Clone, Copy, Debug)]
+pub enum Op<'a> {
+    Create { collection: &'a str },
+    Drop { collection: &'a str },
+    SetMeta { collection: &'a str, meta: &'a [u8] },
+    Upsert { collection: &'a str, id: &'a str, row: u64, attrs: AttrsScan<'a> },
+    Delete { collection: &'a str, id: &'a str },
+}
+
+impl<'a> Op<'a> {
+    /// The operation at the beginning of `payload` and how many bytes it takes; what follows is accepted, as native accepts it.
+    pub fn decode(payload: &'a [u8]) -> Result<(Op<'a>, usize), Bad> {
+        let mut reader = Reader::new(payload);
+        let variant = reader.u32()?;
+        if variant > 4 {
+            return Err(Bad::Unknown);
+        }
+        let collection = reader.str()?;
+        let op = match variant {
+            0 => Op::Create { collection },
+            1 => Op::Drop { collection },
+            2 => Op::SetMeta { collection, meta: reader.meta()? },
+            3 => Op::Upsert { collection, id: reader.str()?, row: reader.u64()?, attrs: reader.attrs()? },
+            _ => Op::Delete { collection, id: reader.str()? },
+        };
+        Ok((op, reader.at()))
+    }
+
+    /// Bytes of `encode`.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Op::Create { collection } | Op::Drop { collection } => 12 + collection.len(),
+            Op::SetMeta { collection, meta } => 12 + collection.len() + meta.len(),
+            Op::Upsert { collection, id, attrs, .. } => 28 + collection.len() + id.len() + attrs.bytes.len(),
+            Op::Delete { collection, id } => 20 + collection.len() + id.len(),
+        }
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let (variant, name) = match self {
+            Op::Create { collection } => (0u32, collection),
+            Op::Drop { collection } => (1, collection),
+            Op::SetMeta { collection, .. } => (2, collection),
+            Op::Upsert { collection, .. } => (3, collection),
+            Op::Delete { collection, .. } => (4, collection),
+        };
+        out.extend_from_slice(&variant.to_le_bytes());
+        put_str(out, name);
+        match self {
+            Op::Create { .. } | Op::Drop { .. } => {}
+            Op::SetMeta { meta, .. } => out.extend_from_slice(meta),
+            Op::Upsert { id, row, attrs, .. } => {
+                put_str(out, id);
+                out.extend_from_slice(&row.to_le_bytes());
+                out.extend_from_slice(attrs.bytes);
+            }
+            Op::Delete { id, .. } => put_str(out, id),
+        }
+    }
+
+    /// Whether native 0.3.0 would not know a value in it.
+    pub fn newer(&self) -> bool {
+        matches!(self, Op::Upsert { attrs, .. } if attrs.newer)
+    }
+}
+
+pub fn put_str(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+pub fn put_value(out: &mut Vec<u8>, value: &Value) {
+    let variant = |out: &mut Vec<u8>, n: u32| out.extend_from_slice(&n.to_le_bytes());
+    match value {
+        Value::Null => variant(out, 0),
+        Value::Str(text) => {
+            variant(out, 1);
+            put_str(out, text);
+        }
+        Value::Int(int) => {
+            variant(out, 2);
+            out.extend_from_slice(&int.to_le_bytes());
+        }
+        Value::Bool(bool) => {
+            variant(out, 3);
+            out.push(u8::from(*bool));
+        }
+        Value::List(items) => {
+            variant(out, 4);
+            out.extend_from_slice(&(items.len() as u64).to_le_bytes());
+            items.iter().for_each(|item| put_str(out, item));
+        }
+        Value::Float(float) => {
+            variant(out, 5);
+            out.extend_from_slice(&float.to_bits().to_le_bytes());
+        }
+        Value::DateTime(ms) => {
+            variant(out, 6);
+            out.extend_from_slice(&ms.to_le_bytes());
+        }
+    }
+}
+
+pub fn put_attrs<'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = (&'a str, &'a Value)>, count: usize) {
+    out.extend_from_slice(&(count as u64).to_le_bytes());
+    for (key, value) in entries {
+        put_str(out, key);
+        put_value(out, value);
+    }
+}
+
+pub fn put_meta(out: &mut Vec<u8>, meta: &crate::Meta) {
+    out.extend_from_slice(&(meta.len() as u64).to_le_bytes());
+    for (key, value) in meta {
+        put_str(out, key);
+        put_str(out, value);
+    }
+}
+
+/// An encoded map with its keys ascending, of equal keys the last: what native would write after reading it.
+/// `skip` passes over one value of the map's kind.
+pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> Result<Vec<u8>> {
+    let malformed = |bad| crate::error(crate::Code::InvalidArgument, format!("an encoded map is {bad:?}"));
+    let mut reader = Reader::new(bytes);
+    let count = reader.count(9).map_err(malformed)?;
+    let mut entries: Vec<(&str, &[u8])> = Vec::new();
+    crate::error::reserve(&mut entries, count, "sorting a map")?;
+    for _ in 0..count {
+        let start = reader.at();
+        let key = reader.str().map_err(malformed)?;
+        skip(&mut reader).map_err(malformed)?;
+        entries.push((key, reader.since(start)));
+    }
+    if reader.left() > 0 {
+        fail!(InvalidArgument, "{} bytes too many behind an encoded map", reader.left());
+    }
+    entries.sort_by_key(|(key, _)| *key);
+    let mut out = Vec::new();
+    out.try_reserve_exact(bytes.len()).map_err(|_| out_of_memory("a map", bytes.len()))?;
+    out.extend_from_slice(&[0; 8]);
+    let mut kept = 0u64;
+    for (i, (key, entry)) in entries.iter().enumerate() {
+        if entries.get(i + 1).is_none_or(|(next, _)| next != key) {
+            out.extend_from_slice(entry);
+            kept += 1;
+        }
+    }
+    out[..8].copy_from_slice(&kept.to_le_bytes());
+    Ok(out)
+}
+
+pub fn skip_value(reader: &mut Reader<'_>) -> Result<(), Bad> {
+    reader.value().map(|_| ())
+}
+
+pub fn skip_str(reader: &mut Reader<'_>) -> Result<(), Bad> {
+    reader.str().map(|_| ())
+}

@@ -1,0 +1,145 @@
+//! One suite that every sink runs: the numbers are those of the contract of [`ByteSink`].
+
+use super::{ByteSink, ByteSource};
+use crate::Result;
+use crate::error::{Code, error};
+
+fn ensure(holds: bool, what: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(error(Code::StorageFailed, format!("conformance: {what}"))) }
+}
+
+fn contents<S: ByteSource>(sink: &mut S) -> Result<Vec<u8>> {
+    let mut all = vec![0; usize::try_from(ByteSource::len(sink)?)?];
+    sink.read_exact_at(0, &mut all)?;
+    Ok(all)
+}
+
+/// Runs the contract over sinks that `open` gives. `open` is called several times and must give the *same* bytes again, empty at first.
+pub fn check<S: ByteSink + ByteSource>(mut open: impl FnMut() -> Result<S>) -> Result<()> {
+    let mut sink = open()?;
+    ensure(ByteSink::len(&sink)? == 0, "1: a new sink is empty")?;
+    sink.append(b"")?;
+    sink.truncate_to(0)?;
+    sink.flush()?;
+    sink.flush()?;
+    ensure(ByteSink::len(&sink)? == 0, "7: nothing appended, nothing there")?;
+
+    let mut expected = Vec::new();
+    for (n, size) in [1usize, 3, 511, 512, 513, 4096, 70_000].into_iter().enumerate() {
+        let bytes: Vec<u8> = (0..size).map(|i| (i * 31 + n * 7) as u8).collect();
+        sink.append(&bytes)?;
+        expected.extend_from_slice(&bytes);
+        ensure(ByteSink::len(&sink)? == expected.len() as u64, "1: len counts what was appended")?;
+    }
+    ensure(contents(&mut sink)? == expected, "2: append writes at the end")?;
+
+    for at in [0u64, 1, 510, 4000, expected.len() as u64 - 4] {
+        sink.publish(at, [9, 8, 7, at as u8])?;
+        expected[at as usize..at as usize + 4].copy_from_slice(&[9, 8, 7, at as u8]);
+    }
+    ensure(contents(&mut sink)? == expected, "4: publish changes 4 bytes")?;
+    let end = expected.len() as u64;
+    for at in [end, end - 3, u64::MAX - 1] {
+        ensure(sink.publish(at, [0; 4]).is_err(), "4: publish stays before len")?;
+    }
+    ensure(contents(&mut sink)? == expected, "4: a refused publish changes nothing")?;
+
+    ensure(sink.truncate_to(end + 1).is_err(), "5: truncate never grows")?;
+    ensure(ByteSink::len(&sink)? == end, "5: a refused truncate changes nothing")?;
+    sink.truncate_to(end)?;
+    for len in [5000u64, 513, 512, 2] {
+        sink.truncate_to(len)?;
+        expected.truncate(len as usize);
+        ensure(contents(&mut sink)? == expected, "5: truncate keeps what is before")?;
+    }
+    sink.append(b"after a cut")?;
+    expected.extend_from_slice(b"after a cut");
+    sink.flush()?;
+    drop(sink);
+
+    let mut sink = open()?;
+    ensure(ByteSink::len(&sink)? == expected.len() as u64, "1: len counts what was there at opening")?;
+    ensure(contents(&mut sink)? == expected, "6: flushed bytes are there")?;
+    sink.append(b", and more")?;
+    expected.extend_from_slice(b", and more");
+    ensure(contents(&mut sink)? == expected, "2: append goes on at the end after opening")?;
+    ensure(sink.read_exact_at(expected.len() as u64 - 1, &mut [0; 2]).is_err(), "a read past the end fails")?;
+    sink.truncate_to(0)?;
+    sink.flush()?;
+    ensure(ByteSink::len(&sink)? == 0, "5: truncate to nothing")
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::super::fault::{Fault, FaultSink, Faults};
+    use super::super::{FileSink, MemorySink};
+    use super::*;
+
+    #[test]
+    fn memory_conforms() {
+        let shared = MemorySink::new();
+        check(|| Ok(shared.clone())).unwrap();
+    }
+
+    #[test]
+    fn file_conforms() {
+        let dir = tempfile::tempdir().unwrap();
+        check(|| FileSink::open(dir.path().join("sink"))).unwrap();
+    }
+
+    #[test]
+    fn fault_without_faults_conforms() {
+        let shared = MemorySink::new();
+        let names = ["append", "publish", "truncate", "flush"];
+        check(|| Ok(FaultSink::new(shared.clone(), &Faults::new(), names))).unwrap();
+    }
+
+    #[test]
+    fn failed_append_leaves_len_and_truncate_removes_the_rest() {
+        let faults = Faults::new();
+        let mut sink = FaultSink::new(MemorySink::new(), &faults, ["append", "publish", "truncate", "flush"]);
+        sink.append(b"kept").unwrap();
+        faults.fail_at(0, Fault::Short(2));
+        assert!(sink.append(b"lost").is_err());
+        assert_eq!(ByteSink::len(&sink).unwrap(), 4);
+        assert_eq!(sink.inner.to_vec(), b"keptlo");
+        sink.truncate_to(4).unwrap();
+        assert_eq!(sink.inner.to_vec(), b"kept");
+    }
+
+    #[test]
+    fn the_suite_can_fail() {
+        struct Growing(MemorySink);
+        impl ByteSink for Growing {
+            fn len(&self) -> Result<u64> {
+                ByteSink::len(&self.0)
+            }
+            fn append(&mut self, bytes: &[u8]) -> Result<()> {
+                self.0.append(bytes)
+            }
+            fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+                self.0.publish(at, length)
+            }
+            fn truncate_to(&mut self, len: u64) -> Result<()> {
+                while ByteSink::len(&self.0)? < len {
+                    self.0.append(&[0])?;
+                }
+                self.0.truncate_to(len)
+            }
+            fn flush(&mut self) -> Result<()> {
+                Ok(())
+            }
+        }
+        impl ByteSource for Growing {
+            fn len(&self) -> Result<u64> {
+                ByteSink::len(&self.0)
+            }
+            fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
+                self.0.read_exact_at(at, out)
+            }
+        }
+        let shared = MemorySink::new();
+        let error = check(|| Ok(Growing(shared.clone()))).unwrap_err();
+        assert!(error.to_string().contains("5: truncate never grows"), "{error}");
+    }
+}

@@ -1,0 +1,82 @@
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::{ByteSink, ByteSource};
+use crate::Result;
+use crate::error::fail;
+
+/// A file of the native file system. It locks nothing: keep two writers apart yourself.
+pub struct FileSink {
+    file: File,
+    path: PathBuf,
+    len: u64,
+}
+
+impl FileSink {
+    /// Opens `path`, creating it where it is missing.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("open {}", path.display()))?;
+        let len = file.metadata().with_context(|| format!("stat {}", path.display()))?.len();
+        Ok(Self { file, path, len })
+    }
+
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).with_context(|| {
+            format!("write {} bytes at {at} of {}", bytes.len(), self.path.display())
+        })
+    }
+}
+
+impl ByteSink for FileSink {
+    fn len(&self) -> Result<u64> {
+        Ok(self.len)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_at(self.len, bytes)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+        if at.checked_add(4).is_none_or(|end| end > self.len) {
+            fail!(StorageFailed, "publish at {at} is outside the {} bytes written", self.len);
+        }
+        self.write_at(at, &length)
+    }
+
+    fn truncate_to(&mut self, len: u64) -> Result<()> {
+        if len > self.len {
+            fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
+        }
+        self.file.set_len(len).with_context(|| format!("truncate {} to {len}", self.path.display()))?;
+        self.len = len;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.sync_data().with_context(|| format!("flush {}", self.path.display()))
+    }
+}
+
+impl ByteSource for FileSink {
+    fn len(&self) -> Result<u64> {
+        Ok(self.len)
+    }
+
+    fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(out)).with_context(|| {
+            format!("read {} bytes at {at} of {}", out.len(), self.path.display())
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! The seam between the store and a medium.
+
+pub mod fault;
+#[cfg(not(target_arch = "wasm32"))]
+mod file;
+mod memory;
+
+pub mod conformance;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::FileSink;
+pub use memory::{CountingSink, MemorySink};
+
+use crate::Result;
+
+/// The unit that a medium writes whole or not at all.
+pub const SECTOR: u64 = 512;
+
+/// Where bytes go: append-only but for [`publish`](ByteSink::publish).
+///
+/// The contract; `conformance` tests each number on every sink.
+///
+/// 1. `len` is the count of bytes appended and not truncated away, those included that were there when the sink was opened.
+/// 2. `append` writes all of `bytes` at `len` or fails. A medium that takes fewer bytes and says nothing is a failure too.
+/// 3. After a failed `append`, `len` is unchanged. Bytes behind `len` may lie on the medium until the next `truncate_to`, which
+///    must remove them even when it is given the present `len`.
+/// 4. `publish` overwrites 4 bytes that lie wholly before `len`, and changes nothing else.
+/// 5. `truncate_to` shrinks only; a length beyond `len` fails and changes nothing.
+/// 6. When `flush` has returned, everything before it is on the medium, and nothing that comes after it can be there without it.
+///    Between two flushes the medium may have kept any part of what was written, by whole sectors of 512 bytes, in any order.
+/// 7. Appending nothing, truncating to `len` and flushing twice are no errors.
+pub trait ByteSink {
+    fn len(&self) -> Result<u64>;
+    fn append(&mut self, bytes: &[u8]) -> Result<()>;
+    fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()>;
+    fn truncate_to(&mut self, len: u64) -> Result<()>;
+    fn flush(&mut self) -> Result<()>;
+
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}
+
+/// Where bytes come from, on media that can be read synchronously.
+pub trait ByteSource {
+    fn len(&self) -> Result<u64>;
+    /// Fills all of `out` from `at`, or fails.
+    fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()>;
+
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}
+
+impl<S: ByteSink + ?Sized> ByteSink for Box<S> {
+    fn len(&self) -> Result<u64> {
+        (**self).len()
+    }
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        (**self).append(bytes)
+    }
+    fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+        (**self).publish(at, length)
+    }
+    fn truncate_to(&mut self, len: u64) -> Result<()> {
+        (**self).truncate_to(len)
+    }
+    fn flush(&mut self) -> Result<()> {
+        (**self).flush()
+    }
+}

@@ -1,0 +1,211 @@
+//! Compaction: the living are written to a fresh pair of sinks, in native's order (collections by name, ids by bytes), in slices
+//! between which searches go on. When the host has made that pair the current one, memory is brought into the same order, in slices
+//! too, by exchanging rows in place: at every moment each document's row is where the index says.
+
+use anyhow::Context;
+
+use super::Store;
+use crate::error::{fail, out_of_memory, reserve};
+use crate::segment::log::Run;
+use crate::segment::op::{AttrsScan, Op, Reader};
+use crate::segment::{HEADER_LEN, header_bytes};
+use crate::sink::ByteSink;
+use crate::Result;
+
+/// Bytes of rows written, or of rows exchanged, in one slice: some milliseconds.
+const SLICE_BYTES: usize = 1 << 20;
+
+pub(super) struct Compaction {
+    data: Box<dyn ByteSink>,
+    log: Box<dyn ByteSink>,
+    /// Documents, in the order of their new rows.
+    order: Vec<u32>,
+    /// How many of each collection, in the order of their names.
+    sizes: Vec<(u32, usize)>,
+    /// The next collection, and the next document.
+    at: (usize, usize),
+    /// Documents of the collection at hand that are still to come.
+    left: usize,
+    newer: bool,
+    log_len: u64,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    Writing,
+    Written,
+    Adopting(usize),
+}
+
+impl Store {
+    /// Begins to write a fresh pair of sinks, whatever lay there. Nothing may be staged until the compaction ended, one way or the other.
+    pub fn begin_compaction(&mut self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<()> {
+        self.check_writable()?;
+        if !self.staged.run.is_empty() {
+            fail!(Failed, "a compaction was begun over staged writes");
+        }
+        if !self.held.is_empty() {
+            self.flush()?;
+        }
+        let mut order = Vec::new();
+        let mut sizes = Vec::new();
+        reserve(&mut order, self.index.live(), "compaction")?;
+        for (number, collection) in self.index.collections() {
+            let start = order.len();
+            order.extend(collection.docs());
+            order[start..].sort_unstable_by(|a, b| self.index.id(*a).cmp(self.index.id(*b)));
+            reserve(&mut sizes, 1, "compaction")?;
+            sizes.push((number, collection.len()));
+        }
+        data.truncate_to(0).context("clear the new data")?;
+        log.truncate_to(0).context("clear the new log")?;
+        data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
+        let stage = Stage::Writing;
+        self.compaction = Some(Compaction { data, log, order, sizes, at: (0, 0), left: 0, newer: false, log_len: 0, stage });
+        Ok(())
+    }
+
+    /// Writes a slice; true when there are no more.
+    pub fn compact_step(&mut self) -> Result<bool> {
+        let Some(mut compaction) = self.compaction.take() else { fail!(Failed, "there is no compaction to go on with") };
+        let done = self.write_slice(&mut compaction);
+        self.compaction = Some(compaction);
+        done
+    }
+
+    fn write_slice(&self, to: &mut Compaction) -> Result<bool> {
+        let dimension = self.dimension();
+        let mut rows: Vec<f32> = Vec::new();
+        let most = (SLICE_BYTES / (dimension * 4)).max(1).min(to.order.len() - to.at.1);
+        rows.try_reserve_exact(most * dimension).map_err(|_| out_of_memory("compaction", most * dimension * 4))?;
+        let mut run = Run::default();
+        let mut written = 0;
+        while run.bytes().len() < SLICE_BYTES {
+            if to.left == 0 {
+                let Some((number, size)) = to.sizes.get(to.at.0).copied() else { break };
+                let Some(collection) = self.index.collection(number) else { fail!(Failed, "a collection went away during compaction") };
+                run.push(&Op::Create { collection: &collection.name })?;
+                if collection.meta.len() > 8 {
+                    run.push(&Op::SetMeta { collection: &collection.name, meta: &collection.meta })?;
+                }
+                to.at.0 += 1;
+                to.left = size;
+                continue;
+            }
+            if written == most {
+                break;
+            }
+            let row = to.at.1;
+            let doc = to.order[row];
+            let (collection, id, attrs) = self.doc_parts(doc);
+            let newer = Reader::new(attrs).attrs().is_ok_and(|scan| scan.newer);
+            let attrs = AttrsScan { bytes: attrs, canonical: true, newer };
+            run.push(&Op::Upsert { collection, id, row: row as u64, attrs })?;
+            rows.extend_from_slice(self.doc_vector(doc));
+            to.at.1 += 1;
+            to.left -= 1;
+            written += 1;
+        }
+        let done = to.left == 0 && to.at.0 == to.sizes.len();
+        if done && let Some(collection) = to.sizes.last().and_then(|(number, _)| self.index.collection(*number)) {
+            run.seal(&collection.name)?;
+        }
+        to.newer |= run.newer();
+        to.log_len += run.bytes().len() as u64;
+        to.data.append(bytemuck::cast_slice(&rows)).context("write the new data")?;
+        to.log.append(run.bytes()).context("write the new log")?;
+        if done {
+            to.stage = Stage::Written;
+        }
+        Ok(done)
+    }
+
+    /// Makes the new pair durable. (Transactional: the host does.)
+    pub fn finish_compaction(&mut self) -> Result<()> {
+        let transactional = self.options.transactional;
+        match &mut self.compaction {
+            Some(compaction) if compaction.stage == Stage::Written => {
+                if !transactional {
+                    compaction.data.flush().context("flush the new data")?;
+                    compaction.log.flush().context("flush the new log")?;
+                }
+                Ok(())
+            }
+            _ => fail!(Failed, "there is no compaction to finish"),
+        }
+    }
+
+    /// Lets go of the new pair; the store is as it was.
+    pub fn abandon_compaction(&mut self) {
+        if !matches!(&self.compaction, Some(Compaction { stage: Stage::Adopting(_), .. })) {
+            self.compaction = None;
+        }
+    }
+
+    /// The new pair is the current one from now on.
+    pub fn adopt_compaction(&mut self) -> Result<()> {
+        let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
+            fail!(Failed, "there is no compaction to adopt")
+        };
+        let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
+        self.data.adopt(data);
+        self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
+        self.log_len = compaction.log_len;
+        self.newer = compaction.newer;
+        compaction.stage = Stage::Adopting(0);
+        self.compaction = Some(compaction);
+        Ok(())
+    }
+
+    /// Brings a slice of the rows in memory into their new order; true when all are.
+    pub fn adopt_step(&mut self) -> Result<bool> {
+        let Some(mut compaction) = self.compaction.take() else { fail!(Failed, "there is no compaction to adopt") };
+        let Stage::Adopting(at) = &mut compaction.stage else {
+            self.compaction = Some(compaction);
+            fail!(Failed, "the compaction is not adopted yet")
+        };
+        let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
+        let end = (*at + slice).min(compaction.order.len());
+        for row in *at..end {
+            let from = self.index.doc(compaction.order[row]).row as usize;
+            if from != row {
+                self.data.matrix_mut().swap(row, from);
+                self.index.swap_rows(row, from);
+            }
+        }
+        *at = end;
+        if end < compaction.order.len() {
+            self.compaction = Some(compaction);
+            return Ok(false);
+        }
+        self.data.adopted_rows(end);
+        self.index.truncate_rows(end);
+        self.index.repack();
+        Ok(true)
+    }
+
+    /// All of it, onto sinks that nobody has to promote: for media where the caller swaps the files itself.
+    pub fn compact_into(&mut self, data: Box<dyn ByteSink>, log: Box<dyn ByteSink>) -> Result<()> {
+        self.begin_compaction(data, log)?;
+        let written = loop {
+            match self.compact_step() {
+                Ok(false) => {}
+                Ok(true) => break self.finish_compaction(),
+                Err(error) => break Err(error),
+            }
+        };
+        if let Err(error) = written {
+            self.abandon_compaction();
+            return Err(error);
+        }
+        self.adopt_compaction()?;
+        while !self.adopt_step()? {}
+        Ok(())
+    }
+
+    /// Bytes that a compaction has written so far: data and log.
+    pub fn compaction_bytes(&self) -> u64 {
+        self.compaction.as_ref().map_or(0, |c| HEADER_LEN + (c.at.1 * self.dimension() * 4) as u64 + c.log_len)
+    }
+}

@@ -1,0 +1,348 @@
+//! Which document lies in which row: collections, documents and the owner of each row, in memory.
+
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::arena::{Arena, Item};
+use crate::error::{out_of_memory, reserve};
+use crate::segment::op::{self, Op};
+use crate::{Code, Result, error};
+
+/// The owner of a dead row.
+pub const DEAD: u32 = u32::MAX;
+
+/// A document. `collection` is an index into the collections.
+#[derive(Clone, Copy)]
+pub struct Doc {
+    pub row: u32,
+    pub collection: u32,
+    pub item: Item,
+}
+
+/// One collection: its metadata, encoded, and its documents by id.
+#[derive(Default)]
+pub struct Collection {
+    pub name: String,
+    pub meta: Vec<u8>,
+    docs: HashTable<u32>,
+}
+
+impl Collection {
+    pub fn new(name: &str) -> Result<Self> {
+        let mut owned = String::new();
+        owned.try_reserve_exact(name.len()).map_err(|_| out_of_memory("a collection's name", name.len()))?;
+        owned.push_str(name);
+        Ok(Self { name: owned, ..Self::default() })
+    }
+
+    pub fn len(&self) -> usize {
+        self.docs.len()
+    }
+
+    /// Numbers of the documents, in no order.
+    pub fn docs(&self) -> impl Iterator<Item = u32> {
+        self.docs.iter().copied()
+    }
+}
+
+#[derive(Default)]
+pub struct Index {
+    /// Numbers stay the same while a collection lives.
+    collections: Vec<Option<Collection>>,
+    /// Numbers of the collections, by name.
+    names: Vec<u32>,
+    docs: Vec<Doc>,
+    free: Vec<u32>,
+    /// Of each row the document in it, or [`DEAD`].
+    owner: Vec<u32>,
+    pub arena: Arena,
+    live: usize,
+    hasher: DefaultHashBuilder,
+}
+
+impl Index {
+    pub fn rows(&self) -> usize {
+        self.owner.len()
+    }
+
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    pub fn owner(&self, row: usize) -> u32 {
+        self.owner[row]
+    }
+
+    pub fn doc(&self, doc: u32) -> Doc {
+        self.docs[doc as usize]
+    }
+
+    pub fn id(&self, doc: u32) -> &str {
+        self.arena.id(self.doc(doc).item)
+    }
+
+    pub fn attrs(&self, doc: u32) -> &[u8] {
+        self.arena.attrs(self.doc(doc).item)
+    }
+
+    /// By collection, then id, both by their UTF-8 bytes.
+    pub fn order(&self, a: u32, b: u32) -> Ordering {
+        let (x, y) = (self.doc(a), self.doc(b));
+        let collections = if x.collection == y.collection {
+            Ordering::Equal
+        } else {
+            self.name(x.collection).cmp(self.name(y.collection))
+        };
+        collections.then_with(|| self.arena.id_bytes(x.item).cmp(self.arena.id_bytes(y.item)))
+    }
+
+    pub fn name(&self, collection: u32) -> &str {
+        self.collection(collection).map_or("", |collection| collection.name.as_str())
+    }
+
+    pub fn collection(&self, number: u32) -> Option<&Collection> {
+        self.collections.get(number as usize)?.as_ref()
+    }
+
+    /// In the order of their names.
+    pub fn collections(&self) -> impl Iterator<Item = (u32, &Collection)> {
+        self.names.iter().filter_map(|number| Some((*number, self.collection(*number)?)))
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.names.binary_search_by(|number| self.name(*number).cmp(name))
+    }
+
+    pub fn find_collection(&self, name: &str) -> Option<u32> {
+        self.place(name).ok().map(|place| self.names[place])
+    }
+
+    pub fn hash(&self, id: &[u8]) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    pub fn find(&self, collection: u32, id: &str) -> Option<u32> {
+        let docs = &self.collection(collection)?.docs;
+        docs.find(self.hash(id.as_bytes()), |doc| self.arena.id_bytes(self.docs[*doc as usize].item) == id.as_bytes()).copied()
+    }
+
+    /// Room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
+    pub fn reserve(&mut self, upserts: usize, deletes: usize, collections: usize) -> Result<()> {
+        reserve(&mut self.owner, upserts, "the index of rows")?;
+        reserve(&mut self.docs, upserts, "the index of documents")?;
+        reserve(&mut self.free, deletes, "the index of documents")?;
+        reserve(&mut self.collections, collections, "the collections")?;
+        reserve(&mut self.names, collections, "the collections")
+    }
+
+    /// Room for `additional` more documents of one collection.
+    pub fn reserve_docs(&mut self, collection: u32, additional: usize) -> Result<()> {
+        let Self { collections, docs, arena, hasher, .. } = self;
+        match collections.get_mut(collection as usize).and_then(Option::as_mut) {
+            Some(collection) => reserve_table(&mut collection.docs, docs, arena, hasher, additional),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`reserve_docs`](Self::reserve_docs), for a collection that is not part of the index yet and has no documents.
+    pub fn reserve_new(&self, collection: &mut Collection, additional: usize) -> Result<()> {
+        reserve_table(&mut collection.docs, &self.docs, &self.arena, &self.hasher, additional)
+    }
+
+    /// Infallible after [`reserve`](Self::reserve). The name must not be there yet.
+    pub fn insert_collection(&mut self, collection: Collection) -> u32 {
+        let place = match self.place(&collection.name) {
+            Ok(place) => return self.names[place],
+            Err(place) => place,
+        };
+        let number = match self.collections.iter().position(Option::is_none) {
+            Some(gap) => gap,
+            None => {
+                self.collections.push(None);
+                self.collections.len() - 1
+            }
+        };
+        self.collections[number] = Some(collection);
+        self.names.insert(place, number as u32);
+        number as u32
+    }
+
+    pub fn drop_collection(&mut self, name: &str) {
+        let Ok(place) = self.place(name) else { return };
+        let number = self.names.remove(place);
+        if let Some(collection) = self.collections[number as usize].take() {
+            for doc in collection.docs {
+                self.free_doc(doc);
+            }
+        }
+    }
+
+    pub fn set_meta(&mut self, collection: u32, meta: Vec<u8>) {
+        if let Some(collection) = self.collections.get_mut(collection as usize).and_then(Option::as_mut) {
+            collection.meta = meta;
+        }
+    }
+
+    fn free_doc(&mut self, doc: u32) {
+        self.owner[self.docs[doc as usize].row as usize] = DEAD;
+        self.free.push(doc);
+        self.live -= 1;
+    }
+
+    /// Rows without an owner, so that there are `rows`.
+    pub fn grow_rows(&mut self, rows: usize) {
+        self.owner.resize(rows.max(self.owner.len()), DEAD);
+    }
+
+    /// The document's id gets the row, which is there; an older row of it is dead from now on.
+    pub fn upsert(&mut self, collection: u32, item: Item, row: u32) {
+        let Self { collections, docs, arena, hasher, owner, free, live, .. } = self;
+        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
+        let hash = hasher.hash_one(arena.id_bytes(item));
+        let found = table.find(hash, |doc| arena.id_bytes(docs[*doc as usize].item) == arena.id_bytes(item)).copied();
+        let doc = Doc { row, collection, item };
+        let number = match found {
+            Some(number) => {
+                let before = std::mem::replace(&mut docs[number as usize], doc).row as usize;
+                owner[before] = DEAD;
+                number
+            }
+            None => {
+                *live += 1;
+                let number = match free.pop() {
+                    Some(number) => {
+                        docs[number as usize] = doc;
+                        number
+                    }
+                    None => {
+                        docs.push(doc);
+                        docs.len() as u32 - 1
+                    }
+                };
+                table.insert_unique(hash, number, |doc| hasher.hash_one(arena.id_bytes(docs[*doc as usize].item)));
+                number
+            }
+        };
+        owner[row as usize] = number;
+    }
+
+    pub fn delete(&mut self, collection: u32, id: &str) {
+        if let Some(doc) = self.find(collection, id) {
+            self.delete_item(collection, self.doc(doc).item);
+        }
+    }
+
+    /// The document with the id of an arena's item.
+    pub fn delete_item(&mut self, collection: u32, item: Item) {
+        let Self { collections, docs, arena, hasher, .. } = self;
+        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
+        let id = arena.id_bytes(item);
+        if let Ok(entry) = table.find_entry(hasher.hash_one(id), |doc| arena.id_bytes(docs[*doc as usize].item) == id) {
+            let (doc, _) = entry.remove();
+            self.free_doc(doc);
+        }
+    }
+
+    /// Replays one operation of a log. The rows need not have been read yet; there can be at most `max_rows`.
+    pub fn replay(&mut self, op: Op<'_>, max_rows: u64) -> Result<()> {
+        let collection = match op {
+            Op::Drop { collection } => {
+                let deletes = self.find_collection(collection).and_then(|number| self.collection(number)).map_or(0, Collection::len);
+                self.reserve(0, deletes, 0)?;
+                self.drop_collection(collection);
+                return Ok(());
+            }
+            Op::Delete { collection, id } => {
+                if let Some(number) = self.find_collection(collection) {
+                    self.reserve(0, 1, 0)?;
+                    self.delete(number, id);
+                }
+                return Ok(());
+            }
+            Op::Create { collection } | Op::SetMeta { collection, .. } | Op::Upsert { collection, .. } => collection,
+        };
+        let number = match self.find_collection(collection) {
+            Some(number) => number,
+            None => {
+                self.reserve(0, 0, 1)?;
+                self.insert_collection(Collection::new(collection)?)
+            }
+        };
+        match op {
+            Op::SetMeta { meta, .. } => self.set_meta(number, op::canonical(meta, op::skip_str)?),
+            Op::Upsert { id, row, attrs, .. } => {
+                if row >= max_rows {
+                    return Err(row_beyond_data(row));
+                }
+                let row = row as usize;
+                self.reserve((row + 1).saturating_sub(self.owner.len()), 0, 0)?;
+                reserve(&mut self.docs, 1, "the index of documents")?;
+                self.grow_rows(row + 1);
+                let owner = self.owner[row];
+                if owner != DEAD && self.find(number, id) != Some(owner) {
+                    return Err(error(Code::Corrupt, format!("the log gives row {row} to two documents; nothing was changed")));
+                }
+                self.reserve_docs(number, 1)?;
+                let item = if attrs.canonical {
+                    self.arena.push(id, attrs.bytes)?
+                } else {
+                    self.arena.push(id, &op::canonical(attrs.bytes, op::skip_value)?)?
+                };
+                self.upsert(number, item, row as u32);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Exchanges what two rows hold, once the matrix did.
+    pub fn swap_rows(&mut self, a: usize, b: usize) {
+        self.owner.swap(a, b);
+        for row in [a, b] {
+            if let Some(doc) = self.docs.get_mut(self.owner[row] as usize) {
+                doc.row = row as u32;
+            }
+        }
+    }
+
+    pub fn truncate_rows(&mut self, rows: usize) {
+        self.owner.truncate(rows);
+    }
+
+    /// Packs the ids and attributes of the living anew. Without memory for that, all stays as it is.
+    pub fn repack(&mut self) {
+        let mut packed = Arena::default();
+        let mut items = Vec::new();
+        if items.try_reserve_exact(self.live).is_err() {
+            return;
+        }
+        for collection in self.collections.iter().flatten() {
+            for doc in collection.docs() {
+                let item = self.docs[doc as usize].item;
+                let Ok(item) = packed.push(self.arena.id(item), self.arena.attrs(item)) else { return };
+                items.push((doc, item));
+            }
+        }
+        for (doc, item) in items {
+            self.docs[doc as usize].item = item;
+        }
+        self.arena = packed;
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        let tables: usize = self.collections.iter().flatten().map(|c| c.docs.allocation_size() + c.meta.capacity()).sum();
+        tables + self.docs.capacity() * size_of::<Doc>() + (self.owner.capacity() + self.free.capacity()) * 4 + self.arena.memory_bytes()
+    }
+}
+
+pub fn row_beyond_data(row: u64) -> crate::Error {
+    error(Code::Corrupt, format!("the log names row {row}, which lies beyond the data; nothing was changed"))
+}
+
+fn reserve_table(table: &mut HashTable<u32>, docs: &[Doc], arena: &Arena, hasher: &DefaultHashBuilder, additional: usize) -> Result<()> {
+    table
+        .try_reserve(additional, |doc| hasher.hash_one(arena.id_bytes(docs[*doc as usize].item)))
+        .map_err(|_| out_of_memory("the index of ids", additional * 8))
+}

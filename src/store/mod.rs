@@ -1,0 +1,123 @@
+//! The store: an index in memory over a data segment and a log, and the one path that every write takes.
+
+mod arena;
+mod compact;
+mod index;
+mod open;
+mod read;
+mod stage;
+mod write;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+
+pub use open::{OpenOptions, Opening};
+pub use read::{Page, Query};
+
+use compact::Compaction;
+use index::Index;
+use stage::Staged;
+
+use crate::error::fail;
+use crate::segment::DataSegment;
+use crate::segment::log::Run;
+use crate::sink::ByteSink;
+use crate::{Footprint, Recovery, Result};
+
+/// The oldest native version that knows every value there is.
+const READABLE_BY_ALL: &str = "0.3.0";
+const READABLE_BY_NEWER: &str = "0.52.0";
+
+/// A vector store.
+///
+/// Mutations are staged, any number of them, and then take effect together: `stage_*`, [`write`](Self::write), and, once the medium
+/// has them, [`apply`](Self::apply); [`commit`](Self::commit) is the last two. What is staged sees what was staged before it; reads
+/// and searches see what was applied.
+pub struct Store {
+    options: OpenOptions,
+    data: DataSegment,
+    /// None in a read-only store, and while its sink is being exchanged.
+    log: Option<Box<dyn ByteSink>>,
+    log_len: u64,
+    index: Index,
+    staged: Staged,
+    /// Relaxed durability: runs that were acknowledged and wait for the data's flush.
+    held: Run,
+    /// The log holds a value that native 0.3.0 does not know.
+    newer: bool,
+    recovery: Recovery,
+    compaction: Option<Compaction>,
+    failed: Option<String>,
+}
+
+impl Store {
+    pub fn dimension(&self) -> usize {
+        self.data.dimension()
+    }
+
+    pub fn read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// What opening had to cut.
+    pub fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// Why the store takes no more writes until it is opened again.
+    pub fn failure(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    /// Takes no more writes: the outcome of one is unknown, so that the file and the memory may differ.
+    pub fn fail(&mut self, why: &str) {
+        self.drop_staged();
+        self.failed.get_or_insert_with(|| why.to_string());
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            fail!(ReadOnly, "the store was opened read-only");
+        }
+        if let Some(why) = &self.failed {
+            fail!(Failed, "the store has failed and must be opened again: {why}");
+        }
+        if self.compaction.is_some() {
+            fail!(Failed, "a write was staged while a compaction is under way");
+        }
+        Ok(())
+    }
+
+    fn dead_rows(&self) -> usize {
+        self.index.rows() - self.index.live()
+    }
+
+    /// Dead rows over all rows; native compacts on open when this is above 0.5.
+    pub fn dead_ratio(&self) -> f32 {
+        self.dead_rows() as f32 / self.index.rows().max(1) as f32
+    }
+
+    pub fn footprint(&self) -> Footprint {
+        let vector_bytes = self.index.rows() as u64 * self.dimension() as u64 * 4;
+        Footprint {
+            rows: self.index.rows() as u64,
+            dead_rows: self.dead_rows() as u64,
+            dimension: self.dimension(),
+            vector_bytes,
+            doc_count: self.index.live(),
+            memory_bytes: self.memory_bytes(),
+            disk_bytes: self.data.bytes() + self.log_len + self.held.bytes().len() as u64,
+            readable_by: if self.newer { READABLE_BY_NEWER } else { READABLE_BY_ALL },
+        }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn memory_bytes(&self) -> u64 {
+        core::arch::wasm32::memory_size::<0>() as u64 * 65_536
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn memory_bytes(&self) -> u64 {
+        (self.data.matrix().memory_bytes() + self.index.memory_bytes()) as u64
+    }
+}

@@ -1,0 +1,177 @@
+use anyhow::Context;
+
+use super::index::{Index, row_beyond_data};
+use super::stage::Staged;
+use super::Store;
+use crate::error::{error, fail};
+use crate::segment::log::{Replay, Run};
+use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN};
+use crate::sink::{ByteSink, ByteSource};
+use crate::{Code, Recovery, Result};
+
+/// How a store is opened. The default reads and writes, strictly durable, without limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    /// Numbers a vector has: 1 to 65,536. Needed only to create a store.
+    pub dimension: Option<usize>,
+    pub read_only: bool,
+    /// Writes are acknowledged before they are durable; the log is held back until the data is flushed.
+    pub relaxed: bool,
+    /// The sinks only buffer, and somebody else makes what they were given durable, all of it or nothing.
+    pub transactional: bool,
+    /// Most bytes that the rows may take, dead ones too.
+    pub max_vector_bytes: Option<u64>,
+    /// Refuse values that native 0.3.0 does not know.
+    pub only_0_3: bool,
+}
+
+/// A store that is being opened: it is fed the bytes of the log and of the data, each from its beginning, in pieces of any size and in
+/// any order between the two.
+pub struct Opening {
+    options: OpenOptions,
+    data: DataReader,
+    log_total: u64,
+    replay: Replay,
+    max_rows: u64,
+    index: Index,
+    newer: bool,
+}
+
+impl Opening {
+    /// The lengths are the streams' real ones.
+    pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
+        let data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
+        let stride = options.dimension.unwrap_or(1) as u64 * 4;
+        Ok(Self {
+            options,
+            data,
+            log_total: log_len,
+            replay: Replay::new(log_len),
+            max_rows: data_len.saturating_sub(HEADER_LEN) / stride,
+            index: Index::default(),
+            newer: false,
+        })
+    }
+
+    pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
+        self.data.feed(bytes)
+    }
+
+    pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { replay, index, newer, max_rows, data, log_total, .. } = self;
+        if data.total() < HEADER_LEN {
+            fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
+        }
+        replay.feed(bytes, &mut |op| {
+            *newer |= op.newer();
+            index.replay(op, *max_rows)
+        })
+    }
+
+    /// Reads at most `most` bytes more of the data from a medium that can be read synchronously; how many they were, 0 at the end.
+    pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
+        self.data.pull(source, most).context("read the data")
+    }
+
+    /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
+    pub fn finish(self, data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
+        let Self { options, data: reader, log_total, replay, mut index, newer, .. } = self;
+        let found = reader.finish()?;
+        let end = replay.finish()?;
+        let mut recovery = Recovery { log_bytes: end.cut_bytes, log_frames: end.cut_frames, ..Recovery::default() };
+        let segment = match found {
+            DataFound::Unfinished if log_total > 0 => {
+                fail!(Corrupt, "the log has {log_total} bytes, yet the data has no header; nothing was changed")
+            }
+            DataFound::Unfinished => {
+                if options.read_only {
+                    fail!(NotFound, "the store was never created to the end, and read-only it cannot be");
+                }
+                let Some(dimension) = options.dimension else {
+                    fail!(InvalidArgument, "there is no store yet; to create one takes a dimension")
+                };
+                recovery.created = true;
+                let mut segment = DataSegment::create(data, dimension)?;
+                if !options.transactional {
+                    segment.sync()?;
+                }
+                segment
+            }
+            DataFound::Rows { matrix, cut_bytes } => {
+                if index.rows() > matrix.len() {
+                    return Err(row_beyond_data(index.rows() as u64 - 1));
+                }
+                recovery.data_bytes = cut_bytes;
+                if options.read_only {
+                    DataSegment::with_rows(None, matrix)
+                } else {
+                    let mut data = data;
+                    cut(&mut log, end.keep, end.cut_bytes, options).context("cut the end of the log")?;
+                    let keep = HEADER_LEN + (matrix.len() * matrix.dimension() * 4) as u64;
+                    cut(&mut data, keep, cut_bytes, options).context("cut a partial row")?;
+                    DataSegment::with_rows(Some(data), matrix)
+                }
+            }
+        };
+        let rows = segment.row_count();
+        index.reserve(rows.saturating_sub(index.rows()), 0, 0)?;
+        index.grow_rows(rows);
+        let log = (!options.read_only).then_some(log);
+        Ok(Store {
+            options,
+            data: segment,
+            log,
+            log_len: end.keep,
+            index,
+            staged: Staged::default(),
+            held: Run::default(),
+            newer,
+            recovery,
+            compaction: None,
+            failed: None,
+        })
+    }
+}
+
+fn cut(sink: &mut Box<dyn ByteSink>, keep: u64, bytes: u64, options: OpenOptions) -> Result<()> {
+    if bytes > 0 {
+        sink.truncate_to(keep)?;
+        if !options.transactional {
+            sink.flush()?;
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.
+    pub fn open<S: ByteSink + ByteSource + 'static>(mut data: S, mut log: S, options: OpenOptions) -> Result<Store> {
+        const PIECE: usize = 1 << 22;
+        let log_len = ByteSink::len(&log)?;
+        let mut opening = Opening::new(options, ByteSink::len(&data)?, log_len)?;
+        while opening.pull_data(&mut data, PIECE)? > 0 {}
+        let mut piece = vec![0; PIECE.min(usize::try_from(log_len)?)];
+        let mut at = 0;
+        while at < log_len {
+            let n = PIECE.min((log_len - at) as usize);
+            log.read_exact_at(at, &mut piece[..n]).context("read the log")?;
+            opening.feed_log(&piece[..n])?;
+            at += n as u64;
+        }
+        opening.finish(Box::new(data), Box::new(log))
+    }
+
+    /// A new store on two empty sinks.
+    pub fn create<S: ByteSink + 'static>(data: S, log: S, options: OpenOptions) -> Result<Store> {
+        if !data.is_empty()? || !log.is_empty()? {
+            return Err(error(Code::AlreadyExists, "a store is created on empty sinks"));
+        }
+        Opening::new(options, 0, 0)?.finish(Box::new(data), Box::new(log))
+    }
+
+    /// A store in memory alone.
+    pub fn in_memory(dimension: usize) -> Result<Store> {
+        let sink = || Box::new(crate::sink::CountingSink::default());
+        Opening::new(OpenOptions { dimension: Some(dimension), ..OpenOptions::default() }, 0, 0)?.finish(sink(), sink())
+    }
+}

@@ -1,0 +1,218 @@
+//! Reads and searches, of what was applied.
+
+use super::Store;
+use super::index::{Collection, DEAD};
+use crate::error::{fail, reserve};
+use crate::model::decode_attrs;
+use crate::search::{Filter, TopK, kernel, scan_rows};
+use crate::segment::op::{self, Reader};
+use crate::{Hit, Meta, Record, Result};
+
+/// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
+#[derive(Clone, Debug, Default)]
+pub struct Query<'a> {
+    /// None: all. One that does not exist holds nothing; duplicates count once.
+    pub collections: Option<&'a [&'a str]>,
+    pub top_k: usize,
+    pub min_score: Option<f32>,
+    pub filter: Filter,
+}
+
+/// Documents by number: the wrapper's way to read them without copies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub doc: u32,
+    pub score: f32,
+}
+
+/// Records of one collection in the order of their ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// There are more, with ids behind the last one's.
+    pub more: bool,
+}
+
+impl Store {
+    pub fn has_collection(&self, name: &str) -> bool {
+        self.index.find_collection(name).is_some()
+    }
+
+    /// In the order of their UTF-8 bytes.
+    pub fn collections(&self) -> Vec<String> {
+        self.index.collections().map(|(_, collection)| collection.name.clone()).collect()
+    }
+
+    fn collection(&self, name: &str) -> Option<(u32, &Collection)> {
+        let number = self.index.find_collection(name)?;
+        Some((number, self.index.collection(number)?))
+    }
+
+    /// Empty for a collection that is not there, as in native.
+    pub fn get_meta(&self, collection: &str) -> Meta {
+        let bytes = self.meta_bytes(collection);
+        let mut reader = Reader::new(bytes);
+        let count = reader.count(16).unwrap_or(0);
+        (0..count).map_while(|_| Some((reader.str().ok()?.to_string(), reader.str().ok()?.to_string()))).collect()
+    }
+
+    pub(crate) fn meta_bytes(&self, collection: &str) -> &[u8] {
+        const EMPTY: &[u8] = &[0; 8];
+        self.collection(collection).map(|(_, collection)| collection.meta.as_slice()).filter(|meta| !meta.is_empty()).unwrap_or(EMPTY)
+    }
+
+    /// Documents in one collection or (None) in all that match.
+    pub fn count(&self, collection: Option<&str>, filter: &Filter) -> usize {
+        let count = |collection: &Collection| {
+            if filter.is_empty() {
+                collection.len()
+            } else {
+                collection.docs().filter(|doc| filter.matches(self.index.attrs(*doc))).count()
+            }
+        };
+        match collection {
+            Some(name) => self.collection(name).map_or(0, |(_, collection)| count(collection)),
+            None => self.index.collections().map(|(_, collection)| count(collection)).sum(),
+        }
+    }
+
+    pub(crate) fn find(&self, collection: &str, id: &str) -> Option<u32> {
+        self.index.find(self.index.find_collection(collection)?, id)
+    }
+
+    pub(crate) fn doc_vector(&self, doc: u32) -> &[f32] {
+        self.data.matrix().row(self.index.doc(doc).row as usize)
+    }
+
+    /// Collection, id and encoded attributes.
+    pub(crate) fn doc_parts(&self, doc: u32) -> (&str, &str, &[u8]) {
+        (self.index.name(self.index.doc(doc).collection), self.index.id(doc), self.index.attrs(doc))
+    }
+
+    fn record(&self, doc: u32) -> Result<Record> {
+        let (_, id, attrs) = self.doc_parts(doc);
+        Ok(Record { id: id.to_string(), vector: self.doc_vector(doc).to_vec(), attrs: decode_attrs(attrs)? })
+    }
+
+    pub fn get(&self, collection: &str, id: &str) -> Result<Option<Record>> {
+        self.find(collection, id).map(|doc| self.record(doc)).transpose()
+    }
+
+    /// At most `limit` records that match, in the order of their ids, of those whose id is behind `after`.
+    pub fn records(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page> {
+        let (docs, more) = self.page(collection, filter, after, limit)?;
+        Ok(Page { records: docs.into_iter().map(|doc| self.record(doc)).collect::<Result<_>>()?, more })
+    }
+
+    /// Every record of a collection, in the order of their ids.
+    pub fn get_all(&self, collection: &str) -> Result<Vec<Record>> {
+        Ok(self.records(collection, &Filter::default(), None, usize::MAX)?.records)
+    }
+
+    pub(crate) fn page(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<(Vec<u32>, bool)> {
+        let Some((_, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
+        // One more than asked, to know whether there are more; `top` keeps the smallest ids by giving all the same score.
+        let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, |a, b| self.index.order(a, b))?;
+        for doc in collection.docs() {
+            if after.is_none_or(|after| self.index.id(doc) > after) && filter.matches(self.index.attrs(doc)) {
+                top.offer(0.0, doc);
+            }
+        }
+        let mut docs = top.into_sorted();
+        let more = docs.len() > limit;
+        docs.truncate(limit);
+        Ok((docs, more))
+    }
+
+    /// The `top_k` documents with the highest cosine similarity to `vector`, best first; equal ones by collection, then id, in UTF-8
+    /// byte order. Scores are native's to the bit.
+    pub fn search(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Hit>> {
+        self.search_docs(vector, query)?
+            .into_iter()
+            .map(|Found { doc, score }| {
+                let (collection, id, attrs) = self.doc_parts(doc);
+                Ok(Hit { collection: collection.to_string(), id: id.to_string(), score, attrs: decode_attrs(attrs)? })
+            })
+            .collect()
+    }
+
+    pub(crate) fn search_docs(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Found>> {
+        let unit = unit_query(vector, self.dimension())?;
+        let scope = self.scope(query.collections)?;
+        let in_scope: usize = scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
+        let mut top = TopK::new(query.top_k, in_scope, query.min_score, |a: Found, b: Found| self.index.order(a.doc, b.doc))?;
+        if query.top_k == 0 || in_scope == 0 {
+            return Ok(Vec::new());
+        }
+        let matches = |doc: u32| query.filter.is_empty() || query.filter.matches(self.index.attrs(doc));
+        // Few rows are scored one by one; else all are, dead ones and others' too, since that runs at the memory's speed.
+        if in_scope < self.index.rows() / 4 {
+            let mut docs: Vec<(u32, u32)> = Vec::new();
+            reserve(&mut docs, in_scope, "the rows in scope")?;
+            for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
+                docs.extend(collection.docs().map(|doc| (self.index.doc(doc).row, doc)));
+            }
+            docs.sort_unstable();
+            for (row, doc) in docs {
+                if matches(doc) {
+                    let score = kernel::dot(&unit, self.data.matrix().row(row as usize));
+                    top.offer(score, Found { doc, score });
+                }
+            }
+        } else {
+            let mut scoped = Vec::new();
+            let all = self.index.collections().count() == scope.len();
+            if !all {
+                let most = scope.iter().max().map_or(0, |most| *most as usize + 1);
+                reserve(&mut scoped, most, "the collections in scope")?;
+                scoped.resize(most, false);
+                scope.iter().for_each(|number| scoped[*number as usize] = true);
+            }
+            let limit = top.limit();
+            scan_rows(&unit, self.data.matrix(), self.index.rows(), limit, |row, score| {
+                let doc = self.index.owner(row);
+                let wanted = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
+                if wanted && matches(doc) {
+                    top.offer(score, Found { doc, score });
+                }
+                top.limit()
+            });
+        }
+        Ok(top.into_sorted())
+    }
+
+    /// The numbers of the collections that are there, each once.
+    fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
+        let mut scope: Vec<u32> = match names {
+            None => self.index.collections().map(|(number, _)| number).collect(),
+            Some(names) => names.iter().filter_map(|name| self.index.find_collection(name)).collect(),
+        };
+        scope.sort_unstable();
+        scope.dedup();
+        Ok(scope)
+    }
+}
+
+/// A query of the right length with only finite numbers, normalized.
+pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
+    if vector.len() != dimension {
+        fail!(DimensionMismatch, "the query has {} numbers, the store's dimension is {dimension}", vector.len());
+    }
+    let norm_squared = kernel::norm_squared(vector);
+    if !norm_squared.is_finite() {
+        fail!(InvalidArgument, "the query has a number that is not finite, or one so large that its length is not");
+    }
+    let mut unit = Vec::new();
+    reserve(&mut unit, dimension, "the query")?;
+    unit.extend_from_slice(vector);
+    kernel::scale_to_unit(&mut unit, norm_squared);
+    Ok(unit)
+}
+
+/// Ids packed one behind the other, each with its length.
+pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
+    let mut reader = op::Reader::new(bytes);
+    (0..count).map(move |n| {
+        reader.str().map_err(|bad| crate::error(crate::Code::InvalidArgument, format!("id {n} is {bad:?}")))
+    })
+}

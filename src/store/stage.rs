@@ -1,0 +1,440 @@
+//! Staging: operations are checked and encoded in order, each seeing those before it, while the store stays as it is.
+
+use hashbrown::{HashMap, HashTable};
+
+use super::Store;
+use super::arena::{ArenaMark, Item};
+use super::index::{Collection, Index};
+use crate::error::{fail, out_of_memory, reserve};
+use crate::search::{Filter, kernel};
+use crate::segment::log::{Run, RunMark};
+use crate::segment::op::{self, AttrsScan, Op, Reader};
+use crate::segment::{Matrix, fill_rows};
+use crate::{Meta, Result};
+
+/// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
+pub(super) enum Effect {
+    /// The collection, until it is applied.
+    Create(usize, Option<Box<Collection>>),
+    Drop(usize),
+    SetMeta(usize, Vec<u8>),
+    Upsert(usize, Item, u32),
+    Delete(usize, Item),
+}
+
+/// A collection as the staged operations see it.
+pub(super) struct Seen {
+    pub name: String,
+    /// The applied one, as long as its documents show through.
+    base: Option<u32>,
+    /// The applied one, while effects are applied.
+    pub number: Option<u32>,
+    exists: bool,
+    /// The effect that creates it.
+    created: Option<usize>,
+    /// For each id that was touched the last effect on it.
+    touched: HashTable<u32>,
+    /// Documents upserted into it since it was first touched, or created.
+    upserts: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Staged {
+    pub run: Run,
+    pub effects: Vec<Effect>,
+    pub seen: Vec<Seen>,
+    by_name: HashMap<String, usize>,
+    upserts: usize,
+    deletes: usize,
+    creates: usize,
+    /// Where the arena was before the first staged operation.
+    arena: Option<ArenaMark>,
+}
+
+struct Mark {
+    run: RunMark,
+    effects: usize,
+    rows: usize,
+    arena: ArenaMark,
+}
+
+impl Staged {
+    /// What staged operations see under `name`, a number that stays theirs.
+    fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
+        if let Some(seen) = self.by_name.get(name) {
+            return Ok(*seen);
+        }
+        reserve(&mut self.seen, 1, "staging")?;
+        self.by_name.try_reserve(1).map_err(|_| out_of_memory("staging", 64))?;
+        let base = index.find_collection(name);
+        let name = name.to_string();
+        self.by_name.insert(name.clone(), self.seen.len());
+        self.seen.push(Seen { name, base, number: base, exists: base.is_some(), created: None, touched: HashTable::new(), upserts: 0 });
+        Ok(self.seen.len() - 1)
+    }
+
+    fn item(&self, effect: u32) -> Option<Item> {
+        match self.effects.get(effect as usize)? {
+            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => Some(*item),
+            _ => None,
+        }
+    }
+
+    fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
+        let is = |effect: &u32| self.item(*effect).is_some_and(|item| index.arena.id_bytes(item) == id);
+        self.seen[seen].touched.find(index.hash(id), is).copied()
+    }
+
+    /// The document under `id` as staged operations see it.
+    fn find(&self, index: &Index, seen: usize, id: &str) -> Option<Item> {
+        match self.touched(index, seen, id.as_bytes()) {
+            Some(effect) => match self.effects[effect as usize] {
+                Effect::Upsert(_, item, _) => Some(item),
+                _ => None,
+            },
+            None => self.seen[seen].base.and_then(|base| index.find(base, id)).map(|doc| index.doc(doc).item),
+        }
+    }
+
+    /// The effect that is pushed next is the last one on this id.
+    fn touch(&mut self, index: &Index, seen: usize, item: Item) {
+        let effect = self.effects.len() as u32;
+        let id = index.arena.id_bytes(item);
+        let hash = index.hash(id);
+        let Self { seen: all, effects, .. } = self;
+        let id_of = |effect: &u32| match &effects[*effect as usize] {
+            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
+            _ => &[],
+        };
+        match all[seen].touched.find_mut(hash, |effect| id_of(effect) == id) {
+            Some(last) => *last = effect,
+            None => {
+                all[seen].touched.insert_unique(hash, effect, |effect| index.hash(id_of(effect)));
+            }
+        }
+    }
+
+    fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
+        reserve(&mut self.effects, additional + 1, "staging")?;
+        let Self { seen: all, effects, .. } = self;
+        let hash = |effect: &u32| match &effects[*effect as usize] {
+            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.hash(index.arena.id_bytes(*item)),
+            _ => 0,
+        };
+        all[seen].touched.try_reserve(additional, hash).map_err(|_| out_of_memory("staging", additional * 8))
+    }
+}
+
+impl Store {
+    fn mark(&mut self) -> Mark {
+        let arena = self.index.arena.mark();
+        self.staged.arena.get_or_insert(arena);
+        Mark { run: self.staged.run.mark(), effects: self.staged.effects.len(), rows: self.data.matrix().len(), arena }
+    }
+
+    /// Forgets what an operation staged before it failed. Those that `see` made known stay known: they say only what is true anyway.
+    fn unstage(&mut self, mark: &Mark) {
+        self.staged.run.back_to(mark.run);
+        self.staged.effects.truncate(mark.effects);
+        self.data.unstage(mark.rows);
+        self.index.arena.back_to(mark.arena);
+    }
+
+    pub(super) fn drop_staged(&mut self) {
+        if let Some(mark) = self.staged.arena {
+            self.index.arena.back_to(mark);
+        }
+        self.data.unstage(0);
+        let mut run = std::mem::take(&mut self.staged.run);
+        run.clear();
+        self.staged = Staged { run, ..Staged::default() };
+    }
+
+    /// Bytes staged: rows and log frames.
+    pub fn staged_bytes(&self) -> usize {
+        let rows = self.data.matrix().len() - self.data.row_count();
+        rows * self.dimension() * 4 + self.staged.run.bytes().len()
+    }
+
+    fn stage_creation(&mut self, seen: usize, logged: bool) -> Result<()> {
+        let name = self.staged.seen[seen].name.clone();
+        let mut collection = Collection::new(&name)?;
+        self.index.reserve_new(&mut collection, 0)?;
+        self.staged.creates += 1;
+        self.index.reserve(self.staged.upserts, self.staged.deletes, self.staged.creates)?;
+        reserve(&mut self.staged.effects, 1, "staging")?;
+        if logged {
+            self.staged.run.push(&Op::Create { collection: &name })?;
+        }
+        self.staged.seen[seen].created = Some(self.staged.effects.len());
+        self.staged.seen[seen].exists = true;
+        self.staged.effects.push(Effect::Create(seen, Some(Box::new(collection))));
+        Ok(())
+    }
+
+    /// True if the collection was not there.
+    pub fn stage_create(&mut self, collection: &str) -> Result<bool> {
+        self.check_writable()?;
+        self.mark();
+        let seen = self.staged.see(&self.index, collection)?;
+        if self.staged.seen[seen].exists {
+            return Ok(false);
+        }
+        self.stage_creation(seen, true)?;
+        Ok(true)
+    }
+
+    /// True if the collection was there.
+    pub fn stage_drop(&mut self, collection: &str) -> Result<bool> {
+        self.check_writable()?;
+        self.mark();
+        let seen = self.staged.see(&self.index, collection)?;
+        if !self.staged.seen[seen].exists {
+            return Ok(false);
+        }
+        let base = self.staged.seen[seen].base.and_then(|base| self.index.collection(base)).map_or(0, Collection::len);
+        self.staged.deletes += base + self.staged.seen[seen].upserts;
+        self.index.reserve(self.staged.upserts, self.staged.deletes, self.staged.creates)?;
+        reserve(&mut self.staged.effects, 1, "staging")?;
+        self.staged.run.push(&Op::Drop { collection })?;
+        self.staged.effects.push(Effect::Drop(seen));
+        let dropped = &mut self.staged.seen[seen];
+        (dropped.base, dropped.exists, dropped.created, dropped.upserts) = (None, false, None, 0);
+        dropped.touched = HashTable::new();
+        Ok(true)
+    }
+
+    /// Replaces the collection's metadata; an absent collection comes to be. `meta` is an encoded map of strings.
+    pub fn stage_set_meta(&mut self, collection: &str, meta: &[u8]) -> Result<()> {
+        self.check_writable()?;
+        let mark = self.mark();
+        let meta = op::canonical(meta, op::skip_str)?;
+        let seen = self.staged.see(&self.index, collection)?;
+        if !self.staged.seen[seen].exists {
+            self.stage_creation(seen, false)?;
+        }
+        let staged = reserve(&mut self.staged.effects, 1, "staging")
+            .and_then(|()| self.staged.run.push(&Op::SetMeta { collection, meta: &meta }));
+        match staged {
+            Ok(()) => self.staged.effects.push(Effect::SetMeta(seen, meta)),
+            Err(error) => {
+                self.forget_creation(seen, &mark);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// [`stage_set_meta`](Self::stage_set_meta) from a map.
+    pub fn stage_set_meta_map(&mut self, collection: &str, meta: &Meta) -> Result<()> {
+        let mut bytes = Vec::new();
+        op::put_meta(&mut bytes, meta);
+        self.stage_set_meta(collection, &bytes)
+    }
+
+    fn forget_creation(&mut self, seen: usize, mark: &Mark) {
+        if self.staged.seen[seen].created.is_some_and(|created| created >= mark.effects) {
+            self.staged.seen[seen].created = None;
+            self.staged.seen[seen].exists = false;
+        }
+        self.unstage(mark);
+    }
+
+    /// Upserts `count` records: their ids and attributes in `batch` (see [`Batch`](crate::Batch)), their vectors row by row.
+    /// A collection that is not there is created, for an empty batch too. Returns `count`.
+    pub fn stage_upsert(&mut self, collection: &str, count: usize, batch: &[u8], vectors: &[f32]) -> Result<usize> {
+        let floats = vectors.len();
+        self.stage_upsert_with(collection, count, batch, floats, |matrix, first| fill_rows(matrix, first, vectors))
+    }
+
+    /// [`stage_upsert`](Self::stage_upsert), the caller filling the rows.
+    pub fn stage_upsert_with(
+        &mut self,
+        collection: &str,
+        count: usize,
+        batch: &[u8],
+        floats: usize,
+        fill: impl FnOnce(&mut Matrix, usize),
+    ) -> Result<usize> {
+        self.check_writable()?;
+        if Some(floats) != count.checked_mul(self.dimension()) {
+            fail!(DimensionMismatch, "{count} vectors of {} numbers are not {floats} numbers", self.dimension());
+        }
+        self.check_capacity(count)?;
+        let mark = self.mark();
+        let seen = self.staged.see(&self.index, collection)?;
+        let staged = self.stage_records(seen, collection, count, batch, fill);
+        match staged {
+            Ok(()) => self.staged.seen[seen].upserts += count,
+            Err(error) => {
+                self.untouch(seen, mark.effects);
+                self.forget_creation(seen, &mark);
+                return Err(error);
+            }
+        }
+        self.staged.upserts += count;
+        Ok(count)
+    }
+
+    fn check_capacity(&self, count: usize) -> Result<()> {
+        let Some(max) = self.options.max_vector_bytes else { return Ok(()) };
+        let rows = self.data.matrix().len() as u64 + count as u64;
+        let bytes = rows.saturating_mul(self.dimension() as u64 * 4);
+        if bytes > max {
+            fail!(Capacity, "the vectors would take {bytes} bytes, more than maxVectorBytes ({max}); compact() frees dead rows");
+        }
+        Ok(())
+    }
+
+    fn stage_records(
+        &mut self,
+        seen: usize,
+        collection: &str,
+        count: usize,
+        batch: &[u8],
+        fill: impl FnOnce(&mut Matrix, usize),
+    ) -> Result<()> {
+        if !self.staged.seen[seen].exists {
+            self.stage_creation(seen, true)?;
+        }
+        self.index.reserve(self.staged.upserts + count, self.staged.deletes, self.staged.creates)?;
+        let upserts = self.staged.seen[seen].upserts + count;
+        match (self.staged.seen[seen].created, self.staged.seen[seen].base) {
+            (Some(created), _) => {
+                if let Some(Effect::Create(_, Some(collection))) = self.staged.effects.get_mut(created) {
+                    self.index.reserve_new(collection, upserts)?;
+                }
+            }
+            (None, Some(base)) => self.index.reserve_docs(base, upserts)?,
+            (None, None) => {}
+        }
+        self.staged.reserve_touched(&self.index, seen, count)?;
+        let first = self.data.stage(count)?;
+        fill(self.data.matrix_mut(), first);
+        let mut reader = Reader::new(batch);
+        for n in 0..count {
+            let malformed = |bad| crate::error(crate::Code::InvalidArgument, format!("record {n} of the batch is {bad:?}"));
+            let id = reader.str().map_err(malformed)?;
+            let attrs = reader.attrs().map_err(malformed)?;
+            if attrs.newer && self.options.only_0_3 {
+                fail!(InvalidArgument, "record {n} (id {id:?}) has a float or a date, which native 0.3.0 cannot read (compat)");
+            }
+            let row = self.data.matrix_mut().row_mut(first + n);
+            let norm_squared = kernel::norm_squared(row);
+            if !norm_squared.is_finite() {
+                fail!(InvalidArgument, "record {n} (id {id:?}): its vector has a number that is not finite, or one so large that its length is not");
+            }
+            kernel::scale_to_unit(row, norm_squared);
+            let sorted;
+            let attrs = if attrs.canonical {
+                attrs
+            } else {
+                sorted = op::canonical(attrs.bytes, op::skip_value)?;
+                AttrsScan { bytes: &sorted, ..attrs }
+            };
+            self.staged.run.push(&Op::Upsert { collection, id, row: (first + n) as u64, attrs })?;
+            let item = self.index.arena.push(id, attrs.bytes)?;
+            self.staged.touch(&self.index, seen, item);
+            self.staged.effects.push(Effect::Upsert(seen, item, (first + n) as u32));
+        }
+        if reader.left() > 0 {
+            fail!(InvalidArgument, "{} bytes too many behind the {count} records of the batch", reader.left());
+        }
+        Ok(())
+    }
+
+    /// Effects from `from` on are about to be forgotten: ids touched by them are seen as they were before.
+    fn untouch(&mut self, seen: usize, from: usize) {
+        let Self { staged, index, .. } = self;
+        staged.seen[seen].touched.clear();
+        let again: Vec<(usize, Item)> = staged.effects[..from]
+            .iter()
+            .enumerate()
+            .skip(staged.seen[seen].created.unwrap_or(0))
+            .filter_map(|(n, effect)| match effect {
+                Effect::Upsert(of, item, _) | Effect::Delete(of, item) if *of == seen => Some((n, *item)),
+                Effect::Drop(of) if *of == seen => None,
+                _ => None,
+            })
+            .collect();
+        for (n, item) in again {
+            let id = index.arena.id_bytes(item);
+            let effects = &staged.effects;
+            let id_of = |effect: &u32| match &effects[*effect as usize] {
+                Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
+                _ => &[],
+            };
+            let touched = &mut staged.seen[seen].touched;
+            match touched.find_mut(index.hash(id), |effect| id_of(effect) == id) {
+                Some(last) => *last = n as u32,
+                None => {
+                    touched.insert_unique(index.hash(id), n as u32, |effect| index.hash(id_of(effect)));
+                }
+            }
+        }
+    }
+
+    /// Deletes those of the ids that are there; returns how many they were.
+    pub fn stage_delete<'a>(&mut self, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
+        self.check_writable()?;
+        let mark = self.mark();
+        let seen = self.staged.see(&self.index, collection)?;
+        let staged = self.stage_deletes(seen, collection, ids);
+        if staged.is_err() {
+            self.untouch(seen, mark.effects);
+            self.unstage(&mark);
+        }
+        staged
+    }
+
+    fn stage_deletes<'a>(&mut self, seen: usize, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
+        let mut count = 0;
+        for id in ids {
+            let id = id?;
+            let Some(item) = self.staged.find(&self.index, seen, id) else { continue };
+            self.staged.reserve_touched(&self.index, seen, 1)?;
+            self.index.reserve(self.staged.upserts, self.staged.deletes + count + 1, self.staged.creates)?;
+            self.staged.run.push(&Op::Delete { collection, id })?;
+            self.staged.touch(&self.index, seen, item);
+            self.staged.effects.push(Effect::Delete(seen, item));
+            count += 1;
+        }
+        self.staged.deletes += count;
+        Ok(count)
+    }
+
+    /// Deletes the documents that match, in the order of their ids; returns how many they were.
+    pub fn stage_delete_where(&mut self, collection: &str, filter: &Filter) -> Result<usize> {
+        self.check_writable()?;
+        let mark = self.mark();
+        let seen = self.staged.see(&self.index, collection)?;
+        let mut ids: Vec<String> = Vec::new();
+        let add = |ids: &mut Vec<String>, item: Item| {
+            if filter.matches(self.index.arena.attrs(item)) {
+                reserve(ids, 1, "ids to delete")?;
+                ids.push(self.index.arena.id(item).to_string());
+            }
+            Ok::<(), crate::Error>(())
+        };
+        if let Some(base) = self.staged.seen[seen].base.and_then(|base| self.index.collection(base)) {
+            for doc in base.docs() {
+                let item = self.index.doc(doc).item;
+                if self.staged.touched(&self.index, seen, self.index.arena.id_bytes(item)).is_none() {
+                    add(&mut ids, item)?;
+                }
+            }
+        }
+        for effect in self.staged.seen[seen].touched.iter() {
+            if let Effect::Upsert(_, item, _) = self.staged.effects[*effect as usize] {
+                add(&mut ids, item)?;
+            }
+        }
+        ids.sort_unstable();
+        let staged = self.stage_deletes(seen, collection, ids.iter().map(|id| Ok(id.as_str())));
+        if staged.is_err() {
+            self.untouch(seen, mark.effects);
+            self.unstage(&mark);
+        }
+        staged
+    }
+}
