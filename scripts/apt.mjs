@@ -1,0 +1,33 @@
+// Debian's packages, where we may install them without asking anyone.
+import { readFileSync } from 'node:fs'
+import { ask, run, which } from './lib.mjs'
+
+const isRoot = process.getuid?.() === 0
+const isDebian = () => {
+  try {
+    return /^ID="?debian"?$/m.test(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** `sudo -n` fails instead of asking for a password. */
+export const canApt = async () => isDebian() && !!which('apt-get') && (isRoot || (await ask('sudo', '-n', 'true')) !== undefined)
+
+let updated
+let last = Promise.resolve()
+
+/** Installs one after the other, however many callers there are; the lock's time-out is for another apt on the machine. */
+export function aptInstall(packages) {
+  const apt = (...args) => {
+    const line = ['apt-get', '-o', 'DPkg::Lock::Timeout=900', '-q', ...args]
+    return run(isRoot ? 'env' : 'sudo', [...(isRoot ? [] : ['-n', 'env']), 'DEBIAN_FRONTEND=noninteractive', ...line], { quiet: true })
+  }
+  const mine = last.then(async () => {
+    updated ??= apt('update')
+    await updated
+    await apt('install', '-y', '--no-install-recommends', ...packages)
+  })
+  last = mine.then(() => {}, () => {})
+  return mine
+}

@@ -1,0 +1,75 @@
+// Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundle } from './bundle.mjs'
+import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, writeFile } from './lib.mjs'
+import { setUp, wasmBindgenDir } from './setup.mjs'
+import { reportSizes } from './sizes.mjs'
+import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
+
+const made = (...parts) => at('target/nidus-wasm', ...parts)
+
+/** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
+const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
+
+/** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
+async function when(name, inputs, outputs, work) {
+  const stamps = readJson(made('stamps.json')) ?? {}
+  const fresh = () => sha(inputs, ...outputs.map((path) => hashFiles('', [path])))
+  const there = outputs.every((path) => filesUnder(join(path, '..')).includes(path.split(/[/\\]/).at(-1)))
+  if (there && stamps[name] === fresh()) return
+  await step(name, work)
+  writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
+}
+
+async function compile({ wasm }) {
+  const sources = [...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`), 'Cargo.toml', 'Cargo.lock']
+  const flags = wasmFlags(wasm)
+  const output = at('target', TARGET, 'release/nidus_wasm.wasm')
+  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags]
+  await when(`cargo build for ${TARGET}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], () =>
+    // The encoded form beats a RUSTFLAGS that the user may have set, so everyone gets the same module. So does the target directory.
+    run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } }),
+  )
+  return output
+}
+
+async function optimise(compiled) {
+  const bindgen = join(wasmBindgenDir(), process.platform === 'win32' ? 'wasm-bindgen.exe' : 'wasm-bindgen')
+  const options = ['--target', 'web', '--no-typescript', '--omit-default-module-path', '--remove-name-section', '--remove-producers-section']
+  const glue = made('core.js')
+  const raw = made('core_bg.wasm')
+  await when('wasm-bindgen', sha(readFileSync(compiled), bindgen, ...options), [glue, raw], () =>
+    run(bindgen, [...options, '--out-dir', made(), '--out-name', 'core', compiled]),
+  )
+  const small = made('nidus.wasm')
+  const passes = ['-O3', ...FEATURES.map((feature) => `--enable-${feature}`), '--strip-debug', '--strip-producers', '--strip-target-features']
+  const version = readFileSync(at('node_modules/binaryen/package.json'))
+  await when('wasm-opt', sha(readFileSync(raw), version, ...passes), [small], () =>
+    run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),
+  )
+  return { glue, wasm: small }
+}
+
+/** Everything in dist/ is written again only where it differs, and what no longer belongs there goes. */
+function writeDist(files) {
+  for (const [name, bytes] of files) writeFile(at('dist', name), bytes)
+  for (const name of filesUnder(at('dist'))) if (!files.has(name)) rmSync(at('dist', name))
+}
+
+export async function build({ purpose = 'build' } = {}) {
+  const start = performance.now()
+  await setUp(purpose)
+  await locked(made('.lock'), async () => {
+    const { glue, wasm } = await optimise(await compile(await toolchain()))
+    const { files, browser } = await bundle(glue)
+    files.set('nidus.wasm', readFileSync(wasm))
+    for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
+    for (const name of ['index.d.ts', 'segment.d.ts']) if (!files.has(name)) say(`! missing: src/ts/types/${name}`)
+    writeDist(files)
+    reportSizes(files, [...browser, 'nidus.wasm'])
+  })
+  say(`build: ${seconds(start)}`)
+}
+
+if (isMain(import.meta.url)) main(() => build())

@@ -1,0 +1,57 @@
+// The JavaScript of dist/, by esbuild: entries that share chunks, and a worker in one piece.
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { at, say, Trouble } from './lib.mjs'
+
+const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
+/** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
+const ALONE = ['worker']
+/** What a page loads before it starts the worker. */
+const PAGE = 'browser.js'
+
+/** The sources import the generated glue as ./core.js, where only its types are. */
+const core = (glue) => ({
+  name: 'core',
+  setup: (build) => build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) => (importer.startsWith(at('src/ts')) ? { path: glue } : undefined)),
+})
+
+/** { files: Map of name to bytes, browser: the names of what a page downloads besides the wasm } */
+export async function bundle(glue) {
+  const { build } = await import('esbuild')
+  const options = {
+    absWorkingDir: at(),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    external: ['node:*'],
+    minify: true,
+    legalComments: 'none',
+    outdir: at('dist'),
+    // The bytes go to dist/ only when all of it succeeded.
+    write: false,
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [core(glue)],
+  }
+  const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path) || say(`! missing: ${path}`))
+  const shared = await build({ ...options, entryPoints: paths(ENTRIES), splitting: true, chunkNames: 'chunk-[hash]' })
+  const alone = await build({ ...options, entryPoints: paths(ALONE) })
+
+  const files = new Map([...shared.outputFiles, ...alone.outputFiles].map(({ path, contents }) => [basename(path), contents]))
+  for (const [name, bytes] of files) {
+    if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
+    if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
+  }
+  return { files, browser: [...reached(shared.metafile, PAGE), ...ALONE.map((name) => `${name}.js`)] }
+}
+
+/** An output and all it imports, also on demand: what a page may come to download. */
+function reached({ outputs }, name, found = new Set()) {
+  if (found.has(name)) return found
+  found.add(name)
+  const entry = Object.entries(outputs).find(([path]) => basename(path) === name)?.[1]
+  for (const { path, external } of entry?.imports ?? []) if (!external) reached({ outputs }, basename(path), found)
+  return found
+}

@@ -1,0 +1,149 @@
+// What the scripts share: paths, timed steps, child processes, hashes, one lock. Node builtins only: this runs before `npm ci`.
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+export const at = (...parts) => join(root, ...parts)
+/** Built tools and downloads live here, so that a second checkout on the same machine starts fast. */
+export const cache = (...parts) => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nidus-wasm', ...parts)
+
+export const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
+export const say = (text) => process.stdout.write(`${text}\n`)
+
+/** An error whose message is all that the user needs: the scripts print it without a stack. */
+export class Trouble extends Error {}
+
+/** Runs one piece of work, saying what it is before and how long it took after. */
+export async function step(name, work) {
+  const start = performance.now()
+  say(`· ${name} ...`)
+  const result = await work()
+  say(`· ${name}: ${seconds(start)}`)
+  return result
+}
+
+/**
+ * Runs a program. `quiet` keeps its output back and shows it only when it fails, so that set-up steps can run side by side.
+ * Resolves to { code, output }; rejects on a code other than 0 unless `mayFail`.
+ */
+export function run(command, args, { cwd = root, env = {}, quiet = false, mayFail = false, timeout = 0 } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    })
+    let output = ''
+    let late = false
+    child.stdout?.on('data', (bytes) => (output += bytes))
+    child.stderr?.on('data', (bytes) => (output += bytes))
+    const timer = timeout && setTimeout(() => ((late = true), child.kill('SIGKILL')), timeout)
+    child.on('error', (cause) => {
+      clearTimeout(timer)
+      if (mayFail) resolve({ code: 127, output: String(cause) })
+      else reject(new Trouble(`${command} could not be started: ${cause.message}`))
+    })
+    child.on('close', (status, signal) => {
+      clearTimeout(timer)
+      const code = status ?? 1
+      if (code === 0 || mayFail) return resolve({ code, output })
+      const how = late ? `took longer than ${timeout / 1000} s` : signal ? `was ended by ${signal}` : `ended with ${code}`
+      const shown = output.trim().split('\n').slice(-60).join('\n')
+      reject(new Trouble(`${shown}${shown && '\n'}\`${[command, ...args].join(' ')}\` ${how}`))
+    })
+  })
+}
+
+/** The first line a program prints, or undefined when it is not there or fails. */
+export async function ask(command, ...args) {
+  const { code, output } = await run(command, args, { quiet: true, mayFail: true, timeout: 20_000 })
+  return code === 0 ? output.trim() : undefined
+}
+
+/** The path of a program, looked up as a shell would. */
+export function which(name, more = []) {
+  const exe = process.platform === 'win32' ? `${name}.exe` : name
+  return [...(process.env.PATH ?? '').split(delimiter), ...more].map((dir) => join(dir, exe)).find((path) => existsSync(path))
+}
+
+export const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex')
+export const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined)
+
+/** All files under a directory (relative paths, sorted) whose path passes the test. */
+export function filesUnder(dir, wanted = () => true) {
+  if (!existsSync(dir)) return []
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
+    .filter(wanted)
+    .sort()
+}
+/** One hash of names and contents. */
+export const hashFiles = (dir, names) => sha(...names.flatMap((name) => [name, readFileSync(join(dir, name))]))
+
+/** Written beside and renamed, so that whoever reads meanwhile sees the old file or the new one; untouched when equal. */
+export function writeFile(path, bytes) {
+  if (existsSync(path) && readFileSync(path).equals(Buffer.from(bytes))) return false
+  mkdirSync(dirname(path), { recursive: true })
+  const beside = `${path}.${process.pid}.tmp`
+  writeFileSync(beside, bytes)
+  renameSync(beside, path)
+  return true
+}
+
+/** One builder at a time in one checkout: a lock directory that names its holder; a dead holder's lock is taken over. */
+export async function locked(dir, work) {
+  mkdirSync(dirname(dir), { recursive: true })
+  const owner = join(dir, 'pid')
+  for (let told = false; ; ) {
+    try {
+      mkdirSync(dir)
+      break
+    } catch (cause) {
+      if (cause.code !== 'EEXIST') throw cause
+    }
+    if (!alive(owner, dir)) {
+      rmSync(dir, { recursive: true, force: true })
+      continue
+    }
+    if (!told) say(`· waiting for the other process that works in ${relative(root, dir)}`)
+    told = true
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  writeFileSync(owner, String(process.pid))
+  // Also when the work ends the process: a left lock would only cost the next one a check, but why leave it.
+  const release = () => rmSync(dir, { recursive: true, force: true })
+  process.once('exit', release)
+  try {
+    return await work()
+  } finally {
+    process.off('exit', release)
+    release()
+  }
+}
+
+function alive(owner, dir) {
+  try {
+    process.kill(Number(readFileSync(owner, 'utf8')) || 1 << 30, 0)
+    return true
+  } catch (cause) {
+    // No pid in it yet: its owner is between two lines, unless it died there.
+    if (cause.code === 'ENOENT') return Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 5_000
+    return cause.code === 'EPERM'
+  }
+}
+
+/** Runs a script's main function: a Trouble is told plainly, anything else with its stack. */
+export async function main(work) {
+  try {
+    process.exitCode = (await work()) ?? 0
+  } catch (error) {
+    process.stderr.write(`\n${error instanceof Trouble ? error.message : error?.stack}\n`)
+    process.exitCode = 1
+  }
+}
+export const isMain = (url) => process.argv[1] && fileURLToPath(url) === process.argv[1]

@@ -1,0 +1,17 @@
+// `npm start`: set up, build, serve the demo.
+import { existsSync } from 'node:fs'
+import { build } from './build.mjs'
+import { at, main, say, step, Trouble } from './lib.mjs'
+
+main(async () => {
+  await build({ purpose: 'demo' })
+  const configFile = at('www/vite.config.ts')
+  if (!existsSync(configFile)) throw new Trouble('www/vite.config.ts is missing: there is no demo to serve')
+  const vite = await import('vite')
+  const common = { root: at('www'), configFile, clearScreen: false, logLevel: 'warn' }
+  // Built and served as it would be deployed: the demo's content security policy included.
+  await step('vite build of the demo', () => vite.build(common))
+  // A port that is taken is no error: Vite then takes the next free one.
+  const server = await vite.preview({ ...common, preview: { port: Number(process.env.PORT) || 5173, strictPort: false } })
+  say(`\n  The demo is at  ${server.resolvedUrls.local[0]}  (Ctrl+C ends it)\n`)
+})

@@ -1,0 +1,124 @@
+// Which cargo builds for wasm32, and which for this machine: an installed one if any is new enough, else what can be installed.
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { ask, at, run, say, step, Trouble, which } from './lib.mjs'
+import { aptInstall, canApt } from './apt.mjs'
+
+export const TARGET = 'wasm32-unknown-unknown'
+/** The native tests compile the crate `nidus` 0.3.0, which asks for this Rust; one compiler for everything is simpler than two. */
+const OLDEST = [1, 96]
+/** Installed beside the user's own toolchains (never as the default) when those are older than OLDEST. */
+const PINNED = '1.96.0'
+
+const cargoBin = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
+const newEnough = (version) => {
+  const [major, minor] = version.split('.').map(Number)
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
+}
+
+/** What a compiler says of itself; undefined when it is not there. */
+async function describe(rustc, ...select) {
+  const text = await ask(rustc, ...select, '-vV')
+  const version = /^release: (\S+)/m.exec(text ?? '')?.[1]
+  if (!version || !newEnough(version)) return undefined
+  const sysroot = await ask(rustc, ...select, '--print', 'sysroot')
+  return { id: text, sysroot, llvm: /^LLVM version: (\d+)/m.exec(text)?.[1] }
+}
+
+/** A toolchain that rustup (or anyone) gave the precompiled std for wasm32. */
+async function withPrecompiledStd() {
+  const cargo = which('cargo', [cargoBin])
+  const rustc = which('rustc', [cargoBin])
+  if (!cargo || !rustc) return undefined
+  for (const select of which('rustup', [cargoBin]) ? [[], [`+${PINNED}`]] : [[]]) {
+    const found = await describe(rustc, ...select)
+    if (!found || !existsSync(join(found.sysroot, 'lib/rustlib', TARGET, 'lib'))) continue
+    const common = { id: found.id, sysroot: found.sysroot, cargo, select, env: {} }
+    return { native: common, wasm: { ...common, flags: [] } }
+  }
+  return undefined
+}
+
+/**
+ * Debian's own compiler with std's source: std is then compiled with the crate. That needs the switch that lets a stable
+ * compiler take `-Z build-std`, and the linker's own name, since Debian ships no `rust-lld`.
+ */
+async function withStdSource() {
+  const [cargo, rustc, rustdoc] = ['cargo', 'rustc', 'rustdoc'].map((name) => join('/usr/bin', name))
+  if (!existsSync(cargo) || !existsSync(rustc)) return undefined
+  const found = await describe(rustc)
+  if (!found || !existsSync(join(found.sysroot, 'lib/rustlib/src/rust/library/std/Cargo.toml'))) return undefined
+  const linker = `/usr/lib/llvm-${found.llvm}/bin/wasm-ld`
+  if (!existsSync(linker)) return undefined
+  const env = { RUSTC: rustc, RUSTDOC: rustdoc }
+  const common = { id: found.id, sysroot: found.sysroot, cargo, select: [] }
+  return {
+    native: { ...common, env },
+    wasm: {
+      ...common,
+      env: { ...env, RUSTC_BOOTSTRAP: '1', CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker },
+      flags: ['-Z', 'build-std=std,panic_abort'],
+    },
+  }
+}
+
+const find = async () => (await withPrecompiledStd()) ?? (await withStdSource())
+
+async function install() {
+  const tried = []
+  const rustup = which('rustup', [cargoBin])
+  if (rustup) {
+    const active = await describe(which('rustc', [cargoBin]) ?? 'rustc')
+    // Without its network rustup gives up in a few seconds; the limit is for networks that swallow packets.
+    const how = active
+      ? ['target', 'add', TARGET]
+      : ['toolchain', 'install', PINNED, '--profile', 'minimal', '--target', TARGET, '--no-self-update']
+    const { code, output } = await step(`rustup ${how.join(' ')}`, () =>
+      run(rustup, how, { quiet: true, mayFail: true, timeout: active ? 180_000 : 600_000 }),
+    )
+    const found = code === 0 && (await find())
+    if (found) return found
+    tried.push(`rustup ${how.join(' ')} failed: ${output.trim().split('\n').at(-1)}`)
+    say(`  rustup could not: ${output.trim().split('\n').at(-1)}`)
+  } else tried.push('rustup is not installed')
+  if (await canApt()) {
+    await step('apt-get install: Rust compiler for wasm32, std source, linker', () =>
+      aptInstall(['rustc-web', 'cargo-web', 'rust-web-src', 'lld-22', 'gcc', 'libc6-dev']),
+    )
+    const found = await find()
+    if (found) return found
+    tried.push("Debian's packages did not bring a compiler that is new enough")
+  } else tried.push('not Debian with root rights, so nothing was installed with apt-get')
+  throw new Trouble(
+    `No Rust ${OLDEST.join('.')} or newer that compiles for ${TARGET}.\n  ${tried.join('\n  ')}\n` +
+      `Install rustup (https://rustup.rs), then: rustup toolchain install ${PINNED} --target ${TARGET}`,
+  )
+}
+
+let known
+/** { native, wasm }: each { cargo, select, env, id, sysroot }, wasm also `flags` for cargo's command line. */
+export async function toolchain({ mayInstall = false } = {}) {
+  known ??= (await find()) ?? (mayInstall ? await install() : undefined)
+  if (!known) throw new Trouble('No Rust toolchain for wasm32: run `npm run setup` first.')
+  return known
+}
+
+/** The version of a crate in Cargo.lock. */
+export function lockedVersion(crate) {
+  if (!existsSync(at('Cargo.lock'))) return undefined
+  return new RegExp(`name = "${crate}"\nversion = "([^"]+)"`).exec(readFileSync(at('Cargo.lock'), 'utf8'))?.[1]
+}
+
+/**
+ * The compiler's flags for every wasm build. Nothing in them depends on where this checkout lies, and the paths of the
+ * compiler's and the registry's sources are replaced: they would otherwise end up in panic messages.
+ */
+export function wasmFlags({ sysroot }) {
+  const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
+  return [
+    '-Ctarget-feature=+simd128',
+    `--remap-path-prefix=${join(cargoHome, 'registry/src')}=crates`,
+    `--remap-path-prefix=${join(sysroot, 'lib/rustlib/src/rust')}=rust`,
+  ].join('\x1f')
+}
