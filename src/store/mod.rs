@@ -13,6 +13,8 @@ mod tests;
 
 pub use open::{OpenOptions, Opening};
 pub use read::{Page, Query};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use read::{ids, unit_query};
 
 use compact::Compaction;
 use index::Index;

@@ -1,0 +1,116 @@
+//! The sink for anything shaped like `FileSystemSyncAccessHandle`: a real one, or an object over whatever a host has.
+
+use js_sys::Uint8Array;
+use wasm_bindgen::JsCast;
+use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
+
+use super::error::from_js;
+use crate::Result;
+use crate::error::fail;
+use crate::sink::{ByteSink, ByteSource};
+
+/// Offsets are JavaScript numbers.
+const MAX_OFFSET: u64 = 1 << 53;
+
+pub struct HandleSink {
+    handle: FileSystemSyncAccessHandle,
+    len: u64,
+    /// The handle keeps no reference to the bytes that it is given: it may see wasm memory itself.
+    lend_views: bool,
+}
+
+impl HandleSink {
+    pub fn new(handle: FileSystemSyncAccessHandle, lend_views: bool) -> Result<Self> {
+        let size = handle.get_size().map_err(from_js)?;
+        if !(size >= 0.0 && size <= MAX_OFFSET as f64 && size.fract() == 0.0) {
+            fail!(StorageFailed, "getSize() returned {size}");
+        }
+        Ok(Self { handle, len: size as u64, lend_views })
+    }
+
+    fn at(offset: u64) -> Result<FileSystemReadWriteOptions> {
+        if offset > MAX_OFFSET {
+            fail!(Capacity, "offset {offset} is beyond what a handle can be given");
+        }
+        let options = FileSystemReadWriteOptions::new();
+        options.set_at_f64(offset as f64);
+        Ok(options)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let options = Self::at(offset)?;
+        let written = if self.lend_views {
+            self.handle.write_with_u8_array_and_options(bytes, &options)
+        } else {
+            self.handle.write_with_js_u8_array_and_options(&Uint8Array::from(bytes), &options)
+        };
+        check_count(written.map_err(from_js)?, bytes.len(), offset, "written")
+    }
+}
+
+fn check_count(count: f64, asked: usize, offset: u64, what: &str) -> Result<()> {
+    if count != asked as f64 {
+        fail!(StorageFailed, "only {count} of {asked} bytes at {offset} were {what}");
+    }
+    Ok(())
+}
+
+impl ByteSink for HandleSink {
+    fn len(&self) -> Result<u64> {
+        Ok(self.len)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_at(self.len, bytes)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+        if at.checked_add(4).is_none_or(|end| end > self.len) {
+            fail!(StorageFailed, "publish at {at} is outside the {} bytes written", self.len);
+        }
+        self.write_at(at, &length)
+    }
+
+    fn truncate_to(&mut self, len: u64) -> Result<()> {
+        if len > self.len {
+            fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
+        }
+        self.handle.truncate_with_f64(len as f64).map_err(from_js)?;
+        self.len = len;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.handle.flush().map_err(from_js)
+    }
+}
+
+impl ByteSource for HandleSink {
+    fn len(&self) -> Result<u64> {
+        Ok(self.len)
+    }
+
+    fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let options = Self::at(at)?;
+        if !js_sys::Reflect::has(self.handle.unchecked_ref(), &"read".into()).unwrap_or(false) {
+            fail!(Unsupported, "this storage cannot be read synchronously");
+        }
+        let read = if self.lend_views {
+            self.handle.read_with_u8_array_and_options(out, &options).map_err(from_js)?
+        } else {
+            let copy = Uint8Array::new_with_length(out.len() as u32);
+            let read = self.handle.read_with_js_u8_array_and_options(&copy, &options).map_err(from_js)?;
+            copy.copy_to(out);
+            read
+        };
+        check_count(read, out.len(), at, "read")
+    }
+}
