@@ -1,0 +1,89 @@
+// `npm test`: set up, build, then every suite; or only the groups that are named: node scripts/test.mjs rust wasm types js www
+import { existsSync } from 'node:fs'
+import { webdriver } from './browsers.mjs'
+import { build } from './build.mjs'
+import { at, filesUnder, main, run, say, seconds, Trouble } from './lib.mjs'
+import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
+
+const node = (script, ...args) => run(process.execPath, [at('node_modules', script), ...args])
+
+async function native() {
+  const { native: rust } = await toolchain()
+  await run(rust.cargo, [...rust.select, 'test', '--locked'], { env: rust.env })
+}
+
+/** tests/wasm_node*.rs and tests/wasm_browser*.rs: by name, since the other tests in there compile only natively. */
+async function wasm(prefix) {
+  const { wasm: rust } = await toolchain()
+  const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) => path.slice(0, -3))
+  if (names.length === 0) throw new Trouble(`there is no tests/${prefix}*.rs`)
+  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...rust.flags, ...names.flatMap((name) => ['--test', name])]
+  // With std compiled here, tests that abort as the shipped module does can share the std that the build made.
+  if (rust.flags.length) args.push('-Z', 'panic-abort-tests')
+  await run(rust.cargo, args, {
+    env: {
+      ...rust.env,
+      CARGO_ENCODED_RUSTFLAGS: wasmFlags(rust),
+      CARGO_TARGET_DIR: at('target'),
+      // Relative, and so free of spaces, which cargo would split at: it runs tests in the crate's root.
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
+    },
+  })
+}
+
+async function types() {
+  await node('typescript/bin/tsc', '-p', at('tsconfig.json'), '--noEmit')
+  if (existsSync(at('www/tsconfig.json'))) await node('typescript/bin/tsc', '-p', at('www/tsconfig.json'), '--noEmit')
+}
+
+async function www() {
+  const files = filesUnder(at('www/tests'), (path) => path.endsWith('.test.mjs')).map((path) => at('www/tests', path))
+  if (files.length === 0) throw new Trouble('there is no www/tests/*.test.mjs')
+  await run(process.execPath, ['--test', ...files])
+}
+
+const vitest = (project) => () => node('vitest/vitest.mjs', 'run', '--project', project)
+
+const SUITES = [
+  { group: 'rust', name: 'cargo test, on this machine', work: native },
+  { group: 'wasm', name: 'wasm-bindgen-test in Node', work: () => wasm('wasm_node') },
+  { group: 'wasm', name: 'wasm-bindgen-test in Chromium', work: () => wasm('wasm_browser'), needs: () => !!webdriver(), lack: 'no chromedriver' },
+  { group: 'types', name: 'types', work: types },
+  { group: 'js', name: 'package in Node', work: vitest('node') },
+  { group: 'js', name: 'package in Chromium and Firefox', work: vitest('browser') },
+  { group: 'www', name: 'demo in Chromium', work: www },
+]
+
+main(async () => {
+  const start = performance.now()
+  const groups = process.argv.slice(2)
+  const chosen = SUITES.filter(({ group }) => groups.length === 0 || groups.includes(group))
+  const unknown = groups.filter((group) => !SUITES.some((suite) => suite.group === group))
+  if (unknown.length) throw new Trouble(`no such group of tests: ${unknown.join(', ')}`)
+  await build({ purpose: 'test' })
+
+  const results = []
+  for (const { name, work, needs, lack } of chosen) {
+    if (needs && !needs()) {
+      results.push({ name, how: `SKIPPED: ${lack}` })
+      say(`\n!!!! ${name}: SKIPPED, ${lack} !!!!`)
+      continue
+    }
+    const began = performance.now()
+    say(`\n==== ${name} ====`)
+    try {
+      await work()
+      results.push({ name, how: 'passed', time: seconds(began) })
+    } catch (error) {
+      process.stderr.write(`\n${error instanceof Trouble ? error.message : error.stack}\n`)
+      results.push({ name, how: 'FAILED', time: seconds(began) })
+    }
+    say(`==== ${name}: ${results.at(-1).how}, ${results.at(-1).time} ====`)
+  }
+
+  say(`\nAll of it: ${seconds(start)}`)
+  for (const { name, how, time = '' } of results) say(`  ${name.padEnd(34)}${how.padEnd(9)}${time.padStart(9)}`)
+  const count = (wanted) => results.filter(({ how }) => how === wanted).length
+  say(`${count('passed')} passed, ${count('FAILED')} failed`)
+  return count('FAILED') ? 1 : 0
+})

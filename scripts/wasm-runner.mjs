@@ -1,0 +1,26 @@
+// What cargo runs a wasm test binary with: wasm-bindgen-test-runner, told which browser is there.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { webdriver } from './browsers.mjs'
+import { main, run } from './lib.mjs'
+import { wasmBindgenDir } from './setup.mjs'
+
+main(async () => {
+  const [wasm, ...rest] = process.argv.slice(2)
+  // The runner reads the browser's path and arguments from a file in its working directory, and from nowhere else.
+  const cwd = mkdtempSync(join(tmpdir(), 'nidus-wasm-'))
+  const found = webdriver()
+  const env = { WASM_BINDGEN_TEST_TIMEOUT: '120' }
+  if (found) {
+    const options = { binary: found.binary, args: found.args }
+    writeFileSync(join(cwd, 'webdriver.json'), JSON.stringify({ 'goog:chromeOptions': options }))
+    env.CHROMEDRIVER = found.driver
+  }
+  try {
+    const { code } = await run(join(wasmBindgenDir(), 'wasm-bindgen-test-runner'), [resolve(wasm), ...rest], { cwd, env, mayFail: true })
+    return code
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+})

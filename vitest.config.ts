@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url'
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+import { chromium, firefox } from './scripts/browsers.mjs'
+
+const dist = (name: string) => fileURLToPath(new URL(`./dist/${name}`, import.meta.url))
+
+/** The tests import the package by its name and get what was built, by the condition of the runtime they run in. */
+const built = (entry: string, segment: string) => [
+  { find: /^nidus-wasm$/, replacement: dist(entry) },
+  { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
+  { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
+  { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
+]
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { alias: built('node.js', 'segment-node.js') },
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['pkg-tests/node/**/*.test.ts'],
+          testTimeout: 30_000,
+          // Node itself loads the package, not Vite's transform of it.
+          server: { deps: { external: [/\/dist\//] } },
+        },
+      },
+      {
+        resolve: { alias: built('browser.js', 'segment-browser.js') },
+        // Nothing is to be found out, and a reload half-way through a run because something was: no.
+        optimizeDeps: { noDiscovery: true, include: [] },
+        server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
+        test: {
+          name: 'browser',
+          include: ['pkg-tests/browser/**/*.test.ts'],
+          testTimeout: 30_000,
+          // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by one.
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            instances: [
+              { browser: 'chromium', provider: playwright({ launchOptions: chromium }) },
+              { browser: 'firefox', provider: playwright({ launchOptions: firefox }) },
+            ],
+          },
+        },
+      },
+    ],
+  },
+})
