@@ -2,15 +2,18 @@
 // The language model, off the main thread. Documents come in batches, queries one by one; a query never waits for more
 // than the batch that is being worked on.
 
-import { env, pipeline, type FeatureExtractionPipeline, type ProgressInfo } from '@huggingface/transformers'
+import { AutoModel, AutoTokenizer, env, mean_pooling, type PreTrainedModel, type PreTrainedTokenizer, type Tensor } from '@huggingface/transformers'
 import runtimeUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import type { FromWorker, ToWorker } from './protocol'
 
 declare const self: DedicatedWorkerGlobalScope
 
+/** Bytes, for a server that does not say. */
+const WEIGHTS = 22_928_619
+
 type Job = Exclude<ToWorker, { type: 'start' }>
 
-let extractor: FeatureExtractionPipeline | undefined
+let model: { tokenize: PreTrainedTokenizer; run: PreTrainedModel } | undefined
 let query: Extract<Job, { type: 'query' }> | undefined
 const batches: Extract<Job, { type: 'documents' }>[] = []
 let busy = false
@@ -25,24 +28,18 @@ async function start(modelsUrl: string, local: boolean) {
   env.backends.onnx.wasm!.numThreads = 1 // more need cross-origin isolation, which a plain static host does not give
   env.allowLocalModels = local
   env.allowRemoteModels = !local
-  env.localModelPath = modelsUrl
+  env.localModelPath = new URL(modelsUrl).pathname // a path: what looks like a URL is not looked up as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
-  const sizes = new Map<string, { loaded: number; total: number }>()
+  // Not the library's own progress: to give a total it would first fetch every local file whole to learn its size.
+  env.fetch = async (input, init) => counted(await fetch(input, init), String(input))
+  const name = local ? 'all-MiniLM-L6-v2' : 'Xenova/all-MiniLM-L6-v2'
   try {
-    extractor = await pipeline('feature-extraction', local ? 'all-MiniLM-L6-v2' : 'Xenova/all-MiniLM-L6-v2', {
-      dtype: 'q8',
-      device: 'wasm',
-      progress_callback: (info: ProgressInfo) => {
-        if (info.status !== 'progress') return
-        sizes.set(info.file, { loaded: info.loaded, total: info.total })
-        let loaded = 0
-        let total = 0
-        for (const size of sizes.values()) [loaded, total] = [loaded + size.loaded, total + size.total]
-        say({ type: 'progress', loaded, total })
-      },
-    })
-    // The first run compiles and allocates: better now than under the first keystroke.
-    await extractor('warm up', { pooling: 'mean', normalize: true })
+    const [tokenize, run] = await Promise.all([
+      AutoTokenizer.from_pretrained(name),
+      AutoModel.from_pretrained(name, { dtype: 'q8', device: 'wasm' }),
+    ])
+    model = { tokenize, run }
+    await embed(['warm up']) // the first run compiles and allocates: better now than under the first keystroke
     say({ type: 'ready' })
     void work()
   } catch (error) {
@@ -50,8 +47,31 @@ async function start(modelsUrl: string, local: boolean) {
   }
 }
 
+/** The same response, telling the page how much of the weights has come. */
+function counted(response: Response, url: string) {
+  if (!response.ok || !response.body || !url.includes('.onnx')) return response
+  const total = Number(response.headers.get('content-length')) || WEIGHTS
+  let loaded = 0
+  const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      loaded += chunk.byteLength
+      say({ type: 'progress', loaded, total: Math.max(total, loaded) })
+      controller.enqueue(chunk)
+    },
+  })
+  return new Response(response.body.pipeThrough(counter), response)
+}
+
+/** One unit vector a text: the mean over its tokens, as the model was trained to be used. */
+async function embed(texts: string[]): Promise<Float32Array<ArrayBuffer>> {
+  const inputs = model!.tokenize(texts, { padding: true, truncation: true })
+  const { last_hidden_state } = (await model!.run(inputs)) as { last_hidden_state: Tensor }
+  const pooled = mean_pooling(last_hidden_state, inputs.attention_mask).normalize(2, -1)
+  return Float32Array.from(pooled.data as Float32Array)
+}
+
 async function work() {
-  if (busy || !extractor) return
+  if (busy || !model) return
   busy = true
   for (;;) {
     const job: Job | undefined = query ?? batches.shift()
@@ -59,9 +79,7 @@ async function work() {
     if (job === query) query = undefined
     try {
       const began = performance.now()
-      const output = await extractor(job.type === 'query' ? job.text : job.texts, { pooling: 'mean', normalize: true })
-      const vectors = Float32Array.from(output.data as Float32Array)
-      output.dispose()
+      const vectors = await embed(job.type === 'query' ? [job.text] : job.texts)
       say({ type: 'vectors', id: job.id, vectors, milliseconds: performance.now() - began }, [vectors.buffer])
     } catch (error) {
       say({ type: 'error', id: job.id, message: String((error as Error)?.message ?? error) })

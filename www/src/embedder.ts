@@ -11,15 +11,14 @@ export class ModelError extends Error {
   override name = 'ModelError'
 }
 
-/** The page's side of the embedding worker. */
-export class Embedder {
-  /** What was embedded since the page was opened: after a reload only queries should be. */
-  readonly embedded = { documents: 0, queries: 0 }
-  readonly ready: Promise<void>
+type Ask = { type: 'documents'; texts: string[] } | { type: 'query'; text: string }
 
+/** One worker with one copy of the model. */
+class ModelWorker {
+  readonly ready: Promise<void>
+  state: 'loading' | 'ready' | 'failed' = 'loading'
   #worker = new Worker(new URL('./embed.worker.ts', import.meta.url), { type: 'module', name: 'embedder' })
   #waiting = new Map<number, { resolve(result: Embedded): void; reject(error: Error): void }>()
-  #queries = new Map<string, Promise<Embedded>>()
   #nextId = 0
 
   constructor(onProgress: (loaded: number, total: number) => void) {
@@ -38,47 +37,29 @@ export class Embedder {
         else this.#settle(data)
       }
     })
-    this.ready.catch(() => {}) // whoever needs it awaits it; nobody may need it
-    this.#send({
-      type: 'start',
-      modelsUrl: new URL('models/', document.baseURI).href,
-      local: __MODEL_IS_LOCAL__,
+    this.ready.then(
+      () => (this.state = 'ready'),
+      () => (this.state = 'failed'), // whoever needs the model awaits it and hears why
+    )
+    this.#send({ type: 'start', modelsUrl: new URL('models/', document.baseURI).href, local: __MODEL_IS_LOCAL__ })
+  }
+
+  get load() {
+    return this.#waiting.size
+  }
+
+  ask(what: Ask): Promise<Embedded> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#send({ ...what, id })
     })
-  }
-
-  async documents(texts: string[]): Promise<Embedded> {
-    await this.ready
-    const result = await this.#ask((id) => ({ type: 'documents', id, texts }))
-    this.embedded.documents += texts.length
-    return result
-  }
-
-  /** Rejects with an AbortError when a newer query took its place. */
-  query(text: string): Promise<Embedded> {
-    const known = this.#queries.get(text)
-    if (known) return known
-    const asked = this.ready
-      .then(() => this.#ask((id) => ({ type: 'query', id, text })))
-      .then((result) => {
-        this.embedded.queries++
-        return result
-      })
-    asked.catch(() => this.#queries.delete(text))
-    this.#queries.set(text, asked)
-    if (this.#queries.size > 50) this.#queries.delete(this.#queries.keys().next().value!)
-    return asked
   }
 
   close() {
     this.#worker.terminate()
-  }
-
-  #ask(message: (id: number) => ToWorker): Promise<Embedded> {
-    const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      this.#send(message(id))
-    })
+    for (const each of this.#waiting.values()) each.reject(new DOMException('the worker was stopped', 'AbortError'))
+    this.#waiting.clear()
   }
 
   #settle(data: Extract<FromWorker, { id: number }>) {
@@ -91,5 +72,90 @@ export class Embedder {
 
   #send(message: ToWorker) {
     this.#worker.postMessage(message)
+  }
+}
+
+/**
+ * The page's side of the embedding workers: one for as long as the page is open, and while there is an index to build,
+ * helpers on the cores that are left. (The runtime's own threads would need headers that a plain static host does not set.)
+ */
+export class Embedder {
+  /** What was embedded since the page was opened: after a reload only queries should be. */
+  readonly embedded = { documents: 0, queries: 0 }
+
+  #first: ModelWorker
+  #helpers: ModelWorker[] = []
+  #team: ModelWorker[]
+  #queries = new Map<string, Promise<Embedded>>()
+
+  constructor(onProgress: (loaded: number, total: number) => void) {
+    this.#first = new ModelWorker(onProgress)
+    this.#team = [this.#first]
+  }
+
+  get ready() {
+    return this.#first.ready
+  }
+
+  get isReady() {
+    return this.#first.state === 'ready'
+  }
+
+  get hasFailed() {
+    return this.#first.state === 'failed'
+  }
+
+  /** How many batches can be worked on at once. */
+  get width() {
+    return this.#team.length
+  }
+
+  /** The page and the store need little of a core; past four workers the memory costs more than the time is worth. */
+  async callHelpers() {
+    await this.ready // the others then find the model in the HTTP cache
+    const wanted = Math.min(4, Math.max(2, (navigator.hardwareConcurrency || 2) - 1))
+    while (1 + this.#helpers.length < wanted) {
+      const helper = new ModelWorker(() => {})
+      this.#helpers.push(helper)
+      helper.ready.then(
+        () => this.#helpers.includes(helper) && this.#team.push(helper),
+        () => {}, // it goes on without
+      )
+    }
+  }
+
+  dismissHelpers() {
+    for (const helper of this.#helpers) helper.close()
+    this.#helpers = []
+    this.#team = [this.#first]
+  }
+
+  async documents(texts: string[]): Promise<Embedded> {
+    await this.ready
+    const least = this.#team.reduce((a, b) => (b.load < a.load ? b : a))
+    const result = await least.ask({ type: 'documents', texts })
+    this.embedded.documents += texts.length
+    return result
+  }
+
+  /** Rejects with an AbortError when a newer query took its place. */
+  query(text: string): Promise<Embedded> {
+    const known = this.#queries.get(text)
+    if (known) return known.then((result) => ({ ...result, milliseconds: 0 }))
+    const asked = this.ready
+      .then(() => this.#first.ask({ type: 'query', text }))
+      .then((result) => {
+        this.embedded.queries++
+        return result
+      })
+    asked.catch(() => this.#queries.delete(text))
+    this.#queries.set(text, asked)
+    if (this.#queries.size > 50) this.#queries.delete(this.#queries.keys().next().value!)
+    return asked
+  }
+
+  close() {
+    this.dismissHelpers()
+    this.#first.close()
   }
 }
