@@ -49,6 +49,7 @@ codes! {
 struct Coded {
     code: Code,
     message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl fmt::Display for Coded {
@@ -57,10 +58,19 @@ impl fmt::Display for Coded {
     }
 }
 
-impl std::error::Error for Coded {}
+impl std::error::Error for Coded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 pub fn error(code: Code, message: impl Into<String>) -> Error {
-    Error::new(Coded { code, message: message.into() })
+    Error::new(Coded { code, message: message.into(), source: None })
+}
+
+/// An error with what caused it.
+pub fn error_from(code: Code, message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Coded { code, message: message.into(), source: Some(Box::new(source)) })
 }
 
 /// The code of the outermost coded error in the chain; what a medium threw without one is `StorageFailed`.

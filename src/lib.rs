@@ -29,7 +29,7 @@ pub mod segment;
 pub mod sink;
 pub mod store;
 
-pub use error::{Code, Error, Result, code_of, error};
+pub use error::{Code, Error, Result, code_of, error, error_from};
 pub use model::{Batch, Footprint, Hit, Meta, Record, Recovery, Value};
 pub use segment::DataSegment;
 pub use store::{OpenOptions, Opening, Query, Store};

@@ -6,6 +6,7 @@ use std::fmt;
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::error::error_from;
 use crate::{Code, Error, code_of};
 
 thread_local! {
@@ -57,7 +58,7 @@ pub fn from_js(value: JsValue) -> Error {
         thrown.0
     });
     let thrown = Thrown { number, text: format!("{name}: {message}") };
-    Error::new(thrown).context(crate::error(code, "the storage threw"))
+    error_from(code, "the storage threw", thrown)
 }
 
 /// An error of ours as a JavaScript `Error`.

@@ -88,7 +88,7 @@ impl JsOpening {
 
     #[wasm_bindgen(js_name = pullLog)]
     pub fn pull_log(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
-        let mut pull = || {
+        let pull = || {
             let length = u64::from(length).min(self.log_len - self.log_at) as usize;
             let mut bytes: Vec<u8> = Vec::new();
             crate::error::reserve(&mut bytes, length, "reading the log")?;

@@ -72,6 +72,7 @@ impl Arena {
         }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         self.chunks.iter().map(Vec::capacity).sum()
     }

@@ -331,6 +331,7 @@ impl Index {
         self.arena = packed;
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         let tables: usize = self.collections.iter().flatten().map(|c| c.docs.allocation_size() + c.meta.capacity()).sum();
         tables + self.docs.capacity() * size_of::<Doc>() + (self.owner.capacity() + self.free.capacity()) * 4 + self.arena.memory_bytes()

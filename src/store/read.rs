@@ -5,7 +5,7 @@ use super::index::{Collection, DEAD};
 use crate::error::{fail, reserve};
 use crate::model::decode_attrs;
 use crate::search::{Filter, TopK, kernel, scan_rows};
-use crate::segment::op::{self, Reader};
+use crate::segment::op::Reader;
 use crate::{Hit, Meta, Record, Result};
 
 /// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
@@ -209,9 +209,10 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
     Ok(unit)
 }
 
+#[cfg(target_arch = "wasm32")]
 /// Ids packed one behind the other, each with its length.
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
-    let mut reader = op::Reader::new(bytes);
+    let mut reader = Reader::new(bytes);
     (0..count).map(move |n| {
         reader.str().map_err(|bad| crate::error(crate::Code::InvalidArgument, format!("id {n} is {bad:?}")))
     })
