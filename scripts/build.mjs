@@ -1,8 +1,8 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundle } from './bundle.mjs'
-import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, writeFile } from './lib.mjs'
+import { ALONE, bundle, ENTRIES } from './bundle.mjs'
+import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
@@ -11,6 +11,8 @@ const made = (...parts) => at('target/nidus-wasm', ...parts)
 
 /** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
+
+const WANTED = [...[...ENTRIES, ...ALONE].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts']
 
 /** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
 async function when(name, inputs, outputs, work) {
@@ -65,9 +67,11 @@ export async function build({ purpose = 'build' } = {}) {
     const { files, browser } = await bundle(glue)
     files.set('nidus.wasm', readFileSync(wasm))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
-    for (const name of ['index.d.ts', 'segment.d.ts']) if (!files.has(name)) say(`! missing: src/ts/types/${name}`)
     writeDist(files)
     reportSizes(files, [...browser, 'nidus.wasm'])
+    // Told last: what there is can be tried while the rest is being written.
+    const missing = WANTED.filter((name) => !files.has(name))
+    if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
   })
   say(`build: ${seconds(start)}`)
 }

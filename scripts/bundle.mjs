@@ -1,11 +1,11 @@
 // The JavaScript of dist/, by esbuild: entries that share chunks, and a worker in one piece.
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { at, say, Trouble } from './lib.mjs'
+import { at, Trouble } from './lib.mjs'
 
-const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
+export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
-const ALONE = ['worker']
+export const ALONE = ['worker']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 
@@ -35,7 +35,7 @@ export async function bundle(glue) {
     logLevel: 'warning',
     plugins: [core(glue)],
   }
-  const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path) || say(`! missing: ${path}`))
+  const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const shared = await build({ ...options, entryPoints: paths(ENTRIES), splitting: true, chunkNames: 'chunk-[hash]' })
   const alone = await build({ ...options, entryPoints: paths(ALONE) })
 
