@@ -51,6 +51,7 @@ export default defineConfig(({ isPreview }) => ({
     // transformers.js asks for the WebGPU build of the runtime (27 MB); the page only ever runs it on the CPU (14 MB).
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },
   },
+  server: { fs: { allow: [here('..')] } }, // the package is built beside the page's folder
   // Workers answer to the policy of their own response, which only a header can carry.
   preview: { headers: isPreview ? { 'Content-Security-Policy': policy(false) } : {} },
   worker: { format: 'es' },

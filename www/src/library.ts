@@ -1,4 +1,4 @@
-import { Nidus, type Hit } from 'nidus-wasm'
+import { Nidus, NidusError, type CloseReason, type Hit } from 'nidus-wasm'
 import { embeddedText, type Corpus, type Entry } from './corpus'
 import { DIMENSION, type Embedded, type Embedder } from './embedder'
 
@@ -27,7 +27,7 @@ export interface Facts {
 
 /** The index of the corpus: what is in the store, what is missing, and how to ask it. */
 export class Library {
-  readonly closed: Promise<unknown>
+  readonly closed: Promise<CloseReason>
   #db: Nidus<PackageAttrs>
 
   private constructor(db: Nidus<PackageAttrs>) {
@@ -36,7 +36,15 @@ export class Library {
   }
 
   static async open() {
-    return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
+    // After a reload the page that was here may hold the lock for a moment longer.
+    for (let patience = 8; ; patience--) {
+      try {
+        return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
+      } catch (error) {
+        if (patience === 0 || !(error instanceof NidusError) || error.code !== 'LOCKED') throw error
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+    }
   }
 
   static destroy() {

@@ -1,3 +1,4 @@
+import { NidusError } from 'nidus-wasm'
 import { loadCorpus, type Corpus } from './corpus'
 import { Embedder } from './embedder'
 import * as format from './format'
@@ -46,8 +47,9 @@ async function start() {
       throw error
     })
     const mine = (library = await opened)
-    void mine.closed.then((reason) => {
-      if (library === mine && !signal.aborted) fail(reason instanceof Error ? reason : new Error(closedText(reason)))
+    void mine.closed.then((closed) => {
+      if (library !== mine || signal.aborted) return
+      fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
     })
     await refreshFacts()
     const missing = await mine.missing(corpus)
@@ -70,10 +72,6 @@ async function start() {
   } catch (error) {
     if (!signal.aborted) fail(error)
   }
-}
-
-function closedText(reason: unknown) {
-  return typeof reason === 'string' ? `closed: ${reason}` : 'the index was closed'
 }
 
 function onIndexed(progress: Parameters<typeof view.indexing>[0]) {

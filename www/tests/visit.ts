@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium, type BrowserContext, type Page } from 'playwright'
+import { build, preview, type PreviewServer } from 'vite'
+import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+import { ensureModel } from '../scripts/model.mjs'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export const shots = here('.out')
+export const corpus = JSON.parse(readFileSync(here('../public/corpus.json'), 'utf8')) as { entries: [string, string, number][] }
+
+/** The built page on a server of its own: what a visitor gets, policy included. */
+export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
+  if (!existsSync(here('../../dist/browser.js'))) throw new Error('the package is not built: npm run build')
+  if (!(await ensureModel({ log: console.log }))) {
+    throw new Error('this test needs a local copy of the language model, and there is none (the line above says why): node www/scripts/model.mjs')
+  }
+  await mkdir(shots, { recursive: true })
+  const common = { configFile: here('../vite.config.ts'), logLevel: 'warn', build: { outDir: 'tests/.out/site' } } as const
+  await build(common)
+  const server: PreviewServer = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
+  const address = server.httpServer.address()
+  if (!address || typeof address === 'string') throw new Error('the preview server has no port')
+  return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
+}
+
+/** A visitor: a browser with a profile that outlives it, and a record of everything that should not happen. */
+export class Visitor {
+  readonly complaints: string[] = []
+  context!: BrowserContext
+  page!: Page
+
+  private constructor(
+    readonly url: string,
+    readonly profile: string,
+  ) {}
+
+  static async arrive(url: string) {
+    const visitor = new Visitor(url, await mkdtemp(join(tmpdir(), 'nidus-page-')))
+    await visitor.openBrowser()
+    return visitor
+  }
+
+  async openBrowser() {
+    this.context = await chromium.launchPersistentContext(this.profile, { ...launchOptions, viewport: { width: 1280, height: 900 } })
+    this.context.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(`console: ${message.text()}`)
+    })
+    this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
+    this.context.on('request', (request) => {
+      if (!request.url().startsWith(this.url)) this.complaints.push(`third party: ${request.url()}`)
+    })
+    await this.context.addInitScript(watchLayout)
+    this.page = this.context.pages()[0] ?? (await this.context.newPage())
+  }
+
+  async closeBrowser() {
+    await this.context.close()
+  }
+
+  async leave() {
+    await this.context?.close().catch(() => {})
+    await rm(this.profile, { recursive: true, force: true })
+  }
+}
+
+/** Adds up what moved without the visitor having done anything. */
+function watchLayout() {
+  const moved = { total: 0 }
+  Object.assign(globalThis, { moved })
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+      if (!entry.hadRecentInput) moved.total += entry.value
+    }
+  }).observe({ type: 'layout-shift', buffered: true })
+}
+
+export const layoutShift = (page: Page) => page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
+
+export async function phase(page: Page, wanted: string, timeout = 30_000) {
+  try {
+    await page.locator(`#status[data-phase="${wanted}"]`).waitFor({ timeout })
+  } catch {
+    const status = await page.locator('#status-text').textContent()
+    const notice = await page.locator('#notice').textContent()
+    throw new Error(`the page did not get to "${wanted}". It says: ${status?.trim()}. ${notice ?? ''}`)
+  }
+}
+
+export const number = async (page: Page, id: string) => Number((await page.locator(`#${id}`).textContent())?.replace(/\D/g, ''))
+
+export async function embedded(page: Page) {
+  const { documents, queries } = await page.locator('#fact-embedded').evaluate((each) => ({ ...each.dataset }))
+  return { documents: Number(documents), queries: Number(queries) }
+}
+
+export interface Found {
+  id: string
+  score: number
+}
+
+export const found = (page: Page): Promise<Found[]> =>
+  page.locator('.result').evaluateAll((items) => items.map((each) => ({ id: (each as HTMLElement).dataset.id!, score: Number((each as HTMLElement).dataset.score) })))
+
+/** Types a question as a person would, and waits for the answer to it. */
+export async function ask(page: Page, question: string) {
+  await page.locator('#results').evaluate((list) => list.replaceChildren())
+  await page.locator('#query').fill('')
+  await page.locator('#query').pressSequentially(question, { delay: 15 })
+  await page.locator('.result').first().waitFor()
+  await page.waitForTimeout(600) // the last key's answer, in place of half the question's
+  return found(page)
+}
