@@ -31,7 +31,7 @@ async function start(modelsUrl: string, local: boolean) {
   env.localModelPath = new URL(modelsUrl).pathname // a path: what looks like a URL is not looked up as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
   // Not the library's own progress: to give a total it would first fetch every local file whole to learn its size.
-  env.fetch = async (input, init) => counted(await fetch(input, init), String(input))
+  env.fetch = async (input, init) => counted(await fetched(String(input), init), String(input))
   const name = local ? 'all-MiniLM-L6-v2' : 'Xenova/all-MiniLM-L6-v2'
   try {
     const [tokenize, run] = await Promise.all([
@@ -43,7 +43,21 @@ async function start(modelsUrl: string, local: boolean) {
     say({ type: 'ready' })
     void work()
   } catch (error) {
-    say({ type: 'failed', message: String((error as Error)?.message ?? error) })
+    say({ type: 'failed', message: missing ?? String((error as Error)?.message ?? error) })
+  }
+}
+
+/** The first file that did not come: the library stumbles over that later, in words that name no file. */
+let missing: string | undefined
+
+async function fetched(url: string, init?: RequestInit) {
+  try {
+    const response = await fetch(url, init)
+    if (!response.ok) missing ??= `${url}: HTTP ${response.status}`
+    return response
+  } catch (error) {
+    missing ??= `${url}: ${(error as Error).message}`
+    throw error
   }
 }
 

@@ -110,6 +110,8 @@ async function act(action: string) {
 }
 
 async function deleteIndex() {
+  clearTimeout(debounce)
+  asked++ // an answer that is under way comes too late
   work.abort()
   broken = true
   const open = library
@@ -137,7 +139,7 @@ async function search() {
   remember(text)
   if (!text) return view.noQuery(library !== undefined)
   const from = library
-  if (!from) return view.timing(broken ? 'Not possible yet.' : 'As soon as the index is open…')
+  if (!from) return view.timing(broken ? 'Nothing to ask at the moment.' : 'As soon as the index is open…')
   if (!embedder.isReady) view.timing('As soon as the language model is loaded…')
   try {
     const { vectors, milliseconds: embedding } = await embedder.query(text)

@@ -69,7 +69,7 @@ export const view = {
   searchTimes(times: number[]) {
     setText(element('fact-last'), times.length ? format.milliseconds(times.at(-1)!) : '–')
     setText(element('fact-median'), times.length ? format.milliseconds(format.median(times)) : '–')
-    setText(element('fact-searches'), String(Math.max(times.length, 2)))
+    setText(element('fact-searches'), String(times.length || 20))
   },
 
   timing(text: string) {

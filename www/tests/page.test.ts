@@ -169,5 +169,6 @@ test('without the language model it says so', async () => {
   await page.goto(site.url)
   await phase(page, 'failed')
   expect(await page.locator('#notice h3').textContent()).toBe('The language model could not be loaded')
+  expect(await page.locator('#notice .detail').textContent()).toContain('tokenizer')
   await shot('no-model')
 })
