@@ -300,6 +300,10 @@ impl JsStore {
         self.0.staged_bytes() as f64
     }
 
+    pub fn unstage(&mut self) {
+        self.0.unstage_all();
+    }
+
     pub fn write(&mut self) -> Result<(), JsValue> {
         self.0.write().or_throw()
     }

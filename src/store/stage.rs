@@ -150,6 +150,11 @@ impl Store {
         self.staged = Staged { run, ..Staged::default() };
     }
 
+    /// Forgets everything that is staged and not written.
+    pub fn unstage_all(&mut self) {
+        self.drop_staged();
+    }
+
     /// Bytes staged: rows and log frames.
     pub fn staged_bytes(&self) -> usize {
         let rows = self.data.matrix().len() - self.data.row_count();
