@@ -36,11 +36,8 @@ async function types() {
   if (existsSync(at('www/tsconfig.json'))) await node('typescript/bin/tsc', '-p', at('www/tsconfig.json'), '--noEmit')
 }
 
-async function www() {
-  const files = filesUnder(at('www/tests'), (path) => path.endsWith('.test.mjs')).map((path) => at('www/tests', path))
-  if (files.length === 0) throw new Trouble('there is no www/tests/*.test.mjs')
-  await run(process.execPath, ['--test', ...files])
-}
+/** The page is built as it is deployed and driven from outside, so it has a configuration of its own. */
+const www = () => node('vitest/vitest.mjs', 'run', '--config', at('www/vitest.config.ts'))
 
 const vitest = (project) => () => node('vitest/vitest.mjs', 'run', '--project', project)
 
