@@ -1,0 +1,70 @@
+import type { CloseReason, Footprint, RecoveryReport, StorageHost, StorageKind, StoreFiles } from '../types/index.js'
+
+/** What a store can be asked, in wire forms: everything here survives a structured clone. */
+export interface Calls {
+  createCollection(collection: string): boolean
+  dropCollection(collection: string): boolean
+  setMeta(collection: string, meta: Uint8Array): void
+  upsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array): number
+  delete(collection: string, count: number, ids: Uint8Array): number
+  deleteWhere(collection: string, filter: Uint8Array): number
+  hasCollection(collection: string): boolean
+  collections(): string[]
+  getMeta(collection: string): Uint8Array
+  count(collection: string | undefined, filter: Uint8Array): number
+  get(collection: string, count: number, ids: Uint8Array): Found
+  records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
+  search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  flush(): void
+  compact(): void
+  footprint(): Footprint
+}
+export type Method = keyof Calls
+
+export interface Found { wire: Uint8Array; vectors: Float32Array }
+export interface Page extends Found { count: number; more: boolean }
+export interface Hits { wire: Uint8Array; scores: Float32Array; vectors: Float32Array | undefined; count: number }
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined
+  onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** A store as the public API sees it: in this thread or in a worker. */
+export interface Backend {
+  readonly dimension: number
+  readonly recovery: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  call<M extends Method>(method: M, args: Parameters<Calls[M]>, options?: CallOptions): Promise<ReturnType<Calls[M]>>
+  close(): Promise<void>
+}
+
+/** How to open, checked and with every default filled in. */
+export interface OpenSpec {
+  name: string
+  storage: StorageKind | 'own'
+  dimension: number | undefined
+  readOnly: boolean
+  relaxed: boolean
+  /** Infinity: never. */
+  autoCompact: number
+  maxVectorBytes: number | undefined
+  compat: string | undefined
+}
+
+/** A host of ours can do a little more than the contract asks. */
+export interface Host extends StorageHost {
+  /** The handles keep no reference to what they are given, so they may see wasm memory itself. */
+  readonly lendViews?: boolean
+  /** Read-only opens take no lock: what happened to the files while they were read. */
+  changed?(files: StoreFiles): Promise<'no' | 'grew' | 'replaced'>
+  /** The log names rows that data does not have: the pair that completes another program's half-done compaction, if that is what happened. */
+  halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
+}
+
+/** Thrown by a host of ours from `promote`: certainly nothing was promoted. */
+export class NotPromoted extends Error {
+  constructor(cause: unknown) {
+    super('not promoted', { cause })
+  }
+}

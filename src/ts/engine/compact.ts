@@ -1,0 +1,51 @@
+import type { CoreHandle, Store } from '../core.js'
+import { storageError } from '../errors.js'
+import type { StoreFiles } from '../types/index.js'
+import { deadCore } from '../wasm.js'
+import { NotPromoted, type Host } from './backend.js'
+import { closeHandles } from './open.js'
+import { inSlices } from './schedule.js'
+
+/** What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store FAILED. */
+export interface Compacting {
+  readonly core: Store
+  readonly host: Host
+  run<T>(work: () => T): T
+  fail(error: unknown): void
+}
+
+/** Writes what is live into a fresh pair and makes that current. Returns the new pair; the old one is still open. */
+export async function compact({ core, host, run, fail }: Compacting): Promise<StoreFiles> {
+  let files: StoreFiles
+  try {
+    files = await host.create()
+  } catch (error) {
+    throw storageError(error, 'compaction could not make new files')
+  }
+  let begun = false
+  try {
+    run(() => core.beginCompaction(files.data as CoreHandle, files.log as CoreHandle, host.lendViews === true))
+    begun = true
+    await inSlices(() => run(() => core.compactStep()))
+    run(() => core.finishCompaction())
+    await promote(host, files, fail)
+  } catch (error) {
+    if (begun && !deadCore() && !core.failed) run(() => core.abandonCompaction())
+    closeHandles(files)
+    throw error
+  }
+  run(() => core.adoptCompaction())
+  await inSlices(() => run(() => core.adoptStep()))
+  return files
+}
+
+async function promote(host: Host, files: StoreFiles, fail: (error: unknown) => void) {
+  try {
+    await host.promote(files)
+  } catch (error) {
+    if (error instanceof NotPromoted) throw storageError(error.cause, 'compaction could not be made current')
+    const coded = storageError(error, 'it is not known whether compaction was made current')
+    fail(coded)
+    throw coded
+  }
+}

@@ -1,0 +1,234 @@
+import type { Store } from '../core.js'
+import { NidusError, closedError, coreError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
+import type { CloseReason, RecoveryReport, StoreFiles } from '../types/index.js'
+import { loadCore, deadCore, noteTrap } from '../wasm.js'
+import { batchCuts } from '../wire.js'
+import type { WasmSource } from '../types/segment.js'
+import type { Backend, CallOptions, Calls, Host, Method, OpenSpec } from './backend.js'
+import { isRead, isWrite, reads, writes } from './calls.js'
+import { compact } from './compact.js'
+import { closeHandles, openStore } from './open.js'
+import { Queue } from './queue.js'
+import { breathe } from './schedule.js'
+
+const BULK = 4 * 1024 * 1024
+const RELAXED_MS = 1000
+const RELAXED_LOG = 1024 * 1024
+const RELAXED_ROWS = 32 * 1024 * 1024
+
+/** A store in this thread: the core, its host, and the order in which they are used. */
+export class Engine implements Backend {
+  readonly dimension: number
+  readonly recovery: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  readonly #spec: OpenSpec
+  readonly #host: Host
+  readonly #core: Store
+  readonly #queue: Queue
+  #files: StoreFiles
+  #failure: NidusError | undefined
+  #closing: Promise<void> | undefined
+  #ended!: (reason: CloseReason) => void
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #unflushed = 0
+
+  static async open(spec: OpenSpec, host: Host, wasm?: WasmSource): Promise<Engine> {
+    await loadCore(wasm)
+    const { core, files } = await openStore(spec, host)
+    const engine = new Engine(spec, host, core, files)
+    if (spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
+    try {
+      await engine.call('compact', [])
+      engine.recovery.compacted = true
+      return engine
+    } catch (error) {
+      const compactionError = error as NidusError
+      if (!engine.#failure) {
+        engine.recovery.compactionError = compactionError
+        return engine
+      }
+      // What the files are now only they can tell.
+      await engine.close()
+      const reopened = await Engine.open({ ...spec, autoCompact: Infinity }, host, wasm)
+      reopened.recovery.compactionError = compactionError
+      return reopened
+    }
+  }
+
+  private constructor(spec: OpenSpec, host: Host, core: Store, files: StoreFiles) {
+    this.#spec = spec
+    this.#host = host
+    this.#core = core
+    this.#files = files
+    this.closed = new Promise((resolve) => (this.#ended = resolve))
+    this.dimension = core.dimension
+    const cut = JSON.parse(core.recovery) as { logBytes: number; logFrames: number; dataBytes: number; created: boolean }
+    this.recovery = {
+      bytes: cut.logBytes + cut.dataBytes,
+      frames: cut.logFrames,
+      logBytes: cut.logBytes,
+      dataBytes: cut.dataBytes,
+      created: cut.created,
+      compacted: false,
+    }
+    this.#queue = new Queue({ size: () => core.stagedBytes, commit: () => this.#commit() })
+  }
+
+  async call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
+    return (await this.#call(method, args, options)) as ReturnType<Calls[M]>
+  }
+
+  #call(method: Method, args: unknown[], { signal, onProgress }: CallOptions): unknown {
+    if (this.#closing) throw closedError(this.#spec.name)
+    this.#check()
+    const core = this.#core
+    if (isRead(method)) {
+      if (signal?.aborted) throw aborted(signal)
+      return this.#run(() => (reads[method] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+    }
+    if (method === 'flush' && this.#spec.readOnly) return
+    if (this.#spec.readOnly) throw readOnlyError(this.#spec.name)
+    if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
+    if (method === 'compact') return this.#queue.push({ alone: () => this.#compact() })
+    if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
+    if (method === 'upsert' && core.unstage) {
+      const upsert = args as Parameters<Calls['upsert']>
+      const bulk = upsert[3].byteLength > BULK
+      if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, signal, onProgress) }, signal)
+    }
+    const stage = writes[method] as (core: Store, ...args: unknown[]) => unknown
+    const work = {
+      stage: () => {
+        this.#check()
+        return this.#run(() => stage(core, ...args))
+      },
+    }
+    return this.#queue.push(work, signal)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** One batch, taken up in slices so that readers are not held up, and published as one. */
+  async #bulk([collection, count, batch, vectors]: Parameters<Calls['upsert']>, signal: AbortSignal | undefined, onProgress: CallOptions['onProgress']) {
+    this.#check()
+    const every = Math.max(1, Math.floor(BULK / (this.dimension * 4)))
+    const cuts = batchCuts(batch, count, every)
+    try {
+      for (let done = 0, i = 0; done < count; i++) {
+        if (signal?.aborted) throw aborted(signal)
+        const rows = Math.min(every, count - done)
+        const floats = vectors.subarray(done * this.dimension, (done + rows) * this.dimension)
+        this.#run(() => this.#core.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats))
+        done += rows
+        if (done < count) onProgress?.(done, count)
+        await breathe()
+      }
+      if (signal?.aborted) throw aborted(signal)
+    } catch (error) {
+      if (!this.#failure) this.#run(() => this.#core.unstage!())
+      throw error
+    }
+    await this.#commit()
+    return count
+  }
+
+  async #commit() {
+    this.#check()
+    const size = this.#core.stagedBytes
+    this.#run(() => this.#core.write())
+    if (size > 0) await this.#hostCommit()
+    this.#run(() => this.#core.apply())
+    if (this.#spec.relaxed && size > 0) {
+      this.#unflushed += size
+      if (this.#core.heldBytes >= RELAXED_LOG || this.#unflushed >= RELAXED_ROWS) await this.#flush()
+      else this.#timer ??= setTimeout(() => void this.#timedFlush(), RELAXED_MS)
+    }
+  }
+
+  async #hostCommit() {
+    try {
+      await this.#host.commit()
+    } catch (error) {
+      const coded = storageError(error, 'the commit failed')
+      if (this.#host.transactional && coded.code !== 'OUTCOME_UNKNOWN') this.#run(() => this.#core.rollback())
+      else this.#fail(coded)
+      throw coded
+    }
+  }
+
+  async #flush() {
+    this.#check()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#unflushed = 0
+    this.#run(() => this.#core.flush())
+    try {
+      await this.#host.commit()
+    } catch (error) {
+      const coded = storageError(error, 'the flush failed')
+      this.#fail(coded)
+      throw coded
+    }
+  }
+
+  /** Nobody waits for it, so a failure must be told by every call from then on. */
+  async #timedFlush() {
+    try {
+      await this.#queue.push({ alone: () => this.#flush() })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  async #compact() {
+    this.#check()
+    if (this.#spec.relaxed) await this.#flush()
+    const files = await compact({ core: this.#core, host: this.#host, run: (work) => this.#run(work), fail: (error) => this.#fail(error) })
+    closeHandles(this.#files)
+    this.#files = files
+  }
+
+  async #close() {
+    await this.#queue.idle()
+    clearTimeout(this.#timer)
+    let failed: unknown
+    if (this.#spec.relaxed && !this.#spec.readOnly && !this.#failure) await this.#flush().catch((error: unknown) => (failed = error))
+    if (!deadCore()) this.#core.free()
+    closeHandles(this.#files)
+    try {
+      await this.#host.close()
+    } catch (error) {
+      failed ??= storageError(error, `the store "${this.#spec.name}" could not be closed in order`)
+    }
+    this.#ended({ reason: 'closed' })
+    if (failed) throw failed
+  }
+
+  #check() {
+    const dead = this.#failure ?? deadCore()
+    if (dead) throw new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${dead.message}`, { cause: dead })
+  }
+
+  #fail(error: unknown) {
+    if (this.#failure) return
+    const failure = error instanceof NidusError ? error : coreError(error)
+    this.#failure = failure
+    if (!deadCore() && !this.#core.failed) this.#core.fail(failure.message)
+    this.#ended({ reason: 'failed', error: failure })
+  }
+
+  /** Every step into the core goes through here. */
+  #run<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (isTrap(error)) noteTrap(error)
+      const coded = coreError(error)
+      if (deadCore() || this.#core.failed) this.#fail(coded)
+      throw coded
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { Opening, type CoreHandle, type Store } from '../core.js'
+import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '../errors.js'
+import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
+import { deadCore, noteTrap } from '../wasm.js'
+import type { Host, OpenSpec } from './backend.js'
+import { breathe, inSlices, sleep } from './schedule.js'
+
+const SLICE = 4 * 1024 * 1024
+const TRIES = 8
+
+export interface Opened {
+  core: Store
+  files: StoreFiles
+}
+
+/** Takes the host's lock and replays what is there. Whatever fails, nothing stays locked or open. */
+export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
+  const mustExist = spec.readOnly || spec.dimension === undefined
+  for (let attempt = 1; ; attempt++) {
+    let files: StoreFiles | undefined
+    try {
+      files = await openHost(spec, host, mustExist)
+      const core = await replayOrComplete(spec, host, files)
+      if (!('changed' in core)) return core
+      if (attempt === TRIES) {
+        throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`)
+      }
+    } catch (error) {
+      await release(files, host)
+      throw error
+    }
+    await release(files, host)
+    await sleep(10 * attempt)
+  }
+}
+
+async function openHost(spec: OpenSpec, host: Host, mustExist: boolean): Promise<StoreFiles> {
+  try {
+    const files = await host.open({ readOnly: spec.readOnly, mustExist })
+    checkHandle(files?.data, 'data')
+    checkHandle(files?.log, 'log')
+    return files
+  } catch (error) {
+    const coded = storageError(error, `the store "${spec.name}" (${host.kind}) could not be opened`, true)
+    if (coded.code === 'NOT_FOUND' && !spec.readOnly) throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
+    throw coded
+  }
+}
+
+function checkHandle(handle: SyncAccessHandle | undefined, which: string) {
+  for (const method of ['write', 'truncate', 'flush', 'getSize', 'close'] as const) {
+    if (typeof handle?.[method] !== 'function') throw invalid(`the storage host's ${which} handle has no method ${method}`)
+  }
+  if (typeof handle?.read !== 'function' && typeof handle?.readAsync !== 'function') {
+    throw invalid(`the storage host's ${which} handle has neither read nor readAsync`)
+  }
+}
+
+async function replayOrComplete(spec: OpenSpec, host: Host, files: StoreFiles): Promise<Opened | { changed: true }> {
+  let core: Store | undefined
+  let failure: NidusError | undefined
+  try {
+    core = await replay(spec, host, files)
+  } catch (error) {
+    failure = error as NidusError
+  }
+  if (spec.readOnly && host.changed) {
+    const change = await host.changed(files)
+    // What only grew was read whole up to where it ended; but damage in it may be the writer's half-written run.
+    if (change === 'replaced' || (change === 'grew' && failure)) {
+      core?.free()
+      return { changed: true }
+    }
+  }
+  if (core) return { core, files }
+  if (failure!.code !== 'CORRUPT' || !host.halfCompacted) throw failure
+  const completed = await host.halfCompacted(files, spec.readOnly)
+  if (!completed) throw failure
+  try {
+    return { core: await replay(spec, host, completed), files: completed }
+  } catch (error) {
+    await release(completed, undefined)
+    throw error
+  }
+}
+
+async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Promise<Store> {
+  const lend = host.lendViews === true
+  let opening: Opening | undefined
+  try {
+    // The log's length first: rows are durable before the frames that name them.
+    const logLength = log.getSize()
+    const dataLength = data.getSize()
+    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat)
+    const into = opening
+    await feed(log, lend, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
+    await feed(data, lend, dataLength, (length) => into.pullData(data as CoreHandle, length), (bytes) => into.feedData(bytes))
+    opening = undefined // consumed by finish, also when that throws
+    return into.finish(data as CoreHandle, log as CoreHandle, lend)
+  } catch (error) {
+    if (isTrap(error)) noteTrap(error)
+    else opening?.free()
+    if (deadCore()) throw coreError(error)
+    throw isCoded(error) ? coreError(error) : storageError(error, `the store "${spec.name}" could not be read`)
+  }
+}
+
+/** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
+async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
+  if (lend && handle.read) return inSlices(() => pull(SLICE) === 0)
+  for (let at = 0; at < size;) {
+    const length = Math.min(SLICE, size - at)
+    const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
+    if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has ${size}`)
+    push(bytes.byteLength > length ? bytes.subarray(0, length) : bytes)
+    at += bytes.byteLength
+    await breathe()
+  }
+}
+
+function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  return bytes.subarray(0, handle.read!(bytes, { at }))
+}
+
+/** Best effort: what led here is the error worth telling. */
+export async function release(files: StoreFiles | undefined, host: Host | undefined) {
+  closeHandles(files)
+  await host?.close().catch(() => {})
+}
+
+export function closeHandles(files: StoreFiles | undefined) {
+  for (const handle of [files?.data, files?.log]) {
+    try {
+      handle?.close()
+    } catch {
+      // It is of no use any more, in whatever state.
+    }
+  }
+}

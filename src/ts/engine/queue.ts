@@ -1,0 +1,97 @@
+import { aborted } from '../errors.js'
+import { breathe } from './schedule.js'
+
+/** A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand. */
+interface Staging { stage: () => unknown }
+/** Work that no other may be mixed with. */
+interface Alone { alone: () => Promise<unknown> }
+type Work = Staging | Alone
+
+type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void }
+
+export interface Group {
+  /** Bytes staged so far. */
+  size(): number
+  /** Makes what is staged durable and visible. */
+  commit(): Promise<void>
+}
+
+/** Enough to fill a medium's pipe; more would only hold the first callers up. */
+const ENOUGH = 8 * 1024 * 1024
+
+/** Mutations in the order of their calls, as many in one commit as wait for it. */
+export class Queue {
+  readonly #group: Group
+  #waiting: Job[] = []
+  #pump: Promise<void> | undefined
+
+  constructor(group: Group) {
+    this.#group = group
+  }
+
+  push(work: Work, signal?: AbortSignal): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted(signal))
+      const abort = () => {
+        this.#waiting = this.#waiting.filter((other) => other !== job)
+        reject(aborted(signal!))
+      }
+      const job: Job = { ...work, resolve, reject, leave: () => signal?.removeEventListener('abort', abort) }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiting.push(job)
+      this.#pump ??= this.#run().finally(() => (this.#pump = undefined))
+    })
+  }
+
+  /** Resolves once nothing waits or runs. */
+  async idle(): Promise<void> {
+    while (this.#pump) await this.#pump
+  }
+
+  async #run() {
+    // Calls made in the same turn, or already under way to this thread, share the first commit; between groups readers get theirs.
+    await breathe()
+    while (this.#waiting.length > 0) {
+      if ('alone' in this.#waiting[0]!) await this.#runAlone(this.#take()!)
+      else await this.#runGroup()
+      await breathe()
+    }
+  }
+
+  #take() {
+    const job = this.#waiting.shift()
+    job?.leave()
+    return job
+  }
+
+  async #runAlone(job: Job) {
+    try {
+      job.resolve(await (job as Alone).alone())
+    } catch (error) {
+      job.reject(error)
+    }
+  }
+
+  async #runGroup() {
+    const staged: [Job, unknown][] = []
+    let taken = 0
+    for (const job of this.#waiting) {
+      if (!('stage' in job) || (staged.length > 0 && this.#group.size() >= ENOUGH)) break
+      taken++
+      job.leave()
+      try {
+        staged.push([job, job.stage()])
+      } catch (error) {
+        job.reject(error)
+      }
+    }
+    this.#waiting.splice(0, taken)
+    if (staged.length === 0) return
+    try {
+      await this.#group.commit()
+      for (const [job, result] of staged) job.resolve(result)
+    } catch (error) {
+      for (const [job] of staged) job.reject(error)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+declare const setImmediate: ((callback: () => void) => unknown) | undefined
+
+/** Lets everything else that waits have its turn: messages, timers, other calls. */
+export function breathe(): Promise<void> {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
+  // Not setTimeout: browsers stretch nested ones to 4 ms, in the background to a second.
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(0)
+  })
+}
+
+export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+
+/** Steps of this length leave a 50 ms budget twice over. */
+const SLICE = 20
+
+/** Runs `step` until it says that it is done, giving way to others every so often. */
+export async function inSlices(step: () => boolean): Promise<void> {
+  let began = performance.now()
+  while (!step()) {
+    if (performance.now() - began < SLICE) continue
+    await breathe()
+    began = performance.now()
+  }
+}

@@ -1,0 +1,7 @@
+import { serve } from '../rpc/server.js'
+import { setWasmDefaults } from '../wasm.js'
+
+setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)))
+if (typeof WorkerGlobalScope !== 'undefined') serve(globalThis as unknown as Parameters<typeof serve>[0])
+
+declare const WorkerGlobalScope: unknown

@@ -1,0 +1,228 @@
+import type { Host } from '../engine/backend.js'
+import { NotPromoted } from '../engine/backend.js'
+import { sleep } from '../engine/schedule.js'
+import { NidusError, storageError } from '../errors.js'
+import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../types/index.js'
+import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from './head.js'
+
+const ROOT = 'nidus-wasm'
+const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
+/** Browsers release the handles of a page that is gone a little late. */
+const LATE_RELEASE_MS = 2000
+
+type FileName = (typeof FILES)[number]
+type Handle = Required<Omit<SyncAccessHandle, 'readAsync'>>
+type OpenableFile = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<Handle> }
+
+/** Any name as one path segment, no two alike. */
+const encodeName = (name: string) => encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+
+async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
+  const storage = typeof navigator === 'undefined' ? undefined : navigator.storage
+  if (typeof storage?.getDirectory !== 'function') {
+    throw new NidusError('STORAGE_UNAVAILABLE', 'OPFS does not exist here (it needs https or localhost, and a browser that has it)')
+  }
+  return (await storage.getDirectory()).getDirectoryHandle(ROOT, { create })
+}
+
+/** Handles that are given out: a short write is made whole or thrown, and closing them leaves the real handle to the host. */
+function sink(handle: Handle): SyncAccessHandle {
+  return {
+    read: (buffer, options) => handle.read(buffer, options),
+    write(buffer, { at }) {
+      let done = 0
+      // Near the quota a browser may write less than asked without a throw; the next try then says why.
+      while (done < buffer.length) {
+        const written = handle.write(done === 0 ? buffer : buffer.subarray(done), { at: at + done })
+        if (!(written > 0)) throw new Error(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`)
+        done += written
+      }
+      return done
+    },
+    truncate: (size) => handle.truncate(size),
+    flush: () => handle.flush(),
+    getSize: () => handle.getSize(),
+    close() {},
+  }
+}
+
+/** Five files, made once and never removed, since a file's name is not durable when it is made; `head` says which pair counts. */
+export function opfsHost(name: string): Host {
+  let handles: { [K in FileName]: Handle } | undefined
+  let generation = 0
+  let unused: StoreFiles | undefined
+  let stale = false
+
+  const pair = (of: number): StoreFiles => ({ data: sink(handles![`data.${of % 2}` as FileName]), log: sink(handles![`log.${of % 2}` as FileName]) })
+  const empty = (of: number) => {
+    handles![`log.${of % 2}` as FileName].truncate(0)
+    handles![`data.${of % 2}` as FileName].truncate(0)
+  }
+  const sizeOf = (of: number) => handles![`data.${of % 2}` as FileName].getSize() + handles![`log.${of % 2}` as FileName].getSize()
+  const closeAll = () => {
+    for (const handle of Object.values(handles ?? {})) handle.close()
+    handles = undefined
+  }
+
+  async function openWritable(mustExist: boolean): Promise<StoreFiles> {
+    const directory = await findDirectory(name, !mustExist)
+    if (mustExist) await directory.getFileHandle('head')
+    handles = await lockAll(name, directory)
+    const head = new Uint8Array(HEAD_SIZE)
+    handles.head.read(head, { at: 0 })
+    const current = decodeHead(head)
+    if (current === undefined) {
+      // The head is written before anything else is, so behind an unwritten one there can be nothing.
+      if (sizeOf(0) + sizeOf(1) > 0) throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged`)
+      handles.head.write(encodeSlot(0), { at: slotOffset(0) })
+      handles.head.flush()
+    }
+    generation = current ?? 0
+    stale = sizeOf(generation + 1) > 0
+    return pair(generation)
+  }
+
+  return {
+    kind: 'opfs',
+    lendViews: true,
+    async open({ readOnly, mustExist }) {
+      if (readOnly) return openSnapshot(name)
+      try {
+        return await openWritable(mustExist)
+      } catch (error) {
+        closeAll()
+        throw error
+      }
+    },
+    async changed(files) {
+      const { data, log } = files as { data: Snapshot; log: Snapshot }
+      const now = await openSnapshot(name)
+      if (now.generation !== data.generation || now.log.getSize() < log.getSize() || now.data.getSize() < data.getSize()) return 'replaced'
+      return now.log.modified !== log.modified || now.data.modified !== data.modified ? 'grew' : 'no'
+    },
+    async create() {
+      empty(generation + 1)
+      // No commit happens before it is promoted; if it never is, the next one empties it again.
+      stale = true
+      return (unused = pair(generation + 1))
+    },
+    async promote(files) {
+      if (files !== unused) throw new NotPromoted(new Error('this pair was not made by create()'))
+      handles!.head.write(encodeSlot(generation + 1), { at: slotOffset(generation + 1) })
+      handles!.head.flush()
+      generation++
+    },
+    async commit() {
+      if (!stale) return
+      stale = false
+      empty(generation + 1)
+    },
+    async close() {
+      closeAll()
+    },
+    async destroy() {
+      await removeStore(name)
+    },
+  }
+}
+
+async function findDirectory(name: string, create: boolean) {
+  return (await rootDirectory(create)).getDirectoryHandle(encodeName(name), { create })
+}
+
+/** All five, or none: `head` is the lock, and whoever has that may wait for the others. */
+async function lockAll(name: string, directory: FileSystemDirectoryHandle, names: readonly FileName[] = FILES) {
+  const deadline = Date.now() + LATE_RELEASE_MS
+  const handles: { [file: string]: Handle } = {}
+  try {
+    for (const file of names) {
+      const handle = (await directory.getFileHandle(file, { create: true })) as OpenableFile
+      if (!handle.createSyncAccessHandle) throw new NidusError('STORAGE_UNAVAILABLE', 'this browser has no synchronous OPFS handles (or not outside a dedicated worker)')
+      for (;;) {
+        try {
+          handles[file] = await handle.createSyncAccessHandle()
+          break
+        } catch (error) {
+          if ((error as Error)?.name !== 'NoModificationAllowedError') throw error
+          if (Date.now() >= deadline) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`, { cause: error })
+          await sleep(40)
+        }
+      }
+    }
+    return handles as { [K in FileName]: Handle }
+  } catch (error) {
+    for (const handle of Object.values(handles)) handle.close()
+    throw error
+  }
+}
+
+interface Snapshot extends SyncAccessHandle { generation: number; modified: string }
+
+/** Reading through File objects takes no lock, so a writer may be at work meanwhile. */
+async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
+  const directory = await findDirectory(name, false)
+  const file = async (file: FileName) => (await directory.getFileHandle(file)).getFile()
+  const head = new Uint8Array(await (await file('head')).arrayBuffer())
+  const generation = decodeHead(head)
+  if (generation === undefined) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
+  const refuse = (): never => {
+    throw new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
+  }
+  const snapshot = (blob: File): Snapshot => ({
+    generation,
+    modified: `${blob.size} ${blob.lastModified}`,
+    readAsync: async (at, length) => new Uint8Array(await blob.slice(at, at + length).arrayBuffer()),
+    write: refuse,
+    truncate: refuse,
+    flush() {},
+    getSize: () => blob.size,
+    close() {},
+  })
+  // The log first: rows are durable before the frames that name them.
+  const log = snapshot(await file(`log.${generation % 2}` as FileName))
+  return { log, data: snapshot(await file(`data.${generation % 2}` as FileName)), generation }
+}
+
+async function removeStore(name: string) {
+  let directory: FileSystemDirectoryHandle
+  try {
+    directory = await findDirectory(name, false)
+  } catch (error) {
+    if ((error as Error).name === 'NotFoundError') return
+    throw error
+  }
+  const { head } = await lockAll(name, directory, ['head'])
+  head.close()
+  await (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
+}
+
+export async function destroyOpfs(name: string): Promise<void> {
+  try {
+    await removeStore(name)
+  } catch (error) {
+    throw storageError(error, `the store "${name}" (opfs) could not be removed`, true)
+  }
+}
+
+export async function listOpfs(): Promise<StoreInfo[]> {
+  const stores: StoreInfo[] = []
+  try {
+    const root = await rootDirectory(true)
+    for await (const [encoded, entry] of root as unknown as AsyncIterable<[string, FileSystemHandle]>) {
+      if (entry.kind !== 'directory') continue
+      const name = decodeURIComponent(encoded)
+      const files = await openSnapshot(name).catch(() => undefined)
+      if (!files) {
+        stores.push({ name, storage: 'opfs', diskBytes: 0 })
+        continue
+      }
+      const diskBytes = files.data.getSize() + files.log.getSize()
+      const header = files.data.getSize() >= 64 ? await files.data.readAsync!(0, 64) : undefined
+      const dimension = header && new DataView(header.buffer).getUint32(8, true)
+      stores.push({ name, storage: 'opfs', diskBytes, ...(dimension && { dimension }) })
+    }
+  } catch (error) {
+    throw storageError(error, 'the stores in OPFS could not be listed', true)
+  }
+  return stores.sort((a, b) => (a.name < b.name ? -1 : 1))
+}

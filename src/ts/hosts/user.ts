@@ -1,0 +1,26 @@
+import { invalid } from '../errors.js'
+import type { Host } from '../engine/backend.js'
+import { describe } from '../wire.js'
+import type { StorageHost } from '../types/index.js'
+
+const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const
+
+/** A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given. */
+export function userHost(own: StorageHost): Host {
+  for (const method of METHODS) {
+    if (typeof own[method] !== 'function') throw invalid(`the storage host has no method ${method}`)
+  }
+  if (typeof own.kind !== 'string' || own.kind === '') throw invalid(`the storage host's kind must be a string, not ${describe(own.kind)}`)
+  return {
+    kind: own.kind,
+    lendViews: false,
+    transactional: own.transactional === true,
+    // Async, so that what they throw synchronously is a rejection as well.
+    open: async (mode) => own.open(mode),
+    create: async () => own.create(),
+    promote: async (files) => own.promote(files),
+    commit: async () => own.commit(),
+    close: async () => own.close(),
+    destroy: async () => own.destroy(),
+  }
+}

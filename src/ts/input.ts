@@ -1,0 +1,122 @@
+import { NidusError, invalid } from './errors.js'
+import type { ColumnarBatch, RecordInput } from './types/index.js'
+import { Writer, checkString, describe, isPlainObject } from './wire.js'
+
+const MAX_F32 = 3.4028234663852886e38
+
+/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter. */
+export interface Captured {
+  count: number
+  batch: Uint8Array<ArrayBuffer>
+  vectors: Float32Array
+}
+
+const isFloats = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]'
+
+const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
+
+const wrongLength = (who: string, length: number, dimension: number) =>
+  new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
+
+export function captureBatch(input: unknown, dimension: number, transfer: boolean): Captured {
+  if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
+  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, transfer)
+  throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
+}
+
+function captureRecords(records: RecordInput[], dimension: number): Captured {
+  const vectors = newFloats(records.length * dimension)
+  const writer = new Writer(64 + records.length * 64)
+  for (let i = 0; i < records.length; i++) {
+    const record: unknown = records[i]
+    if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
+    const { id, vector, attrs } = record
+    const who = () => recordName(i, id)
+    checkString(id, () => `record ${i}: id`)
+    writer.str(id)
+    writer.attrs(attrs, who)
+    copyVector(vector, vectors, i * dimension, dimension, who)
+  }
+  checkRows(vectors, dimension, (i) => recordName(i, records[i]!.id))
+  return { count: records.length, batch: writer.finish(), vectors }
+}
+
+function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, transfer: boolean): Captured {
+  if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
+  if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
+  if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
+  if (attrs && attrs.length !== ids.length) throw invalid(`the batch has ${ids.length} ids but ${attrs.length} attrs`)
+  if (vectors.length !== ids.length * dimension) {
+    throw new NidusError('DIMENSION_MISMATCH', `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`)
+  }
+  const writer = new Writer(64 + ids.length * 64)
+  for (let i = 0; i < ids.length; i++) {
+    checkString(ids[i], () => `record ${i}: id`)
+    writer.str(ids[i]!)
+    writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
+  }
+  checkRows(vectors, dimension, (i) => recordName(i, ids[i]))
+  // Giving away part of a buffer would take the rest of it from the caller as well.
+  const whole = vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : vectors.slice() }
+}
+
+function newFloats(length: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length)
+  } catch (cause) {
+    throw new NidusError('OUT_OF_MEMORY', `no memory for ${length} numbers; upsert fewer records at once`, { cause })
+  }
+}
+
+function copyVector(vector: unknown, into: Float32Array, at: number, dimension: number, who: () => string) {
+  if (!isFloats(vector) && !Array.isArray(vector)) throw invalid(`${who()}: vector must be a Float32Array or an array of numbers, not ${describe(vector)}`)
+  if (vector.length !== dimension) throw wrongLength(who(), vector.length, dimension)
+  if (!isFloats(vector)) {
+    for (let i = 0; i < vector.length; i++) {
+      const number: unknown = vector[i]
+      if (typeof number !== 'number') throw invalid(`${who()}: vector[${i}] is ${describe(number)}, not a number`)
+    }
+  }
+  into.set(vector, at)
+}
+
+/** Numbers must be finite, also as f32, and so must the sum of their squares. One pass, since this is the hot path. */
+function checkRows(vectors: Float32Array, dimension: number, who: (row: number) => string) {
+  for (let at = 0; at < vectors.length; at += dimension) {
+    let squares = 0
+    for (let i = at; i < at + dimension; i++) squares += vectors[i]! * vectors[i]!
+    if (squares <= MAX_F32) continue
+    const row = at / dimension
+    for (let i = 0; i < dimension; i++) {
+      if (!Number.isFinite(vectors[at + i])) throw invalid(`${who(row)}: vector[${i}] is ${vectors[at + i]} as a 32-bit float`)
+    }
+    throw invalid(`${who(row)}: the vector is too long: its squared norm overflows a 32-bit float`)
+  }
+}
+
+export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
+  const copy = new Float32Array(dimension)
+  copyVector(query, copy, 0, dimension, () => who)
+  checkRows(copy, dimension, () => who)
+  return copy
+}
+
+export function checkTopK(topK: unknown): number {
+  if (topK === undefined) return 10
+  if (typeof topK !== 'number' || !Number.isSafeInteger(topK) || topK < 0) throw invalid(`topK must be an integer from 0 up, not ${describe(topK)}`)
+  return Math.min(topK, 0xffffffff)
+}
+
+/** NaN is how the core is told that there is none. */
+export function checkMinScore(minScore: unknown): number {
+  if (minScore === undefined) return NaN
+  if (typeof minScore !== 'number' || Number.isNaN(minScore)) throw invalid(`minScore must be a number, not ${describe(minScore)}`)
+  return minScore
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  if (typeof (signal as AbortSignal | null)?.addEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
+  return signal as AbortSignal
+}

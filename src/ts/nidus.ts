@@ -1,0 +1,219 @@
+import type { Backend, OpenSpec } from './engine/backend.js'
+import { Engine } from './engine/engine.js'
+import { invalid, storageError, unsupported } from './errors.js'
+import { encodeFilter } from './filter.js'
+import { userHost } from './hosts/user.js'
+import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK } from './input.js'
+import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
+import { currentPlatform } from './platform.js'
+import type {
+  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, RecordInput, RecoveryReport, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  UpsertOptions, VectorRecord,
+} from './types/index.js'
+import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
+
+const PAGE = 512
+
+const collectionName = (collection: unknown) => {
+  checkString(collection, () => "the collection's name")
+  return collection
+}
+
+const checkIds = (ids: unknown): unknown[] => {
+  if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
+  return ids
+}
+
+/** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
+export class Nidus<A extends Attrs = Attrs> {
+  readonly name: string
+  readonly dimension: number
+  readonly storage: string
+  readonly recovery: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  readonly #backend: Backend
+
+  private constructor(name: string, storage: string, backend: Backend) {
+    this.name = name
+    this.storage = storage
+    this.dimension = backend.dimension
+    this.recovery = backend.recovery
+    this.closed = backend.closed
+    this.#backend = backend
+  }
+
+  static async open<A extends Attrs = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
+    const checked = checkOptions(options)
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    const spec = checkOpen(name, checked, storage)
+    if (typeof storage === 'object') {
+      const host = userHost(storage)
+      return new Nidus<A>(name, host.kind, await Engine.open(spec, host, checked.wasm))
+    }
+    return new Nidus<A>(name, storage, await platform.open(spec as OpenSpec & { storage: StorageKind }, checked.worker, checked.wasm))
+  }
+
+  static async list(options?: StoreOptions): Promise<StoreInfo[]> {
+    const checked = checkOptions(options)
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    if (typeof storage === 'object') throw invalid('a host of your own knows its stores itself')
+    return platform.list(storage, checked)
+  }
+
+  static async destroy(name: string, options?: StoreOptions): Promise<void> {
+    const checked = checkOptions(options)
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    if (typeof storage === 'string') return platform.destroy(storage, checkName(name), checked)
+    try {
+      await userHost(storage).destroy()
+    } catch (error) {
+      throw storageError(error, `the store "${checkName(name)}" could not be removed`, true)
+    }
+  }
+
+  static async salvage(_name: string, _into: string, _options?: OpenOptions): Promise<RecoveryReport> {
+    throw unsupported('salvage')
+  }
+
+  static async import<A extends Attrs = Attrs>(_name: string, _source: ReadableStream<Uint8Array>, _options?: OpenOptions): Promise<Nidus<A>> {
+    throw unsupported('import')
+  }
+
+  async createCollection(name: string): Promise<void> {
+    await this.#backend.call('createCollection', [collectionName(name)])
+  }
+
+  async dropCollection(name: string): Promise<boolean> {
+    return this.#backend.call('dropCollection', [collectionName(name)])
+  }
+
+  async hasCollection(name: string): Promise<boolean> {
+    return this.#backend.call('hasCollection', [collectionName(name)])
+  }
+
+  async collections(): Promise<string[]> {
+    return this.#backend.call('collections', [])
+  }
+
+  async getMeta(collection: string): Promise<Record<string, string>> {
+    return decodeMeta(await this.#backend.call('getMeta', [collectionName(collection)]))
+  }
+
+  async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
+    await this.#backend.call('setMeta', [collectionName(collection), encodeMeta(meta)])
+  }
+
+  async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
+    const { signal, onProgress, transfer } = checkOptions(options)
+    if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
+    const name = collectionName(collection)
+    const { count, batch: wire, vectors } = captureBatch(batch, this.dimension, transfer === true)
+    // In a turn of its own: what it throws must not be taken for a failed upsert.
+    const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
+    const result = await this.#backend.call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report })
+    report?.(count, count)
+    return result
+  }
+
+  async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
+    const asked = [...checkIds(ids)] as string[]
+    const { wire, vectors } = await this.#backend.call('get', [collectionName(collection), asked.length, encodeIds(asked)])
+    const reader = new Reader(wire)
+    let row = 0
+    return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: this.#row(vectors, row++), attrs: reader.attrs<A>() }))
+  }
+
+  records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>> {
+    const name = collectionName(collection)
+    return this.#pages(name, encodeFilter(checkOptions(options).filter))
+  }
+
+  async *#pages(collection: string, filter: Uint8Array): AsyncIterableIterator<VectorRecord<A>> {
+    let after: string | undefined
+    for (;;) {
+      // The filter is sent along each time, and what is sent is given away.
+      const { wire, vectors, count, more } = await this.#backend.call('records', [collection, filter.slice(), after, PAGE])
+      const reader = new Reader(wire)
+      for (let i = 0; i < count; i++) {
+        after = reader.str()
+        yield { id: after, vector: this.#row(vectors, i), attrs: reader.attrs<A>() }
+      }
+      if (!more) return
+    }
+  }
+
+  async count(collection?: string, filter?: Filter<A>): Promise<number> {
+    return this.#backend.call('count', [collection === undefined ? undefined : collectionName(collection), encodeFilter(filter)])
+  }
+
+  async delete(collection: string, ids: string[]): Promise<number> {
+    return this.#backend.call('delete', [collectionName(collection), checkIds(ids).length, encodeIds(ids)])
+  }
+
+  async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
+    // `{}` says it: everything. A forgotten argument does not.
+    if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
+    return this.#backend.call('deleteWhere', [collectionName(collection), encodeFilter(filter)])
+  }
+
+  async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
+    return this.#search(captureQuery(query, this.dimension), checkOptions(options))
+  }
+
+  async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
+    if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
+    const checked = checkOptions(options)
+    const captured = queries.map((query, i) => captureQuery(query, this.dimension, `query ${i}`))
+    return Promise.all(captured.map((query) => this.#search(query, checked)))
+  }
+
+  async #search(query: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[]> {
+    const { collections, topK, minScore, filter, withVectors, signal } = options
+    const names = collections === undefined ? undefined : [...new Set(Array.isArray(collections) ? collections : [collections])].map(collectionName)
+    const { wire, scores, vectors, count } = await this.#backend.call(
+      'search',
+      [query, names, checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
+      { signal: checkSignal(signal) },
+    )
+    const reader = new Reader(wire)
+    const hits: Hit<A>[] = []
+    for (let i = 0; i < count; i++) {
+      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
+      if (vectors) hit.vector = this.#row(vectors, i)
+      hits.push(hit)
+    }
+    return hits
+  }
+
+  async flush(): Promise<void> {
+    await this.#backend.call('flush', [])
+  }
+
+  async compact(): Promise<void> {
+    await this.#backend.call('compact', [])
+  }
+
+  async footprint(): Promise<Footprint> {
+    return this.#backend.call('footprint', [])
+  }
+
+  export(): ReadableStream<Uint8Array> {
+    return new ReadableStream({ start: (controller) => controller.error(unsupported('export')) })
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** A copy, so that keeping one record does not keep its whole page. */
+  #row(vectors: Float32Array, i: number): Float32Array {
+    return vectors.slice(i * this.dimension, (i + 1) * this.dimension)
+  }
+}

@@ -1,0 +1,62 @@
+import type { OpenSpec } from './engine/backend.js'
+import { invalid, unsupported } from './errors.js'
+import type { OpenOptions, StorageHost, StorageKind } from './types/index.js'
+import { checkString, describe, isPlainObject } from './wire.js'
+
+const KINDS: readonly string[] = ['opfs', 'indexeddb', 'fs', 'memory'] satisfies StorageKind[]
+
+export function checkName(name: unknown, what = "the store's name"): string {
+  checkString(name, () => what)
+  if (name === '') throw invalid(`${what} is empty`)
+  return name
+}
+
+export function checkStorage(storage: unknown, otherwise: StorageKind): StorageKind | StorageHost {
+  if (storage === undefined) return otherwise
+  if (typeof storage === 'object' && storage !== null) return storage as StorageHost
+  if (typeof storage !== 'string' || !KINDS.includes(storage)) throw invalid(`storage is ${describe(storage)}; there are ${KINDS.join(', ')}, or a host of your own`)
+  if (storage === 'indexeddb') throw unsupported('storage "indexeddb"')
+  return storage as StorageKind
+}
+
+export function checkOptions<T extends object>(options: T | undefined): Partial<T> {
+  if (options === undefined) return {}
+  if (!isPlainObject(options)) throw invalid(`options must be an object, not ${describe(options)}`)
+  return options as Partial<T>
+}
+
+const oneOf = (value: unknown, what: string, values: readonly unknown[]) => {
+  if (value !== undefined && !values.includes(value)) throw invalid(`${what} is ${describe(value)}; it can be ${values.map(describe).join(' or ')}`)
+}
+
+export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage: StorageKind | StorageHost): OpenSpec {
+  const { dimension, readOnly, durability, autoCompact = 0.5, maxVectorBytes, compat, memory, workers, multiTab } = options
+  if (dimension !== undefined && (!Number.isInteger(dimension) || dimension < 1 || dimension > 65_536)) {
+    throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
+  }
+  oneOf(readOnly, 'readOnly', [true, false])
+  oneOf(durability, 'durability', ['strict', 'relaxed'])
+  oneOf(compat, 'compat', ['0.3'])
+  oneOf(memory, 'memory', ['full', 'compact'])
+  oneOf(multiTab, 'multiTab', [true, false])
+  if (autoCompact !== false && !(typeof autoCompact === 'number' && autoCompact >= 0)) {
+    throw invalid(`autoCompact must be a number from 0 to 1, or false, not ${describe(autoCompact)}`)
+  }
+  if (maxVectorBytes !== undefined && !(Number.isSafeInteger(maxVectorBytes) && maxVectorBytes >= 0)) {
+    throw invalid(`maxVectorBytes must be an integer from 0 up, not ${describe(maxVectorBytes)}`)
+  }
+  if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 1)) throw invalid(`workers must be an integer from 1 up, not ${describe(workers)}`)
+  if (memory === 'compact') throw unsupported('memory: "compact"')
+  if (multiTab) throw unsupported('multiTab: true')
+  if (workers !== undefined && workers > 1) throw unsupported('workers > 1')
+  return {
+    name: checkName(name),
+    storage: typeof storage === 'string' ? storage : 'own',
+    dimension,
+    readOnly: readOnly === true,
+    relaxed: durability === 'relaxed',
+    autoCompact: autoCompact === false ? Infinity : autoCompact,
+    maxVectorBytes,
+    compat,
+  }
+}

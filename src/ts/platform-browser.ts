@@ -1,0 +1,50 @@
+import { Engine } from './engine/engine.js'
+import { NidusError } from './errors.js'
+import { memoryHost } from './hosts/memory.js'
+import { destroyOpfs, listOpfs, opfsHost } from './hosts/opfs.js'
+import type { Platform } from './platform.js'
+import { RemoteStore, remoteDestroy, remoteList } from './rpc/client.js'
+import type { StorageKind } from './types/index.js'
+
+const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
+
+/** Handles exist only in dedicated workers: a page needs one; in a worker that cannot start another, this thread will do. */
+const canStart = () => typeof Worker !== 'undefined'
+
+/** Opening twice from one page can never be a late release: no need to wait for it. */
+const open = new Set<string>()
+
+export function browserPlatform(startWorker: () => Worker): Platform {
+  return {
+    defaultStorage: 'opfs',
+    async open(spec, worker = startWorker, wasm) {
+      const { storage, name } = spec
+      if (storage !== 'opfs' && storage !== 'memory') throw unavailable(storage)
+      const here = () => Engine.open(spec, storage === 'opfs' ? opfsHost(name) : memoryHost(name), wasm)
+      const anywhere = () => (canStart() ? RemoteStore.open(spec, worker, wasm) : here())
+      if (storage === 'memory' || spec.readOnly) return anywhere()
+      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
+      open.add(name)
+      try {
+        const backend = await anywhere()
+        const close = backend.close.bind(backend)
+        backend.close = () => close().finally(() => open.delete(name))
+        return backend
+      } catch (error) {
+        open.delete(name)
+        throw error
+      }
+    },
+    async list(kind, { worker = startWorker }) {
+      if (kind === 'memory') return []
+      if (kind !== 'opfs') throw unavailable(kind)
+      return canStart() ? remoteList(worker, kind) : listOpfs()
+    },
+    async destroy(kind, name, { worker = startWorker }) {
+      if (kind === 'memory') return
+      if (kind !== 'opfs') throw unavailable(kind)
+      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
+      await (canStart() ? remoteDestroy(worker, kind, name) : destroyOpfs(name))
+    },
+  }
+}

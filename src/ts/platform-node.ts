@@ -1,0 +1,27 @@
+import { Engine } from './engine/engine.js'
+import { NidusError } from './errors.js'
+import { destroyFs, fsHost, listFs } from './hosts/fs.js'
+import { memoryHost } from './hosts/memory.js'
+import type { Platform } from './platform.js'
+import type { StorageKind } from './types/index.js'
+
+const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`)
+
+export const nodePlatform: Platform = {
+  defaultStorage: 'fs',
+  async open(spec, _worker, wasm) {
+    if (spec.storage === 'fs') return Engine.open(spec, fsHost(spec.name), wasm)
+    if (spec.storage === 'memory') return Engine.open(spec, memoryHost(spec.name), wasm)
+    throw unavailable(spec.storage)
+  },
+  async list(kind, { root }) {
+    if (kind === 'memory') return []
+    if (kind !== 'fs') throw unavailable(kind)
+    return listFs(root)
+  },
+  async destroy(kind, name) {
+    if (kind === 'memory') return
+    if (kind !== 'fs') throw unavailable(kind)
+    destroyFs(name)
+  },
+}

@@ -1,0 +1,22 @@
+import type { Backend, Host, OpenSpec } from './engine/backend.js'
+import type { StorageKind, StoreInfo, StoreOptions } from './types/index.js'
+import type { WasmSource } from './types/segment.js'
+
+/** What one runtime can do, supplied by its entry: storage is chosen by name only here. */
+export interface Platform {
+  readonly defaultStorage: StorageKind
+  /** Opens by kind, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE for a kind that does not exist here. */
+  open(spec: OpenSpec & { storage: StorageKind }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined): Promise<Backend>
+  list(kind: StorageKind, options: StoreOptions): Promise<StoreInfo[]>
+  destroy(kind: StorageKind, name: string, options: StoreOptions): Promise<void>
+}
+
+export type { Host }
+
+let platform: Platform | undefined
+
+export function setPlatform(own: Platform) {
+  platform = own
+}
+
+export const currentPlatform = () => platform!

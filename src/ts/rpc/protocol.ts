@@ -1,0 +1,86 @@
+import type { Calls, Method, OpenSpec } from '../engine/backend.js'
+import type { ErrorMessage } from '../errors.js'
+import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
+
+/** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
+export const VERSION = 1
+
+export type WireSource = string | ArrayBuffer | WebAssembly.Module
+
+/** An error has a code and a cause, which birpc's own errors would lose. */
+export type Answer<T> = { ok: T } | { error: ErrorMessage }
+
+export interface Opened {
+  dimension: number
+  recovery: Omit<RecoveryReport, 'compactionError'> & { compactionError?: ErrorMessage }
+}
+
+/** What the worker does. `number` is the call's own: cancel and progress name it. */
+export interface WorkerSide {
+  hello(): { version: number }
+  open(spec: OpenSpec, wasm: WireSource | undefined): Promise<Answer<Opened>>
+  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown>>
+  cancel(number: number): void
+  close(): Promise<Answer<undefined>>
+  list(storage: StorageKind): Promise<Answer<StoreInfo[]>>
+  destroy(storage: StorageKind, name: string): Promise<Answer<undefined>>
+}
+
+/** What the page is told unasked. */
+export interface PageSide {
+  progress(number: number, done: number, total: number): void
+  failed(error: ErrorMessage): void
+}
+
+export type { Calls }
+
+export interface Port {
+  postMessage(message: unknown, transfer: Transferable[]): void
+}
+
+/**
+ * Messages of one turn go as one, so that calls made together arrive together and share a commit.
+ * Every typed array in them is a copy made for the journey, so its buffer goes along instead of being copied again.
+ */
+export function poster(port: Port): (message: unknown) => Promise<void> {
+  let waiting: { message: unknown; resolve: () => void; reject: (error: unknown) => void }[] = []
+  const flush = () => {
+    const batch = waiting
+    waiting = []
+    try {
+      post(port, batch.map(({ message }) => message))
+      for (const { resolve } of batch) resolve()
+    } catch {
+      // One that cannot be cloned must not take the others with it.
+      for (const { message, resolve, reject } of batch) {
+        try {
+          post(port, [message])
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+    }
+  }
+  return (message) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ message, resolve, reject }) === 1) queueMicrotask(flush)
+    })
+}
+
+function post(port: Port, messages: unknown[]) {
+  const buffers = new Set<ArrayBuffer>()
+  collect(messages, buffers, 5)
+  port.postMessage(messages, [...buffers])
+}
+
+function collect(value: unknown, buffers: Set<ArrayBuffer>, depth: number) {
+  if (typeof value !== 'object' || value === null || depth < 0) return
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer)
+  } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
+    for (const part of Object.values(value)) {
+      if (typeof part === 'object') collect(part, buffers, depth - 1)
+    }
+  }
+}

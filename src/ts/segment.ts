@@ -1,0 +1,139 @@
+import { Segment as CoreSegment, type CoreHandle } from './core.js'
+import { NidusError, coreError, invalid, isTrap } from './errors.js'
+import { captureQuery, checkMinScore, checkTopK } from './input.js'
+import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
+import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
+import { describe } from './wire.js'
+
+export function init(wasm?: WasmSource): Promise<void> {
+  return loadCore(wasm)
+}
+
+function run<T>(work: () => T): T {
+  if (!coreLoaded()) throw invalid('call and await init() before the first Segment')
+  const dead = deadCore()
+  if (dead) throw dead
+  try {
+    return work()
+  } catch (error) {
+    if (isTrap(error)) noteTrap(error)
+    throw coreError(error)
+  }
+}
+
+function checkDimension(dimension: unknown): number {
+  if (typeof dimension !== 'number' || !Number.isInteger(dimension) || dimension < 1 || dimension > 65_536) {
+    throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
+  }
+  return dimension
+}
+
+function checkSink(sink: SyncAccessHandle): CoreHandle {
+  for (const method of ['read', 'write', 'truncate', 'flush', 'getSize', 'close'] as const) {
+    if (typeof sink?.[method] !== 'function') throw invalid(`a segment's sink needs a method ${method}`)
+  }
+  return sink as CoreHandle
+}
+
+declare const FileSystemSyncAccessHandle: (new () => unknown) | undefined
+/** Only of a real one is it known that it keeps no reference to what it is given. */
+const isRealHandle = (sink: unknown) => typeof FileSystemSyncAccessHandle !== 'undefined' && sink instanceof FileSystemSyncAccessHandle
+
+function checkIndex(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(value)}`)
+  return value
+}
+
+export class Segment {
+  readonly dimension: number
+  #core: CoreSegment | undefined
+  #sink: SyncAccessHandle | undefined
+
+  static open(sink: SyncAccessHandle, options: { dimension: number }): Segment {
+    const handle = checkSink(sink)
+    const dimension = checkDimension(options?.dimension)
+    return new Segment(run(() => CoreSegment.open(handle, dimension, isRealHandle(sink))), sink)
+  }
+
+  static inMemory(dimension: number): Segment {
+    const checked = checkDimension(dimension)
+    return new Segment(run(() => CoreSegment.inMemory(checked)), undefined)
+  }
+
+  private constructor(core: CoreSegment, sink: SyncAccessHandle | undefined) {
+    this.#core = core
+    this.#sink = sink
+    this.dimension = core.dimension
+  }
+
+  get rowCount(): number {
+    return this.#run((core) => core.rowCount)
+  }
+
+  append(vectors: Float32Array): number {
+    const rows = this.#rows(vectors)
+    return this.#run((core) => core.append(rows))
+  }
+
+  row(i: number): Float32Array {
+    const index = checkIndex(i, 'a row')
+    return this.#run((core) => {
+      if (index >= core.rowCount) throw invalid(`there is no row ${index}: the segment has ${core.rowCount}`)
+      return core.row(index)
+    })
+  }
+
+  search(query: Float32Array, options: { topK?: number; minScore?: number } = {}): SegmentHit[] {
+    const [captured, topK, minScore] = [captureQuery(query, this.dimension), checkTopK(options.topK), checkMinScore(options.minScore)]
+    return this.#run((core) => {
+      const hits = core.search(captured, topK, minScore)
+      try {
+        const { rows, scores } = hits
+        return Array.from(rows, (row, i) => ({ row, score: scores[i]! }))
+      } finally {
+        hits.free()
+      }
+    })
+  }
+
+  truncateTo(rows: number): void {
+    const count = checkIndex(rows, 'the number of rows')
+    this.#run((core) => core.truncateTo(count))
+  }
+
+  sync(): void {
+    this.#run((core) => core.sync())
+  }
+
+  rewriteTo(sink: SyncAccessHandle, rows: Float32Array): void {
+    const handle = checkSink(sink)
+    const checked = this.#rows(rows)
+    this.#run((core) => core.rewriteTo(handle, checked, isRealHandle(sink)))
+    const old = this.#sink
+    this.#sink = sink
+    if (old !== sink) old?.close()
+  }
+
+  close(): void {
+    const core = this.#core
+    if (!core) return
+    this.#core = undefined
+    if (!deadCore()) core.free()
+    this.#sink?.close()
+  }
+
+  #rows(vectors: unknown): Float32Array {
+    if (Object.prototype.toString.call(vectors) !== '[object Float32Array]') throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
+    const rows = vectors as Float32Array
+    if (rows.length % this.dimension !== 0) {
+      throw new NidusError('DIMENSION_MISMATCH', `${rows.length} numbers are no whole number of rows of ${this.dimension}`)
+    }
+    return rows
+  }
+
+  #run<T>(work: (core: CoreSegment) => T): T {
+    const core = this.#core
+    if (!core) throw new NidusError('CLOSED', 'the segment is closed')
+    return run(() => work(core))
+  }
+}

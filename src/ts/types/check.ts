@@ -1,0 +1,21 @@
+import type { NidusError as RealError } from '../errors.js'
+import type { Nidus as RealNidus } from '../nidus.js'
+import type { Segment as RealSegment, init as realInit } from '../segment.js'
+import type * as main from './index.js'
+import type * as segment from './segment.js'
+
+// Compiled, never run: the handwritten types say of the classes only what is so.
+type Statics<T> = { [K in keyof T as K extends 'prototype' ? never : K]: T[K] }
+type Is<Real extends Declared, Declared> = Real
+
+interface Example extends main.Attrs { lang: string; year: number }
+
+export type Checks = [
+  Is<RealNidus, main.Nidus>,
+  Is<RealNidus<Example>, main.Nidus<Example>>,
+  Is<Statics<typeof RealNidus>, Statics<typeof main.Nidus>>,
+  Is<RealError, main.NidusError>,
+  Is<RealSegment, segment.Segment>,
+  Is<Statics<typeof RealSegment>, Statics<typeof segment.Segment>>,
+  Is<typeof realInit, typeof segment.init>,
+]

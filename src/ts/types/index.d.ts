@@ -1,0 +1,279 @@
+import type { NidusError, SyncAccessHandle, WasmSource } from './segment.js'
+
+export { NidusError } from './segment.js'
+export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
+
+/**
+ * A value of an attribute. Safe integers (not -0) and bigints are stored as 64-bit integers, other finite numbers as 64-bit floats, a Date in whole milliseconds.
+ * Integers read back as number where that is exact, else as bigint. NaN, infinities, invalid dates, bigints beyond 64 bits, and strings with a lone
+ * surrogate are `INVALID_ARGUMENT`.
+ */
+export type AttrValue = null | string | number | bigint | boolean | Date | string[]
+/** A key whose value is `undefined` counts as absent. `null` is present. */
+export type Attrs = { [key: string]: AttrValue | undefined }
+
+/** A record on its way in. The vector need not be normalized; it is captured when the call is made. */
+export interface RecordInput<A extends Attrs = Attrs> {
+  id: string
+  vector: Float32Array | number[]
+  attrs?: A
+}
+
+/** Many records on their way in, the quick form. */
+export interface ColumnarBatch<A extends Attrs = Attrs> {
+  ids: string[]
+  /** `ids.length * dimension` numbers, row by row. */
+  vectors: Float32Array
+  /** One per id, if given. */
+  attrs?: A[]
+}
+
+export interface VectorRecord<A extends Attrs = Attrs> {
+  id: string
+  /** As stored: normalized. */
+  vector: Float32Array
+  attrs: A
+}
+
+export interface Hit<A extends Attrs = Attrs> {
+  collection: string
+  id: string
+  /** Cosine similarity. */
+  score: number
+  attrs: A
+  /** Only with `withVectors`. */
+  vector?: Float32Array
+}
+
+/** Conditions on one attribute; several are ANDed. An absent key fails each of them but `$exists: false` and `$not`. */
+export interface Operators {
+  $eq?: AttrValue
+  $ne?: AttrValue
+  $in?: AttrValue[]
+  $nin?: AttrValue[]
+  /** Ordering holds only within one type; integers and floats compare by value, lists element by element. */
+  $gt?: AttrValue
+  $gte?: AttrValue
+  $lt?: AttrValue
+  $lte?: AttrValue
+  /** `*`, `**`, `?` as in native nidus; strings only. */
+  $glob?: string
+  /** The list holds this element. */
+  $contains?: string
+  $exists?: boolean
+  $not?: Condition
+}
+export type Condition = AttrValue | Operators
+
+/**
+ * `{ path: { $glob: 'src/*' }, lang: 'rust', year: { $gte: 2020, $lt: 2025 }, $or: [{ tag: 'a' }, { tag: 'b' }] }`: all must hold.
+ * A plain value means `$eq`. `{}` matches everything. Keys that begin with `$` are operators. Nested at most 64 deep.
+ */
+export type Filter<A extends Attrs = Attrs> = string extends keyof A
+  ? { [key: string]: Condition | Filter<A> | Filter<A>[] }
+  : { [K in keyof A & string]?: Condition } & { $and?: Filter<A>[]; $or?: Filter<A>[]; $not?: Filter<A> }
+
+export interface SearchOptions<A extends Attrs = Attrs> {
+  /** Default: all. Named twice counts once; one that does not exist holds nothing. */
+  collections?: string | string[]
+  /** Default 10. 0 gives []. */
+  topK?: number
+  /** Only hits whose score is at least this. */
+  minScore?: number
+  filter?: Filter<A>
+  withVectors?: boolean
+  signal?: AbortSignal
+}
+
+export interface UpsertOptions {
+  /** Aborts until the batch is published (`ABORTED`, nothing written); after that the true outcome is told. */
+  signal?: AbortSignal
+  /** Rows taken up so far, of all; equal only when the batch is acknowledged. */
+  onProgress?: (done: number, total: number) => void
+  /** Columnar input: gives the array away instead of copying it. Do not use it afterwards, not even if the call fails. */
+  transfer?: boolean
+}
+
+/** A pair of sinks: `data` (rows) and `log` (operations). */
+export interface StoreFiles {
+  data: SyncAccessHandle
+  log: SyncAccessHandle
+}
+
+/**
+ * Where a store lives. Write your own for another medium: it runs in the caller's thread. Every handle is closed by the store, once;
+ * `close` of the host comes after.
+ */
+export interface StorageHost {
+  readonly kind: string
+  /** The sinks only buffer, and `commit` applies everything in one transaction. */
+  readonly transactional?: boolean
+  /**
+   * Takes the lock (reject with a `NidusError` of code `LOCKED` if another holds it) and returns the current pair, empty sinks for a new store.
+   * `mustExist`: reject with `NOT_FOUND` instead of creating. `readOnly`: take no lock and change nothing.
+   */
+  open(mode: { readOnly: boolean; mustExist: boolean }): Promise<StoreFiles>
+  /** A fresh, empty pair that nothing points at yet. */
+  create(): Promise<StoreFiles>
+  /** The one atomic step that makes a pair from `create`, complete and flushed, the current one. If it rejects, the store is `FAILED`. */
+  promote(files: StoreFiles): Promise<void>
+  /**
+   * Resolves once everything written so far is durable. A transactional host that rejects has applied nothing,
+   * unless the error is a `NidusError` of code `OUTCOME_UNKNOWN`. For any other host a rejection means that the outcome is unknown.
+   */
+  commit(): Promise<void>
+  /** Releases the lock. `open` may follow. */
+  close(): Promise<void>
+  /** Removes the store, which is closed. */
+  destroy(): Promise<void>
+}
+
+export type StorageKind = 'opfs' | 'indexeddb' | 'fs' | 'memory'
+
+export interface OpenOptions {
+  /** Numbers in a vector, 1 to 65,536. Needed only to create a store; checked against an existing one. */
+  dimension?: number
+  /** Default: `'opfs'` in browsers, `'fs'` (the name is the directory's path) in Node, Deno and Bun. Never chosen silently: if it does not work, `STORAGE_UNAVAILABLE`. */
+  storage?: StorageKind | StorageHost
+  /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
+  readOnly?: boolean
+  /** `'strict'` (default): acknowledged means durable. `'relaxed'`: acknowledged when written, durable within about a second or after `flush()`. */
+  durability?: 'strict' | 'relaxed'
+  /** Compact at open if more than this part of the rows is dead. Default 0.5; `false`: never. */
+  autoCompact?: number | false
+  /** Refuse (`CAPACITY`) rows beyond this many bytes. Default: no limit. */
+  maxVectorBytes?: number
+  /** `'0.3'`: reject values that native nidus 0.3 cannot read (floats, dates). */
+  compat?: '0.3'
+  /** `'compact'` comes in a later version. */
+  memory?: 'full' | 'compact'
+  /** More than 1 comes in a later version. */
+  workers?: number
+  /** `true` comes in a later version. Without it a second opener gets `LOCKED`. */
+  multiTab?: boolean
+  /** Starts the package's worker, where a bundler needs to be told how: `() => new Worker(...)` of `nidus-wasm/worker`. Browsers only. */
+  worker?: () => Worker
+  wasm?: WasmSource
+}
+
+export interface StoreOptions {
+  storage?: StorageKind | StorageHost
+  /** `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
+  root?: string
+  worker?: () => Worker
+  wasm?: WasmSource
+}
+
+export interface StoreInfo {
+  name: string
+  storage: string
+  /** Missing if the store was never finished. */
+  dimension?: number
+  /** Lengths of data and log, in bytes. */
+  diskBytes: number
+}
+
+/** What opening had to do. All zero for a store that was closed in order. */
+export interface RecoveryReport {
+  /** Bytes cut from the ends of both files. */
+  bytes: number
+  /** Frames of the log, whole or begun, within the bytes cut. */
+  frames: number
+  logBytes: number
+  dataBytes: number
+  /** This open made the store. */
+  created: boolean
+  /** This open compacted the store. */
+  compacted: boolean
+  /** Auto-compaction was due and failed; the store is as it was. */
+  compactionError?: NidusError
+}
+
+export type CloseReason = { reason: 'closed' } | { reason: 'failed'; error: NidusError }
+
+export interface Footprint {
+  /** Rows in the data file, dead ones too. */
+  rows: number
+  /** Rows that no record refers to: what `compact` frees. */
+  deadRows: number
+  dimension: number
+  /** Bytes of all rows: what `maxVectorBytes` limits. */
+  vectorBytes: number
+  docCount: number
+  /** The whole wasm memory, in bytes. */
+  memoryBytes: number
+  /** Lengths of data and log. */
+  diskBytes: number
+  /** The oldest native nidus that can read the store. */
+  readableBy: string
+}
+
+/**
+ * A vector store: exact cosine search over durable records.
+ *
+ * ```js
+ * const db = await Nidus.open('notes', { dimension: 384 })
+ * await db.upsert('docs', [{ id: 'a', vector, attrs: { lang: 'en' } }]) // durable once this resolves
+ * const hits = await db.search(query, { topK: 5, filter: { lang: 'en' } })
+ * await db.close()
+ * ```
+ *
+ * Every method rejects with {@link NidusError} (`CLOSED` after `close`, `FAILED` once the medium failed in a way that leaves its state unknown).
+ */
+export class Nidus<A extends Attrs = Attrs> {
+  private constructor()
+  static open<A extends Attrs = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>>
+  /** The stores of one kind of storage. */
+  static list(options?: StoreOptions): Promise<StoreInfo[]>
+  /** Removes a store and all that is in it; `LOCKED` while it is open. One that does not exist is no error. */
+  static destroy(name: string, options?: StoreOptions): Promise<void>
+  /** In a later version; `UNSUPPORTED` now. */
+  static salvage(name: string, into: string, options?: OpenOptions): Promise<RecoveryReport>
+  /** In a later version; `UNSUPPORTED` now. */
+  static import<A extends Attrs = Attrs>(name: string, source: ReadableStream<Uint8Array>, options?: OpenOptions): Promise<Nidus<A>>
+
+  readonly name: string
+  readonly dimension: number
+  /** The kind of storage in use. */
+  readonly storage: string
+  readonly recovery: RecoveryReport
+  /** Resolves when the store can no longer be used, with the reason. Never rejects. */
+  readonly closed: Promise<CloseReason>
+
+  /** One that exists is left as it is. */
+  createCollection(name: string): Promise<void>
+  /** Whether it existed. */
+  dropCollection(name: string): Promise<boolean>
+  hasCollection(name: string): Promise<boolean>
+  collections(): Promise<string[]>
+  getMeta(collection: string): Promise<Record<string, string>>
+  /** Replaces all of it. */
+  setMeta(collection: string, meta: Record<string, string>): Promise<void>
+  /**
+   * Adds records or replaces those of the same id. One call, one atomic batch; creates the collection. Of equal ids in a batch the last counts.
+   * The input is captured before the call returns. Returns the batch's length.
+   */
+  upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number>
+  /** In the order asked for, `undefined` where there is none. */
+  get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]>
+  /** All records by id (UTF-8 order), a page at a time: what is written meanwhile may or may not be seen. */
+  records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>>
+  /** Records of one collection, or of all. */
+  count(collection?: string, filter?: Filter<A>): Promise<number>
+  /** How many there were. */
+  delete(collection: string, ids: string[]): Promise<number>
+  deleteWhere(collection: string, filter: Filter<A>): Promise<number>
+  /** The best `topK` by cosine, exactly. Equal scores by collection, then id. */
+  search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]>
+  searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
+  /** Resolves once everything acknowledged is durable (`durability: 'relaxed'`). */
+  flush(): Promise<void>
+  /** Rewrites the files without dead rows. Searches go on meanwhile, writes wait. */
+  compact(): Promise<void>
+  footprint(): Promise<Footprint>
+  /** In a later version; the stream fails with `UNSUPPORTED` now. */
+  export(): ReadableStream<Uint8Array>
+  /** Finishes what was accepted, then releases everything. Idempotent. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}

@@ -1,0 +1,91 @@
+import init from './core.js'
+import { NidusError, invalid } from './errors.js'
+import type { WasmSource } from './types/segment.js'
+
+type Bytes = () => Promise<Response | BufferSource | WebAssembly.Module> | Response | BufferSource | WebAssembly.Module
+
+let fallback: Bytes | undefined
+let fetchUrl: (url: string | URL) => Promise<Response | BufferSource> = (url) => fetch(url)
+let loading: Promise<void> | undefined
+let loaded = false
+let trap: unknown
+
+/** What the runtime's entry knows: where the package's own file is, and how this runtime reads a URL. */
+export function setWasmDefaults(bytes: Bytes, read?: typeof fetchUrl) {
+  fallback = bytes
+  if (read) fetchUrl = read
+}
+
+/** Loads the core once for the thread. A load that failed can be tried again, also with another source. */
+export function loadCore(source?: WasmSource): Promise<void> {
+  if (trap !== undefined) return Promise.reject(deadCore())
+  loading ??= start(source).then(
+    () => {
+      loaded = true
+    },
+    (error: unknown) => {
+      loading = undefined
+      throw error
+    },
+  )
+  return loading
+}
+
+export const coreLoaded = () => loaded
+
+/** After a trap the instance, which all stores of the thread share, must not be entered again. */
+export function noteTrap(error: unknown) {
+  trap ??= error
+}
+
+export function deadCore(): NidusError | undefined {
+  return trap === undefined ? undefined
+    : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', { cause: trap })
+}
+
+async function start(source: WasmSource | undefined) {
+  const module = await compile(source)
+  try {
+    await init({ module_or_path: module })
+  } catch (error) {
+    throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${textOf(error)}`, { cause: error })
+  }
+}
+
+async function compile(source: WasmSource | undefined): Promise<WebAssembly.Module> {
+  let bytes: Response | BufferSource | WebAssembly.Module
+  try {
+    if (source === undefined) {
+      if (!fallback) throw invalid('there is no default for the `wasm` option here')
+      bytes = await fallback()
+    } else if (typeof source === 'string' || source instanceof URL) bytes = await fetchUrl(source)
+    else bytes = source
+    if (typeof Response !== 'undefined' && bytes instanceof Response) {
+      if (!bytes.ok) throw new Error(`${bytes.url} answered ${bytes.status}`)
+      // Streaming wants the right type; a wrong one is common on small servers and no fault of the bytes.
+      if (bytes.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm' && 'compileStreaming' in WebAssembly) {
+        return await WebAssembly.compileStreaming(bytes)
+      }
+      bytes = await bytes.arrayBuffer()
+    }
+  } catch (error) {
+    if (error instanceof NidusError) throw error
+    if (error instanceof WebAssembly.CompileError) throw cannotCompile(error)
+    throw new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+  }
+  if (bytes instanceof WebAssembly.Module) return bytes
+  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes as ArrayBuffer)
+  if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
+    throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page: with Vite 7 or older, add "nidus-wasm" to optimizeDeps.exclude)')
+  }
+  try {
+    return await WebAssembly.compile(view as BufferSource)
+  } catch (error) {
+    throw cannotCompile(error)
+  }
+}
+
+const cannotCompile = (error: unknown) =>
+  new NidusError('UNSUPPORTED', `this runtime cannot compile the wasm core (it needs SIMD): ${textOf(error)}`, { cause: error })
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
