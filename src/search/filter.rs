@@ -173,3 +173,102 @@ fn int_float(int: i64, float: f64) -> Option<Ordering> {
     let whole = float.trunc();
     Some(int.cmp(&(whole as i64)).then_with(|| 0.0f64.total_cmp(&((float - whole) + 0.0))))
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::Batch;
+    use proptest::prelude::*;
+
+    fn encoded(attrs: &[(&str, Value)]) -> Vec<u8> {
+        let mut batch = Batch::new();
+        batch.push("", attrs);
+        crate::segment::op::canonical(&batch.bytes()[8..], crate::segment::op::skip_value).unwrap()
+    }
+
+    /// The truth table of SPEC.md, a line each: what is stored under `k`, the filter, the answer.
+    #[test]
+    fn truth_table() {
+        use Bound::*;
+        let k = || "k".to_string();
+        let eq = |value: Value| Filter::Eq(k(), value);
+        let compare = |bound, value: Value| Filter::Compare(k(), bound, value);
+        let not = |filter| Filter::Not(Box::new(filter));
+        let list = |items: &[&str]| Value::List(items.iter().map(|item| item.to_string()).collect());
+        let table: Vec<(Option<Value>, Filter, bool)> = vec![
+            (None, eq(Value::Null), false),
+            (None, not(eq(Value::Null)), true),
+            (None, Filter::Exists(k()), false),
+            (None, not(Filter::Exists(k())), true),
+            (None, Filter::In(k(), vec![Value::Null]), false),
+            (None, compare(LessOrEqual, 5.into()), false),
+            (None, Filter::Glob(k(), "*".into()), false),
+            (Some(Value::Null), eq(Value::Null), true),
+            (Some(Value::Null), Filter::Exists(k()), true),
+            (Some(Value::Null), compare(LessOrEqual, Value::Null), false),
+            (Some(5.into()), eq(5.into()), true),
+            (Some(5.into()), eq(5.0.into()), true),
+            (Some(5.0.into()), eq(5.into()), true),
+            (Some(5.5.into()), compare(Greater, 5.into()), true),
+            (Some(5.into()), compare(Less, 5.5.into()), true),
+            (Some((-5).into()), compare(Greater, (-5.5).into()), true),
+            (Some(0.into()), eq((-0.0).into()), true),
+            (Some(5.into()), eq("5".into()), false),
+            (Some(5.into()), compare(GreaterOrEqual, "4".into()), false),
+            (Some(i64::MAX.into()), eq(9_223_372_036_854_775_808.0.into()), false),
+            (Some(i64::MAX.into()), compare(Less, 9_223_372_036_854_775_808.0.into()), true),
+            (Some(i64::MIN.into()), eq((-9_223_372_036_854_775_808.0).into()), true),
+            (Some(f64::NAN.into()), eq(f64::NAN.into()), false),
+            (Some(f64::NAN.into()), compare(LessOrEqual, f64::INFINITY.into()), false),
+            (Some("b".into()), compare(Greater, "a".into()), true),
+            (Some("\u{FFFF}".into()), compare(Less, "\u{1F600}".into()), true),
+            (Some(true.into()), compare(Greater, false.into()), true),
+            (Some(Value::DateTime(5)), compare(GreaterOrEqual, Value::DateTime(5)), true),
+            (Some(Value::DateTime(5)), eq(5.into()), false),
+            (Some(list(&["a", "b"])), eq(list(&["a", "b"])), true),
+            (Some(list(&["a", "b"])), eq(list(&["b", "a"])), false),
+            (Some(list(&["a", "b"])), compare(Less, list(&["a", "c"])), true),
+            (Some(list(&["a", "b"])), Filter::Contains(k(), "b".into()), true),
+            (Some(list(&["a", "b"])), Filter::Contains(k(), "ab".into()), false),
+            (Some("ab".into()), Filter::Contains(k(), "a".into()), false),
+            (Some("src/x".into()), Filter::Glob(k(), "src/*".into()), true),
+            (Some(list(&["src/x"])), Filter::Glob(k(), "src/*".into()), false),
+            (Some(7.into()), Filter::In(k(), vec!["7".into(), 7.0.into()]), true),
+            (Some(7.into()), Filter::And(vec![]), true),
+            (Some(7.into()), Filter::Or(vec![]), false),
+        ];
+        for (value, filter, expected) in table {
+            let attrs: Vec<(&str, Value)> = [("a", 1.into()), ("z", "zz".into())].into_iter().chain(value.clone().map(|v| ("k", v))).collect();
+            assert_eq!(filter.matches(&encoded(&attrs)), expected, "{value:?} {filter:?}");
+        }
+    }
+
+    proptest! {
+        /// Against comparing in 128-bit integers, with the float's fraction apart.
+        #[test]
+        fn ints_and_floats_compare_by_value(int: i64, float in prop_oneof![any::<f64>(), (any::<i64>(), -2i64..3).prop_map(|(i, d)| (i as f64) + d as f64 / 2.0)], near in -3i64..3) {
+            for float in [float, int as f64, int as f64 + near as f64 / 2.0] {
+                let expected = if float.is_nan() { None } else if float.abs() > 1e30 { Some(if float > 0.0 { Ordering::Less } else { Ordering::Greater }) } else {
+                    let whole = float.floor();
+                    Some((i128::from(int)).cmp(&(whole as i128)).then(if float > whole { Ordering::Less } else { Ordering::Equal }))
+                };
+                prop_assert_eq!(int_float(int, float), expected, "{} {}", int, float);
+            }
+        }
+
+        #[test]
+        fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Err(error) = Filter::decode(&bytes) {
+                prop_assert_eq!(crate::code_of(&error), Code::InvalidArgument);
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let nested = |n: usize| [vec![2u8; n], vec![8], 0u64.to_le_bytes().to_vec()].concat();
+        assert!(Filter::decode(&nested(MAX_DEPTH)).is_ok());
+        assert!(Filter::decode(&nested(MAX_DEPTH + 1)).is_err());
+        assert!(Filter::decode(&nested(1 << 20)).is_err());
+    }
+}
