@@ -1,0 +1,11 @@
+//! Both ways with the native crate `nidus` 0.3.0: the same operations give the same files, and each opens the other's store.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod crash;
+mod generate;
+mod golden;
+mod newer;
+mod normalize;
+mod operations;
+mod pair;
+mod search;
