@@ -1,8 +1,9 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ALONE, bundle, ENTRIES } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
+import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
@@ -18,8 +19,7 @@ const WANTED = [...[...ENTRIES, ...ALONE].map((name) => `${name}.js`), 'index.d.
 async function when(name, inputs, outputs, work) {
   const stamps = readJson(made('stamps.json')) ?? {}
   const fresh = () => sha(inputs, ...outputs.map((path) => hashFiles('', [path])))
-  const there = outputs.every((path) => filesUnder(join(path, '..')).includes(path.split(/[/\\]/).at(-1)))
-  if (there && stamps[name] === fresh()) return
+  if (outputs.every((path) => existsSync(path)) && stamps[name] === fresh()) return
   await step(name, work)
   writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
 }
@@ -29,10 +29,13 @@ async function compile({ wasm }) {
   const flags = wasmFlags(wasm)
   const output = at('target', TARGET, 'release/nidus_wasm.wasm')
   const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags]
-  await when(`cargo build for ${TARGET}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], () =>
-    // The encoded form beats a RUSTFLAGS that the user may have set, so everyone gets the same module. So does the target directory.
-    run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } }),
-  )
+  const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
+  await when(`cargo build for ${TARGET}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
+    takeSeed(key)
+    // The encoded form beats a RUSTFLAGS that the user may have set, so everyone gets the same module.
+    await run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } })
+    leaveSeed(key)
+  })
   return output
 }
 
@@ -68,10 +71,10 @@ export async function build({ purpose = 'build' } = {}) {
     files.set('nidus.wasm', readFileSync(wasm))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
-    reportSizes(files, [...browser, 'nidus.wasm'])
-    // Told last: what there is can be tried while the rest is being written.
+    // Refused only now: what there is can be tried while the rest is being written.
     const missing = WANTED.filter((name) => !files.has(name))
     if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
+    reportSizes(files, [...browser, 'nidus.wasm'])
   })
   say(`build: ${seconds(start)}`)
 }

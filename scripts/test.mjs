@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { webdriver } from './browsers.mjs'
 import { build } from './build.mjs'
 import { at, filesUnder, main, run, say, seconds, Trouble } from './lib.mjs'
+import { TooLarge } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
 
 const node = (script, ...args) => run(process.execPath, [at('node_modules', script), ...args])
@@ -57,25 +58,32 @@ main(async () => {
   const chosen = SUITES.filter(({ group }) => groups.length === 0 || groups.includes(group))
   const unknown = groups.filter((group) => !SUITES.some((suite) => suite.group === group))
   if (unknown.length) throw new Trouble(`no such group of tests: ${unknown.join(', ')}`)
-  await build({ purpose: 'test' })
-
   const results = []
-  for (const { name, work, needs, lack } of chosen) {
-    if (needs && !needs()) {
-      results.push({ name, how: `SKIPPED: ${lack}` })
-      say(`\n!!!! ${name}: SKIPPED, ${lack} !!!!`)
-      continue
-    }
+  const attempt = async (name, work) => {
     const began = performance.now()
     say(`\n==== ${name} ====`)
+    let failure
     try {
       await work()
-      results.push({ name, how: 'passed', time: seconds(began) })
     } catch (error) {
+      failure = error
       process.stderr.write(`\n${error instanceof Trouble ? error.message : error.stack}\n`)
-      results.push({ name, how: 'FAILED', time: seconds(began) })
     }
+    results.push({ name, how: failure ? 'FAILED' : 'passed', time: seconds(began) })
     say(`==== ${name}: ${results.at(-1).how}, ${results.at(-1).time} ====`)
+    return failure
+  }
+
+  const failure = await attempt('set-up, build, size budget', () => build({ purpose: 'test' }))
+  // Without a build of these sources there is nothing to test: what lies in dist/ would be of others.
+  const pointless = failure && !(failure instanceof TooLarge)
+  for (const { name, work, needs, lack } of pointless ? [] : chosen) {
+    if (!needs || needs()) {
+      await attempt(name, work)
+      continue
+    }
+    results.push({ name, how: `SKIPPED: ${lack}` })
+    say(`\n!!!! ${name}: SKIPPED, ${lack} !!!!`)
   }
 
   say(`\nAll of it: ${seconds(start)}`)

@@ -1,0 +1,48 @@
+// The compiled standard library and dependencies of one checkout, kept for the next: with std built from source they are
+// most of a first build. Only files that cargo checks by fingerprint anyway; none of this crate's own.
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { at, cache } from './lib.mjs'
+import { TARGET } from './toolchain.mjs'
+
+const KEPT = ['.fingerprint', 'build', 'deps']
+const profiles = ['release', join(TARGET, 'release')]
+/** How many sets stay: one a compiler and lock file that are in use. */
+const SETS = 3
+
+function copy(from, to) {
+  for (const profile of profiles) {
+    for (const part of KEPT.filter((name) => existsSync(join(from, profile, name)))) {
+      mkdirSync(join(to, profile, part), { recursive: true })
+      for (const entry of readdirSync(join(from, profile, part))) {
+        // Time stamps are part of what cargo compares.
+        if (!/nidus|\.tmp/.test(entry)) cpSync(join(from, profile, part, entry), join(to, profile, part, entry), { recursive: true, preserveTimestamps: true })
+      }
+    }
+  }
+}
+
+/** Before the first build of a checkout. */
+export function takeSeed(key) {
+  const set = cache(`compiled-${key}`)
+  if (existsSync(at('target', TARGET, 'release')) || !existsSync(set)) return
+  copy(set, at('target'))
+}
+
+/** After a build that had no seed. */
+export function leaveSeed(key) {
+  const name = `compiled-${key}`
+  if (existsSync(cache(name))) return
+  const beside = cache(`${name}.${process.pid}.tmp`)
+  copy(at('target'), beside)
+  try {
+    renameSync(beside, cache(name))
+  } catch (cause) {
+    // Another checkout may have left the same set meanwhile.
+    rmSync(beside, { recursive: true, force: true })
+    if (!existsSync(cache(name))) throw cause
+  }
+  const age = (set) => statSync(cache(set)).mtimeMs
+  const sets = readdirSync(cache()).filter((set) => /^compiled-[0-9a-f]+$/.test(set)).sort((a, b) => age(b) - age(a))
+  for (const old of sets.slice(SETS)) rmSync(cache(old), { recursive: true, force: true })
+}
