@@ -1,4 +1,4 @@
-import type { Backend, Host, OpenSpec } from './engine/backend.js'
+import type { Backend, OpenSpec } from './engine/backend.js'
 import type { StorageKind, StoreInfo, StoreOptions } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
 
@@ -11,12 +11,16 @@ export interface Platform {
   destroy(kind: StorageKind, name: string, options: StoreOptions): Promise<void>
 }
 
-export type { Host }
-
 let platform: Platform | undefined
 
-export function setPlatform(own: Platform) {
+/**
+ * Gives the class its runtime. An entry exports what this returns: bundlers may drop a module of which nothing of its own is used,
+ * and with it a mere call.
+ */
+export function withPlatform<T>(own: Platform, wasm: () => void, api: T): T {
+  wasm()
   platform = own
+  return api
 }
 
 export const currentPlatform = () => platform!

@@ -2,11 +2,13 @@ import { Segment as CoreSegment, type CoreHandle } from './core.js'
 import { NidusError, coreError, invalid, isTrap } from './errors.js'
 import { captureQuery, checkMinScore, checkTopK } from './input.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
-import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
+import { coreLoaded, deadCore, loadCore, noteTrap, setWasmDefaults } from './wasm.js'
 import { describe } from './wire.js'
 
-export function init(wasm?: WasmSource): Promise<void> {
-  return loadCore(wasm)
+/** The `init` of one runtime. An entry exports what this returns, so that no bundler drops the call. */
+export function initWith(...defaults: Parameters<typeof setWasmDefaults>) {
+  setWasmDefaults(...defaults)
+  return (wasm?: WasmSource): Promise<void> => loadCore(wasm)
 }
 
 function run<T>(work: () => T): T {

@@ -107,7 +107,14 @@ async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Pr
 
 /** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
 async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
-  if (lend && handle.read) return inSlices(() => pull(SLICE) === 0)
+  if (lend && handle.read) {
+    let left = size
+    return inSlices(() => {
+      const pulled = left > 0 ? pull(Math.min(SLICE, left)) : 0
+      left -= pulled
+      return pulled === 0
+    })
+  }
   for (let at = 0; at < size;) {
     const length = Math.min(SLICE, size - at)
     const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)

@@ -1,10 +1,12 @@
+import { Nidus as Api } from '../nidus.js'
 import { browserPlatform } from '../platform-browser.js'
-import { setPlatform } from '../platform.js'
+import { withPlatform } from '../platform.js'
 import { setWasmDefaults } from '../wasm.js'
 
-// Written out in full, in this form: bundlers find the two files by it.
-setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)))
-setPlatform(browserPlatform(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })))
-
+// `new URL('…', import.meta.url)` is written out in full, in this form: bundlers find the two files by it.
+export const Nidus = withPlatform(
+  browserPlatform(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })),
+  () => setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url))),
+  Api,
+)
 export { NidusError } from '../errors.js'
-export { Nidus } from '../nidus.js'

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { Nidus as Api } from '../nidus.js'
 import { nodePlatform } from '../platform-node.js'
-import { setPlatform } from '../platform.js'
+import { withPlatform } from '../platform.js'
 import { readWasm } from '../wasm-node.js'
 import { setWasmDefaults } from '../wasm.js'
 
 // Not new URL(…, import.meta.url): webpack would take it for an asset and hand a wrong URL to readFileSync.
 const here = import.meta.url
-setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), readWasm)
-setPlatform(nodePlatform)
-
+export const Nidus = withPlatform(
+  nodePlatform,
+  () => setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), readWasm),
+  Api,
+)
 export { NidusError } from '../errors.js'
-export { Nidus } from '../nidus.js'

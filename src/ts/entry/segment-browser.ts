@@ -1,6 +1,5 @@
-import { setWasmDefaults } from '../wasm.js'
+import { initWith } from '../segment.js'
 
-setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)))
-
+export const init = initWith(() => fetch(new URL('./nidus.wasm', import.meta.url)))
 export { NidusError } from '../errors.js'
-export { Segment, init } from '../segment.js'
+export { Segment } from '../segment.js'

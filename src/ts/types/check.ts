@@ -1,6 +1,6 @@
 import type { NidusError as RealError } from '../errors.js'
 import type { Nidus as RealNidus } from '../nidus.js'
-import type { Segment as RealSegment, init as realInit } from '../segment.js'
+import type { Segment as RealSegment, initWith } from '../segment.js'
 import type * as main from './index.js'
 import type * as segment from './segment.js'
 
@@ -17,5 +17,5 @@ export type Checks = [
   Is<RealError, main.NidusError>,
   Is<RealSegment, segment.Segment>,
   Is<Statics<typeof RealSegment>, Statics<typeof segment.Segment>>,
-  Is<typeof realInit, typeof segment.init>,
+  Is<ReturnType<typeof initWith>, typeof segment.init>,
 ]
