@@ -147,3 +147,20 @@ fn compat_rejects_them() {
     assert_eq!(store.footprint().readable_by, "0.3.0");
     assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
 }
+
+/// Later natives write a metric into the header: 1 is Euclidean, its rows as they were given. 0.3.0 does not look.
+#[test]
+fn another_metric_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open_ours(dir.path(), OPTIONS).unwrap());
+    let (mut data, log) = files(dir.path());
+    data[12] = 1;
+    let dir = dir_with(&data, &log);
+    for read_only in [false, true] {
+        let error = open_ours(dir.path(), OpenOptions { read_only, ..OPTIONS }).err().unwrap();
+        assert_eq!(code_of(&error), Code::UnsupportedVersion);
+    }
+    let segment = nidus_wasm::DataSegment::open(nidus_wasm::sink::FileSink::open(dir.path().join("data")).unwrap(), 2);
+    assert_eq!(code_of(&segment.err().unwrap()), Code::UnsupportedVersion);
+    assert!(files(dir.path()) == (data, log));
+}

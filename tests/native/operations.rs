@@ -183,7 +183,7 @@ fn run(options: OpenOptions, steps: Vec<Step>, searches: &[Asked]) {
 }
 
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(config(160))]
 
     #[test]
     fn sequences_agree(
