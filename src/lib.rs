@@ -21,7 +21,8 @@
 compile_error!("rows are kept in memory exactly as they are on the medium, which is little-endian");
 
 #[cfg(target_arch = "wasm32")]
-mod bindings;
+#[doc(hidden)]
+pub mod bindings;
 mod error;
 mod model;
 pub mod search;

@@ -1,6 +1,6 @@
 //! What JavaScript sees, and the only place that knows of it. `src/ts/core.d.ts` is the same interface in TypeScript.
 
 mod error;
-mod handle;
+pub mod handle;
 mod segment;
 mod store;
