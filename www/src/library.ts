@@ -1,4 +1,4 @@
-import { Nidus, NidusError, type CloseReason, type Hit } from 'nidus-wasm'
+import { Nidus, type CloseReason, type Hit } from 'nidus-wasm'
 import { embeddedText, type Corpus, type Entry } from './corpus'
 import { DIMENSION, type Embedded, type Embedder } from './embedder'
 
@@ -36,15 +36,7 @@ export class Library {
   }
 
   static async open() {
-    // After a reload the page that was here may hold the lock for a moment longer.
-    for (let patience = 8; ; patience--) {
-      try {
-        return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
-      } catch (error) {
-        if (patience === 0 || !(error instanceof NidusError) || error.code !== 'LOCKED') throw error
-        await new Promise((resolve) => setTimeout(resolve, 200))
-      }
-    }
+    return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
   }
 
   static destroy() {
