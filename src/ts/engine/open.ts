@@ -93,8 +93,9 @@ async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Pr
     const dataLength = data.getSize()
     opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat)
     const into = opening
-    await feed(log, lend, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
+    // The header first: with another dimension the log would only seem to name rows beyond the data.
     await feed(data, lend, dataLength, (length) => into.pullData(data as CoreHandle, length), (bytes) => into.feedData(bytes))
+    await feed(log, lend, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
     opening = undefined // consumed by finish, also when that throws
     return into.finish(data as CoreHandle, log as CoreHandle, lend)
   } catch (error) {

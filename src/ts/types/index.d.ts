@@ -56,7 +56,7 @@ export interface Operators {
   $gte?: AttrValue
   $lt?: AttrValue
   $lte?: AttrValue
-  /** `*`, `**`, `?` as in native nidus; strings only. */
+  /** Of a whole string: `*` any run (also over `/`), `?` one character, `[a-z]` one of a class, `[!a-z]` one not of it. */
   $glob?: string
   /** The list holds this element. */
   $contains?: string

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { apiSuite } from '../common/api'
+import { arraysHost, type ArraysHost } from '../common/arrays'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-api-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let n = 0
+apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+apiSuite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
+
+// A host has no names: the one last asked for is the one in use.
+const hosts = new Map<string, ArraysHost>()
+let current = ''
+for (const [what, setUp] of [['plain arrays', {}], ['arrays that are read asynchronously', { onlyAsync: true }], ['arrays and transactions', { transactional: true }]] as const) {
+  apiSuite(`a user's host over ${what}`, {
+    fresh: () => {
+      current = `h${n++}`
+      hosts.set(current, arraysHost(setUp))
+      return current
+    },
+    options: () => ({ storage: hosts.get(current)! }),
+    again: true,
+  })
+}
+
+it('gave every host copies of its own, and closed every handle once', () => {
+  expect(hosts.size).toBeGreaterThan(20)
+  for (const { made } of hosts.values()) for (const handle of made) expect(handle.untouched()).toBe(true)
+})
