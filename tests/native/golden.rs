@@ -8,27 +8,11 @@ use std::path::PathBuf;
 use nidus::{Record, Value};
 use nidus_wasm::{Batch, OpenOptions};
 
+use crate::golden_files::parse;
 use crate::pair::*;
 
 fn path(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden", &format!("{name}.txt")].iter().collect()
-}
-
-/// The bytes of the two files: hex up to a `|`, under a line that names the file.
-fn parse(text: &str) -> (Vec<u8>, Vec<u8>) {
-    let (mut data, mut log) = (Vec::new(), Vec::new());
-    let mut into = &mut data;
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        match line {
-            "data" => into = &mut data,
-            "log" => into = &mut log,
-            line => {
-                let hex = line.split('|').next().unwrap().split_whitespace();
-                into.extend(hex.map(|byte| u8::from_str_radix(byte, 16).unwrap()));
-            }
-        }
-    }
-    (data, log)
 }
 
 /// Takes bytes from the front and says what they are: a decoder of its own, so that it shares no mistake with the one in `src`.

@@ -4,6 +4,8 @@
 mod crash;
 mod generate;
 mod golden;
+#[path = "../golden/mod.rs"]
+mod golden_files;
 mod newer;
 mod normalize;
 mod operations;

@@ -1,0 +1,42 @@
+//! A store on the native file system, from Rust: `cargo run --example basic`.
+//! (In a browser or in Node use the npm package; native programs that need a lock and a command line use the crate `nidus`.)
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> nidus_wasm::Result<()> {
+    use nidus_wasm::search::Filter;
+    use nidus_wasm::sink::FileSink;
+    use nidus_wasm::{Batch, OpenOptions, Query, Store};
+
+    let dir = std::env::temp_dir().join(format!("nidus-wasm-basic-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let open = || Store::open(FileSink::open(dir.join("data"))?, FileSink::open(dir.join("log"))?, OpenOptions { dimension: Some(3), ..Default::default() });
+
+    // Everything staged becomes durable together, or not at all.
+    let mut db = open()?;
+    let mut batch = Batch::new();
+    batch.push("apple", &[("kind", "fruit".into()), ("year", 2024.into())]);
+    batch.push("pear", &[("kind", "fruit".into()), ("year", 2025.into())]);
+    batch.push("carrot", &[("kind", "root".into()), ("year", 2025.into())]);
+    db.stage_upsert("food", batch.len(), batch.bytes(), &[1.0, 0.1, 0.0, 0.9, 0.3, 0.0, 0.0, 0.2, 1.0])?;
+    db.commit()?;
+    drop(db);
+
+    // Open again: what was committed is there.
+    let mut db = open()?;
+    let query = Query { top_k: 2, filter: Filter::Glob("kind".into(), "fru*".into()), ..Default::default() };
+    for hit in db.search(&[1.0, 0.2, 0.0], &query)? {
+        println!("{:.3} {} {:?}", hit.score, hit.id, hit.attrs);
+    }
+    let deleted = db.stage_delete_where("food", &Filter::Eq("year".into(), 2025.into()))?;
+    db.commit()?;
+    println!("deleted {deleted}, {:?}", db.footprint());
+
+    // Compaction writes a fresh pair of files; putting them in the place of the old ones is the caller's.
+    db.compact_into(Box::new(FileSink::open(dir.join("data.new"))?), Box::new(FileSink::open(dir.join("log.new"))?))?;
+    println!("compacted, {:?}", db.footprint());
+    std::fs::remove_dir_all(&dir)?;
+    Ok(())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn main() {}

@@ -1,0 +1,272 @@
+//! The core as WebAssembly, in Node: the simd kernel, native's golden bytes, and a sink over a JavaScript object.
+#![cfg(target_arch = "wasm32")]
+
+#[path = "golden/mod.rs"]
+mod golden;
+mod wasm;
+
+use js_sys::{Array, Function, Object, Reflect, Uint8Array};
+use nidus_wasm::bindings::handle::HandleSink;
+use nidus_wasm::search::kernel;
+use nidus_wasm::sink::{ByteSink, ByteSource, MemorySink, conformance};
+use nidus_wasm::{Batch, Code, OpenOptions, Query, Store, Value, code_of};
+use wasm::{Random, exercise};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::FileSystemSyncAccessHandle;
+
+fn assert_same_bits(simd: &[f32], scalar: &[f32], what: &str) {
+    for (row, (a, b)) in simd.iter().zip(scalar).enumerate() {
+        assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "{what}, row {row}: {a:e} and {b:e}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn simd_equals_scalar() {
+    let mut random = Random(1);
+    type Number = fn(&mut Random) -> f32;
+    let kinds: [(&str, Number); 5] = [
+        ("plain", |random| random.number()),
+        ("of all magnitudes", |random| f32::from_bits(random.bits() & 0xBFFF_FFFF)),
+        ("subnormal", |random| f32::from_bits(random.bits() & 0x807F_FFFF)),
+        ("with infinities", |random| if random.bits() % 16 == 0 { f32::INFINITY.copysign(random.number()) } else { random.number() }),
+        ("any bits", |random| f32::from_bits(random.bits())),
+    ];
+    for dimension in (1..=80).chain([384, 768]) {
+        for (kind, number) in kinds {
+            let query: Vec<f32> = (0..dimension).map(|_| number(&mut random)).collect();
+            let rows: Vec<f32> = (0..9 * dimension).map(|_| number(&mut random)).collect();
+            for count in 1..=9 {
+                let (mut simd, mut scalar) = ([0.5; 9], [0.5; 9]);
+                let rows = &rows[..count * dimension];
+                kernel::simd::dots(&query, rows, &mut simd[..count]);
+                kernel::scalar::dots(&query, rows, &mut scalar[..count]);
+                assert_same_bits(&simd, &scalar, &format!("{kind}, dimension {dimension}, {count} rows"));
+                let mut used = [0.5; 9];
+                kernel::dots(&query, rows, &mut used[..count]);
+                assert_same_bits(&used, &simd, "what is used");
+                assert_same_bits(&[kernel::dot(&query, &rows[..dimension])], &simd[..1], "one row");
+            }
+        }
+    }
+}
+
+/// One number after the other, with nothing that a compiler might put together.
+fn norm_squared(vector: &[f32]) -> f32 {
+    vector.iter().fold(0.0, |sum, x| std::hint::black_box(sum + std::hint::black_box(x * x)))
+}
+
+#[wasm_bindgen_test]
+fn normalization() {
+    let mut random = Random(2);
+    for dimension in (1..=40).chain([384, 4096]) {
+        for scale in [1.0f32, 1e-30, 1e-12, 1e-13, 1e15, 3e18] {
+            let vector: Vec<f32> = random.vector(dimension).iter().map(|x| x * scale).collect();
+            let norm = norm_squared(&vector).sqrt();
+            let mut ours = vector.clone();
+            kernel::normalize(&mut ours);
+            let inverse = 1.0 / norm;
+            let expected: Vec<f32> = vector.iter().map(|x| if norm < 1e-12 || !norm.is_finite() { *x } else { x * inverse }).collect();
+            assert_same_bits(&ours, &expected, &format!("{dimension} x {scale:e}"));
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+fn search_equals_a_scan_in_f64() {
+    let mut random = Random(3);
+    for (dimension, count) in [(96, 500), (7, 300), (384, 130)] {
+        let mut db = Store::in_memory(dimension).unwrap();
+        let mut batch = Batch::new();
+        let vectors = random.vector(dimension * count);
+        (0..count).for_each(|n| batch.push(&n.to_string(), &[]));
+        db.stage_upsert("c", count, batch.bytes(), &vectors).unwrap();
+        db.commit().unwrap();
+        let query = random.vector(dimension);
+        let cosine = |id: &str| {
+            let n: usize = id.parse().unwrap();
+            let row = &vectors[n * dimension..(n + 1) * dimension];
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+            dot(&query, row) / (dot(&query, &query) * dot(row, row)).sqrt()
+        };
+        let hits = db.search(&query, &Query { top_k: count, ..Default::default() }).unwrap();
+        assert_eq!(hits.len(), count);
+        for pair in hits.windows(2) {
+            assert!((f64::from(pair[0].score) - cosine(&pair[0].id)).abs() < 1e-6);
+            assert!(cosine(&pair[0].id) > cosine(&pair[1].id) - 1e-6, "{pair:?}");
+        }
+        for top_k in [0, 1, 10, count - 1] {
+            assert!(db.search(&query, &Query { top_k, ..Default::default() }).unwrap() == hits[..top_k]);
+        }
+    }
+}
+
+const GOLDEN: [&str; 5] = [
+    include_str!("golden/operations.txt"),
+    include_str!("golden/compacted.txt"),
+    include_str!("golden/values.txt"),
+    include_str!("golden/newer.txt"),
+    include_str!("golden/newer-native-0.52.0.txt"),
+];
+
+/// What native wrote is read here as well, and every record of it written back gives the same frames and, but for rounding a row
+/// of length one once more, the same rows.
+#[wasm_bindgen_test]
+fn golden_files() {
+    for text in GOLDEN {
+        let (data, log) = golden::parse(text);
+        let sink = |bytes: &[u8]| MemorySink::with_bytes(bytes.to_vec());
+        let (data_sink, log_sink) = (sink(&data), sink(&log));
+        let mut db = Store::open(data_sink.clone(), log_sink.clone(), OpenOptions::default()).unwrap();
+        assert_eq!(db.recovery(), Default::default());
+        assert!(data_sink.to_vec() == data && log_sink.to_vec() == log);
+        let (data, log) = (MemorySink::new(), MemorySink::new());
+        let names = db.collections();
+        let all: Vec<_> = names.iter().map(|name| db.get_all(name).unwrap()).collect();
+        db.compact_into(Box::new(data.clone()), Box::new(log.clone())).unwrap();
+        let again = (MemorySink::new(), MemorySink::new());
+        let options = OpenOptions { dimension: Some(db.dimension()), ..Default::default() };
+        let mut copy = Store::create(again.0.clone(), again.1.clone(), options).unwrap();
+        for (name, records) in names.iter().zip(&all) {
+            copy.stage_create(name).unwrap();
+            let meta = db.get_meta(name);
+            if !meta.is_empty() {
+                copy.stage_set_meta_map(name, &meta).unwrap();
+            }
+            for record in records {
+                let mut batch = Batch::new();
+                let attrs: Vec<(&str, Value)> = record.attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+                batch.push(&record.id, &attrs);
+                copy.stage_upsert(name, 1, batch.bytes(), &record.vector).unwrap();
+            }
+        }
+        copy.commit().unwrap();
+        assert!(again.1.to_vec() == log.to_vec());
+        let rows = |sink: &MemorySink| sink.to_vec()[64..].chunks(4).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect::<Vec<_>>();
+        assert!(rows(&again.0).iter().zip(&rows(&data)).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+}
+
+#[wasm_bindgen_test]
+fn store_in_memory() {
+    let sinks = std::cell::RefCell::new(std::collections::HashMap::<String, MemorySink>::new());
+    exercise(|name| sinks.borrow_mut().entry(name.into()).or_default().clone());
+}
+
+/// A handle as a user might write one, over a plain array. It keeps the arrays that it is given, to see whether they change.
+fn handle() -> FileSystemSyncAccessHandle {
+    let make = Function::new_no_args(
+        "const bytes = [], kept = [], copies = []
+        return {
+            bytes, kept, copies,
+            read(buffer, { at }) {
+                let n = 0
+                while (n < buffer.length && at + n < bytes.length) { buffer[n] = bytes[at + n]; n++ }
+                return n
+            },
+            write(buffer, { at }) {
+                kept.push(buffer)
+                copies.push([...buffer])
+                for (let i = 0; i < buffer.length; i++) bytes[at + i] = buffer[i]
+                return buffer.length
+            },
+            truncate(size) { bytes.length = size },
+            flush() {},
+            getSize() { return bytes.length },
+            close() {},
+        }",
+    );
+    make.call0(&JsValue::NULL).unwrap().unchecked_into()
+}
+
+fn get<T: JsCast>(handle: &FileSystemSyncAccessHandle, property: &str) -> T {
+    Reflect::get(handle, &property.into()).unwrap().unchecked_into()
+}
+
+fn set(handle: &FileSystemSyncAccessHandle, property: &str, args: &str, body: &str) {
+    Reflect::set(handle, &property.into(), &Function::new_with_args(args, body)).unwrap();
+}
+
+fn bytes(handle: &FileSystemSyncAccessHandle) -> Vec<u8> {
+    Uint8Array::new(&get::<Array>(handle, "bytes")).to_vec()
+}
+
+#[wasm_bindgen_test]
+fn a_handle_conforms() {
+    for lend_views in [false, true] {
+        let handle = handle();
+        conformance::check(|| HandleSink::new(handle.clone(), lend_views)).unwrap();
+    }
+}
+
+#[wasm_bindgen_test]
+fn store_over_handles() {
+    let memory = std::cell::RefCell::new(std::collections::HashMap::<String, MemorySink>::new());
+    let expected = exercise(|name| memory.borrow_mut().entry(name.into()).or_default().clone());
+    for lend_views in [false, true] {
+        let handles = std::cell::RefCell::new(std::collections::HashMap::new());
+        let open = |name: &str| handles.borrow_mut().entry(name.to_string()).or_insert_with(handle).clone();
+        let found = exercise(|name| HandleSink::new(open(name), lend_views).unwrap());
+        assert!(found == expected);
+        assert!((bytes(&open("data.1")), bytes(&open("log.1"))) == expected);
+        if !lend_views {
+            // Unless it said that it may, a handle never sees memory that changes under it.
+            for handle in handles.borrow().values() {
+                let (kept, copies) = (get::<Array>(handle, "kept"), get::<Array>(handle, "copies"));
+                assert!(kept.length() > 0);
+                for (kept, copy) in kept.iter().zip(copies.iter()) {
+                    assert_eq!(Uint8Array::new(&kept).to_vec(), Uint8Array::new(&copy).to_vec());
+                    let memory: JsValue = wasm_bindgen::memory();
+                    let memory = Reflect::get(&memory, &"buffer".into()).unwrap();
+                    assert!(!Object::is(&kept.unchecked_ref::<Uint8Array>().buffer(), &memory));
+                }
+            }
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_handle_that_misbehaves() {
+    let code = |handle: &FileSystemSyncAccessHandle| {
+        let mut sink = HandleSink::new(handle.clone(), false).unwrap();
+        sink.append(b"kept").unwrap();
+        let error = sink.append(b"lost").unwrap_err();
+        assert_eq!(ByteSink::len(&sink).unwrap(), 4, "3: after a failed append, len is unchanged");
+        let size: Function = get(handle, "truncate");
+        size.call1(handle, &JsValue::from(4)).unwrap();
+        code_of(&error)
+    };
+    let failing = |body: &str| {
+        let handle = handle();
+        // The second write misbehaves.
+        let write: JsValue = get(&handle, "write");
+        Reflect::set(&handle, &"plain".into(), &write).unwrap();
+        set(&handle, "write", "buffer, options", &format!("if (!this.calls) {{ this.calls = 1; return this.plain(buffer, options) }} {body}"));
+        handle
+    };
+    assert_eq!(code(&failing("return this.plain(buffer.subarray(0, 2), options)")), Code::StorageFailed);
+    assert_eq!(code(&failing("return undefined")), Code::StorageFailed);
+    assert_eq!(code(&failing("return NaN")), Code::StorageFailed);
+    assert_eq!(code(&failing("return buffer.length + 1")), Code::StorageFailed);
+    assert_eq!(code(&failing("throw 'a text'")), Code::StorageFailed);
+    assert_eq!(code(&failing("throw null")), Code::StorageFailed);
+    assert_eq!(code(&failing("throw new DOMException('full', 'QuotaExceededError')")), Code::QuotaExceeded);
+    assert_eq!(code(&failing("throw Object.assign(new Error('full'), { code: 'ENOSPC' })")), Code::QuotaExceeded);
+    assert_eq!(code(&failing("throw Object.assign(new Error('lock'), { code: 'FAILED' })")), Code::Failed);
+
+    for size in ["NaN", "-1", "0.5", "Infinity", "'text'"] {
+        let handle = handle();
+        set(&handle, "getSize", "", &format!("return {size}"));
+        assert!(HandleSink::new(handle, false).is_err(), "{size}");
+    }
+    let handle = handle();
+    HandleSink::new(handle.clone(), false).unwrap().append(b"bytes").unwrap();
+    for lend_views in [false, true] {
+        set(&handle, "read", "buffer", "return buffer.length - 1");
+        let mut sink = HandleSink::new(handle.clone(), lend_views).unwrap();
+        assert_eq!(code_of(&sink.read_exact_at(0, &mut [0; 3]).unwrap_err()), Code::StorageFailed);
+    }
+    Reflect::delete_property(&handle, &"read".into()).unwrap();
+    let mut sink = HandleSink::new(handle, false).unwrap();
+    assert_eq!(code_of(&sink.read_exact_at(0, &mut [0; 3]).unwrap_err()), Code::Unsupported);
+}
