@@ -44,8 +44,7 @@ codes! {
     WorkerFailed "WORKER_FAILED",
 }
 
-/// An error with a code. `context` may be put around it; [`code_of`] still finds the code.
-#[derive(Debug)]
+/// An error with a code, and with what it came from where there is something.
 struct Coded {
     code: Code,
     message: String,
@@ -55,6 +54,13 @@ struct Coded {
 impl fmt::Display for Coded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// As `Display`: escaping text for debugging takes tables of Unicode that the wasm need not carry.
+impl fmt::Debug for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message)
     }
 }
 
@@ -71,6 +77,22 @@ pub fn error(code: Code, message: impl Into<String>) -> Error {
 /// An error with what caused it.
 pub fn error_from(code: Code, message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Coded { code, message: message.into(), source: Some(Box::new(source)) })
+}
+
+/// What was being done when an error came up. (`anyhow`'s own trait of the name would bring its way of printing for debugging along.)
+pub(crate) trait Context<T> {
+    fn context(self, doing: &str) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> Context<T> for Result<T, E> {
+    fn context(self, doing: &str) -> Result<T> {
+        self.map_err(|error| within(error.into(), doing))
+    }
+}
+
+/// The error, put inside another one with the same code.
+pub(crate) fn within(error: Error, message: &str) -> Error {
+    Error::new(Coded { code: code_of(&error), message: message.to_string(), source: Some(error.into()) })
 }
 
 /// The code of the outermost coded error in the chain; what a medium threw without one is `StorageFailed`.

@@ -15,13 +15,18 @@ thread_local! {
 }
 
 /// Stands in an error's chain for the JavaScript value that caused it.
-#[derive(Debug)]
 struct Thrown {
     number: u32,
     text: String,
 }
 
 impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Thrown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

@@ -23,7 +23,7 @@ impl HandleSink {
     pub fn new(handle: FileSystemSyncAccessHandle, lend_views: bool) -> Result<Self> {
         let size = handle.get_size().map_err(from_js)?;
         if !(size >= 0.0 && size <= MAX_OFFSET as f64 && size.fract() == 0.0) {
-            fail!(StorageFailed, "getSize() returned {size}");
+            fail!(StorageFailed, "getSize() returned no size");
         }
         Ok(Self { handle, len: size as u64, lend_views })
     }
@@ -53,7 +53,7 @@ impl HandleSink {
 
 fn check_count(count: f64, asked: usize, offset: u64, what: &str) -> Result<()> {
     if count != asked as f64 {
-        fail!(StorageFailed, "only {count} of {asked} bytes at {offset} were {what}");
+        fail!(StorageFailed, "only {} of {asked} bytes at {offset} were {what}", count as u64);
     }
     Ok(())
 }

@@ -67,20 +67,20 @@ impl JsSegment {
         let unit = unit_query(query, self.0.dimension()).or_throw()?;
         let least = (!min_score.is_nan()).then_some(min_score as f32);
         let rows = self.0.row_count();
-        let by_row = |a: (u32, f32), b: (u32, f32)| a.0.cmp(&b.0);
-        let mut top = TopK::new(top_k as usize, rows, least, by_row).or_throw()?;
+        let mut top = TopK::new(top_k as usize, rows, least, &|a, b| a.cmp(&b)).or_throw()?;
         if top_k as usize > 0 {
             let limit = top.limit();
             scan_rows(&unit, self.0.matrix(), rows, limit, |row, score| {
-                top.offer(score, (row as u32, score));
+                top.offer(score, row as u32);
                 top.limit()
             });
         }
-        let hits = top.into_sorted();
-        Ok(SegmentHits {
-            rows: hits.iter().map(|(row, _)| f64::from(*row)).collect(),
-            scores: hits.iter().map(|(_, score)| *score).collect(),
-        })
+        let mut hits = SegmentHits { rows: Vec::new(), scores: Vec::new() };
+        for (row, score) in top.into_sorted() {
+            hits.rows.push(f64::from(row));
+            hits.scores.push(score);
+        }
+        Ok(hits)
     }
 
     #[wasm_bindgen(js_name = truncateTo)]

@@ -26,7 +26,7 @@ pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
 
 fn size(value: f64, what: &str) -> Fallible<u64> {
     if !(value >= 0.0 && value <= 9_007_199_254_740_992.0 && value.fract() == 0.0) {
-        fail!(InvalidArgument, "{what} is {value}");
+        fail!(InvalidArgument, "{what} is no whole number from 0 up");
     }
     Ok(value as u64)
 }
@@ -58,7 +58,7 @@ impl JsOpening {
             let only_0_3 = match compat.as_deref() {
                 None => false,
                 Some("0.3") => true,
-                Some(other) => fail!(InvalidArgument, "compat {other:?} is not known; there is \"0.3\""),
+                Some(other) => fail!(InvalidArgument, "compat {other} is not known; there is 0.3"),
             };
             let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
             let options = OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3 };

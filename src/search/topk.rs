@@ -1,17 +1,16 @@
-use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use crate::Result;
-use crate::error::reserve;
+use crate::order::{Ranked, Ties, heap};
 
-/// The best `k` of what is offered: higher scores first, equal ones by a rule of the caller's, NaN behind every number.
-///
-/// Candidates gather in a buffer of twice `k`; when it is full the better half stays. The limit for new ones is that of the last halving.
-pub struct TopK<T, F> {
+/// The best `k` of the numbers that are offered: higher scores first, equal ones by a rule of the caller's, NaN behind every number.
+pub struct TopK<'a> {
     k: usize,
-    entries: Vec<(i32, T)>,
+    /// The worst on top.
+    heap: BinaryHeap<Ranked<'a>>,
     limit: f32,
     numbers_only: bool,
-    ties: F,
+    ties: Ties<'a>,
 }
 
 /// An integer that orders as the scores do: NaN lowest, the two zeros equal.
@@ -23,17 +22,19 @@ fn key(score: f32) -> i32 {
     if bits < 0 { bits ^ i32::MAX } else { bits }
 }
 
+/// NaN comes back as a NaN, −0 as 0; no dot product is −0, as its sums begin with 0.
 fn score_of(key: i32) -> f32 {
+    if key == i32::MIN {
+        return f32::NAN;
+    }
     f32::from_bits(if key < 0 { key ^ i32::MAX } else { key } as u32)
 }
 
-impl<T: Copy, F: Fn(T, T) -> Ordering> TopK<T, F> {
+impl<'a> TopK<'a> {
     /// At most `offers` will be offered. Only scores of at least `least` count, where there is one; NaN is not.
-    pub fn new(k: usize, offers: usize, least: Option<f32>, ties: F) -> Result<Self> {
+    pub fn new(k: usize, offers: usize, least: Option<f32>, ties: Ties<'a>) -> Result<Self> {
         let k = k.min(offers);
-        let mut entries = Vec::new();
-        reserve(&mut entries, k.saturating_mul(2).max(k + 32).min(offers.max(1)), "search results")?;
-        Ok(Self { k, entries, limit: least.unwrap_or(f32::NEG_INFINITY), numbers_only: least.is_some(), ties })
+        Ok(Self { k, heap: heap(k)?, limit: least.unwrap_or(f32::NEG_INFINITY), numbers_only: least.is_some(), ties })
     }
 
     /// Scores below it need not be offered. (NaN is not below anything.)
@@ -41,41 +42,31 @@ impl<T: Copy, F: Fn(T, T) -> Ordering> TopK<T, F> {
         self.limit
     }
 
-    pub fn offer(&mut self, score: f32, item: T) {
-        if self.k == 0 || score < self.limit || (score.is_nan() && self.numbers_only) {
+    pub fn offer(&mut self, score: f32, number: u32) {
+        if score < self.limit || (score.is_nan() && self.numbers_only) {
             return;
         }
-        if self.entries.len() == self.entries.capacity() {
-            self.halve();
+        let offered = Ranked { rank: key(score), number, ties: self.ties };
+        if self.heap.len() < self.k {
+            self.heap.push(offered);
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && offered < *worst
+        {
+            *worst = offered;
         }
-        self.entries.push((key(score), item));
-    }
-
-    fn order(ties: &F, a: &(i32, T), b: &(i32, T)) -> Ordering {
-        b.0.cmp(&a.0).then_with(|| ties(a.1, b.1))
-    }
-
-    fn halve(&mut self) {
-        if self.entries.len() > self.k {
-            let ties = &self.ties;
-            self.entries.select_nth_unstable_by(self.k - 1, |a, b| Self::order(ties, a, b));
-            self.entries.truncate(self.k);
-            let worst = self.entries[self.k - 1].0;
-            if worst != i32::MIN {
-                self.limit = self.limit.max(score_of(worst));
-            }
+        if self.heap.len() == self.k
+            && let Some(worst) = self.heap.peek()
+            && worst.rank != i32::MIN
+        {
+            self.limit = self.limit.max(score_of(worst.rank));
         }
     }
 
-    /// The best first.
-    pub fn into_sorted(mut self) -> Vec<T> {
-        self.halve();
-        let ties = &self.ties;
-        self.entries.sort_unstable_by(|a, b| Self::order(ties, a, b));
-        self.entries.into_iter().map(|(_, item)| item).collect()
+    /// Numbers with their scores, the best first.
+    pub fn into_sorted(self) -> impl ExactSizeIterator<Item = (u32, f32)> {
+        self.heap.into_sorted_vec().into_iter().map(|ranked| (ranked.number, score_of(ranked.rank)))
     }
 }
-
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
@@ -92,10 +83,10 @@ mod tests {
     proptest! {
         #[test]
         fn equals_a_full_sort(scores in prop::collection::vec(score(), 0..200), k in 0usize..60, least in prop::option::of(-1.0f32..1.0)) {
-            let mut top = TopK::new(k, scores.len(), least, |a: usize, b: usize| a.cmp(&b)).unwrap();
+            let mut top = TopK::new(k, scores.len(), least, &|a, b| a.cmp(&b)).unwrap();
             for (i, score) in scores.iter().enumerate() {
                 if !(*score < top.limit()) {
-                    top.offer(*score, i);
+                    top.offer(*score, i as u32);
                 }
             }
             let mut all: Vec<usize> = (0..scores.len()).filter(|i| least.is_none_or(|least| scores[*i] >= least)).collect();
@@ -104,12 +95,11 @@ mod tests {
                 y.partial_cmp(&x).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan())).then(a.cmp(b))
             });
             all.truncate(k);
-            prop_assert_eq!(top.into_sorted(), all);
-        }
-
-        #[test]
-        fn key_is_reversible(score in score()) {
-            prop_assert!(score.is_nan() || score_of(key(score)) == score);
+            let found: Vec<(u32, f32)> = top.into_sorted().collect();
+            prop_assert_eq!(found.iter().map(|(i, _)| *i as usize).collect::<Vec<_>>(), all);
+            for (i, score) in found {
+                prop_assert!(score == scores[i as usize] || score.is_nan() && scores[i as usize].is_nan());
+            }
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The data segment: a 64-byte header and rows of `dimension` little-endian `f32`, all of them in memory.
 
-use anyhow::Context;
-
 use super::Matrix;
-use crate::error::{error, fail, out_of_memory};
+use crate::error::{Context, error, fail, out_of_memory, within};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Result};
 
@@ -319,7 +317,7 @@ impl DataSegment {
         if let Err(error) = self.write_staged() {
             if let Err(second) = self.roll_back(first) {
                 self.broken = true;
-                return Err(error.context(format!("and the data could not be taken back: {second:#}")));
+                return Err(within(error, &format!("the data could not be taken back ({second:#}) after this failed")));
             }
             return Err(error);
         }

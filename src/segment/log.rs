@@ -1,5 +1,6 @@
 //! The log's frames, `[len u32][payload][crc32 of the payload u32]`, how runs of them are published, and how a log is replayed.
 
+use super::crc32::crc32;
 use super::op::{Bad, Op};
 use crate::error::{fail, reserve};
 use crate::sink::SECTOR;
@@ -21,7 +22,7 @@ pub fn put_frame(out: &mut Vec<u8>, op: &Op<'_>) -> Result<()> {
     out.extend_from_slice(&(payload as u32).to_le_bytes());
     let start = out.len();
     op.encode(out);
-    let crc = crc32fast::hash(&out[start..]);
+    let crc = crc32(&out[start..]);
     out.extend_from_slice(&crc.to_le_bytes());
     Ok(())
 }
@@ -202,7 +203,7 @@ impl Replay {
         let size = len as usize + 8;
         let Some(frame) = bytes.get(..size) else { return Ok(Parsed::NeedMore) };
         let payload = &frame[4..size - 4];
-        if crc32fast::hash(payload).to_le_bytes() != frame[size - 4..] {
+        if crc32(payload).to_le_bytes() != frame[size - 4..] {
             return Ok(Parsed::BadFrame);
         }
         match Op::decode(payload) {
@@ -291,7 +292,7 @@ fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     }
     *budget = budget.saturating_sub(payload.len() as u64);
     Op::decode(payload).ok()?;
-    (crc32fast::hash(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
+    (crc32(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 
 /// Where a good frame lies behind the first byte, at any offset: a bad frame's length says nothing about where the next one begins.

@@ -1,5 +1,6 @@
 //! The two streams of a store: `data` (header and rows) and `log` (operations).
 
+mod crc32;
 mod data;
 pub mod log;
 mod matrix;

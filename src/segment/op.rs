@@ -7,12 +7,23 @@ use crate::error::{fail, out_of_memory};
 use crate::{Result, Value};
 
 /// Why bytes are no operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Bad {
     /// Not this encoding, or cut short.
     Malformed,
     /// Well-formed as far as can be told, with an operation or value variant that this version does not know.
     Unknown,
+}
+
+impl Bad {
+    /// As an error about `what`.
+    pub fn error(self, code: crate::Code, what: &str) -> crate::Error {
+        let how = match self {
+            Bad::Malformed => "malformed",
+            Bad::Unknown => "of a kind that this version does not know",
+        };
+        crate::error(code, format!("{what} is {how}"))
+    }
 }
 
 /// Reads forward over bytes.
@@ -197,7 +208,7 @@ impl<'a> Iterator for Attrs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        Some(self.entry().map_err(|bad| crate::error(crate::Code::Corrupt, format!("attributes are {bad:?}"))))
+        Some(self.entry().map_err(|bad| bad.error(crate::Code::Corrupt, "an attribute")))
     }
 }
 
@@ -324,7 +335,7 @@ pub fn put_meta(out: &mut Vec<u8>, meta: &crate::Meta) {
 /// An encoded map with its keys ascending, of equal keys the last: what native would write after reading it.
 /// `skip` passes over one value of the map's kind.
 pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> Result<Vec<u8>> {
-    let malformed = |bad| crate::error(crate::Code::InvalidArgument, format!("an encoded map is {bad:?}"));
+    let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, "an encoded map");
     let mut reader = Reader::new(bytes);
     let count = reader.count(9).map_err(malformed)?;
     let mut entries: Vec<(&str, &[u8])> = Vec::new();
@@ -338,13 +349,16 @@ pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> 
     if reader.left() > 0 {
         fail!(InvalidArgument, "{} bytes too many behind an encoded map", reader.left());
     }
-    entries.sort_by_key(|(key, _)| *key);
+    let mut order: Vec<u32> = (0..entries.len() as u32).collect();
+    let key = |n: u32| (entries[n as usize].0, n);
+    crate::order::sort_by(&mut order, &|a, b| key(a).cmp(&key(b)))?;
     let mut out = Vec::new();
     out.try_reserve_exact(bytes.len()).map_err(|_| out_of_memory("a map", bytes.len()))?;
     out.extend_from_slice(&[0; 8]);
     let mut kept = 0u64;
-    for (i, (key, entry)) in entries.iter().enumerate() {
-        if entries.get(i + 1).is_none_or(|(next, _)| next != key) {
+    for (i, n) in order.iter().enumerate() {
+        let (key, entry) = entries[*n as usize];
+        if order.get(i + 1).is_none_or(|next| entries[*next as usize].0 != key) {
             out.extend_from_slice(entry);
             kept += 1;
         }

@@ -2,11 +2,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
 use super::{ByteSink, ByteSource};
 use crate::Result;
-use crate::error::fail;
+use crate::error::{Context, fail};
 
 /// A file of the native file system. It locks nothing: keep two writers apart yourself.
 pub struct FileSink {
@@ -25,15 +23,13 @@ impl FileSink {
             .create(true)
             .truncate(false)
             .open(&path)
-            .with_context(|| format!("open {}", path.display()))?;
-        let len = file.metadata().with_context(|| format!("stat {}", path.display()))?.len();
+            .context(&format!("open {}", path.display()))?;
+        let len = file.metadata().context(&format!("stat {}", path.display()))?.len();
         Ok(Self { file, path, len })
     }
 
     fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).with_context(|| {
-            format!("write {} bytes at {at} of {}", bytes.len(), self.path.display())
-        })
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).context(&format!("write {} bytes at {at} of {}", bytes.len(), self.path.display()))
     }
 }
 
@@ -59,13 +55,13 @@ impl ByteSink for FileSink {
         if len > self.len {
             fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
         }
-        self.file.set_len(len).with_context(|| format!("truncate {} to {len}", self.path.display()))?;
+        self.file.set_len(len).context(&format!("truncate {} to {len}", self.path.display()))?;
         self.len = len;
         Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.file.sync_data().with_context(|| format!("flush {}", self.path.display()))
+        self.file.sync_data().context(&format!("flush {}", self.path.display()))
     }
 }
 
@@ -75,8 +71,6 @@ impl ByteSource for FileSink {
     }
 
     fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
-        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(out)).with_context(|| {
-            format!("read {} bytes at {at} of {}", out.len(), self.path.display())
-        })
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(out)).context(&format!("read {} bytes at {at} of {}", out.len(), self.path.display()))
     }
 }

@@ -2,10 +2,9 @@
 //! between which searches go on. When the host has made that pair the current one, memory is brought into the same order, in slices
 //! too, by exchanging rows in place: at every moment each document's row is where the index says.
 
-use anyhow::Context;
-
 use super::Store;
-use crate::error::{fail, out_of_memory, reserve};
+use crate::error::{Context, fail, out_of_memory, reserve};
+use crate::order::sort_by;
 use crate::segment::log::Run;
 use crate::segment::op::{AttrsScan, Op, Reader};
 use crate::segment::{HEADER_LEN, header_bytes};
@@ -52,9 +51,11 @@ impl Store {
         let mut sizes = Vec::new();
         reserve(&mut order, self.index.live(), "compaction")?;
         for (number, collection) in self.index.collections() {
-            let start = order.len();
-            order.extend(collection.docs());
-            order[start..].sort_unstable_by(|a, b| self.index.id(*a).cmp(self.index.id(*b)));
+            let mut docs: Vec<u32> = Vec::new();
+            reserve(&mut docs, collection.len(), "compaction")?;
+            docs.extend(collection.docs());
+            sort_by(&mut docs, &|a, b| self.index.order(a, b))?;
+            order.extend_from_slice(&docs);
             reserve(&mut sizes, 1, "compaction")?;
             sizes.push((number, collection.len()));
         }

@@ -1,9 +1,7 @@
-use anyhow::Context;
-
 use super::index::{Index, row_beyond_data};
 use super::stage::Staged;
 use super::Store;
-use crate::error::{error, fail};
+use crate::error::{Context, error, fail};
 use crate::segment::log::{Replay, Run};
 use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN};
 use crate::sink::{ByteSink, ByteSource};

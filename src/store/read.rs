@@ -4,6 +4,7 @@ use super::Store;
 use super::index::{Collection, DEAD};
 use crate::error::{fail, reserve};
 use crate::model::decode_attrs;
+use crate::order::sort_by;
 use crate::search::{Filter, TopK, kernel, scan_rows};
 use crate::segment::op::Reader;
 use crate::{Hit, Meta, Record, Result};
@@ -112,13 +113,14 @@ impl Store {
     pub(crate) fn page(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<(Vec<u32>, bool)> {
         let Some((_, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
         // One more than asked, to know whether there are more; `top` keeps the smallest ids by giving all the same score.
-        let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, |a, b| self.index.order(a, b))?;
+        let order = |a, b| self.index.order(a, b);
+        let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, &order)?;
         for doc in collection.docs() {
             if after.is_none_or(|after| self.index.id(doc) > after) && filter.matches(self.index.attrs(doc)) {
                 top.offer(0.0, doc);
             }
         }
-        let mut docs = top.into_sorted();
+        let mut docs: Vec<u32> = top.into_sorted().map(|(doc, _)| doc).collect();
         let more = docs.len() > limit;
         docs.truncate(limit);
         Ok((docs, more))
@@ -140,24 +142,24 @@ impl Store {
         let unit = unit_query(vector, self.dimension())?;
         let scope = self.scope(query.collections)?;
         let in_scope: usize = scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
-        let mut top = TopK::new(query.top_k, in_scope, query.min_score, |a: Found, b: Found| self.index.order(a.doc, b.doc))?;
+        let order = |a, b| self.index.order(a, b);
+        let mut top = TopK::new(query.top_k, in_scope, query.min_score, &order)?;
         if query.top_k == 0 || in_scope == 0 {
             return Ok(Vec::new());
         }
         let matches = |doc: u32| query.filter.is_empty() || query.filter.matches(self.index.attrs(doc));
         // Few rows are scored one by one; else all are, dead ones and others' too, since that runs at the memory's speed.
         if in_scope < self.index.rows() / 4 {
-            let mut docs: Vec<(u32, u32)> = Vec::new();
+            let mut docs: Vec<u32> = Vec::new();
             reserve(&mut docs, in_scope, "the rows in scope")?;
             for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
-                docs.extend(collection.docs().map(|doc| (self.index.doc(doc).row, doc)));
+                docs.extend(collection.docs().filter(|doc| matches(*doc)));
             }
-            docs.sort_unstable();
-            for (row, doc) in docs {
-                if matches(doc) {
-                    let score = kernel::dot(&unit, self.data.matrix().row(row as usize));
-                    top.offer(score, Found { doc, score });
-                }
+            let row = |doc| self.index.doc(doc).row;
+            sort_by(&mut docs, &|a, b| row(a).cmp(&row(b)))?;
+            for doc in docs {
+                let score = kernel::dot(&unit, self.data.matrix().row(row(doc) as usize));
+                top.offer(score, doc);
             }
         } else {
             let mut scoped = Vec::new();
@@ -173,22 +175,24 @@ impl Store {
                 let doc = self.index.owner(row);
                 let wanted = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
                 if wanted && matches(doc) {
-                    top.offer(score, Found { doc, score });
+                    top.offer(score, doc);
                 }
                 top.limit()
             });
         }
-        Ok(top.into_sorted())
+        Ok(top.into_sorted().map(|(doc, score)| Found { doc, score }).collect())
     }
 
     /// The numbers of the collections that are there, each once.
     fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
-        let mut scope: Vec<u32> = match names {
-            None => self.index.collections().map(|(number, _)| number).collect(),
-            Some(names) => names.iter().filter_map(|name| self.index.find_collection(name)).collect(),
-        };
-        scope.sort_unstable();
-        scope.dedup();
+        let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
+        let mut scope = Vec::new();
+        for number in names.iter().filter_map(|name| self.index.find_collection(name)) {
+            if !scope.contains(&number) {
+                reserve(&mut scope, 1, "the collections in scope")?;
+                scope.push(number);
+            }
+        }
         Ok(scope)
     }
 }
@@ -214,6 +218,6 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
     let mut reader = Reader::new(bytes);
     (0..count).map(move |n| {
-        reader.str().map_err(|bad| crate::error(crate::Code::InvalidArgument, format!("id {n} is {bad:?}")))
+        reader.str().map_err(|bad| bad.error(crate::Code::InvalidArgument, &format!("id {n}")))
     })
 }

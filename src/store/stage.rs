@@ -1,14 +1,15 @@
 //! Staging: operations are checked and encoded in order, each seeing those before it, while the store stays as it is.
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use super::Store;
 use super::arena::{ArenaMark, Item};
 use super::index::{Collection, Index};
 use crate::error::{fail, out_of_memory, reserve};
+use crate::order::sort_by;
 use crate::search::{Filter, kernel};
 use crate::segment::log::{Run, RunMark};
-use crate::segment::op::{self, AttrsScan, Op, Reader};
+use crate::segment::op::{self, AttrsScan, Bad, Op, Reader};
 use crate::segment::{Matrix, fill_rows};
 use crate::{Meta, Result};
 
@@ -43,7 +44,6 @@ pub(super) struct Staged {
     pub run: Run,
     pub effects: Vec<Effect>,
     pub seen: Vec<Seen>,
-    by_name: HashMap<String, usize>,
     upserts: usize,
     deletes: usize,
     creates: usize,
@@ -61,14 +61,13 @@ struct Mark {
 impl Staged {
     /// What staged operations see under `name`, a number that stays theirs.
     fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
-        if let Some(seen) = self.by_name.get(name) {
-            return Ok(*seen);
+        // The one used last is most often the one asked for.
+        if let Some(seen) = self.seen.iter().rposition(|seen| seen.name == name) {
+            return Ok(seen);
         }
         reserve(&mut self.seen, 1, "staging")?;
-        self.by_name.try_reserve(1).map_err(|_| out_of_memory("staging", 64))?;
         let base = index.find_collection(name);
         let name = name.to_string();
-        self.by_name.insert(name.clone(), self.seen.len());
         self.seen.push(Seen { name, base, number: base, exists: base.is_some(), created: None, touched: HashTable::new(), upserts: 0 });
         Ok(self.seen.len() - 1)
     }
@@ -318,16 +317,16 @@ impl Store {
         fill(self.data.matrix_mut(), first);
         let mut reader = Reader::new(batch);
         for n in 0..count {
-            let malformed = |bad| crate::error(crate::Code::InvalidArgument, format!("record {n} of the batch is {bad:?}"));
+            let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {n} of the batch"));
             let id = reader.str().map_err(malformed)?;
             let attrs = reader.attrs().map_err(malformed)?;
             if attrs.newer && self.options.only_0_3 {
-                fail!(InvalidArgument, "record {n} (id {id:?}) has a float or a date, which native 0.3.0 cannot read (compat)");
+                fail!(InvalidArgument, "record {n} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)");
             }
             let row = self.data.matrix_mut().row_mut(first + n);
             let norm_squared = kernel::norm_squared(row);
             if !norm_squared.is_finite() {
-                fail!(InvalidArgument, "record {n} (id {id:?}): its vector has a number that is not finite, or one so large that its length is not");
+                fail!(InvalidArgument, "record {n} (id \"{id}\"): its vector has a number that is not finite, or one so large that its length is not");
             }
             kernel::scale_to_unit(row, norm_squared);
             let sorted;
@@ -413,11 +412,11 @@ impl Store {
         self.check_writable()?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        let mut ids: Vec<String> = Vec::new();
-        let add = |ids: &mut Vec<String>, item: Item| {
+        let mut items: Vec<Item> = Vec::new();
+        let mut add = |item: Item| {
             if filter.matches(self.index.arena.attrs(item)) {
-                reserve(ids, 1, "ids to delete")?;
-                ids.push(self.index.arena.id(item).to_string());
+                reserve(&mut items, 1, "ids to delete")?;
+                items.push(item);
             }
             Ok::<(), crate::Error>(())
         };
@@ -425,16 +424,19 @@ impl Store {
             for doc in base.docs() {
                 let item = self.index.doc(doc).item;
                 if self.staged.touched(&self.index, seen, self.index.arena.id_bytes(item)).is_none() {
-                    add(&mut ids, item)?;
+                    add(item)?;
                 }
             }
         }
         for effect in self.staged.seen[seen].touched.iter() {
             if let Effect::Upsert(_, item, _) = self.staged.effects[*effect as usize] {
-                add(&mut ids, item)?;
+                add(item)?;
             }
         }
-        ids.sort_unstable();
+        let id = |n: u32| self.index.arena.id_bytes(items[n as usize]);
+        let mut order: Vec<u32> = (0..items.len() as u32).collect();
+        sort_by(&mut order, &|a, b| id(a).cmp(id(b)))?;
+        let ids: Vec<String> = order.iter().map(|n| self.index.arena.id(items[*n as usize]).to_string()).collect();
         let staged = self.stage_deletes(seen, collection, ids.iter().map(|id| Ok(id.as_str())));
         if staged.is_err() {
             self.untouch(seen, mark.effects);

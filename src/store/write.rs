@@ -6,11 +6,9 @@
 //!
 //! A group that is one frame inside one sector needs no gate: the medium keeps it whole or not at all.
 
-use anyhow::Context;
-
 use super::Store;
 use super::stage::{Effect, Staged};
-use crate::error::fail;
+use crate::error::{Context, fail, within};
 use crate::segment::log::Run;
 use crate::sink::ByteSink;
 use crate::{Error, Result};
@@ -90,7 +88,7 @@ impl Store {
             Ok(()) => error,
             Err(second) => {
                 self.fail(&format!("{error:#}; taking it back failed as well: {second:#}"));
-                error.context(format!("the store has failed: what was written could not be taken back ({second:#})"))
+                within(error, &format!("the store has failed: what was written could not be taken back ({second:#})"))
             }
         }
     }

@@ -1,0 +1,53 @@
+//! CRC-32 as in IEEE 802.3, eight bytes a step. The tables are made when they are first needed: in the wasm they would take kilobytes
+//! that no compression makes smaller.
+
+use std::sync::OnceLock;
+
+const POLYNOMIAL: u32 = 0xEDB8_8320;
+
+type Tables = [[u32; 256]; 8];
+
+fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let mut tables = [[0u32; 256]; 8];
+        for byte in 0..256 {
+            let mut crc = byte as u32;
+            for _ in 0..8 {
+                crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+            }
+            tables[0][byte] = crc;
+        }
+        for step in 1..8 {
+            for byte in 0..256 {
+                let before = tables[step - 1][byte];
+                tables[step][byte] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
+            }
+        }
+        tables
+    })
+}
+
+/// The checksum of `bytes`.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let t = tables();
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let mut crc = !0u32;
+    for eight in eights {
+        let x = (u64::from_le_bytes(*eight) ^ u64::from(crc)).to_le_bytes();
+        crc = (0..8).fold(0, |crc, i| crc ^ t[7 - i][x[i] as usize]);
+    }
+    !rest.iter().fold(crc, |crc, byte| (crc >> 8) ^ t[0][usize::from(crc as u8 ^ byte)])
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn equals_the_crate_that_native_uses(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(super::crc32(&bytes), crc32fast::hash(&bytes));
+        }
+    }
+}
