@@ -28,7 +28,8 @@ export function browserPlatform(startWorker: () => Worker): Platform {
       try {
         const backend = await anywhere()
         const close = backend.close.bind(backend)
-        backend.close = () => close().finally(() => open.delete(name))
+        let closing: Promise<void> | undefined
+        backend.close = () => (closing ??= close().finally(() => open.delete(name)))
         return backend
       } catch (error) {
         open.delete(name)

@@ -1,0 +1,32 @@
+import { afterAll } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import { apiSuite } from '../common/api'
+import { arraysHost, type ArraysHost } from '../common/arrays'
+
+let n = 0
+const names: string[] = []
+apiSuite('opfs', {
+  fresh: () => {
+    names.push(`api/${Date.now()} ü ${n++}`)
+    return names.at(-1)!
+  },
+  options: () => ({}),
+  again: true,
+})
+apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+
+const hosts = new Map<string, ArraysHost>()
+let current = ''
+apiSuite("a user's host over plain arrays, in the page", {
+  fresh: () => {
+    current = `h${n++}`
+    hosts.set(current, arraysHost({ keep: false }))
+    return current
+  },
+  options: () => ({ storage: hosts.get(current)! }),
+  again: true,
+})
+
+afterAll(async () => {
+  for (const name of names) await Nidus.destroy(name)
+})

@@ -1,0 +1,16 @@
+/** Runs a function's own text in a worker of the test's; it may use nothing from around it. `load` imports: the test runner rewrites `import()`. */
+export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
+  const script = `onmessage = async ({ data }) => {
+    try { postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) }) } catch (error) { postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack }) }
+  }`
+  const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })
+  return {
+    run: (argument: A) =>
+      new Promise<R>((resolve, reject) => {
+        worker.onmessage = ({ data }: MessageEvent<{ ok: R; error?: string }>) => (data.error ? reject(new Error(data.error)) : resolve(data.ok))
+        worker.onerror = (event) => reject(new Error(event.message))
+        worker.postMessage(argument)
+      }),
+    end: () => worker.terminate(),
+  }
+}

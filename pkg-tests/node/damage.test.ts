@@ -1,0 +1,157 @@
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Nidus, NidusError } from 'nidus-wasm'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-damage-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+const D = 2
+const name = join(root, 'store')
+
+/** What is in the store after each of its acknowledged steps. */
+async function build() {
+  const db = await Nidus.open(name, { dimension: D })
+  const states: string[] = [await state(db)]
+  const steps = [
+    () => db.createCollection('c'),
+    () => db.upsert('c', [{ id: 'a', vector: [1, 0], attrs: { s: 'x', n: 1, l: ['q'], f: 0.5, d: new Date(5) } }, { id: 'b', vector: [0, 1] }]),
+    () => db.setMeta('c', { k: 'v' }),
+    () => db.upsert('c', [{ id: 'a', vector: [1, 1] }]),
+    () => db.delete('c', ['b']),
+    () => db.createCollection('d'),
+    () => db.dropCollection('d'),
+  ]
+  for (const step of steps) {
+    await step()
+    states.push(await state(db))
+  }
+  await db.close()
+  return { states, data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
+}
+
+async function state(db: Nidus) {
+  const collections: unknown[] = []
+  for (const collection of await db.collections()) {
+    const records: unknown[] = []
+    for await (const { id, vector, attrs } of db.records(collection)) records.push([id, [...vector], attrs])
+    collections.push([collection, await db.getMeta(collection), records])
+  }
+  return JSON.stringify(collections)
+}
+
+function put(data: Uint8Array, log: Uint8Array) {
+  rmSync(name, { recursive: true, force: true })
+  mkdirSync(name)
+  writeFileSync(join(name, 'data'), data)
+  writeFileSync(join(name, 'log'), log)
+}
+
+/** Opens, read-only first; returns the state or the code. A refusal must leave the bytes as they are, a cut must be told. */
+async function outcome(data: Uint8Array, log: Uint8Array, what: string): Promise<{ code: string } | { state: string; frames: number; bytes: number; created: boolean }> {
+  put(data, log)
+  const results: string[] = []
+  for (const readOnly of [true, false]) {
+    try {
+      const db = await Nidus.open(name, { dimension: D, readOnly, autoCompact: false })
+      const { bytes, frames, logBytes, created } = db.recovery
+      const found = await state(db)
+      await db.search([1, 0.5])
+      await db.close()
+      results.push(found)
+      if (readOnly) continue
+      if (!created) expect(readFileSync(join(name, 'log')).length, what).toBe(log.length - logBytes)
+      expect(results[0] === found || created, what).toBe(true)
+      return { state: found, frames, bytes, created }
+    } catch (error) {
+      if (!(error instanceof NidusError)) throw error
+      expect(error.code, `${what}: ${error.message}`).toMatch(/^(CORRUPT|UNSUPPORTED_VERSION|DIMENSION_MISMATCH|NOT_FOUND)$/)
+      if (readOnly) results.push(error.code)
+      else {
+        expect(readFileSync(join(name, 'data')).equals(data) && readFileSync(join(name, 'log')).equals(log), what).toBe(true)
+        expect(readdirSync(name).sort(), what).toEqual(['data', 'log'])
+        return { code: error.code }
+      }
+    }
+  }
+  throw new Error('unreachable')
+}
+
+describe('a small store, damaged at every byte', async () => {
+  const { states, data, log } = await build()
+  const final = states.at(-1)!
+
+  it('as it is', async () => {
+    expect(await outcome(data, log, 'whole')).toEqual({ state: final, frames: 0, bytes: 0, created: false })
+  })
+
+  it('the log cut anywhere: an earlier state, never part of a frame', async () => {
+    for (let at = 0; at < log.length; at++) {
+      const result = await outcome(data, log.subarray(0, at), `log cut at ${at}`)
+      // A run is several frames; a cut inside it can only be somebody else's doing, and leaves whole frames.
+      expect('state' in result, `log cut at ${at}: ${JSON.stringify(result)}`).toBe(true)
+    }
+  })
+
+  it('the log with any one bit flipped: refused, or only the last frame cut and told', async () => {
+    const lastFrame = lastFrameStart(log)
+    let cut = 0
+    for (let at = 0; at < log.length; at++) {
+      for (const bit of [0, 3, 7]) {
+        const flipped = Uint8Array.from(log)
+        flipped[at]! ^= 1 << bit
+        const what = `bit ${bit} of log byte ${at}`
+        const result = await outcome(data, flipped, what)
+        if (at >= lastFrame && 'state' in result) {
+          expect(result, what).toMatchObject({ bytes: log.length - lastFrame, frames: 1 })
+          cut++
+        } else expect('code' in result ? result.code : result, what).toMatch(/^(CORRUPT|UNSUPPORTED_VERSION)$/)
+      }
+    }
+    expect(cut).toBeGreaterThan(10)
+  })
+
+  it('the data cut anywhere: refused, since the log names rows beyond', async () => {
+    for (let at = 0; at < data.length; at++) expect(await outcome(data.subarray(0, at), log, `data cut at ${at}`)).toEqual({ code: 'CORRUPT' })
+  })
+
+  it('the data\'s header with any one bit flipped: refused, or of no consequence', async () => {
+    for (let at = 0; at < 64; at++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const flipped = Uint8Array.from(data)
+        flipped[at]! ^= 1 << bit
+        const result = await outcome(flipped, log, `bit ${bit} of data byte ${at}`)
+        if ('state' in result) expect(result.state).toBe(final)
+      }
+    }
+  })
+
+  it('rows with any one bit flipped open, as native\'s do: rows have no checksum', async () => {
+    for (let at = 64; at < data.length; at++) {
+      const flipped = Uint8Array.from(data)
+      flipped[at]! ^= 1
+      expect('state' in (await outcome(flipped, log, `data byte ${at}`))).toBe(true)
+    }
+  })
+
+  it('zeros, rubbish or a partial row at the end are cut and told', async () => {
+    for (const tail of [1, 7, 8, 9, 16, 511, 4096]) {
+      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail)]), `${tail} zeros`)).toMatchObject({ state: final, bytes: tail })
+      expect(await outcome(Buffer.concat([data, Buffer.alloc(tail % (D * 4), 7)]), log, 'data tail')).toMatchObject({ state: final, bytes: tail % (D * 4) })
+      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail, 0xff)]), `${tail} ff`)).toMatchObject({ state: final, bytes: tail })
+    }
+  })
+
+  it('an unfinished creation is made anew, but never over a log', async () => {
+    for (const size of [0, 1, 63]) expect(await outcome(data.subarray(0, size), Buffer.alloc(0), `data of ${size}`)).toMatchObject({ state: '[]', created: true })
+    expect(await outcome(Buffer.alloc(64), Buffer.alloc(0), 'zeros')).toMatchObject({ created: true })
+    expect(await outcome(Buffer.alloc(64), log, 'zeros')).toEqual({ code: 'CORRUPT' })
+  })
+}, 120_000)
+
+function lastFrameStart(log: Uint8Array) {
+  const view = new DataView(log.buffer, log.byteOffset, log.byteLength)
+  let last = 0
+  for (let at = 0; at < log.length; at += 8 + view.getUint32(at, true)) last = at
+  return last
+}

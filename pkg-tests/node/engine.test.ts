@@ -1,0 +1,229 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Nidus, NidusError, type StorageHost } from 'nidus-wasm'
+import { codeOf } from '../common/api'
+import { arraysHost } from '../common/arrays'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-engine-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+const D = 4
+const one = (id: string, x = 1) => [{ id, vector: [x, 1, 0, 0] }]
+const open = (storage: StorageHost, options = {}) => Nidus.open('x', { dimension: D, storage, ...options })
+
+describe('commits', () => {
+  it('a thousand calls share a few', async () => {
+    const host = arraysHost({ keep: false })
+    const db = await open(host)
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => db.upsert('c', one(`${i}`))))
+    expect(host.commits).toBeGreaterThan(0)
+    expect(host.commits).toBeLessThanOrEqual(3)
+    await db.close()
+  })
+
+  it('write hardly more than rows and frames', async () => {
+    const host = arraysHost({ keep: false })
+    const dimension = 384
+    const db = await Nidus.open('x', { dimension, storage: host })
+    const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
+    // A tenth of the fs figure below: plain arrays are slow.
+    for (let at = 0; at < 2000; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    const { data, log } = host.files!
+    expect(data.written + log.written).toBeLessThanOrEqual(1.05 * (data.bytes.length + log.bytes.length))
+    await db.close()
+  }, 60_000)
+
+  it('write hardly more than rows and frames into files, counted by the kernel', async () => {
+    const name = join(root, 'amplification')
+    const dimension = 384
+    const db = await Nidus.open(name, { dimension })
+    const wchar = () => Number(/wchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1])
+    const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
+    const before = wchar()
+    for (let at = 0; at < 20_000; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    const written = wchar() - before
+    const { diskBytes } = await db.footprint()
+    expect(written).toBeGreaterThanOrEqual(diskBytes - 64)
+    expect(written).toBeLessThanOrEqual(1.05 * diskBytes)
+    await db.close()
+  }, 60_000)
+
+  it('one that cannot be staged fails alone', async () => {
+    const db = await open(arraysHost(), { maxVectorBytes: 2 * D * 4 })
+    const settled = await Promise.allSettled([db.upsert('c', one('a')), db.upsert('c', [...one('b'), ...one('c')]), db.upsert('c', one('d')), db.delete('c', ['a'])])
+    expect(settled.map((result) => (result.status === 'fulfilled' ? result.value : (result.reason as NidusError).code))).toEqual([1, 'CAPACITY', 1, 1])
+    expect(await db.count()).toBe(1)
+    await db.close()
+  })
+})
+
+describe('a medium that fails', () => {
+  it('on a write: rolled back, told, and the store goes on', async () => {
+    const host = arraysHost()
+    const db = await open(host)
+    await db.upsert('c', one('a'))
+    const before = [[...host.files!.data.bytes], [...host.files!.log.bytes]]
+    const quota = Object.assign(new Error('full'), { name: 'QuotaExceededError' })
+    for (const which of ['data', 'log'] as const) {
+      for (const [error, code] of [[quota, 'QUOTA_EXCEEDED'], [Object.assign(new Error('no space'), { code: 'ENOSPC' }), 'QUOTA_EXCEEDED'], [new Error('smoke'), 'STORAGE_FAILED']] as const) {
+        let failures = 1
+        host.files![which].onCall = (what) => {
+          if (what === 'write' && failures-- > 0) throw error
+        }
+        const failed = await db.upsert('c', one('b')).catch((error: NidusError) => error)
+        expect(failed).toMatchObject({ code })
+        expect((failed as NidusError).cause).toBe(error)
+        host.files![which].onCall = () => {}
+        expect([host.files!.data.bytes, host.files!.log.bytes]).toEqual(before)
+      }
+    }
+    expect(await db.upsert('c', one('c'))).toBe(1)
+    await db.close()
+    const again = await open(host)
+    expect(again.recovery.bytes).toBe(0)
+    expect(await again.count()).toBe(2)
+    await again.close()
+  })
+
+  it('writes less than it was asked to: an error, and nothing is lost', async () => {
+    const host = arraysHost()
+    const db = await open(host)
+    const { data } = host.files!
+    const write = data.write.bind(data)
+    data.write = (buffer, options) => write(buffer.subarray(0, buffer.length - 1), options)
+    expect(await codeOf(() => db.upsert('c', one('a')))).toBe('STORAGE_FAILED')
+    data.write = write
+    expect(await db.upsert('c', one('b'))).toBe(1)
+    await db.close()
+  })
+
+  it('on a flush: FAILED until it is opened anew, and close releases everything', async () => {
+    const host = arraysHost()
+    const db = await open(host)
+    await db.upsert('c', one('a'))
+    const error = new Error('the disk is gone')
+    host.files!.log.onCall = (what) => {
+      if (what === 'flush') throw error
+    }
+    expect(await codeOf(() => db.upsert('c', one('b')))).toBe('STORAGE_FAILED')
+    host.files!.log.onCall = () => {}
+    for (const call of [() => db.upsert('c', one('c')), () => db.search([1, 0, 0, 0]), () => db.count(), () => db.flush(), () => db.compact()]) {
+      expect(await codeOf(call)).toBe('FAILED')
+    }
+    expect(await db.closed).toMatchObject({ reason: 'failed', error: { code: 'STORAGE_FAILED', cause: error } })
+    await db.close()
+    expect(host.locked).toBe(false)
+    expect(host.made.every(({ closed }) => closed === 1)).toBe(true)
+    const again = await open(host)
+    expect(await again.count()).toBeGreaterThanOrEqual(1)
+    await again.close()
+  })
+
+  it('on commit: a transaction that was refused is taken back, an unknown outcome fails the store', async () => {
+    let answer: Error | undefined
+    const commit = async () => {
+      if (answer) throw answer
+    }
+    const host = arraysHost({ transactional: true, commit })
+    let db = await open(host)
+    await db.upsert('c', one('a'))
+    answer = new DOMException('full', 'QuotaExceededError')
+    expect(await codeOf(() => db.upsert('c', one('b')))).toBe('QUOTA_EXCEEDED')
+    answer = undefined
+    expect(await db.upsert('c', one('c'))).toBe(1)
+    expect(await db.get('c', ['b'])).toEqual([undefined])
+    answer = new NidusError('OUTCOME_UNKNOWN', 'the connection is gone')
+    expect(await codeOf(() => db.upsert('c', one('d')))).toBe('OUTCOME_UNKNOWN')
+    answer = undefined
+    expect(await codeOf(() => db.count())).toBe('FAILED')
+    await db.close()
+    const plain = arraysHost({ commit })
+    db = await open(plain)
+    answer = new Error('who knows')
+    expect(await codeOf(() => db.upsert('c', one('d')))).toBe('STORAGE_FAILED')
+    answer = undefined
+    expect(await codeOf(() => db.count())).toBe('FAILED')
+    await db.close()
+  })
+
+  it('during compaction: the store is as it was; during promote: FAILED, and whole when opened anew', async () => {
+    const host = arraysHost()
+    let db = await open(host)
+    for (let i = 0; i < 5; i++) await db.upsert('c', one('a', i))
+    const { create, promote } = host
+    host.create = async () => {
+      throw new Error('no room')
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    host.create = async () => {
+      const files = await create()
+      files.data.write = () => {
+        throw new Error('no room either')
+      }
+      return files
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    expect(await db.footprint()).toMatchObject({ rows: 5, deadRows: 4 })
+    expect(await db.upsert('c', one('b'))).toBe(1)
+    await db.close()
+    // A failed auto-compaction is told, and never fails open.
+    db = await open(host, { autoCompact: 0.1 })
+    expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
+    expect(await db.count()).toBe(2)
+    host.create = create
+    host.promote = async () => {
+      throw new Error('half')
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    expect(await codeOf(() => db.count())).toBe('FAILED')
+    await db.close()
+    db = await open(host, { autoCompact: 0.1 })
+    expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
+    expect(await db.count()).toBe(2)
+    host.promote = promote
+    await db.compact()
+    expect(await db.footprint()).toMatchObject({ rows: 2, deadRows: 0 })
+    await db.close()
+    expect(host.made.every(({ closed }) => closed >= 1)).toBe(true)
+  })
+
+  it('while nobody looks (relaxed): every later call says so', async () => {
+    const host = arraysHost()
+    const db = await open(host, { durability: 'relaxed' })
+    await db.upsert('c', one('a'))
+    host.files!.data.onCall = (what) => {
+      if (what === 'flush') throw new Error('late')
+    }
+    expect(await db.count()).toBe(1)
+    expect(await db.closed).toMatchObject({ reason: 'failed' })
+    expect(await codeOf(() => db.count())).toBe('FAILED')
+    await db.close()
+  })
+})
+
+describe('a host that does not keep to the contract', () => {
+  it('is told what is missing', async () => {
+    expect(await codeOf(() => open({} as StorageHost))).toBe('INVALID_ARGUMENT')
+    const host = arraysHost()
+    host.open = async () => ({ data: {}, log: {} }) as never
+    expect(await codeOf(() => open(host))).toBe('INVALID_ARGUMENT')
+    host.open = async () => {
+      throw new Error('nope')
+    }
+    expect(await codeOf(() => open(host))).toBe('STORAGE_FAILED')
+  })
+})
+
+describe('relaxed', () => {
+  it('holds the log back for about a second, then lets it go by itself', async () => {
+    const host = arraysHost()
+    const db = await open(host, { durability: 'relaxed' })
+    await db.upsert('c', one('a'))
+    const held = host.files!.log.bytes.length
+    await new Promise((resolve) => setTimeout(resolve, 1300))
+    expect(held).toBe(0)
+    expect(host.files!.log.bytes.length).toBeGreaterThan(0)
+    await db.close()
+  })
+})
