@@ -10,7 +10,7 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 
 async function native() {
   const { native: rust } = await toolchain()
-  await run(rust.cargo, [...rust.select, 'test', '--locked'], { env: rust.env })
+  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env: rust.env })
 }
 
 /** tests/wasm_node*.rs and tests/wasm_browser*.rs: by name, since the other tests in there compile only natively. */
