@@ -1,10 +1,13 @@
 //! What native leaves behind when it is killed, and what native does with what we leave.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use nidus::{Nidus, Record, Value};
-use nidus_wasm::{Batch, Code, OpenOptions, Recovery, Store, code_of};
+use nidus_wasm::sink::{ByteSink, MemorySink};
+use nidus_wasm::{Batch, Code, OpenOptions, Opening, Recovery, Store, code_of};
 
 use crate::pair::*;
 
@@ -141,20 +144,48 @@ fn a_creation_cut_short() {
     }
 }
 
+/// A log that remembers what it was before its last `publish`: what a crash just before the commit point leaves.
+#[derive(Clone, Default)]
+struct BeforePublish {
+    log: MemorySink,
+    before: Rc<RefCell<Vec<u8>>>,
+}
+
+impl ByteSink for BeforePublish {
+    fn len(&self) -> nidus_wasm::Result<u64> {
+        ByteSink::len(&self.log)
+    }
+    fn append(&mut self, bytes: &[u8]) -> nidus_wasm::Result<()> {
+        self.log.append(bytes)
+    }
+    fn publish(&mut self, at: u64, length: [u8; 4]) -> nidus_wasm::Result<()> {
+        *self.before.borrow_mut() = self.log.to_vec();
+        self.log.publish(at, length)
+    }
+    fn truncate_to(&mut self, len: u64) -> nidus_wasm::Result<()> {
+        self.log.truncate_to(len)
+    }
+    fn flush(&mut self) -> nidus_wasm::Result<()> {
+        Ok(())
+    }
+}
+
 /// Our writer killed before the commit point: rows are there, and a run whose first length is still shut.
 #[test]
 fn native_cuts_our_unpublished_run() {
     let (data, log) = native_store();
-    let dir = dir_with(&data, &log);
-    let mut store = open_ours(dir.path(), options()).unwrap();
+    let (data_sink, log_sink) = (MemorySink::with_bytes(data.clone()), BeforePublish { log: MemorySink::with_bytes(log.clone()), ..Default::default() });
+    let mut opening = Opening::new(options(), data.len() as u64, log.len() as u64).unwrap();
+    opening.feed_data(&data).unwrap();
+    opening.feed_log(&log).unwrap();
+    let mut store = opening.finish(Box::new(data_sink.clone()), Box::new(log_sink.clone())).unwrap();
     let new = [record("new", [1.0, 0.0, 0.0]), record("a", [0.0, 0.0, 1.0])];
     let (batch, vectors) = batch(&new);
     store.stage_upsert("docs", 2, batch.bytes(), &vectors).unwrap();
     store.stage_delete("docs", [Ok("a")].into_iter()).unwrap();
     store.commit().unwrap();
-    drop(store);
-    let (data_after, mut unpublished) = files(dir.path());
-    unpublished[log.len()..log.len() + 4].fill(0xFF);
+    let (data_after, unpublished) = (data_sink.to_vec(), log_sink.before.borrow().clone());
+    assert_eq!(unpublished[log.len()..log.len() + 4], [0xFF; 4]);
 
     let before = open_native(dir_with(&data, &log).path(), DIMENSION, false).unwrap().get_all("docs");
     type Open = fn(&std::path::Path, usize) -> nidus::Result<Nidus>;
