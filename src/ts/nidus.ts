@@ -1,5 +1,4 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
-import { Engine } from './engine/engine.js'
 import { invalid, storageError, unsupported } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
@@ -48,8 +47,9 @@ export class Nidus<A extends Attrs = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const spec = checkOpen(name, checked, storage)
     if (typeof storage === 'object') {
-      const host = userHost(storage)
-      return new Nidus<A>(name, host.kind, await Engine.open(spec, host, checked.wasm))
+      const { kind } = userHost(storage)
+      const { openOwn } = await import('./here.js')
+      return new Nidus<A>(name, kind, await openOwn(spec, storage, checked.wasm))
     }
     return new Nidus<A>(name, storage, await platform.open(spec as OpenSpec & { storage: StorageKind }, checked.worker, checked.wasm))
   }

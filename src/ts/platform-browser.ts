@@ -1,7 +1,4 @@
-import { Engine } from './engine/engine.js'
 import { NidusError } from './errors.js'
-import { memoryHost } from './hosts/memory.js'
-import { destroyOpfs, listOpfs, opfsHost } from './hosts/opfs.js'
 import type { Platform } from './platform.js'
 import { RemoteStore, remoteDestroy, remoteList } from './rpc/client.js'
 import type { StorageKind } from './types/index.js'
@@ -10,6 +7,8 @@ const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE',
 
 /** Handles exist only in dedicated workers: a page needs one; in a worker that cannot start another, this thread will do. */
 const canStart = () => typeof Worker !== 'undefined'
+
+const here = () => import('./here.js')
 
 /** Opening twice from one page can never be a late release: no need to wait for it. */
 const open = new Set<string>()
@@ -20,8 +19,7 @@ export function browserPlatform(startWorker: () => Worker): Platform {
     async open(spec, worker = startWorker, wasm) {
       const { storage, name } = spec
       if (storage !== 'opfs' && storage !== 'memory') throw unavailable(storage)
-      const here = () => Engine.open(spec, storage === 'opfs' ? opfsHost(name) : memoryHost(name), wasm)
-      const anywhere = () => (canStart() ? RemoteStore.open(spec, worker, wasm) : here())
+      const anywhere = async () => (canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm))
       if (storage === 'memory' || spec.readOnly) return anywhere()
       if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
       open.add(name)
@@ -39,13 +37,13 @@ export function browserPlatform(startWorker: () => Worker): Platform {
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind !== 'opfs') throw unavailable(kind)
-      return canStart() ? remoteList(worker, kind) : listOpfs()
+      return canStart() ? remoteList(worker, kind) : (await here()).listOpfs()
     },
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
       if (kind !== 'opfs') throw unavailable(kind)
       if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
-      await (canStart() ? remoteDestroy(worker, kind, name) : destroyOpfs(name))
+      await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).destroyOpfs(name))
     },
   }
 }

@@ -2,7 +2,8 @@ import { Segment as CoreSegment, type CoreHandle } from './core.js'
 import { NidusError, coreError, invalid, isTrap } from './errors.js'
 import { captureQuery, checkMinScore, checkTopK } from './input.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
-import { coreLoaded, deadCore, loadCore, noteTrap, setWasmDefaults } from './wasm.js'
+import { setWasmDefaults } from './wasm-source.js'
+import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
 import { describe } from './wire.js'
 
 /** The `init` of one runtime. An entry exports what this returns, so that no bundler drops the call. */

@@ -1,20 +1,11 @@
 import init from './core.js'
 import { NidusError, invalid } from './errors.js'
 import type { WasmSource } from './types/segment.js'
+import { fallback, fetchUrl } from './wasm-source.js'
 
-type Bytes = () => Promise<Response | BufferSource | WebAssembly.Module> | Response | BufferSource | WebAssembly.Module
-
-let fallback: Bytes | undefined
-let fetchUrl: (url: string | URL) => Promise<Response | BufferSource> = (url) => fetch(url)
 let loading: Promise<void> | undefined
 let loaded = false
 let trap: unknown
-
-/** What the runtime's entry knows: where the package's own file is, and how this runtime reads a URL. */
-export function setWasmDefaults(bytes: Bytes, read?: typeof fetchUrl) {
-  fallback = bytes
-  if (read) fetchUrl = read
-}
 
 /** Loads the core once for the thread. A load that failed can be tried again, also with another source. */
 export function loadCore(source?: WasmSource): Promise<void> {

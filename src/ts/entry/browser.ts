@@ -1,7 +1,7 @@
 import { Nidus as Api } from '../nidus.js'
 import { browserPlatform } from '../platform-browser.js'
 import { withPlatform } from '../platform.js'
-import { setWasmDefaults } from '../wasm.js'
+import { setWasmDefaults } from '../wasm-source.js'
 
 // `new URL('…', import.meta.url)` is written out in full, in this form: bundlers find the two files by it.
 export const Nidus = withPlatform(

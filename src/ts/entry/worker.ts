@@ -1,5 +1,5 @@
 import { serve } from '../rpc/server.js'
-import { setWasmDefaults } from '../wasm.js'
+import { setWasmDefaults } from '../wasm-source.js'
 
 setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)))
 if (typeof WorkerGlobalScope !== 'undefined') serve(globalThis as unknown as Parameters<typeof serve>[0])

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { coreError, packError, storageError, unpackError, NidusError } from '../../src/ts/errors'
+import { encodeFilter } from '../../src/ts/filter'
+import { crc32 } from '../../src/ts/hosts/crc32'
+import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from '../../src/ts/hosts/head'
+import { poster } from '../../src/ts/rpc/protocol'
+import { Reader, Writer, batchCuts } from '../../src/ts/wire'
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+const str = (text: string) => `${Buffer.from(text).length.toString(16).padStart(2, '0')}00000000000000${Buffer.from(text).toString('hex')}`
+
+describe('filters on the wire', () => {
+  const int = (n: number) => `02000000${n.toString(16).padStart(2, '0')}00000000000000`
+  const cases: [object | undefined, string][] = [
+    [undefined, ''],
+    [{}, ''],
+    [{ a: 1 }, `03${str('a')}${int(1)}`],
+    [{ a: { $ne: 1 } }, `00 02000000 08${str('a')} 02 03${str('a')}${int(1)}`],
+    [{ a: { $nin: [1] } }, `00 02000000 08${str('a')} 02 04${str('a')} 01000000 ${int(1)}`],
+    [{ a: { $gt: 1, $lte: 2 } }, `00 02000000 05${str('a')}00${int(1)} 05${str('a')}03${int(2)}`],
+    [{ a: null, b: true }, `00 02000000 03${str('a')}00000000 03${str('b')}03000000 01`],
+    [{ $or: [{ a: 1 }, {}] }, `01 02000000 03${str('a')}${int(1)} 00 00000000`],
+    [{ $not: { a: { $exists: false } } }, `02 02 08${str('a')}`],
+    [{ a: { $not: { $glob: '*' } } }, `02 06${str('a')}${str('*')}`],
+    [{ a: { $contains: 'x' } }, `07${str('a')}${str('x')}`],
+  ]
+  it.each(cases)('%j', (filter, wire) => expect(hex(encodeFilter(filter))).toBe(wire.replaceAll(' ', '')))
+
+  it('nests 64 deep and no deeper', () => {
+    const nested = (depth: number): object => (depth === 1 ? { a: 1 } : { $not: nested(depth - 1) })
+    expect(encodeFilter(nested(64)).length).toBeGreaterThan(64)
+    expect(() => encodeFilter(nested(65))).toThrow('64 deep')
+  })
+})
+
+describe('attributes on the wire', () => {
+  it('read back as they were written, and are found in a batch', () => {
+    const writer = new Writer(1)
+    const records: [string, object][] = [['a', { s: 'é', n: -1, b: true, l: ['x', ''], f: 0.5, d: new Date(7), z: null }], ['', {}], ['c', { big: 2n ** 62n }]]
+    for (const [id, attrs] of records) {
+      writer.str(id)
+      writer.attrs(attrs, () => id)
+    }
+    const bytes = writer.finish()
+    const reader = new Reader(bytes)
+    for (const [id, attrs] of records) expect([reader.str(), reader.attrs()]).toEqual([id, attrs])
+    expect(reader.done).toBe(true)
+    const cuts = batchCuts(bytes, 3, 2)
+    expect(cuts).toHaveLength(3)
+    expect(new Reader(bytes.subarray(cuts[1])).str()).toBe('c')
+    expect(cuts[2]).toBe(bytes.length)
+  })
+})
+
+describe('the head of an OPFS store', () => {
+  const head = (...generations: number[]) => {
+    const bytes = new Uint8Array(HEAD_SIZE)
+    for (const generation of generations) bytes.set(encodeSlot(generation), slotOffset(generation))
+    return bytes
+  }
+  it('names the newest whole slot', () => {
+    expect(decodeHead(head())).toBeUndefined()
+    expect(decodeHead(new Uint8Array(0))).toBeUndefined()
+    expect(decodeHead(head(0))).toBe(0)
+    expect(decodeHead(head(0, 1))).toBe(1)
+    expect(decodeHead(head(8, 7))).toBe(8)
+    expect(decodeHead(head(2 ** 40 + 1, 2 ** 40))).toBe(2 ** 40 + 1)
+    expect(decodeHead(head(0).subarray(0, 512))).toBe(0)
+  })
+  it('falls back to the other slot whatever became of one', () => {
+    for (let at = 512; at < 512 + 20; at++) {
+      const torn = head(6, 7)
+      torn[at]! ^= 1
+      expect(decodeHead(torn)).toBe(6)
+    }
+    const swapped = new Uint8Array(HEAD_SIZE)
+    swapped.set(encodeSlot(9), 0)
+    expect(decodeHead(swapped)).toBeUndefined()
+  })
+  it('has the usual checksum', () => expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926))
+})
+
+describe('errors', () => {
+  const named = (name: string) => Object.assign(new Error('text'), { name })
+  it('get their code by what the medium says', () => {
+    expect(storageError(named('QuotaExceededError'), 'x').code).toBe('QUOTA_EXCEEDED')
+    expect(storageError(Object.assign(new Error(), { code: 'EDQUOT' }), 'x').code).toBe('QUOTA_EXCEEDED')
+    expect(storageError(named('NoModificationAllowedError'), 'x', true).code).toBe('LOCKED')
+    for (const name of ['SecurityError', 'UnknownError', 'NotSupportedError', 'NotAllowedError']) expect(storageError(named(name), 'x', true).code).toBe('STORAGE_UNAVAILABLE')
+    expect(storageError(named('SecurityError'), 'x').code).toBe('STORAGE_FAILED')
+    expect(storageError('a string', 'x').code).toBe('STORAGE_FAILED')
+    expect(coreError(new WebAssembly.RuntimeError('unreachable')).code).toBe('FAILED')
+    expect(coreError(Object.assign(new Error('m'), { code: 'CORRUPT' })).code).toBe('CORRUPT')
+    expect(coreError(Object.assign(new Error('m'), { code: 'ENOENT' })).code).toBe('FAILED')
+  })
+  it('cross a thread with code, text and cause', () => {
+    const there = unpackError(structuredClone(packError(new NidusError('LOCKED', 'why', { cause: named('Late') }))))
+    expect(there).toBeInstanceOf(NidusError)
+    expect(there).toMatchObject({ code: 'LOCKED', message: 'why', name: 'NidusError', cause: { name: 'Late', message: 'text' } })
+    expect(new Error('x')).not.toBeInstanceOf(NidusError)
+  })
+})
+
+describe('messages', () => {
+  it('of one turn go as one, each buffer once; one that cannot be sent fails alone', async () => {
+    const sent: [unknown[], Transferable[]][] = []
+    const post = poster({
+      postMessage(message, transfer) {
+        if ((message as { bad?: boolean }[]).some(({ bad }) => bad)) throw new Error('cannot')
+        sent.push([message as unknown[], transfer])
+      },
+    })
+    const buffer = new ArrayBuffer(8)
+    await Promise.all([post({ a: [new Uint8Array(buffer, 0, 4)] }), post({ b: { c: new Uint8Array(buffer, 4) } })])
+    expect(sent).toHaveLength(1)
+    expect(sent[0]![0]).toHaveLength(2)
+    expect(sent[0]![1]).toEqual([buffer])
+    const settled = await Promise.allSettled([post({ bad: true }), post({ good: true })])
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  })
+})

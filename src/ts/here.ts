@@ -1,0 +1,16 @@
+import type { Backend, OpenSpec } from './engine/backend.js'
+import { Engine } from './engine/engine.js'
+import { memoryHost } from './hosts/memory.js'
+import { destroyOpfs, listOpfs, opfsHost } from './hosts/opfs.js'
+import { userHost } from './hosts/user.js'
+import type { StorageHost } from './types/index.js'
+import type { WasmSource } from './types/segment.js'
+
+// A store in the caller's own thread. Loaded on demand: a page whose store is in the worker needs neither the engine nor the core's glue.
+
+export const openOwn = (spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend> => Engine.open(spec, userHost(own), wasm)
+
+export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<Backend> =>
+  Engine.open(spec, spec.storage === 'opfs' ? opfsHost(spec.name) : memoryHost(spec.name), wasm)
+
+export { destroyOpfs, listOpfs }
