@@ -65,7 +65,10 @@ pub mod scalar {
     }
 }
 
-/// simd128 from safe constructors: building a vector from the elements of a `&[f32; 4]` compiles to one load.
+/// simd128 from safe constructors: building a vector from the elements of a `&[f32; 8]` compiles to two loads.
+///
+/// One row after the other: a single stream of reads runs at the memory's speed (measured: 100,000 rows of 384 in the time of one
+/// pass that only reads them), while four rows side by side took twice as long.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod simd {
     use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4_shuffle, v128};
@@ -82,42 +85,22 @@ pub mod simd {
         f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
     }
 
-    /// `R` rows at a time, so that each part of the query is loaded once for all of them.
     #[inline(always)]
-    fn some<const R: usize>(query: &[f32], rows: [&[f32]; R]) -> [f32; R] {
-        let zero = f32x4_splat(0.0);
-        let mut low = [zero; R];
-        let mut high = [zero; R];
+    fn dot(query: &[f32], row: &[f32]) -> f32 {
         let (q, q_rest) = query.as_chunks::<8>();
-        let parts = rows.map(|row| row.as_chunks::<8>());
-        let heads = parts.map(|(head, _)| &head[..q.len()]);
-        for (i, eight) in q.iter().enumerate() {
-            let (q_low, q_high) = load(eight);
-            for r in 0..R {
-                let (x, y) = load(&heads[r][i]);
-                low[r] = f32x4_add(low[r], f32x4_mul(q_low, x));
-                high[r] = f32x4_add(high[r], f32x4_mul(q_high, y));
-            }
+        let (x, x_rest) = row.as_chunks::<8>();
+        let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
+        for (q, x) in q.iter().zip(x) {
+            let ((q_low, q_high), (x_low, x_high)) = (load(q), load(x));
+            low = f32x4_add(low, f32x4_mul(q_low, x_low));
+            high = f32x4_add(high, f32x4_mul(q_high, x_high));
         }
-        let mut sums = [0.0; R];
-        for r in 0..R {
-            sums[r] = q_rest.iter().zip(parts[r].1).fold(fold(low[r], high[r]), |sum, (x, y)| sum + x * y);
-        }
-        sums
+        q_rest.iter().zip(x_rest).fold(fold(low, high), |sum, (q, x)| sum + q * x)
     }
 
     pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
-        let d = query.len().max(1);
-        let mut fours = rows.chunks_exact(4 * d);
-        let mut scores = out.chunks_exact_mut(4);
-        for (four, score) in fours.by_ref().zip(scores.by_ref()) {
-            let (a, rest) = four.split_at(d);
-            let (b, rest) = rest.split_at(d);
-            let (c, e) = rest.split_at(d);
-            score.copy_from_slice(&some(query, [a, b, c, e]));
-        }
-        for (row, score) in fours.remainder().chunks_exact(d).zip(scores.into_remainder()) {
-            [*score] = some(query, [row]);
+        for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {
+            *score = dot(query, row);
         }
     }
 }
