@@ -91,6 +91,8 @@ impl<T, E: Into<Error>> Context<T> for Result<T, E> {
 }
 
 /// The error, put inside another one with the same code.
+#[cold]
+#[inline(never)]
 pub(crate) fn within(error: Error, message: &str) -> Error {
     Error::new(Coded { code: code_of(&error), message: message.to_string(), source: Some(error.into()) })
 }
@@ -111,13 +113,22 @@ pub fn code_of(error: &Error) -> Code {
     Code::StorageFailed
 }
 
+#[cold]
+#[inline(never)]
 pub(crate) fn out_of_memory(what: &str, bytes: usize) -> Error {
     error(Code::OutOfMemory, format!("out of memory: {bytes} bytes for {what}"))
 }
 
+/// Out of line, so that the many places that can fail stay small.
+#[cold]
+#[inline(never)]
+pub(crate) fn formatted(code: Code, message: fmt::Arguments<'_>) -> Error {
+    Error::new(Coded { code, message: message.to_string(), source: None })
+}
+
 macro_rules! fail {
     ($code:ident, $($arg:tt)+) => {
-        return Err($crate::error::error($crate::error::Code::$code, format!($($arg)+)))
+        return Err($crate::error::formatted($crate::error::Code::$code, format_args!($($arg)+)))
     };
 }
 pub(crate) use fail;

@@ -42,6 +42,7 @@ impl<'a> TopK<'a> {
         self.limit
     }
 
+    #[inline(never)]
     pub fn offer(&mut self, score: f32, number: u32) {
         if score < self.limit || (score.is_nan() && self.numbers_only) {
             return;

@@ -13,6 +13,7 @@ pub const UNPUBLISHED: [u8; 4] = [0xFF; 4];
 const MAX_PAYLOAD: usize = 1 << 30;
 
 /// Appends one frame.
+#[inline(never)]
 pub fn put_frame(out: &mut Vec<u8>, op: &Op<'_>) -> Result<()> {
     let payload = op.encoded_len();
     if payload > MAX_PAYLOAD {
