@@ -138,6 +138,10 @@ describe('a medium that fails', () => {
     answer = undefined
     expect(await codeOf(() => db.count())).toBe('FAILED')
     await db.close()
+    // These sinks do not really buffer, so what was not taken back would be here.
+    db = await open(host)
+    expect((await db.get('c', ['a', 'b', 'c'])).map((found) => found?.id)).toEqual(['a', undefined, 'c'])
+    await db.close()
     const plain = arraysHost({ commit })
     db = await open(plain)
     answer = new Error('who knows')

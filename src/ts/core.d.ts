@@ -83,8 +83,8 @@ export class Store {
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */
   readonly stagedBytes: number
-  /** Drops everything staged and not yet written. Optional until the core has it: with it a big upsert is staged in slices. */
-  unstage?(): void
+  /** Drops everything staged and not yet written: a big upsert is staged in slices, and all of it or nothing. */
+  unstage(): void
   write(): void
   apply(): void
   rollback(): void

@@ -91,7 +91,7 @@ export class Engine implements Backend {
     if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
     if (method === 'compact') return this.#queue.push({ alone: () => this.#compact() })
     if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
-    if (method === 'upsert' && core.unstage) {
+    if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
       if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, signal, onProgress) }, signal)
@@ -128,7 +128,7 @@ export class Engine implements Backend {
       }
       if (signal?.aborted) throw aborted(signal)
     } catch (error) {
-      if (!this.#failure) this.#run(() => this.#core.unstage!())
+      if (!this.#failure) this.#run(() => this.#core.unstage())
       throw error
     }
     await this.#commit()

@@ -1,4 +1,4 @@
-import type { Calls, Method, OpenSpec } from '../engine/backend.js'
+import type { Method, OpenSpec } from '../engine/backend.js'
 import type { ErrorMessage } from '../errors.js'
 import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 
@@ -31,8 +31,6 @@ export interface PageSide {
   progress(number: number, done: number, total: number): void
   failed(error: ErrorMessage): void
 }
-
-export type { Calls }
 
 export interface Port {
   postMessage(message: unknown, transfer: Transferable[]): void
