@@ -67,14 +67,14 @@ export async function build({ purpose = 'build' } = {}) {
   await setUp(purpose)
   await locked(made('.lock'), async () => {
     const { glue, wasm } = await optimise(await compile(await toolchain()))
-    const { files, browser } = await bundle(glue)
+    const { files, pages } = await bundle(glue)
     files.set('nidus.wasm', readFileSync(wasm))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // Refused only now: what there is can be tried while the rest is being written.
     const missing = WANTED.filter((name) => !files.has(name))
     if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
-    reportSizes(files, [...browser, 'nidus.wasm'])
+    reportSizes(files, pages)
   })
   say(`build: ${seconds(start)}`)
 }

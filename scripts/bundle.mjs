@@ -15,7 +15,7 @@ const core = (glue) => ({
   setup: (build) => build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) => (importer.startsWith(at('src/ts')) ? { path: glue } : undefined)),
 })
 
-/** { files: Map of name to bytes, browser: the names of what a page downloads besides the wasm } */
+/** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */
 export async function bundle(glue) {
   const { build } = await import('esbuild')
   const options = {
@@ -44,14 +44,21 @@ export async function bundle(glue) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
     if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
   }
-  return { files, browser: [...reached(shared.metafile, PAGE), ...ALONE.map((name) => `${name}.js`)] }
+  // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
+  const pages = {
+    'a page (store in the worker)': [...reached(shared.metafile, PAGE, false), ...ALONE.map((name) => `${name}.js`)],
+    'a page (a host of its own)': [...reached(shared.metafile, PAGE, true)],
+  }
+  return { files, pages }
 }
 
-/** An output and all it imports, also on demand: what a page may come to download. */
-function reached({ outputs }, name, found = new Set()) {
+/** An output and all it imports, with `later` also on demand. */
+function reached({ outputs }, name, later, found = new Set()) {
   if (found.has(name)) return found
   found.add(name)
   const entry = Object.entries(outputs).find(([path]) => basename(path) === name)?.[1]
-  for (const { path, external } of entry?.imports ?? []) if (!external) reached({ outputs }, basename(path), found)
+  for (const { path, kind, external } of entry?.imports ?? []) {
+    if (!external && (later || kind !== 'dynamic-import')) reached({ outputs }, basename(path), later, found)
+  }
   return found
 }
