@@ -98,6 +98,7 @@ pub mod simd {
         q_rest.iter().zip(x_rest).fold(fold(low, high), |sum, (q, x)| sum + q * x)
     }
 
+    #[inline(never)]
     pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
         for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {
             *score = dot(query, row);

@@ -5,7 +5,7 @@ use crate::segment::Matrix;
 const BLOCK: usize = 128;
 
 /// Scores the rows `0..rows` in their order and shows those that are not below a limit to `visit`, which returns the limit from then on.
-pub fn scan_rows(query: &[f32], matrix: &Matrix, rows: usize, mut limit: f32, mut visit: impl FnMut(usize, f32) -> f32) {
+pub fn scan_rows(query: &[f32], matrix: &Matrix, rows: usize, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) {
     let mut scores = [0.0f32; BLOCK];
     for (first, span) in matrix.spans(0, rows) {
         for (n, block) in span.chunks(BLOCK * query.len()).enumerate() {

@@ -2,6 +2,8 @@
 //! between which searches go on. When the host has made that pair the current one, memory is brought into the same order, in slices
 //! too, by exchanging rows in place: at every moment each document's row is where the index says.
 
+use std::ops::Range;
+
 use super::Store;
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::order::sort_by;
@@ -14,24 +16,32 @@ use crate::Result;
 /// Bytes of rows written, or of rows exchanged, in one slice: some milliseconds.
 const SLICE_BYTES: usize = 1 << 20;
 
+/// Ids sorted in one slice. A collection is sorted in runs of so many, which are merged as they are written.
+const RUN: usize = 8192;
+
 pub(super) struct Compaction {
     data: Box<dyn ByteSink>,
     log: Box<dyn ByteSink>,
-    /// Documents, in the order of their new rows.
+    /// Documents, collection by collection, in sorted runs.
+    docs: Vec<u32>,
+    /// Documents in the order of their new rows, as far as that is known.
     order: Vec<u32>,
-    /// How many of each collection, in the order of their names.
-    sizes: Vec<(u32, usize)>,
-    /// The next collection, and the next document.
-    at: (usize, usize),
-    /// Documents of the collection at hand that are still to come.
-    left: usize,
+    /// The collections in the order of their names, and where each one's documents end in `docs`.
+    ends: Vec<(u32, usize)>,
+    /// The next collection.
+    at: usize,
+    /// What is left of the runs of the collection at hand.
+    runs: Vec<Range<usize>>,
     newer: bool,
+    ends_newer: bool,
     log_len: u64,
     stage: Stage,
 }
 
 #[derive(PartialEq)]
 enum Stage {
+    /// Documents before this one are in sorted runs.
+    Sorting(usize),
     Writing,
     Written,
     Adopting(usize),
@@ -47,70 +57,97 @@ impl Store {
         if !self.held.is_empty() {
             self.flush()?;
         }
-        let mut order = Vec::new();
-        let mut sizes = Vec::new();
+        let (mut docs, mut order, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        reserve(&mut docs, self.index.live(), "compaction")?;
         reserve(&mut order, self.index.live(), "compaction")?;
         for (number, collection) in self.index.collections() {
-            let mut docs: Vec<u32> = Vec::new();
-            reserve(&mut docs, collection.len(), "compaction")?;
             docs.extend(collection.docs());
-            sort_by(&mut docs, &|a, b| self.index.order(a, b))?;
-            order.extend_from_slice(&docs);
-            reserve(&mut sizes, 1, "compaction")?;
-            sizes.push((number, collection.len()));
+            reserve(&mut ends, 1, "compaction")?;
+            ends.push((number, docs.len()));
         }
         data.truncate_to(0).context("clear the new data")?;
         log.truncate_to(0).context("clear the new log")?;
         data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
-        let stage = Stage::Writing;
-        self.compaction = Some(Compaction { data, log, order, sizes, at: (0, 0), left: 0, newer: false, log_len: 0, stage });
+        let (runs, stage) = (Vec::new(), Stage::Sorting(0));
+        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, newer: false, ends_newer: false, log_len: 0, stage });
         Ok(())
     }
 
-    /// Writes a slice; true when there are no more.
+    /// Sorts or writes a slice; true when there are no more.
     pub fn compact_step(&mut self) -> Result<bool> {
         let Some(mut compaction) = self.compaction.take() else { fail!(Failed, "there is no compaction to go on with") };
-        let done = self.write_slice(&mut compaction);
+        let done = match compaction.stage {
+            Stage::Sorting(at) => self.sort_slice(&mut compaction, at).map(|()| false),
+            _ => self.write_slice(&mut compaction),
+        };
         self.compaction = Some(compaction);
         done
+    }
+
+    fn sort_slice(&self, to: &mut Compaction, from: usize) -> Result<()> {
+        let end = to.ends.iter().map(|(_, end)| *end).find(|end| *end > from);
+        let Some(end) = end.map(|end| end.min(from + RUN)) else {
+            to.stage = Stage::Writing;
+            return Ok(());
+        };
+        sort_by(&mut to.docs[from..end], &|a, b| self.index.order(a, b))?;
+        to.stage = Stage::Sorting(end);
+        Ok(())
+    }
+
+    /// The document with the lowest id of those that are left of the collection at hand.
+    fn next_doc(&self, to: &mut Compaction) -> Option<u32> {
+        let heads = to.runs.iter().enumerate().filter(|(_, run)| !run.is_empty());
+        let (lowest, _) = heads.min_by(|(_, a), (_, b)| self.index.order(to.docs[a.start], to.docs[b.start]))?;
+        to.runs[lowest].next().map(|at| to.docs[at])
     }
 
     fn write_slice(&self, to: &mut Compaction) -> Result<bool> {
         let dimension = self.dimension();
         let mut rows: Vec<f32> = Vec::new();
-        let most = (SLICE_BYTES / (dimension * 4)).max(1).min(to.order.len() - to.at.1);
+        let most = (SLICE_BYTES / (dimension * 4)).max(1).min(to.docs.len() - to.order.len());
         rows.try_reserve_exact(most * dimension).map_err(|_| out_of_memory("compaction", most * dimension * 4))?;
         let mut run = Run::default();
         let mut written = 0;
+        let mut done = false;
         while run.bytes().len() < SLICE_BYTES {
-            if to.left == 0 {
-                let Some((number, size)) = to.sizes.get(to.at.0).copied() else { break };
+            let left = to.runs.iter().any(|run| !run.is_empty());
+            if !left {
+                let Some((number, end)) = to.ends.get(to.at).copied() else {
+                    done = true;
+                    break;
+                };
                 let Some(collection) = self.index.collection(number) else { fail!(Failed, "a collection went away during compaction") };
                 run.push(&Op::Create { collection: &collection.name })?;
                 if collection.meta.len() > 8 {
                     run.push(&Op::SetMeta { collection: &collection.name, meta: &collection.meta })?;
                 }
-                to.at.0 += 1;
-                to.left = size;
+                to.runs.clear();
+                let start = to.order.len();
+                reserve(&mut to.runs, (end - start).div_ceil(RUN), "compaction")?;
+                to.runs.extend((start..end).step_by(RUN).map(|from| from..end.min(from + RUN)));
+                to.at += 1;
                 continue;
             }
             if written == most {
                 break;
             }
-            let row = to.at.1;
-            let doc = to.order[row];
+            let Some(doc) = self.next_doc(to) else { break };
             let (collection, id, attrs) = self.doc_parts(doc);
             let newer = Reader::new(attrs).attrs().is_ok_and(|scan| scan.newer);
             let attrs = AttrsScan { bytes: attrs, canonical: true, newer };
-            run.push(&Op::Upsert { collection, id, row: row as u64, attrs })?;
+            run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs })?;
             rows.extend_from_slice(self.doc_vector(doc));
-            to.at.1 += 1;
-            to.left -= 1;
+            to.order.push(doc);
             written += 1;
         }
-        let done = to.left == 0 && to.at.0 == to.sizes.len();
-        if done && let Some(collection) = to.sizes.last().and_then(|(number, _)| self.index.collection(*number)) {
-            run.seal(&collection.name)?;
+        // The last frame of all may have been the last one of the slice before.
+        to.ends_newer = if run.is_empty() { to.ends_newer } else { run.ends_newer() };
+        if done
+            && to.ends_newer
+            && let Some(collection) = to.ends.last().and_then(|(number, _)| self.index.collection(*number))
+        {
+            run.push(&Op::Create { collection: &collection.name })?;
         }
         to.newer |= run.newer();
         to.log_len += run.bytes().len() as u64;
@@ -207,6 +244,6 @@ impl Store {
 
     /// Bytes that a compaction has written so far: data and log.
     pub fn compaction_bytes(&self) -> u64 {
-        self.compaction.as_ref().map_or(0, |c| HEADER_LEN + (c.at.1 * self.dimension() * 4) as u64 + c.log_len)
+        self.compaction.as_ref().map_or(0, |c| HEADER_LEN + (c.order.len() * self.dimension() * 4) as u64 + c.log_len)
     }
 }

@@ -39,13 +39,13 @@ impl Opening {
     /// The lengths are the streams' real ones.
     pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
         let data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
-        let stride = options.dimension.unwrap_or(1) as u64 * 4;
         Ok(Self {
             options,
             data,
             log_total: log_len,
             replay: Replay::new(log_len),
-            max_rows: data_len.saturating_sub(HEADER_LEN) / stride,
+            // Only a bound on memory: how many rows there are is known when the data's header is.
+            max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
             newer: false,
         })
@@ -57,7 +57,7 @@ impl Opening {
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { replay, index, newer, max_rows, data, log_total, .. } = self;
-        if data.total() < HEADER_LEN {
+        if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
         replay.feed(bytes, &mut |op| {

@@ -171,7 +171,7 @@ impl Store {
                 scope.iter().for_each(|number| scoped[*number as usize] = true);
             }
             let limit = top.limit();
-            scan_rows(&unit, self.data.matrix(), self.index.rows(), limit, |row, score| {
+            scan_rows(&unit, self.data.matrix(), self.index.rows(), limit, &mut |row, score| {
                 let doc = self.index.owner(row);
                 let wanted = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
                 if wanted && matches(doc) {

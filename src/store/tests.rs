@@ -392,4 +392,38 @@ fn feeding_in_any_pieces_opens_the_same_store() {
         let store = opening.finish(Box::new(data.clone()), Box::new(log.clone())).unwrap();
         assert_eq!(state(&store), model, "pieces of {piece}");
     }
+    let mut opening = Opening::new(OpenOptions { dimension: Some(50), ..OpenOptions::default() }, data_len as u64, log_len as u64).unwrap();
+    opening.feed_log(&log.to_vec()).unwrap();
+    assert_eq!(code_of(&opening.feed_data(&data.to_vec()).unwrap_err()), Code::DimensionMismatch);
+}
+
+/// More documents than a sorted run and than a slice have, and a newer value in the very last frame.
+#[test]
+fn a_compaction_of_many_slices_is_in_order() {
+    let mut store = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(16), ..OpenOptions::default() }).unwrap();
+    for count in [20_000usize, 16_384] {
+        let mut batch = Batch::new();
+        let mut vectors = Vec::new();
+        for n in 0..count {
+            let attrs = [("n", Value::Float(0.5))];
+            batch.push(&format!("{:x}", n.wrapping_mul(0x9E37_79B1) as u32), if n % 2 == 0 { &attrs } else { &[] });
+            vectors.extend((0..16).map(|i| ((n * 7 + i * 13) % 101) as f32));
+        }
+        store.stage_upsert(if count == 20_000 { "many" } else { "more" }, count, batch.bytes(), &vectors).unwrap();
+        store.commit().unwrap();
+    }
+    store.stage_delete_where("many", &Filter::Not(Box::new(Filter::Exists("n".into())))).unwrap();
+    store.commit().unwrap();
+    let before = (store.get_all("many").unwrap(), store.get_all("more").unwrap());
+    let (data, log) = (MemorySink::new(), MemorySink::new());
+    store.compact_into(Box::new(data.clone()), Box::new(log.clone())).unwrap();
+    assert_eq!((store.get_all("many").unwrap(), store.get_all("more").unwrap()), before);
+    let again = Store::open(data.clone(), log.clone(), OpenOptions::default()).unwrap();
+    assert_eq!((again.get_all("many").unwrap(), again.get_all("more").unwrap()), before);
+    assert_eq!(again.footprint(), crate::Footprint { memory_bytes: again.footprint().memory_bytes, ..store.footprint() });
+    let ids: Vec<&str> = before.0.iter().chain(&before.1).map(|record| record.id.as_str()).collect();
+    for (row, id) in ids.iter().enumerate() {
+        let collection = if row < 10_000 { "many" } else { "more" };
+        assert_eq!(again.index.doc(again.find(collection, id).unwrap()).row as usize, row);
+    }
 }
