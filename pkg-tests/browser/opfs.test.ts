@@ -118,6 +118,19 @@ describe('opfs', () => {
     await db.close()
   })
 
+  it('does not take the pair that a commit emptied for a new store', async () => {
+    const name = fresh()
+    let db = await filled(name)
+    await db.compact()
+    await db.createCollection('later')
+    await db.close()
+    const head = await read(name, 'head')
+    head.fill(0xaa, 512, 520)
+    await write(name, 'head', head)
+    expect(await codeOf(() => Nidus.open(name, { dimension: D }))).toBe('CORRUPT')
+    expect((await read(name, 'data.1')).length).toBe(64 + 2 * D * 4)
+  })
+
   it('cuts a torn tail and says so; read-only leaves it', async () => {
     const name = fresh()
     await (await filled(name)).close()

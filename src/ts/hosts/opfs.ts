@@ -78,6 +78,8 @@ export function opfsHost(name: string): Host {
       handles.head.flush()
     }
     generation = current ?? 0
+    // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a head that lost its newer slot.
+    if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0) throw new NidusError('CORRUPT', `the head of "${name}" names an empty pair of files, yet the other pair is not empty`)
     stale = sizeOf(generation + 1) > 0
     return pair(generation)
   }
