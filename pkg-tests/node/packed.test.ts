@@ -1,0 +1,201 @@
+// What a user gets: the tarball, installed in a folder of its own, and there what the README and the examples tell users to type, as it stands.
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { extname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { chromium, type BrowserContext, type Page } from 'playwright'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+
+const repository = fileURLToPath(new URL('../../', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
+const installed = join(folder, 'node_modules/nidus-wasm')
+const site = join(folder, 'site') // as the repository's root looks to the example that is served from it
+
+const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+const blocks = new Map([...readme.matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(([, name, code]) => [name!, code!]))
+
+const filesUnder = (dir: string) =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort()
+
+/** A program in the folder, in the environment of a user: without what npm and vitest told this process. */
+async function run(command: string, ...args: string[]) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|node_|vite)/i.test(key)))
+  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 30_000, shell: process.platform === 'win32' && command === 'npm' })
+}
+
+let built: string[]
+
+beforeAll(async () => {
+  if (!existsSync(join(repository, 'dist/node.js'))) throw new Error('the package is not built: npm run build')
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'commonjs' }))
+  built = filesUnder(join(repository, 'dist'))
+  const { stdout } = await run('npm', 'pack', repository, '--json', '--pack-destination', folder)
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+  await run('npm', 'install', '--offline', '--no-audit', '--no-fund', `./${filename}`)
+}, 60_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the tarball', () => {
+  it('has what was built, what is to be read, and nothing else', () => {
+    expect(filesUnder(installed)).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built.map((name) => `dist/${name}`)].sort())
+  })
+
+  it('brings nothing else along and runs nothing when installed', () => {
+    const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+    for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies', 'bundledDependencies', 'bin']) {
+      expect(manifest[kind], kind).toBeUndefined()
+    }
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
+      expect(manifest.scripts?.[script], script).toBeUndefined()
+    }
+    expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['nidus-wasm'])
+  })
+
+  it('has every file that its manifest points at', () => {
+    const { exports, types, sideEffects } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+    const targets = [exports, types, sideEffects].flatMap(function all(value): string[] {
+      return typeof value === 'string' ? [value] : Object.values(value as object).flatMap(all)
+    })
+    expect(targets.filter((path) => !existsSync(join(installed, path)))).toEqual([])
+  })
+})
+
+it('no JavaScript in the README goes untried', () => {
+  expect([...blocks.keys()].sort()).toEqual(['browser', 'node', 'segment'])
+  expect(readme.match(/^```(js|ts|javascript|typescript|html)\b/gm)?.length).toBe(blocks.size)
+})
+
+describe('Node', () => {
+  it('runs the README\'s start, and again on what it left', async () => {
+    writeFileSync(join(folder, 'start.mjs'), blocks.get('node')!)
+    for (let i = 0; i < 2; i++) {
+      const { stdout, stderr } = await run(process.execPath, 'start.mjs')
+      const [id, score] = stdout.trim().split(' ')
+      expect(id).toBe('a')
+      expect(Number(score)).toBeCloseTo(0.9 / Math.hypot(0.9, 0.1), 6) // 0.99388
+      expect(stderr).toBe('')
+    }
+    expect(readdirSync(join(folder, 'notes')).sort()).toEqual(['data', 'log'])
+  })
+
+  it('runs the example, which finds the second time what the first left', async () => {
+    cpSync(join(repository, 'examples/node/index.mjs'), join(folder, 'index.mjs'))
+    const first = await run(process.execPath, 'index.mjs')
+    expect(first.stdout).toMatch(/^wrote 4 notes\n0\.\d{3} .*milk.*\n0\.\d{3} .+\n$/)
+    const second = await run(process.execPath, 'index.mjs')
+    expect(second.stdout).toBe(first.stdout.replace('wrote 4 notes\n', ''))
+    const other = await run(process.execPath, 'index.mjs', 'the roof, landlord!')
+    expect(other.stdout).toMatch(/^0\.\d{3} write to the landlord about the roof\n/)
+    expect(first.stderr + second.stderr + other.stderr).toBe('')
+  })
+})
+
+describe('Chromium, without a bundler', () => {
+  let server: Server
+  let origin: string
+  let context: BrowserContext
+  let said: string[]
+  let complaints: string[]
+
+  /** A browser on the one profile: closed and opened again it is the same visitor's. */
+  async function openBrowser() {
+    context = await chromium.launchPersistentContext(join(folder, 'profile'), launchOptions)
+    said = []
+    complaints = []
+    context.on('console', (message) => (message.type() === 'log' ? said.push(message.text()) : complaints.push(`${message.type()}: ${message.text()}`)))
+    context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().message}`))
+    context.on('requestfailed', (request) => complaints.push(`not loaded: ${request.url()}`))
+  }
+
+  beforeEach(() => {
+    complaints = [] // each test its own
+  })
+
+  async function visit(path: string): Promise<Page> {
+    const page = context.pages()[0] ?? (await context.newPage())
+    await page.goto(origin + path)
+    return page
+  }
+
+  /** Behind what the README has, to know that it came to its end and not only as far as its output. */
+  const end = `console.log('the end')`
+  const html = (script: string) => `<!doctype html><meta charset="utf-8"><title>README</title>
+<script type="importmap">${JSON.stringify({
+    imports: {
+      'nidus-wasm': '/node_modules/nidus-wasm/dist/browser.js',
+      'nidus-wasm/segment': '/node_modules/nidus-wasm/dist/segment-browser.js',
+    },
+  })}</script>
+<script type="module">${script}</script>`
+
+  beforeAll(async () => {
+    writeFileSync(join(folder, 'browser.html'), html(blocks.get('browser')! + end))
+    // Import maps do not reach workers: there the address takes the place of the name.
+    const worker = blocks.get('segment')!.replace(`'nidus-wasm/segment'`, `'/node_modules/nidus-wasm/dist/segment-browser.js'`)
+    writeFileSync(join(folder, 'segment.js'), worker + end)
+    writeFileSync(join(folder, 'segment.html'), html(`new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`))
+    mkdirSync(site)
+    cpSync(join(installed, 'dist'), join(site, 'dist'), { recursive: true })
+    cpSync(join(repository, 'examples'), join(site, 'examples'), { recursive: true })
+
+    // As plain as servers get: no header but the type.
+    const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+    server = createServer(async (request, response) => {
+      const { pathname } = new URL(request.url!, 'http://localhost')
+      if (pathname === '/favicon.ico') return response.writeHead(204).end()
+      const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname
+      try {
+        const bytes = await readFile(join(folder, path))
+        response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(bytes)
+      } catch {
+        response.writeHead(404).end()
+      }
+    })
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    await openBrowser()
+  }, 30_000)
+
+  afterAll(async () => {
+    await context?.close()
+    server?.closeAllConnections()
+    server?.close()
+  })
+
+  it.each([
+    ['browser', 'sea', 0.92 / (Math.hypot(0.9, 0.1) * Math.hypot(1, 0.2)), ' At the sea'],
+    ['segment', '1', 1, ''],
+  ])('runs the README\'s start (%s), and again on what it left', async (name, best, score, rest) => {
+    for (let visits = 1; visits <= 2; visits++) {
+      said = []
+      await visit(`${name}.html`)
+      await expect.poll(() => said.at(-1) === 'the end' || complaints.length > 0, { timeout: 15_000 }).toBe(true)
+      expect(complaints).toEqual([])
+      expect(said).toHaveLength(2)
+      const [, id, number, more] = /^(\S+) (\S+)(.*)$/.exec(said[0]!)!
+      expect([id, more]).toEqual([best, rest])
+      expect(Number(number)).toBeCloseTo(score, 6)
+    }
+  })
+
+  it('runs the example, which counts the visits of this browser', async () => {
+    for (let visits = 1; visits <= 2; visits++) {
+      const page = await visit('site/examples/browser/')
+      await expect.poll(() => page.locator('output').textContent(), { timeout: 15_000 }).not.toBe('…')
+      expect(await page.locator('output').textContent()).toMatch(new RegExp(`^${visits}, the northernmost of them .*\\d`))
+      expect(complaints).toEqual([])
+      await context.close()
+      await openBrowser()
+    }
+  })
+})
