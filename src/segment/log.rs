@@ -100,6 +100,12 @@ impl Run {
         Ok(())
     }
 
+    /// Takes back what was appended last.
+    pub fn take_back(&mut self, last: &Run) {
+        self.bytes.truncate(self.bytes.len() - last.bytes.len());
+        self.frames -= last.frames;
+    }
+
     /// Whether the run, written at `at`, lands whole or not at all without a gate: one frame inside one sector.
     pub fn atomic_at(&self, at: u64) -> bool {
         self.frames == 1 && at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR

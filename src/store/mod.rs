@@ -84,6 +84,9 @@ impl Store {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed and must be opened again: {why}");
         }
+        if self.staged.written {
+            fail!(Failed, "the last write was neither applied nor rolled back yet");
+        }
         if self.compaction.is_some() {
             fail!(Failed, "a write was staged while a compaction is under way");
         }

@@ -49,6 +49,8 @@ pub(super) struct Staged {
     creates: usize,
     /// Where the arena was before the first staged operation.
     arena: Option<ArenaMark>,
+    /// The sinks have it: it can only be applied, or rolled back.
+    pub written: bool,
 }
 
 struct Mark {
@@ -151,7 +153,9 @@ impl Store {
 
     /// Forgets everything that is staged and not written.
     pub fn unstage_all(&mut self) {
-        self.drop_staged();
+        if !self.staged.written {
+            self.drop_staged();
+        }
     }
 
     /// Bytes staged: rows and log frames.

@@ -43,6 +43,7 @@ impl Store {
             return Err(error);
         }
         let written = if self.options.relaxed { self.write_held() } else { self.write_through() };
+        self.staged.written = written.is_ok();
         written.map_err(|failure| {
             let error = match failure {
                 Unpublished(error) => self.roll_back_after(error),
@@ -113,7 +114,13 @@ impl Store {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed: {why}");
         }
-        if !self.options.relaxed {
+        if !self.staged.written {
+            self.drop_staged();
+            return Ok(());
+        }
+        if self.options.relaxed {
+            self.held.take_back(&self.staged.run);
+        } else {
             self.log_len -= self.staged.run.bytes().len() as u64;
         }
         let done = self.roll_back_sinks();
@@ -126,6 +133,9 @@ impl Store {
 
     /// What was written becomes what is seen. Infallible: all memory was taken while staging.
     pub fn apply(&mut self) {
+        if !self.staged.written {
+            return;
+        }
         let Staged { effects, mut seen, mut run, .. } = std::mem::take(&mut self.staged);
         self.index.grow_rows(self.data.row_count());
         for effect in effects {
