@@ -121,6 +121,39 @@ fn bad_delete(store: &mut Store, collection: &str, ids: &[&str]) {
     assert!(store.stage_delete(collection, ids).is_err());
 }
 
+/// An operation that failed alone, then a compaction, then a group that is taken back: the ids and attributes of the living once
+/// went with it, as they were packed anew behind a mark from before.
+#[test]
+fn taking_back_after_a_compaction_leaves_the_living() {
+    for unstage in [false, true] {
+        let faults = Faults::new();
+        let sink = || FaultSink::new(MemorySink::new(), &faults, ["append", "publish", "truncate", "flush"]);
+        let mut store = Store::create(sink(), sink(), options()).unwrap();
+        // Ids and attributes are packed into chunks of 256 KiB: one is full, the last holds little.
+        upsert(&mut store, "a", &["some", "more"]).unwrap();
+        let big = "x".repeat(131_000);
+        upsert(&mut store, "a", &[&big]).unwrap();
+        upsert(&mut store, "a", &["y"]).unwrap();
+        store.commit().unwrap();
+        delete(&mut store, "a", &[&big]);
+        store.commit().unwrap();
+        bad_upsert(&mut store, "a", &["c"]);
+        let before = state(&store);
+        store.compact_into(Box::new(sink()), Box::new(sink())).unwrap();
+        assert_eq!(state(&store), before);
+        if unstage {
+            store.unstage_all();
+        } else {
+            upsert(&mut store, "a", &["d"]).unwrap();
+            faults.fail_at(0, Fault::Refused);
+            store.write().unwrap_err();
+        }
+        upsert(&mut store, "a", &["e"]).unwrap();
+        store.unstage_all();
+        assert_eq!(state(&store), before);
+    }
+}
+
 /// Relaxed, on a host that commits: what was rolled back once stayed in the log that is held back.
 #[test]
 fn a_rolled_back_group_is_not_held() {
@@ -162,4 +195,13 @@ fn calls_out_of_order_lose_nothing() {
         assert_eq!(store.get_all("a").unwrap().len(), 2);
         assert_eq!(state(&reopen(&data, &log).unwrap()), state(&store));
     }
+}
+
+/// Failures alone, never a group that is written: the names that they mentioned once stayed.
+#[test]
+fn failures_alone_do_not_grow() {
+    let mut store = Store::in_memory(DIMENSION).unwrap();
+    bad_upsert(&mut store, "first", &["x"]);
+    let (_, grown, _) = taken(|| (0..2000).for_each(|n| bad_upsert(&mut store, &format!("collection {n}"), &["x"])));
+    assert!(grown < 4096, "{grown} bytes more");
 }

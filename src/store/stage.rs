@@ -47,8 +47,8 @@ pub(super) struct Staged {
     upserts: usize,
     deletes: usize,
     creates: usize,
-    /// Where the arena was before the first staged operation.
-    arena: Option<ArenaMark>,
+    /// Where the arena was before the first staged operation; of no meaning while the run is empty.
+    arena: ArenaMark,
     /// The sinks have it: it can only be applied, or rolled back.
     pub written: bool,
 }
@@ -129,7 +129,11 @@ impl Staged {
 impl Store {
     fn mark(&mut self) -> Mark {
         let arena = self.index.arena.mark();
-        self.staged.arena.get_or_insert(arena);
+        if self.staged.run.is_empty() {
+            // What operations that failed left here is of no use, and its mark may be from before a compaction that packed the arena anew.
+            let run = std::mem::take(&mut self.staged.run);
+            self.staged = Staged { run, arena, ..Staged::default() };
+        }
         Mark { run: self.staged.run.mark(), effects: self.staged.effects.len(), rows: self.data.matrix().len(), arena }
     }
 
@@ -142,8 +146,8 @@ impl Store {
     }
 
     pub(super) fn drop_staged(&mut self) {
-        if let Some(mark) = self.staged.arena {
-            self.index.arena.back_to(mark);
+        if !self.staged.run.is_empty() {
+            self.index.arena.back_to(self.staged.arena);
         }
         self.data.unstage(0);
         let mut run = std::mem::take(&mut self.staged.run);
