@@ -173,6 +173,18 @@ fn a_rolled_back_group_is_not_held() {
     }
 }
 
+/// What was dropped in the same group once came back into view when a later operation on the collection failed.
+#[test]
+fn a_failure_behind_a_drop_brings_nothing_back() {
+    let mut store = Store::in_memory(DIMENSION).unwrap();
+    upsert(&mut store, "a", &["x"]).unwrap();
+    assert!(store.stage_drop("a").unwrap());
+    bad_delete(&mut store, "a", &["x"]);
+    assert_eq!(delete(&mut store, "a", &["x"]), 0);
+    store.stage_create("a").unwrap();
+    assert_eq!(store.stage_delete_where("a", &Filter::default()).unwrap(), 0);
+}
+
 /// Calls between `write` and `apply`, or without the one before: refused or without effect, and the bytes stay those of the memory.
 #[test]
 fn calls_out_of_order_lose_nothing() {
@@ -197,6 +209,157 @@ fn calls_out_of_order_lose_nothing() {
     }
 }
 
+#[derive(Clone, Debug)]
+enum Act {
+    Create(u8),
+    Drop(u8),
+    SetMeta(u8, u8),
+    Upsert(u8, Vec<u8>),
+    Delete(u8, Vec<u8>),
+    DeleteWhere(u8, u8),
+    BadUpsert(u8, Vec<u8>),
+    BadDelete(u8, Vec<u8>),
+    BadMeta(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let ids = || prop::collection::vec(0u8..6, 0..6);
+    let c = 0u8..3;
+    prop_oneof![
+        1 => c.clone().prop_map(Act::Create),
+        2 => c.clone().prop_map(Act::Drop),
+        1 => (c.clone(), any::<u8>()).prop_map(|(c, n)| Act::SetMeta(c, n)),
+        5 => (c.clone(), ids()).prop_map(|(c, ids)| Act::Upsert(c, ids)),
+        3 => (c.clone(), ids()).prop_map(|(c, ids)| Act::Delete(c, ids)),
+        1 => (c.clone(), 0u8..6).prop_map(|(c, n)| Act::DeleteWhere(c, n)),
+        3 => (c.clone(), ids()).prop_map(|(c, ids)| Act::BadUpsert(c, ids)),
+        3 => (c.clone(), ids()).prop_map(|(c, ids)| Act::BadDelete(c, ids)),
+        1 => c.prop_map(Act::BadMeta),
+    ]
+}
+
+type Model = BTreeMap<String, (String, BTreeMap<String, usize>)>;
+
+/// Stages it, and says what it must have returned.
+fn stage(store: &mut Store, model: &mut Model, act: &Act, version: usize) {
+    let name = |c: &u8| ["a", "b", "c"][usize::from(*c)];
+    let names = |ids: &[u8]| ids.iter().map(|id| format!("id{id}")).collect::<Vec<_>>();
+    match act {
+        Act::Create(c) => {
+            let new = !model.contains_key(name(c));
+            model.entry(name(c).into()).or_default();
+            assert_eq!(store.stage_create(name(c)).unwrap(), new);
+        }
+        Act::Drop(c) => assert_eq!(store.stage_drop(name(c)).unwrap(), model.remove(name(c)).is_some()),
+        Act::SetMeta(c, n) => {
+            store.stage_set_meta_map(name(c), &Meta::from([("n".into(), n.to_string())])).unwrap();
+            model.entry(name(c).into()).or_default().0 = n.to_string();
+        }
+        Act::Upsert(c, ids) => {
+            let (mut batch, mut vectors) = (Batch::new(), Vec::new());
+            let docs = &mut model.entry(name(c).into()).or_default().1;
+            for (n, id) in names(ids).iter().enumerate() {
+                batch.push(id, &[("v", Value::Int((version * 10 + n) as i64)), ("id", id.as_str().into())]);
+                vectors.extend([1.0, 0.0]);
+                docs.insert(id.clone(), version * 10 + n);
+            }
+            assert_eq!(store.stage_upsert(name(c), ids.len(), batch.bytes(), &vectors).unwrap(), ids.len());
+        }
+        Act::Delete(c, ids) => {
+            let ids = names(ids);
+            let count = model.get_mut(name(c)).map_or(0, |(_, docs)| ids.iter().filter(|id| docs.remove(*id).is_some()).count());
+            assert_eq!(store.stage_delete(name(c), ids.iter().map(|id| Ok(id.as_str()))).unwrap(), count);
+        }
+        Act::DeleteWhere(c, n) => {
+            let id = format!("id{n}");
+            let count = model.get_mut(name(c)).map_or(0, |(_, docs)| usize::from(docs.remove(&id).is_some()));
+            assert_eq!(store.stage_delete_where(name(c), &Filter::Eq("id".into(), id.as_str().into())).unwrap(), count);
+        }
+        Act::BadUpsert(c, ids) => bad_upsert(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>()),
+        Act::BadDelete(c, ids) => bad_delete(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>()),
+        Act::BadMeta(c) => assert!(store.stage_set_meta(name(c), &[1, 0, 0]).is_err()),
+    }
+}
+
+fn modelled(store: &Store) -> Model {
+    let docs = |records: Vec<Record>| {
+        let version = |record: &Record| match record.attrs.get("v") {
+            Some(Value::Int(v)) => *v as usize,
+            _ => usize::MAX,
+        };
+        records.iter().map(|record| (record.id.clone(), version(record))).collect()
+    };
+    state(store).into_iter().map(|(name, (meta, records))| (name, (meta.get("n").cloned().unwrap_or_default(), docs(records)))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Operations that fail at any place of a group drop out alone; applying takes no memory; the log says the same.
+    #[test]
+    fn failures_within_groups_change_nothing(
+        groups in prop::collection::vec((prop::collection::vec(act(), 1..12), 0u8..6), 1..6),
+        relaxed: bool,
+        transactional: bool,
+    ) {
+        let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
+        let mut store = Store::create(data.clone(), log.clone(), OpenOptions { relaxed, transactional, ..options() }).unwrap();
+        let mut model = Model::new();
+        for (n, (group, then)) in groups.iter().enumerate() {
+            let before = model.clone();
+            for (i, act) in group.iter().enumerate() {
+                stage(&mut store, &mut model, act, n * 100 + i);
+            }
+            match then {
+                0 => {
+                    store.unstage_all();
+                    model = before;
+                }
+                1 => {
+                    store.write().unwrap();
+                    store.rollback().unwrap();
+                    model = before;
+                }
+                _ => {
+                    store.write().unwrap();
+                    let calls = CALLS.get();
+                    store.apply();
+                    prop_assert_eq!(CALLS.get(), calls, "applying took memory");
+                    if *then == 2 {
+                        (data, log) = (MemorySink::new(), MemorySink::new());
+                        store.compact_into(Box::new(data.clone()), Box::new(log.clone())).unwrap();
+                    }
+                }
+            }
+            prop_assert_eq!(modelled(&store), model.clone());
+        }
+        store.flush().unwrap();
+        prop_assert_eq!(modelled(&reopen(&data, &log).unwrap()), model);
+    }
+}
+
+/// Overwriting and compacting for ever stays where it is.
+#[test]
+fn overwriting_and_compacting_does_not_grow() {
+    let mut store = Store::in_memory(DIMENSION).unwrap();
+    let round = |store: &mut Store| {
+        for n in 0..200 {
+            upsert(store, "a", &["x", "y"]).unwrap();
+            bad_upsert(store, &format!("never {n}"), &["z"]);
+            delete(store, "a", &["y"]);
+            store.commit().unwrap();
+            store.stage_drop("b").unwrap();
+            upsert(store, "b", &["x"]).unwrap();
+            store.commit().unwrap();
+            bad_upsert(store, &format!("nor {n}"), &["z"]);
+        }
+        store.compact_into(Box::new(nidus_wasm::sink::CountingSink::default()), Box::new(nidus_wasm::sink::CountingSink::default())).unwrap();
+    };
+    round(&mut store);
+    let (_, grown, _) = taken(|| (0..20).for_each(|_| round(&mut store)));
+    assert!(grown < 4096, "{grown} bytes more");
+}
+
 /// Failures alone, never a group that is written: the names that they mentioned once stayed.
 #[test]
 fn failures_alone_do_not_grow() {
@@ -204,4 +367,74 @@ fn failures_alone_do_not_grow() {
     bad_upsert(&mut store, "first", &["x"]);
     let (_, grown, _) = taken(|| (0..2000).for_each(|n| bad_upsert(&mut store, &format!("collection {n}"), &["x"])));
     assert!(grown < 4096, "{grown} bytes more");
+}
+
+/// Every large piece of memory refused once, at every place of a group: an error that says so, never an abort (which would fail this
+/// whole program), and the store is as it was.
+#[test]
+fn out_of_memory_is_an_error_everywhere() {
+    let ids: Vec<String> = (0..900).map(|n| format!("id {n}")).collect();
+    let (mut batch, vectors) = (Batch::new(), vec![0.5f32; 900 * DIMENSION]);
+    ids.iter().for_each(|id| batch.push(id, &[("v", 1.into()), ("a", id.as_str().into())]));
+    let mut meta = Vec::new();
+    nidus_wasm::segment::op::put_meta(&mut meta, &(0..600).map(|n| (format!("{n}"), "m".to_string())).collect());
+    let (data, log) = (MemorySink::new(), MemorySink::new());
+    let mut first = Store::create(data.clone(), log.clone(), options()).unwrap();
+    first.stage_upsert("a", 900, batch.bytes(), &vectors).unwrap();
+    first.stage_set_meta("a", &meta).unwrap();
+    first.commit().unwrap();
+    let expected = state(&first);
+    let (data, log) = (data.to_vec(), log.to_vec());
+
+    let everything = |store: &mut Store| -> nidus_wasm::Result<()> {
+        store.stage_upsert("a", 900, batch.bytes(), &vectors)?;
+        store.stage_delete("a", ids.iter().take(450).map(|id| Ok(id.as_str())))?;
+        store.stage_delete_where("a", &Filter::Eq("v".into(), 1.into()))?;
+        store.stage_upsert("new", 900, batch.bytes(), &vectors)?;
+        store.stage_drop("new")?;
+        store.stage_upsert("a", 900, batch.bytes(), &vectors)?;
+        store.stage_set_meta("new", &meta)
+    };
+    let mut refusals = 0;
+    for n in 0.. {
+        let sinks = (MemorySink::with_bytes(data.clone()), MemorySink::with_bytes(log.clone()));
+        let mut opening = Opening::new(options(), data.len() as u64, log.len() as u64).unwrap();
+        GIVEN.set(n);
+        let fed = opening.feed_data(&data).and_then(|()| opening.feed_log(&log));
+        let opened = fed.and_then(|()| opening.finish(Box::new(sinks.0.clone()), Box::new(sinks.1.clone())));
+        let done = opened.and_then(|mut store| {
+            let done = everything(&mut store).and_then(|()| store.write());
+            if done.is_ok() {
+                let calls = CALLS.get();
+                store.apply();
+                assert_eq!(CALLS.get(), calls);
+            }
+            let compacted = done.and_then(|()| store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())));
+            let refused = GIVEN.replace(u64::MAX) > n;
+            if compacted.is_err() {
+                assert!(store.failure().is_none());
+                let left = state(&store);
+                assert!(left == expected || left.len() == 2);
+                store.unstage_all();
+                everything(&mut store)?;
+                store.commit()?;
+                assert_eq!(state(&store).len(), 2);
+            }
+            compacted.map(|()| refused)
+        });
+        GIVEN.set(u64::MAX);
+        match done {
+            // A refusal that was got over: packing the arena anew.
+            Ok(true) => refusals += 1,
+            Ok(false) => break,
+            Err(error) => {
+                assert_eq!(code_of(&error), Code::OutOfMemory, "{n}: {error:#}");
+                refusals += 1;
+            }
+        }
+        if sinks.1.to_vec() == log {
+            assert_eq!(state(&reopen(&sinks.0, &sinks.1).unwrap()), expected);
+        }
+    }
+    assert!(refusals > 40, "{refusals}");
 }

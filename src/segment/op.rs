@@ -349,7 +349,9 @@ pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> 
     if reader.left() > 0 {
         fail!(InvalidArgument, "{} bytes too many behind an encoded map", reader.left());
     }
-    let mut order: Vec<u32> = (0..entries.len() as u32).collect();
+    let mut order: Vec<u32> = Vec::new();
+    crate::error::reserve(&mut order, count, "sorting a map")?;
+    order.extend(0..count as u32);
     let key = |n: u32| (entries[n as usize].0, n);
     crate::order::sort_by(&mut order, &|a, b| key(a).cmp(&key(b)))?;
     let mut out = Vec::new();

@@ -97,9 +97,9 @@ impl Staged {
         }
     }
 
-    /// The effect that is pushed next is the last one on this id.
-    fn touch(&mut self, index: &Index, seen: usize, item: Item) {
-        let effect = self.effects.len() as u32;
+    /// That effect, which is there or is pushed next, is the last one on this id.
+    fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
+        let effect = effect as u32;
         let id = index.arena.id_bytes(item);
         let hash = index.hash(id);
         let Self { seen: all, effects, .. } = self;
@@ -346,7 +346,7 @@ impl Store {
             };
             self.staged.run.push(&Op::Upsert { collection, id, row: (first + n) as u64, attrs })?;
             let item = self.index.arena.push(id, attrs.bytes)?;
-            self.staged.touch(&self.index, seen, item);
+            self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
             self.staged.effects.push(Effect::Upsert(seen, item, (first + n) as u32));
         }
         if reader.left() > 0 {
@@ -355,33 +355,18 @@ impl Store {
         Ok(())
     }
 
-    /// Effects from `from` on are about to be forgotten: ids touched by them are seen as they were before.
+    /// Effects from `from` on are about to be forgotten: ids touched by them are seen as they were before. (Had the collection been
+    /// dropped before them, nothing but its new creation could have touched an id since: so all that follow the creation count.)
     fn untouch(&mut self, seen: usize, from: usize) {
-        let Self { staged, index, .. } = self;
-        staged.seen[seen].touched.clear();
-        let again: Vec<(usize, Item)> = staged.effects[..from]
-            .iter()
-            .enumerate()
-            .skip(staged.seen[seen].created.unwrap_or(0))
-            .filter_map(|(n, effect)| match effect {
-                Effect::Upsert(of, item, _) | Effect::Delete(of, item) if *of == seen => Some((n, *item)),
-                Effect::Drop(of) if *of == seen => None,
-                _ => None,
-            })
-            .collect();
-        for (n, item) in again {
-            let id = index.arena.id_bytes(item);
-            let effects = &staged.effects;
-            let id_of = |effect: &u32| match &effects[*effect as usize] {
-                Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
-                _ => &[],
-            };
-            let touched = &mut staged.seen[seen].touched;
-            match touched.find_mut(index.hash(id), |effect| id_of(effect) == id) {
-                Some(last) => *last = n as u32,
-                None => {
-                    touched.insert_unique(index.hash(id), n as u32, |effect| index.hash(id_of(effect)));
-                }
+        if self.staged.effects.len() == from {
+            return;
+        }
+        self.staged.seen[seen].touched.clear();
+        for n in self.staged.seen[seen].created.unwrap_or(0)..from {
+            if let Effect::Upsert(of, item, _) | Effect::Delete(of, item) = self.staged.effects[n]
+                && of == seen
+            {
+                self.staged.touch(&self.index, seen, n, item);
             }
         }
     }
@@ -402,17 +387,23 @@ impl Store {
     fn stage_deletes<'a>(&mut self, seen: usize, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
         let mut count = 0;
         for id in ids {
-            let id = id?;
-            let Some(item) = self.staged.find(&self.index, seen, id) else { continue };
-            self.staged.reserve_touched(&self.index, seen, 1)?;
-            self.index.reserve(self.staged.upserts, self.staged.deletes + count + 1, self.staged.creates)?;
-            self.staged.run.push(&Op::Delete { collection, id })?;
-            self.staged.touch(&self.index, seen, item);
-            self.staged.effects.push(Effect::Delete(seen, item));
-            count += 1;
+            if let Some(item) = self.staged.find(&self.index, seen, id?) {
+                self.stage_delete_item(seen, collection, item, count)?;
+                count += 1;
+            }
         }
         self.staged.deletes += count;
         Ok(count)
+    }
+
+    /// One that is there, `before` others being staged by the same operation.
+    fn stage_delete_item(&mut self, seen: usize, collection: &str, item: Item, before: usize) -> Result<()> {
+        self.staged.reserve_touched(&self.index, seen, 1)?;
+        self.index.reserve(self.staged.upserts, self.staged.deletes + before + 1, self.staged.creates)?;
+        self.staged.run.push(&Op::Delete { collection, id: self.index.arena.id(item) })?;
+        self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
+        self.staged.effects.push(Effect::Delete(seen, item));
+        Ok(())
     }
 
     /// Deletes the documents that match, in the order of their ids; returns how many they were.
@@ -442,14 +433,17 @@ impl Store {
             }
         }
         let id = |n: u32| self.index.arena.id_bytes(items[n as usize]);
-        let mut order: Vec<u32> = (0..items.len() as u32).collect();
+        let mut order: Vec<u32> = Vec::new();
+        reserve(&mut order, items.len(), "ids to delete")?;
+        order.extend(0..items.len() as u32);
         sort_by(&mut order, &|a, b| id(a).cmp(id(b)))?;
-        let ids: Vec<String> = order.iter().map(|n| self.index.arena.id(items[*n as usize]).to_string()).collect();
-        let staged = self.stage_deletes(seen, collection, ids.iter().map(|id| Ok(id.as_str())));
-        if staged.is_err() {
+        let mut items = order.iter().map(|n| items[*n as usize]).enumerate();
+        if let Err(error) = items.try_for_each(|(before, item)| self.stage_delete_item(seen, collection, item, before)) {
             self.untouch(seen, mark.effects);
             self.unstage(&mark);
+            return Err(error);
         }
-        staged
+        self.staged.deletes += order.len();
+        Ok(order.len())
     }
 }
