@@ -185,6 +185,47 @@ fn a_failure_behind_a_drop_brings_nothing_back() {
     assert_eq!(store.stage_delete_where("a", &Filter::default()).unwrap(), 0);
 }
 
+/// A slice that failed, and one more asked for: the new pair would lack rows. It must never become the current one.
+#[test]
+fn a_compaction_that_failed_cannot_go_on() {
+    for failing in [3, 4, 5, 6] {
+        let faults = Faults::new();
+        let (data, log) = (MemorySink::new(), MemorySink::new());
+        let sink = |inner: &MemorySink| Box::new(FaultSink::new(inner.clone(), &faults, ["append", "publish", "truncate", "flush"]));
+        let mut store = Store::in_memory(DIMENSION).unwrap();
+        upsert(&mut store, "a", &["x", "y", "z"]).unwrap();
+        store.commit().unwrap();
+        faults.fail_at(failing, Fault::Refused);
+        store.begin_compaction(sink(&data), sink(&log)).unwrap();
+        for _ in 0..6 {
+            let _ = store.compact_step();
+        }
+        for _ in 0..2 {
+            let _ = store.finish_compaction();
+        }
+        assert!(faults.calls() > failing);
+        assert!(store.adopt_compaction().is_err(), "a part of the new pair had failed");
+        store.abandon_compaction();
+        upsert(&mut store, "a", &["w"]).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.count(Some("a"), &Filter::default()), 4);
+    }
+}
+
+/// Nothing becomes current that was not flushed.
+#[test]
+fn an_unflushed_compaction_is_not_adopted() {
+    let mut store = Store::in_memory(DIMENSION).unwrap();
+    upsert(&mut store, "a", &["x"]).unwrap();
+    store.commit().unwrap();
+    store.begin_compaction(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+    while !store.compact_step().unwrap() {}
+    assert!(store.adopt_compaction().is_err());
+    store.finish_compaction().unwrap();
+    store.adopt_compaction().unwrap();
+    while !store.adopt_step().unwrap() {}
+}
+
 /// Calls between `write` and `apply`, or without the one before: refused or without effect, and the bytes stay those of the memory.
 #[test]
 fn calls_out_of_order_lose_nothing() {

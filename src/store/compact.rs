@@ -44,6 +44,7 @@ enum Stage {
     Sorting(usize),
     Writing,
     Written,
+    Durable,
     Adopting(usize),
 }
 
@@ -73,15 +74,16 @@ impl Store {
         Ok(())
     }
 
-    /// Sorts or writes a slice; true when there are no more.
+    /// Sorts or writes a slice; true when there are no more. An error ends the compaction: a slice is missing then.
     pub fn compact_step(&mut self) -> Result<bool> {
-        let Some(mut compaction) = self.compaction.take() else { fail!(Failed, "there is no compaction to go on with") };
+        let unwritten = |compaction: &mut Compaction| matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing);
+        let Some(mut compaction) = self.compaction.take_if(unwritten) else { fail!(Failed, "there is no compaction to go on with") };
         let done = match compaction.stage {
             Stage::Sorting(at) => self.sort_slice(&mut compaction, at).map(|()| false),
             _ => self.write_slice(&mut compaction),
-        };
+        }?;
         self.compaction = Some(compaction);
-        done
+        Ok(done)
     }
 
     fn sort_slice(&self, to: &mut Compaction, from: usize) -> Result<()> {
@@ -159,19 +161,18 @@ impl Store {
         Ok(done)
     }
 
-    /// Makes the new pair durable. (Transactional: the host does.)
+    /// Makes the new pair durable. (Transactional: the host does.) An error ends the compaction: nobody knows what the medium holds.
     pub fn finish_compaction(&mut self) -> Result<()> {
-        let transactional = self.options.transactional;
-        match &mut self.compaction {
-            Some(compaction) if compaction.stage == Stage::Written => {
-                if !transactional {
-                    compaction.data.flush().context("flush the new data")?;
-                    compaction.log.flush().context("flush the new log")?;
-                }
-                Ok(())
-            }
-            _ => fail!(Failed, "there is no compaction to finish"),
+        let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
+            fail!(Failed, "there is no compaction to finish")
+        };
+        if !self.options.transactional {
+            compaction.data.flush().context("flush the new data")?;
+            compaction.log.flush().context("flush the new log")?;
         }
+        compaction.stage = Stage::Durable;
+        self.compaction = Some(compaction);
+        Ok(())
     }
 
     /// Lets go of the new pair; the store is as it was.
@@ -183,7 +184,7 @@ impl Store {
 
     /// The new pair is the current one from now on.
     pub fn adopt_compaction(&mut self) -> Result<()> {
-        let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
+        let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Durable) else {
             fail!(Failed, "there is no compaction to adopt")
         };
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
