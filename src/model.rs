@@ -120,7 +120,7 @@ pub struct Footprint {
 pub struct Recovery {
     /// Bytes cut from the end of the log.
     pub log_bytes: u64,
-    /// Frames, whole or begun, within those bytes.
+    /// Frames, whole or begun, within those bytes, or at least within their first MiB.
     pub log_frames: u64,
     /// Bytes of a partial row cut from the end of the data.
     pub data_bytes: u64,

@@ -379,6 +379,26 @@ proptest! {
     }
 }
 
+/// The frames of one bulk write once stayed in memory for good.
+#[test]
+fn a_large_group_gives_its_memory_back() {
+    for relaxed in [false, true] {
+        let sink = || nidus_wasm::sink::CountingSink::default();
+        let mut store = Store::create(sink(), sink(), OpenOptions { relaxed, ..options() }).unwrap();
+        upsert(&mut store, "a", &["x"]).unwrap();
+        store.commit().unwrap();
+        let text = "t".repeat(1 << 20);
+        let mut batch = Batch::new();
+        (0..32).for_each(|n| batch.push(&n.to_string(), &[("text", text.as_str().into())]));
+        let (_, left, _) = taken(|| {
+            store.stage_upsert("a", 32, batch.bytes(), &[1.0; 64]).unwrap();
+            store.commit().unwrap();
+            store.flush().unwrap();
+        });
+        assert!(left < 36 * MIB, "{} MiB stay for 32 MiB of attributes", left / MIB);
+    }
+}
+
 /// Overwriting and compacting for ever stays where it is.
 #[test]
 fn overwriting_and_compacting_does_not_grow() {
@@ -408,6 +428,46 @@ fn failures_alone_do_not_grow() {
     bad_upsert(&mut store, "first", &["x"]);
     let (_, grown, _) = taken(|| (0..2000).for_each(|n| bad_upsert(&mut store, &format!("collection {n}"), &["x"])));
     assert!(grown < 4096, "{grown} bytes more");
+}
+
+/// A crash within a large import leaves a large run that was never published. Opening once took all of it into memory, and more.
+#[test]
+fn an_unpublished_run_is_cut_without_reading_it_in() {
+    let (data, log) = (MemorySink::new(), MemorySink::new());
+    let mut store = Store::create(data.clone(), log.clone(), options()).unwrap();
+    upsert(&mut store, "a", &["x", "y"]).unwrap();
+    store.commit().unwrap();
+    let (data, good) = (data.to_vec(), log.to_vec());
+    let frame = {
+        let (_, other) = (MemorySink::new(), MemorySink::new());
+        let mut store = Store::create(MemorySink::new(), other.clone(), options()).unwrap();
+        upsert(&mut store, &"b".repeat(5000), &[]).unwrap();
+        store.commit().unwrap();
+        other.to_vec()
+    };
+    let frames = 8000usize;
+    for zeros in [false, true] {
+        let total = good.len() + frames * frame.len();
+        let mut opening = Opening::new(options(), data.len() as u64, total as u64).unwrap();
+        opening.feed_data(&data).unwrap();
+        let (_, _, most) = taken(|| {
+            opening.feed_log(&good).unwrap();
+            for n in 0..frames {
+                let mut frame = frame.clone();
+                if n == 0 {
+                    if zeros { frame[..600].fill(0) } else { frame[..4].fill(0xFF) }
+                }
+                opening.feed_log(&frame).unwrap();
+            }
+        });
+        assert!(most < 8 * MIB, "{} MiB for a tail of {} MiB", most / MIB, (frames * frame.len()) as i64 / MIB);
+        let mut whole = MemorySink::with_bytes(good.clone());
+        whole.append(&vec![0xFF; frames * frame.len()]).unwrap();
+        let store = opening.finish(Box::new(MemorySink::with_bytes(data.clone())), Box::new(whole.clone())).unwrap();
+        assert_eq!(store.recovery().log_bytes, (frames * frame.len()) as u64);
+        assert_eq!(whole.to_vec(), good);
+        assert_eq!(store.count(Some("a"), &Filter::default()), 2);
+    }
 }
 
 /// Every large piece of memory refused once, at every place of a group: an error that says so, never an abort (which would fail this

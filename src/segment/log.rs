@@ -12,6 +12,9 @@ pub const UNPUBLISHED: [u8; 4] = [0xFF; 4];
 /// Longer payloads are refused, so that no real length begins to look like [`UNPUBLISHED`].
 const MAX_PAYLOAD: usize = 1 << 30;
 
+/// Bytes that a buffer keeps for the next time, and of a tail that is cut whatever is in it.
+const KEPT: usize = 1 << 20;
+
 /// Appends one frame.
 #[inline(never)]
 pub fn put_frame(out: &mut Vec<u8>, op: &Op<'_>) -> Result<()> {
@@ -87,8 +90,10 @@ impl Run {
     }
 
     pub fn clear(&mut self) {
-        *self = Self { bytes: std::mem::take(&mut self.bytes), ..Self::default() };
-        self.bytes.clear();
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        // The buffer is used again; that of a large import would be missed elsewhere. (Not shrunk, which may take memory.)
+        *self = if bytes.capacity() > KEPT { Self::default() } else { Self { bytes, ..Self::default() } };
     }
 
     pub fn append(&mut self, later: &Run) -> Result<()> {
@@ -136,7 +141,7 @@ pub struct LogEnd {
     pub keep: u64,
     /// Bytes behind them, to be cut.
     pub cut_bytes: u64,
-    /// Frames, whole or begun, in the bytes to be cut.
+    /// Frames, whole or begun, in the bytes to be cut; in their first MiB at least.
     pub cut_frames: u64,
 }
 
@@ -148,6 +153,8 @@ pub struct Replay {
     /// A frame that is not complete yet; or, once a frame is bad, everything from it on.
     carry: Vec<u8>,
     bad: bool,
+    /// Bytes behind `carry` that were not looked at, since all is cut from its beginning on.
+    skipped: u64,
 }
 
 enum Parsed<'a> {
@@ -158,12 +165,12 @@ enum Parsed<'a> {
 
 impl Replay {
     pub fn new(total: u64) -> Self {
-        Self { total, offset: 0, carry: Vec::new(), bad: false }
+        Self { total, offset: 0, carry: Vec::new(), bad: false, skipped: 0 }
     }
 
     /// Takes the next bytes and hands each operation that they complete to `apply`.
     pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<()> {
-        let known = self.offset + self.carry.len() as u64;
+        let known = self.offset + self.carry.len() as u64 + self.skipped;
         if bytes.len() as u64 > self.total.saturating_sub(known) {
             fail!(StorageFailed, "the log was said to have {} bytes and has more", self.total);
         }
@@ -171,6 +178,11 @@ impl Replay {
             let used = self.parse(bytes, apply)?;
             reserve(&mut self.carry, bytes.len() - used, "reading the log")?;
             self.carry.extend_from_slice(&bytes[used..]);
+            return Ok(());
+        }
+        // A crash within a large import leaves much of it.
+        if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.offset) {
+            self.skipped += bytes.len() as u64;
             return Ok(());
         }
         reserve(&mut self.carry, bytes.len(), "reading the log")?;
@@ -207,7 +219,7 @@ impl Replay {
         if len == 0 || gate || len + 8 > self.total - self.offset {
             return Ok(Parsed::BadFrame);
         }
-        let size = len as usize + 8;
+        let Ok(size) = usize::try_from(len + 8) else { return Ok(Parsed::BadFrame) };
         let Some(frame) = bytes.get(..size) else { return Ok(Parsed::NeedMore) };
         let payload = &frame[4..size - 4];
         if crc32(payload).to_le_bytes() != frame[size - 4..] {
@@ -229,10 +241,11 @@ impl Replay {
     /// The end was reached: what is good, what is to be cut, or `CORRUPT`.
     pub fn finish(self) -> Result<LogEnd> {
         let tail = &self.carry;
-        if self.offset + tail.len() as u64 != self.total {
+        let cut_bytes = tail.len() as u64 + self.skipped;
+        if self.offset + cut_bytes != self.total {
             fail!(StorageFailed, "the log was said to have {} bytes and has fewer", self.total);
         }
-        let end = |cut_frames| Ok(LogEnd { keep: self.offset, cut_bytes: tail.len() as u64, cut_frames });
+        let end = |cut_frames| Ok(LogEnd { keep: self.offset, cut_bytes, cut_frames });
         if tail.is_empty() {
             return end(0);
         }
@@ -254,6 +267,10 @@ impl Replay {
             )),
         }
     }
+}
+
+fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
+    zeros_to_sector_end(tail, offset) || unpublished(tail, offset)
 }
 
 /// A file that grew, into a sector that was never written. (A `len` of 0 with other bytes behind it in the same sector is no such thing.)
