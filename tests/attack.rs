@@ -470,6 +470,31 @@ fn an_unpublished_run_is_cut_without_reading_it_in() {
     }
 }
 
+/// A log that names a row far beyond the data: `CORRUPT`, and no memory for it, whether the dimension was asked for or not.
+#[test]
+fn a_row_beyond_data_takes_no_memory() {
+    const DIM: usize = 1024;
+    let (data, log) = (MemorySink::new(), MemorySink::new());
+    let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(DIM), ..options() }).unwrap();
+    let mut batch = Batch::new();
+    batch.push("x", &[]);
+    store.stage_upsert("a", 1, batch.bytes(), &[1.0; DIM]).unwrap();
+    store.commit().unwrap();
+    let mut frames = Vec::new();
+    let row = 8 * MIB as u64 / 4 - 1;
+    let attrs = nidus_wasm::segment::op::Reader::new(&[0; 8]).attrs().ok().unwrap();
+    nidus_wasm::segment::log::put_frame(&mut frames, &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs }).unwrap();
+    let mut rows = data.to_vec();
+    rows.resize(64 + 8 * MIB as usize, 0);
+    for dimension in [None, Some(DIM)] {
+        let mut opening = Opening::new(OpenOptions { dimension, ..OpenOptions::default() }, rows.len() as u64, frames.len() as u64).unwrap();
+        opening.feed_data(&rows).unwrap();
+        let (error, _, most) = taken(|| opening.feed_log(&frames).unwrap_err());
+        assert_eq!(code_of(&error), Code::Corrupt, "{error:#}");
+        assert!(most < MIB, "{most} bytes");
+    }
+}
+
 /// Every large piece of memory refused once, at every place of a group: an error that says so, never an abort (which would fail this
 /// whole program), and the store is as it was.
 #[test]

@@ -78,6 +78,12 @@ impl DataReader {
         self.total
     }
 
+    /// How many rows there are, once the header was read.
+    pub fn rows(&self) -> Option<u64> {
+        let stride = self.matrix.as_ref()?.dimension() as u64 * 4;
+        Some((self.total - HEADER_LEN) / stride)
+    }
+
     /// Where the next bytes go, at most `most` of them and possibly fewer; empty at the end. Say with [`filled`](Self::filled) how many came.
     pub fn space(&mut self, most: usize) -> Result<&mut [u8]> {
         let most = most.min(usize::try_from(self.total - self.got).unwrap_or(usize::MAX));
@@ -97,7 +103,7 @@ impl DataReader {
                 }
                 let to = matrix.len();
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(matrix.span_mut(row, to));
-                let end = bytes.len().min(within + most);
+                let end = bytes.len().min(within.saturating_add(most));
                 return Ok(&mut bytes[within..end]);
             }
         }

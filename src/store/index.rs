@@ -137,6 +137,12 @@ impl Index {
         reserve(&mut self.names, collections, "the collections")
     }
 
+    /// Room for the owners of `rows` rows.
+    pub fn reserve_rows(&mut self, rows: usize) -> Result<()> {
+        let more = rows.saturating_sub(self.owner.len());
+        reserve(&mut self.owner, more, "the index of rows")
+    }
+
     /// Room for `additional` more documents of one collection.
     pub fn reserve_docs(&mut self, collection: u32, additional: usize) -> Result<()> {
         let Self { collections, docs, arena, hasher, .. } = self;
@@ -277,7 +283,7 @@ impl Index {
                     return Err(row_beyond_data(row));
                 }
                 let row = row as usize;
-                self.reserve((row + 1).saturating_sub(self.owner.len()), 0, 0)?;
+                self.reserve_rows(row + 1)?;
                 reserve(&mut self.docs, 1, "the index of documents")?;
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];

@@ -60,9 +60,10 @@ impl Opening {
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
+        let max_rows = data.rows().unwrap_or(*max_rows);
         replay.feed(bytes, &mut |op| {
             *newer |= op.newer();
-            index.replay(op, *max_rows)
+            index.replay(op, max_rows)
         })
     }
 
@@ -112,7 +113,7 @@ impl Opening {
             }
         };
         let rows = segment.row_count();
-        index.reserve(rows.saturating_sub(index.rows()), 0, 0)?;
+        index.reserve_rows(rows)?;
         index.grow_rows(rows);
         let log = (!options.read_only).then_some(log);
         Ok(Store {
