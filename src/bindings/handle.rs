@@ -1,13 +1,13 @@
 //! The sink for anything shaped like `FileSystemSyncAccessHandle`: a real one, or an object over whatever a host has.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-use super::error::from_js;
+use super::error::{OrThrow, from_js};
 use crate::Result;
 use crate::error::fail;
-use crate::sink::{ByteSink, ByteSource};
+use crate::sink::{ByteSink, ByteSource, check_cut, check_publish};
 
 /// Offsets are JavaScript numbers.
 const MAX_OFFSET: u64 = 1 << 53;
@@ -70,16 +70,12 @@ impl ByteSink for HandleSink {
     }
 
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
-        if at.checked_add(4).is_none_or(|end| end > self.len) {
-            fail!(StorageFailed, "publish at {at} is outside the {} bytes written", self.len);
-        }
+        check_publish(at, self.len)?;
         self.write_at(at, &length)
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
-        if len > self.len {
-            fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
-        }
+        check_cut(len, self.len)?;
         self.handle.truncate_with_f64(len as f64).map_err(from_js)?;
         self.len = len;
         Ok(())
@@ -113,4 +109,13 @@ impl ByteSource for HandleSink {
         };
         check_count(read, out.len(), at, "read")
     }
+}
+
+type Sink = Box<dyn ByteSink>;
+
+/// The two sinks of a store.
+pub fn sinks(data: FileSystemSyncAccessHandle, log: FileSystemSyncAccessHandle, lend_views: bool) -> Result<(Sink, Sink), JsValue> {
+    let data = HandleSink::new(data, lend_views).or_throw()?;
+    let log = HandleSink::new(log, lend_views).or_throw()?;
+    Ok((Box::new(data), Box::new(log)))
 }

@@ -2,5 +2,8 @@
 
 mod error;
 pub mod handle;
+mod numbers;
+mod opening;
+mod results;
 mod segment;
 mod store;

@@ -4,7 +4,7 @@ use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
 use super::handle::HandleSink;
-use super::store::copy_rows;
+use super::numbers::copy_rows;
 use crate::DataSegment;
 use crate::search::{TopK, scan_rows};
 use crate::store::unit_query;

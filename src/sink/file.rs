@@ -2,9 +2,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ByteSink, ByteSource};
+use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::Result;
-use crate::error::{Context, fail};
+use crate::error::Context;
 
 /// A file of the native file system. It locks nothing: keep two writers apart yourself.
 pub struct FileSink {
@@ -45,16 +45,12 @@ impl ByteSink for FileSink {
     }
 
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
-        if at.checked_add(4).is_none_or(|end| end > self.len) {
-            fail!(StorageFailed, "publish at {at} is outside the {} bytes written", self.len);
-        }
+        check_publish(at, self.len)?;
         self.write_at(at, &length)
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
-        if len > self.len {
-            fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
-        }
+        check_cut(len, self.len)?;
         self.file.set_len(len).context(&format!("truncate {} to {len}", self.path.display()))?;
         self.len = len;
         Ok(())

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{ByteSink, ByteSource};
+use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::Result;
 use crate::error::{fail, reserve};
 
@@ -39,19 +39,14 @@ impl ByteSink for MemorySink {
 
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
         let mut all = self.bytes.borrow_mut();
-        let len = all.len();
-        match usize::try_from(at).ok().and_then(|at| all.get_mut(at..at.checked_add(4)?)) {
-            Some(place) => place.copy_from_slice(&length),
-            None => fail!(StorageFailed, "publish at {at} is outside the {len} bytes written"),
-        }
+        check_publish(at, all.len() as u64)?;
+        all[at as usize..at as usize + 4].copy_from_slice(&length);
         Ok(())
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
         let mut all = self.bytes.borrow_mut();
-        if len > all.len() as u64 {
-            fail!(StorageFailed, "truncate to {len} would grow {} bytes", all.len());
-        }
+        check_cut(len, all.len() as u64)?;
         all.truncate(len as usize);
         Ok(())
     }
@@ -93,16 +88,12 @@ impl ByteSink for CountingSink {
     }
 
     fn publish(&mut self, at: u64, _: [u8; 4]) -> Result<()> {
-        if at.checked_add(4).is_none_or(|end| end > self.len) {
-            fail!(StorageFailed, "publish at {at} is outside the {} bytes written", self.len);
-        }
+        check_publish(at, self.len)?;
         Ok(())
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
-        if len > self.len {
-            fail!(StorageFailed, "truncate to {len} would grow {} bytes", self.len);
-        }
+        check_cut(len, self.len)?;
         self.len = len;
         Ok(())
     }

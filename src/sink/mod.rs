@@ -13,6 +13,7 @@ pub use file::FileSink;
 pub use memory::{CountingSink, MemorySink};
 
 use crate::Result;
+use crate::error::fail;
 
 /// The unit that a medium writes whole or not at all.
 pub const SECTOR: u64 = 512;
@@ -51,6 +52,22 @@ pub trait ByteSource {
     fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
+}
+
+/// The contract's 4: a place to publish lies before `len`.
+pub(crate) fn check_publish(at: u64, len: u64) -> Result<()> {
+    if at.checked_add(4).is_none_or(|end| end > len) {
+        fail!(StorageFailed, "publish at {at} is outside the {len} bytes written");
+    }
+    Ok(())
+}
+
+/// The contract's 5: a cut shrinks only.
+pub(crate) fn check_cut(to: u64, len: u64) -> Result<()> {
+    if to > len {
+        fail!(StorageFailed, "truncate to {to} would grow {len} bytes");
+    }
+    Ok(())
 }
 
 impl<S: ByteSink + ?Sized> ByteSink for Box<S> {

@@ -1,0 +1,27 @@
+//! Numbers from JavaScript, checked, and vectors, copied once.
+
+use js_sys::Float32Array;
+
+use crate::Result as Fallible;
+use crate::error::fail;
+use crate::segment::Matrix;
+
+/// Copies row-major vectors into the rows from `first` on.
+pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
+    let (mut at, end, dimension) = (first, matrix.len(), matrix.dimension());
+    let mut from = 0;
+    while at < end {
+        let span = matrix.span_mut(at, end);
+        let to = from + span.len() as u32;
+        vectors.subarray(from, to).copy_to(span);
+        at += span.len() / dimension;
+        from = to;
+    }
+}
+
+pub fn size(value: f64, what: &str) -> Fallible<u64> {
+    if !(value >= 0.0 && value <= 9_007_199_254_740_992.0 && value.fract() == 0.0) {
+        fail!(InvalidArgument, "{what} is no whole number from 0 up");
+    }
+    Ok(value as u64)
+}

@@ -1,0 +1,91 @@
+use wasm_bindgen::prelude::*;
+use web_sys::FileSystemSyncAccessHandle;
+
+use super::error::OrThrow;
+use super::handle::{HandleSink, sinks};
+use super::numbers::size;
+use super::store::JsStore;
+use crate::error::fail;
+use crate::sink::ByteSource;
+use crate::store::{OpenOptions, Opening};
+
+#[wasm_bindgen(js_name = Opening)]
+pub struct JsOpening {
+    opening: Opening,
+    log_at: u64,
+    log_len: u64,
+}
+
+#[wasm_bindgen(js_class = Opening)]
+impl JsOpening {
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        data_length: f64,
+        log_length: f64,
+        dimension: Option<f64>,
+        read_only: bool,
+        relaxed: bool,
+        transactional: bool,
+        max_vector_bytes: Option<f64>,
+        compat: Option<String>,
+    ) -> Result<JsOpening, JsValue> {
+        let open = || {
+            let dimension = dimension.map(|dimension| size(dimension, "dimension")).transpose()?;
+            let max_vector_bytes = max_vector_bytes.map(|max| size(max, "maxVectorBytes")).transpose()?;
+            let only_0_3 = match compat.as_deref() {
+                None => false,
+                Some("0.3") => true,
+                Some(other) => fail!(InvalidArgument, "compat {other} is not known; there is 0.3"),
+            };
+            let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
+            let options = OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3 };
+            let log_len = size(log_length, "the log's length")?;
+            Ok(JsOpening { opening: Opening::new(options, size(data_length, "the data's length")?, log_len)?, log_at: 0, log_len })
+        };
+        open().or_throw()
+    }
+
+    #[wasm_bindgen(js_name = feedData)]
+    pub fn feed_data(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.opening.feed_data(bytes).or_throw()
+    }
+
+    #[wasm_bindgen(js_name = feedLog)]
+    pub fn feed_log(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.log_at += bytes.len() as u64;
+        self.opening.feed_log(bytes).or_throw()
+    }
+
+    /// The handle gets views of wasm memory to fill.
+    #[wasm_bindgen(js_name = pullData)]
+    pub fn pull_data(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
+        let mut source = HandleSink::new(handle, true).or_throw()?;
+        Ok(self.opening.pull_data(&mut source, length as usize).or_throw()? as u32)
+    }
+
+    #[wasm_bindgen(js_name = pullLog)]
+    pub fn pull_log(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
+        let pull = || {
+            let length = u64::from(length).min(self.log_len - self.log_at) as usize;
+            let mut bytes: Vec<u8> = Vec::new();
+            crate::error::reserve(&mut bytes, length, "reading the log")?;
+            bytes.resize(length, 0);
+            HandleSink::new(handle, true)?.read_exact_at(self.log_at, &mut bytes)?;
+            self.log_at += length as u64;
+            self.opening.feed_log(&bytes)?;
+            Ok(length as u32)
+        };
+        pull().or_throw()
+    }
+
+    pub fn finish(
+        self,
+        data: FileSystemSyncAccessHandle,
+        log: FileSystemSyncAccessHandle,
+        lend_views: bool,
+    ) -> Result<JsStore, JsValue> {
+        let (data, log) = sinks(data, log, lend_views)?;
+        Ok(JsStore(self.opening.finish(data, log).or_throw()?))
+    }
+}

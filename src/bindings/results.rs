@@ -1,0 +1,120 @@
+//! What calls return: encoded records beside typed arrays of numbers.
+
+use js_sys::{Float32Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use crate::Result as Fallible;
+use crate::segment::op;
+
+/// Search results; see `core.d.ts` for the wire forms.
+#[wasm_bindgen]
+pub struct Hits {
+    pub(super) wire: Vec<u8>,
+    pub(super) scores: Vec<f32>,
+    pub(super) vectors: Option<Vec<f32>>,
+}
+
+#[wasm_bindgen]
+impl Hits {
+    #[wasm_bindgen(getter)]
+    pub fn wire(&self) -> Uint8Array {
+        Uint8Array::from(self.wire.as_slice())
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn scores(&self) -> Float32Array {
+        Float32Array::from(self.scores.as_slice())
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn vectors(&self) -> Option<Float32Array> {
+        self.vectors.as_deref().map(Float32Array::from)
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn count(&self) -> u32 {
+        self.scores.len() as u32
+    }
+}
+
+/// Records asked for by their ids.
+#[wasm_bindgen]
+pub struct Found {
+    pub(super) wire: Vec<u8>,
+    pub(super) vectors: Vec<f32>,
+}
+
+#[wasm_bindgen]
+impl Found {
+    #[wasm_bindgen(getter)]
+    pub fn wire(&self) -> Uint8Array {
+        Uint8Array::from(self.wire.as_slice())
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn vectors(&self) -> Float32Array {
+        Float32Array::from(self.vectors.as_slice())
+    }
+}
+
+/// Some records of a collection.
+#[wasm_bindgen]
+pub struct Page {
+    pub(super) found: Found,
+    pub(super) count: u32,
+    pub(super) more: bool,
+}
+
+#[wasm_bindgen]
+impl Page {
+    #[wasm_bindgen(getter)]
+    pub fn wire(&self) -> Uint8Array {
+        self.found.wire()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn vectors(&self) -> Float32Array {
+        self.found.vectors()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn more(&self) -> bool {
+        self.more
+    }
+}
+
+/// Bytes and numbers of results, with memory asked for before it is taken.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub(super) wire: Vec<u8>,
+    pub(super) vectors: Vec<f32>,
+}
+
+impl Writer {
+    fn room(&mut self, bytes: usize) -> Fallible<()> {
+        crate::error::reserve(&mut self.wire, bytes, "results")
+    }
+
+    pub(super) fn str(&mut self, text: &str) -> Fallible<()> {
+        self.room(text.len() + 8)?;
+        op::put_str(&mut self.wire, text);
+        Ok(())
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Fallible<()> {
+        self.room(bytes.len())?;
+        self.wire.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(super) fn vector(&mut self, vector: &[f32]) -> Fallible<()> {
+        crate::error::reserve(&mut self.vectors, vector.len(), "results")?;
+        self.vectors.extend_from_slice(vector);
+        Ok(())
+    }
+}
