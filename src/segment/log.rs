@@ -281,13 +281,14 @@ fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     tail[..there].iter().all(|byte| *byte == 0)
 }
 
-/// A run whose gate was never opened, or opened by half: the 4 bytes lie across two sectors, of which only one was written.
+/// A run whose gate was never opened, or opened by half: its last byte is still shut (no length that is allowed has it so; a write can
+/// end early), or the 4 bytes lie across two sectors, of which only one was written.
 fn unpublished(tail: &[u8], offset: u64) -> bool {
     let gate = &tail[..tail.len().min(4)];
     let within = (SECTOR - offset % SECTOR) as usize;
     let (before, after) = gate.split_at(within.min(gate.len()));
     let all = |part: &[u8], byte: u8| !part.is_empty() && part.iter().all(|b| *b == byte);
-    all(gate, 0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
+    all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
 }
 
 /// How many frames an unpublished run has: the first by its operation, as its length is not there, the others by theirs.
