@@ -35,13 +35,16 @@ export function present() {
       return undefined // before `npm ci` there is no Playwright, hence no browser of its own
     }
   }
-  return { chromium: chromiumPath ?? own('chromium'), firefox: firefoxPath ?? own('firefox') }
+  return { chromium: installed('chromium') ?? own('chromium'), firefox: installed('firefox-esr') ?? own('firefox') }
 }
 
-/** A chromedriver and the Chromium of the same version, for wasm-bindgen-test; undefined when there is none. */
+/**
+ * A chromedriver and the Chromium of the same version, for wasm-bindgen-test; undefined when there is none. Looked up at each call: the set-up
+ * may have installed them since this module was loaded.
+ */
 export function webdriver() {
-  const driver = installed('chromedriver')
-  if (driver && chromiumPath) return { driver, binary: chromiumPath, args: chromium.args }
+  const [driver, binary] = [installed('chromedriver'), installed('chromium')]
+  if (driver && binary) return { driver, binary, args: chromium.args }
   const downloaded = readJson(cache('chromedriver.json'))
   if (downloaded && existsSync(downloaded.driver) && existsSync(downloaded.binary)) return { ...downloaded, args: chromium.args }
   return undefined
