@@ -107,6 +107,11 @@ export function apiSuite(kind: string, place: Place) {
       expect(await search(vector(NaN))).toBe('INVALID_ARGUMENT')
       expect(await search('x')).toBe('INVALID_ARGUMENT')
       for (const topK of [-1, 1.5, NaN, Infinity, '3', null]) expect(await search(vector(1), { topK }), String(topK)).toBe('INVALID_ARGUMENT')
+      const holes = [, vector(1)] as number[][]
+      expect(await codeOf(() => db.searchMany(holes))).toBe('INVALID_ARGUMENT')
+      await expect(db.search(vector(1), { filter: { a: { $in: holes as never } } })).rejects.toThrow('undefined')
+      // Half a signal used to stop the queue for good.
+      expect(await codeOf(() => db.upsert('c', [{ id: 'good', vector: vector(1) }], { signal: { addEventListener() {} } as never }))).toBe('INVALID_ARGUMENT')
       for (const filter of [{ $nope: 1 }, { a: { $nope: 1 } }, { a: {} }, { a: undefined }, { $and: {} }, { a: { $in: 1 } }, { a: { $exists: 1 } }, { a: { $glob: 1 } }, { a: NaN }, { $not: 1 }, 'x', null, []]) {
         expect(await search(vector(1), { filter }), JSON.stringify(filter)).toBe('INVALID_ARGUMENT')
       }
@@ -127,6 +132,12 @@ export function apiSuite(kind: string, place: Place) {
     it('takes edge cases as they are meant', async () => {
       const db = await open()
       expect(await db.upsert('empty', [])).toBe(0)
+      const given = new Float32Array(0)
+      structuredClone(given.buffer, { transfer: [given.buffer] })
+      expect(await db.upsert('empty', { ids: [], vectors: given })).toBe(0)
+      class Odd extends Float32Array { static get [Symbol.species]() { return Array } }
+      expect(await db.upsert('odd', { ids: ['o'], vectors: Odd.from(vector(0, 0, 1)) })).toBe(1)
+      expect(await db.dropCollection('odd')).toBe(true)
       expect(await db.hasCollection('empty')).toBe(true)
       expect(await db.upsert('c', [{ id: 'twice', vector: vector(1), attrs: { n: 1 } }, { id: 'twice', vector: vector(0, 1), attrs: { n: 2 } }])).toBe(2)
       expect(await db.count('c')).toBe(1)
@@ -278,8 +289,9 @@ export function apiSuite(kind: string, place: Place) {
       expect(await codeOf(() => db.upsert('c', [{ id: 'a', vector: vector(1) }], { signal: AbortSignal.abort() }))).toBe('ABORTED')
       const abort = new AbortController()
       const calls = [db.upsert('c', [{ id: 'kept', vector: vector(1) }]), db.upsert('c', [{ id: 'gone', vector: vector(1) }], { signal: abort.signal })]
-      abort.abort()
+      abort.abort(new Error('mine'))
       expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+      await expect(calls[1]).rejects.toMatchObject({ code: 'ABORTED', cause: abort.signal.reason as Error })
       expect(await db.get('c', ['kept', 'gone'])).toMatchObject([{ id: 'kept' }, undefined])
       expect(await codeOf(() => db.search(vector(1), { signal: abort.signal }))).toBe('ABORTED')
       await db.close()

@@ -113,7 +113,8 @@ function among(writer: Writer, key: string, values: unknown, what: () => string)
   writer.u8(IN)
   writer.str(key)
   writer.u32(values.length)
-  values.forEach((value, i) => writer.value(value, () => `${what()}[${i}]`))
+  // Not forEach, which passes over holes.
+  for (let i = 0; i < values.length; i++) writer.value(values[i], () => `${what()}[${i}]`)
 }
 
 /** Opens And(Exists(key), Not(…)): what is written next is the negated expression. */

@@ -58,7 +58,14 @@ function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: numbe
   checkRows(vectors, dimension, (i) => recordName(i, ids[i]))
   // Giving away part of a buffer would take the rest of it from the caller as well.
   const whole = vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
-  return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : vectors.slice() }
+  return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : copyOf(vectors) }
+}
+
+/** Not `slice`, which asks a subclass for its kind of array, and throws for one that was given away. */
+function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
+  const copy = newFloats(vectors.length)
+  if (vectors.length > 0) copy.set(vectors)
+  return copy
 }
 
 function newFloats(length: number): Float32Array<ArrayBuffer> {
@@ -117,6 +124,7 @@ export function checkMinScore(minScore: unknown): number {
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  if (typeof (signal as AbortSignal | null)?.addEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
+  const { addEventListener, removeEventListener } = (signal ?? {}) as AbortSignal
+  if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
   return signal as AbortSignal
 }

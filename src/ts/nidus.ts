@@ -166,7 +166,7 @@ export class Nidus<A extends Attrs = Attrs> {
   async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
     if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
     const checked = checkOptions(options)
-    const captured = queries.map((query, i) => captureQuery(query, this.dimension, `query ${i}`))
+    const captured = Array.from(queries, (query, i) => captureQuery(query, this.dimension, `query ${i}`))
     return Promise.all(captured.map((query) => this.#search(query, checked)))
   }
 

@@ -1,4 +1,4 @@
-import { invalid } from './errors.js'
+import { NidusError, invalid } from './errors.js'
 import type { AttrValue, Attrs } from './types/index.js'
 
 const NULL = 0, STR = 1, INT = 2, BOOL = 3, LIST = 4, FLOAT = 5, DATE = 6
@@ -27,13 +27,21 @@ export function describe(value: unknown): string {
   return typeof name === 'string' && name && name !== 'Object' ? `a ${name}` : 'an object'
 }
 
+function newBytes(length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new NidusError('OUT_OF_MEMORY', `no memory for ${length} bytes; give less at once`, { cause })
+  }
+}
+
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #length = 0
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity)
+    this.#bytes = newBytes(capacity)
     this.#view = new DataView(this.#bytes.buffer)
   }
 
@@ -41,7 +49,7 @@ export class Writer {
     const at = this.#length
     const needed = at + more
     if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
+      const grown = newBytes(Math.max(needed, this.#bytes.length * 2))
       grown.set(this.#bytes.subarray(0, at))
       this.#bytes = grown
       this.#view = new DataView(grown.buffer)
