@@ -216,6 +216,46 @@ describe('a host that does not keep to the contract', () => {
       throw new Error('nope')
     }
     expect(await codeOf(() => open(host))).toBe('STORAGE_FAILED')
+    for (const pair of [undefined, {}, { data: {}, log: {} }]) {
+      const host = arraysHost()
+      host.create = async () => pair as never
+      const db = await open(host)
+      expect(await codeOf(() => db.compact())).toBe('INVALID_ARGUMENT')
+      expect(await db.upsert('c', one('a'))).toBe(1)
+      await db.close()
+    }
+  })
+
+  it('refused by its lock is not closed, which would give another\'s lock away', async () => {
+    const host = arraysHost()
+    const db = await open(host)
+    for (let i = 0; i < 3; i++) expect(await codeOf(() => open(host))).toBe('LOCKED')
+    await db.close()
+    await (await open(host)).close()
+  })
+
+  it('counts wrong, or nothing, when it reads: an error', async () => {
+    const host = arraysHost()
+    await open(host).then(async (db) => { await db.upsert('c', one('a')); await db.close() })
+    for (const count of [undefined, -1, 1e6, NaN, 'x']) {
+      host.files!.log.read = () => count as number
+      expect(await codeOf(() => open(host)), String(count)).toBe('STORAGE_FAILED')
+    }
+  })
+})
+
+describe('signals', () => {
+  it('have one listener for all calls that wait with them, and none afterwards', async () => {
+    const db = await open(arraysHost())
+    const { signal } = new AbortController()
+    const counts: number[] = []
+    let listening = 0
+    const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => { counts.push(++listening); add(...args) }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => { listening--; remove(...args) }
+    await Promise.all(Array.from({ length: 30 }, (_, i) => db.upsert('c', one(`${i}`), { signal })))
+    expect([Math.max(...counts), listening]).toEqual([1, 0])
+    await db.close()
   })
 })
 

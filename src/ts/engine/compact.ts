@@ -3,7 +3,7 @@ import { storageError } from '../errors.js'
 import type { StoreFiles } from '../types/index.js'
 import { deadCore } from '../wasm.js'
 import { NotPromoted, type Host } from './backend.js'
-import { closeHandles } from './open.js'
+import { checkFiles, closeHandles } from './open.js'
 import { inSlices } from './schedule.js'
 
 /** What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store FAILED. */
@@ -19,6 +19,7 @@ export async function compact({ core, host, run, fail }: Compacting): Promise<St
   let files: StoreFiles
   try {
     files = await host.create()
+    checkFiles(files)
   } catch (error) {
     throw storageError(error, 'compaction could not make new files')
   }

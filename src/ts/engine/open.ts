@@ -17,9 +17,10 @@ export interface Opened {
 export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
   const mustExist = spec.readOnly || spec.dimension === undefined
   for (let attempt = 1; ; attempt++) {
-    let files: StoreFiles | undefined
+    // If this rejects there is nothing to close: a host's close() may release a lock that is another's.
+    const files = await openHost(spec, host, mustExist)
     try {
-      files = await openHost(spec, host, mustExist)
+      checkFiles(files)
       const core = await replayOrComplete(spec, host, files)
       if (!('changed' in core)) return core
       if (attempt === TRIES) {
@@ -36,15 +37,17 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
 
 async function openHost(spec: OpenSpec, host: Host, mustExist: boolean): Promise<StoreFiles> {
   try {
-    const files = await host.open({ readOnly: spec.readOnly, mustExist })
-    checkHandle(files?.data, 'data')
-    checkHandle(files?.log, 'log')
-    return files
+    return await host.open({ readOnly: spec.readOnly, mustExist })
   } catch (error) {
     const coded = storageError(error, `the store "${spec.name}" (${host.kind}) could not be opened`, true)
     if (coded.code === 'NOT_FOUND' && !spec.readOnly) throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
     throw coded
   }
+}
+
+export function checkFiles(files: StoreFiles | undefined) {
+  checkHandle(files?.data, 'data')
+  checkHandle(files?.log, 'log')
 }
 
 function checkHandle(handle: SyncAccessHandle | undefined, which: string) {
@@ -128,7 +131,9 @@ async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull:
 
 function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
-  return bytes.subarray(0, handle.read!(bytes, { at }))
+  const read = handle.read!(bytes, { at })
+  if (!(read >= 0 && read <= length)) throw new Error(`read() returned ${String(read)}, asked for ${length} bytes at ${at}`)
+  return bytes.subarray(0, read)
 }
 
 /** Best effort: what led here is the error worth telling. */

@@ -19,6 +19,26 @@ export interface Group {
 /** Enough to fill a medium's pipe; more would only hold the first callers up. */
 const ENOUGH = 8 * 1024 * 1024
 
+const watched = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>()
+
+/** One listener a signal, however many wait with it: Node warns of a leak from eleven on. Returns what takes `call` back. */
+function onAbort(signal: AbortSignal, call: () => void): () => void {
+  let watch = watched.get(signal)
+  if (!watch) {
+    const calls = new Set<() => void>()
+    watch = { calls, listener: () => calls.forEach((call) => call()) }
+    watched.set(signal, watch)
+    signal.addEventListener('abort', watch.listener, { once: true })
+  }
+  const { calls, listener } = watch
+  calls.add(call)
+  return () => {
+    if (!calls.delete(call) || calls.size > 0) return
+    signal.removeEventListener('abort', listener)
+    watched.delete(signal)
+  }
+}
+
 /** Mutations in the order of their calls, as many in one commit as wait for it. */
 export class Queue {
   readonly #group: Group
@@ -36,8 +56,7 @@ export class Queue {
         this.#waiting = this.#waiting.filter((other) => other !== job)
         reject(aborted(signal!))
       }
-      const job: Job = { ...work, resolve, reject, leave: () => signal?.removeEventListener('abort', abort) }
-      signal?.addEventListener('abort', abort, { once: true })
+      const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {} }
       this.#waiting.push(job)
       this.#pump ??= this.#run().finally(() => (this.#pump = undefined))
     })
