@@ -36,6 +36,9 @@ const codeOf = (work: () => unknown) => {
 it('needs init, once', async () => {
   expect(codeOf(() => Segment.inMemory(2))).toBe('INVALID_ARGUMENT')
   await expect(init(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'FAILED' })
+  for (const wasm of [7, -1, null, {}, Symbol('x'), Promise.resolve()]) await expect(init(wasm as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  // Somebody else's module must not become the core for good.
+  await expect(init(new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).rejects.toMatchObject({ code: 'UNSUPPORTED' })
   await Promise.all([init(), init()])
   expect(Segment.inMemory(2).rowCount).toBe(0)
   expect(new NidusError('FAILED', '')).toBeInstanceOf(MainError)
@@ -89,5 +92,11 @@ it('appends, searches, truncates, rewrites and is there again', () => {
   const other = sink('b')
   expect(codeOf(() => Segment.open(other, { dimension: d + 1 }))).toBe('DIMENSION_MISMATCH')
   other.close()
+  const failing = () => ({ ...sink('c'), close() { throw new Error('no') } })
+  for (const work of [(s: Segment) => s.close(), (s: Segment) => s.rewriteTo(sink('d'), new Float32Array(d))]) {
+    const segment = Segment.open(failing(), { dimension: d })
+    expect(codeOf(() => work(segment))).toBe('STORAGE_FAILED')
+  }
+  expect(Segment.inMemory(d).search(new Float32Array(d), null as never)).toEqual([])
   expect(codeOf(() => Segment.open({} as SyncAccessHandle, { dimension: d }))).toBe('INVALID_ARGUMENT')
 })

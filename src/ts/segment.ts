@@ -1,5 +1,5 @@
 import { Segment as CoreSegment, type CoreHandle } from './core.js'
-import { NidusError, coreError, invalid, isTrap } from './errors.js'
+import { NidusError, coreError, invalid, isTrap, storageError } from './errors.js'
 import { captureQuery, checkMinScore, checkTopK } from './input.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
 import { setWasmDefaults } from './wasm-source.js'
@@ -36,6 +36,14 @@ function checkSink(sink: SyncAccessHandle): CoreHandle {
     if (typeof sink?.[method] !== 'function') throw invalid(`a segment's sink needs a method ${method}`)
   }
   return sink as CoreHandle
+}
+
+function closeSink(sink: SyncAccessHandle | undefined) {
+  try {
+    sink?.close()
+  } catch (error) {
+    throw storageError(error, "the segment's sink could not be closed")
+  }
 }
 
 declare const FileSystemSyncAccessHandle: (new () => unknown) | undefined
@@ -87,7 +95,8 @@ export class Segment {
   }
 
   search(query: Float32Array, options: { topK?: number; minScore?: number } = {}): SegmentHit[] {
-    const [captured, topK, minScore] = [captureQuery(query, this.dimension), checkTopK(options.topK), checkMinScore(options.minScore)]
+    const captured = captureQuery(query, this.dimension)
+    const [topK, minScore] = [checkTopK(options?.topK), checkMinScore(options?.minScore)]
     return this.#run((core) => {
       const hits = core.search(captured, topK, minScore)
       try {
@@ -114,7 +123,7 @@ export class Segment {
     this.#run((core) => core.rewriteTo(handle, checked, isRealHandle(sink)))
     const old = this.#sink
     this.#sink = sink
-    if (old !== sink) old?.close()
+    if (old !== sink) closeSink(old)
   }
 
   close(): void {
@@ -122,7 +131,7 @@ export class Segment {
     if (!core) return
     this.#core = undefined
     if (!deadCore()) core.free()
-    this.#sink?.close()
+    closeSink(this.#sink)
   }
 
   #rows(vectors: unknown): Float32Array {

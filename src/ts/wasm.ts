@@ -2,6 +2,7 @@ import init from './core.js'
 import { NidusError, invalid } from './errors.js'
 import type { WasmSource } from './types/segment.js'
 import { fallback, fetchUrl } from './wasm-source.js'
+import { describe } from './wire.js'
 
 let loading: Promise<void> | undefined
 let loaded = false
@@ -36,6 +37,10 @@ export function deadCore(): NidusError | undefined {
 
 async function start(source: WasmSource | undefined) {
   const module = await compile(source)
+  // Once instantiated, even in vain, the glue would take no other module.
+  if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
+    throw new NidusError('UNSUPPORTED', 'this .wasm is not that of nidus-wasm')
+  }
   try {
     await init({ module_or_path: module })
   } catch (error) {
@@ -65,6 +70,9 @@ async function compile(source: WasmSource | undefined): Promise<WebAssembly.Modu
     throw new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
   }
   if (bytes instanceof WebAssembly.Module) return bytes
+  if (!ArrayBuffer.isView(bytes) && !/Buffer\]$/.test(Object.prototype.toString.call(bytes))) {
+    throw invalid(`wasm can be an address, a Response, bytes or a WebAssembly.Module, not ${describe(bytes)}`)
+  }
   const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes as ArrayBuffer)
   if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
     throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page: with Vite 7 or older, add "nidus-wasm" to optimizeDeps.exclude)')
