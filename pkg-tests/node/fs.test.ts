@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,6 +54,8 @@ describe('fs: files', () => {
     const { name, db } = await filled(join(parent, 'one'))
     mkdirSync(join(parent, 'no-store'))
     writeFileSync(join(parent, 'no-store', 'data'), 'somebody\'s own')
+    mkdirSync(join(parent, 'unreadable'))
+    symlinkSync('data', join(parent, 'unreadable', 'data'))
     expect(await codeOf(() => Nidus.destroy(name))).toBe('LOCKED')
     await db.close()
     expect(await Nidus.list({ storage: 'fs', root: parent })).toEqual([{ name, storage: 'fs', dimension: D, diskBytes: statSync(join(name, 'data')).size + statSync(join(name, 'log')).size }])

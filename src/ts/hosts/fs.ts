@@ -208,8 +208,10 @@ export function listFs(root = '.'): StoreInfo[] {
         const name = join(root, entry.name)
         const dimension = readHeader(join(name, 'data'))
         const size = (file: string) => statSync(join(name, file), { throwIfNoEntry: false })?.size
+        // Of what cannot be read, or is no store, not even the sizes are asked: that may throw.
+        if (dimension === undefined) return []
         const [data, log] = [size('data'), size('log')]
-        if (dimension === undefined || log === undefined) return []
+        if (log === undefined) return []
         return [{ name, storage: 'fs', dimension, diskBytes: (data ?? 0) + log }]
       })
   } catch (error) {
