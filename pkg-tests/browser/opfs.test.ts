@@ -168,6 +168,7 @@ describe('opfs', () => {
   it('tells when the worker cannot be had, and when it dies', async () => {
     const code = (worker: () => Worker) => codeOf(() => Nidus.open('never', { dimension: D, worker }))
     expect(await code(() => { throw new Error('blocked') })).toBe('WORKER_FAILED')
+    for (const odd of [undefined, {}, Promise.resolve()]) expect(await code(() => odd as never)).toBe('WORKER_FAILED')
     expect(await code(() => new Worker('/nowhere/at/all.js', { type: 'module' }))).toBe('WORKER_FAILED')
     expect(await code(() => new Worker(URL.createObjectURL(new Blob(['throw new Error("broken")']))))).toBe('WORKER_FAILED')
     let mine: Worker | undefined
@@ -182,6 +183,8 @@ describe('opfs', () => {
   it('tells when the wasm cannot be had', async () => {
     const code = (wasm: string | Uint8Array<ArrayBuffer>) => Nidus.open('never', { dimension: D, storage: 'memory', wasm }).then(() => '', (error: NidusError) => error.code)
     expect(await code('/nowhere/nidus.wasm?raw-404')).toBe('FAILED')
+    expect(await code('http://[')).toBe('FAILED')
+    expect(await code(7 as never)).toBe('INVALID_ARGUMENT')
     expect(await code(new TextEncoder().encode('<!doctype html>'))).toBe('FAILED')
     expect(await code(Uint8Array.from([0, 0x61, 0x73, 0x6d, 9, 9, 9, 9]))).toBe('UNSUPPORTED')
   })

@@ -17,20 +17,19 @@ class Line {
   #waiting = new Set<(error: NidusError) => void>()
 
   static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void): Promise<Line> {
-    let worker: Worker
+    let line: Line
     try {
-      worker = start()
+      line = new Line(start(), page, onDeath)
     } catch (cause) {
       throw new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
     }
-    const line = new Line(worker, page, onDeath)
     const timer = setTimeout(() => line.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
     try {
       const { version } = await line.ask<{ version: number }>('hello', [])
       if (version === VERSION) return line
       throw new NidusError('WORKER_FAILED', `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`)
     } catch (error) {
-      worker.terminate()
+      line.#worker.terminate()
       throw error
     } finally {
       clearTimeout(timer)
@@ -121,7 +120,9 @@ export class RemoteStore implements Backend {
 
   static async open(spec: OpenSpec, start: () => Worker, wasm: WasmSource | undefined): Promise<RemoteStore> {
     const store = new RemoteStore(spec.name)
-    const source = await sendable(wasm)
+    const source = await sendable(wasm).catch((error: unknown) => {
+      throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+    })
     const page: PageSide = {
       progress: (number, done, total) => store.#progress.get(number)?.(done, total),
       failed: (error) => store.#ended({ reason: 'failed', error: unpackError(error) }),
@@ -158,7 +159,9 @@ export class RemoteStore implements Backend {
         if (isRead(method)) reject(aborted(signal!))
       }
       signal?.addEventListener('abort', cancel, { once: true })
-      answer.then(resolve, reject).finally(() => {
+      // A reason does not cross the thread; the caller's own is here.
+      const failed = (error: NidusError) => reject(error.code === 'ABORTED' && signal ? aborted(signal) : error)
+      answer.then(resolve, failed).finally(() => {
         signal?.removeEventListener('abort', cancel)
         this.#progress.delete(number)
       })
