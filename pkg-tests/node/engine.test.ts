@@ -234,6 +234,17 @@ describe('a host that does not keep to the contract', () => {
     await (await open(host)).close()
   })
 
+  it('flushes later than it says: refused, as an acknowledgement would come too early', async () => {
+    const host = arraysHost()
+    const opened = host.open.bind(host)
+    host.open = async (mode) => {
+      const files = await opened(mode)
+      files.data.flush = () => Promise.resolve() as unknown as void
+      return files
+    }
+    expect(await codeOf(() => open(host))).toBe('UNSUPPORTED')
+  })
+
   it('counts wrong, or nothing, when it reads: an error', async () => {
     const host = arraysHost()
     await open(host).then(async (db) => { await db.upsert('c', one('a')); await db.close() })

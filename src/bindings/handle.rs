@@ -1,13 +1,23 @@
 //! The sink for anything shaped like `FileSystemSyncAccessHandle`: a real one, or an object over whatever a host has.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsCast;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
 use super::error::{OrThrow, from_js};
 use crate::Result;
 use crate::error::fail;
 use crate::sink::{ByteSink, ByteSource, check_cut, check_publish};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A handle as somebody may have written it, its methods returning what they should not.
+    type Unsure;
+
+    #[wasm_bindgen(method, catch)]
+    fn flush(this: &Unsure) -> Result<JsValue, JsValue>;
+}
 
 /// Offsets are JavaScript numbers.
 const MAX_OFFSET: u64 = 1 << 53;
@@ -82,7 +92,11 @@ impl ByteSink for HandleSink {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.handle.flush().map_err(from_js)
+        let returned = self.handle.unchecked_ref::<Unsure>().flush().map_err(from_js)?;
+        if returned.is_object() {
+            fail!(Unsupported, "flush() returned an object, a promise perhaps: it must be done when it returns");
+        }
+        Ok(())
     }
 }
 
