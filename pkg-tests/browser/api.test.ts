@@ -13,6 +13,15 @@ apiSuite('opfs', {
   options: () => ({}),
   again: true,
 })
+const databases: string[] = []
+apiSuite('indexeddb', {
+  fresh: () => {
+    databases.push(`api/${Date.now()} ü ${n++}`)
+    return databases.at(-1)!
+  },
+  options: () => ({ storage: 'indexeddb' }),
+  again: true,
+})
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 
 const hosts = new Map<string, ArraysHost>()
@@ -29,4 +38,5 @@ apiSuite("a user's host over plain arrays, in the page", {
 
 afterAll(async () => {
   for (const name of names) await Nidus.destroy(name)
+  for (const name of databases) await Nidus.destroy(name, { storage: 'indexeddb' })
 })

@@ -1,7 +1,6 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
 import { Engine } from './engine/engine.js'
-import { memoryHost } from './hosts/memory.js'
-import { destroyOpfs, listOpfs, opfsHost } from './hosts/opfs.js'
+import { browserDestroy, browserHost, browserList } from './hosts/browser.js'
 import { userHost } from './hosts/user.js'
 import type { StorageHost } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
@@ -10,7 +9,6 @@ import type { WasmSource } from './types/segment.js'
 
 export const openOwn = (spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend> => Engine.open(spec, userHost(own), wasm)
 
-export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<Backend> =>
-  Engine.open(spec, spec.storage === 'opfs' ? opfsHost(spec.name) : memoryHost(spec.name), wasm)
+export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<Backend> => Engine.open(spec, browserHost(spec), wasm)
 
-export { destroyOpfs, listOpfs }
+export { browserDestroy, browserList }

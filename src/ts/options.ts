@@ -15,7 +15,6 @@ export function checkStorage(storage: unknown, otherwise: StorageKind): StorageK
   if (storage === undefined) return otherwise
   if (typeof storage === 'object' && storage !== null) return storage as StorageHost
   if (typeof storage !== 'string' || !KINDS.includes(storage)) throw invalid(`storage is ${describe(storage)}; there are ${KINDS.join(', ')}, or a host of your own`)
-  if (storage === 'indexeddb') throw unsupported('storage "indexeddb"')
   return storage as StorageKind
 }
 

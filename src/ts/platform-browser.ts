@@ -12,38 +12,40 @@ const here = () => import('./here.js')
 
 /** Opening twice from one page can never be a late release: no need to wait for it. */
 const open = new Set<string>()
+const keyOf = (kind: StorageKind, name: string) => `${kind}:${name}`
 
 export function browserPlatform(startWorker: () => Worker): Platform {
   return {
     defaultStorage: 'opfs',
     async open(spec, worker = startWorker, wasm) {
       const { storage, name } = spec
-      if (storage !== 'opfs' && storage !== 'memory') throw unavailable(storage)
+      if (storage === 'fs') throw unavailable(storage)
       const anywhere = async () => (canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm))
       if (storage === 'memory' || spec.readOnly) return anywhere()
-      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
-      open.add(name)
+      const key = keyOf(storage, name)
+      if (open.has(key)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
+      open.add(key)
       try {
         const backend = await anywhere()
         const close = backend.close.bind(backend)
         let closing: Promise<void> | undefined
-        backend.close = () => (closing ??= close().finally(() => open.delete(name)))
+        backend.close = () => (closing ??= close().finally(() => open.delete(key)))
         return backend
       } catch (error) {
-        open.delete(name)
+        open.delete(key)
         throw error
       }
     },
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
-      if (kind !== 'opfs') throw unavailable(kind)
-      return canStart() ? remoteList(worker, kind) : (await here()).listOpfs()
+      if (kind === 'fs') throw unavailable(kind)
+      return canStart() ? remoteList(worker, kind) : (await here()).browserList(kind)
     },
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
-      if (kind !== 'opfs') throw unavailable(kind)
-      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
-      await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).destroyOpfs(name))
+      if (kind === 'fs') throw unavailable(kind)
+      if (open.has(keyOf(kind, name))) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
+      await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).browserDestroy(kind, name))
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { NidusError } from '../errors.js'
 import type { CloseReason, Footprint, RecoveryReport, StorageHost, StorageKind, StoreFiles } from '../types/index.js'
 
 /** What a store can be asked, in wire forms: everything here survives a structured clone. */
@@ -58,6 +59,10 @@ export interface Host extends StorageHost {
   readonly lendViews?: boolean
   /** Read-only opens take no lock: what happened to the files while they were read. */
   changed?(files: StoreFiles): Promise<'no' | 'grew' | 'replaced'>
+  /** Between the slices of a compaction: takes from the sinks of `create` what they have buffered, so that it need not all be in memory at once. */
+  drain?(): Promise<void>
+  /** The engine's: to be called when the host finds out by itself that the store can no longer be written. */
+  onLost?: (error: NidusError) => void
   /** The log names rows that data does not have: the pair that completes another program's half-done compaction, if that is what happened. */
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }

@@ -27,7 +27,7 @@ export async function compact({ core, host, run, fail }: Compacting): Promise<St
   try {
     run(() => core.beginCompaction(files.data as CoreHandle, files.log as CoreHandle, host.lendViews === true))
     begun = true
-    await inSlices(() => run(() => core.compactStep()))
+    await inSlices(() => run(() => core.compactStep()), () => drain(host))
     run(() => core.finishCompaction())
     await promote(host, files, fail)
   } catch (error) {
@@ -38,6 +38,14 @@ export async function compact({ core, host, run, fail }: Compacting): Promise<St
   run(() => core.adoptCompaction())
   await inSlices(() => run(() => core.adoptStep()))
   return files
+}
+
+async function drain(host: Host) {
+  try {
+    await host.drain?.()
+  } catch (error) {
+    throw storageError(error, 'compaction could not write its new files')
+  }
 }
 
 async function promote(host: Host, files: StoreFiles, fail: (error: unknown) => void) {

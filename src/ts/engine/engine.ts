@@ -60,6 +60,7 @@ export class Engine implements Backend {
     this.#host = host
     this.#core = core
     this.#files = files
+    host.onLost = (error) => this.#fail(error)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.dimension = core.dimension
     const cut = JSON.parse(core.recovery) as { logBytes: number; logFrames: number; dataBytes: number; created: boolean }
@@ -153,7 +154,7 @@ export class Engine implements Backend {
       await this.#host.commit()
     } catch (error) {
       const coded = storageError(error, 'the commit failed')
-      if (this.#host.transactional && coded.code !== 'OUTCOME_UNKNOWN') this.#run(() => this.#core.rollback())
+      if (this.#host.transactional && coded.code !== 'OUTCOME_UNKNOWN' && coded.code !== 'FAILED') this.#run(() => this.#core.rollback())
       else this.#fail(coded)
       throw coded
     }

@@ -22,7 +22,11 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
     try {
       checkFiles(files)
       const core = await replayOrComplete(spec, host, files)
-      if (!('changed' in core)) return core
+      if (!('changed' in core)) {
+        // The header of a new store, or what recovery cut.
+        if (host.transactional && !spec.readOnly) await settle(spec, host, core.core)
+        return core
+      }
       if (attempt === TRIES) {
         throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`)
       }
@@ -32,6 +36,15 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
     }
     await release(files, host)
     await sleep(10 * attempt)
+  }
+}
+
+async function settle(spec: OpenSpec, host: Host, core: Store) {
+  try {
+    await host.commit()
+  } catch (error) {
+    core.free()
+    throw storageError(error, `opening the store "${spec.name}" could not be committed`)
   }
 }
 

@@ -19,12 +19,13 @@ export const sleep = (milliseconds: number) => new Promise<void>((resolve) => se
 /** Steps of this length leave a 50 ms budget twice over. */
 const SLICE = 20
 
-/** Runs `step` until it says that it is done, giving way to others every so often. */
-export async function inSlices(step: () => boolean): Promise<void> {
+/** Runs `step` until it says that it is done, giving way to others every so often, and to `between`. */
+export async function inSlices(step: () => boolean, between?: () => Promise<void>): Promise<void> {
   let began = performance.now()
   while (!step()) {
     if (performance.now() - began < SLICE) continue
     await breathe()
+    await between?.()
     began = performance.now()
   }
 }

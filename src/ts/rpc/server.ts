@@ -1,9 +1,8 @@
 import { createBirpc } from 'birpc'
-import type { CallOptions, Host, Method, OpenSpec } from '../engine/backend.js'
+import type { CallOptions, Method } from '../engine/backend.js'
 import { Engine } from '../engine/engine.js'
 import { NidusError, packError } from '../errors.js'
-import { memoryHost } from '../hosts/memory.js'
-import { destroyOpfs, listOpfs, opfsHost } from '../hosts/opfs.js'
+import { browserDestroy, browserHost, browserList } from '../hosts/browser.js'
 import { VERSION, poster, type Answer, type PageSide, type WorkerSide } from './protocol.js'
 
 interface Scope {
@@ -19,12 +18,6 @@ async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
   }
 }
 
-function hostOf({ storage, name }: OpenSpec): Host {
-  if (storage === 'opfs') return opfsHost(name)
-  if (storage === 'memory') return memoryHost(name)
-  throw new NidusError('UNSUPPORTED', `the worker has no storage ${storage}`)
-}
-
 /** The worker: one store, and the page that opened it. */
 export function serve(scope: Scope) {
   let engine: Engine | undefined
@@ -34,7 +27,7 @@ export function serve(scope: Scope) {
     hello: () => ({ version: VERSION }),
     open: (spec, wasm) =>
       answer(async () => {
-        engine = await Engine.open(spec, hostOf(spec), wasm)
+        engine = await Engine.open(spec, browserHost(spec), wasm)
         void engine.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })
@@ -60,10 +53,10 @@ export function serve(scope: Scope) {
         await engine?.close()
         return undefined
       }),
-    list: (storage) => answer(async () => (storage === 'opfs' ? listOpfs() : [])),
+    list: (storage) => answer(() => browserList(storage)),
     destroy: (storage, name) =>
       answer(async () => {
-        if (storage === 'opfs') await destroyOpfs(name)
+        await browserDestroy(storage, name)
         return undefined
       }),
   }

@@ -133,7 +133,10 @@ export type StorageKind = 'opfs' | 'indexeddb' | 'fs' | 'memory'
 export interface OpenOptions {
   /** Numbers in a vector, 1 to 65,536. Needed only to create a store; checked against an existing one. */
   dimension?: number
-  /** Default: `'opfs'` in browsers, `'fs'` (the name is the directory's path) in Node, Deno and Bun. Never chosen silently: if it does not work, `STORAGE_UNAVAILABLE`. */
+  /**
+   * Default: `'opfs'` in browsers, `'fs'` (the name is the directory's path) in Node, Deno and Bun. Never chosen silently: if it does not work, `STORAGE_UNAVAILABLE`.
+   * `'indexeddb'`: browsers, wherever IndexedDB is; the same name in OPFS is another store.
+   */
   storage?: StorageKind | StorageHost
   /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
   readOnly?: boolean

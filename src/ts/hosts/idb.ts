@@ -1,0 +1,150 @@
+import { NidusError } from '../errors.js'
+
+const PREFIX = 'nidus-wasm:'
+const VERSION = 1
+/** Behind somebody's pending deletion a request may wait for ever, and be told nothing. */
+const ANSWER_MS = 10_000
+
+/** What is the store, and whose. Extents of another generation than this one are an unfinished compaction's. */
+export interface Meta {
+  generation: number
+  /** Lengths in bytes. */
+  data: number
+  log: number
+  /** The last writer to have opened it. */
+  epoch: string
+  /** How often committed bytes were cut: whoever is reading must begin again. */
+  cuts: number
+}
+
+export const META = 'meta'
+export const EXTENTS = 'extents'
+export const META_KEY = 'store'
+
+export const databaseName = (name: string) => PREFIX + name
+export const lockName = (name: string) => `nidus-wasm:indexeddb:${name}`
+
+export function factory(): IDBFactory {
+  // In some embedded pages the mere mention throws.
+  let found: IDBFactory | undefined
+  let cause: unknown
+  try {
+    found = globalThis.indexedDB
+  } catch (error) {
+    cause = error
+  }
+  if (found) return found
+  throw new NidusError('STORAGE_UNAVAILABLE', 'IndexedDB does not exist here', { cause })
+}
+
+/** Opens, and makes it with `create`; without, a database that is not there is NOT_FOUND and stays that way. */
+export function openDatabase(name: string, create: boolean): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = factory().open(databaseName(name), VERSION)
+    let missing = false
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      reject(new NidusError('STORAGE_UNAVAILABLE', `the browser did not open the database of "${name}" within ${ANSWER_MS / 1000} s`))
+    }, ANSWER_MS)
+    request.onupgradeneeded = () => {
+      if (!create || late) {
+        missing = true
+        request.transaction!.abort()
+        return
+      }
+      request.result.createObjectStore(EXTENTS)
+      const meta: Meta = { generation: 0, data: 0, log: 0, epoch: '', cuts: 0 }
+      request.result.createObjectStore(META).put(meta, META_KEY)
+    }
+    request.onsuccess = () => {
+      clearTimeout(timer)
+      if (late) request.result.close()
+      else resolve(request.result)
+    }
+    request.onerror = (event) => {
+      event.preventDefault()
+      clearTimeout(timer)
+      const { error } = request
+      if (missing) reject(new NidusError('NOT_FOUND', `there is no store "${name}" in IndexedDB`))
+      else if (error?.name === 'VersionError') reject(new NidusError('UNSUPPORTED_VERSION', `the database of "${name}" was made by a later version of nidus-wasm`, { cause: error }))
+      // Firefox, where storage is forbidden.
+      else if (error?.name === 'InvalidStateError') reject(new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }))
+      else reject(error ?? new Error('the database could not be opened'))
+    }
+  })
+}
+
+export function deleteDatabase(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = factory().deleteDatabase(databaseName(name))
+    // Connections of ours let go when they are asked to.
+    const timer = setTimeout(() => reject(new NidusError('LOCKED', `somebody has the database of "${name}" open; it will be gone once that is closed`)), ANSWER_MS)
+    request.onsuccess = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    request.onerror = (event) => {
+      event.preventDefault()
+      clearTimeout(timer)
+      reject(request.error ?? new Error('the database could not be deleted'))
+    }
+  })
+}
+
+export interface Transaction {
+  meta: IDBObjectStore
+  extents: IDBObjectStore
+  /** What is done with a request's result; a throw aborts the transaction, and is what it rejects with. */
+  then<T>(request: IDBRequest<T>, work: (result: T) => void): void
+}
+
+/** Certainly not applied: the browser said so, or it was ours to abort. */
+export class NotApplied extends Error {
+  constructor(cause: unknown) {
+    super('not applied', { cause })
+  }
+}
+
+/** Resolves on `complete`, when all of it is on the medium, and rejects on `abort`; a request's own success says neither. */
+export function transact(db: IDBDatabase, mode: 'readonly' | 'readwrite', work: (transaction: Transaction) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Strict for every one of them: Chromium keeps large values in files beside the database, synced only then.
+    const transaction = db.transaction([META, EXTENTS], mode, { durability: 'strict' })
+    let own: { error: unknown } | undefined
+    const attempt = (step: () => void) => {
+      try {
+        step()
+      } catch (error) {
+        own ??= { error }
+        try {
+          transaction.abort()
+        } catch {
+          // It has been aborted already, and says so by its event.
+        }
+      }
+    }
+    transaction.oncomplete = () => resolve()
+    transaction.onabort = () => {
+      if (own) return reject(new NotApplied(own.error))
+      const { error } = transaction
+      reject(error?.name === 'QuotaExceededError' ? new NotApplied(error) : (error ?? new Error('the browser aborted the transaction')))
+    }
+    attempt(() =>
+      work({
+        meta: transaction.objectStore(META),
+        extents: transaction.objectStore(EXTENTS),
+        then: (request, step) => {
+          request.onsuccess = () => attempt(() => step(request.result))
+        },
+      }),
+    )
+  })
+}
+
+/** The store's name for each database of ours. */
+export async function databaseNames(): Promise<string[]> {
+  const all = factory()
+  if (typeof all.databases !== 'function') throw new NidusError('STORAGE_UNAVAILABLE', 'this browser does not tell which databases there are')
+  return (await all.databases()).flatMap(({ name }) => (name?.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
+}
