@@ -9,7 +9,7 @@ use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::order::sort_by;
 use crate::segment::log::Run;
 use crate::segment::op::{AttrsScan, Op, Reader};
-use crate::segment::{HEADER_LEN, header_bytes};
+use crate::segment::header_bytes;
 use crate::sink::ByteSink;
 use crate::Result;
 
@@ -241,10 +241,5 @@ impl Store {
         self.adopt_compaction()?;
         while !self.adopt_step()? {}
         Ok(())
-    }
-
-    /// Bytes that a compaction has written so far: data and log.
-    pub fn compaction_bytes(&self) -> u64 {
-        self.compaction.as_ref().map_or(0, |c| HEADER_LEN + (c.order.len() * self.dimension() * 4) as u64 + c.log_len)
     }
 }

@@ -60,6 +60,14 @@ struct Mark {
     arena: ArenaMark,
 }
 
+/// The id of the document that an effect touches.
+fn touched_id<'a>(effects: &[Effect], index: &'a Index, effect: u32) -> &'a [u8] {
+    match &effects[effect as usize] {
+        Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
+        _ => &[],
+    }
+}
+
 impl Staged {
     /// What staged operations see under `name`, a number that stays theirs.
     fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
@@ -74,15 +82,8 @@ impl Staged {
         Ok(self.seen.len() - 1)
     }
 
-    fn item(&self, effect: u32) -> Option<Item> {
-        match self.effects.get(effect as usize)? {
-            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => Some(*item),
-            _ => None,
-        }
-    }
-
     fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
-        let is = |effect: &u32| self.item(*effect).is_some_and(|item| index.arena.id_bytes(item) == id);
+        let is = |effect: &u32| touched_id(&self.effects, index, *effect) == id;
         self.seen[seen].touched.find(index.hash(id), is).copied()
     }
 
@@ -103,14 +104,10 @@ impl Staged {
         let id = index.arena.id_bytes(item);
         let hash = index.hash(id);
         let Self { seen: all, effects, .. } = self;
-        let id_of = |effect: &u32| match &effects[*effect as usize] {
-            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
-            _ => &[],
-        };
-        match all[seen].touched.find_mut(hash, |effect| id_of(effect) == id) {
+        match all[seen].touched.find_mut(hash, |effect| touched_id(effects, index, *effect) == id) {
             Some(last) => *last = effect,
             None => {
-                all[seen].touched.insert_unique(hash, effect, |effect| index.hash(id_of(effect)));
+                all[seen].touched.insert_unique(hash, effect, |effect| index.hash(touched_id(effects, index, *effect)));
             }
         }
     }
@@ -118,10 +115,7 @@ impl Staged {
     fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
         reserve(&mut self.effects, additional + 1, "staging")?;
         let Self { seen: all, effects, .. } = self;
-        let hash = |effect: &u32| match &effects[*effect as usize] {
-            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.hash(index.arena.id_bytes(*item)),
-            _ => 0,
-        };
+        let hash = |effect: &u32| index.hash(touched_id(effects, index, *effect));
         all[seen].touched.try_reserve(additional, hash).map_err(|_| out_of_memory("staging", additional * 8))
     }
 }
