@@ -1,0 +1,135 @@
+// WebKitGTK's MiniBrowser: driven over W3C WebDriver, or started by itself with a profile that stays. No dependency but Node.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { which } from '../../scripts/lib.mjs'
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+function miniBrowser() {
+  for (const lib of ['/usr/lib', '/usr/libexec', ...(existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name)) : [])]) {
+    for (const api of ['webkit2gtk-4.1', 'webkitgtk-6.0', 'webkit2gtk-4.0']) {
+      const path = join(lib, api, 'MiniBrowser')
+      if (existsSync(path)) return path
+    }
+  }
+  return undefined
+}
+
+/** What is there, or undefined if anything is missing. */
+export function installed() {
+  const driver = which('WebKitWebDriver')
+  const browser = miniBrowser()
+  return driver && browser && (process.env.DISPLAY || which('Xvfb')) ? { driver, browser } : undefined
+}
+
+/** A process group of its own, so that ending it ends all of the browser's processes. */
+function group(command, env) {
+  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
+  const exited = new Promise((resolve) => {
+    child.on('exit', resolve)
+    child.on('error', resolve)
+  })
+  const signal = (name) => {
+    try {
+      process.kill(-child.pid, name)
+    } catch {
+      // Gone already.
+    }
+  }
+  return { exited, signal }
+}
+
+let screen
+/** One for all browsers of this process. It ends with the process, and is never killed: it would leave its lock behind. */
+function display() {
+  return (screen ??= process.env.DISPLAY ? Promise.resolve(process.env.DISPLAY) : startScreen())
+}
+
+function startScreen() {
+  return new Promise((resolve, reject) => {
+    const child = spawn(which('Xvfb'), ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    process.on('exit', () => child.kill())
+    child.on('error', reject)
+    child.on('exit', (code) => reject(new Error(`Xvfb ended with ${code}`)))
+    child.stdio[3].once('data', (number) => resolve(`:${String(number).trim()}`))
+    child.unref()
+    child.stdio[3].unref()
+  })
+}
+
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+
+/** A browser under WebDriver. Its storage lasts as long as the session: over reloads, not over restarts. */
+export async function session() {
+  const { driver, browser } = installed()
+  const port = await freePort()
+  const processes = group([driver, `--port=${port}`], { DISPLAY: await display() })
+  const ask = async (method, path, body) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body && { body: JSON.stringify(body) }) })
+    const { value } = await response.json()
+    if (!response.ok) throw new Error(`${value?.error}: ${value?.message}`)
+    return value
+  }
+  const stop = async () => {
+    processes.signal('SIGTERM')
+    await Promise.race([processes.exited, sleep(2000)])
+    processes.signal('SIGKILL')
+  }
+  try {
+    for (let tries = 0; !(await ask('GET', '/status').then(() => true, () => false)); tries++) {
+      if (tries > 300) throw new Error('WebKitWebDriver did not start')
+      await sleep(50)
+    }
+    const capabilities = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } }
+    const { sessionId } = await ask('POST', '/session', { capabilities: { alwaysMatch: capabilities } })
+    const at = `/session/${sessionId}`
+    await ask('POST', `${at}/timeouts`, { script: 60_000, pageLoad: 60_000 })
+    return {
+      go: (url) => ask('POST', `${at}/url`, { url }),
+      reload: () => ask('POST', `${at}/refresh`, {}),
+      /** Runs a function's own text in the page, awaits it, and brings back what survives JSON. */
+      async run(work, ...args) {
+        const script = `const done = arguments[arguments.length - 1]; Promise.resolve().then(() => (${work})(...[...arguments].slice(0, -1)))
+          .then((ok) => done({ ok: ok === undefined ? null : ok }), (error) => done({ error: String(error?.code ?? '') + ' ' + String(error) }))`
+        const answer = await ask('POST', `${at}/execute/async`, { script, args })
+        if ('error' in answer) throw new Error(answer.error)
+        return answer.ok
+      },
+      async end() {
+        await ask('DELETE', at).catch(() => {})
+        await stop()
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** A browser as a person starts it: what the page at `url` stores is in `home`, and there for the next one. The page must tell of itself. */
+export async function browse(url, home) {
+  const { browser } = installed()
+  const env = {
+    DISPLAY: await display(),
+    HOME: home,
+    XDG_DATA_HOME: join(home, 'data'), XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'),
+  }
+  const { exited, signal } = group([browser, url], env)
+  return {
+    exited,
+    async kill() {
+      signal('SIGKILL')
+      await exited
+    },
+  }
+}
