@@ -1,6 +1,6 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
 import { Engine } from './engine/engine.js'
-import { browserDestroy, browserHost, browserList } from './hosts/browser.js'
+import { browserDestroy, browserList, withHost } from './hosts/browser.js'
 import { userHost } from './hosts/user.js'
 import type { StorageHost } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
@@ -9,6 +9,6 @@ import type { WasmSource } from './types/segment.js'
 
 export const openOwn = (spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend> => Engine.open(spec, userHost(own), wasm)
 
-export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<Backend> => Engine.open(spec, browserHost(spec), wasm)
+export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<Backend> => withHost(spec, (host) => Engine.open(spec, host, wasm))
 
 export { browserDestroy, browserList }

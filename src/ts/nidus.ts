@@ -32,9 +32,9 @@ export class Nidus<A extends Attrs = Attrs> {
   readonly closed: Promise<CloseReason>
   readonly #backend: Backend
 
-  private constructor(name: string, storage: string, backend: Backend) {
+  private constructor(name: string, backend: Backend) {
     this.name = name
-    this.storage = storage
+    this.storage = backend.storage
     this.dimension = backend.dimension
     this.recovery = backend.recovery
     this.closed = backend.closed
@@ -47,11 +47,11 @@ export class Nidus<A extends Attrs = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const spec = checkOpen(name, checked, storage)
     if (typeof storage === 'object') {
-      const { kind } = userHost(storage)
+      userHost(storage) // what is wrong with it is told before anything is loaded
       const { openOwn } = await import('./here.js')
-      return new Nidus<A>(name, kind, await openOwn(spec, storage, checked.wasm))
+      return new Nidus<A>(name, await openOwn(spec, storage, checked.wasm))
     }
-    return new Nidus<A>(name, storage, await platform.open(spec as OpenSpec & { storage: StorageKind }, checked.worker, checked.wasm))
+    return new Nidus<A>(name, await platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, checked.worker, checked.wasm))
   }
 
   static async list(options?: StoreOptions): Promise<StoreInfo[]> {
@@ -66,7 +66,7 @@ export class Nidus<A extends Attrs = Attrs> {
     const checked = checkOptions(options)
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
-    if (typeof storage === 'string') return platform.destroy(storage, checkName(name), checked)
+    if (typeof storage !== 'object') return platform.destroy(storage, checkName(name), checked)
     try {
       await userHost(storage).destroy()
     } catch (error) {

@@ -11,7 +11,7 @@ export function checkName(name: unknown, what = "the store's name"): string {
   return name
 }
 
-export function checkStorage(storage: unknown, otherwise: StorageKind): StorageKind | StorageHost {
+export function checkStorage(storage: unknown, otherwise: StorageKind | undefined): StorageKind | StorageHost | undefined {
   if (storage === undefined) return otherwise
   if (typeof storage === 'object' && storage !== null) return storage as StorageHost
   if (typeof storage !== 'string' || !KINDS.includes(storage)) throw invalid(`storage is ${describe(storage)}; there are ${KINDS.join(', ')}, or a host of your own`)
@@ -28,7 +28,7 @@ const oneOf = (value: unknown, what: string, values: readonly unknown[]) => {
   if (value !== undefined && !values.includes(value)) throw invalid(`${what} is ${describe(value)}; it can be ${values.map(describe).join(' or ')}`)
 }
 
-export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage: StorageKind | StorageHost): OpenSpec {
+export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage: StorageKind | StorageHost | undefined): OpenSpec {
   const { dimension, readOnly, durability, autoCompact = 0.5, maxVectorBytes, compat, memory, workers, multiTab } = options
   if (dimension !== undefined && (!Number.isInteger(dimension) || dimension < 1 || dimension > 65_536)) {
     throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
@@ -50,7 +50,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
   if (workers !== undefined && workers > 1) throw unsupported('workers > 1')
   return {
     name: checkName(name),
-    storage: typeof storage === 'string' ? storage : 'own',
+    storage: typeof storage === 'object' ? 'own' : storage,
     dimension,
     readOnly: readOnly === true,
     relaxed: durability === 'relaxed',

@@ -10,29 +10,27 @@ const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
 
-/** Opening twice from one page can never be a late release: no need to wait for it. */
+/** Opening twice from one page can never be a late release: no need to wait for it. A name is in one kind of storage only. */
 const open = new Set<string>()
-const keyOf = (kind: StorageKind, name: string) => `${kind}:${name}`
 
 export function browserPlatform(startWorker: () => Worker): Platform {
   return {
-    defaultStorage: 'opfs',
+    defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm) {
       const { storage, name } = spec
       if (storage === 'fs') throw unavailable(storage)
       const anywhere = async () => (canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm))
       if (storage === 'memory' || spec.readOnly) return anywhere()
-      const key = keyOf(storage, name)
-      if (open.has(key)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
-      open.add(key)
+      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
+      open.add(name)
       try {
         const backend = await anywhere()
         const close = backend.close.bind(backend)
         let closing: Promise<void> | undefined
-        backend.close = () => (closing ??= close().finally(() => open.delete(key)))
+        backend.close = () => (closing ??= close().finally(() => open.delete(name)))
         return backend
       } catch (error) {
-        open.delete(key)
+        open.delete(name)
         throw error
       }
     },
@@ -44,7 +42,7 @@ export function browserPlatform(startWorker: () => Worker): Platform {
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
-      if (open.has(keyOf(kind, name))) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
+      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
       await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).browserDestroy(kind, name))
     },
   }

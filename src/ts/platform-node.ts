@@ -5,7 +5,7 @@ import { memoryHost } from './hosts/memory.js'
 import type { Platform } from './platform.js'
 import type { StorageKind } from './types/index.js'
 
-const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`)
+const unavailable = (kind: StorageKind | undefined) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`)
 
 export const nodePlatform: Platform = {
   defaultStorage: 'fs',

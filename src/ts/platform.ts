@@ -4,11 +4,12 @@ import type { WasmSource } from './types/segment.js'
 
 /** What one runtime can do, supplied by its entry: storage is chosen by name only here. */
 export interface Platform {
-  readonly defaultStorage: StorageKind
+  /** None: chosen for each store when it is made. */
+  readonly defaultStorage: StorageKind | undefined
   /** Opens by kind, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE for a kind that does not exist here. */
-  open(spec: OpenSpec & { storage: StorageKind }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined): Promise<Backend>
-  list(kind: StorageKind, options: StoreOptions): Promise<StoreInfo[]>
-  destroy(kind: StorageKind, name: string, options: StoreOptions): Promise<void>
+  open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined): Promise<Backend>
+  list(kind: StorageKind | undefined, options: StoreOptions): Promise<StoreInfo[]>
+  destroy(kind: StorageKind | undefined, name: string, options: StoreOptions): Promise<void>
 }
 
 let platform: Platform | undefined

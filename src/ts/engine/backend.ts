@@ -34,6 +34,8 @@ export interface CallOptions {
 /** A store as the public API sees it: in this thread or in a worker. */
 export interface Backend {
   readonly dimension: number
+  /** The kind in use. */
+  readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
   call<M extends Method>(method: M, args: Parameters<Calls[M]>, options?: CallOptions): Promise<ReturnType<Calls[M]>>
@@ -43,7 +45,8 @@ export interface Backend {
 /** How to open, checked and with every default filled in. */
 export interface OpenSpec {
   name: string
-  storage: StorageKind | 'own'
+  /** Not given: the runtime's choice, once for each store. */
+  storage: StorageKind | 'own' | undefined
   dimension: number | undefined
   readOnly: boolean
   relaxed: boolean

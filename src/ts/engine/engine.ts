@@ -19,6 +19,7 @@ const RELAXED_ROWS = 32 * 1024 * 1024
 /** A store in this thread: the core, its host, and the order in which they are used. */
 export class Engine implements Backend {
   readonly dimension: number
+  readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
   readonly #spec: OpenSpec
@@ -63,6 +64,7 @@ export class Engine implements Backend {
     host.onLost = (error) => this.#fail(error)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.dimension = core.dimension
+    this.storage = host.kind
     const cut = JSON.parse(core.recovery) as { logBytes: number; logFrames: number; dataBytes: number; created: boolean }
     this.recovery = {
       bytes: cut.logBytes + cut.dataBytes,

@@ -37,25 +37,28 @@ export function factory(): IDBFactory {
   throw new NidusError('STORAGE_UNAVAILABLE', 'IndexedDB does not exist here', { cause })
 }
 
-/** Opens, and makes it with `create`; without, a database that is not there is NOT_FOUND and stays that way. */
-export function openDatabase(name: string, create: boolean): Promise<IDBDatabase> {
+export const openDatabase = (name: string, create: boolean) => connect(databaseName(name), `database of "${name}"`, create && makeStore)
+
+function makeStore(db: IDBDatabase) {
+  db.createObjectStore(EXTENTS)
+  const meta: Meta = { generation: 0, data: 0, log: 0, epoch: '', cuts: 0 }
+  db.createObjectStore(META).put(meta, META_KEY)
+}
+
+/** Without `make` a database that is not there is NOT_FOUND and stays that way. */
+export function connect(database: string, what: string, make: false | ((db: IDBDatabase) => void)): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = factory().open(databaseName(name), VERSION)
+    const request = factory().open(database, VERSION)
     let missing = false
     let late = false
     const timer = setTimeout(() => {
       late = true
-      reject(new NidusError('STORAGE_UNAVAILABLE', `the browser did not open the database of "${name}" within ${ANSWER_MS / 1000} s`))
+      reject(new NidusError('STORAGE_UNAVAILABLE', `the browser did not open the ${what} within ${ANSWER_MS / 1000} s`))
     }, ANSWER_MS)
     request.onupgradeneeded = () => {
-      if (!create || late) {
-        missing = true
-        request.transaction!.abort()
-        return
-      }
-      request.result.createObjectStore(EXTENTS)
-      const meta: Meta = { generation: 0, data: 0, log: 0, epoch: '', cuts: 0 }
-      request.result.createObjectStore(META).put(meta, META_KEY)
+      if (make && !late) return make(request.result)
+      missing = true
+      request.transaction!.abort()
     }
     request.onsuccess = () => {
       clearTimeout(timer)
@@ -66,8 +69,8 @@ export function openDatabase(name: string, create: boolean): Promise<IDBDatabase
       event.preventDefault()
       clearTimeout(timer)
       const { error } = request
-      if (missing) reject(new NidusError('NOT_FOUND', `there is no store "${name}" in IndexedDB`))
-      else if (error?.name === 'VersionError') reject(new NidusError('UNSUPPORTED_VERSION', `the database of "${name}" was made by a later version of nidus-wasm`, { cause: error }))
+      if (missing) reject(new NidusError('NOT_FOUND', `there is no ${what} in IndexedDB`))
+      else if (error?.name === 'VersionError') reject(new NidusError('UNSUPPORTED_VERSION', `the ${what} was made by a later version of nidus-wasm`, { cause: error }))
       // Firefox, where storage is forbidden.
       else if (error?.name === 'InvalidStateError') reject(new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }))
       else reject(error ?? new Error('the database could not be opened'))
@@ -147,4 +150,14 @@ export async function databaseNames(): Promise<string[]> {
   const all = factory()
   if (typeof all.databases !== 'function') throw new NidusError('STORAGE_UNAVAILABLE', 'this browser does not tell which databases there are')
   return (await all.databases()).flatMap(({ name }) => (name?.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
+}
+
+export async function hasDatabase(name: string): Promise<boolean> {
+  try {
+    ;(await openDatabase(name, false)).close()
+    return true
+  } catch (error) {
+    if (error instanceof NidusError && error.code === 'NOT_FOUND') return false
+    throw error
+  }
 }

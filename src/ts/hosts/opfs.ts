@@ -128,8 +128,36 @@ export function opfsHost(name: string): Host {
   }
 }
 
+/** Whether a handle really opens here: that it can be asked for says little. */
+export async function probeOpfs(): Promise<void> {
+  const root = await rootDirectory(true)
+  // No store's directory: those have no dot in their names. Each its own, since others may probe at the same time.
+  const name = `probe.${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
+  const file = (await root.getFileHandle(name, { create: true })) as OpenableFile
+  try {
+    ;(await openHandle(file)).close()
+  } finally {
+    await root.removeEntry(name).catch(() => {})
+  }
+}
+
+export async function hasOpfs(name: string): Promise<boolean> {
+  try {
+    await findDirectory(name, false)
+    return true
+  } catch (error) {
+    if ((error as Error).name === 'NotFoundError') return false
+    throw error
+  }
+}
+
 async function findDirectory(name: string, create: boolean) {
   return (await rootDirectory(create)).getDirectoryHandle(encodeName(name), { create })
+}
+
+function openHandle(file: OpenableFile): Promise<Handle> {
+  if (file.createSyncAccessHandle) return file.createSyncAccessHandle()
+  throw new NidusError('STORAGE_UNAVAILABLE', 'this browser has no synchronous OPFS handles (or not outside a dedicated worker)')
 }
 
 /** All five, or none: `head` is the lock, and whoever has that may wait for the others. */
@@ -139,10 +167,9 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   try {
     for (const file of names) {
       const handle = (await directory.getFileHandle(file, { create: true })) as OpenableFile
-      if (!handle.createSyncAccessHandle) throw new NidusError('STORAGE_UNAVAILABLE', 'this browser has no synchronous OPFS handles (or not outside a dedicated worker)')
       for (;;) {
         try {
-          handles[file] = await handle.createSyncAccessHandle()
+          handles[file] = await openHandle(handle)
           break
         } catch (error) {
           if ((error as Error)?.name !== 'NoModificationAllowedError') throw error
@@ -186,14 +213,8 @@ async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapsh
 }
 
 async function removeStore(name: string) {
-  let directory: FileSystemDirectoryHandle
-  try {
-    directory = await findDirectory(name, false)
-  } catch (error) {
-    if ((error as Error).name === 'NotFoundError') return
-    throw error
-  }
-  const { head } = await lockAll(name, directory, ['head'])
+  if (!(await hasOpfs(name))) return
+  const { head } = await lockAll(name, await findDirectory(name, false), ['head'])
   head.close()
   await (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
 }

@@ -109,6 +109,7 @@ async function sendable(wasm: WasmSource | undefined): Promise<WireSource | unde
 /** A store in a worker of its own. */
 export class RemoteStore implements Backend {
   dimension = 0
+  storage = ''
   recovery!: RecoveryReport
   readonly closed: Promise<CloseReason>
   #line!: Line
@@ -129,9 +130,10 @@ export class RemoteStore implements Backend {
     }
     store.#line = await Line.connect(start, page, (error) => store.#ended({ reason: 'failed', error }))
     try {
-      const { dimension, recovery } = await store.#line.get<Awaited<ReturnType<WorkerSide['open']>> extends Answer<infer T> ? T : never>('open', [spec, source])
+      const { dimension, storage, recovery } = await store.#line.get<Awaited<ReturnType<WorkerSide['open']>> extends Answer<infer T> ? T : never>('open', [spec, source])
       const { compactionError, ...rest } = recovery
       store.dimension = dimension
+      store.storage = storage
       store.recovery = { ...rest, ...(compactionError && { compactionError: unpackError(compactionError) }) }
       return store
     } catch (error) {
@@ -197,5 +199,5 @@ async function once<T>(start: () => Worker, method: 'list' | 'destroy', args: un
   }
 }
 
-export const remoteList = (start: () => Worker, storage: StorageKind) => once<StoreInfo[]>(start, 'list', [storage])
-export const remoteDestroy = (start: () => Worker, storage: StorageKind, name: string) => once<undefined>(start, 'destroy', [storage, name])
+export const remoteList = (start: () => Worker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
+export const remoteDestroy = (start: () => Worker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])

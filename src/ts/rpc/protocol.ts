@@ -12,6 +12,7 @@ export type Answer<T> = { ok: T } | { error: ErrorMessage }
 
 export interface Opened {
   dimension: number
+  storage: string
   recovery: Omit<RecoveryReport, 'compactionError'> & { compactionError?: ErrorMessage }
 }
 
@@ -22,8 +23,8 @@ export interface WorkerSide {
   call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown>>
   cancel(number: number): void
   close(): Promise<Answer<undefined>>
-  list(storage: StorageKind): Promise<Answer<StoreInfo[]>>
-  destroy(storage: StorageKind, name: string): Promise<Answer<undefined>>
+  list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>
+  destroy(storage: StorageKind | undefined, name: string): Promise<Answer<undefined>>
 }
 
 /** What the page is told unasked. */

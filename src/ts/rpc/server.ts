@@ -2,7 +2,7 @@ import { createBirpc } from 'birpc'
 import type { CallOptions, Method } from '../engine/backend.js'
 import { Engine } from '../engine/engine.js'
 import { NidusError, packError } from '../errors.js'
-import { browserDestroy, browserHost, browserList } from '../hosts/browser.js'
+import { browserDestroy, browserList, withHost } from '../hosts/browser.js'
 import { VERSION, poster, type Answer, type PageSide, type WorkerSide } from './protocol.js'
 
 interface Scope {
@@ -27,12 +27,12 @@ export function serve(scope: Scope) {
     hello: () => ({ version: VERSION }),
     open: (spec, wasm) =>
       answer(async () => {
-        engine = await Engine.open(spec, browserHost(spec), wasm)
+        engine = await withHost(spec, (host) => Engine.open(spec, host, wasm))
         void engine.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })
         const { compactionError, ...recovery } = engine.recovery
-        return { dimension: engine.dimension, recovery: { ...recovery, ...(compactionError && { compactionError: packError(compactionError) }) } }
+        return { dimension: engine.dimension, storage: engine.storage, recovery: { ...recovery, ...(compactionError && { compactionError: packError(compactionError) }) } }
       }),
     call: (number, method, args, progress) =>
       answer(async () => {

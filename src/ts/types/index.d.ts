@@ -134,8 +134,8 @@ export interface OpenOptions {
   /** Numbers in a vector, 1 to 65,536. Needed only to create a store; checked against an existing one. */
   dimension?: number
   /**
-   * Default: `'opfs'` in browsers, `'fs'` (the name is the directory's path) in Node, Deno and Bun. Never chosen silently: if it does not work, `STORAGE_UNAVAILABLE`.
-   * `'indexeddb'`: browsers, wherever IndexedDB is; the same name in OPFS is another store.
+   * Default in browsers: what the store is kept in; for a new one `'opfs'` if a file really opens there, else `'indexeddb'`. The kind is recorded when the store is made, and kept:
+   * where it cannot be used, or another one is asked for, `STORAGE_UNAVAILABLE`. In Node, Deno and Bun: `'fs'` (the name is the directory's path).
    */
   storage?: StorageKind | StorageHost
   /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
@@ -226,9 +226,9 @@ export interface Footprint {
 export class Nidus<A extends Attrs = Attrs> {
   private constructor()
   static open<A extends Attrs = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>>
-  /** The stores of one kind of storage. */
+  /** The stores of one kind of storage; of none given, all that can be read here. */
   static list(options?: StoreOptions): Promise<StoreInfo[]>
-  /** Removes a store and all that is in it; `LOCKED` while it is open. One that does not exist is no error. */
+  /** Removes a store and all that is in it, of whatever kind it is if none is given; `LOCKED` while it is open. One that does not exist is no error. */
   static destroy(name: string, options?: StoreOptions): Promise<void>
   /** In a later version; `UNSUPPORTED` now. */
   static salvage(name: string, into: string, options?: OpenOptions): Promise<RecoveryReport>
@@ -237,7 +237,7 @@ export class Nidus<A extends Attrs = Attrs> {
 
   readonly name: string
   readonly dimension: number
-  /** The kind of storage in use. */
+  /** The kind of storage in use: what was chosen, if it was not asked for. */
   readonly storage: string
   readonly recovery: RecoveryReport
   /** Resolves when the store can no longer be used, with the reason. Never rejects. */
