@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['pkg-tests/node/**/*.test.ts'],
+          include: ['pkg-tests/{node,workerd}/**/*.test.ts'],
           testTimeout: 30_000,
           // Node itself loads the package, not Vite's transform of it.
           server: { deps: { external: [/\/dist\//] } },

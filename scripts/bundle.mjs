@@ -6,6 +6,8 @@ import { at, Trouble } from './lib.mjs'
 export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
+/** Beside the others and sharing only among themselves: what a page downloads is not to be cut up further for them. */
+export const EDGE = ['workerd', 'segment-workerd', 'durable-object']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 
@@ -25,7 +27,8 @@ export async function bundle(glue) {
     target: 'es2022',
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    external: ['node:*'],
+    // workerd knows a .wasm as a module.
+    external: ['node:*', './nidus.wasm'],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),
@@ -39,7 +42,9 @@ export async function bundle(glue) {
   const shared = await build({ ...options, entryPoints: paths(ENTRIES), splitting: true, chunkNames: 'chunk-[hash]' })
   const alone = await build({ ...options, entryPoints: paths(ALONE) })
 
-  const files = new Map([...shared.outputFiles, ...alone.outputFiles].map(({ path, contents }) => [basename(path), contents]))
+  const edge = await build({ ...options, entryPoints: paths(EDGE), splitting: true, chunkNames: 'chunk-[hash]' })
+
+  const files = new Map([...shared.outputFiles, ...alone.outputFiles, ...edge.outputFiles].map(({ path, contents }) => [basename(path), contents]))
   for (const [name, bytes] of files) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
     if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)

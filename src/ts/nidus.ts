@@ -48,8 +48,7 @@ export class Nidus<A extends Attrs = Attrs> {
     const spec = checkOpen(name, checked, storage)
     if (typeof storage === 'object') {
       userHost(storage) // what is wrong with it is told before anything is loaded
-      const { openOwn } = await import('./here.js')
-      return new Nidus<A>(name, await openOwn(spec, storage, checked.wasm))
+      return new Nidus<A>(name, await platform.openOwn(spec, storage, checked.wasm))
     }
     return new Nidus<A>(name, await platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, checked.worker, checked.wasm))
   }

@@ -34,6 +34,7 @@ export function browserPlatform(startWorker: () => Worker): Platform {
         throw error
       }
     },
+    openOwn: async (spec, own, wasm) => (await here()).openOwn(spec, own, wasm),
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)

@@ -2,6 +2,7 @@ import { Engine } from './engine/engine.js'
 import { NidusError } from './errors.js'
 import { destroyFs, fsHost, listFs } from './hosts/fs.js'
 import { memoryHost } from './hosts/memory.js'
+import { userHost } from './hosts/user.js'
 import type { Platform } from './platform.js'
 import type { StorageKind } from './types/index.js'
 
@@ -14,6 +15,7 @@ export const nodePlatform: Platform = {
     if (spec.storage === 'memory') return Engine.open(spec, memoryHost(spec.name), wasm)
     throw unavailable(spec.storage)
   },
+  openOwn: (spec, own, wasm) => Engine.open(spec, userHost(own), wasm),
   async list(kind, { root }) {
     if (kind === 'memory') return []
     if (kind !== 'fs') throw unavailable(kind)

@@ -1,5 +1,5 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
-import type { StorageKind, StoreInfo, StoreOptions } from './types/index.js'
+import type { StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
 
 /** What one runtime can do, supplied by its entry: storage is chosen by name only here. */
@@ -8,6 +8,8 @@ export interface Platform {
   readonly defaultStorage: StorageKind | undefined
   /** Opens by kind, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE for a kind that does not exist here. */
   open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined): Promise<Backend>
+  /** With a host that the caller passed, in this thread. */
+  openOwn(spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend>
   list(kind: StorageKind | undefined, options: StoreOptions): Promise<StoreInfo[]>
   destroy(kind: StorageKind | undefined, name: string, options: StoreOptions): Promise<void>
 }

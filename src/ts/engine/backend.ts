@@ -70,9 +70,18 @@ export interface Host extends StorageHost {
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }
 
+/** A host of ours that a user passes has this method: a host for one open store. */
+export const SESSION = Symbol.for('nidus-wasm.session')
+
 /** Thrown by a host of ours from `promote`: certainly nothing was promoted. */
 export class NotPromoted extends Error {
   constructor(cause: unknown) {
     super('not promoted', { cause })
+    this.name = 'NotPromoted'
+  }
+
+  /** By name: a host that is an entry of its own has another copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'NotPromoted'
   }
 }

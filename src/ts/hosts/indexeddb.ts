@@ -2,7 +2,8 @@ import { NotPromoted, type Host } from '../engine/backend.js'
 import { sleep } from '../engine/schedule.js'
 import { NidusError, readOnlyError, storageError } from '../errors.js'
 import type { StoreFiles, StoreInfo } from '../types/index.js'
-import { ExtentSink, concat, damaged, extentsOf, smallEnd, type FileName } from './idb-sink.js'
+import { concat, damaged, type FileName, type Found } from './extents.js'
+import { ExtentSink, extentsOf, smallEnd } from './idb-sink.js'
 import {
   META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, transact, type Meta, type Transaction,
 } from './idb.js'
@@ -140,7 +141,7 @@ export function indexeddbHost(name: string): Host {
     release = await takeLock(name, LATE_RELEASE_MS)
     await connect(!mustExist)
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
-    const small = {} as { [F in FileName]: { at: number; bytes: Uint8Array }[] }
+    const small = {} as { [F in FileName]: Found[] }
     await transact(db!, 'readwrite', (transaction) =>
       transaction.then<Meta | undefined>(transaction.meta.get(META_KEY), (found) => {
         if (!found) throw new NidusError('CORRUPT', `the database of "${name}" does not say what is in it`)

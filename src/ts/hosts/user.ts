@@ -1,12 +1,13 @@
 import { invalid } from '../errors.js'
-import type { Host } from '../engine/backend.js'
+import { SESSION, type Host } from '../engine/backend.js'
 import { describe } from '../wire.js'
 import type { StorageHost } from '../types/index.js'
 
 const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const
 
 /** A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given. */
-export function userHost(own: StorageHost): Host {
+export function userHost(own: StorageHost & { [SESSION]?: () => Host }): Host {
+  if (own[SESSION]) return own[SESSION]()
   for (const method of METHODS) {
     if (typeof own[method] !== 'function') throw invalid(`the storage host has no method ${method}`)
   }

@@ -1,6 +1,8 @@
 import type { NidusError as RealError } from '../errors.js'
+import type { durableObject as RealDurableObject } from '../hosts/durable-object.js'
 import type { Nidus as RealNidus } from '../nidus.js'
 import type { Segment as RealSegment, initWith } from '../segment.js'
+import type * as durable from './durable-object.js'
 import type * as main from './index.js'
 import type * as segment from './segment.js'
 
@@ -17,5 +19,6 @@ export type Checks = [
   Is<RealError, main.NidusError>,
   Is<RealSegment, segment.Segment>,
   Is<Statics<typeof RealSegment>, Statics<typeof segment.Segment>>,
+  Is<typeof RealDurableObject, typeof durable.durableObject>,
   Is<ReturnType<typeof initWith>, typeof segment.init>,
 ]

@@ -1,0 +1,90 @@
+// workerd itself, with what was built: `bundle` makes a worker as wrangler would, `serve` runs it on a directory.
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import workerd from 'workerd'
+
+const repository = fileURLToPath(new URL('../../', import.meta.url))
+/** This package, by the names that its manifest exports. */
+const own = (folder) => ({
+  name: 'nidus-wasm',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^nidus-wasm($|\/)/ }, ({ path, pluginData, ...rest }) => {
+      if (pluginData === 'own') return undefined
+      const target = exportOf(folder, path.replace('nidus-wasm', '.'))
+      return { path: join(folder, target) }
+    })
+    onResolve({ filter: /\.wasm$/ }, () => ({ path: './nidus.wasm', external: true }))
+  },
+})
+
+const require = createRequire(import.meta.url)
+/** What the manifest says to whoever asks as workerd does. */
+function exportOf(folder, name) {
+  const pick = (target) => (typeof target === 'string' ? target : pick(Object.entries(target).find(([condition]) => ['workerd', 'default'].includes(condition))[1]))
+  return pick(require(join(folder, 'package.json')).exports[name])
+}
+
+/** Writes worker.js and nidus.wasm into `directory`. `entry` is a file's path, or a source. `folder`: where the package is. */
+export async function bundle(directory, entry, { folder = repository, alias = {} } = {}) {
+  if (!existsSync(join(folder, 'dist/workerd.js'))) throw new Error('the package is not built: npm run build')
+  mkdirSync(directory, { recursive: true })
+  await build({
+    ...(existsSync(entry) ? { entryPoints: [entry] } : { stdin: { contents: entry, resolveDir: directory } }),
+    outfile: join(directory, 'worker.js'),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+    alias,
+    plugins: [own(folder)],
+  })
+  copyFileSync(join(folder, 'dist/nidus.wasm'), join(directory, 'nidus.wasm'))
+}
+
+const config = (plain, date) => `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [ (name = "main", worker = .main), (name = "disk", disk = (path = "disk", writable = true)) ],
+  sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ],
+);
+const main :Workerd.Worker = (
+  modules = [ (name = "worker.js", esModule = embed "worker.js"), (name = "nidus.wasm", wasm = embed "nidus.wasm") ],
+  compatibilityDate = "${date}",
+  durableObjectNamespaces = [
+    (className = "Store", uniqueKey = "nidus-store", enableSql = true)${plain ? ',\n    (className = "Plain", uniqueKey = "nidus-plain", enableSql = false)' : ''}
+  ],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [ (name = "STORE", durableObjectNamespace = "Store")${plain ? ', (name = "PLAIN", durableObjectNamespace = "Plain")' : ''} ],
+);
+`.replace(/,(\s*[\])])/g, '$1')
+
+/** Runs what `bundle` wrote; its objects' databases are in `directory`/disk. Resolves when it listens. */
+export async function serve(directory, { plain = false, date = '2025-01-01' } = {}) {
+  mkdirSync(join(directory, 'disk'), { recursive: true })
+  writeFileSync(join(directory, 'config.capnp'), config(plain, date))
+  const child = spawn(workerd, ['serve', '--control-fd=3', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
+  const end = async (signal) => {
+    child.kill(signal)
+    await exited
+  }
+  const port = await new Promise((resolve, reject) => {
+    let told = ''
+    child.stdio[3].setEncoding('utf8').on('data', (text) => {
+      told += text
+      const listening = /"event":"listen".*"port":(\d+)/.exec(told)
+      if (listening) resolve(Number(listening[1]))
+    })
+    child.once('error', reject)
+    void exited.then(() => reject(new Error(`workerd did not start: ${output}`)))
+  })
+  return { url: `http://127.0.0.1:${port}`, output: () => output, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+}
+
+/** Database files of the objects, without workerd's own. */
+export const databases = (directory) => readdirSync(join(directory, 'disk/nidus-store')).filter((name) => name.endsWith('.sqlite') && name !== 'metadata.sqlite')

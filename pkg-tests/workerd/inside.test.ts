@@ -1,0 +1,35 @@
+// The tests of ./inside, each run within a Durable Object of a real workerd.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { bundle, serve } from './harness.mjs'
+
+const directory = mkdtempSync(join(tmpdir(), 'nidus-workerd-'))
+const inside = (name: string) => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url))
+const ofVitest = createRequire(createRequire(import.meta.url).resolve('vitest/package.json'))
+await bundle(directory, inside('object'), { alias: { vitest: inside('vitest'), chai: ofVitest.resolve('chai'), '@vitest/expect': ofVitest.resolve('@vitest/expect') } })
+const served = await serve(directory, { plain: true })
+afterAll(async () => {
+  await served.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const ask = async (path: string) => (await fetch(served.url + path)).text()
+const names = JSON.parse(await ask('/tests')) as string[]
+
+describe('in workerd', () => {
+  it('has tests', () => {
+    expect(names.length).toBeGreaterThan(30)
+  })
+
+  it.each(names.map((name, i) => [name, i] as const))('%s', async (_, i) => {
+    expect(await ask(`/?test=${i}`)).toBe('passed')
+  }, 60_000)
+
+  it('tells an object without SQL', async () => {
+    expect(JSON.parse(await ask('/plain'))).toMatchObject({ code: 'STORAGE_UNAVAILABLE', message: expect.stringContaining('new_sqlite_classes') as string })
+  })
+})

@@ -1,0 +1,49 @@
+// A worker whose object runs tests within itself, each in an object of its own.
+import { Nidus } from 'nidus-wasm'
+import { durableObject } from 'nidus-wasm/durable-object'
+import { apiSuite } from '../../common/api'
+import { tests } from './vitest'
+import { use } from './place'
+import './host'
+
+let n = 0
+let current = ''
+apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+// A host has no names: the one last asked for is the one in use.
+apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+
+interface Env { STORE: Namespace; PLAIN: Namespace }
+interface Namespace { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }
+type Storage = Parameters<typeof durableObject>[0]
+
+export class Store {
+  constructor(readonly ctx: { storage: Storage }) {}
+
+  async fetch(request: Request): Promise<Response> {
+    const test = tests[Number(new URL(request.url).searchParams.get('test'))]!
+    use({ storage: this.ctx.storage })
+    try {
+      await test.work()
+      return new Response('passed')
+    } catch (error) {
+      const { name, message, stack } = error as Error
+      return new Response(`${name}: ${message}\n${stack}`, { status: 500 })
+    }
+  }
+}
+
+export class Plain extends Store {
+  override async fetch(): Promise<Response> {
+    const error = await Nidus.open('x', { dimension: 4, storage: durableObject(this.ctx.storage) }).catch((error: Error) => error)
+    return Response.json({ code: (error as { code?: string }).code, message: (error as Error).message })
+  }
+}
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/tests') return Response.json(tests.map(({ name }) => name))
+    const namespace = pathname === '/plain' ? env.PLAIN : env.STORE
+    return namespace.get(namespace.idFromName(`object ${searchParams.get('test')}`)).fetch(request)
+  },
+}

@@ -1,0 +1,1 @@
+export { durableObject } from '../hosts/durable-object.js'
