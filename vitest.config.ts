@@ -9,6 +9,7 @@ const dist = (name: string) => fileURLToPath(new URL(`./dist/${name}`, import.me
 const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm$/, replacement: dist(entry) },
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
+  { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
 ]

@@ -7,5 +7,4 @@ export interface Served {
   stop(): Promise<void>
 }
 export function bundle(directory: string, entry: string, options?: { folder?: string; alias?: Record<string, string> }): Promise<void>
-export function serve(directory: string, options?: { plain?: boolean; date?: string }): Promise<Served>
-export function databases(directory: string): string[]
+export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string }): Promise<Served>

@@ -1,11 +1,10 @@
 // workerd itself, with what was built: `bundle` makes a worker as wrangler would, `serve` runs it on a directory.
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import workerd from 'workerd'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 /** This package, by the names that its manifest exports. */
@@ -22,6 +21,7 @@ const own = (folder) => ({
 })
 
 const require = createRequire(import.meta.url)
+const program = require('workerd').default
 /** What the manifest says to whoever asks as workerd does. */
 function exportOf(folder, name) {
   const pick = (target) => (typeof target === 'string' ? target : pick(Object.entries(target).find(([condition]) => ['workerd', 'default'].includes(condition))[1]))
@@ -38,6 +38,7 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
     bundle: true,
     format: 'esm',
     target: 'es2022',
+    external: ['cloudflare:*'],
     logLevel: 'warning',
     alias,
     plugins: [own(folder)],
@@ -45,27 +46,26 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
   copyFileSync(join(folder, 'dist/nidus.wasm'), join(directory, 'nidus.wasm'))
 }
 
-const config = (plain, date) => `using Workerd = import "/workerd/workerd.capnp";
+const list = (items) => `[\n    ${items.join(',\n    ')}\n  ]`
+const config = (objects, date) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [ (name = "main", worker = .main), (name = "disk", disk = (path = "disk", writable = true)) ],
-  sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ],
+  sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
 );
 const main :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js"), (name = "nidus.wasm", wasm = embed "nidus.wasm") ],
   compatibilityDate = "${date}",
-  durableObjectNamespaces = [
-    (className = "Store", uniqueKey = "nidus-store", enableSql = true)${plain ? ',\n    (className = "Plain", uniqueKey = "nidus-plain", enableSql = false)' : ''}
-  ],
+  durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", enableSql = ${sql})`))},
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [ (name = "STORE", durableObjectNamespace = "Store")${plain ? ', (name = "PLAIN", durableObjectNamespace = "Plain")' : ''} ],
+  bindings = ${list(Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`))}
 );
-`.replace(/,(\s*[\])])/g, '$1')
+`
 
-/** Runs what `bundle` wrote; its objects' databases are in `directory`/disk. Resolves when it listens. */
-export async function serve(directory, { plain = false, date = '2025-01-01' } = {}) {
+/** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk. Resolves when it listens. */
+export async function serve(directory, { objects = { Store: true }, date = '2025-01-01' } = {}) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
-  writeFileSync(join(directory, 'config.capnp'), config(plain, date))
-  const child = spawn(workerd, ['serve', '--control-fd=3', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  writeFileSync(join(directory, 'config.capnp'), config(objects, date))
+  const child = spawn(program, ['serve', '--control-fd=3', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   const exited = new Promise((resolve) => child.once('exit', resolve))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
@@ -85,6 +85,3 @@ export async function serve(directory, { plain = false, date = '2025-01-01' } = 
   })
   return { url: `http://127.0.0.1:${port}`, output: () => output, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
 }
-
-/** Database files of the objects, without workerd's own. */
-export const databases = (directory) => readdirSync(join(directory, 'disk/nidus-store')).filter((name) => name.endsWith('.sqlite') && name !== 'metadata.sqlite')

@@ -1,1 +1,356 @@
-import './vitest'
+import { Nidus, type NidusError, type OpenOptions } from 'nidus-wasm'
+import { durableObject, type DurableStorage } from 'nidus-wasm/durable-object'
+import { Segment, init } from 'nidus-wasm/segment'
+import { describe, expect, it } from 'vitest'
+import { codeOf } from '../../common/api'
+import { isWhole, rows, rowOf, sql, watched } from './tools'
+import { use } from './place'
+
+const D = 4
+const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) => Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
+
+export function hostSuite() {
+  describe('durableObject: one at a time', () => {
+    it('a second opener is LOCKED, a store of another name is not', async () => {
+      const db = await open()
+      expect(db.storage).toBe('durable-object')
+      await db.upsert('c', rows(1))
+      expect(await codeOf(() => open())).toBe('LOCKED')
+      expect(await codeOf(() => Nidus.destroy('x', { storage: durableObject(use().storage) }))).toBe('LOCKED')
+      const others = await Promise.all(['b', 'B', 'DEFAULT', `'";-- ü`].map((name) => open({ storage: durableObject(use().storage, { name }) })))
+      for (const [i, other] of others.entries()) {
+        expect(await other.count()).toBe(0)
+        await other.upsert('c', rows(i + 2))
+      }
+      expect(await db.count()).toBe(1)
+      for (const each of [db, ...others]) await each.close()
+      const again = await open({ storage: durableObject(use().storage, { name: 'B' }) })
+      expect(await again.count()).toBe(3)
+      await again.close()
+    })
+
+    it('opened through another `storage` it is taken over, and the first is FAILED before it can write', async () => {
+      const first = await open()
+      await first.upsert('c', rows(1))
+      const second = await open({}, watched().storage)
+      expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
+      expect(await first.closed).toMatchObject({ reason: 'failed' })
+      await second.upsert('c', rows(1, 2))
+      await first.close()
+      await second.close()
+      const again = await open()
+      expect((await again.get('c', ['0', '1', '2'])).map((found) => found?.id)).toEqual(['0', undefined, '2'])
+      await again.close()
+    })
+
+    it('a reader sees one state, also while a writer replaces it', async () => {
+      const dimension = 1024, count = 3000
+      const db = await open({ dimension })
+      await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)) })
+      await db.delete('c', ['0', '1'])
+      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go.
+      let reads = 0
+      const { storage } = watched({
+        exec: (query) => {
+          if (query.includes('ORDER BY id') && ++reads === 2) compacting = db.compact()
+        },
+      })
+      let compacting: Promise<void> | undefined
+      const reader = await open({ dimension, readOnly: true }, storage)
+      await compacting
+      expect(reads).toBeGreaterThan(4)
+      expect(await reader.count()).toBe(count - 2)
+      await reader.close()
+      await db.close()
+      expect((await rowOf()).generation).toBe(1)
+    })
+  })
+
+  describe('durableObject: what is written', () => {
+    it('is acknowledged only when synced', async () => {
+      let release!: () => void
+      const watch = watched({ sync: () => new Promise<void>((resolve) => (release = resolve)) }, false)
+      const db = await open({}, watch.storage)
+      watch.on = true
+      let acknowledged = false
+      const writing = db.upsert('c', rows(1)).then(() => (acknowledged = true))
+      while (!release) await new Promise((resolve) => setTimeout(resolve, 1))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      expect([acknowledged, await db.count()]).toEqual([false, 0])
+      // What comes meanwhile waits, and is one transaction.
+      const before = watch.transactions
+      const more = Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', rows(1, i))))
+      watch.on = false
+      release()
+      await writing
+      await more
+      expect(watch.transactions - before).toBe(1)
+      await db.close()
+    })
+
+    it('a thousand upserts at once are a few transactions', async () => {
+      const watch = watched()
+      const db = await open({}, watch.storage)
+      const [transactions, syncs] = [watch.transactions, watch.syncs]
+      await Promise.all(Array.from({ length: 1000 }, (_, i) => db.upsert('c', rows(1, i))))
+      expect(watch.transactions - transactions).toBeLessThanOrEqual(20)
+      expect(watch.syncs - syncs).toBeLessThanOrEqual(20)
+      expect(watch.syncs).toBeGreaterThan(0)
+      await db.close()
+      await isWhole()
+    })
+
+    it('is hardly more than rows and frames, and only what is new', async () => {
+      const dimension = 384, count = 5000
+      const watch = watched()
+      const db = await open({ dimension }, watch.storage)
+      const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.sin(i) + 0.01)
+      for (let at = 0; at < count; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+      const { diskBytes } = await db.footprint()
+      expect(watch.bytes).toBeGreaterThanOrEqual(diskBytes)
+      expect(watch.bytes / diskBytes).toBeLessThanOrEqual(1.05)
+      await db.close()
+      expect((await isWhole()).length).toBeLessThan(80)
+    })
+
+    it('is few extents however small the commits are, over reopens as well', async () => {
+      for (let round = 0; round < 4; round++) {
+        const db = await open()
+        for (let i = 0; i < 150; i++) await db.upsert('c', rows(1, 150 * round + i))
+        await db.close()
+        await isWhole()
+      }
+      expect((await isWhole()).length).toBeLessThan(130)
+      const db = await open()
+      expect(await db.count()).toBe(600)
+      await db.close()
+    })
+
+    it('is cut up, where it is larger than a row may be', async () => {
+      const dimension = 1024, count = 2000
+      const db = await open({ dimension })
+      await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: new Float32Array(count * dimension).fill(1), attrs: Array.from({ length: count }, () => ({ text: 'x'.repeat(1500) })) })
+      await db.close()
+      const extents = await isWhole()
+      expect(extents.filter(({ length }) => length > 900_000).length).toBeGreaterThan(9)
+      const again = await open({ dimension })
+      expect(await again.count()).toBe(count)
+      await again.close()
+    })
+  })
+
+  describe('durableObject: faults', () => {
+    it('a transaction that throws half-way leaves nothing, and the store goes on', async () => {
+      let fault: { at: number; error: Error } | undefined
+      const watch = watched({
+        exec: (query) => {
+          if (fault && query.startsWith('INSERT') && --fault.at === 0) throw fault.error
+        },
+      })
+      const db = await open({}, watch.storage)
+      await db.upsert('c', rows(20))
+      const before = JSON.stringify([await rowOf(), await isWhole()])
+      const cases: [number, Error, string][] = [
+        [1, new Error('a fault'), 'STORAGE_FAILED'], [2, new Error('a fault'), 'STORAGE_FAILED'], [2, new Error('database or disk is full: SQLITE_FULL'), 'QUOTA_EXCEEDED'],
+      ]
+      for (const [at, error, code] of cases) {
+        fault = { at, error }
+        const failed: NidusError = await db.upsert('c', rows(20, 20)).then(() => Promise.reject(new Error('it was acknowledged')), (error) => error)
+        expect([failed.code, fault.at]).toEqual([code, 0])
+        expect(JSON.stringify([await rowOf(), await isWhole()])).toBe(before)
+        expect(await db.count()).toBe(20)
+      }
+      fault = undefined
+      await db.upsert('c', rows(5, 40))
+      await db.close()
+      await isWhole()
+      const again = await open()
+      expect((await again.get('c', ['0', '20', '44'])).map((found) => found?.id)).toEqual(['0', undefined, '44'])
+      await again.close()
+    })
+
+    it('a sync that fails is OUTCOME_UNKNOWN, and the store FAILED until it is opened again', async () => {
+      const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
+      const db = await open({}, watch.storage)
+      await db.upsert('c', rows(1))
+      watch.on = true
+      const failed: NidusError = await db.upsert('c', rows(3, 1)).then(() => Promise.reject(new Error('it was acknowledged')), (error) => error)
+      expect([failed.code, (failed.cause as Error).message]).toEqual(['OUTCOME_UNKNOWN', 'the disk is gone'])
+      watch.on = false
+      for (const call of [() => db.upsert('c', rows(1, 9)), () => db.count(), () => db.compact()]) expect(await codeOf(call)).toBe('FAILED')
+      expect(await db.closed).toMatchObject({ reason: 'failed' })
+      await db.close()
+      const again = await open({}, watch.storage)
+      expect([1, 4]).toContain(await again.count())
+      await again.upsert('c', rows(1, 9))
+      await again.close()
+    })
+
+    it('a transaction that cannot even be rolled back is the same', async () => {
+      const watch = watched({ transaction: () => { throw new Error('no such savepoint') } }, false)
+      const db = await open({}, watch.storage)
+      watch.on = true
+      expect(await codeOf(() => db.upsert('c', rows(1)))).toBe('OUTCOME_UNKNOWN')
+      expect(await codeOf(() => db.count())).toBe('FAILED')
+      await db.close()
+    })
+
+    it('tables that are gone make the store FAILED', async () => {
+      const storage = durableObject(use().storage)
+      for (const query of ['DROP TABLE nidus_stores', 'DELETE FROM nidus_stores', 'UPDATE nidus_stores SET log = log - 1']) {
+        const db = await open({ storage })
+        await db.upsert('c', rows(1))
+        sql(query)
+        expect(await codeOf(() => db.upsert('c', rows(1, 1))), query).toBe('FAILED')
+        await db.close()
+        if (!query.startsWith('UPDATE')) {
+          // What is left is not to be taken for no store at all.
+          expect(await codeOf(() => open()), query).toBe('CORRUPT')
+          sql('DROP TABLE nidus_extents_1')
+        }
+        await Nidus.destroy('x', { storage })
+      }
+    })
+
+    it('an extent that is missing is CORRUPT, and nothing is changed', async () => {
+      const db = await open()
+      for (let i = 0; i < 5; i++) await db.upsert('c', rows(1, i))
+      await db.close()
+      const extents = await isWhole()
+      for (const { id } of extents) {
+        const [{ bytes }] = sql('SELECT bytes FROM nidus_extents_1 WHERE id = ?', id) as [{ bytes: ArrayBuffer }]
+        for (const damage of ['DELETE FROM nidus_extents_1 WHERE id = ?', 'UPDATE nidus_extents_1 SET bytes = substr(bytes, 2) WHERE id = ?']) {
+          sql(damage, id)
+          expect(await codeOf(() => open()), damage).toBe('CORRUPT')
+          expect(await codeOf(() => open({ readOnly: true })), damage).toBe('CORRUPT')
+          sql('INSERT OR REPLACE INTO nidus_extents_1 VALUES (?, ?)', id, bytes)
+        }
+      }
+      expect(await isWhole()).toEqual(extents)
+      sql('UPDATE nidus_stores SET version = 2')
+      expect(await codeOf(() => open())).toBe('UNSUPPORTED_VERSION')
+      sql('UPDATE nidus_stores SET version = 1')
+      const again = await open()
+      expect(await again.count()).toBe(5)
+      await again.close()
+    })
+
+    it('a torn tail is cut, in the middle of an extent too', async () => {
+      const db = await open()
+      await db.upsert('c', rows(20))
+      await db.close()
+      const [{ id, length } = { id: 0, length: 0 }] = (await isWhole()).filter(({ file }) => file === 'log').slice(-1)
+      sql('UPDATE nidus_extents_1 SET bytes = substr(bytes, 1, ?) WHERE id = ?', length - 3, id)
+      sql('UPDATE nidus_stores SET log = log - 3')
+      const reader = await open({ readOnly: true })
+      expect([await reader.count(), reader.recovery.frames]).toEqual([19, 1])
+      await reader.close()
+      const again = await open()
+      expect([await again.count(), again.recovery.frames]).toEqual([19, 1])
+      await isWhole()
+      expect((await rowOf()).cuts).toBe(1)
+      await again.upsert('c', rows(1, 19))
+      await again.close()
+      await isWhole()
+      const last = await open()
+      expect([await last.count(), last.recovery.bytes]).toEqual([20, 0])
+      await last.close()
+    })
+
+    it('takes no storage that is none, and has none by default', async () => {
+      for (const storage of [undefined, null, 7, {}, { sql: {} }]) expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
+      for (const options of [7, { name: '' }, { name: 7 }]) expect(await codeOf(() => durableObject(use().storage, options as never))).toBe('INVALID_ARGUMENT')
+      for (const storage of [undefined, 'opfs', 'indexeddb', 'fs'] as const) {
+        const failed: NidusError = await Nidus.open('x', { dimension: D, storage }).then(() => Promise.reject(new Error('it opened')), (error) => error)
+        expect(failed.code).toBe('STORAGE_UNAVAILABLE')
+        expect(failed.message).toContain('durableObject(ctx.storage)')
+      }
+      expect(await codeOf(() => Nidus.list())).toBe('STORAGE_UNAVAILABLE')
+      expect(await codeOf(() => Nidus.destroy('x'))).toBe('STORAGE_UNAVAILABLE')
+    })
+
+    it('is removed without a trace', async () => {
+      const storage = durableObject(use().storage)
+      await Nidus.destroy('x', { storage })
+      const db = await open()
+      await db.upsert('c', rows(1))
+      await db.close()
+      await Nidus.destroy('x', { storage })
+      expect(sql(`SELECT name FROM sqlite_master WHERE name LIKE 'nidus%'`)).toEqual([])
+      expect(await codeOf(() => open({ readOnly: true }))).toBe('NOT_FOUND')
+    })
+  })
+
+  describe('durableObject: compaction', () => {
+    const dimension = 1024, count = 8000
+    const ids = Array.from({ length: count }, (_, i) => `${i}`)
+    const filled = async (storage: DurableStorage) => {
+      const db = await open({ dimension }, storage)
+      await db.upsert('c', { ids, vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)) })
+      await db.delete('c', ids.slice(0, 1000))
+      return db
+    }
+
+    it('hands over what is larger than its buffer, piece by piece', async () => {
+      const watch = watched()
+      const db = await filled(watch.storage)
+      const { transactions } = watch
+      watch.most = 0
+      await db.compact()
+      expect(watch.transactions - transactions).toBeGreaterThan(3)
+      expect(watch.most).toBeLessThan(17 * 1024 * 1024)
+      await isWhole()
+      expect((await rowOf()).generation).toBe(1)
+      await db.upsert('c', [{ id: 'more', vector: new Float32Array(dimension).fill(1) }])
+      await db.close()
+      await isWhole()
+      const again = await open({ dimension })
+      expect(await again.footprint()).toMatchObject({ rows: 7001, deadRows: 0 })
+      expect((await again.search(Float32Array.from({ length: dimension }, (_, i) => Math.sin(2000 * dimension + i)), { topK: 1 }))[0]!.id).toBe('2000')
+      await again.close()
+    })
+
+    it('refused at any point leaves the old pair, and no rubbish', async () => {
+      let left = Infinity
+      const watch = watched({
+        exec: (query) => {
+          if (query.startsWith('INSERT') && --left < 0) throw new Error('database or disk is full: SQLITE_FULL')
+        },
+      })
+      const db = await filled(watch.storage)
+      for (left of [0, 10, 27]) {
+        expect(await codeOf(() => db.compact())).toBe('QUOTA_EXCEEDED')
+        left = Infinity
+        await isWhole()
+        expect(await db.footprint()).toMatchObject({ rows: count, deadRows: 1000 })
+      }
+      await db.compact()
+      expect(await db.footprint()).toMatchObject({ rows: count - 1000, deadRows: 0 })
+      await db.close()
+      await isWhole()
+    })
+
+    it('whose promotion was not confirmed makes the store FAILED', async () => {
+      const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
+      const db = await open({}, watch.storage)
+      for (let i = 0; i < 5; i++) await db.upsert('c', rows(20))
+      watch.on = true
+      expect(await codeOf(() => db.compact())).toBe('OUTCOME_UNKNOWN')
+      expect(await codeOf(() => db.count())).toBe('FAILED')
+      watch.on = false
+      await db.close()
+      const again = await open({}, watch.storage)
+      expect(await again.count()).toBe(20)
+      await again.close()
+      await isWhole()
+    })
+  })
+
+  it('the segment works here too', async () => {
+    await init()
+    const segment = Segment.inMemory(3)
+    segment.append(new Float32Array([1, 0, 0, 0, 1, 0]))
+    expect(segment.search(new Float32Array([0, 1, 0]), { topK: 1 })[0]).toEqual({ row: 1, score: 1 })
+    segment.close()
+  })
+}

@@ -2,15 +2,16 @@
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
-import { tests } from './vitest'
+import { hostSuite } from './host'
 import { use } from './place'
-import './host'
+import { tests } from './vitest'
 
 let n = 0
 let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 // A host has no names: the one last asked for is the one in use.
 apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+hostSuite()
 
 interface Env { STORE: Namespace; PLAIN: Namespace }
 interface Namespace { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }

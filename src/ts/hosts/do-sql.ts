@@ -65,7 +65,10 @@ export function makeStore(sql: Sql, name: string): Row {
     generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL, epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
   sql.exec(`INSERT INTO ${STORES} (name, version, generation, data, log, epoch, cuts) VALUES (?, ${VERSION}, 0, 0, 0, '', 0)`, name)
   const row = findRow(sql, name)!
-  sql.exec(`CREATE TABLE ${tableOf(row.store)} (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)`)
+  const table = tableOf(row.store)
+  const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ?', table)
+  if (orphan) throw new NidusError('CORRUPT', `there is a table ${table}, and in ${STORES} nothing that says what is in it`)
+  sql.exec(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)`)
   return row
 }
 

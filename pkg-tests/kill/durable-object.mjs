@@ -1,0 +1,90 @@
+// Kills a workerd whose Durable Object is writing, by SIGKILL at random moments, and looks whether everything that it had acknowledged is there.
+//   node pkg-tests/kill/durable-object.mjs --cycles 1000 --seed 7
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { bundle, serve } from '../workerd/harness.mjs'
+import { DIMENSION, digest, operate } from '../workerd/work.mjs'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+/** So many operations are under way at a time. */
+const WINDOW = 6
+/** Milliseconds. */
+const LONGEST = 400
+
+const ask = async (url) => {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(await response.text())
+  return response.json()
+}
+
+/**
+ * Each cycle opens what the one before left behind, writes on, and is killed. The operations are numbered; what is found must be what a store in
+ * memory is after all those that were acknowledged, and perhaps some of those under way, in their order.
+ */
+export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () => {} } = {}) {
+  const { Nidus } = await import(pathToFileURL(here('../../dist/node.js')).href)
+  const directory = mkdtempSync(join(tmpdir(), 'nidus-kill-do-'))
+  await bundle(directory, here('../workerd/driven.mjs'))
+  const model = await Nidus.open('model', { dimension: DIMENSION, storage: 'memory' })
+  /** Operations that the model has done. */
+  let done = 0
+  let acknowledged = 0
+  let kept = 0
+  let compactions = 0
+  let served
+  try {
+    for (let cycle = 0; ; cycle++) {
+      served = await serve(directory)
+      const found = await ask(`${served.url}/check`)
+      // Acknowledgements can have been on their way out, so more than those under way may be there: as many as the newest record tells, and then some that leave none.
+      const surely = Math.max(acknowledged, found.newest + 1)
+      while (done < surely || (cycle > 0 && done < surely + WINDOW && (await digest(model)) !== found.digest)) await operate(model, seed, done++)
+      if ((await digest(model)) !== found.digest) {
+        throw new Error(`seed ${seed}, cycle ${cycle}: ${acknowledged} operations were acknowledged, and what is there is not what they and some more make: ${JSON.stringify(found)}`)
+      }
+      if (!found.further || found.rubbish > 0) throw new Error(`seed ${seed}, cycle ${cycle}: ${JSON.stringify(found)}`)
+      kept += done - acknowledged
+      acknowledged = done
+      compactions = found.generation
+      if (cycle > 0 && cycle % 50 === 0) say(`${cycle} cycles: ${acknowledged} operations, ${compactions} compactions, ${found.count} records`)
+      if (cycle === cycles) break
+      acknowledged += await writeAndDie(served, seed, done, Math.random() * LONGEST)
+    }
+  } finally {
+    await served?.kill()
+    await model.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { cycles, acknowledged, lost: 0, doubled: 0, compactions, kept }
+}
+
+/** How many acknowledgements had left it. */
+async function writeAndDie(served, seed, from, after) {
+  let lines = ''
+  const timer = setTimeout(served.kill, after)
+  try {
+    const { body } = await fetch(`${served.url}/write?seed=${seed}&from=${from}&window=${WINDOW}`)
+    for await (const chunk of body) lines += Buffer.from(chunk).toString()
+    throw new Error(`the writer ended by itself: ${lines.slice(-500)}`)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+  } finally {
+    clearTimeout(timer)
+    await served.kill()
+  }
+  const numbers = lines.split('\n').slice(0, -1).map(Number)
+  numbers.forEach((number, i) => {
+    if (number !== from + i) throw new Error(`acknowledgement ${i} is ${number}, from ${from} on: ${lines.slice(-500)}`)
+  })
+  return numbers.length
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { values } = parseArgs({ options: { cycles: { type: 'string', default: '20' }, seed: { type: 'string' } } })
+  const began = performance.now()
+  const result = await run({ cycles: Number(values.cycles), seed: values.seed === undefined ? undefined : Number(values.seed), say: console.log })
+  console.log(JSON.stringify({ ...result, seconds: Math.round((performance.now() - began) / 1000) }))
+}
