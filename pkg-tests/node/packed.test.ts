@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { chromium, type BrowserContext, type Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+import { bundle, serve } from '../workerd/harness.mjs'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
@@ -71,7 +72,7 @@ describe('the tarball', () => {
 })
 
 it('no JavaScript in the README goes untried', () => {
-  expect([...blocks.keys()].sort()).toEqual(['browser', 'node', 'segment'])
+  expect([...blocks.keys()].sort()).toEqual(['browser', 'node', 'segment', 'workerd'])
   expect(readme.match(/^```(js|ts|javascript|typescript|html)\b/gm)?.length).toBe(blocks.size)
 })
 
@@ -97,6 +98,24 @@ describe('Node', () => {
     const other = await run(process.execPath, 'index.mjs', 'the roof, landlord!')
     expect(other.stdout).toMatch(/^0\.\d{3} write to the landlord about the roof\n/)
     expect(first.stderr + second.stderr + other.stderr).toBe('')
+  })
+})
+
+describe('workerd', () => {
+  it('runs the README\'s start, and again on what it left', async () => {
+    const directory = join(folder, 'workerd')
+    await bundle(directory, blocks.get('workerd')!, { folder: installed })
+    for (let i = 0; i < 2; i++) {
+      const served = await serve(directory, { objects: { Notes: true } })
+      try {
+        const [best] = (await (await fetch(served.url)).json()) as { id: string; score: number }[]
+        expect(best!.id).toBe('sea')
+        expect(best!.score).toBeCloseTo(0.92 / (Math.hypot(0.9, 0.1) * Math.hypot(1, 0.2)), 6)
+      } finally {
+        await served.stop()
+      }
+      expect(served.output()).toBe('')
+    }
   })
 })
 
