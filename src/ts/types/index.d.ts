@@ -135,7 +135,7 @@ export interface OpenOptions {
   dimension?: number
   /**
    * Default in browsers: what the store is kept in; for a new one `'opfs'` if a file really opens there, else `'indexeddb'`. The kind is recorded when the store is made, and kept:
-   * where it cannot be used, or another one is asked for, `STORAGE_UNAVAILABLE`. In Node, Deno and Bun: `'fs'` (the name is the directory's path).
+   * where it cannot be used, or another one is asked for, `STORAGE_UNAVAILABLE`. In Node, Deno and Bun: `'fs'` (the name is the directory's path). In workerd: none.
    */
   storage?: StorageKind | StorageHost
   /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
