@@ -87,6 +87,11 @@ describe('the kind of storage', () => {
     await db.upsert('c', rows(3))
     await db.close()
     const worker = without(lack)
+    // Files can be read without handles.
+    const seen = lack === 'handles' || lack === 'methods'
+    if (seen) await (await open(name, { worker, readOnly: true })).close()
+    else expect(await codeOf(() => open(name, { worker, readOnly: true }))).toBe('STORAGE_UNAVAILABLE')
+    expect(await codeOf(() => Nidus.open(name, { worker }))).toBe('STORAGE_UNAVAILABLE')
     const error = await refusal(open(name, { worker }))
     expect(error?.code).toBe('STORAGE_UNAVAILABLE')
     expect(error?.message).toContain('opfs')

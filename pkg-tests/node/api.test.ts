@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { apiSuite } from '../common/api'
+import { Nidus } from 'nidus-wasm'
 import { arraysHost, type ArraysHost } from '../common/arrays'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-api-'))
@@ -30,4 +31,8 @@ for (const [what, setUp] of [['plain arrays', {}], ['arrays that are read asynch
 it('gave every host copies of its own, and closed every handle once', () => {
   expect(hosts.size).toBeGreaterThan(20)
   for (const { made } of hosts.values()) for (const handle of made) expect(handle.untouched()).toBe(true)
+})
+
+it('has no browser to ask about persistence', async () => {
+  expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
 })

@@ -4,9 +4,10 @@ import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
 import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK } from './input.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
+import { persistence } from './persistence.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, RecordInput, RecoveryReport, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SearchOptions, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -71,6 +72,10 @@ export class Nidus<A extends Attrs = Attrs> {
     } catch (error) {
       throw storageError(error, `the store "${checkName(name)}" could not be removed`, true)
     }
+  }
+
+  static async persistence(options?: PersistenceOptions): Promise<Persistence> {
+    return persistence(checkOptions(options))
   }
 
   static async salvage(_name: string, _into: string, _options?: OpenOptions): Promise<RecoveryReport> {

@@ -1,4 +1,4 @@
-import { Nidus, type CloseReason, type Hit } from 'nidus-wasm'
+import { Nidus, type CloseReason, type Hit, type Persistence } from 'nidus-wasm'
 import { embeddedText, type Corpus, type Entry } from './corpus'
 import { DIMENSION, type Embedded, type Embedder } from './embedder'
 
@@ -23,12 +23,14 @@ export interface Facts {
   deadRows: number
   diskBytes: number
   storage: string
+  kept: Persistence['state']
 }
 
 /** The index of the corpus: what is in the store, what is missing, and how to ask it. */
 export class Library {
   readonly closed: Promise<CloseReason>
   #db: Nidus<PackageAttrs>
+  #persistence = Nidus.persistence()
 
   private constructor(db: Nidus<PackageAttrs>) {
     this.#db = db
@@ -49,7 +51,8 @@ export class Library {
 
   async facts(): Promise<Facts> {
     const { docCount, rows, deadRows, diskBytes } = await this.#db.footprint()
-    return { documents: docCount, rows, deadRows, diskBytes, storage: this.#db.storage }
+    const { state } = await this.#persistence
+    return { documents: docCount, rows, deadRows, diskBytes, storage: this.#db.storage, kept: state }
   }
 
   /** The entries that still need embedding: all at first, the rest after an interruption, none after that. */

@@ -56,7 +56,7 @@ export const view = {
     setText(element('fact-documents'), facts ? format.count(facts.documents) : '–')
     setText(element('fact-rows'), facts ? rows(facts) : '–')
     setText(element('fact-bytes'), facts ? format.bytes(facts.diskBytes) : '–')
-    setText(element('fact-storage'), facts ? (STORAGE[facts.storage] ?? facts.storage) : '–')
+    setText(element('fact-storage'), facts ? storage(facts) : '–')
   },
 
   embedded({ documents, queries }: { documents: number; queries: number }) {
@@ -150,6 +150,12 @@ const STORAGE: Record<string, string> = {
   opfs: 'OPFS',
   indexeddb: 'IndexedDB',
   memory: 'Memory only',
+}
+
+/** Best effort: the browser may clear it when the device runs out of room. */
+function storage({ storage, kept }: Facts) {
+  const name = STORAGE[storage] ?? storage
+  return kept === 'unknown' ? name : `${name}, ${kept === 'persistent' ? 'persistent' : 'best effort'}`
 }
 
 function rows({ rows, deadRows }: Facts) {

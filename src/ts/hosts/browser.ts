@@ -54,7 +54,6 @@ async function kindOf({ name, readOnly, dimension }: OpenSpec, asked: Kind | und
   // Without a record the next one to ask might choose otherwise; who names the kind will name it again.
   if (asked === 'opfs' && blind) return asked
   try {
-    if (blind) throw blind
     return agreed(name, await recordKind(name, asked ?? (noOpfs ? 'indexeddb' : 'opfs')), asked)
   } catch (error) {
     if (asked || !isUnavailable(error)) throw error

@@ -46,7 +46,11 @@ function makeStore(db: IDBDatabase) {
 }
 
 /** Without `make` a database that is not there is NOT_FOUND and stays that way. */
-export function connect(database: string, what: string, make: false | ((db: IDBDatabase) => void)): Promise<IDBDatabase> {
+export async function connect(database: string, what: string, make: false | ((db: IDBDatabase) => void)): Promise<IDBDatabase> {
+  const none = () => new NidusError('NOT_FOUND', `there is no ${what} in IndexedDB`)
+  // Trying would do, but WebKit keeps the names of databases that it was told not to make.
+  const all = make ? undefined : await factory().databases?.().catch(() => undefined)
+  if (all && !all.some(({ name }) => name === database)) throw none()
   return new Promise((resolve, reject) => {
     const request = factory().open(database, VERSION)
     let missing = false
@@ -69,7 +73,7 @@ export function connect(database: string, what: string, make: false | ((db: IDBD
       event.preventDefault()
       clearTimeout(timer)
       const { error } = request
-      if (missing) reject(new NidusError('NOT_FOUND', `there is no ${what} in IndexedDB`))
+      if (missing) reject(none())
       else if (error?.name === 'VersionError') reject(new NidusError('UNSUPPORTED_VERSION', `the ${what} was made by a later version of nidus-wasm`, { cause: error }))
       // Firefox, where storage is forbidden.
       else if (error?.name === 'InvalidStateError') reject(new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }))

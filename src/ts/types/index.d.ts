@@ -167,6 +167,21 @@ export interface StoreOptions {
   wasm?: WasmSource
 }
 
+export interface PersistenceOptions {
+  /** Ask the browser to keep the origin's storage (`navigator.storage.persist()`). Some ask the user; where only pages may ask (workers), it is not asked. Default false. */
+  request?: boolean
+  /** How long each of the browser's answers may take, in milliseconds. Default 3000. */
+  timeout?: number
+}
+
+export interface Persistence {
+  /** `'best-effort'`: the browser may remove all of the origin's storage when the device runs out of room. `'unknown'`: it does not say, or not in time; and wherever there is no browser. */
+  state: 'persistent' | 'best-effort' | 'unknown'
+  /** Bytes that the origin uses, and may use, as far as the browser tells. */
+  usage?: number
+  quota?: number
+}
+
 export interface StoreInfo {
   name: string
   storage: string
@@ -230,6 +245,11 @@ export class Nidus<A extends Attrs = Attrs> {
   static list(options?: StoreOptions): Promise<StoreInfo[]>
   /** Removes a store and all that is in it, of whatever kind it is if none is given; `LOCKED` while it is open. One that does not exist is no error. */
   static destroy(name: string, options?: StoreOptions): Promise<void>
+  /**
+   * Whether the browser promises to keep what the origin stores. Never waits for longer than `timeout`: Firefox does not answer while its question is open
+   * (the state is then `'unknown'`, and told by a later call). Rejects only for wrong options.
+   */
+  static persistence(options?: PersistenceOptions): Promise<Persistence>
   /** In a later version; `UNSUPPORTED` now. */
   static salvage(name: string, into: string, options?: OpenOptions): Promise<RecoveryReport>
   /** In a later version; `UNSUPPORTED` now. */

@@ -1,0 +1,94 @@
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type * as Package from 'nidus-wasm'
+import { installed, session, type Session } from './driver.mjs'
+
+/** In the page, since the test runner rewrites `import()`. */
+declare const load: () => Promise<typeof Package>
+
+const here = installed()
+if (!here) process.stdout.write('SKIPPED: WebKitGTK: there is no WebKitWebDriver, no MiniBrowser or no screen\n')
+
+const TYPES: { [ending: string]: string } = { js: 'text/javascript', wasm: 'application/wasm' }
+const server = createServer((request, response) => {
+  const name = /^\/([\w.-]+)$/.exec(request.url ?? '')?.[1]
+  if (!name) return void response.setHeader('content-type', 'text/html').end('<!doctype html><script>load = () => import("/browser.js")</script>')
+  readFile(new URL(`../../dist/${name}`, import.meta.url)).then(
+    (bytes) => response.setHeader('content-type', TYPES[name.split('.').pop()!] ?? 'text/plain').end(bytes),
+    () => response.writeHead(404).end(),
+  )
+})
+
+describe.skipIf(!here)('WebKitGTK', () => {
+  let browser: Session
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    browser = await session()
+    await browser.go(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.end()
+    server.close()
+  })
+
+  it('makes its stores in IndexedDB, since OPFS gives it no handles', async () => {
+    const made = await browser.run(async () => {
+      const { Nidus } = await load()
+      const db = await Nidus.open('notes', { dimension: 3 })
+      await db.upsert('c', [{ id: 'a', vector: [1, 0, 0], attrs: { n: 1 } }, { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } }])
+      await db.upsert('c', [{ id: 'c', vector: [0, 0, 1] }])
+      await db.delete('c', ['b'])
+      const refused = await Nidus.open('others', { dimension: 3, storage: 'opfs' }).catch((error: Package.NidusError) => error.code)
+      const { state } = await Nidus.persistence({ request: true, timeout: 5000 })
+      return { storage: db.storage, count: await db.count(), refused, state, databases: (await indexedDB.databases()).map(({ name }) => name).sort() }
+    })
+    expect(made).toEqual({ storage: 'indexeddb', count: 2, refused: 'STORAGE_UNAVAILABLE', state: 'unknown', databases: ['nidus-wasm', 'nidus-wasm:notes'] })
+  })
+
+  it('finds them after a reload that closed nothing, compacts and searches', async () => {
+    await browser.reload()
+    const found = await browser.run(async () => {
+      const { Nidus } = await load()
+      const [info] = await Nidus.list()
+      const db = await Nidus.open('notes')
+      await db.compact()
+      const hits = await db.search([1, 0.2, 0], { topK: 2 })
+      const { rows, deadRows } = await db.footprint()
+      const result = { info: [info!.name, info!.storage, info!.dimension], storage: db.storage, recovery: db.recovery.bytes, rows, deadRows, hits: hits.map(({ id, attrs }) => ({ id, ...attrs })) }
+      await db.close()
+      return result
+    })
+    expect(found).toEqual({
+      info: ['notes', 'indexeddb', 3], storage: 'indexeddb', recovery: 0, rows: 2, deadRows: 0, hits: [{ id: 'a', n: 1 }, { id: 'c' }],
+    })
+  })
+
+  it('is LOCKED for another page, and the writes of a page that was left are there', async () => {
+    const left = await browser.run(async () => {
+      const { Nidus } = await load()
+      const db = await Nidus.open('notes')
+      const other = new Worker(URL.createObjectURL(new Blob([`
+        Object.defineProperty(globalThis, 'Worker', { value: undefined })
+        import(${JSON.stringify(new URL('/browser.js', location.href).href)})
+          .then(({ Nidus }) => Nidus.open('notes'))
+          .then(() => postMessage('opened'), (error) => postMessage(error.code + ' ' + error.message))
+      `], { type: 'text/javascript' })), { type: 'module' })
+      const answer = await new Promise<string>((resolve) => (other.onmessage = ({ data }) => resolve(data as string)))
+      for (let i = 0; i < 50; i++) await db.upsert('c', [{ id: `${i}`, vector: [i, 1, 0] }])
+      return { answer, count: await db.count() }
+    })
+    expect(left).toEqual({ answer: expect.stringContaining('LOCKED'), count: 52 })
+    await browser.reload()
+    const count = await browser.run(async () => {
+      const { Nidus } = await load()
+      const db = await Nidus.open('notes')
+      const count = await db.count()
+      await db.close()
+      await Nidus.destroy('notes')
+      return [count, (await Nidus.list()).length]
+    })
+    expect(count).toEqual([52, 0])
+  })
+})

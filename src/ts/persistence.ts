@@ -1,0 +1,34 @@
+import { invalid } from './errors.js'
+import type { Persistence, PersistenceOptions } from './types/index.js'
+import { describe } from './wire.js'
+
+/** What the browser answers in time. It may ask the user first, or never answer. */
+async function answer<T>(ask: () => Promise<T> | undefined, limit: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), limit)
+  })
+  try {
+    return await Promise.race([ask(), late])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export async function persistence({ request = false, timeout = 3000 }: PersistenceOptions): Promise<Persistence> {
+  if (typeof request !== 'boolean') throw invalid(`request must be true or false, not ${describe(request)}`)
+  if (!(Number.isFinite(timeout) && timeout >= 0)) throw invalid(`timeout must be a number of milliseconds, not ${describe(timeout)}`)
+  const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage
+  const [kept, room] = await Promise.all([
+    // Workers can ask how it is, but not for more.
+    answer(() => (request && storage?.persist ? storage.persist() : storage?.persisted?.()), timeout),
+    answer(() => storage?.estimate?.(), timeout),
+  ])
+  return {
+    state: kept === undefined ? 'unknown' : kept ? 'persistent' : 'best-effort',
+    ...(room?.usage !== undefined && { usage: room.usage }),
+    ...(room?.quota !== undefined && { quota: room.quota }),
+  }
+}
