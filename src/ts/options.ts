@@ -1,5 +1,5 @@
 import type { OpenSpec } from './engine/backend.js'
-import { invalid, unsupported } from './errors.js'
+import { NidusError, invalid, unsupported } from './errors.js'
 import type { OpenOptions, StorageHost, StorageKind } from './types/index.js'
 import { checkString, describe, isPlainObject } from './wire.js'
 
@@ -46,7 +46,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
   }
   if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 1)) throw invalid(`workers must be an integer from 1 up, not ${describe(workers)}`)
   if (memory === 'compact') throw unsupported('memory: "compact"')
-  if (multiTab) throw unsupported('multiTab: true')
+  if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory')) throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
   if (workers !== undefined && workers > 1) throw unsupported('workers > 1')
   return {
     name: checkName(name),
@@ -57,5 +57,6 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
     autoCompact: autoCompact === false ? Infinity : autoCompact,
     maxVectorBytes,
     compat,
+    multiTab: multiTab !== false,
   }
 }

@@ -10,29 +10,12 @@ const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
 
-/** Opening twice from one page can never be a late release: no need to wait for it. A name is in one kind of storage only. */
-const open = new Set<string>()
-
 export function browserPlatform(startWorker: () => Worker): Platform {
   return {
-    defaultStorage: undefined,
+    defaultStorage: 'opfs',
     async open(spec, worker = startWorker, wasm) {
-      const { storage, name } = spec
-      if (storage === 'fs') throw unavailable(storage)
-      const anywhere = async () => (canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm))
-      if (storage === 'memory' || spec.readOnly) return anywhere()
-      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is already open in this page`)
-      open.add(name)
-      try {
-        const backend = await anywhere()
-        const close = backend.close.bind(backend)
-        let closing: Promise<void> | undefined
-        backend.close = () => (closing ??= close().finally(() => open.delete(name)))
-        return backend
-      } catch (error) {
-        open.delete(name)
-        throw error
-      }
+      if (spec.storage === 'fs') throw unavailable(spec.storage)
+      return canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm)
     },
     openOwn: async (spec, own, wasm) => (await here()).openOwn(spec, own, wasm),
     async list(kind, { worker = startWorker }) {
@@ -43,7 +26,6 @@ export function browserPlatform(startWorker: () => Worker): Platform {
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
-      if (open.has(name)) throw new NidusError('LOCKED', `the store "${name}" is open in this page`)
       await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).browserDestroy(kind, name))
     },
   }

@@ -54,6 +54,8 @@ export interface OpenSpec {
   autoCompact: number
   maxVectorBytes: number | undefined
   compat: string | undefined
+  /** Other tabs may have the store open as well. */
+  multiTab: boolean
 }
 
 /** A host of ours can do a little more than the contract asks. */

@@ -22,7 +22,7 @@ const ENOUGH = 8 * 1024 * 1024
 const watched = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>()
 
 /** One listener a signal, however many wait with it: Node warns of a leak from eleven on. Returns what takes `call` back. */
-function onAbort(signal: AbortSignal, call: () => void): () => void {
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
   let watch = watched.get(signal)
   if (!watch) {
     const calls = new Set<() => void>()

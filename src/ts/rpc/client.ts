@@ -1,97 +1,12 @@
-import { createBirpc, type BirpcReturn } from 'birpc'
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isRead } from '../engine/calls.js'
-import { NidusError, aborted, closedError, invalid, unpackError } from '../errors.js'
+import { isRead, isWrite } from '../engine/calls.js'
+import { NidusError, aborted, closedError, unpackError } from '../errors.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
-import { VERSION, poster, type Answer, type PageSide, type WireSource, type WorkerSide } from './protocol.js'
-
-/** For a worker that loads but is not ours. A slow machine's own worker says hello within a few seconds. */
-const HELLO_MS = 30_000
-
-/** A worker of ours, and what becomes of calls when it dies. */
-class Line {
-  readonly #worker: Worker
-  readonly #rpc: BirpcReturn<WorkerSide, PageSide, false>
-  #dead: NidusError | undefined
-  #waiting = new Set<(error: NidusError) => void>()
-
-  static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void): Promise<Line> {
-    let line: Line
-    try {
-      line = new Line(start(), page, onDeath)
-    } catch (cause) {
-      throw new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
-    }
-    const timer = setTimeout(() => line.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
-    try {
-      const { version } = await line.ask<{ version: number }>('hello', [])
-      if (version === VERSION) return line
-      throw new NidusError('WORKER_FAILED', `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`)
-    } catch (error) {
-      line.#worker.terminate()
-      throw error
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  private constructor(worker: Worker, page: PageSide, onDeath: (error: NidusError) => void) {
-    this.#worker = worker
-    this.#rpc = createBirpc<WorkerSide, PageSide, false>(page, {
-      post: poster(worker),
-      on: (receive) => worker.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
-      timeout: -1,
-      proxify: false,
-    })
-    const died = (what: string) => {
-      this.#die(what)
-      if (this.#dead) onDeath(this.#dead)
-    }
-    worker.addEventListener('error', (event) => {
-      // Else the browser reports it to the console; whoever called is told.
-      event.preventDefault()
-      died(event.message ? `the worker failed: ${event.message}` : 'the worker could not be loaded')
-    })
-    worker.addEventListener('messageerror', () => died('a message of the worker could not be read'))
-  }
-
-  #die(what: string) {
-    this.#dead ??= new NidusError('WORKER_FAILED', what)
-    for (const reject of this.#waiting) reject(this.#dead)
-    this.#waiting.clear()
-    this.#worker.terminate()
-  }
-
-  ask<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#dead) return reject(this.#dead)
-      this.#waiting.add(reject)
-      this.#rpc
-        .$callRaw({ method, args })
-        .then((value) => resolve(value as T), (cause) => reject(invalid(`this cannot be sent to the worker: ${textOf(cause)}`, cause)))
-        .finally(() => this.#waiting.delete(reject))
-    })
-  }
-
-  async get<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
-    const answer = await this.ask<Answer<T>>(method, args)
-    if ('error' in answer) throw unpackError(answer.error)
-    return answer.ok
-  }
-
-  tell(method: keyof WorkerSide, args: unknown[]) {
-    if (!this.#dead) void this.#rpc.$callRaw({ method, args, event: true })
-  }
-
-  end() {
-    this.#dead ??= new NidusError('CLOSED', 'the worker has been stopped')
-    this.#rpc.$close()
-    this.#worker.terminate()
-  }
-}
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+import { unpackRecovery, type Opened } from './answer.js'
+import { Line, textOf } from './line.js'
+import { watchPage } from './page.js'
+import type { PageSide, WireSource } from './protocol.js'
 
 /** Reads what a page may hand in and a worker cannot be sent. Relative addresses are the page's. */
 async function sendable(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
@@ -106,68 +21,178 @@ async function sendable(wasm: WasmSource | undefined): Promise<WireSource | unde
     : (wasm as ArrayBuffer)
 }
 
-/** A store in a worker of its own. */
+interface Pending {
+  method: Method
+  args: unknown[]
+  options: CallOptions
+  resolve: (value: unknown) => void
+  reject: (error: unknown) => void
+  /** Undefined: it waits for the page to wake. */
+  sentTo?: Line | undefined
+}
+
+/** A store in a worker of its own. While the page sleeps there is no worker: another tab may go on with the store. */
 export class RemoteStore implements Backend {
   dimension = 0
   storage = ''
   recovery!: RecoveryReport
   readonly closed: Promise<CloseReason>
-  #line!: Line
-  #name: string
+  readonly #spec: OpenSpec
+  readonly #start: () => Worker
+  readonly #source: WireSource | undefined
+  #line: Line | undefined
+  /** The worker that is opening, or has the store. */
+  #worker: Line | undefined
+  #asleep = false
+  #unwatch = () => {}
+  #failure: NidusError | undefined
   #ended!: (reason: CloseReason) => void
   #closing: Promise<void> | undefined
-  #calls = 0
-  #progress = new Map<number, NonNullable<CallOptions['onProgress']>>()
+  #count = 0
+  #calls = new Map<number, Pending>()
+  /** Relaxed writes that were acknowledged and no flush has covered; and whether their worker was given up. */
+  #unflushed = false
+  #unsure = false
 
   static async open(spec: OpenSpec, start: () => Worker, wasm: WasmSource | undefined): Promise<RemoteStore> {
-    const store = new RemoteStore(spec.name)
     const source = await sendable(wasm).catch((error: unknown) => {
       throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
     })
-    const page: PageSide = {
-      progress: (number, done, total) => store.#progress.get(number)?.(done, total),
-      failed: (error) => store.#ended({ reason: 'failed', error: unpackError(error) }),
-    }
-    store.#line = await Line.connect(start, page, (error) => store.#ended({ reason: 'failed', error }))
+    const store = new RemoteStore(spec, start, source)
+    // A store in memory ends with its worker, and a reader holds nothing.
+    if (spec.storage !== 'memory' && !spec.readOnly) store.#unwatch = watchPage(() => store.#sleep(), () => store.#wake(), () => store.#hide())
     try {
-      const { dimension, storage, recovery } = await store.#line.get<Awaited<ReturnType<WorkerSide['open']>> extends Answer<infer T> ? T : never>('open', [spec, source])
-      const { compactionError, ...rest } = recovery
-      store.dimension = dimension
-      store.storage = storage
-      store.recovery = { ...rest, ...(compactionError && { compactionError: unpackError(compactionError) }) }
+      await store.#connect()
       return store
     } catch (error) {
-      store.#line.end()
+      store.#unwatch()
       throw error
     }
   }
 
-  private constructor(name: string) {
-    this.#name = name
+  private constructor(spec: OpenSpec, start: () => Worker, source: WireSource | undefined) {
+    this.#spec = spec
+    this.#start = start
+    this.#source = source
     this.closed = new Promise((resolve) => (this.#ended = resolve))
   }
 
-  call<M extends Method>(method: M, args: Parameters<Calls[M]>, { signal, onProgress }: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
-    if (this.#closing) return Promise.reject(closedError(this.#name))
-    if (signal?.aborted) return Promise.reject(aborted(signal))
-    const number = ++this.#calls
-    if (onProgress) this.#progress.set(number, onProgress)
-    const answer = this.#line.get<ReturnType<Calls[M]>>('call', [number, method, args, onProgress !== undefined])
-    if (!signal && !onProgress) return answer
-    return new Promise<ReturnType<Calls[M]>>((resolve, reject) => {
-      const cancel = () => {
-        this.#line.tell('cancel', [number])
-        // Whether a write was still in time only the worker can tell; the answer to a question nobody needs.
-        if (isRead(method)) reject(aborted(signal!))
+  async #connect() {
+    const page: PageSide = {
+      progress: (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
+      failed: (error) => this.#ended({ reason: 'failed', error: unpackError(error) }),
+    }
+    for (;;) {
+      let line: Line | undefined
+      try {
+        line = await Line.connect(this.#start, page, (error) => this.#died(error), (made) => (this.#worker = made))
+        // A store that this one knew is not to be made anew, empty.
+        const opened = await line.get<Opened>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#source])
+        this.#line = line
+        if (!this.recovery) {
+          this.dimension = opened.dimension
+          this.storage = opened.storage
+          this.recovery = unpackRecovery(opened)
+        }
+        break
+      } catch (error) {
+        line?.end()
+        if (!this.#asleep) throw error
+        await this.#awake()
       }
-      signal?.addEventListener('abort', cancel, { once: true })
-      // A reason does not cross the thread; the caller's own is here.
-      const failed = (error: NidusError) => reject(error.code === 'ABORTED' && signal ? aborted(signal) : error)
-      answer.then(resolve, failed).finally(() => {
-        signal?.removeEventListener('abort', cancel)
-        this.#progress.delete(number)
-      })
+    }
+    for (const [number, pending] of this.#calls) this.#send(number, pending)
+  }
+
+  #died(error: NidusError) {
+    this.#failure ??= error
+    this.#ended({ reason: 'failed', error })
+  }
+
+  #woken: () => void = () => {}
+  #awake(): Promise<void> {
+    return this.#asleep ? new Promise((resolve) => (this.#woken = resolve)) : Promise.resolve()
+  }
+
+  /** What a crash would do, done by ourselves: the worker could not finish anything while the page is frozen. */
+  #sleep() {
+    if (this.#asleep || this.#closing || this.#failure) return
+    this.#asleep = true
+    this.#line = undefined
+    if (this.#unflushed) this.#unsure = true
+    this.#unflushed = false
+    for (const pending of this.#calls.values()) {
+      if (!pending.sentTo) continue
+      pending.sentTo = undefined
+      if (isWrite(pending.method) || (pending.method === 'flush' && this.#spec.relaxed)) pending.reject(suspended())
+    }
+    this.#worker?.end()
+    this.#worker = undefined
+  }
+
+  #wake() {
+    if (!this.#asleep) return
+    this.#asleep = false
+    this.#woken()
+    if (!this.recovery) return
+    this.#connect().catch((error: NidusError) => {
+      this.#died(error)
+      for (const { reject } of this.#calls.values()) reject(error)
     })
+  }
+
+  /** The last moment that a page is sure to see. */
+  #hide() {
+    if (this.#spec.relaxed && this.#line && !this.#closing) this.call('flush', []).catch(() => {})
+  }
+
+  call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
+    const { signal } = options
+    if (this.#closing) return Promise.reject(closedError(this.#spec.name))
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (signal?.aborted) return Promise.reject(aborted(signal))
+    if (method === 'flush' && this.#unsure) {
+      this.#unsure = false
+      return Promise.reject(new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page: of what was acknowledged under relaxed durability the last may be lost'))
+    }
+    const number = ++this.#count
+    let cancel: (() => void) | undefined
+    return new Promise<unknown>((resolve, reject) => {
+      const pending: Pending = { method, args, options, resolve, reject }
+      this.#calls.set(number, pending)
+      if (signal) {
+        cancel = () => {
+          pending.sentTo?.tell('cancel', [number])
+          // Whether a write was still in time only the worker can tell; the answer to a question nobody needs.
+          if (isRead(method) || !pending.sentTo) reject(aborted(signal))
+        }
+        signal.addEventListener('abort', cancel, { once: true })
+      }
+      this.#send(number, pending)
+    }).finally(() => {
+      this.#calls.delete(number)
+      if (cancel) signal!.removeEventListener('abort', cancel)
+    }) as Promise<ReturnType<Calls[M]>>
+  }
+
+  #send(number: number, pending: Pending) {
+    const { method, args, options, resolve, reject } = pending
+    const line = this.#line
+    if (!line) return
+    pending.sentTo = line
+    // What is posted is given away; a read may have to be sent again.
+    const sent = isWrite(method) ? args : structuredClone(args)
+    line.get('call', [number, method, sent, options.onProgress !== undefined]).then(
+      (value) => {
+        if (this.#spec.relaxed) this.#unflushed = isWrite(method) || (this.#unflushed && method !== 'flush')
+        resolve(value)
+      },
+      (error: NidusError) => {
+        if (pending.sentTo !== line) return
+        // A reason does not cross the thread; the caller's own is here.
+        reject(error.code === 'ABORTED' && options.signal ? aborted(options.signal) : error)
+      },
+    )
   }
 
   close(): Promise<void> {
@@ -176,17 +201,22 @@ export class RemoteStore implements Backend {
   }
 
   async #close() {
+    this.#unwatch()
     try {
-      await this.#line.get<undefined>('close', [])
+      await this.#line?.get<undefined>('close', [])
     } catch (error) {
       // A dead worker holds nothing any more.
       if ((error as NidusError).code !== 'WORKER_FAILED') throw error
     } finally {
       this.#ended({ reason: 'closed' })
-      this.#line.end()
+      this.#worker?.end()
+      for (const { reject } of this.#calls.values()) reject(closedError(this.#spec.name))
     }
   }
 }
+
+const suspended = () =>
+  new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
 
 const silent: PageSide = { progress() {}, failed() {} }
 

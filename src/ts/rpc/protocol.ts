@@ -1,24 +1,17 @@
 import type { Method, OpenSpec } from '../engine/backend.js'
 import type { ErrorMessage } from '../errors.js'
-import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
+import type { StoreInfo, StorageKind } from '../types/index.js'
+import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 1
+export const VERSION = 2
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
-/** An error has a code and a cause, which birpc's own errors would lose. */
-export type Answer<T> = { ok: T } | { error: ErrorMessage }
-
-export interface Opened {
-  dimension: number
-  storage: string
-  recovery: Omit<RecoveryReport, 'compactionError'> & { compactionError?: ErrorMessage }
-}
-
 /** What the worker does. `number` is the call's own: cancel and progress name it. */
 export interface WorkerSide {
-  hello(): { version: number }
+  /** `life`: a lock that is free once the worker is gone. */
+  hello(): Promise<{ version: number; life: string | undefined }>
   open(spec: OpenSpec, wasm: WireSource | undefined): Promise<Answer<Opened>>
   call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown>>
   cancel(number: number): void

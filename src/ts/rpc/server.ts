@@ -1,64 +1,42 @@
 import { createBirpc } from 'birpc'
-import type { CallOptions, Method } from '../engine/backend.js'
+import type { Backend } from '../engine/backend.js'
 import { Engine } from '../engine/engine.js'
 import { NidusError, packError } from '../errors.js'
 import { browserDestroy, browserList, withHost } from '../hosts/browser.js'
-import { VERSION, poster, type Answer, type PageSide, type WorkerSide } from './protocol.js'
+import { lifeLock, locks } from '../tabs/locks.js'
+import { destroyAlone, openMember } from '../tabs/member.js'
+import { answer, callsOf, packOpened } from './answer.js'
+import { VERSION, poster, type PageSide, type WorkerSide } from './protocol.js'
 
 interface Scope {
   postMessage(message: unknown, transfer: Transferable[]): void
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
 }
 
-async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { ok: await work() }
-  } catch (error) {
-    return { error: packError(error) }
-  }
-}
-
 /** The worker: one store, and the page that opened it. */
 export function serve(scope: Scope) {
-  let engine: Engine | undefined
-  const calls = new Map<number, AbortController>()
+  let store: Backend | undefined
 
   const functions: WorkerSide = {
-    hello: () => ({ version: VERSION }),
+    hello: async () => ({ version: VERSION, life: locks() && (await lifeLock().catch(() => undefined)) }),
     open: (spec, wasm) =>
       answer(async () => {
-        engine = await withHost(spec, (host) => Engine.open(spec, host, wasm))
-        void engine.closed.then((reason) => {
+        store = await openMember(spec, (spec) => withHost(spec, (host) => Engine.open(spec, host, wasm)))
+        void store.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })
-        const { compactionError, ...recovery } = engine.recovery
-        return { dimension: engine.dimension, storage: engine.storage, recovery: { ...recovery, ...(compactionError && { compactionError: packError(compactionError) }) } }
+        return packOpened(store)
       }),
-    call: (number, method, args, progress) =>
-      answer(async () => {
-        if (!engine) throw new NidusError('CLOSED', 'no store is open')
-        const abort = new AbortController()
-        calls.set(number, abort)
-        const options: CallOptions = { signal: abort.signal }
-        if (progress) options.onProgress = (done, total) => void page.progress.asEvent(number, done, total)
-        try {
-          return await engine.call<Method>(method, args as never, options)
-        } finally {
-          calls.delete(number)
-        }
-      }),
-    cancel: (number) => calls.get(number)?.abort(),
-    close: () =>
-      answer(async () => {
-        await engine?.close()
-        return undefined
-      }),
+    ...callsOf(
+      () => {
+        if (!store) throw new NidusError('CLOSED', 'no store is open')
+        return store
+      },
+      (number, done, total) => void page.progress.asEvent(number, done, total),
+    ),
+    close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
-    destroy: (storage, name) =>
-      answer(async () => {
-        await browserDestroy(storage, name)
-        return undefined
-      }),
+    destroy: (storage, name) => answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
   }
 
   const page = createBirpc<PageSide, WorkerSide>(functions, {

@@ -1,0 +1,361 @@
+import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
+import { isRead, isWrite } from '../engine/calls.js'
+import { Engine } from '../engine/engine.js'
+import { onAbort } from '../engine/queue.js'
+import { sleep } from '../engine/schedule.js'
+import { NidusError, aborted, closedError } from '../errors.js'
+import { taken, unpackRecovery } from '../rpc/answer.js'
+import type { CloseReason, RecoveryReport } from '../types/index.js'
+import { Following } from './follower.js'
+import { Leader } from './leader.js'
+import { hold, holdNow, leaderLock, lifeLock, locks } from './locks.js'
+import { VERSION, channelName, type Word } from './words.js'
+
+/** A leader's last words may come after its successor's first. */
+const LAST_WORDS_MS = 50
+const TICK_MS = 1000
+/** In ticks, not in time: a machine that slept has not waited. */
+const NO_WELCOME = 10
+const SILENCE = 30
+
+interface Pending {
+  method: Method
+  args: unknown[]
+  options: CallOptions
+  resolve: (value: unknown) => void
+  reject: (error: NidusError) => void
+  done?: Promise<unknown>
+  /** Undefined: it waits for somebody who leads. */
+  sentTo?: Following | Engine | undefined
+}
+
+export type OpenStore = (spec: OpenSpec) => Promise<Engine>
+
+/** Where stores are for one opening alone (in memory, read-only) or the browser lacks what it takes, the store itself. */
+export async function openMember(spec: OpenSpec, openStore: OpenStore): Promise<Backend> {
+  const able = locks() !== undefined && typeof BroadcastChannel !== 'undefined'
+  return spec.storage !== 'memory' && !spec.readOnly && able ? Member.open(spec, openStore) : openStore(spec)
+}
+
+/** Removes a store that nobody has open. */
+export async function destroyAlone(name: string, destroy: () => Promise<void>): Promise<void> {
+  const release = locks() ? await holdNow(leaderLock(name)) : async () => {}
+  if (!release) throw new NidusError('LOCKED', `the store "${name}" is open (here, in another tab or worker)`)
+  await destroy().finally(release)
+}
+
+/** One opening of a store that other tabs may have open too: it has the store itself (it leads), or speaks to the one that does. */
+export class Member implements Backend {
+  dimension = 0
+  storage = ''
+  recovery!: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  readonly #spec: OpenSpec
+  readonly #openStore: OpenStore
+  readonly #id = crypto.randomUUID()
+  readonly #channel: BroadcastChannel
+  #life = ''
+  #ended!: (reason: CloseReason) => void
+  #opening: { resolve: () => void; reject: (error: NidusError) => void } | undefined
+  #release: () => Promise<void> = async () => {}
+  #leader: Leader | undefined
+  #engine: Engine | undefined
+  #taking: Promise<void> | undefined
+  #following: Following | undefined
+  #joined = false
+  #calls = new Map<number, Pending>()
+  #count = 0
+  #timer: ReturnType<typeof setInterval> | undefined
+  #quiet = 0
+  /** Relaxed writes that a leader acknowledged and no flush has covered; and whether such a leader was lost. */
+  #unflushed = false
+  #unsure = false
+  #failure: NidusError | undefined
+  #closing: Promise<void> | undefined
+  #gone: Promise<void> | undefined
+
+  static async open(spec: OpenSpec, openStore: OpenStore): Promise<Member> {
+    const member = new Member(spec, openStore)
+    try {
+      member.#life = await lifeLock()
+      await (spec.multiTab ? member.#share() : member.#keep())
+      return member
+    } catch (error) {
+      await member.#letGo()
+      throw error
+    }
+  }
+
+  private constructor(spec: OpenSpec, openStore: OpenStore) {
+    this.#spec = spec
+    this.#openStore = openStore
+    this.closed = new Promise((resolve) => (this.#ended = resolve))
+    this.#channel = new BroadcastChannel(channelName(spec.name))
+    this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data)
+  }
+
+  async #keep() {
+    const release = await holdNow(leaderLock(this.#spec.name))
+    if (!release) throw new NidusError('LOCKED', `the store "${this.#spec.name}" is open elsewhere (another tab or worker)`)
+    this.#release = release
+    await this.#untilOpen(() => void this.#lead())
+  }
+
+  async #share() {
+    const lock = hold(leaderLock(this.#spec.name))
+    this.#release = lock.release
+    await this.#untilOpen(() => {
+      lock.granted.then(
+        () => void this.#lead(),
+        (error: unknown) => this.#closing || this.#fail(new NidusError('STORAGE_UNAVAILABLE', `Web Locks cannot be used here: ${String(error)}`, { cause: error })),
+      )
+      this.#ask()
+      this.#watch()
+    })
+  }
+
+  #untilOpen(begin: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject }
+      begin()
+    })
+  }
+
+  #openedAs({ dimension, storage }: { dimension: number; storage: string }, recovery: RecoveryReport) {
+    if (!this.#opening) return
+    this.dimension = dimension
+    this.storage = storage
+    this.recovery = recovery
+    this.#opening.resolve()
+    this.#opening = undefined
+  }
+
+  call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
+    const { signal } = options
+    if (this.#closing) return Promise.reject(closedError(this.#spec.name))
+    if (this.#failure) return Promise.reject(this.#failed())
+    if (this.#engine && !this.#unsure) return this.#engine.call(method, args, options)
+    if (signal?.aborted) return Promise.reject(aborted(signal))
+    if (method === 'flush' && this.#unsure) {
+      this.#unsure = false
+      return Promise.reject(new NidusError('OUTCOME_UNKNOWN', 'the tab that led the store ended: of what it acknowledged under relaxed durability the last may be lost'))
+    }
+    const number = ++this.#count
+    let pending!: Pending
+    let forget = () => {}
+    const done = new Promise<unknown>((resolve, reject) => (pending = { method, args, options, resolve, reject })).finally(() => {
+      this.#calls.delete(number)
+      forget()
+    })
+    pending.done = done
+    this.#calls.set(number, pending)
+    if (signal) forget = onAbort(signal, () => this.#abort(number, pending, signal))
+    this.#send(number, pending)
+    this.#watch()
+    return done as Promise<ReturnType<Calls[M]>>
+  }
+
+  #abort(number: number, { sentTo, method, reject }: Pending, signal: AbortSignal) {
+    if (sentTo instanceof Engine) return
+    sentTo?.cancel(number)
+    // Whether a write was still in time only the leader can tell.
+    if (!sentTo || isRead(method)) reject(aborted(signal))
+  }
+
+  #send(number: number, pending: Pending) {
+    const { method, args, options, resolve, reject } = pending
+    const following = this.#following
+    if (this.#engine) {
+      pending.sentTo = this.#engine
+      this.#engine.call(method, args as never, options).then(resolve, reject)
+      return
+    }
+    if (!following || !this.#joined) return
+    pending.sentTo = following
+    following.call(number, method, args, options.onProgress !== undefined).then(
+      (answer) => {
+        if (pending.sentTo !== following) return
+        // It comes again with the next leader.
+        if ('moved' in answer) return (pending.sentTo = undefined)
+        if ('ok' in answer && this.#spec.relaxed) this.#unflushed = isWrite(method) || (this.#unflushed && method !== 'flush')
+        try {
+          resolve(taken(answer))
+        } catch (error) {
+          reject(error as NidusError)
+        }
+      },
+      () => {},
+    )
+  }
+
+  #sendAll() {
+    for (const [number, pending] of this.#calls) if (!pending.sentTo) this.#send(number, pending)
+  }
+
+  #hear(word: Word) {
+    if (this.#failure || this.#closing && this.#calls.size === 0) return
+    if (this.#leader) return word.nidus === 'join' ? this.#leader.welcome(word) : undefined
+    if (!this.#spec.multiTab || (word.nidus !== 'lead' && !(word.nidus === 'welcome' && word.to === this.#id))) return
+    const { name } = this.#spec
+    if (word.version !== VERSION) {
+      return this.#fail(new NidusError('LOCKED', `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ${word.version} there, ${VERSION} here): reload the older one`))
+    }
+    if (word.exclusive) return this.#fail(new NidusError('LOCKED', `the store "${name}" is open in another tab, for that tab alone (multiTab: false)`))
+    this.#quiet = 0
+    if (this.#following?.leader === word.leader) return
+    if (word.nidus === 'welcome' && !this.#following) return void this.#join(word.leader)
+    const former = this.#following
+    void sleep(LAST_WORDS_MS).then(() => {
+      if (former && this.#following === former) this.#lose(false)
+      if (!this.#following && !this.#leader && !this.#gone) this.#ask()
+    })
+  }
+
+  #ask() {
+    this.#channel.postMessage({ nidus: 'join', version: VERSION, id: this.#id, life: this.#life } satisfies Word)
+  }
+
+  async #join(leader: string) {
+    const following: Following = new Following(
+      this.#spec.name,
+      leader,
+      this.#id,
+      (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
+      () => this.#following === following && this.#lose(true),
+    )
+    this.#following = following
+    const answer = await following.open(this.#opening ? this.#spec : { ...this.#spec, dimension: this.dimension })
+    if (this.#following !== following || 'moved' in answer) return
+    try {
+      const opened = taken(answer)
+      this.#joined = true
+      this.#openedAs(opened, unpackRecovery(opened))
+      this.#sendAll()
+    } catch (error) {
+      this.#fail(error as NidusError)
+    }
+  }
+
+  /** `inOrder`: it said so, having answered all that it ever began. */
+  #lose(inOrder: boolean) {
+    const following = this.#following
+    if (!following) return
+    this.#following = undefined
+    this.#joined = false
+    following.close(false)
+    if (!inOrder && this.#unflushed) this.#unsure = true
+    this.#unflushed = false
+    for (const pending of this.#calls.values()) {
+      if (pending.sentTo !== following) continue
+      pending.sentTo = undefined
+      if (inOrder || !this.#onlyOnce(pending.method)) continue
+      pending.reject(lost())
+      if (pending.method === 'flush') this.#unsure = false
+    }
+  }
+
+  /** A write sent again could overwrite a newer value; a flush cannot tell what became of what another had acknowledged. */
+  #onlyOnce(method: Method) {
+    return isWrite(method) || (method === 'flush' && this.#spec.relaxed)
+  }
+
+  /** The lock is ours. */
+  async #lead() {
+    if (this.#following) await sleep(LAST_WORDS_MS)
+    if (this.#failure || (this.#closing && this.#calls.size === 0)) return this.#release()
+    this.#lose(false)
+    // A store that this one knew is not to be made anew, empty.
+    const spec = this.#opening ? this.#spec : { ...this.#spec, dimension: undefined }
+    const opening = this.#openStore(spec)
+    this.#leader = new Leader(this.#id, this.#spec, opening, (word) => this.#channel.postMessage(word))
+    this.#taking = opening.then(
+      (engine) => {
+        this.#engine = engine
+        void engine.closed.then((reason) => reason.reason === 'failed' && void this.#stepDown(reason.error))
+        this.#openedAs(engine, engine.recovery)
+        this.#sendAll()
+      },
+      (error: NidusError) => void this.#stepDown(error),
+    )
+  }
+
+  /** Another one may do better: it opens, and so recovers, the store anew. */
+  async #stepDown(error: NidusError) {
+    this.#fail(error)
+    await this.#letGo().catch(() => {})
+  }
+
+  #watch() {
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  #tick() {
+    if (this.#leader || (this.#calls.size === 0 && !this.#opening)) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      this.#quiet = 0
+      return
+    }
+    const following = this.#following
+    if (following) following.ping().then(() => (this.#quiet = 0), () => {})
+    else this.#ask()
+    if (++this.#quiet < (this.#opening && !following ? NO_WELCOME : SILENCE)) return
+    this.#quiet = 0
+    const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE') => new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen)`)
+    if (this.#opening) return this.#fail(silent('LOCKED'))
+    for (const { sentTo, method, reject } of this.#calls.values()) reject(sentTo && this.#onlyOnce(method) ? lost() : silent('STORAGE_UNAVAILABLE'))
+  }
+
+  #failed() {
+    const failure = this.#failure!
+    return new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${failure.message}`, { cause: failure })
+  }
+
+  #fail(error: NidusError) {
+    if (this.#failure) return
+    this.#failure = error
+    this.#opening?.reject(error)
+    this.#opening = undefined
+    this.#lose(false)
+    for (const { sentTo, reject } of this.#calls.values()) if (!(sentTo instanceof Engine)) reject(this.#failed())
+    this.#ended({ reason: 'failed', error })
+    if (!this.#leader) void this.#letGo()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close() {
+    await Promise.allSettled([...this.#calls.values()].map(({ done }) => done))
+    try {
+      await this.#letGo()
+    } finally {
+      this.#ended({ reason: 'closed' })
+    }
+  }
+
+  /** What followers are owed, the store, the lock, in this order. */
+  #letGo(): Promise<void> {
+    this.#gone ??= this.#leave()
+    return this.#gone
+  }
+
+  async #leave() {
+    clearInterval(this.#timer)
+    try {
+      await this.#taking
+      await this.#leader?.leave()
+      await this.#engine?.close()
+    } finally {
+      this.#leader?.end()
+      this.#following?.close(true)
+      await this.#release()
+      this.#channel.close()
+    }
+  }
+}
+
+const lost = () =>
+  new NidusError('OUTCOME_UNKNOWN', 'the tab that led the store ended before it answered; the write is in the store whole or not at all. An upsert can be made again if nothing newer was written to its ids')

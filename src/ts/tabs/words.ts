@@ -1,0 +1,31 @@
+import type { Method, OpenSpec } from '../engine/backend.js'
+import type { Answer, Opened } from '../rpc/answer.js'
+
+/** Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that any two can tell that they differ. */
+export const VERSION = 1
+
+/** Said to all tabs of the origin that have this store open. */
+export type Word =
+  /** Who leads? `life` is a lock that is free once the asker is gone. */
+  | { nidus: 'join'; version: number; id: string; life: string }
+  /** I do, from now on. */
+  | { nidus: 'lead'; version: number; leader: string; exclusive: boolean }
+  /** The answer to one who asked: a link is ready. */
+  | { nidus: 'welcome'; version: number; leader: string; exclusive: boolean; to: string }
+
+export const channelName = (store: string) => `nidus-wasm:${store}`
+export const linkName = (store: string, leader: string, follower: string) => `nidus-wasm:${store}:${leader}:${follower}`
+
+/** Not carried out, and never will be: the leader is leaving. */
+export interface Moved { moved: true }
+
+export interface LeaderSide {
+  open(spec: OpenSpec): Promise<Answer<Opened> | Moved>
+  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown> | Moved>
+  cancel(number: number): void
+  ping(): true
+}
+
+export interface FollowerSide {
+  progress(number: number, done: number, total: number): void
+}
