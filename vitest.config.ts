@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['pkg-tests/{node,workerd,webkit}/**/*.test.ts'],
+          include: ['pkg-tests/{node,tabs,workerd,webkit}/**/*.test.ts'],
           testTimeout: 30_000,
           // Node itself loads the package, not Vite's transform of it.
           server: { deps: { external: [/\/dist\//] } },

@@ -1,0 +1,46 @@
+// Real tabs: a site with the built package on it, and browsers whose pages run functions of ours.
+import { createServer } from 'node:http'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import playwright from 'playwright'
+import * as browsers from '../../scripts/browsers.mjs'
+
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
+const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
+
+/** /dist/... is the package; every other path is an empty page that has it as `window.nidus`. */
+export async function site() {
+  const server = createServer(({ url }, response) => {
+    const path = /^\/dist\/([\w.-]+)$/.exec(url ?? '')?.[1]
+    try {
+      const body = path ? readFileSync(join(dist, path)) : '<!doctype html><script type="module">window.nidus = await import("/dist/browser.js")</script>'
+      response.writeHead(200, { 'content-type': TYPES[path ? extname(path) : '.html'] ?? 'text/plain' }).end(body)
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) }
+}
+
+/** A browser with a profile of its own. */
+export async function browser(kind, options = {}) {
+  const profile = mkdtempSync(join(tmpdir(), `nidus-tabs-${kind}-`))
+  const context = await playwright[kind].launchPersistentContext(profile, { ...browsers[kind], ...options })
+  return {
+    context,
+    async close() {
+      await context.close().catch(() => {})
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+export async function visit(context, url) {
+  const page = await context.newPage()
+  await page.goto(url)
+  await page.waitForFunction(() => 'nidus' in window)
+  return page
+}

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BrowserContext, Page } from 'playwright'
+import { browser, site, visit } from './pages.mjs'
+import { run } from './stress.mjs'
+
+type Db = { count(): Promise<number>; upsert(collection: string, rows: object[]): Promise<number>; get(collection: string, ids: string[]): Promise<unknown[]> }
+declare global {
+  interface Window {
+    db: Db
+    nidus: { Nidus: { open(name: string, options: object): Promise<Db> } }
+    written: Promise<string[]>
+    shown: boolean[]
+  }
+}
+
+const open = (page: Page, name: string, storage: string) =>
+  page.evaluate(async ([name, storage]) => void (window.db = await window.nidus.Nidus.open(name!, { dimension: 2, storage })), [name, storage])
+const upsert = (page: Page, id: string) => page.evaluate((id) => window.db.upsert('c', [{ id, vector: [1, 2] }]), id)
+const count = (page: Page) => page.evaluate(() => window.db.count())
+
+describe('tabs of a browser', () => {
+  let place: Awaited<ReturnType<typeof site>>
+  let machine: Awaited<ReturnType<typeof browser>>
+  let context: BrowserContext
+  beforeAll(async () => {
+    place = await site()
+    // Playwright turns it off.
+    machine = await browser('chromium', { ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+    context = machine.context
+  })
+  afterAll(async () => {
+    await machine?.close()
+    await place?.close()
+  })
+
+  for (const storage of ['opfs', 'indexeddb']) {
+    it(`let go of the store when they go into the back/forward cache, and have it again when they come back (${storage})`, async () => {
+      const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
+      const name = `back ${storage}`
+      await open(a, name, storage)
+      await open(b, name, storage)
+      await a.evaluate(() => {
+        window.shown = []
+        addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
+      })
+      await upsert(a, 'first')
+      await a.goto(`${place.url}elsewhere`)
+      // A read first, which is asked again: a write could be on its way to a tab that is gone, and OUTCOME_UNKNOWN.
+      expect(await count(b)).toBe(1)
+      await upsert(b, 'second')
+      await a.goBack({ waitUntil: 'commit' })
+      await a.waitForFunction(() => window.shown?.length > 0)
+      expect(await a.evaluate(() => window.shown), 'the page was not kept: this test says nothing').toEqual([true])
+      expect(await count(a)).toBe(2)
+      await upsert(a, 'third')
+      expect(await count(b)).toBe(3)
+      await a.close()
+      await b.close()
+    })
+
+    it(`hand the store on when they are frozen: what they had asked is answered when they wake, or OUTCOME_UNKNOWN (${storage})`, async () => {
+      const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
+      const name = `freeze ${storage}`
+      await open(a, name, storage)
+      await open(b, name, storage)
+      await a.evaluate(() => {
+        // Made before the freeze, some of them under way when it comes.
+        window.written = Promise.all(
+          Array.from({ length: 40 }, async (_, i) => {
+            await new Promise((resolve) => setTimeout(resolve, i * 3))
+            return window.db.upsert('c', [{ id: `${i}`, vector: [1, i] }]).then(() => `${i}`, (error: { code: string }) => error.code)
+          }),
+        )
+      })
+      const cdp = await context.newCDPSession(a)
+      await cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
+      await count(b)
+      await upsert(b, 'meanwhile')
+      await cdp.send('Page.setWebLifecycleState', { state: 'active' })
+      const outcomes = await a.evaluate(() => window.written)
+      expect(outcomes.filter((outcome, i) => outcome !== `${i}` && outcome !== 'OUTCOME_UNKNOWN')).toEqual([])
+      const acknowledged = outcomes.filter((outcome) => outcome !== 'OUTCOME_UNKNOWN')
+      const there = await b.evaluate((ids) => window.db.get('c', ids), acknowledged)
+      expect(there.every(Boolean)).toBe(true)
+      await upsert(a, 'after')
+      expect(await count(b)).toBeGreaterThanOrEqual(acknowledged.length + 2)
+      await a.close()
+      await b.close()
+    })
+  }
+
+  it('go on when the renderer of the one that leads is gone', async () => {
+    const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
+    await open(a, 'crash', 'opfs')
+    await open(b, 'crash', 'opfs')
+    await upsert(a, 'first')
+    const cdp = await context.newCDPSession(a)
+    const crashed = new Promise((resolve) => a.once('crash', resolve))
+    void cdp.send('Page.crash').catch(() => {})
+    await crashed
+    expect(await count(b)).toBe(1)
+    await upsert(b, 'second')
+    await a.close()
+    await b.close()
+  })
+})
+
+describe('eight tabs, closed and killed at random', () => {
+  for (const [kind, storage] of [['chromium', 'opfs'], ['firefox', 'indexeddb']] as const) {
+    it(`lose nothing, write nothing twice, leave nothing unanswered (${kind}, ${storage})`, { timeout: 180_000 }, async () => {
+      const result = await run({ kind, storage, seconds: 12, seed: 7 })
+      expect(result).toMatchObject({ lost: 0, doubled: 0 })
+      expect(result.acknowledged).toBeGreaterThan(50)
+      expect(result.closed + result.killed + result.away).toBeGreaterThan(0)
+      console.log(`${kind}, ${storage}: ${JSON.stringify(result)}`)
+    })
+  }
+})
