@@ -12,7 +12,7 @@ const here = () => import('./here.js')
 
 export function browserPlatform(startWorker: () => Worker): Platform {
   return {
-    defaultStorage: 'opfs',
+    defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
       return canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm)
