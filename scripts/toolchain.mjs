@@ -118,6 +118,8 @@ export function wasmFlags({ sysroot }) {
   const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
   return [
     '-Ctarget-feature=+simd128',
+    // Calls cost a wasm little; the kernels say themselves what must be inline.
+    '-Cllvm-args=-inline-threshold=40',
     `--remap-path-prefix=${join(cargoHome, 'registry/src')}=crates`,
     `--remap-path-prefix=${join(sysroot, 'lib/rustlib/src/rust')}=rust`,
   ].join('\x1f')

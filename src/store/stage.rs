@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use super::Store;
 use super::arena::{ArenaMark, Item};
-use super::index::{Collection, Index};
+use super::index::{Collection, Index, hash};
 use crate::error::{fail, out_of_memory, reserve};
 use crate::order::sort_by;
 use crate::search::{Filter, kernel};
@@ -84,7 +84,7 @@ impl Staged {
 
     fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
         let is = |effect: &u32| touched_id(&self.effects, index, *effect) == id;
-        self.seen[seen].touched.find(index.hash(id), is).copied()
+        self.seen[seen].touched.find(hash(id), is).copied()
     }
 
     /// The document under `id` as staged operations see it.
@@ -102,12 +102,12 @@ impl Staged {
     fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
         let effect = effect as u32;
         let id = index.arena.id_bytes(item);
-        let hash = index.hash(id);
+        let hashed = hash(id);
         let Self { seen: all, effects, .. } = self;
-        match all[seen].touched.find_mut(hash, |effect| touched_id(effects, index, *effect) == id) {
+        match all[seen].touched.find_mut(hashed, |effect| touched_id(effects, index, *effect) == id) {
             Some(last) => *last = effect,
             None => {
-                all[seen].touched.insert_unique(hash, effect, |effect| index.hash(touched_id(effects, index, *effect)));
+                all[seen].touched.insert_unique(hashed, effect, |effect| hash(touched_id(effects, index, *effect)));
             }
         }
     }
@@ -115,7 +115,7 @@ impl Staged {
     fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
         reserve(&mut self.effects, additional + 1, "staging")?;
         let Self { seen: all, effects, .. } = self;
-        let hash = |effect: &u32| index.hash(touched_id(effects, index, *effect));
+        let hash = |effect: &u32| hash(touched_id(effects, index, *effect));
         all[seen].touched.try_reserve(additional, hash).map_err(|_| out_of_memory("staging", additional * 8))
     }
 }
