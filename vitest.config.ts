@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
+import { build } from 'esbuild'
+import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { chromium, firefox } from './scripts/browsers.mjs'
 
@@ -13,6 +15,22 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
 ]
+
+/** /service-worker.js, as whoever uses the package would bundle theirs. */
+const serviceWorker: Plugin = {
+  name: 'service-worker',
+  configureServer: ({ middlewares }) =>
+    void middlewares.use('/service-worker.js', async (request, response) => {
+      const { outputFiles } = await build({
+        entryPoints: [fileURLToPath(new URL('./pkg-tests/browser/service-worker.js', import.meta.url))],
+        bundle: true,
+        write: false,
+        format: request.url?.includes('module') ? 'esm' : 'iife',
+        logLevel: 'error',
+      })
+      response.setHeader('content-type', 'text/javascript').setHeader('cross-origin-embedder-policy', 'require-corp').end(outputFiles[0]!.text)
+    }),
+}
 
 export default defineConfig({
   test: {
@@ -30,6 +48,7 @@ export default defineConfig({
       },
       {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
+        plugins: [serviceWorker],
         // Nothing is to be found out, and a reload half-way through a run because something was: no.
         optimizeDeps: { noDiscovery: true, include: [] },
         server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },

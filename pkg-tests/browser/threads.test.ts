@@ -1,0 +1,65 @@
+import { afterEach, expect, it } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import { codeOf } from '../common/api'
+
+const names: string[] = []
+const fresh = () => {
+  names.push(`threads ${Date.now()} ${names.length}`)
+  return names.at(-1)!
+}
+afterEach(async () => {
+  for (const name of names.splice(0)) await Nidus.destroy(name)
+})
+const dist = (file: string) => new URL(`../../dist/${file}`, import.meta.url).href
+
+interface Frame extends Window { Worker: unknown; eval(code: string): unknown; __vitest_browser_runner__: object }
+
+it('in the thread of a page where no worker can be started: IndexedDB', async () => {
+  const name = fresh()
+  const frame = document.body.appendChild(document.createElement('iframe'))
+  const page = frame.contentWindow as unknown as Frame
+  // The test server rewrites the package's own import().
+  Object.assign(page, { Worker: undefined, __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() } })
+  const own = (await page.eval(`import(${JSON.stringify(dist('browser.js'))})`)) as typeof import('nidus-wasm')
+  const db = await own.Nidus.open(name, { dimension: 4 })
+  expect(db.storage).toBe('indexeddb')
+  await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }])
+  expect((await db.search([1, 0, 0, 0])).map((hit) => hit.id)).toEqual(['a'])
+  expect(await codeOf(() => Nidus.open(name))).toBe('LOCKED')
+  await db.close()
+  expect((await own.Nidus.list()).some((info) => info.name === name)).toBe(true)
+  frame.remove()
+  const here = await Nidus.open(name)
+  expect([here.storage, await here.count()]).toEqual(['indexeddb', 1])
+  await here.close()
+})
+
+it.for(['classic', 'module'] as const)('in a real service worker (%s), bundled into one file: IndexedDB, shared with pages', async (type) => {
+  const name = fresh()
+  const registration = await navigator.serviceWorker.register(`/service-worker.js?${type}`, { type, scope: `/service-worker-${type}/` })
+  try {
+    const worker = (registration.installing ?? registration.active)!
+    const ask = (id: string) =>
+      new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel()
+        port1.onmessage = ({ data }) => resolve(data)
+        worker.postMessage({ name, id, wasm: dist('nidus.wasm') }, [port2])
+      })
+    expect(await ask('a')).toEqual({ ok: ['indexeddb', ['a'], true] })
+    const db = await Nidus.open(name)
+    expect([db.storage, await db.count()]).toEqual(['indexeddb', 1])
+    expect(await ask('b')).toEqual({ error: expect.stringContaining('LOCKED') })
+    await db.upsert('c', [{ id: 'page', vector: [1, 0, 0, 0] }])
+    await db.close()
+    expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b', 'page'], true] })
+    // What is in OPFS can be had by no service worker, and is not replaced by it.
+    const inFiles = await Nidus.open(fresh(), { dimension: 4 })
+    await inFiles.close()
+    const { port1, port2 } = new MessageChannel()
+    const refused = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)))
+    worker.postMessage({ name: inFiles.name, id: 'c', wasm: dist('nidus.wasm') }, [port2])
+    expect(await refused).toEqual({ error: expect.stringMatching(/^STORAGE_UNAVAILABLE.*opfs/) })
+  } finally {
+    await registration.unregister()
+  }
+})
