@@ -117,14 +117,14 @@ export async function session() {
 }
 
 /** A browser as a person starts it: what the page at `url` stores is in `home`, and there for the next one. The page must tell of itself. */
-export async function browse(url, home) {
+export async function browse(url, home, args = []) {
   const { browser } = installed()
   const env = {
     DISPLAY: await display(),
     HOME: home,
     XDG_DATA_HOME: join(home, 'data'), XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'),
   }
-  const { exited, signal } = group([browser, url], env)
+  const { exited, signal } = group([browser, ...args, url], env)
   return {
     exited,
     async kill() {

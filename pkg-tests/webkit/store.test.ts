@@ -1,9 +1,12 @@
-import { createServer } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Package from 'nidus-wasm'
-import { installed, session, type Session } from './driver.mjs'
+import { browse, installed, session, type Session } from './driver.mjs'
 
 /** In the page, since the test runner rewrites `import()`. */
 declare const load: () => Promise<typeof Package>
@@ -12,9 +15,28 @@ const here = installed()
 if (!here) process.stdout.write('SKIPPED: WebKitGTK: there is no WebKitWebDriver, no MiniBrowser or no screen\n')
 
 const TYPES: { [ending: string]: string } = { js: 'text/javascript', wasm: 'application/wasm' }
+/** What it stores outlives it, and it tells. */
+const VISIT = `<!doctype html><script type="module">
+  const tell = (what) => fetch('/tell', { method: 'POST', body: JSON.stringify(what) })
+  try {
+    const { Nidus } = await import('/browser.js')
+    const directory = await navigator.storage?.getDirectory?.().then(() => true, () => false)
+    const db = await Nidus.open('kept', { dimension: 3 })
+    await db.upsert('c', [{ id: String(await db.count()), vector: [1, 0, 0] }])
+    await tell({ directory: directory === true, storage: db.storage, count: await db.count() })
+  } catch (error) {
+    await tell({ error: String(error) })
+  }
+</script>`
+let told: (what: string) => void = () => {}
 const server = createServer((request, response) => {
-  const name = /^\/([\w.-]+)$/.exec(request.url ?? '')?.[1]
-  if (!name) return void response.setHeader('content-type', 'text/html').end('<!doctype html><script>load = () => import("/browser.js")</script>')
+  if (request.method === 'POST') {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => (response.end(), told(body)))
+    return
+  }
+  const name = /^\/([\w-]+\.\w+)$/.exec(request.url ?? '')?.[1]
+  if (!name) return void response.setHeader('content-type', 'text/html').end(request.url === '/visit' ? VISIT : '<!doctype html><script>load = () => import("/browser.js")</script>')
   readFile(new URL(`../../dist/${name}`, import.meta.url)).then(
     (bytes) => response.setHeader('content-type', TYPES[name.split('.').pop()!] ?? 'text/plain').end(bytes),
     () => response.writeHead(404).end(),
@@ -63,6 +85,23 @@ describe.skipIf(!here)('WebKitGTK', () => {
     expect(found).toEqual({
       info: ['notes', 'indexeddb', 3], storage: 'indexeddb', recovery: 0, rows: 2, deadRows: 0, hits: [{ id: 'a', n: 1 }, { id: 'c' }],
     })
+  })
+
+  it('keeps the kind where there are files without handles, and the store when it is killed', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'nidus-webkit-'))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/visit`
+    const files = ['--features=+StorageAPI,+StorageAPIEstimate,+FileSystem,+AccessHandle,+FileSystemWritableStream']
+    try {
+      for (const [visit, args] of [files, [], files].entries()) {
+        const answer = new Promise<string>((resolve) => (told = resolve))
+        const person = await browse(url, home, args)
+        const found = JSON.parse(await answer) as object
+        await person.kill()
+        expect(found).toEqual({ directory: args === files, storage: 'indexeddb', count: visit + 1 })
+      }
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
   })
 
   it('is LOCKED for another page, and the writes of a page that was left are there', async () => {
