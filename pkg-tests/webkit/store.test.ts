@@ -111,7 +111,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
       const other = new Worker(URL.createObjectURL(new Blob([`
         Object.defineProperty(globalThis, 'Worker', { value: undefined })
         import(${JSON.stringify(new URL('/browser.js', location.href).href)})
-          .then(({ Nidus }) => Nidus.open('notes'))
+          .then(({ Nidus }) => Nidus.open('notes', { multiTab: false }))
           .then(() => postMessage('opened'), (error) => postMessage(error.code + ' ' + error.message))
       `], { type: 'text/javascript' })), { type: 'module' })
       const answer = await new Promise<string>((resolve) => (other.onmessage = ({ data }) => resolve(data as string)))
