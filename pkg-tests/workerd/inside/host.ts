@@ -139,6 +139,50 @@ export function hostSuite() {
     })
   })
 
+  describe('durableObject: beside the object\'s own work', () => {
+    it('can be opened, written and closed while other events are blocked', async () => {
+      const before = await open()
+      await before.upsert('c', rows(1))
+      await use().blockConcurrencyWhile(async () => {
+        await before.upsert('c', rows(1, 1))
+        await before.close()
+        const db = await open()
+        await db.upsert('c', rows(1, 2))
+        await db.compact()
+        await db.close()
+      })
+      const after = await open()
+      expect(await after.count()).toBe(3)
+      await after.close()
+    })
+
+    it('what a transaction of its own rolled back makes the store FAILED', async () => {
+      const db = await open()
+      await db.upsert('c', rows(1))
+      const rolledBack = use().storage.transaction(async () => {
+        await db.upsert('c', rows(1, 1))
+        throw new Error('mine')
+      })
+      await expect(rolledBack).rejects.toThrow('mine')
+      expect(await codeOf(() => db.upsert('c', rows(1, 2)))).toBe('FAILED')
+      await db.close()
+      const again = await open()
+      expect(await again.count()).toBe(1)
+      await again.close()
+    })
+
+    it('deleteAll makes the store FAILED, and the next a new one', async () => {
+      const db = await open()
+      await db.upsert('c', rows(1))
+      await use().storage.deleteAll()
+      expect(await codeOf(() => db.upsert('c', rows(1, 1)))).toBe('FAILED')
+      await db.close()
+      const again = await open()
+      expect([again.recovery.created, await again.count()]).toEqual([true, 0])
+      await again.close()
+    })
+  })
+
   describe('durableObject: faults', () => {
     it('a transaction that throws half-way leaves nothing, and the store goes on', async () => {
       let fault: { at: number; error: Error } | undefined

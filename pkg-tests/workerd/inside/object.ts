@@ -3,7 +3,7 @@ import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
 import { hostSuite } from './host'
-import { use } from './place'
+import { use, type Place } from './place'
 import { tests } from './vitest'
 
 let n = 0
@@ -15,14 +15,13 @@ hostSuite()
 
 interface Env { STORE: Namespace; PLAIN: Namespace }
 interface Namespace { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }
-type Storage = Parameters<typeof durableObject>[0]
 
 export class Store {
-  constructor(readonly ctx: { storage: Storage }) {}
+  constructor(readonly ctx: Place) {}
 
   async fetch(request: Request): Promise<Response> {
     const test = tests[Number(new URL(request.url).searchParams.get('test'))]!
-    use({ storage: this.ctx.storage })
+    use(this.ctx)
     try {
       await test.work()
       return new Response('passed')

@@ -58,7 +58,7 @@ export class Queue {
       }
       const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {} }
       this.#waiting.push(job)
-      this.#pump ??= this.#run().finally(() => (this.#pump = undefined))
+      this.#pump ??= this.#run()
     })
   }
 
@@ -73,8 +73,10 @@ export class Queue {
     while (this.#waiting.length > 0) {
       if ('alone' in this.#waiting[0]!) await this.#runAlone(this.#take()!)
       else await this.#runGroup()
-      await breathe()
+      // With nothing left to do it waits for nothing: in a Durable Object a timer set here would not end while a caller blocks other events.
+      if (this.#waiting.length > 0) await breathe()
     }
+    this.#pump = undefined
   }
 
   #take() {

@@ -20,5 +20,8 @@ export interface DurableObjectOptions {
  * ```
  *
  * Writes are acknowledged after `storage.sync()`. The tables are called `nidus_...`; leave them alone while a store is open. What is opened twice at a time is `LOCKED`.
+ *
+ * Do not write within `storage.transaction()` or `transactionSync()`: what they roll back is gone, although it was acknowledged, and the store is `FAILED` at its next write. Within
+ * `ctx.blockConcurrencyWhile()` do not wait for a store that another event is writing to: neither would end.
  */
 export function durableObject(storage: DurableStorage, options?: DurableObjectOptions): StorageHost
