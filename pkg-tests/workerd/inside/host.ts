@@ -374,6 +374,32 @@ export function hostSuite() {
       await isWhole()
     })
 
+    it('cut half-way leaves what the next commit removes, or the next open', async () => {
+      let left = 0
+      const watch = watched({
+        exec: (query) => {
+          if (query.startsWith('DELETE') || (query.startsWith('INSERT') && --left < 0)) throw new Error('a fault')
+        },
+      }, false)
+      const db = await filled(watch.storage)
+      const cut = async () => {
+        left = 12
+        watch.on = true
+        expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+        watch.on = false
+        expect(sql('SELECT count(*) AS n FROM nidus_extents_1 WHERE id >= ?', 2 * 2 ** 50)[0]!['n']).toBeGreaterThan(0)
+      }
+      await cut()
+      await db.upsert('c', [{ id: 'more', vector: new Float32Array(dimension).fill(1) }])
+      await isWhole()
+      await cut()
+      await db.close()
+      const again = await open({ dimension })
+      await isWhole()
+      expect(await again.footprint()).toMatchObject({ rows: count + 1, deadRows: 1000 })
+      await again.close()
+    })
+
     it('whose promotion was not confirmed makes the store FAILED', async () => {
       const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
       const db = await open({}, watch.storage)
