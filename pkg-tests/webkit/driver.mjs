@@ -24,9 +24,12 @@ export function installed() {
   return driver && browser && (process.env.DISPLAY || which('Xvfb')) ? { driver, browser } : undefined
 }
 
+/** Else GTK starts a message bus and what serves it, which outlive the browser and keep its screen. */
+const ALONE = { DBUS_SESSION_BUS_ADDRESS: 'disabled:', NO_AT_BRIDGE: '1', GTK_A11Y: 'none' }
+
 /** A process group of its own, so that ending it ends all of the browser's processes. */
 function group(command, env) {
-  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
+  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...ALONE, ...env } })
   const exited = new Promise((resolve) => {
     child.on('exit', resolve)
     child.on('error', resolve)
@@ -41,16 +44,12 @@ function group(command, env) {
   return { exited, signal }
 }
 
-let screen
-/** One for all browsers of this process. It ends with the process, and is never killed: it would leave its lock behind. */
+/** One for each browser: it ends by itself with its last client, however that and this process end, and takes its lock along. */
 function display() {
-  return (screen ??= process.env.DISPLAY ? Promise.resolve(process.env.DISPLAY) : startScreen())
-}
-
-function startScreen() {
+  if (process.env.DISPLAY) return process.env.DISPLAY
   return new Promise((resolve, reject) => {
-    const child = spawn(which('Xvfb'), ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
-    process.on('exit', () => child.kill())
+    const args = ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp', '-terminate']
+    const child = spawn(which('Xvfb'), args, { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     child.on('error', reject)
     child.on('exit', (code) => reject(new Error(`Xvfb ended with ${code}`)))
     child.stdio[3].once('data', (number) => resolve(`:${String(number).trim()}`))
