@@ -1,4 +1,4 @@
-import { Nidus, type CloseReason, type Hit, type Persistence } from 'nidus-wasm'
+import { Nidus, NidusError, type CloseReason, type Hit, type Persistence } from 'nidus-wasm'
 import { embeddedText, type Corpus, type Entry } from './corpus'
 import { DIMENSION, type Embedded, type Embedder } from './embedder'
 
@@ -39,6 +39,11 @@ export class Library {
 
   static async open() {
     return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
+  }
+
+  /** One tab embeds; the others wait, and find it done. */
+  static alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return navigator.locks ? navigator.locks.request('build the index', { signal }, work) as Promise<T> : work()
   }
 
   static destroy() {
@@ -117,12 +122,16 @@ export class Library {
     await this.#db.setMeta(COLLECTION, { corpus: corpus.version, model: 'all-MiniLM-L6-v2, int8' })
   }
 
-  #store(batch: Entry[], vectors: Float32Array) {
-    return this.#db.upsert(COLLECTION, {
-      ids: batch.map((entry) => entry.id),
-      vectors,
-      attrs: batch.map(({ text, downloads }) => ({ text, downloads })),
-    })
+  async #store(batch: Entry[], vectors: Float32Array) {
+    const records = { ids: batch.map((entry) => entry.id), vectors, attrs: batch.map(({ text, downloads }) => ({ text, downloads })) }
+    for (;;) {
+      try {
+        return await this.#db.upsert(COLLECTION, records)
+      } catch (error) {
+        // The tab that had the store was closed half-way. Only one tab builds, so nothing newer can be overwritten.
+        if (!(error instanceof NidusError && error.code === 'OUTCOME_UNKNOWN')) throw error
+      }
+    }
   }
 
   async search(vector: Float32Array, atLeast: number): Promise<{ hits: PackageHit[]; milliseconds: number }> {

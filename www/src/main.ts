@@ -52,18 +52,10 @@ async function start() {
       fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
     })
     await refreshFacts()
-    const missing = await mine.missing(corpus)
-    if (missing.length > 0) {
+    if ((await mine.missing(corpus)).length > 0) {
       search() // what is there can be searched already
-      const done = corpus.entries.length - missing.length
-      indexIsWaiting = true
-      view.phase('loading-model', 'Loading the language model…')
-      await embedder.ready.finally(() => (indexIsWaiting = false))
-      signal.throwIfAborted()
-      view.indexing({ done, total: corpus.entries.length, perSecond: 0, secondsLeft: undefined })
-      await mine.index(corpus, missing, embedder, onIndexed, signal)
-      await refreshFacts()
-      view.announce('The index is ready')
+      view.phase('waiting', 'Another tab is building the index…', 0)
+      await Library.alone(signal, () => build(mine, corpus!, signal))
     }
     view.phase('ready', `Ready: ${format.count(documents)} packages, kept on this device`, 1)
     view.embedded(embedder.embedded)
@@ -72,6 +64,21 @@ async function start() {
   } catch (error) {
     if (!signal.aborted) fail(error)
   }
+}
+
+async function build(mine: Library, corpus: Corpus, signal: AbortSignal) {
+  const missing = await mine.missing(corpus)
+  if (missing.length > 0) {
+    const done = corpus.entries.length - missing.length
+    indexIsWaiting = true
+    view.phase('loading-model', 'Loading the language model…')
+    await embedder.ready.finally(() => (indexIsWaiting = false))
+    signal.throwIfAborted()
+    view.indexing({ done, total: corpus.entries.length, perSecond: 0, secondsLeft: undefined })
+    await mine.index(corpus, missing, embedder, onIndexed, signal)
+  }
+  await refreshFacts()
+  view.announce('The index is ready')
 }
 
 function onIndexed(progress: Parameters<typeof view.indexing>[0]) {

@@ -2,7 +2,7 @@ import * as format from './format'
 import type { Facts, PackageHit, Progress } from './library'
 import type { Words } from './words'
 
-export type Phase = 'opening' | 'loading-model' | 'indexing' | 'ready' | 'deleted' | 'failed'
+export type Phase = 'opening' | 'waiting' | 'loading-model' | 'indexing' | 'ready' | 'deleted' | 'failed'
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T
 

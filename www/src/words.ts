@@ -15,8 +15,8 @@ const rebuild = 'The texts come with the page, so nothing is lost by deleting th
 // A Record, so that a code the package gains later does not compile until it has words here.
 const WORDS: Record<Code, Words> = {
   LOCKED: {
-    title: 'The index is open in another tab',
-    text: 'One tab at a time may write to it. Close the other one, or search there.',
+    title: 'Another tab keeps the index to itself',
+    text: 'It may have an older version of this page, or not answer. Reload or close it, then try again.',
     actions: ['retry'],
   },
   STORAGE_UNAVAILABLE: {

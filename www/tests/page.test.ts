@@ -97,24 +97,16 @@ test('after a reload everything is there without indexing', async () => {
   expect(await layoutShift(visitor.page)).toBeLessThan(0.01)
 })
 
-test('a second tab is told why it has to wait, and may have the index later', async () => {
+test('a second tab has the same index, and keeps it when the first is closed', async () => {
   const second = await visitor.context.newPage()
   await second.goto(site.url)
-  await phase(second, 'failed')
-  expect(await second.locator('#notice h3').textContent()).toBe('The index is open in another tab')
-  await second.screenshot({ path: join(shots, 'locked.png') })
+  await phase(second, 'ready')
+  expect(await number(second, 'fact-documents')).toBe(TOTAL)
+  expect((await embedded(second)).documents).toBe(0)
+  expect((await ask(second, QUESTION)).map(({ id }) => id)).toEqual((await ask(visitor.page, QUESTION)).map(({ id }) => id))
   await visitor.page.close()
   visitor.page = second
-  const again = second.locator('#notice button[data-action=retry]')
-  await expect
-    .poll(
-      async () => {
-        if (await again.isVisible()) await again.click()
-        return second.locator('#status').getAttribute('data-phase')
-      },
-      { timeout: 20_000, interval: 500 },
-    )
-    .toBe('ready')
+  expect((await ask(second, 'colour text in the terminal')).length).toBe(10)
 })
 
 test('after the browser was closed and started again, too', async () => {

@@ -152,7 +152,11 @@ export interface OpenOptions {
   memory?: 'full' | 'compact'
   /** More than 1 comes in a later version. */
   workers?: number
-  /** `true` comes in a later version. Without it a second opener gets `LOCKED`. */
+  /**
+   * Default in browsers, for `opfs` and `indexeddb`: any number of tabs and workers of the origin may open the store. The first has it, the others ask that one; when it is closed, killed or
+   * frozen another goes on. What was asked and not answered is asked again, but for a write: `OUTCOME_UNKNOWN`, since sending it again could overwrite something newer. `false`: this opening alone, and `LOCKED`
+   * to (or by) others. Needs Web Locks, so https or localhost.
+   */
   multiTab?: boolean
   /** Starts the package's worker, where a bundler needs to be told how: `() => new Worker(...)` of `nidus-wasm/worker`. Browsers only. */
   worker?: () => Worker
