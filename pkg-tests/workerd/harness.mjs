@@ -66,7 +66,10 @@ export async function serve(directory, { objects = { Store: true }, date = '2025
   mkdirSync(join(directory, 'disk'), { recursive: true })
   writeFileSync(join(directory, 'config.capnp'), config(objects, date))
   const child = spawn(program, ['serve', '--control-fd=3', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
-  const exited = new Promise((resolve) => child.once('exit', resolve))
+  // Whoever started it takes it along.
+  const last = () => child.kill('SIGKILL')
+  process.once('exit', last)
+  const exited = new Promise((resolve) => child.once('exit', resolve)).then(() => process.off('exit', last))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
   const end = async (signal) => {
