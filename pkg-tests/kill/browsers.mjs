@@ -1,0 +1,143 @@
+// The loops in browsers. Started as a person starts them, without a driver: a driver's processes would stand between, and are slower to start.
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium as settings, present } from '../../scripts/browsers.mjs'
+import { browse, installed as webkit } from '../webkit/driver.mjs'
+import { killLoop, sleep } from './loop.mjs'
+import { serve } from './serve.mjs'
+
+/** Those of a process group that still run, with what they were started with. */
+function members(group) {
+  if (process.platform !== 'linux') {
+    try {
+      process.kill(-group, 0)
+      return [{ pid: group, command: '' }]
+    } catch {
+      return []
+    }
+  }
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      const [state, , itsGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      if (Number(itsGroup) !== group || state === 'Z' || state === 'X') return []
+      return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ') }]
+    } catch {
+      return [] // ended meanwhile
+    }
+  })
+}
+
+/** A process group of its own: the browser and all that it starts. */
+function launch(command, env) {
+  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
+  child.on('error', () => {})
+  return {
+    members: () => members(child.pid),
+    async kill() {
+      try {
+        process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // Gone already.
+      }
+      while (members(child.pid).length) await sleep(10)
+    },
+  }
+}
+
+const BROWSERS = {
+  chromium: {
+    path: () => present().chromium,
+    kills: ['browser', 'tab', 'worker'],
+    async launch(url, profile) {
+      for (const name of readdirSync(profile)) if (/^(Singleton|DevToolsActivePort)/.test(name)) rmSync(join(profile, name), { force: true })
+      const flags = ['--remote-debugging-port=0', '--disable-breakpad', '--disable-hang-monitor', '--no-default-browser-check', '--hide-crash-restore-bubble']
+      return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url])
+    },
+    /** Of all tabs; there is one. Then a new one. */
+    async killTab(browser, profile, url) {
+      const port = readFileSync(join(profile, 'DevToolsActivePort'), 'latin1').split('\n')[0]
+      const ask = async (path, method) => (await fetch(`http://127.0.0.1:${port}/json/${path}`, { method })).text()
+      for (const { pid, command } of browser.members()) if (command.includes('--type=renderer')) process.kill(pid, 'SIGKILL')
+      const old = JSON.parse(await ask('list')).filter(({ type }) => type === 'page')
+      return async () => {
+        await ask(`new?${encodeURIComponent(url)}`, 'PUT')
+        for (const { id } of old) await ask(`close/${id}`)
+      }
+    },
+  },
+  firefox: {
+    path: () => present().firefox,
+    kills: ['browser', 'worker'],
+    /**
+     * When the whole browser was killed, Firefox ESR 153 itself removes, at its next start, all storage of origins that are not persisted and whose use it had noted as
+     * nothing (its setting dom.quotaManager.temporaryStorage.clearNonPersistedZeroUsageOrigins). No page can do anything about that but be persisted.
+     */
+    persist: 'yes',
+    slowness: 3,
+    async launch(url, profile) {
+      for (const name of ['lock', '.parentlock']) rmSync(join(profile, name), { force: true })
+      const off = ['browser.shell.checkDefaultBrowser', 'browser.sessionstore.resume_from_crash', 'browser.aboutwelcome.enabled', 'datareporting.policy.dataSubmissionEnabled', 'app.update.enabled',
+        'app.normandy.enabled', 'network.captive-portal-service.enabled', 'network.connectivity-service.enabled', 'extensions.update.enabled', 'browser.safebrowsing.downloads.enabled']
+      const prefs = { 'dom.storageManager.prompt.testing': true, 'dom.storageManager.prompt.testing.allow': true, ...Object.fromEntries(off.map((name) => [name, false])), 'toolkit.startup.max_resumed_crashes': -1, 'browser.startup.page': 0, 'browser.startup.homepage_override.mstone': 'ignore' }
+      writeFileSync(join(profile, 'user.js'), Object.entries(prefs).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''))
+      return launch([this.path(), '--headless', '--no-remote', '--profile', profile, url], { MOZ_CRASHREPORTER_DISABLE: '1' })
+    },
+  },
+  webkit: {
+    path: () => webkit()?.browser,
+    kills: ['browser', 'worker'],
+    launch: (url, profile) => browse(url, profile),
+  },
+}
+
+/** `hard`: one cycle in so many kills the whole browser, the others the tab or the worker in it, which is quicker. */
+const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, hard = 2 }) => {
+  const kind = BROWSERS[name]
+  const directory = mkdtempSync(join(tmpdir(), `nidus-kill-${name}-`))
+  const profile = join(directory, 'profile')
+  mkdirSync(profile)
+  const site = await serve()
+  const url = `${site.origin}/pkg-tests/kill/page.html?${new URLSearchParams({ storage, seed: String(seed), sabotage: sabotage ?? '', persist: kind.persist ?? '' })}`
+  const soft = kind.kills.filter((kill) => kill !== 'browser')
+  const kills = Object.fromEntries(kind.kills.map((kill) => [kill, 0]))
+  let browser
+  let again // how a page comes after a kill that the browser survived
+  try {
+    const figures = await killLoop({
+      cycles, seed, say, sabotage, name: `${name}-${storage}`, slowness: kind.slowness,
+      async start({ inbox, cycle, r }) {
+        if (!browser) browser = await kind.launch(url, profile)
+        else await again?.()
+        again = undefined
+        const page = await site.page(`${name}-${storage}: a page`)
+        page.onMessage = inbox.receive
+        const how = cycle === 0 || r.int(hard) === 0 ? 'browser' : r.pick(soft)
+        return {
+          send: page.send,
+          async kill() {
+            if (cycle > 0) kills[how]++
+            if (how === 'browser') {
+              await browser.kill()
+              browser = undefined
+            } else if (how === 'tab') again = await kind.killTab(browser, profile, url)
+            else page.send({ terminate: true })
+            await page.gone
+          },
+        }
+      },
+    })
+    return { ...figures, ...kills }
+  } finally {
+    await browser?.kill()
+    await site.close()
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+const loop = (name, storage) => [`${name}-${storage}`, { run: browserLoop(name, storage), lack: () => (BROWSERS[name].path() ? undefined : `${name} is not installed`) }]
+export const loops = Object.fromEntries([
+  loop('chromium', 'opfs'), loop('chromium', 'indexeddb'), loop('firefox', 'opfs'), loop('firefox', 'indexeddb'), loop('webkit', 'indexeddb'),
+])

@@ -1,0 +1,131 @@
+// Kill, open again, check; many times over one store.
+import { Checker, Loss } from './check.mjs'
+import { random } from './plan.mjs'
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Nothing here takes as long, however busy the machine is. */
+const PATIENCE_MS = 120_000
+
+export function patiently(promise, what) {
+  let timer
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what}: nothing came for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)))
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/** A writer's messages, in their order, to whoever waits for the next of a kind. */
+export class Inbox {
+  #waiting = []
+  #acknowledged = []
+  onAcknowledged
+  onCompacting
+
+  receive = (message) => {
+    if (message.done !== undefined) {
+      if (this.onAcknowledged) this.onAcknowledged(message.done)
+      else this.#acknowledged.push(message.done)
+    } else if (message.compacting !== undefined) this.onCompacting?.()
+    else this.#waiting.splice(0).forEach(({ resolve, reject }) => (message.failed ? reject(new Loss(message.failed, { lost: 0, doubled: 0 })) : resolve(message)))
+    if (message.failed) this.failure ??= new Loss(message.failed, { lost: 0, doubled: 0 })
+  }
+
+  async next(what) {
+    if (this.failure) throw this.failure
+    return patiently(new Promise((resolve, reject) => this.#waiting.push({ resolve, reject })), what)
+  }
+}
+
+/**
+ * `start({ inbox, sabotage, cycle, r })` starts a writer and resolves to { send(message), kill(), gone } once it can be spoken to.
+ * `kill` ends it, as hard as this place can, and resolves when nothing of it runs any more and all that it said was heard.
+ * `slowness`: how much longer than elsewhere a writer is left to its work.
+ * Resolves to { cycles, acknowledged, lost, doubled, ... }; throws at the first loss, with the same figures on the error.
+ */
+export async function killLoop({ cycles, seed, say = () => {}, name, start, inspect, sabotage, slowness = 1 }) {
+  const r = random(seed, 11)
+  const checker = new Checker(seed)
+  const figures = { cycles: 0, acknowledged: 0, unseen: 0, compactionsHit: 0, opensHit: 0, lost: 0, doubled: 0 }
+  const began = Date.now()
+
+  async function opened(inbox, writer) {
+    const asked = checker.next
+    const answer = inbox.next(`${name}: opening`)
+    writer.send({ open: asked })
+    const { found } = await answer
+    figures.unseen += checker.check({ ...found, asked })
+    await inspect?.()
+  }
+
+  try {
+    while (figures.cycles < cycles) {
+      const cycle = figures.cycles + 1
+      const inbox = new Inbox()
+      const writer = await patiently(start({ inbox, sabotage, cycle, r }), `${name}: starting`)
+      try {
+        if (cycle > 1 && r.int(10) === 0) {
+          // In the midst of opening: recovery, or a compaction that opening found due.
+          writer.send({ open: checker.next })
+          await sleep(r.int(30))
+          figures.opensHit++
+        } else {
+          await opened(inbox, writer)
+          const enough = new Promise((resolve) => {
+            const most = 1 + r.int(120)
+            let count = 0
+            inbox.onAcknowledged = (op) => {
+              checker.acknowledge(op)
+              figures.acknowledged++
+              if (++count === most) resolve()
+            }
+            const inCompaction = r.int(3) === 0
+            inbox.onCompacting = () => {
+              if (inCompaction) sleep(r.int(8)).then(() => (figures.compactionsHit++, resolve()))
+            }
+            // Some die before the first acknowledgement.
+            setTimeout(resolve, slowness * (r.int(5) === 0 ? r.int(20) : 20 + r.int(400)))
+          })
+          writer.send({ go: checker.next })
+          await enough
+        }
+      } finally {
+        // What it had said before it died still counts: `kill` resolves when all of that has been read.
+        await patiently(writer.kill(), `${name}: killing`)
+      }
+      if (inbox.failure) throw inbox.failure
+      figures.cycles = cycle
+      if (cycle % 50 === 0) say(`${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ${Math.round((Date.now() - began) / 1000)} s`)
+    }
+    // After the last kill as well; then one that ends in order.
+    for (const write of [true, false]) {
+      const inbox = new Inbox()
+      const writer = await patiently(start({ inbox, sabotage, cycle: 0, r }), `${name}: starting`)
+      try {
+        await opened(inbox, writer)
+        if (write) {
+          await new Promise((resolve) => {
+            inbox.onAcknowledged = (op) => {
+              checker.acknowledge(op)
+              resolve()
+            }
+            writer.send({ go: checker.next })
+          })
+        }
+        const closed = inbox.next(`${name}: closing`)
+        writer.send({ close: true })
+        await closed
+      } finally {
+        await writer.kill()
+      }
+      if (inbox.failure) throw inbox.failure
+    }
+  } catch (error) {
+    if (error instanceof Loss) {
+      figures.lost += error.lost
+      figures.doubled += error.doubled
+    }
+    error.figures = figures
+    error.message = `${name}, seed ${seed}, cycle ${figures.cycles + 1}: ${error.message}`
+    throw error
+  }
+  return { ...figures, seconds: Math.round((Date.now() - began) / 100) / 10 }
+}

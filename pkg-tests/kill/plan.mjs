@@ -1,0 +1,58 @@
+// What a writer does, operation by operation, told by a seed alone: the writer that is killed and the checker that was not make the same list.
+// Runs in pages, Node, Deno and Bun.
+
+export const DIMENSION = 32
+export const COLLECTIONS = ['a', 'b', 'ü']
+const IDS = 60
+
+/** Small, seeded, the same everywhere. */
+export function random(...seed) {
+  let state = 0x9e3779b9
+  for (const part of seed) state = Math.imul(state ^ (part >>> 0), 0x85ebca6b) ^ (state >>> 13)
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  const int = (below) => Math.floor(next() * below)
+  return { next, int, pick: (of) => of[int(of.length)] }
+}
+
+export function vectorOf(seed, op, n) {
+  const { next } = random(seed, op, n, 7)
+  return Float32Array.from({ length: DIMENSION }, () => next() * 2 - 1)
+}
+
+/** Operation `op`, which is the same whenever it is asked for: { kind, collection, ids, meta }. Record n of it has attributes that name both. */
+export function operation(seed, op) {
+  const r = random(seed, op)
+  const collection = r.pick(COLLECTIONS)
+  const ids = (most) => Array.from({ length: 1 + r.int(most) }, () => `${collection}${r.int(IDS)}`)
+  const kind = r.int(100)
+  if (kind < 60) return { kind: 'upsert', collection, ids: ids(6) }
+  // Frames over many sectors, and some that are one sector or less.
+  if (kind < 66) return { kind: 'upsert', collection, ids: ids(80) }
+  if (kind < 76) return { kind: 'upsert', collection, ids: ids(1) }
+  if (kind < 93) return { kind: 'delete', collection, ids: ids(5) }
+  if (kind < 96) return { kind: 'meta', collection, meta: { op: String(op), text: 'é'.repeat(r.int(300)) } }
+  if (kind < 97) return { kind: 'drop', collection }
+  return { kind: 'compact' }
+}
+
+export const attrsOf = (op, n) => ({ op, n, text: 'x'.repeat((op * 7 + n * 13) % 90) })
+
+/** The operation, done to a model: Map of collection to { meta, docs: Map of id to [op, n] }. */
+export function apply(model, seed, op) {
+  const { kind, collection, ids, meta } = operation(seed, op)
+  if (kind === 'compact') return
+  if (kind === 'drop') return void model.delete(collection)
+  if (kind === 'delete') {
+    for (const id of ids) model.get(collection)?.docs.delete(id)
+    return
+  }
+  if (!model.has(collection)) model.set(collection, { meta: {}, docs: new Map() })
+  const { docs } = model.get(collection)
+  if (kind === 'meta') model.get(collection).meta = meta
+  else for (const [n, id] of ids.entries()) docs.set(id, [op, n])
+}

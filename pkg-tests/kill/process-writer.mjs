@@ -1,0 +1,23 @@
+// A writer as a process of its own, in Node, Deno or Bun: told what to do on stdin, telling on stdout, a line each.
+import { writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Nidus } from '../../dist/node.js'
+import { writer } from './writer.mjs'
+
+const [directory, seed, sabotage] = process.argv.slice(2)
+
+/** At once and synchronously: an acknowledgement must have left the process before the next thing happens in it. */
+function send(message) {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at)
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+    }
+  }
+}
+
+const answer = writer({ Nidus, name: directory, options: sabotage === 'relaxed' ? { durability: 'relaxed' } : {}, seed: Number(seed), sabotage, send })
+createInterface({ input: process.stdin }).on('line', (line) => void answer(JSON.parse(line)))
+send({ hello: true })

@@ -1,0 +1,80 @@
+// The loops over `fs`: a process of Node, Deno or Bun is killed.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { at } from '../../scripts/lib.mjs'
+import { killLoop } from './loop.mjs'
+
+const WRITER = fileURLToPath(new URL('./process-writer.mjs', import.meta.url))
+
+const own = (...paths) => paths.map((path) => at('node_modules', path)).find(existsSync)
+
+/** How each is started, or undefined where it is not installed. By the programs themselves: a wrapper would be killed in their place. */
+export const RUNTIMES = {
+  node: () => [process.execPath],
+  deno: () => {
+    const platform = `${process.platform}-${process.arch}`
+    const deno = own(`@deno/${platform}-glibc/deno`, `@deno/${platform}/deno`, `@deno/${platform}/deno.exe`)
+    return deno && [deno, 'run', '-A', '--no-config']
+  },
+  bun: () => {
+    const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+    // Its install script moves the program under this name, on every platform.
+    const bun = own(`@oven/bun-${platform}/bin/bun`, `@oven/bun-${platform}/bin/bun.exe`, 'bun/bin/bun.exe')
+    return bun && [bun]
+  },
+}
+
+function startProcess(command, directory, seed, sabotage, inbox) {
+  const [program, ...args] = [...command, WRITER, directory, String(seed), sabotage ?? '']
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NO_COLOR: '1' } })
+  const exited = new Promise((resolve) => child.once('close', resolve))
+  // It may be dead already when it is spoken to.
+  child.stdin.on('error', () => {})
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    exited.then((code) => reject(new Error(`${program} ended with ${code} before it said anything`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      let message
+      try {
+        message = JSON.parse(line)
+      } catch {
+        return // cut by the kill: it was never said
+      }
+      if (!message.hello) return inbox.receive(message)
+      resolve({
+        send: (message) => child.stdin.write(`${JSON.stringify(message)}\n`),
+        kill: async () => {
+          child.kill('SIGKILL')
+          await exited
+        },
+      })
+    })
+  })
+}
+
+const fsLoop = (runtime) => async ({ cycles, seed, say, sabotage }) => {
+  const command = RUNTIMES[runtime]()
+  const directory = mkdtempSync(join(tmpdir(), `nidus-kill-${runtime}-`))
+  const store = join(directory, 'store')
+  try {
+    return await killLoop({
+      cycles, seed, say, sabotage, name: `${runtime}-fs`,
+      start: ({ inbox, sabotage }) => startProcess(command, store, seed, sabotage, inbox),
+      // What was left by those that were killed is gone by the next open.
+      inspect() {
+        const left = readdirSync(store).sort().join(' ')
+        if (left !== 'data lock log') throw new Error(`in the directory of an open store there are: ${left}`)
+      },
+    })
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+export const loops = Object.fromEntries(
+  Object.keys(RUNTIMES).map((runtime) => [`${runtime}-fs`, { run: fsLoop(runtime), lack: () => (RUNTIMES[runtime]() ? undefined : `${runtime} is not installed`) }]),
+)

@@ -1,0 +1,84 @@
+// The one that is killed: opens the store, tells all that it finds, then writes without end and tells what was acknowledged. Runs in pages, Node, Deno and Bun.
+import { DIMENSION, attrsOf, operation, random, vectorOf } from './plan.mjs'
+
+const QUERIES = 3
+export const queryOf = (seed, from, n) => vectorOf(seed, 0x7fff0000 + from, n)
+
+/** All that the store says of itself, in JSON. */
+async function tell(db, seed, from) {
+  const collections = {}
+  for (const name of await db.collections()) {
+    const records = []
+    for await (const { id, attrs, vector } of db.records(name)) records.push([id, attrs, [...vector]])
+    collections[name] = { meta: await db.getMeta(name), count: await db.count(name), records }
+  }
+  const found = await db.searchMany(Array.from({ length: QUERIES }, (_, n) => queryOf(seed, from, n)), { topK: 1000 })
+  return { collections, hits: found.map((hits) => hits.map(({ collection, id, score }) => [collection, id, score])), recovery: db.recovery }
+}
+
+/**
+ * Answers { open }, { go } and { close }. `sabotage` makes it lie, so that the checker can be checked: `early` acknowledges before it is true,
+ * `lost` acknowledges what was never asked for, `half` leaves a record out, `twice` writes a deleted record again.
+ */
+export function writer({ Nidus, name, options, seed, sabotage, send }) {
+  let db
+  let stopped = false
+
+  function perform(op) {
+    const { kind, collection, ids, meta } = operation(seed, op)
+    if (kind === 'compact') {
+      // Behind everything written before it, so that nothing but the compaction is under way when this is told.
+      return db.flush().then(() => (send({ compacting: op }), db.compact()))
+    }
+    if (kind === 'drop') return db.dropCollection(collection)
+    if (kind === 'meta') return db.setMeta(collection, meta)
+    if (kind === 'delete') return sabotage === 'twice' && op % 5 === 0 ? db.count() : db.delete(collection, ids)
+    const batch = ids.map((id, n) => ({ id, vector: vectorOf(seed, op, n), attrs: attrsOf(op, n) }))
+    if (sabotage === 'half' && op % 10 === 0) batch.pop()
+    if (sabotage === 'lost' && op % 10 === 0) return db.count()
+    return db.upsert(collection, batch)
+  }
+
+  async function work(from) {
+    const r = random(seed, from, 3)
+    const most = 1 + r.int(12)
+    const under = new Set()
+    for (let op = from; !stopped; op++) {
+      // A compaction waits its turn after writes and before those that follow: alone, so that its number has a place in the order.
+      const alone = operation(seed, op).kind === 'compact'
+      while (under.size >= (alone ? 1 : most)) await Promise.race(under)
+      if (sabotage === 'early') send({ done: op })
+      const doing = perform(op).then(
+        () => sabotage === 'early' || send({ done: op }),
+        (error) => {
+          if (!stopped) send({ failed: `operation ${op}: ${error.code} ${error.message}` })
+          stopped = true
+        },
+      )
+      const entry = doing.finally(() => under.delete(entry))
+      under.add(entry)
+      if (alone) await entry
+      // Also idle moments, and turns of their own for calls that could have shared one.
+      if (r.int(10) === 0) await new Promise((resolve) => setTimeout(resolve, r.int(5)))
+    }
+    await Promise.all(under)
+  }
+  let working
+
+  return async function answer(message) {
+    try {
+      if (message.open !== undefined) {
+        db = await Nidus.open(name, { dimension: DIMENSION, ...options })
+        send({ found: await tell(db, seed, message.open) })
+      } else if (message.go !== undefined) working = work(message.go)
+      else if (message.close) {
+        stopped = true
+        await working
+        await db?.close()
+        send({ closed: true })
+      }
+    } catch (error) {
+      send({ failed: `${Object.keys(message)}: ${error.code} ${error.message} ${error.cause?.message ?? ''}` })
+    }
+  }
+}
