@@ -8,6 +8,20 @@ import { at, cache, filesUnder, run, say, step, Trouble, which } from './lib.mjs
 const look = async () => import(`./browsers.mjs?${performance.now()}`)
 
 export async function installBrowsers() {
+  await installChromiumAndFirefox()
+  await installWebkit()
+}
+
+/** Only Debian's is of use; without it the tests in WebKit are skipped, which they say. */
+async function installWebkit() {
+  if (which('WebKitWebDriver') && which('Xvfb') && which('dbus-daemon')) return
+  const cannot = (why) => say(`! no WebKitGTK (${why}): the tests in it will be skipped`)
+  if (!(await canApt())) return cannot('it comes with apt on Debian only')
+  const wanted = ['webkit2gtk-driver', 'xvfb', 'xauth', 'dbus']
+  await step(`apt-get install ${wanted.join(' ')}`, () => aptInstall(wanted)).catch(({ message }) => cannot(message.split('\n').at(-1)))
+}
+
+async function installChromiumAndFirefox() {
   let browsers = await look()
   const missing = () => Object.entries(browsers.present()).filter(([, path]) => !path).map(([name]) => name)
   if (missing().length === 0 && browsers.webdriver()) return

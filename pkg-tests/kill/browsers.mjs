@@ -30,6 +30,14 @@ function members(group) {
   })
 }
 
+function threads(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => readFileSync(`/proc/${pid}/task/${thread}/comm`, 'latin1'))
+  } catch {
+    return []
+  }
+}
+
 /** A process group of its own: the browser and all that it starts. */
 function launch(command, env) {
   const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
@@ -50,38 +58,36 @@ function launch(command, env) {
 const BROWSERS = {
   chromium: {
     path: () => present().chromium,
-    kills: ['browser', 'tab', 'worker'],
+    kills: process.platform === 'linux' ? ['browser', 'tab', 'worker'] : ['browser', 'worker'],
     async launch(url, profile) {
       for (const name of readdirSync(profile)) if (/^(Singleton|DevToolsActivePort)/.test(name)) rmSync(join(profile, name), { force: true })
       const flags = ['--remote-debugging-port=0', '--disable-breakpad', '--disable-hang-monitor', '--no-default-browser-check', '--hide-crash-restore-bubble']
       return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url])
     },
-    /** Of all tabs; there is one. Then a new one. */
+    /** The renderer that has the store's worker; a spare one that is killed too could be just the one that the next tab gets. */
     async killTab(browser, profile, url) {
       const port = readFileSync(join(profile, 'DevToolsActivePort'), 'latin1').split('\n')[0]
       const ask = async (path, method) => (await fetch(`http://127.0.0.1:${port}/json/${path}`, { method })).text()
-      for (const { pid, command } of browser.members()) if (command.includes('--type=renderer')) process.kill(pid, 'SIGKILL')
+      const worker = ({ pid, command }) => command.includes('--type=renderer') && threads(pid).some((name) => name.startsWith('DedicatedWorker'))
+      for (const { pid } of browser.members().filter(worker)) process.kill(pid, 'SIGKILL')
       const old = JSON.parse(await ask('list')).filter(({ type }) => type === 'page')
-      return async () => {
-        await ask(`new?${encodeURIComponent(url)}`, 'PUT')
-        for (const { id } of old) await ask(`close/${id}`)
-      }
+      // With a tab beside it the browser stays; the old one is closed, if it was too young to have been killed.
+      await ask('new?about:blank', 'PUT')
+      for (const { id } of old) await ask(`close/${id}`)
+      return () => ask(`new?${encodeURIComponent(url)}`, 'PUT')
     },
   },
   firefox: {
     path: () => present().firefox,
     kills: ['browser', 'worker'],
-    /**
-     * When the whole browser was killed, Firefox ESR 153 itself removes, at its next start, all storage of origins that are not persisted and whose use it had noted as
-     * nothing (its setting dom.quotaManager.temporaryStorage.clearNonPersistedZeroUsageOrigins). No page can do anything about that but be persisted.
-     */
-    persist: 'yes',
     slowness: 3,
     async launch(url, profile) {
       for (const name of ['lock', '.parentlock']) rmSync(join(profile, name), { force: true })
-      const off = ['browser.shell.checkDefaultBrowser', 'browser.sessionstore.resume_from_crash', 'browser.aboutwelcome.enabled', 'datareporting.policy.dataSubmissionEnabled', 'app.update.enabled',
+      const off = ['browser.shell.checkDefaultBrowser', 'browser.sessionstore.resume_from_crash', 'browser.aboutwelcome.enabled', 'browser.newtabpage.enabled', 'browser.newtab.preload', 'places.history.enabled', 'datareporting.policy.dataSubmissionEnabled', 'app.update.enabled',
         'app.normandy.enabled', 'network.captive-portal-service.enabled', 'network.connectivity-service.enabled', 'extensions.update.enabled', 'browser.safebrowsing.downloads.enabled']
-      const prefs = { 'dom.storageManager.prompt.testing': true, 'dom.storageManager.prompt.testing.allow': true, ...Object.fromEntries(off.map((name) => [name, false])), 'toolkit.startup.max_resumed_crashes': -1, 'browser.startup.page': 0, 'browser.startup.homepage_override.mstone': 'ignore' }
+      // Else it opens the page once more, hidden and with another storage, to have a picture of it for its start page: a second page that never answers or finds an empty store.
+      const on = ['browser.pagethumbnails.capturing_disabled']
+      const prefs = { ...Object.fromEntries(off.map((name) => [name, false])), ...Object.fromEntries(on.map((name) => [name, true])), 'toolkit.startup.max_resumed_crashes': -1, 'browser.startup.page': 0, 'browser.startup.homepage_override.mstone': 'ignore' }
       writeFileSync(join(profile, 'user.js'), Object.entries(prefs).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''))
       return launch([this.path(), '--headless', '--no-remote', '--profile', profile, url], { MOZ_CRASHREPORTER_DISABLE: '1' })
     },
@@ -100,7 +106,7 @@ const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, har
   const profile = join(directory, 'profile')
   mkdirSync(profile)
   const site = await serve()
-  const url = `${site.origin}/pkg-tests/kill/page.html?${new URLSearchParams({ storage, seed: String(seed), sabotage: sabotage ?? '', persist: kind.persist ?? '' })}`
+  const url = `${site.origin}/pkg-tests/kill/page.html?${new URLSearchParams({ storage, seed: String(seed), sabotage: sabotage ?? '' })}`
   const soft = kind.kills.filter((kill) => kill !== 'browser')
   const kills = Object.fromEntries(kind.kills.map((kill) => [kill, 0]))
   let browser
@@ -114,7 +120,7 @@ const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, har
         again = undefined
         const page = await site.page(`${name}-${storage}: a page`)
         page.onMessage = inbox.receive
-        const how = cycle === 0 || r.int(hard) === 0 ? 'browser' : r.pick(soft)
+        const how = cycle > 0 && r.int(hard) === 0 ? 'browser' : r.pick(soft)
         return {
           send: page.send,
           async kill() {

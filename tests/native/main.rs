@@ -6,6 +6,7 @@ mod generate;
 mod golden;
 #[path = "../golden/mod.rs"]
 mod golden_files;
+mod lock;
 mod newer;
 mod normalize;
 mod operations;

@@ -1,6 +1,6 @@
-import { closeSync, linkSync, openSync, readFileSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, linkSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { NidusError } from '../errors.js'
 
 /**
@@ -19,30 +19,34 @@ const tryOr = <T, F>(attempt: () => T, otherwise: F): T | F => {
 }
 const codeOf = (error: unknown) => (error as { code?: string }).code
 
-/** When a process began, in clock ticks since boot: with the pid it names one process for ever. Linux only. */
-function startOf(pid: number): string {
+/** A process's state, when it began (clock ticks since boot: with the pid it names one process for ever), and how many threads it has. Linux only. */
+function statOf(pid: number): { state: string; start: string; threads: string } {
   return tryOr(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '?'
-  }, '?')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0] ?? '?', start: fields[19] ?? '?', threads: fields[17] ?? '?' }
+  }, { state: '?', start: '?', threads: '?' })
 }
 
-/** Where a pid means the same process: this boot of this machine and, in containers, this pid namespace. */
+/** Where a pid means the same process, and its start the same moment: this boot of this machine and, in containers, these namespaces. */
 function placeOf(): string {
+  // Deno tells the host's name, and lets /proc be read, only to whoever may; on Linux the boot says what machine it is.
+  const host = tryOr(hostname, process.platform === 'linux' ? '' : '?')
   // Elsewhere there are no pid namespaces; a reboot leaves no process of the old pid and start.
-  if (process.platform !== 'linux') return [hostname(), process.platform].map((part) => encodeURIComponent(part)).join('/')
+  if (process.platform !== 'linux') return [host, process.platform].map((part) => encodeURIComponent(part)).join('/')
   const boot = tryOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), '?')
   const namespace = tryOr(() => readlinkSync('/proc/self/ns/pid'), '?')
-  return [hostname(), boot, namespace].map((part) => encodeURIComponent(part)).join('/')
+  const time = tryOr(() => readlinkSync('/proc/self/ns/time'), 'none')
+  return [host, boot, namespace, time].map((part) => encodeURIComponent(part)).join('/')
 }
 
-interface Holder { pid: number; start: string; place: string }
+interface Holder { pid: number; nonce: string; start: string; place: string }
 
 function parse(content: string): Holder | undefined {
-  const [pid, , nonce] = content.split(' ')
-  const [, start, ...place] = nonce?.split(';') ?? []
-  if (!/^\d+$/.test(pid ?? '') || start === undefined) return undefined
-  return { pid: Number(pid), start, place: place.join(';') }
+  const [pid, , ours] = content.split(' ')
+  const [nonce = '', start, ...place] = ours?.split(';') ?? []
+  if (!/^\d+$/.test(pid ?? '') || !/^[0-9a-f]{24}$/.test(nonce) || start === undefined) return undefined
+  return { pid: Number(pid), nonce, start, place: place.join(';') }
 }
 
 /** Only where it is certain. A native lock names no machine, and a pid may belong to another container's process. */
@@ -53,8 +57,10 @@ function surelyDead({ pid, start, place }: Holder): boolean {
   } catch (error) {
     return codeOf(error) === 'ESRCH'
   }
-  const now = startOf(pid)
-  return start !== '?' && now !== '?' && now !== start
+  const now = statOf(pid)
+  if (start === '?' || now.start === '?') return false
+  // One that ended and was not waited for is dead once its last thread is.
+  return now.start !== start || (/^[ZX]$/.test(now.state) && now.threads === '1')
 }
 
 export class FsLock {
@@ -67,16 +73,15 @@ export class FsLock {
   static acquire(directory: string): FsLock {
     const path = join(directory, 'lock')
     const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const content = `${process.pid} ${Date.now()} ${random};${startOf(process.pid)};${placeOf()}`
-    for (let attempt = 0; attempt < 3; attempt++) {
-      if (create(path, content, random)) return new FsLock(path, content)
-      const found = tryOr(() => readFileSync(path, 'utf8'), undefined)
-      if (found === undefined) continue // released in between
-      const holder = parse(found)
-      if (!holder || !surelyDead(holder)) throw locked(path, found, holder)
-      reclaim(path, found, random)
+    const content = `${process.pid} ${Date.now()} ${random};${statOf(process.pid).start};${placeOf()}`
+    take(path, path, content, random)
+    try {
+      removeLeftovers(directory)
+      return new FsLock(path, content)
+    } catch (error) {
+      tryOr(() => unlinkSync(path), undefined)
+      throw error
     }
-    throw locked(path, tryOr(() => readFileSync(path, 'utf8'), ''), undefined)
   }
 
   private constructor(path: string, content: string) {
@@ -89,8 +94,7 @@ export class FsLock {
   }
 
   #renew() {
-    const ahead = Date.now() / 1000 + AHEAD_S
-    tryOr(() => utimesSync(this.#path, ahead, ahead), undefined)
+    setAhead(this.#path)
   }
 
   held(): boolean {
@@ -103,15 +107,30 @@ export class FsLock {
   }
 }
 
+/** Makes the file `path`, or throws LOCKED. What a dead holder left is taken away first. */
+function take(path: string, lock: string, content: string, random: string) {
+  // Each turn after the first, somebody else got something done.
+  for (let attempt = 0; attempt < 10; attempt++) {
+    if (create(path, lock, content, random)) return
+    const found = tryOr(() => readFileSync(path, 'utf8'), undefined)
+    if (found === undefined) continue // released in between
+    const holder = parse(found)
+    if (!holder || !surelyDead(holder)) throw locked(path, found, holder)
+    reclaim(path, lock, found, holder, content, random)
+  }
+  throw locked(path, tryOr(() => readFileSync(path, 'utf8'), ''), undefined)
+}
+
 /** Whole or not at all: a lock whose holder cannot be read could never be reclaimed. */
-function create(path: string, content: string, random: string): boolean {
-  const draft = `${path}.${random}`
+function create(path: string, lock: string, content: string, random: string): boolean {
+  const draft = `${lock}.new.${random}`
   try {
     writeFileSync(draft, content, { flag: 'wx' })
     linkSync(draft, path)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    // ENOENT: whoever has the lock took the draft for a leftover.
+    if (['EEXIST', 'ENOENT'].includes(codeOf(error) ?? '') && existsSync(dirname(lock))) return false
     // Some file systems have no hard links.
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK'].includes(codeOf(error) ?? '')) throw error
     return createDirectly(path, content)
@@ -133,19 +152,45 @@ function createDirectly(path: string, content: string): boolean {
   return true
 }
 
-/** Renamed away, never removed by name: what lies there may by now be another's new lock. */
-function reclaim(path: string, judged: string, random: string) {
-  const away = `${path}.stale.${random}`
+/**
+ * Takes a dead holder's file away. Among those who judged the same file only one may do so at a time, the one that has the lock named after that holder:
+ * whoever comes later finds another file there and leaves it alone. So a living holder's lock is never touched, not even for a moment.
+ * If the one that has it dies in here, its own file is reclaimed in the same way.
+ */
+function reclaim(path: string, lock: string, judged: string, dead: Holder, content: string, random: string) {
+  const right = `${lock}.heir.${dead.nonce}`
+  take(right, lock, content, random)
   try {
+    const read = (file: string) => tryOr(() => readFileSync(file, 'utf8'), undefined)
+    if (read(path) !== judged) return
+    // Native knows nothing of this; its own reclaiming must not come in between.
+    setAhead(path)
+    const away = `${lock}.stale.${random}`
     renameSync(path, away)
+    // It did. If a third one came in between, native's is lost, as it is when native reclaims from native.
+    if (read(away) !== judged) tryOr(() => linkSync(away, path), undefined)
+    unlinkSync(away)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
-    throw error
+    if (codeOf(error) !== 'ENOENT') throw error
+  } finally {
+    tryOr(() => unlinkSync(right), undefined)
   }
-  const taken = tryOr(() => readFileSync(away, 'utf8'), '')
-  // Somebody was quicker: give it back. If a third one came in between, the second notices before its next commit.
-  if (taken !== judged) tryOr(() => linkSync(away, path), undefined)
-  tryOr(() => unlinkSync(away), undefined)
+}
+
+/** What others left beside the lock when they were killed. Only the holder may call this: for drafts of the living it is too late, they try again. */
+function removeLeftovers(directory: string) {
+  for (const name of readdirSync(directory)) {
+    if (!/^lock\.(new|heir|stale)\.[0-9a-f]{24}$/.test(name)) continue
+    const path = join(directory, name)
+    const content = tryOr(() => readFileSync(path, 'utf8'), undefined)
+    const holder = content === undefined ? undefined : parse(content)
+    if (holder ? surelyDead(holder) : name.startsWith('lock.new.')) tryOr(() => unlinkSync(path), undefined)
+  }
+}
+
+function setAhead(path: string) {
+  const ahead = Date.now() / 1000 + AHEAD_S
+  tryOr(() => utimesSync(path, ahead, ahead), undefined)
 }
 
 function locked(path: string, content: string, holder: Holder | undefined) {

@@ -1,0 +1,273 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import { codeOf } from '../common/api'
+import { RUNTIMES } from '../kill/processes.mjs'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-runtimes-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let n = 0
+const fresh = () => join(root, `s${n++}`)
+const PACKAGE = fileURLToPath(new URL('../../dist/node.js', import.meta.url))
+const RACER = fileURLToPath(new URL('../kill/racer.mjs', import.meta.url))
+const runtimes = Object.entries(RUNTIMES).flatMap(([name, command]) => {
+  const found = command()
+  return found ? [[name, found] as const] : []
+})
+
+/** A racer, spoken to line by line. */
+function racer(command: readonly string[]) {
+  const child = spawn(command[0]!, [...command.slice(1), RACER], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  return {
+    child,
+    hear: async () => (await lines.next()).value as string,
+    async ask(...words: string[]) {
+      child.stdin!.write(`${words.join('\t')}\n`)
+      return (await lines.next()).value as string
+    },
+  }
+}
+const gone = (child: ChildProcess) => new Promise((resolve) => child.once('close', resolve))
+const racing: ReturnType<typeof racer>[] = []
+async function start(command: readonly string[]) {
+  const one = racer(command)
+  racing.push(one)
+  expect(await one.hear()).toBe('ready')
+  return one
+}
+afterEach(async () => {
+  for (const { child } of racing.splice(0)) {
+    if (child.exitCode !== null || child.signalCode) continue
+    const ended = gone(child)
+    child.kill('SIGKILL')
+    await ended
+  }
+})
+
+/** The lock of a process that is dead, as it left it. */
+async function stale(directory: string) {
+  mkdirSync(directory)
+  const dead = await start([process.execPath])
+  expect(await dead.ask('open', directory)).toBe('got')
+  const ended = gone(dead.child)
+  dead.child.kill('SIGKILL')
+  await ended
+}
+
+describe.each(runtimes)('fs in %s', (name, command) => {
+  /** The script's own output; it has Nidus, dir. */
+  const script = (dir: string, body: string, flags: string[] = [...command.slice(1)], before: string[] = []) => {
+    const file = join(root, `script${n++}.mjs`)
+    writeFileSync(file, `import { Nidus } from ${JSON.stringify(PACKAGE)}\nimport { writeSync } from 'node:fs'\nconst dir = process.argv[2]\nconst say = (what) => writeSync(1, new TextEncoder().encode(JSON.stringify(what) + '\\n'))\n${body}`)
+    const [program, ...args] = [...before, command[0]!, ...flags, file, dir]
+    const { stdout, stderr, status } = spawnSync(program!, args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
+    expect(status, stderr).toBe(0)
+    return stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown)
+  }
+  const fill = `
+    const db = await Nidus.open(dir, { dimension: 4 })
+    await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0], attrs: { n: 1 } }, { id: 'b', vector: [0, 1, 0, 0] }])
+    await db.upsert('c', [{ id: 'a', vector: [0, 0, 1, 0], attrs: { n: 2n ** 60n, when: new Date(5), list: ['é'] } }])
+    await db.delete('c', ['b'])
+    await db.upsert('c', [{ id: 'd', vector: [0, 1, 1, 0] }])`
+
+  it('writes, compacts, opens again and finds, and Node reads the same', async () => {
+    const dir = fresh()
+    const [counts] = script(dir, `${fill}
+      const before = await db.footprint()
+      const second = await Nidus.open(dir).catch((error) => error.code)
+      await db.compact()
+      const after = await db.footprint()
+      await db.close()
+      const again = await Nidus.open(dir)
+      const hits = await again.search([0, 0, 1, 0])
+      await again.close()
+      say([before.rows, after.rows, second, hits.map(({ id }) => id), hits[0].attrs.when.getTime(), String(hits[0].attrs.n)])`)
+    expect(counts).toEqual([4, 2, 'LOCKED', ['a', 'd'], 5, String(2n ** 60n)])
+    expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
+    const db = await Nidus.open(dir)
+    expect((await db.search([0, 0, 1, 0], { topK: 1 }))[0]).toMatchObject({ id: 'a', attrs: { list: ['é'] } })
+    await db.close()
+  })
+
+  it('recovers a torn log, refuses a damaged one', () => {
+    const dir = fresh()
+    script(dir, `${fill}\nawait db.close(); say(1)`)
+    truncateSync(join(dir, 'log'), statSync(join(dir, 'log')).size - 3)
+    expect(script(dir, `const db = await Nidus.open(dir); say([db.recovery.frames, await db.count()]); await db.close()`)).toEqual([[1, 1]])
+    const log = readFileSync(join(dir, 'log'))
+    log[40]! ^= 1
+    writeFileSync(join(dir, 'log'), log)
+    expect(script(dir, `say(await Nidus.open(dir).catch((error) => error.code))`)).toEqual(['CORRUPT'])
+    expect(readFileSync(join(dir, 'log')).equals(log)).toBe(true)
+  })
+
+  it('takes over the lock of one that was killed', async () => {
+    const dir = fresh()
+    await stale(dir)
+    expect(script(dir, `const db = await Nidus.open(dir); say(await db.count()); await db.close()`)).toEqual([1])
+    expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
+  })
+
+  const traced = process.platform === 'linux' && spawnSync('strace', ['-V']).status === 0
+  if (!traced) console.warn(`fs in ${name}: SKIPPED whether the syncs happen, no strace`)
+  it.skipIf(!traced)('syncs in the right order: rows and gated run before the gate, the gate before the acknowledgement, the directory after each rename', () => {
+    const dir = fresh()
+    const trace = join(root, `trace${n++}`)
+    script(dir, `
+      const db = await Nidus.open(dir, { dimension: 4 })
+      await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }, { id: 'b', vector: [0, 1, 0, 0] }])
+      say('acknowledged')
+      await db.compact()
+      say('compacted')
+      await db.close()`,
+      [...command.slice(1)], ['strace', '-f', '-qq', '-y', '-s', '40', '-o', trace, '-e', 'trace=pwrite64,pwritev,write,fsync,fdatasync,rename,renameat,renameat2'])
+    const calls = readFileSync(trace, 'utf8').split('\n').flatMap((line) => {
+      const [, call, rest = ''] = line.match(/^\d+\s+(\w+)\((.*)$/) ?? []
+      if (call?.startsWith('rename')) return [`rename ${/"[^"]*\/([\w.]+)"[^"]*"[^"]*\/([\w.]+)"/.exec(rest)?.slice(1).join(' ')}`]
+      if (/acknowledged|compacted\\"/.test(rest) && call === 'write' && !rest.includes(dir)) return [rest.includes('acknowledged') ? 'ACK' : 'COMPACTED']
+      const path = /^\d+<([^>]*)>/.exec(rest)?.[1]
+      if (path === undefined || !path.startsWith(dir)) return path !== undefined && call === 'fsync' && dir.startsWith(path) ? ['sync parent'] : []
+      const file = path === dir ? 'directory' : path.slice(dir.length + 1)
+      if (file.startsWith('lock')) return []
+      return [`${call!.includes('sync') ? 'sync' : 'write'} ${file}`]
+    })
+    const acknowledged = calls.indexOf('ACK')
+    expect(calls.slice(0, acknowledged)).toEqual([
+      'sync parent', 'sync directory', 'write data', 'sync data',
+      'write data', 'write log', 'sync data', 'sync log', 'write log', 'sync log',
+    ])
+    expect(calls.slice(calls.indexOf('sync data.compacted'), calls.indexOf('COMPACTED'))).toEqual([
+      'sync data.compacted', 'sync log.compacted', 'sync data.compacted', 'sync log.compacted', 'sync directory',
+      'write compacted.draft', 'sync compacted.draft', 'rename compacted.draft compacted', 'sync directory',
+      'write log.barrier', 'sync log.barrier', 'rename log.barrier log', 'sync directory',
+      'rename data.compacted data', 'sync directory', 'rename log.compacted log', 'sync directory', 'sync directory',
+    ])
+  })
+
+  if (name === 'deno') {
+    it('needs to read and write, and all permissions only to take over a killed one\'s lock', async () => {
+      const dir = fresh()
+      const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
+      expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
+      const other = fresh()
+      await stale(other)
+      expect(script(other, `say(await Nidus.open(dir).catch((error) => error.code))`, flags)).toEqual(['LOCKED'])
+    })
+  }
+})
+
+describe('fs: racing for the lock', () => {
+  const rounds = 25
+
+  it(`of a dead holder, eight processes of all runtimes, ${rounds} times: exactly one gets it, keeps it, and nothing else is left`, async () => {
+    const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => start(runtimes[i % runtimes.length]![1])))
+    // One dead process's lock will do for all rounds: what is in it is the same.
+    const first = fresh()
+    await stale(first)
+    const lock = readFileSync(join(first, 'lock'))
+    for (let round = 0; round < rounds; round++) {
+      const dir = fresh()
+      mkdirSync(dir)
+      writeFileSync(join(dir, 'lock'), lock)
+      const said = await Promise.all(racers.map((one) => one.ask('open', dir)))
+      expect(said.filter((words) => words === 'got'), said.join('\n')).toHaveLength(1)
+      expect(said.filter((words) => words.startsWith('LOCKED '))).toHaveLength(7)
+      expect(await Promise.all(racers.map((one) => one.ask('check')))).toEqual(Array(8).fill('still'))
+      expect(readdirSync(dir).sort()).toEqual(['data', 'lock', 'log'])
+      expect(await Promise.all(racers.map((one) => one.ask('close')))).toEqual(Array(8).fill('closed'))
+      expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
+    }
+  }, 120_000)
+
+  it('a reclaimer that was killed half-way is reclaimed from as well', async () => {
+    const dir = fresh()
+    await stale(dir)
+    const nonce = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[2]!.split(';')[0]!
+    const other = fresh()
+    await stale(other)
+    const theirs = readFileSync(join(other, 'lock'), 'utf8')
+    writeFileSync(join(dir, `lock.heir.${nonce}`), theirs)
+    writeFileSync(join(dir, `lock.new.${'0'.repeat(24)}`), '')
+    writeFileSync(join(dir, `lock.stale.${'1'.repeat(24)}`), theirs)
+    const db = await Nidus.open(dir)
+    expect(readdirSync(dir).sort()).toEqual(['data', 'lock', 'log'])
+    await db.close()
+  })
+
+  it('a living reclaimer is waited for by nobody, and not disturbed', async () => {
+    const dir = fresh()
+    await stale(dir)
+    const nonce = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[2]!.split(';')[0]!
+    const other = fresh()
+    const holder = await Nidus.open(other, { dimension: 4 })
+    const before = readFileSync(join(other, 'lock'), 'utf8')
+    writeFileSync(join(dir, `lock.heir.${nonce}`), before)
+    expect(await codeOf(() => Nidus.open(dir))).toBe('LOCKED')
+    expect(readdirSync(dir).sort()).toEqual(['data', 'lock', `lock.heir.${nonce}`, 'log'])
+    await holder.close()
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
+  it('not one that is stopped, nor one whose event loop is blocked', async () => {
+    const dir = fresh()
+    const holder = await start([process.execPath])
+    expect(await holder.ask('open', dir)).toBe('got')
+    holder.child.kill('SIGSTOP')
+    expect(await codeOf(() => Nidus.open(dir))).toBe('LOCKED')
+    holder.child.kill('SIGCONT')
+    expect(await holder.ask('block', '300')).toBe('blocking')
+    expect(await codeOf(() => Nidus.open(dir))).toBe('LOCKED')
+    expect(await holder.hear()).toBe('unblocked')
+    expect(await holder.ask('check')).toBe('still')
+    expect(await holder.ask('close')).toBe('closed')
+  })
+
+  it.skipIf(process.platform !== 'linux')('but one that was killed and that nobody has waited for', async () => {
+    const dir = fresh()
+    // The shell becomes a process that waits for nobody, after it started and killed the holder.
+    const script = `exec 3<&0; mkfifo "${dir}.in"; "${process.execPath}" "${RACER}" < "${dir}.in" & exec 4> "${dir}.in"; printf 'open\\t${dir}\\n' >&4; while ! [ -s "${dir}/log" ]; do sleep 0.05; done; kill -9 $!; exec sleep 60`
+    const shell = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    try {
+      await vi.waitFor(() => {
+        const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
+        expect(execFileSync('ps', ['-o', 'stat=', '-p', pid!], { encoding: 'utf8' })).toMatch(/^Z/)
+      }, { timeout: 20_000 })
+      const db = await Nidus.open(dir, { dimension: 4 })
+      await db.close()
+    } finally {
+      const ended = gone(shell)
+      shell.kill('SIGKILL')
+      await ended
+    }
+  })
+
+  it('renews its lock each minute, and only while it is its own', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const dir = fresh()
+      const db = await Nidus.open(dir, { dimension: 4 })
+      const lock = join(dir, 'lock')
+      const age = () => (statSync(lock).mtimeMs - Date.now()) / 1000
+      expect(age()).toBeGreaterThan(590)
+      utimesSync(lock, Date.now() / 1000 + 540, Date.now() / 1000 + 540)
+      vi.advanceTimersByTime(60_000)
+      expect(age()).toBeGreaterThan(590)
+      writeFileSync(lock, '1 1')
+      utimesSync(lock, 1, 1)
+      vi.advanceTimersByTime(60_000)
+      expect(statSync(lock).mtimeMs).toBe(1000)
+      await db.close()
+      rmSync(lock)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
