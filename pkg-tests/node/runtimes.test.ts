@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -232,19 +232,25 @@ describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
 
   it.skipIf(process.platform !== 'linux')('but one that was killed and that nobody has waited for', async () => {
     const dir = fresh()
-    // The shell becomes a process that waits for nobody, after it started and killed the holder.
-    const script = `exec 3<&0; mkfifo "${dir}.in"; "${process.execPath}" "${RACER}" < "${dir}.in" & exec 4> "${dir}.in"; printf 'open\\t${dir}\\n' >&4; while ! [ -s "${dir}/log" ]; do sleep 0.05; done; kill -9 $!; exec sleep 60`
-    const shell = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    // Its parent kills it and then does nothing any more, waiting for its child least of all.
+    const script = `
+      const child = require('node:child_process').spawn(process.execPath, [${JSON.stringify(RACER)}], { stdio: ['pipe', 'pipe', 'inherit'] })
+      child.stdout.on('data', (said) => {
+        if (!String(said).includes('got')) return child.stdin.write('open\\t' + ${JSON.stringify(dir)} + '\\n')
+        child.kill('SIGKILL')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)
+      })`
+    const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
     try {
       await vi.waitFor(() => {
         const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
-        expect(execFileSync('ps', ['-o', 'stat=', '-p', pid!], { encoding: 'utf8' })).toMatch(/^Z/)
+        expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread, too
       }, { timeout: 20_000 })
       const db = await Nidus.open(dir, { dimension: 4 })
       await db.close()
     } finally {
-      const ended = gone(shell)
-      shell.kill('SIGKILL')
+      const ended = gone(parent)
+      parent.kill('SIGKILL')
       await ended
     }
   })
