@@ -47,6 +47,17 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias: built('node.js', 'segment-node.js') },
+        test: {
+          name: 'crash',
+          environment: 'node',
+          include: ['pkg-tests/crash/**/*.test.ts'],
+          // Thousands of stores are opened; on a busy machine that takes its time.
+          testTimeout: 600_000,
+          server: { deps: { external: [/\/dist\//] } },
+        },
+      },
+      {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
         plugins: [serviceWorker],
         // Nothing is to be found out, and a reload half-way through a run because something was: no.

@@ -50,6 +50,7 @@ const SUITES = [
   { group: 'js', name: 'package in Node', work: vitest('node') },
   { group: 'js', name: 'package in Chromium and Firefox', work: vitest('browser') },
   { group: 'kill', name: 'kill loops', work: () => run(process.execPath, [at('pkg-tests/kill/run.mjs'), '--cycles', '20', '--hard', '8', '--at-once', '2', '--seed', '1', '--prove']) },
+  { group: 'js', name: 'hosts through the crash simulator', work: vitest('crash') },
   { group: 'www', name: 'demo in Chromium', work: www },
 ]
 

@@ -25,6 +25,7 @@ compile_error!("rows are kept in memory exactly as they are on the medium, which
 pub mod bindings;
 mod error;
 mod model;
+mod mutant;
 mod order;
 pub mod search;
 pub mod segment;

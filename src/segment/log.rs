@@ -3,6 +3,7 @@
 use super::crc32::crc32;
 use super::op::{Bad, Op};
 use crate::error::{fail, reserve};
+use crate::mutant::mutant;
 use crate::sink::SECTOR;
 use crate::{Code, Result, error};
 
@@ -111,9 +112,14 @@ impl Run {
         self.frames -= last.frames;
     }
 
-    /// Whether the run, written at `at`, lands whole or not at all without a gate: one frame inside one sector.
+    /// Whether the run, written at `at`, lands whole or not at all without a gate: one frame inside one sector. Of a write that ended
+    /// early a part may be there; were a good frame inside that (a text may hold anything), it would look like damage.
     pub fn atomic_at(&self, at: u64) -> bool {
-        self.frames == 1 && at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR
+        let one_sector = at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR;
+        if mutant!(ShortcutManyFrames) && one_sector || mutant!(ShortcutAcrossSectors) && self.frames == 1 {
+            return true;
+        }
+        self.frames == 1 && one_sector && (mutant!(ShortcutFrameInside) || decodable_frame_in(&self.bytes).is_none())
     }
 
     /// The run's first bytes: its first frame's length.
@@ -255,6 +261,9 @@ impl Replay {
         if unpublished(tail, self.offset) {
             return end(frames_after_gate(tail));
         }
+        if mutant!(TornTailIsDamage) {
+            fail!(Corrupt, "a torn tail");
+        }
         match decodable_frame_in(tail) {
             None => end(1),
             Some(at) => Err(error(
@@ -278,7 +287,7 @@ fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     let len_end = offset + 4;
     let sector_end = len_end.div_ceil(SECTOR) * SECTOR;
     let there = usize::try_from(sector_end - offset).unwrap_or(usize::MAX).min(tail.len());
-    tail[..there].iter().all(|byte| *byte == 0)
+    tail[..there].iter().all(|byte| *byte == 0) && !mutant!(ZerosAreDamage)
 }
 
 /// A run whose gate was never opened, or opened by half: its last byte is still shut (no length that is allowed has it so; a write can
@@ -288,6 +297,9 @@ fn unpublished(tail: &[u8], offset: u64) -> bool {
     let within = (SECTOR - offset % SECTOR) as usize;
     let (before, after) = gate.split_at(within.min(gate.len()));
     let all = |part: &[u8], byte: u8| !part.is_empty() && part.iter().all(|b| *b == byte);
+    if mutant!(GateIsDamage) || (within < 4 && mutant!(StraddleIsDamage)) {
+        return false;
+    }
     all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
 }
 

@@ -1,5 +1,6 @@
 //! The seam between the store and a medium.
 
+#[cfg(all(test, not(target_arch = "wasm32")))]
 pub mod crash;
 pub mod fault;
 #[cfg(not(target_arch = "wasm32"))]

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::Store;
 use crate::error::{Context, fail, out_of_memory, reserve};
+use crate::mutant::mutant;
 use crate::order::sort_by;
 use crate::segment::log::Run;
 use crate::segment::op::{AttrsScan, Op, Reader};
@@ -167,8 +168,12 @@ impl Store {
             fail!(Failed, "there is no compaction to finish")
         };
         if !self.options.transactional {
-            compaction.data.flush().context("flush the new data")?;
-            compaction.log.flush().context("flush the new log")?;
+            if !mutant!(CompactedDataUnflushed) {
+                compaction.data.flush().context("flush the new data")?;
+            }
+            if !mutant!(CompactedLogUnflushed) {
+                compaction.log.flush().context("flush the new log")?;
+            }
         }
         compaction.stage = Stage::Durable;
         self.compaction = Some(compaction);

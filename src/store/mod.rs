@@ -9,6 +9,10 @@ mod stage;
 mod write;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
+mod model;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod simulate;
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
 pub use open::{OpenOptions, Opening};

@@ -2,6 +2,7 @@ use super::index::{Index, row_beyond_data};
 use super::stage::Staged;
 use super::Store;
 use crate::error::{Context, error, fail};
+use crate::mutant::mutant;
 use crate::segment::log::{Replay, Run};
 use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN};
 use crate::sink::{ByteSink, ByteSource};
@@ -73,12 +74,13 @@ impl Opening {
     }
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
-    pub fn finish(self, data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
+    pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
         let Self { options, data: reader, log_total, replay, mut index, newer, .. } = self;
+        let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
         let mut recovery = Recovery { log_bytes: end.cut_bytes, log_frames: end.cut_frames, ..Recovery::default() };
-        let segment = match found {
+        let mut segment = match found {
             DataFound::Unfinished if log_total > 0 => {
                 fail!(Corrupt, "the log has {log_total} bytes, yet the data has no header; nothing was changed")
             }
@@ -90,11 +92,11 @@ impl Opening {
                     fail!(InvalidArgument, "there is no store yet; to create one takes a dimension")
                 };
                 recovery.created = true;
-                let mut segment = DataSegment::create(data, dimension)?;
-                if !options.transactional {
-                    segment.sync()?;
+                // The file must not come to be as long as the new header with bytes of the old one in it.
+                if begun && !options.transactional && !mutant!(HeaderOverHeader) {
+                    data.truncate_to(0).and_then(|()| data.flush()).context("clear the data")?;
                 }
-                segment
+                DataSegment::create(data, dimension)?
             }
             DataFound::Rows { matrix, cut_bytes } => {
                 if index.rows() > matrix.len() {
@@ -104,14 +106,18 @@ impl Opening {
                 if options.read_only {
                     DataSegment::with_rows(None, matrix)
                 } else {
-                    let mut data = data;
-                    cut(&mut log, end.keep, end.cut_bytes, options).context("cut the end of the log")?;
+                    cut(&mut log, end.keep, end.cut_bytes).context("cut the end of the log")?;
                     let keep = HEADER_LEN + (matrix.len() * matrix.dimension() * 4) as u64;
-                    cut(&mut data, keep, cut_bytes, options).context("cut a partial row")?;
+                    cut(&mut data, keep, cut_bytes).context("cut a partial row")?;
                     DataSegment::with_rows(Some(data), matrix)
                 }
             }
         };
+        // Also what was not cut: a process that was killed may have left bytes that the medium does not have yet, and all that follows builds on them.
+        if !options.read_only && !options.transactional && !mutant!(OpenUnflushed) {
+            segment.sync()?;
+            log.flush().context("flush the log")?;
+        }
         let rows = segment.row_count();
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
@@ -132,12 +138,9 @@ impl Opening {
     }
 }
 
-fn cut(sink: &mut Box<dyn ByteSink>, keep: u64, bytes: u64, options: OpenOptions) -> Result<()> {
-    if bytes > 0 {
+fn cut(sink: &mut Box<dyn ByteSink>, keep: u64, bytes: u64) -> Result<()> {
+    if bytes > 0 && !mutant!(CutLeftOut) {
         sink.truncate_to(keep)?;
-        if !options.transactional {
-            sink.flush()?;
-        }
     }
     Ok(())
 }

@@ -1,31 +1,16 @@
-//! The store against a model of maps: groups of generated operations, every call failing once, and the power lost before every call.
-
-use std::collections::BTreeMap;
+//! The store against a model of maps: groups of generated operations, and every call failing once.
 
 use proptest::prelude::*;
 
-use super::*;
+use super::model::{Act, Model, stage, state};
+use super::{model, *};
 use crate::error::Code;
-use crate::search::{Filter, kernel};
-use crate::sink::crash::CrashMedium;
+use crate::search::Filter;
 use crate::sink::fault::{Fault, FaultSink, Faults};
 use crate::sink::{ByteSource, MemorySink};
-use crate::{Batch, Meta, Value, code_of};
+use crate::{Batch, Value, code_of};
 
 const DIMENSION: usize = 3;
-
-#[derive(Clone, Debug)]
-enum Act {
-    Create(usize),
-    Drop(usize),
-    SetMeta(usize, u8),
-    Upsert(usize, Vec<(u8, u8)>),
-    Delete(usize, Vec<u8>),
-    DeleteWhere(usize, i64),
-}
-
-type Docs = BTreeMap<String, (Vec<f32>, BTreeMap<String, Value>)>;
-type Model = BTreeMap<String, (Meta, Docs)>;
 
 fn act() -> impl Strategy<Value = Act> {
     let collection = 0usize..3;
@@ -43,99 +28,8 @@ fn groups() -> impl Strategy<Value = Vec<Vec<Act>>> {
     prop::collection::vec(prop::collection::vec(act(), 1..6), 1..8)
 }
 
-fn name(collection: usize) -> &'static str {
-    ["a", "b", "größe"][collection]
-}
-
-fn id(n: u8) -> String {
-    format!("id-{n}-{}", "x".repeat(n as usize * 17))
-}
-
-/// A vector and attributes that differ from record to record. Some have a value that native 0.3.0 does not know.
-fn record(seed: u8) -> (Vec<f32>, Vec<(&'static str, Value)>) {
-    let vector = (0..DIMENSION).map(|i| ((seed as usize * 7 + i * 13) % 31) as f32 - 15.0).collect();
-    let mut attrs = vec![("z", Value::Int(i64::from(seed % 4))), ("a", Value::Str("y".repeat(seed as usize)))];
-    if seed % 5 == 0 {
-        attrs.push(("m", Value::Float(f64::from(seed) / 3.0)));
-    }
-    (vector, attrs)
-}
-
-fn stage(store: &mut Store, act: &Act) -> crate::Result<usize> {
-    match act {
-        Act::Create(c) => store.stage_create(name(*c)).map(usize::from),
-        Act::Drop(c) => store.stage_drop(name(*c)).map(usize::from),
-        Act::SetMeta(c, n) => store.stage_set_meta_map(name(*c), &Meta::from([("n".into(), n.to_string())])).map(|()| 0),
-        Act::Upsert(c, records) => {
-            let (mut batch, mut vectors) = (Batch::new(), Vec::new());
-            for (n, seed) in records {
-                let (vector, attrs) = record(*seed);
-                batch.push(&id(*n), &attrs);
-                vectors.extend(vector);
-            }
-            store.stage_upsert(name(*c), records.len(), batch.bytes(), &vectors)
-        }
-        Act::Delete(c, ids) => {
-            let ids: Vec<String> = ids.iter().map(|n| id(*n)).collect();
-            store.stage_delete(name(*c), ids.iter().map(|id| Ok(id.as_str())))
-        }
-        Act::DeleteWhere(c, n) => store.stage_delete_where(name(*c), &Filter::Eq("z".into(), Value::Int(*n))),
-    }
-}
-
 fn apply(model: &mut Model, act: &Act) -> usize {
-    match act {
-        Act::Create(c) => {
-            let new = !model.contains_key(name(*c));
-            model.entry(name(*c).into()).or_default();
-            usize::from(new)
-        }
-        Act::Drop(c) => usize::from(model.remove(name(*c)).is_some()),
-        Act::SetMeta(c, n) => {
-            model.entry(name(*c).into()).or_default().0 = Meta::from([("n".into(), n.to_string())]);
-            0
-        }
-        Act::Upsert(c, records) => {
-            let docs = &mut model.entry(name(*c).into()).or_default().1;
-            for (n, seed) in records {
-                let (mut vector, attrs) = record(*seed);
-                kernel::normalize(&mut vector);
-                docs.insert(id(*n), (vector, attrs.into_iter().map(|(key, value)| (key.to_string(), value)).collect()));
-            }
-            records.len()
-        }
-        Act::Delete(c, ids) => {
-            let Some((_, docs)) = model.get_mut(name(*c)) else { return 0 };
-            ids.iter().filter(|n| docs.remove(&id(**n)).is_some()).count()
-        }
-        Act::DeleteWhere(c, n) => {
-            let Some((_, docs)) = model.get_mut(name(*c)) else { return 0 };
-            let before = docs.len();
-            docs.retain(|_, (_, attrs)| attrs.get("z") != Some(&Value::Int(*n)));
-            before - docs.len()
-        }
-    }
-}
-
-fn state(store: &Store) -> Model {
-    let docs = |name: &str| {
-        let records = store.get_all(name).unwrap();
-        assert_eq!(records.len(), store.count(Some(name), &Filter::default()));
-        records.into_iter().map(|record| (record.id, (record.vector, record.attrs))).collect()
-    };
-    let state: Model = store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect();
-    let live: usize = state.values().map(|(_, docs)| docs.len()).sum();
-    let footprint = store.footprint();
-    assert_eq!((footprint.doc_count, footprint.dead_rows), (live, footprint.rows - live as u64));
-    // Whatever is found by its row is found under its id: the two indices agree.
-    let hits = store.search(&[1.0, 2.0, 3.0], &Query { top_k: usize::MAX, ..Query::default() }).unwrap();
-    assert_eq!(hits.len(), live);
-    for hit in hits {
-        let (vector, attrs) = &state[&hit.collection].1[&hit.id];
-        let unit = read::unit_query(&[1.0, 2.0, 3.0], DIMENSION).unwrap();
-        assert_eq!((hit.score, &hit.attrs), (kernel::dot(&unit, vector), attrs));
-    }
-    state
+    model::apply(model, act, DIMENSION)
 }
 
 fn options() -> OpenOptions {
@@ -229,32 +123,6 @@ proptest! {
             history.push(group.clone());
         }
     }
-
-    /// The power goes out before every call, in many ways: what is left has all that was acknowledged, and the group that was under
-    /// way whole or not at all. The next write works.
-    #[test]
-    fn a_crash_keeps_what_was_acknowledged(groups in groups(), seed: u64, relaxed in prop::bool::weighted(0.25)) {
-        let medium = CrashMedium::new(seed, 24);
-        let mut store = Store::open(medium.data(), medium.log(), OpenOptions { relaxed, ..options() }).unwrap();
-        medium.take_images();
-        let mut states = vec![Model::new()];
-        let mut durable = 0;
-        for (n, group) in groups.iter().enumerate() {
-            let mut model = states[n].clone();
-            run(&mut store, &mut model, group);
-            states.push(model);
-            if relaxed && n % 3 == 2 {
-                store.flush().unwrap();
-            }
-            let images = medium.take_images();
-            check_images(images, &states, durable, group)?;
-            if !relaxed || n % 3 == 2 {
-                durable = n + 1;
-                medium.snapshot();
-                check_images(medium.take_images(), &states, durable, group)?;
-            }
-        }
-    }
 }
 
 fn run(store: &mut Store, model: &mut Model, acts: &[Act]) {
@@ -263,22 +131,6 @@ fn run(store: &mut Store, model: &mut Model, acts: &[Act]) {
         apply(model, act);
     }
     store.commit().unwrap();
-}
-
-/// Every image opens to one of the states from `durable` on.
-fn check_images(images: Vec<[Vec<u8>; 2]>, states: &[Model], durable: usize, next: &[Act]) -> Result<(), TestCaseError> {
-    for [data, log] in images {
-        let mut store = match reopen(&data, &log) {
-            Ok(store) => store,
-            Err(error) => return Err(TestCaseError::fail(format!("an image does not open: {error:#}"))),
-        };
-        let found = state(&store);
-        prop_assert!(states[durable..].contains(&found), "an image has {found:?}, none of {:?}", &states[durable..]);
-        let mut model = found;
-        run(&mut store, &mut model, next);
-        prop_assert_eq!(state(&store), model);
-    }
-    Ok(())
 }
 
 #[test]

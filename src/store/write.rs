@@ -9,6 +9,7 @@
 use super::Store;
 use super::stage::{Effect, Staged};
 use crate::error::{Context, fail, within};
+use crate::mutant::mutant;
 use crate::segment::log::Run;
 use crate::sink::ByteSink;
 use crate::{Error, Result};
@@ -42,7 +43,7 @@ impl Store {
             self.drop_staged();
             return Err(error);
         }
-        let written = if self.options.relaxed { self.write_held() } else { self.write_through() };
+        let written = if self.options.relaxed || mutant!(AcknowledgedWhenWritten) { self.write_held() } else { self.write_through() };
         self.staged.written = written.is_ok();
         written.map_err(|failure| {
             let error = match failure {
@@ -73,7 +74,7 @@ impl Store {
         let rows = self.data.matrix().len() > self.data.row_count();
         self.data.write_staged().map_err(Unpublished)?;
         let Some(log) = &mut self.log else { return Err(Unknown(crate::error(crate::Code::Failed, "the log is gone"))) };
-        let sync_data = || if rows && !transactional { self.data.sync() } else { Ok(()) };
+        let sync_data = || if rows && !transactional && !mutant!(DataFlushDropped) { self.data.sync() } else { Ok(()) };
         self.log_len = append_run(log.as_mut(), self.log_len, &mut self.staged.run, transactional, sync_data)?;
         Ok(())
     }
@@ -96,8 +97,13 @@ impl Store {
 
     /// The log first: without its frames, rows are only dead weight.
     fn roll_back_sinks(&mut self) -> Result<()> {
-        let flush = !self.options.transactional;
+        let flush = !self.options.transactional && !mutant!(RollbackUnflushed);
+        if mutant!(RollbackDataFirst) {
+            self.data.roll_back(self.index.rows())?;
+            self.data.sync()?;
+        }
         if !self.options.relaxed
+            && !mutant!(RollbackLogLeftOut)
             && let Some(log) = &mut self.log
         {
             log.truncate_to(self.log_len).context("truncate the log")?;
@@ -182,7 +188,7 @@ impl Store {
         let flushed = if self.held.is_empty() {
             if transactional { Ok(()) } else { self.data.sync().and_then(|()| log.flush().context("flush the log")).map_err(Unknown) }
         } else {
-            let sync_data = || if transactional { Ok(()) } else { self.data.sync() };
+            let sync_data = || if transactional || mutant!(RelaxedLogFirst) { Ok(()) } else { self.data.sync() };
             append_run(log.as_mut(), self.log_len, &mut self.held, transactional, sync_data).map(|len| {
                 self.log_len = len;
                 self.held.clear();
@@ -211,18 +217,29 @@ fn append_run(
         return Ok(end);
     }
     if run.atomic_at(at) {
-        sync_data().map_err(Unknown)?;
+        if !mutant!(FrameWithoutRows) {
+            sync_data().map_err(Unknown)?;
+        }
         append(log, run.bytes()).map_err(Unpublished)?;
-        log.flush().context("flush the log").map_err(Unknown)?;
+        if !mutant!(FrameFlushDropped) {
+            log.flush().context("flush the log").map_err(Unknown)?;
+        }
         return Ok(end);
     }
     let first = run.first_len();
-    let appended = append(log, run.gated());
+    let appended = append(log, if mutant!(GateNeverShut) { run.bytes() } else { run.gated() });
     run.ungate(first);
     appended.map_err(Unpublished)?;
+    if mutant!(PublishedAtOnce) {
+        log.publish(at, first).map_err(Unpublished)?;
+    }
     sync_data().map_err(Unknown)?;
-    log.flush().context("flush the log").map_err(Unknown)?;
+    if !mutant!(RunFlushDropped) {
+        log.flush().context("flush the log").map_err(Unknown)?;
+    }
     log.publish(at, first).context("publish the log's run").map_err(Unpublished)?;
-    log.flush().context("flush the log").map_err(Unknown)?;
+    if !mutant!(PublishFlushDropped) {
+        log.flush().context("flush the log").map_err(Unknown)?;
+    }
     Ok(end)
 }

@@ -115,6 +115,8 @@ export function settle(directory: string, writable: boolean): { data: string; lo
   const has = (name: string) => existsSync(join(directory, name))
   const current = { data: 'data', log: 'log' }
   if (has(MARKER)) {
+    // What a killed process had renamed is on the medium before anything is built on it.
+    if (writable) syncDirectory(directory)
     if (isBarrier(directory)) {
       if (!has(NEW_LOG)) throw new NidusError('CORRUPT', `${join(directory, NEW_LOG)} is missing, which a half-done compaction needs`)
       if (!writable) return { data: has(NEW_DATA) ? NEW_DATA : 'data', log: NEW_LOG }

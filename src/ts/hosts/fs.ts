@@ -52,7 +52,8 @@ export function fsHost(name: string): Host {
     const created = ['log', 'data'].filter((name) => !exists(name))
     for (const name of created) closeSync(openSync(join(directory, name), 'wx'))
     const files = both('data', 'log', 'r+', guard)
-    if (created.length > 0) syncDirectory(directory)
+    // Also where nothing was created: a process that was killed may have made or renamed files and not come to this.
+    syncDirectory(directory)
     return files
   }
 

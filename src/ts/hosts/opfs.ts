@@ -75,8 +75,9 @@ export function opfsHost(name: string): Host {
       // The head is written before anything else is, so behind an unwritten one there can be nothing.
       if (sizeOf(0) + sizeOf(1) > 0) throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged`)
       handles.head.write(encodeSlot(0), { at: slotOffset(0) })
-      handles.head.flush()
     }
+    // Also a slot that a killed worker wrote and did not flush: all that follows builds on it.
+    handles.head.flush()
     generation = current ?? 0
     // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a head that lost its newer slot.
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0) throw new NidusError('CORRUPT', `the head of "${name}" names an empty pair of files, yet the other pair is not empty`)

@@ -1,0 +1,24 @@
+import { afterAll, describe, it } from 'vitest'
+import { expectCaught, expectedOf } from './explore'
+import { nodeFs, removeAll } from './fs-host'
+import { statesOf } from './plan'
+import { flushOf, through, traceOf } from './through'
+
+afterAll(removeAll)
+
+describe('the fs host, its calls recorded', () => {
+  it('keeps what it acknowledged', async () => {
+    await through('fs in Node', nodeFs, await traceOf(nodeFs, 1, 9), 1)
+  })
+
+  it('is seen to fail where a flush, a sync of names or an order is left out', async () => {
+    const { events, plan } = await traceOf(nodeFs, 1, 8)
+    await expectCaught(nodeFs, events, expectedOf(statesOf(plan)), [
+      ['flushes of data', flushOf(events, 'data')],
+      ['flushes of the log', flushOf(events, 'log')],
+      ['flushes of the compacted data', flushOf(events, 'data.compacted')],
+      ['flushes of the compacted log', flushOf(events, 'log.compacted')],
+      ['syncs of names', ({ kind }) => kind === 'syncNames'],
+    ])
+  })
+})

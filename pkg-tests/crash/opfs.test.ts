@@ -1,0 +1,29 @@
+import { describe, it } from 'vitest'
+import { expectCaught, expectedOf } from './explore'
+import { opfs } from './opfs-host'
+import { makePlan, statesOf } from './plan'
+import { browsers } from './record'
+import { flushOf, through, traceOf } from './through'
+
+describe('the OPFS host over simulated files', () => {
+  it('keeps what it acknowledged', async () => {
+    await through('opfs host in Node', opfs, await traceOf(opfs, 3, 14), 3)
+  })
+})
+
+describe.each(browsers)('OPFS in $name, its calls recorded', ({ name, record, missing }) => {
+  it.skipIf(missing)('keeps what it acknowledged', async () => {
+    await through(`opfs in ${name}`, opfs, await record(makePlan(5, 14)), 5)
+  })
+
+  it.skipIf(missing)('is seen to fail where a flush is left out', async () => {
+    const { events, plan } = await record(makePlan(6, 8))
+    await expectCaught(opfs, events, expectedOf(statesOf(plan)), [
+      ['flushes of data', flushOf(events, 'data.0')],
+      ['flushes of the log', flushOf(events, 'log.0')],
+      ['flushes of the compacted data', flushOf(events, 'data.1')],
+      ['flushes of the compacted log', flushOf(events, 'log.1')],
+      ['flushes of the head', flushOf(events, 'head')],
+    ])
+  })
+})

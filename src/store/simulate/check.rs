@@ -1,0 +1,128 @@
+//! What every image must be: a store that opens, to a state that it may have, and takes a further write.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::DIMENSION;
+use crate::sink::crash::{Pair, hash};
+use crate::sink::{ByteSource, MemorySink};
+use crate::store::model::{self, Act, Model};
+use crate::{OpenOptions, Recovery, Store};
+
+/// A state that a store may be found in, and what a further write makes of it.
+pub struct State {
+    pub model: Model,
+    pub hash: u128,
+    after: OnceCell<Model>,
+}
+
+impl State {
+    pub fn new(model: Model) -> Rc<Self> {
+        let hash = hash(format!("{model:?}").as_bytes());
+        Rc::new(Self { model, hash, after: OnceCell::new() })
+    }
+
+    fn after(&self) -> &Model {
+        self.after.get_or_init(|| {
+            let mut after = self.model.clone();
+            for act in further() {
+                model::apply(&mut after, &act, DIMENSION);
+            }
+            after
+        })
+    }
+}
+
+fn further() -> [Act; 2] {
+    [Act::Upsert(1, vec![(1, 201), (13, 24), (14, 55)]), Act::Delete(0, vec![2])]
+}
+
+pub fn options() -> OpenOptions {
+    OpenOptions { dimension: Some(DIMENSION), ..OpenOptions::default() }
+}
+
+/// Documents, the bits of their vectors, attributes, metadata, collections.
+pub fn same(store: &Store, model: &Model) -> bool {
+    let names = store.collections();
+    names.iter().eq(model.keys())
+        && model.iter().all(|(name, (meta, docs))| {
+            let Ok(records) = store.get_all(name) else { return false };
+            let bits = |vector: &[f32]| vector.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+            store.get_meta(name) == *meta
+                && records.len() == docs.len()
+                && records.iter().zip(docs).all(|(record, (id, (vector, attrs)))| {
+                    record.id == *id && record.attrs == *attrs && bits(&record.vector) == bits(vector)
+                })
+        })
+}
+
+/// All images of a run, each looked at once; shared by its threads.
+pub struct Seen {
+    /// Bytes of both files, and the states that they are held against.
+    checks: Vec<Mutex<HashSet<u128>>>,
+    /// Bytes alone.
+    images: Vec<Mutex<HashSet<u128>>>,
+    pub distinct: AtomicU64,
+}
+
+impl Seen {
+    pub fn new() -> Self {
+        let shards = || (0..64).map(|_| Mutex::default()).collect();
+        Self { checks: shards(), images: shards(), distinct: AtomicU64::new(0) }
+    }
+
+    pub fn distinct(&self) -> u64 {
+        self.distinct.load(Ordering::Relaxed)
+    }
+
+    pub fn is_new(&self, [data, log]: &Pair, context: u128) -> bool {
+        let insert = |shards: &[Mutex<HashSet<u128>>], hash: u128| shards[(hash >> 122) as usize].lock().unwrap().insert(hash);
+        let bytes = data.hash.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) ^ log.hash.rotate_left(41);
+        if !insert(&self.checks, bytes ^ context.wrapping_mul(0xD6E8_FEB8_6659_FD93_A5A3_564E_27F8_862B)) {
+            return false;
+        }
+        if insert(&self.images, bytes) {
+            self.distinct.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+/// Which of the allowed states the image opens to; or what is wrong with it.
+pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Result<Rc<State>, String> {
+    let (data_sink, log_sink) = (MemorySink::with_bytes(data.bytes.to_vec()), MemorySink::with_bytes(log.bytes.to_vec()));
+    let mut store = Store::open(data_sink.clone(), log_sink.clone(), options()).map_err(|error| format!("does not open: {error:#}"))?;
+    let Some(state) = allowed.iter().find(|state| same(&store, &state.model)) else {
+        let found = model::state(&store);
+        return Err(format!("opens to {found:?}, which is none of {:?}", allowed.iter().map(|state| &state.model).collect::<Vec<_>>()));
+    };
+    let Recovery { log_bytes, log_frames, data_bytes, created } = store.recovery();
+    let kept = (ByteSource::len(&data_sink).unwrap_or(0), ByteSource::len(&log_sink).unwrap_or(0));
+    let told = if created {
+        kept == (64, 0) && state.model.is_empty()
+    } else {
+        kept == (data.bytes.len() as u64 - data_bytes, log.bytes.len() as u64 - log_bytes)
+    };
+    if !told || (log_bytes == 0 && log_frames > 0) || data_bytes >= 4 * DIMENSION as u64 {
+        return Err(format!("the report {:?} does not fit {kept:?}", store.recovery()));
+    }
+    if thorough {
+        model::state(&store);
+    }
+    for act in further() {
+        model::stage(&mut store, &act).map_err(|error| format!("a further operation cannot be staged: {error:#}"))?;
+    }
+    store.commit().map_err(|error| format!("a further write fails: {error:#}"))?;
+    drop(store);
+    let again = Store::open(data_sink, log_sink, options()).map_err(|error| format!("does not open behind a further write: {error:#}"))?;
+    if !same(&again, state.after()) {
+        return Err(format!("a further write on {:?} made {:?}", state.model, model::state(&again)));
+    }
+    if again.recovery() != Recovery::default() {
+        return Err(format!("a further write left something to recover: {:?}", again.recovery()));
+    }
+    Ok(state.clone())
+}

@@ -1,0 +1,331 @@
+//! The crash simulation. Generated operations run over a medium that loses power before every call it gets: every image that may be
+//! left is opened and held against a model in maps. Some images, and some moments at which the process is killed and the power
+//! stays, are gone on from: with a second generation of crashes, from the first call of their recovery on.
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Store;
+use super::model::{self, Act, Model, stage};
+use crate::OpenOptions;
+use crate::sink::crash::{CrashMedium, Fault, IsNew, Pair, Rng};
+use check::{Seen, State, check, options, same};
+
+/// Five rows and a third fill a sector.
+const DIMENSION: usize = 24;
+
+enum Start {
+    Fresh,
+    Image(Pair, Rc<State>),
+    /// Under a process that was killed: it had come from one state to perhaps another.
+    Killed(CrashMedium, Vec<Rc<State>>),
+}
+
+/// One line of operations over one medium.
+struct Line {
+    rng: Rng,
+    medium: CrashMedium,
+    context: Rc<Cell<u128>>,
+    options: OpenOptions,
+    store: Option<Store>,
+    /// What the store in memory is.
+    current: Rc<State>,
+    /// What an image may open to.
+    allowed: Vec<Rc<State>>,
+    generation: u32,
+    children: Vec<(Start, u32)>,
+    /// What was done, for the one who reads of a failure.
+    trail: Vec<String>,
+    checked: u64,
+}
+
+/// All that grows out of a seed. An error tells the image that is wrong and how it came about.
+/// `most`: images of one file at one call; of both together they are a few times that.
+pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> {
+    let mut rng = Rng::new(seed);
+    let mut starts = VecDeque::from([(Start::Fresh, 0)]);
+    let mut lines = 0;
+    while let Some((start, generation)) = starts.pop_front() {
+        lines += 1;
+        let context = Rc::new(Cell::new(0));
+        let is_new: IsNew = {
+            let (seen, context) = (seen.clone(), context.clone());
+            Rc::new(move |pair| seen.is_new(pair, context.get()))
+        };
+        let medium_seed = rng.below(u64::MAX);
+        let empty = State::new(Model::new());
+        let (medium, allowed, began) = match start {
+            Start::Fresh => (CrashMedium::new(medium_seed, most, is_new), vec![empty], "a new store"),
+            Start::Image(image, state) => (CrashMedium::from_image(&image, medium_seed, most, is_new), vec![state], "an image"),
+            Start::Killed(medium, allowed) => (medium.watched_by(is_new), allowed, "under a killed process"),
+        };
+        let mut line = Line {
+            rng: Rng::new(rng.below(u64::MAX)),
+            medium,
+            context,
+            options: OpenOptions { relaxed: rng.one_in(4), ..options() },
+            store: None,
+            current: allowed[0].clone(),
+            allowed,
+            generation,
+            children: Vec::new(),
+            trail: vec![format!("generation {generation}: {began}")],
+            checked: 0,
+        };
+        let steps = if generation == 0 { 10 } else { 3 };
+        line.run(steps).map_err(|what| format!("seed {seed}, line {lines}, behind {:#?}: {what}", line.trail))?;
+        for child in line.children {
+            if starts.len() + lines < 12 {
+                starts.push_back(child);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Line {
+    fn run(&mut self, steps: usize) -> Result<(), String> {
+        if self.options.relaxed {
+            self.trail.push("relaxed".into());
+        }
+        self.open(true)?;
+        for _ in 0..steps {
+            match self.rng.below(12) {
+                0 => self.compact()?,
+                1 => {
+                    self.trail.push("process ends, power stays".into());
+                    self.open(true)?;
+                }
+                2..=4 if self.options.relaxed => self.flush()?,
+                _ => self.group()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.as_mut().expect("open")
+    }
+
+    fn allow(&mut self, allowed: Vec<Rc<State>>) {
+        let mut hashes: Vec<u128> = allowed.iter().map(|state| state.hash).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        self.context.set(hashes.iter().fold(1, |all, hash| (all ^ hash).wrapping_mul(0xA24B_AED4_963E_E407_9FB2_1C65_1E98_DF25)));
+        self.allowed = allowed;
+    }
+
+    /// Everything that was taken down since the last time. Some of it is gone on from.
+    fn look(&mut self) -> Result<(), String> {
+        let images = self.medium.take_images();
+        for (n, image) in images.iter().enumerate() {
+            self.checked += 1;
+            check(image, &self.allowed, self.checked.is_multiple_of(16))
+                .map_err(|what| format!("image {n} of {} (data {}, log {} bytes) {what}", images.len(), image[0].bytes.len(), image[1].bytes.len()))?;
+        }
+        if let Some(image) = self.medium.take_sample()
+            && self.generation < 3
+            && self.rng.one_in(8)
+        {
+            let state = check(&image, &self.allowed, true)?;
+            self.children.push((Start::Image(image, state), self.generation + 1));
+        }
+        Ok(())
+    }
+
+    /// Nothing is under way: the store is in one of these states, whatever happens.
+    fn settled(&mut self, allowed: Vec<Rc<State>>) -> Result<(), String> {
+        self.allow(allowed);
+        self.medium.snapshot();
+        self.look()
+    }
+
+    fn plan_kill(&mut self, of: u64) {
+        if self.generation < 3 && self.rng.one_in(12) {
+            self.medium.kill_at(self.rng.below(of));
+        }
+    }
+
+    fn look_at_kill(&mut self) {
+        if let Some(medium) = self.medium.take_killed(self.rng.below(u64::MAX)) {
+            self.children.push((Start::Killed(medium, self.allowed.clone()), self.generation + 1));
+        }
+    }
+
+    /// Whatever the power does while a store opens: what it opens to is the same again.
+    fn open(&mut self, may_fail: bool) -> Result<(), String> {
+        self.store = None;
+        self.allow(self.allowed.clone());
+        self.plan_kill(5);
+        if may_fail && self.rng.one_in(8) {
+            let fault = self.fault(4);
+            self.trail.push(format!("opening meets {fault}"));
+        }
+        let [data, log] = self.medium.sinks();
+        let opened = Store::open(data, log, self.options);
+        self.medium.clear_fault();
+        self.look()?;
+        self.look_at_kill();
+        let store = match opened {
+            Ok(store) => store,
+            Err(_) if may_fail => return self.open(false),
+            Err(error) => return Err(format!("what a process left does not open: {error:#}")),
+        };
+        let found = self.allowed.iter().find(|state| same(&store, &state.model)).cloned();
+        let Some(found) = found else { return Err(format!("opened to {:?}", model::state(&store))) };
+        self.store = Some(store);
+        self.current = found.clone();
+        // What an open store shows is durable.
+        self.settled(vec![found])
+    }
+
+    fn fault(&mut self, calls: u64) -> String {
+        let fault = match self.rng.below(3) {
+            0 => Fault::Refused,
+            1 => Fault::Short(self.rng.below(900) as usize),
+            _ => Fault::Done,
+        };
+        let at = self.rng.below(calls);
+        self.medium.fail_at(at, fault);
+        format!("{fault:?} at call {at}")
+    }
+
+    fn group(&mut self) -> Result<(), String> {
+        let acts: Vec<Act> = (0..1 + self.rng.below(2)).map(|_| self.act()).collect();
+        let mut next = self.current.model.clone();
+        for act in &acts {
+            stage(self.store(), act).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
+            model::apply(&mut next, act, DIMENSION);
+        }
+        self.trail.push(format!("{acts:?}"));
+        let (before, next) = (self.allowed.clone(), State::new(next));
+        let nothing = self.store().staged.run.is_empty();
+        let strict = !self.options.relaxed;
+        if strict {
+            self.allow(before.iter().cloned().chain([next.clone()]).collect());
+        }
+        self.plan_kill(8);
+        if self.rng.one_in(6) {
+            let fault = self.fault(8);
+            self.trail.push(fault);
+        }
+        let written = self.store().write();
+        self.medium.clear_fault();
+        self.look()?;
+        self.look_at_kill();
+        match written {
+            Ok(()) => {
+                self.store().apply();
+                self.current = next.clone();
+                self.in_memory()?;
+                self.settled(if strict && !nothing { vec![next] } else { before })
+            }
+            Err(_) if self.store().failure().is_some() => {
+                self.trail.push("FAILED".into());
+                self.open(true)
+            }
+            Err(_) => {
+                self.trail.push("rolled back".into());
+                self.in_memory()?;
+                self.settled(before)
+            }
+        }
+    }
+
+    fn in_memory(&mut self) -> Result<(), String> {
+        let model = self.current.model.clone();
+        if same(self.store(), &model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", model::state(self.store()))) }
+    }
+
+    /// Relaxed: all that was acknowledged since the last one becomes durable in one.
+    fn flush(&mut self) -> Result<(), String> {
+        self.trail.push("flush".into());
+        self.flushing(|store| store.flush())
+    }
+
+    fn flushing(&mut self, work: impl FnOnce(&mut Store) -> crate::Result<()>) -> Result<(), String> {
+        let current = self.current.clone();
+        self.allow(self.allowed.iter().cloned().chain([current.clone()]).collect());
+        self.plan_kill(5);
+        if self.rng.one_in(6) {
+            let fault = self.fault(5);
+            self.trail.push(fault);
+        }
+        let done = work(self.store());
+        self.medium.clear_fault();
+        self.look()?;
+        self.look_at_kill();
+        match done {
+            Ok(()) => self.settled(vec![current]),
+            Err(_) if self.store().failure().is_some() => {
+                self.trail.push("FAILED".into());
+                self.open(true)
+            }
+            Err(error) => Err(format!("neither done nor FAILED: {error:#}")),
+        }
+    }
+
+    fn compact(&mut self) -> Result<(), String> {
+        self.trail.push("compaction".into());
+        if self.options.relaxed {
+            self.flush()?;
+        }
+        let [data, log] = self.medium.create();
+        self.plan_kill(8);
+        let faulty = self.rng.one_in(6);
+        if faulty {
+            let fault = self.fault(8);
+            self.trail.push(fault);
+        }
+        let store = self.store();
+        let written = store.begin_compaction(Box::new(data), Box::new(log)).and_then(|()| {
+            while !store.compact_step()? {}
+            store.finish_compaction()
+        });
+        self.medium.clear_fault();
+        match written {
+            Ok(()) => {
+                self.medium.promote();
+                self.look()?;
+                self.look_at_kill();
+                let store = self.store();
+                let adopted = store.adopt_compaction().and_then(|()| {
+                    while !store.adopt_step()? {}
+                    Ok(())
+                });
+                adopted.map_err(|error| format!("cannot be adopted: {error:#}"))?;
+            }
+            Err(_) if faulty => {
+                self.store().abandon_compaction();
+                self.look()?;
+                self.look_at_kill();
+            }
+            Err(error) => return Err(format!("compaction fails: {error:#}")),
+        }
+        self.in_memory()?;
+        let allowed = self.allowed.clone();
+        self.settled(allowed)
+    }
+
+    fn act(&mut self) -> Act {
+        let rng = &mut self.rng;
+        let collection = rng.below(3) as usize;
+        let seed = |rng: &mut Rng| rng.below(256) as u8;
+        match rng.below(16) {
+            0 => Act::Create(collection),
+            1 => Act::Drop(collection),
+            2 => Act::SetMeta(collection, seed(rng)),
+            3 | 4 => Act::Delete(collection, (0..1 + rng.below(4)).map(|_| rng.below(13) as u8).collect()),
+            5 => Act::DeleteWhere(collection, rng.below(4) as i64),
+            // One record, small or not, alone in its run or not: the frame that may go without a gate.
+            6..=8 => Act::Upsert(collection, vec![(rng.below(8) as u8, seed(rng))]),
+            _ => Act::Upsert(collection, (0..3 + rng.below(6)).map(|_| (rng.below(13) as u8, seed(rng))).collect()),
+        }
+    }
+}
