@@ -17,6 +17,7 @@ const PACKAGE = fileURLToPath(new URL('../../dist/node.js', import.meta.url))
 const RACER = fileURLToPath(new URL('../kill/racer.mjs', import.meta.url))
 const runtimes = Object.entries(RUNTIMES).flatMap(([name, command]) => {
   const found = command()
+  if (!found) console.warn(`fs in ${name}: SKIPPED, it is not installed`)
   return found ? [[name, found] as const] : []
 })
 
