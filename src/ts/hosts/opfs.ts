@@ -34,7 +34,8 @@ function sink(handle: Handle): SyncAccessHandle {
       // Near the quota a browser may write less than asked without a throw; the next try then says why.
       while (done < buffer.length) {
         const written = handle.write(done === 0 ? buffer : buffer.subarray(done), { at: at + done })
-        if (!(written > 0)) throw new Error(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`)
+        // Firefox's only sign of a full quota.
+        if (!(written > 0)) throw new DOMException(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`, 'QuotaExceededError')
         done += written
       }
       return done
@@ -48,6 +49,7 @@ function sink(handle: Handle): SyncAccessHandle {
 
 /** Five files, made once and never removed, since a file's name is not durable when it is made; `head` says which pair counts. */
 export function opfsHost(name: string): Host {
+  let directory: FileSystemDirectoryHandle
   let handles: { [K in FileName]: Handle } | undefined
   let generation = 0
   let unused: StoreFiles | undefined
@@ -64,8 +66,11 @@ export function opfsHost(name: string): Host {
     handles = undefined
   }
 
+  /** Handles go on writing to files that are gone. */
+  const isRemoved = () => directory.getFileHandle('head').then(() => undefined, (error: Error) => (error?.name === 'NotFoundError' ? error : undefined))
+
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
-    const directory = await findDirectory(name, !mustExist)
+    directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
     handles = await lockAll(name, directory)
     const head = new Uint8Array(HEAD_SIZE)
@@ -116,11 +121,15 @@ export function opfsHost(name: string): Host {
       generation++
     },
     async commit() {
+      const removed = await isRemoved()
+      if (removed) throw new NidusError('FAILED', `the files of the store "${name}" were removed while it was open (storage cleared?)`, { cause: removed })
       if (!stale) return
       stale = false
       empty(generation + 1)
     },
     async close() {
+      // Chromium never comes back from closing the handle of a file that is gone; the worker's end lets go of it.
+      if (handles && (await isRemoved())) handles = undefined
       closeAll()
     },
     async destroy() {

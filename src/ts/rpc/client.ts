@@ -1,5 +1,6 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
 import { isRead, isWrite } from '../engine/calls.js'
+import { sleep } from '../engine/schedule.js'
 import { NidusError, aborted, closedError, unpackError } from '../errors.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
@@ -21,12 +22,16 @@ async function sendable(wasm: WasmSource | undefined): Promise<WireSource | unde
     : (wasm as ArrayBuffer)
 }
 
+/** What closing may take once all that was asked has been answered. */
+const CLOSE_MS = 10_000
+
 interface Pending {
   method: Method
   args: unknown[]
   options: CallOptions
   resolve: (value: unknown) => void
   reject: (error: unknown) => void
+  done?: Promise<unknown>
   /** Undefined: it waits for the page to wake. */
   sentTo?: Line | undefined
 }
@@ -80,7 +85,11 @@ export class RemoteStore implements Backend {
   async #connect() {
     const page: PageSide = {
       progress: (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
-      failed: (error) => this.#ended({ reason: 'failed', error: unpackError(error) }),
+      failed: (message) => {
+        const error = unpackError(message)
+        this.#failure ??= new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${error.message}`, { cause: error })
+        this.#ended({ reason: 'failed', error })
+      },
     }
     for (;;) {
       let line: Line | undefined
@@ -157,8 +166,9 @@ export class RemoteStore implements Backend {
     }
     const number = ++this.#count
     let cancel: (() => void) | undefined
-    return new Promise<unknown>((resolve, reject) => {
-      const pending: Pending = { method, args, options, resolve, reject }
+    let pending!: Pending
+    const done = new Promise<unknown>((resolve, reject) => {
+      pending = { method, args, options, resolve, reject }
       this.#calls.set(number, pending)
       if (signal) {
         cancel = () => {
@@ -172,7 +182,9 @@ export class RemoteStore implements Backend {
     }).finally(() => {
       this.#calls.delete(number)
       if (cancel) signal!.removeEventListener('abort', cancel)
-    }) as Promise<ReturnType<Calls[M]>>
+    })
+    pending.done = done
+    return done as Promise<ReturnType<Calls[M]>>
   }
 
   #send(number: number, pending: Pending) {
@@ -203,7 +215,10 @@ export class RemoteStore implements Backend {
   async #close() {
     this.#unwatch()
     try {
-      await this.#line?.get<undefined>('close', [])
+      const own = [...this.#calls.values()].map(({ done }) => done)
+      // A worker that a browser's call never returned to still ends.
+      const late = Promise.allSettled(own).then(() => sleep(CLOSE_MS))
+      await Promise.race([this.#line?.get<undefined>('close', []), late])
     } catch (error) {
       // A dead worker holds nothing any more.
       if ((error as NidusError).code !== 'WORKER_FAILED') throw error

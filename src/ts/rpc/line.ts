@@ -29,7 +29,7 @@ export class Line {
     try {
       const { version, life } = await line.ask<Awaited<ReturnType<WorkerSide['hello']>>>('hello', [])
       if (version !== VERSION) throw new NidusError('WORKER_FAILED', `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`)
-      if (life) line.#watch(life)
+      if (life) line.#watch(life).catch(() => {})
       return line
     } catch (error) {
       line.end()
@@ -57,8 +57,11 @@ export class Line {
   }
 
   /** Nobody tells when a worker is terminated; but the lock that it holds as long as it lives is free then. */
-  #watch(life: string) {
-    navigator.locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () => this.#die('the worker was terminated')).catch(() => {})
+  async #watch(life: string) {
+    const { locks } = navigator
+    // Free at once: this page and the worker do not share their locks. (Chromium, for a page whose storage was cleared while it was open.)
+    if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null)) return
+    await locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () => this.#die('the worker was terminated'))
   }
 
   #die(what: string) {

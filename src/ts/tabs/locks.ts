@@ -6,6 +6,8 @@ export const locks = () => (typeof navigator === 'undefined' ? undefined : navig
 
 export const leaderLock = (name: string) => `nidus-wasm:leader:${name}`
 
+const RELEASE_MS = 1000
+
 /** Holds a lock once it is granted; `release` gives it back, or gives up waiting. */
 export function hold(name: string, options: LockOptions = {}) {
   let release!: () => void
@@ -25,7 +27,8 @@ export function hold(name: string, options: LockOptions = {}) {
     async release() {
       release()
       giveUp.abort()
-      await held.catch(() => {})
+      // Where the browser has dropped its locks (storage cleared) it never says so.
+      await Promise.race([held.catch(() => {}), sleep(RELEASE_MS)])
     },
   }
 }
