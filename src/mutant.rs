@@ -1,5 +1,5 @@
 //! Faults that can be put into the write path and into recovery, to see that the crash simulation finds each of them. For tests alone:
-//! elsewhere the macro [`mutant!`] is the word `false`.
+//! elsewhere the macro `mutant!` is the word `false`, or nothing: the shipped wasm is byte for byte what it is without.
 
 /// Whether the running test has put this fault in.
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -7,12 +7,16 @@ macro_rules! mutant {
     ($name:ident) => {
         $crate::mutant::active() == Some($crate::mutant::Mutant::$name)
     };
+    ($name:ident does $work:block) => {
+        if mutant!($name) $work
+    };
 }
 #[cfg(not(all(test, not(target_arch = "wasm32"))))]
 macro_rules! mutant {
     ($name:ident) => {
         false
     };
+    ($name:ident does $work:block) => {};
 }
 pub(crate) use mutant;
 

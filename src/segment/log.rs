@@ -116,9 +116,8 @@ impl Run {
     /// early a part may be there; were a good frame inside that (a text may hold anything), it would look like damage.
     pub fn atomic_at(&self, at: u64) -> bool {
         let one_sector = at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR;
-        if mutant!(ShortcutManyFrames) && one_sector || mutant!(ShortcutAcrossSectors) && self.frames == 1 {
-            return true;
-        }
+        mutant!(ShortcutManyFrames does { return one_sector });
+        mutant!(ShortcutAcrossSectors does { return self.frames == 1 });
         self.frames == 1 && one_sector && (mutant!(ShortcutFrameInside) || decodable_frame_in(&self.bytes).is_none())
     }
 
@@ -261,9 +260,7 @@ impl Replay {
         if unpublished(tail, self.offset) {
             return end(frames_after_gate(tail));
         }
-        if mutant!(TornTailIsDamage) {
-            fail!(Corrupt, "a torn tail");
-        }
+        mutant!(TornTailIsDamage does { fail!(Corrupt, "a torn tail") });
         match decodable_frame_in(tail) {
             None => end(1),
             Some(at) => Err(error(
@@ -297,9 +294,8 @@ fn unpublished(tail: &[u8], offset: u64) -> bool {
     let within = (SECTOR - offset % SECTOR) as usize;
     let (before, after) = gate.split_at(within.min(gate.len()));
     let all = |part: &[u8], byte: u8| !part.is_empty() && part.iter().all(|b| *b == byte);
-    if mutant!(GateIsDamage) || (within < 4 && mutant!(StraddleIsDamage)) {
-        return false;
-    }
+    mutant!(GateIsDamage does { return false });
+    mutant!(StraddleIsDamage does { return within >= 4 && all(gate, 0xFF) });
     all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
 }
 

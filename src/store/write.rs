@@ -98,10 +98,10 @@ impl Store {
     /// The log first: without its frames, rows are only dead weight.
     fn roll_back_sinks(&mut self) -> Result<()> {
         let flush = !self.options.transactional && !mutant!(RollbackUnflushed);
-        if mutant!(RollbackDataFirst) {
+        mutant!(RollbackDataFirst does {
             self.data.roll_back(self.index.rows())?;
             self.data.sync()?;
-        }
+        });
         if !self.options.relaxed
             && !mutant!(RollbackLogLeftOut)
             && let Some(log) = &mut self.log
@@ -230,9 +230,9 @@ fn append_run(
     let appended = append(log, if mutant!(GateNeverShut) { run.bytes() } else { run.gated() });
     run.ungate(first);
     appended.map_err(Unpublished)?;
-    if mutant!(PublishedAtOnce) {
+    mutant!(PublishedAtOnce does {
         log.publish(at, first).map_err(Unpublished)?;
-    }
+    });
     sync_data().map_err(Unknown)?;
     if !mutant!(RunFlushDropped) {
         log.flush().context("flush the log").map_err(Unknown)?;
