@@ -128,9 +128,10 @@ fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Resu
     if count > reader.left() {
         fail!(InvalidArgument, "the filter's encoding is cut short");
     }
+    // Room is taken as parts come: nested counts that only say that they are large would ask for a multiple of what is there.
     let mut parts = Vec::new();
-    reserve(&mut parts, count, "a filter")?;
     for _ in 0..count {
+        reserve(&mut parts, 1, "a filter")?;
         parts.push(one(reader)?);
     }
     Ok(parts)

@@ -352,7 +352,10 @@ impl DataSegment {
         }
         let len = HEADER_LEN + rows as u64 * self.dimension() as u64 * 4;
         if let Some(sink) = &mut self.sink {
+            // A cut that failed may have been made, and rows appended behind it would leave a gap.
+            self.broken = true;
             sink.truncate_to(len).context("truncate the data")?;
+            self.broken = false;
         }
         self.matrix.truncate(rows);
         self.written = rows;

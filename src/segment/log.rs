@@ -314,17 +314,23 @@ fn frames_after_gate(tail: &[u8]) -> u64 {
     frames
 }
 
-/// The size of the good frame at the beginning of `bytes`. What it costs is taken from `budget`.
+/// Operations of other versions have numbers below this; it is here so that not every offset has its checksum taken.
+const VARIANTS: u32 = 256;
+
+/// The size of the good frame at the beginning of `bytes`, one that only another version understands included. What it costs is taken
+/// from `budget`.
 fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     let len = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
     let size = len.checked_add(8)?;
     let frame = bytes.get(..size)?;
     let payload = &frame[4..size - 4];
-    if payload.first_chunk::<4>().is_none_or(|variant| u32::from_le_bytes(*variant) > 4) {
+    if payload.first_chunk::<4>().is_none_or(|variant| u32::from_le_bytes(*variant) >= VARIANTS) {
         return None;
     }
     *budget = budget.saturating_sub(payload.len() as u64);
-    Op::decode(payload).ok()?;
+    if matches!(Op::decode(payload), Err(Bad::Malformed)) {
+        return None;
+    }
     (crc32(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| nidus_wasm_fuzz::targets::segment::run(bytes));

@@ -1,0 +1,100 @@
+//! Recovery, SPEC 2.3, a second time: the whole log at once, everything by trying.
+
+use std::collections::BTreeMap;
+
+use nidus_wasm::{Code, Meta};
+
+use super::codec::{self, Attrs, Bad, Op};
+
+const SECTOR: usize = 512;
+
+/// Collections: their metadata, and of each id the row and the attributes.
+pub type Rows = BTreeMap<String, (Meta, BTreeMap<String, (u64, Attrs)>)>;
+
+#[derive(Debug)]
+pub enum Verdict {
+    /// So many bytes of the log are kept.
+    Opens(usize, Rows),
+    Refused(Code),
+}
+
+/// The payload of the frame at `at`, if its length and its checksum are right.
+fn payload(log: &[u8], at: usize) -> Option<&[u8]> {
+    let len = u32::from_le_bytes(log.get(at..at + 4)?.try_into().ok()?);
+    if len == 0 || len == u32::MAX {
+        return None;
+    }
+    let end = at + 4 + len as usize;
+    let crc = u32::from_le_bytes(log.get(end..end + 4)?.try_into().ok()?);
+    (codec::crc32(&log[at + 4..end]) == crc).then(|| &log[at + 4..end])
+}
+
+/// Whether what begins at `at`, which is no good frame, is what a crash can leave, whatever follows.
+fn crash_left(log: &[u8], at: usize) -> bool {
+    // The sector in which the length ends.
+    let sector_end = ((at + 3) / SECTOR + 1) * SECTOR;
+    if log[at..sector_end.min(log.len())].iter().all(|byte| *byte == 0) {
+        return true;
+    }
+    let shut = |from: usize, to: usize| {
+        let part = &log[from.min(log.len())..to.min(log.len())];
+        !part.is_empty() && part.iter().all(|byte| *byte == 0xFF)
+    };
+    let boundary = (at / SECTOR + 1) * SECTOR;
+    let across = boundary < at + 4 && (shut(at, boundary) || shut(boundary, at + 4));
+    shut(at, at + 4) || shut(at + 3, at + 4) || across
+}
+
+/// A frame that some version wrote: an operation, or one with an operation or a value that is not known here.
+fn written_by_someone(payload: &[u8]) -> bool {
+    match codec::decode(payload) {
+        Ok(_) => true,
+        Err(Bad::Unknown) => payload[1..4] == [0; 3],
+        Err(Bad::Malformed) => false,
+    }
+}
+
+fn apply(state: &mut Rows, op: Op, rows: u64) -> Result<(), Code> {
+    match op {
+        Op::Create(collection) => {
+            state.entry(collection).or_default();
+        }
+        Op::Drop(collection) => {
+            state.remove(&collection);
+        }
+        Op::SetMeta(collection, meta) => state.entry(collection).or_default().0 = codec::meta(&meta),
+        Op::Upsert(collection, id, row, attrs) => {
+            let mut owners = state.iter().flat_map(|(name, (_, docs))| docs.iter().map(move |(id, doc)| (name, id, doc.0)));
+            if row >= rows || owners.any(|(name, other, taken)| taken == row && (*name != collection || *other != id)) {
+                return Err(Code::Corrupt);
+            }
+            state.entry(collection).or_default().1.insert(id, (row, attrs.into_iter().collect()));
+        }
+        Op::Delete(collection, id) => {
+            if let Some((_, docs)) = state.get_mut(&collection) {
+                docs.remove(&id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of a log beside data of so many rows.
+pub fn read(log: &[u8], rows: u64) -> Verdict {
+    let (mut state, mut at) = (Rows::new(), 0);
+    while let Some(payload) = payload(log, at) {
+        let applied = match codec::decode(payload) {
+            Ok(op) => apply(&mut state, op, rows),
+            Err(Bad::Unknown) => Err(Code::UnsupportedVersion),
+            Err(Bad::Malformed) => Err(Code::Corrupt),
+        };
+        if let Err(code) = applied {
+            return Verdict::Refused(code);
+        }
+        at += payload.len() + 8;
+    }
+    if at < log.len() && !crash_left(log, at) && (at + 1..log.len()).any(|at| payload(log, at).is_some_and(written_by_someone)) {
+        return Verdict::Refused(Code::Corrupt);
+    }
+    Verdict::Opens(at, state)
+}
