@@ -11,6 +11,7 @@ use super::data::unit;
 use super::input::Input;
 use super::medium::{Disk, Fault, Sink};
 use super::model::{self, State};
+use super::{naive_filter, oracle};
 
 const DIMENSION: usize = 3;
 
@@ -106,13 +107,18 @@ impl World {
         let mut none = BTreeMap::new();
         let docs = next.get_mut(collection).map_or(&mut none, |(_, docs)| docs);
         if how & 1 == 1 {
-            let z = i64::from(how >> 1) % 4;
+            let filter = match how >> 1 & 7 {
+                z @ 0..4 => Filter::Eq("z".into(), Value::Int(z.into())),
+                4 | 5 => Filter::Eq("a".into(), Value::Null),
+                6 => Filter::Exists("m".into()),
+                _ => Filter::Glob("a".into(), "yyyyyy*".into()),
+            };
             let before = docs.len();
-            docs.retain(|_, (_, attrs)| codec::decode_attrs(attrs).unwrap().get("z") != Some(&Value::Int(z)));
-            return (self.store.stage_delete_where(collection, &Filter::Eq("z".into(), Value::Int(z))), Ok(before - docs.len()));
+            docs.retain(|_, (_, attrs)| !naive_filter::matches(&filter, &codec::decode_attrs(attrs).unwrap()));
+            return (self.store.stage_delete_where(collection, &filter), Ok(before - docs.len()));
         }
         let ids: Vec<String> = (0..input.below(5)).map(|_| id(input.u8())).collect();
-        let bad = (how & 14 == 14).then(|| Err(error(Code::InvalidArgument, "no id")));
+        let bad = (how & 6 == 6).then(|| Err(error(Code::InvalidArgument, "no id")));
         let expected = if bad.is_some() { Err(Code::InvalidArgument) } else { Ok(ids.iter().filter(|id| docs.remove(*id).is_some()).count()) };
         (self.store.stage_delete(collection, ids.iter().map(|id| Ok(id.as_str())).chain(bad)), expected)
     }
@@ -207,6 +213,7 @@ impl World {
         let store = store.unwrap_or_else(|error| panic!("what was left does not open: {error:#}"));
         let found = model::state(&store);
         assert!(found == self.durable || found == *after, "left: {found:?}, neither {:?} nor {after:?}", self.durable);
+        assert!(!oracle::ends_newer(&media[1].to_vec()), "native 0.3.0 would cut the last frame");
         model::lives_on(store, media, false);
         found
     }

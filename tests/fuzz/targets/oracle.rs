@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nidus_wasm::{Code, Meta};
+use nidus_wasm::{Code, Meta, Value};
 
 use super::codec::{self, Attrs, Bad, Op};
 
@@ -77,6 +77,19 @@ fn apply(state: &mut Rows, op: Op, rows: u64) -> Result<(), Code> {
         }
     }
     Ok(())
+}
+
+/// Whether the last frame of a log of good ones holds a value that native 0.3.0 does not know.
+pub fn ends_newer(log: &[u8]) -> bool {
+    let (mut at, mut newer) = (0, false);
+    while let Some(payload) = payload(log, at) {
+        newer = match codec::decode(payload) {
+            Ok(Op::Upsert(.., attrs)) => attrs.iter().any(|(_, value)| matches!(value, Value::Float(_) | Value::DateTime(_))),
+            _ => false,
+        };
+        at += payload.len() + 8;
+    }
+    newer
 }
 
 /// What becomes of a log beside data of so many rows.
