@@ -86,7 +86,7 @@ export class Segment {
   row(i: number): Float32Array
   /** Best first; equal scores by row. `topK` is 10 if not given. */
   search(query: Float32Array, options?: { topK?: number; minScore?: number }): SegmentHit[]
-  /** Keeps the first `rows` rows. */
+  /** Keeps the first `rows` rows. When the file cannot be cut, later changes are `FAILED`: open it again. */
   truncateTo(rows: number): void
   /** Resolves to nothing once everything appended is on the medium, or throws. */
   sync(): void
