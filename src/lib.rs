@@ -35,4 +35,4 @@ pub mod store;
 pub use error::{Code, Error, Result, code_of, error, error_from};
 pub use model::{Batch, Footprint, Hit, Meta, Record, Recovery, Value};
 pub use segment::DataSegment;
-pub use store::{OpenOptions, Opening, Query, Store};
+pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};

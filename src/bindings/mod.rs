@@ -5,5 +5,6 @@ pub mod handle;
 mod numbers;
 mod opening;
 mod results;
+mod salvage;
 mod segment;
 mod store;

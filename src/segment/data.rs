@@ -53,6 +53,8 @@ pub struct DataReader {
     header: [u8; HEADER_LEN as usize],
     expected: Option<usize>,
     max_bytes: Option<u64>,
+    /// The expected dimension counts, whatever the header says.
+    lenient: bool,
     all_zero: bool,
     matrix: Option<Matrix>,
     /// For bytes that belong to no row.
@@ -71,7 +73,16 @@ impl DataReader {
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
         let header = [0; HEADER_LEN as usize];
-        Ok(Self { total, got: 0, header, expected, max_bytes, all_zero: true, matrix: None, spill: Vec::new() })
+        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, all_zero: true, matrix: None, spill: Vec::new() })
+    }
+
+    /// For data that is damaged: with a dimension it needs no header.
+    pub fn lenient(total: u64, dimension: Option<usize>) -> Result<Self> {
+        let mut reader = Self { lenient: dimension.is_some(), ..Self::new(total, dimension, None)? };
+        if let Some(dimension) = dimension.filter(|_| total < HEADER_LEN) {
+            reader.matrix = Some(Matrix::new(dimension));
+        }
+        Ok(reader)
     }
 
     pub fn total(&self) -> u64 {
@@ -81,7 +92,7 @@ impl DataReader {
     /// How many rows there are, once the header was read.
     pub fn rows(&self) -> Option<u64> {
         let stride = self.matrix.as_ref()?.dimension() as u64 * 4;
-        Some((self.total - HEADER_LEN) / stride)
+        Some(self.total.saturating_sub(HEADER_LEN) / stride)
     }
 
     /// Where the next bytes go, at most `most` of them and possibly fewer; empty at the end. Say with [`filled`](Self::filled) how many came.
@@ -129,10 +140,13 @@ impl DataReader {
             return Ok(());
         }
         self.all_zero = self.header.iter().all(|byte| *byte == 0);
-        if self.got < HEADER_LEN || self.all_zero {
+        if self.got < HEADER_LEN || (self.all_zero && !self.lenient) {
             return Ok(());
         }
-        let dimension = decode_header(&self.header)?;
+        let dimension = match self.expected {
+            Some(dimension) if self.lenient => dimension,
+            _ => decode_header(&self.header)?,
+        };
         if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
             fail!(DimensionMismatch, "the store has dimension {dimension}, not {expected}");
         }
@@ -186,7 +200,7 @@ impl DataReader {
         }
         match self.matrix {
             Some(matrix) => {
-                let cut_bytes = (self.total - HEADER_LEN) % (matrix.dimension() as u64 * 4);
+                let cut_bytes = self.total.saturating_sub(HEADER_LEN) % (matrix.dimension() as u64 * 4);
                 Ok(DataFound::Rows { matrix, cut_bytes })
             }
             None => Ok(DataFound::Unfinished),

@@ -275,7 +275,7 @@ impl Replay {
     }
 }
 
-fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
+pub(super) fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
     zeros_to_sector_end(tail, offset) || unpublished(tail, offset)
 }
 
@@ -300,7 +300,7 @@ fn unpublished(tail: &[u8], offset: u64) -> bool {
 }
 
 /// How many frames an unpublished run has: the first by its operation, as its length is not there, the others by theirs.
-fn frames_after_gate(tail: &[u8]) -> u64 {
+pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
     let mut frames = 1;
     let Some(Ok((_, payload))) = tail.get(4..).map(Op::decode) else { return frames };
     let mut at = payload + 8;
@@ -319,7 +319,7 @@ const VARIANTS: u32 = 256;
 
 /// The size of the good frame at the beginning of `bytes`, one that only another version understands included. What it costs is taken
 /// from `budget`.
-fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
+pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     let len = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
     let size = len.checked_add(8)?;
     let frame = bytes.get(..size)?;

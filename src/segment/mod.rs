@@ -5,6 +5,7 @@ mod data;
 pub mod log;
 mod matrix;
 pub mod op;
+pub mod rescue;
 
 pub use data::{DataFound, DataReader, DataSegment, HEADER_LEN, MAX_DIMENSION};
 pub use matrix::Matrix;

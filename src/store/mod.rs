@@ -5,6 +5,7 @@ mod compact;
 mod index;
 mod open;
 mod read;
+mod salvage;
 mod stage;
 mod write;
 
@@ -17,6 +18,7 @@ mod tests;
 
 pub use open::{OpenOptions, Opening};
 pub use read::{Page, Query};
+pub use salvage::{Salvage, Salvaged};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use read::{ids, unit_query};
 

@@ -54,6 +54,18 @@ export class Opening {
   free(): void
 }
 
+/** Reads what is good in a damaged store: all of the data is fed, then all of the log. A dimension that is given counts, whatever the header says. */
+export class Salvage {
+  constructor(dataLength: number, logLength: number, dimension: number | undefined)
+  feed(log: boolean, bytes: Uint8Array): void
+  /** A store without sinks, to be written by a compaction; `transactional`: as its new sinks are. */
+  finish(transactional: boolean): Store
+  /** After `finish`: frames taken, frames passed over, bytes of the log passed over, places of damage, documents without a row,
+   *  documents of a damaged row, bytes of a partial row; then offset and length of the first places. */
+  readonly found: Float64Array
+  free(): void
+}
+
 export class Hits { readonly wire: Uint8Array; readonly scores: Float32Array; readonly vectors: Float32Array | undefined; readonly count: number; free(): void }
 export class Found { readonly wire: Uint8Array; readonly vectors: Float32Array; free(): void }
 /** `count` records. `more` is false when the collection is exhausted; continue with `after` = the last id of the page. */

@@ -1,6 +1,6 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
 import { Engine } from './engine/engine.js'
-import { browserDestroy as destroy, browserList, withHost } from './hosts/browser.js'
+import { browserDestroy as destroy, browserList, browserSalvage, withHost } from './hosts/browser.js'
 import { userHost } from './hosts/user.js'
 import { destroyAlone, openMember } from './tabs/member.js'
 import type { StorageHost, StorageKind } from './types/index.js'
@@ -14,4 +14,5 @@ export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined): Promise<
 
 export const browserDestroy = (storage: StorageKind | undefined, name: string) => destroyAlone(name, () => destroy(storage, name))
 
-export { browserList }
+export { browserList, browserSalvage }
+export { salvageOwn } from './salvage-own.js'

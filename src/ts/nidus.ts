@@ -7,7 +7,7 @@ import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { persistence } from './persistence.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -78,8 +78,13 @@ export class Nidus<A extends Attrs = Attrs> {
     return persistence(checkOptions(options))
   }
 
-  static async salvage(_name: string, _into: string, _options?: OpenOptions): Promise<RecoveryReport> {
-    throw unsupported('salvage')
+  static async salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport> {
+    const checked = checkOptions(options)
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    const { dimension } = checkOpen(name, { dimension: checked.dimension }, storage)
+    if ((typeof storage === 'object') !== (checked.into !== undefined)) throw invalid('`into` is another host of your own, for a store in a host of your own')
+    return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
   }
 
   static async import<A extends Attrs = Attrs>(_name: string, _source: ReadableStream<Uint8Array>, _options?: OpenOptions): Promise<Nidus<A>> {

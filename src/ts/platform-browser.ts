@@ -1,6 +1,6 @@
 import { NidusError } from './errors.js'
 import type { Platform } from './platform.js'
-import { RemoteStore, remoteDestroy, remoteList } from './rpc/client.js'
+import { RemoteStore, remoteDestroy, remoteList, remoteSalvage } from './rpc/client.js'
 import type { StorageKind } from './types/index.js'
 
 const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
@@ -27,6 +27,11 @@ export function browserPlatform(startWorker: () => Worker): Platform {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
       await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).browserDestroy(kind, name))
+    },
+    async salvage(kind, spec, { into, worker = startWorker, wasm }) {
+      if (typeof kind === 'object') return (await here()).salvageOwn(spec, kind, into!, wasm)
+      if (kind === 'fs' || kind === 'memory') throw unavailable(kind)
+      return canStart() ? remoteSalvage(worker, kind, spec, wasm) : (await here()).browserSalvage(kind, spec, wasm)
     },
   }
 }

@@ -1,9 +1,11 @@
 import { Engine } from './engine/engine.js'
+import { salvage, type SalvageHosts } from './engine/salvage.js'
 import { NidusError } from './errors.js'
 import { destroyFs, fsHost, listFs } from './hosts/fs.js'
 import { memoryHost } from './hosts/memory.js'
 import { userHost } from './hosts/user.js'
 import type { Platform } from './platform.js'
+import { salvageOwn } from './salvage-own.js'
 import type { StorageKind } from './types/index.js'
 
 const unavailable = (kind: StorageKind | undefined) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`)
@@ -25,5 +27,11 @@ export const nodePlatform: Platform = {
     if (kind === 'memory') return
     if (kind !== 'fs') throw unavailable(kind)
     destroyFs(name)
+  },
+  async salvage(storage, spec, { into: own, wasm }) {
+    if (typeof storage === 'object') return salvageOwn(spec, storage, own!, wasm)
+    if (storage !== 'fs') throw unavailable(storage)
+    const into: SalvageHosts['into'] = (work) => work(fsHost(spec.into))
+    return salvage(spec, { from: (work) => work(fsHost(spec.name)), probe: into, into, remove: async () => destroyFs(spec.into) }, wasm)
   },
 }

@@ -3,6 +3,7 @@ import { NidusError } from './errors.js'
 import { memoryHost } from './hosts/memory.js'
 import { userHost } from './hosts/user.js'
 import type { Platform } from './platform.js'
+import { salvageOwn } from './salvage-own.js'
 
 const unavailable = () =>
   new NidusError('STORAGE_UNAVAILABLE', 'pass the storage here: `durableObject(ctx.storage)` of nidus-wasm/durable-object within a Durable Object, "memory", or a host of your own')
@@ -20,5 +21,9 @@ export const workerdPlatform: Platform = {
   },
   async destroy(kind) {
     if (kind !== 'memory') throw unavailable()
+  },
+  async salvage(storage, spec, { into, wasm }) {
+    if (typeof storage !== 'object') throw unavailable()
+    return salvageOwn(spec, storage, into!, wasm)
   },
 }

@@ -1,5 +1,6 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
-import type { StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
+import type { SalvageSpec } from './engine/salvage.js'
+import type { RecoveryReport, SalvageOptions, StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
 
 /** What one runtime can do, supplied by its entry: storage is chosen by name only here. */
@@ -12,6 +13,8 @@ export interface Platform {
   openOwn(spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend>
   list(kind: StorageKind | undefined, options: StoreOptions): Promise<StoreInfo[]>
   destroy(kind: StorageKind | undefined, name: string, options: StoreOptions): Promise<void>
+  /** With hosts of the caller's own in this thread; the options then name the second one. */
+  salvage(storage: StorageKind | StorageHost | undefined, spec: SalvageSpec, options: SalvageOptions): Promise<RecoveryReport>
 }
 
 let platform: Platform | undefined

@@ -15,7 +15,16 @@ export interface Compacting {
 }
 
 /** Writes what is live into a fresh pair and makes that current. Returns the new pair; the old one is still open. */
-export async function compact({ core, host, run, fail }: Compacting): Promise<StoreFiles> {
+export async function compact(compacting: Compacting): Promise<StoreFiles> {
+  const files = await writeAnew(compacting)
+  const { core, run } = compacting
+  run(() => core.adoptCompaction())
+  await inSlices(() => run(() => core.adoptStep()))
+  return files
+}
+
+/** Up to the promotion: the new pair is the current one, and the core still goes by the old one. */
+export async function writeAnew({ core, host, run, fail }: Compacting): Promise<StoreFiles> {
   let files: StoreFiles
   try {
     files = await host.create()
@@ -35,8 +44,6 @@ export async function compact({ core, host, run, fail }: Compacting): Promise<St
     closeHandles(files)
     throw error
   }
-  run(() => core.adoptCompaction())
-  await inSlices(() => run(() => core.adoptStep()))
   return files
 }
 

@@ -6,7 +6,7 @@ import type { Host, OpenSpec } from './backend.js'
 import { breathe, inSlices, sleep } from './schedule.js'
 
 const SLICE = 4 * 1024 * 1024
-const TRIES = 8
+export const TRIES = 8
 
 export interface Opened {
   core: Store
@@ -48,7 +48,7 @@ async function settle(spec: OpenSpec, host: Host, core: Store) {
   }
 }
 
-async function openHost(spec: OpenSpec, host: Host, mustExist: boolean): Promise<StoreFiles> {
+export async function openHost(spec: Pick<OpenSpec, 'name' | 'readOnly'>, host: Host, mustExist: boolean): Promise<StoreFiles> {
   try {
     return await host.open({ readOnly: spec.readOnly, mustExist })
   } catch (error) {
@@ -123,7 +123,7 @@ async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Pr
 }
 
 /** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
-async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
+export async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
   if (lend && handle.read) {
     let left = size
     return inSlices(() => {

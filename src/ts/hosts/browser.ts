@@ -1,6 +1,8 @@
 import type { Host, OpenSpec } from '../engine/backend.js'
+import { salvage, type SalvageHosts, type SalvageSpec } from '../engine/salvage.js'
 import { NidusError, invalid, storageError } from '../errors.js'
-import type { StorageKind, StoreInfo } from '../types/index.js'
+import type { RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
+import type { WasmSource } from '../types/segment.js'
 import { hasDatabase } from './idb.js'
 import { destroyIndexeddb, indexeddbHost, listIndexeddb } from './indexeddb.js'
 import { memoryHost } from './memory.js'
@@ -16,8 +18,10 @@ const ALL = Object.keys(KINDS) as Kind[]
 /** What a destroy waits for those who are about to open. */
 const OPENING_MS = 2000
 
+type Wanted = Pick<OpenSpec, 'name' | 'storage' | 'readOnly' | 'dimension'>
+
 /** Chooses the kind, or finds what was chosen, and lets `open` have its host. Nobody destroys the store meanwhile. */
-export async function withHost<T>(spec: OpenSpec, open: (host: Host) => Promise<T>): Promise<T> {
+export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>): Promise<T> {
   const { storage, name } = spec
   if (storage === 'memory') return open(memoryHost(name))
   if (storage !== undefined && !(storage in KINDS)) throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}`)
@@ -32,7 +36,7 @@ export async function withHost<T>(spec: OpenSpec, open: (host: Host) => Promise<
   })
 }
 
-async function kindOf({ name, readOnly, dimension }: OpenSpec, asked: Kind | undefined): Promise<Kind> {
+async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undefined): Promise<Kind> {
   const { recorded, blind } = await lookUp(name)
   if (recorded) return agreed(name, recorded, asked)
   // Made by an earlier version, or where nothing could be recorded. That it exists says what it is.
@@ -135,4 +139,17 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
     }
     if (recorded && recorded === asked) await forgetKind(name, recorded)
   })
+}
+
+export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm?: WasmSource): Promise<RecoveryReport> {
+  let kind = storage
+  const at = (name: string, dimension?: number) => ({ name, storage: kind, readOnly: dimension === undefined, dimension })
+  const from: SalvageHosts['from'] = (work) =>
+    withHost(at(spec.name), (host) => {
+      kind = host.kind as Kind
+      return work(host)
+    })
+  // Any dimension will do: it only says that the store may be made.
+  const hosts: SalvageHosts = { from, probe: (work) => withHost(at(spec.into), work), into: (work) => withHost(at(spec.into, 1), work), remove: () => browserDestroy(kind, spec.into) }
+  return salvage(spec, hosts, wasm)
 }

@@ -1,6 +1,7 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
 import { isRead, isWrite } from '../engine/calls.js'
 import { sleep } from '../engine/schedule.js'
+import type { SalvageSpec } from '../engine/salvage.js'
 import { NidusError, aborted, closedError, unpackError } from '../errors.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
@@ -235,7 +236,7 @@ const suspended = () =>
 
 const silent: PageSide = { progress() {}, failed() {} }
 
-async function once<T>(start: () => Worker, method: 'list' | 'destroy', args: unknown[]): Promise<T> {
+async function once<T>(start: () => Worker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
   const line = await Line.connect(start, silent, () => {})
   try {
     return await line.get<T>(method, args)
@@ -246,3 +247,5 @@ async function once<T>(start: () => Worker, method: 'list' | 'destroy', args: un
 
 export const remoteList = (start: () => Worker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
 export const remoteDestroy = (start: () => Worker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])
+export const remoteSalvage = async (start: () => Worker, storage: StorageKind | undefined, spec: SalvageSpec, wasm: WasmSource | undefined) =>
+  once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])

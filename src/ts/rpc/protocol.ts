@@ -1,6 +1,7 @@
 import type { Method, OpenSpec } from '../engine/backend.js'
+import type { SalvageSpec } from '../engine/salvage.js'
 import type { ErrorMessage } from '../errors.js'
-import type { StoreInfo, StorageKind } from '../types/index.js'
+import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
@@ -18,6 +19,7 @@ export interface WorkerSide {
   close(): Promise<Answer<undefined>>
   list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>
   destroy(storage: StorageKind | undefined, name: string): Promise<Answer<undefined>>
+  salvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm: WireSource | undefined): Promise<Answer<RecoveryReport>>
 }
 
 /** What the page is told unasked. */

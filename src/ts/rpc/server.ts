@@ -2,7 +2,7 @@ import { createBirpc } from 'birpc'
 import type { Backend } from '../engine/backend.js'
 import { Engine } from '../engine/engine.js'
 import { NidusError, packError } from '../errors.js'
-import { browserDestroy, browserList, withHost } from '../hosts/browser.js'
+import { browserDestroy, browserList, browserSalvage, withHost } from '../hosts/browser.js'
 import { lifeLock, locks } from '../tabs/locks.js'
 import { destroyAlone, openMember } from '../tabs/member.js'
 import { answer, callsOf, packOpened } from './answer.js'
@@ -37,6 +37,7 @@ export function serve(scope: Scope) {
     close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
     destroy: (storage, name) => answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
+    salvage: (storage, spec, wasm) => answer(() => browserSalvage(storage, spec, wasm)),
   }
 
   const page = createBirpc<PageSide, WorkerSide>(functions, {

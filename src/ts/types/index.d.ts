@@ -209,6 +209,39 @@ export interface RecoveryReport {
   compacted: boolean
   /** Auto-compaction was due and failed; the store is as it was. */
   compactionError?: NidusError
+  /** Only of `Nidus.salvage`. The numbers above then tell what could not be taken: bytes of both files, and frames as far as they can be told apart. */
+  salvaged?: Salvaged
+}
+
+/** What salvage brought along, and what was wrong. */
+export interface Salvaged {
+  documents: number
+  collections: number
+  /** Frames of the log whose operations were taken. */
+  frames: number
+  /** Whole rows in the data. */
+  rows: number
+  /** Rows that no document refers to: overwritten, deleted, or with their documents lost. */
+  orphanedRows: number
+  /** Upserts passed over since the data has no such row. */
+  missingRows: number
+  /** Documents dropped since their rows are not of unit length, or were given to a later document. */
+  damagedRows: number
+  /** Places of damage in the log. */
+  damages: number
+  /** The first 64 of them. */
+  damage: { offset: number; length: number }[]
+}
+
+export interface SalvageOptions {
+  /** The dimension, where the data's header is damaged. One that is given counts, whatever the header says. */
+  dimension?: number
+  /** Of both stores; as in `open`. */
+  storage?: StorageKind | StorageHost
+  /** With a host of your own: the one to salvage into. */
+  into?: StorageHost
+  worker?: () => Worker
+  wasm?: WasmSource
 }
 
 export type CloseReason = { reason: 'closed' } | { reason: 'failed'; error: NidusError }
@@ -254,8 +287,12 @@ export class Nidus<A extends Attrs = Attrs> {
    * (the state is then `'unknown'`, and told by a later call). Rejects only for wrong options.
    */
   static persistence(options?: PersistenceOptions): Promise<Persistence>
-  /** In a later version; `UNSUPPORTED` now. */
-  static salvage(name: string, into: string, options?: OpenOptions): Promise<RecoveryReport>
+  /**
+   * Reads a store, also one that `open` refuses as `CORRUPT`, without changing it, and writes all that is good in it into the new store `into` (`ALREADY_EXISTS` if there is one),
+   * which is there whole or not at all. Behind damage later operations apply to what is known: a document may be there in an older version, or again although it was deleted.
+   * `LOCKED` if somebody keeps writing to it meanwhile.
+   */
+  static salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport>
   /** In a later version; `UNSUPPORTED` now. */
   static import<A extends Attrs = Attrs>(name: string, source: ReadableStream<Uint8Array>, options?: OpenOptions): Promise<Nidus<A>>
 

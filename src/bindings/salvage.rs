@@ -1,0 +1,50 @@
+use wasm_bindgen::prelude::*;
+
+use super::error::OrThrow;
+use super::numbers::size;
+use super::store::JsStore;
+use crate::error::fail;
+use crate::store::{Salvage, Salvaged};
+
+#[wasm_bindgen(js_name = Salvage)]
+pub struct JsSalvage {
+    salvage: Option<Salvage>,
+    found: Salvaged,
+}
+
+#[wasm_bindgen(js_class = Salvage)]
+impl JsSalvage {
+    #[wasm_bindgen(constructor)]
+    pub fn new(data_length: f64, log_length: f64, dimension: Option<u32>) -> Result<JsSalvage, JsValue> {
+        let new = || Salvage::new(dimension.map(|n| n as usize), size(data_length, "the data's length")?, size(log_length, "the log's length")?);
+        Ok(JsSalvage { salvage: Some(new().or_throw()?), found: Salvaged::default() })
+    }
+
+    /// All of the data, then all of the log.
+    pub fn feed(&mut self, log: bool, bytes: &[u8]) -> Result<(), JsValue> {
+        match &mut self.salvage {
+            Some(salvage) if log => salvage.feed_log(bytes).or_throw(),
+            Some(salvage) => salvage.feed_data(bytes).or_throw(),
+            None => Ok(()),
+        }
+    }
+
+    pub fn finish(&mut self, transactional: bool) -> Result<JsStore, JsValue> {
+        let mut finish = || {
+            let Some(salvage) = self.salvage.take() else { fail!(Failed, "the salvage is finished") };
+            let (store, found) = salvage.finish(transactional)?;
+            self.found = found;
+            Ok(JsStore(store))
+        };
+        finish().or_throw()
+    }
+
+    /// The numbers of `Salvaged`, then offset and length of each place of damage that is told.
+    #[wasm_bindgen(getter)]
+    pub fn found(&self) -> Vec<f64> {
+        let Salvaged { log, missing_rows, damaged_rows, data_bytes } = &self.found;
+        let mut all = vec![log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes];
+        all.extend(log.places.iter().flat_map(|(at, length)| [*at, *length]));
+        all.into_iter().map(|n| n as f64).collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! Salvage: a store is read for what is still good in it, and written anew elsewhere as compaction writes. The damaged bytes stay as they are.
+
+use super::index::{DEAD, Index};
+use super::open::OpenOptions;
+use super::stage::Staged;
+use super::Store;
+use crate::error::{Context, fail};
+use crate::segment::log::Run;
+use crate::segment::op::Op;
+use crate::segment::rescue::{LogDamage, Rescue};
+use crate::segment::{DataFound, DataReader, DataSegment};
+use crate::sink::ByteSource;
+use crate::{Recovery, Result};
+
+/// What salvage found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Salvaged {
+    pub log: LogDamage,
+    /// Documents dropped because their rows are not in the data.
+    pub missing_rows: u64,
+    /// Documents dropped because their rows are not of unit length, or a later document has the same one.
+    pub damaged_rows: u64,
+    /// Bytes of a partial row at the end of the data.
+    pub data_bytes: u64,
+}
+
+/// A store that is being salvaged: fed as in [`Opening`](super::Opening), the data's header before the log.
+pub struct Salvage {
+    data: DataReader,
+    rescue: Rescue,
+    index: Index,
+    found: Salvaged,
+}
+
+impl Salvage {
+    /// A dimension that is given counts, whatever the data's header says.
+    pub fn new(dimension: Option<usize>, data_len: u64, log_len: u64) -> Result<Self> {
+        let data = DataReader::lenient(data_len, dimension)?;
+        Ok(Self { data, rescue: Rescue::new(log_len), index: Index::default(), found: Salvaged::default() })
+    }
+
+    pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
+        self.data.feed(bytes)
+    }
+
+    pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
+        self.data.pull(source, most).context("read the data")
+    }
+
+    pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { data, rescue, index, found } = self;
+        let rows = data.rows().unwrap_or(0);
+        rescue.feed(bytes, &mut |op| replay(index, found, op, rows))
+    }
+
+    /// A store in memory, to be written by compaction. `transactional` says how its new sinks are.
+    pub fn finish(self, transactional: bool) -> Result<(Store, Salvaged)> {
+        let Self { data, rescue, mut index, mut found } = self;
+        let rows = data.rows().unwrap_or(0);
+        found.log = rescue.finish(&mut |op| replay(&mut index, &mut found, op, rows))?;
+        let DataFound::Rows { matrix, cut_bytes } = data.finish()? else {
+            fail!(Corrupt, "the data has no header: salvage needs the dimension")
+        };
+        found.data_bytes = cut_bytes;
+        for row in 0..index.rows() {
+            let owner = index.owner(row);
+            if owner != DEAD && !intact(matrix.row(row)) {
+                drop_doc(&mut index, owner)?;
+                found.damaged_rows += 1;
+            }
+        }
+        let segment = DataSegment::with_rows(None, matrix);
+        index.reserve_rows(segment.row_count())?;
+        index.grow_rows(segment.row_count());
+        let store = Store {
+            options: OpenOptions { transactional, ..OpenOptions::default() },
+            data: segment,
+            log: None,
+            log_len: 0,
+            index,
+            staged: Staged::default(),
+            held: Run::default(),
+            newer: false,
+            recovery: Recovery::default(),
+            compaction: None,
+            failed: None,
+        };
+        Ok((store, found))
+    }
+}
+
+/// As opening does; but what contradicts the rest is dropped and counted.
+fn replay(index: &mut Index, found: &mut Salvaged, op: Op<'_>, rows: u64) -> Result<()> {
+    if let Op::Upsert { collection, id, row, .. } = op {
+        if row >= rows {
+            found.missing_rows += 1;
+            return index.replay(Op::Create { collection }, rows);
+        }
+        // The row was written again, after a cut: its bytes are the later document's.
+        let owner = if (row as usize) < index.rows() { index.owner(row as usize) } else { DEAD };
+        if owner != DEAD && index.find_collection(collection).and_then(|number| index.find(number, id)) != Some(owner) {
+            found.damaged_rows += 1;
+            drop_doc(index, owner)?;
+        }
+    }
+    index.replay(op, rows)
+}
+
+fn drop_doc(index: &mut Index, doc: u32) -> Result<()> {
+    index.reserve(0, 1, 0)?;
+    let doc = index.doc(doc);
+    index.delete_item(doc.collection, doc.item);
+    Ok(())
+}
+
+/// Whether a row can be one that was written: of unit length, as far as f32 brings it there, or too short to be scaled.
+fn intact(row: &[f32]) -> bool {
+    let norm_squared: f64 = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+    let rounding = 1e-4 + row.len() as f64 / (1 << 23) as f64;
+    (norm_squared - 1.0).abs() <= rounding || norm_squared < 1e-23
+}

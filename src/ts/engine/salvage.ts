@@ -1,0 +1,165 @@
+import { Salvage } from '../core.js'
+import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors.js'
+import type { Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
+import type { WasmSource } from '../types/segment.js'
+import { deadCore, loadCore, noteTrap } from '../wasm.js'
+import type { Host } from './backend.js'
+import { writeAnew } from './compact.js'
+import { TRIES, checkFiles, feed, openHost, release } from './open.js'
+import { sleep } from './schedule.js'
+
+export interface SalvageSpec {
+  name: string
+  into: string
+  dimension: number | undefined
+}
+
+type With = <T>(work: (host: Host) => Promise<T>) => Promise<T>
+
+/** Where the two stores are. */
+export interface SalvageHosts {
+  from: With
+  /** What may be there under the new store's name. */
+  probe: With
+  into: With
+  /** Takes away what `into` began. */
+  remove(): Promise<void>
+}
+
+/** Reads one store without a lock and without changing it, and writes what is good in it into another, new one. */
+export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<RecoveryReport> {
+  await loadCore(wasm)
+  if (await exists(hosts.probe)) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.into}"`)
+  const core = await hosts.from((host) => readAll(spec, host))
+  try {
+    return await hosts.into(async (host) => {
+      const { store, report } = finish(core, host)
+      try {
+        await writeInto(spec.into, host, store)
+        return report
+      } finally {
+        if (!deadCore()) store.free()
+      }
+    })
+  } catch (error) {
+    if (error instanceof Incomplete) {
+      await hosts.remove().catch(() => {})
+      throw error.cause
+    }
+    throw error
+  } finally {
+    if (!deadCore()) core.free()
+  }
+}
+
+const sizeOf = ({ data, log }: StoreFiles) => data.getSize() + log.getSize()
+
+/** A store whose creation was not finished is none. */
+async function exists(probe: With): Promise<boolean> {
+  try {
+    return await probe(async (host) => {
+      const files = await host.open({ readOnly: true, mustExist: true })
+      const size = sizeOf(files)
+      await release(files, host)
+      return size > 0
+    })
+  } catch (error) {
+    const coded = storageError(error, 'it could not be seen whether the store to salvage into exists', true)
+    if (coded.code === 'NOT_FOUND') return false
+    throw coded
+  }
+}
+
+/** `into` was begun and certainly not finished. */
+class Incomplete extends Error {
+  constructor(cause: unknown) {
+    super('incomplete', { cause })
+  }
+}
+
+async function readAll({ name, dimension }: SalvageSpec, host: Host): Promise<Salvage> {
+  for (let attempt = 1; attempt <= TRIES; attempt++) {
+    const files = await openHost({ name, readOnly: true }, host, true)
+    let core: Salvage | undefined
+    let whole = false
+    try {
+      checkFiles(files)
+      const { data, log } = files
+      const logLength = log.getSize()
+      const dataLength = data.getSize()
+      if (dataLength + logLength === 0) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
+      const into = (core = new Salvage(dataLength, logLength, dimension))
+      await feed(data, false, dataLength, () => 0, (bytes) => into.feed(false, bytes))
+      await feed(log, false, logLength, () => 0, (bytes) => into.feed(true, bytes))
+      whole = ((await host.changed?.(files)) ?? 'no') === 'no'
+      if (whole) return core
+    } catch (error) {
+      if (isTrap(error)) noteTrap(error)
+      if (isCoded(error) || deadCore()) throw coreError(error)
+      throw storageError(error, `the store "${name}" could not be read`)
+    } finally {
+      if (!whole && !deadCore()) core?.free()
+      await release(files, host)
+    }
+    await sleep(10 * attempt)
+  }
+  throw new NidusError('LOCKED', `the store "${name}" kept changing while it was being read: somebody writes to it`)
+}
+
+function finish(core: Salvage, host: Host) {
+  try {
+    const store = core.finish(host.transactional === true)
+    const [frames, skippedFrames, logBytes, damages, missingRows, damagedRows, dataBytes, ...places] = core.found as unknown as [number, number, number, number, number, number, number]
+    const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
+    const all = places as number[]
+    const report: RecoveryReport = {
+      bytes: logBytes + dataBytes,
+      frames: skippedFrames,
+      logBytes,
+      dataBytes,
+      created: true,
+      compacted: false,
+      salvaged: {
+        documents: docCount,
+        collections: store.collections().length,
+        frames,
+        rows,
+        orphanedRows: deadRows,
+        missingRows,
+        damagedRows,
+        damages,
+        damage: all.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: all[i + 1]! }])),
+      },
+    }
+    return { store, report }
+  } catch (error) {
+    if (isTrap(error)) noteTrap(error)
+    throw coreError(error)
+  }
+}
+
+/** Nothing is there until `promote` is through, and all of it is then. */
+async function writeInto(name: string, host: Host, store: ReturnType<Salvage['finish']>) {
+  const old = await openHost({ name, readOnly: false }, host, false)
+  if (sizeOf(old) > 0) {
+    await release(old, host)
+    throw new NidusError('ALREADY_EXISTS', `there is a store "${name}"`)
+  }
+  let unknown = false
+  try {
+    const run = <T>(work: () => T): T => {
+      try {
+        return work()
+      } catch (error) {
+        if (isTrap(error)) noteTrap(error)
+        throw coreError(error)
+      }
+    }
+    const files = await writeAnew({ core: store, host, run, fail: () => (unknown = true) })
+    await release(old, undefined)
+    await release(files, host)
+  } catch (error) {
+    await release(old, host)
+    throw unknown ? error : new Incomplete(error)
+  }
+}
