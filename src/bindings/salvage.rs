@@ -43,8 +43,7 @@ impl JsSalvage {
     #[wasm_bindgen(getter)]
     pub fn found(&self) -> Vec<f64> {
         let Salvaged { log, missing_rows, damaged_rows, data_bytes } = &self.found;
-        let mut all = vec![log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes];
-        all.extend(log.places.iter().flat_map(|(at, length)| [*at, *length]));
-        all.into_iter().map(|n| n as f64).collect()
+        let counts = [log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes];
+        counts.iter().chain(log.places.as_flattened()).map(|n| *n as f64).collect()
     }
 }

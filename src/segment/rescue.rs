@@ -21,7 +21,7 @@ pub struct LogDamage {
     /// How many places are damaged.
     pub damages: u64,
     /// Offset and length of the first of them.
-    pub places: Vec<(u64, u64)>,
+    pub places: Vec<[u64; 2]>,
 }
 
 /// Takes a log in pieces, from the bytes alone. From the first damage on all the rest is kept until the end is known.
@@ -133,7 +133,7 @@ impl Rescue {
     fn place(&mut self, bytes: usize) {
         self.found.damages += 1;
         if self.found.places.len() < PLACES {
-            self.found.places.push((self.offset, bytes as u64));
+            self.found.places.push([self.offset, bytes as u64]);
         }
     }
 }

@@ -90,6 +90,7 @@ impl Salvage {
 }
 
 /// As opening does; but what contradicts the rest is dropped and counted.
+#[inline(never)]
 fn replay(index: &mut Index, found: &mut Salvaged, op: Op<'_>, rows: u64) -> Result<()> {
     if let Op::Upsert { collection, id, row, .. } = op {
         if row >= rows {

@@ -1,0 +1,145 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { Nidus, NidusError, type StorageHost, type SyncAccessHandle } from 'nidus-wasm'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-salvage-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let n = 0
+const fresh = () => join(root, `store${n++}`)
+
+async function build() {
+  const name = fresh()
+  const db = await Nidus.open(name, { dimension: 2 })
+  for (const id of ['a', 'b', 'c']) await db.upsert('docs', [{ id, vector: [1, n], attrs: { of: id } }])
+  await db.setMeta('docs', { model: 'm' })
+  await db.close()
+  return name
+}
+
+const files = (name: string) => Object.fromEntries(readdirSync(name).sort().map((file) => [file, readFileSync(join(name, file)).toString('hex')]))
+const damage = (name: string, file: string, change: (bytes: Buffer) => Buffer | void) => {
+  const bytes = readFileSync(join(name, file))
+  writeFileSync(join(name, file), change(bytes) ?? bytes)
+}
+const codeOf = (promise: Promise<unknown>) => promise.then(() => 'resolved', (error: unknown) => (error instanceof NidusError ? error.code : String(error)))
+async function ids(name: string) {
+  const db = await Nidus.open(name)
+  const found: string[] = []
+  for await (const { id, attrs } of db.records('docs')) found.push(`${id}=${String(attrs.of)}`)
+  expect(await db.getMeta('docs')).toEqual({ model: 'm' })
+  await db.close()
+  return found
+}
+
+it('salvages a store that open refuses, and leaves its bytes as they are', async () => {
+  const name = await build()
+  // In the frame of b.
+  damage(name, 'log', (log) => void (log[log.indexOf('of', log.indexOf('of') + 1)]! ^= 1))
+  const before = files(name)
+  expect(await codeOf(Nidus.open(name))).toBe('CORRUPT')
+  const into = fresh()
+  const report = await Nidus.salvage(name, into)
+  expect(files(name)).toEqual(before)
+  expect(report).toMatchObject({ frames: 1, dataBytes: 0, created: true, salvaged: { documents: 2, collections: 1, frames: 4, rows: 3, orphanedRows: 1, damages: 1 } })
+  expect(report.salvaged!.damage).toEqual([{ offset: expect.any(Number), length: report.logBytes }])
+  expect(await ids(into)).toEqual(['a=a', 'c=c'])
+  expect(readdirSync(into).sort()).toEqual(['data', 'log'])
+  expect(await codeOf(Nidus.salvage(name, into))).toBe('ALREADY_EXISTS')
+  expect(await codeOf(Nidus.salvage(name, name))).toBe('ALREADY_EXISTS')
+})
+
+it('salvages healthy stores, also while they are open, and those whose data is short or without a header', async () => {
+  const name = await build()
+  const db = await Nidus.open(name)
+  const all = fresh()
+  expect(await Nidus.salvage(name, all)).toMatchObject({ bytes: 0, frames: 0, salvaged: { documents: 3, damages: 0 } })
+  await db.close()
+  expect(await ids(all)).toEqual(['a=a', 'b=b', 'c=c'])
+  damage(name, 'data', (data) => data.subarray(0, data.length - 3))
+  expect(await codeOf(Nidus.open(name))).toBe('CORRUPT')
+  const short = fresh()
+  expect(await Nidus.salvage(name, short)).toMatchObject({ dataBytes: 5, salvaged: { documents: 2, missingRows: 1 } })
+  expect(await ids(short)).toEqual(['a=a', 'b=b'])
+  damage(name, 'data', (data) => void data.fill(0x55, 0, 64))
+  const headless = fresh()
+  expect(await codeOf(Nidus.salvage(name, headless))).toBe('CORRUPT')
+  expect(existsSync(headless)).toBe(false)
+  await Nidus.salvage(name, headless, { dimension: 2 })
+  expect(await ids(headless)).toEqual(['a=a', 'b=b'])
+})
+
+it('refuses what is not there, and arguments that make no sense', async () => {
+  const into = fresh()
+  expect(await codeOf(Nidus.salvage(fresh(), into))).toBe('NOT_FOUND')
+  expect(await codeOf(Nidus.salvage(await build(), ''))).toBe('INVALID_ARGUMENT')
+  expect(await codeOf(Nidus.salvage(await build(), into, { dimension: 0 }))).toBe('INVALID_ARGUMENT')
+  expect(await codeOf(Nidus.salvage(await build(), into, { storage: 'memory' }))).toBe('STORAGE_UNAVAILABLE')
+  expect(await codeOf(Nidus.salvage(await build(), into, { into: {} as StorageHost }))).toBe('INVALID_ARGUMENT')
+  expect(existsSync(into)).toBe(false)
+})
+
+/** Whatever fails at the `nth` step of writing the new store. */
+function host(bytes: { data: Uint8Array; log: Uint8Array }, failAt = Infinity) {
+  let steps = 0
+  let made = bytes
+  const step = () => {
+    if (++steps === failAt) throw new Error('the medium failed')
+  }
+  const handle = (pair: { data: Uint8Array; log: Uint8Array }, file: 'data' | 'log'): SyncAccessHandle => ({
+    read: (buffer, { at }) => (buffer.set(pair[file].subarray(at, at + buffer.length)), Math.max(0, Math.min(buffer.length, pair[file].length - at))),
+    write(buffer, { at }) {
+      step()
+      const grown = new Uint8Array(Math.max(pair[file].length, at + buffer.length))
+      grown.set(pair[file])
+      grown.set(buffer, at)
+      pair[file] = grown
+      return buffer.length
+    },
+    truncate: (size) => (step(), void (pair[file] = pair[file].slice(0, size))),
+    flush: step,
+    getSize: () => pair[file].length,
+    close() {},
+  })
+  const both = (pair: typeof bytes) => ({ data: handle(pair, 'data'), log: handle(pair, 'log') })
+  const log = { destroyed: 0, steps: () => steps, current: () => bytes }
+  const own: StorageHost = {
+    kind: 'mine',
+    async open() {
+      return both(bytes)
+    },
+    async create() {
+      step()
+      return both((made = { data: new Uint8Array(), log: new Uint8Array() }))
+    },
+    async promote() {
+      step()
+      bytes = made
+    },
+    async commit() {},
+    async close() {},
+    async destroy() {
+      log.destroyed++
+    },
+  }
+  return { own, log }
+}
+
+it('writes all or nothing, whatever step of the writing fails', async () => {
+  const name = await build()
+  const source = { data: new Uint8Array(readFileSync(join(name, 'data'))), log: new Uint8Array(readFileSync(join(name, 'log'))) }
+  const empty = () => ({ data: new Uint8Array(), log: new Uint8Array() })
+  const good = host(empty())
+  expect((await Nidus.salvage('x', 'y', { storage: host(source).own, into: good.own })).salvaged!.documents).toBe(3)
+  expect(good.log.current().data).toEqual(source.data)
+  const steps = good.log.steps()
+  expect(steps).toBeGreaterThan(6)
+  for (let at = 1; at <= steps; at++) {
+    const failing = host(empty(), at)
+    expect(await codeOf(Nidus.salvage('x', 'y', { storage: host(source).own, into: failing.own }))).toBe('STORAGE_FAILED')
+    expect(failing.log.current()).toEqual(empty())
+    // Of a promotion that failed nobody knows the outcome, so it is not taken back.
+    expect(failing.log.destroyed).toBe(at === steps ? 0 : 1)
+  }
+})
