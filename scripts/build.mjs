@@ -48,7 +48,8 @@ async function optimise(compiled) {
     run(bindgen, [...options, '--out-dir', made(), '--out-name', 'core', compiled]),
   )
   const small = made('nidus.wasm')
-  const passes = ['-O3', ...FEATURES.map((feature) => `--enable-${feature}`), '--strip-debug', '--strip-producers', '--strip-target-features']
+  // The lowest addresses are the stack's far end: an offset that is folded never begins below them.
+  const passes = ['-O3', '--converge', '--low-memory-unused', ...FEATURES.map((feature) => `--enable-${feature}`), '--strip-debug', '--strip-producers', '--strip-target-features']
   const version = readFileSync(at('node_modules/binaryen/package.json'))
   await when('wasm-opt', sha(readFileSync(raw), version, ...passes), [small], () =>
     run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),

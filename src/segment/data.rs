@@ -70,6 +70,7 @@ pub enum DataFound {
 
 impl DataReader {
     /// `total` is the stream's real length, `expected` a dimension that it must have.
+    #[inline(never)]
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
         let header = [0; HEADER_LEN as usize];

@@ -75,7 +75,7 @@ impl Opening {
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
-        let Self { options, data: reader, log_total, replay, mut index, newer, .. } = self;
+        let Self { options, data: reader, log_total, replay, index, newer, .. } = self;
         let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
@@ -118,23 +118,10 @@ impl Opening {
             segment.sync()?;
             log.flush().context("flush the log")?;
         }
-        let rows = segment.row_count();
-        index.reserve_rows(rows)?;
-        index.grow_rows(rows);
         let log = (!options.read_only).then_some(log);
-        Ok(Store {
-            options,
-            data: segment,
-            log,
-            log_len: end.keep,
-            index,
-            staged: Staged::default(),
-            held: Run::default(),
-            newer,
-            recovery,
-            compaction: None,
-            failed: None,
-        })
+        let mut store = Store::of(options, segment, log, index)?;
+        (store.log_len, store.newer, store.recovery) = (end.keep, newer, recovery);
+        Ok(store)
     }
 }
 
@@ -146,6 +133,15 @@ fn cut(sink: &mut Box<dyn ByteSink>, keep: u64, bytes: u64) -> Result<()> {
 }
 
 impl Store {
+    #[inline(never)]
+    pub(super) fn of(options: OpenOptions, data: DataSegment, log: Option<Box<dyn ByteSink>>, mut index: Index) -> Result<Store> {
+        let rows = data.row_count();
+        index.reserve_rows(rows)?;
+        index.grow_rows(rows);
+        let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, compaction: None, failed: None })
+    }
+
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.
     pub fn open<S: ByteSink + ByteSource + 'static>(mut data: S, mut log: S, options: OpenOptions) -> Result<Store> {
         const PIECE: usize = 1 << 22;

@@ -2,15 +2,13 @@
 
 use super::index::{DEAD, Index};
 use super::open::OpenOptions;
-use super::stage::Staged;
 use super::Store;
 use crate::error::{Context, fail};
-use crate::segment::log::Run;
 use crate::segment::op::Op;
 use crate::segment::rescue::{LogDamage, Rescue};
 use crate::segment::{DataFound, DataReader, DataSegment};
 use crate::sink::ByteSource;
-use crate::{Recovery, Result};
+use crate::Result;
 
 /// What salvage found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,21 +68,7 @@ impl Salvage {
             }
         }
         let segment = DataSegment::with_rows(None, matrix);
-        index.reserve_rows(segment.row_count())?;
-        index.grow_rows(segment.row_count());
-        let store = Store {
-            options: OpenOptions { transactional, ..OpenOptions::default() },
-            data: segment,
-            log: None,
-            log_len: 0,
-            index,
-            staged: Staged::default(),
-            held: Run::default(),
-            newer: false,
-            recovery: Recovery::default(),
-            compaction: None,
-            failed: None,
-        };
+        let store = Store::of(OpenOptions { transactional, ..OpenOptions::default() }, segment, None, index)?;
         Ok((store, found))
     }
 }

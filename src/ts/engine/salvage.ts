@@ -64,7 +64,7 @@ async function exists(probe: With): Promise<boolean> {
       return size > 0
     })
   } catch (error) {
-    const coded = storageError(error, 'it could not be seen whether the store to salvage into exists', true)
+    const coded = storageError(error, 'the new store could not be read', true)
     if (coded.code === 'NOT_FOUND') return false
     throw coded
   }
@@ -106,9 +106,17 @@ async function readAll({ name, dimension }: SalvageSpec, host: Host): Promise<Sa
   throw new NidusError('LOCKED', `the store "${name}" kept changing while it was being read: somebody writes to it`)
 }
 
-function finish(core: Salvage, host: Host) {
+function run<T>(work: () => T): T {
   try {
-    const store = core.finish(host.transactional === true)
+    return work()
+  } catch (error) {
+    if (isTrap(error)) noteTrap(error)
+    throw coreError(error)
+  }
+}
+
+function finish(core: Salvage, host: Host) {
+  const store = run(() => core.finish(host.transactional === true))
     const [frames, skippedFrames, logBytes, damages, missingRows, damagedRows, dataBytes, ...places] = core.found as unknown as [number, number, number, number, number, number, number]
     const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
     const all = places as number[]
@@ -132,10 +140,6 @@ function finish(core: Salvage, host: Host) {
       },
     }
     return { store, report }
-  } catch (error) {
-    if (isTrap(error)) noteTrap(error)
-    throw coreError(error)
-  }
 }
 
 /** Nothing is there until `promote` is through, and all of it is then. */
@@ -147,14 +151,6 @@ async function writeInto(name: string, host: Host, store: ReturnType<Salvage['fi
   }
   let unknown = false
   try {
-    const run = <T>(work: () => T): T => {
-      try {
-        return work()
-      } catch (error) {
-        if (isTrap(error)) noteTrap(error)
-        throw coreError(error)
-      }
-    }
     const files = await writeAnew({ core: store, host, run, fail: () => (unknown = true) })
     await release(old, undefined)
     await release(files, host)
