@@ -1,5 +1,5 @@
 // The JavaScript of dist/, by esbuild: entries that share chunks, and a worker in one piece.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 
@@ -11,10 +11,24 @@ export const EDGE = ['workerd', 'segment-workerd', 'durable-object']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 
-/** The sources import the generated glue as ./core.js, where only its types are. */
+/**
+ * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
+ * nobody uses; and, but for `Segment`, which its user may just drop, what frees an object with its wrapper: all others are freed by hand.
+ */
 const core = (glue) => ({
   name: 'core',
-  setup: (build) => build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) => (importer.startsWith(at('src/ts')) ? { path: glue } : undefined)),
+  setup(build) {
+    build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) => (importer.startsWith(at('src/ts')) ? { path: glue } : undefined))
+    build.onLoad({ filter: /core\.js$/ }, ({ path }) => {
+      if (path !== glue) return undefined
+      const text = readFileSync(path, 'utf8')
+      const contents = text
+        .replace(/^if \(Symbol\.dispose\).*$/gm, '')
+        .replace(/^ *(?!Segment)\w+Finalization\.(un)?register\(.*\);$/gm, '')
+        .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
+      return { contents, loader: 'js' }
+    })
+  },
 })
 
 /** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */

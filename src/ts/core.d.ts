@@ -157,5 +157,4 @@ export class Segment {
 export class SegmentHits { readonly rows: Float64Array; readonly scores: Float32Array; free(): void }
 
 export interface InitOutput { readonly memory: WebAssembly.Memory }
-export default function init(options: { module_or_path: WebAssembly.Module | BufferSource | Response | Promise<Response> | URL | string }): Promise<InitOutput>
 export function initSync(options: { module: WebAssembly.Module | BufferSource }): InitOutput

@@ -1,4 +1,4 @@
-import init from './core.js'
+import { initSync } from './core.js'
 import { NidusError, invalid } from './errors.js'
 import type { WasmSource } from './types/segment.js'
 import { fallback, fetchUrl } from './wasm-source.js'
@@ -42,7 +42,7 @@ async function start(source: WasmSource | undefined) {
     throw new NidusError('UNSUPPORTED', 'this .wasm is not that of nidus-wasm')
   }
   try {
-    await init({ module_or_path: module })
+    initSync({ module })
   } catch (error) {
     throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${textOf(error)}`, { cause: error })
   }

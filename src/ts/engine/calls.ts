@@ -1,10 +1,9 @@
 import type { Store } from '../core.js'
 import type { Footprint } from '../types/index.js'
 import type { Calls, Method } from './backend.js'
+import type { Reads, Writes } from './methods.js'
 
 type On<M extends Method> = (core: Store, ...args: Parameters<Calls[M]>) => ReturnType<Calls[M]>
-type Reads = Exclude<Method, Writes | 'flush' | 'compact'>
-type Writes = 'createCollection' | 'dropCollection' | 'setMeta' | 'upsert' | 'delete' | 'deleteWhere'
 
 /** Results are copied out of the wasm memory by the getters, so they may be freed at once. */
 function take<T extends { free(): void }, R>(result: T, copy: (result: T) => R): R {
@@ -36,6 +35,3 @@ export const writes: { [M in Writes]: On<M> } = {
   delete: (core, collection, count, ids) => core.stageDelete(collection, count, ids),
   deleteWhere: (core, collection, filter) => core.stageDeleteWhere(collection, filter),
 }
-
-export const isRead = (method: Method): method is Reads => Object.hasOwn(reads, method)
-export const isWrite = (method: Method): method is Writes => Object.hasOwn(writes, method)

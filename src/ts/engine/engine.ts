@@ -5,8 +5,9 @@ import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
 import type { Backend, CallOptions, Calls, Host, Method, OpenSpec } from './backend.js'
-import { isRead, isWrite, reads, writes } from './calls.js'
+import { reads, writes } from './calls.js'
 import { compact } from './compact.js'
+import { isWrite } from './methods.js'
 import { closeHandles, openStore } from './open.js'
 import { Queue } from './queue.js'
 import { breathe } from './schedule.js'
@@ -85,9 +86,9 @@ export class Engine implements Backend {
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
-    if (isRead(method)) {
+    if (Object.hasOwn(reads, method)) {
       if (signal?.aborted) throw aborted(signal)
-      return this.#run(() => (reads[method] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+      return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
     }
     if (method === 'flush' && this.#spec.readOnly) return
     if (this.#spec.readOnly) throw readOnlyError(this.#spec.name)

@@ -1,5 +1,5 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isRead, isWrite } from '../engine/calls.js'
+import { isRead, isWrite } from '../engine/methods.js'
 import { sleep } from '../engine/schedule.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import { NidusError, aborted, closedError, unpackError } from '../errors.js'

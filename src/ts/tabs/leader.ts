@@ -1,6 +1,6 @@
 import { createBirpc } from 'birpc'
 import type { Backend, OpenSpec } from '../engine/backend.js'
-import { isWrite } from '../engine/calls.js'
+import { isWrite } from '../engine/methods.js'
 import { breathe, sleep } from '../engine/schedule.js'
 import { NidusError, invalid } from '../errors.js'
 import { answer, callsOf, packOpened } from '../rpc/answer.js'

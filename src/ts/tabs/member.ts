@@ -1,5 +1,5 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isRead, isWrite } from '../engine/calls.js'
+import { isRead, isWrite } from '../engine/methods.js'
 import { Engine } from '../engine/engine.js'
 import { onAbort } from '../engine/queue.js'
 import { sleep } from '../engine/schedule.js'
