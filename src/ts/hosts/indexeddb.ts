@@ -54,13 +54,19 @@ export function indexeddbHost(name: string): Host {
   async function write(work: (transaction: Transaction) => Partial<Meta>): Promise<void> {
     check()
     let next = meta
-    try {
-      const done = transact(db!, 'readwrite', (transaction) =>
+    const attempt = () =>
+      transact(db!, 'readwrite', (transaction) =>
         transaction.then<Meta | undefined>(transaction.meta.get(META_KEY), (found) => {
           next = { ...verified(found), ...work(transaction) }
           transaction.meta.put(next, META_KEY)
         }),
       )
+    try {
+      const done = attempt().catch((error: unknown) => {
+        // Firefox lets the transaction that follows one aborted by its quota write nothing at all; the next one may.
+        if (error instanceof NotApplied && (error.cause as Error | undefined)?.name === 'InvalidStateError') return attempt()
+        throw error
+      })
       await Promise.race([done, dead])
     } catch (error) {
       if (error instanceof NidusError) throw error

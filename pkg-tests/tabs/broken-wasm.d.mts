@@ -1,0 +1,2 @@
+export function withMemory(pages: number): Buffer
+export function trapping(name: string): Buffer

@@ -1,0 +1,55 @@
+// The shipped wasm with a fault in it that is real there: little memory, or a function that traps.
+import { readFileSync } from 'node:fs'
+import binaryen from 'binaryen'
+
+const shipped = () => readFileSync(new URL('../../dist/nidus.wasm', import.meta.url))
+
+function leb(value) {
+  const bytes = []
+  do bytes.push((value & 0x7f) | (value > 0x7f ? 0x80 : 0))
+  while ((value >>>= 7))
+  return bytes
+}
+
+function readLeb(bytes, at) {
+  let value = 0
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++]
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) return { value: value >>> 0, end: at }
+  }
+}
+
+/** Its memory cannot grow past so many pages of 64 KiB beyond what it starts with. */
+export function withMemory(pages) {
+  const bytes = shipped()
+  for (let at = 8; at < bytes.length;) {
+    const { value: size, end } = readLeb(bytes, at + 1)
+    if (bytes[at] !== 5) {
+      at = end + size
+      continue
+    }
+    const { value: initial } = readLeb(bytes, end + 2)
+    const section = [1, 1, ...leb(initial), ...leb(initial + pages)]
+    return Buffer.concat([bytes.subarray(0, at), Buffer.from([5, ...leb(section.length), ...section]), bytes.subarray(end + size)])
+  }
+  throw new Error('the wasm has no memory of its own')
+}
+
+/** This export does what a panic does. */
+export function trapping(name) {
+  const module = binaryen.readBinary(shipped())
+  try {
+    const { SIMD128, BulkMemory, BulkMemoryOpt = 0, NontrappingFPToInt, SignExt, MutableGlobals, ReferenceTypes, Multivalue } = binaryen.Features
+    module.setFeatures(SIMD128 | BulkMemory | BulkMemoryOpt | NontrappingFPToInt | SignExt | MutableGlobals | ReferenceTypes | Multivalue)
+    const found = module.getExport(name)
+    if (!found) throw new Error(`the wasm has no export ${name}`)
+    const { value } = binaryen.getExportInfo(found)
+    const { params, results } = binaryen.getFunctionInfo(module.getFunction(value))
+    module.removeFunction(value)
+    module.addFunction(value, params, results, [], module.unreachable())
+    return Buffer.from(module.emitBinary())
+  } finally {
+    module.dispose()
+  }
+}

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { BrowserContext, CDPSession, Page } from 'playwright'
+import { firefox as firefoxSettings } from '../../scripts/browsers.mjs'
+import { trapping, withMemory } from './broken-wasm.mjs'
+import { browser, site, visit } from './pages.mjs'
+
+const D = 256
+type Outcome = { codes: (number | string)[]; count: number | string; texts: string[] }
+
+/** In the page: a store, and batches of 200 rows to it one after the other; what each gave. */
+const open = (page: Page, name: string, storage: string, wasm?: Buffer) =>
+  page.evaluate(
+    async ([name, storage, wasm, dimension]) => {
+      const options: { dimension: number; storage: string; autoCompact: boolean; wasm?: Uint8Array } = { dimension: Number(dimension), storage: storage!, autoCompact: false }
+      if (wasm) options.wasm = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0))
+      window.store = await window.package.Nidus.open(name!, options)
+    },
+    [`${name} ${storage}`, storage, wasm?.toString('base64') ?? '', String(D)],
+  )
+const write = (page: Page, from: number, batches: number, rows = 200) =>
+  page.evaluate(
+    async ([from, batches, rows, dimension]) => {
+      const codes: (number | string)[] = []
+      const texts: string[] = []
+      for (let b = 0; b < batches!; b++) {
+        const ids = Array.from({ length: rows! }, (_, i) => `${from! + b}-${i}`)
+        const vectors = Float32Array.from({ length: rows! * dimension! }, (_, i) => Math.sin(i + from! + b))
+        try {
+          codes.push(await window.store.upsert('c', { ids, vectors }))
+        } catch (error) {
+          codes.push((error as { code: string }).code)
+          texts.push((error as Error).message)
+        }
+      }
+      return { codes, texts, count: await window.store.count().catch((error: { code: string }) => error.code) }
+    },
+    [from, batches, rows, D],
+  ) as Promise<Outcome>
+const close = (page: Page) => page.evaluate(() => window.store.close().then(() => 'closed', (error: { code: string }) => error.code))
+const taken = ({ codes }: Outcome) => codes.filter((code) => typeof code === 'number').length
+
+declare global {
+  interface Window {
+    store: { upsert(collection: string, batch: object): Promise<number>; count(): Promise<number>; search(query: Float32Array, options: object): Promise<object[]>; close(): Promise<void>; closed: Promise<{ reason: string; error?: { code: string } }> }
+    package: { Nidus: { open(name: string, options: object): Promise<Window['store']>; destroy(name: string): Promise<void> } }
+  }
+}
+
+async function arrive(context: BrowserContext, url: string) {
+  const page = await visit(context, url)
+  await page.evaluate(() => (window.package = (window as unknown as { nidus: Window['package'] }).nidus))
+  return page
+}
+
+describe('a full quota', () => {
+  let place: Awaited<ReturnType<typeof site>>
+  beforeAll(async () => {
+    place = await site()
+  })
+  afterAll(() => place?.close())
+
+  const full: ['chromium' | 'firefox', string][] = [['chromium', 'opfs'], ['chromium', 'indexeddb'], ['firefox', 'opfs'], ['firefox', 'indexeddb']]
+  for (const [kind, storage] of full) {
+    it(`is QUOTA_EXCEEDED, and costs nothing that was acknowledged (${kind}, ${storage})`, async () => {
+      // Firefox is told how much there is before it starts, Chromium before the page first asks.
+      const prefs = { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'dom.quotaManager.temporaryStorage.fixedLimit': 6000 } }
+      const machine = await browser(kind, kind === 'firefox' ? prefs : {})
+      try {
+        const page = await arrive(machine.context, place.url)
+        if (kind === 'chromium') {
+          const cdp: CDPSession = await machine.context.newCDPSession(page)
+          await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(place.url).origin, quotaSize: storage === 'opfs' ? 8_000_000 : 3_000_000 })
+        }
+        await open(page, 'full', storage)
+        const outcome = await write(page, 0, 40)
+        expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(new Set(['QUOTA_EXCEEDED']))
+        expect(taken(outcome)).toBeGreaterThan(3)
+        expect(outcome.count).toBe(200 * taken(outcome))
+        // A full medium can still be read, and its store closed and opened.
+        expect(await close(page)).toBe('closed')
+        await open(page, 'full', storage)
+        expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
+        expect(await close(page)).toBe('closed')
+        await page.evaluate((name) => window.package.Nidus.destroy(name), `full ${storage}`)
+      } finally {
+        await machine.close()
+      }
+    })
+  }
+})
+
+describe('in Chromium', () => {
+  let place: Awaited<ReturnType<typeof site>>
+  let machine: Awaited<ReturnType<typeof browser>>
+  beforeAll(async () => {
+    place = await site()
+    machine = await browser('chromium')
+  })
+  afterAll(async () => {
+    await machine?.close()
+    await place?.close()
+  })
+
+  for (const storage of ['opfs', 'indexeddb']) {
+    it(`storage that is cleared under a store makes it FAILED, and the next one begins anew (${storage})`, async () => {
+      const page = await arrive(machine.context, place.url)
+      await open(page, 'cleared', storage)
+      expect((await write(page, 0, 2)).count).toBe(400)
+      const cdp = await machine.context.newCDPSession(page)
+      await cdp.send('Storage.clearDataForOrigin', { origin: new URL(place.url).origin, storageTypes: 'all' })
+      const after = await write(page, 10, 2)
+      expect(after.codes).toEqual(['FAILED', 'FAILED'])
+      expect(after.count).toBe('FAILED')
+      expect(await page.evaluate(() => window.store.closed.then(({ reason }) => reason))).toBe('failed')
+      expect(await close(page)).toBe('closed')
+      await open(page, 'cleared', storage)
+      expect((await write(page, 20, 1)).count).toBe(200)
+      await close(page)
+      await page.close()
+    })
+
+    it(`a wasm memory that cannot grow is OUT_OF_MEMORY: what was there stays, smaller things go on (${storage})`, async () => {
+      const page = await arrive(machine.context, place.url)
+      await open(page, 'memory', storage, withMemory(80))
+      const outcome = await write(page, 0, 60)
+      expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(new Set(['OUT_OF_MEMORY']))
+      expect(taken(outcome)).toBeGreaterThan(3)
+      expect(outcome.count).toBe(200 * taken(outcome))
+      expect(await page.evaluate((d) => window.store.search(new Float32Array(d).fill(1), { topK: 3 }).then(({ length }) => length), D)).toBe(3)
+      expect(await close(page)).toBe('closed')
+      await open(page, 'memory', storage)
+      expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
+      await close(page)
+      await page.close()
+    })
+
+    for (const where of ['store_write', 'store_apply', 'store_search']) {
+      it(`a panic in ${where} is FAILED: every call is answered, and the next opening has all that was acknowledged (${storage})`, async () => {
+        const page = await arrive(machine.context, place.url)
+        const name = `panic ${where}`
+        await open(page, name, storage)
+        expect((await write(page, 0, 1)).count).toBe(200)
+        await close(page)
+        await open(page, name, storage, trapping(where))
+        const settled = await page.evaluate(async (d) => {
+          const calls = [
+            ...Array.from({ length: 5 }, (_, i) => window.store.upsert('c', { ids: [`x${i}`], vectors: new Float32Array(d).fill(1) })),
+            window.store.search(new Float32Array(d).fill(1), {}),
+            window.store.count(),
+          ]
+          return (await Promise.allSettled(calls)).map((call) => (call.status === 'fulfilled' ? 'answered' : (call.reason as { code: string }).code))
+        }, D)
+        expect(settled.filter((code) => code === 'FAILED').length).toBeGreaterThan(0)
+        expect(settled.every((code) => code === 'FAILED' || code === 'answered'), settled.join(' ')).toBe(true)
+        expect(await page.evaluate(() => window.store.closed.then(({ reason, error }) => [reason, error?.code]))).toEqual(['failed', 'FAILED'])
+        expect(await page.evaluate(() => window.store.count().catch((error: { code: string }) => error.code))).toBe('FAILED')
+        expect(await close(page)).toBe('closed')
+        await open(page, name, storage)
+        const count = await page.evaluate(() => window.store.count())
+        expect(count === 200 || count === 205, `${count}`).toBe(true)
+        await close(page)
+        await page.close()
+      })
+    }
+  }
+})
