@@ -141,7 +141,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     })
     const acknowledged = calls.indexOf('ACK')
     expect(calls.slice(0, acknowledged)).toEqual([
-      'sync parent', 'sync directory', 'write data', 'sync data',
+      'sync parent', 'sync directory', 'write data', 'sync data', 'sync log',
       'write data', 'write log', 'sync data', 'sync log', 'write log', 'sync log',
     ])
     expect(calls.slice(calls.indexOf('sync data.compacted'), calls.indexOf('COMPACTED'))).toEqual([
