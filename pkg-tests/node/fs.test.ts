@@ -121,6 +121,28 @@ describe('fs: the lock', () => {
     unlinkSync(lock)
   })
 
+  it.runIf(existsSync('/etc/machine-id'))('of an earlier boot of this machine is reclaimed once nobody has renewed it, and of no other machine', async () => {
+    const { name, db } = await filled()
+    const lock = join(name, 'lock')
+    const held = readFileSync(lock, 'utf8')
+    await db.close()
+    const [host, boot, pid, time, machine] = held.slice(held.lastIndexOf(';') + 1).split('/')
+    const leave = (place: (string | undefined)[], seconds: number) => {
+      writeFileSync(lock, held.slice(0, held.lastIndexOf(';') + 1) + place.join('/'))
+      utimesSync(lock, seconds, seconds)
+    }
+    const now = Date.now() / 1000
+    for (const [place, seconds] of [[[host, 'earlier', pid, time, machine], now + 300], [[host, 'earlier', pid, time, 'another'], now - 300], [['another', 'earlier', pid, time, machine], now - 300], [[host, 'earlier', pid, time, ''], now - 300]] as const) {
+      leave([...place], seconds)
+      expect(await codeOf(() => Nidus.open(name)), place.join(' ')).toBe('LOCKED')
+    }
+    leave([host, 'earlier', pid, time, machine], now - 300)
+    const again = await Nidus.open(name)
+    expect(boot).not.toBe('earlier')
+    await again.close()
+    expect(readdirSync(name).sort()).toEqual(['data', 'log'])
+  })
+
   it('lost to another: the store fails before it writes a byte, and leaves the other\'s lock', async () => {
     const { name, db } = await filled()
     const files = () => readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')

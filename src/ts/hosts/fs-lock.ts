@@ -37,7 +37,16 @@ function placeOf(): string {
   const boot = tryOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), '?')
   const namespace = tryOr(() => readlinkSync('/proc/self/ns/pid'), '?')
   const time = tryOr(() => readlinkSync('/proc/self/ns/time'), 'none')
-  return [host, boot, namespace, time].map((part) => encodeURIComponent(part)).join('/')
+  // Last, so that the place of a machine before it was started anew differs from its place now in the second part alone.
+  const machine = tryOr(() => readFileSync('/etc/machine-id', 'latin1').trim(), '')
+  return [host, boot, namespace, time, machine].map((part) => encodeURIComponent(part)).join('/')
+}
+
+/** No process outlives its machine's boot. Names can be given twice (containers of one image), but whoever still had this lock would have renewed it. */
+function isOfEarlierBoot(place: string, expired: boolean): boolean {
+  const [host, boot, , , machine] = place.split('/')
+  const [hostNow, bootNow, , , machineNow] = placeOf().split('/')
+  return expired && !!host && !!machine && host === hostNow && machine === machineNow && boot !== '%3F' && bootNow !== '%3F' && boot !== bootNow
 }
 
 interface Holder { pid: number; nonce: string; start: string; place: string }
@@ -50,7 +59,8 @@ function parse(content: string): Holder | undefined {
 }
 
 /** Only where it is certain. A native lock names no machine, and a pid may belong to another container's process. */
-function surelyDead({ pid, start, place }: Holder): boolean {
+function surelyDead({ pid, start, place }: Holder, expired: boolean): boolean {
+  if (isOfEarlierBoot(place, expired)) return true
   if (place !== placeOf() || place.includes('%3F')) return false
   try {
     process.kill(pid, 0)
@@ -115,7 +125,7 @@ function take(path: string, lock: string, content: string, random: string) {
     const found = tryOr(() => readFileSync(path, 'utf8'), undefined)
     if (found === undefined) continue // released in between
     const holder = parse(found)
-    if (!holder || !surelyDead(holder)) throw locked(path, found, holder)
+    if (!holder || !surelyDead(holder, isExpired(path))) throw locked(path, found, holder)
     reclaim(path, lock, found, holder, content, random)
   }
   throw locked(path, tryOr(() => readFileSync(path, 'utf8'), ''), undefined)
@@ -184,9 +194,11 @@ function removeLeftovers(directory: string) {
     const path = join(directory, name)
     const content = tryOr(() => readFileSync(path, 'utf8'), undefined)
     const holder = content === undefined ? undefined : parse(content)
-    if (holder ? surelyDead(holder) : name.startsWith('lock.new.')) tryOr(() => unlinkSync(path), undefined)
+    if (holder ? surelyDead(holder, isExpired(path)) : name.startsWith('lock.new.')) tryOr(() => unlinkSync(path), undefined)
   }
 }
+
+const isExpired = (path: string) => tryOr(() => statSync(path).mtimeMs < Date.now(), false)
 
 function setAhead(path: string) {
   const ahead = Date.now() / 1000 + AHEAD_S
