@@ -42,6 +42,7 @@ export default defineConfig({
           environment: 'node',
           include: ['pkg-tests/{node,tabs,workerd,webkit}/**/*.test.ts'],
           testTimeout: 30_000,
+          hookTimeout: 180_000,
           // Node itself loads the package, not Vite's transform of it.
           server: { deps: { external: [/\/dist\//] } },
         },
@@ -67,6 +68,7 @@ export default defineConfig({
           name: 'browser',
           include: ['pkg-tests/browser/**/*.test.ts'],
           testTimeout: 30_000,
+          hookTimeout: 180_000,
           // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by one.
           fileParallelism: false,
           browser: {
