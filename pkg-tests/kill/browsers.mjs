@@ -1,6 +1,6 @@
 // The loops in browsers. Started as a person starts them, without a driver: a driver's processes would stand between, and are slower to start.
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium as settings, present } from '../../scripts/browsers.mjs'
@@ -39,8 +39,10 @@ function threads(pid) {
 }
 
 /** A process group of its own: the browser and all that it starts. */
-function launch(command, env) {
-  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
+function launch(command, env, log) {
+  const said = log ? openSync(log, 'a') : 'ignore'
+  const child = spawn(command[0], command.slice(1), { detached: true, stdio: ['ignore', 'ignore', said], env: { ...process.env, ...env } })
+  if (log) closeSync(said)
   child.on('error', () => {})
   return {
     members: () => members(child.pid),
@@ -61,8 +63,8 @@ const BROWSERS = {
     kills: process.platform === 'linux' ? ['browser', 'tab', 'worker'] : ['browser', 'worker'],
     async launch(url, profile) {
       for (const name of readdirSync(profile)) if (/^(Singleton|DevToolsActivePort)/.test(name)) rmSync(join(profile, name), { force: true })
-      const flags = ['--remote-debugging-port=0', '--disable-breakpad', '--disable-hang-monitor', '--no-default-browser-check', '--hide-crash-restore-bubble']
-      return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url])
+      const flags = ['--remote-debugging-port=0', '--disable-breakpad', '--disable-hang-monitor', '--no-default-browser-check', '--hide-crash-restore-bubble', '--enable-logging=stderr']
+      return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url], {}, `${profile}.log`)
     },
     /** The renderer that has the store's worker; a spare one that is killed too could be just the one that the next tab gets. */
     async killTab(browser, profile, url) {
@@ -119,6 +121,7 @@ const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, har
         else await again?.()
         again = undefined
         const page = await site.page(`${name}-${storage}: a page`)
+        inbox.saw.push(...page.saw)
         page.onMessage = inbox.receive
         const how = cycle > 0 && r.int(hard) === 0 ? 'browser' : r.pick(soft)
         return {
@@ -131,15 +134,21 @@ const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, har
             } else if (how === 'tab') again = await kind.killTab(browser, profile, url)
             else page.send({ terminate: true })
             await page.gone
+            return how
           },
         }
       },
     })
+    await browser?.kill()
+    browser = undefined
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
     return { ...figures, ...kills }
+  } catch (error) {
+    error.message += ` (profile kept in ${directory}: ${error.history?.map((cycle) => `\n  ${JSON.stringify(cycle)}`).join('')})`
+    throw error
   } finally {
     await browser?.kill()
     await site.close()
-    rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 

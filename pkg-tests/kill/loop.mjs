@@ -19,12 +19,14 @@ export class Inbox {
   #acknowledged = []
   onAcknowledged
   onCompacting
+  saw = []
 
   receive = (message) => {
     if (message.done !== undefined) {
       if (this.onAcknowledged) this.onAcknowledged(message.done)
       else this.#acknowledged.push(message.done)
-    } else if (message.compacting !== undefined) this.onCompacting?.()
+    } else if (message.saw) this.saw.push(message.saw)
+    else if (message.compacting !== undefined) this.onCompacting?.()
     else this.#waiting.splice(0).forEach(({ resolve, reject }) => (message.failed ? reject(new Loss(message.failed, { lost: 0, doubled: 0 })) : resolve(message)))
     if (message.failed) this.failure ??= new Loss(message.failed, { lost: 0, doubled: 0 })
   }
@@ -46,12 +48,16 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
   const checker = new Checker(seed)
   const figures = { cycles: 0, acknowledged: 0, unseen: 0, compactionsHit: 0, opensHit: 0, lost: 0, doubled: 0 }
   const began = Date.now()
+  /** The last cycles: how each began, what its page saw of the storage, where the kill hit. */
+  const history = []
+  let now
 
   async function opened(inbox, writer) {
     const asked = checker.next
     const answer = inbox.next(`${name}: opening`)
     writer.send({ open: asked })
     const { found } = await answer
+    Object.assign(now, { recovery: found.recovery, found: Object.entries(found.collections).map(([name, { count }]) => `${name} ${count}`) })
     figures.unseen += checker.check({ ...found, asked })
     await inspect?.()
   }
@@ -60,6 +66,9 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
     while (figures.cycles < cycles) {
       const cycle = figures.cycles + 1
       const inbox = new Inbox()
+      now = { cycle, at: new Date().toISOString(), saw: inbox.saw }
+      history.push(now)
+      if (history.length > 8) history.shift()
       const writer = await patiently(start({ inbox, sabotage, cycle, r }), `${name}: starting`)
       try {
         if (cycle > 1 && r.int(10) === 0) {
@@ -67,6 +76,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
           writer.send({ open: checker.next })
           await sleep(r.int(30))
           figures.opensHit++
+          now.hit = 'opening'
         } else {
           await opened(inbox, writer)
           const enough = new Promise((resolve) => {
@@ -79,7 +89,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
             }
             const inCompaction = r.int(3) === 0
             inbox.onCompacting = () => {
-              if (inCompaction) sleep(r.int(8)).then(() => (figures.compactionsHit++, resolve()))
+              if (inCompaction) sleep(r.int(8)).then(() => (figures.compactionsHit++, (now.hit = 'compaction'), resolve()))
             }
             // Some die before the first acknowledgement.
             setTimeout(resolve, slowness * (r.int(5) === 0 ? r.int(20) : 20 + r.int(400)))
@@ -89,7 +99,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
         }
       } finally {
         // What it had said before it died still counts: `kill` resolves when all of that has been read.
-        await patiently(writer.kill(), `${name}: killing`)
+        now.killed = await patiently(writer.kill(), `${name}: killing`)
       }
       if (inbox.failure) throw inbox.failure
       figures.cycles = cycle
@@ -98,6 +108,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
     // After the last kill as well; then one that ends in order.
     for (const write of [true, false]) {
       const inbox = new Inbox()
+      now = { saw: inbox.saw }
       const writer = await patiently(start({ inbox, sabotage, cycle: 0, r }), `${name}: starting`)
       try {
         await opened(inbox, writer)
@@ -124,6 +135,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
       figures.doubled += error.doubled
     }
     error.figures = figures
+    error.history = history
     error.message = `${name}, seed ${seed}, cycle ${figures.cycles + 1}: ${error.message}`
     throw error
   }

@@ -32,7 +32,8 @@ export async function serve() {
     const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
     const page = speak(socket)
-    page.onMessage = () => {
+    page.onMessage = (message) => {
+      if (message.saw) return void page.saw.push(message.saw)
       if (waiting.length) waiting.shift()(page)
       else arrived.push(page)
     }
@@ -55,6 +56,7 @@ function speak(socket) {
   let parts = []
   const page = {
     onMessage: () => {},
+    saw: [],
     // When everything that was said has been heard.
     gone: new Promise((resolve) => socket.on('close', resolve)),
     send(message) {

@@ -25,15 +25,15 @@ export async function site() {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) }
 }
 
-/** A browser with a profile of its own. */
-export async function browser(kind, options = {}) {
-  const profile = mkdtempSync(join(tmpdir(), `nidus-tabs-${kind}-`))
+/** A browser with a profile of its own, or with one that is kept. */
+export async function browser(kind, options = {}, kept = undefined) {
+  const profile = kept ?? mkdtempSync(join(tmpdir(), `nidus-tabs-${kind}-`))
   const context = await playwright[kind].launchPersistentContext(profile, { ...browsers[kind], ...options })
   return {
     context,
     async close() {
       await context.close().catch(() => {})
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+      if (!kept) rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

@@ -1,6 +1,8 @@
 import { NidusError } from '../errors.js'
 
 const PREFIX = 'nidus-wasm:'
+/** Not one of the stores' names. */
+const SCRATCH = 'nidus-wasm-log'
 const VERSION = 1
 /** Behind somebody's pending deletion a request may wait for ever, and be told nothing. */
 const ANSWER_MS = 10_000
@@ -82,11 +84,13 @@ export async function connect(database: string, what: string, make: false | ((db
   })
 }
 
-export function deleteDatabase(name: string): Promise<void> {
+export const deleteDatabase = (name: string) => drop(databaseName(name), `database of "${name}"`)
+
+function drop(database: string, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = factory().deleteDatabase(databaseName(name))
+    const request = factory().deleteDatabase(database)
     // Connections of ours let go when they are asked to.
-    const timer = setTimeout(() => reject(new NidusError('LOCKED', `somebody has the database of "${name}" open; it will be gone once that is closed`)), ANSWER_MS)
+    const timer = setTimeout(() => reject(new NidusError('LOCKED', `somebody has the ${what} open; it will be gone once that is closed`)), ANSWER_MS)
     request.onsuccess = () => {
       clearTimeout(timer)
       resolve()
@@ -97,6 +101,21 @@ export function deleteDatabase(name: string): Promise<void> {
       reject(request.error ?? new Error('the database could not be deleted'))
     }
   })
+}
+
+/**
+ * Where a killed browser left half a record at the end of its log, Chromium goes on behind it, and at the start after that takes the two for one
+ * damaged record: then it deletes all databases of the origin. It begins a new log when a database is deleted. Best effort: a full disk must not keep a store closed.
+ */
+export async function renewLog(): Promise<void> {
+  // Nobody but Chromium has that.
+  if (typeof IDBVersionChangeEvent === 'undefined' || !('dataLoss' in IDBVersionChangeEvent.prototype)) return
+  try {
+    ;(await connect(SCRATCH, 'scratch database', () => {})).close()
+    await drop(SCRATCH, 'scratch database')
+  } catch {
+    // The store's own opening tells what is wrong, if it hinders that.
+  }
 }
 
 export interface Transaction {

@@ -5,7 +5,7 @@ import type { StoreFiles, StoreInfo } from '../types/index.js'
 import { concat, damaged, type FileName, type Found } from './extents.js'
 import { ExtentSink, extentsOf, smallEnd } from './idb-sink.js'
 import {
-  META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, transact, type Meta, type Transaction,
+  META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, renewLog, transact, type Meta, type Transaction,
 } from './idb.js'
 
 /** Browsers release the locks of a page or worker that is gone a little late. */
@@ -145,6 +145,8 @@ export function indexeddbHost(name: string): Host {
 
   async function openWritable(mustExist: boolean): Promise<Pair> {
     release = await takeLock(name, LATE_RELEASE_MS)
+    // Before anything else is written.
+    await renewLog()
     await connect(!mustExist)
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
     const small = {} as { [F in FileName]: Found[] }

@@ -1,0 +1,2 @@
+import './witness.mjs'
+import '/dist/worker.js'
