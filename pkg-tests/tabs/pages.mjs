@@ -40,6 +40,8 @@ export async function browser(kind, options = {}, kept = undefined) {
 
 export async function visit(context, url) {
   const page = await context.newPage()
+  // Eight tabs and a busy machine: that is not what is tried here.
+  page.setDefaultTimeout(180_000)
   await page.goto(url)
   await page.waitForFunction(() => 'nidus' in window)
   return page
