@@ -30,6 +30,8 @@ Object.defineProperty(NidusError.prototype, BRAND, { value: true })
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
 export const unsupported = (what: string) => new NidusError('UNSUPPORTED', `${what} comes in a later version of nidus-wasm`)
 export const closedError = (name: string) => new NidusError('CLOSED', `the store "${name}" is closed`)
+export const failedError = (name: string, cause: NidusError) =>
+  new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
 export const aborted = (signal: AbortSignal) =>
   new NidusError('ABORTED', 'aborted before anything was written', { cause: signal.reason })

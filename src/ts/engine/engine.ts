@@ -1,5 +1,5 @@
 import type { Store } from '../core.js'
-import { NidusError, closedError, coreError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
+import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
 import type { CloseReason, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
@@ -213,7 +213,7 @@ export class Engine implements Backend {
 
   #check() {
     const dead = this.#failure ?? deadCore()
-    if (dead) throw new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${dead.message}`, { cause: dead })
+    if (dead) throw failedError(this.#spec.name, dead)
   }
 
   #fail(error: unknown) {

@@ -7,9 +7,8 @@ import { ExtentSink, extentsOf, smallEnd } from './idb-sink.js'
 import {
   META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, renewLog, transact, type Meta, type Transaction,
 } from './idb.js'
+import { holdNow } from './web-locks.js'
 
-/** Browsers release the locks of a page or worker that is gone a little late. */
-const LATE_RELEASE_MS = 1000
 /** A compaction's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
 const FILES = ['data', 'log'] as const
@@ -144,7 +143,7 @@ export function indexeddbHost(name: string): Host {
   }
 
   async function openWritable(mustExist: boolean): Promise<Pair> {
-    release = await takeLock(name, LATE_RELEASE_MS)
+    release = await takeLock(name)
     // Before anything else is written.
     await renewLog()
     await connect(!mustExist)
@@ -284,27 +283,10 @@ function removeOthers({ extents }: Transaction, keep: number) {
 }
 
 /** Returns what lets go of it. Where there are no locks (insecure contexts), the writer's epoch is all that protects it. */
-async function takeLock(name: string, wait: number): Promise<() => Promise<void>> {
-  const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-  if (!locks) return async () => {}
-  const deadline = Date.now() + wait
-  for (;;) {
-    const release = await new Promise<(() => Promise<void>) | undefined>((resolve, reject) => {
-      const held: Promise<unknown> = locks.request(lockName(name), { ifAvailable: true }, (lock) => {
-        if (!lock) return resolve(undefined)
-        return new Promise<void>((letGo) =>
-          resolve(async () => {
-            letGo()
-            await held
-          }),
-        )
-      })
-      held.catch(reject)
-    })
-    if (release) return release
-    if (Date.now() >= deadline) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`)
-    await sleep(40)
-  }
+async function takeLock(name: string): Promise<() => Promise<void>> {
+  const release = await holdNow(lockName(name))
+  if (!release) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`)
+  return release
 }
 
 async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
@@ -315,7 +297,7 @@ async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
 }
 
 async function removeStore(name: string) {
-  const release = await takeLock(name, LATE_RELEASE_MS)
+  const release = await takeLock(name)
   try {
     await deleteDatabase(name)
   } finally {

@@ -1,8 +1,8 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isRead, isWrite } from '../engine/methods.js'
+import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
 import { sleep } from '../engine/schedule.js'
 import type { SalvageSpec } from '../engine/salvage.js'
-import { NidusError, aborted, closedError, unpackError } from '../errors.js'
+import { NidusError, aborted, closedError, failedError, unpackError } from '../errors.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { unpackRecovery, type Opened } from './answer.js'
@@ -88,7 +88,7 @@ export class RemoteStore implements Backend {
       progress: (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
       failed: (message) => {
         const error = unpackError(message)
-        this.#failure ??= new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${error.message}`, { cause: error })
+        this.#failure ??= failedError(this.#spec.name, error)
         this.#ended({ reason: 'failed', error })
       },
     }
@@ -134,7 +134,7 @@ export class RemoteStore implements Backend {
     for (const pending of this.#calls.values()) {
       if (!pending.sentTo) continue
       pending.sentTo = undefined
-      if (isWrite(pending.method) || (pending.method === 'flush' && this.#spec.relaxed)) pending.reject(suspended())
+      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended())
     }
     this.#worker?.end()
     this.#worker = undefined

@@ -1,14 +1,15 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isRead, isWrite } from '../engine/methods.js'
+import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
 import { Engine } from '../engine/engine.js'
 import { onAbort } from '../engine/queue.js'
 import { sleep } from '../engine/schedule.js'
-import { NidusError, aborted, closedError } from '../errors.js'
+import { NidusError, aborted, closedError, failedError } from '../errors.js'
+import { hold, holdNow, locks } from '../hosts/web-locks.js'
 import { taken, unpackRecovery } from '../rpc/answer.js'
 import type { CloseReason, RecoveryReport } from '../types/index.js'
 import { Following } from './follower.js'
 import { Leader } from './leader.js'
-import { hold, holdNow, leaderLock, lifeLock, locks } from './locks.js'
+import { leaderLock, lifeLock } from './locks.js'
 import { VERSION, channelName, type Word } from './words.js'
 
 /** A leader's last words may come after its successor's first. */
@@ -39,7 +40,7 @@ export async function openMember(spec: OpenSpec, openStore: OpenStore): Promise<
 
 /** Removes a store that nobody has open. */
 export async function destroyAlone(name: string, destroy: () => Promise<void>): Promise<void> {
-  const release = locks() ? await holdNow(leaderLock(name)) : async () => {}
+  const release = await holdNow(leaderLock(name))
   if (!release) throw new NidusError('LOCKED', `the store "${name}" is open (here, in another tab or worker)`)
   await destroy().finally(release)
 }
@@ -248,15 +249,10 @@ export class Member implements Backend {
     for (const pending of this.#calls.values()) {
       if (pending.sentTo !== following) continue
       pending.sentTo = undefined
-      if (inOrder || !this.#onlyOnce(pending.method)) continue
+      if (inOrder || !isOnlyOnce(pending.method, this.#spec)) continue
       pending.reject(lost())
       if (pending.method === 'flush') this.#unsure = false
     }
-  }
-
-  /** A write sent again could overwrite a newer value; a flush cannot tell what became of what another had acknowledged. */
-  #onlyOnce(method: Method) {
-    return isWrite(method) || (method === 'flush' && this.#spec.relaxed)
   }
 
   /** The lock is ours. */
@@ -303,12 +299,11 @@ export class Member implements Backend {
     this.#quiet = 0
     const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE') => new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen)`)
     if (this.#opening) return this.#fail(silent('LOCKED'))
-    for (const { sentTo, method, reject } of this.#calls.values()) reject(sentTo && this.#onlyOnce(method) ? lost() : silent('STORAGE_UNAVAILABLE'))
+    for (const { sentTo, method, reject } of this.#calls.values()) reject(sentTo && isOnlyOnce(method, this.#spec) ? lost() : silent('STORAGE_UNAVAILABLE'))
   }
 
   #failed() {
-    const failure = this.#failure!
-    return new NidusError('FAILED', `the store "${this.#spec.name}" has failed and must be opened anew: ${failure.message}`, { cause: failure })
+    return failedError(this.#spec.name, this.#failure!)
   }
 
   #fail(error: NidusError) {
