@@ -1,5 +1,6 @@
 import { afterEach, expect } from 'vitest'
 import { Nidus, type OpenOptions } from 'nidus-wasm'
+import { patchedWorker } from './in-worker'
 
 export const D = 4
 const used: string[] = []
@@ -86,17 +87,10 @@ export function watchedWorker(first = '') {
       if (event.data === 'die') setTimeout(() => { throw new Error('died') })
       event.ports[0]?.postMessage({ bytes, puts })
     })
-    const queue = []
-    const hold = (event) => queue.push(event.data)
-    addEventListener('message', hold)
-    import(${JSON.stringify(new URL('../../dist/worker.js', import.meta.url).href)}).then(() => {
-      removeEventListener('message', hold)
-      for (const data of queue) dispatchEvent(new MessageEvent('message', { data }))
-    })
   `
   let started: Worker
   return {
-    worker: () => (started = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })),
+    worker: () => (started = patchedWorker(script)),
     ask: (what: string) =>
       new Promise<{ bytes: number; puts: number }>((resolve) => {
         const { port1, port2 } = new MessageChannel()

@@ -14,3 +14,19 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
     end: () => worker.terminate(),
   }
 }
+
+/**
+ * The package's own worker, behind a script of the test's. It loads later than its first messages arrive: they are held back for it. Strings are the
+ * test's own; the script takes them with a listener that stops them.
+ */
+export function patchedWorker(first: string): Worker {
+  const script = `${first}
+    const queue = []
+    const hold = (event) => queue.push(event.data)
+    addEventListener('message', hold)
+    import(${JSON.stringify(new URL('../../dist/worker.js', import.meta.url).href)}).then(() => {
+      removeEventListener('message', hold)
+      for (const data of queue) dispatchEvent(new MessageEvent('message', { data }))
+    })`
+  return new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })
+}

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Nidus, NidusError } from 'nidus-wasm'
 import { codeOf } from '../common/api'
-import { inWorker } from './in-worker'
+import { inWorker, patchedWorker } from './in-worker'
 
 const D = 4
 const used: string[] = []
@@ -204,17 +204,10 @@ function countingWorker() {
       if (data === 'total') ports[0].postMessage(written)
     })
     addEventListener('message', (event) => { if (typeof event.data === 'string') event.stopImmediatePropagation() })
-    const queue = []
-    const hold = (event) => { if (typeof event.data !== 'string') queue.push(event.data) }
-    addEventListener('message', hold)
-    import(${JSON.stringify(new URL('../../dist/worker.js', import.meta.url).href)}).then(() => {
-      removeEventListener('message', hold)
-      for (const data of queue) dispatchEvent(new MessageEvent('message', { data }))
-    })
   `
   let started: Worker
   return {
-    worker: () => (started = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })),
+    worker: () => (started = patchedWorker(script)),
     total: () =>
       new Promise<number>((resolve) => {
         const { port1, port2 } = new MessageChannel()

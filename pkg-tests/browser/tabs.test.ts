@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Nidus, type NidusError, type OpenOptions } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { patchedWorker } from './in-worker'
 
 const D = 4
 const used: string[] = []
@@ -210,16 +211,9 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         IDBDatabase.prototype.transaction = function (...args) {
           if (broken) setTimeout(() => this.dispatchEvent(new Event('close')))
           return transaction.apply(this, args)
-        }
-        const queue = []
-        const hold = (event) => queue.push(event.data)
-        addEventListener('message', hold)
-        import(${JSON.stringify(url)}).then(() => {
-          removeEventListener('message', hold)
-          for (const data of queue) dispatchEvent(new MessageEvent('message', { data }))
-        })`
+        }`
       let started!: Worker
-      const a = await of(name, { worker: () => (started = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })) })
+      const a = await of(name, { worker: () => (started = patchedWorker(script)) })
       const b = await of(name)
       await b.upsert('c', rows(2))
       started.postMessage('break')
