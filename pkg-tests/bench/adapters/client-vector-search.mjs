@@ -1,0 +1,22 @@
+import { EmbeddingIndex } from 'client-vector-search'
+
+export default {
+  name: 'client-vector-search',
+  package: 'client-vector-search',
+  index: 'none; scores rounded to 6 digits',
+  how: 'EmbeddingIndex of objects with number[] (typed arrays are refused), useStorage "none"',
+  download: { bundle: ['client-vector-search'] },
+  async open() {
+    let index
+    return {
+      build(input) {
+        const object = (row) => ({ id: row, bucket: input.buckets[row], embedding: Array.from(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension)) })
+        index = new EmbeddingIndex(Array.from({ length: input.rows }, (_, row) => object(row)))
+      },
+      prepare: (query) => Array.from(query),
+      search: (query, k, bucket) => index.search(query, { topK: k, useStorage: 'none', ...(bucket !== undefined && { filter: { bucket } }) }),
+      rowsOf: (found) => found.map(({ object }) => object.id),
+      close: () => index?.clear(),
+    }
+  },
+}

@@ -1,0 +1,56 @@
+// duckdb-wasm, its blocking build (no message between us and it). Rows go in as Arrow; the vectors are then one FLOAT[n] column.
+import * as duckdb from '@duckdb/duckdb-wasm/blocking'
+import { FixedSizeList, Field, Float32, Int32, Table, RecordBatch, Schema, Struct, makeData, tableToIPC, vectorFromArray } from 'apache-arrow'
+
+export default {
+  name: 'duckdb-wasm',
+  package: '@duckdb/duckdb-wasm',
+  index: 'none; exact',
+  exact: true,
+  how: 'FLOAT[n] column, ORDER BY array_cosine_similarity DESC, prepared statement',
+  download: {
+    bundle: ['@duckdb/duckdb-wasm'],
+    files: ['@duckdb/duckdb-wasm/dist/duckdb-eh.wasm', '@duckdb/duckdb-wasm/dist/duckdb-browser-eh.worker.js'],
+  },
+  async open({ runtime, locate }) {
+    const bundle = { mainModule: locate('@duckdb/duckdb-wasm/dist/duckdb-eh.wasm'), mainWorker: '' }
+    const bundles = { mvp: { ...bundle, mainModule: locate('@duckdb/duckdb-wasm/dist/duckdb-mvp.wasm') }, eh: bundle }
+    const db = await duckdb.createDuckDB(bundles, new duckdb.VoidLogger(), runtime === 'node' ? duckdb.NODE_RUNTIME : duckdb.BROWSER_RUNTIME)
+    await db.instantiate(() => {})
+    db.open({ path: ':memory:' })
+    const connection = db.connect()
+    let all, some
+    return {
+      build(input) {
+        connection.query('DROP TABLE IF EXISTS rows')
+        connection.query(`CREATE TABLE rows (id INTEGER, bucket INTEGER, v FLOAT[${input.dimension}])`)
+        const list = new FixedSizeList(input.dimension, new Field('item', new Float32(), true))
+        const schema = new Schema([new Field('id', new Int32(), true), new Field('bucket', new Int32(), true), new Field('v', list, true)])
+        for (let from = 0; from < input.rows; from += 10_000) {
+          const length = Math.min(10_000, input.rows - from)
+          const values = makeData({ type: new Float32(), length: length * input.dimension, data: input.vectors.slice(from * input.dimension, (from + length) * input.dimension) })
+          const ints = (numbers) => makeData({ type: new Int32(), length, data: numbers })
+          const children = [
+            ints(Int32Array.from({ length }, (_, i) => from + i)),
+            ints(Int32Array.from(input.buckets.subarray(from, from + length))),
+            makeData({ type: list, length, nullCount: 0, child: values }),
+          ]
+          const table = new Table(schema, new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length, nullCount: 0, children })))
+          connection.insertArrowFromIPCStream(tableToIPC(table, 'stream'), { name: 'rows', create: false })
+        }
+        const statement = (where) =>
+          connection.prepare(`SELECT id FROM rows ${where} ORDER BY array_cosine_similarity(v, ?::VARCHAR::FLOAT[${input.dimension}]) DESC LIMIT ?`)
+        all = statement('')
+        some = statement('WHERE bucket = ?')
+      },
+      // A bound parameter can be no list here, so the query is text, cast once a query.
+      prepare: (query) => `[${query.join(',')}]`,
+      search: (query, k, bucket) => (bucket === undefined ? all.query(query, k) : some.query(bucket, query, k)),
+      rowsOf: (table) => Array.from(table.getChild('id')),
+      close() {
+        all.close()
+        some.close()
+      },
+    }
+  },
+}

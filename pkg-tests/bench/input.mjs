@@ -1,0 +1,100 @@
+// Rows and queries: seeded uniform and clustered ones, or real embeddings from a directory. Row i is the same whatever the number of rows, so that sizes nest.
+// Runs in every runtime: nothing of Node here.
+export const BUCKETS = 10
+/** Rows are generated in blocks of their own seed, so that any part of a million can be made again without the rest. */
+export const BLOCK = 1000
+
+/** Mulberry32: 32 bits of state, good enough for noise. */
+function random(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 4294967296
+  }
+}
+/** The sum of four uniform ones: near enough to normal, and far cheaper. Variance 1. */
+const normal = (next) => (next() + next() + next() + next() - 2) * Math.sqrt(3)
+
+function normalize(rows, from, to) {
+  let sum = 0
+  for (let i = from; i < to; i++) sum += rows[i] * rows[i]
+  const scale = 1 / Math.sqrt(sum)
+  for (let i = from; i < to; i++) rows[i] *= scale
+}
+
+const CENTRES = 256
+let centres
+function centresOf(dimension) {
+  if (centres?.length !== CENTRES * dimension) {
+    const next = random(77)
+    centres = Float32Array.from({ length: CENTRES * dimension }, () => normal(next))
+    for (let i = 0; i < CENTRES; i++) normalize(centres, i * dimension, (i + 1) * dimension)
+  }
+  return centres
+}
+
+const makers = {
+  uniform: (out, at, dimension, next) => {
+    for (let i = 0; i < dimension; i++) out[at + i] = next() - 0.5
+  },
+  /** A centre of 256 and noise 0.7 times as long. */
+  clustered: (out, at, dimension, next) => {
+    const centre = Math.floor(next() * CENTRES) * dimension
+    const noise = 0.7 / Math.sqrt(dimension)
+    const of = centresOf(dimension)
+    for (let i = 0; i < dimension; i++) out[at + i] = of[centre + i] + noise * normal(next)
+  },
+}
+export const SYNTHETIC = Object.keys(makers)
+
+/** Rows [from, to) of a synthetic kind; `seed` tells rows from queries. */
+export function generate(kind, dimension, from, to, seed = 1) {
+  const first = Math.floor(from / BLOCK)
+  const blocks = new Float32Array((Math.ceil(to / BLOCK) - first) * BLOCK * dimension)
+  for (let block = first, at = 0; block * BLOCK < to; block++) {
+    const next = random(seed * 1_000_003 + block * 7919)
+    for (let row = 0; row < BLOCK; row++, at += dimension) {
+      makers[kind](blocks, at, dimension, next)
+      normalize(blocks, at, at + dimension)
+    }
+  }
+  return blocks.subarray((from - first * BLOCK) * dimension, (to - first * BLOCK) * dimension)
+}
+
+/** Real rows, and where they do not suffice the same again, each turned away by noise of 0.25 times its length. */
+export function extend(real, dimension, rows) {
+  const has = real.length / dimension
+  const out = new Float32Array(rows * dimension)
+  out.set(real.subarray(0, Math.min(real.length, out.length)))
+  const noise = 0.25 / Math.sqrt(dimension)
+  const next = random(4242)
+  for (let row = has; row < rows; row++) {
+    const at = row * dimension
+    const from = (row % has) * dimension
+    for (let i = 0; i < dimension; i++) out[at + i] = real[from + i] + noise * normal(next)
+    normalize(out, at, at + dimension)
+  }
+  return out
+}
+
+/** What filters ask for: one of ten values, in no order. */
+export const bucketOf = (row) => (Math.imul(row + 1, 2654435761) >>> 16) % BUCKETS
+
+/** What an engine is built of. Without `vectors` the rows are generated as they are asked for. */
+export function inputOf({ name, kind, rows, dimension }, vectors) {
+  const buckets = Uint8Array.from({ length: rows }, (_, row) => bucketOf(row))
+  return {
+    name,
+    rows,
+    dimension,
+    vectors,
+    buckets,
+    records: (from, to) => ({
+      ids: Array.from({ length: to - from }, (_, i) => String(from + i)),
+      vectors: vectors ? vectors.subarray(from * dimension, to * dimension) : generate(kind, dimension, from, to),
+      attrs: Array.from({ length: to - from }, (_, i) => ({ bucket: buckets[from + i] })),
+    }),
+  }
+}
