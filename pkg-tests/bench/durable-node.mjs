@@ -1,1 +1,60 @@
-export async function durable() {}
+// Files of Node's, for durable.mjs.
+import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { compare, PIECE } from './durable.mjs'
+
+const root = new URL('../../package.json', import.meta.url)
+
+/** What this process had written by system calls; only Linux tells. */
+function written() {
+  try {
+    return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'latin1'))[1])
+  } catch {
+    return NaN
+  }
+}
+
+export async function durable({ dir, runs }, { input, query }) {
+  const { Nidus } = await import(pathToFileURL(createRequire(root).resolve('nidus-wasm')).href)
+  mkdirSync(dir, { recursive: true })
+  const path = (file) => join(dir, file)
+  const buffer = new Uint8Array(PIECE)
+  return compare({
+    Nidus,
+    input,
+    query,
+    runs,
+    medium: {
+      storage: 'fs',
+      name: path('store'),
+      written,
+      create(file) {
+        const fd = openSync(path(file), 'w')
+        return {
+          write: (bytes, at) => {
+            for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
+          },
+          flush: () => fdatasyncSync(fd),
+          close: () => closeSync(fd),
+        }
+      },
+      /** Both files that were written straight: as long as the store's, and as warm. */
+      read() {
+        const began = performance.now()
+        for (const file of ['straight-data', 'straight-log']) {
+          const fd = openSync(path(file), 'r')
+          for (let at = 0; ; ) {
+            const got = readSync(fd, buffer, 0, PIECE, at)
+            if (got === 0) break
+            at += got
+          }
+          closeSync(fd)
+        }
+        return performance.now() - began
+      },
+      clean: () => rmSync(dir, { recursive: true, force: true }),
+    },
+  })
+}

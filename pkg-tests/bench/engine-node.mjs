@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { durable } from './durable-node.mjs'
 import { engine } from './engine.mjs'
 
@@ -11,7 +11,11 @@ const locate = (name) => join(here, 'node_modules', name)
 // Some glue of peers is CommonJS that was written for bundlers.
 globalThis.require ??= createRequire(import.meta.url)
 
+// By its name, as the repository's own package: the nearest package.json here is the peers'.
+const nidus = pathToFileURL(createRequire(join(here, '../../package.json')).resolve('nidus-wasm')).href
+
 const calls = engine({
+  nidus,
   runtime: 'node',
   locate,
   asset: (name) => readFileSync(locate(name)),

@@ -49,8 +49,10 @@ export function engine(env) {
       spec = given
       adapter = await env.adapter(file, name)
       if (spec.file) input = inputOf(spec, (await env.read(spec.file)).subarray(0, spec.rows * spec.dimension))
-      else input = inputOf(spec)
+      else input = { ...inputOf(spec), store: spec.store }
       queries = await env.read(spec.queries)
+      const { open: _, ...facts } = adapter
+      return facts
     },
 
     /** From rows in JavaScript's memory to an engine that can be asked; the engine's own start (wasm, database) counted by itself. */
@@ -88,6 +90,9 @@ export function engine(env) {
       }
       return { times, answers }
     },
+
+    /** Until what is built behind the inserts is built. */
+    settle: () => settle(() => instance.search(prepared(0), TOP)),
 
     /** 32 queries in one call, where the engine has such a call. */
     async many({ order, k = TOP }) {

@@ -1,28 +1,30 @@
 // hnswlib-wasm: its brute force and its graph. Rows are of unit length, so the inner product is the cosine; one point a call, as typed arrays,
 // which is the quickest of its ways in (addItems takes an array of arrays, and copies each number by itself).
-import { loadHnswlib } from 'hnswlib-wasm'
+import factory from 'hnswlib-wasm/dist/hnswlib-317962d7.js'
 
 const common = {
   package: 'hnswlib-wasm',
-  download: { bundle: ['hnswlib-wasm'] },
+  download: { bundle: ['hnswlib-wasm/dist/hnswlib-317962d7.js'] },
 }
 
-const queries = (index) => ({
-  search: (query, k, bucket, buckets) => index().searchKnn(query, k, bucket === undefined ? undefined : (label) => buckets[label] === bucket),
-})
+/** Its module itself: the loader around it mounts a file system in IndexedDB, which nothing here needs. It asks for a page; Node and workers say that they are one. */
+async function load() {
+  globalThis.window ??= globalThis
+  return factory()
+}
 
-function engine(make) {
+function engine(make, ...more) {
   return async () => {
-    const lib = await loadHnswlib()
+    const lib = await load()
     let index, buckets
     return {
       build(input) {
         index = make(lib, input)
         buckets = input.buckets.slice()
-        for (let row = 0; row < input.rows; row++) index.addPoint(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension), row, false)
+        for (let row = 0; row < input.rows; row++) index.addPoint(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension), row, ...more)
       },
       set: (ef) => index.setEfSearch(ef),
-      search: (query, k, bucket) => queries(() => index).search(query, k, bucket, buckets),
+      search: (query, k, bucket) => index.searchKnn(query, k, bucket === undefined ? undefined : (label) => buckets[label] === bucket),
       rowsOf: ({ neighbors }) => neighbors,
       close: () => index?.delete?.(),
     }
@@ -53,5 +55,5 @@ export const graph = {
     const index = new lib.HierarchicalNSW('ip', input.dimension, '')
     index.initIndex(input.rows, 16, 200, 100)
     return index
-  }),
+  }, false),
 }

@@ -1,6 +1,4 @@
 // Ours, through the public API alone. In Node the engine runs in the caller's thread; in a browser OPFS stores run in the package's own worker.
-import { Nidus } from 'nidus-wasm'
-
 const BATCH = 1000
 
 export default {
@@ -9,12 +7,14 @@ export default {
   exact: true,
   ours: true,
   how: 'storage: "memory", columnar upserts of 1,000 rows',
-  async open() {
+  async open({ nidus }) {
+    const { Nidus } = await import(nidus)
     let db
     const filterOf = (bucket) => bucket === undefined ? undefined : { bucket }
     return {
       async build(input, onBatch) {
-        db = await Nidus.open(`bench-${input.name}`, { storage: 'memory', dimension: input.dimension })
+        const { name = `bench-${input.name}`, ...options } = input.store ?? { storage: 'memory' }
+        db = await Nidus.open(name, { dimension: input.dimension, ...options })
         for (let from = 0; from < input.rows; from += BATCH) {
           const batch = input.records(from, Math.min(input.rows, from + BATCH))
           const began = performance.now()
@@ -22,10 +22,7 @@ export default {
           await onBatch?.(from + batch.ids.length, performance.now() - began)
         }
       },
-      async search(query, k, bucket) {
-        const hits = await db.search(query, { topK: k, filter: filterOf(bucket) })
-        return hits
-      },
+      search: (query, k, bucket) => db.search(query, { topK: k, filter: filterOf(bucket) }),
       searchMany: (queries, k) => db.searchMany(queries, { topK: k }),
       rowsOf: (hits) => hits.map((hit) => Number(hit.id)),
       scoresOf: (hits) => hits.map((hit) => hit.score),

@@ -5,7 +5,7 @@ export default {
   package: '@orama/orama',
   index: 'none; exact',
   exact: true,
-  how: 'vector[n] and a number in the schema, insertMultiple, searchVector with similarity -1 (its default of 0.8 leaves rows out)',
+  how: 'vector[n] and a number in the schema, insertMultiple of number[] (typed arrays are refused), searchVector with similarity -1 (its default of 0.8 leaves rows out)',
   download: { bundle: ['@orama/orama'] },
   async open() {
     let db
@@ -14,7 +14,7 @@ export default {
         db = create({ schema: { bucket: 'number', vector: `vector[${input.dimension}]` } })
         for (let from = 0; from < input.rows; from += 1000) {
           const { ids, attrs } = input.records(from, Math.min(input.rows, from + 1000))
-          const docs = ids.map((id, i) => ({ id, ...attrs[i], vector: input.vectors.slice((from + i) * input.dimension, (from + i + 1) * input.dimension) }))
+          const docs = ids.map((id, i) => ({ id, ...attrs[i], vector: Array.from(input.vectors.subarray((from + i) * input.dimension, (from + i + 1) * input.dimension)) }))
           await insertMultiple(db, docs, 1000)
         }
       },

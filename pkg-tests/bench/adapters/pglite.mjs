@@ -1,4 +1,4 @@
-// @electric-sql/pglite with pgvector: Postgres in wasm, in memory. Rows go in as text literals, many to a statement; `<#>` is the negative inner product.
+// @electric-sql/pglite with pgvector: Postgres in wasm, in memory. Rows go in by COPY from a blob, its quickest way; `<#>` is the negative inner product.
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 
@@ -10,20 +10,33 @@ const common = {
   },
 }
 
+/** COPY's binary form, big-endian: of each row the fields id, bucket and v (dimension, zero, floats). */
+function copyOf(input, from, to) {
+  const { dimension } = input
+  const each = 2 + 8 + 8 + 4 + 4 + dimension * 4
+  const view = new DataView(new ArrayBuffer(19 + (to - from) * each + 2))
+  new Uint8Array(view.buffer).set([...'PGCOPY\n\xff\r\n\0'].map((char) => char.charCodeAt(0)))
+  let at = 19
+  const int = (value) => (view.setInt32(at, value), (at += 4))
+  const short = (value) => (view.setInt16(at, value), (at += 2))
+  for (let row = from; row < to; row++) {
+    short(3), int(4), int(row), int(4), int(input.buckets[row]), int(4 + dimension * 4), short(dimension), short(0)
+    for (let i = row * dimension; i < (row + 1) * dimension; i++, at += 4) view.setFloat32(at, input.vectors[i])
+  }
+  short(-1)
+  return new Blob([view.buffer])
+}
+
 const engine = (graph) => async () => {
-  let db
+  const db = await PGlite.create({ extensions: { vector } })
+  await db.exec('CREATE EXTENSION vector')
   return {
     async build(input) {
-      db = await PGlite.create({ extensions: { vector } })
-      await db.exec(`CREATE EXTENSION vector; CREATE TABLE rows (id integer PRIMARY KEY, bucket integer, v vector(${input.dimension}))`)
+      await db.exec(`CREATE TABLE rows (id integer PRIMARY KEY, bucket integer, v vector(${input.dimension}))`)
       // Uncompressed and within the row: what a scan reads best.
       await db.exec('ALTER TABLE rows ALTER COLUMN v SET STORAGE PLAIN')
-      for (let from = 0; from < input.rows; from += 500) {
-        const literals = Array.from({ length: Math.min(500, input.rows - from) }, (_, i) => {
-          const row = from + i
-          return `(${row},${input.buckets[row]},'[${input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension).join(',')}]')`
-        })
-        await db.exec(`INSERT INTO rows VALUES ${literals.join(',')}`)
+      for (let from = 0; from < input.rows; from += 1000) {
+        await db.query("COPY rows FROM '/dev/blob' WITH (FORMAT binary)", [], { blob: copyOf(input, from, Math.min(input.rows, from + 1000)) })
       }
       if (graph) {
         await db.exec("SET maintenance_work_mem = '512MB'; CREATE INDEX ON rows USING hnsw (v vector_ip_ops) WITH (m = 16, ef_construction = 200)")
@@ -39,7 +52,7 @@ const engine = (graph) => async () => {
         ? db.query('SELECT id, v <#> $1 AS distance FROM rows ORDER BY distance LIMIT $2', [query, k])
         : db.query('SELECT id, v <#> $1 AS distance FROM rows WHERE bucket = $3 ORDER BY distance LIMIT $2', [query, k, bucket]),
     rowsOf: ({ rows }) => rows.map(({ id }) => id),
-    close: () => db?.close(),
+    close: () => db.close(),
   }
 }
 

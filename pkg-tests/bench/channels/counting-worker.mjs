@@ -1,0 +1,3 @@
+// The package's worker, counted.
+import './counting.mjs'
+import '/dist/worker.js'

@@ -1,0 +1,51 @@
+// Files of the origin's private file system, for durable.mjs. Ours runs in the package's own worker, as in a page.
+import { compare, PIECE } from './durable.mjs'
+
+// The package's worker, with a count of the bytes that go to handles, says how many.
+const asks = new BroadcastChannel('bench-asks')
+const answers = new BroadcastChannel('bench-written')
+const written = () =>
+  new Promise((resolve) => {
+    answers.onmessage = ({ data }) => resolve(data)
+    asks.postMessage('how much?')
+  })
+
+export async function durable({ runs }, { input, query }) {
+  const { Nidus } = await import(`${location.origin}/dist/browser.js`)
+  const root = await navigator.storage.getDirectory()
+  const handle = async (file) => (await root.getFileHandle(file, { create: true })).createSyncAccessHandle()
+  const buffer = new Uint8Array(PIECE)
+  return compare({
+    Nidus,
+    input,
+    query,
+    runs,
+    medium: {
+      storage: 'opfs',
+      name: 'bench-durable',
+      options: { worker: () => new Worker('/channels/counting-worker.mjs', { type: 'module' }) },
+      written,
+      async create(file) {
+        const opened = await handle(file)
+        opened.truncate(0)
+        return { write: (bytes, at) => opened.write(bytes, { at }), flush: () => opened.flush(), close: () => opened.close() }
+      },
+      async read() {
+        const began = performance.now()
+        for (const file of ['straight-data', 'straight-log']) {
+          const opened = await handle(file)
+          for (let at = 0; ; ) {
+            const got = opened.read(buffer, { at })
+            if (got === 0) break
+            at += got
+          }
+          opened.close()
+        }
+        return performance.now() - began
+      },
+      async clean() {
+        for (const file of ['straight-data', 'straight-log']) await root.removeEntry(file).catch(() => {})
+      },
+    },
+  })
+}

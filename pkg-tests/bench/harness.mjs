@@ -1,0 +1,143 @@
+// One runtime, one input, one size: builds every engine in a process or worker of its own, then asks them in turns, so that the machine's noise meets all alike.
+import { say } from '../../scripts/lib.mjs'
+import { bucketOf } from './input.mjs'
+import { native } from './channels/native.mjs'
+import { dot, judge, median, summary, TOP, truth } from './measure.mjs'
+
+const WANTED = (row) => bucketOf(row) === 3
+const WARM_UP = 15
+/** Before each turn: the caches were somebody else's. */
+const AGAIN = 2
+const MANY = 32
+
+/** A wrong answer of ours: the one thing that ends the bench. */
+export class Wrong extends Error {}
+
+const range = (count, from, of) => Array.from({ length: count }, (_, i) => (from + i) % of)
+const short = (error) => String(error?.message ?? error).split('\n')[0].replace(/(file:\/\/|https?:\/\/)?\/[^\s'"]*\/(?=[^/\s'"]+)/g, '').slice(0, 160)
+
+/** The true answers of an input at a size, with and without the filter. */
+export function truths({ vectors, rows, dimension, queries }) {
+  const part = vectors.subarray(0, rows * dimension)
+  const of = (wanted) => truth({ parts: () => [{ rows: part, base: 0 }], dimension, queries, wanted })
+  return { plain: of(() => true), filtered: of(WANTED), score: (which) => (row) => dot(part, row, dimension, queries, which) }
+}
+
+/** Rows of the table: one an engine, two where a knob turns. `earlier` are those of smaller sizes, to tell what would take too long. */
+export async function measure({ runtime, engines, input, rows, options, earlier }) {
+  const { rounds, patience } = options
+  const count = input.queries.length / input.dimension
+  const best = truths({ ...input, rows })
+  const lanes = []
+  const done = []
+
+  for (const engine of engines) {
+    const row = { id: engine.id, label: engine.label, ...engine.facts }
+    done.push(row)
+    const before = earlier.filter(({ id, build }) => id === engine.id && build !== undefined).at(-1)
+    const expected = before && before.build * (rows / before.rows) ** (before.growth ?? 1)
+    if (expected > patience || (!before && earlier.some(({ id, failed }) => id === engine.id && failed))) {
+      row.failed = before ? `not built: ${Math.round(expected / 1000)} s expected` : earlier.find(({ id, failed }) => id === engine.id && failed).failed
+      say(`    ${engine.label}: ${row.failed}`)
+      continue
+    }
+    let channel
+    try {
+      channel = engine.native ? await native(engine.native).channel() : await runtime.channel()
+      const spec = { name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(engine.native ? input.paths : runtime.name === 'node' ? input.paths : input.urls) }
+      Object.assign(row, await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience), { label: engine.label })
+      const builds = [await channel.call('build', {}, patience * 2)]
+      // The quick ones again: a median of three says more. The slow ones say enough the first time.
+      while (builds.length < options.builds && builds[0].build < 5_000) builds.push(await channel.call('build', {}, patience * 2))
+      const of = (name) => median(builds.map((build) => build[name]))
+      Object.assign(row, { rows, build: of('build'), start: of('start'), first: builds[0].first })
+      if (row.ours) row.settled = await channel.call('settle')
+      row.memory = await channel.call('release')
+      for (const lane of row.knob ? await tuned(channel, row, best, count) : [row]) lanes.push({ row: lane, channel, times: [], filtered: [], many: [], recalls: [], filteredRecalls: [] })
+      say(`    ${engine.label}: built in ${(row.build / 1000).toFixed(1)} s`)
+    } catch (error) {
+      if (engine.id === 'nidus') throw error
+      row.failed = short(error)
+      say(`    ${engine.label}: ${row.failed}`)
+      channel?.end()
+    }
+  }
+
+  const all = new Set(lanes.map(({ channel }) => channel))
+  try {
+    for (const lane of lanes) await ask(lane, best, range(WARM_UP, 0, count), {})
+    for (const lane of lanes) Object.assign(lane, { times: [], recalls: [] })
+    for (let round = 0; round < rounds; round++) {
+      for (let turn = 0; turn < lanes.length; turn++) {
+        const lane = lanes[(turn + round) % lanes.length]
+        if (lane.row.failed) continue
+        // A slow engine has fewer queries a turn, and is asked three at least.
+        const most = Math.ceil(60 / rounds)
+        const now = lane.times.length ? median(lane.times) : 0
+        const each = Math.max(3, Math.min(most, Math.floor(options.turn / Math.max(now, 0.001))))
+        try {
+          await ask(lane, best, range(each + AGAIN, round * most, count), { skip: AGAIN })
+          if (lane.row.wall) continue
+          if (lane.row.filters !== false) await ask(lane, best, range(Math.ceil(each / 2) + AGAIN, round * most, count), { skip: AGAIN, filtered: true })
+          await askMany(lane, best, range(MANY, round * most, count))
+        } catch (error) {
+          if (error instanceof Wrong || lane.row.ours) throw error
+          lane.row.failed = short(error)
+        }
+      }
+    }
+  } finally {
+    for (const channel of all) await channel.end()
+  }
+  // Two lanes of one engine stand where it stood.
+  return done.flatMap((row) => {
+    const its = lanes.filter(({ row: { id } }) => id === row.id)
+    return its.length ? its.map(figures) : [row]
+  })
+}
+
+function figures({ row, times, filtered, many, recalls, filteredRecalls }) {
+  const mean = (list) => (list.length ? list.reduce((sum, x) => sum + x, 0) / list.length : undefined)
+  if (row.failed) return row
+  return {
+    ...row,
+    search: summary(times),
+    ...(filtered.length && { filtered: summary(filtered), filteredRecall: mean(filteredRecalls) }),
+    ...(many.length && { many: median(many) }),
+    ...(!row.wall && { recall: mean(recalls) }),
+  }
+}
+
+/** The smallest setting with a recall of 0.95, and with one of 1.00; the best there is where none has it. */
+async function tuned(channel, row, best, count) {
+  const found = []
+  for (const value of row.knob.values) {
+    const { answers } = await channel.call('search', { order: range(count, 0, count), knob: value })
+    const recall = answers.reduce((sum, answer) => sum + judge(best.plain[answer.which], answer, best.score(answer.which)).recall, 0) / answers.length
+    found.push({ value, recall })
+    if (recall === 1) break
+  }
+  const at = (least) => found.find(({ recall }) => recall >= least) ?? found.reduce((one, other) => (other.recall > one.recall ? other : one))
+  return [...new Set([at(0.95), at(1)])].map(({ value }) => ({ ...row, knob: { ...row.knob, value }, label: `${row.label}, ${row.knob.name} ${value}` }))
+}
+
+function check(lane, list, best, answer, wanted) {
+  if (lane.row.wall) return
+  const { recall, wrong } = judge(best[answer.which], answer, lane.score(answer.which), wanted)
+  if (wrong && lane.row.ours) throw new Wrong(`nidus-wasm answered query ${answer.which} with ${wrong}`)
+  list.push(recall)
+}
+
+async function ask(lane, best, order, { skip = 0, filtered = false }) {
+  lane.score ??= best.score
+  const { times, answers } = await lane.channel.call('search', { order, filtered, k: TOP, knob: lane.row.knob?.value })
+  lane[filtered ? 'filtered' : 'times'].push(...times.slice(skip))
+  for (const answer of answers) check(lane, filtered ? lane.filteredRecalls : lane.recalls, filtered ? best.filtered : best.plain, answer, filtered ? WANTED : undefined)
+}
+
+async function askMany(lane, best, order) {
+  const found = await lane.channel.call('many', { order, k: TOP })
+  if (!found) return
+  lane.many.push(found.time)
+  for (const answer of found.answers) check(lane, lane.recalls, best.plain, answer)
+}
