@@ -1,0 +1,57 @@
+// The inputs of a run as files, which all engines read: made once, under pkg-tests/.tmp.
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { at, Trouble, writeFile } from '../../scripts/lib.mjs'
+import { extend, generate } from './input.mjs'
+import { NEAR, truth } from './measure.mjs'
+
+export const scratch = (...parts) => at('pkg-tests/.tmp/bench', ...parts)
+export const DIMENSION = 384
+const QUERIES = 60
+
+const bytesOf = (floats) => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength)
+function floatsOf(path) {
+  const bytes = readFileSync(path)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
+
+/** { name, title, kind, dimension, vectors, queries, paths, urls, files }: `urls` are the names that the bench's server knows `files` by. */
+function laidDown(input) {
+  const names = { file: `${input.name}.f32`, queries: `${input.name}-queries.f32` }
+  const paths = { file: scratch(names.file), queries: scratch(names.queries) }
+  writeFile(paths.file, bytesOf(input.vectors))
+  writeFile(paths.queries, bytesOf(input.queries))
+  return { ...input, paths, urls: names, files: [[names.file, paths.file], [names.queries, paths.queries]] }
+}
+
+const TITLES = { uniform: 'uniform random rows (the worst case)', clustered: '256 clusters with noise 0.7 times as long as a centre' }
+
+export function synthetic(kind, rows) {
+  const common = { name: kind, title: TITLES[kind], kind, dimension: DIMENSION }
+  return laidDown({ ...common, vectors: generate(kind, DIMENSION, 0, rows), queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice() })
+}
+
+/** A directory with vectors.f32, queries.f32 and ground-truth.json ([{ query, top: [rows, best first] }]); the truth is held against ours first. */
+export function real(dir, rows) {
+  const file = (name) => {
+    const path = join(resolve(dir), name)
+    if (!existsSync(path)) throw new Trouble(`--data: there is no ${name} in it`)
+    return path
+  }
+  const given = JSON.parse(readFileSync(file('ground-truth.json'), 'utf8'))
+  const dimension = statSync(file('queries.f32')).size / 4 / given.length
+  if (!Number.isInteger(dimension)) throw new Trouble('--data: queries.f32 and ground-truth.json have not the same number of queries')
+  const has = floatsOf(file('vectors.f32'))
+  const queries = floatsOf(file('queries.f32'))
+  const best = truth({ parts: () => [{ rows: has, base: 0 }], dimension, queries })
+  best.forEach((top, which) => {
+    const theirs = given[which].top.slice(0, top.length)
+    // Near-ties may stand in either order.
+    const off = top.filter(({ row, score }) => !theirs.includes(row) && score > top.at(-1).score + NEAR)
+    if (off.length) throw new Trouble(`--data: ground-truth.json says otherwise than the vectors of query ${which}`)
+  })
+  const count = has.length / dimension
+  const more = rows > count ? `; more rows than ${count.toLocaleString('en')} are these again, turned away by noise of 0.25` : ''
+  const name = basename(resolve(dir)).replace(/[^\w-]/g, '-')
+  return laidDown({ name, title: `real embeddings, ${name}${more}`, kind: 'real', dimension, vectors: rows > count ? extend(has, dimension, rows) : has, queries })
+}
