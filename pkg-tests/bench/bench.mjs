@@ -36,7 +36,8 @@ function optionsOf(args) {
     patience: 1000 * Number(values.patience ?? (quick ? 60 : 400)),
     rounds: quick ? 3 : 5,
     builds: quick ? 1 : 3,
-    turn: quick ? 500 : 2000,
+    queries: quick ? 60 : 200,
+    turn: quick ? 500 : 1500,
     out: values.out ? resolve(values.out) : here('results'),
   }
   if (!options.rows.every((rows) => Number.isInteger(rows) && rows >= 1000)) throw new Trouble('--rows: whole numbers from 1000, with commas between')

@@ -28,6 +28,8 @@ const memories = new Set()
   }
 }
 const wasmBytes = () => {
+  // Memories that are only waiting to be collected do not count.
+  globalThis.gc?.()
   const buffers = new Set([...memories].map((memory) => memory.deref()?.buffer).filter(Boolean))
   return [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0)
 }

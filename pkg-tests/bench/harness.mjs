@@ -14,7 +14,8 @@ const MANY = 32
 export class Wrong extends Error {}
 
 const range = (count, from, of) => Array.from({ length: count }, (_, i) => (from + i) % of)
-const short = (error) => String(error?.message ?? error).split('\n')[0].replace(/(file:\/\/|https?:\/\/)?\/[^\s'"]*\/(?=[^/\s'"]+)/g, '').slice(0, 160)
+/** One line, and no path of this machine in it. */
+const short = (error) => String(error?.message ?? error).split('\n')[0].replace(/(\w+:\/\/)?(\/[^\s/'"]+)+\/(?=[^/\s'"]+)/g, '').slice(0, 160)
 
 /** The true answers of an input at a size, with and without the filter. */
 export function truths({ vectors, rows, dimension, queries }) {
@@ -72,7 +73,7 @@ export async function measure({ runtime, engines, input, rows, options, earlier 
         const lane = lanes[(turn + round) % lanes.length]
         if (lane.row.failed) continue
         // A slow engine has fewer queries a turn, and is asked three at least.
-        const most = Math.ceil(60 / rounds)
+        const most = Math.ceil(options.queries / rounds)
         const now = lane.times.length ? median(lane.times) : 0
         const each = Math.max(3, Math.min(most, Math.floor(options.turn / Math.max(now, 0.001))))
         try {

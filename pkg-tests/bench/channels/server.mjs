@@ -12,7 +12,11 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const SERVED = { '@electric-sql/pglite': '/node_modules/@electric-sql/pglite/dist/index.js', '@electric-sql/pglite-pgvector': '/node_modules/@electric-sql/pglite-pgvector/dist/index.js' }
 const asServed = {
   name: 'served',
-  setup: (build) => build.onResolve({ filter: /^@electric-sql\// }, ({ path }) => (SERVED[path] ? { path: SERVED[path], external: true } : undefined)),
+  setup(build) {
+    build.onResolve({ filter: /^@electric-sql\// }, ({ path }) => (SERVED[path] ? { path: SERVED[path], external: true } : undefined))
+    // Its exports name a file for browsers that it does not have; this is the one that is meant.
+    build.onResolve({ filter: /^@duckdb\/duckdb-wasm\/blocking$/ }, () => ({ path: join(bench, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-browser-blocking.mjs') }))
+  },
 }
 
 export async function bundled(entry, options = {}) {
