@@ -6,7 +6,7 @@ export default {
   index: 'none to be built by hand; exact',
   exact: true,
   ours: true,
-  how: 'storage: "memory", columnar upserts of 1,000 rows',
+  how: 'storage: "memory", columnar upserts of 1,000 rows; in a browser in the package\'s own worker, the messages to and fro included',
   async open({ nidus }) {
     const { Nidus } = await import(nidus)
     let db

@@ -30,11 +30,13 @@ export const lines = ({ title, x, y, series, log = false, scatter = false }) =>
 /** `bars`: [{ name, value, ours, note }], the quickest on top. */
 export function bars({ title, x, bars: given }) {
   const sorted = [...given].sort((one, other) => other.value - one.value)
+  // On a logarithmic axis bars begin at 1 unless told otherwise.
+  const least = 10 ** Math.floor(Math.log10(Math.min(...given.map(({ value }) => value))))
   return draw(
     {
       title: { text: title, left: 12, top: 8, textStyle: { fontSize: 15 } },
       grid: { left: 290, right: 110, top: 44, bottom: 56 },
-      xAxis: axis(x, 'log'),
+      xAxis: axis(x, 'log', { min: least, startValue: least }),
       yAxis: { type: 'category', data: sorted.map(({ name }) => name), axisTick: { show: false } },
       series: [{
         type: 'bar', barWidth: '62%', label: { show: true, position: 'right', formatter: ({ dataIndex }) => sorted[dataIndex].note },
