@@ -6,8 +6,8 @@ const BATCH = 1000
 export const PIECE = 4 << 20
 
 /**
- * `medium`: { storage, name, written(): bytes so far (or undefined), open(file): a handle with write(bytes, at), flush(), close(); read(file): reads all of it, options, remove(file) }.
- * The two take turns, so that both meet the same noise.
+ * `medium`: { storage, name, options, written(): bytes so far (or undefined), create(file): a handle with write(bytes, at), flush(), close(); read(): reads both files that
+ * were written straight; clean() }. Batch by batch the two take turns, so that both meet the same noise.
  */
 export async function compare({ Nidus, medium, input, query, runs }) {
   const options = { dimension: input.dimension, storage: medium.storage, ...medium.options }
@@ -17,54 +17,55 @@ export async function compare({ Nidus, medium, input, query, runs }) {
   for (let run = 0; run < runs; run++) {
     await Nidus.destroy(medium.name, { storage: medium.storage })
     const db = await Nidus.open(medium.name, options)
-    const before = await medium.written?.()
-    let taken = 0
+    const [data, log] = [await medium.create('straight-data'), await medium.create('straight-log')]
+    const sums = { insert: 0, straight: 0, written: 0 }
+    let disk = await sizes(db)
     for (let from = 0; from < input.rows; from += BATCH) {
       const batch = input.records(from, Math.min(input.rows, from + BATCH))
+      const before = await medium.written()
       const began = performance.now()
       await db.upsert('rows', batch)
       const ms = performance.now() - began
-      taken += ms
+      sums.insert += ms
+      sums.written += (await medium.written()) - before
       if (run === 0) batches.push([from + batch.ids.length, ms])
+      const now = await sizes(db)
+      sums.straight += straight(data, log, batch.vectors, disk, now)
+      disk = now
     }
-    seen.insert.push(taken)
-    if (medium.written) seen.written.push((await medium.written()) - before)
-    const { diskBytes, vectorBytes } = await db.footprint()
+    data.close()
+    log.close()
+    for (const [name, sum] of Object.entries(sums)) seen[name].push(sum)
     await db.close()
-    seen.straight.push(await straight(medium, input, diskBytes - vectorBytes))
 
     const opening = performance.now()
     const again = await Nidus.open(medium.name, options)
     seen.open.push(performance.now() - opening)
     // The first search, and those after it until nothing gets faster any more.
-    last = { ...(await settle(() => again.search(query(0), { topK: 10 }))), disk: diskBytes, vectors: vectorBytes }
+    last = { ...(await settle(() => again.search(query(0), { topK: 10 }))), disk: disk.rows + disk.rest }
     seen.first.push(last.first)
     await again.close()
-    seen.read.push(await medium.read(input.rows * input.dimension * 4 + 64, diskBytes - vectorBytes))
+    seen.read.push(await medium.read())
   }
   await Nidus.destroy(medium.name, { storage: medium.storage })
   await medium.clean()
-  const medians = Object.fromEntries(Object.entries(seen).map(([name, times]) => [name, times.length ? median(times) : undefined]))
-  return { ...medians, settled: last.ms, settledP50: last.p50, disk: last.disk, vectors: last.vectors, runs: seen, batches }
+  const medians = Object.fromEntries(Object.entries(seen).map(([name, times]) => [name, median(times)]))
+  return { ...medians, settled: last.ms, settledP50: last.p50, disk: last.disk, runs: seen, batches }
 }
 
-/** The rows of a batch to one file, its share of the log to another, a flush of each. */
-async function straight(medium, input, logBytes) {
-  const batches = Math.ceil(input.rows / BATCH)
-  const share = new Uint8Array(Math.ceil(logBytes / batches)).fill(7)
-  const [data, log] = [await medium.create('straight-data'), await medium.create('straight-log')]
-  let taken = 0
-  for (let batch = 0; batch < batches; batch++) {
-    const rows = input.vectors.subarray(batch * BATCH * input.dimension, Math.min(input.rows, (batch + 1) * BATCH) * input.dimension)
-    const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)
-    const began = performance.now()
-    data.write(bytes, batch * BATCH * input.dimension * 4)
-    log.write(share, batch * share.length)
-    data.flush()
-    log.flush()
-    taken += performance.now() - began
-  }
-  data.close()
-  log.close()
-  return taken
+async function sizes(db) {
+  const { diskBytes, vectorBytes } = await db.footprint()
+  return { rows: vectorBytes, rest: diskBytes - vectorBytes }
+}
+
+/** What a batch added, straight: its rows to one file, as many bytes as the rest of the store grew by to another, a flush of each. */
+function straight(data, log, vectors, before, after) {
+  const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength)
+  const rest = new Uint8Array(after.rest - before.rest).fill(7)
+  const began = performance.now()
+  data.write(bytes, before.rows)
+  log.write(rest, before.rest)
+  data.flush()
+  log.flush()
+  return performance.now() - began
 }

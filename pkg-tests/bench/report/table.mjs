@@ -1,7 +1,12 @@
 // Results as Markdown.
 const ms = (value) => (value === undefined ? '' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3))
-const seconds = (value) => (value === undefined ? '' : value < 995 ? `${ms(value)} ms` : `${(value / 1000).toFixed(1)} s`)
-const bytes = (value) => (value === undefined ? '' : value >= 9.95e5 ? `${(value / 1e6).toFixed(value >= 9.95e6 ? 0 : 1)} MB` : `${(value / 1e3).toFixed(0)} KB`)
+const seconds = (value) => (value === undefined ? '' : value === 0 ? '0 ms' : value < 995 ? `${ms(value)} ms` : `${(value / 1000).toFixed(1)} s`)
+/** In 1,024s, as the build tells its sizes. */
+const bytes = (value) => {
+  if (value === undefined) return ''
+  const mib = value / 2 ** 20
+  return mib >= 1 ? `${mib.toFixed(mib >= 10 ? 0 : 1)} MB` : `${(value / 1024).toFixed(1)} KB`
+}
 const times = (value) => (value === undefined || !Number.isFinite(value) ? '' : `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} x`)
 export const number = (value) => value.toLocaleString('en')
 
