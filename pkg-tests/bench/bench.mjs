@@ -52,7 +52,7 @@ function optionsOf(args) {
   return options
 }
 
-/** The peers, from their own lock file and only for the bench. No scripts of theirs are run. What cannot be had is told in its row. */
+/** The peers, from their own lock file and only for the bench. No scripts of theirs are run. All are optional: one that cannot be had is told in its row. */
 async function installPeers() {
   const stamp = here('node_modules/.nidus-lock')
   const wanted = sha(readFileSync(here('package-lock.json')), process.version)
@@ -84,7 +84,7 @@ function machine(options) {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, memory: Math.round(totalmem() / 2 ** 30), platform: platform(), node: process.versions.node, v8: process.versions.v8,
     date: new Date().toISOString().slice(0, 10), commit: `${git('rev-parse', '--short', 'HEAD') ?? 'unknown'}${changed ? ' and changes' : ''}`, version: readJson(at('package.json')).version,
-    peers: Object.fromEntries(Object.keys(readJson(here('package.json')).dependencies).map((name) => [name, readJson(here('node_modules', name, 'package.json'))?.version ?? 'not installed'])),
+    peers: Object.fromEntries(Object.keys(readJson(here('package.json')).optionalDependencies).map((name) => [name, readJson(here('node_modules', name, 'package.json'))?.version ?? 'not installed'])),
     quick: !!options.quick, rounds: options.rounds,
   }
 }

@@ -2,7 +2,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { at, filesUnder, say, Trouble, writeFile } from '../../../scripts/lib.mjs'
-import { bars, lines } from './plots.mjs'
 import { downloadTable, durableTable, engineTable, machineText, millionTable, number, searchTable, shortTable } from './table.mjs'
 
 const RUNTIMES = { node: 'Node', chromium: 'Chromium' }
@@ -14,7 +13,7 @@ const rounded = (_, value) => (typeof value === 'number' && !Number.isInteger(va
 const note = ({ search, recall, wall }) => `${search.p50 < 10 ? search.p50.toFixed(2) : search.p50.toFixed(0)} ms${!wall && recall < 0.9995 ? `, recall ${recall.toFixed(2)}` : ''}`
 
 /** [{ file, title, svg }] */
-function plots({ tables, curves }) {
+function plots({ tables, curves }, { bars, lines }) {
   const found = []
   const whole = tables.filter(({ rows }) => rows.length)
   for (const table of whole.filter((table) => !whole.some((other) => other.runtime === table.runtime && other.input === table.input && other.size > table.size))) {
@@ -38,7 +37,7 @@ function plots({ tables, curves }) {
 }
 
 /** Durable appends over the size of the store, from the durable inserts. */
-function durablePlots(durable) {
+function durablePlots(durable, { lines }) {
   const biggest = durable.filter((one) => !durable.some((other) => other.runtime === one.runtime && other.size > one.size))
   if (biggest.length === 0) return []
   const title = 'Time of a durable append of 1,000 rows over the size of the store'
@@ -79,7 +78,9 @@ function readmeSection(results, images, out) {
 
 /** `readme`: its path, where its section is to be written too. */
 export async function report(results, { out, readme }) {
-  const images = [...plots(results), ...durablePlots(results.durable)]
+  // The library that draws them is installed with the peers: without it there are the tables.
+  const draw = await import('./plots.mjs').catch((error) => void say(`! no plots: ${error.message.split('\n')[0]}`))
+  const images = draw ? [...plots(results, draw), ...durablePlots(results.durable, draw)] : []
   for (const old of filesUnder(out, (path) => path.endsWith('.svg'))) if (!images.some(({ file }) => file === old)) rmSync(join(out, old))
   for (const { file, svg } of images) writeFile(join(out, file), svg)
   const text = whole(results, images)
