@@ -24,77 +24,88 @@ export function truths({ vectors, rows, dimension, queries }) {
   return { plain: of(() => true), filtered: of(WANTED), score: (which) => (row) => dot(part, row, dimension, queries, which) }
 }
 
-/** Rows of the table: one an engine, two where a knob turns. `earlier` are those of smaller sizes, to tell what would take too long. */
+/**
+ * Rows of the table: one an engine, two where a knob turns. `earlier` are those of smaller sizes, to tell what would take too long.
+ * What fails of others becomes a row that says so; what fails of ours ends the bench.
+ */
 export async function measure({ runtime, engines, input, rows, options, earlier }) {
-  const { rounds, patience } = options
   const count = input.queries.length / input.dimension
   const best = truths({ ...input, rows })
+  const channels = []
   const lanes = []
   const done = []
-
-  for (const engine of engines) {
-    const row = { id: engine.id, label: engine.label, ...engine.facts }
-    done.push(row)
-    const before = earlier.filter(({ id, build }) => id === engine.id && build !== undefined).at(-1)
-    const expected = before && before.build * (rows / before.rows) ** (before.growth ?? 1)
-    if (expected > patience || (!before && earlier.some(({ id, failed }) => id === engine.id && failed))) {
-      row.failed = before ? `not built: ${Math.round(expected / 1000)} s expected` : earlier.find(({ id, failed }) => id === engine.id && failed).failed
-      say(`    ${engine.label}: ${row.failed}`)
-      continue
-    }
-    let channel
-    try {
-      channel = engine.native ? await native(engine.native).channel() : await runtime.channel()
-      const spec = { name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(engine.native ? input.paths : runtime.name === 'node' ? input.paths : input.urls) }
-      Object.assign(row, await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience), { label: engine.label })
-      const builds = [await channel.call('build', {}, patience * 2)]
-      // The quick ones again: a median of three says more. The slow ones say enough the first time.
-      while (builds.length < options.builds && builds[0].build < 5_000) builds.push(await channel.call('build', {}, patience * 2))
-      const of = (name) => median(builds.map((build) => build[name]))
-      Object.assign(row, { rows, build: of('build'), start: of('start'), first: builds[0].first })
-      if (row.ours) row.settled = await channel.call('settle')
-      row.memory = await channel.call('release')
-      for (const lane of row.knob ? await tuned(channel, row, best, count) : [row]) lanes.push({ row: lane, channel, times: [], filtered: [], many: [], recalls: [], filteredRecalls: [] })
-      say(`    ${engine.label}: built in ${(row.build / 1000).toFixed(1)} s`)
-    } catch (error) {
-      if (engine.id === 'nidus') throw error
-      row.failed = short(error)
-      say(`    ${engine.label}: ${row.failed}`)
-      channel?.end()
-    }
-  }
-
-  const all = new Set(lanes.map(({ channel }) => channel))
   try {
-    for (const lane of lanes) await ask(lane, best, range(WARM_UP, 0, count), {})
-    for (const lane of lanes) Object.assign(lane, { times: [], recalls: [] })
-    for (let round = 0; round < rounds; round++) {
+    for (const engine of engines) {
+      const row = { id: engine.id, label: engine.label, ...engine.facts }
+      done.push(row)
+      row.failed = hopeless(engine, rows, earlier, options.patience)
+      if (!row.failed) await attempt(row, async () => lanes.push(...(await started({ engine, row, runtime, input, rows, options, best, count, channels }))))
+      say(`    ${engine.label}: ${row.failed ?? `built in ${(row.build / 1000).toFixed(1)} s`}`)
+    }
+    for (const lane of lanes) {
+      await attempt(lane.row, () => ask(lane, best, range(WARM_UP, 0, count), {}))
+      Object.assign(lane, { times: [], recalls: [] })
+    }
+    for (let round = 0; round < options.rounds; round++) {
       for (let turn = 0; turn < lanes.length; turn++) {
         const lane = lanes[(turn + round) % lanes.length]
-        if (lane.row.failed) continue
-        // A slow engine has fewer queries a turn, and is asked three at least.
-        const most = Math.ceil(options.queries / rounds)
-        const now = lane.times.length ? median(lane.times) : 0
-        const each = Math.max(3, Math.min(most, Math.floor(options.turn / Math.max(now, 0.001))))
-        try {
-          await ask(lane, best, range(each + AGAIN, round * most, count), { skip: AGAIN })
-          if (lane.row.wall) continue
-          if (lane.row.filters !== false) await ask(lane, best, range(Math.ceil(each / 2) + AGAIN, round * most, count), { skip: AGAIN, filtered: true })
-          await askMany(lane, best, range(MANY, round * most, count))
-        } catch (error) {
-          if (error instanceof Wrong || lane.row.ours) throw error
-          lane.row.failed = short(error)
-        }
+        if (!lane.row.failed) await attempt(lane.row, () => takeTurn(lane, best, round, count, options))
       }
     }
   } finally {
-    for (const channel of all) await channel.end()
+    for (const channel of channels) await channel.end()
   }
   // Two lanes of one engine stand where it stood.
   return done.flatMap((row) => {
     const its = lanes.filter(({ row: { id } }) => id === row.id)
     return its.length ? its.map(figures) : [row]
   })
+}
+
+async function attempt(row, work) {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Wrong || row.id === 'nidus') throw error
+    row.failed = short(error)
+  }
+}
+
+/** Why an engine is not even tried at this size: it failed before, or its build would take longer than anyone waits. */
+function hopeless({ id }, rows, earlier, patience) {
+  const before = earlier.filter((row) => row.id === id).at(-1)
+  if (before?.failed) return before.failed
+  const expected = before && before.build * (rows / before.rows) ** (before.growth ?? 1)
+  return expected > patience ? `not built: ${Math.round(expected / 1000)} s expected after ${(before.build / 1000).toFixed(1)} s for ${before.rows} rows` : undefined
+}
+
+/** Opens and builds an engine; its lanes: itself, or each setting of its knob. */
+async function started({ engine, row, runtime, input, rows, options, best, count, channels }) {
+  const { patience } = options
+  const channel = engine.native ? await native(engine.native).channel() : await runtime.channel()
+  channels.push(channel)
+  const spec = { name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(engine.native || runtime.name === 'node' ? input.paths : input.urls) }
+  Object.assign(row, await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience), { label: engine.label })
+  const builds = [await channel.call('build', {}, patience * 2)]
+  // The quick ones again: a median of three says more. The slow ones say enough the first time.
+  while (builds.length < options.builds && builds[0].build < 5_000) builds.push(await channel.call('build', {}, patience * 2))
+  const of = (name) => median(builds.map((build) => build[name]))
+  Object.assign(row, { rows, build: of('build'), start: of('start'), first: builds[0].first })
+  if (row.ours) row.settled = await channel.call('settle')
+  row.memory = await channel.call('release')
+  const settings = row.knob ? await tuned(channel, row, best, count) : [row]
+  return settings.map((setting) => ({ row: setting, channel, score: best.score, times: [], filtered: [], many: [], recalls: [], filteredRecalls: [] }))
+}
+
+/** A slow engine has fewer queries a turn, and is asked three at least. */
+async function takeTurn(lane, best, round, count, options) {
+  const most = Math.ceil(options.queries / options.rounds)
+  const now = lane.times.length ? median(lane.times) : 0
+  const each = Math.max(3, Math.min(most, Math.floor(options.turn / Math.max(now, 0.001))))
+  await ask(lane, best, range(each + AGAIN, round * most, count), { skip: AGAIN })
+  if (lane.row.wall) return
+  if (lane.row.filters !== false) await ask(lane, best, range(Math.ceil(each / 2) + AGAIN, round * most, count), { skip: AGAIN, filtered: true })
+  await askMany(lane, best, range(MANY, round * most, count))
 }
 
 function figures({ row, times, filtered, many, recalls, filteredRecalls }) {
@@ -130,7 +141,6 @@ function check(lane, list, best, answer, wanted) {
 }
 
 async function ask(lane, best, order, { skip = 0, filtered = false }) {
-  lane.score ??= best.score
   const { times, answers } = await lane.channel.call('search', { order, filtered, k: TOP, knob: lane.row.knob?.value })
   lane[filtered ? 'filtered' : 'times'].push(...times.slice(skip))
   for (const answer of answers) check(lane, filtered ? lane.filteredRecalls : lane.recalls, filtered ? best.filtered : best.plain, answer, filtered ? WANTED : undefined)
