@@ -40,3 +40,5 @@ process.on('message', async ({ id, op, args }) => {
     process.send({ id, error: String(error?.stack ?? error?.message ?? error) })
   }
 })
+// Whoever asked is gone: nobody else will end this.
+process.on('disconnect', () => process.exit())
