@@ -205,6 +205,12 @@ impl JsStore {
         )
     }
 
+    /// The rows from `from` on, as many of them as lie in one piece; none at the end.
+    pub fn rows(&self, from: u32) -> Float32Array {
+        let rows = self.0.rows();
+        Float32Array::from(rows.spans(from as usize, rows.len()).next().map_or(&[][..], |(_, span)| span))
+    }
+
     #[wasm_bindgen(getter, js_name = deadRatio)]
     pub fn dead_ratio(&self) -> f32 {
         self.0.dead_ratio()

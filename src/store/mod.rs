@@ -99,6 +99,12 @@ impl Store {
         Ok(())
     }
 
+    /// As they are in the data, dead ones too.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn rows(&self) -> &crate::segment::Matrix {
+        self.data.matrix()
+    }
+
     fn dead_rows(&self) -> usize {
         self.index.rows() - self.index.live()
     }

@@ -118,6 +118,8 @@ export class Store {
   search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
   /** JSON text of Footprint { rows, deadRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
   footprint(): string
+  /** A copy of the rows from `from` on, of as many as lie in one piece (about 1 MiB); none at the end. */
+  rows(from: number): Float32Array
   /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
   readonly deadRatio: number
 

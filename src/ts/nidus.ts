@@ -1,13 +1,12 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
-import { invalid, storageError, unsupported } from './errors.js'
+import { NidusError, invalid, storageError } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
 import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK } from './input.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
-import { persistence } from './persistence.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -23,6 +22,13 @@ const checkIds = (ids: unknown): unknown[] => {
   if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
   return ids
 }
+
+/** What few pages need is loaded when they do. */
+const load = <T>(part: Promise<T>): Promise<T> =>
+  part.catch((cause: unknown) => {
+    throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })
+  })
+const transfer = () => load(import('./transfer/index.js'))
 
 /** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
 export class Nidus<A extends Attrs = Attrs> {
@@ -75,7 +81,8 @@ export class Nidus<A extends Attrs = Attrs> {
   }
 
   static async persistence(options?: PersistenceOptions): Promise<Persistence> {
-    return persistence(checkOptions(options))
+    const checked = checkOptions(options)
+    return (await load(import('./persistence.js'))).persistence(checked)
   }
 
   static async salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport> {
@@ -87,8 +94,9 @@ export class Nidus<A extends Attrs = Attrs> {
     return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
   }
 
-  static async import<A extends Attrs = Attrs>(_name: string, _source: ReadableStream<Uint8Array>, _options?: OpenOptions): Promise<Nidus<A>> {
-    throw unsupported('import')
+  static async import<A extends Attrs = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
+    const { importStore } = await transfer()
+    return new Nidus<A>(name, await importStore(currentPlatform(), name, source, options))
   }
 
   async createCollection(name: string): Promise<void> {
@@ -210,7 +218,26 @@ export class Nidus<A extends Attrs = Attrs> {
   }
 
   export(): ReadableStream<Uint8Array> {
-    return new ReadableStream({ start: (controller) => controller.error(unsupported('export')) })
+    const backend = this.#backend
+    const begun = backend.call('exportBegin', [])
+    let tar: AsyncGenerator<Uint8Array> | undefined
+    return new ReadableStream<Uint8Array>(
+      {
+        // Also that it cannot be, at once.
+        start: () => begun.then(() => {}),
+        async pull(controller) {
+          tar ??= (await transfer()).tarOf(backend, await begun)
+          const { done, value } = await tar.next()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        },
+        async cancel() {
+          await tar?.return(undefined)
+          await backend.call('exportEnd', [(await begun).id]).catch(() => {})
+        },
+      },
+      { highWaterMark: 0 },
+    )
   }
 
   close(): Promise<void> {

@@ -13,11 +13,11 @@ const here = () => import('./here.js')
 export function browserPlatform(startWorker: () => Worker): Platform {
   return {
     defaultStorage: undefined,
-    async open(spec, worker = startWorker, wasm) {
+    async open(spec, worker = startWorker, wasm, source) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
-      return canStart() ? RemoteStore.open(spec, worker, wasm) : (await here()).openHere(spec, wasm)
+      return canStart() ? RemoteStore.open(spec, worker, wasm, source) : (await here()).openHere(spec, wasm, source)
     },
-    openOwn: async (spec, own, wasm) => (await here()).openOwn(spec, own, wasm),
+    openOwn: async (...args) => (await here()).openOwn(...args),
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)

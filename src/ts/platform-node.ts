@@ -1,9 +1,8 @@
-import { Engine } from './engine/engine.js'
 import { salvage, type SalvageHosts } from './engine/salvage.js'
 import { NidusError } from './errors.js'
 import { destroyFs, fsHost, listFs } from './hosts/fs.js'
 import { memoryHost } from './hosts/memory.js'
-import { userHost } from './hosts/user.js'
+import { openOwn, openWith } from './open-own.js'
 import type { Platform } from './platform.js'
 import { salvageOwn } from './salvage-own.js'
 import type { StorageKind } from './types/index.js'
@@ -12,12 +11,13 @@ const unavailable = (kind: StorageKind | undefined) => new NidusError('STORAGE_U
 
 export const nodePlatform: Platform = {
   defaultStorage: 'fs',
-  async open(spec, _worker, wasm) {
-    if (spec.storage === 'fs') return Engine.open(spec, fsHost(spec.name), wasm)
-    if (spec.storage === 'memory') return Engine.open(spec, memoryHost(spec.name), wasm)
+  async open(spec, _worker, wasm, source) {
+    if (spec.storage === 'fs') return openWith(spec, fsHost(spec.name), wasm, source)
+    if (spec.storage === 'memory') return openWith(spec, memoryHost(spec.name), wasm, source)
     throw unavailable(spec.storage)
   },
-  openOwn: (spec, own, wasm) => Engine.open(spec, userHost(own), wasm),
+  openOwn,
+  files: async (path) => (await import('./transfer/files.js')).filesOf(path),
   async list(kind, { root }) {
     if (kind === 'memory') return []
     if (kind !== 'fs') throw unavailable(kind)

@@ -1,7 +1,6 @@
-import { Engine } from './engine/engine.js'
 import { NidusError } from './errors.js'
 import { memoryHost } from './hosts/memory.js'
-import { userHost } from './hosts/user.js'
+import { openOwn, openWith } from './open-own.js'
 import type { Platform } from './platform.js'
 import { salvageOwn } from './salvage-own.js'
 
@@ -10,11 +9,11 @@ const unavailable = () =>
 
 export const workerdPlatform: Platform = {
   defaultStorage: undefined,
-  async open(spec, _worker, wasm) {
-    if (spec.storage === 'memory') return Engine.open(spec, memoryHost(spec.name), wasm)
+  async open(spec, _worker, wasm, source) {
+    if (spec.storage === 'memory') return openWith(spec, memoryHost(spec.name), wasm, source)
     throw unavailable()
   },
-  openOwn: (spec, own, wasm) => Engine.open(spec, userHost(own), wasm),
+  openOwn,
   async list(kind) {
     if (kind === 'memory') return []
     throw unavailable()

@@ -1,6 +1,6 @@
-import type { Backend, OpenSpec } from './engine/backend.js'
+import type { Backend, OpenSpec, Source } from './engine/backend.js'
 import type { SalvageSpec } from './engine/salvage.js'
-import type { RecoveryReport, SalvageOptions, StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
+import type { ImportSource, RecoveryReport, SalvageOptions, StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
 
 /** What one runtime can do, supplied by its entry: storage is chosen by name only here. */
@@ -8,9 +8,11 @@ export interface Platform {
   /** None: chosen for each store when it is made. */
   readonly defaultStorage: StorageKind | undefined
   /** Opens by kind, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE for a kind that does not exist here. */
-  open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined): Promise<Backend>
+  open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined, source?: Source): Promise<Backend>
   /** With a host that the caller passed, in this thread. */
-  openOwn(spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined): Promise<Backend>
+  openOwn(spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined, source?: Source): Promise<Backend>
+  /** What there is to import under a path; only where there are files. */
+  files?(path: string | URL): Promise<ImportSource>
   list(kind: StorageKind | undefined, options: StoreOptions): Promise<StoreInfo[]>
   destroy(kind: StorageKind | undefined, name: string, options: StoreOptions): Promise<void>
   /** With hosts of the caller's own in this thread; the options then name the second one. */

@@ -19,12 +19,27 @@ export interface Calls {
   flush(): void
   compact(): void
   footprint(): Footprint
+  exportBegin(): Exported
+  /** Not empty, and perhaps fewer than `length`. */
+  exportRead(id: string, file: FileName, at: number, length: number): Uint8Array
+  exportEnd(id: string): void
 }
 export type Method = keyof Calls
 
 export interface Found { wire: Uint8Array; vectors: Float32Array }
 export interface Page extends Found { count: number; more: boolean }
 export interface Hits { wire: Uint8Array; scores: Float32Array; vectors: Float32Array | undefined; count: number }
+
+export type FileName = 'data' | 'log'
+/** An export under way, and what it has of both files. */
+export type Exported = { id: string } & Record<FileName, number>
+
+/** What an import takes its bytes from: pieces of at most 4 MiB, each file's in order, each in a buffer of its own; then undefined, as often as it is asked. */
+export type Parts = () => Promise<{ file: FileName; bytes: Uint8Array } | undefined>
+export interface Source {
+  parts: Parts
+  replace: boolean
+}
 
 export interface CallOptions {
   signal?: AbortSignal | undefined
@@ -64,8 +79,10 @@ export interface Host extends StorageHost {
   readonly lendViews?: boolean
   /** Read-only opens take no lock: what happened to the files while they were read. */
   changed?(files: StoreFiles): Promise<'no' | 'grew' | 'replaced'>
-  /** Between the slices of a compaction: takes from the sinks of `create` what they have buffered, so that it need not all be in memory at once. */
-  drain?(): Promise<void>
+  /** `toRead`: an import will read all of it back before `promote`. */
+  create(toRead?: boolean): Promise<StoreFiles>
+  /** In memory alone: of the data its sink keeps only the header, since the core has the rows. */
+  readonly rowsInCore?: boolean
   /** The engine's: to be called when the host finds out by itself that the store can no longer be written. */
   onLost?: (error: NidusError) => void
   /** The log names rows that data does not have: the pair that completes another program's half-done compaction, if that is what happened. */

@@ -4,15 +4,18 @@ import type { CloseReason, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
-import type { Backend, CallOptions, Calls, Host, Method, OpenSpec } from './backend.js'
+import type { Backend, CallOptions, Calls, FileName, Host, Method, OpenSpec, Source } from './backend.js'
 import { reads, writes } from './calls.js'
 import { compact } from './compact.js'
+import { Exports, exportEnded } from './exports.js'
 import { isWrite } from './methods.js'
-import { closeHandles, openStore } from './open.js'
+import { closeHandles, openStore, readSome } from './open.js'
 import { Queue } from './queue.js'
+import { receive } from './receive.js'
 import { breathe } from './schedule.js'
 
 const BULK = 4 * 1024 * 1024
+const HEADER = 64
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
@@ -27,6 +30,8 @@ export class Engine implements Backend {
   readonly #host: Host
   readonly #core: Store
   readonly #queue: Queue
+  readonly #exports = new Exports()
+  #compactions = new Set<Promise<unknown>>()
   #files: StoreFiles
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
@@ -34,11 +39,12 @@ export class Engine implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
 
-  static async open(spec: OpenSpec, host: Host, wasm?: WasmSource): Promise<Engine> {
+  /** With a source: what that holds, bytes and all, in place of what there was. `Incomplete` if it was to be a new store, and came to nothing. */
+  static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
     await loadCore(wasm)
-    const { core, files } = await openStore(spec, host)
+    const { core, files } = await (source ? receive(spec, host, source) : openStore(spec, host))
     const engine = new Engine(spec, host, core, files)
-    if (spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
+    if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
     try {
       await engine.call('compact', [])
       engine.recovery.compacted = true
@@ -90,10 +96,13 @@ export class Engine implements Backend {
       if (signal?.aborted) throw aborted(signal)
       return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
     }
+    if (method === 'exportBegin') return this.#queue.push({ alone: () => this.#exportBegin() })
+    if (method === 'exportRead') return this.#exportRead(...(args as Parameters<Calls['exportRead']>))
+    if (method === 'exportEnd') return this.#exports.end(args[0] as string)
     if (method === 'flush' && this.#spec.readOnly) return
     if (this.#spec.readOnly) throw readOnlyError(this.#spec.name)
     if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
-    if (method === 'compact') return this.#queue.push({ alone: () => this.#compact() })
+    if (method === 'compact') return this.#compactAfterExports()
     if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
@@ -187,15 +196,66 @@ export class Engine implements Backend {
     }
   }
 
+  /** Writes go on while it waits. */
+  #compactAfterExports(): Promise<unknown> {
+    const wait = async () => {
+      while (this.#exports.any) await this.#exports.done()
+      return this.#queue.push({ alone: () => this.#compact() })
+    }
+    const compaction = wait().then((done) => (done ? undefined : this.#compactAfterExports()))
+    this.#compactions.add(compaction)
+    return compaction.finally(() => this.#compactions.delete(compaction))
+  }
+
+  async #exportBegin() {
+    this.#check()
+    if (this.#closing) throw closedError(this.#spec.name)
+    const { readOnly, relaxed } = this.#spec
+    if (relaxed && !readOnly) await this.#flush()
+    const { dataBytes, logBytes } = this.recovery
+    // Read-only nothing was cut but in memory.
+    return this.#exports.begin(this.#files, readOnly ? { data: dataBytes, log: logBytes } : { data: 0, log: 0 })
+  }
+
+  #exportRead(id: string, file: FileName, at: number, length: number): Promise<Uint8Array> {
+    const { name, readOnly } = this.#spec
+    return this.#exports.read(id, async () => {
+      if (this.#host.rowsInCore && file === 'data' && at > 0) {
+        return this.#run(() => new Uint8Array(this.#core.rows((at - HEADER) / (4 * this.dimension)).buffer).subarray(0, length))
+      }
+      const handle = this.#files[file]
+      const replaced = async () => readOnly && (await this.#host.changed?.(this.#files)) === 'replaced'
+      try {
+        // A copy: a host of somebody else's may keep its own.
+        const bytes = (await readSome(handle, at, length)).slice()
+        // Files that are read at once stay what they were, under whatever name.
+        if (handle.read || !(await replaced())) return bytes
+      } catch (error) {
+        if (this.#closing) throw closedError(name)
+        if (!(await replaced().catch(() => false))) throw storageError(error, 'the export could not read the store')
+      }
+      throw exportEnded('another opening of the store replaced its files')
+    })
+  }
+
+  /** Returns false, with nothing done, where an export began in the meantime. */
   async #compact() {
     this.#check()
+    if (this.#exports.any) return false
     if (this.#spec.relaxed) await this.#flush()
     const files = await compact({ core: this.#core, host: this.#host, run: (work) => this.#run(work), fail: (error) => this.#fail(error) })
     closeHandles(this.#files)
     this.#files = files
+    return true
+  }
+
+  endExports() {
+    this.#exports.end()
   }
 
   async #close() {
+    this.endExports()
+    await Promise.allSettled(this.#compactions)
     await this.#queue.idle()
     clearTimeout(this.#timer)
     let failed: unknown

@@ -1,7 +1,7 @@
 import type { Method } from './backend.js'
 
 const WRITES = ['createCollection', 'dropCollection', 'setMeta', 'upsert', 'delete', 'deleteWhere'] as const
-const OTHERS = ['flush', 'compact'] as const
+const OTHERS = ['flush', 'compact', 'exportBegin', 'exportRead', 'exportEnd'] as const
 
 export type Writes = (typeof WRITES)[number]
 export type Reads = Exclude<Method, Writes | (typeof OTHERS)[number]>

@@ -100,7 +100,7 @@ async function replayOrComplete(spec: OpenSpec, host: Host, files: StoreFiles): 
   }
 }
 
-async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Promise<Store> {
+export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Promise<Store> {
   const lend = host.lendViews === true
   let opening: Opening | undefined
   try {
@@ -133,13 +133,18 @@ export async function feed(handle: SyncAccessHandle, lend: boolean, size: number
     })
   }
   for (let at = 0; at < size;) {
-    const length = Math.min(SLICE, size - at)
-    const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
-    if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has ${size}`)
-    push(bytes.byteLength > length ? bytes.subarray(0, length) : bytes)
+    const bytes = await readSome(handle, at, Math.min(SLICE, size - at))
+    push(bytes)
     at += bytes.byteLength
     await breathe()
   }
+}
+
+/** At least one byte, and perhaps fewer than `length`, which the file has. */
+export async function readSome(handle: SyncAccessHandle, at: number, length: number): Promise<Uint8Array> {
+  const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
+  if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has more`)
+  return bytes.subarray(0, length)
 }
 
 function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {

@@ -1,11 +1,12 @@
 import { Salvage } from '../core.js'
 import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors.js'
-import type { Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
+import type { Footprint, RecoveryReport } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { deadCore, loadCore, noteTrap } from '../wasm.js'
 import type { Host } from './backend.js'
 import { writeAnew } from './compact.js'
 import { TRIES, checkFiles, feed, openHost, release } from './open.js'
+import { Incomplete, orRemove, sizeOf } from './receive.js'
 import { sleep } from './schedule.js'
 
 export interface SalvageSpec {
@@ -32,7 +33,7 @@ export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: Was
   if (await exists(hosts.probe)) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.into}"`)
   const core = await hosts.from((host) => readAll(spec, host))
   try {
-    return await hosts.into(async (host) => {
+    const work = hosts.into(async (host) => {
       const { store, report } = finish(core, host)
       try {
         await writeInto(spec.into, host, store)
@@ -41,18 +42,11 @@ export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: Was
         if (!deadCore()) store.free()
       }
     })
-  } catch (error) {
-    if (error instanceof Incomplete) {
-      await hosts.remove().catch(() => {})
-      throw error.cause
-    }
-    throw error
+    return await orRemove(work, hosts.remove)
   } finally {
     if (!deadCore()) core.free()
   }
 }
-
-const sizeOf = ({ data, log }: StoreFiles) => data.getSize() + log.getSize()
 
 /** A store whose creation was not finished is none. */
 async function exists(probe: With): Promise<boolean> {
@@ -67,13 +61,6 @@ async function exists(probe: With): Promise<boolean> {
     const coded = storageError(error, 'the new store could not be read', true)
     if (coded.code === 'NOT_FOUND') return false
     throw coded
-  }
-}
-
-/** `into` was begun and certainly not finished. */
-class Incomplete extends Error {
-  constructor(cause: unknown) {
-    super('incomplete', { cause })
   }
 }
 

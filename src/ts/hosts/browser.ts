@@ -1,4 +1,6 @@
-import type { Host, OpenSpec } from '../engine/backend.js'
+import type { Host, OpenSpec, Source } from '../engine/backend.js'
+import { Engine } from '../engine/engine.js'
+import { orRemove } from '../engine/receive.js'
 import { salvage, type SalvageHosts, type SalvageSpec } from '../engine/salvage.js'
 import { NidusError, invalid, storageError } from '../errors.js'
 import type { RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
@@ -141,6 +143,16 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
   })
 }
 
+export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source): Promise<Engine> {
+  let kind: Kind
+  // Any dimension will do: it only says that the store may be made.
+  const work = withHost(source ? { ...spec, dimension: 1 } : spec, (host) => {
+    kind = host.kind as Kind
+    return Engine.open(spec, host, wasm, source)
+  })
+  return orRemove(work, () => browserDestroy(kind, spec.name))
+}
+
 export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm?: WasmSource): Promise<RecoveryReport> {
   let kind = storage
   const at = (name: string, dimension?: number) => ({ name, storage: kind, readOnly: dimension === undefined, dimension })
@@ -149,7 +161,7 @@ export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSp
       kind = host.kind as Kind
       return work(host)
     })
-  // Any dimension will do: it only says that the store may be made.
+  // As above, of the dimension.
   const hosts: SalvageHosts = { from, probe: (work) => withHost(at(spec.into), work), into: (work) => withHost(at(spec.into, 1), work), remove: () => browserDestroy(kind, spec.into) }
   return salvage(spec, hosts, wasm)
 }

@@ -5,7 +5,7 @@ import type { StorageHost, StoreFiles } from '../types/index.js'
 import { describe, isPlainObject } from '../wire.js'
 import { NotApplied, SqlExtents, atomically, findRow, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
 
-/** A compaction's bytes are handed to the database when they are this many. */
+/** A new pair's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
 
 interface Pair extends StoreFiles { data: SqlExtents; log: SqlExtents }
@@ -194,9 +194,9 @@ function sessionHost(storage: DurableStorage, name: string): Host {
       stale = true
       return (fresh = pair({ ...row, generation: row.generation + 1, data: 0, log: 0 }))
     },
-    async drain() {
+    async drain(all) {
       const files = fresh
-      if (!files || files.data.pending + files.log.pending < DRAIN) return
+      if (!files || (!all && files.data.pending + files.log.pending < DRAIN)) return
       let done = () => {}
       try {
         write(() => ((done = putAll(files)), {}))
@@ -205,7 +205,7 @@ function sessionHost(storage: DurableStorage, name: string): Host {
         throw plainly(error)
       }
       done()
-      // Else all of the compaction would be waiting to be written.
+      // Else all of the new pair would be waiting to be written.
       await sync()
     },
     async promote(files) {

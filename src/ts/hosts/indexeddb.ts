@@ -9,7 +9,7 @@ import {
 } from './idb.js'
 import { holdNow } from './web-locks.js'
 
-/** A compaction's bytes are handed to the database when they are this many. */
+/** A new pair's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
 const FILES = ['data', 'log'] as const
 
@@ -229,9 +229,9 @@ export function indexeddbHost(name: string): Host {
       stale = true
       return (fresh = pair(meta.generation + 1, 0, 0))
     },
-    async drain() {
+    async drain(all) {
       const files = fresh
-      if (!files || files.data.pending + files.log.pending < DRAIN) return
+      if (!files || (!all && files.data.pending + files.log.pending < DRAIN)) return
       let done = () => {}
       try {
         await write((transaction) => ((done = putAll(transaction, files)), {}))

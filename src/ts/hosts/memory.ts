@@ -2,36 +2,68 @@ import { NidusError } from '../errors.js'
 import type { Host } from '../engine/backend.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
-/** Only counts: the core keeps every row in its own memory, so a second copy would serve nobody. */
-function counter(): SyncAccessHandle {
-  let size = 0
-  return {
-    read: () => 0,
-    write(buffer, { at }) {
-      size = Math.max(size, at + buffer.length)
-      return buffer.length
-    },
-    truncate(to) {
-      size = to
-    },
-    flush() {},
-    getSize: () => size,
-    close() {},
+const HEADER = 64
+
+/** Keeps its first bytes and counts the others: the core has every row in its own memory, so a second copy would serve nobody. */
+class Sink implements SyncAccessHandle {
+  #bytes = new Uint8Array()
+  #size = 0
+  #keep: number
+
+  constructor(keep: number) {
+    this.#keep = keep
   }
+
+  read(buffer: Uint8Array, { at }: { at: number }) {
+    const part = this.#bytes.subarray(at, Math.min(at + buffer.length, this.#size))
+    buffer.set(part)
+    return part.length
+  }
+
+  write(buffer: Uint8Array, { at }: { at: number }) {
+    const end = at + buffer.length
+    this.#size = Math.max(this.#size, end)
+    const kept = Math.min(end, this.#keep)
+    if (kept > this.#bytes.length) {
+      const grown = new Uint8Array(Math.min(2 * kept, this.#keep))
+      grown.set(this.#bytes)
+      this.#bytes = grown
+    }
+    if (kept > at) this.#bytes.set(buffer.subarray(0, kept - at), at)
+    return buffer.length
+  }
+
+  keepHeader() {
+    this.#keep = HEADER
+    this.#bytes = this.#bytes.slice(0, HEADER)
+  }
+
+  truncate(to: number) {
+    this.#size = to
+  }
+  flush() {}
+  getSize() {
+    return this.#size
+  }
+  close() {}
 }
 
 export function memoryHost(name: string): Host {
+  const pair = (keep: number) => ({ data: new Sink(keep), log: new Sink(Infinity) })
   return {
     kind: 'memory',
     lendViews: true,
     // Nothing outlives the process, so nothing needs a gate or a flush either.
     transactional: true,
+    rowsInCore: true,
     async open({ mustExist }) {
       if (mustExist) throw new NidusError('NOT_FOUND', `a store in memory is new each time: there is no "${name}"`)
-      return { data: counter(), log: counter() }
+      return pair(HEADER)
     },
-    create: async () => ({ data: counter(), log: counter() }),
-    async promote() {},
+    create: async (toRead) => pair(toRead ? Infinity : HEADER),
+    async promote({ data }) {
+      ;(data as Sink).keepHeader()
+    },
     async commit() {},
     async close() {},
     async destroy() {},

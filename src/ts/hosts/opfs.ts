@@ -207,10 +207,14 @@ async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapsh
   const refuse = (): never => {
     throw new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
   }
-  const snapshot = (blob: File): Snapshot => ({
+  const snapshot = (blob: File, again: () => Promise<File>): Snapshot => ({
     generation,
     modified: `${blob.size} ${blob.lastModified}`,
-    readAsync: async (at, length) => new Uint8Array(await blob.slice(at, at + length).arrayBuffer()),
+    async readAsync(at, length) {
+      // A file that has grown since is refused; its first bytes are the same as long as the head is.
+      const read = (of: File) => of.slice(at, Math.min(at + length, blob.size)).arrayBuffer()
+      return new Uint8Array(await read(blob).catch(async () => read(await again())))
+    },
     write: refuse,
     truncate: refuse,
     flush() {},
@@ -218,8 +222,12 @@ async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapsh
     close() {},
   })
   // The log first: rows are durable before the frames that name them.
-  const log = snapshot(await file(`log.${generation % 2}` as FileName))
-  return { log, data: snapshot(await file(`data.${generation % 2}` as FileName)), generation }
+  const open = async (name: 'log' | 'data') => {
+    const again = () => file(`${name}.${generation % 2}` as FileName)
+    return snapshot(await again(), again)
+  }
+  const log = await open('log')
+  return { log, data: await open('data'), generation }
 }
 
 async function removeStore(name: string) {

@@ -23,5 +23,6 @@ export function userHost(own: StorageHost & { [SESSION]?: () => Host }): Host {
     commit: async () => own.commit(),
     close: async () => own.close(),
     destroy: async () => own.destroy(),
+    ...(own.drain && { drain: async (all) => own.drain!(all) }),
   }
 }

@@ -1,11 +1,11 @@
-import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
+import type { Backend, CallOptions, Calls, Method, OpenSpec, Source } from '../engine/backend.js'
 import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
 import { sleep } from '../engine/schedule.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import { NidusError, aborted, closedError, failedError, unpackError } from '../errors.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
-import { unpackRecovery, type Opened } from './answer.js'
+import { answer, unpackRecovery, type Opened } from './answer.js'
 import { Line, textOf } from './line.js'
 import { watchPage } from './page.js'
 import type { PageSide, WireSource } from './protocol.js'
@@ -45,7 +45,9 @@ export class RemoteStore implements Backend {
   readonly closed: Promise<CloseReason>
   readonly #spec: OpenSpec
   readonly #start: () => Worker
-  readonly #source: WireSource | undefined
+  readonly #wasm: WireSource | undefined
+  /** Until it was taken in. */
+  #source: Source | undefined
   #line: Line | undefined
   /** The worker that is opening, or has the store. */
   #worker: Line | undefined
@@ -60,11 +62,11 @@ export class RemoteStore implements Backend {
   #unflushed = false
   #unsure = false
 
-  static async open(spec: OpenSpec, start: () => Worker, wasm: WasmSource | undefined): Promise<RemoteStore> {
-    const source = await sendable(wasm).catch((error: unknown) => {
+  static async open(spec: OpenSpec, start: () => Worker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
+    const sent = await sendable(wasm).catch((error: unknown) => {
       throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
     })
-    const store = new RemoteStore(spec, start, source)
+    const store = new RemoteStore(spec, start, sent, source)
     // A store in memory ends with its worker, and a reader holds nothing.
     if (spec.storage !== 'memory' && !spec.readOnly) store.#unwatch = watchPage(() => store.#sleep(), () => store.#wake(), () => store.#hide())
     try {
@@ -76,15 +78,17 @@ export class RemoteStore implements Backend {
     }
   }
 
-  private constructor(spec: OpenSpec, start: () => Worker, source: WireSource | undefined) {
+  private constructor(spec: OpenSpec, start: () => Worker, wasm: WireSource | undefined, source: Source | undefined) {
     this.#spec = spec
     this.#start = start
+    this.#wasm = wasm
     this.#source = source
     this.closed = new Promise((resolve) => (this.#ended = resolve))
   }
 
   async #connect() {
     const page: PageSide = {
+      part: () => answer(() => this.#source!.parts()),
       progress: (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
       failed: (message) => {
         const error = unpackError(message)
@@ -97,8 +101,9 @@ export class RemoteStore implements Backend {
       try {
         line = await Line.connect(this.#start, page, (error) => this.#died(error), (made) => (this.#worker = made))
         // A store that this one knew is not to be made anew, empty.
-        const opened = await line.get<Opened>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#source])
+        const opened = await line.get<Opened>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
         this.#line = line
+        this.#source = undefined
         if (!this.recovery) {
           this.dimension = opened.dimension
           this.storage = opened.storage
@@ -108,6 +113,8 @@ export class RemoteStore implements Backend {
       } catch (error) {
         line?.end()
         if (!this.#asleep) throw error
+        // What was read of it is gone.
+        if (this.#source) throw suspended('the import was through; the store is the former one or the new one, whole')
         await this.#awake()
       }
     }
@@ -134,7 +141,7 @@ export class RemoteStore implements Backend {
     for (const pending of this.#calls.values()) {
       if (!pending.sentTo) continue
       pending.sentTo = undefined
-      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended())
+      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended('the write was answered; it is in the store whole or not at all'))
     }
     this.#worker?.end()
     this.#worker = undefined
@@ -231,10 +238,9 @@ export class RemoteStore implements Backend {
   }
 }
 
-const suspended = () =>
-  new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
+const suspended = (before: string) => new NidusError('OUTCOME_UNKNOWN', `the browser suspended the page before ${before}`)
 
-const silent: PageSide = { progress() {}, failed() {} }
+const silent: PageSide = { progress() {}, failed() {}, part: async () => ({ ok: undefined }) }
 
 async function once<T>(start: () => Worker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
   const line = await Line.connect(start, silent, () => {})

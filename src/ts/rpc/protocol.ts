@@ -1,11 +1,11 @@
-import type { Method, OpenSpec } from '../engine/backend.js'
+import type { Method, OpenSpec, Parts } from '../engine/backend.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import type { ErrorMessage } from '../errors.js'
 import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 2
+export const VERSION = 3
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -13,7 +13,8 @@ export type WireSource = string | ArrayBuffer | WebAssembly.Module
 export interface WorkerSide {
   /** `life`: a lock that is free once the worker is gone. */
   hello(): Promise<{ version: number; life: string | undefined }>
-  open(spec: OpenSpec, wasm: WireSource | undefined): Promise<Answer<Opened>>
+  /** `replace`: an import, whose bytes are to be asked for. */
+  open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened>>
   call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown>>
   cancel(number: number): void
   close(): Promise<Answer<undefined>>
@@ -22,8 +23,9 @@ export interface WorkerSide {
   salvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm: WireSource | undefined): Promise<Answer<RecoveryReport>>
 }
 
-/** What the page is told unasked. */
+/** What the page is told unasked, and asked for. */
 export interface PageSide {
+  part(): Promise<Answer<Awaited<ReturnType<Parts>>>>
   progress(number: number, done: number, total: number): void
   failed(error: ErrorMessage): void
 }

@@ -1,12 +1,11 @@
 import { createBirpc } from 'birpc'
 import type { Backend } from '../engine/backend.js'
-import { Engine } from '../engine/engine.js'
 import { NidusError, packError } from '../errors.js'
-import { browserDestroy, browserList, browserSalvage, withHost } from '../hosts/browser.js'
+import { browserDestroy, browserList, browserOpen, browserSalvage } from '../hosts/browser.js'
 import { locks } from '../hosts/web-locks.js'
 import { lifeLock } from '../tabs/locks.js'
 import { destroyAlone, openMember } from '../tabs/member.js'
-import { answer, callsOf, packOpened } from './answer.js'
+import { answer, callsOf, packOpened, taken } from './answer.js'
 import { VERSION, poster, type PageSide, type WorkerSide } from './protocol.js'
 
 interface Scope {
@@ -20,9 +19,10 @@ export function serve(scope: Scope) {
 
   const functions: WorkerSide = {
     hello: async () => ({ version: VERSION, life: locks() && (await lifeLock().catch(() => undefined)) }),
-    open: (spec, wasm) =>
+    open: (spec, wasm, replace) =>
       answer(async () => {
-        store = await openMember(spec, (spec) => withHost(spec, (host) => Engine.open(spec, host, wasm)))
+        const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.part()) }
+        store = await openMember(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined)
         void store.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })

@@ -33,9 +33,9 @@ interface Pending {
 export type OpenStore = (spec: OpenSpec) => Promise<Engine>
 
 /** Where stores are for one opening alone (in memory, read-only) or the browser lacks what it takes, the store itself. */
-export async function openMember(spec: OpenSpec, openStore: OpenStore): Promise<Backend> {
+export async function openMember(spec: OpenSpec, openStore: OpenStore, alone = false): Promise<Backend> {
   const able = locks() !== undefined && typeof BroadcastChannel !== 'undefined'
-  return spec.storage !== 'memory' && !spec.readOnly && able ? Member.open(spec, openStore) : openStore(spec)
+  return spec.storage !== 'memory' && !spec.readOnly && able ? Member.open(spec, openStore, alone) : openStore(spec)
 }
 
 /** Removes a store that nobody has open. */
@@ -75,11 +75,12 @@ export class Member implements Backend {
   #closing: Promise<void> | undefined
   #gone: Promise<void> | undefined
 
-  static async open(spec: OpenSpec, openStore: OpenStore): Promise<Member> {
+  /** `alone`: nobody else has it when this begins. */
+  static async open(spec: OpenSpec, openStore: OpenStore, alone: boolean): Promise<Member> {
     const member = new Member(spec, openStore)
     try {
       member.#life = await lifeLock()
-      await (spec.multiTab ? member.#share() : member.#keep())
+      await (spec.multiTab && !alone ? member.#share() : member.#keep())
       return member
     } catch (error) {
       await member.#letGo()
@@ -341,6 +342,7 @@ export class Member implements Backend {
     clearInterval(this.#timer)
     try {
       await this.#taking
+      this.#engine?.endExports()
       await this.#leader?.leave()
       await this.#engine?.close()
     } finally {

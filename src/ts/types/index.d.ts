@@ -126,6 +126,11 @@ export interface StorageHost {
   close(): Promise<void>
   /** Removes the store, which is closed. */
   destroy(): Promise<void>
+  /**
+   * Between the slices of a compaction or an import: writes out what the sinks of `create` have buffered, so that it need not all be in memory at once; with `all`, to the last byte, since an import reads
+   * back what it wrote before `promote`. Needed only where the sinks cannot read what they have buffered.
+   */
+  drain?(all?: boolean): Promise<void>
 }
 
 export type StorageKind = 'opfs' | 'indexeddb' | 'fs' | 'memory'
@@ -244,6 +249,22 @@ export interface SalvageOptions {
   wasm?: WasmSource
 }
 
+/** Bytes to import. What it throws is passed on; what is no `NidusError` as the `cause` of one of code `FAILED`. */
+export type ImportBytes = ReadableStream<Uint8Array> | Blob | Response | ArrayBuffer | Uint8Array | AsyncIterable<Uint8Array>
+
+/** A tar with the files `data` and `log` (in any directory, in any order; others are passed over), or the two files each by itself. Not to be changed before the import has ended. */
+export type ImportSource = ImportBytes | { data: ImportBytes; log: ImportBytes }
+
+/** `dimension` is compared to the input's; `readOnly` is refused; `autoCompact` counts from the next opening on: what is imported stays as it is. */
+export interface ImportOptions extends OpenOptions {
+  /** Puts the import in the place of a store of that name, atomically: after a crash there is the old one or the new one, whole. Default false: `ALREADY_EXISTS`. */
+  replace?: boolean
+  /** Aborts (`ABORTED`, and everything is as before) until the new store is made current; after that the true outcome is told. */
+  signal?: AbortSignal
+  /** Bytes of the source taken up so far, of all, if that is known; equal only when the import is done. */
+  onProgress?: (done: number, total: number | undefined) => void
+}
+
 export type CloseReason = { reason: 'closed' } | { reason: 'failed'; error: NidusError }
 
 export interface Footprint {
@@ -293,8 +314,13 @@ export class Nidus<A extends Attrs = Attrs> {
    * `LOCKED` if somebody keeps writing to it meanwhile.
    */
   static salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport>
-  /** In a later version; `UNSUPPORTED` now. */
-  static import<A extends Attrs = Attrs>(name: string, source: ReadableStream<Uint8Array>, options?: OpenOptions): Promise<Nidus<A>>
+  /**
+   * Makes a store of what `export` gave, or native nidus's directory as a tar or as two files, byte for byte, and opens it. In Node, Deno and Bun `source` may also be the path (or file URL) of native's directory or of a tar.
+   * Everything is checked as in `open` before the store is there: what is damaged is `CORRUPT`, what is no tar or not that of a store `INVALID_ARGUMENT`, and whatever fails leaves nothing behind.
+   * A torn end, which `open` would cut, is cut and told by `recovery`. The store must not be open anywhere (`LOCKED`). While it runs there may be the old store and the new one on the medium, never more.
+   * `OUTCOME_UNKNOWN` if the browser suspends the page meanwhile.
+   */
+  static import<A extends Attrs = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>>
 
   readonly name: string
   readonly dimension: number
@@ -335,7 +361,11 @@ export class Nidus<A extends Attrs = Attrs> {
   /** Rewrites the files without dead rows. Searches go on meanwhile, writes wait. */
   compact(): Promise<void>
   footprint(): Promise<Footprint>
-  /** In a later version; the stream fails with `UNSUPPORTED` now. */
+  /**
+   * A tar of native nidus's directory (`data`, `log`) as it is after all that was called before, and never anything later: write on meanwhile. The same store gives the same bytes. It is read from the store as it is read from, about 1 MiB at
+   * a time. `compact` waits until an export is through or cancelled, or has not been read from for a minute: then it goes ahead, and the export's next read fails with `ABORTED`, as it does when
+   * the tab that leads the store goes away, or files opened read-only are replaced. `CLOSED` after `close`.
+   */
   export(): ReadableStream<Uint8Array>
   /** Finishes what was accepted, then releases everything. Idempotent. */
   close(): Promise<void>

@@ -1,0 +1,54 @@
+import { NidusError } from '../errors.js'
+import type { StoreFiles } from '../types/index.js'
+import type { Exported, FileName } from './backend.js'
+import { sleep } from './schedule.js'
+
+/** A compaction waits for an export, but not for one that nobody has read from for so long. */
+const IDLE_MS = 60_000
+const POLL_MS = 50
+
+/**
+ * The exports that are open. Both files only ever grow, so that their lengths at one moment between two groups are that moment's state; a compaction
+ * alone puts others in their place, and so waits.
+ */
+export class Exports {
+  #used = new Map<string, number>()
+
+  begin({ data, log }: StoreFiles, cut: Record<FileName, number>): Exported {
+    // Also unlike those of another leader, that a follower may go on to ask for.
+    const id = crypto.randomUUID()
+    this.#used.set(id, Date.now())
+    return { id, data: data.getSize() - cut.data, log: log.getSize() - cut.log }
+  }
+
+  /** Only what was read while the export stood counts. */
+  async read(id: string, work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    this.#use(id)
+    const bytes = await work()
+    this.#use(id)
+    return bytes
+  }
+
+  #use(id: string) {
+    if (!this.#used.has(id)) throw exportEnded('a compaction no longer waited for it, or the tab that it read from is gone')
+    this.#used.set(id, Date.now())
+  }
+
+  end(id?: string) {
+    if (id === undefined) this.#used.clear()
+    else this.#used.delete(id)
+  }
+
+  get any(): boolean {
+    return this.#used.size > 0
+  }
+
+  async done(): Promise<void> {
+    while (this.any) {
+      await sleep(POLL_MS)
+      for (const [id, used] of this.#used) if (Date.now() - used > IDLE_MS) this.end(id)
+    }
+  }
+}
+
+export const exportEnded = (why: string, cause?: unknown) => new NidusError('ABORTED', `the export has ended: ${why}; begin again`, { cause })

@@ -1,0 +1,81 @@
+import type { Store } from '../core.js'
+import { NidusError, storageError } from '../errors.js'
+import type { StoreFiles } from '../types/index.js'
+import { deadCore } from '../wasm.js'
+import { NotPromoted, type Host, type OpenSpec, type Source } from './backend.js'
+import { checkFiles, closeHandles, openHost, release, replay, type Opened } from './open.js'
+import { breathe } from './schedule.js'
+
+export const sizeOf = ({ data, log }: StoreFiles) => data.getSize() + log.getSize()
+
+/** A store was begun and certainly not finished. */
+export class Incomplete extends Error {
+  constructor(cause: unknown) {
+    super('incomplete', { cause })
+  }
+}
+
+/** What was begun and not finished is taken away, and the reason told. */
+export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof Incomplete)) throw error
+    await remove().catch(() => {})
+    throw error.cause
+  }
+}
+
+/**
+ * Writes the source into a fresh pair, reads that back by the way of every opening, and only then makes it current. It can come in any order and of unknown lengths, and what is
+ * checked is what the medium will give.
+ */
+export async function receive(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
+  const old = await openHost(spec, host, false)
+  const exists = sizeOf(old) > 0
+  let files: StoreFiles | undefined
+  let core: Store | undefined
+  let unknown = false
+  try {
+    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"; \`replace: true\` puts the import in its place`)
+    files = await attempt(() => host.create(true))
+    checkFiles(files)
+    for (let part; (part = await parts()); await breathe()) {
+      const { file, bytes } = part
+      const sink = files[file]
+      await attempt(async () => {
+        if (sink.write(bytes, { at: sink.getSize() }) !== bytes.length) throw new Error('fewer bytes were written than were given')
+        await host.drain?.()
+      })
+    }
+    await attempt(async () => host.drain?.(true))
+    core = await replay(spec, host, files)
+    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw new NidusError('CORRUPT', 'there is no store in what was to be imported: its data has no header')
+    // In time until here: an abort is told by this.
+    await parts()
+    const { data, log } = files
+    await attempt(async () => (data.flush(), log.flush()))
+    await host.promote(files).catch((error: unknown) => {
+      if (error instanceof NotPromoted) throw storageError(error.cause, 'the import could not be made current')
+      unknown = true
+      throw storageError(error, 'it is not known whether the import was made current')
+    })
+    closeHandles(old)
+    return { core, files }
+  } catch (error) {
+    if (core && !deadCore()) core.free()
+    closeHandles(files)
+    // Takes away what the fresh pair has left on the medium.
+    if (exists && !unknown) await host.commit().catch(() => {})
+    await release(old, host)
+    throw exists || unknown ? error : new Incomplete(error)
+  }
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(error, 'the import could not be written')
+  }
+}

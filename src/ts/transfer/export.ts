@@ -1,0 +1,22 @@
+import type { Backend, Exported } from '../engine/backend.js'
+import { PIECE } from './source.js'
+import { tarEnd, tarHeader, tarPadding } from './tar.js'
+
+/** Asked for one piece at a time, so that there is never more than that in memory. */
+export async function* tarOf(backend: Backend, { id, ...lengths }: Exported): AsyncGenerator<Uint8Array> {
+  try {
+    for (const file of ['data', 'log'] as const) {
+      const length = lengths[file]
+      yield tarHeader(file, length)
+      for (let at = 0; at < length;) {
+        const bytes = await backend.call('exportRead', [id, file, at, Math.min(PIECE, length - at)])
+        at += bytes.length
+        yield bytes
+      }
+      if (length % 512 > 0) yield tarPadding(length)
+    }
+  } finally {
+    backend.call('exportEnd', [id]).catch(() => {})
+  }
+  yield tarEnd()
+}

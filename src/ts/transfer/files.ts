@@ -1,0 +1,52 @@
+import { open, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { NidusError, storageError } from '../errors.js'
+import { fsHost } from '../hosts/fs.js'
+import type { ImportSource, SyncAccessHandle } from '../types/index.js'
+import { PIECE } from './source.js'
+
+/** Native's directory, or a tar file. */
+export async function filesOf(given: string | URL): Promise<ImportSource> {
+  const path = given instanceof URL ? fileURLToPath(given) : given
+  try {
+    if (!(await stat(path)).isDirectory()) return tarFile(path)
+    return await directory(path)
+  } catch (error) {
+    throw storageError(error, `${path} could not be opened`, true)
+  }
+}
+
+async function* tarFile(path: string): AsyncGenerator<Uint8Array> {
+  const file = await open(path)
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(new Uint8Array(PIECE), 0, PIECE)
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** As a reader would open it: without a lock, and whatever a compaction left half done. */
+async function directory(path: string): Promise<ImportSource> {
+  const host = fsHost(path)
+  const files = await host.open({ readOnly: true, mustExist: true })
+  let unread = 2
+  async function* all(file: SyncAccessHandle): AsyncGenerator<Uint8Array> {
+    try {
+      for (let at = 0; ;) {
+        const bytes = new Uint8Array(PIECE)
+        const read = file.read!(bytes, { at })
+        if (read === 0) break
+        yield bytes.subarray(0, read)
+        at += read
+      }
+      if (--unread === 0 && (await host.changed!(files)) !== 'no') throw new NidusError('LOCKED', `the store in ${path} was changed while it was being imported: somebody writes to it`)
+    } finally {
+      file.close()
+    }
+  }
+  return { data: all(files.data), log: all(files.log) }
+}

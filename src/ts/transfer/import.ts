@@ -1,0 +1,80 @@
+import type { Backend, FileName, OpenSpec, Source } from '../engine/backend.js'
+import { aborted, invalid } from '../errors.js'
+import { userHost } from '../hosts/user.js'
+import { checkSignal } from '../input.js'
+import { checkOpen, checkOptions, checkStorage } from '../options.js'
+import type { Platform } from '../platform.js'
+import type { ImportOptions, StorageKind } from '../types/index.js'
+import { describe, isPlainObject } from '../wire.js'
+import { Input } from './source.js'
+import { partsOfTar } from './tar.js'
+
+type Part = { file: FileName; bytes: Uint8Array }
+
+export async function importStore(platform: Platform, name: string, from: unknown, options: ImportOptions | undefined): Promise<Backend> {
+  const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options)
+  if (typeof replace !== 'boolean') throw invalid(`replace is ${describe(replace)}; it can be true or false`)
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
+  const signal = checkSignal(given)
+  const storage = checkStorage(rest.storage, platform.defaultStorage)
+  const spec = checkOpen(name, rest, storage)
+  if (spec.readOnly) throw invalid('an import writes: readOnly makes no sense')
+  if (typeof storage === 'object') userHost(storage)
+  if (signal?.aborted) throw aborted(signal)
+
+  const inputs: Input[] = []
+  const input = (source: unknown) => {
+    inputs.push(new Input(source))
+    return inputs.at(-1)!
+  }
+  let stop!: (reason: unknown) => void
+  const stopped = new Promise<never>((_, reject) => (stop = reject))
+  stopped.catch(() => {})
+  const abort = () => stop(aborted(signal!))
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const parts = partsOf(await sourceOf(from, platform), input)
+    const total = inputs.some(({ size }) => size === undefined) ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0)
+    // In a turn of its own: what it throws must not be taken for a failed import.
+    const report = (done: number, of: number | undefined) => onProgress && queueMicrotask(() => onProgress(done, of))
+    const taken = () => inputs.reduce((sum, { taken }) => sum + taken, 0)
+    let told = 0
+    const source: Source = {
+      replace,
+      async parts() {
+        // All but the last word: that is told when the store is there.
+        if (taken() > told && taken() !== total) report((told = taken()), total)
+        const next = await Promise.race([stopped, parts.next()])
+        return next.done ? undefined : next.value
+      },
+    }
+    const open = typeof storage === 'object' ? platform.openOwn(spec, storage, rest.wasm, source) : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, source)
+    const backend = await open.catch((error: unknown) => {
+      // A reason does not cross the thread; the caller's own is here.
+      throw signal?.aborted && (error as { code?: string }).code === 'ABORTED' ? aborted(signal) : error
+    })
+    report(total ?? taken(), total ?? taken())
+    return backend
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    for (const input of inputs) input.end()
+  }
+}
+
+/** A path means files, where there are any. */
+async function sourceOf(from: unknown, platform: Platform): Promise<unknown> {
+  if (typeof from !== 'string' && !(from instanceof URL)) return from
+  if (!platform.files) throw invalid('here there are no files: fetch it, and import the Response')
+  return platform.files(from)
+}
+
+function partsOf(source: unknown, input: (source: unknown) => Input): AsyncGenerator<Part> {
+  if (!isPlainObject(source)) return partsOfTar(input(source))
+  const { data, log } = source as { data?: unknown; log?: unknown }
+  if (data === undefined || log === undefined) throw invalid('of the two files that are to be imported one is missing: { data, log }')
+  return partsOfTwo({ data: input(data), log: input(log) })
+}
+
+async function* partsOfTwo(inputs: { [F in FileName]: Input }): AsyncGenerator<Part> {
+  for (const file of ['data', 'log'] as const) for await (const bytes of inputs[file].pieces()) yield { file, bytes }
+}
