@@ -1,7 +1,7 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALONE, bundle, EDGE, ENTRIES } from './bundle.mjs'
+import { ALONE, bundle, EDGE, ENTRIES, LATER, withoutHashes } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
@@ -13,7 +13,7 @@ const made = (...parts) => at('target/nidus-wasm', ...parts)
 /** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
 
-const WANTED = [...[...ENTRIES, ...ALONE, ...EDGE].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
+const WANTED = [...[...ENTRIES, ...ALONE, ...EDGE, ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
 
 /** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
 async function when(name, inputs, outputs, work) {
@@ -69,7 +69,7 @@ export async function build({ purpose = 'build' } = {}) {
   await locked(made('.lock'), async () => {
     const { glue, wasm } = await optimise(await compile(await toolchain()))
     const { files, pages } = await bundle(glue)
-    files.set('nidus.wasm', readFileSync(wasm))
+    files.set('nidus.wasm', Buffer.from(withoutHashes(readFileSync(glue, 'utf8'))(readFileSync(wasm, 'latin1')), 'latin1'))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // Refused only now: what there is can be tried while the rest is being written.

@@ -1,15 +1,23 @@
 // The JavaScript of dist/, by esbuild: entries that share chunks, and a worker in one piece.
 import { existsSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 
 export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
+/** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
+export const LATER = { transfer: 'src/ts/transfer/index.ts', persistence: 'src/ts/persistence.ts' }
 /** Beside the others and sharing only among themselves: what a page downloads is not to be cut up further for them. */
 export const EDGE = ['workerd', 'segment-workerd', 'durable-object']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
+
+/** The hashes in the names of what the wasm imports, which no compression makes smaller: numbers of the same length take their place, in the glue and in the wasm. */
+export function withoutHashes(glue) {
+  const hashes = [...new Set([...glue.matchAll(/\b__wbg_\w+_([0-9a-f]{16})\b/g)].map(([, hash]) => hash))]
+  return (text) => hashes.reduce((text, hash, i) => text.replaceAll(hash, `${i}`.padStart(16, '0')), text)
+}
 
 /**
  * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
@@ -26,10 +34,20 @@ const core = (glue) => ({
         .replace(/^if \(Symbol\.dispose\).*$/gm, '')
         .replace(/^ *(?!Segment)\w+Finalization\.(un)?register\(.*\);$/gm, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
-      return { contents, loader: 'js' }
+      return { contents: withoutHashes(text)(contents), loader: 'js' }
     })
   },
 })
+
+const later = {
+  name: 'later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
+      const name = kind === 'dynamic-import' && Object.keys(LATER).find((name) => join(resolveDir, path).replace(/\.js$/, '.ts') === at(LATER[name]))
+      return name ? { path: `./${name}.js`, external: true } : undefined
+    })
+  },
+}
 
 /** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */
 export async function bundle(glue) {
@@ -50,15 +68,16 @@ export async function bundle(glue) {
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [core(glue)],
+    plugins: [core(glue), later],
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const shared = await build({ ...options, entryPoints: paths(ENTRIES), splitting: true, chunkNames: 'chunk-[hash]' })
-  const alone = await build({ ...options, entryPoints: paths(ALONE) })
+  const alone = await build({ ...options, entryPoints: [...paths(ALONE), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
   const edge = await build({ ...options, entryPoints: paths(EDGE), splitting: true, chunkNames: 'chunk-[hash]' })
 
-  const files = new Map([...shared.outputFiles, ...alone.outputFiles, ...edge.outputFiles].map(({ path, contents }) => [basename(path), contents]))
+  const outputs = [...shared.outputFiles, ...alone.outputFiles, ...edge.outputFiles]
+  const files = new Map(await Promise.all(outputs.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
   for (const [name, bytes] of files) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
     if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
@@ -69,6 +88,14 @@ export async function bundle(glue) {
     'a page (a host of its own)': [...reached(shared.metafile, PAGE, true)],
   }
   return { files, pages }
+}
+
+/** What esbuild wrote, 4 % smaller. Addresses stay in quotes: not every bundler looks for them in backticks. */
+async function smaller(name, text) {
+  const { minify } = await import('vite')
+  const { code, errors } = await minify(name, text, { module: true, compress: { target: 'es2022' } })
+  if (errors.length) throw new Trouble(`${name} cannot be minified: ${errors[0].message}`)
+  return Buffer.from(code.replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"'))
 }
 
 /** An output and all it imports, with `later` also on demand. */

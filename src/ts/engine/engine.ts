@@ -31,7 +31,6 @@ export class Engine implements Backend {
   readonly #core: Store
   readonly #queue: Queue
   readonly #exports = new Exports()
-  #compactions = new Set<Promise<unknown>>()
   #files: StoreFiles
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
@@ -102,7 +101,7 @@ export class Engine implements Backend {
     if (method === 'flush' && this.#spec.readOnly) return
     if (this.#spec.readOnly) throw readOnlyError(this.#spec.name)
     if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
-    if (method === 'compact') return this.#compactAfterExports()
+    if (method === 'compact') return this.#compactLater()
     if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
@@ -196,15 +195,13 @@ export class Engine implements Backend {
     }
   }
 
-  /** Writes go on while it waits. */
-  #compactAfterExports(): Promise<unknown> {
-    const wait = async () => {
-      while (this.#exports.any) await this.#exports.done()
-      return this.#queue.push({ alone: () => this.#compact() })
+  /** Writes go on while it waits for exports. */
+  async #compactLater(): Promise<void> {
+    while (this.#exports.any) {
+      await this.#exports.done()
+      if (this.#closing) throw closedError(this.#spec.name)
     }
-    const compaction = wait().then((done) => (done ? undefined : this.#compactAfterExports()))
-    this.#compactions.add(compaction)
-    return compaction.finally(() => this.#compactions.delete(compaction))
+    if (!(await this.#queue.push({ alone: () => this.#compact() }))) await this.#compactLater()
   }
 
   async #exportBegin() {
@@ -224,17 +221,19 @@ export class Engine implements Backend {
         return this.#run(() => new Uint8Array(this.#core.rows((at - HEADER) / (4 * this.dimension)).buffer).subarray(0, length))
       }
       const handle = this.#files[file]
-      const replaced = async () => readOnly && (await this.#host.changed?.(this.#files)) === 'replaced'
+      let bytes: Uint8Array | undefined
+      let failure: unknown
       try {
         // A copy: a host of somebody else's may keep its own.
-        const bytes = (await readSome(handle, at, length)).slice()
-        // Files that are read at once stay what they were, under whatever name.
-        if (handle.read || !(await replaced())) return bytes
+        bytes = (await readSome(handle, at, length)).slice()
       } catch (error) {
-        if (this.#closing) throw closedError(name)
-        if (!(await replaced().catch(() => false))) throw storageError(error, 'the export could not read the store')
+        failure = error
       }
-      throw exportEnded('another opening of the store replaced its files')
+      if (this.#closing) throw closedError(name)
+      // Of what is not read at once nobody knows which file it came from.
+      if (readOnly && !(bytes && handle.read) && (await this.#host.changed?.(this.#files)) === 'replaced') throw exportEnded(failure)
+      if (!bytes) throw storageError(failure, 'the export could not read the store')
+      return bytes
     })
   }
 
@@ -255,7 +254,6 @@ export class Engine implements Backend {
 
   async #close() {
     this.endExports()
-    await Promise.allSettled(this.#compactions)
     await this.#queue.idle()
     clearTimeout(this.#timer)
     let failed: unknown

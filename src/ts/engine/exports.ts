@@ -30,7 +30,7 @@ export class Exports {
   }
 
   #use(id: string) {
-    if (!this.#used.has(id)) throw exportEnded('a compaction no longer waited for it, or the tab that it read from is gone')
+    if (!this.#used.has(id)) throw exportEnded()
     this.#used.set(id, Date.now())
   }
 
@@ -51,4 +51,5 @@ export class Exports {
   }
 }
 
-export const exportEnded = (why: string, cause?: unknown) => new NidusError('ABORTED', `the export has ended: ${why}; begin again`, { cause })
+export const exportEnded = (cause?: unknown) =>
+  new NidusError('ABORTED', 'the store is no longer what this export began with: it was compacted (an export that is not read is not waited for), or another tab has it now', { cause })

@@ -37,20 +37,20 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
   let core: Store | undefined
   let unknown = false
   try {
-    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"; \`replace: true\` puts the import in its place`)
+    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"`)
     files = await attempt(() => host.create(true))
     checkFiles(files)
     for (let part; (part = await parts()); await breathe()) {
       const { file, bytes } = part
       const sink = files[file]
       await attempt(async () => {
-        if (sink.write(bytes, { at: sink.getSize() }) !== bytes.length) throw new Error('fewer bytes were written than were given')
+        if (sink.write(bytes, { at: sink.getSize() }) !== bytes.length) throw new Error('a short write')
         await host.drain?.()
       })
     }
     await attempt(async () => host.drain?.(true))
     core = await replay(spec, host, files)
-    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw new NidusError('CORRUPT', 'there is no store in what was to be imported: its data has no header')
+    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw new NidusError('CORRUPT', 'the data to be imported has no header')
     // In time until here: an abort is told by this.
     await parts()
     const { data, log } = files

@@ -114,7 +114,7 @@ export class RemoteStore implements Backend {
         line?.end()
         if (!this.#asleep) throw error
         // What was read of it is gone.
-        if (this.#source) throw suspended('the import was through; the store is the former one or the new one, whole')
+        if (this.#source) throw suspended()
         await this.#awake()
       }
     }
@@ -141,7 +141,7 @@ export class RemoteStore implements Backend {
     for (const pending of this.#calls.values()) {
       if (!pending.sentTo) continue
       pending.sentTo = undefined
-      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended('the write was answered; it is in the store whole or not at all'))
+      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended())
     }
     this.#worker?.end()
     this.#worker = undefined
@@ -238,7 +238,8 @@ export class RemoteStore implements Backend {
   }
 }
 
-const suspended = (before: string) => new NidusError('OUTCOME_UNKNOWN', `the browser suspended the page before ${before}`)
+const suspended = () =>
+  new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
 
 const silent: PageSide = { progress() {}, failed() {}, part: async () => ({ ok: undefined }) }
 

@@ -35,6 +35,7 @@ async function directory(path: string): Promise<ImportSource> {
   const files = await host.open({ readOnly: true, mustExist: true })
   let unread = 2
   async function* all(file: SyncAccessHandle): AsyncGenerator<Uint8Array> {
+    let last = true
     try {
       for (let at = 0; ;) {
         const bytes = new Uint8Array(PIECE)
@@ -43,9 +44,10 @@ async function directory(path: string): Promise<ImportSource> {
         yield bytes.subarray(0, read)
         at += read
       }
-      if (--unread === 0 && (await host.changed!(files)) !== 'no') throw new NidusError('LOCKED', `the store in ${path} was changed while it was being imported: somebody writes to it`)
+      last = --unread === 0
+      if (last && (await host.changed!(files)) !== 'no') throw new NidusError('LOCKED', `the store in ${path} was changed while it was being imported: somebody writes to it`)
     } finally {
-      file.close()
+      if (last) for (const file of [files.data, files.log]) file.close()
     }
   }
   return { data: all(files.data), log: all(files.log) }
