@@ -321,10 +321,6 @@ export function apiSuite(kind: string, place: Place) {
       }
       expect(await codeOf(() => open(''))).toBe('INVALID_ARGUMENT')
       expect(await codeOf(() => Nidus.open(7 as never))).toBe('INVALID_ARGUMENT')
-      expect(await codeOf(() => Nidus.import('a', new ReadableStream()))).toBe('UNSUPPORTED')
-      const db = await open()
-      expect(await codeOf(() => db.export().getReader().read())).toBe('UNSUPPORTED')
-      await db.close()
     })
 
     it('keeps to its limits', async () => {

@@ -2,6 +2,7 @@
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
+import { transferSuite } from '../../common/transfer'
 import { hostSuite } from './host'
 import { use, type Place } from './place'
 import { tests } from './vitest'
@@ -12,6 +13,8 @@ apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ stora
 // A host has no names: the one last asked for is the one in use.
 apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
 hostSuite()
+transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+transferSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
 
 interface Env { STORE: Namespace; PLAIN: Namespace }
 interface Namespace { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }

@@ -1,5 +1,5 @@
 import type { Store } from '../core.js'
-import { NidusError, storageError } from '../errors.js'
+import { NidusError, invalid, storageError } from '../errors.js'
 import type { StoreFiles } from '../types/index.js'
 import { deadCore } from '../wasm.js'
 import { NotPromoted, type Host, type OpenSpec, type Source } from './backend.js'
@@ -50,7 +50,7 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
     }
     await attempt(async () => host.drain?.(true))
     core = await replay(spec, host, files)
-    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw new NidusError('CORRUPT', 'the data to be imported has no header')
+    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw invalid('the data to be imported has no header')
     // In time until here: an abort is told by this.
     await parts()
     const { data, log } = files
