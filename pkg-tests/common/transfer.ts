@@ -128,7 +128,8 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       const waiting = codeOf(() => db.compact())
       await db.count()
       const closing = db.close()
-      expect(await codeOf(() => other.getReader().read())).toBe('CLOSED')
+      const reader = other.getReader()
+      expect(await codeOf(async () => { while (!(await reader.read()).done); })).toBe('CLOSED')
       expect(['CLOSED', 'nothing thrown']).toContain(await waiting)
       await closing
       expect(await codeOf(() => db.export().getReader().read())).toBe('CLOSED')

@@ -1,4 +1,4 @@
-import type { Nidus } from 'nidus-wasm'
+import type { ImportSource, Nidus } from 'nidus-wasm'
 import { expect } from 'vitest'
 import { random } from '../common/model'
 import { Medium, type Event, type Image } from './medium'
@@ -14,6 +14,8 @@ export interface Opener {
    * `names` are the numbers of the files, `files` the next number.
    */
   open(image: Image, names: Map<string, number>, files: number, use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
+  /** The same for what begins with no store open: `open` opens it, `take` imports into it. */
+  record(image: Image, names: Map<string, number>, files: number, work: (store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> }, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
   /** More that may stand in these files: what depends on the machine, like inodes. */
   variants?(image: Image): { name: string; image: Image }[]
 }

@@ -79,7 +79,17 @@ let n = 0
 
 export const nodeFs: Opener = {
   flushMakesName: false,
-  async open(image, names, files, use) {
+  open(image, names, files, use) {
+    return nodeFs.record(image, names, files, async ({ open }, mark) => {
+      const db = await open()
+      try {
+        await use(db, mark)
+      } finally {
+        await db.close()
+      }
+    })
+  },
+  async record(image, names, files, work) {
     const directory = join(base, `${n++}`)
     fs.mkdirSync(directory)
     for (const [name, bytes] of image) {
@@ -91,12 +101,10 @@ export const nodeFs: Opener = {
     const recorder = new Recorder(directory, new Map(names), files)
     recorder.start()
     try {
-      const db = await Nidus.open(directory, { dimension: DIMENSION, autoCompact: false })
-      try {
-        await use(db, (from, to) => recorder.events.push({ kind: 'allow', from, to }))
-      } finally {
-        await db.close()
-      }
+      await work(
+        { open: () => Nidus.open(directory, { dimension: DIMENSION, autoCompact: false }), take: (source) => Nidus.import(directory, source, { replace: true }) },
+        (from, to) => recorder.events.push({ kind: 'allow', from, to }),
+      )
     } finally {
       recorder.stop()
       fs.rmSync(directory, { recursive: true, force: true })

@@ -1,6 +1,7 @@
 import { afterAll, describe, it } from 'vitest'
 import { expectCaught, expectedOf } from './explore'
 import { nodeFs, removeAll } from './fs-host'
+import { importTrace, throughImport } from './import'
 import { statesOf } from './plan'
 import { flushOf, through, traceOf } from './through'
 
@@ -9,6 +10,17 @@ afterAll(removeAll)
 describe('the fs host, its calls recorded', () => {
   it('keeps what it acknowledged', async () => {
     await through('fs in Node', nodeFs, await traceOf(nodeFs, 1, 9), 1)
+  })
+
+  it('imports all of it or nothing', () => throughImport('fs in Node', nodeFs, 11))
+
+  it('is seen to fail where an import leaves a flush out', async () => {
+    const { events, states } = await importTrace(nodeFs, 11, true)
+    await expectCaught(nodeFs, events, states, [
+      ['flushes of the new data', flushOf(events, 'data.compacted')],
+      ['flushes of the new log', flushOf(events, 'log.compacted')],
+      ['syncs of names', ({ kind }) => kind === 'syncNames'],
+    ])
   })
 
   it('is seen to fail where a flush, a sync of names or an order is left out', async () => {

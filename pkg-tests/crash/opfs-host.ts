@@ -70,7 +70,17 @@ export const opfs: Opener = {
   flushMakesName: true,
   // The head is the first file that is made: its flush is the flip.
   killBefore: (event) => event.kind === 'flush' && event.file === 0,
-  async open(image: Image, names, files, use) {
+  open(image, names, files, use) {
+    return opfs.record(image, names, files, async ({ open }, mark) => {
+      const db = await open()
+      try {
+        await use(db, mark)
+      } finally {
+        await db.close()
+      }
+    })
+  },
+  async record(image: Image, names, files, work) {
     const events: Event[] = []
     const record = (event: Event) => events.push(event)
     const store = new Directory((name) => {
@@ -82,12 +92,11 @@ export const opfs: Opener = {
     const stores = new Directory((name) => (name === 'crash' ? store : new File(-1, new Uint8Array(0), () => {})))
     const root = new Directory(() => stores)
     Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { storage: { getDirectory: async () => root } } })
-    const db = await Nidus.open('crash', { dimension: DIMENSION, autoCompact: false, wasm, storage: 'opfs' })
-    try {
-      await use(db, (from, to) => record({ kind: 'allow', from, to }))
-    } finally {
-      await db.close()
-    }
+    const options = { wasm, storage: 'opfs' } as const
+    await work(
+      { open: () => Nidus.open('crash', { dimension: DIMENSION, autoCompact: false, ...options }), take: (source) => Nidus.import('crash', source, { replace: true, ...options }) },
+      (from, to) => record({ kind: 'allow', from, to }),
+    )
     return events
   },
 }

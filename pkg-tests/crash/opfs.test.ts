@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest'
 import { expectCaught, expectedOf } from './explore'
+import { importTrace, throughImport } from './import'
 import { opfs } from './opfs-host'
 import { makePlan, statesOf } from './plan'
 import { browsers } from './record'
@@ -8,6 +9,17 @@ import { flushOf, through, traceOf } from './through'
 describe('the OPFS host over simulated files', () => {
   it('keeps what it acknowledged', async () => {
     await through('opfs host in Node', opfs, await traceOf(opfs, 3, 14), 3)
+  })
+
+  it('imports all of it or nothing', () => throughImport('opfs host in Node', opfs, 21))
+
+  it('is seen to fail where an import leaves a flush out', async () => {
+    const { events, states } = await importTrace(opfs, 21, true)
+    await expectCaught(opfs, events, states, [
+      ['flushes of the new data', flushOf(events, 'data.1')],
+      ['flushes of the new log', flushOf(events, 'log.1')],
+      ['flushes of the head', flushOf(events, 'head')],
+    ])
   })
 })
 

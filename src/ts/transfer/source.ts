@@ -102,8 +102,9 @@ export class Input {
     this.short = false
     while (size > 0) {
       const bytes = await this.#upTo(Math.min(size, PIECE))
-      if (bytes.length > 0) yield bytes
       size -= bytes.length
+      // Given away: its buffer may be gone when this comes back.
+      if (bytes.length > 0) yield bytes
       if (size > 0 && this.ended) {
         this.short = true
         return

@@ -1,0 +1,41 @@
+import { expect } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import { exported } from '../common/transfer'
+import { expectedOf, explore, type Expected, type Opener } from './explore'
+import { Medium, type Event } from './medium'
+import { DIMENSION, makePlan, runPlan, statesOf, type State } from './plan'
+
+/** A store, and what is imported over it; or nothing, and what is imported as a new store. */
+export async function importTrace(opener: Opener, seed: number, over: boolean): Promise<{ events: Event[]; states: Expected[] }> {
+  const [old, next] = [makePlan(seed, 4), makePlan(seed + 1, 9)]
+  const model = await Nidus.open(`import ${seed}`, { dimension: DIMENSION, storage: 'memory' })
+  await runPlan(model, next, () => {})
+  const bytes = await exported(model)
+  await model.close()
+  const before: State = over ? statesOf(old).at(-1)! : new Map()
+  const events = await opener.record(new Map(), new Map(), 0, async ({ open, take }, mark) => {
+    if (over) {
+      const db = await open()
+      await runPlan(db, old, () => {})
+      await db.close()
+    }
+    mark(0, 0)
+    mark(0, 1)
+    const db = await take(bytes)
+    mark(1, 1)
+    await db.close()
+  })
+  return { events, states: expectedOf([before, statesOf(next).at(-1)!]) }
+}
+
+export async function throughImport(what: string, opener: Opener, seed: number) {
+  let images = 0
+  for (const over of [true, false]) {
+    const { events, states } = await importTrace(opener, seed, over)
+    const count = await explore(opener, new Medium({ flushMakesName: opener.flushMakesName, seed }), events, states, { most: 16, seed, every: 40 })
+    images += count.images
+    expect(count.second + count.killed).toBeGreaterThan(0)
+  }
+  console.log(`${what}: ${images} distinct crash images of imports`)
+  expect(images).toBeGreaterThan(30)
+}
