@@ -17,7 +17,7 @@ export interface Opener {
   /** The same for what begins with no store open: `open` opens it, `take` imports into it. */
   record(image: Image, names: Map<string, number>, files: number, work: (store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> }, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
   /** More that may stand in these files: what depends on the machine, like inodes. */
-  variants?(image: Image): { name: string; image: Image }[]
+  variants?: ((image: Image) => { name: string; image: Image }[]) | undefined
 }
 
 export interface Expected { text: string; after: string }
@@ -84,7 +84,9 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
         const half = [...variant.image.keys()].includes('compacted')
         if (generation > 0 || r.int(half ? Math.ceil(limits.every / 8) : limits.every) > 0) continue
         const next = new Medium({ flushMakesName: opener.flushMakesName, seed: r.int(1e9) }, variant.image)
-        await explore(opener, next, [{ kind: 'allow', from: 0, to: 0 }, ...events], [found, { text: found.after, after: found.after }], limits, 1, seen, count)
+        // What depends on the machine stays what it was taken for.
+        const same = variant.name === '' ? { ...opener, variants: undefined } : opener
+        await explore(same, next, [{ kind: 'allow', from: 0, to: 0 }, ...events], [found, { text: found.after, after: found.after }], limits, 1, seen, count)
       }
     }
     const certain = medium.namesPending || (before && opener.killBefore?.(before))

@@ -92,7 +92,8 @@ export const nodeFs: Opener = {
   async record(image, names, files, work) {
     const directory = join(base, `${n++}`)
     fs.mkdirSync(directory)
-    for (const [name, bytes] of image) {
+    // The marker last: it tells of the others as they lie there.
+    for (const [name, bytes] of [...image].sort(([a], [b]) => Number(a === 'compacted') - Number(b === 'compacted'))) {
       let put: Uint8Array | string = bytes
       // Of the old pair a marker tells the inodes; on the machine that crashed they would be these.
       if (name === 'compacted' && Buffer.from(bytes).includes(SAME)) put = Buffer.from(bytes).toString().replace(SAME, identity(directory))

@@ -1,17 +1,17 @@
 import { expect } from 'vitest'
-import { Nidus } from 'nidus-wasm'
 import { exported } from '../common/transfer'
 import { expectedOf, explore, type Expected, type Opener } from './explore'
 import { Medium, type Event } from './medium'
-import { DIMENSION, makePlan, runPlan, statesOf, type State } from './plan'
+import { makePlan, runPlan, statesOf, type State } from './plan'
 
 /** A store, and what is imported over it; or nothing, and what is imported as a new store. */
 export async function importTrace(opener: Opener, seed: number, over: boolean): Promise<{ events: Event[]; states: Expected[] }> {
   const [old, next] = [makePlan(seed, 4), makePlan(seed + 1, 9)]
-  const model = await Nidus.open(`import ${seed}`, { dimension: DIMENSION, storage: 'memory' })
-  await runPlan(model, next, () => {})
-  const bytes = await exported(model)
-  await model.close()
+  let bytes!: Uint8Array
+  await opener.open(new Map(), new Map(), 0, async (db) => {
+    await runPlan(db, next, () => {})
+    bytes = await exported(db)
+  })
   const before: State = over ? statesOf(old).at(-1)! : new Map()
   const events = await opener.record(new Map(), new Map(), 0, async ({ open, take }, mark) => {
     if (over) {

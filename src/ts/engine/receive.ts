@@ -6,7 +6,10 @@ import { NotPromoted, type Host, type OpenSpec, type Source } from './backend.js
 import { checkFiles, closeHandles, openHost, release, replay, type Opened } from './open.js'
 import { breathe } from './schedule.js'
 
-export const sizeOf = ({ data, log }: StoreFiles) => data.getSize() + log.getSize()
+const HEADER = 64
+
+/** A store whose creation was not finished is none. */
+export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
 
 /** A store was begun and certainly not finished. */
 export class Incomplete extends Error {
@@ -32,7 +35,7 @@ export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>)
  */
 export async function receive(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
   const old = await openHost(spec, host, false)
-  const exists = sizeOf(old) > 0
+  const exists = isStore(old)
   let files: StoreFiles | undefined
   let core: Store | undefined
   let unknown = false

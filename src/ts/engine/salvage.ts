@@ -6,7 +6,7 @@ import { deadCore, loadCore, noteTrap } from '../wasm.js'
 import type { Host } from './backend.js'
 import { writeAnew } from './compact.js'
 import { TRIES, checkFiles, feed, openHost, release } from './open.js'
-import { Incomplete, orRemove, sizeOf } from './receive.js'
+import { Incomplete, isStore, orRemove } from './receive.js'
 import { sleep } from './schedule.js'
 
 export interface SalvageSpec {
@@ -53,9 +53,9 @@ async function exists(probe: With): Promise<boolean> {
   try {
     return await probe(async (host) => {
       const files = await host.open({ readOnly: true, mustExist: true })
-      const size = sizeOf(files)
+      const found = isStore(files)
       await release(files, host)
-      return size > 0
+      return found
     })
   } catch (error) {
     const coded = storageError(error, 'the new store could not be read', true)
@@ -132,7 +132,7 @@ function finish(core: Salvage, host: Host) {
 /** Nothing is there until `promote` is through, and all of it is then. */
 async function writeInto(name: string, host: Host, store: ReturnType<Salvage['finish']>) {
   const old = await openHost({ name, readOnly: false }, host, false)
-  if (sizeOf(old) > 0) {
+  if (isStore(old)) {
     await release(old, host)
     throw new NidusError('ALREADY_EXISTS', `there is a store "${name}"`)
   }

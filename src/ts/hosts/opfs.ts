@@ -87,6 +87,11 @@ export function opfsHost(name: string): Host {
     // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a head that lost its newer slot.
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0) throw new NidusError('CORRUPT', `the head of "${name}" names an empty pair of files, yet the other pair is not empty`)
     stale = sizeOf(generation + 1) > 0
+    // An import as a new store that came to no end (see `create`). Gone before the one zero that says so can go.
+    if (stale && sizeOf(generation) < 64) {
+      empty(generation + 1)
+      for (const file of ['data', 'log']) handles[`${file}.${(generation + 1) % 2}` as FileName].flush()
+    }
     return pair(generation)
   }
 
@@ -110,6 +115,12 @@ export function opfsHost(name: string): Host {
     },
     async create() {
       empty(generation + 1)
+      // In a store that is not made yet: what is going to be written beside must not make its empty pair look like a lost slot's. One zero is a creation that was not finished.
+      if (sizeOf(generation) === 0) {
+        const data = handles![`data.${generation % 2}` as FileName]
+        data.write(new Uint8Array(1), { at: 0 })
+        data.flush()
+      }
       // No commit happens before it is promoted; if it never is, the next one empties it again.
       stale = true
       return (unused = pair(generation + 1))
