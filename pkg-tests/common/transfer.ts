@@ -144,6 +144,7 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
         ['cut within the log', bytes.slice(0, bytes.length - 1024 - 700), 'CORRUPT'],
         ['cut between the two', bytes.slice(0, 512 + Math.ceil(data.length / 512) * 512), 'CORRUPT'],
         ['cut within a header', bytes.slice(0, 512 + Math.ceil(data.length / 512) * 512 + 100), 'CORRUPT'],
+        ['cut within whole blocks of the log', tar([{ name: 'data', bytes: data }, { name: 'log', bytes: log, size: Math.ceil(log.length / 512) * 512 + 512 }], false), 'CORRUPT'],
         ['a damaged second header', flipped(bytes, 512 + Math.ceil(data.length / 512) * 512 + 1), 'CORRUPT'],
         ['a damaged frame', both(data, flipped(log, 40)), 'CORRUPT'],
         ['rows are missing', both(data.slice(0, 64 + 4 * D), log), 'CORRUPT'],

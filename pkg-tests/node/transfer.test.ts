@@ -125,6 +125,18 @@ describe('native\'s bytes', () => {
     await Promise.all([big.close(), writer.close()])
   })
 
+  it('a read-only opening exports no torn end, and changes nothing', async () => {
+    const name = await directory()
+    const { data, log } = files(name)
+    writeFileSync(join(name, 'data'), Buffer.concat([data, data.subarray(0, 5)]))
+    writeFileSync(join(name, 'log'), Buffer.concat([log, log.subarray(0, 20)]))
+    const db = await Nidus.open(name, { readOnly: true })
+    const out = untar(await exported(db))
+    await db.close()
+    expect([same(out.data, data), same(out.log, log)]).toEqual([true, true])
+    expect(files(name).log.length).toBe(log.length + 20)
+  })
+
   it('knows files of more than 8 GiB', async () => {
     const { partsOfTar, tarHeader } = (await import('../../src/ts/transfer/tar')) as typeof import('../../src/ts/transfer/tar')
     const { Input } = await import('../../src/ts/transfer/source')
