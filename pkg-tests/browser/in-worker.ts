@@ -1,6 +1,8 @@
 /** Runs a function's own text in a worker of the test's; it may use nothing from around it. `load` imports: the test runner rewrites `import()`. */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
-  const script = `onmessage = async ({ data }) => {
+  // What the package loads on demand goes through the runner as well, which pages have and workers do not.
+  const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
+  onmessage = async ({ data }) => {
     try { postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) }) } catch (error) { postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack }) }
   }`
   const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })
