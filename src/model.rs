@@ -103,6 +103,8 @@ pub struct Footprint {
     pub rows: u64,
     /// Rows that no document refers to: what `compact` would free.
     pub dead_rows: u64,
+    /// Rows that searches need not read whole.
+    pub coded_rows: u64,
     pub dimension: usize,
     /// `rows * dimension * 4`: what `max_vector_bytes` limits.
     pub vector_bytes: u64,

@@ -70,7 +70,7 @@ impl JsSegment {
         let mut top = TopK::new(top_k as usize, rows, least, &|a, b| a.cmp(&b)).or_throw()?;
         if top_k as usize > 0 {
             let limit = top.limit();
-            scan_rows(&unit, self.0.matrix(), rows, limit, &mut |row, score| {
+            scan_rows(&unit, self.0.matrix(), 0..rows, limit, &mut |row, score| {
                 top.offer(score, row as u32);
                 top.limit()
             });

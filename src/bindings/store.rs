@@ -197,11 +197,16 @@ impl JsStore {
         search().or_throw()
     }
 
+    #[wasm_bindgen(js_name = codeStep)]
+    pub fn code_step(&mut self) -> bool {
+        self.0.code_step()
+    }
+
     pub fn footprint(&self) -> String {
         let f = self.0.footprint();
         format!(
-            r#"{{"rows":{},"deadRows":{},"dimension":{},"vectorBytes":{},"docCount":{},"memoryBytes":{},"diskBytes":{},"readableBy":"{}"}}"#,
-            f.rows, f.dead_rows, f.dimension, f.vector_bytes, f.doc_count, f.memory_bytes, f.disk_bytes, f.readable_by
+            r#"{{"rows":{},"deadRows":{},"codedRows":{},"dimension":{},"vectorBytes":{},"docCount":{},"memoryBytes":{},"diskBytes":{},"readableBy":"{}"}}"#,
+            f.rows, f.dead_rows, f.coded_rows, f.dimension, f.vector_bytes, f.doc_count, f.memory_bytes, f.disk_bytes, f.readable_by
         )
     }
 

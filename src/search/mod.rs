@@ -1,11 +1,15 @@
 //! Exact search: dot products, the best k of them, and the predicates on attributes.
 
+mod cascade;
+pub mod codes;
 pub mod filter;
 pub mod glob;
 pub mod kernel;
 mod scan;
 mod topk;
 
+pub use cascade::{Memo, search};
+pub use codes::{Codes, Tuning};
 pub use filter::Filter;
 pub use scan::scan_rows;
 pub use topk::TopK;

@@ -194,6 +194,7 @@ impl Store {
         };
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
         self.data.adopt(data);
+        self.codes.clear();
         self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
         self.log_len = compaction.log_len;
         self.newer = compaction.newer;

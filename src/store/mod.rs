@@ -27,6 +27,7 @@ use index::Index;
 use stage::Staged;
 
 use crate::error::fail;
+use crate::search::{Codes, Memo, Tuning};
 use crate::segment::DataSegment;
 use crate::segment::log::Run;
 use crate::sink::ByteSink;
@@ -54,6 +55,8 @@ pub struct Store {
     /// The log holds a value that native 0.3.0 does not know.
     newer: bool,
     recovery: Recovery,
+    codes: Codes,
+    memo: Memo,
     compaction: Option<Compaction>,
     failed: Option<String>,
 }
@@ -114,12 +117,28 @@ impl Store {
         self.dead_rows() as f32 / self.index.rows().max(1) as f32
     }
 
+    /// Makes some of the codes that searches are quick by, for a few milliseconds at most. True: nothing is left to do. Searches are
+    /// exact whatever has been done.
+    pub fn code_step(&mut self) -> bool {
+        if self.compaction.is_some() {
+            return true;
+        }
+        self.codes.step(self.data.matrix(), self.index.rows())
+    }
+
+    /// For tests: codes for stores of a few rows.
+    #[doc(hidden)]
+    pub fn tune(&mut self, tuning: Tuning) {
+        self.codes = Codes::new(self.dimension(), tuning);
+    }
+
     pub fn footprint(&self) -> Footprint {
         let vector_bytes = self.index.rows() as u64 * self.dimension() as u64 * 4;
         Footprint {
             rows: self.index.rows() as u64,
             dead_rows: self.dead_rows() as u64,
             dimension: self.dimension(),
+            coded_rows: self.codes.rows() as u64,
             vector_bytes,
             doc_count: self.index.live(),
             memory_bytes: self.memory_bytes(),
@@ -135,6 +154,6 @@ impl Store {
 
     #[cfg(not(target_arch = "wasm32"))]
     fn memory_bytes(&self) -> u64 {
-        (self.data.matrix().memory_bytes() + self.index.memory_bytes()) as u64
+        (self.data.matrix().memory_bytes() + self.codes.memory_bytes() + self.index.memory_bytes()) as u64
     }
 }

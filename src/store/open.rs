@@ -3,6 +3,7 @@ use super::stage::Staged;
 use super::Store;
 use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
+use crate::search::{Codes, Memo, Tuning};
 use crate::segment::log::{Replay, Run};
 use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN};
 use crate::sink::{ByteSink, ByteSource};
@@ -139,7 +140,9 @@ impl Store {
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, compaction: None, failed: None })
+        let codes = Codes::new(data.dimension(), Tuning::default());
+        let memo = Memo::default();
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, codes, memo, compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

@@ -5,7 +5,7 @@ use super::index::{Collection, DEAD};
 use crate::error::{fail, reserve};
 use crate::model::decode_attrs;
 use crate::order::sort_by;
-use crate::search::{Filter, TopK, kernel, scan_rows};
+use crate::search::{self, Filter, TopK, kernel};
 use crate::segment::op::Reader;
 use crate::{Hit, Meta, Record, Result};
 
@@ -148,8 +148,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let matches = |doc: u32| query.filter.is_empty() || query.filter.matches(self.index.attrs(doc));
-        // Few rows are scored one by one; else all are, dead ones and others' too, since that runs at the memory's speed.
-        if in_scope < self.index.rows() / 4 {
+        let rows = self.index.rows();
+        // A row that is scored by itself costs as much as many that are passed over.
+        let passed_over = if self.codes.rows() * 2 > rows { 16 } else { 4 };
+        if in_scope < rows / passed_over || self.is_selective(&query.filter) {
             let mut docs: Vec<u32> = Vec::new();
             reserve(&mut docs, in_scope, "the rows in scope")?;
             for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
@@ -170,17 +172,24 @@ impl Store {
                 scoped.resize(most, false);
                 scope.iter().for_each(|number| scoped[*number as usize] = true);
             }
-            let limit = top.limit();
-            scan_rows(&unit, self.data.matrix(), self.index.rows(), limit, &mut |row, score| {
+            search::search(&unit, self.data.matrix(), &self.codes, &self.memo, rows, query.top_k, &mut top, &|row| {
                 let doc = self.index.owner(row);
-                let wanted = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
-                if wanted && matches(doc) {
-                    top.offer(score, doc);
-                }
-                top.limit()
-            });
+                let in_scope = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
+                (in_scope && matches(doc)).then_some(doc)
+            })?;
         }
         Ok(top.into_sorted().map(|(doc, score)| Found { doc, score }).collect())
+    }
+
+    /// Whether so few documents match that it is best to find them first. (Judged by a few.)
+    fn is_selective(&self, filter: &Filter) -> bool {
+        const LOOKED_AT: usize = 64;
+        let rows = self.index.rows();
+        if filter.is_empty() || rows < LOOKED_AT {
+            return false;
+        }
+        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (rows / LOOKED_AT))).filter(|doc| *doc != DEAD);
+        owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * 32 < LOOKED_AT
     }
 
     /// The numbers of the collections that are there, each once.

@@ -116,10 +116,12 @@ export class Store {
   records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
   /** topK may be anything from 0 up; NaN minScore means none. collections undefined: all. */
   search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
-  /** JSON text of Footprint { rows, deadRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
+  /** JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
   footprint(): string
   /** A copy of the rows from `from` on, of as many as lie in one piece (about 1 MiB); none at the end. */
   rows(from: number): Float32Array
+  /** A few milliseconds of making codes; true: nothing is left to do. */
+  codeStep(): boolean
   /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
   readonly deadRatio: number
 

@@ -12,13 +12,17 @@ import { isWrite } from './methods.js'
 import { closeHandles, openStore, readSome } from './open.js'
 import { Queue } from './queue.js'
 import { receive } from './receive.js'
-import { breathe } from './schedule.js'
+import { breathe, hasBackground, sleep } from './schedule.js'
 
 const BULK = 4 * 1024 * 1024
 const HEADER = 64
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
+/** While somebody writes, codes get a small share of the time. */
+const WRITING_MS = 50
+/** Steps that a call takes along where there is no background. */
+const CODE_STEPS = 4
 
 /** A store in this thread: the core, its host, and the order in which they are used. */
 export class Engine implements Backend {
@@ -37,12 +41,15 @@ export class Engine implements Backend {
   #ended!: (reason: CloseReason) => void
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
+  #coding = false
+  #wrote = -Infinity
 
   /** With a source: what that holds, bytes and all, in place of what there was. `Incomplete` if it was to be a new store, and came to nothing. */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
     await loadCore(wasm)
     const { core, files } = await (source ? receive(spec, host, source) : openStore(spec, host))
     const engine = new Engine(spec, host, core, files)
+    engine.#code()
     if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
     try {
       await engine.call('compact', [])
@@ -93,6 +100,7 @@ export class Engine implements Backend {
     const core = this.#core
     if (Object.hasOwn(reads, method)) {
       if (signal?.aborted) throw aborted(signal)
+      if (method === 'search' && !hasBackground) this.#codeAlong()
       return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
     }
     if (method === 'exportBegin') return this.#queue.push({ alone: () => this.#exportBegin() })
@@ -153,6 +161,8 @@ export class Engine implements Backend {
     this.#run(() => this.#core.write())
     if (size > 0) await this.#hostCommit()
     this.#run(() => this.#core.apply())
+    this.#wrote = performance.now()
+    this.#code()
     if (this.#spec.relaxed && size > 0) {
       this.#unflushed += size
       if (this.#core.heldBytes >= RELAXED_LOG || this.#unflushed >= RELAXED_ROWS) await this.#flush()
@@ -245,7 +255,29 @@ export class Engine implements Backend {
     const files = await compact({ core: this.#core, host: this.#host, run: (work) => this.#run(work), fail: (error) => this.#fail(error) })
     closeHandles(this.#files)
     this.#files = files
+    this.#code()
     return true
+  }
+
+  /** Makes the codes that searches are quick by. */
+  #code() {
+    if (!hasBackground) this.#codeAlong()
+    else if (!this.#coding) void this.#codeOn().catch(() => {})
+  }
+
+  #codeAlong() {
+    for (let steps = 0; steps < CODE_STEPS && !this.#run(() => this.#core.codeStep()); steps++);
+  }
+
+  async #codeOn() {
+    this.#coding = true
+    try {
+      do {
+        await (performance.now() - this.#wrote < WRITING_MS ? sleep(WRITING_MS / 2) : breathe())
+      } while (!this.#closing && !this.#failure && !deadCore() && !this.#run(() => this.#core.codeStep()))
+    } finally {
+      this.#coding = false
+    }
   }
 
   endExports() {

@@ -17,6 +17,9 @@ export function breathe(): Promise<void> {
 
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
+/** In Cloudflare's Workers what nobody waits for may never go on, and keeps the object alive. */
+export const hasBackground = globalThis.navigator?.userAgent !== 'Cloudflare-Workers'
+
 /** Steps of this length leave a 50 ms budget twice over. */
 const SLICE = 20
 /** In Cloudflare's Workers the clock stands still while nothing is waited for. */

@@ -272,6 +272,8 @@ export interface Footprint {
   rows: number
   /** Rows that no record refers to: what `compact` frees. */
   deadRows: number
+  /** Rows that a search need not read whole. Codes are made in the background after opening and writing; searches are exact with and without. */
+  codedRows: number
   dimension: number
   /** Bytes of all rows: what `maxVectorBytes` limits. */
   vectorBytes: number

@@ -1,0 +1,255 @@
+//! A basis whose first directions hold most of the rows' length, found by subspace iteration on a sample, in small steps.
+
+use super::bound::{NORMS, Skew, norm_squared, product_error};
+use super::kernel::products;
+use crate::Result;
+use crate::error::reserve;
+use crate::search::kernel::dot;
+use crate::segment::Matrix;
+
+/// Rows looked at.
+const SAMPLE: usize = 2048;
+/// Rounds of the iteration. More change little: only how much the first directions hold counts, not which they are.
+const ROUNDS: usize = 4;
+/// If the first layer leaves more than this of the sample's rows (root mean square), whole codes are quicker.
+const MOST_REST: f32 = 0.6;
+/// Multiplications in a step, about.
+const STEP: usize = 1 << 24;
+/// Below, a layer would not be worth its own numbers; above, rotating rows takes too long.
+const DIMENSIONS: std::ops::RangeInclusive<usize> = 96..=2048;
+
+/// Two layers of directions, the strongest first.
+pub struct Basis {
+    width: usize,
+    directions: Vec<f32>,
+    skew: f64,
+    /// What the first layer leaves of a row, at the time it was made.
+    rest: f32,
+}
+
+impl Basis {
+    /// Directions in one layer.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// One behind the other.
+    pub fn directions(&self) -> &[f32] {
+        &self.directions
+    }
+
+    pub fn skew(&self, dimension: usize) -> Skew {
+        Skew { skew: self.skew, each: product_error(dimension) }
+    }
+
+    pub fn rest(&self) -> f32 {
+        self.rest
+    }
+}
+
+/// About a third of the dimension.
+fn width(dimension: usize) -> usize {
+    ((dimension / 3 + 16) / 32 * 32).clamp(32, 192)
+}
+
+enum Stage {
+    Sampling,
+    Moments(usize),
+    Multiplying(usize, usize),
+    Orthonormal(usize, usize),
+    Skew(usize),
+}
+
+/// What became of it: a basis, or none that would pay.
+pub enum Found {
+    NotYet,
+    Flat,
+    Basis(Basis),
+}
+
+/// A basis in the making.
+pub struct Builder {
+    dimension: usize,
+    stage: Stage,
+    /// The sample's numbers, those of one dimension side by side; later unused.
+    sample: Vec<f32>,
+    sampled: usize,
+    /// Sums of products of each two dimensions.
+    moments: Vec<f32>,
+    directions: Vec<f32>,
+    next: Vec<f32>,
+    off: f64,
+    held: f64,
+}
+
+fn zeros(len: usize) -> Result<Vec<f32>> {
+    let mut vec = Vec::new();
+    reserve(&mut vec, len, "the basis of codes")?;
+    vec.resize(len, 0.0);
+    Ok(vec)
+}
+
+impl Builder {
+    /// None where no basis pays, whatever the rows.
+    pub fn new(dimension: usize) -> Option<Self> {
+        DIMENSIONS.contains(&dimension).then(|| Self {
+            dimension,
+            stage: Stage::Sampling,
+            sample: Vec::new(),
+            sampled: 0,
+            moments: Vec::new(),
+            directions: Vec::new(),
+            next: Vec::new(),
+            off: 0.0,
+            held: 0.0,
+        })
+    }
+
+    /// Of the first `rows` rows.
+    #[inline(never)]
+    pub fn step(&mut self, matrix: &Matrix, rows: usize) -> Result<Found> {
+        let d = self.dimension;
+        let count = 2 * width(d);
+        match self.stage {
+            Stage::Sampling => {
+                self.take_sample(matrix, rows)?;
+                self.moments = zeros(d * d)?;
+                self.stage = Stage::Moments(0);
+            }
+            Stage::Moments(from) => {
+                let to = (from + (STEP / (d * SAMPLE)).next_multiple_of(4)).min(d);
+                let side = |i: usize| i * SAMPLE;
+                products(&self.sample[side(from)..side(to)], &self.sample[..side(to)], SAMPLE, &mut self.next[..(to - from) * to]);
+                for i in from..to {
+                    for j in 0..=i {
+                        let product = self.next[(i - from) * to + j];
+                        self.moments[i * d + j] = product;
+                        self.moments[j * d + i] = product;
+                    }
+                }
+                self.stage = Stage::Moments(to);
+                if to == d {
+                    self.sample = Vec::new();
+                    self.directions = noise(count * d)?;
+                    self.next = zeros(count * d)?;
+                    self.stage = Stage::Multiplying(0, 0);
+                }
+            }
+            Stage::Multiplying(round, from) => {
+                let to = (from + (STEP / (d * d)).next_multiple_of(4)).min(count);
+                products(&self.directions[from * d..to * d], &self.moments, d, &mut self.next[from * d..to * d]);
+                self.stage = Stage::Multiplying(round, to);
+                if to == count {
+                    if round == ROUNDS {
+                        self.measure_held();
+                        self.stage = Stage::Skew(0);
+                    } else {
+                        std::mem::swap(&mut self.directions, &mut self.next);
+                        self.stage = Stage::Orthonormal(round, 0);
+                    }
+                }
+            }
+            Stage::Orthonormal(round, from) => {
+                let to = (from + STEP / (4 * count * d) + 1).min(count);
+                for i in from..to {
+                    self.straighten(i, if round + 1 == ROUNDS { 2 } else { 1 });
+                }
+                self.stage = if to == count { Stage::Multiplying(round + 1, 0) } else { Stage::Orthonormal(round, to) };
+            }
+            Stage::Skew(from) => {
+                let to = (from + STEP / (4 * count * d) + 1).min(count);
+                for i in from..to {
+                    self.measure_skew(i);
+                }
+                self.stage = Stage::Skew(to);
+                if to == count {
+                    return Ok(self.finish());
+                }
+            }
+        }
+        Ok(Found::NotYet)
+    }
+
+    fn take_sample(&mut self, matrix: &Matrix, rows: usize) -> Result<()> {
+        let d = self.dimension;
+        self.sample = zeros(d * SAMPLE)?;
+        self.next = zeros((STEP / (d * SAMPLE)).next_multiple_of(4) * d)?;
+        let wanted = SAMPLE.min(rows);
+        for n in 0..wanted {
+            let row = matrix.row((n as u64 * rows as u64 / wanted as u64) as usize);
+            if NORMS.contains(&norm_squared(row).sqrt()) {
+                for (i, x) in row.iter().enumerate() {
+                    self.sample[i * SAMPLE + n] = *x;
+                }
+                self.sampled += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes from direction `i` what it has of those before it. Once leaves some where little is left; the last time that counts.
+    fn straighten(&mut self, i: usize, times: usize) {
+        let d = self.dimension;
+        let (before, from) = self.directions.split_at_mut(i * d);
+        let direction = &mut from[..d];
+        for _ in 0..times {
+            for other in before.chunks_exact(d) {
+                let shared = dot(other, direction);
+                direction.iter_mut().zip(other).for_each(|(x, y)| *x -= shared * y);
+            }
+            let length = norm_squared(direction).sqrt();
+            if !(length > 1e-30 && length.is_finite()) {
+                // The sample has no further direction: this one stands for none.
+                direction.fill(0.0);
+                return;
+            }
+            let inverse = (1.0 / length) as f32;
+            direction.iter_mut().for_each(|x| *x *= inverse);
+        }
+    }
+
+    /// How much of the sample's squared length the first layer holds: each direction times its image.
+    fn measure_held(&mut self) {
+        let d = self.dimension;
+        let both = self.directions.chunks_exact(d).zip(self.next.chunks_exact(d));
+        self.held = both.take(width(d)).map(|(direction, image)| dot(direction, image) as f64).sum();
+    }
+
+    /// `‖BᵀB − I‖`, by its Frobenius norm, which is not below. A direction of zeros is none, so it has no part in it.
+    fn measure_skew(&mut self, i: usize) {
+        let d = self.dimension;
+        let own = &self.directions[i * d..(i + 1) * d];
+        let own_norm = norm_squared(own);
+        if own_norm == 0.0 {
+            return;
+        }
+        for other in self.directions.chunks_exact(d).take(i) {
+            let product: f64 = own.iter().zip(other).map(|(x, y)| *x as f64 * *y as f64).sum();
+            self.off += 2.0 * product * product;
+        }
+        self.off += (own_norm - 1.0) * (own_norm - 1.0);
+    }
+
+    fn finish(&mut self) -> Found {
+        let rest = (1.0 - self.held / self.sampled.max(1) as f64).max(0.0).sqrt() as f32;
+        let skew = self.off.sqrt() + 1e-9;
+        // Worse than any rounding: then something is odd about the rows.
+        if !(rest <= MOST_REST) || !(skew < 0.01) {
+            return Found::Flat;
+        }
+        Found::Basis(Basis { width: width(self.dimension), directions: std::mem::take(&mut self.directions), skew, rest })
+    }
+}
+
+/// Where the iteration begins: any directions will do, and the same ones each time.
+fn noise(len: usize) -> Result<Vec<f32>> {
+    let mut noise = zeros(len)?;
+    let mut state = 0x9E37_79B9u32;
+    for x in &mut noise {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *x = state as i32 as f32 / i32::MAX as f32;
+    }
+    Ok(noise)
+}

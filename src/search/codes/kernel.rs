@@ -1,0 +1,191 @@
+//! The inner loops over codes and over the basis: integers are exact, so every version gives the same; sums of `f32` are within
+//! [`product_error`](super::bound::product_error) whatever their order.
+
+/// Rows whose codes lie side by side.
+pub const GROUP: usize = 16;
+
+/// Of [`GROUP`] rows the sums of code times query, the codes in pairs: two of row 0, two of row 1, ..., then the next two of row 0.
+/// `query` has one pair a number, the first of the two in the low half.
+pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return simd::group_sums(codes, query);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    scalar::group_sums(codes, query)
+}
+
+/// The sum of one row's codes times the query, both in order; whole [`GROUP`]s of numbers.
+pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return simd::row_sum(codes, query);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    scalar::row_sum(codes, query)
+}
+
+/// `out[r * n + j]` is the product of row `r` of `rows` and direction `j` of the `n` in `directions`, each of `dimension` numbers.
+pub fn products(rows: &[f32], directions: &[f32], dimension: usize, out: &mut [f32]) {
+    let n = directions.len() / dimension;
+    let mut quads = rows.chunks_exact(4 * dimension);
+    let mut out_quads = out.chunks_exact_mut(4 * n);
+    for (quad, out) in (&mut quads).zip(&mut out_quads) {
+        let row = |r: usize| &quad[r * dimension..(r + 1) * dimension];
+        let rows = [row(0), row(1), row(2), row(3)];
+        for j in (0..n).step_by(2) {
+            let first = &directions[j * dimension..(j + 1) * dimension];
+            let second = if j + 1 < n { &directions[(j + 1) * dimension..(j + 2) * dimension] } else { first };
+            let sums = eight_products(rows, [first, second]);
+            for (r, [a, b]) in sums.into_iter().enumerate() {
+                out[r * n + j] = a;
+                if j + 1 < n {
+                    out[r * n + j + 1] = b;
+                }
+            }
+        }
+    }
+    for (row, out) in quads.remainder().chunks_exact(dimension).zip(out_quads.into_remainder().chunks_exact_mut(n)) {
+        for (direction, out) in directions.chunks_exact(dimension).zip(out) {
+            *out = super::super::kernel::dot(direction, row);
+        }
+    }
+}
+
+/// Four rows by two directions: eight sums that fit the registers, each number read for several of them.
+fn eight_products(rows: [&[f32]; 4], directions: [&[f32]; 2]) -> [[f32; 2]; 4] {
+    let n = rows[0].len() / 4;
+    let fours = |x: [&[f32]; 6]| -> [[f32; 2]; 4] {
+        let x = x.map(|x| &x.as_chunks::<4>().0[..n]);
+        let mut sums = [[lanes::zero(); 2]; 4];
+        for i in 0..n {
+            let (p, q) = (lanes::load(&x[4][i]), lanes::load(&x[5][i]));
+            for r in 0..4 {
+                let row = lanes::load(&x[r][i]);
+                sums[r][0] = lanes::multiply_add(sums[r][0], row, p);
+                sums[r][1] = lanes::multiply_add(sums[r][1], row, q);
+            }
+        }
+        sums.map(|pair| pair.map(lanes::sum))
+    };
+    let mut sums = fours([rows[0], rows[1], rows[2], rows[3], directions[0], directions[1]]);
+    for i in n * 4..rows[0].len() {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            sums[0] += rows[r][i] * directions[0][i];
+            sums[1] += rows[r][i] * directions[1][i];
+        }
+    }
+    sums
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod lanes {
+    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, v128};
+
+    pub fn zero() -> v128 {
+        f32x4_splat(0.0)
+    }
+
+    #[inline(always)]
+    pub fn load(x: &[f32; 4]) -> v128 {
+        f32x4(x[0], x[1], x[2], x[3])
+    }
+
+    #[inline(always)]
+    pub fn multiply_add(sum: v128, a: v128, b: v128) -> v128 {
+        f32x4_add(sum, f32x4_mul(a, b))
+    }
+
+    pub fn sum(x: v128) -> f32 {
+        (f32x4_extract_lane::<0>(x) + f32x4_extract_lane::<1>(x)) + (f32x4_extract_lane::<2>(x) + f32x4_extract_lane::<3>(x))
+    }
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+mod lanes {
+    pub fn zero() -> [f32; 4] {
+        [0.0; 4]
+    }
+
+    #[inline(always)]
+    pub fn load(x: &[f32; 4]) -> [f32; 4] {
+        *x
+    }
+
+    #[inline(always)]
+    pub fn multiply_add(sum: [f32; 4], a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| sum[i] + a[i] * b[i])
+    }
+
+    pub fn sum(x: [f32; 4]) -> f32 {
+        (x[0] + x[1]) + (x[2] + x[3])
+    }
+}
+
+/// What the simd version is tested against, and what runs elsewhere.
+pub mod scalar {
+    use super::GROUP;
+
+    pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
+        let mut sums = [0; GROUP];
+        for (pairs, both) in codes.as_chunks::<{ 2 * GROUP }>().0.iter().zip(query) {
+            let (low, high) = (*both as i16 as i32, *both >> 16);
+            for row in 0..GROUP {
+                sums[row] += pairs[2 * row] as i32 * low + pairs[2 * row + 1] as i32 * high;
+            }
+        }
+        sums
+    }
+
+    pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
+        codes.iter().zip(query).map(|(code, q)| *code as i32 * *q as i32).sum()
+    }
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod simd {
+    use super::GROUP;
+    use core::arch::wasm32::{
+        i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
+    };
+
+    #[rustfmt::skip]
+    #[inline(always)]
+    fn load(x: &[i8; 16]) -> v128 {
+        i8x16(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], x[11], x[12], x[13], x[14], x[15])
+    }
+
+    #[inline(always)]
+    fn lanes(x: v128) -> [i32; 4] {
+        [i32x4_extract_lane::<0>(x), i32x4_extract_lane::<1>(x), i32x4_extract_lane::<2>(x), i32x4_extract_lane::<3>(x)]
+    }
+
+    /// One broadcast pair of the query for 32 bytes read in order, no sum across lanes: measured at the memory's speed.
+    #[inline(always)]
+    pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
+        let zero = i32x4_splat(0);
+        let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+        for (halves, pair) in codes.as_chunks::<16>().0.as_chunks::<2>().0.iter().zip(query) {
+            let pair = i32x4_splat(*pair);
+            let (low, high) = (load(&halves[0]), load(&halves[1]));
+            a = i32x4_add(a, i32x4_dot_i16x8(i16x8_extend_low_i8x16(low), pair));
+            b = i32x4_add(b, i32x4_dot_i16x8(i16x8_extend_high_i8x16(low), pair));
+            c = i32x4_add(c, i32x4_dot_i16x8(i16x8_extend_low_i8x16(high), pair));
+            d = i32x4_add(d, i32x4_dot_i16x8(i16x8_extend_high_i8x16(high), pair));
+        }
+        let mut sums = [0; GROUP];
+        for (four, sum) in sums.as_chunks_mut::<4>().0.iter_mut().zip([a, b, c, d]) {
+            *four = lanes(sum);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
+        let mut sum = i32x4_splat(0);
+        for (codes, q) in codes.as_chunks::<16>().0.iter().zip(query.as_chunks::<16>().0) {
+            let codes = load(codes);
+            let low = i16x8(q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]);
+            let high = i16x8(q[8], q[9], q[10], q[11], q[12], q[13], q[14], q[15]);
+            sum = i32x4_add(sum, i32x4_dot_i16x8(i16x8_extend_low_i8x16(codes), low));
+            sum = i32x4_add(sum, i32x4_dot_i16x8(i16x8_extend_high_i8x16(codes), high));
+        }
+        lanes(sum).iter().sum()
+    }
+}
