@@ -26,9 +26,10 @@ async function when(name, inputs, outputs, work) {
 
 async function compile({ wasm }) {
   const sources = [...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`), 'Cargo.toml', 'Cargo.lock']
-  const flags = wasmFlags(wasm)
+  const { released } = wasm
+  const flags = wasmFlags(wasm, released.rustc)
   const output = at('target', TARGET, 'release/nidus_wasm.wasm')
-  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags]
+  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo]
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
   await when(`cargo build for ${TARGET}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
     takeSeed(key)

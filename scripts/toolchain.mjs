@@ -35,7 +35,7 @@ async function withPrecompiledStd() {
     const found = await describe(rustc, ...select)
     if (!found || !existsSync(join(found.sysroot, 'lib/rustlib', TARGET, 'lib'))) continue
     const common = { id: found.id, sysroot: found.sysroot, cargo, select, env: {} }
-    return { native: common, wasm: { ...common, flags: [] } }
+    return { native: common, wasm: { ...common, flags: [], released: { cargo: [], rustc: [] } } }
   }
   return undefined
 }
@@ -59,6 +59,8 @@ async function withStdSource() {
       ...common,
       env: { ...env, RUSTC_BOOTSTRAP: '1', CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker },
       flags: ['-Z', 'build-std=std,panic_abort'],
+      // Nobody would see a panic's text, and std has smaller ways for much. A precompiled std has made up its mind.
+      released: { cargo: ['-Z', 'build-std-features=optimize_for_size'], rustc: ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zfmt-debug=none'] },
     },
   }
 }
@@ -114,12 +116,13 @@ export function lockedVersion(crate) {
  * The compiler's flags for every wasm build. Nothing in them depends on where this checkout lies, and the paths of the
  * compiler's and the registry's sources are replaced: they would otherwise end up in panic messages.
  */
-export function wasmFlags({ sysroot }) {
+export function wasmFlags({ sysroot }, more = []) {
   const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
   return [
     '-Ctarget-feature=+simd128',
     // Calls cost a wasm little; the kernels say themselves what must be inline.
     '-Cllvm-args=-inline-threshold=40',
+    ...more,
     `--remap-path-prefix=${join(cargoHome, 'registry/src')}=crates`,
     `--remap-path-prefix=${join(sysroot, 'lib/rustlib/src/rust')}=rust`,
   ].join('\x1f')

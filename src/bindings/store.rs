@@ -112,8 +112,12 @@ impl JsStore {
         self.0.has_collection(collection)
     }
 
-    pub fn collections(&self) -> Vec<String> {
-        self.0.collections()
+    /// Their names, packed as ids are.
+    pub fn collections(&self) -> Result<Uint8Array, JsValue> {
+        let mut out = Writer::default();
+        let mut write = || self.0.collections().iter().try_for_each(|name| out.str(name));
+        write().or_throw()?;
+        Ok(Uint8Array::from(out.wire.as_slice()))
     }
 
     #[wasm_bindgen(js_name = getMeta)]
@@ -162,14 +166,15 @@ impl JsStore {
     pub fn search(
         &self,
         query: &[f32],
-        collections: Option<Vec<String>>,
+        collections: Option<u32>,
+        names: &[u8],
         top_k: f64,
         min_score: f64,
         filter: &[u8],
         with_vectors: bool,
     ) -> Result<Hits, JsValue> {
         let search = || {
-            let names: Option<Vec<&str>> = collections.as_ref().map(|names| names.iter().map(String::as_str).collect());
+            let names = collections.map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>()).transpose()?;
             let found = self.0.search_docs(
                 query,
                 &Query {

@@ -63,6 +63,10 @@ impl<'a> TopK<'a> {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Numbers with their scores, the best first.
     pub fn into_sorted(self) -> impl ExactSizeIterator<Item = (u32, f32)> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| (ranked.number, score_of(ranked.rank)))

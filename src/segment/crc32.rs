@@ -1,15 +1,13 @@
 //! CRC-32 as in IEEE 802.3, eight bytes a step. The tables are made when they are first needed: in the wasm they would take kilobytes
 //! that no compression makes smaller.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 type Tables = [[u32; 256]; 8];
 
-fn tables() -> &'static Tables {
-    static TABLES: OnceLock<Tables> = OnceLock::new();
-    TABLES.get_or_init(|| {
+fn tables() -> Tables {
         let mut tables = [[0u32; 256]; 8];
         for byte in 0..256 {
             let mut crc = byte as u32;
@@ -25,12 +23,18 @@ fn tables() -> &'static Tables {
             }
         }
         tables
-    })
+}
+
+thread_local! {
+    static TABLES: OnceCell<Tables> = const { OnceCell::new() };
 }
 
 /// The checksum of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
-    let t = tables();
+    TABLES.with(|made| checksum(made.get_or_init(tables), bytes))
+}
+
+fn checksum(t: &Tables, bytes: &[u8]) -> u32 {
     let (eights, rest) = bytes.as_chunks::<8>();
     let mut crc = !0u32;
     for eight in eights {

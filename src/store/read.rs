@@ -120,7 +120,9 @@ impl Store {
                 top.offer(0.0, doc);
             }
         }
-        let mut docs: Vec<u32> = top.into_sorted().map(|(doc, _)| doc).collect();
+        let mut docs: Vec<u32> = Vec::new();
+        reserve(&mut docs, top.len(), "a page")?;
+        docs.extend(top.into_sorted().map(|(doc, _)| doc));
         let more = docs.len() > limit;
         docs.truncate(limit);
         Ok((docs, more))
@@ -178,7 +180,10 @@ impl Store {
                 (in_scope && matches(doc)).then_some(doc)
             })?;
         }
-        Ok(top.into_sorted().map(|(doc, score)| Found { doc, score }).collect())
+        let mut found = Vec::new();
+        reserve(&mut found, top.len(), "results")?;
+        found.extend(top.into_sorted().map(|(doc, score)| Found { doc, score }));
+        Ok(found)
     }
 
     /// Whether so few documents match that it is best to find them first. (Judged by a few.)

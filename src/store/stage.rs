@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use super::Store;
 use super::arena::{ArenaMark, Item};
-use super::index::{Collection, Index, hash};
+use super::index::{Collection, Hasher, Index, hash};
 use crate::error::{fail, out_of_memory, reserve};
 use crate::order::sort_by;
 use crate::search::{Filter, kernel};
@@ -107,7 +107,8 @@ impl Staged {
         match all[seen].touched.find_mut(hashed, |effect| touched_id(effects, index, *effect) == id) {
             Some(last) => *last = effect,
             None => {
-                all[seen].touched.insert_unique(hashed, effect, |effect| hash(touched_id(effects, index, *effect)));
+                let hasher: Hasher<'_> = &|effect| hash(touched_id(effects, index, *effect));
+                all[seen].touched.insert_unique(hashed, effect, hasher);
             }
         }
     }
@@ -115,8 +116,8 @@ impl Staged {
     fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
         reserve(&mut self.effects, additional + 1, "staging")?;
         let Self { seen: all, effects, .. } = self;
-        let hash = |effect: &u32| hash(touched_id(effects, index, *effect));
-        all[seen].touched.try_reserve(additional, hash).map_err(|_| out_of_memory("staging", additional * 8))
+        let hasher: Hasher<'_> = &|effect| hash(touched_id(effects, index, *effect));
+        all[seen].touched.try_reserve(additional, hasher).map_err(|_| out_of_memory("staging", additional * 8))
     }
 }
 

@@ -107,15 +107,15 @@ export class Store {
   readonly heldBytes: number
 
   hasCollection(collection: string): boolean
-  collections(): string[]
+  collections(): Uint8Array
   getMeta(collection: string): Uint8Array             // meta
   /** Live documents, of one collection or (undefined) of all. */
   count(collection: string | undefined, filter: Uint8Array): number
   get(collection: string, count: number, ids: Uint8Array): Found
   /** Records in ascending id order (UTF-8 bytes), those with id > after. At most `limit`. */
   records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
-  /** topK may be anything from 0 up; NaN minScore means none. collections undefined: all. */
-  search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  /** topK may be anything from 0 up; NaN minScore means none. collections: how many names there are, undefined: all. */
+  search(query: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
   /** JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
   footprint(): string
   /** A copy of the rows from `from` on, of as many as lie in one piece (about 1 MiB); none at the end. */

@@ -112,7 +112,7 @@ export class Nidus<A extends Attrs = Attrs> {
   }
 
   async collections(): Promise<string[]> {
-    return this.#backend.call('collections', [])
+    return new Reader(await this.#backend.call('collections', [])).strings()
   }
 
   async getMeta(collection: string): Promise<Record<string, string>> {
@@ -192,7 +192,7 @@ export class Nidus<A extends Attrs = Attrs> {
     const names = collections === undefined ? undefined : [...new Set(Array.isArray(collections) ? collections : [collections])].map(collectionName)
     const { wire, scores, vectors, count } = await this.#backend.call(
       'search',
-      [query, names, checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
+      [query, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
       { signal: checkSignal(signal) },
     )
     const reader = new Reader(wire)

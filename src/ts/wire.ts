@@ -239,6 +239,13 @@ export class Reader {
     return text
   }
 
+  /** All that is left, one behind the other. */
+  strings() {
+    const strings: string[] = []
+    while (!this.done) strings.push(this.str())
+    return strings
+  }
+
   skip(bytes: number) {
     this.#at += bytes
   }

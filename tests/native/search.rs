@@ -151,12 +151,21 @@ fn searches_agree_in_a_larger_store() {
             (collection.into(), Record { id: format!("{}", n % 2900), vector, attrs: Default::default() })
         })
         .collect();
-    let (native, store) = fill(&records, dimension);
+    let (native, mut store) = fill(&records, dimension);
     let mut runner = TestRunner::deterministic();
-    for _ in 0..60 {
-        let asked = asked(dimension).new_tree(&mut runner).unwrap().current();
-        assert_same_search(&native, &store, &Asked { filter: Default::default(), ..asked });
+    // Without codes, with some, with all.
+    for _ in 0..3 {
+        for _ in 0..40 {
+            let asked = asked(dimension).new_tree(&mut runner).unwrap().current();
+            assert_same_search(&native, &store, &Asked { filter: Default::default(), ..asked });
+        }
+        if store.footprint().coded_rows > 0 {
+            while !store.code_step() {}
+        } else {
+            assert!(!store.code_step());
+        }
     }
+    assert!(store.footprint().coded_rows > 2900);
 }
 
 /// Native takes vectors that have no direction, and leaves them as they are. We refuse them, and read them where native left them.

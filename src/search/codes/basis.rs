@@ -90,9 +90,9 @@ fn zeros(len: usize) -> Result<Vec<f32>> {
 }
 
 impl Builder {
-    /// None where no basis pays, whatever the rows.
+    /// None where no basis pays, whatever the rows, and for dimensions that hardly any model has.
     pub fn new(dimension: usize) -> Option<Self> {
-        DIMENSIONS.contains(&dimension).then(|| Self {
+        (DIMENSIONS.contains(&dimension) && dimension.is_multiple_of(4)).then(|| Self {
             dimension,
             stage: Stage::Sampling,
             sample: Vec::new(),

@@ -96,10 +96,10 @@ impl Sums {
         }
     }
 
-    /// `(‖Bᵀr‖, ‖r‖)`, rounded up. None: too long.
+    /// `(‖Bᵀr‖, ‖r‖)`, rounded up. None: the row is too long or too short.
     pub fn bounds(&self, norm_squared: f64, basis: Skew) -> Option<(f32, f32)> {
         let kept = self.kept.sqrt();
-        if !(kept <= LONGEST) {
+        if !NORMS.contains(&norm_squared.sqrt()) || !(kept <= LONGEST) {
             return None;
         }
         let distance = basis.distance(self.m);
@@ -110,7 +110,7 @@ impl Sums {
 }
 
 /// A query's side of the bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default)]
 pub struct Reach {
     /// `‖a‖`, to be multiplied by a row's `‖Bᵀr‖`.
     pub along: f32,

@@ -7,40 +7,26 @@ use super::bound::{self, NORMS, Reach, Skew, Sums};
 use super::kernel::{self, GROUP};
 use crate::Result;
 use crate::error::reserve;
+use crate::search::kernel::dots;
 use crate::segment::Matrix;
 
+const LAYERS: usize = 2;
 /// What a row's `inside` is if it has no codes: it is scored as it is.
 const EXCEPTION: f32 = -1.0;
 
-/// A number for each row: what one code is worth, and the two norms of [`bound`](super::bound).
+/// Of each row of a group what one code is worth, and the two norms of [`bound`](super::bound).
+#[derive(Clone, Copy)]
+struct Meta {
+    scale: [f32; GROUP],
+    inside: [f32; GROUP],
+    rest: [f32; GROUP],
+}
+
 #[derive(Default)]
 struct Layer {
     codes: Vec<i8>,
-    scale: Vec<f32>,
-    inside: Vec<f32>,
-    rest: Vec<f32>,
-}
-
-impl Layer {
-    fn new(rows: usize, width: usize) -> Result<Self> {
-        let mut layer = Self::default();
-        reserve(&mut layer.codes, rows * width, "codes")?;
-        for numbers in [&mut layer.scale, &mut layer.inside, &mut layer.rest] {
-            reserve(numbers, rows, "the bounds of codes")?;
-        }
-        Ok(layer)
-    }
-
-    fn push(&mut self, scale: f32, bounds: Option<(f32, f32)>) {
-        let (inside, rest) = bounds.unwrap_or((EXCEPTION, 0.0));
-        self.scale.push(if bounds.is_some() { scale } else { 0.0 });
-        self.inside.push(inside);
-        self.rest.push(rest);
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.codes.capacity() + 4 * (self.scale.capacity() + self.inside.capacity() + self.rest.capacity())
-    }
+    /// One a group.
+    metas: Vec<Meta>,
 }
 
 /// Codes of a number of rows in one basis. The first layer holds the strongest directions, [`GROUP`] rows side by side, so that a
@@ -48,7 +34,7 @@ impl Layer {
 /// layer with the row's own numbers.
 pub struct Chunk {
     basis: Option<Rc<Basis>>,
-    layers: Vec<Layer>,
+    layers: [Layer; LAYERS],
     rows: usize,
 }
 
@@ -60,25 +46,26 @@ pub struct Space {
     codes: Vec<i8>,
 }
 
-fn zeros(vec: &mut Vec<f32>, len: usize) -> Result<()> {
+/// Vectors of zeros, with the old ones' memory.
+fn zeros<T: Copy + Default>(vec: &mut Vec<T>, len: usize) -> Result<()> {
     vec.clear();
     reserve(vec, len, "codes")?;
-    vec.resize(len, 0.0);
+    vec.resize(len, T::default());
     Ok(())
 }
 
-/// The width of the first layer.
-fn width(basis: Option<&Basis>, dimension: usize) -> usize {
-    basis.map_or(dimension.next_multiple_of(2), Basis::width)
+/// The width of a layer, and how many there are.
+fn shape(basis: Option<&Basis>, dimension: usize) -> (usize, usize) {
+    basis.map_or((dimension.next_multiple_of(2), 1), |basis| (basis.width(), LAYERS))
 }
 
 impl Chunk {
     pub fn new(capacity: usize, dimension: usize, basis: Option<Rc<Basis>>) -> Result<Self> {
-        let width = width(basis.as_deref(), dimension);
-        let mut layers = Vec::new();
-        for _ in 0..if basis.is_some() { 2 } else { 1 } {
-            reserve(&mut layers, 1, "codes")?;
-            layers.push(Layer::new(capacity, width)?);
+        let (width, depth) = shape(basis.as_deref(), dimension);
+        let mut layers = <[Layer; LAYERS]>::default();
+        for layer in &mut layers[..depth] {
+            reserve(&mut layer.codes, capacity * width, "codes")?;
+            reserve(&mut layer.metas, capacity / GROUP, "codes")?;
         }
         Ok(Self { basis, layers, rows: 0 })
     }
@@ -92,25 +79,23 @@ impl Chunk {
     }
 
     pub fn memory_bytes(&self) -> usize {
-        self.layers.iter().map(Layer::memory_bytes).sum()
+        self.layers.iter().map(|layer| layer.codes.capacity() + layer.metas.capacity() * size_of::<Meta>()).sum()
     }
 
     pub fn is_exception(&self, row: usize) -> bool {
-        self.layers[0].inside[row] < 0.0
+        self.layers[0].metas[row / GROUP].inside[row % GROUP] < 0.0
     }
 
     /// Adds the [`GROUP`] rows from `first` on; there is room. Returns the sum of what the first layer leaves of them, for finding out whether the basis still fits.
     #[inline(never)]
     pub fn push_group(&mut self, matrix: &Matrix, first: usize, space: &mut Space) -> Result<f32> {
         let dimension = matrix.dimension();
-        let width = width(self.basis.as_deref(), dimension);
-        let depth = width * self.layers.len();
+        let (width, depth) = shape(self.basis.as_deref(), dimension);
+        let both = width * depth;
         let Space { rows: copied, numbers, codes } = space;
         zeros(copied, GROUP * dimension)?;
-        zeros(numbers, GROUP * depth)?;
-        codes.clear();
-        reserve(codes, GROUP * width, "codes")?;
-        codes.resize(GROUP * width, 0);
+        zeros(numbers, GROUP * both)?;
+        zeros(codes, GROUP * width)?;
         for (n, to) in copied.chunks_exact_mut(dimension).enumerate() {
             to.copy_from_slice(matrix.row(first + n));
         }
@@ -120,29 +105,31 @@ impl Chunk {
                 basis.skew(dimension)
             }
             None => {
-                for (to, from) in numbers.chunks_exact_mut(depth).zip(copied.chunks_exact(dimension)) {
+                for (to, from) in numbers.chunks_exact_mut(both).zip(copied.chunks_exact(dimension)) {
                     to[..dimension].copy_from_slice(from);
                 }
                 Skew::NONE
             }
         };
+        let mut norms = [0.0; GROUP];
+        for (norm, row) in norms.iter_mut().zip(copied.chunks_exact(dimension)) {
+            *norm = bound::norm_squared(row);
+        }
         let mut all_rest = 0.0;
         let mut sums = [Sums::default(); GROUP];
-        for (n, layer) in self.layers.iter_mut().enumerate() {
-            for row in 0..GROUP {
-                let numbers = &numbers[row * depth + n * width..][..width];
-                let norm_squared = bound::norm_squared(&copied[row * dimension..(row + 1) * dimension]);
-                let own = &mut codes[row * width..(row + 1) * width];
-                let valid = NORMS.contains(&norm_squared.sqrt());
-                let scale = if valid { quantize(numbers, own) } else { 0.0 };
+        for (n, layer) in self.layers[..depth].iter_mut().enumerate() {
+            let mut meta = Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP] };
+            for (row, own) in codes.chunks_exact_mut(width).enumerate() {
+                let numbers = &numbers[row * both + n * width..][..width];
+                let scale = quantize(numbers, own);
                 sums[row].add(numbers, own, scale);
-                let bounds = if valid { sums[row].bounds(norm_squared, skew) } else { None };
-                if bounds.is_none() {
-                    own.fill(0);
+                match sums[row].bounds(norms[row], skew) {
+                    Some((inside, rest)) => (meta.scale[row], meta.inside[row], meta.rest[row]) = (scale, inside, rest),
+                    None => own.fill(0),
                 }
-                layer.push(scale, bounds);
-                all_rest += if n == 0 { bounds.map_or(0.0, |(_, rest)| rest) } else { 0.0 };
+                all_rest += if n == 0 { meta.rest[row] } else { 0.0 };
             }
+            layer.metas.push(meta);
             if n == 0 {
                 for pair in 0..width / 2 {
                     layer.codes.extend((0..2 * GROUP).map(|i| codes[i / 2 * width + 2 * pair + i % 2]));
@@ -158,11 +145,10 @@ impl Chunk {
     /// Writes of each row an upper bound of its score to `upper`, and shows to `visit` those whose approximate score is not below a
     /// limit, which `visit` returns anew.
     pub fn bound_all(&self, query: &QueryCodes, upper: &mut [f32], mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
-        let Layer { codes, scale, inside, rest } = &self.layers[0];
+        let Layer { codes, metas } = &self.layers[0];
         let QueryLayer { pairs, scale: query_scale, reach, .. } = &query.layers[0];
-        let groups = codes.chunks_exact(pairs.len() * 2 * GROUP).zip(upper.as_chunks_mut::<GROUP>().0);
-        let metas = scale.as_chunks::<GROUP>().0.iter().zip(inside.as_chunks::<GROUP>().0).zip(rest.as_chunks::<GROUP>().0);
-        for (group, ((codes, upper), ((scale, inside), rest))) in groups.zip(metas).enumerate() {
+        let groups = codes.chunks_exact(pairs.len() * 2 * GROUP).zip(metas);
+        for (group, ((codes, Meta { scale, inside, rest }), upper)) in groups.zip(upper.as_chunks_mut::<GROUP>().0).enumerate() {
             let sums = kernel::group_sums(codes, pairs);
             let mut near = [0.0f32; GROUP];
             let mut any = false;
@@ -184,13 +170,19 @@ impl Chunk {
 
     /// A closer upper bound, from the one that [`bound_all`](Self::bound_all) found.
     pub fn bound_closer(&self, query: &QueryCodes, row: usize, upper: f32) -> f32 {
-        let (first, Some(layer), Some(query_layer)) = (&self.layers[0], self.layers.get(1), query.layers.get(1)) else { return upper };
-        let Reach { along, off, slack } = query.layers[0].reach;
-        let near = upper - slack - off * first.rest[row] - along * first.inside[row];
-        let width = query_layer.codes.len();
-        let sum = kernel::row_sum(&layer.codes[row * width..(row + 1) * width], &query_layer.codes);
-        let Reach { along, off, slack } = query_layer.reach;
-        near + sum as f32 * (layer.scale[row] * query_layer.scale) + along * layer.inside[row] + off * layer.rest[row] + slack
+        let ([first, layer], [first_query, query]) = (&self.layers, &query.layers);
+        let width = query.codes.len();
+        let (group, i) = (row / GROUP, row % GROUP);
+        if width == 0 || layer.metas[group].inside[i] < 0.0 {
+            return upper;
+        }
+        let Reach { along, off, slack } = first_query.reach;
+        let meta = &first.metas[group];
+        let near = upper - slack - off * meta.rest[i] - along * meta.inside[i];
+        let sum = kernel::row_sum(&layer.codes[row * width..(row + 1) * width], &query.codes);
+        let Reach { along, off, slack } = query.reach;
+        let meta = &layer.metas[group];
+        near + sum as f32 * (meta.scale[i] * query.scale) + along * meta.inside[i] + off * meta.rest[i] + slack
     }
 }
 
@@ -198,18 +190,15 @@ impl Chunk {
 fn quantize(numbers: &[f32], codes: &mut [i8]) -> f32 {
     /// Adding it leaves the nearest integer in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    let most = numbers.iter().fold(0.0f32, |most, x| if x.abs() > most { x.abs() } else { most });
-    if !(most > 1e-20) {
-        codes.fill(0);
-        return 0.0;
-    }
-    let inverse = 127.0 / most;
+    let most = greatest(numbers);
+    let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
     for (code, x) in codes.iter_mut().zip(numbers) {
         *code = ((x * inverse + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).clamp(-127, 127) as i8;
     }
     most / 127.0
 }
 
+#[derive(Default)]
 struct QueryLayer {
     codes: Vec<i16>,
     /// The same, two in one number.
@@ -220,24 +209,23 @@ struct QueryLayer {
 
 /// A query in one basis.
 pub struct QueryCodes {
-    layers: Vec<QueryLayer>,
+    layers: [QueryLayer; LAYERS],
 }
 
 impl QueryCodes {
     /// None if the query's norm is not near 1.
+    #[inline(never)]
     pub fn new(query: &[f32], basis: Option<&Basis>) -> Result<Option<Self>> {
         if !NORMS.contains(&bound::norm_squared(query).sqrt()) {
             return Ok(None);
         }
         let dimension = query.len();
-        let width = width(basis, dimension);
+        let (width, depth) = shape(basis, dimension);
         let mut numbers = Vec::new();
-        let depth = basis.map_or(width, |basis| basis.directions().len() / dimension);
-        reserve(&mut numbers, depth, "the query's codes")?;
-        numbers.resize(depth, 0.0);
+        zeros(&mut numbers, width * depth)?;
         let skew = match basis {
             Some(basis) => {
-                super::super::kernel::dots(query, basis.directions(), &mut numbers);
+                dots(query, basis.directions(), &mut numbers);
                 basis.skew(dimension)
             }
             None => {
@@ -247,25 +235,31 @@ impl QueryCodes {
         };
         // So that no sum leaves i32.
         let most = (i32::MAX / (127 * width as i32)).min(32_767) as f32;
-        let mut layers = Vec::new();
+        let mut layers = <[QueryLayer; LAYERS]>::default();
         let mut lost = 0.0;
-        for (n, own) in numbers.chunks_exact(width).enumerate() {
-            let greatest = own.iter().fold(0.0f32, |greatest, x| if x.abs() > greatest { x.abs() } else { greatest });
-            let scale = if greatest > 1e-20 { greatest / most } else { 0.0 };
-            let (mut codes, mut pairs) = (Vec::new(), Vec::new());
-            reserve(&mut codes, width, "the query's codes")?;
-            reserve(&mut pairs, width / 2, "the query's codes")?;
-            for x in own {
-                let code = if scale > 0.0 { (x / scale).max(-most).min(most) as i16 } else { 0 };
-                let left = *x as f64 - code as f64 * scale as f64;
+        for (n, layer) in layers[..depth].iter_mut().enumerate() {
+            let own = &numbers[n * width..(n + 1) * width];
+            zeros(&mut layer.codes, width)?;
+            zeros(&mut layer.pairs, width / 2)?;
+            let greatest = greatest(own);
+            layer.scale = greatest / most;
+            let inverse = if greatest > 0.0 { most / greatest } else { 0.0 };
+            for (code, x) in layer.codes.iter_mut().zip(own) {
+                *code = (x * inverse).max(-most).min(most) as i16;
+                let left = *x as f64 - *code as f64 * layer.scale as f64;
                 lost += left * left;
-                codes.push(code);
             }
-            pairs.extend(codes.as_chunks::<2>().0.iter().map(|[low, high]| *low as u16 as i32 | (*high as i32) << 16));
-            let reach = Reach::new(query, &numbers[..(n + 1) * width], lost, skew, basis.is_none());
-            reserve(&mut layers, 1, "the query's codes")?;
-            layers.push(QueryLayer { codes, pairs, scale, reach });
+            for (pair, [low, high]) in layer.pairs.iter_mut().zip(layer.codes.as_chunks::<2>().0) {
+                *pair = *low as u16 as i32 | (*high as i32) << 16;
+            }
+            layer.reach = Reach::new(query, &numbers[..(n + 1) * width], lost, skew, basis.is_none());
         }
         Ok(Some(Self { layers }))
     }
+}
+
+fn greatest(numbers: &[f32]) -> f32 {
+    let most = numbers.iter().fold(0.0f32, |most, x| if x.abs() > most { x.abs() } else { most });
+    // Next to nothing is nothing: what dividing by it would give need not be a number.
+    if most > 1e-20 { most } else { 0.0 }
 }

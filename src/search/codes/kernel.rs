@@ -21,57 +21,39 @@ pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
     scalar::row_sum(codes, query)
 }
 
-/// `out[r * n + j]` is the product of row `r` of `rows` and direction `j` of the `n` in `directions`, each of `dimension` numbers.
+/// `out[r * n + j]` is the product of row `r` of `rows` and direction `j` of the `n` in `directions`, each of `dimension` numbers. Rows,
+/// directions and dimension come in fours.
+#[inline(never)]
 pub fn products(rows: &[f32], directions: &[f32], dimension: usize, out: &mut [f32]) {
     let n = directions.len() / dimension;
-    let mut quads = rows.chunks_exact(4 * dimension);
-    let mut out_quads = out.chunks_exact_mut(4 * n);
-    for (quad, out) in (&mut quads).zip(&mut out_quads) {
-        let row = |r: usize| &quad[r * dimension..(r + 1) * dimension];
-        let rows = [row(0), row(1), row(2), row(3)];
-        for j in (0..n).step_by(2) {
-            let first = &directions[j * dimension..(j + 1) * dimension];
-            let second = if j + 1 < n { &directions[(j + 1) * dimension..(j + 2) * dimension] } else { first };
-            let sums = eight_products(rows, [first, second]);
+    for (quad, out) in rows.chunks_exact(4 * dimension).zip(out.chunks_exact_mut(4 * n)) {
+        for (j, pair) in directions.chunks_exact(2 * dimension).enumerate() {
+            let sums = eight_products(quad, pair, dimension / 4);
             for (r, [a, b]) in sums.into_iter().enumerate() {
-                out[r * n + j] = a;
-                if j + 1 < n {
-                    out[r * n + j + 1] = b;
-                }
+                out[r * n + 2 * j] = a;
+                out[r * n + 2 * j + 1] = b;
             }
-        }
-    }
-    for (row, out) in quads.remainder().chunks_exact(dimension).zip(out_quads.into_remainder().chunks_exact_mut(n)) {
-        for (direction, out) in directions.chunks_exact(dimension).zip(out) {
-            *out = super::super::kernel::dot(direction, row);
         }
     }
 }
 
 /// Four rows by two directions: eight sums that fit the registers, each number read for several of them.
-fn eight_products(rows: [&[f32]; 4], directions: [&[f32]; 2]) -> [[f32; 2]; 4] {
-    let n = rows[0].len() / 4;
-    let fours = |x: [&[f32]; 6]| -> [[f32; 2]; 4] {
-        let x = x.map(|x| &x.as_chunks::<4>().0[..n]);
-        let mut sums = [[lanes::zero(); 2]; 4];
-        for i in 0..n {
-            let (p, q) = (lanes::load(&x[4][i]), lanes::load(&x[5][i]));
-            for r in 0..4 {
-                let row = lanes::load(&x[r][i]);
-                sums[r][0] = lanes::multiply_add(sums[r][0], row, p);
-                sums[r][1] = lanes::multiply_add(sums[r][1], row, q);
-            }
-        }
-        sums.map(|pair| pair.map(lanes::sum))
-    };
-    let mut sums = fours([rows[0], rows[1], rows[2], rows[3], directions[0], directions[1]]);
-    for i in n * 4..rows[0].len() {
-        for (r, sums) in sums.iter_mut().enumerate() {
-            sums[0] += rows[r][i] * directions[0][i];
-            sums[1] += rows[r][i] * directions[1][i];
+#[inline(always)]
+fn eight_products(rows: &[f32], directions: &[f32], n: usize) -> [[f32; 2]; 4] {
+    let (rows, directions) = (rows.as_chunks::<4>().0, directions.as_chunks::<4>().0);
+    let row = |r: usize| &rows[r * n..][..n];
+    let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+    let (p, q) = (&directions[..n], &directions[n..][..n]);
+    let mut sums = [[lanes::zero(); 2]; 4];
+    for i in 0..n {
+        let (p, q) = (lanes::load(&p[i]), lanes::load(&q[i]));
+        for (sums, row) in sums.iter_mut().zip([a, b, c, d]) {
+            let row = lanes::load(&row[i]);
+            sums[0] = lanes::multiply_add(sums[0], row, p);
+            sums[1] = lanes::multiply_add(sums[1], row, q);
         }
     }
-    sums
+    sums.map(|pair| pair.map(lanes::sum))
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

@@ -6,6 +6,8 @@ pub mod bound;
 mod chunk;
 pub mod kernel;
 #[cfg(all(test, not(target_arch = "wasm32")))]
+mod rows;
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
 use std::rc::Rc;

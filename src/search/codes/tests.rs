@@ -2,61 +2,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 
 use super::kernel::GROUP;
+use super::rows::{SORTS, Sort, finish, row};
 use super::{Codes, Tuning};
 use crate::search::kernel;
 use crate::segment::Matrix;
-
-/// Rows by the sorts that are hard on a bound.
-#[derive(Clone, Copy, Debug)]
-pub enum Sort {
-    Gaussian,
-    /// Most of the length in a few directions, as text has it.
-    Strong,
-    Equal,
-    NearlyEqual,
-    OneHot,
-    /// Of norms around 1, and far from it.
-    Odd,
-    /// Numbers from 1 down to subnormal ones in the same row.
-    Wide,
-}
-
-pub const SORTS: [Sort; 7] = [Sort::Gaussian, Sort::Strong, Sort::Equal, Sort::NearlyEqual, Sort::OneHot, Sort::Odd, Sort::Wide];
-
-fn gaussian(rng: &mut TestRng) -> f32 {
-    let unit = |rng: &mut TestRng| (rng.next_u32() >> 8) as f32 / (1 << 24) as f32 - 0.5;
-    (0..6).map(|_| unit(rng)).sum()
-}
-
-/// Not scaled to unit length yet.
-pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32> {
-    match sort {
-        Sort::Gaussian | Sort::Odd => (0..dimension).map(|_| gaussian(rng)).collect(),
-        Sort::Strong => {
-            let strengths: Vec<f32> = (0..12).map(|i| gaussian(rng) * 3.0 / (i + 1) as f32).collect();
-            let wave = |i: usize, k: usize| ((i * (2 * k + 1) + 7 * k) as f32 * 0.37).sin();
-            (0..dimension).map(|i| strengths.iter().enumerate().map(|(k, s)| s * wave(i, k)).sum::<f32>() + 0.1 * gaussian(rng)).collect()
-        }
-        Sort::Equal => (0..dimension).map(|i| (i % 7) as f32 - 2.5).collect(),
-        Sort::NearlyEqual => {
-            let mut row: Vec<f32> = (0..dimension).map(|i| (i % 7) as f32 - 2.5).collect();
-            let at = rng.next_u32() as usize % dimension;
-            row[at] = f32::from_bits(row[at].to_bits() + rng.next_u32() % 3);
-            row
-        }
-        Sort::OneHot => (0..dimension).map(|i| if i == n % dimension { 1.0 } else { 0.0 }).collect(),
-        Sort::Wide => (0..dimension).map(|i| gaussian(rng) * 10f32.powi(-((i % 45) as i32))).collect(),
-    }
-}
-
-/// Unit length, or what only a native store holds.
-pub fn finish(sort: Sort, n: usize, row: &mut [f32]) {
-    kernel::normalize(row);
-    if matches!(sort, Sort::Odd) {
-        let factor = [1.0, 1.0009, 0.9991, 0.5, 3.0, 1e-20, 0.0, f32::NAN, f32::INFINITY, -1.0, 1e30][n % 11];
-        row.iter_mut().for_each(|x| *x *= factor);
-    }
-}
 
 fn product(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(x, y)| *x as f64 * *y as f64).sum()

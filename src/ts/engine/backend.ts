@@ -10,12 +10,12 @@ export interface Calls {
   delete(collection: string, count: number, ids: Uint8Array): number
   deleteWhere(collection: string, filter: Uint8Array): number
   hasCollection(collection: string): boolean
-  collections(): string[]
+  collections(): Uint8Array
   getMeta(collection: string): Uint8Array
   count(collection: string | undefined, filter: Uint8Array): number
   get(collection: string, count: number, ids: Uint8Array): Found
   records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
-  search(query: Float32Array, collections: string[] | undefined, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  search(query: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
   flush(): void
   compact(): void
   footprint(): Footprint

@@ -22,8 +22,8 @@ export const reads: { [M in Reads]: On<M> } = {
   get: (core, collection, count, ids) => take(core.get(collection, count, ids), ({ wire, vectors }) => ({ wire, vectors })),
   records: (core, collection, filter, after, limit) =>
     take(core.records(collection, filter, after, limit), ({ wire, vectors, count, more }) => ({ wire, vectors, count, more })),
-  search: (core, query, collections, topK, minScore, filter, withVectors) =>
-    take(core.search(query, collections, topK, minScore, filter, withVectors), ({ wire, scores, vectors, count }) => ({ wire, scores, vectors, count })),
+  search: (core, query, collections, names, topK, minScore, filter, withVectors) =>
+    take(core.search(query, collections, names, topK, minScore, filter, withVectors), ({ wire, scores, vectors, count }) => ({ wire, scores, vectors, count })),
   footprint: (core) => JSON.parse(core.footprint()) as Footprint,
 }
 

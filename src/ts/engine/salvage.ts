@@ -2,6 +2,7 @@ import { Salvage } from '../core.js'
 import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors.js'
 import type { Footprint, RecoveryReport } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
+import { Reader } from '../wire.js'
 import { deadCore, loadCore, noteTrap } from '../wasm.js'
 import type { Host } from './backend.js'
 import { writeAnew } from './compact.js'
@@ -116,7 +117,7 @@ function finish(core: Salvage, host: Host) {
       compacted: false,
       salvaged: {
         documents: docCount,
-        collections: store.collections().length,
+        collections: new Reader(store.collections()).strings().length,
         frames,
         rows,
         orphanedRows: deadRows,

@@ -1,0 +1,157 @@
+//! Searches with codes against a plain scan of every row: the same ids and the same bits, whatever the rows.
+
+#[path = "../src/search/codes/rows.rs"]
+mod rows;
+
+use std::collections::BTreeMap;
+
+use nidus_wasm::search::{Tuning, kernel};
+use nidus_wasm::sink::MemorySink;
+use nidus_wasm::{Batch, OpenOptions, Query, Store, Value, search::Filter};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use rows::{SORTS, Sort, finish, row};
+
+struct Case {
+    sort: Sort,
+    dimension: usize,
+    rows: usize,
+    seed: u64,
+}
+
+fn generator(seed: u64) -> TestRng {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+const TUNING: fn(usize) -> Tuning = |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension };
+
+/// Three collections, some documents overwritten and deleted. The rows as they are: written past the checks, as native would have.
+fn filled(case: &Case, rng: &mut TestRng) -> Store {
+    let d = case.dimension;
+    let options = || OpenOptions { dimension: Some(d), ..OpenOptions::default() };
+    let (data, log) = (MemorySink::new(), MemorySink::new());
+    let mut store = Store::create(data.clone(), log.clone(), options()).unwrap();
+    let mut vectors = Vec::new();
+    for n in 0..case.rows {
+        let mut batch = Batch::new();
+        // Some ids come twice.
+        batch.push(&format!("{}", if n % 9 == 0 { n / 2 } else { n }), &[("n", Value::Int((n % 50) as i64))]);
+        store.stage_upsert(["a", "b", "c"][n % 7 % 3], 1, batch.bytes(), &vec![1.0; d]).unwrap();
+        let mut made = row(case.sort, d, n, rng);
+        finish(case.sort, n, &mut made);
+        vectors.extend(made);
+    }
+    store.commit().unwrap();
+    store.stage_delete("a", (0..case.rows / 10).map(|n| Ok(["3", "10", "17", "24"][n % 4]))).unwrap();
+    store.commit().unwrap();
+    let mut bytes = data.to_vec();
+    bytes.truncate(64);
+    bytes.extend(vectors.iter().flat_map(|x| x.to_le_bytes()));
+    let mut store = Store::open(MemorySink::with_bytes(bytes), MemorySink::with_bytes(log.to_vec()), options()).unwrap();
+    store.tune(TUNING(d));
+    store
+}
+
+type Scored = (u32, String, String);
+
+fn bits(score: f32) -> u32 {
+    if score.is_nan() { f32::NAN.to_bits() } else { (score + 0.0).to_bits() }
+}
+
+fn by_scan(store: &Store, query: &[f32], asked: &Query<'_>, keep: impl Fn(&BTreeMap<String, Value>) -> bool) -> Vec<Scored> {
+    let mut unit = query.to_vec();
+    kernel::normalize(&mut unit);
+    let mut all = Vec::new();
+    for collection in store.collections().into_iter().filter(|name| asked.collections.is_none_or(|names| names.contains(&name.as_str()))) {
+        for record in store.get_all(&collection).unwrap() {
+            let score = kernel::scalar::dot(&unit, &record.vector);
+            if keep(&record.attrs) && asked.min_score.is_none_or(|least| score >= least) {
+                all.push((score, collection.clone(), record.id));
+            }
+        }
+    }
+    all.sort_by(|x, y| {
+        let by_score = y.0.partial_cmp(&x.0).unwrap_or_else(|| x.0.is_nan().cmp(&y.0.is_nan()));
+        by_score.then_with(|| (&x.1, &x.2).cmp(&(&y.1, &y.2)))
+    });
+    all.truncate(asked.top_k);
+    all.into_iter().map(|(score, collection, id)| (bits(score), collection, id)).collect()
+}
+
+fn compare(case: &Case, store: &Store, rng: &mut TestRng) {
+    let Case { sort, dimension, rows: count, .. } = *case;
+    for (n, kind) in [sort, Sort::Gaussian, Sort::OneHot, sort, sort].into_iter().enumerate() {
+        let mut query = row(kind, dimension, n, rng);
+        if n == 3 {
+            let collections = store.collections();
+            query = store.get_all(&collections[0]).unwrap().last().unwrap().vector.clone();
+        }
+        if !query.iter().map(|x| x * x).sum::<f32>().is_finite() {
+            continue;
+        }
+        for (top_k, min_score, collections, filter) in
+            [(10, None, None, false), (1, None, None, false), (10, None, Some(&["a", "c"][..]), false), (5, Some(0.3), None, false), (3, None, None, true), (count, None, None, false)]
+        {
+            let wanted = rng.next_u32() as i64 % 50;
+            let filter_ours = if filter { Filter::Eq("n".into(), Value::Int(wanted)) } else { Filter::default() };
+            let asked = Query { collections, top_k, min_score, filter: filter_ours };
+            let expected = by_scan(store, &query, &asked, |attrs| !filter || attrs.get("n") == Some(&Value::Int(wanted)));
+            let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();
+            assert_eq!(found, expected, "{sort:?} x {dimension}, {count} rows, seed {}, query {n}, top {top_k}", case.seed);
+        }
+    }
+}
+
+fn check(case: &Case) {
+    let mut rng = generator(case.seed);
+    let mut store = filled(case, &mut rng);
+    compare(case, &store, &mut rng);
+    for _ in 0..5 {
+        store.code_step();
+    }
+    compare(case, &store, &mut rng);
+    while !store.code_step() {}
+    assert_eq!(store.footprint().coded_rows as usize, case.rows / 16 * 16);
+    compare(case, &store, &mut rng);
+    // Rows that come later, rows that go, and others in their places.
+    let mut batch = Batch::new();
+    let mut vectors = Vec::new();
+    for n in 0..40 {
+        batch.push(&format!("later {n}"), &[("n", Value::Int(n))]);
+        let mut made = row(Sort::Gaussian, case.dimension, n as usize, &mut rng);
+        kernel::normalize(&mut made);
+        vectors.extend(made);
+    }
+    store.stage_upsert("a", 40, batch.bytes(), &vectors).unwrap();
+    store.stage_drop("b").unwrap();
+    store.commit().unwrap();
+    compare(case, &store, &mut rng);
+    store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+    compare(case, &store, &mut rng);
+    while !store.code_step() {}
+    compare(case, &store, &mut rng);
+}
+
+#[test]
+fn every_sort_of_rows() {
+    for sort in SORTS {
+        for dimension in [1, 3, 16, 95, 96, 200, 384] {
+            check(&Case { sort, dimension, rows: 700, seed: dimension as u64 });
+        }
+    }
+    check(&Case { sort: Sort::Strong, dimension: 384, rows: 6000, seed: 1 });
+    check(&Case { sort: Sort::Wide, dimension: 4096, rows: 200, seed: 2 });
+}
+
+#[test]
+fn any_rows() {
+    let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(0..SORTS.len(), 1usize..240, 120usize..900, any::<u64>()), |(sort, dimension, rows, seed)| {
+            check(&Case { sort: SORTS[sort], dimension, rows, seed });
+            Ok(())
+        })
+        .unwrap();
+}
