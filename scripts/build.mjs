@@ -68,7 +68,8 @@ export async function build({ purpose = 'build' } = {}) {
   const start = performance.now()
   await setUp(purpose)
   await locked(made('.lock'), async () => {
-    const { glue, wasm } = await optimise(await compile(await toolchain()))
+    const tools = await toolchain()
+    const { glue, wasm } = await optimise(await compile(tools))
     const { files, pages } = await bundle(glue)
     files.set('nidus.wasm', Buffer.from(withoutHashes(readFileSync(glue, 'utf8'))(readFileSync(wasm, 'latin1')), 'latin1'))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
@@ -76,7 +77,7 @@ export async function build({ purpose = 'build' } = {}) {
     // Refused only now: what there is can be tried while the rest is being written.
     const missing = WANTED.filter((name) => !files.has(name))
     if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
-    reportSizes(files, pages)
+    reportSizes(files, pages, { released: tools.wasm.released.rustc.length > 0 })
   })
   say(`build: ${seconds(start)}`)
 }

@@ -122,6 +122,10 @@ export function wasmFlags({ sysroot }, more = []) {
     '-Ctarget-feature=+simd128',
     // Calls cost a wasm little; the kernels say themselves what must be inline.
     '-Cllvm-args=-inline-threshold=40',
+    // Nor is a loop quicker for being there twice: where it counts the source says how many lanes.
+    '-Cno-vectorize-loops',
+    '-Cllvm-args=-unroll-runtime=false',
+    '-Cllvm-args=-unroll-allow-partial=false',
     ...more,
     `--remap-path-prefix=${join(cargoHome, 'registry/src')}=crates`,
     `--remap-path-prefix=${join(sysroot, 'lib/rustlib/src/rust')}=rust`,

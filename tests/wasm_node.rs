@@ -7,7 +7,7 @@ mod wasm;
 
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
 use nidus_wasm::bindings::handle::HandleSink;
-use nidus_wasm::search::kernel;
+use nidus_wasm::search::{codes, kernel};
 use nidus_wasm::sink::{ByteSink, ByteSource, MemorySink, conformance};
 use nidus_wasm::{Batch, Code, OpenOptions, Query, Store, Value, code_of};
 use wasm::{Random, exercise};
@@ -269,4 +269,67 @@ fn a_handle_that_misbehaves() {
     Reflect::delete_property(&handle, &"read".into()).unwrap();
     let mut sink = HandleSink::new(handle, false).unwrap();
     assert_eq!(code_of(&sink.read_exact_at(0, &mut [0; 3]).unwrap_err()), Code::Unsupported);
+}
+
+#[wasm_bindgen_test]
+fn codes_in_simd_equal_those_in_scalar() {
+    use codes::kernel::{GROUP, at_least, group_sums, row_sum, scalar, simd};
+    let mut random = Random(11);
+    for width in (2..=64).step_by(2).chain([128, 384, 1024, 2064]) {
+        let codes: Vec<i8> = (0..width * GROUP).map(|_| (random.bits() % 255) as i8).map(|code| code.max(-127)).collect();
+        let most = (i32::MAX / (127 * width as i32)).min(32_767);
+        let numbers: Vec<i16> = (0..width).map(|_| (random.bits() as i32 % (most + 1)) as i16).collect();
+        for (numbers, codes) in [(numbers, codes), (vec![most as i16; width], vec![-127; width * GROUP])] {
+            let pairs: Vec<i32> = numbers.chunks(2).map(|pair| pair[0] as u16 as i32 | (pair[1] as i32) << 16).collect();
+            assert_eq!(simd::group_sums(&codes, &pairs), scalar::group_sums(&codes, &pairs), "{width}");
+            assert_eq!(group_sums(&codes, &pairs), scalar::group_sums(&codes, &pairs));
+            let whole = width / GROUP * GROUP;
+            assert_eq!(simd::row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]), "{width}");
+            assert_eq!(row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]));
+        }
+    }
+    for _ in 0..1000 {
+        let mut group: [f32; GROUP] = std::array::from_fn(|_| random.number());
+        let limit = [group[random.bits() as usize % GROUP], 0.0, f32::NEG_INFINITY][random.bits() as usize % 3];
+        group[random.bits() as usize % GROUP] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0][random.bits() as usize % 4];
+        assert_eq!(simd::at_least(&group, limit), scalar::at_least(&group, limit), "{group:?} {limit}");
+        assert_eq!(at_least(&group, limit), scalar::at_least(&group, limit));
+    }
+}
+
+/// With codes and without: the same documents and the same bits.
+#[wasm_bindgen_test]
+fn searches_with_codes_equal_a_scan() {
+    let mut random = Random(12);
+    for (dimension, count, strong) in [(384, 5000, true), (384, 3000, false), (100, 5003, true), (33, 2000, false)] {
+        let mut db = Store::in_memory(dimension).unwrap();
+        let mut batch = Batch::new();
+        let mut vectors = Vec::new();
+        let axes: Vec<Vec<f32>> = (0..20).map(|_| random.vector(dimension)).collect();
+        let mut row = |random: &mut Random| {
+            let mut row: Vec<f32> = random.vector(dimension).iter().map(|x| x * if strong { 0.2 } else { 1.0 }).collect();
+            for axis in axes.iter().filter(|_| strong) {
+                let by = random.number();
+                row.iter_mut().zip(axis).for_each(|(x, y)| *x += by * y);
+            }
+            row
+        };
+        for n in 0..count {
+            batch.push(&format!("{n}"), &[]);
+            vectors.extend(row(&mut random));
+        }
+        db.stage_upsert("docs", count, batch.bytes(), &vectors).unwrap();
+        db.commit().unwrap();
+        let queries: Vec<Vec<f32>> = (0..20).map(|_| row(&mut random)).collect();
+        let search = |db: &Store| -> Vec<Vec<(String, u32)>> {
+            let query = Query { top_k: 10, ..Query::default() };
+            queries.iter().map(|q| db.search(q, &query).unwrap().into_iter().map(|hit| (hit.id, hit.score.to_bits())).collect()).collect()
+        };
+        let scanned = search(&db);
+        while !db.code_step() {
+            assert_eq!(search(&db)[..2], scanned[..2], "{dimension}, while codes are made");
+        }
+        assert_eq!(db.footprint().coded_rows as usize, count / 16 * 16);
+        assert_eq!(search(&db), scanned, "{dimension}");
+    }
 }

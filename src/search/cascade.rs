@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::codes::kernel::{GROUP, at_least};
 use super::codes::{Bounded, Codes};
 use super::{TopK, kernel, scan_rows};
 use crate::Result;
@@ -24,7 +25,7 @@ const PAUSE: u32 = 7;
 pub fn search(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, rows: usize, wanted: usize, top: &mut TopK<'_>, document: &dyn Fn(usize) -> Option<u32>) -> Result<()> {
     let mut coded = codes.rows().min(rows);
     // Finding the nearest by their codes is for few of many.
-    if wanted.max(32) * 16 > coded {
+    if wanted.max(32) > coded / 16 {
         coded = 0;
     }
     if memo.without.get() > 0 {
@@ -80,7 +81,7 @@ fn bounded(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, wanted: u
         upper[*row as usize] = DONE;
     }
     let limit = top.limit();
-    let left = upper.iter().filter(|upper| **upper >= limit).count();
+    let left: usize = upper.as_chunks().0.iter().map(|group| at_least(group, limit).count_ones() as usize).sum();
     let mut survivors = Vec::new();
     if left * 2 <= upper.len() {
         survivors = closer(&bounds, upper, limit, left)?;
@@ -110,17 +111,15 @@ fn bounded(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, wanted: u
 fn closer(bounds: &Bounded<'_>, upper: &[f32], limit: f32, left: usize) -> Result<Vec<(u32, f32)>> {
     let mut survivors = Vec::new();
     reserve(&mut survivors, left, "candidates")?;
-    for (n, group) in upper.chunks(16).enumerate() {
-        if !group.iter().fold(false, |any, upper| any | (*upper >= limit)) {
-            continue;
-        }
-        for (i, upper) in group.iter().enumerate() {
-            if *upper >= limit {
-                let row = n * 16 + i;
-                let bound = bounds.closer(row, *upper);
-                if bound >= limit {
-                    survivors.push((row as u32, bound));
-                }
+    for (n, group) in upper.as_chunks::<GROUP>().0.iter().enumerate() {
+        let mut bits = at_least(group, limit);
+        while bits > 0 {
+            let i = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let row = n * GROUP + i;
+            let bound = bounds.closer(row, group[i]);
+            if bound >= limit {
+                survivors.push((row as u32, bound));
             }
         }
     }

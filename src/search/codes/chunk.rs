@@ -150,18 +150,14 @@ impl Chunk {
         let groups = codes.chunks_exact(pairs.len() * 2 * GROUP).zip(metas);
         for (group, ((codes, Meta { scale, inside, rest }), upper)) in groups.zip(upper.as_chunks_mut::<GROUP>().0).enumerate() {
             let sums = kernel::group_sums(codes, pairs);
-            let mut near = [0.0f32; GROUP];
-            let mut any = false;
-            for i in 0..GROUP {
-                near[i] = sums[i] as f32 * (scale[i] * query_scale);
-                upper[i] = near[i] + reach.along * inside[i] + reach.off * rest[i] + reach.slack;
-                any |= near[i] >= limit;
-            }
-            if any {
-                for (i, near) in near.iter().enumerate() {
-                    if *near >= limit {
-                        limit = visit(group * GROUP + i, *near);
-                    }
+            let near;
+            [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
+            let mut bits = kernel::at_least(&near, limit);
+            while bits > 0 {
+                let i = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                if near[i] >= limit {
+                    limit = visit(group * GROUP + i, near[i]);
                 }
             }
         }

@@ -21,6 +21,33 @@ pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
     scalar::row_sum(codes, query)
 }
 
+/// A bit for each number that is not below the limit (and is a number).
+#[inline(always)]
+pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return simd::at_least(numbers, limit);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    scalar::at_least(numbers, limit)
+}
+
+/// `near` is each sum times its `scale` and `by`; `upper` adds `along` times `inside`, `off` times `rest`, and `slack`.
+#[inline(always)]
+pub fn bounds(sums: &[i32; GROUP], scale: [&[f32; GROUP]; 3], by: [f32; 4]) -> [[f32; GROUP]; 2] {
+    let [scale, inside, rest] = scale.map(|numbers| numbers.as_chunks::<4>().0);
+    let [by, along, off, slack] = by.map(|x| lanes::splat(x));
+    let mut out = [[0.0; GROUP]; 2];
+    let [near_out, upper_out] = &mut out;
+    let outs = near_out.as_chunks_mut::<4>().0.iter_mut().zip(upper_out.as_chunks_mut::<4>().0);
+    for (i, (near_out, upper_out)) in outs.enumerate() {
+        let sums = lanes::from_integers(&sums.as_chunks::<4>().0[i]);
+        let near = lanes::multiply(sums, lanes::multiply(lanes::load(&scale[i]), by));
+        let upper = lanes::multiply_add(lanes::multiply_add(near, along, lanes::load(&inside[i])), off, lanes::load(&rest[i]));
+        *near_out = lanes::store(near);
+        *upper_out = lanes::store(lanes::add(upper, slack));
+    }
+    out
+}
+
 /// `out[r * n + j]` is the product of row `r` of `rows` and direction `j` of the `n` in `directions`, each of `dimension` numbers. Rows,
 /// directions and dimension come in fours.
 #[inline(never)]
@@ -58,7 +85,18 @@ fn eight_products(rows: &[f32], directions: &[f32], n: usize) -> [[f32; 2]; 4] {
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
-    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, v128};
+    pub use core::arch::wasm32::{f32x4_add as add, f32x4_mul as multiply, f32x4_splat as splat};
+    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4, v128};
+
+    #[inline(always)]
+    pub fn from_integers(x: &[i32; 4]) -> v128 {
+        f32x4_convert_i32x4(i32x4(x[0], x[1], x[2], x[3]))
+    }
+
+    #[inline(always)]
+    pub fn store(x: v128) -> [f32; 4] {
+        [f32x4_extract_lane::<0>(x), f32x4_extract_lane::<1>(x), f32x4_extract_lane::<2>(x), f32x4_extract_lane::<3>(x)]
+    }
 
     pub fn zero() -> v128 {
         f32x4_splat(0.0)
@@ -83,6 +121,26 @@ mod lanes {
 mod lanes {
     pub fn zero() -> [f32; 4] {
         [0.0; 4]
+    }
+
+    pub fn splat(x: f32) -> [f32; 4] {
+        [x; 4]
+    }
+
+    pub fn from_integers(x: &[i32; 4]) -> [f32; 4] {
+        x.map(|x| x as f32)
+    }
+
+    pub fn store(x: [f32; 4]) -> [f32; 4] {
+        x
+    }
+
+    pub fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    pub fn multiply(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] * b[i])
     }
 
     #[inline(always)]
@@ -115,6 +173,10 @@ pub mod scalar {
         sums
     }
 
+    pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
+        numbers.iter().enumerate().fold(0, |bits, (i, x)| bits | u32::from(*x >= limit) << i)
+    }
+
     pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
         codes.iter().zip(query).map(|(code, q)| *code as i32 * *q as i32).sum()
     }
@@ -124,7 +186,7 @@ pub mod scalar {
 pub mod simd {
     use super::GROUP;
     use core::arch::wasm32::{
-        i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
+        f32x4, f32x4_ge, f32x4_splat, i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_bitmask, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
     };
 
     #[rustfmt::skip]
@@ -156,6 +218,13 @@ pub mod simd {
             *four = lanes(sum);
         }
         sums
+    }
+
+    #[inline(always)]
+    pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
+        let limit = f32x4_splat(limit);
+        let fours = numbers.as_chunks::<4>().0.iter().enumerate();
+        fours.fold(0, |bits, (i, x)| bits | u32::from(i32x4_bitmask(f32x4_ge(f32x4(x[0], x[1], x[2], x[3]), limit))) << (4 * i))
     }
 
     #[inline(always)]
