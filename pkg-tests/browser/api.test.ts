@@ -1,18 +1,21 @@
 import { afterAll } from 'vitest'
 import { Nidus } from 'nidus-wasm'
-import { apiSuite } from '../common/api'
+import { apiSuite, type Place } from '../common/api'
+import { codesSuite } from '../common/codes'
 import { arraysHost, type ArraysHost } from '../common/arrays'
 
 let n = 0
 const names: string[] = []
-apiSuite('opfs', {
+const opfs: Place = {
   fresh: () => {
     names.push(`api/${Date.now()} ü ${n++}`)
     return names.at(-1)!
   },
   options: () => ({}),
   again: true,
-})
+}
+apiSuite('opfs', opfs)
+codesSuite('opfs', opfs)
 const databases: string[] = []
 apiSuite('indexeddb', {
   fresh: () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { apiSuite } from '../common/api'
+import { codesSuite } from '../common/codes'
 import { Nidus } from 'nidus-wasm'
 import { arraysHost, type ArraysHost } from '../common/arrays'
 
@@ -10,6 +11,7 @@ const root = mkdtempSync(join(tmpdir(), 'nidus-api-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let n = 0
+codesSuite('memory', { fresh: () => `c${n++}`, options: () => ({ storage: 'memory' }), again: false })
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 apiSuite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
 

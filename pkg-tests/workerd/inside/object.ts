@@ -2,6 +2,7 @@
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
+import { codesSuite } from '../../common/codes'
 import { transferSuite } from '../../common/transfer'
 import { hostSuite } from './host'
 import { use, type Place } from './place'
@@ -12,6 +13,7 @@ let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 // A host has no names: the one last asked for is the one in use.
 apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+codesSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
 hostSuite()
 transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 transferSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })

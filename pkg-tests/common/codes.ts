@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import type { Place } from './api'
+import { random } from './model'
+
+const D = 96
+const ROWS = 5000
+
+/** Codes are made behind the caller's back, and change no answer. */
+export function codesSuite(kind: string, place: Place) {
+  describe(`codes over ${kind}`, () => {
+    it('are made while nobody asks, and answers stay the same bits', async () => {
+      const { next } = random(5)
+      const vectors = Float32Array.from({ length: ROWS * D }, (_, i) => (next() - 0.5) / (1 + (i % D)))
+      const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
+      const queries = Array.from({ length: 10 }, (_, n) => vectors.slice(n * 400 * D, (n * 400 + 1) * D))
+      const db = await Nidus.open(place.fresh(), { ...place.options(), dimension: D })
+      const answers = () => Promise.all(queries.map((query) => db.search(query, { topK: 7 })))
+      const made = async (rows: number) => {
+        for (;;) {
+          const found = await answers()
+          const { codedRows } = await db.footprint()
+          if (codedRows > rows - 16) return found
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+      }
+      await db.upsert('c', { ids, vectors })
+      const before = await answers()
+      expect(before.map((hits) => hits[0]!.id)).toEqual(queries.map((_, n) => `${n * 400}`))
+      expect(await made(ROWS)).toEqual(before)
+
+      const gone = before.map((hits) => hits[0]!.id)
+      await db.delete('c', gone)
+      const without = before.map((hits) => hits.filter(({ id }) => !gone.includes(id)).slice(0, 5))
+      const five = async (found: Promise<typeof before>) => (await found).map((hits) => hits.slice(0, 5))
+      expect(await five(answers())).toEqual(without)
+      await db.compact()
+      expect(await five(answers())).toEqual(without)
+      expect(await five(made(ROWS - queries.length))).toEqual(without)
+      await db.close()
+    })
+  })
+}
