@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['pkg-tests/{node,tabs,workerd,webkit}/**/*.test.ts'],
+          include: ['pkg-tests/{node,tabs,extension,workerd,webkit}/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 180_000,
           // Node itself loads the package, not Vite's transform of it.

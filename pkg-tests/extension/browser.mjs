@@ -1,0 +1,58 @@
+// A Manifest V3 extension made of the built package, and a Chromium that has it.
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium } from '../../scripts/browsers.mjs'
+import { browser } from '../tabs/pages.mjs'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+/** What the README says is needed. */
+export const CSP = "script-src 'self' 'wasm-unsafe-eval'"
+
+/** An unpacked extension and a profile, in a folder of their own; `csp` undefined leaves the browser's own. */
+export async function extension({ module, csp }) {
+  const folder = mkdtempSync(join(tmpdir(), 'nidus-extension-'))
+  const [unpacked, profile] = [join(folder, 'unpacked'), join(folder, 'profile')]
+  mkdirSync(unpacked)
+  const bundle = (entry, format) => build({ entryPoints: [here(entry)], outdir: unpacked, bundle: true, format, logLevel: 'error', logOverride: { 'empty-import-meta': 'silent' } })
+  await bundle('./page.js', 'esm')
+  await bundle('./background.js', module ? 'esm' : 'iife')
+  // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is: both lie beside what it made.
+  for (const name of ['worker.js', 'nidus.wasm']) copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
+  writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
+  // Its origin comes of its key; without one, of where it lies.
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
+  const id = createHash('sha256').update(key).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  writeFileSync(join(unpacked, 'manifest.json'), JSON.stringify({
+    manifest_version: 3,
+    name: 'nidus',
+    version: '1',
+    key: key.toString('base64'),
+    background: { service_worker: 'background.js', ...(module && { type: 'module' }) },
+    ...(csp && { content_security_policy: { extension_pages: csp } }),
+  }))
+  const options = {
+    // Chromium's headless shell, which Playwright would take of its own, knows no extensions.
+    ...(!chromium.executablePath && { channel: 'chromium' }),
+    args: [...chromium.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`],
+    ignoreDefaultArgs: ['--disable-extensions'],
+  }
+  return {
+    /** A browser with that profile. */
+    start: () => browser('chromium', options, profile),
+    url: `chrome-extension://${id}/page.html`,
+    remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
+  }
+}
+
+export async function visit(context, url) {
+  const page = await context.newPage()
+  page.setDefaultTimeout(60_000)
+  await page.goto(url)
+  await page.waitForFunction(() => 'inPage' in window)
+  return page
+}
