@@ -85,6 +85,6 @@ async function compile(source: WasmSource | undefined): Promise<WebAssembly.Modu
 }
 
 const cannotCompile = (error: unknown) =>
-  new NidusError('UNSUPPORTED', `this runtime cannot compile the wasm core (it needs SIMD): ${textOf(error)}`, { cause: error })
+  new NidusError('UNSUPPORTED', `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${textOf(error)}`, { cause: error })
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
