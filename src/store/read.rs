@@ -153,7 +153,7 @@ impl Store {
         let rows = self.index.rows();
         // A row that is scored by itself costs as much as many that are passed over.
         let passed_over = if self.codes.rows() * 2 > rows { 16 } else { 4 };
-        if in_scope < rows / passed_over || self.is_selective(&query.filter) {
+        if in_scope < rows / passed_over {
             let mut docs: Vec<u32> = Vec::new();
             reserve(&mut docs, in_scope, "the rows in scope")?;
             for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
@@ -174,11 +174,19 @@ impl Store {
                 scoped.resize(most, false);
                 scope.iter().for_each(|number| scoped[*number as usize] = true);
             }
-            search::search(&unit, self.data.matrix(), &self.codes, &self.memo, rows, query.top_k, &mut top, &|row| {
+            let document = |row| {
                 let doc = self.index.owner(row);
                 let in_scope = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
                 (in_scope && matches(doc)).then_some(doc)
-            })?;
+            };
+            if self.is_selective(&query.filter) {
+                // In the order of the rows, which is that in which their attributes lie, too.
+                for (row, doc) in (0..rows).filter_map(|row| Some((row, document(row)?))) {
+                    top.offer(kernel::dot(&unit, self.data.matrix().row(row)), doc);
+                }
+            } else {
+                search::search(&unit, self.data.matrix(), &self.codes, &self.memo, rows, query.top_k, &mut top, &document)?;
+            }
         }
         let mut found = Vec::new();
         reserve(&mut found, top.len(), "results")?;
