@@ -40,7 +40,8 @@ impl Default for Tuning {
 const GROWTH: usize = 4;
 /// Rows whose codes are made in a step, at a dimension of 384; fewer if there are more.
 const STEP: usize = 128 * 384;
-/// Rows after which the basis may be found not to fit any more, and by how much more it must leave of them.
+/// Rows after which the basis may be found not to fit any more, and by how much more it must leave of them. They must be a part
+/// ([`GROWTH`]) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
 /// The codes of the rows `0..rows()`, a multiple of [`GROUP`].
@@ -56,7 +57,7 @@ pub struct Codes {
     builder: Option<Builder>,
     /// Rows when a basis was last looked for.
     looked_at: usize,
-    /// What the basis left of the rows that came later: their number, and the sum.
+    /// What the basis left of the rows that came after it was looked for: their number, and the sum.
     since: (usize, f32),
     /// A chunk that is being made again, in the current basis.
     again: Option<(usize, Chunk)>,
@@ -107,6 +108,7 @@ impl Codes {
         self.chunks.clear();
         self.exceptions.clear();
         self.rows = 0;
+        self.since = (0, 0.0);
         self.again = None;
         self.full = false;
     }
@@ -125,6 +127,8 @@ impl Codes {
     }
 
     fn try_step(&mut self, matrix: &Matrix, rows: usize) -> Result<bool> {
+        // A compaction may have left fewer: what comes from here on is what is new.
+        self.looked_at = self.looked_at.min(rows);
         if self.builder.is_none() && self.is_basis_due(rows) {
             self.looked_at = rows;
             self.since = (0, 0.0);
@@ -151,7 +155,7 @@ impl Codes {
             return false;
         }
         let (count, sum) = self.since;
-        let drifted = self.basis.as_ref().is_some_and(|basis| count >= DRIFTED.0 && sum > basis.rest() * DRIFTED.1 * count as f32);
+        let drifted = self.basis.as_ref().is_some_and(|basis| count >= DRIFTED.0.max(self.looked_at / GROWTH) && sum > basis.rest() * DRIFTED.1 * count as f32);
         self.looked_at == 0 || rows / GROWTH >= self.looked_at || drifted
     }
 
@@ -176,14 +180,15 @@ impl Codes {
                 }
             }
             self.rows += GROUP;
-            if same(chunk.basis(), self.basis.as_ref()) {
+            if first >= self.looked_at && same(chunk.basis(), self.basis.as_ref()) {
                 self.since = (self.since.0 + GROUP, self.since.1 + rest);
             }
         }
         Ok(())
     }
 
-    /// Chunks that were made in another basis, one after the other.
+    /// Chunks that were made in another basis, one after the other. Their exceptions are the same ones: what codes stand for can be
+    /// too long only from a dimension of some thousands on, where there is no basis, so that a row's norm alone decides.
     #[inline(never)]
     fn make_again(&mut self, matrix: &Matrix) -> Result<bool> {
         let (at, mut chunk) = match self.again.take() {
@@ -235,11 +240,6 @@ pub struct Bounded<'a> {
 }
 
 impl Bounded<'_> {
-    /// Whether there is a closer bound for any row.
-    pub fn is_closer(&self) -> bool {
-        self.queries.iter().any(|(basis, _)| basis.is_some())
-    }
-
     /// As [`Chunk::bound_closer`].
     pub fn closer(&self, row: usize, upper: f32) -> f32 {
         let chunk = &self.codes.chunks[row / self.codes.chunk_rows];

@@ -16,9 +16,11 @@ pub enum Sort {
     Odd,
     /// Numbers from 1 down to subnormal ones in the same row.
     Wide,
+    /// Numbers of one size: every code at its greatest.
+    Signs,
 }
 
-pub const SORTS: [Sort; 7] = [Sort::Gaussian, Sort::Strong, Sort::Equal, Sort::NearlyEqual, Sort::OneHot, Sort::Odd, Sort::Wide];
+pub const SORTS: [Sort; 8] = [Sort::Gaussian, Sort::Strong, Sort::Equal, Sort::NearlyEqual, Sort::OneHot, Sort::Odd, Sort::Wide, Sort::Signs];
 
 fn gaussian(rng: &mut TestRng) -> f32 {
     let unit = |rng: &mut TestRng| (rng.next_u32() >> 8) as f32 / (1 << 24) as f32 - 0.5;
@@ -42,6 +44,7 @@ pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32
             row
         }
         Sort::OneHot => (0..dimension).map(|i| if i == n % dimension { 1.0 } else { 0.0 }).collect(),
+        Sort::Signs => (0..dimension).map(|_| if rng.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect(),
         Sort::Wide => (0..dimension).map(|i| gaussian(rng) * 10f32.powi(-((i % 45) as i32))).collect(),
     }
 }

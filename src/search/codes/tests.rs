@@ -11,8 +11,7 @@ fn product(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(x, y)| *x as f64 * *y as f64).sum()
 }
 
-/// How near the worst row came to its bound: 1 would be at it.
-fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
+fn filled(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Matrix {
     let mut matrix = Matrix::new(dimension);
     matrix.grow(count).unwrap();
     for n in 0..count {
@@ -20,15 +19,26 @@ fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRn
         finish(sort, n, &mut made);
         matrix.row_mut(n).copy_from_slice(&made);
     }
+    matrix
+}
+
+/// How near the worst row came to its bound: 1 would be at it.
+fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
+    let matrix = filled(sort, dimension, count, rng);
     let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension });
     while !codes.step(&matrix, count) {}
     prop_assert_eq!(codes.rows(), count / GROUP * GROUP);
+    nearest_in(&codes, &matrix, sort, rng)
+}
+
+fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> Result<f64, TestCaseError> {
+    let dimension = matrix.dimension();
     let mut most = 0.0f64;
     for q in 0..4 {
         let mut query = row([sort, Sort::Gaussian, Sort::OneHot, sort][q], dimension, q, rng);
         kernel::normalize(&mut query);
         if q == 3 {
-            query.copy_from_slice(matrix.row(rng.next_u32() as usize % count));
+            query.copy_from_slice(matrix.row(rng.next_u32() as usize % matrix.len()));
         }
         let mut upper = vec![0.0; codes.rows()];
         let mut near = vec![f32::NAN; codes.rows()];
@@ -67,6 +77,10 @@ fn no_score_is_above_its_bound() {
     }
     nearest_to_bound(Sort::Strong, 384, 5000, &mut rng).unwrap();
     nearest_to_bound(Sort::Gaussian, 4096, 70, &mut rng).unwrap();
+    // Sums at the ends of i32: around the dimension from which the query's codes have fewer bits, and at the greatest.
+    for dimension in [515, 516, 517, 518, 520, 65_536] {
+        nearest_to_bound(Sort::Signs, dimension, 32, &mut rng).unwrap();
+    }
     println!("the worst row used {most:.3} of its bound");
     // Were it never near, the bound would be needlessly wide, or this test blind.
     assert!(most > 0.5, "{most}");
@@ -76,11 +90,90 @@ fn no_score_is_above_its_bound() {
 fn bounds_hold_for_any_rows() {
     let mut runner = TestRunner::new(Config::with_cases(300));
     runner
-        .run(&(0usize..7, 1usize..300, 16usize..300, any::<u64>()), |(sort, dimension, count, seed)| {
+        .run(&(0..SORTS.len(), 1usize..300, 16usize..300, any::<u64>()), |(sort, dimension, count, seed)| {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&seed.to_le_bytes());
             let mut rng = TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &bytes);
             nearest_to_bound(SORTS[sort], dimension, count, &mut rng).map(|_| ())
         })
         .unwrap();
+}
+
+/// Two looks for a basis, the second while there are codes in the first one's.
+fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
+    let dimension = matrix.dimension();
+    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 512 * dimension });
+    while !codes.step(matrix, count / 5) {}
+    while codes.again.is_none() {
+        assert!(!codes.step(matrix, count), "no chunk was made again");
+    }
+    codes
+}
+
+#[test]
+fn bounds_hold_in_two_bases_at_once() {
+    let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let matrix = filled(Sort::Strong, 192, 1400, &mut rng);
+    let mut codes = while_made_again(&matrix, 1400);
+    let bases = |codes: &Codes| codes.chunks.iter().filter(|chunk| !super::same(chunk.basis(), codes.basis.as_ref())).count();
+    assert!((1..codes.chunks.len()).contains(&bases(&codes)), "{} of {}", bases(&codes), codes.chunks.len());
+    loop {
+        nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
+        if codes.step(&matrix, 1400) {
+            break;
+        }
+    }
+    assert_eq!(bases(&codes), 0);
+}
+
+#[test]
+fn nothing_is_left_of_rows_that_have_moved() {
+    let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let mut matrix = filled(Sort::Strong, 192, 1400, &mut rng);
+    let mut codes = while_made_again(&matrix, 1400);
+    for n in 0..700 {
+        matrix.swap(n, 1399 - n);
+    }
+    codes.clear();
+    assert!(codes.rows() == 0 && codes.exceptions().is_empty());
+    while !codes.step(&matrix, 1400) {}
+    nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
+}
+
+/// Later rows in which any basis leaves more: looked for again as rows become more by a part, not every few thousand.
+#[test]
+fn a_basis_is_not_looked_for_without_end() {
+    let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let (dimension, half) = (96, 20_000);
+    let mut matrix = filled(Sort::Strong, dimension, half, &mut rng);
+    matrix.grow(half).unwrap();
+    for n in half..2 * half {
+        let mut made = row(Sort::Strong, dimension, n, &mut rng);
+        let noise = row(Sort::Gaussian, dimension, n, &mut rng);
+        finish(Sort::Strong, n, &mut made);
+        made.iter_mut().zip(noise).for_each(|(x, noise)| *x += 0.07 * noise);
+        finish(Sort::Strong, n, &mut made);
+        matrix.row_mut(n).copy_from_slice(&made);
+    }
+    let mut codes = Codes::new(dimension, Tuning::default());
+    let mut looks = 0;
+    let mut stepped = |codes: &mut Codes, rows: usize| {
+        loop {
+            let looking = codes.builder.is_some();
+            let done = codes.step(&matrix, rows);
+            looks += usize::from(!looking && codes.builder.is_some());
+            if done {
+                return looks;
+            }
+        }
+    };
+    // However hard what lies behind the sample's rows is, there are no newer ones: opened with all at once, one look.
+    assert_eq!(stepped(&mut codes, 2 * half), 1);
+    codes.clear();
+    assert_eq!(stepped(&mut codes, 2 * half), 1);
+    let mut codes = Codes::new(dimension, Tuning::default());
+    let looks = (half..=2 * half).step_by(2000).map(|rows| stepped(&mut codes, rows)).last().unwrap() - 1;
+    // One at the beginning; it may take one or more until the sample holds enough of the later rows.
+    assert!((2..=4).contains(&looks), "{looks}");
+    assert!(codes.basis.is_some());
 }
