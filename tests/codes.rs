@@ -155,3 +155,89 @@ fn any_rows() {
         })
         .unwrap();
 }
+
+/// Whatever is done to a store, in any order, its searches are a scan's: rows come, are overwritten and go, their codes are made a step
+/// at a time in one basis and then another, compactions go on in slices meanwhile, and what is staged is taken back.
+#[test]
+fn any_sequence() {
+    const D: usize = 192;
+    for seed in 0..6 {
+        let mut rng = generator(1000 + seed);
+        let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
+        let mut store = Store::create(MemorySink::new(), MemorySink::new(), options).unwrap();
+        // Chunks of more rows than a step codes; the second basis comes while there are codes in the first one's.
+        store.tune(Tuning { least_rows: 1, basis_rows: 150, chunk: 320 * D });
+        let mut compacting = None;
+        for step in 0..90 {
+            let what = rng.next_u32() % 16;
+            match (what, compacting) {
+                _ if step < 6 => upsert(&mut store, 40, &mut rng),
+                (0..6, None) => {
+                    let count = 20 + rng.next_u32() as usize % 80;
+                    upsert(&mut store, count, &mut rng);
+                    if what == 5 {
+                        store.unstage_all();
+                    }
+                }
+                (6, None) => {
+                    let ids: Vec<String> = (0..30).map(|_| (rng.next_u32() % 2000).to_string()).collect();
+                    store.stage_delete("a", ids.iter().map(|id| Ok(id.as_str()))).unwrap();
+                }
+                (7, None) if rng.next_u32().is_multiple_of(4) => _ = store.stage_drop("b").unwrap(),
+                (8, None) if step > 40 => {
+                    store.begin_compaction(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+                    compacting = Some(false);
+                }
+                (0..10, Some(false)) => {
+                    if store.compact_step().unwrap() {
+                        store.finish_compaction().unwrap();
+                        store.adopt_compaction().unwrap();
+                        compacting = Some(true);
+                    }
+                }
+                (0..10, Some(true)) => {
+                    if store.adopt_step().unwrap() {
+                        compacting = None;
+                    }
+                }
+                _ => _ = store.code_step(),
+            }
+            if compacting.is_none() {
+                store.commit().unwrap();
+            }
+            // The last one with nothing left to do.
+            if step == 89 {
+                while compacting == Some(true) && !store.adopt_step().unwrap() {}
+                store.abandon_compaction();
+                while !store.code_step() {}
+            }
+            if step % 3 == 0 || compacting == Some(true) || step == 89 {
+                compare_once(&store, step, seed, &mut rng);
+            }
+        }
+    }
+}
+
+/// Rows of two sorts, a few of which bounds do not hold for, some equal, some under ids that there may be.
+fn upsert(store: &mut Store, count: usize, rng: &mut TestRng) {
+    let (mut batch, mut vectors) = (Batch::new(), Vec::new());
+    for n in 0..count {
+        batch.push(&(rng.next_u32() % 2000).to_string(), &[("n", Value::Int((n % 50) as i64))]);
+        let sort = [Sort::Strong, Sort::Strong, Sort::Strong, Sort::Equal, Sort::Gaussian][rng.next_u32() as usize % 5];
+        vectors.extend(if n % 40 == 7 { vec![0.0; store.dimension()] } else { row(sort, store.dimension(), n, rng) });
+    }
+    store.stage_upsert(["a", "b", "c"][rng.next_u32() as usize % 3], count, batch.bytes(), &vectors).unwrap();
+}
+
+fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
+    let query = row([Sort::Strong, Sort::Strong, Sort::Equal][step % 3], store.dimension(), step, rng);
+    let collections = [None, Some(&["a", "b", "c"][..]), Some(&["a", "c"][..])][rng.next_u32() as usize % 3];
+    let least = rng.next_u32().is_multiple_of(4).then_some(0.4);
+    let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter: Filter::default() };
+    let expected = by_scan(store, &query, &asked, |_| true);
+    // A search in which codes told nothing is followed by seven without them.
+    for _ in 0..9 {
+        let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();
+        assert_eq!(found, expected, "seed {seed}, step {step}");
+    }
+}
