@@ -76,6 +76,7 @@ fn no_score_is_above_its_bound() {
         }
     }
     nearest_to_bound(Sort::Strong, 384, 5000, &mut rng).unwrap();
+    nearest_to_bound(Sort::Falling, 96, 1000, &mut rng).unwrap();
     nearest_to_bound(Sort::Gaussian, 4096, 70, &mut rng).unwrap();
     // Sums at the ends of i32: around the dimension from which the query's codes have fewer bits, and at the greatest.
     for dimension in [515, 516, 517, 518, 520, 65_536] {
@@ -99,12 +100,12 @@ fn bounds_hold_for_any_rows() {
         .unwrap();
 }
 
-/// Two looks for a basis, the second while there are codes in the first one's.
+/// Two looks for a basis, the second while there are several chunks in the first one's, each of more rows than a step codes.
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
-    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 512 * dimension });
-    while !codes.step(matrix, count / 5) {}
-    while codes.again.is_none() {
+    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension });
+    while !codes.step(matrix, count / 4) {}
+    while codes.again.as_ref().is_none_or(|(at, _)| *at == 0) {
         assert!(!codes.step(matrix, count), "no chunk was made again");
     }
     codes
@@ -113,30 +114,32 @@ fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
 #[test]
 fn bounds_hold_in_two_bases_at_once() {
     let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
-    let matrix = filled(Sort::Strong, 192, 1400, &mut rng);
-    let mut codes = while_made_again(&matrix, 1400);
-    let bases = |codes: &Codes| codes.chunks.iter().filter(|chunk| !super::same(chunk.basis(), codes.basis.as_ref())).count();
-    assert!((1..codes.chunks.len()).contains(&bases(&codes)), "{} of {}", bases(&codes), codes.chunks.len());
-    loop {
-        nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
-        if codes.step(&matrix, 1400) {
-            break;
+    for sort in [Sort::Strong, Sort::Falling] {
+        let matrix = filled(sort, 192, 2800, &mut rng);
+        let mut codes = while_made_again(&matrix, 2800);
+        let others = |codes: &Codes| codes.chunks.iter().filter(|chunk| !super::same(chunk.basis(), codes.basis.as_ref())).count();
+        assert!((1..codes.chunks.len()).contains(&others(&codes)), "{} of {}", others(&codes), codes.chunks.len());
+        loop {
+            nearest_in(&codes, &matrix, sort, &mut rng).unwrap();
+            if codes.step(&matrix, 2800) {
+                break;
+            }
         }
+        assert_eq!(others(&codes), 0);
     }
-    assert_eq!(bases(&codes), 0);
 }
 
 #[test]
 fn nothing_is_left_of_rows_that_have_moved() {
     let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
-    let mut matrix = filled(Sort::Strong, 192, 1400, &mut rng);
-    let mut codes = while_made_again(&matrix, 1400);
-    for n in 0..700 {
-        matrix.swap(n, 1399 - n);
+    let mut matrix = filled(Sort::Strong, 192, 2800, &mut rng);
+    let mut codes = while_made_again(&matrix, 2800);
+    for n in 0..1400 {
+        matrix.swap(n, 2799 - n);
     }
     codes.clear();
     assert!(codes.rows() == 0 && codes.exceptions().is_empty());
-    while !codes.step(&matrix, 1400) {}
+    while !codes.step(&matrix, 2800) {}
     nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
 }
 
