@@ -161,17 +161,18 @@ fn any_rows() {
 #[test]
 fn any_sequence() {
     const D: usize = 192;
-    for seed in 0..6 {
+    for seed in 0..8 {
         let mut rng = generator(1000 + seed);
         let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
         let mut store = Store::create(MemorySink::new(), MemorySink::new(), options).unwrap();
-        // Chunks of more rows than a step codes; the second basis comes while there are codes in the first one's.
-        store.tune(Tuning { least_rows: 1, basis_rows: 150, chunk: 320 * D });
+        // Chunks of more rows than a step codes, two of them without a basis by the time that one is made.
+        store.tune(Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D });
         let mut compacting = None;
-        for step in 0..90 {
+        for step in 0..120 {
             let what = rng.next_u32() % 16;
             match (what, compacting) {
-                _ if step < 6 => upsert(&mut store, 40, &mut rng),
+                _ if step < 24 && step % 2 == 0 => upsert(&mut store, 80, &mut rng),
+                _ if step < 24 => _ = store.code_step(),
                 (0..6, None) => {
                     let count = 20 + rng.next_u32() as usize % 80;
                     upsert(&mut store, count, &mut rng);
@@ -206,12 +207,12 @@ fn any_sequence() {
                 store.commit().unwrap();
             }
             // The last one with nothing left to do.
-            if step == 89 {
+            if step == 119 {
                 while compacting == Some(true) && !store.adopt_step().unwrap() {}
                 store.abandon_compaction();
                 while !store.code_step() {}
             }
-            if step % 3 == 0 || compacting == Some(true) || step == 89 {
+            if step % 3 == 0 || compacting == Some(true) || step == 119 {
                 compare_once(&store, step, seed, &mut rng);
             }
         }
@@ -223,14 +224,14 @@ fn upsert(store: &mut Store, count: usize, rng: &mut TestRng) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for n in 0..count {
         batch.push(&(rng.next_u32() % 2000).to_string(), &[("n", Value::Int((n % 50) as i64))]);
-        let sort = [Sort::Strong, Sort::Strong, Sort::Strong, Sort::Equal, Sort::Gaussian][rng.next_u32() as usize % 5];
+        let sort = [Sort::Strong, Sort::Falling, Sort::Strong, Sort::Equal, Sort::Gaussian][rng.next_u32() as usize % 5];
         vectors.extend(if n % 40 == 7 { vec![0.0; store.dimension()] } else { row(sort, store.dimension(), n, rng) });
     }
     store.stage_upsert(["a", "b", "c"][rng.next_u32() as usize % 3], count, batch.bytes(), &vectors).unwrap();
 }
 
 fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
-    let query = row([Sort::Strong, Sort::Strong, Sort::Equal][step % 3], store.dimension(), step, rng);
+    let query = row([Sort::Strong, Sort::Falling, Sort::Equal][step / 3 % 3], store.dimension(), step, rng);
     let collections = [None, Some(&["a", "b", "c"][..]), Some(&["a", "c"][..])][rng.next_u32() as usize % 3];
     let least = rng.next_u32().is_multiple_of(4).then_some(0.4);
     let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter: Filter::default() };
