@@ -1,5 +1,5 @@
 // Files of the origin's private file system, for durable.mjs. Ours runs in the package's own worker, as in a page.
-import { compare, PIECE } from './durable.mjs'
+import { compare, STRAIGHT } from './durable.mjs'
 
 // The package's worker, with a count of the bytes that go to handles, says how many.
 const asks = new BroadcastChannel('bench-asks')
@@ -14,7 +14,6 @@ export async function durable({ runs }, { input, query }) {
   const { Nidus } = await import(`${location.origin}/dist/browser.js`)
   const root = await navigator.storage.getDirectory()
   const handle = async (file) => (await root.getFileHandle(file, { create: true })).createSyncAccessHandle()
-  const buffer = new Uint8Array(PIECE)
   return compare({
     Nidus,
     input,
@@ -30,21 +29,12 @@ export async function durable({ runs }, { input, query }) {
         opened.truncate(0)
         return { write: (bytes, at) => opened.write(bytes, { at }), flush: () => opened.flush(), close: () => opened.close() }
       },
-      async read() {
-        const began = performance.now()
-        for (const file of ['straight-data', 'straight-log']) {
-          const opened = await handle(file)
-          for (let at = 0; ; ) {
-            const got = opened.read(buffer, { at })
-            if (got === 0) break
-            at += got
-          }
-          opened.close()
-        }
-        return performance.now() - began
+      async reopen(file) {
+        const opened = await handle(file)
+        return { read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
       },
       async clean() {
-        for (const file of ['straight-data', 'straight-log']) await root.removeEntry(file).catch(() => {})
+        for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})
       },
     },
   })

@@ -10,14 +10,24 @@ export interface Opener {
   /** Before these events a process is always killed, too. */
   killBefore?(event: Event): boolean
   /**
-   * Puts the files there, has the real host open them, hands the store to `use`, closes it. The events are the calls that the host made.
+   * Puts the files there and lets `work` have the real host: `open` opens the store, `take` imports into it. The events are the calls that the host made.
    * `names` are the numbers of the files, `files` the next number.
    */
-  open(image: Image, names: Map<string, number>, files: number, use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
-  /** The same for what begins with no store open: `open` opens it, `take` imports into it. */
   record(image: Image, names: Map<string, number>, files: number, work: (store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> }, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
   /** More that may stand in these files: what depends on the machine, like inodes. */
   variants?: ((image: Image) => { name: string; image: Image }[]) | undefined
+}
+
+/** {@link Opener.record} of one store that is opened, handed to `use` and closed. */
+export function opened(opener: Opener, image: Image, names: Map<string, number>, files: number, use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]> {
+  return opener.record(image, names, files, async ({ open }, mark) => {
+    const db = await open()
+    try {
+      await use(db, mark)
+    } finally {
+      await db.close()
+    }
+  })
 }
 
 export interface Expected { text: string; after: string }
@@ -38,23 +48,21 @@ export class Wrong extends Error {}
 async function check(opener: Opener, image: Image, names: Map<string, number>, files: number, allowed: Expected[]): Promise<{ events: Event[]; found: Expected }> {
   let found: Expected | undefined
   const sizes = [...image].map(([name, { length }]) => `${name} ${length}`).join(', ')
-  const events = await opener
-    .open(image, names, files, async (db, mark) => {
-      const text = await textOfStore(db)
-      found = allowed.find((state) => state.text === text)
-      if (!found) throw new Wrong(`[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`)
-      const { bytes, logBytes, dataBytes } = db.recovery
-      if (bytes !== logBytes + dataBytes || dataBytes >= DIMENSION * 4) throw new Wrong(`[${sizes}] reports ${JSON.stringify(db.recovery)}`)
-      mark(0, 0)
-      mark(0, 1)
-      await further(db)
-      mark(1, 1)
-      const after = await textOfStore(db)
-      if (after !== found.after) throw new Wrong(`[${sizes}] a further write made\n${after}\nnot\n${found.after}`)
-    })
-    .catch((error: Error) => {
-      throw error instanceof Wrong ? error : new Wrong(`[${sizes}] does not open or takes no write: ${error.message}`, { cause: error })
-    })
+  const events = await opened(opener, image, names, files, async (db, mark) => {
+    const text = await textOfStore(db)
+    found = allowed.find((state) => state.text === text)
+    if (!found) throw new Wrong(`[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`)
+    const { bytes, logBytes, dataBytes } = db.recovery
+    if (bytes !== logBytes + dataBytes || dataBytes >= DIMENSION * 4) throw new Wrong(`[${sizes}] reports ${JSON.stringify(db.recovery)}`)
+    mark(0, 0)
+    mark(0, 1)
+    await further(db)
+    mark(1, 1)
+    const after = await textOfStore(db)
+    if (after !== found.after) throw new Wrong(`[${sizes}] a further write made\n${after}\nnot\n${found.after}`)
+  }).catch((error: Error) => {
+    throw error instanceof Wrong ? error : new Wrong(`[${sizes}] does not open or takes no write: ${error.message}`, { cause: error })
+  })
   return { events, found: found! }
 }
 

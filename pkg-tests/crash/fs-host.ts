@@ -79,16 +79,6 @@ let n = 0
 
 export const nodeFs: Opener = {
   flushMakesName: false,
-  open(image, names, files, use) {
-    return nodeFs.record(image, names, files, async ({ open }, mark) => {
-      const db = await open()
-      try {
-        await use(db, mark)
-      } finally {
-        await db.close()
-      }
-    })
-  },
   async record(image, names, files, work) {
     const directory = join(base, `${n++}`)
     fs.mkdirSync(directory)

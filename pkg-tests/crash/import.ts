@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { exported } from '../common/transfer'
-import { expectedOf, explore, type Expected, type Opener } from './explore'
+import { expectedOf, explore, opened, type Expected, type Opener } from './explore'
 import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf, type State } from './plan'
 
@@ -8,7 +8,7 @@ import { makePlan, runPlan, statesOf, type State } from './plan'
 export async function importTrace(opener: Opener, seed: number, over: boolean): Promise<{ events: Event[]; states: Expected[] }> {
   const [old, next] = [makePlan(seed, 4), makePlan(seed + 1, 9)]
   let bytes!: Uint8Array
-  await opener.open(new Map(), new Map(), 0, async (db) => {
+  await opened(opener, new Map(), new Map(), 0, async (db) => {
     await runPlan(db, next, () => {})
     bytes = await exported(db)
   })

@@ -70,16 +70,6 @@ export const opfs: Opener = {
   flushMakesName: true,
   // The head is the first file that is made: its flush is the flip.
   killBefore: (event) => event.kind === 'flush' && event.file === 0,
-  open(image, names, files, use) {
-    return opfs.record(image, names, files, async ({ open }, mark) => {
-      const db = await open()
-      try {
-        await use(db, mark)
-      } finally {
-        await db.close()
-      }
-    })
-  },
   async record(image: Image, names, files, work) {
     const events: Event[] = []
     const record = (event: Event) => events.push(event)

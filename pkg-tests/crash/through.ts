@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { expectedOf, explore, type Opener } from './explore'
+import { expectedOf, explore, opened, type Opener } from './explore'
 import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf } from './plan'
 import type { Traced } from './record'
@@ -7,7 +7,7 @@ import type { Traced } from './record'
 /** Of a plan run on a new store: what the host did. */
 export async function traceOf(opener: Opener, seed: number, turns: number): Promise<Traced> {
   const plan = makePlan(seed, turns)
-  const events = await opener.open(new Map(), new Map(), 0, (db, mark) => runPlan(db, plan, mark))
+  const events = await opened(opener, new Map(), new Map(), 0, (db, mark) => runPlan(db, plan, mark))
   return { events: [{ kind: 'allow', from: 0, to: 0 }, ...events], plan }
 }
 
