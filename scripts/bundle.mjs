@@ -21,7 +21,8 @@ export function withoutHashes(glue) {
 
 /**
  * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
- * nobody uses; and, but for `Segment`, which its user may just drop, what frees an object with its wrapper: all others are freed by hand.
+ * nobody uses; and, but for `Segment`, which its user may just drop, what frees an object with its wrapper: all others are freed by hand; a warning that is never due;
+ * and what stands in for `encodeInto`, which is everywhere that has SIMD.
  */
 const core = (glue) => ({
   name: 'core',
@@ -33,6 +34,8 @@ const core = (glue) => ({
       const contents = text
         .replace(/^if \(Symbol\.dispose\).*$/gm, '')
         .replace(/^ *(?!Segment)\w+Finalization\.(un)?register\(.*\);$/gm, '')
+        .replace(/^ *console\.warn\('using deprecated.*$/gm, '')
+        .replace(/^if \(!\('encodeInto' in \w+\)\) \{[^]*?^\}/m, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
       return { contents: withoutHashes(text)(contents), loader: 'js' }
     })

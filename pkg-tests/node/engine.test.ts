@@ -282,3 +282,30 @@ describe('relaxed', () => {
     await db.close()
   })
 })
+
+describe('the memory that copies of batches lie in', () => {
+  it('is used again, and by one batch at a time', async () => {
+    const db = await Nidus.open('copies', { storage: 'memory', dimension: 3 })
+    const sent = new Map<string, number>()
+    const upsert = (from: number, count: number) => {
+      const ids = Array.from({ length: count }, (_, i) => `${from + i}`)
+      const vectors = Float32Array.from({ length: count * 3 }, (_, i) => (i % 3 === 0 ? 1 : i % 3 === 1 ? from + Math.floor(i / 3) : 0))
+      for (const id of ids) sent.set(id, Number(id))
+      const done = db.upsert('c', { ids, vectors })
+      vectors.fill(7)
+      return done
+    }
+    let next = 0
+    for (const sizes of [[50], [20], [80, 10, 50], [50, 50], [1, 200], [3], [200, 200]]) {
+      await Promise.all(sizes.map((size) => upsert((next += size) - size, size)))
+    }
+    for await (const { id, vector } of db.records('c')) expect(vector[1]! / vector[0]!).toBeCloseTo(sent.get(id)!, 2)
+    expect(await db.count()).toBe(sent.size)
+    // What a caller gave away it may still hold, and write to: no batch of another's may lie in it.
+    const own = Float32Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? 1 : 0))
+    await db.upsert('c', { ids: Array.from({ length: 1000 }, (_, i) => `given ${i}`), vectors: own }, { transfer: true })
+    await db.upsert('c', { ids: ['other'], vectors: new Float32Array([0, 1, 0]) })
+    expect([...own.subarray(0, 3)]).toEqual([1, 0, 0])
+    await db.close()
+  })
+})

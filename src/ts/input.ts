@@ -68,7 +68,21 @@ function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
   return copy
 }
 
+/** The memory of a copy that has served: allocating some for each batch costs more, in collections, than the batch itself. */
+let spare: ArrayBuffer | undefined
+const MOST_SPARE = 1 << 23
+
+export function giveBack({ buffer }: Float32Array) {
+  // One that was sent to a worker has no bytes any more.
+  if (buffer.byteLength > (spare?.byteLength ?? 0) && buffer.byteLength <= MOST_SPARE) spare = buffer as ArrayBuffer
+}
+
 function newFloats(length: number): Float32Array<ArrayBuffer> {
+  const kept = spare
+  if (kept && kept.byteLength >= length * 4) {
+    spare = undefined
+    return new Float32Array(kept, 0, length)
+  }
   try {
     return new Float32Array(length)
   } catch (cause) {

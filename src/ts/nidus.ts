@@ -2,7 +2,7 @@ import type { Backend, OpenSpec } from './engine/backend.js'
 import { NidusError, invalid, storageError } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
-import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK } from './input.js'
+import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, giveBack } from './input.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
@@ -132,6 +132,7 @@ export class Nidus<A extends Attrs = Attrs> {
     const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
     const result = await this.#backend.call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report })
     report?.(count, count)
+    if (transfer !== true) giveBack(vectors)
     return result
   }
 
