@@ -133,6 +133,14 @@ macro_rules! fail {
 }
 pub(crate) use fail;
 
+/// As many zeros (or what a default is) as asked for, in the vector's own memory where that is enough; or `OUT_OF_MEMORY`.
+pub(crate) fn zeros<T: Clone + Default>(vec: &mut Vec<T>, len: usize, what: &str) -> Result<()> {
+    vec.clear();
+    reserve(vec, len, what)?;
+    vec.resize(len, T::default());
+    Ok(())
+}
+
 /// Room for `additional` more elements, or `OUT_OF_MEMORY`.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, additional: usize, what: &str) -> Result<()> {
     vec.try_reserve(additional).map_err(|_| out_of_memory(what, additional.saturating_mul(size_of::<T>())))

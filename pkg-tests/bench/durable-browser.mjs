@@ -14,28 +14,23 @@ export async function durable({ runs }, { input, query }) {
   const { Nidus } = await import(`${location.origin}/dist/browser.js`)
   const root = await navigator.storage.getDirectory()
   const handle = async (file) => (await root.getFileHandle(file, { create: true })).createSyncAccessHandle()
-  return compare({
-    Nidus,
-    input,
-    query,
-    runs,
-    medium: {
-      storage: 'opfs',
-      name: 'bench-durable',
-      options: { worker: () => new Worker('/channels/counting-worker.mjs', { type: 'module' }) },
-      written,
-      async create(file) {
-        const opened = await handle(file)
-        opened.truncate(0)
-        return { write: (bytes, at) => opened.write(bytes, { at }), flush: () => opened.flush(), close: () => opened.close() }
-      },
-      async reopen(file) {
-        const opened = await handle(file)
-        return { read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
-      },
-      async clean() {
-        for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})
-      },
+  const medium = {
+    storage: 'opfs',
+    name: 'bench-durable',
+    options: { worker: () => new Worker('/channels/counting-worker.mjs', { type: 'module' }) },
+    written,
+    async create(file) {
+      const opened = await handle(file)
+      opened.truncate(0)
+      return { write: (bytes, at) => opened.write(bytes, { at }), flush: () => opened.flush(), close: () => opened.close() }
     },
-  })
+    async reopen(file) {
+      const opened = await handle(file)
+      return { read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
+    },
+    async clean() {
+      for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})
+    },
+  }
+  return compare({ Nidus, input, query, runs, medium })
 }

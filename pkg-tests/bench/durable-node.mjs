@@ -20,30 +20,25 @@ export async function durable({ dir, runs }, { input, query }) {
   const { Nidus } = await import(pathToFileURL(createRequire(root).resolve('nidus-wasm')).href)
   mkdirSync(dir, { recursive: true })
   const path = (file) => join(dir, file)
-  return compare({
-    Nidus,
-    input,
-    query,
-    runs,
-    medium: {
-      storage: 'fs',
-      name: path('store'),
-      written,
-      create(file) {
-        const fd = openSync(path(file), 'w')
-        return {
-          write: (bytes, at) => {
-            for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
-          },
-          flush: () => fdatasyncSync(fd),
-          close: () => closeSync(fd),
-        }
-      },
-      reopen(file) {
-        const fd = openSync(path(file), 'r')
-        return { read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at), close: () => closeSync(fd) }
-      },
-      clean: () => rmSync(dir, { recursive: true, force: true }),
+  const medium = {
+    storage: 'fs',
+    name: path('store'),
+    written,
+    create(file) {
+      const fd = openSync(path(file), 'w')
+      return {
+        write: (bytes, at) => {
+          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
+        },
+        flush: () => fdatasyncSync(fd),
+        close: () => closeSync(fd),
+      }
     },
-  })
+    reopen(file) {
+      const fd = openSync(path(file), 'r')
+      return { read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at), close: () => closeSync(fd) }
+    },
+    clean: () => rmSync(dir, { recursive: true, force: true }),
+  }
+  return compare({ Nidus, input, query, runs, medium })
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from '../../scripts/browsers.mjs'
-import { browser } from '../tabs/pages.mjs'
+import { browser, visit as visitTab } from '../tabs/pages.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -49,10 +49,4 @@ export async function extension({ module, csp }) {
   }
 }
 
-export async function visit(context, url) {
-  const page = await context.newPage()
-  page.setDefaultTimeout(60_000)
-  await page.goto(url)
-  await page.waitForFunction(() => 'inPage' in window)
-  return page
-}
+export const visit = (context, url) => visitTab(context, url, { ready: 'inPage', timeout: 60_000 })

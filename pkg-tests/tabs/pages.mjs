@@ -38,11 +38,12 @@ export async function browser(kind, options = {}, kept = undefined) {
   }
 }
 
-export async function visit(context, url) {
+/** A page, once `ready` is in its window. */
+export async function visit(context, url, { ready = 'nidus', timeout = 180_000 } = {}) {
   const page = await context.newPage()
   // Eight tabs and a busy machine: that is not what is tried here.
-  page.setDefaultTimeout(180_000)
+  page.setDefaultTimeout(timeout)
   await page.goto(url)
-  await page.waitForFunction(() => 'nidus' in window)
+  await page.waitForFunction((ready) => ready in window, ready)
   return page
 }

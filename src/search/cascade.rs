@@ -2,8 +2,9 @@
 //! do not either.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
-use super::codes::kernel::{GROUP, at_least};
+use super::codes::kernel::{GROUP, at_least, ones};
 use super::codes::{Bounded, Codes};
 use super::{TopK, kernel, scan_rows};
 use crate::Result;
@@ -35,14 +36,18 @@ pub fn search(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, rows: 
     if coded > 0 && !bounded(query, matrix, codes, memo, wanted, top, document)? {
         coded = 0;
     }
+    scan(query, matrix, coded..rows, top, document);
+    Ok(())
+}
+
+fn scan(query: &[f32], matrix: &Matrix, rows: Range<usize>, top: &mut TopK<'_>, document: &dyn Fn(usize) -> Option<u32>) {
     let limit = top.limit();
-    scan_rows(query, matrix, coded..rows, limit, &mut |row, score| {
+    scan_rows(query, matrix, rows, limit, &mut |row, score| {
         if let Some(doc) = document(row) {
             top.offer(score, doc);
         }
         top.limit()
     });
-    Ok(())
 }
 
 /// The rows that have codes, or (false) none of them, where codes are of no use.
@@ -50,8 +55,9 @@ fn bounded(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, wanted: u
     let mut own = Vec::new();
     let mut kept = memo.upper.try_borrow_mut();
     let upper = kept.as_deref_mut().unwrap_or(&mut own);
-    upper.clear();
-    reserve(upper, codes.rows(), "bounds")?;
+    let more = codes.rows().saturating_sub(upper.len());
+    reserve(upper, more, "bounds")?;
+    // What is in it from the search before is written over.
     upper.resize(codes.rows(), 0.0);
 
     // Those that look nearest give the limit that all others must reach.
@@ -89,14 +95,7 @@ fn bounded(query: &[f32], matrix: &Matrix, codes: &Codes, memo: &Memo, wanted: u
     // A scan in order costs less than most rows out of order.
     if left * 2 > upper.len() || survivors.len() * 4 > upper.len() {
         memo.without.set(PAUSE);
-        scan_rows(query, matrix, 0..upper.len(), limit, &mut |row, score| {
-            if upper[row] != DONE
-                && let Some(doc) = document(row)
-            {
-                top.offer(score, doc);
-            }
-            top.limit()
-        });
+        scan(query, matrix, 0..upper.len(), top, &|row| if upper[row] == DONE { None } else { document(row) });
         return Ok(true);
     }
     for (row, bound) in survivors {
@@ -112,10 +111,7 @@ fn closer(bounds: &Bounded<'_>, upper: &[f32], limit: f32, left: usize) -> Resul
     let mut survivors = Vec::new();
     reserve(&mut survivors, left, "candidates")?;
     for (n, group) in upper.as_chunks::<GROUP>().0.iter().enumerate() {
-        let mut bits = at_least(group, limit);
-        while bits > 0 {
-            let i = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
+        for i in ones(at_least(group, limit)) {
             let row = n * GROUP + i;
             let bound = bounds.closer(row, group[i]);
             if bound >= limit {

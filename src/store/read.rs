@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::index::{Collection, DEAD};
-use crate::error::{fail, reserve};
+use crate::error::{fail, reserve, zeros};
 use crate::model::decode_attrs;
 use crate::order::sort_by;
 use crate::search::{self, Filter, TopK, kernel};
@@ -170,8 +170,7 @@ impl Store {
             let all = self.index.collections().count() == scope.len();
             if !all {
                 let most = scope.iter().max().map_or(0, |most| *most as usize + 1);
-                reserve(&mut scoped, most, "the collections in scope")?;
-                scoped.resize(most, false);
+                zeros(&mut scoped, most, "the collections in scope")?;
                 scope.iter().for_each(|number| scoped[*number as usize] = true);
             }
             let document = |row| {

@@ -3,7 +3,7 @@
 use super::bound::{NORMS, Skew, norm_squared, product_error};
 use super::kernel::products;
 use crate::Result;
-use crate::error::reserve;
+use crate::error;
 use crate::search::kernel::dot;
 use crate::segment::Matrix;
 
@@ -84,8 +84,7 @@ pub struct Builder {
 
 fn zeros(len: usize) -> Result<Vec<f32>> {
     let mut vec = Vec::new();
-    reserve(&mut vec, len, "the basis of codes")?;
-    vec.resize(len, 0.0);
+    error::zeros(&mut vec, len, "the basis of codes")?;
     Ok(vec)
 }
 

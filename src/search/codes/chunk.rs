@@ -6,7 +6,7 @@ use super::basis::Basis;
 use super::bound::{self, NORMS, Reach, Skew, Sums};
 use super::kernel::{self, GROUP};
 use crate::Result;
-use crate::error::reserve;
+use crate::error::{reserve, zeros};
 use crate::search::kernel::dots;
 use crate::segment::Matrix;
 
@@ -44,14 +44,6 @@ pub struct Space {
     rows: Vec<f32>,
     numbers: Vec<f32>,
     codes: Vec<i8>,
-}
-
-/// Vectors of zeros, with the old ones' memory.
-fn zeros<T: Copy + Default>(vec: &mut Vec<T>, len: usize) -> Result<()> {
-    vec.clear();
-    reserve(vec, len, "codes")?;
-    vec.resize(len, T::default());
-    Ok(())
 }
 
 /// The width of a layer, and how many there are.
@@ -93,9 +85,9 @@ impl Chunk {
         let (width, depth) = shape(self.basis.as_deref(), dimension);
         let both = width * depth;
         let Space { rows: copied, numbers, codes } = space;
-        zeros(copied, GROUP * dimension)?;
-        zeros(numbers, GROUP * both)?;
-        zeros(codes, GROUP * width)?;
+        zeros(copied, GROUP * dimension, "codes")?;
+        zeros(numbers, GROUP * both, "codes")?;
+        zeros(codes, GROUP * width, "codes")?;
         for (n, to) in copied.chunks_exact_mut(dimension).enumerate() {
             to.copy_from_slice(matrix.row(first + n));
         }
@@ -152,10 +144,7 @@ impl Chunk {
             let sums = kernel::group_sums(codes, pairs);
             let near;
             [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
-            let mut bits = kernel::at_least(&near, limit);
-            while bits > 0 {
-                let i = bits.trailing_zeros() as usize;
-                bits &= bits - 1;
+            for i in kernel::ones(kernel::at_least(&near, limit)) {
                 if near[i] >= limit {
                     limit = visit(group * GROUP + i, near[i]);
                 }
@@ -218,7 +207,7 @@ impl QueryCodes {
         let dimension = query.len();
         let (width, depth) = shape(basis, dimension);
         let mut numbers = Vec::new();
-        zeros(&mut numbers, width * depth)?;
+        zeros(&mut numbers, width * depth, "codes")?;
         let skew = match basis {
             Some(basis) => {
                 dots(query, basis.directions(), &mut numbers);
@@ -235,8 +224,8 @@ impl QueryCodes {
         let mut lost = 0.0;
         for (n, layer) in layers[..depth].iter_mut().enumerate() {
             let own = &numbers[n * width..(n + 1) * width];
-            zeros(&mut layer.codes, width)?;
-            zeros(&mut layer.pairs, width / 2)?;
+            zeros(&mut layer.codes, width, "codes")?;
+            zeros(&mut layer.pairs, width / 2, "codes")?;
             let greatest = greatest(own);
             layer.scale = greatest / most;
             let inverse = if greatest > 0.0 { most / greatest } else { 0.0 };

@@ -30,6 +30,18 @@ pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
     scalar::at_least(numbers, limit)
 }
 
+/// Where the bits are that are set, the lowest first.
+#[inline(always)]
+pub fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = bits.trailing_zeros() as usize;
+        (bits > 0).then(|| {
+            bits &= bits - 1;
+            lowest
+        })
+    })
+}
+
 /// `near` is each sum times its `scale` and `by`; `upper` adds `along` times `inside`, `off` times `rest`, and `slack`.
 #[inline(always)]
 pub fn bounds(sums: &[i32; GROUP], scale: [&[f32; GROUP]; 3], by: [f32; 4]) -> [[f32; GROUP]; 2] {

@@ -38,7 +38,7 @@ export async function writeAnew({ core, host, run, fail }: Compacting): Promise<
     begun = true
     await inSlices(() => run(() => core.compactStep()), () => drain(host))
     run(() => core.finishCompaction())
-    await promote(host, files, fail)
+    await promote(host, files, 'compaction', fail)
   } catch (error) {
     if (begun && !deadCore() && !core.failed) run(() => core.abandonCompaction())
     closeHandles(files)
@@ -55,12 +55,13 @@ async function drain(host: Host) {
   }
 }
 
-async function promote(host: Host, files: StoreFiles, fail: (error: unknown) => void) {
+/** `what` is being made current; `fail` is told if nobody knows whether it was. */
+export async function promote(host: Host, files: StoreFiles, what: string, fail: (error: unknown) => void) {
   try {
     await host.promote(files)
   } catch (error) {
-    if (error instanceof NotPromoted) throw storageError(error.cause, 'compaction could not be made current')
-    const coded = storageError(error, 'it is not known whether compaction was made current')
+    if (error instanceof NotPromoted) throw storageError(error.cause, `${what} could not be made current`)
+    const coded = storageError(error, `it is not known whether ${what} was made current`)
     fail(coded)
     throw coded
   }

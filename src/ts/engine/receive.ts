@@ -2,7 +2,8 @@ import type { Store } from '../core.js'
 import { NidusError, invalid, storageError } from '../errors.js'
 import type { StoreFiles } from '../types/index.js'
 import { deadCore } from '../wasm.js'
-import { NotPromoted, type Host, type OpenSpec, type Source } from './backend.js'
+import type { Host, OpenSpec, Source } from './backend.js'
+import { promote } from './compact.js'
 import { checkFiles, closeHandles, openHost, release, replay, type Opened } from './open.js'
 import { breathe } from './schedule.js'
 
@@ -58,11 +59,7 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
     await parts()
     const { data, log } = files
     await attempt(async () => (data.flush(), log.flush()))
-    await host.promote(files).catch((error: unknown) => {
-      if (error instanceof NotPromoted) throw storageError(error.cause, 'the import could not be made current')
-      unknown = true
-      throw storageError(error, 'it is not known whether the import was made current')
-    })
+    await promote(host, files, 'the import', () => (unknown = true))
     closeHandles(old)
     return { core, files }
   } catch (error) {
