@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::basis::Basis;
 use super::bound::{self, NORMS, Reach, Skew, Sums};
-use super::kernel::{self, GROUP};
+use super::kernel::{self, GROUP, Pairs, QUAD, place};
 use crate::Result;
 use crate::error::{reserve, zeros};
 use crate::search::kernel::dots;
@@ -48,7 +48,7 @@ pub struct Space {
 
 /// The width of a layer, and how many there are.
 fn shape(basis: Option<&Basis>, dimension: usize) -> (usize, usize) {
-    basis.map_or((dimension.next_multiple_of(2), 1), |basis| (basis.width(), LAYERS))
+    basis.map_or((dimension.next_multiple_of(QUAD), 1), |basis| (basis.width(), LAYERS))
 }
 
 impl Chunk {
@@ -123,8 +123,14 @@ impl Chunk {
             }
             layer.metas.push(meta);
             if n == 0 {
-                for pair in 0..width / 2 {
-                    layer.codes.extend((0..2 * GROUP).map(|i| codes[i / 2 * width + 2 * pair + i % 2]));
+                let begin = layer.codes.len();
+                layer.codes.resize(begin + GROUP * width, 0);
+                let group = &mut layer.codes[begin..];
+                for (row, own) in codes.chunks_exact(width).enumerate() {
+                    for (at, code) in own.iter().enumerate() {
+                        let (to, code) = place(at, width, *code);
+                        group[(to / QUAD * GROUP + row) * QUAD + to % QUAD] = code;
+                    }
                 }
             } else {
                 layer.codes.extend_from_slice(codes);
@@ -138,10 +144,10 @@ impl Chunk {
     /// limit, which `visit` returns anew.
     pub fn bound_all(&self, query: &QueryCodes, upper: &mut [f32], mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
         let Layer { codes, metas } = &self.layers[0];
-        let QueryLayer { pairs, scale: query_scale, reach, .. } = &query.layers[0];
-        let groups = codes.chunks_exact(pairs.len() * 2 * GROUP).zip(metas);
+        let QueryLayer { pairs, begin, scale: query_scale, reach, .. } = &query.layers[0];
+        let groups = codes.chunks_exact(pairs.len() * QUAD * GROUP).zip(metas);
         for (group, ((codes, Meta { scale, inside, rest }), upper)) in groups.zip(upper.as_chunks_mut::<GROUP>().0).enumerate() {
-            let sums = kernel::group_sums(codes, pairs);
+            let sums = kernel::group_sums(codes, pairs, *begin);
             let near;
             [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
             for i in kernel::ones(kernel::at_least(&near, limit)) {
@@ -173,21 +179,27 @@ impl Chunk {
 
 /// Codes from −127 to 127 and what one of them is worth. Any rounding will do: what it loses is measured.
 fn quantize(numbers: &[f32], codes: &mut [i8]) -> f32 {
-    /// Adding it leaves the nearest integer in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
     let most = greatest(numbers);
     let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
     for (code, x) in codes.iter_mut().zip(numbers) {
-        *code = ((x * inverse + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).clamp(-127, 127) as i8;
+        *code = nearest(x * inverse).clamp(-127, 127) as i8;
     }
     most / 127.0
+}
+
+/// The nearest integer; of numbers up to some millions.
+fn nearest(x: f32) -> i32 {
+    /// Adding it leaves the nearest integer in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    ((x + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32)
 }
 
 #[derive(Default)]
 struct QueryLayer {
     codes: Vec<i16>,
-    /// The same, two in one number.
-    pairs: Vec<i32>,
+    /// The same, as a pass over groups takes them.
+    pairs: Vec<Pairs>,
+    begin: i32,
     scale: f32,
     reach: Reach,
 }
@@ -219,23 +231,29 @@ impl QueryCodes {
             }
         };
         // So that no sum leaves i32.
-        let most = (i32::MAX / (127 * width as i32)).min(32_767) as f32;
+        let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
         let mut layers = <[QueryLayer; LAYERS]>::default();
         let mut lost = 0.0;
         for (n, layer) in layers[..depth].iter_mut().enumerate() {
             let own = &numbers[n * width..(n + 1) * width];
             zeros(&mut layer.codes, width, "codes")?;
-            zeros(&mut layer.pairs, width / 2, "codes")?;
             let greatest = greatest(own);
+            // A sum must end within i32; a number that is multiplied must be within i16.
             layer.scale = greatest / most;
-            let inverse = if greatest > 0.0 { most / greatest } else { 0.0 };
+            if n == 0 {
+                let (coarse, fine) = own.split_at(width / 2);
+                let [coarse, fine] = [coarse, fine].map(self::greatest);
+                layer.scale = layer.scale.max((coarse + 256.0 * fine) / 32_600.0).max(fine / 127.0);
+            }
+            let inverse = if greatest > 0.0 { 1.0 / layer.scale } else { 0.0 };
             for (code, x) in layer.codes.iter_mut().zip(own) {
-                *code = (x * inverse).max(-most).min(most) as i16;
+                *code = nearest(x * inverse) as i16;
                 let left = *x as f64 - *code as f64 * layer.scale as f64;
                 lost += left * left;
             }
-            for (pair, [low, high]) in layer.pairs.iter_mut().zip(layer.codes.as_chunks::<2>().0) {
-                *pair = *low as u16 as i32 | (*high as i32) << 16;
+            if n == 0 {
+                zeros(&mut layer.pairs, width / QUAD, "codes")?;
+                layer.begin = kernel::pairs(&layer.codes, &mut layer.pairs);
             }
             layer.reach = Reach::new(query, &numbers[..(n + 1) * width], lost, skew, basis.is_none());
         }

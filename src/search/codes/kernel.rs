@@ -4,13 +4,41 @@
 /// Rows whose codes lie side by side.
 pub const GROUP: usize = 16;
 
-/// Of [`GROUP`] rows the sums of code times query, the codes in pairs: two of row 0, two of row 1, ..., then the next two of row 0.
-/// `query` has one pair a number, the first of the two in the low half.
-pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
+/// Codes of one row that lie side by side in a group's layout.
+pub const QUAD: usize = 4;
+/// What is added to a fine code (see [`place`]), so that it is no negative number.
+const BIAS: i32 = 128;
+
+/// The query's side of a [`QUAD`]: two fine codes, and two coarse ones less 256 times the fine ones, as halves of a number, the first one low.
+pub type Pairs = [i32; 2];
+
+/// Where the code of direction `at` of `width` lies among those of its row, and how it is kept. The first half of the directions, in
+/// [`GROUP`]s of rows, are *coarse*: the upper bytes of 16-bit numbers whose lower bytes are the *fine* ones of the second half. A
+/// number is then multiplied as it is (`256 coarse + fine`), and its upper byte alone: no byte has to be taken apart from its neighbour.
+pub fn place(at: usize, width: usize, code: i8) -> (usize, i8) {
+    let half = width / 2;
+    if at < half { (2 * at + 1, code) } else { (2 * (at - half), (code as i32 + BIAS) as u8 as i8) }
+}
+
+/// The query's codes for [`group_sums`], in the order of the directions: the sum to begin with, and a pair of pairs a [`QUAD`]. A coarse one and 256 times
+/// the fine one beside it are together within ±32,767.
+pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
+    let (coarse, fine) = codes.split_at(codes.len() / 2);
+    let both = |low: i32, high: i32| low as u16 as i32 | high << 16;
+    for ((coarse, fine), pairs) in coarse.as_chunks::<2>().0.iter().zip(fine.as_chunks::<2>().0).zip(out) {
+        let [a, b] = fine.map(i32::from);
+        *pairs = [both(a, b), both(coarse[0] as i32 - 256 * a, coarse[1] as i32 - 256 * b)];
+    }
+    -BIAS * fine.iter().map(|code| *code as i32).sum::<i32>()
+}
+
+/// Of [`GROUP`] rows the sums of code times query: a [`QUAD`] of row 0, one of row 1, ..., then the next one of row 0. What is summed may
+/// leave `i32` on the way, and comes back.
+pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    return simd::group_sums(codes, query);
+    return simd::group_sums(codes, query, begin);
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-    scalar::group_sums(codes, query)
+    scalar::group_sums(codes, query, begin)
 }
 
 /// The sum of one row's codes times the query, both in order; whole [`GROUP`]s of numbers.
@@ -172,14 +200,18 @@ mod lanes {
 
 /// What the simd version is tested against, and what runs elsewhere.
 pub mod scalar {
-    use super::GROUP;
+    use super::{GROUP, Pairs, QUAD};
 
-    pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
-        let mut sums = [0; GROUP];
-        for (pairs, both) in codes.as_chunks::<{ 2 * GROUP }>().0.iter().zip(query) {
-            let (low, high) = (*both as i16 as i32, *both >> 16);
-            for row in 0..GROUP {
-                sums[row] += pairs[2 * row] as i32 * low + pairs[2 * row + 1] as i32 * high;
+    pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
+        let mut sums = [begin; GROUP];
+        for (quads, [fine, coarse]) in codes.as_chunks::<{ QUAD * GROUP }>().0.iter().zip(query) {
+            let halves = |both: i32| [both as i16 as i32, both >> 16];
+            let (fine, coarse) = (halves(*fine), halves(*coarse));
+            for (sum, quad) in sums.iter_mut().zip(quads.as_chunks::<QUAD>().0) {
+                for i in 0..2 {
+                    let number = i16::from_le_bytes([quad[2 * i] as u8, quad[2 * i + 1] as u8]) as i32;
+                    *sum = sum.wrapping_add(number * fine[i]).wrapping_add((number >> 8) * coarse[i]);
+                }
             }
         }
         sums
@@ -196,9 +228,9 @@ pub mod scalar {
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod simd {
-    use super::GROUP;
+    use super::{GROUP, Pairs};
     use core::arch::wasm32::{
-        f32x4, f32x4_ge, f32x4_splat, i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_bitmask, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
+        f32x4, f32x4_ge, f32x4_splat, i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i16x8_shr, i32x4_add, i32x4_bitmask, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
     };
 
     #[rustfmt::skip]
@@ -212,18 +244,18 @@ pub mod simd {
         [i32x4_extract_lane::<0>(x), i32x4_extract_lane::<1>(x), i32x4_extract_lane::<2>(x), i32x4_extract_lane::<3>(x)]
     }
 
-    /// One broadcast pair of the query for 32 bytes read in order, no sum across lanes: measured at the memory's speed.
+    /// Two broadcast pairs of the query for 64 bytes read in order, no sum across lanes: measured at the memory's speed.
     #[inline(always)]
-    pub fn group_sums(codes: &[i8], query: &[i32]) -> [i32; GROUP] {
-        let zero = i32x4_splat(0);
-        let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
-        for (halves, pair) in codes.as_chunks::<16>().0.as_chunks::<2>().0.iter().zip(query) {
-            let pair = i32x4_splat(*pair);
-            let (low, high) = (load(&halves[0]), load(&halves[1]));
-            a = i32x4_add(a, i32x4_dot_i16x8(i16x8_extend_low_i8x16(low), pair));
-            b = i32x4_add(b, i32x4_dot_i16x8(i16x8_extend_high_i8x16(low), pair));
-            c = i32x4_add(c, i32x4_dot_i16x8(i16x8_extend_low_i8x16(high), pair));
-            d = i32x4_add(d, i32x4_dot_i16x8(i16x8_extend_high_i8x16(high), pair));
+    pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
+        let begin = i32x4_splat(begin);
+        let (mut a, mut b, mut c, mut d) = (begin, begin, begin, begin);
+        for (quads, [fine, coarse]) in codes.as_chunks::<16>().0.as_chunks::<4>().0.iter().zip(query) {
+            let (fine, coarse) = (i32x4_splat(*fine), i32x4_splat(*coarse));
+            let both = |sum, numbers: &[i8; 16]| {
+                let numbers = load(numbers);
+                i32x4_add(i32x4_add(sum, i32x4_dot_i16x8(numbers, fine)), i32x4_dot_i16x8(i16x8_shr(numbers, 8), coarse))
+            };
+            (a, b, c, d) = (both(a, &quads[0]), both(b, &quads[1]), both(c, &quads[2]), both(d, &quads[3]));
         }
         let mut sums = [0; GROUP];
         for (four, sum) in sums.as_chunks_mut::<4>().0.iter_mut().zip([a, b, c, d]) {
