@@ -5,6 +5,8 @@ pub mod handle;
 mod numbers;
 mod opening;
 mod results;
+mod rows;
 mod salvage;
+mod search;
 mod segment;
 mod store;

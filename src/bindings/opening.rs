@@ -29,6 +29,7 @@ impl JsOpening {
         transactional: bool,
         max_vector_bytes: Option<f64>,
         compat: Option<String>,
+        compact: bool,
     ) -> Result<JsOpening, JsValue> {
         let open = || {
             let dimension = dimension.map(|dimension| size(dimension, "dimension")).transpose()?;
@@ -39,11 +40,26 @@ impl JsOpening {
                 Some(other) => fail!(InvalidArgument, "compat {other} is not known; there is 0.3"),
             };
             let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
-            let options = OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3 };
+            let options = OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3, compact };
             let log_len = size(log_length, "the log's length")?;
             Ok(JsOpening { opening: Opening::new(options, size(data_length, "the data's length")?, log_len)?, log_at: 0, log_len })
         };
         open().or_throw()
+    }
+
+    /// With compact memory and the header read: of how many rows a sample is wanted; else 0.
+    #[wasm_bindgen(getter, js_name = wantsSample)]
+    pub fn wants_sample(&self) -> f64 {
+        self.opening.wants_sample().unwrap_or(0) as f64
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn dimension(&mut self) -> u32 {
+        self.opening.dimension() as u32
+    }
+
+    pub fn sample(&mut self, rows: &[f32]) -> Result<(), JsValue> {
+        self.opening.sample(rows).or_throw()
     }
 
     #[wasm_bindgen(js_name = feedData)]

@@ -1,6 +1,6 @@
 //! What calls return: encoded records beside typed arrays of numbers.
 
-use js_sys::{Float32Array, Uint8Array};
+use js_sys::{Float32Array, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use crate::Result as Fallible;
@@ -11,6 +11,8 @@ use crate::segment::op;
 pub struct Hits {
     pub(super) wire: Vec<u8>,
     pub(super) scores: Vec<f32>,
+    /// Of each query how many.
+    pub(super) counts: Vec<u32>,
     pub(super) vectors: Option<Vec<f32>>,
 }
 
@@ -32,8 +34,8 @@ impl Hits {
     }
 
     #[wasm_bindgen(getter)]
-    pub fn count(&self) -> u32 {
-        self.scores.len() as u32
+    pub fn counts(&self) -> Uint32Array {
+        Uint32Array::from(self.counts.as_slice())
     }
 }
 
@@ -96,6 +98,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    pub(super) fn found(self) -> Found {
+        Found { wire: self.wire, vectors: self.vectors }
+    }
+
     fn room(&mut self, bytes: usize) -> Fallible<()> {
         crate::error::reserve(&mut self.wire, bytes, "results")
     }

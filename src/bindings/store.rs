@@ -5,14 +5,21 @@ use web_sys::FileSystemSyncAccessHandle;
 use super::error::OrThrow;
 use super::handle::sinks;
 use super::numbers::{copy_rows, size};
-use super::results::{Found, Hits, Page, Writer};
+use super::results::{Found, Page, Writer};
+use super::rows::Rows;
+use super::search::JsSearch;
 use crate::Error;
-use crate::search::Filter;
+use crate::search::{Filter, Step};
 use crate::segment::Matrix;
 use crate::store::{Query, Store, ids};
 
+fn step(step: Step) -> u32 {
+    step as u32
+}
+
 #[wasm_bindgen(js_name = Store)]
 pub struct JsStore(pub(super) Store);
+
 
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
@@ -130,81 +137,63 @@ impl JsStore {
         Ok(self.0.count(collection.as_deref(), &filter) as f64)
     }
 
-    pub fn get(&self, collection: &str, count: u32, wire: &[u8]) -> Result<Found, JsValue> {
-        let get = || {
-            let mut out = Writer::default();
+    /// None: rows are missing.
+    pub fn get(&self, collection: &str, count: u32, wire: &[u8], rows: &mut Rows) -> Result<Option<Found>, JsValue> {
+        let mut get = || {
+            let mut docs = Vec::new();
             for id in ids(wire, count as usize) {
-                match self.0.find(collection, id?) {
+                crate::error::reserve(&mut docs, 1, "results")?;
+                docs.push(self.0.find(collection, id?));
+            }
+            let mut out = Writer::default();
+            for doc in &docs {
+                match doc {
                     None => out.bytes(&[0])?,
                     Some(doc) => {
                         out.bytes(&[1])?;
-                        out.bytes(self.0.doc_parts(doc).2)?;
-                        out.vector(self.0.doc_vector(doc))?;
+                        out.bytes(self.0.doc_parts(*doc).2)?;
                     }
                 }
             }
-            Ok::<_, Error>(Found { wire: out.wire, vectors: out.vectors })
+            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter().flatten(), &mut out)?.then(|| out.found()))
         };
         get().or_throw()
     }
 
-    pub fn records(&self, collection: &str, filter: &[u8], after: Option<String>, limit: u32) -> Result<Page, JsValue> {
-        let page = || {
+    /// None: rows are missing.
+    pub fn records(&self, collection: &str, filter: &[u8], after: Option<String>, limit: u32, rows: &mut Rows) -> Result<Option<Page>, JsValue> {
+        let mut page = || {
             let (docs, more) = self.0.page(collection, &Filter::decode(filter)?, after.as_deref(), limit as usize)?;
             let mut out = Writer::default();
             for doc in &docs {
                 let (_, id, attrs) = self.0.doc_parts(*doc);
                 out.str(id)?;
                 out.bytes(attrs)?;
-                out.vector(self.0.doc_vector(*doc))?;
             }
-            Ok::<_, Error>(Page { found: Found { wire: out.wire, vectors: out.vectors }, count: docs.len() as u32, more })
+            let count = docs.len() as u32;
+            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| Page { found: out.found(), count, more }))
         };
         page().or_throw()
     }
 
-    pub fn search(
-        &self,
-        query: &[f32],
-        collections: Option<u32>,
-        names: &[u8],
-        top_k: f64,
-        min_score: f64,
-        filter: &[u8],
-        with_vectors: bool,
-    ) -> Result<Hits, JsValue> {
-        let search = || {
+    #[wasm_bindgen(js_name = beginSearch)]
+    pub fn begin_search(&self, queries: &[f32], collections: Option<u32>, names: &[u8], top_k: f64, min_score: f64, filter: &[u8]) -> Result<JsSearch, JsValue> {
+        let begin = || {
             let names = collections.map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>()).transpose()?;
-            let found = self.0.search_docs(
-                query,
-                &Query {
-                    collections: names.as_deref(),
-                    top_k: size(top_k, "topK")?.try_into().unwrap_or(usize::MAX),
-                    min_score: (!min_score.is_nan()).then_some(min_score as f32),
-                    filter: Filter::decode(filter)?,
-                },
-            )?;
-            let mut out = Writer::default();
-            let mut scores = Vec::new();
-            crate::error::reserve(&mut scores, found.len(), "results")?;
-            for hit in found {
-                let (collection, id, attrs) = self.0.doc_parts(hit.doc);
-                out.str(collection)?;
-                out.str(id)?;
-                out.bytes(attrs)?;
-                scores.push(hit.score);
-                if with_vectors {
-                    out.vector(self.0.doc_vector(hit.doc))?;
-                }
-            }
-            Ok::<_, Error>(Hits { wire: out.wire, scores, vectors: with_vectors.then_some(out.vectors) })
+            let query = Query {
+                collections: names.as_deref(),
+                top_k: size(top_k, "topK")?.try_into().unwrap_or(usize::MAX),
+                min_score: (!min_score.is_nan()).then_some(min_score as f32),
+                filter: Filter::decode(filter)?,
+            };
+            Ok::<_, Error>(JsSearch(self.0.begin_search(queries, &query)?))
         };
-        search().or_throw()
+        begin().or_throw()
     }
 
     #[wasm_bindgen(js_name = codeStep)]
-    pub fn code_step(&mut self) -> bool {
-        self.0.code_step()
+    pub fn code_step(&mut self, rows: &mut Rows) -> u32 {
+        step(self.0.code_step_with(&mut rows.0))
     }
 
     pub fn footprint(&self) -> String {
@@ -238,8 +227,8 @@ impl JsStore {
     }
 
     #[wasm_bindgen(js_name = compactStep)]
-    pub fn compact_step(&mut self) -> Result<bool, JsValue> {
-        self.0.compact_step().or_throw()
+    pub fn compact_step(&mut self, rows: &mut Rows) -> Result<u32, JsValue> {
+        self.0.compact_step_with(&mut rows.0).or_throw().map(step)
     }
 
     #[wasm_bindgen(js_name = finishCompaction)]

@@ -1,5 +1,6 @@
 //! Exact search: dot products, the best k of them, and the predicates on attributes.
 
+mod bits;
 mod cascade;
 pub mod codes;
 pub mod filter;
@@ -8,8 +9,9 @@ pub mod kernel;
 mod scan;
 mod topk;
 
-pub use cascade::{Memo, search};
-pub use codes::{Codes, Tuning};
+pub use bits::Bits;
+pub use cascade::{Among, Cascade, Memo, TOGETHER};
+pub use codes::{Codes, Step, Tuning};
 pub use filter::Filter;
 pub use scan::scan_rows;
 pub use topk::TopK;

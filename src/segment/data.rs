@@ -96,6 +96,14 @@ impl DataReader {
         Some(self.total.saturating_sub(HEADER_LEN) / stride)
     }
 
+    /// The rows so far, and how many of them are there to the last byte.
+    pub fn rows_so_far(&mut self) -> Option<(&mut Matrix, usize)> {
+        let matrix = self.matrix.as_mut()?;
+        let whole = (self.got.saturating_sub(HEADER_LEN) / (matrix.dimension() as u64 * 4)) as usize;
+        let rows = matrix.len().min(whole);
+        Some((matrix, rows))
+    }
+
     /// Where the next bytes go, at most `most` of them and possibly fewer; empty at the end. Say with [`filled`](Self::filled) how many came.
     pub fn space(&mut self, most: usize) -> Result<&mut [u8]> {
         let most = most.min(usize::try_from(self.total - self.got).unwrap_or(usize::MAX));

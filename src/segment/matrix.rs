@@ -10,13 +10,15 @@ pub struct Matrix {
     chunk_rows: usize,
     len: usize,
     chunks: Vec<Vec<f32>>,
+    /// Rows below it were let go; a multiple of `chunk_rows`.
+    gone: usize,
 }
 
 impl Matrix {
     pub fn new(dimension: usize) -> Self {
         let dimension = dimension.max(1);
         let fitting = (CHUNK_BYTES / (dimension * 4)).max(1);
-        Self { dimension, chunk_rows: 1 << fitting.ilog2(), len: 0, chunks: Vec::new() }
+        Self { dimension, chunk_rows: 1 << fitting.ilog2(), len: 0, chunks: Vec::new(), gone: 0 }
     }
 
     pub fn dimension(&self) -> usize {
@@ -36,7 +38,26 @@ impl Matrix {
         self.chunks.iter().map(|chunk| chunk.capacity() * 4).sum()
     }
 
-    /// `row < len`.
+    /// None if the row was let go.
+    pub fn get(&self, row: usize) -> Option<&[f32]> {
+        (row >= self.gone).then(|| self.row(row))
+    }
+
+    /// Rows below it were [let go](Self::let_go).
+    pub fn gone(&self) -> usize {
+        self.gone
+    }
+
+    /// Frees the memory of rows below `row`, which are to be had elsewhere; whole chunks of them.
+    pub fn let_go(&mut self, row: usize) {
+        let to = row.min(self.len) & !(self.chunk_rows - 1);
+        for chunk in &mut self.chunks[self.gone / self.chunk_rows..to.max(self.gone) / self.chunk_rows] {
+            *chunk = Vec::new();
+        }
+        self.gone = to.max(self.gone);
+    }
+
+    /// Not one that was let go; `row < len`.
     pub fn row(&self, row: usize) -> &[f32] {
         let at = (row & (self.chunk_rows - 1)) * self.dimension;
         &self.chunks[row / self.chunk_rows][at..at + self.dimension]
@@ -80,6 +101,7 @@ impl Matrix {
             return;
         }
         self.len = self.len.min(rows);
+        self.gone = self.gone.min(self.len & !(self.chunk_rows - 1));
         self.chunks.truncate(self.len.div_ceil(self.chunk_rows));
         let last = self.len & (self.chunk_rows - 1);
         if last > 0 && let Some(chunk) = self.chunks.last_mut() {

@@ -10,7 +10,8 @@ use crate::mutant::mutant;
 use crate::order::sort_by;
 use crate::segment::log::Run;
 use crate::segment::op::{AttrsScan, Op, Reader};
-use crate::segment::header_bytes;
+use crate::search::{Codes, Step};
+use crate::segment::{Matrix, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
 use crate::Result;
 
@@ -33,9 +34,15 @@ pub(super) struct Compaction {
     at: usize,
     /// What is left of the runs of the collection at hand.
     runs: Vec<Range<usize>>,
+    /// Frames of the slice at hand, and its first row.
+    run: Run,
+    from: usize,
     newer: bool,
     ends_newer: bool,
     log_len: u64,
+    /// With compact memory: codes of the rows in their new order, and of the rows those that have none yet.
+    codes: Codes,
+    rows: Matrix,
     stage: Stage,
 }
 
@@ -44,6 +51,8 @@ enum Stage {
     /// Documents before this one are in sorted runs.
     Sorting(usize),
     Writing,
+    /// A slice's rows are to be written; whether it is the last one.
+    Slice(bool),
     Written,
     Durable,
     Adopting(usize),
@@ -71,18 +80,33 @@ impl Store {
         log.truncate_to(0).context("clear the new log")?;
         data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
         let (runs, stage) = (Vec::new(), Stage::Sorting(0));
-        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, newer: false, ends_newer: false, log_len: 0, stage });
+        let (codes, rows, run) = (self.codes.successor(), Matrix::new(self.dimension()), Run::default());
+        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, newer: false, ends_newer: false, log_len: 0, codes, rows, stage });
         Ok(())
     }
 
-    /// Sorts or writes a slice; true when there are no more. An error ends the compaction: a slice is missing then.
+    /// [`compact_step_with`](Self::compact_step_with) where memory holds all rows. True: there are no more slices.
     pub fn compact_step(&mut self) -> Result<bool> {
-        let unwritten = |compaction: &mut Compaction| matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing);
+        match self.compact_step_with(&mut Supplied::default())? {
+            Step::More => Ok(false),
+            Step::Done => Ok(true),
+            Step::Wanting => fail!(Unsupported, "the rows are not in memory"),
+        }
+    }
+
+    /// Sorts or writes a slice. An error ends the compaction: a slice is missing then.
+    pub fn compact_step_with(&mut self, rows: &mut Supplied) -> Result<Step> {
+        let unwritten = |compaction: &mut Compaction| matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_));
         let Some(mut compaction) = self.compaction.take_if(unwritten) else { fail!(Failed, "there is no compaction to go on with") };
+        if let Stage::Sorting(at) = compaction.stage {
+            self.sort_slice(&mut compaction, at)?;
+        } else if compaction.stage == Stage::Writing {
+            self.fill_slice(&mut compaction)?;
+        }
         let done = match compaction.stage {
-            Stage::Sorting(at) => self.sort_slice(&mut compaction, at).map(|()| false),
-            _ => self.write_slice(&mut compaction),
-        }?;
+            Stage::Slice(last) => self.write_slice(&mut compaction, last, rows)?,
+            _ => Step::More,
+        };
         self.compaction = Some(compaction);
         Ok(done)
     }
@@ -105,11 +129,9 @@ impl Store {
         to.runs[lowest].next().map(|at| to.docs[at])
     }
 
-    fn write_slice(&self, to: &mut Compaction) -> Result<bool> {
-        let dimension = self.dimension();
-        let mut rows: Vec<f32> = Vec::new();
-        let most = (SLICE_BYTES / (dimension * 4)).max(1).min(to.docs.len() - to.order.len());
-        rows.try_reserve_exact(most * dimension).map_err(|_| out_of_memory("compaction", most * dimension * 4))?;
+    fn fill_slice(&self, to: &mut Compaction) -> Result<()> {
+        let most = (SLICE_BYTES / (self.dimension() * 4)).max(1).min(to.docs.len() - to.order.len());
+        to.from = to.order.len();
         let mut run = Run::default();
         let mut written = 0;
         let mut done = false;
@@ -140,7 +162,6 @@ impl Store {
             let newer = Reader::new(attrs).attrs().is_ok_and(|scan| scan.newer);
             let attrs = AttrsScan { bytes: attrs, canonical: true, newer };
             run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs })?;
-            rows.extend_from_slice(self.doc_vector(doc));
             to.order.push(doc);
             written += 1;
         }
@@ -154,12 +175,33 @@ impl Store {
         }
         to.newer |= run.newer();
         to.log_len += run.bytes().len() as u64;
-        to.data.append(bytemuck::cast_slice(&rows)).context("write the new data")?;
-        to.log.append(run.bytes()).context("write the new log")?;
-        if done {
-            to.stage = Stage::Written;
+        to.run = run;
+        to.stage = Stage::Slice(done);
+        Ok(())
+    }
+
+    fn write_slice(&self, to: &mut Compaction, last: bool, supplied: &mut Supplied) -> Result<Step> {
+        let docs = &to.order[to.from..];
+        if !supplied.want(self.data.matrix(), &mut docs.iter().map(|doc| self.doc_row(*doc)))? {
+            return Ok(Step::Wanting);
         }
-        Ok(done)
+        let floats = docs.len() * self.dimension();
+        let mut rows: Vec<f32> = Vec::new();
+        rows.try_reserve_exact(floats).map_err(|_| out_of_memory("compaction", floats * 4))?;
+        for doc in docs {
+            rows.extend_from_slice(supplied.get(self.data.matrix(), self.doc_row(*doc)).unwrap_or(&[]));
+        }
+        to.data.append(bytemuck::cast_slice(&rows)).context("write the new data")?;
+        to.log.append(to.run.bytes()).context("write the new log")?;
+        if self.options.compact {
+            let first = to.rows.len();
+            to.rows.grow(docs.len())?;
+            fill_rows(&mut to.rows, first, &rows);
+            to.codes.catch_up(&to.rows, to.rows.len())?;
+            to.rows.let_go(to.codes.rows());
+        }
+        to.stage = if last { Stage::Written } else { Stage::Writing };
+        Ok(if last { Step::Done } else { Step::More })
     }
 
     /// Makes the new pair durable. (Transactional: the host does.) An error ends the compaction: nobody knows what the medium holds.
@@ -194,7 +236,13 @@ impl Store {
         };
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
         self.data.adopt(data);
-        self.codes.clear();
+        if self.options.compact {
+            self.codes = std::mem::replace(&mut compaction.codes, self.codes.successor());
+            *self.data.matrix_mut() = std::mem::replace(&mut compaction.rows, Matrix::new(self.data.dimension()));
+            self.index.renumber(&compaction.order);
+        } else {
+            self.codes.clear();
+        }
         self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
         self.log_len = compaction.log_len;
         self.newer = compaction.newer;
@@ -211,7 +259,7 @@ impl Store {
             fail!(Failed, "the compaction is not adopted yet")
         };
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
-        let end = (*at + slice).min(compaction.order.len());
+        let end = if self.options.compact { compaction.order.len() } else { (*at + slice).min(compaction.order.len()) };
         for row in *at..end {
             let from = self.index.doc(compaction.order[row]).row as usize;
             if from != row {

@@ -325,6 +325,15 @@ impl Index {
         }
     }
 
+    /// All documents that live, in the order of their new rows.
+    pub fn renumber(&mut self, docs: &[u32]) {
+        self.owner.clear();
+        self.owner.extend_from_slice(docs);
+        for (row, doc) in docs.iter().enumerate() {
+            self.docs[*doc as usize].row = row as u32;
+        }
+    }
+
     pub fn truncate_rows(&mut self, rows: usize) {
         self.owner.truncate(rows);
     }

@@ -6,6 +6,7 @@ mod index;
 mod open;
 mod read;
 mod salvage;
+mod search;
 mod stage;
 mod write;
 
@@ -17,8 +18,9 @@ mod simulate;
 mod tests;
 
 pub use open::{OpenOptions, Opening};
-pub use read::{Page, Query};
+pub use read::Page;
 pub use salvage::{Salvage, Salvaged};
+pub use search::{Query, Searching};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use read::{ids, unit_query};
 
@@ -27,8 +29,8 @@ use index::Index;
 use stage::Staged;
 
 use crate::error::fail;
-use crate::search::{Codes, Memo, Tuning};
-use crate::segment::DataSegment;
+use crate::search::{Codes, Memo, Step, Tuning};
+use crate::segment::{DataSegment, Supplied};
 use crate::segment::log::Run;
 use crate::sink::ByteSink;
 use crate::{Footprint, Recovery, Result};
@@ -103,8 +105,7 @@ impl Store {
     }
 
     /// As they are in the data, dead ones too.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn rows(&self) -> &crate::segment::Matrix {
+    pub fn rows(&self) -> &crate::segment::Matrix {
         self.data.matrix()
     }
 
@@ -117,13 +118,22 @@ impl Store {
         self.dead_rows() as f32 / self.index.rows().max(1) as f32
     }
 
-    /// Makes some of the codes that searches are quick by, for a few milliseconds at most. True: nothing is left to do. Searches are
-    /// exact whatever has been done.
-    pub fn code_step(&mut self) -> bool {
+    /// Makes some of the codes that searches are quick by, for a few milliseconds at most. Searches are exact whatever has been done.
+    /// With compact memory the rows that have codes are let go.
+    pub fn code_step_with(&mut self, rows: &mut Supplied) -> Step {
         if self.compaction.is_some() {
-            return true;
+            return Step::Done;
         }
-        self.codes.step(self.data.matrix(), self.index.rows())
+        let step = self.codes.step(self.data.matrix(), self.index.rows(), rows);
+        if self.options.compact {
+            self.data.matrix_mut().let_go(self.codes.rows());
+        }
+        step
+    }
+
+    /// [`code_step_with`](Self::code_step_with) where memory holds all rows. True: nothing is left to do.
+    pub fn code_step(&mut self) -> bool {
+        self.code_step_with(&mut Supplied::default()) != Step::More
     }
 
     /// For tests: codes for stores of a few rows.

@@ -5,7 +5,7 @@ use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
 use crate::search::{Codes, Memo, Tuning};
 use crate::segment::log::{Replay, Run};
-use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN};
+use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN, Matrix, fill_rows};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Recovery, Result};
 
@@ -23,7 +23,12 @@ pub struct OpenOptions {
     pub max_vector_bytes: Option<u64>,
     /// Refuse values that native 0.3.0 does not know.
     pub only_0_3: bool,
+    /// Rows that have codes are not kept in memory: who reads or searches supplies those that are wanted.
+    pub compact: bool,
 }
+
+/// With compact memory rows have no codes before there can be a basis: each time they are made anew they must be read.
+const COMPACT: Tuning = Tuning { least_rows: Tuning::DEFAULT.basis_rows, ..Tuning::DEFAULT };
 
 /// A store that is being opened: it is fed the bytes of the log and of the data, each from its beginning, in pieces of any size and in
 /// any order between the two.
@@ -35,6 +40,8 @@ pub struct Opening {
     max_rows: u64,
     index: Index,
     newer: bool,
+    /// With compact memory they are made while the rows are read.
+    codes: Option<Codes>,
 }
 
 impl Opening {
@@ -50,11 +57,45 @@ impl Opening {
             max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
             newer: false,
+            codes: None,
         })
     }
 
     pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
-        self.data.feed(bytes)
+        self.data.feed(bytes)?;
+        self.code()
+    }
+
+    /// With compact memory, of so many rows that codes pay: how many there are, once the header was read. Some thousand of them, from all
+    /// over, should be given to [`sample`](Self::sample) before they are read.
+    pub fn wants_sample(&self) -> Option<u64> {
+        let rows = self.data.rows().filter(|_| self.options.compact && self.codes.is_none())?;
+        (rows >= COMPACT.basis_rows as u64).then_some(rows)
+    }
+
+    /// 0 before the header was read.
+    pub fn dimension(&mut self) -> usize {
+        self.data.rows_so_far().map_or(0, |(matrix, _)| matrix.dimension())
+    }
+
+    /// Rows to make a basis of: see [`wants_sample`](Self::wants_sample).
+    pub fn sample(&mut self, rows: &[f32]) -> Result<()> {
+        let (Some(total), Some((matrix, _))) = (self.data.rows(), self.data.rows_so_far()) else { return Ok(()) };
+        let mut sample = Matrix::new(matrix.dimension());
+        sample.grow(rows.len() / matrix.dimension())?;
+        fill_rows(&mut sample, 0, rows);
+        let mut codes = Codes::new(matrix.dimension(), COMPACT);
+        codes.prime(&sample, total as usize)?;
+        self.codes = Some(codes);
+        Ok(())
+    }
+
+    fn code(&mut self) -> Result<()> {
+        if let (Some(codes), Some((matrix, rows))) = (&mut self.codes, self.data.rows_so_far()) {
+            codes.catch_up(matrix, rows)?;
+            matrix.let_go(codes.rows());
+        }
+        Ok(())
     }
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
@@ -71,12 +112,14 @@ impl Opening {
 
     /// Reads at most `most` bytes more of the data from a medium that can be read synchronously; how many they were, 0 at the end.
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
-        self.data.pull(source, most).context("read the data")
+        let read = self.data.pull(source, most).context("read the data")?;
+        self.code()?;
+        Ok(read)
     }
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
-        let Self { options, data: reader, log_total, replay, index, newer, .. } = self;
+        let Self { options, data: reader, log_total, replay, index, newer, codes, .. } = self;
         let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
@@ -122,6 +165,9 @@ impl Opening {
         let log = (!options.read_only).then_some(log);
         let mut store = Store::of(options, segment, log, index)?;
         (store.log_len, store.newer, store.recovery) = (end.keep, newer, recovery);
+        if let Some(codes) = codes {
+            store.codes = codes;
+        }
         Ok(store)
     }
 }
@@ -140,7 +186,7 @@ impl Store {
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
-        let codes = Codes::new(data.dimension(), Tuning::default());
+        let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
         let memo = Memo::default();
         Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, codes, memo, compaction: None, failed: None })
     }

@@ -1,30 +1,12 @@
-//! Reads and searches, of what was applied.
+//! Reads, of what was applied.
 
 use super::Store;
-use super::index::{Collection, DEAD};
-use crate::error::{fail, reserve, zeros};
+use super::index::Collection;
+use crate::error::{fail, reserve};
 use crate::model::decode_attrs;
-use crate::order::sort_by;
-use crate::search::{self, Filter, TopK, kernel};
+use crate::search::{Filter, TopK, kernel};
 use crate::segment::op::Reader;
-use crate::{Hit, Meta, Record, Result};
-
-/// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
-#[derive(Clone, Debug, Default)]
-pub struct Query<'a> {
-    /// None: all. One that does not exist holds nothing; duplicates count once.
-    pub collections: Option<&'a [&'a str]>,
-    pub top_k: usize,
-    pub min_score: Option<f32>,
-    pub filter: Filter,
-}
-
-/// Documents by number: the wrapper's way to read them without copies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Found {
-    pub doc: u32,
-    pub score: f32,
-}
+use crate::{Meta, Record, Result};
 
 /// Records of one collection in the order of their ids.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,8 +63,13 @@ impl Store {
         self.index.find(self.index.find_collection(collection)?, id)
     }
 
-    pub(crate) fn doc_vector(&self, doc: u32) -> &[f32] {
-        self.data.matrix().row(self.index.doc(doc).row as usize)
+    pub(crate) fn doc_row(&self, doc: u32) -> usize {
+        self.index.doc(doc).row as usize
+    }
+
+    /// None: memory does not hold it.
+    pub(crate) fn doc_vector(&self, doc: u32) -> Option<&[f32]> {
+        self.data.matrix().get(self.doc_row(doc))
     }
 
     /// Collection, id and encoded attributes.
@@ -92,7 +79,8 @@ impl Store {
 
     fn record(&self, doc: u32) -> Result<Record> {
         let (_, id, attrs) = self.doc_parts(doc);
-        Ok(Record { id: id.to_string(), vector: self.doc_vector(doc).to_vec(), attrs: decode_attrs(attrs)? })
+        let Some(vector) = self.doc_vector(doc) else { fail!(Unsupported, "the rows are not in memory") };
+        Ok(Record { id: id.to_string(), vector: vector.to_vec(), attrs: decode_attrs(attrs)? })
     }
 
     pub fn get(&self, collection: &str, id: &str) -> Result<Option<Record>> {
@@ -126,95 +114,6 @@ impl Store {
         let more = docs.len() > limit;
         docs.truncate(limit);
         Ok((docs, more))
-    }
-
-    /// The `top_k` documents with the highest cosine similarity to `vector`, best first; equal ones by collection, then id, in UTF-8
-    /// byte order. Scores are native's to the bit.
-    pub fn search(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Hit>> {
-        self.search_docs(vector, query)?
-            .into_iter()
-            .map(|Found { doc, score }| {
-                let (collection, id, attrs) = self.doc_parts(doc);
-                Ok(Hit { collection: collection.to_string(), id: id.to_string(), score, attrs: decode_attrs(attrs)? })
-            })
-            .collect()
-    }
-
-    pub(crate) fn search_docs(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Found>> {
-        let unit = unit_query(vector, self.dimension())?;
-        let scope = self.scope(query.collections)?;
-        let in_scope: usize = scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
-        let order = |a, b| self.index.order(a, b);
-        let mut top = TopK::new(query.top_k, in_scope, query.min_score, &order)?;
-        if query.top_k == 0 || in_scope == 0 {
-            return Ok(Vec::new());
-        }
-        let matches = |doc: u32| query.filter.is_empty() || query.filter.matches(self.index.attrs(doc));
-        let rows = self.index.rows();
-        // A row that is scored by itself costs as much as many that are passed over.
-        let passed_over = if self.codes.rows() * 2 > rows { 16 } else { 4 };
-        if in_scope < rows / passed_over {
-            let mut docs: Vec<u32> = Vec::new();
-            reserve(&mut docs, in_scope, "the rows in scope")?;
-            for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
-                docs.extend(collection.docs().filter(|doc| matches(*doc)));
-            }
-            let row = |doc| self.index.doc(doc).row;
-            sort_by(&mut docs, &|a, b| row(a).cmp(&row(b)))?;
-            for doc in docs {
-                let score = kernel::dot(&unit, self.data.matrix().row(row(doc) as usize));
-                top.offer(score, doc);
-            }
-        } else {
-            let mut scoped = Vec::new();
-            let all = self.index.collections().count() == scope.len();
-            if !all {
-                let most = scope.iter().max().map_or(0, |most| *most as usize + 1);
-                zeros(&mut scoped, most, "the collections in scope")?;
-                scope.iter().for_each(|number| scoped[*number as usize] = true);
-            }
-            let document = |row| {
-                let doc = self.index.owner(row);
-                let in_scope = doc != DEAD && (all || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
-                (in_scope && matches(doc)).then_some(doc)
-            };
-            if self.is_selective(&query.filter) {
-                // In the order of the rows, which is that in which their attributes lie, too.
-                for (row, doc) in (0..rows).filter_map(|row| Some((row, document(row)?))) {
-                    top.offer(kernel::dot(&unit, self.data.matrix().row(row)), doc);
-                }
-            } else {
-                search::search(&unit, self.data.matrix(), &self.codes, &self.memo, rows, query.top_k, &mut top, &document)?;
-            }
-        }
-        let mut found = Vec::new();
-        reserve(&mut found, top.len(), "results")?;
-        found.extend(top.into_sorted().map(|(doc, score)| Found { doc, score }));
-        Ok(found)
-    }
-
-    /// Whether so few documents match that it is best to find them first. (Judged by a few.)
-    fn is_selective(&self, filter: &Filter) -> bool {
-        const LOOKED_AT: usize = 64;
-        let rows = self.index.rows();
-        if filter.is_empty() || rows < LOOKED_AT {
-            return false;
-        }
-        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (rows / LOOKED_AT))).filter(|doc| *doc != DEAD);
-        owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * 32 < LOOKED_AT
-    }
-
-    /// The numbers of the collections that are there, each once.
-    fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
-        let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
-        let mut scope = Vec::new();
-        for number in names.iter().filter_map(|name| self.index.find_collection(name)) {
-            if !scope.contains(&number) {
-                reserve(&mut scope, 1, "the collections in scope")?;
-                scope.push(number);
-            }
-        }
-        Ok(scope)
     }
 }
 

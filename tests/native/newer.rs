@@ -7,7 +7,7 @@ use nidus_wasm::{Batch, Code, OpenOptions, Store, Value, code_of};
 use crate::pair::*;
 
 const OPTIONS: OpenOptions =
-    OpenOptions { dimension: Some(2), read_only: false, relaxed: false, transactional: false, max_vector_bytes: None, only_0_3: false };
+    OpenOptions { dimension: Some(2), read_only: false, relaxed: false, transactional: false, max_vector_bytes: None, only_0_3: false, compact: false };
 
 fn upsert(store: &mut Store, collection: &str, records: &[(&str, &[(&str, Value)])]) -> nidus_wasm::Result<usize> {
     let mut batch = Batch::new();

@@ -5,7 +5,7 @@ use super::kernel::products;
 use crate::Result;
 use crate::error;
 use crate::search::kernel::dot;
-use crate::segment::Matrix;
+use crate::segment::{Matrix, Supplied};
 
 /// Rows looked at.
 const SAMPLE: usize = 2048;
@@ -63,6 +63,8 @@ enum Stage {
 /// What became of it: a basis, or none that would pay.
 pub enum Found {
     NotYet,
+    /// Rows of the sample are missing.
+    Wanting,
     Flat,
     Basis(Basis),
 }
@@ -106,12 +108,17 @@ impl Builder {
 
     /// Of the first `rows` rows.
     #[inline(never)]
-    pub fn step(&mut self, matrix: &Matrix, rows: usize) -> Result<Found> {
+    pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Found> {
         let d = self.dimension;
         let count = 2 * width(d);
         match self.stage {
             Stage::Sampling => {
-                self.take_sample(matrix, rows)?;
+                let wanted = SAMPLE.min(rows);
+                let sample = (0..wanted).map(|n| (n as u64 * rows as u64 / wanted as u64) as usize);
+                if !supplied.want(matrix, &mut sample.clone())? {
+                    return Ok(Found::Wanting);
+                }
+                self.take_sample(&mut sample.filter_map(|row| supplied.get(matrix, row)))?;
                 self.moments = zeros(d * d)?;
                 self.stage = Stage::Moments(0);
             }
@@ -169,13 +176,11 @@ impl Builder {
         Ok(Found::NotYet)
     }
 
-    fn take_sample(&mut self, matrix: &Matrix, rows: usize) -> Result<()> {
+    fn take_sample<'a>(&mut self, rows: &mut dyn Iterator<Item = &'a [f32]>) -> Result<()> {
         let d = self.dimension;
         self.sample = zeros(d * SAMPLE)?;
         self.next = zeros((STEP / (d * SAMPLE)).next_multiple_of(4) * d)?;
-        let wanted = SAMPLE.min(rows);
-        for n in 0..wanted {
-            let row = matrix.row((n as u64 * rows as u64 / wanted as u64) as usize);
+        for (n, row) in rows.enumerate() {
             if NORMS.contains(&norm_squared(row).sqrt()) {
                 for (i, x) in row.iter().enumerate() {
                     self.sample[i * SAMPLE + n] = *x;

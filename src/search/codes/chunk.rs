@@ -1,14 +1,14 @@
 //! Rows as integers, a chunk at a time.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::basis::Basis;
 use super::bound::{self, NORMS, Reach, Skew, Sums};
 use super::kernel::{self, GROUP, Pairs, QUAD, place};
 use crate::Result;
-use crate::error::{reserve, zeros};
+use crate::error::{fail, reserve, zeros};
 use crate::search::kernel::dots;
-use crate::segment::Matrix;
 
 const LAYERS: usize = 2;
 /// What a row's `inside` is if it has no codes: it is scored as it is.
@@ -33,6 +33,7 @@ struct Layer {
 /// pass reads it alone and in order; the second one, which few rows need, holds as many more, row by row. Without a basis there is one
 /// layer with the row's own numbers.
 pub struct Chunk {
+    dimension: usize,
     basis: Option<Rc<Basis>>,
     layers: [Layer; LAYERS],
     rows: usize,
@@ -59,7 +60,7 @@ impl Chunk {
             reserve(&mut layer.codes, capacity * width, "codes")?;
             reserve(&mut layer.metas, capacity / GROUP, "codes")?;
         }
-        Ok(Self { basis, layers, rows: 0 })
+        Ok(Self { dimension, basis, layers, rows: 0 })
     }
 
     pub fn rows(&self) -> usize {
@@ -70,6 +71,11 @@ impl Chunk {
         self.basis.as_ref()
     }
 
+    /// Bytes of a group in the first layer.
+    pub fn group_bytes(&self) -> usize {
+        (self.layers[0].codes.len() * GROUP / self.rows.max(1)).max(1)
+    }
+
     pub fn memory_bytes(&self) -> usize {
         self.layers.iter().map(|layer| layer.codes.capacity() + layer.metas.capacity() * size_of::<Meta>()).sum()
     }
@@ -78,10 +84,10 @@ impl Chunk {
         self.layers[0].metas[row / GROUP].inside[row % GROUP] < 0.0
     }
 
-    /// Adds the [`GROUP`] rows from `first` on; there is room. Returns the sum of what the first layer leaves of them, for finding out whether the basis still fits.
+    /// Adds [`GROUP`] rows, which `row` has by 0 to 15; there is room. Returns the sum of what the first layer leaves of them, for finding out whether the basis still fits.
     #[inline(never)]
-    pub fn push_group(&mut self, matrix: &Matrix, first: usize, space: &mut Space) -> Result<f32> {
-        let dimension = matrix.dimension();
+    pub fn push_group<'a>(&mut self, row: &mut dyn FnMut(usize) -> Option<&'a [f32]>, space: &mut Space) -> Result<f32> {
+        let dimension = self.dimension;
         let (width, depth) = shape(self.basis.as_deref(), dimension);
         let both = width * depth;
         let Space { rows: copied, numbers, codes } = space;
@@ -89,7 +95,8 @@ impl Chunk {
         zeros(numbers, GROUP * both, "codes")?;
         zeros(codes, GROUP * width, "codes")?;
         for (n, to) in copied.chunks_exact_mut(dimension).enumerate() {
-            to.copy_from_slice(matrix.row(first + n));
+            let Some(row) = row(n) else { fail!(Failed, "a row to be coded is missing") };
+            to.copy_from_slice(row);
         }
         let skew = match &self.basis {
             Some(basis) => {
@@ -140,17 +147,25 @@ impl Chunk {
         Ok(all_rest)
     }
 
-    /// Writes of each row an upper bound of its score to `upper`, and shows to `visit` those whose approximate score is not below a
-    /// limit, which `visit` returns anew.
-    pub fn bound_all(&self, query: &QueryCodes, upper: &mut [f32], mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
+    /// Writes of each row of `groups` an upper bound of its score to `upper`, and shows to `visit` those whose approximate score is not
+    /// below a limit, which `visit` returns anew. Both arrays are the chunk's; groups of which `among` has none are passed over.
+    pub fn bound(&self, groups: Range<usize>, query: &QueryCodes, upper: &mut [f32], among: Option<&[u16]>, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
         let Layer { codes, metas } = &self.layers[0];
         let QueryLayer { pairs, begin, scale: query_scale, reach, .. } = &query.layers[0];
-        let groups = codes.chunks_exact(pairs.len() * QUAD * GROUP).zip(metas);
-        for (group, ((codes, Meta { scale, inside, rest }), upper)) in groups.zip(upper.as_chunks_mut::<GROUP>().0).enumerate() {
+        let bytes = pairs.len() * QUAD * GROUP;
+        let first = groups.start;
+        let codes = codes[groups.start * bytes..groups.end * bytes].chunks_exact(bytes);
+        let upper = upper.as_chunks_mut::<GROUP>().0[groups.clone()].iter_mut();
+        for (n, ((codes, Meta { scale, inside, rest }), upper)) in codes.zip(&metas[groups]).zip(upper).enumerate() {
+            let group = first + n;
+            let among = among.map_or(u32::MAX, |among| u32::from(*among.get(group).unwrap_or(&0)));
+            if among == 0 {
+                continue;
+            }
             let sums = kernel::group_sums(codes, pairs, *begin);
             let near;
             [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
-            for i in kernel::ones(kernel::at_least(&near, limit)) {
+            for i in kernel::ones(kernel::at_least(&near, limit) & among) {
                 if near[i] >= limit {
                     limit = visit(group * GROUP + i, near[i]);
                 }
@@ -159,7 +174,7 @@ impl Chunk {
         limit
     }
 
-    /// A closer upper bound, from the one that [`bound_all`](Self::bound_all) found.
+    /// A closer upper bound, from the one that [`bound`](Self::bound) found.
     pub fn bound_closer(&self, query: &QueryCodes, row: usize, upper: f32) -> f32 {
         let ([first, layer], [first_query, query]) = (&self.layers, &query.layers);
         let width = query.codes.len();

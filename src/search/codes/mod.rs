@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use crate::Result;
 use crate::error::reserve;
-use crate::segment::Matrix;
+use crate::segment::{Matrix, Supplied};
 use basis::{Basis, Builder, Found};
 pub use chunk::QueryCodes;
 use chunk::{Chunk, Space};
@@ -31,18 +31,34 @@ pub struct Tuning {
     pub chunk: usize,
 }
 
+impl Tuning {
+    pub const DEFAULT: Self = Self { least_rows: 1024, basis_rows: 4096, chunk: 1 << 18 };
+}
+
 impl Default for Tuning {
     fn default() -> Self {
-        Self { least_rows: 1024, basis_rows: 4096, chunk: 1 << 18 }
+        Self::DEFAULT
     }
 }
 
 const GROWTH: usize = 4;
 /// Rows whose codes are made in a step, at a dimension of 384; fewer if there are more.
 const STEP: usize = 128 * 384;
+/// Bytes of codes that are read for one query after the other: they stay in the first cache.
+const BLOCK: usize = 1 << 14;
 /// Rows after which the basis may be found not to fit any more, and by how much more it must leave of them. They must be a part
 /// ([`GROWTH`]) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
+
+/// How far a step came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    More,
+    /// Nothing is left to do.
+    Done,
+    /// Rows are missing; which ones was told.
+    Wanting,
+}
 
 /// The codes of the rows `0..rows()`, a multiple of [`GROUP`].
 pub struct Codes {
@@ -113,20 +129,49 @@ impl Codes {
         self.full = false;
     }
 
-    /// Does some milliseconds of what there is to do for the first `rows` rows. True: nothing is left.
-    pub fn step(&mut self, matrix: &Matrix, rows: usize) -> bool {
+    /// Does some milliseconds of what there is to do for the first `rows` rows.
+    pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Step {
         if self.full || rows < self.tuning.least_rows {
-            return true;
+            return Step::Done;
         }
-        let done = self.try_step(matrix, rows);
+        let done = self.try_step(matrix, rows, supplied);
         if done.is_err() {
             // Searches do without; the memory is better left for rows.
             (self.full, self.again, self.builder, self.space) = (true, None, None, Space::default());
         }
-        done.unwrap_or(true)
+        done.unwrap_or(Step::Done)
     }
 
-    fn try_step(&mut self, matrix: &Matrix, rows: usize) -> Result<bool> {
+    /// With a basis from rows of a store that is about to be read, so that none need be looked for when they are there.
+    pub fn prime(&mut self, sample: &Matrix, rows: usize) -> Result<()> {
+        if let Some(mut builder) = Builder::new(self.dimension) {
+            let mut supplied = Supplied::default();
+            self.basis = loop {
+                match builder.step(sample, sample.len(), &mut supplied)? {
+                    Found::NotYet | Found::Wanting => {}
+                    Found::Flat => break None,
+                    Found::Basis(basis) => break Some(Rc::new(basis)),
+                }
+            };
+        }
+        self.looked_at = rows;
+        Ok(())
+    }
+
+    /// For the same rows in another order: nothing but the basis.
+    pub fn successor(&self) -> Self {
+        Self { basis: self.basis.clone(), looked_at: self.looked_at, ..Self::new(self.dimension, self.tuning) }
+    }
+
+    /// Codes for all the first `rows` rows that have none, but for less than a group; memory holds them.
+    pub fn catch_up(&mut self, matrix: &Matrix, rows: usize) -> Result<()> {
+        while !self.full && self.rows + GROUP <= rows {
+            self.add(matrix, rows)?;
+        }
+        Ok(())
+    }
+
+    fn try_step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Step> {
         // A compaction may have left fewer: what comes from here on is what is new.
         self.looked_at = self.looked_at.min(rows);
         if self.builder.is_none() && self.is_basis_due(rows) {
@@ -135,19 +180,20 @@ impl Codes {
             self.builder = Builder::new(self.dimension);
         }
         if let Some(builder) = &mut self.builder {
-            match builder.step(matrix, rows)? {
-                Found::NotYet => return Ok(false),
+            match builder.step(matrix, rows, supplied)? {
+                Found::NotYet => return Ok(Step::More),
+                Found::Wanting => return Ok(Step::Wanting),
                 Found::Flat => self.basis = None,
                 Found::Basis(basis) => self.basis = Some(Rc::new(basis)),
             }
             self.builder = None;
-            return Ok(false);
+            return Ok(Step::More);
         }
         if self.rows + GROUP <= rows {
             self.add(matrix, rows)?;
-            return Ok(false);
+            return Ok(Step::More);
         }
-        self.make_again(matrix)
+        self.make_again(matrix, supplied)
     }
 
     fn is_basis_due(&self, rows: usize) -> bool {
@@ -173,7 +219,7 @@ impl Codes {
             let first = self.rows;
             let Some(chunk) = self.chunks.last_mut() else { break };
             reserve(&mut self.exceptions, GROUP, "rows without codes")?;
-            let rest = chunk.push_group(matrix, first, &mut self.space)?;
+            let rest = chunk.push_group(&mut |n| matrix.get(first + n), &mut self.space)?;
             for row in first..first + GROUP {
                 if chunk.is_exception(row % self.chunk_rows) {
                     self.exceptions.push(row as u32);
@@ -190,62 +236,88 @@ impl Codes {
     /// Chunks that were made in another basis, one after the other. Their exceptions are the same ones: what codes stand for can be
     /// too long only from a dimension of some thousands on, where there is no basis, so that a row's norm alone decides.
     #[inline(never)]
-    fn make_again(&mut self, matrix: &Matrix) -> Result<bool> {
+    fn make_again(&mut self, matrix: &Matrix, supplied: &mut Supplied) -> Result<Step> {
         let (at, mut chunk) = match self.again.take() {
             Some(again) => again,
             None => match self.chunks.iter().position(|chunk| !same(chunk.basis(), self.basis.as_ref())) {
                 Some(at) => (at, Chunk::new(self.chunk_rows, self.dimension, self.basis.clone())?),
                 None => {
                     self.space = Space::default();
-                    return Ok(true);
+                    return Ok(Step::Done);
                 }
             },
         };
-        for _ in 0..self.groups_in_step() {
-            let first = at * self.chunk_rows + chunk.rows();
-            if chunk.rows() == self.chunks[at].rows() {
-                self.chunks[at] = chunk;
-                return Ok(false);
+        let (first, left) = (at * self.chunk_rows + chunk.rows(), self.chunks[at].rows() - chunk.rows());
+        let now = left.min(self.groups_in_step() * GROUP);
+        if !supplied.want(matrix, &mut (first..first + now))? {
+            self.again = Some((at, chunk));
+            return Ok(Step::Wanting);
+        }
+        for row in (first..first + now).step_by(GROUP) {
+            chunk.push_group(&mut |n| supplied.get(matrix, row + n), &mut self.space)?;
+        }
+        if now == left {
+            self.chunks[at] = chunk;
+        } else {
+            self.again = Some((at, chunk));
+        }
+        Ok(Step::More)
+    }
+
+    /// A query in every basis that there is. None: it has no codes.
+    pub fn query(&self, query: &[f32]) -> Result<Option<Bounded>> {
+        let mut bases: Vec<(Option<Rc<Basis>>, QueryCodes)> = Vec::new();
+        for chunk in &self.chunks {
+            if !bases.iter().any(|(basis, _)| same(basis.as_ref(), chunk.basis())) {
+                let Some(codes) = QueryCodes::new(query, chunk.basis().map(Rc::as_ref))? else { return Ok(None) };
+                reserve(&mut bases, 1, "the query's codes")?;
+                bases.push((chunk.basis().cloned(), codes));
             }
-            chunk.push_group(matrix, first, &mut self.space)?;
         }
-        self.again = Some((at, chunk));
-        Ok(false)
+        Ok(Some(Bounded { bases, upper: Vec::new(), limit: f32::NEG_INFINITY }))
     }
 
-    /// As [`Chunk::bound_all`] for every row. None: the query has no codes. `upper` has [`rows`](Self::rows) numbers.
-    pub fn bound_all(&self, query: &[f32], upper: &mut [f32], mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> Result<Option<Bounded<'_>>> {
-        let mut queries: Vec<(Option<Rc<Basis>>, QueryCodes)> = Vec::new();
-        for (n, (chunk, upper)) in self.chunks.iter().zip(upper.chunks_mut(self.chunk_rows)).enumerate() {
-            let at = match queries.iter().position(|(basis, _)| same(basis.as_ref(), chunk.basis())) {
-                Some(at) => at,
-                None => {
-                    let Some(codes) = QueryCodes::new(query, chunk.basis().map(Rc::as_ref))? else { return Ok(None) };
-                    reserve(&mut queries, 1, "the query's codes")?;
-                    queries.push((chunk.basis().cloned(), codes));
-                    queries.len() - 1
-                }
-            };
+    /// As [`Chunk::bound`] for every row and every query, whose number `visit` is told first; those that have no `upper` yet for all
+    /// rows are given one. Codes are read once for all.
+    pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
+        for query in &mut *queries {
+            let more = self.rows.saturating_sub(query.upper.len());
+            reserve(&mut query.upper, more, "bounds")?;
+            // What a search before left in it is written over.
+            query.upper.resize(self.rows, 0.0);
+        }
+        let together = if queries.len() > 1 { BLOCK } else { usize::MAX };
+        for (n, chunk) in self.chunks.iter().enumerate() {
             let first = n * self.chunk_rows;
-            limit = chunk.bound_all(&queries[at].1, upper, limit, &mut |row, near| visit(first + row, near));
+            let groups = chunk.rows() / GROUP;
+            let among = among.map(|among| among.get(first / GROUP..).unwrap_or(&[]));
+            let step = (together / chunk.group_bytes()).clamp(1, groups.max(1));
+            for from in (0..groups).step_by(step) {
+                for (q, Bounded { bases, upper, limit }) in queries.iter_mut().enumerate() {
+                    let Some((_, query)) = bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())) else { continue };
+                    let upper = &mut upper[first..first + chunk.rows()];
+                    *limit = chunk.bound(from..(from + step).min(groups), query, upper, among, *limit, &mut |row, near| visit(q, first + row, near));
+                }
+            }
         }
-        Ok(Some(Bounded { codes: self, queries }))
+        Ok(())
     }
-}
 
-/// A query after [`Codes::bound_all`].
-pub struct Bounded<'a> {
-    codes: &'a Codes,
-    queries: Vec<(Option<Rc<Basis>>, QueryCodes)>,
-}
-
-impl Bounded<'_> {
     /// As [`Chunk::bound_closer`].
-    pub fn closer(&self, row: usize, upper: f32) -> f32 {
-        let chunk = &self.codes.chunks[row / self.codes.chunk_rows];
-        let query = self.queries.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis()));
-        query.map_or(upper, |(_, query)| chunk.bound_closer(query, row % self.codes.chunk_rows, upper))
+    pub fn closer(&self, query: &Bounded, row: usize) -> f32 {
+        let chunk = &self.chunks[row / self.chunk_rows];
+        let (upper, found) = (query.upper[row], query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())));
+        found.map_or(upper, |(_, query)| chunk.bound_closer(query, row % self.chunk_rows, upper))
     }
+}
+
+/// A query for [`Codes::bound_all`].
+pub struct Bounded {
+    bases: Vec<(Option<Rc<Basis>>, QueryCodes)>,
+    /// Of each row what its score cannot be above.
+    pub upper: Vec<f32>,
+    /// What `visit` returned last.
+    pub limit: f32,
 }
 
 fn same(a: Option<&Rc<Basis>>, b: Option<&Rc<Basis>>) -> bool {

@@ -3,9 +3,9 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 
 use super::kernel::GROUP;
 use super::rows::{SORTS, Sort, finish, row};
-use super::{Codes, Tuning};
+use super::{Codes, Step, Tuning};
 use crate::search::kernel;
-use crate::segment::Matrix;
+use crate::segment::{Matrix, Supplied};
 
 fn product(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(x, y)| *x as f64 * *y as f64).sum()
@@ -26,7 +26,7 @@ fn filled(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Matr
 fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
     let matrix = filled(sort, dimension, count, rng);
     let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension });
-    while !codes.step(&matrix, count) {}
+    while codes.step(&matrix, count, &mut Supplied::default()) != Step::Done {}
     prop_assert_eq!(codes.rows(), count / GROUP * GROUP);
     nearest_in(&codes, &matrix, sort, rng)
 }
@@ -40,19 +40,22 @@ fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> 
         if q == 3 {
             query.copy_from_slice(matrix.row(rng.next_u32() as usize % matrix.len()));
         }
-        let mut upper = vec![0.0; codes.rows()];
         let mut near = vec![f32::NAN; codes.rows()];
-        let Some(bounded) = codes.bound_all(&query, &mut upper, f32::NEG_INFINITY, &mut |row, score| {
-            near[row] = score;
-            f32::NEG_INFINITY
-        }).unwrap() else { continue };
-        for (n, (upper, near)) in upper.iter().zip(&near).enumerate() {
+        let Some(bounded) = codes.query(&query).unwrap() else { continue };
+        let mut bounded = [bounded];
+        codes
+            .bound_all(&mut bounded, None, &mut |_, row, score| {
+                near[row] = score;
+                f32::NEG_INFINITY
+            })
+            .unwrap();
+        for (n, (upper, near)) in bounded[0].upper.iter().zip(&near).enumerate() {
             if codes.is_exception(n) {
                 prop_assert!(codes.exceptions().contains(&(n as u32)));
                 continue;
             }
             let (exact, score) = (product(&query, matrix.row(n)), kernel::dot(&query, matrix.row(n)));
-            let close = bounded.closer(n, *upper);
+            let close = codes.closer(&bounded[0], n);
             for upper in [*upper, close] {
                 prop_assert!(upper >= score, "{sort:?} x {dimension}, row {n}: score {score:e}, bound {upper:e}");
             }
@@ -104,9 +107,9 @@ fn bounds_hold_for_any_rows() {
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
     let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension });
-    while !codes.step(matrix, count / 4) {}
+    while codes.step(matrix, count / 4, &mut Supplied::default()) != Step::Done {}
     while codes.again.as_ref().is_none_or(|(at, _)| *at == 0) {
-        assert!(!codes.step(matrix, count), "no chunk was made again");
+        assert!(codes.step(matrix, count, &mut Supplied::default()) != Step::Done, "no chunk was made again");
     }
     codes
 }
@@ -121,7 +124,7 @@ fn bounds_hold_in_two_bases_at_once() {
         assert!((1..codes.chunks.len()).contains(&others(&codes)), "{} of {}", others(&codes), codes.chunks.len());
         loop {
             nearest_in(&codes, &matrix, sort, &mut rng).unwrap();
-            if codes.step(&matrix, 2800) {
+            if codes.step(&matrix, 2800, &mut Supplied::default()) == Step::Done {
                 break;
             }
         }
@@ -139,7 +142,7 @@ fn nothing_is_left_of_rows_that_have_moved() {
     }
     codes.clear();
     assert!(codes.rows() == 0 && codes.exceptions().is_empty());
-    while !codes.step(&matrix, 2800) {}
+    while codes.step(&matrix, 2800, &mut Supplied::default()) != Step::Done {}
     nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
 }
 
@@ -168,7 +171,7 @@ fn a_basis_is_not_looked_for_without_end() {
         let mut looks = 0;
         loop {
             let looking = codes.builder.is_some();
-            let done = codes.step(matrix, rows);
+            let done = codes.step(matrix, rows, &mut Supplied::default()) == Step::Done;
             looks += usize::from(!looking && codes.builder.is_some());
             if done {
                 return looks;

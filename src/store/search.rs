@@ -1,0 +1,212 @@
+//! Searches: what is in scope and matches, and the best of it for one query or several.
+
+use super::Store;
+use super::index::{Collection, DEAD};
+use super::read::unit_query;
+use crate::error::{fail, reserve, zeros};
+use crate::search::{Among, Bits, Cascade, Filter, TOGETHER};
+use crate::segment::Supplied;
+use crate::{Hit, Result};
+use crate::model::decode_attrs;
+
+/// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
+#[derive(Clone, Debug, Default)]
+pub struct Query<'a> {
+    /// None: all. One that does not exist holds nothing; duplicates count once.
+    pub collections: Option<&'a [&'a str]>,
+    pub top_k: usize,
+    pub min_score: Option<f32>,
+    pub filter: Filter,
+}
+
+/// A document by number: the wrapper's way to read it without copies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub doc: u32,
+    pub score: f32,
+}
+
+/// A search under way, for one query or several with the same scope. It goes on only as long as the store does not change.
+pub struct Searching {
+    /// Unit vectors that were not begun with, the first ones last.
+    queries: Vec<Vec<f32>>,
+    together: Vec<Cascade>,
+    wanted: usize,
+    least: Option<f32>,
+    filter: Filter,
+    scoped: Vec<bool>,
+    only: Option<Bits>,
+    found: Vec<Vec<Found>>,
+}
+
+impl Store {
+    /// The `top_k` documents with the highest cosine similarity to `vector`, best first; equal ones by collection, then id, in UTF-8
+    /// byte order. Scores are native's to the bit.
+    pub fn search(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Hit>> {
+        if vector.len() != self.dimension() {
+            unit_query(vector, self.dimension())?;
+        }
+        Ok(self.search_many(vector, query)?.pop().unwrap_or_default())
+    }
+
+    /// [`search`](Self::search) for several vectors, one behind the other: their answers in the same order. Rows are gone through once for eight of them.
+    pub fn search_many(&self, vectors: &[f32], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
+        let mut searching = self.begin_search(vectors, query)?;
+        if !self.advance_search(&mut searching, &mut Supplied::default())? {
+            fail!(Unsupported, "the rows are not in memory");
+        }
+        self.hits(&searching)
+    }
+
+    /// What a search that is done found, for each of its queries.
+    pub fn hits(&self, searching: &Searching) -> Result<Vec<Vec<Hit>>> {
+        let hit = |found: &Found| {
+            let (collection, id, attrs) = self.doc_parts(found.doc);
+            Ok(Hit { collection: collection.to_string(), id: id.to_string(), score: found.score, attrs: decode_attrs(attrs)? })
+        };
+        searching.found.iter().map(|found| found.iter().map(hit).collect()).collect()
+    }
+
+    pub fn begin_search(&self, vectors: &[f32], query: &Query<'_>) -> Result<Searching> {
+        let dimension = self.dimension();
+        if !vectors.len().is_multiple_of(dimension) {
+            fail!(DimensionMismatch, "{} numbers are no queries of {dimension}", vectors.len());
+        }
+        let mut queries = Vec::new();
+        let count = vectors.len() / dimension;
+        reserve(&mut queries, count, "the queries")?;
+        for vector in vectors.chunks_exact(dimension).rev() {
+            queries.push(unit_query(vector, dimension)?);
+        }
+        let mut found = Vec::new();
+        reserve(&mut found, count, "results")?;
+        let scope = self.scope(query.collections)?;
+        let in_scope: usize = scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
+        let mut searching = Searching {
+            queries,
+            together: Vec::new(),
+            wanted: query.top_k.min(in_scope),
+            least: query.min_score,
+            filter: query.filter.clone(),
+            scoped: Vec::new(),
+            only: None,
+            found,
+        };
+        if searching.wanted == 0 {
+            searching.found.resize(count, Vec::new());
+            searching.queries.clear();
+            return Ok(searching);
+        }
+        if self.index.collections().count() != scope.len() {
+            let most = scope.iter().max().map_or(0, |most| *most as usize + 1);
+            zeros(&mut searching.scoped, most, "the collections in scope")?;
+            scope.iter().for_each(|number| searching.scoped[*number as usize] = true);
+            if in_scope < self.index.rows() / 4 {
+                let mut only = Bits::none(self.index.rows())?;
+                for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
+                    collection.docs().for_each(|doc| only.insert(self.index.doc(doc).row as usize));
+                }
+                searching.only = Some(only);
+            }
+        }
+        self.narrow(&mut searching)?;
+        Ok(searching)
+    }
+
+    /// Finds out which rows match the filter, where that is better done first; else it is looked at for those rows alone that would be among the best.
+    fn narrow(&self, searching: &mut Searching) -> Result<()> {
+        if !self.is_selective(&searching.filter) {
+            return Ok(());
+        }
+        let mut only = Bits::none(self.index.rows())?;
+        for row in 0..self.index.rows() {
+            if self.document(searching, row).is_some() {
+                only.insert(row);
+            }
+        }
+        searching.filter = Filter::default();
+        searching.only = Some(only);
+        Ok(())
+    }
+
+    /// The document in a row, if it is in scope and matches.
+    fn document(&self, searching: &Searching, row: usize) -> Option<u32> {
+        let Searching { scoped, filter, .. } = searching;
+        let doc = self.index.owner(row);
+        let in_scope = doc != DEAD && (scoped.is_empty() || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
+        (in_scope && (filter.is_empty() || filter.matches(self.index.attrs(doc)))).then_some(doc)
+    }
+
+    /// Goes on; true: to the end. False: `rows` has been told what is missing.
+    pub fn advance_search(&self, searching: &mut Searching, rows: &mut Supplied) -> Result<bool> {
+        loop {
+            let mut together = std::mem::take(&mut searching.together);
+            let left = searching.queries.len();
+            let mut next = if together.is_empty() { searching.queries.split_off(left - left.min(TOGETHER)) } else { Vec::new() };
+            let mut done = true;
+            {
+                let among = Among {
+                    matrix: self.data.matrix(),
+                    codes: &self.codes,
+                    memo: &self.memo,
+                    rows: self.index.rows(),
+                    only: searching.only.as_ref(),
+                    document: &|row| self.document(searching, row),
+                    ties: &|a, b| self.index.order(a, b),
+                };
+                if !next.is_empty() {
+                    next.reverse();
+                    together = among.begin(next, searching.wanted, searching.least)?;
+                }
+                for search in &mut together {
+                    done &= among.advance(search, rows)?;
+                }
+            }
+            if !done {
+                searching.together = together;
+                return Ok(false);
+            }
+            for search in together {
+                let mut found = Vec::new();
+                reserve(&mut found, search.found().len(), "results")?;
+                found.extend(search.found().iter().map(|(doc, score)| Found { doc: *doc, score: *score }));
+                searching.found.push(found);
+            }
+            if searching.queries.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Whether so few documents match that it is best to find them first. (Judged by a few.)
+    fn is_selective(&self, filter: &Filter) -> bool {
+        const LOOKED_AT: usize = 64;
+        let rows = self.index.rows();
+        if filter.is_empty() || rows < LOOKED_AT {
+            return false;
+        }
+        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (rows / LOOKED_AT))).filter(|doc| *doc != DEAD);
+        owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * 32 < LOOKED_AT
+    }
+
+    /// The numbers of the collections that are there, each once.
+    fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
+        let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
+        let mut scope = Vec::new();
+        for number in names.iter().filter_map(|name| self.index.find_collection(name)) {
+            if !scope.contains(&number) {
+                reserve(&mut scope, 1, "the collections in scope")?;
+                scope.push(number);
+            }
+        }
+        Ok(scope)
+    }
+}
+
+impl Searching {
+    /// Of each query, in their order, once the search is done.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn found(&self) -> &[Vec<Found>] {
+        &self.found
+    }
+}
