@@ -39,7 +39,12 @@ export class Opening {
    * @param compat '0.3' or undefined
    */
   constructor(dataLength: number, logLength: number, dimension: number | undefined, readOnly: boolean, relaxed: boolean,
-    transactional: boolean, maxVectorBytes: number | undefined, compat: string | undefined)
+    transactional: boolean, maxVectorBytes: number | undefined, compat: string | undefined, compact: boolean)
+  /** 0 before the header was read. */
+  readonly dimension: number
+  /** Compact memory, once the header was read: of how many rows a sample is wanted before they are read; 0: of none. */
+  readonly wantsSample: number
+  sample(rows: Float32Array): void
   feedData(bytes: Uint8Array): void
   feedLog(bytes: Uint8Array): void
   /** Read up to `length` next bytes from a handle that has `read`; returns how many were read (0 at the end). No copy through JavaScript. */
@@ -66,7 +71,26 @@ export class Salvage {
   free(): void
 }
 
-export class Hits { readonly wire: Uint8Array; readonly scores: Float32Array; readonly vectors: Float32Array | undefined; readonly count: number; free(): void }
+/**
+ * Rows that one call needs and memory does not hold. Such a call returns undefined (a step: WANTING): read what is `wanted`, `supply` it, and make the call again,
+ * with no write or compaction taking effect in between. Where all rows are in memory one object serves all calls.
+ */
+export class Rows {
+  constructor()
+  /** Row numbers, ascending. */
+  wanted(): Uint32Array
+  /** These rows, one behind the other. */
+  supply(vectors: Float32Array, dimension: number): void
+  free(): void
+}
+
+/** Of each query how many hits, all of them one behind the other. */
+export class Hits { readonly wire: Uint8Array; readonly scores: Float32Array; readonly counts: Uint32Array; readonly vectors: Float32Array | undefined; free(): void }
+/** A search under way. */
+export class Search {
+  advance(store: Store, rows: Rows, withVectors: boolean): Hits | undefined
+  free(): void
+}
 export class Found { readonly wire: Uint8Array; readonly vectors: Float32Array; free(): void }
 /** `count` records. `more` is false when the collection is exhausted; continue with `after` = the last id of the page. */
 export class Page { readonly wire: Uint8Array; readonly vectors: Float32Array; readonly count: number; readonly more: boolean; free(): void }
@@ -111,28 +135,28 @@ export class Store {
   getMeta(collection: string): Uint8Array             // meta
   /** Live documents, of one collection or (undefined) of all. */
   count(collection: string | undefined, filter: Uint8Array): number
-  get(collection: string, count: number, ids: Uint8Array): Found
+  get(collection: string, count: number, ids: Uint8Array, rows: Rows): Found | undefined
   /** Records in ascending id order (UTF-8 bytes), those with id > after. At most `limit`. */
-  records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
-  /** topK may be anything from 0 up; NaN minScore means none. collections: how many names there are, undefined: all. */
-  search(query: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  records(collection: string, filter: Uint8Array, after: string | undefined, limit: number, rows: Rows): Page | undefined
+  /** Any number of queries, one behind the other. topK may be anything from 0 up; NaN minScore means none. collections: how many names there are, undefined: all. */
+  beginSearch(queries: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array): Search
   /** JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes, readableBy } */
   footprint(): string
   /** A copy of the rows from `from` on, of as many as lie in one piece (about 1 MiB); none at the end. */
   rows(from: number): Float32Array
-  /** A few milliseconds of making codes; true: nothing is left to do. */
-  codeStep(): boolean
+  /** A few milliseconds of making codes: 0 there is more, 1 nothing is left to do, 2 rows are wanting. */
+  codeStep(rows: Rows): number
   /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
   readonly deadRatio: number
 
   /**
-   * Compaction: beginCompaction -> compactStep() until it returns true -> finishCompaction() (both new sinks are complete and flushed)
+   * Compaction: beginCompaction -> compactStep() until it returns 1 (0: there is more, 2: rows are wanting) -> finishCompaction() (both new sinks are complete and flushed)
    * -> await host.promote(files) -> adoptCompaction() -> adoptStep() until true. No staging meanwhile (writes wait), reads go on between steps.
    * Before promote, abandonCompaction() leaves the store as it was; the caller disposes of the new pair.
    * A failure of promote whose outcome is unknown: fail().
    */
   beginCompaction(data: CoreHandle, log: CoreHandle, lendViews: boolean): void
-  compactStep(): boolean
+  compactStep(rows: Rows): number
   finishCompaction(): void
   abandonCompaction(): void
   adoptCompaction(): void

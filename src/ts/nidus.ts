@@ -178,32 +178,37 @@ export class Nidus<A extends Attrs = Attrs> {
   }
 
   async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
-    return this.#search(captureQuery(query, this.dimension), checkOptions(options))
+    const [hits] = await this.#search(captureQuery(query, this.dimension), checkOptions(options))
+    return hits!
   }
 
   async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
     if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
     const checked = checkOptions(options)
-    const captured = Array.from(queries, (query, i) => captureQuery(query, this.dimension, `query ${i}`))
-    return Promise.all(captured.map((query) => this.#search(query, checked)))
+    const all = new Float32Array(queries.length * this.dimension)
+    Array.from(queries, (query, i) => all.set(captureQuery(query, this.dimension, `query ${i}`), i * this.dimension))
+    return this.#search(all, checked)
   }
 
-  async #search(query: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[]> {
+  async #search(queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
     const { collections, topK, minScore, filter, withVectors, signal } = options
     const names = collections === undefined ? undefined : [...new Set(Array.isArray(collections) ? collections : [collections])].map(collectionName)
-    const { wire, scores, vectors, count } = await this.#backend.call(
+    const { wire, scores, vectors, counts } = await this.#backend.call(
       'search',
-      [query, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
+      [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
       { signal: checkSignal(signal) },
     )
     const reader = new Reader(wire)
-    const hits: Hit<A>[] = []
-    for (let i = 0; i < count; i++) {
-      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
-      if (vectors) hit.vector = this.#row(vectors, i)
-      hits.push(hit)
-    }
-    return hits
+    let i = 0
+    return Array.from(counts, (count) => {
+      const hits: Hit<A>[] = []
+      for (const end = i + count; i < end; i++) {
+        const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
+        if (vectors) hit.vector = this.#row(vectors, i)
+        hits.push(hit)
+      }
+      return hits
+    })
   }
 
   async flush(): Promise<void> {

@@ -45,7 +45,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
     throw invalid(`maxVectorBytes must be an integer from 0 up, not ${describe(maxVectorBytes)}`)
   }
   if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 1)) throw invalid(`workers must be an integer from 1 up, not ${describe(workers)}`)
-  if (memory === 'compact') throw unsupported('memory: "compact"')
+  if (memory === 'compact' && storage === 'memory') throw new NidusError('UNSUPPORTED', 'memory: "compact" is for stores whose rows are elsewhere, not for storage: "memory"')
   if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory')) throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
   if (workers !== undefined && workers > 1) throw unsupported('workers > 1')
   return {
@@ -57,6 +57,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
     autoCompact: autoCompact === false ? Infinity : autoCompact,
     maxVectorBytes,
     compat,
+    compact: memory === 'compact',
     multiTab: multiTab !== false,
   }
 }

@@ -15,7 +15,8 @@ export interface Calls {
   count(collection: string | undefined, filter: Uint8Array): number
   get(collection: string, count: number, ids: Uint8Array): Found
   records(collection: string, filter: Uint8Array, after: string | undefined, limit: number): Page
-  search(query: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
+  /** Any number of queries, one behind the other. */
+  search(queries: Float32Array, collections: number | undefined, names: Uint8Array, topK: number, minScore: number, filter: Uint8Array, withVectors: boolean): Hits
   flush(): void
   compact(): void
   footprint(): Footprint
@@ -28,7 +29,7 @@ export type Method = keyof Calls
 
 export interface Found { wire: Uint8Array; vectors: Float32Array }
 export interface Page extends Found { count: number; more: boolean }
-export interface Hits { wire: Uint8Array; scores: Float32Array; vectors: Float32Array | undefined; count: number }
+export interface Hits { wire: Uint8Array; scores: Float32Array; vectors: Float32Array | undefined; counts: Uint32Array }
 
 export type FileName = 'data' | 'log'
 /** An export under way, and what it has of both files. */
@@ -69,6 +70,8 @@ export interface OpenSpec {
   autoCompact: number
   maxVectorBytes: number | undefined
   compat: string | undefined
+  /** Rows that have codes are not kept in memory. */
+  compact: boolean
   /** Other tabs may have the store open as well. */
   multiTab: boolean
 }

@@ -1,31 +1,43 @@
-import type { Store } from '../core.js'
+import type { Rows, Store } from '../core.js'
 import type { Footprint } from '../types/index.js'
 import type { Calls, Method } from './backend.js'
 import type { Reads, Writes } from './methods.js'
 
 type On<M extends Method> = (core: Store, ...args: Parameters<Calls[M]>) => ReturnType<Calls[M]>
+/** Undefined: rows are wanting, and the same is to be called again. */
+export type Step<R> = (rows: Rows) => R | undefined
 
 /** Results are copied out of the wasm memory by the getters, so they may be freed at once. */
-function take<T extends { free(): void }, R>(result: T, copy: (result: T) => R): R {
+function take<T extends { free(): void }, R>(result: T | undefined, copy: (result: T) => R): R | undefined {
   try {
-    return copy(result)
+    return result && copy(result)
   } finally {
-    result.free()
+    result?.free()
   }
 }
 
-export const reads: { [M in Reads]: On<M> } = {
+export const reads: { [M in Exclude<Reads, keyof typeof stepped>]: On<M> } = {
   hasCollection: (core, collection) => core.hasCollection(collection),
   collections: (core) => core.collections(),
   getMeta: (core, collection) => core.getMeta(collection),
   count: (core, collection, filter) => core.count(collection, filter),
-  get: (core, collection, count, ids) => take(core.get(collection, count, ids), ({ wire, vectors }) => ({ wire, vectors })),
-  records: (core, collection, filter, after, limit) =>
-    take(core.records(collection, filter, after, limit), ({ wire, vectors, count, more }) => ({ wire, vectors, count, more })),
-  search: (core, query, collections, names, topK, minScore, filter, withVectors) =>
-    take(core.search(query, collections, names, topK, minScore, filter, withVectors), ({ wire, scores, vectors, count }) => ({ wire, scores, vectors, count })),
   footprint: (core) => JSON.parse(core.footprint()) as Footprint,
 }
+
+/** Reads of rows, which memory need not hold; `free` ends one, done or not. */
+export const stepped = {
+  get: (core, collection, count, ids) => ({ step: (rows) => take(core.get(collection, count, ids, rows), ({ wire, vectors }) => ({ wire, vectors })) }),
+  records: (core, collection, filter, after, limit) => ({
+    step: (rows) => take(core.records(collection, filter, after, limit, rows), ({ wire, vectors, count, more }) => ({ wire, vectors, count, more })),
+  }),
+  search: (core, queries, collections, names, topK, minScore, filter, withVectors) => {
+    const search = core.beginSearch(queries, collections, names, topK, minScore, filter)
+    return {
+      step: (rows) => take(search.advance(core, rows, withVectors), ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts })),
+      free: () => search.free(),
+    }
+  },
+} satisfies { [M in 'get' | 'records' | 'search']: (core: Store, ...args: Parameters<Calls[M]>) => { step: Step<ReturnType<Calls[M]>>; free?(): void } }
 
 export const writes: { [M in Writes]: On<M> } = {
   createCollection: (core, collection) => core.stageCreate(collection),

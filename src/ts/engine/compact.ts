@@ -1,9 +1,10 @@
-import type { CoreHandle, Store } from '../core.js'
+import { Rows, type CoreHandle, type Store } from '../core.js'
 import { storageError } from '../errors.js'
 import type { StoreFiles } from '../types/index.js'
 import { deadCore } from '../wasm.js'
 import { NotPromoted, type Host } from './backend.js'
 import { checkFiles, closeHandles } from './open.js'
+import { WANTING, supply, type RowReader } from './rows.js'
 import { inSlices } from './schedule.js'
 
 /** What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store FAILED. */
@@ -12,19 +13,20 @@ export interface Compacting {
   readonly host: Host
   run<T>(work: () => T): T
   fail(error: unknown): void
+  /** The current pair's rows, where memory need not hold them. */
+  readonly reader?: RowReader | undefined
 }
 
-/** Writes what is live into a fresh pair and makes that current. Returns the new pair; the old one is still open. */
-export async function compact(compacting: Compacting): Promise<StoreFiles> {
+/** Writes what is live into a fresh pair and makes that current. `change` makes it so in one turn, in which nobody is in the middle of reading; the old one is still open. */
+export async function compact(compacting: Compacting, change: (adopt: () => void, files: StoreFiles) => Promise<void>): Promise<void> {
   const files = await writeAnew(compacting)
   const { core, run } = compacting
-  run(() => core.adoptCompaction())
+  await change(() => run(() => core.adoptCompaction()), files)
   await inSlices(() => run(() => core.adoptStep()))
-  return files
 }
 
 /** Up to the promotion: the new pair is the current one, and the core still goes by the old one. */
-export async function writeAnew({ core, host, run, fail }: Compacting): Promise<StoreFiles> {
+export async function writeAnew({ core, host, run, fail, reader }: Compacting): Promise<StoreFiles> {
   let files: StoreFiles
   try {
     files = await host.create()
@@ -33,16 +35,23 @@ export async function writeAnew({ core, host, run, fail }: Compacting): Promise<
     throw storageError(error, 'compaction could not make new files')
   }
   let begun = false
+  const rows = new Rows()
   try {
     run(() => core.beginCompaction(files.data as CoreHandle, files.log as CoreHandle, host.lendViews === true))
     begun = true
-    await inSlices(() => run(() => core.compactStep()), () => drain(host))
+    let state: number
+    do {
+      await inSlices(() => (state = run(() => core.compactStep(rows))) > 0, () => drain(host))
+      if (state! === WANTING) await supply(rows, reader!)
+    } while (state! === WANTING)
     run(() => core.finishCompaction())
     await promote(host, files, 'compaction', fail)
   } catch (error) {
     if (begun && !deadCore() && !core.failed) run(() => core.abandonCompaction())
     closeHandles(files)
     throw error
+  } finally {
+    if (!deadCore()) rows.free()
   }
   return files
 }

@@ -1,21 +1,21 @@
-import type { Store } from '../core.js'
+import { Rows, type Store } from '../core.js'
 import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
 import type { CloseReason, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
 import type { Backend, CallOptions, Calls, FileName, Host, Method, OpenSpec, Source } from './backend.js'
-import { reads, writes } from './calls.js'
+import { reads, stepped, writes, type Step } from './calls.js'
 import { compact } from './compact.js'
 import { Exports, exportEnded } from './exports.js'
-import { isWrite } from './methods.js'
-import { closeHandles, openStore, readSome } from './open.js'
+import { isRead, isWrite } from './methods.js'
+import { closeHandles, openStore } from './open.js'
 import { Queue } from './queue.js'
 import { receive } from './receive.js'
+import { HEADER, Turns, WANTING, readSome, supply, type RowReader } from './rows.js'
 import { breathe, hasBackground, sleep } from './schedule.js'
 
 const BULK = 4 * 1024 * 1024
-const HEADER = 64
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
@@ -35,6 +35,10 @@ export class Engine implements Backend {
   readonly #core: Store
   readonly #queue: Queue
   readonly #exports = new Exports()
+  readonly #turns = new Turns()
+  /** For calls that find all rows in memory. */
+  readonly #rows: Rows
+  readonly #reader: RowReader
   #files: StoreFiles
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
@@ -74,6 +78,8 @@ export class Engine implements Backend {
     this.#host = host
     this.#core = core
     this.#files = files
+    this.#rows = new Rows()
+    this.#reader = { dimension: core.dimension, data: () => this.#files.data, run: (work) => this.#run(work) }
     host.onLost = (error) => this.#fail(error)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.dimension = core.dimension
@@ -98,10 +104,12 @@ export class Engine implements Backend {
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
-    if (Object.hasOwn(reads, method)) {
+    if (isRead(method)) {
       if (signal?.aborted) throw aborted(signal)
       if (method === 'search' && !hasBackground) this.#codeAlong()
-      return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+      if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+      const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
+      return this.#spec.compact && !this.#files.data.read ? this.#turns.read(async () => this.#stepped(begin())) : this.#stepped(begin())
     }
     if (method === 'exportBegin') return this.#queue.push({ alone: () => this.#exportBegin() })
     if (method === 'exportRead') return this.#exportRead(...(args as Parameters<Calls['exportRead']>))
@@ -124,6 +132,34 @@ export class Engine implements Backend {
       },
     }
     return this.#queue.push(work, signal)
+  }
+
+  /** To the end, with rows read where memory does not hold them: at once if the medium can. */
+  #stepped({ step, free }: { step: Step<unknown>; free?(): void }): unknown {
+    const rows = this.#spec.compact ? this.#run(() => new Rows()) : this.#rows
+    const end = () => {
+      if (deadCore()) return
+      free?.()
+      if (rows !== this.#rows) rows.free()
+    }
+    const go = (): unknown => {
+      for (;;) {
+        const result = this.#run(() => step(rows))
+        if (result !== undefined) return result
+        const read = supply(rows, this.#reader)
+        if (read) return read.then(go)
+      }
+    }
+    let result: unknown
+    try {
+      result = go()
+      if (result instanceof Promise) return result.finally(end)
+    } catch (error) {
+      end()
+      throw error
+    }
+    end()
+    return result
   }
 
   close(): Promise<void> {
@@ -160,7 +196,10 @@ export class Engine implements Backend {
     const size = this.#core.stagedBytes
     this.#run(() => this.#core.write())
     if (size > 0) await this.#hostCommit()
-    this.#run(() => this.#core.apply())
+    const apply = () => this.#run(() => this.#core.apply())
+    // Where all rows are in memory nobody reads across turns.
+    if (this.#spec.compact) await this.#turns.change(apply)
+    else apply()
     this.#wrote = performance.now()
     this.#code()
     if (this.#spec.relaxed && size > 0) {
@@ -252,9 +291,15 @@ export class Engine implements Backend {
     this.#check()
     if (this.#exports.any) return false
     if (this.#spec.relaxed) await this.#flush()
-    const files = await compact({ core: this.#core, host: this.#host, run: (work) => this.#run(work), fail: (error) => this.#fail(error) })
-    closeHandles(this.#files)
-    this.#files = files
+    const before = this.#files
+    const compacting = { core: this.#core, host: this.#host, run: this.#reader.run, fail: (error: unknown) => this.#fail(error), reader: this.#reader }
+    await compact(compacting, (adopt, files) =>
+      this.#turns.change(() => {
+        adopt()
+        this.#files = files
+      }),
+    )
+    closeHandles(before)
     this.#code()
     return true
   }
@@ -266,15 +311,26 @@ export class Engine implements Backend {
   }
 
   #codeAlong() {
-    for (let steps = 0; steps < CODE_STEPS && !this.#run(() => this.#core.codeStep()); steps++);
+    const { read } = this.#files.data
+    for (let steps = 0; steps < CODE_STEPS; steps++) {
+      const state = this.#run(() => this.#core.codeStep(this.#rows))
+      if (state === WANTING && read) void supply(this.#rows, this.#reader)
+      else if (state > 0) return
+    }
   }
 
   async #codeOn() {
     this.#coding = true
+    const step = () => this.#run(() => this.#core.codeStep(this.#rows))
     try {
+      let state: number
       do {
         await (performance.now() - this.#wrote < WRITING_MS ? sleep(WRITING_MS / 2) : breathe())
-      } while (!this.#closing && !this.#failure && !deadCore() && !this.#run(() => this.#core.codeStep()))
+        if (this.#closing || this.#failure || deadCore()) return
+        state = step()
+        // What is read is of no use once a compaction has given rows other numbers.
+        if (state === WANTING) state = await this.#turns.read(async () => (await supply(this.#rows, this.#reader), step()))
+      } while (state !== 1)
     } finally {
       this.#coding = false
     }
@@ -290,7 +346,10 @@ export class Engine implements Backend {
     clearTimeout(this.#timer)
     let failed: unknown
     if (this.#spec.relaxed && !this.#spec.readOnly && !this.#failure) await this.#flush().catch((error: unknown) => (failed = error))
-    if (!deadCore()) this.#core.free()
+    if (!deadCore()) {
+      this.#rows.free()
+      this.#core.free()
+    }
     closeHandles(this.#files)
     try {
       await this.#host.close()

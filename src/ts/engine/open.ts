@@ -3,9 +3,12 @@ import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '.
 import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
 import { deadCore, noteTrap } from '../wasm.js'
 import type { Host, OpenSpec } from './backend.js'
+import { HEADER, fill, readSome } from './rows.js'
 import { breathe, inSlices, sleep } from './schedule.js'
 
 const SLICE = 4 * 1024 * 1024
+/** Rows of a sample, in runs that are read at once. */
+const SAMPLE = { runs: 64, rows: 32 }
 export const TRIES = 8
 
 export interface Opened {
@@ -107,11 +110,19 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
     // The log's length first: rows are durable before the frames that name them.
     const logLength = log.getSize()
     const dataLength = data.getSize()
-    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat)
+    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat, spec.compact)
     const into = opening
     // The header first: with another dimension the log would only seem to name rows beyond the data.
-    await feed(data, lend, dataLength, (length) => into.pullData(data as CoreHandle, length), (bytes) => into.feedData(bytes))
-    await feed(log, lend, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
+    let begun = 0
+    if (spec.compact && dataLength > HEADER) {
+      // The header, then rows from all over: what is read after them is coded at once, and not kept.
+      const header = await readSome(data, 0, HEADER)
+      into.feedData(header)
+      begun = header.length
+      await giveSample(into, data)
+    }
+    await feed(data, lend, begun, dataLength, (length) => into.pullData(data as CoreHandle, length), (bytes) => into.feedData(bytes))
+    await feed(log, lend, 0, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
     opening = undefined // consumed by finish, also when that throws
     return into.finish(data as CoreHandle, log as CoreHandle, lend)
   } catch (error) {
@@ -122,36 +133,33 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
   }
 }
 
+async function giveSample(opening: Opening, data: SyncAccessHandle) {
+  const rows = opening.wantsSample
+  const { runs, rows: each } = SAMPLE
+  if (rows < runs * each) return
+  const numbers = Uint32Array.from({ length: runs * each }, (_, i) => Math.floor(((rows - each) * Math.floor(i / each)) / (runs - 1)) + (i % each))
+  const { dimension } = opening
+  const sample = new Float32Array(numbers.length * dimension)
+  await fill(sample, numbers, dimension, data)
+  opening.sample(sample)
+}
+
 /** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
-export async function feed(handle: SyncAccessHandle, lend: boolean, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
+export async function feed(handle: SyncAccessHandle, lend: boolean, from: number, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
   if (lend && handle.read) {
-    let left = size
+    let left = size - from
     return inSlices(() => {
       const pulled = left > 0 ? pull(Math.min(SLICE, left)) : 0
       left -= pulled
       return pulled === 0
     })
   }
-  for (let at = 0; at < size;) {
+  for (let at = from; at < size;) {
     const bytes = await readSome(handle, at, Math.min(SLICE, size - at))
     push(bytes)
     at += bytes.byteLength
     await breathe()
   }
-}
-
-/** At least one byte, and perhaps fewer than `length`, which the file has. */
-export async function readSome(handle: SyncAccessHandle, at: number, length: number): Promise<Uint8Array> {
-  const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
-  if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has more`)
-  return bytes.subarray(0, length)
-}
-
-function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const read = handle.read!(bytes, { at })
-  if (!(read >= 0 && read <= length)) throw new Error(`read() returned ${String(read)}, asked for ${length} bytes at ${at}`)
-  return bytes.subarray(0, read)
 }
 
 /** Best effort: what led here is the error worth telling. */

@@ -77,8 +77,8 @@ async function readAll({ name, dimension }: SalvageSpec, host: Host): Promise<Sa
       const dataLength = data.getSize()
       if (dataLength + logLength === 0) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
       const into = (core = new Salvage(dataLength, logLength, dimension))
-      await feed(data, false, dataLength, () => 0, (bytes) => into.feed(false, bytes))
-      await feed(log, false, logLength, () => 0, (bytes) => into.feed(true, bytes))
+      await feed(data, false, 0, dataLength, () => 0, (bytes) => into.feed(false, bytes))
+      await feed(log, false, 0, logLength, () => 0, (bytes) => into.feed(true, bytes))
       whole = ((await host.changed?.(files)) ?? 'no') === 'no'
       if (whole) return core
     } catch (error) {

@@ -5,7 +5,7 @@ import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 3
+export const VERSION = 4
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 

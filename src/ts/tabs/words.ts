@@ -2,7 +2,7 @@ import type { Method, OpenSpec } from '../engine/backend.js'
 import type { Answer, Opened } from '../rpc/answer.js'
 
 /** Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that any two can tell that they differ. */
-export const VERSION = 1
+export const VERSION = 2
 
 /** Said to all tabs of the origin that have this store open. */
 export type Word =

@@ -1,0 +1,106 @@
+import { Rows } from '../core.js'
+import { storageError } from '../errors.js'
+import type { SyncAccessHandle } from '../types/index.js'
+
+export const HEADER = 64
+/** Of a step in the core: rows are wanting. */
+export const WANTING = 2
+/** Read at once, at most. */
+const MOST = 4 * 1024 * 1024
+
+/** What an engine reads rows with. `run` turns what the core throws into errors of ours. */
+export interface RowReader {
+  readonly dimension: number
+  data(): SyncAccessHandle
+  run<T>(work: () => T): T
+}
+
+/** Reads what is wanted. At once where the medium can: then nothing happens in between. */
+export function supply(rows: Rows, { dimension, data, run }: RowReader): void | Promise<void> {
+  const wanted = run(() => rows.wanted())
+  const vectors = new Float32Array(wanted.length * dimension)
+  const done = () => run(() => rows.supply(vectors, dimension))
+  const read = fill(vectors, wanted, dimension, data())
+  return read ? read.then(done) : done()
+}
+
+/** Fills `vectors` with the rows of these numbers, which ascend. */
+export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: number, handle: SyncAccessHandle): void | Promise<void> {
+  const stride = dimension * 4
+  const bytes = new Uint8Array(vectors.buffer)
+  const pieces: [at: number, to: Uint8Array][] = []
+  for (let i = 0; i < numbers.length; ) {
+    const first = i
+    const most = first + Math.max(1, Math.floor(MOST / stride))
+    while (++i < numbers.length && i < most && numbers[i] === numbers[i - 1]! + 1);
+    pieces.push([HEADER + numbers[first]! * stride, bytes.subarray(first * stride, i * stride)])
+  }
+  if (!handle.read) return fillLater(pieces, handle)
+  for (const [at, to] of pieces) {
+    let read: number
+    try {
+      read = handle.read(to, { at })
+    } catch (error) {
+      throw storageError(error, 'rows could not be read')
+    }
+    if (read !== to.length) throw storageError(new Error(`only ${read} of ${to.length} bytes at ${at} were read`), 'rows could not be read')
+  }
+}
+
+async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAccessHandle) {
+  try {
+    for (const [at, to] of pieces) {
+      for (let done = 0; done < to.length; ) {
+        const bytes = await readSome(handle, at + done, to.length - done)
+        to.set(bytes, done)
+        done += bytes.length
+      }
+    }
+  } catch (error) {
+    throw storageError(error, 'rows could not be read')
+  }
+}
+
+/** At least one byte, and perhaps fewer than `length`, which the file has. */
+export async function readSome(handle: SyncAccessHandle, at: number, length: number): Promise<Uint8Array> {
+  const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
+  if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has more`)
+  return bytes.subarray(0, length)
+}
+
+function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const read = handle.read!(bytes, { at })
+  if (!(read >= 0 && read <= length)) throw new Error(`read() returned ${String(read)}, asked for ${length} bytes at ${at}`)
+  return bytes.subarray(0, read)
+}
+
+/** Those who read in several turns of the event loop, and those who change what they read. */
+export class Turns {
+  #reading = 0
+  #quiet: (() => void) | undefined
+  #gate: Promise<void> | undefined
+
+  async read<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#gate) await this.#gate
+    this.#reading++
+    try {
+      return await work()
+    } finally {
+      if (--this.#reading === 0) this.#quiet?.()
+    }
+  }
+
+  /** `work` once nobody reads; who wants to read meanwhile waits. */
+  async change<T>(work: () => T): Promise<T> {
+    let open!: () => void
+    this.#gate = new Promise((resolve) => (open = resolve))
+    try {
+      if (this.#reading > 0) await new Promise<void>((resolve) => (this.#quiet = resolve))
+      return work()
+    } finally {
+      this.#quiet = this.#gate = undefined
+      open()
+    }
+  }
+}
