@@ -7,14 +7,15 @@ const D = 96
 const ROWS = 5000
 
 /** Codes are made behind the caller's back, and change no answer. */
-export function codesSuite(kind: string, place: Place) {
+export function codesSuite(kind: string, { fresh, options, again }: Place) {
   describe(`codes over ${kind}`, () => {
     it('are made while nobody asks, and answers stay the same bits', async () => {
       const { next } = random(5)
       const vectors = Float32Array.from({ length: ROWS * D }, (_, i) => (next() - 0.5) / (1 + (i % D)))
       const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
       const queries = Array.from({ length: 10 }, (_, n) => vectors.slice(n * 400 * D, (n * 400 + 1) * D))
-      const db = await Nidus.open(place.fresh(), { ...place.options(), dimension: D })
+      const current = fresh()
+      const db = await Nidus.open(current, { ...options(), dimension: D })
       const answers = () => Promise.all(queries.map((query) => db.search(query, { topK: 7 })))
       const made = async (rows: number) => {
         for (;;) {
@@ -37,7 +38,21 @@ export function codesSuite(kind: string, place: Place) {
       await db.compact()
       expect(await five(answers())).toEqual(without)
       expect(await five(made(ROWS - queries.length))).toEqual(without)
+      expect(await five(db.searchMany(queries, { topK: 7 }))).toEqual(without)
+      const [hit] = await db.search(queries[0]!, { topK: 1, withVectors: true })
+      expect(await db.get('c', [hit!.id])).toEqual([{ id: hit!.id, vector: hit!.vector, attrs: {} }])
       await db.close()
+      if (!again) return
+
+      // What is read at opening has its codes at once.
+      const reopened = await Nidus.open(current, options())
+      expect((await reopened.searchMany(queries, { topK: 7 })).map((hits) => hits.slice(0, 5))).toEqual(without)
+      await reopened.upsert('c', { ids: ['new'], vectors: queries[0]! })
+      expect((await reopened.search(queries[0]!, { topK: 1 }))[0]!.id).toBe('new')
+      const seen = []
+      for await (const { id } of reopened.records('c')) seen.push(id)
+      expect(seen).toHaveLength(ROWS - queries.length + 1)
+      await reopened.close()
     })
   })
 }

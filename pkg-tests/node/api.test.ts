@@ -13,21 +13,25 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 let n = 0
 codesSuite('memory', { fresh: () => `c${n++}`, options: () => ({ storage: 'memory' }), again: false })
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+codesSuite('fs in compact memory', { fresh: () => join(root, `c${n++}`), options: () => ({ memory: 'compact' }), again: true })
 apiSuite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
+apiSuite('fs in compact memory', { fresh: () => join(root, `compact/s${n++}`), options: () => ({ memory: 'compact' }), again: true })
 
 // A host has no names: the one last asked for is the one in use.
 const hosts = new Map<string, ArraysHost>()
 let current = ''
 for (const [what, setUp] of [['plain arrays', {}], ['arrays that are read asynchronously', { onlyAsync: true }], ['arrays and transactions', { transactional: true }]] as const) {
-  apiSuite(`a user's host over ${what}`, {
+  const place = (options: object) => ({
     fresh: () => {
       current = `h${n++}`
       hosts.set(current, arraysHost(setUp))
       return current
     },
-    options: () => ({ storage: hosts.get(current)! }),
+    options: () => ({ storage: hosts.get(current)!, ...options }),
     again: true,
   })
+  apiSuite(`a user's host over ${what}`, place({}))
+  codesSuite(`a user's host over ${what}, in compact memory`, place({ memory: 'compact' }))
 }
 
 it('gave every host copies of its own, and closed every handle once', () => {

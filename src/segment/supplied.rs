@@ -15,16 +15,20 @@ pub struct Supplied {
 }
 
 impl Supplied {
-    /// True: all these rows can be had from [`get`](Self::get). Else those that cannot are noted.
+    /// True: all these rows can be had from [`get`](Self::get). Else those that memory does not hold are noted, also what was supplied
+    /// before, which the next supply replaces.
     pub fn want(&mut self, matrix: &Matrix, rows: &mut dyn Iterator<Item = usize>) -> Result<bool> {
         let before = self.wanted.len();
-        for row in rows {
-            if self.get(matrix, row).is_none() {
-                reserve(&mut self.wanted, 1, "rows to be read")?;
-                self.wanted.push(row as u32);
-            }
+        let mut all = true;
+        for row in rows.filter(|row| *row < matrix.gone()) {
+            all &= self.get(matrix, row).is_some();
+            reserve(&mut self.wanted, 1, "rows to be read")?;
+            self.wanted.push(row as u32);
         }
-        Ok(self.wanted.len() == before)
+        if all {
+            self.wanted.truncate(before);
+        }
+        Ok(all)
     }
 
     pub fn get<'a>(&'a self, matrix: &'a Matrix, row: usize) -> Option<&'a [f32]> {
