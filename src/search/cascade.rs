@@ -227,6 +227,8 @@ impl Among<'_> {
 
     /// Groups of rows, with a bit for each whose bound reaches the limit.
     fn reaching<'b>(&'b self, bounds: &'b Bounded, limit: f32) -> impl Iterator<Item = (usize, u32)> + 'b {
+        // Without a limit, too, what is done is done.
+        let limit = limit.max(f32::MIN);
         let all = bounds.upper.as_chunks::<GROUP>().0.iter().enumerate();
         all.filter_map(move |(n, group)| {
             let among = self.only.map_or(u32::MAX, |only| u32::from(*only.groups.get(n).unwrap_or(&0)));
