@@ -196,6 +196,11 @@ impl JsStore {
         step(self.0.code_step_with(&mut rows.0))
     }
 
+    #[wasm_bindgen(getter)]
+    pub fn uncoded(&self) -> u32 {
+        self.0.uncoded() as u32
+    }
+
     pub fn footprint(&self) -> String {
         let f = self.0.footprint();
         format!(

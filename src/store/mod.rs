@@ -136,6 +136,11 @@ impl Store {
         self.code_step_with(&mut Supplied::default()) != Step::More
     }
 
+    /// Rows that have no codes yet.
+    pub fn uncoded(&self) -> usize {
+        self.index.rows() - self.codes.rows()
+    }
+
     /// For tests: codes for stores of a few rows.
     #[doc(hidden)]
     pub fn tune(&mut self, tuning: Tuning) {

@@ -146,6 +146,8 @@ export class Store {
   rows(from: number): Float32Array
   /** A few milliseconds of making codes: 0 there is more, 1 nothing is left to do, 2 rows are wanting. */
   codeStep(rows: Rows): number
+  /** Rows that have no codes yet. */
+  readonly uncoded: number
   /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
   readonly deadRatio: number
 

@@ -21,6 +21,8 @@ const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
 /** While somebody writes, codes get a small share of the time. */
 const WRITING_MS = 50
+/** Rows without codes that compact memory may hold: more than there must be before there is a basis. */
+const UNCODED = 8192
 /** Steps that a call takes along where there is no background. */
 const CODE_STEPS = 4
 
@@ -198,8 +200,10 @@ export class Engine implements Backend {
     if (size > 0) await this.#hostCommit()
     const apply = () => this.#run(() => this.#core.apply())
     // Where all rows are in memory nobody reads across turns.
-    if (this.#spec.compact) await this.#turns.change(apply)
-    else apply()
+    if (this.#spec.compact) {
+      await this.#turns.change(apply)
+      await this.#codeUp()
+    } else apply()
     this.#wrote = performance.now()
     this.#code()
     if (this.#spec.relaxed && size > 0) {
@@ -316,6 +320,15 @@ export class Engine implements Backend {
       const state = this.#run(() => this.#core.codeStep(this.#rows))
       if (state === WANTING && read) void supply(this.#rows, this.#reader)
       else if (state > 0) return
+    }
+  }
+
+  /** With compact memory: so that rows do not come quicker than they are let go. */
+  async #codeUp() {
+    for (let steps = 1; this.#core.uncoded > UNCODED; steps++) {
+      // Done, or rows are wanting: the background sees to that.
+      if (this.#run(() => this.#core.codeStep(this.#rows)) > 0) return
+      if (steps % 8 === 0) await breathe()
     }
   }
 
