@@ -196,6 +196,23 @@ impl JsStore {
         step(self.0.code_step_with(&mut rows.0))
     }
 
+    /// Rows in a chunk of codes: what is dealt out at once.
+    #[wasm_bindgen(getter, js_name = chunkRows)]
+    pub fn chunk_rows(&self) -> u32 {
+        self.0.chunk_rows() as u32
+    }
+
+    /// A copy of `count` rows from `from` on, which are there; into an array of the caller's.
+    #[wasm_bindgen(js_name = copyRows)]
+    pub fn copy_rows(&self, from: u32, to: &Float32Array) {
+        let (rows, mut at) = (self.0.rows(), 0);
+        let count = to.length() as usize / self.0.dimension();
+        for (_, span) in rows.spans(from as usize, (from as usize + count).min(rows.len())) {
+            to.subarray(at, at + span.len() as u32).copy_from(span);
+            at += span.len() as u32;
+        }
+    }
+
     #[wasm_bindgen(getter)]
     pub fn uncoded(&self) -> u32 {
         self.0.uncoded() as u32

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use super::codes::kernel::{GROUP, at_least, ones};
-use super::codes::{Bounded, Codes};
+use super::codes::{Bounded, Codes, NEVER, Share, has_codes};
 use super::{Bits, TopK, kernel, scan_rows};
 use crate::Result;
 use crate::error::reserve;
@@ -26,8 +26,6 @@ const PAUSE: u32 = 7;
 const PIECE: usize = 1024;
 /// As many rows that are known by number are scored as they are.
 const FEW: usize = 64;
-/// The bound of a row that was scored.
-const DONE: f32 = f32::NEG_INFINITY;
 
 /// What is searched.
 pub struct Among<'a> {
@@ -40,6 +38,8 @@ pub struct Among<'a> {
     /// What a row counts as, if it does.
     pub document: &'a dyn Fn(usize) -> Option<u32>,
     pub ties: Ties<'a>,
+    /// What others search; only of codes, so only where [`splits`](Self::splits).
+    pub share: Share,
 }
 
 enum Stage {
@@ -63,15 +63,27 @@ pub struct Cascade {
 }
 
 impl Among<'_> {
+    /// Rows in memory are as good as read, those by themselves at some cost; others are better told by their codes, but for a few.
+    fn is_direct(&self) -> bool {
+        self.only.is_some_and(|only| only.ones <= FEW || self.matrix.gone() == 0 && only.ones < self.rows / 256)
+    }
+
+    /// Finding the nearest by their codes is for few of many.
+    fn is_useless(&self, wanted: usize) -> bool {
+        wanted.max(32) > self.codes.rows().min(self.rows) / 16 || self.memo.without.get() > 0
+    }
+
+    /// Whether a search goes by codes, so that others may search a part of them.
+    pub fn splits(&self, queries: &[Vec<f32>], wanted: usize) -> bool {
+        !self.is_direct() && !self.is_useless(wanted) && queries.iter().all(|query| has_codes(query))
+    }
+
     /// Searches for the `wanted` best of each query; whatever can be told without reading rows is done.
     pub fn begin(&self, queries: Vec<Vec<f32>>, wanted: usize, least: Option<f32>) -> Result<Vec<Cascade>> {
-        let Self { matrix, codes, memo, rows, only, document, .. } = *self;
+        let Self { matrix, codes, memo, rows, only, document, share, .. } = *self;
+        let direct = self.is_direct();
         let mut coded = codes.rows().min(rows);
-        // Rows in memory are as good as read, those by themselves at some cost; others are better told by their codes, but for a few.
-        let direct = only.map(|only| only.ones).filter(|ones| *ones <= FEW || matrix.gone() == 0 && *ones < rows / 256);
-        // Finding the nearest by their codes is for few of many.
-        let useless = wanted.max(32) > coded / 16 || memo.without.get() > 0;
-        if useless && matrix.gone() == 0 {
+        if self.is_useless(wanted) && matrix.gone() == 0 && share.dealt == 0 {
             memo.without.set(memo.without.get().saturating_sub(1));
             coded = 0;
         }
@@ -80,14 +92,14 @@ impl Among<'_> {
         reserve(&mut bounds, queries.len(), "the searches")?;
         for query in queries {
             let mut search = Cascade { query, wanted, found: Vec::new(), least, bounds: None, stage: Stage::Left(Vec::new(), 0), uncoded: 0..0 };
-            let bounded = if direct.is_none() && coded > 0 { codes.query(&search.query)? } else { None };
+            let bounded = if !direct && coded > 0 { codes.query(&search.query)? } else { None };
             if let Some(mut bounded) = bounded {
                 bounded.upper = memo.upper.borrow_mut().pop().unwrap_or_default();
                 bounds.push(bounded);
                 (search.stage, search.uncoded) = (Stage::Nearest(Vec::new()), coded..rows);
             } else {
                 // Without codes: what is known by number, or what memory does not hold, by itself, the rest in order.
-                let end = if direct.is_some() { rows } else { matrix.gone() };
+                let end = if direct { rows } else { matrix.gone() };
                 search.stage = match only {
                     Some(only) => listed(&mut only.rows(0).take_while(|row| *row < end))?,
                     None => listed(&mut (0..end))?,
@@ -102,7 +114,7 @@ impl Among<'_> {
         for _ in &bounds {
             nearest.push(TopK::new((3 * wanted).max(32), coded, None, &|a, b| a.cmp(&b))?);
         }
-        codes.bound_all(&mut bounds, only.map(|only| only.groups.as_slice()), &mut |query, row, near| {
+        codes.bound_all(&mut bounds, only.map(|only| only.groups.as_slice()), share, &mut |query, row, near| {
             if !codes.is_exception(row) && document(row).is_some() {
                 nearest[query].offer(near, row as u32);
             }
@@ -140,14 +152,14 @@ impl Among<'_> {
             }
             for row in &*nearest {
                 self.offer(&search.query, *row as usize, rows, top);
-                bounds.upper[*row as usize] = DONE;
+                bounds.upper[*row as usize] = NEVER;
             }
             let limit = top.limit();
             let left: usize = self.reaching(bounds, limit).map(|(_, bits)| bits.count_ones() as usize).sum();
             let mut survivors = Vec::new();
             reserve(&mut survivors, codes.exceptions().len(), "candidates")?;
             for row in codes.exceptions() {
-                bounds.upper[*row as usize] = DONE;
+                bounds.upper[*row as usize] = NEVER;
                 if self.only.is_none_or(|only| only.contains(*row as usize)) {
                     survivors.push((*row, f32::INFINITY));
                 }
@@ -164,7 +176,7 @@ impl Among<'_> {
                 for row in codes.exceptions() {
                     bounds.upper[*row as usize] = f32::INFINITY;
                 }
-                let document = |row: usize| if bounds.upper[row] == DONE { None } else { (self.document)(row) };
+                let document = |row: usize| if bounds.upper[row] == NEVER { None } else { (self.document)(row) };
                 Among { document: &document, ..*self }.scan(&search.query, 0..most, top);
                 survivors.clear();
             }

@@ -11,7 +11,7 @@ mod topk;
 
 pub use bits::Bits;
 pub use cascade::{Among, Cascade, Memo, TOGETHER};
-pub use codes::{Codes, Step, Tuning};
+pub use codes::{Codes, Share, Step, Tuning};
 pub use filter::Filter;
 pub use scan::scan_rows;
 pub use topk::TopK;

@@ -136,6 +136,11 @@ impl Store {
         self.code_step_with(&mut Supplied::default()) != Step::More
     }
 
+    /// Rows in a chunk of codes.
+    pub fn chunk_rows(&self) -> usize {
+        self.codes.chunk_rows()
+    }
+
     /// Rows that have no codes yet.
     pub fn uncoded(&self) -> usize {
         self.index.rows() - self.codes.rows()

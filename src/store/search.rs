@@ -1,13 +1,17 @@
 //! Searches: what is in scope and matches, and the best of it for one query or several.
 
+use std::cmp::Ordering;
+
 use super::Store;
 use super::index::{Collection, DEAD};
 use super::read::unit_query;
 use crate::error::{fail, reserve, zeros};
-use crate::search::{Among, Bits, Cascade, Filter, TOGETHER};
+use crate::model::decode_attrs;
+use crate::order::Ties;
+use crate::search::codes::kernel::GROUP;
+use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
 use crate::segment::Supplied;
 use crate::{Hit, Result};
-use crate::model::decode_attrs;
 
 /// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,8 @@ pub struct Searching {
     filter: Filter,
     scoped: Vec<bool>,
     only: Option<Bits>,
+    /// What others search.
+    share: Share,
     found: Vec<Vec<Found>>,
 }
 
@@ -90,6 +96,7 @@ impl Store {
             filter: query.filter.clone(),
             scoped: Vec::new(),
             only: None,
+            share: Share::ALL,
             found,
         };
         if searching.wanted == 0 {
@@ -118,6 +125,10 @@ impl Store {
         if !self.is_selective(&searching.filter) {
             return Ok(());
         }
+        self.find_all(searching)
+    }
+
+    fn find_all(&self, searching: &mut Searching) -> Result<()> {
         let mut only = Bits::none(self.index.rows())?;
         for row in 0..self.index.rows() {
             if self.document(searching, row).is_some() {
@@ -137,23 +148,66 @@ impl Store {
         (in_scope && (filter.is_empty() || filter.matches(self.index.attrs(doc)))).then_some(doc)
     }
 
+    fn among<'a>(&'a self, searching: &'a Searching, document: &'a dyn Fn(usize) -> Option<u32>, ties: Ties<'a>) -> Among<'a> {
+        let Searching { only, share, .. } = searching;
+        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_ref(), document, ties, share: *share }
+    }
+
+    /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.
+    pub fn split_search(&self, searching: &mut Searching, share: Share) -> Result<bool> {
+        let splits = share.dealt > 0 && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
+        if splits {
+            searching.share = share;
+            // Others know of rows alone: which of them count must all be found out.
+            if searching.only.is_none() && (!searching.filter.is_empty() || !searching.scoped.is_empty() || self.dead_rows() > 0) {
+                self.find_all(searching)?;
+            }
+        }
+        Ok(splits)
+    }
+
+    /// Of the rows that a part was dealt those that count, in groups of sixteen as the part has them; none: all.
+    pub fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
+        let Some(only) = &searching.only else { return Ok(None) };
+        let mut groups = Vec::new();
+        let rows = self.codes.chunk_rows();
+        for first in searching.share.runs(part, rows) {
+            reserve(&mut groups, rows / GROUP, "a set of rows")?;
+            groups.extend((first..first + rows).step_by(GROUP).map(|row| only.groups.get(row / GROUP).unwrap_or(&0)));
+        }
+        Ok(Some(groups))
+    }
+
+    /// Takes in what a part found of one query: its own numbers of rows, and their scores.
+    pub fn merge(&self, searching: &mut Searching, query: usize, part: usize, rows: &[u32], scores: &[f32]) -> Result<()> {
+        let (each, Share { parts, .. }) = (self.codes.chunk_rows(), searching.share);
+        let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else { fail!(InvalidArgument, "there is no query {query}") };
+        let order = |a, b| self.index.order(a, b);
+        let mut top = TopK::new(searching.wanted, mine.len() + rows.len(), searching.least, &order)?;
+        mine.iter().for_each(|found| top.offer(found.score, found.doc));
+        for (row, score) in rows.iter().zip(scores) {
+            let row = (*row as usize / each * parts + part) * each + *row as usize % each;
+            if row < self.index.rows()
+                && let Some(doc) = self.document(searching, row)
+            {
+                top.offer(*score, doc);
+            }
+        }
+        searching.found[query] = founds(&mut top.into_sorted())?;
+        Ok(())
+    }
+
     /// Goes on; true: to the end. False: `rows` has been told what is missing.
     pub fn advance_search(&self, searching: &mut Searching, rows: &mut Supplied) -> Result<bool> {
-        loop {
+        while !(searching.queries.is_empty() && searching.together.is_empty()) {
             let mut together = std::mem::take(&mut searching.together);
             let left = searching.queries.len();
             let mut next = if together.is_empty() { searching.queries.split_off(left - left.min(TOGETHER)) } else { Vec::new() };
             let mut done = true;
             {
-                let among = Among {
-                    matrix: self.data.matrix(),
-                    codes: &self.codes,
-                    memo: &self.memo,
-                    rows: self.index.rows(),
-                    only: searching.only.as_ref(),
-                    document: &|row| self.document(searching, row),
-                    ties: &|a, b| self.index.order(a, b),
-                };
+                let document = |row| self.document(searching, row);
+                let order = |a, b| self.index.order(a, b);
+                let among = self.among(searching, &document, &order);
                 if !next.is_empty() {
                     next.reverse();
                     together = among.begin(next, searching.wanted, searching.least)?;
@@ -167,15 +221,10 @@ impl Store {
                 return Ok(false);
             }
             for search in together {
-                let mut found = Vec::new();
-                reserve(&mut found, search.found().len(), "results")?;
-                found.extend(search.found().iter().map(|(doc, score)| Found { doc: *doc, score: *score }));
-                searching.found.push(found);
-            }
-            if searching.queries.is_empty() {
-                return Ok(true);
+                searching.found.push(founds(&mut search.found().iter().copied())?);
             }
         }
+        Ok(true)
     }
 
     /// Whether so few documents match that it is best to find them first. (Judged by a few.)
@@ -201,6 +250,13 @@ impl Store {
         }
         Ok(scope)
     }
+}
+
+fn founds(sorted: &mut dyn ExactSizeIterator<Item = (u32, f32)>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    reserve(&mut found, sorted.len(), "results")?;
+    found.extend(sorted.map(|(doc, score)| Found { doc, score }));
+    Ok(found)
 }
 
 impl Searching {

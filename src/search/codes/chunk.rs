@@ -219,6 +219,11 @@ struct QueryLayer {
     reach: Reach,
 }
 
+/// Whether a query can be bounded: its norm must be near 1.
+pub fn has_codes(query: &[f32]) -> bool {
+    NORMS.contains(&bound::norm_squared(query).sqrt())
+}
+
 /// A query in one basis.
 pub struct QueryCodes {
     layers: [QueryLayer; LAYERS],
@@ -228,7 +233,7 @@ impl QueryCodes {
     /// None if the query's norm is not near 1.
     #[inline(never)]
     pub fn new(query: &[f32], basis: Option<&Basis>) -> Result<Option<Self>> {
-        if !NORMS.contains(&bound::norm_squared(query).sqrt()) {
+        if !has_codes(query) {
             return Ok(None);
         }
         let dimension = query.len();

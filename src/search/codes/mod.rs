@@ -16,7 +16,7 @@ use crate::Result;
 use crate::error::reserve;
 use crate::segment::{Matrix, Supplied};
 use basis::{Basis, Builder, Found};
-pub use chunk::QueryCodes;
+pub use chunk::{QueryCodes, has_codes};
 use chunk::{Chunk, Space};
 use kernel::GROUP;
 
@@ -104,6 +104,11 @@ impl Codes {
 
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Rows in a chunk, but perhaps the last one.
+    pub fn chunk_rows(&self) -> usize {
+        self.chunk_rows
     }
 
     /// Rows that are scored as they are, among those that have codes.
@@ -279,7 +284,7 @@ impl Codes {
 
     /// As [`Chunk::bound`] for every row and every query, whose number `visit` is told first; those that have no `upper` yet for all
     /// rows are given one. Codes are read once for all.
-    pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
+    pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, share: Share, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
         for query in &mut *queries {
             let more = self.rows.saturating_sub(query.upper.len());
             reserve(&mut query.upper, more, "bounds")?;
@@ -289,6 +294,10 @@ impl Codes {
         let together = if queries.len() > 1 { BLOCK } else { usize::MAX };
         for (n, chunk) in self.chunks.iter().enumerate() {
             let first = n * self.chunk_rows;
+            if share.is_elsewhere(n) {
+                queries.iter_mut().for_each(|query| query.upper[first..first + chunk.rows()].fill(NEVER));
+                continue;
+            }
             let groups = chunk.rows() / GROUP;
             let among = among.map(|among| among.get(first / GROUP..).unwrap_or(&[]));
             let step = (together / chunk.group_bytes()).clamp(1, groups.max(1));
@@ -308,6 +317,29 @@ impl Codes {
         let chunk = &self.chunks[row / self.chunk_rows];
         let (upper, found) = (query.upper[row], query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())));
         found.map_or(upper, |(_, query)| chunk.bound_closer(query, row % self.chunk_rows, upper))
+    }
+}
+
+/// The bound of a row that is not to be looked at any more.
+pub const NEVER: f32 = f32::NEG_INFINITY;
+
+/// Chunks that others search: of those before `dealt` all but each `parts`th, the first one on.
+#[derive(Clone, Copy)]
+pub struct Share {
+    pub parts: usize,
+    pub dealt: usize,
+}
+
+impl Share {
+    pub const ALL: Share = Share { parts: 1, dealt: 0 };
+
+    fn is_elsewhere(&self, chunk: usize) -> bool {
+        chunk < self.dealt && !chunk.is_multiple_of(self.parts)
+    }
+
+    /// The rows of part `part`, in order, by their first one and their number: runs of `rows` each.
+    pub fn runs(&self, part: usize, rows: usize) -> impl Iterator<Item = usize> {
+        (part..self.dealt).step_by(self.parts).map(move |chunk| chunk * rows)
     }
 }
 

@@ -44,7 +44,7 @@ fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> 
         let Some(bounded) = codes.query(&query).unwrap() else { continue };
         let mut bounded = [bounded];
         codes
-            .bound_all(&mut bounded, None, &mut |_, row, score| {
+            .bound_all(&mut bounded, None, super::Share::ALL, &mut |_, row, score| {
                 near[row] = score;
                 f32::NEG_INFINITY
             })
