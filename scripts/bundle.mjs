@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 
-export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node']
+export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node', 'shard-node']
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */

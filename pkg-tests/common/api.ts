@@ -314,7 +314,7 @@ export function apiSuite(kind: string, place: Place) {
 
     it('says which options come later, and refuses what is none', async () => {
       const fails = (options: object) => codeOf(() => open(undefined, options as OpenOptions))
-      for (const options of [{ workers: 2 }, { storage: 'memory', memory: 'compact' }]) expect(await fails(options), JSON.stringify(options)).toBe('UNSUPPORTED')
+      for (const options of [{ memory: 'compact', workers: 2 }, { storage: 'memory', memory: 'compact' }]) expect(await fails(options), JSON.stringify(options)).toBe('UNSUPPORTED')
       for (const options of [{ dimension: 0 }, { dimension: 65_537 }, { dimension: 1.5 }, { dimension: 'x' }, { storage: 'floppy' }, { durability: 'none' }, { autoCompact: -1 }, { autoCompact: 'x' },
         { maxVectorBytes: -1 }, { compat: '1' }, { memory: 'half' }, { workers: 0 }, { multiTab: 1 }, { readOnly: 1 }]) {
         expect(await fails(options), JSON.stringify(options)).toBe('INVALID_ARGUMENT')

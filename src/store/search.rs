@@ -180,14 +180,15 @@ impl Store {
 
     /// Takes in what a part found of one query: its own numbers of rows, and their scores.
     pub fn merge(&self, searching: &mut Searching, query: usize, part: usize, rows: &[u32], scores: &[f32]) -> Result<()> {
-        let (each, Share { parts, .. }) = (self.codes.chunk_rows(), searching.share);
+        let (each, Share { parts, dealt }) = (self.codes.chunk_rows(), searching.share);
         let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else { fail!(InvalidArgument, "there is no query {query}") };
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(searching.wanted, mine.len() + rows.len(), searching.least, &order)?;
         mine.iter().for_each(|found| top.offer(found.score, found.doc));
         for (row, score) in rows.iter().zip(scores) {
             let row = (*row as usize / each * parts + part) * each + *row as usize % each;
-            if row < self.index.rows()
+            // What it was given since is searched here, too.
+            if row < (dealt * each).min(self.index.rows())
                 && let Some(doc) = self.document(searching, row)
             {
                 top.offer(*score, doc);

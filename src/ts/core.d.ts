@@ -88,6 +88,13 @@ export class Rows {
 export class Hits { readonly wire: Uint8Array; readonly scores: Float32Array; readonly counts: Uint32Array; readonly vectors: Float32Array | undefined; free(): void }
 /** A search under way. */
 export class Search {
+  /** Leaves chunks before `dealt` to others but for each `parts`th; true: what they find must be merged. False: it goes on alone. */
+  split(store: Store, parts: number, dealt: number): boolean
+  /** The rows of a part that count, as that part numbers them: a bit each, sixteen a number. Undefined: all. */
+  rowsFor(store: Store, part: number): Uint16Array | undefined
+  /** Searches what was not left to others; false: rows are wanting. */
+  own(store: Store, rows: Rows): boolean
+  merge(store: Store, query: number, part: number, rows: Uint32Array, scores: Float32Array): void
   advance(store: Store, rows: Rows, withVectors: boolean): Hits | undefined
   free(): void
 }
@@ -146,6 +153,9 @@ export class Store {
   rows(from: number): Float32Array
   /** A few milliseconds of making codes: 0 there is more, 1 nothing is left to do, 2 rows are wanting. */
   codeStep(rows: Rows): number
+  /** Rows in a chunk of codes: what is dealt out at once. */
+  readonly chunkRows: number
+  copyRows(from: number, to: Float32Array): void
   /** Rows that have no codes yet. */
   readonly uncoded: number
   /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
@@ -179,12 +189,16 @@ export class Segment {
   row(index: number): Float32Array
   /** The query normalized, rows as they are; ties by row. */
   search(query: Float32Array, topK: number, minScore: number): SegmentHits
+  /** A few milliseconds of making codes; true: nothing is left to do. */
+  codeStep(): boolean
+  /** Of several queries, of the rows in `only` or all; with `ties` also those whose score is the last one's. */
+  best(queries: Float32Array, topK: number, minScore: number, only: Uint16Array | undefined, ties: boolean): SegmentHits
   truncateTo(rows: number): void
   sync(): void
   rewriteTo(handle: CoreHandle, rows: Float32Array, lendViews: boolean): void
   free(): void
 }
-export class SegmentHits { readonly rows: Float64Array; readonly scores: Float32Array; free(): void }
+export class SegmentHits { readonly rows: Float64Array; readonly scores: Float32Array; readonly counts: Uint32Array; free(): void }
 
 export interface InitOutput { readonly memory: WebAssembly.Memory }
 export function initSync(options: { module: WebAssembly.Module | BufferSource }): InitOutput

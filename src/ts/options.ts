@@ -1,5 +1,5 @@
 import type { OpenSpec } from './engine/backend.js'
-import { NidusError, invalid, unsupported } from './errors.js'
+import { NidusError, invalid } from './errors.js'
 import type { OpenOptions, StorageHost, StorageKind } from './types/index.js'
 import { checkString, describe, isPlainObject } from './wire.js'
 
@@ -47,7 +47,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
   if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 1)) throw invalid(`workers must be an integer from 1 up, not ${describe(workers)}`)
   if (memory === 'compact' && storage === 'memory') throw new NidusError('UNSUPPORTED', 'memory: "compact" is for stores whose rows are elsewhere, not for storage: "memory"')
   if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory')) throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
-  if (workers !== undefined && workers > 1) throw unsupported('workers > 1')
+  if (memory === 'compact' && workers !== undefined && workers > 1) throw new NidusError('UNSUPPORTED', 'workers > 1 goes with memory: "full" only')
   return {
     name: checkName(name),
     storage: typeof storage === 'object' ? 'own' : storage,
@@ -58,6 +58,7 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
     maxVectorBytes,
     compat,
     compact: memory === 'compact',
+    workers: workers ?? 1,
     multiTab: multiTab !== false,
   }
 }

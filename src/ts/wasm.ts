@@ -7,6 +7,10 @@ import { describe } from './wire.js'
 let loading: Promise<void> | undefined
 let loaded = false
 let trap: unknown
+let loadedModule: WebAssembly.Module | undefined
+
+/** For another thread, which then need not load it. */
+export const coreModule = () => loadedModule
 
 /** Loads the core once for the thread. A load that failed can be tried again, also with another source. */
 export function loadCore(source?: WasmSource): Promise<void> {
@@ -43,6 +47,7 @@ async function start(source: WasmSource | undefined) {
   }
   try {
     initSync({ module })
+    loadedModule = module
   } catch (error) {
     throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${textOf(error)}`, { cause: error })
   }

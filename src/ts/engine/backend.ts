@@ -72,6 +72,8 @@ export interface OpenSpec {
   compat: string | undefined
   /** Rows that have codes are not kept in memory. */
   compact: boolean
+  /** Threads that search, this one included. */
+  workers: number
   /** Other tabs may have the store open as well. */
   multiTab: boolean
 }

@@ -1,4 +1,4 @@
-import type { Rows, Store } from '../core.js'
+import type { Hits as CoreHits, Rows, Store } from '../core.js'
 import type { Footprint } from '../types/index.js'
 import type { Calls, Method } from './backend.js'
 import type { Reads, Writes } from './methods.js'
@@ -15,6 +15,8 @@ function take<T extends { free(): void }, R>(result: T | undefined, copy: (resul
     result?.free()
   }
 }
+
+export const hitsOf = (hits: CoreHits | undefined) => take(hits, ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts }))
 
 export const reads: { [M in Exclude<Reads, keyof typeof stepped>]: On<M> } = {
   hasCollection: (core, collection) => core.hasCollection(collection),
@@ -33,7 +35,7 @@ export const stepped = {
   search: (core, queries, collections, names, topK, minScore, filter, withVectors) => {
     const search = core.beginSearch(queries, collections, names, topK, minScore, filter)
     return {
-      step: (rows) => take(search.advance(core, rows, withVectors), ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts })),
+      step: (rows) => hitsOf(search.advance(core, rows, withVectors)),
       free: () => search.free(),
     }
   },

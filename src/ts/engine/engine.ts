@@ -1,11 +1,11 @@
 import { Rows, type Store } from '../core.js'
 import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
-import type { CloseReason, RecoveryReport, StoreFiles } from '../types/index.js'
+import type { CloseReason, Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
-import type { Backend, CallOptions, Calls, FileName, Host, Method, OpenSpec, Source } from './backend.js'
-import { reads, stepped, writes, type Step } from './calls.js'
+import type { Backend, CallOptions, Calls, FileName, Hits, Host, Method, OpenSpec, Source } from './backend.js'
+import { hitsOf, reads, stepped, writes, type Step } from './calls.js'
 import { compact } from './compact.js'
 import { Exports, exportEnded } from './exports.js'
 import { isRead, isWrite } from './methods.js'
@@ -14,6 +14,7 @@ import { Queue } from './queue.js'
 import { receive } from './receive.js'
 import { HEADER, Turns, WANTING, readSome, supply, type RowReader } from './rows.js'
 import { breathe, hasBackground, sleep } from './schedule.js'
+import { Shards } from './shards.js'
 
 const BULK = 4 * 1024 * 1024
 const RELAXED_MS = 1000
@@ -42,6 +43,7 @@ export class Engine implements Backend {
   readonly #rows: Rows
   readonly #reader: RowReader
   #files: StoreFiles
+  #shards: Shards | undefined
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
   #ended!: (reason: CloseReason) => void
@@ -55,6 +57,14 @@ export class Engine implements Backend {
     await loadCore(wasm)
     const { core, files } = await (source ? receive(spec, host, source) : openStore(spec, host))
     const engine = new Engine(spec, host, core, files)
+    if (spec.workers > 1) {
+      try {
+        engine.#shards = await Shards.open(spec.workers, core.dimension)
+      } catch (error) {
+        await engine.close()
+        throw error
+      }
+    }
     engine.#code()
     if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
     try {
@@ -110,6 +120,7 @@ export class Engine implements Backend {
       if (signal?.aborted) throw aborted(signal)
       if (method === 'search' && !hasBackground) this.#codeAlong()
       if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+      if (method === 'search' && this.#shards?.dealt) return this.#turns.read(() => this.#searchTogether(args as Parameters<Calls['search']>))
       const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
       return this.#spec.compact && !this.#files.data.read ? this.#turns.read(async () => this.#stepped(begin())) : this.#stepped(begin())
     }
@@ -134,6 +145,24 @@ export class Engine implements Backend {
       },
     }
     return this.#queue.push(work, signal)
+  }
+
+  async #searchTogether([queries, collections, names, topK, minScore, filter, withVectors]: Parameters<Calls['search']>): Promise<Hits> {
+    const core = this.#core
+    for (;;) {
+      const search = this.#run(() => core.beginSearch(queries, collections, names, topK, minScore, filter))
+      try {
+        const own = () => this.#run(() => search.own(core, this.#rows))
+        await this.#shards!.search(search, core, queries, topK, minScore, own, this.#reader.run)
+        return this.#run(() => hitsOf(search.advance(core, this.#rows, withVectors)))!
+      } catch (error) {
+        // Without them all rows are here.
+        if ((error as NidusError).code !== 'WORKER_FAILED') throw error
+        this.#shards!.end()
+      } finally {
+        if (!deadCore()) search.free()
+      }
+    }
   }
 
   /** To the end, with rows read where memory does not hold them: at once if the medium can. */
@@ -200,10 +229,9 @@ export class Engine implements Backend {
     if (size > 0) await this.#hostCommit()
     const apply = () => this.#run(() => this.#core.apply())
     // Where all rows are in memory nobody reads across turns.
-    if (this.#spec.compact) {
-      await this.#turns.change(apply)
-      await this.#codeUp()
-    } else apply()
+    if (this.#spec.compact || this.#shards) await this.#turns.change(apply)
+    else apply()
+    if (this.#spec.compact) await this.#codeUp()
     this.#wrote = performance.now()
     this.#code()
     if (this.#spec.relaxed && size > 0) {
@@ -301,6 +329,7 @@ export class Engine implements Backend {
       this.#turns.change(() => {
         adopt()
         this.#files = files
+        this.#shards?.reset()
       }),
     )
     closeHandles(before)
@@ -343,9 +372,21 @@ export class Engine implements Backend {
         state = step()
         // What is read is of no use once a compaction has given rows other numbers.
         if (state === WANTING) state = await this.#turns.read(async () => (await supply(this.#rows, this.#reader), step()))
-      } while (state !== 1)
+      } while (state !== 1 || (await this.#deal()))
     } finally {
       this.#coding = false
+    }
+  }
+
+  /** To the other workers, a chunk at a time; false: there is none. */
+  async #deal(): Promise<boolean> {
+    if (!this.#shards) return false
+    try {
+      const coded = this.#run(() => (JSON.parse(this.#core.footprint()) as Footprint).codedRows)
+      return await this.#shards.deal(this.#core, coded, this.#reader.run)
+    } catch {
+      this.#shards.end()
+      return false
     }
   }
 
@@ -359,6 +400,9 @@ export class Engine implements Backend {
     clearTimeout(this.#timer)
     let failed: unknown
     if (this.#spec.relaxed && !this.#spec.readOnly && !this.#failure) await this.#flush().catch((error: unknown) => (failed = error))
+    // Reads that take several turns are accepted work, too.
+    await this.#turns.change(() => {})
+    this.#shards?.end()
     if (!deadCore()) {
       this.#rows.free()
       this.#core.free()

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { setShardStart } from '../engine/shards.js'
 import { Nidus as Api } from '../nidus.js'
 import { nodePlatform } from '../platform-node.js'
 import { withPlatform } from '../platform.js'
+import { nodeWorker } from '../threads-node.js'
 import { readWasm } from '../wasm-node.js'
 import { setWasmDefaults } from '../wasm-source.js'
 
@@ -12,4 +14,5 @@ export const Nidus = withPlatform(
   () => setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), readWasm),
   Api,
 )
+setShardStart(() => nodeWorker(new URL('./shard-node.js', here)))
 export { NidusError } from '../errors.js'

@@ -43,7 +43,7 @@ export function serve(scope: Scope) {
 
   const page = createBirpc<PageSide, WorkerSide>(functions, {
     post: poster(scope),
-    on: (receive) => scope.addEventListener('message', ({ data }) => (data as unknown[]).forEach((message) => receive(message))),
+    on: (receive) => scope.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
     eventNames: ['progress', 'failed'],
     timeout: -1,
   })

@@ -1,0 +1,74 @@
+import { Worker } from 'node:worker_threads'
+import { afterEach, expect, it, vi } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+import { random } from '../common/model'
+
+const D = 384
+const ROWS = 4000
+
+afterEach(() => void vi.restoreAllMocks())
+
+/** What goes to threads, by its name. */
+function watch() {
+  const asked: Record<string, number> = {}
+  const workers = new Set<Worker>()
+  const post = Worker.prototype.postMessage
+  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message: { ask?: [string] }, transfer) {
+    workers.add(this)
+    if (message.ask) asked[message.ask[0]] = (asked[message.ask[0]] ?? 0) + 1
+    return post.call(this, message, transfer)
+  })
+  return { asked, workers }
+}
+
+async function filled(workers: number) {
+  const { next } = random(11)
+  const vectors = Float32Array.from({ length: ROWS * D }, () => next() - 0.5)
+  // Some that tie.
+  for (const row of [700, 1500, 2100, 3900]) vectors.copyWithin(row * D, 0, D)
+  const db = await Nidus.open('w', { storage: 'memory', dimension: D, workers })
+  for (let at = 0; at < ROWS; at += 500) {
+    await db.upsert(at % 1000 ? 'a' : 'b', { ids: Array.from({ length: 500 }, (_, i) => `${at + i}`), vectors: vectors.slice(at * D, (at + 500) * D), attrs: Array.from({ length: 500 }, (_, i) => ({ n: (at + i) % 20 })) })
+  }
+  return { db, queries: Array.from({ length: 6 }, (_, i) => (i === 0 ? vectors.slice(0, D) : Float32Array.from({ length: D }, () => next() - 0.5))) }
+}
+
+const until = async (done: () => boolean | Promise<boolean>) => {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+it('deals rows to workers, and finds with them what one thread finds', async () => {
+  const one = await filled(1)
+  const { asked, workers } = watch()
+  const two = await filled(3)
+  expect(workers.size).toBe(2)
+  const options = [{ topK: 2 }, { topK: 5, filter: { n: { $in: [3, 4, 11] } } }, { topK: 5, collections: 'b' }, { topK: 30, minScore: 0.05 }, { topK: 3, withVectors: true }]
+  const same = async () => {
+    for (const option of options) {
+      for (const query of one.queries) expect(await two.db.search(query, option)).toEqual(await one.db.search(query, option))
+      expect(await two.db.searchMany(two.queries, option)).toEqual(await one.db.searchMany(one.queries, option))
+    }
+  }
+  await same()
+  // Six chunks of 672 rows at most, of which the store keeps each third.
+  await until(() => asked.append === 3)
+  await until(async () => (await two.db.search(two.queries[0]!), asked.best! > 0))
+  await same()
+  for (const { db } of [one, two]) {
+    await db.delete('b', ['0', '700', '2100'])
+    await db.upsert('a', { ids: ['1', 'new'], vectors: new Float32Array([...one.queries[0]!, ...one.queries[1]!]) })
+  }
+  await same()
+  await Promise.all([one.db.compact(), two.db.compact()])
+  await same()
+  await until(() => asked.append! >= 6)
+  await same()
+  expect(asked.clear).toBe(2)
+
+  // One of them dies: the store has all there is.
+  const asking = two.db.search(two.queries[0]!, { topK: 4 })
+  void [...workers][1]!.terminate()
+  expect(await asking).toEqual(await one.db.search(one.queries[0]!, { topK: 4 }))
+  await same()
+  await Promise.all([one.db.close(), two.db.close()])
+})

@@ -1,0 +1,64 @@
+import { Segment } from '../core.js'
+import type { WasmSource } from '../types/segment.js'
+import { loadCore } from '../wasm.js'
+import { breathe } from './schedule.js'
+
+/** What a part is asked, each in its turn: `id`, then which, then with what. */
+export type Asked =
+  | ['open', wasm: WasmSource | undefined, dimension: number]
+  | ['append', rows: Float32Array]
+  | ['clear']
+  | ['best', queries: Float32Array, topK: number, minScore: number, only: Uint16Array | undefined]
+export interface Best { rows: Float64Array; scores: Float32Array; counts: Uint32Array }
+export interface Request { shard: number; ask: Asked }
+export type Reply = { shard: number; found?: Best } | { shard: number; error: string }
+
+export interface Scope {
+  postMessage(message: unknown, transfer: Transferable[]): void
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+}
+
+/** A worker's side: rows that a store dealt to it, and their codes. It knows nothing but rows. */
+export function serveShard(scope: Scope) {
+  let segment: Segment | undefined
+  let coding = false
+  const code = async () => {
+    if (coding) return
+    coding = true
+    do await breathe()
+    while (!segment!.codeStep())
+    coding = false
+  }
+  const work = async (ask: Asked): Promise<Best | undefined> => {
+    switch (ask[0]) {
+      case 'open':
+        await loadCore(ask[1])
+        segment = Segment.inMemory(ask[2])
+        return
+      case 'append':
+        segment!.append(ask[1])
+        void code()
+        return
+      case 'clear':
+        segment!.truncateTo(0)
+        return
+      case 'best': {
+        const hits = segment!.best(ask[1], ask[2], ask[3], ask[4], true)
+        try {
+          const { rows, scores, counts } = hits
+          return { rows, scores, counts }
+        } finally {
+          hits.free()
+        }
+      }
+    }
+  }
+  scope.addEventListener('message', ({ data }) => {
+    const request = data as Request
+    if (!request || typeof request.shard !== 'number') return
+    work(request.ask).then(
+      (found) => scope.postMessage({ shard: request.shard, found } satisfies Reply, found ? [found.rows.buffer, found.scores.buffer, found.counts.buffer] as ArrayBuffer[] : []),
+      (error: unknown) => scope.postMessage({ shard: request.shard, error: String(error) } satisfies Reply, []),
+    )
+  })
+}

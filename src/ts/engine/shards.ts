@@ -1,0 +1,142 @@
+import type { Search, Store } from '../core.js'
+import { NidusError } from '../errors.js'
+import { coreModule } from '../wasm.js'
+import type { Asked, Best, Reply } from './shard.js'
+
+/** A worker, as far as it is used here. */
+export interface ShardWorker {
+  postMessage(message: unknown, transfer: Transferable[]): void
+  addEventListener(type: 'message' | 'error' | 'messageerror', listener: (event: { data?: unknown; message?: string; preventDefault?(): void }) => void): void
+  terminate(): void
+}
+
+let start: (() => ShardWorker) | undefined
+/** Each entry's own way to start one more worker; none where there are no workers. */
+export const setShardStart = (own: () => ShardWorker) => void (start = own)
+
+class Part {
+  readonly #worker: ShardWorker
+  readonly #waiting = new Map<number, { resolve: (found: Best | undefined) => void; reject: (error: unknown) => void }>()
+  #count = 0
+  #dead: NidusError | undefined
+
+  constructor(worker: ShardWorker, onDeath: (why: NidusError) => void) {
+    this.#worker = worker
+    const die = (what: string) => onDeath(new NidusError('WORKER_FAILED', what))
+    worker.addEventListener('message', ({ data }) => {
+      const reply = data as Reply
+      const waiting = this.#waiting.get(reply?.shard)
+      if (!waiting) return
+      this.#waiting.delete(reply.shard)
+      if ('error' in reply) waiting.reject(new NidusError('WORKER_FAILED', `a search worker failed: ${reply.error}`))
+      else waiting.resolve(reply.found)
+    })
+    worker.addEventListener('error', (event) => {
+      event.preventDefault?.()
+      die(`a search worker failed: ${event.message ?? 'it could not be loaded'}`)
+    })
+    worker.addEventListener('messageerror', () => die('a message of a search worker could not be read'))
+  }
+
+  ask(...ask: Asked): Promise<Best | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#dead) return reject(this.#dead)
+      const shard = ++this.#count
+      this.#waiting.set(shard, { resolve, reject })
+      this.#worker.postMessage({ shard, ask }, ask[0] === 'append' ? [ask[1].buffer as ArrayBuffer] : [])
+    })
+  }
+
+  end(why: NidusError) {
+    this.#dead ??= why
+    for (const { reject } of this.#waiting.values()) reject(why)
+    this.#waiting.clear()
+    this.#worker.terminate()
+  }
+}
+
+/** For a worker that loads but is not ours. */
+const OPEN_MS = 30_000
+const ANSWER_MS = 10_000
+
+/**
+ * Workers that search a share of the rows each. Chunks of rows are dealt in turn, the first one to the store itself; a part holds copies of its own. Whatever
+ * goes wrong with one of them, the store has all rows and searches alone.
+ */
+export class Shards {
+  /** Chunks that all parts have taken up. */
+  dealt = 0
+  readonly parts: number
+  readonly #parts: Part[]
+  #generation = 0
+
+  static async open(workers: number, dimension: number): Promise<Shards> {
+    if (!start) throw new NidusError('UNSUPPORTED', 'workers > 1: there are no workers here')
+    const shards = new Shards(workers, start)
+    const late = setTimeout(() => shards.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')), OPEN_MS)
+    try {
+      await Promise.all(shards.#parts.map((part) => part.ask('open', coreModule(), dimension)))
+      return shards
+    } catch (error) {
+      shards.end()
+      throw error
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  private constructor(workers: number, start: () => ShardWorker) {
+    this.parts = workers
+    this.#parts = Array.from({ length: workers - 1 }, () => new Part(start(), (why) => this.end(why)))
+  }
+
+  /** Rows have other numbers from now on. */
+  reset() {
+    this.dealt = 0
+    this.#generation++
+    for (const part of this.#parts) part.ask('clear').catch(() => this.end())
+  }
+
+  /** Deals the next chunk, if all its rows are there; false: none is. `run` enters the core. */
+  async deal(core: Store, codedRows: number, run: <T>(work: () => T) => T): Promise<boolean> {
+    const rows = run(() => core.chunkRows)
+    const first = this.dealt * rows
+    if (this.#parts.length === 0 || first + rows > codedRows) return false
+    const part = this.dealt % this.parts
+    if (part > 0) {
+      const generation = this.#generation
+      const vectors = new Float32Array(rows * core.dimension)
+      run(() => core.copyRows(first, vectors))
+      await this.#parts[part - 1]!.ask('append', vectors)
+      if (generation !== this.#generation) return true
+    }
+    this.dealt++
+    return true
+  }
+
+  /** Searches the store's share here and the others there, at once; what they found is merged. False: it is to be searched alone. */
+  async search(search: Search, core: Store, queries: Float32Array, topK: number, minScore: number, own: () => void, run: <T>(work: () => T) => T): Promise<boolean> {
+    if (!run(() => search.split(core, this.parts, this.dealt))) return false
+    const asked = this.#parts.map((part, i) => part.ask('best', queries, topK, minScore, run(() => search.rowsFor(core, i + 1))))
+    const found = Promise.all(asked)
+    found.catch(() => {})
+    own()
+    // Nobody tells when a browser ends a worker for its memory.
+    const late = setTimeout(() => this.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')), ANSWER_MS)
+    for (const [i, best] of (await found.finally(() => clearTimeout(late))).entries()) {
+      let at = 0
+      best!.counts.forEach((count, query) => {
+        const rows = Uint32Array.from(best!.rows.subarray(at, at + count))
+        const scores = best!.scores.subarray(at, (at += count))
+        run(() => search.merge(core, query, i + 1, rows, scores))
+      })
+    }
+    return true
+  }
+
+  end(why = new NidusError('CLOSED', 'the store is closed')) {
+    this.dealt = 0
+    this.#generation++
+    for (const part of this.#parts.splice(0)) part.end(why)
+  }
+}
