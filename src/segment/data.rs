@@ -293,13 +293,13 @@ impl DataSegment {
         Ok(self.matrix.row(row))
     }
 
-    /// Room for `count` rows behind all others, for the caller to fill. Returns the first one's number.
+    /// Room for `count` rows behind all others, which the caller adds. Returns the first one's number.
     pub fn stage(&mut self, count: usize) -> Result<usize> {
         let first = self.matrix.len();
         if (first as u64).saturating_add(count as u64) > MAX_ROWS {
             fail!(Capacity, "{count} rows more than {first} are too many");
         }
-        self.matrix.grow(count)?;
+        self.matrix.reserve(count)?;
         Ok(first)
     }
 
@@ -342,6 +342,7 @@ impl DataSegment {
     pub fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
         self.usable()?;
         let first = self.stage(count)?;
+        self.matrix.grow(count)?;
         fill(&mut self.matrix, first);
         if let Err(error) = self.write_staged() {
             if let Err(second) = self.roll_back(first) {

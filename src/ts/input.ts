@@ -1,6 +1,6 @@
 import { NidusError, invalid } from './errors.js'
 import type { ColumnarBatch, RecordInput } from './types/index.js'
-import { Writer, checkString, describe, isPlainObject } from './wire.js'
+import { Writer, describe, isPlainObject } from './wire.js'
 
 const MAX_F32 = 3.4028234663852886e38
 
@@ -32,12 +32,10 @@ function captureRecords(records: RecordInput[], dimension: number): Captured {
     if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
     const { id, vector, attrs } = record
     const who = () => recordName(i, id)
-    checkString(id, () => `record ${i}: id`)
-    writer.str(id)
+    writer.str(id, () => `record ${i}: id`)
     writer.attrs(attrs, who)
     copyVector(vector, vectors, i * dimension, dimension, who)
   }
-  checkRows(vectors, dimension, (i) => recordName(i, records[i]!.id))
   return { count: records.length, batch: writer.finish(), vectors }
 }
 
@@ -51,11 +49,9 @@ function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: numbe
   }
   const writer = new Writer(64 + ids.length * 64)
   for (let i = 0; i < ids.length; i++) {
-    checkString(ids[i], () => `record ${i}: id`)
-    writer.str(ids[i]!)
+    writer.str(ids[i], () => `record ${i}: id`)
     writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
   }
-  checkRows(vectors, dimension, (i) => recordName(i, ids[i]))
   // Giving away part of a buffer would take the rest of it from the caller as well.
   const whole = vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
   return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : copyOf(vectors) }
@@ -102,24 +98,19 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
   into.set(vector, at)
 }
 
-/** Numbers must be finite, also as f32, and so must the sum of their squares. One pass, since this is the hot path. */
-function checkRows(vectors: Float32Array, dimension: number, who: (row: number) => string) {
-  for (let at = 0; at < vectors.length; at += dimension) {
-    let squares = 0
-    for (let i = at; i < at + dimension; i++) squares += vectors[i]! * vectors[i]!
-    if (squares <= MAX_F32) continue
-    const row = at / dimension
-    for (let i = 0; i < dimension; i++) {
-      if (!Number.isFinite(vectors[at + i])) throw invalid(`${who(row)}: vector[${i}] is ${vectors[at + i]} as a 32-bit float`)
-    }
-    throw invalid(`${who(row)}: the vector is too long: its squared norm overflows a 32-bit float`)
-  }
+/** The numbers must be finite, also as f32, and so must the sum of their squares. (Of rows the core sees to it.) */
+function checkVector(vector: Float32Array, who: string) {
+  let squares = 0
+  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!
+  if (squares <= MAX_F32) return
+  const bad = vector.findIndex((number) => !Number.isFinite(number))
+  throw invalid(bad < 0 ? `${who}: the vector is too long: its squared norm overflows a 32-bit float` : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`)
 }
 
 export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
   const copy = new Float32Array(dimension)
   copyVector(query, copy, 0, dimension, () => who)
-  checkRows(copy, dimension, () => who)
+  checkVector(copy, who)
   return copy
 }
 

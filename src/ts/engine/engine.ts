@@ -179,7 +179,7 @@ export class Engine implements Backend {
         if (signal?.aborted) throw aborted(signal)
         const rows = Math.min(every, count - done)
         const floats = vectors.subarray(done * this.dimension, (done + rows) * this.dimension)
-        this.#run(() => this.#core.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats))
+        this.#run(() => this.#core.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats, done))
         done += rows
         if (done < count) onProgress?.(done, count)
         await breathe()
