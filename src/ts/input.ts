@@ -4,12 +4,17 @@ import { Writer, describe, isPlainObject } from './wire.js'
 
 const MAX_F32 = 3.4028234663852886e38
 
-/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter. */
+/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors that are not lent). */
 export interface Captured {
   count: number
   batch: Uint8Array<ArrayBuffer>
   vectors: Float32Array
+  /** They are the caller's own. */
+  lent: boolean
 }
+
+/** What may be done with a columnar batch's vectors. */
+export type Way = 'copy' | 'transfer' | 'lend'
 
 const isFloats = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]'
 
@@ -18,9 +23,9 @@ const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'stri
 const wrongLength = (who: string, length: number, dimension: number) =>
   new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
 
-export function captureBatch(input: unknown, dimension: number, transfer: boolean): Captured {
+export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
   if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
-  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, transfer)
+  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
   throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
 }
 
@@ -36,10 +41,10 @@ function captureRecords(records: RecordInput[], dimension: number): Captured {
     writer.attrs(attrs, who)
     copyVector(vector, vectors, i * dimension, dimension, who)
   }
-  return { count: records.length, batch: writer.finish(), vectors }
+  return { count: records.length, batch: writer.finish(), vectors, lent: false }
 }
 
-function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, transfer: boolean): Captured {
+function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, way: Way): Captured {
   if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
   if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
   if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
@@ -52,13 +57,16 @@ function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: numbe
     writer.str(ids[i], () => `record ${i}: id`)
     writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
   }
+  const lent = way === 'lend' && vectors.length > 0
   // Giving away part of a buffer would take the rest of it from the caller as well.
-  const whole = vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
-  return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : copyOf(vectors) }
+  const given = way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  // Lent, too, in a plain array: a subclass has its own ideas of a part.
+  const captured = lent ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length) : given ? vectors : copyOf(vectors)
+  return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
 }
 
 /** Not `slice`, which asks a subclass for its kind of array, and throws for one that was given away. */
-function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
+export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
   const copy = newFloats(vectors.length)
   if (vectors.length > 0) copy.set(vectors)
   return copy

@@ -32,6 +32,7 @@ export class Engine implements Backend {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
+  readonly borrows = true
   readonly #spec: OpenSpec
   readonly #host: Host
   readonly #core: Store
@@ -102,7 +103,7 @@ export class Engine implements Backend {
     return (await this.#call(method, args, options)) as ReturnType<Calls[M]>
   }
 
-  #call(method: Method, args: unknown[], { signal, onProgress }: CallOptions): unknown {
+  #call(method: Method, args: unknown[], { signal, onProgress, keep }: CallOptions): unknown {
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
@@ -124,6 +125,7 @@ export class Engine implements Backend {
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
+      if (bulk && keep) upsert[3] = keep()
       if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, signal, onProgress) }, signal)
     }
     const stage = writes[method] as (core: Store, ...args: unknown[]) => unknown
@@ -132,6 +134,7 @@ export class Engine implements Backend {
         this.#check()
         return this.#run(() => stage(core, ...args))
       },
+      keep: keep && (() => (args[3] = keep())),
     }
     return this.#queue.push(work, signal)
   }
