@@ -76,7 +76,7 @@ impl JsOpening {
     /// The handle gets views of wasm memory to fill.
     #[wasm_bindgen(js_name = pullData)]
     pub fn pull_data(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
-        let mut source = HandleSink::new(handle, true).or_throw()?;
+        let mut source = HandleSink::source(handle);
         Ok(self.opening.pull_data(&mut source, length as usize).or_throw()? as u32)
     }
 
@@ -87,7 +87,7 @@ impl JsOpening {
             let mut bytes: Vec<u8> = Vec::new();
             crate::error::reserve(&mut bytes, length, "reading the log")?;
             bytes.resize(length, 0);
-            HandleSink::new(handle, true)?.read_exact_at(self.log_at, &mut bytes)?;
+            HandleSink::source(handle).read_exact_at(self.log_at, &mut bytes)?;
             self.log_at += length as u64;
             self.opening.feed_log(&bytes)?;
             Ok(length as u32)

@@ -1,6 +1,6 @@
 //! The data segment: a 64-byte header and rows of `dimension` little-endian `f32`, all of them in memory.
 
-use super::Matrix;
+use super::matrix::{Matrix, widen};
 use crate::error::{Context, error, fail, out_of_memory, within};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Result};
@@ -9,6 +9,8 @@ const MAGIC: &[u8; 6] = b"NIDUS\0";
 const VERSION: u16 = 1;
 pub const HEADER_LEN: u64 = 64;
 pub const MAX_DIMENSION: usize = 65_536;
+/// Bytes of rows that are made room for at a time, when they are read.
+const PIECE: usize = 1 << 18;
 /// Row numbers are kept in 32 bits, one of which stands for "none".
 const MAX_ROWS: u64 = u32::MAX as u64 - 1;
 
@@ -119,7 +121,8 @@ impl DataReader {
             let (row, within) = (at / stride, at % stride);
             if row < rows {
                 if row == matrix.len() {
-                    matrix.grow(most.div_ceil(stride).clamp(1, rows - row).min(4096))?;
+                    // In pieces that are still near the processor when they are filled.
+                    matrix.grow(most.min(PIECE).div_ceil(stride).clamp(1, rows - row))?;
                 }
                 let to = matrix.len();
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(matrix.span_mut(row, to));
@@ -167,6 +170,8 @@ impl DataReader {
         if rows > MAX_ROWS || usize::try_from(bytes).is_err() {
             fail!(Capacity, "the store has {rows} rows, too many for this machine's addresses");
         }
+        // All at once: what grows in steps has its buffers made anew as often.
+        widen(bytes as usize);
         self.matrix = Some(Matrix::new(dimension));
         Ok(())
     }

@@ -49,7 +49,8 @@ export class Engine implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
   #coding = false
-  #wrote = -Infinity
+  /** Or opened: what waits for that comes first as well. */
+  #wrote = performance.now()
 
   /** With a source: what that holds, bytes and all, in place of what there was. `Incomplete` if it was to be a new store, and came to nothing. */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
