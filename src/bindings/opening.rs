@@ -9,6 +9,9 @@ use crate::error::fail;
 use crate::sink::ByteSource;
 use crate::store::{OpenOptions, Opening};
 
+/// Bytes of the log that are read at a time: they stay near the processor, in memory that was used before.
+const LOG_PIECE: u32 = 1 << 18;
+
 #[wasm_bindgen(js_name = Opening)]
 pub struct JsOpening {
     opening: Opening,
@@ -83,7 +86,7 @@ impl JsOpening {
     #[wasm_bindgen(js_name = pullLog)]
     pub fn pull_log(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
         let pull = || {
-            let length = u64::from(length).min(self.log_len - self.log_at) as usize;
+            let length = u64::from(length.min(LOG_PIECE)).min(self.log_len - self.log_at) as usize;
             let mut bytes: Vec<u8> = Vec::new();
             crate::error::reserve(&mut bytes, length, "reading the log")?;
             bytes.resize(length, 0);

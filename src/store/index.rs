@@ -82,6 +82,11 @@ impl Index {
         self.owner.len()
     }
 
+    /// No document was ever put in.
+    pub fn is_empty(&self) -> bool {
+        self.docs.is_empty()
+    }
+
     pub fn live(&self) -> usize {
         self.live
     }

@@ -103,6 +103,10 @@ impl Opening {
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
+        if index.is_empty() {
+            // More documents than rows there cannot be, nor more than frames.
+            index.reserve(data.rows().unwrap_or(0).min(*log_total / 36) as usize, 0, 0)?;
+        }
         let max_rows = data.rows().unwrap_or(*max_rows);
         replay.feed(bytes, &mut |op| {
             *newer |= op.newer();
