@@ -11,14 +11,22 @@ pub fn norm_squared(v: &[f32]) -> f32 {
     v.iter().map(|x| x * x).sum()
 }
 
-/// Of each row the sum of squares, left to right. A row's is one chain of additions, each waiting for the one before; so rows go side by side.
+/// Of each row the sum of squares, left to right. That is a chain of additions, each waiting for the one before; so four rows go side by side.
 pub fn norms_squared(rows: &[f32], dimension: usize, out: &mut [f32]) {
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    let done = simd::norms_squared(rows, dimension, out);
-    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-    let done = 0;
-    for (row, sum) in rows.chunks_exact(dimension).zip(out).skip(done) {
-        *sum = norm_squared(row);
+    for (rows, out) in rows.chunks(4 * dimension).zip(out.chunks_mut(4)) {
+        if rows.len() < 4 * dimension {
+            rows.chunks(dimension).zip(out).for_each(|(row, sum)| *sum = norm_squared(row));
+            continue;
+        }
+        let (front, back) = rows.split_at(2 * dimension);
+        let ((a, b), (c, d)) = (front.split_at(dimension), back.split_at(dimension));
+        let mut sums = [0.0; 4];
+        for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+            for (sum, x) in sums.iter_mut().zip([a, b, c, d]) {
+                *sum += x * x;
+            }
+        }
+        out.copy_from_slice(&sums);
     }
 }
 
@@ -116,41 +124,5 @@ pub mod simd {
         for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {
             *score = dot(query, row);
         }
-    }
-
-    /// Four numbers of four rows each, become the four rows' first, second, ... numbers.
-    #[inline(always)]
-    fn transposed([a, b, c, d]: [v128; 4]) -> [v128; 4] {
-        let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
-        let (ab_high, cd_high) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-        let columns = |ab, cd| [i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd)];
-        let ([first, second], [third, fourth]) = (columns(ab, cd), columns(ab_high, cd_high));
-        [first, second, third, fourth]
-    }
-
-    /// Of eight rows at a time, a lane each; returns how many were done.
-    #[inline(never)]
-    pub fn norms_squared(rows: &[f32], dimension: usize, out: &mut [f32]) -> usize {
-        let mut done = 0;
-        for (rows, out) in rows.chunks_exact(8 * dimension).zip(out.as_chunks_mut::<8>().0) {
-            let rows: [_; 8] = core::array::from_fn(|n| rows[n * dimension..][..dimension].as_chunks::<4>());
-            let mut sums = [f32x4_splat(0.0); 2];
-            for column in 0..dimension / 4 {
-                for half in 0..2 {
-                    let fours = core::array::from_fn(|n| {
-                        let x = rows[4 * half + n].0[column];
-                        f32x4(x[0], x[1], x[2], x[3])
-                    });
-                    sums[half] = transposed(fours).into_iter().fold(sums[half], |sum, x| f32x4_add(sum, f32x4_mul(x, x)));
-                }
-            }
-            let lanes = |sum| [f32x4_extract_lane::<0>(sum), f32x4_extract_lane::<1>(sum), f32x4_extract_lane::<2>(sum), f32x4_extract_lane::<3>(sum)];
-            let sums = [lanes(sums[0]), lanes(sums[1])];
-            for (n, out) in out.iter_mut().enumerate() {
-                *out = rows[n].1.iter().fold(sums[n / 4][n % 4], |sum, x| sum + x * x);
-            }
-            done += 8;
-        }
-        done
     }
 }

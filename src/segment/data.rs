@@ -57,6 +57,8 @@ pub struct DataReader {
     max_bytes: Option<u64>,
     /// The expected dimension counts, whatever the header says.
     lenient: bool,
+    /// All rows stay in memory, so that there may be room for them all at once.
+    pub keeps: bool,
     all_zero: bool,
     matrix: Option<Matrix>,
     /// For bytes that belong to no row.
@@ -76,7 +78,7 @@ impl DataReader {
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
         let header = [0; HEADER_LEN as usize];
-        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, all_zero: true, matrix: None, spill: Vec::new() })
+        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, keeps: false, all_zero: true, matrix: None, spill: Vec::new() })
     }
 
     /// For data that is damaged: with a dimension it needs no header.
@@ -170,8 +172,9 @@ impl DataReader {
         if rows > MAX_ROWS || usize::try_from(bytes).is_err() {
             fail!(Capacity, "the store has {rows} rows, too many for this machine's addresses");
         }
-        // All at once: what grows in steps has its buffers made anew as often.
-        widen(bytes as usize);
+        if self.keeps {
+            widen(bytes as usize);
+        }
         self.matrix = Some(Matrix::new(dimension));
         Ok(())
     }

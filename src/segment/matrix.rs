@@ -84,7 +84,7 @@ impl Matrix {
         let Some(after) = self.len.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
         let floats = self.chunk_rows * self.dimension;
         while self.chunks.len() < after.div_ceil(self.chunk_rows) {
-            let held = self.chunks.len();
+            let held = self.chunks.len() - self.gone / self.chunk_rows;
             let step = (held / 8).min(STEP_BYTES / (floats * 4));
             if step > 1 && held.is_multiple_of(step) {
                 widen(step * (floats * 4 + 64));

@@ -47,7 +47,8 @@ pub struct Opening {
 impl Opening {
     /// The lengths are the streams' real ones.
     pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
-        let data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
+        let mut data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
+        data.keeps = !options.compact;
         Ok(Self {
             options,
             data,
