@@ -186,3 +186,69 @@ impl Matrix {
         }
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Reserve(usize),
+        Grow(usize),
+        Extend(usize),
+        Truncate(usize),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let rows = 0usize..60;
+        prop_oneof![
+            rows.clone().prop_map(Act::Reserve),
+            rows.clone().prop_map(Act::Grow),
+            rows.clone().prop_map(Act::Extend),
+            (0usize..200).prop_map(Act::Truncate),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Chunks of eight rows; held against one vector.
+        #[test]
+        fn holds_what_a_vector_would(acts in prop::collection::vec(act(), 0..12)) {
+            let dimension = 1 << 15;
+            let mut matrix = Matrix::new(dimension);
+            // A number a row: its first and last.
+            let mut rows: Vec<f32> = Vec::new();
+            for (n, act) in acts.into_iter().enumerate() {
+                match act {
+                    Act::Reserve(count) => matrix.reserve(count).unwrap(),
+                    Act::Grow(count) => {
+                        matrix.grow(count).unwrap();
+                        rows.extend(std::iter::repeat_n(0.0, count));
+                    }
+                    Act::Extend(count) => {
+                        let count = count % 20;
+                        matrix.reserve(count).unwrap();
+                        let mark = |i: usize| (n * 100 + i + 1) as f32;
+                        let mut given = vec![0.0; count * dimension];
+                        for (i, row) in given.chunks_exact_mut(dimension).enumerate() {
+                            (row[0], row[dimension - 1]) = (mark(i), mark(i));
+                        }
+                        matrix.extend(&given);
+                        rows.extend((0..count).map(mark));
+                    }
+                    Act::Truncate(to) => {
+                        matrix.truncate(to);
+                        rows.truncate(to);
+                        prop_assert_eq!(matrix.memory_bytes(), matrix.len().div_ceil(8) * 8 * dimension * 4);
+                    }
+                }
+                prop_assert_eq!(matrix.len(), rows.len());
+                for (n, row) in rows.iter().enumerate() {
+                    prop_assert_eq!([matrix.row(n)[0], matrix.row(n)[dimension - 1], matrix.row(n)[1]], [*row, *row, 0.0]);
+                }
+            }
+        }
+    }
+}
