@@ -19,7 +19,7 @@ const BULK = 4 * 1024 * 1024
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
-/** While somebody writes, codes get a small share of the time. */
+/** While somebody writes, codes get a small share of the time; a larger one where rows wait for them to be let go. */
 const WRITING_MS = 50
 /** Rows without codes that compact memory may hold: more than there must be before there is a basis. */
 const UNCODED = 8192
@@ -342,7 +342,7 @@ export class Engine implements Backend {
     try {
       let state: number
       do {
-        await (performance.now() - this.#wrote < WRITING_MS ? sleep(WRITING_MS / 2) : breathe())
+        await (performance.now() - this.#wrote < WRITING_MS ? sleep(this.#spec.compact ? WRITING_MS / 2 : WRITING_MS) : breathe())
         if (this.#closing || this.#failure || deadCore()) return
         state = step()
         // What is read is of no use once a compaction has given rows other numbers.
