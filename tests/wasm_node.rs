@@ -68,6 +68,11 @@ fn normalization() {
             let inverse = 1.0 / norm;
             let expected: Vec<f32> = vector.iter().map(|x| if norm < 1e-12 || !norm.is_finite() { *x } else { x * inverse }).collect();
             assert_same_bits(&ours, &expected, &format!("{dimension} x {scale:e}"));
+            let rows: Vec<f32> = random.vector(7 * dimension).iter().map(|x| x * scale).collect();
+            let mut sums = [0.5; 7];
+            kernel::norms_squared(&rows, dimension, &mut sums);
+            let alone: Vec<f32> = rows.chunks(dimension).map(norm_squared).collect();
+            assert_same_bits(&sums, &alone, &format!("seven rows, {dimension} x {scale:e}"));
         }
     }
 }

@@ -26,7 +26,7 @@ export async function durable({ runs }, { input, query }) {
     },
     async reopen(file) {
       const opened = await handle(file)
-      return { read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
+      return { size: () => opened.getSize(), read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
     },
     async clean() {
       for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})

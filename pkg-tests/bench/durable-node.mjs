@@ -1,5 +1,5 @@
 // Files of Node's, for durable.mjs.
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -36,7 +36,7 @@ export async function durable({ dir, runs }, { input, query }) {
     },
     reopen(file) {
       const fd = openSync(path(file), 'r')
-      return { read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at), close: () => closeSync(fd) }
+      return { size: () => fstatSync(fd).size, read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at), close: () => closeSync(fd) }
     },
     clean: () => rmSync(dir, { recursive: true, force: true }),
   }

@@ -1,4 +1,4 @@
-// Durable insert and open of ours, each beside what the medium itself takes for the same bytes: two files written straight, two flushes a batch; two files read.
+// Durable insert and open of ours, each beside what the medium itself takes for the same bytes: two files written straight, two flushes a batch; two files read, into a warm buffer and into new memory.
 import { median } from './measure.mjs'
 import { settle } from './engine.mjs'
 
@@ -8,11 +8,11 @@ export const STRAIGHT = ['straight-data', 'straight-log']
 
 /**
  * `medium`: { storage, name, options, written(): bytes so far (or undefined), create(file): a handle with write(bytes, at), flush(), close(); reopen(file): one with
- * read(buffer, at), close(); clean() }. Batch by batch the two take turns, so that both meet the same noise.
+ * size(), read(buffer, at), close(); clean() }. Batch by batch the two take turns, so that both meet the same noise.
  */
 export async function compare({ Nidus, medium, input, query, runs }) {
   const options = { dimension: input.dimension, storage: medium.storage, ...medium.options }
-  const seen = { insert: [], straight: [], open: [], read: [], first: [], written: [] }
+  const seen = { insert: [], straight: [], open: [], read: [], readFresh: [], first: [], written: [] }
   let last
   const batches = []
   for (let run = 0; run < runs; run++) {
@@ -47,6 +47,7 @@ export async function compare({ Nidus, medium, input, query, runs }) {
     seen.first.push(last.first)
     await again.close()
     seen.read.push(await readBoth(medium))
+    seen.readFresh.push(await readBothFresh(medium))
   }
   await Nidus.destroy(medium.name, { storage: medium.storage })
   await medium.clean()
@@ -78,6 +79,18 @@ async function readBoth(medium) {
   for (const file of STRAIGHT) {
     const opened = await medium.reopen(file)
     for (let at = 0, got; (got = opened.read(buffer, at)) > 0; at += got);
+    opened.close()
+  }
+  return performance.now() - began
+}
+
+/** The same into memory that is new, as whoever keeps the rows must: the buffer above never leaves the processor's caches. */
+async function readBothFresh(medium) {
+  const began = performance.now()
+  for (const file of STRAIGHT) {
+    const opened = await medium.reopen(file)
+    const all = new Uint8Array(opened.size())
+    for (let at = 0, got; (got = opened.read(all.subarray(at, at + PIECE), at)) > 0; at += got);
     opened.close()
   }
   return performance.now() - began

@@ -309,3 +309,31 @@ describe('the memory that copies of batches lie in', () => {
     await db.close()
   })
 })
+
+describe('a vector that cannot be stored', () => {
+  it('is named, in a batch that is taken up in slices too, and nothing of its batch is there', async () => {
+    const dimension = 384
+    const db = await Nidus.open('bad', { storage: 'memory', dimension })
+    for (const [count, at] of [[3, 1], [100, 99], [5000, 4321]] as const) {
+      const ids = Array.from({ length: count }, (_, i) => `${i}`)
+      const bad = async (number: number, transfer = false) => {
+        const vectors = new Float32Array(count * dimension).fill(1)
+        vectors[at * dimension + 5] = number
+        return db.upsert('c', { ids, vectors }, { transfer }).then(() => 'stored', (error: NidusError) => `${error.code} ${error.message}`)
+      }
+      const who = `INVALID_ARGUMENT record ${at} (id "${at}"):`
+      expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float`)
+      expect(await bad(1e39, true)).toBe(`${who} vector[5] is Infinity as a 32-bit float`)
+      expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float`)
+      expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
+      expect(await db.hasCollection('c')).toBe(false)
+      // Beside a good one in the same turn, which stands.
+      const [, answer] = await Promise.all([db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]), bad(NaN)])
+      expect(answer).toContain(who)
+      expect(await db.count()).toBe(1)
+    }
+    expect(await db.upsert('c', { ids: ['a'], vectors: new Float32Array(dimension).fill(1) })).toBe(1)
+    expect(await db.count()).toBe(2)
+    await db.close()
+  })
+})

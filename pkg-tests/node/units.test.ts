@@ -50,6 +50,30 @@ describe('attributes on the wire', () => {
     expect(new Reader(bytes.subarray(cuts[1])).str()).toBe('c')
     expect(cuts[2]).toBe(bytes.length)
   })
+
+  it('have texts of any length and letters, and numbers of any size', () => {
+    const texts = [0, 1, 7, 47, 48, 49, 100].flatMap((length) => {
+      const plain = 'x'.repeat(length)
+      return ['', '\u007f', '\u0080', 'é', '\uffff', '𝄞'].flatMap((letter) => [letter + plain, plain + letter, plain + letter + plain])
+    })
+    const numbers = [0, 1, 127, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40, 2 ** 53 - 1].flatMap((n) => (n ? [n, -n] : [n]))
+    const attrs = Object.fromEntries([...texts.map((text, i) => [`t${i}`, text]), ...numbers.map((n, i) => [`n${i}`, n]), ['date', new Date(-1)]])
+    const writer = new Writer(1)
+    for (const text of texts) writer.str(text)
+    writer.attrs(attrs, () => 'what')
+    for (const n of numbers) writer.value(n, () => 'what')
+    const bytes = writer.finish()
+    const reader = new Reader(bytes)
+    for (const text of texts) expect(reader.str()).toBe(text)
+    expect(reader.attrs()).toEqual(attrs)
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
+    for (const n of numbers) {
+      expect(view.getBigInt64(reader.at + 4, true)).toBe(BigInt(n))
+      expect(reader.value()).toBe(n)
+    }
+    for (const bad of ['\ud800', `${'x'.repeat(48)}\udc00`, `é${'x'.repeat(10)}\ud800`]) expect(() => writer.str(bad, () => 'this')).toThrow('this holds a lone surrogate')
+    expect(() => writer.str(7, () => 'this')).toThrow('this must be a string, not 7')
+  })
 })
 
 describe('the head of an OPFS store', () => {

@@ -38,6 +38,11 @@ impl HandleSink {
         Ok(Self { handle, len: size as u64, lend_views })
     }
 
+    /// To read from, whatever its length. The handle gets views of wasm memory.
+    pub fn source(handle: FileSystemSyncAccessHandle) -> Self {
+        Self { handle, len: 0, lend_views: true }
+    }
+
     fn at(offset: u64) -> Result<FileSystemReadWriteOptions> {
         if offset > MAX_OFFSET {
             fail!(Capacity, "offset {offset} is beyond what a handle can be given");

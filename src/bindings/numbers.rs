@@ -12,11 +12,15 @@ pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
     let mut from = 0;
     while at < end {
         let span = matrix.span_mut(at, end);
-        let to = from + span.len() as u32;
-        vectors.subarray(from, to).copy_to(span);
+        copy_floats(vectors, from, span);
         at += span.len() / dimension;
-        from = to;
+        from += span.len();
     }
+}
+
+/// Copies numbers from a place on.
+pub fn copy_floats(vectors: &Float32Array, from: usize, into: &mut [f32]) {
+    vectors.subarray(from as u32, (from + into.len()) as u32).copy_to(into);
 }
 
 pub fn size(value: f64, what: &str) -> Fallible<u64> {

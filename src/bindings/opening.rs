@@ -9,6 +9,9 @@ use crate::error::fail;
 use crate::sink::ByteSource;
 use crate::store::{OpenOptions, Opening};
 
+/// Bytes of the log that are read at a time: they stay near the processor, in memory that was used before.
+const LOG_PIECE: u32 = 1 << 18;
+
 #[wasm_bindgen(js_name = Opening)]
 pub struct JsOpening {
     opening: Opening,
@@ -76,18 +79,18 @@ impl JsOpening {
     /// The handle gets views of wasm memory to fill.
     #[wasm_bindgen(js_name = pullData)]
     pub fn pull_data(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
-        let mut source = HandleSink::new(handle, true).or_throw()?;
+        let mut source = HandleSink::source(handle);
         Ok(self.opening.pull_data(&mut source, length as usize).or_throw()? as u32)
     }
 
     #[wasm_bindgen(js_name = pullLog)]
     pub fn pull_log(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
         let pull = || {
-            let length = u64::from(length).min(self.log_len - self.log_at) as usize;
+            let length = u64::from(length.min(LOG_PIECE)).min(self.log_len - self.log_at) as usize;
             let mut bytes: Vec<u8> = Vec::new();
             crate::error::reserve(&mut bytes, length, "reading the log")?;
             bytes.resize(length, 0);
-            HandleSink::new(handle, true)?.read_exact_at(self.log_at, &mut bytes)?;
+            HandleSink::source(handle).read_exact_at(self.log_at, &mut bytes)?;
             self.log_at += length as u64;
             self.opening.feed_log(&bytes)?;
             Ok(length as u32)

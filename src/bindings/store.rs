@@ -4,13 +4,12 @@ use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
 use super::handle::sinks;
-use super::numbers::{copy_rows, size};
+use super::numbers::{copy_floats, size};
 use super::results::{Found, Page, Writer};
 use super::rows::Rows;
 use super::search::JsSearch;
 use crate::Error;
 use crate::search::{Filter, Step};
-use crate::segment::Matrix;
 use crate::store::{Query, Store, ids};
 
 fn step(step: Step) -> u32 {
@@ -63,10 +62,10 @@ impl JsStore {
     }
 
     #[wasm_bindgen(js_name = stageUpsert)]
-    pub fn stage_upsert(&mut self, collection: &str, count: u32, batch: &[u8], vectors: &Float32Array) -> Result<u32, JsValue> {
-        let fill = |matrix: &mut Matrix, first| copy_rows(vectors, matrix, first);
+    pub fn stage_upsert(&mut self, collection: &str, count: u32, batch: &[u8], vectors: &Float32Array, before: u32) -> Result<u32, JsValue> {
+        let fill = &mut |from: usize, rows: &mut [f32]| copy_floats(vectors, from, rows);
         let floats = vectors.length() as usize;
-        Ok(self.0.stage_upsert_with(collection, count as usize, batch, floats, fill).or_throw()? as u32)
+        Ok(self.0.stage_upsert_with(collection, count as usize, batch, floats, before as usize, fill).or_throw()? as u32)
     }
 
     #[wasm_bindgen(js_name = stageDelete)]

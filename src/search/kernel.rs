@@ -11,6 +11,25 @@ pub fn norm_squared(v: &[f32]) -> f32 {
     v.iter().map(|x| x * x).sum()
 }
 
+/// Of each row the sum of squares, left to right. That is a chain of additions, each waiting for the one before; so four rows go side by side.
+pub fn norms_squared(rows: &[f32], dimension: usize, out: &mut [f32]) {
+    for (rows, out) in rows.chunks(4 * dimension).zip(out.chunks_mut(4)) {
+        if rows.len() < 4 * dimension {
+            rows.chunks(dimension).zip(out).for_each(|(row, sum)| *sum = norm_squared(row));
+            continue;
+        }
+        let (front, back) = rows.split_at(2 * dimension);
+        let ((a, b), (c, d)) = (front.split_at(dimension), back.split_at(dimension));
+        let mut sums = [0.0; 4];
+        for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+            for (sum, x) in sums.iter_mut().zip([a, b, c, d]) {
+                *sum += x * x;
+            }
+        }
+        out.copy_from_slice(&sums);
+    }
+}
+
 /// Scales to unit length. A vector shorter than 1e-12, or whose squared norm is not finite, stays as it is.
 pub fn normalize(v: &mut [f32]) {
     scale_to_unit(v, norm_squared(v));
@@ -21,7 +40,9 @@ pub fn scale_to_unit(v: &mut [f32], norm_squared: f32) {
     let norm = norm_squared.sqrt();
     if norm >= TINY && norm.is_finite() {
         let inverse = 1.0 / norm;
-        v.iter_mut().for_each(|x| *x *= inverse);
+        let (fours, rest) = v.as_chunks_mut::<4>();
+        fours.iter_mut().for_each(|four| *four = four.map(|x| x * inverse));
+        rest.iter_mut().for_each(|x| *x *= inverse);
     }
 }
 

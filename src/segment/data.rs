@@ -1,6 +1,6 @@
 //! The data segment: a 64-byte header and rows of `dimension` little-endian `f32`, all of them in memory.
 
-use super::Matrix;
+use super::matrix::{Matrix, widen};
 use crate::error::{Context, error, fail, out_of_memory, within};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Result};
@@ -9,6 +9,8 @@ const MAGIC: &[u8; 6] = b"NIDUS\0";
 const VERSION: u16 = 1;
 pub const HEADER_LEN: u64 = 64;
 pub const MAX_DIMENSION: usize = 65_536;
+/// Bytes of rows that are made room for at a time, when they are read.
+const PIECE: usize = 1 << 18;
 /// Row numbers are kept in 32 bits, one of which stands for "none".
 const MAX_ROWS: u64 = u32::MAX as u64 - 1;
 
@@ -55,6 +57,8 @@ pub struct DataReader {
     max_bytes: Option<u64>,
     /// The expected dimension counts, whatever the header says.
     lenient: bool,
+    /// All rows stay in memory, so that there may be room for them all at once.
+    pub keeps: bool,
     all_zero: bool,
     matrix: Option<Matrix>,
     /// For bytes that belong to no row.
@@ -74,7 +78,7 @@ impl DataReader {
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
         let header = [0; HEADER_LEN as usize];
-        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, all_zero: true, matrix: None, spill: Vec::new() })
+        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, keeps: false, all_zero: true, matrix: None, spill: Vec::new() })
     }
 
     /// For data that is damaged: with a dimension it needs no header.
@@ -119,7 +123,8 @@ impl DataReader {
             let (row, within) = (at / stride, at % stride);
             if row < rows {
                 if row == matrix.len() {
-                    matrix.grow(most.div_ceil(stride).clamp(1, rows - row).min(4096))?;
+                    // In pieces that are still near the processor when they are filled.
+                    matrix.grow(most.min(PIECE).div_ceil(stride).clamp(1, rows - row))?;
                 }
                 let to = matrix.len();
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(matrix.span_mut(row, to));
@@ -166,6 +171,9 @@ impl DataReader {
         }
         if rows > MAX_ROWS || usize::try_from(bytes).is_err() {
             fail!(Capacity, "the store has {rows} rows, too many for this machine's addresses");
+        }
+        if self.keeps {
+            widen(bytes as usize);
         }
         self.matrix = Some(Matrix::new(dimension));
         Ok(())
@@ -293,13 +301,13 @@ impl DataSegment {
         Ok(self.matrix.row(row))
     }
 
-    /// Room for `count` rows behind all others, for the caller to fill. Returns the first one's number.
+    /// Room for `count` rows behind all others, which the caller adds. Returns the first one's number.
     pub fn stage(&mut self, count: usize) -> Result<usize> {
         let first = self.matrix.len();
         if (first as u64).saturating_add(count as u64) > MAX_ROWS {
             fail!(Capacity, "{count} rows more than {first} are too many");
         }
-        self.matrix.grow(count)?;
+        self.matrix.reserve(count)?;
         Ok(first)
     }
 
@@ -342,6 +350,7 @@ impl DataSegment {
     pub fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
         self.usable()?;
         let first = self.stage(count)?;
+        self.matrix.grow(count)?;
         fill(&mut self.matrix, first);
         if let Err(error) = self.write_staged() {
             if let Err(second) = self.roll_back(first) {

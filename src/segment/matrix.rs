@@ -3,6 +3,17 @@ use crate::error::{fail, out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// Most that the wasm's memory is widened by at a time.
+const STEP_BYTES: usize = 16 << 20;
+
+/// Room for what is going to be asked for soon, if there is any: taken, and given back untouched. A wasm's memory grows by what is missing
+/// and no more, and each time JavaScript gets a new buffer of all of it, whose length presses its collector.
+pub(crate) fn widen(bytes: usize) {
+    let mut room: Vec<u8> = Vec::new();
+    let _ = room.try_reserve_exact(bytes);
+    std::hint::black_box(&room);
+}
+
 /// Rows of `f32` in chunks of about 1 MiB: growing takes one chunk more, never twice the memory, and moves nothing.
 pub struct Matrix {
     dimension: usize,
@@ -68,31 +79,57 @@ impl Matrix {
         &mut self.chunks[row / self.chunk_rows][at..at + self.dimension]
     }
 
-    /// Adds `count` rows of zeros, or none.
-    pub fn grow(&mut self, count: usize) -> Result<()> {
-        let before = self.len;
-        let Some(after) = before.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
-        while self.len < after {
-            if self.len.is_multiple_of(self.chunk_rows) && self.chunks.len() == self.len / self.chunk_rows {
-                let floats = self.chunk_rows * self.dimension;
-                let mut chunk = Vec::new();
-                let made = reserve(&mut self.chunks, 1, "a row chunk").and_then(|()| {
-                    chunk.try_reserve_exact(floats).map_err(|_| out_of_memory("rows", floats * 4))
-                });
-                if let Err(error) = made {
-                    self.truncate(before);
-                    return Err(error);
-                }
-                self.chunks.push(chunk);
+    /// Room for `count` more rows, or none.
+    pub fn reserve(&mut self, count: usize) -> Result<()> {
+        let Some(after) = self.len.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
+        let floats = self.chunk_rows * self.dimension;
+        while self.chunks.len() < after.div_ceil(self.chunk_rows) {
+            let held = self.chunks.len() - self.gone / self.chunk_rows;
+            let step = (held / 8).min(STEP_BYTES / (floats * 4));
+            if step > 1 && held.is_multiple_of(step) {
+                widen(step * (floats * 4 + 64));
             }
-            let room = self.chunk_rows - (self.len & (self.chunk_rows - 1));
-            let take = room.min(after - self.len);
-            let chunk = &mut self.chunks[self.len / self.chunk_rows];
-            let floats = chunk.len() + take * self.dimension;
-            chunk.resize(floats, 0.0);
-            self.len += take;
+            let mut chunk = Vec::new();
+            let made = reserve(&mut self.chunks, 1, "a row chunk")
+                .and_then(|()| chunk.try_reserve_exact(floats).map_err(|_| out_of_memory("rows", floats * 4)));
+            if let Err(error) = made {
+                self.truncate(self.len);
+                return Err(error);
+            }
+            self.chunks.push(chunk);
         }
         Ok(())
+    }
+
+    /// The chunk that the next row goes to, and how many floats it has room for.
+    fn last(&mut self) -> (&mut Vec<f32>, usize) {
+        let room = self.chunk_rows - (self.len & (self.chunk_rows - 1));
+        (&mut self.chunks[self.len / self.chunk_rows], room * self.dimension)
+    }
+
+    /// Adds `count` rows of zeros, or none.
+    pub fn grow(&mut self, count: usize) -> Result<()> {
+        self.reserve(count)?;
+        let mut left = count * self.dimension;
+        while left > 0 {
+            let (chunk, room) = self.last();
+            let take = room.min(left);
+            chunk.resize(chunk.len() + take, 0.0);
+            self.len += take / self.dimension;
+            left -= take;
+        }
+        Ok(())
+    }
+
+    /// Adds rows that were [reserved](Self::reserve).
+    pub fn extend(&mut self, mut rows: &[f32]) {
+        while !rows.is_empty() {
+            let (chunk, room) = self.last();
+            let (now, later) = rows.split_at(room.min(rows.len()));
+            chunk.extend_from_slice(now);
+            self.len += now.len() / self.dimension;
+            rows = later;
+        }
     }
 
     /// Keeps the first `rows` rows.
@@ -146,6 +183,72 @@ impl Matrix {
         } else {
             let (head, tail) = self.chunks.split_at_mut(second_chunk);
             head[first_chunk][p..p + n].swap_with_slice(&mut tail[0][q..q + n]);
+        }
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Reserve(usize),
+        Grow(usize),
+        Extend(usize),
+        Truncate(usize),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let rows = 0usize..60;
+        prop_oneof![
+            rows.clone().prop_map(Act::Reserve),
+            rows.clone().prop_map(Act::Grow),
+            rows.clone().prop_map(Act::Extend),
+            (0usize..200).prop_map(Act::Truncate),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Chunks of eight rows; held against one vector.
+        #[test]
+        fn holds_what_a_vector_would(acts in prop::collection::vec(act(), 0..12)) {
+            let dimension = 1 << 15;
+            let mut matrix = Matrix::new(dimension);
+            // A number a row: its first and last.
+            let mut rows: Vec<f32> = Vec::new();
+            for (n, act) in acts.into_iter().enumerate() {
+                match act {
+                    Act::Reserve(count) => matrix.reserve(count).unwrap(),
+                    Act::Grow(count) => {
+                        matrix.grow(count).unwrap();
+                        rows.extend(std::iter::repeat_n(0.0, count));
+                    }
+                    Act::Extend(count) => {
+                        let count = count % 20;
+                        matrix.reserve(count).unwrap();
+                        let mark = |i: usize| (n * 100 + i + 1) as f32;
+                        let mut given = vec![0.0; count * dimension];
+                        for (i, row) in given.chunks_exact_mut(dimension).enumerate() {
+                            (row[0], row[dimension - 1]) = (mark(i), mark(i));
+                        }
+                        matrix.extend(&given);
+                        rows.extend((0..count).map(mark));
+                    }
+                    Act::Truncate(to) => {
+                        matrix.truncate(to);
+                        rows.truncate(to);
+                        prop_assert_eq!(matrix.memory_bytes(), matrix.len().div_ceil(8) * 8 * dimension * 4);
+                    }
+                }
+                prop_assert_eq!(matrix.len(), rows.len());
+                for (n, row) in rows.iter().enumerate() {
+                    prop_assert_eq!([matrix.row(n)[0], matrix.row(n)[dimension - 1], matrix.row(n)[1]], [*row, *row, 0.0]);
+                }
+            }
         }
     }
 }

@@ -47,7 +47,8 @@ pub struct Opening {
 impl Opening {
     /// The lengths are the streams' real ones.
     pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
-        let data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
+        let mut data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
+        data.keeps = !options.compact;
         Ok(Self {
             options,
             data,
@@ -102,6 +103,10 @@ impl Opening {
         let Self { replay, index, newer, max_rows, data, log_total, .. } = self;
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
+        }
+        if index.is_empty() {
+            // More documents than rows there cannot be, nor more than frames.
+            index.reserve(data.rows().unwrap_or(0).min(*log_total / 36) as usize, 0, 0)?;
         }
         let max_rows = data.rows().unwrap_or(*max_rows);
         replay.feed(bytes, &mut |op| {

@@ -5,13 +5,16 @@ use hashbrown::HashTable;
 use super::Store;
 use super::arena::{ArenaMark, Item};
 use super::index::{Collection, Hasher, Index, hash};
-use crate::error::{fail, out_of_memory, reserve};
+use crate::error::{fail, out_of_memory, reserve, zeros};
 use crate::order::sort_by;
 use crate::search::{Filter, kernel};
 use crate::segment::log::{Run, RunMark};
 use crate::segment::op::{self, AttrsScan, Bad, Op, Reader};
-use crate::segment::{Matrix, fill_rows};
 use crate::{Meta, Result};
+
+/// Numbers that are scaled while they are near the processor, before they go to where they stay; and rows.
+const TILE: usize = 1 << 14;
+const MOST: usize = 64;
 
 /// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
 pub(super) enum Effect {
@@ -58,6 +61,19 @@ struct Mark {
     effects: usize,
     rows: usize,
     arena: ArenaMark,
+}
+
+#[cold]
+fn not_storable(record: usize, id: &str, vector: &[f32]) -> crate::Error {
+    let what = match vector.iter().position(|x| !x.is_finite()) {
+        Some(at) => {
+            let x = vector[at];
+            let name = if x.is_nan() { "NaN" } else if x > 0.0 { "Infinity" } else { "-Infinity" };
+            format!("vector[{at}] is {name} as a 32-bit float")
+        }
+        None => "the vector is too long: its squared norm overflows a 32-bit float".to_string(),
+    };
+    crate::error(crate::Code::InvalidArgument, format!("record {record} (id \"{id}\"): {what}"))
 }
 
 /// The id of the document that an effect touches.
@@ -251,17 +267,18 @@ impl Store {
     /// A collection that is not there is created, for an empty batch too. Returns `count`.
     pub fn stage_upsert(&mut self, collection: &str, count: usize, batch: &[u8], vectors: &[f32]) -> Result<usize> {
         let floats = vectors.len();
-        self.stage_upsert_with(collection, count, batch, floats, |matrix, first| fill_rows(matrix, first, vectors))
+        self.stage_upsert_with(collection, count, batch, floats, 0, &mut |from, rows| rows.copy_from_slice(&vectors[from..][..rows.len()]))
     }
 
-    /// [`stage_upsert`](Self::stage_upsert), the caller filling the rows.
+    /// [`stage_upsert`](Self::stage_upsert), `fill` copying the vectors' numbers from a place on. Errors count the records from `before`.
     pub fn stage_upsert_with(
         &mut self,
         collection: &str,
         count: usize,
         batch: &[u8],
         floats: usize,
-        fill: impl FnOnce(&mut Matrix, usize),
+        before: usize,
+        fill: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Result<usize> {
         self.check_writable()?;
         if Some(floats) != count.checked_mul(self.dimension()) {
@@ -270,7 +287,7 @@ impl Store {
         self.check_capacity(count)?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        let staged = self.stage_records(seen, collection, count, batch, fill);
+        let staged = self.stage_records(seen, collection, count, batch, before, fill);
         match staged {
             Ok(()) => self.staged.seen[seen].upserts += count,
             Err(error) => {
@@ -299,7 +316,8 @@ impl Store {
         collection: &str,
         count: usize,
         batch: &[u8],
-        fill: impl FnOnce(&mut Matrix, usize),
+        before: usize,
+        fill: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Result<()> {
         if !self.staged.seen[seen].exists {
             self.stage_creation(seen, true)?;
@@ -317,21 +335,28 @@ impl Store {
         }
         self.staged.reserve_touched(&self.index, seen, count)?;
         let first = self.data.stage(count)?;
-        fill(self.data.matrix_mut(), first);
+        let dimension = self.dimension();
+        let rows = (TILE / dimension).clamp(8, MOST) & !7;
+        let (mut tile, mut norms) = (Vec::new(), [0.0; MOST]);
+        zeros(&mut tile, rows.min(count) * dimension, "staging")?;
         let mut reader = Reader::new(batch);
         for n in 0..count {
-            let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {n} of the batch"));
+            let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {} of the batch", before + n));
             let id = reader.str().map_err(malformed)?;
             let attrs = reader.attrs().map_err(malformed)?;
             if attrs.newer && self.options.only_0_3 {
-                fail!(InvalidArgument, "record {n} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)");
+                fail!(InvalidArgument, "record {} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)", before + n);
             }
-            let row = self.data.matrix_mut().row_mut(first + n);
-            let norm_squared = kernel::norm_squared(row);
-            if !norm_squared.is_finite() {
-                fail!(InvalidArgument, "record {n} (id \"{id}\"): its vector has a number that is not finite, or one so large that its length is not");
+            if n % rows == 0 {
+                let tile = &mut tile[..rows.min(count - n) * dimension];
+                fill(n * dimension, tile);
+                kernel::norms_squared(tile, dimension, &mut norms);
+                tile.chunks_exact_mut(dimension).zip(norms).for_each(|(row, norm)| kernel::scale_to_unit(row, norm));
+                self.data.matrix_mut().extend(tile);
             }
-            kernel::scale_to_unit(row, norm_squared);
+            if !norms[n % rows].is_finite() {
+                return Err(not_storable(before + n, id, self.data.matrix().row(first + n)));
+            }
             let sorted;
             let attrs = if attrs.canonical {
                 attrs

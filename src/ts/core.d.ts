@@ -121,7 +121,7 @@ export class Store {
   stageCreate(collection: string): boolean            // true: it did not exist
   stageDrop(collection: string): boolean              // true: it existed
   stageSetMeta(collection: string, meta: Uint8Array): void
-  stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array): number   // count
+  stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array, before: number): number   // count
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */

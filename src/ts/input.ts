@@ -1,15 +1,20 @@
 import { NidusError, invalid } from './errors.js'
 import type { ColumnarBatch, RecordInput } from './types/index.js'
-import { Writer, checkString, describe, isPlainObject } from './wire.js'
+import { Writer, describe, isPlainObject } from './wire.js'
 
 const MAX_F32 = 3.4028234663852886e38
 
-/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter. */
+/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors that are not lent). */
 export interface Captured {
   count: number
   batch: Uint8Array<ArrayBuffer>
   vectors: Float32Array
+  /** They are the caller's own. */
+  lent: boolean
 }
+
+/** What may be done with a columnar batch's vectors. */
+export type Way = 'copy' | 'transfer' | 'lend'
 
 const isFloats = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]'
 
@@ -18,9 +23,9 @@ const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'stri
 const wrongLength = (who: string, length: number, dimension: number) =>
   new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
 
-export function captureBatch(input: unknown, dimension: number, transfer: boolean): Captured {
+export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
   if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
-  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, transfer)
+  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
   throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
 }
 
@@ -32,16 +37,14 @@ function captureRecords(records: RecordInput[], dimension: number): Captured {
     if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
     const { id, vector, attrs } = record
     const who = () => recordName(i, id)
-    checkString(id, () => `record ${i}: id`)
-    writer.str(id)
+    writer.str(id, () => `record ${i}: id`)
     writer.attrs(attrs, who)
     copyVector(vector, vectors, i * dimension, dimension, who)
   }
-  checkRows(vectors, dimension, (i) => recordName(i, records[i]!.id))
-  return { count: records.length, batch: writer.finish(), vectors }
+  return { count: records.length, batch: writer.finish(), vectors, lent: false }
 }
 
-function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, transfer: boolean): Captured {
+function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, way: Way): Captured {
   if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
   if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
   if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
@@ -51,18 +54,19 @@ function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: numbe
   }
   const writer = new Writer(64 + ids.length * 64)
   for (let i = 0; i < ids.length; i++) {
-    checkString(ids[i], () => `record ${i}: id`)
-    writer.str(ids[i]!)
+    writer.str(ids[i], () => `record ${i}: id`)
     writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
   }
-  checkRows(vectors, dimension, (i) => recordName(i, ids[i]))
+  const lent = way === 'lend' && vectors.length > 0
   // Giving away part of a buffer would take the rest of it from the caller as well.
-  const whole = vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
-  return { count: ids.length, batch: writer.finish(), vectors: transfer && whole ? vectors : copyOf(vectors) }
+  const given = way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  // Lent, too, in a plain array: a subclass has its own ideas of a part.
+  const captured = lent ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length) : given ? vectors : copyOf(vectors)
+  return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
 }
 
 /** Not `slice`, which asks a subclass for its kind of array, and throws for one that was given away. */
-function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
+export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
   const copy = newFloats(vectors.length)
   if (vectors.length > 0) copy.set(vectors)
   return copy
@@ -102,24 +106,19 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
   into.set(vector, at)
 }
 
-/** Numbers must be finite, also as f32, and so must the sum of their squares. One pass, since this is the hot path. */
-function checkRows(vectors: Float32Array, dimension: number, who: (row: number) => string) {
-  for (let at = 0; at < vectors.length; at += dimension) {
-    let squares = 0
-    for (let i = at; i < at + dimension; i++) squares += vectors[i]! * vectors[i]!
-    if (squares <= MAX_F32) continue
-    const row = at / dimension
-    for (let i = 0; i < dimension; i++) {
-      if (!Number.isFinite(vectors[at + i])) throw invalid(`${who(row)}: vector[${i}] is ${vectors[at + i]} as a 32-bit float`)
-    }
-    throw invalid(`${who(row)}: the vector is too long: its squared norm overflows a 32-bit float`)
-  }
+/** The numbers must be finite, also as f32, and so must the sum of their squares. (Of rows the core sees to it.) */
+function checkVector(vector: Float32Array, who: string) {
+  let squares = 0
+  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!
+  if (squares <= MAX_F32) return
+  const bad = vector.findIndex((number) => !Number.isFinite(number))
+  throw invalid(bad < 0 ? `${who}: the vector is too long: its squared norm overflows a 32-bit float` : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`)
 }
 
 export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
   const copy = new Float32Array(dimension)
   copyVector(query, copy, 0, dimension, () => who)
-  checkRows(copy, dimension, () => who)
+  checkVector(copy, who)
   return copy
 }
 

@@ -2,7 +2,7 @@ import type { Backend, OpenSpec } from './engine/backend.js'
 import { NidusError, invalid, storageError } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
-import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, giveBack } from './input.js'
+import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from './input.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
@@ -127,12 +127,14 @@ export class Nidus<A extends Attrs = Attrs> {
     const { signal, onProgress, transfer } = checkOptions(options)
     if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
     const name = collectionName(collection)
-    const { count, batch: wire, vectors } = captureBatch(batch, this.dimension, transfer === true)
+    const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this.#backend.borrows ? 'lend' : 'copy')
+    let own = transfer === true || lent ? undefined : vectors
+    const keep = lent ? () => (own = copyOf(vectors)) : undefined
     // In a turn of its own: what it throws must not be taken for a failed upsert.
     const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
-    const result = await this.#backend.call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report })
+    const result = await this.#backend.call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report, keep })
     report?.(count, count)
-    if (transfer !== true) giveBack(vectors)
+    if (own) giveBack(own)
     return result
   }
 

@@ -1,12 +1,13 @@
 //! Normalization: equal bits, whatever the vector.
 
 use nidus::{Nidus, Record};
+use nidus_wasm::Store;
 use nidus_wasm::search::kernel;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::generate::config;
-use crate::pair::bits;
+use crate::pair::{batch, bits};
 
 fn assert_same(vectors: &[Vec<f32>]) {
     let mut native = Nidus::open_in_memory(vectors[0].len()).unwrap();
@@ -49,6 +50,31 @@ fn hostile_vectors() {
     }
 }
 
+/// Batches around the sizes at which rows are taken together, and chunks begin: the rows are native's, in their order.
+#[test]
+fn batches_of_all_sizes() {
+    let mut seed = 1u32;
+    let mut number = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed as i32 as f32 / i32::MAX as f32
+    };
+    for (dimension, counts) in [(1, vec![63, 64, 65, 200]), (3, vec![1, 2, 3, 4, 5, 7, 8, 9, 64, 130]), (384, vec![40, 41, 83, 511, 513]), (5000, vec![1, 8, 9, 30])] {
+        let mut native = Nidus::open_in_memory(dimension).unwrap();
+        let mut store = Store::in_memory(dimension).unwrap();
+        for (at, count) in counts.into_iter().enumerate() {
+            let record = |n| Record { id: format!("{at} {n}"), vector: (0..dimension).map(|_| number()).collect(), attrs: Default::default() };
+            let records: Vec<Record> = (0..count).map(record).collect();
+            native.upsert("c", &records).unwrap();
+            let (batch, vectors) = batch(&records);
+            store.stage_upsert("c", count, batch.bytes(), &vectors).unwrap();
+            store.commit().unwrap();
+        }
+        for record in native.get_all("c") {
+            assert_eq!(bits(&store.get("c", &record.id).unwrap().unwrap().vector), bits(&record.vector), "{dimension}: {}", record.id);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(config(256))]
 
@@ -59,5 +85,16 @@ proptest! {
         // All of one magnitude, so that no number drowns the others.
         let even = numbers.iter().map(|bits| (*bits as i32 as f32 / i32::MAX as f32) * 2f32.powi(scale)).collect();
         assert_same(&[any, even]);
+    }
+
+    #[test]
+    fn rows_side_by_side(numbers in vec(any::<u32>(), 0..400), dimension in 1usize..60) {
+        let rows: Vec<f32> = numbers.iter().map(|bits| f32::from_bits(*bits)).take(numbers.len() / dimension * dimension).collect();
+        let mut sums = vec![0.5; rows.len() / dimension];
+        kernel::norms_squared(&rows, dimension, &mut sums);
+        for (row, sum) in rows.chunks(dimension).zip(sums) {
+            let alone = row.iter().fold(0.0f32, |sum, x| sum + x * x);
+            prop_assert!(sum.to_bits() == alone.to_bits() || sum.is_nan() && alone.is_nan());
+        }
     }
 }

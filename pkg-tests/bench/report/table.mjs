@@ -53,14 +53,14 @@ export function shortTable({ rows }) {
 }
 
 export function durableTable(durable) {
-  const head = ['', 'rows', 'durable insert', 'written straight', 'ratio', 'bytes written / in the files', 'open', 'reading both files', 'ratio', 'first search after open', 'settled after']
+  const head = ['', 'rows', 'durable insert', 'written straight', 'ratio', 'bytes written / in the files', 'open', 'reading both files', 'ratio', 'into new memory', 'ratio', 'first search after open', 'settled after']
   return markdown(head, durable.flatMap(({ storage, size, ours, native }) => [
     [
       `nidus-wasm, ${storage}`, number(size), seconds(ours.insert), seconds(ours.straight), times(ours.insert / ours.straight), ours.written ? `${(ours.written / ours.disk).toFixed(3)} x of ${bytes(ours.disk)}` : '',
-      seconds(ours.open), seconds(ours.read), times(ours.open / ours.read), seconds(ours.first), seconds(ours.settled),
+      seconds(ours.open), seconds(ours.read), times(ours.open / ours.read), ours.readFresh ? seconds(ours.readFresh) : '', ours.readFresh ? times(ours.open / ours.readFresh) : '', seconds(ours.first), seconds(ours.settled),
     ],
     ...(native && !native.failed
-      ? [['nidus 0.3.0, native', number(size), seconds(native.insert), '', times(native.insert / ours.straight), native.written ? `${(native.written / native.disk).toFixed(3)} x` : '', seconds(native.open), '', times(native.open / ours.read), seconds(native.first), '']]
+      ? [['nidus 0.3.0, native', number(size), seconds(native.insert), '', times(native.insert / ours.straight), native.written ? `${(native.written / native.disk).toFixed(3)} x` : '', seconds(native.open), '', times(native.open / ours.read), '', ours.readFresh ? times(native.open / ours.readFresh) : '', seconds(native.first), '']]
       : []),
   ]))
 }

@@ -45,6 +45,8 @@ export interface Source {
 export interface CallOptions {
   signal?: AbortSignal | undefined
   onProgress?: ((done: number, total: number) => void) | undefined
+  /** Of an upsert: its vectors are the caller's own, as they are now. Unless they are taken up before the call returns, this makes a copy of them. */
+  keep?: (() => Float32Array) | undefined
 }
 
 /** A store as the public API sees it: in this thread or in a worker. */
@@ -54,6 +56,8 @@ export interface Backend {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
+  /** It knows `keep`. */
+  readonly borrows?: boolean
   call<M extends Method>(method: M, args: Parameters<Calls[M]>, options?: CallOptions): Promise<ReturnType<Calls[M]>>
   close(): Promise<void>
 }

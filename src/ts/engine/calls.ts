@@ -45,7 +45,7 @@ export const writes: { [M in Writes]: On<M> } = {
   createCollection: (core, collection) => core.stageCreate(collection),
   dropCollection: (core, collection) => core.stageDrop(collection),
   setMeta: (core, collection, meta) => core.stageSetMeta(collection, meta),
-  upsert: (core, collection, count, batch, vectors) => core.stageUpsert(collection, count, batch, vectors),
+  upsert: (core, collection, count, batch, vectors) => core.stageUpsert(collection, count, batch, vectors, 0),
   delete: (core, collection, count, ids) => core.stageDelete(collection, count, ids),
   deleteWhere: (core, collection, filter) => core.stageDeleteWhere(collection, filter),
 }

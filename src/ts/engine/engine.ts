@@ -20,7 +20,7 @@ const BULK = 4 * 1024 * 1024
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
-/** While somebody writes, codes get a small share of the time. */
+/** While somebody writes, codes get a small share of the time; a larger one where rows wait for them to be let go. */
 const WRITING_MS = 50
 /** Rows without codes that compact memory may hold: more than there must be before there is a basis. */
 const UNCODED = 8192
@@ -33,6 +33,7 @@ export class Engine implements Backend {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
+  readonly borrows = true
   readonly #spec: OpenSpec
   readonly #host: Host
   readonly #core: Store
@@ -50,7 +51,8 @@ export class Engine implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
   #coding = false
-  #wrote = -Infinity
+  /** Or opened: what waits for that comes first as well. */
+  #wrote = performance.now()
 
   /** With a source: what that holds, bytes and all, in place of what there was. `Incomplete` if it was to be a new store, and came to nothing. */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
@@ -112,7 +114,7 @@ export class Engine implements Backend {
     return (await this.#call(method, args, options)) as ReturnType<Calls[M]>
   }
 
-  #call(method: Method, args: unknown[], { signal, onProgress }: CallOptions): unknown {
+  #call(method: Method, args: unknown[], { signal, onProgress, keep }: CallOptions): unknown {
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
@@ -135,6 +137,7 @@ export class Engine implements Backend {
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
+      if (bulk && keep) upsert[3] = keep()
       if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, signal, onProgress) }, signal)
     }
     const stage = writes[method] as (core: Store, ...args: unknown[]) => unknown
@@ -143,6 +146,7 @@ export class Engine implements Backend {
         this.#check()
         return this.#run(() => stage(core, ...args))
       },
+      keep: keep && (() => (args[3] = keep())),
     }
     return this.#queue.push(work, signal)
   }
@@ -208,7 +212,7 @@ export class Engine implements Backend {
         if (signal?.aborted) throw aborted(signal)
         const rows = Math.min(every, count - done)
         const floats = vectors.subarray(done * this.dimension, (done + rows) * this.dimension)
-        this.#run(() => this.#core.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats))
+        this.#run(() => this.#core.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats, done))
         done += rows
         if (done < count) onProgress?.(done, count)
         await breathe()
@@ -367,7 +371,7 @@ export class Engine implements Backend {
     try {
       let state: number
       do {
-        await (performance.now() - this.#wrote < WRITING_MS ? sleep(WRITING_MS / 2) : breathe())
+        await (performance.now() - this.#wrote < WRITING_MS ? sleep(this.#spec.compact ? WRITING_MS / 2 : WRITING_MS) : breathe())
         if (this.#closing || this.#failure || deadCore()) return
         state = step()
         // What is read is of no use once a compaction has given rows other numbers.

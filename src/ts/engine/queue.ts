@@ -1,13 +1,16 @@
 import { aborted } from '../errors.js'
 import { breathe } from './schedule.js'
 
-/** A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand. */
-interface Staging { stage: () => unknown }
+/**
+ * A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand. With `keep` it is staged
+ * at once if nothing else is under way, else that is called.
+ */
+interface Staging { stage: () => unknown; keep?: (() => void) | undefined }
 /** Work that no other may be mixed with. */
 interface Alone { alone: () => Promise<unknown> }
 type Work = Staging | Alone
 
-type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void }
+type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void; staged?: { result: unknown } }
 
 export interface Group {
   /** Bytes staged so far. */
@@ -57,6 +60,10 @@ export class Queue {
         reject(aborted(signal!))
       }
       const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {} }
+      if ('stage' in job && job.keep) {
+        if (this.#pump || signal) job.keep()
+        else job.staged = { result: job.stage() }
+      }
       this.#waiting.push(job)
       this.#pump ??= this.#run()
     })
@@ -101,7 +108,7 @@ export class Queue {
       taken++
       job.leave()
       try {
-        staged.push([job, job.stage()])
+        staged.push([job, (job.staged ??= { result: job.stage() }).result])
       } catch (error) {
         job.reject(error)
       }

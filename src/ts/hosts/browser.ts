@@ -5,6 +5,7 @@ import { salvage, type SalvageHosts, type SalvageSpec } from '../engine/salvage.
 import { NidusError, invalid, storageError } from '../errors.js'
 import type { RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
+import { loadCore } from '../wasm.js'
 import { hasDatabase } from './idb.js'
 import { destroyIndexeddb, indexeddbHost, listIndexeddb } from './indexeddb.js'
 import { memoryHost } from './memory.js'
@@ -145,10 +146,13 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
 
 export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source): Promise<Engine> {
   let kind: Kind
+  // While it is found out where the store is.
+  const core = loadCore(wasm)
+  core.catch(() => {})
   // Any dimension will do: it only says that the store may be made.
   const work = withHost(source ? { ...spec, dimension: 1 } : spec, (host) => {
     kind = host.kind as Kind
-    return Engine.open(spec, host, wasm, source)
+    return core.then(() => Engine.open(spec, host, wasm, source))
   })
   return orRemove(work, () => browserDestroy(kind, spec.name))
 }

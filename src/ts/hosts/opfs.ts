@@ -185,20 +185,24 @@ function openHandle(file: OpenableFile): Promise<Handle> {
 async function lockAll(name: string, directory: FileSystemDirectoryHandle, names: readonly FileName[] = FILES) {
   const deadline = Date.now() + LATE_RELEASE_MS
   const handles: { [file: string]: Handle } = {}
-  try {
-    for (const file of names) {
-      const handle = (await directory.getFileHandle(file, { create: true })) as OpenableFile
-      for (;;) {
-        try {
-          handles[file] = await openHandle(handle)
-          break
-        } catch (error) {
-          if ((error as Error)?.name !== 'NoModificationAllowedError') throw error
-          if (Date.now() >= deadline) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`, { cause: error })
-          await sleep(40)
-        }
+  const lock = async (file: FileName) => {
+    const handle = (await directory.getFileHandle(file, { create: true })) as OpenableFile
+    for (;;) {
+      try {
+        handles[file] = await openHandle(handle)
+        return
+      } catch (error) {
+        if ((error as Error)?.name !== 'NoModificationAllowedError') throw error
+        if (Date.now() >= deadline) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`, { cause: error })
+        await sleep(40)
       }
     }
+  }
+  try {
+    const [head, ...others] = names
+    await lock(head!)
+    // None is left opening when one has failed.
+    for (const one of await Promise.allSettled(others.map(lock))) if (one.status === 'rejected') throw one.reason
     return handles as { [K in FileName]: Handle }
   } catch (error) {
     for (const handle of Object.values(handles)) handle.close()

@@ -3,12 +3,13 @@ import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
 import { sleep } from '../engine/schedule.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import { NidusError, aborted, closedError, failedError, unpackError } from '../errors.js'
+import { giveBack } from '../input.js'
 import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
-import { answer, unpackRecovery, type Opened } from './answer.js'
+import { answer, taken, unpackRecovery, type Opened } from './answer.js'
 import { Line, textOf } from './line.js'
 import { watchPage } from './page.js'
-import type { PageSide, WireSource } from './protocol.js'
+import type { PageSide, WireSource, WorkerSide } from './protocol.js'
 
 /** Reads what a page may hand in and a worker cannot be sent. Relative addresses are the page's. */
 async function sendable(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
@@ -202,7 +203,8 @@ export class RemoteStore implements Backend {
     pending.sentTo = line
     // What is posted is given away; a read may have to be sent again.
     const sent = isWrite(method) ? args : structuredClone(args)
-    line.get('call', [number, method, sent, options.onProgress !== undefined]).then(
+    const asked = line.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, sent, options.onProgress !== undefined])
+    asked.then((answered) => (answered.spare && giveBack(answered.spare), taken(answered))).then(
       (value) => {
         if (this.#spec.relaxed) this.#unflushed = isWrite(method) || (this.#unflushed && method !== 'flush')
         resolve(value)

@@ -15,7 +15,8 @@ export interface WorkerSide {
   hello(): Promise<{ version: number; life: string | undefined }>
   /** `replace`: an import, whose bytes are to be asked for. */
   open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened>>
-  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown>>
+  /** `spare`: the memory of an upsert's vectors, for the next one's. */
+  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown> & { spare?: Float32Array }>
   cancel(number: number): void
   close(): Promise<Answer<undefined>>
   list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>

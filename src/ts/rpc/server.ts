@@ -17,6 +17,13 @@ interface Scope {
 export function serve(scope: Scope) {
   let store: Backend | undefined
 
+  const calls = callsOf(
+    () => {
+      if (!store) throw new NidusError('CLOSED', 'no store is open')
+      return store
+    },
+    (number, done, total) => void page.progress.asEvent(number, done, total),
+  )
   const functions: WorkerSide = {
     hello: async () => ({ version: VERSION, life: locks() && (await lifeLock().catch(() => undefined)) }),
     open: (spec, wasm, replace) =>
@@ -28,13 +35,13 @@ export function serve(scope: Scope) {
         })
         return packOpened(store)
       }),
-    ...callsOf(
-      () => {
-        if (!store) throw new NidusError('CLOSED', 'no store is open')
-        return store
-      },
-      (number, done, total) => void page.progress.asEvent(number, done, total),
-    ),
+    ...calls,
+    call: async (number, method, args, progress) => {
+      const answered = await calls.call(number, method, args, progress)
+      // One that went on to another tab is gone.
+      const spare = method === 'upsert' ? (args[3] as Float32Array) : undefined
+      return spare?.byteLength ? { ...answered, spare } : answered
+    },
     close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
     destroy: (storage, name) => answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
