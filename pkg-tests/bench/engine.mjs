@@ -105,6 +105,36 @@ export function engine(env) {
       return { time: performance.now() - began, answers: found.map((hits, i) => ({ which: order[i], rows: instance.rowsOf(hits), scores: instance.scoresOf?.(hits) })) }
     },
 
+    /** What ours can be opened with, each beside the first one, in turns. */
+    async modes({ modes, rounds }) {
+      await instance?.close()
+      instance = undefined
+      const found = []
+      for (const mode of modes) {
+        const one = await adapter.open(env)
+        await one.build({ ...input, records: (from, to) => input.records(from, to), name: `${spec.name}-${found.length}`, store: { ...mode } })
+        const settled = await settle(() => one.search(prepared(0), TOP), { least: 800 })
+        found.push({ one, mode, settled, times: [], together: [], wasm: await one.wasmBytes() })
+      }
+      const count = queries.length / spec.dimension
+      for (let round = 0; round < rounds; round++) {
+        for (const { one, times, together } of found) {
+          for (let n = 0; n < count; n++) {
+            const asked = prepared(n)
+            const began = performance.now()
+            await one.search(asked, TOP)
+            if (n >= 10) times.push(performance.now() - began)
+          }
+          const many = Array.from({ length: 32 }, (_, i) => query(i % count))
+          const began = performance.now()
+          await one.searchMany(many, TOP)
+          together.push((performance.now() - began) / 32)
+        }
+      }
+      for (const { one } of found) await one.close()
+      return found.map(({ one: _, ...rest }) => rest)
+    },
+
     /** Time of each batch over the size of the store, and of a search at some sizes on the way. */
     async curve({ marks, searches }) {
       await instance?.close()

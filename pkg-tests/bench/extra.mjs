@@ -33,6 +33,24 @@ export function curve(runtime, input, rows, searches) {
   })
 }
 
+/** Full and compact memory, two workers, and 32 queries in one call. */
+export function modes(runtime, input, rows, rounds) {
+  const dir = scratch('modes')
+  const kept = runtime.name === 'node' ? { storage: 'fs' } : { storage: 'opfs' }
+  const name = (n) => ({ name: runtime.name === 'node' ? join(dir, `${n}`) : `bench-modes-${n}` })
+  const all = [{ ...kept, ...name(0) }, { ...kept, ...name(1), memory: 'compact' }, { ...kept, ...name(2), workers: 2 }]
+  rmSync(dir, { recursive: true, force: true })
+  return within(runtime.channel(), async ({ call }) => {
+    await call('open', { file: 'nidus', name: 'default', input: specOf(runtime, input, rows) })
+    const found = await call('modes', { modes: all, rounds }, 600_000)
+    const [first] = found
+    return found.map(({ mode, times, together, wasm, settled }) => ({
+      mode: mode.memory ?? (mode.workers ? `${mode.workers} workers` : 'full'), search: summary(times), together: median(together), wasm, settled: settled.ms,
+      ratio: median(times) / median(first.times),
+    }))
+  }).finally(() => rmSync(dir, { recursive: true, force: true }))
+}
+
 /** Durable inserts of ours beside straight writes; in Node native's too. */
 export async function durability(runtime, input, rows, runs) {
   const dir = scratch('durable')

@@ -16,15 +16,19 @@ const opfs: Place = {
 }
 apiSuite('opfs', opfs)
 codesSuite('opfs', opfs)
+codesSuite('opfs in compact memory', { ...opfs, options: () => ({ memory: 'compact' }) })
+codesSuite('opfs, searched by two workers', { ...opfs, options: () => ({ workers: 2 }) })
 const databases: string[] = []
-apiSuite('indexeddb', {
+const indexeddb: Place = {
   fresh: () => {
     databases.push(`api/${Date.now()} ü ${n++}`)
     return databases.at(-1)!
   },
   options: () => ({ storage: 'indexeddb' }),
   again: true,
-})
+}
+apiSuite('indexeddb', indexeddb)
+codesSuite('indexeddb in compact memory', { ...indexeddb, options: () => ({ storage: 'indexeddb', memory: 'compact' }) })
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 
 const hosts = new Map<string, ArraysHost>()

@@ -4,7 +4,8 @@ import type { Place } from './api'
 import { random } from './model'
 
 const D = 96
-const ROWS = 5000
+/** Three chunks of codes, of which workers are dealt some. */
+const ROWS = 8500
 
 /** Codes are made behind the caller's back, and change no answer. */
 export function codesSuite(kind: string, { fresh, options, again }: Place) {
@@ -13,7 +14,7 @@ export function codesSuite(kind: string, { fresh, options, again }: Place) {
       const { next } = random(5)
       const vectors = Float32Array.from({ length: ROWS * D }, (_, i) => (next() - 0.5) / (1 + (i % D)))
       const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
-      const queries = Array.from({ length: 10 }, (_, n) => vectors.slice(n * 400 * D, (n * 400 + 1) * D))
+      const queries = Array.from({ length: 10 }, (_, n) => vectors.slice(n * 800 * D, (n * 800 + 1) * D))
       const current = fresh()
       const db = await Nidus.open(current, { ...options(), dimension: D })
       const answers = () => Promise.all(queries.map((query) => db.search(query, { topK: 7 })))
@@ -27,7 +28,7 @@ export function codesSuite(kind: string, { fresh, options, again }: Place) {
       }
       await db.upsert('c', { ids, vectors })
       const before = await answers()
-      expect(before.map((hits) => hits[0]!.id)).toEqual(queries.map((_, n) => `${n * 400}`))
+      expect(before.map((hits) => hits[0]!.id)).toEqual(queries.map((_, n) => `${n * 800}`))
       expect(await made(ROWS)).toEqual(before)
 
       const gone = before.map((hits) => hits[0]!.id)

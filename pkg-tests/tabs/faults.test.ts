@@ -134,7 +134,7 @@ describe('in Chromium', () => {
       await page.close()
     })
 
-    for (const where of ['store_write', 'store_apply', 'store_search']) {
+    for (const where of ['store_write', 'store_apply', 'store_beginSearch']) {
       it(`a panic in ${where} is FAILED: every call is answered, and the next opening has all that was acknowledged (${storage})`, async () => {
         const page = await arrive(machine.context, place.url)
         const name = `panic ${where}`

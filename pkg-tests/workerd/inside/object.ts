@@ -13,6 +13,7 @@ let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 // A host has no names: the one last asked for is the one in use.
 apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+codesSuite('a Durable Object in compact memory', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }), memory: 'compact' }), again: true })
 codesSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
 hostSuite()
 transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })

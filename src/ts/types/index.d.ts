@@ -153,9 +153,15 @@ export interface OpenOptions {
   maxVectorBytes?: number
   /** `'0.3'`: reject values that native nidus 0.3 cannot read (floats, dates). */
   compat?: '0.3'
-  /** `'compact'` comes in a later version. */
+  /**
+   * `'full'` (default): all rows are in memory, and codes beside them, a quarter as large. `'compact'`: the codes alone, about a quarter of the rows' bytes; the few rows that a search, `get`,
+   * `records` or a compaction wants are read from the storage. The same answers, to the bit. Opening reads every row once and makes its codes. Not with `storage: 'memory'` (`UNSUPPORTED`).
+   */
   memory?: 'full' | 'compact'
-  /** More than 1 comes in a later version. */
+  /**
+   * Threads that search, this one included. Default 1. The further ones are workers with copies of their share of the rows (a half of them for 2), so that a search of many rows takes a part of the time;
+   * the answers are the same, to the bit. Pays from some 50,000 rows on. Not with `memory: 'compact'`, nor where there are no workers (workerd): `UNSUPPORTED`.
+   */
   workers?: number
   /**
    * Default in browsers, for `opfs` and `indexeddb`: any number of tabs and workers of the origin may open the store. The first has it, the others ask that one; when it is closed, killed or
