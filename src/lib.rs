@@ -24,6 +24,7 @@ compile_error!("rows are kept in memory exactly as they are on the medium, which
 #[doc(hidden)]
 pub mod bindings;
 mod error;
+mod hash;
 mod model;
 mod mutant;
 mod order;

@@ -1,6 +1,6 @@
 use super::codes::kernel::{GROUP, ones};
 use crate::Result;
-use crate::error::zeros;
+use crate::error::{reserve, zeros};
 
 /// A set of rows, in groups of sixteen as codes lie.
 pub struct Bits {
@@ -15,6 +15,14 @@ impl Bits {
         let mut groups = Vec::new();
         zeros(&mut groups, rows.div_ceil(GROUP), "a set of rows")?;
         Ok(Self { groups, ones: 0 })
+    }
+
+    /// Room for `rows` rows; those that come are not in.
+    pub fn grow(&mut self, rows: usize) -> Result<()> {
+        let (before, groups) = (self.groups.len(), rows.div_ceil(GROUP));
+        reserve(&mut self.groups, groups.saturating_sub(before), "a set of rows")?;
+        self.groups.resize(groups.max(before), 0);
+        Ok(())
     }
 
     /// A row that is there already counts once.

@@ -51,23 +51,56 @@ impl Filter {
 
     /// Whether an encoded attribute map, its keys ascending, matches.
     pub fn matches(&self, attrs: &[u8]) -> bool {
-        let get = |key: &str| Attrs::get(attrs, key);
         match self {
             Filter::And(all) => all.iter().all(|filter| filter.matches(attrs)),
             Filter::Or(any) => any.iter().any(|filter| filter.matches(attrs)),
             Filter::Not(filter) => !filter.matches(attrs),
-            Filter::Eq(key, value) => get(key).is_some_and(|found| equal(found, value)),
-            Filter::In(key, values) => get(key).is_some_and(|found| values.iter().any(|value| equal(found, value))),
-            Filter::Compare(key, bound, value) => get(key).and_then(|found| order(found, value)).is_some_and(|order| match bound {
+            _ => Attrs::get(attrs, self.key()).is_some_and(|found| self.holds(found)),
+        }
+    }
+
+    /// What a predicate looks at.
+    pub fn key(&self) -> &str {
+        match self {
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => "",
+            Filter::Eq(key, _) | Filter::In(key, _) | Filter::Compare(key, ..) | Filter::Glob(key, _) | Filter::Contains(key, _) | Filter::Exists(key) => key,
+        }
+    }
+
+    /// Whether a predicate holds for the value under its key.
+    pub fn holds(&self, found: ValueRef<'_>) -> bool {
+        match self {
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => false,
+            Filter::Eq(_, value) => equal(found, value),
+            Filter::In(_, values) => values.iter().any(|value| equal(found, value)),
+            Filter::Compare(_, bound, value) => order(found, value).is_some_and(|order| match bound {
                 Bound::Greater => order == Ordering::Greater,
                 Bound::GreaterOrEqual => order != Ordering::Less,
                 Bound::Less => order == Ordering::Less,
                 Bound::LessOrEqual => order != Ordering::Greater,
             }),
-            Filter::Glob(key, pattern) => matches!(get(key), Some(ValueRef::Str(text)) if glob::matches(pattern, text)),
-            Filter::Contains(key, element) => matches!(get(key), Some(ValueRef::List(items)) if list(items).any(|item| item == element)),
-            Filter::Exists(key) => get(key).is_some(),
+            Filter::Glob(_, pattern) => matches!(found, ValueRef::Str(text) if glob::matches(pattern, text)),
+            Filter::Contains(_, element) => matches!(found, ValueRef::List(items) if list(items).any(|item| item == element)),
+            Filter::Exists(_) => true,
         }
+    }
+
+    /// About the bytes it takes.
+    pub fn size(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Str(text) => 32 + text.len(),
+            Value::List(items) => items.iter().map(|item| 32 + item.len()).sum(),
+            _ => 32,
+        };
+        64 + self.key().len()
+            + match self {
+                Filter::And(parts) | Filter::Or(parts) => parts.iter().map(Filter::size).sum(),
+                Filter::Not(part) => part.size(),
+                Filter::Eq(_, one) | Filter::Compare(_, _, one) => value(one),
+                Filter::In(_, values) => values.iter().map(value).sum(),
+                Filter::Glob(_, text) | Filter::Contains(_, text) => text.len(),
+                Filter::Exists(_) => 0,
+            }
     }
 
     /// Reads the prefix form that the TypeScript wrapper writes: a tag byte, then its parts. No bytes are no filter.
@@ -137,7 +170,8 @@ fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Resu
     Ok(parts)
 }
 
-fn equal(found: ValueRef<'_>, value: &Value) -> bool {
+/// A value that is stored and one that is asked for.
+pub fn equal(found: ValueRef<'_>, value: &Value) -> bool {
     match (found, value) {
         (ValueRef::Null, Value::Null) => true,
         _ => order(found, value) == Some(Ordering::Equal),

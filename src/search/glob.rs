@@ -3,6 +3,21 @@
 
 /// Whether all of `text` matches. Takes time in proportion to `pattern × text` at most, and no memory.
 pub fn matches(pattern: &str, text: &str) -> bool {
+    let (from, rest) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
+    let (to, part) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
+    if part.bytes().any(|byte| b"*?[".contains(&byte)) {
+        return general(pattern, text);
+    }
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    match (from, to) {
+        (false, false) => text == part,
+        (false, true) => text.starts_with(part),
+        (true, false) => text.ends_with(part),
+        (true, true) => part.split_first().is_none_or(|(first, rest)| text.iter().enumerate().any(|(at, byte)| byte == first && text[at + 1..].starts_with(rest))),
+    }
+}
+
+fn general(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     // Where to go on when the rest fails: behind the last star, with one more character given to it.
     let mut retry: Option<(&str, &str)> = None;

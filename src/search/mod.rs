@@ -3,6 +3,7 @@
 mod bits;
 mod cascade;
 pub mod codes;
+mod columns;
 pub mod filter;
 pub mod glob;
 pub mod kernel;
@@ -12,6 +13,7 @@ mod topk;
 pub use bits::Bits;
 pub use cascade::{Among, Cascade, Memo, TOGETHER};
 pub use codes::{Codes, Share, Step, Tuning};
+pub use columns::Columns;
 pub use filter::Filter;
 pub use scan::scan_rows;
 pub use topk::TopK;

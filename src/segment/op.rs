@@ -79,9 +79,30 @@ impl<'a> Reader<'a> {
         if count > self.left() / least { Err(Bad::Malformed) } else { Ok(count) }
     }
 
-    pub fn str(&mut self) -> Result<&'a str, Bad> {
+    fn bytes(&mut self) -> Result<&'a [u8], Bad> {
         let len = self.count(1)?;
-        std::str::from_utf8(self.take(len)?).map_err(|_| Bad::Malformed)
+        self.take(len)
+    }
+
+    pub fn str(&mut self) -> Result<&'a str, Bad> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Bad::Malformed)
+    }
+
+    /// Passes over a value that was checked before.
+    fn skip(&mut self) -> Result<(), Bad> {
+        match self.u32()? {
+            0 => {}
+            1 => _ = self.bytes()?,
+            3 => _ = self.u8()?,
+            4 => {
+                for _ in 0..self.count(8)? {
+                    self.bytes()?;
+                }
+            }
+            2 | 5 | 6 => _ = self.u64()?,
+            _ => return Err(Bad::Unknown),
+        }
+        Ok(())
     }
 
     pub fn value(&mut self) -> Result<ValueRef<'a>, Bad> {
@@ -193,10 +214,18 @@ impl<'a> Attrs<'a> {
 
     /// The value under `key`, in a map whose keys ascend.
     pub fn get(bytes: &'a [u8], key: &str) -> Option<ValueRef<'a>> {
-        for entry in Attrs::new(bytes) {
-            let (at, value) = entry.ok()?;
-            if at >= key {
-                return (at == key).then_some(value);
+        Reader::new(Self::raw(bytes, key)?).value().ok()
+    }
+
+    /// The same, encoded. What it passes over was checked before.
+    pub fn raw(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
+        let mut reader = Reader::new(bytes);
+        for _ in 0..reader.count(12).ok()? {
+            let at = reader.bytes().ok()?;
+            let start = reader.at;
+            reader.skip().ok()?;
+            if at >= key.as_bytes() {
+                return (at == key.as_bytes()).then(|| reader.since(start));
             }
         }
         None

@@ -243,6 +243,7 @@ impl Store {
         } else {
             self.codes.clear();
         }
+        self.columns.get_mut().clear();
         self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
         self.log_len = compaction.log_len;
         self.newer = compaction.newer;
@@ -258,6 +259,8 @@ impl Store {
             self.compaction = Some(compaction);
             fail!(Failed, "the compaction is not adopted yet")
         };
+        // A search may have come since the last slice.
+        self.columns.get_mut().clear();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
         let end = if self.options.compact { compaction.order.len() } else { (*at + slice).min(compaction.order.len()) };
         for row in *at..end {

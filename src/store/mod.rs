@@ -24,12 +24,14 @@ pub use search::{Query, Searching};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use read::{ids, unit_query};
 
+use std::cell::RefCell;
+
 use compact::Compaction;
 use index::Index;
 use stage::Staged;
 
 use crate::error::fail;
-use crate::search::{Codes, Memo, Step, Tuning};
+use crate::search::{Codes, Columns, Memo, Step, Tuning};
 use crate::segment::{DataSegment, Supplied};
 use crate::segment::log::Run;
 use crate::sink::ByteSink;
@@ -59,6 +61,7 @@ pub struct Store {
     recovery: Recovery,
     codes: Codes,
     memo: Memo,
+    columns: RefCell<Columns>,
     compaction: Option<Compaction>,
     failed: Option<String>,
 }
@@ -174,6 +177,6 @@ impl Store {
 
     #[cfg(not(target_arch = "wasm32"))]
     fn memory_bytes(&self) -> u64 {
-        (self.data.matrix().memory_bytes() + self.codes.memory_bytes() + self.index.memory_bytes()) as u64
+        (self.data.matrix().memory_bytes() + self.codes.memory_bytes() + self.index.memory_bytes() + self.columns.borrow().memory_bytes()) as u64
     }
 }

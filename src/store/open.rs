@@ -193,7 +193,7 @@ impl Store {
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
         let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
         let memo = Memo::default();
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, codes, memo, compaction: None, failed: None })
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, codes, memo, columns: Default::default(), compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

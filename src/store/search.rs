@@ -1,6 +1,7 @@
 //! Searches: what is in scope and matches, and the best of it for one query or several.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use super::Store;
 use super::index::{Collection, DEAD};
@@ -12,6 +13,9 @@ use crate::search::codes::kernel::GROUP;
 use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
 use crate::segment::Supplied;
 use crate::{Hit, Result};
+
+/// Documents by which it is judged how many match. Fewer are not worth it.
+const LOOKED_AT: usize = 64;
 
 /// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +43,7 @@ pub struct Searching {
     least: Option<f32>,
     filter: Filter,
     scoped: Vec<bool>,
-    only: Option<Bits>,
+    only: Option<Rc<Bits>>,
     /// What others search.
     share: Share,
     found: Vec<Vec<Found>>,
@@ -113,30 +117,52 @@ impl Store {
                 for collection in scope.iter().filter_map(|number| self.index.collection(*number)) {
                     collection.docs().for_each(|doc| only.insert(self.index.doc(doc).row as usize));
                 }
-                searching.only = Some(only);
+                searching.only = Some(Rc::new(only));
             }
         }
         self.narrow(&mut searching)?;
         Ok(searching)
     }
 
-    /// Finds out which rows match the filter, where that is better done first; else it is looked at for those rows alone that would be among the best.
+    /// Finds out which rows match the filter, where that is known or better done first; else it is looked at for those rows alone that would
+    /// be among the best.
     fn narrow(&self, searching: &mut Searching) -> Result<()> {
-        if !self.is_selective(&searching.filter) {
+        let rows = self.index.rows();
+        if searching.filter.is_empty() || rows < LOOKED_AT {
             return Ok(());
         }
-        self.find_all(searching)
+        if searching.only.as_ref().is_some_and(|only| only.ones < rows / 16) {
+            return self.find_all(searching);
+        }
+        let attrs = |row| Some(self.index.owner(row)).filter(|doc| *doc != DEAD).map(|doc| self.index.attrs(doc));
+        let now = || self.is_selective(&searching.filter, 4);
+        let matching = self.columns.borrow_mut().matches(&searching.filter, rows, &now, &attrs);
+        if let Some(matching) = matching {
+            match searching.only.as_mut().and_then(Rc::get_mut) {
+                Some(only) => only.and(&matching),
+                None => searching.only = Some(matching),
+            }
+            searching.filter = Filter::default();
+        } else if self.is_selective(&searching.filter, 32) {
+            return self.find_all(searching);
+        }
+        Ok(())
     }
 
+    /// Exactly those rows that count.
     fn find_all(&self, searching: &mut Searching) -> Result<()> {
-        let mut only = Bits::none(self.index.rows())?;
-        for row in 0..self.index.rows() {
+        let mut all = Bits::none(self.index.rows())?;
+        let mut add = |row| {
             if self.document(searching, row).is_some() {
-                only.insert(row);
+                all.insert(row);
             }
+        };
+        match &searching.only {
+            Some(only) => only.rows(0).for_each(add),
+            None => (0..self.index.rows()).for_each(&mut add),
         }
         searching.filter = Filter::default();
-        searching.only = Some(only);
+        searching.only = Some(Rc::new(all));
         Ok(())
     }
 
@@ -150,7 +176,7 @@ impl Store {
 
     fn among<'a>(&'a self, searching: &'a Searching, document: &'a dyn Fn(usize) -> Option<u32>, ties: Ties<'a>) -> Among<'a> {
         let Searching { only, share, .. } = searching;
-        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_ref(), document, ties, share: *share }
+        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_deref(), document, ties, share: *share }
     }
 
     /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.
@@ -159,7 +185,7 @@ impl Store {
         if splits {
             searching.share = share;
             // Others know of rows alone: which of them count must all be found out.
-            if searching.only.is_none() && (!searching.filter.is_empty() || !searching.scoped.is_empty() || self.dead_rows() > 0) {
+            if !searching.filter.is_empty() || !searching.scoped.is_empty() || self.dead_rows() > 0 {
                 self.find_all(searching)?;
             }
         }
@@ -228,15 +254,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether so few documents match that it is best to find them first. (Judged by a few.)
-    fn is_selective(&self, filter: &Filter) -> bool {
-        const LOOKED_AT: usize = 64;
-        let rows = self.index.rows();
-        if filter.is_empty() || rows < LOOKED_AT {
-            return false;
-        }
-        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (rows / LOOKED_AT))).filter(|doc| *doc != DEAD);
-        owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * 32 < LOOKED_AT
+    /// Whether no more than one of `least` documents matches, to judge by a few.
+    fn is_selective(&self, filter: &Filter, least: usize) -> bool {
+        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (self.index.rows() / LOOKED_AT))).filter(|doc| *doc != DEAD);
+        owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * least < LOOKED_AT
     }
 
     /// The numbers of the collections that are there, each once.

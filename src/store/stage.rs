@@ -4,7 +4,8 @@ use hashbrown::HashTable;
 
 use super::Store;
 use super::arena::{ArenaMark, Item};
-use super::index::{Collection, Hasher, Index, hash};
+use super::index::{Collection, Index};
+use crate::hash::{Hasher, hash};
 use crate::error::{fail, out_of_memory, reserve, zeros};
 use crate::order::sort_by;
 use crate::search::{Filter, kernel};

@@ -1,0 +1,381 @@
+//! Which rows match a filter, found once for each distinct value of a key and kept. Rows keep their attributes until a compaction moves
+//! them, so what is here stays true as rows come; which rows live and are in scope is not its matter.
+
+use std::rc::Rc;
+
+use hashbrown::HashTable;
+
+use super::codes::kernel::GROUP;
+use super::filter::{Bound, equal};
+use super::{Bits, Filter};
+use crate::Value;
+use crate::error::{reserve, zeros};
+use crate::hash::{Hasher, hash};
+use crate::segment::op::{Attrs, Reader, ValueRef, put_value};
+
+/// Of all columns together. Without room filters are looked at late, row by row.
+const MOST_BYTES: usize = 64 << 20;
+const MOST_COLUMNS: usize = 8;
+const MOST_KEPT: usize = 12;
+/// Larger filters are not kept.
+const MOST_FILTER: usize = 1 << 16;
+/// Integers up to it are floats, too.
+const EXACT: u64 = 1 << 53;
+
+/// The encoded attributes of a row; none of a dead one.
+pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
+
+#[derive(Default)]
+pub struct Columns {
+    /// Both: what was used last comes last.
+    columns: Vec<Column>,
+    kept: Vec<Kept>,
+}
+
+/// A filter that was seen, and what matches of the first `rows` rows, once that was found out.
+struct Kept {
+    filter: Filter,
+    rows: usize,
+    bits: Option<Rc<Bits>>,
+}
+
+impl Columns {
+    /// Rows have moved.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The rows among the first `rows` that match, and any of the dead. None: it is not known, for want of memory or because the filter is
+    /// new and not `now` worth the work.
+    pub fn matches(&mut self, filter: &Filter, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
+        let mut kept = match self.kept.iter().position(|kept| kept.filter == *filter) {
+            Some(at) => self.kept.remove(at),
+            None if filter.size() > MOST_FILTER => return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None },
+            None => {
+                let kept = Kept { filter: filter.clone(), rows: 0, bits: None };
+                if !now() {
+                    self.keep(kept);
+                    return None;
+                }
+                kept
+            }
+        };
+        let more = rows.wrapping_sub(kept.rows);
+        if more != 0 || kept.bits.is_none() {
+            kept.bits = match kept.bits.take().and_then(Rc::into_inner) {
+                Some(mut bits) if more < rows / 8 => bits.grow(rows).ok().map(|()| {
+                    (kept.rows..rows).filter(|row| attrs(*row).is_some_and(|attrs| filter.matches(attrs))).for_each(|row| bits.insert(row));
+                    bits
+                }),
+                _ => self.evaluate(filter, rows, attrs),
+            }
+            .map(Rc::new);
+            kept.rows = rows;
+        }
+        let bits = kept.bits.clone();
+        self.keep(kept);
+        bits
+    }
+
+    fn keep(&mut self, kept: Kept) {
+        if self.kept.len() == MOST_KEPT {
+            self.kept.remove(0);
+        }
+        if reserve(&mut self.kept, 1, "").is_ok() {
+            self.kept.push(kept);
+        }
+    }
+
+    fn evaluate(&mut self, filter: &Filter, rows: usize, attrs: AttrsOf<'_>) -> Option<Bits> {
+        let mut groups = self.groups(filter, rows, attrs)?;
+        if !rows.is_multiple_of(GROUP)
+            && let Some(last) = groups.last_mut()
+        {
+            *last &= (1 << (rows % GROUP)) - 1;
+        }
+        let ones = groups.iter().map(|group| group.count_ones() as usize).sum();
+        Some(Bits { groups, ones })
+    }
+
+    /// Bits behind the last row say nothing.
+    fn groups(&mut self, filter: &Filter, rows: usize, attrs: AttrsOf<'_>) -> Option<Vec<u16>> {
+        let mut groups = Vec::new();
+        let parts = match filter {
+            Filter::And(parts) | Filter::Or(parts) => parts,
+            Filter::Not(part) => {
+                groups = self.groups(part, rows, attrs)?;
+                groups.iter_mut().for_each(|group| *group = !*group);
+                return Some(groups);
+            }
+            _ => return self.leaf(filter, rows, attrs),
+        };
+        zeros(&mut groups, rows.div_ceil(GROUP), "").ok()?;
+        // An And is an Or of what does not match, turned round.
+        let turned = if matches!(filter, Filter::And(_)) { u16::MAX } else { 0 };
+        for part in parts {
+            let part = self.groups(part, rows, attrs)?;
+            groups.iter_mut().zip(part).for_each(|(group, part)| *group |= part ^ turned);
+        }
+        groups.iter_mut().for_each(|group| *group ^= turned);
+        Some(groups)
+    }
+
+    fn leaf(&mut self, filter: &Filter, rows: usize, attrs: AttrsOf<'_>) -> Option<Vec<u16>> {
+        let key = filter.key();
+        let mut column = match self.columns.iter().position(|column| column.key == key) {
+            Some(at) => self.columns.remove(at),
+            None => Column { key: key.to_string(), ..Column::default() },
+        };
+        if self.columns.len() == MOST_COLUMNS {
+            self.columns.remove(0);
+        }
+        let mut extended = column.extend(rows, MOST_BYTES.saturating_sub(self.columns.iter().map(Column::bytes).sum()), attrs);
+        if extended.is_none() && !self.columns.is_empty() && !column.failed {
+            self.columns.clear();
+            extended = column.extend(rows, MOST_BYTES, attrs);
+        }
+        if extended.is_none() && !column.failed {
+            column = Column { key: column.key, failed: true, ..Column::default() };
+        }
+        let groups = extended.and_then(|()| column.select(filter, rows));
+        reserve(&mut self.columns, 1, "").ok()?;
+        self.columns.push(column);
+        groups
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn memory_bytes(&self) -> usize {
+        self.columns.iter().map(Column::bytes).sum()
+    }
+}
+
+/// The values under one key.
+#[derive(Default)]
+struct Column {
+    key: String,
+    /// It did not fit.
+    failed: bool,
+    /// Of each row its value's number; 0 where the key is absent.
+    ids: Vec<u32>,
+    table: HashTable<u32>,
+    /// Distinct values as encoded, one behind the other; value n lies between `ends[n - 1]` and `ends[n]`.
+    values: Vec<u8>,
+    ends: Vec<u32>,
+    /// Numbers that a float is exactly; else NaN.
+    numbers: Vec<f64>,
+}
+
+fn value<'a>(values: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
+    &values[ends[id as usize - 1] as usize..ends[id as usize] as usize]
+}
+
+impl Column {
+    fn bytes(&self) -> usize {
+        self.ids.len() * 4 + self.values.len() + self.ends.len() * 24
+    }
+
+    /// Up to `rows` rows, in `room` bytes.
+    fn extend(&mut self, rows: usize, room: usize, attrs: AttrsOf<'_>) -> Option<()> {
+        if self.failed {
+            return None;
+        }
+        let from = self.ids.len();
+        reserve(&mut self.ids, rows.saturating_sub(from), "").ok()?;
+        for row in from..rows {
+            let id = match attrs(row).and_then(|attrs| Attrs::raw(attrs, &self.key)) {
+                Some(value) => self.id(value, room)?,
+                None => 0,
+            };
+            self.ids.push(id);
+        }
+        Some(())
+    }
+
+    fn find(&self, encoded: &[u8]) -> Option<u32> {
+        self.table.find(hash(encoded), |id| value(&self.values, &self.ends, *id) == encoded).copied()
+    }
+
+    fn id(&mut self, encoded: &[u8], room: usize) -> Option<u32> {
+        if let Some(id) = self.find(encoded) {
+            return Some(id);
+        }
+        if self.bytes() + encoded.len() + 256 > room {
+            return None;
+        }
+        reserve(&mut self.values, encoded.len(), "").ok()?;
+        reserve(&mut self.ends, 2, "").ok()?;
+        reserve(&mut self.numbers, 2, "").ok()?;
+        if self.ends.is_empty() {
+            self.ends.push(0);
+            self.numbers.push(f64::NAN);
+        }
+        let Self { table, values, ends, numbers, .. } = self;
+        let hasher: Hasher<'_> = &|id| hash(value(values, ends, *id));
+        table.try_reserve(1, hasher).ok()?;
+        let id = ends.len() as u32;
+        values.extend_from_slice(encoded);
+        ends.push(values.len() as u32);
+        numbers.push(match Reader::new(encoded).value() {
+            Ok(ValueRef::Int(int)) => exact(&Value::Int(int)),
+            Ok(ValueRef::Float(float)) => float,
+            _ => f64::NAN,
+        });
+        let hasher: Hasher<'_> = &|id| hash(value(values, ends, *id));
+        table.insert_unique(hash(encoded), id, hasher);
+        Some(id)
+    }
+
+    /// Of a filter on this key.
+    fn select(&self, filter: &Filter, rows: usize) -> Option<Vec<u16>> {
+        let (mut verdicts, mut groups) = (Vec::new(), Vec::new());
+        zeros(&mut verdicts, self.ends.len().max(1), "").ok()?;
+        let holds = |id: usize| Reader::new(value(&self.values, &self.ends, id as u32)).value().is_ok_and(|found| filter.holds(found));
+        match filter {
+            Filter::Eq(_, value) => self.mark(value, &mut verdicts),
+            Filter::In(_, values) => values.iter().for_each(|value| self.mark(value, &mut verdicts)),
+            Filter::Compare(_, bound, value) if !exact(value).is_nan() => {
+                let x = exact(value);
+                for (id, (verdict, number)) in verdicts.iter_mut().zip(&self.numbers).enumerate().skip(1) {
+                    *verdict = u8::from(match bound {
+                        _ if number.is_nan() => holds(id),
+                        Bound::Greater => *number > x,
+                        Bound::GreaterOrEqual => *number >= x,
+                        Bound::Less => *number < x,
+                        Bound::LessOrEqual => *number <= x,
+                    });
+                }
+            }
+            _ => verdicts.iter_mut().enumerate().skip(1).for_each(|(id, verdict)| *verdict = u8::from(holds(id))),
+        }
+        reserve(&mut groups, rows.div_ceil(GROUP), "").ok()?;
+        groups.extend(self.ids.get(..rows)?.chunks(GROUP).map(|ids| {
+            let bit = |bits: u16, (i, id): (usize, &u32)| bits | u16::from(verdicts[*id as usize]) << i;
+            ids.iter().enumerate().fold(0, bit)
+        }));
+        Some(groups)
+    }
+
+    /// All that equals a value: itself, and a number in its other form; zero has two signs.
+    fn mark(&self, wanted: &Value, verdicts: &mut [u8]) {
+        let mut try_one = |candidate: &Value| {
+            let mut encoded = Vec::new();
+            put_value(&mut encoded, candidate);
+            if let Some(id) = self.find(&encoded)
+                && Reader::new(&encoded).value().is_ok_and(|found| equal(found, wanted))
+            {
+                verdicts[id as usize] = 1;
+            }
+        };
+        try_one(wanted);
+        let (int, float) = match wanted {
+            Value::Int(int) => (*int, *int as f64),
+            Value::Float(float) => (*float as i64, *float),
+            _ => return,
+        };
+        [Value::Int(int), Value::Float(float), Value::Float(-float)].iter().for_each(try_one);
+    }
+}
+
+/// NaN where there is no such float.
+fn exact(value: &Value) -> f64 {
+    match value {
+        Value::Int(int) if int.unsigned_abs() <= EXACT => *int as f64,
+        Value::Float(float) => *float,
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::Batch;
+    use proptest::prelude::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let big = 1i64 << 53;
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            (-3i64..4).prop_map(Value::Int),
+            prop::sample::select(vec![big - 1, big, big + 1, big + 2, -big, -big - 1, i64::MAX, i64::MIN]).prop_map(Value::Int),
+            prop::sample::select(vec![-0.0, 0.0, 0.5, 1.0, -2.0, big as f64, big as f64 + 2.0, -(big as f64), 2f64.powi(63), -(2f64.powi(63)), f64::NAN, -f64::NAN, f64::INFINITY])
+                .prop_map(Value::Float),
+            (-2i64..3).prop_map(Value::DateTime),
+            "[ab/]{0,3}".prop_map(Value::Str),
+            prop::collection::vec("[ab]{0,2}", 0..3).prop_map(Value::List),
+        ]
+    }
+
+    fn filters() -> impl Strategy<Value = Filter> {
+        let key = || "[k-m]".prop_map(String::from);
+        let bound = prop::sample::select(vec![Bound::Greater, Bound::GreaterOrEqual, Bound::Less, Bound::LessOrEqual]);
+        let leaf = prop_oneof![
+            (key(), values()).prop_map(|(key, value)| Filter::Eq(key, value)),
+            (key(), prop::collection::vec(values(), 0..4)).prop_map(|(key, values)| Filter::In(key, values)),
+            (key(), bound, values()).prop_map(|(key, bound, value)| Filter::Compare(key, bound, value)),
+            (key(), "[*]?[ab/?]{0,3}[*]?").prop_map(|(key, pattern)| Filter::Glob(key, pattern)),
+            (key(), "[ab]{0,2}").prop_map(|(key, element)| Filter::Contains(key, element)),
+            key().prop_map(Filter::Exists),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::And),
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::Or),
+                inner.prop_map(|part| Filter::Not(Box::new(part))),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Row by row, as rows come, as filters are asked for again and anew, and when rows have moved.
+        #[test]
+        fn as_each_row_by_itself(
+            rows in prop::collection::vec((any::<bool>(), prop::collection::btree_map("[k-m]", values(), 0..4)), 1..150),
+            filters in prop::collection::vec(filters(), 1..16),
+            steps in prop::collection::vec((0usize..20, 0usize..16, 0u8..12, any::<bool>()), 1..40),
+        ) {
+            let mut encoded: Vec<Option<Vec<u8>>> = rows.iter().map(|(dead, attrs)| {
+                let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+                let mut batch = Batch::new();
+                batch.push("", &attrs);
+                (!dead || attrs.len() % 2 == 0).then(|| batch.bytes()[8..].to_vec())
+            }).collect();
+            let (mut columns, mut count) = (Columns::default(), rows.len() / 2);
+            for (more, filter, event, now) in steps {
+                count = (count + more).min(encoded.len());
+                if event == 0 {
+                    encoded.reverse();
+                    columns.clear();
+                }
+                let filter = &filters[filter % filters.len()];
+                let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
+                let found = columns.matches(filter, count, &|| now, &|row| encoded[row].as_deref());
+                prop_assert_eq!(found.is_some(), seen || now);
+                let Some(found) = found else { continue };
+                prop_assert_eq!(found.ones, found.rows(0).count());
+                prop_assert!(found.rows(0).all(|row| row < count));
+                for (row, attrs) in encoded[..count].iter().enumerate() {
+                    if let Some(attrs) = attrs {
+                        prop_assert_eq!(found.contains(row), filter.matches(attrs), "{:?}, row {} of {}: {:?}", filter, row, count, rows[row]);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_column_that_does_not_fit_says_so(room in 0usize..4000, texts in prop::collection::vec("[a-z]{0,80}", 1..60)) {
+            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| {
+                let mut batch = Batch::new();
+                batch.push("", &[("k", Value::Str(text.clone()))]);
+                batch.bytes()[8..].to_vec()
+            }).collect();
+            let mut column = Column { key: "k".into(), ..Column::default() };
+            let fits = column.extend(texts.len(), room, &|row| Some(&encoded[row])).is_some();
+            prop_assert!(!fits || column.bytes() <= room + 4 * texts.len());
+            prop_assert!(fits || column.bytes() + 80 + 12 + 256 > room);
+            prop_assert_eq!(fits, column.ids.len() == texts.len());
+        }
+    }
+}
