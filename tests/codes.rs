@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use nidus_wasm::search::{Tuning, kernel};
 use nidus_wasm::sink::MemorySink;
-use nidus_wasm::{Batch, OpenOptions, Query, Store, Value, search::Filter};
+use nidus_wasm::{Batch, OpenOptions, Query, Store, Value, search::{Filter, filter::Bound}};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rows::{SORTS, Sort, finish, row};
@@ -234,8 +234,27 @@ fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
     let query = row([Sort::Strong, Sort::Falling, Sort::Equal][step / 3 % 3], store.dimension(), step, rng);
     let collections = [None, Some(&["a", "b", "c"][..]), Some(&["a", "c"][..])][rng.next_u32() as usize % 3];
     let least = rng.next_u32().is_multiple_of(4).then_some(0.4);
-    let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter: Filter::default() };
-    let expected = by_scan(store, &query, &asked, |_| true);
+    // Few of them, so that they come again after rows came, went or moved; some match few rows, some most.
+    let (which, n) = (rng.next_u32() % 6, i64::from(rng.next_u32() % 3));
+    let key = || "n".to_string();
+    let filter = match which {
+        0 => Filter::default(),
+        1 => Filter::Eq(key(), n.into()),
+        2 => Filter::Not(Box::new(Filter::Eq(key(), n.into()))),
+        3 => Filter::Compare(key(), Bound::Less, (n as f64 * 10.0 + 0.5).into()),
+        4 => Filter::In(key(), vec![n.into(), (n + 20).into()]),
+        _ => Filter::And(vec![Filter::Exists(key()), Filter::Compare(key(), Bound::GreaterOrEqual, 3.into())]),
+    };
+    let keep = |attrs: &BTreeMap<String, Value>| match (which, &attrs["n"]) {
+        (1, Value::Int(x)) => *x == n,
+        (2, Value::Int(x)) => *x != n,
+        (3, Value::Int(x)) => *x <= n * 10,
+        (4, Value::Int(x)) => *x == n || *x == n + 20,
+        (5, Value::Int(x)) => *x >= 3,
+        _ => true,
+    };
+    let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter };
+    let expected = by_scan(store, &query, &asked, keep);
     // A search in which codes told nothing is followed by seven without them.
     for _ in 0..9 {
         let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();

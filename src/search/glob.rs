@@ -92,9 +92,17 @@ fn class(pattern: &str, c: char) -> Option<(bool, &str)> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
-    use super::matches;
+    use super::{general, matches};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn short_ways_lead_to_the_same(pattern in "[*]{0,2}[aé*?]{0,4}[*]{0,2}", text in "[aéb]{0,6}") {
+            prop_assert_eq!(matches(&pattern, &text), general(&pattern, &text));
+        }
+    }
 
     #[test]
     fn as_native_documents() {
