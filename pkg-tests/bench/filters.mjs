@@ -1,0 +1,74 @@
+// Searches with a filter over searches without, by how many rows match, by what the filter asks and by how it goes with the query.
+//   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows]
+import { readFileSync } from 'node:fs'
+import { Nidus } from '../../dist/node.js'
+import { extend, generate } from './input.mjs'
+import { dot, median } from './measure.mjs'
+
+const D = 384
+const ROUNDS = 7
+const SHARES = [0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1]
+
+function rowsOf(input, rows) {
+  if (input === 'uniform') return generate('uniform', D, 0, rows)
+  const bytes = readFileSync(input)
+  return extend(new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)), D, rows)
+}
+
+export async function filters(input = 'uniform', rows = 100_000) {
+  const vectors = rowsOf(input, rows)
+  const query = vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
+  const scores = Float32Array.from({ length: rows }, (_, row) => dot(vectors, row * D, D, query, 0))
+  const byScore = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => scores[b] - scores[a])
+  const rank = new Uint32Array(rows)
+  byScore.forEach((row, at) => (rank[row] = at))
+  const places = { none: (row) => (row * 7919 + 13) % rows, nearest: (row) => rank[row], farthest: (row) => rows - 1 - rank[row] }
+  const db = await Nidus.open('filters', { storage: 'memory', dimension: D })
+  const level = (at) => SHARES.findIndex((share) => at < share * rows)
+  const attrs = Array.from({ length: rows }, (_, row) => Object.fromEntries(Object.entries(places).flatMap(([name, place]) => {
+    const at = place(row)
+    return [[`${name}S`, `l${level(at)}`], [`${name}N`, at], [`${name}P`, `src/${'ABCDEFG'.slice(level(at))}/file-${at}.js`]]
+  })))
+  await db.upsert('c', { ids: attrs.map((_, row) => `${row}`), vectors, attrs })
+  while ((await db.footprint()).codedRows < rows - 16) await new Promise((resolve) => setTimeout(resolve, 20))
+  const timed = async (filter) => {
+    const start = performance.now()
+    await db.search(query, filter ? { topK: 10, filter } : { topK: 10 })
+    return performance.now() - start
+  }
+  for (let i = 0; i < 20; i++) await timed()
+  const cells = []
+  for (const name of Object.keys(places)) {
+    for (const [n, share] of SHARES.entries()) {
+      const upTo = Array.from({ length: n + 1 }, (_, i) => `l${i}`)
+      const asked = {
+        string: n === 0 ? { [`${name}S`]: 'l0' } : { $not: { [`${name}S`]: { $in: SHARES.map((_, i) => `l${i}`).slice(n + 1) } } },
+        range: { [`${name}N`]: { $lt: share * rows } },
+        in: { [`${name}S`]: { $in: [...upTo, ...Array.from({ length: 20 }, (_, i) => `x${i}`)] } },
+        glob: { [`${name}P`]: { $glob: `*${'ABCDEFG'[n]}*` } },
+      }
+      for (const [operator, filter] of Object.entries(asked)) {
+        const first = await timed(filter)
+        const count = await db.count('c', filter)
+        if (Math.abs(count - share * rows) > 1) throw new Error(`${count} rows match ${JSON.stringify(filter)}`)
+        await timed(filter)
+        const [plain, with_] = [[], []]
+        for (let round = 0; round < ROUNDS; round++) {
+          plain.push(await timed())
+          with_.push(await timed(filter))
+        }
+        const base = median(plain)
+        cells.push({ correlation: name, share, operator, base, first: first / base, ratio: median(with_) / base })
+      }
+    }
+  }
+  await db.close()
+  return cells
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const cells = await filters(process.argv[2], Number(process.argv[3] ?? 100_000))
+  for (const { correlation, share, operator, base, first, ratio } of cells) console.log(correlation.padEnd(9), `${share * 100} %`.padEnd(8), operator.padEnd(7), `plain ${base.toFixed(2)} ms, first ${first.toFixed(2)} x, then ${ratio.toFixed(2)} x`)
+  const ratios = cells.map(({ ratio }) => ratio)
+  console.log(`median ${median(ratios).toFixed(2)} x, most ${Math.max(...ratios).toFixed(2)} x; first use: median ${median(cells.map(({ first }) => first)).toFixed(2)} x, most ${Math.max(...cells.map(({ first }) => first)).toFixed(2)} x`)
+}
