@@ -18,7 +18,8 @@ function rowsOf(input, rows) {
 export async function filters(input = 'uniform', rows = 100_000) {
   const vectors = rowsOf(input, rows)
   const query = vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
-  const scores = Float32Array.from({ length: rows }, (_, row) => dot(vectors, row * D, D, query, 0))
+  const scores = Float32Array.from({ length: rows }, (_, row) => dot(vectors, row, D, query, 0))
+  if (!scores.every(Number.isFinite)) throw new Error('a score is no number')
   const byScore = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => scores[b] - scores[a])
   const rank = new Uint32Array(rows)
   byScore.forEach((row, at) => (rank[row] = at))
