@@ -12,8 +12,8 @@ const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTL
 /** Nothing is missing or wrong but the weight: the tests can still run. */
 export class TooLarge extends Trouble {}
 
-/** Prints a table of all files, then the sum for each kind of page, its wasm included; refuses more than the budget. Only the compiler of the released wasm
- * can keep to it: one with a precompiled std makes some 7 KB more. */
+/** Prints a table of all files, then the sum for each kind of page, its wasm included; refuses more than the budget. Only a compiler that compiles std along
+ * can keep to it: a precompiled std makes some 7 KB more. */
 export function reportSizes(files, pages, { released }) {
   const line = (name, sizes) => say(`  ${name.padEnd(30)}${sizes.join('')}`)
   const sizes = new Map([...files].map(([name, bytes]) => [name, [bytes.length, gzip(bytes), brotli(bytes)]]))
