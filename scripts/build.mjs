@@ -1,8 +1,9 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALONE, bundle, EDGE, ENTRIES, LATER, withoutHashes } from './bundle.mjs'
+import { ALONE, bundle, EDGE, ENTRIES, LATER } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
+import { namesOf, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes } from './sizes.mjs'
@@ -71,7 +72,7 @@ export async function build({ purpose = 'build' } = {}) {
     const tools = await toolchain()
     const { glue, wasm } = await optimise(await compile(tools))
     const { files, pages } = await bundle(glue)
-    files.set('nidus.wasm', Buffer.from(withoutHashes(readFileSync(glue, 'utf8'))(readFileSync(wasm, 'latin1')), 'latin1'))
+    files.set('nidus.wasm', renameInWasm(readFileSync(wasm), namesOf(readFileSync(glue, 'utf8'))))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // Refused only now: what there is can be tried while the rest is being written.
