@@ -14,6 +14,7 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
+  { find: /^nidus-wasm\/nidus-relaxed\.wasm/, replacement: dist('nidus-relaxed.wasm') },
 ]
 
 /** /service-worker.js, as whoever uses the package would bundle theirs. */

@@ -1,8 +1,9 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALONE, bundle, EDGE, ENTRIES, LATER, withoutHashes } from './bundle.mjs'
+import { ALONE, bundle, EDGE, ENTRIES, LATER } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
+import { namesOf, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes } from './sizes.mjs'
@@ -24,38 +25,56 @@ async function when(name, inputs, outputs, work) {
   writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
 }
 
-async function compile({ wasm }) {
+/** One source, two modules: most runtimes take the second, which needs an instruction that not all have. */
+const MODULES = { 'nidus.wasm': [], 'nidus-relaxed.wasm': ['relaxed-simd'] }
+
+async function compile({ wasm }, name) {
   const sources = [...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`), 'Cargo.toml', 'Cargo.lock']
   const { released } = wasm
   const flags = wasmFlags(wasm, released.rustc)
-  const output = at('target', TARGET, 'release/nidus_wasm.wasm')
-  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo]
+  const output = made('compiled', name)
+  const features = MODULES[name].flatMap((feature) => ['--features', feature])
+  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo, ...features]
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
-  await when(`cargo build for ${TARGET}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
+  await when(`cargo build of ${name}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
     takeSeed(key)
     // The encoded form beats a RUSTFLAGS that the user may have set, so everyone gets the same module.
     await run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } })
+    // cargo has one place for both.
+    writeFile(output, readFileSync(at('target', TARGET, 'release/nidus_wasm.wasm')))
     leaveSeed(key)
   })
   return output
 }
 
-async function optimise(compiled) {
+async function optimise(compiled, name) {
   const bindgen = join(wasmBindgenDir(), process.platform === 'win32' ? 'wasm-bindgen.exe' : 'wasm-bindgen')
   const options = ['--target', 'web', '--no-typescript', '--omit-default-module-path', '--remove-name-section', '--remove-producers-section']
-  const glue = made('core.js')
-  const raw = made('core_bg.wasm')
-  await when('wasm-bindgen', sha(readFileSync(compiled), bindgen, ...options), [glue, raw], () =>
-    run(bindgen, [...options, '--out-dir', made(), '--out-name', 'core', compiled]),
+  const folder = made(`bound-${name}`)
+  const glue = join(folder, 'core.js')
+  const raw = join(folder, 'core_bg.wasm')
+  await when(`wasm-bindgen of ${name}`, sha(readFileSync(compiled), bindgen, ...options), [glue, raw], () =>
+    run(bindgen, [...options, '--out-dir', folder, '--out-name', 'core', compiled]),
   )
-  const small = made('nidus.wasm')
+  const small = made(name)
+  const features = [...FEATURES, ...MODULES[name]].map((feature) => `--enable-${feature}`)
   // The lowest addresses are the stack's far end: an offset that is folded never begins below them.
-  const passes = ['-O3', '--converge', '--low-memory-unused', ...FEATURES.map((feature) => `--enable-${feature}`), '--strip-debug', '--strip-producers', '--strip-target-features']
+  const passes = ['-O3', '--converge', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers', '--strip-target-features']
   const version = readFileSync(at('node_modules/binaryen/package.json'))
-  await when('wasm-opt', sha(readFileSync(raw), version, ...passes), [small], () =>
+  await when(`wasm-opt of ${name}`, sha(readFileSync(raw), version, ...passes), [small], () =>
     run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),
   )
-  return { glue, wasm: small }
+  return { name, glue, wasm: small }
+}
+
+async function allModules(tools) {
+  const compiled = []
+  for (const name of Object.keys(MODULES)) compiled.push(await optimise(await compile(tools, name), name))
+  // One glue serves both.
+  const [{ glue }, ...others] = compiled
+  const other = others.find((module) => readFileSync(module.glue, 'utf8') !== readFileSync(glue, 'utf8'))
+  if (other) throw new Trouble(`wasm-bindgen made another glue for ${other.name}: the modules must have the same imports and exports`)
+  return { glue, compiled }
 }
 
 /** Everything in dist/ is written again only where it differs, and what no longer belongs there goes. */
@@ -69,9 +88,10 @@ export async function build({ purpose = 'build' } = {}) {
   await setUp(purpose)
   await locked(made('.lock'), async () => {
     const tools = await toolchain()
-    const { glue, wasm } = await optimise(await compile(tools))
+    const { glue, compiled } = await allModules(tools)
     const { files, pages } = await bundle(glue)
-    files.set('nidus.wasm', Buffer.from(withoutHashes(readFileSync(glue, 'utf8'))(readFileSync(wasm, 'latin1')), 'latin1'))
+    const names = namesOf(readFileSync(glue, 'utf8'))
+    for (const { name, wasm } of compiled) files.set(name, renameInWasm(readFileSync(wasm), names))
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // Refused only now: what there is can be tried while the rest is being written.

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
+import { namesOf, renameInGlue } from './names.mjs'
 
 export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node', 'shard-node']
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
@@ -12,12 +13,6 @@ export const LATER = { transfer: 'src/ts/transfer/index.ts', persistence: 'src/t
 export const EDGE = ['workerd', 'segment-workerd', 'durable-object']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
-
-/** The hashes in the names of what the wasm imports, which no compression makes smaller: numbers of the same length take their place, in the glue and in the wasm. */
-export function withoutHashes(glue) {
-  const hashes = [...new Set([...glue.matchAll(/\b__wbg_\w+_([0-9a-f]{16})\b/g)].map(([, hash]) => hash))]
-  return (text) => hashes.reduce((text, hash, i) => text.replaceAll(hash, `${i}`.padStart(16, '0')), text)
-}
 
 /**
  * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
@@ -37,7 +32,7 @@ const core = (glue) => ({
         .replace(/^ *console\.warn\('using deprecated.*$/gm, '')
         .replace(/^if \(!\('encodeInto' in \w+\)\) \{[^]*?^\}/m, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
-      return { contents: withoutHashes(text)(contents), loader: 'js' }
+      return { contents: renameInGlue(contents, namesOf(text)), loader: 'js' }
     })
   },
 })

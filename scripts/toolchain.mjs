@@ -1,8 +1,8 @@
 // Which cargo builds for wasm32, and which for this machine: an installed one if any is new enough, else what can be installed.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { ask, at, run, say, step, Trouble, which } from './lib.mjs'
+import { basename, join } from 'node:path'
+import { ask, at, cache, run, say, sha, step, Trouble, which } from './lib.mjs'
 import { aptInstall, canApt } from './apt.mjs'
 
 export const TARGET = 'wasm32-unknown-unknown'
@@ -26,6 +26,49 @@ async function describe(rustc, ...select) {
   return { id: text, sysroot, llvm: /^LLVM version: (\d+)/m.exec(text)?.[1] }
 }
 
+/** What lets a stable compiler take the flags below. */
+const UNSTABLE = { RUSTC_BOOTSTRAP: '1' }
+const SMALL = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zfmt-debug=none']
+/** Std is compiled with the crate. */
+const compiledStd = (env = {}) => ({
+  env: { ...env, ...UNSTABLE },
+  flags: ['-Z', 'build-std=std,panic_abort'],
+  // Nobody would see a panic's text, and std has smaller ways for much. A precompiled std has made up its mind.
+  released: { cargo: ['-Z', 'build-std-features=optimize_for_size'], rustc: SMALL },
+})
+
+const stdSource = (sysroot) => join(sysroot, 'lib/rustlib/src/rust/library')
+/** The crates that std is made with, from cargo's cache or the network. */
+const fetchStd = ({ cargo, select, sysroot }, how, timeout) =>
+  run(cargo, [...select, 'fetch', '--locked', '--target', TARGET, ...how, '--manifest-path', join(stdSource(sysroot), 'sysroot/Cargo.toml')], { env: UNSTABLE, quiet: true, mayFail: true, timeout })
+
+/** Whether this toolchain has all that compiling std takes, and knows the flags (which are not stable). */
+async function stdBuilds(found) {
+  if (!existsSync(join(stdSource(found.sysroot), 'std/Cargo.toml'))) return false
+  const rustc = join(found.sysroot, 'bin', process.platform === 'win32' ? 'rustc.exe' : 'rustc')
+  const flags = await run(rustc, ['--print', 'cfg', '--target', TARGET, ...SMALL], { env: UNSTABLE, quiet: true, mayFail: true })
+  return flags.code === 0 && (await fetchStd(found, ['--offline'], 20_000)).code === 0
+}
+
+/** Tries to give a toolchain with a precompiled std the source of it, once a day at most. Without, all works, and the module is larger. */
+async function addStdSource({ cargo, select, sysroot, id }) {
+  const tried = cache(`std-source-${sha(id, sysroot).slice(0, 16)}`)
+  if (Date.now() - (statSync(tried, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 86_400_000) return undefined
+  const rustup = which('rustup', [cargoBin])
+  await step('the source of std, for a smaller module', async () => {
+    if (!existsSync(stdSource(sysroot)) && rustup) {
+      await run(rustup, ['component', 'add', 'rust-src', '--toolchain', basename(sysroot)], { quiet: true, mayFail: true, timeout: 120_000 })
+    }
+    if (existsSync(stdSource(sysroot))) await fetchStd({ cargo, select, sysroot }, [], 60_000)
+  })
+  const better = await find()
+  if (better?.wasm.flags.length) return better
+  mkdirSync(cache(), { recursive: true })
+  writeFileSync(tried, '')
+  say('  it could not be had: the precompiled std it is, some 7 KB (gzip) more')
+  return undefined
+}
+
 /** A toolchain that rustup (or anyone) gave the precompiled std for wasm32. */
 async function withPrecompiledStd() {
   const cargo = which('cargo', [cargoBin])
@@ -35,33 +78,25 @@ async function withPrecompiledStd() {
     const found = await describe(rustc, ...select)
     if (!found || !existsSync(join(found.sysroot, 'lib/rustlib', TARGET, 'lib'))) continue
     const common = { id: found.id, sysroot: found.sysroot, cargo, select, env: {} }
-    return { native: common, wasm: { ...common, flags: [], released: { cargo: [], rustc: [] } } }
+    const small = await stdBuilds(common)
+    return { native: common, wasm: { ...common, ...(small ? compiledStd() : { flags: [], released: { cargo: [], rustc: [] } }) } }
   }
   return undefined
 }
 
-/**
- * Debian's own compiler with std's source: std is then compiled with the crate. That needs the switch that lets a stable
- * compiler take `-Z build-std`, and the linker's own name, since Debian ships no `rust-lld`.
- */
+/** Debian's own compiler with std's source. It needs the linker's own name, since Debian ships no `rust-lld`. */
 async function withStdSource() {
   const [cargo, rustc, rustdoc] = ['cargo', 'rustc', 'rustdoc'].map((name) => join('/usr/bin', name))
   if (!existsSync(cargo) || !existsSync(rustc)) return undefined
   const found = await describe(rustc)
-  if (!found || !existsSync(join(found.sysroot, 'lib/rustlib/src/rust/library/std/Cargo.toml'))) return undefined
+  if (!found || !existsSync(join(stdSource(found.sysroot), 'std/Cargo.toml'))) return undefined
   const linker = `/usr/lib/llvm-${found.llvm}/bin/wasm-ld`
   if (!existsSync(linker)) return undefined
   const env = { RUSTC: rustc, RUSTDOC: rustdoc }
   const common = { id: found.id, sysroot: found.sysroot, cargo, select: [] }
   return {
     native: { ...common, env },
-    wasm: {
-      ...common,
-      env: { ...env, RUSTC_BOOTSTRAP: '1', CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker },
-      flags: ['-Z', 'build-std=std,panic_abort'],
-      // Nobody would see a panic's text, and std has smaller ways for much. A precompiled std has made up its mind.
-      released: { cargo: ['-Z', 'build-std-features=optimize_for_size'], rustc: ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zfmt-debug=none'] },
-    },
+    wasm: { ...common, ...compiledStd({ ...env, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker }) },
   }
 }
 
@@ -102,6 +137,7 @@ let known
 /** { native, wasm }: each { cargo, select, env, id, sysroot }, wasm also `flags` for cargo's command line. */
 export async function toolchain({ mayInstall = false } = {}) {
   known ??= (await find()) ?? (mayInstall ? await install() : undefined)
+  if (known && mayInstall && !known.wasm.flags.length) known = (await addStdSource(known.wasm)) ?? known
   if (!known) throw new Trouble('No Rust toolchain for wasm32: run `npm run setup` first.')
   return known
 }

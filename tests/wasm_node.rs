@@ -278,29 +278,29 @@ fn a_handle_that_misbehaves() {
 
 #[wasm_bindgen_test]
 fn codes_in_simd_equal_those_in_scalar() {
-    use codes::kernel::{GROUP, QUAD, at_least, group_sums, pairs, place, row_sum, scalar, simd};
+    use codes::kernel::{Base, GROUP, QUAD, at_least, base, group_sums, pairs, row_sum, scalar, simd};
     let mut random = Random(11);
     for width in (4..=64).step_by(4).chain([128, 384, 1024, 2064]) {
         let codes: Vec<i8> = (0..width * GROUP).map(|_| (random.bits() % 255) as i8).map(|code| code.max(-127)).collect();
-        let most = (i32::MAX / (128 * width as i32)).min(32_700);
-        // A coarse one and 256 times the fine one beside it keep within i16 together.
-        let fine = (most / 257).min(120);
-        let number = |random: &mut Random, at: usize| (random.bits() as i32 % if at < width / 2 { most.min(32_700 - 256 * fine) } else { fine + 1 }) as i16;
-        let numbers: Vec<i16> = (0..width).map(|at| number(&mut random, at)).collect();
-        for (numbers, codes) in [(numbers.clone(), codes), (numbers, vec![-127; width * GROUP])] {
-            let mut laid = vec![0i8; width * GROUP];
-            for (row, own) in codes.chunks(width).enumerate() {
+        let most = (i32::MAX / (128 * width as i32)).min(if cfg!(feature = "relaxed-simd") { 8191 } else { 100 });
+        let numbers: Vec<i16> = (0..width).map(|_| (random.bits() as i32 % (2 * most + 1) - most) as i16).collect();
+        for (numbers, codes) in [(numbers, codes), (vec![most as i16; width], vec![-127; width * GROUP]), (vec![-most as i16; width], vec![127; width * GROUP])] {
+            let mut query = vec![[0; 2]; width / QUAD];
+            let begin = pairs(&numbers, &mut query);
+            let base: Base = base(&codes, width);
+            let mut laid = vec![0; width * GROUP];
+            for (row, own) in codes.chunks_exact(width).enumerate() {
                 for (at, code) in own.iter().enumerate() {
-                    let (to, code) = place(at, width, *code);
+                    let (to, code) = codes::kernel::place(at, width, *code);
                     laid[(to / QUAD * GROUP + row) * QUAD + to % QUAD] = code;
                 }
             }
-            let mut query = vec![Default::default(); width / QUAD];
-            let begin = pairs(&numbers, &mut query);
-            let plain: Vec<i32> = codes.chunks(width).map(|own| scalar::row_sum(own, &numbers)).collect();
-            assert_eq!(scalar::group_sums(&laid, &query, begin)[..], plain, "{width}");
-            assert_eq!(simd::group_sums(&laid, &query, begin)[..], plain, "{width}");
-            assert_eq!(group_sums(&laid, &query, begin)[..], plain);
+            let exact: Vec<i32> = codes.chunks_exact(width).map(|row| row.iter().zip(&numbers).map(|(code, q)| *code as i32 * *q as i32).sum()).collect();
+            assert_eq!(group_sums(&laid, &query, begin, &base).to_vec(), exact, "{width}");
+            #[cfg(feature = "relaxed-simd")]
+            assert_eq!(codes::relaxed::scalar(&laid, &query, &base).to_vec(), exact);
+            // The other build's kernel, in this build only beside its own scalar version.
+            assert_eq!(simd::group_sums(&laid, &query, begin), scalar::group_sums(&laid, &query, begin));
             let whole = width / GROUP * GROUP;
             assert_eq!(simd::row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]), "{width}");
             assert_eq!(row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]));

@@ -7,6 +7,7 @@ it('a Segment over a real OPFS handle, in a worker of the user', async () => {
   const worker = inWorker(async (url: string, load) => {
     const { init, Segment } = (await load(url)) as typeof import('nidus-wasm/segment')
     await init()
+    const modules = performance.getEntriesByType('resource').flatMap(({ name }) => /[\w-]+\.wasm/.exec(name) ?? [])
     const root = await navigator.storage.getDirectory()
     const file = (await root.getFileHandle('segment-test', { create: true })) as unknown as { createSyncAccessHandle(): Promise<import('nidus-wasm/segment').SyncAccessHandle> }
     let segment = Segment.open(await file.createSyncAccessHandle(), { dimension: 2 })
@@ -29,13 +30,14 @@ it('a Segment over a real OPFS handle, in a worker of the user', async () => {
     })()
     segment.close()
     await root.removeEntry('segment-test')
-    return { first, second, best, after, wrong }
+    return { first, second, best, after, wrong, modules }
   })
   expect(await worker.run(url)).toEqual({
     first: 0, second: 3,
     best: [{ row: 0, score: 1 }, { row: 2, score: 1 }],
     after: { rows: 3, row: [1, 1] },
     wrong: 'DIMENSION_MISMATCH',
+    modules: ['nidus-relaxed.wasm'],
   })
   worker.end()
 })

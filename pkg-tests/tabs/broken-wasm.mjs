@@ -1,6 +1,7 @@
 // The shipped wasm with a fault in it that is real there: little memory, or a function that traps.
 import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
+import { namesOf } from '../../scripts/names.mjs'
 
 const shipped = () => readFileSync(new URL('../../dist/nidus.wasm', import.meta.url))
 
@@ -36,13 +37,16 @@ export function withMemory(pages) {
   throw new Error('the wasm has no memory of its own')
 }
 
+/** What an export that the glue calls so is called in what is shipped. */
+const shortName = (name) => namesOf(readFileSync(new URL('../../target/nidus-wasm/bound-nidus.wasm/core.js', import.meta.url), 'utf8')).get(name)
+
 /** This export does what a panic does. */
 export function trapping(name) {
   const module = binaryen.readBinary(shipped())
   try {
     const { SIMD128, BulkMemory, BulkMemoryOpt = 0, NontrappingFPToInt, SignExt, MutableGlobals, ReferenceTypes, Multivalue } = binaryen.Features
     module.setFeatures(SIMD128 | BulkMemory | BulkMemoryOpt | NontrappingFPToInt | SignExt | MutableGlobals | ReferenceTypes | Multivalue)
-    const found = module.getExport(name)
+    const found = module.getExport(shortName(name))
     if (!found) throw new Error(`the wasm has no export ${name}`)
     const { value } = binaryen.getExportInfo(found)
     const { params, results } = binaryen.getFunctionInfo(module.getFunction(value))

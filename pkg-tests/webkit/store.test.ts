@@ -29,6 +29,7 @@ const VISIT = `<!doctype html><script type="module">
   }
 </script>`
 let told: (what: string) => void = () => {}
+const served = new Set<string>()
 const server = createServer((request, response) => {
   if (request.method === 'POST') {
     let body = ''
@@ -37,6 +38,7 @@ const server = createServer((request, response) => {
   }
   const name = /^\/([\w-]+\.\w+)$/.exec(request.url ?? '')?.[1]
   if (!name) return void response.setHeader('content-type', 'text/html').end(request.url === '/visit' ? VISIT : '<!doctype html><script>load = () => import("/browser.js")</script>')
+  served.add(name)
   readFile(new URL(`../../dist/${name}`, import.meta.url)).then(
     (bytes) => response.setHeader('content-type', TYPES[name.split('.').pop()!] ?? 'text/plain').end(bytes),
     () => response.writeHead(404).end(),
@@ -67,6 +69,8 @@ describe.skipIf(!here)('WebKitGTK', () => {
       return { storage: db.storage, count: await db.count(), refused, state, databases: (await indexedDB.databases()).map(({ name }) => name).sort() }
     })
     expect(made).toEqual({ storage: 'indexeddb', count: 2, refused: 'STORAGE_UNAVAILABLE', state: 'unknown', databases: ['nidus-wasm', 'nidus-wasm:notes'] })
+    // It knows the instruction of the other module only behind a switch.
+    expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus.wasm'])
   })
 
   it('finds them after a reload that closed nothing, compacts and searches', async () => {

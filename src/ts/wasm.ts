@@ -1,7 +1,7 @@
 import { initSync } from './core.js'
 import { NidusError, invalid } from './errors.js'
 import type { WasmSource } from './types/segment.js'
-import { fallback, fetchUrl } from './wasm-source.js'
+import { fallback, fetchUrl, relaxed } from './wasm-source.js'
 import { describe } from './wire.js'
 
 let loading: Promise<void> | undefined
@@ -39,8 +39,24 @@ export function deadCore(): NidusError | undefined {
     : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', { cause: trap })
 }
 
+/** One function, three vectors in and one out, of the instruction alone: `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
+const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 147, 2, 11]
+
+/** The package's own module: one of two that do the same. */
+async function own() {
+  if (!fallback) throw invalid('there is no default for the `wasm` option here')
+  if (relaxed && WebAssembly.validate(new Uint8Array(PROBE))) {
+    try {
+      return await compile(undefined, relaxed)
+    } catch {
+      // Perhaps only this file is missing; if not, the other one says what is wrong.
+    }
+  }
+  return compile(undefined, fallback)
+}
+
 async function start(source: WasmSource | undefined) {
-  const module = await compile(source)
+  const module = source === undefined ? await own() : await compile(source)
   // Once instantiated, even in vain, the glue would take no other module.
   if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
     throw new NidusError('UNSUPPORTED', 'this .wasm is not that of nidus-wasm')
@@ -53,14 +69,13 @@ async function start(source: WasmSource | undefined) {
   }
 }
 
-async function compile(source: WasmSource | undefined): Promise<WebAssembly.Module> {
+/** What `source` is, or else what `read` reads. */
+async function compile(source: WasmSource | undefined, read?: NonNullable<typeof fallback>): Promise<WebAssembly.Module> {
   let bytes: Response | BufferSource | WebAssembly.Module
   try {
-    if (source === undefined) {
-      if (!fallback) throw invalid('there is no default for the `wasm` option here')
-      bytes = await fallback()
-    } else if (typeof source === 'string' || source instanceof URL) bytes = await fetchUrl(source)
-    else bytes = source
+    if (read) bytes = await read()
+    else if (typeof source === 'string' || source instanceof URL) bytes = await fetchUrl(source)
+    else bytes = source!
     if (typeof Response !== 'undefined' && bytes instanceof Response) {
       if (!bytes.ok) throw new Error(`${bytes.url} answered ${bytes.status}`)
       // Streaming wants the right type; a wrong one is common on small servers and no fault of the bytes.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::basis::Basis;
 use super::bound::{self, NORMS, Reach, Skew, Sums};
-use super::kernel::{self, GROUP, Pairs, QUAD, place};
+use super::kernel::{self, Base, GROUP, Pairs, QUAD, place};
 use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::search::kernel::dots;
@@ -20,6 +20,7 @@ struct Meta {
     scale: [f32; GROUP],
     inside: [f32; GROUP],
     rest: [f32; GROUP],
+    base: Base,
 }
 
 #[derive(Default)]
@@ -117,7 +118,7 @@ impl Chunk {
         let mut all_rest = 0.0;
         let mut sums = [Sums::default(); GROUP];
         for (n, layer) in self.layers[..depth].iter_mut().enumerate() {
-            let mut meta = Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP] };
+            let mut meta = Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
             for (row, own) in codes.chunks_exact_mut(width).enumerate() {
                 let numbers = &numbers[row * both + n * width..][..width];
                 let scale = quantize(numbers, own);
@@ -127,6 +128,9 @@ impl Chunk {
                     None => own.fill(0),
                 }
                 all_rest += if n == 0 { meta.rest[row] } else { 0.0 };
+            }
+            if n == 0 {
+                meta.base = kernel::base(codes, width);
             }
             layer.metas.push(meta);
             if n == 0 {
@@ -156,13 +160,13 @@ impl Chunk {
         let first = groups.start;
         let codes = codes[groups.start * bytes..groups.end * bytes].chunks_exact(bytes);
         let upper = upper.as_chunks_mut::<GROUP>().0[groups.clone()].iter_mut();
-        for (n, ((codes, Meta { scale, inside, rest }), upper)) in codes.zip(&metas[groups]).zip(upper).enumerate() {
+        for (n, ((codes, Meta { scale, inside, rest, base }), upper)) in codes.zip(&metas[groups]).zip(upper).enumerate() {
             let group = first + n;
             let among = among.map_or(u32::MAX, |among| u32::from(*among.get(group).unwrap_or(&0)));
             if among == 0 {
                 continue;
             }
-            let sums = kernel::group_sums(codes, pairs, *begin);
+            let sums = kernel::group_sums(codes, pairs, *begin, base);
             let near;
             [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
             for i in kernel::ones(kernel::at_least(&near, limit) & among) {
@@ -263,7 +267,7 @@ impl QueryCodes {
             if n == 0 {
                 let (coarse, fine) = own.split_at(width / 2);
                 let [coarse, fine] = [coarse, fine].map(self::greatest);
-                layer.scale = layer.scale.max((coarse + 256.0 * fine) / 32_600.0).max(fine / 127.0);
+                layer.scale = layer.scale.max(kernel::least_scale(coarse, fine));
             }
             let inverse = if greatest > 0.0 { 1.0 / layer.scale } else { 0.0 };
             for (code, x) in layer.codes.iter_mut().zip(own) {

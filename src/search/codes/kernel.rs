@@ -7,14 +7,33 @@ pub const GROUP: usize = 16;
 /// Codes of one row that lie side by side in a group's layout.
 pub const QUAD: usize = 4;
 /// What is added to a fine code (see [`place`]), so that it is no negative number.
+#[cfg(not(feature = "relaxed-simd"))]
 const BIAS: i32 = 128;
 
 /// The query's side of a [`QUAD`]: two fine codes, and two coarse ones less 256 times the fine ones, as halves of a number, the first one low.
 pub type Pairs = [i32; 2];
 
+#[cfg(feature = "relaxed-simd")]
+pub use super::relaxed::{Base, base, least_scale, pairs, place};
+
+/// What a group's sums begin with besides the query's own: nothing here.
+#[cfg(not(feature = "relaxed-simd"))]
+pub type Base = ();
+
+/// Of [`GROUP`] rows of codes, one after the other.
+#[cfg(not(feature = "relaxed-simd"))]
+pub fn base(_: &[i8], _: usize) -> Base {}
+
+/// The least that a query's code may be worth, of the greatest numbers of both halves: what is multiplied must be within i16.
+#[cfg(not(feature = "relaxed-simd"))]
+pub fn least_scale(coarse: f32, fine: f32) -> f32 {
+    ((coarse + 256.0 * fine) / 32_600.0).max(fine / 127.0)
+}
+
 /// Where the code of direction `at` of `width` lies among those of its row, and how it is kept. The first half of the directions, in
 /// [`GROUP`]s of rows, are *coarse*: the upper bytes of 16-bit numbers whose lower bytes are the *fine* ones of the second half. A
 /// number is then multiplied as it is (`256 coarse + fine`), and its upper byte alone: no byte has to be taken apart from its neighbour.
+#[cfg(not(feature = "relaxed-simd"))]
 pub fn place(at: usize, width: usize, code: i8) -> (usize, i8) {
     let half = width / 2;
     if at < half { (2 * at + 1, code) } else { (2 * (at - half), (code as i32 + BIAS) as u8 as i8) }
@@ -22,6 +41,7 @@ pub fn place(at: usize, width: usize, code: i8) -> (usize, i8) {
 
 /// The query's codes for [`group_sums`], in the order of the directions: the sum to begin with, and a pair of pairs a [`QUAD`]. A coarse one and 256 times
 /// the fine one beside it are together within ±32,767.
+#[cfg(not(feature = "relaxed-simd"))]
 pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
     let (coarse, fine) = codes.split_at(codes.len() / 2);
     let both = |low: i32, high: i32| low as u16 as i32 | high << 16;
@@ -34,7 +54,12 @@ pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
 
 /// Of [`GROUP`] rows the sums of code times query: a [`QUAD`] of row 0, one of row 1, ..., then the next one of row 0. What is summed may
 /// leave `i32` on the way, and comes back.
-pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
+#[cfg_attr(feature = "relaxed-simd", allow(unreachable_code, unused_variables))]
+pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32, base: &Base) -> [i32; GROUP] {
+    #[cfg(feature = "relaxed-simd")]
+    return super::relaxed::group_sums(codes, query, base);
+    #[cfg(not(feature = "relaxed-simd"))]
+    let () = base;
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     return simd::group_sums(codes, query, begin);
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]

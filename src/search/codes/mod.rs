@@ -5,6 +5,8 @@ mod basis;
 pub mod bound;
 mod chunk;
 pub mod kernel;
+#[cfg(any(test, feature = "relaxed-simd"))]
+pub mod relaxed;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod rows;
 #[cfg(all(test, not(target_arch = "wasm32")))]

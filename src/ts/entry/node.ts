@@ -11,7 +11,7 @@ import { setWasmDefaults } from '../wasm-source.js'
 const here = import.meta.url
 export const Nidus = withPlatform(
   nodePlatform,
-  () => setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), readWasm),
+  () => setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), () => new Uint8Array(readFileSync(new URL('./nidus-relaxed.wasm', here))), readWasm),
   Api,
 )
 setShardStart(() => nodeWorker(new URL('./shard-node.js', here)))

@@ -4,6 +4,6 @@ import { readWasm } from '../wasm-node.js'
 
 // Not new URL(…, import.meta.url): webpack would take it for an asset and hand a wrong URL to readFileSync.
 const here = import.meta.url
-export const init = initWith(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), readWasm)
+export const init = initWith(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), () => new Uint8Array(readFileSync(new URL('./nidus-relaxed.wasm', here))), readWasm)
 export { NidusError } from '../errors.js'
 export { Segment } from '../segment.js'

@@ -4,7 +4,7 @@ import { serveShard } from '../engine/shard.js'
 import { setWasmDefaults } from '../wasm-source.js'
 
 const here = import.meta.url
-setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))))
+setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), () => new Uint8Array(readFileSync(new URL('./nidus-relaxed.wasm', here))))
 const port = parentPort
 if (port) {
   serveShard({

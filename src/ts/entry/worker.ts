@@ -3,7 +3,7 @@ import { setShardStart } from '../engine/shards.js'
 import { serve } from '../rpc/server.js'
 import { setWasmDefaults } from '../wasm-source.js'
 
-setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)))
+setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)), () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)))
 if (typeof WorkerGlobalScope !== 'undefined') {
   const scope = globalThis as unknown as Parameters<typeof serve>[0]
   serve(scope)

@@ -1,0 +1,67 @@
+// Two modules of one source: which of them a runtime takes, and what sets them apart.
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import binaryen from 'binaryen'
+import { afterAll, describe, expect, it } from 'vitest'
+import { RUNTIMES } from '../kill/processes.mjs'
+
+const dist = fileURLToPath(new URL('../../dist', import.meta.url))
+const root = mkdtempSync(join(tmpdir(), 'nidus-modules-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** The names of the instructions that may give different results on different machines. */
+function relaxed(name: string): string[] {
+  const module = binaryen.readBinary(readFileSync(join(dist, name)))
+  try {
+    return [...new Set(module.emitText().match(/\b[if]\d+x\d+\.(?:relaxed_\w+|dot_i8x16\w*)/g) ?? [])]
+  } finally {
+    module.dispose()
+  }
+}
+
+describe('the modules', () => {
+  it('differ in one instruction, and no other of its kind came in with it', () => {
+    expect(relaxed('nidus.wasm')).toEqual([])
+    const found = relaxed('nidus-relaxed.wasm')
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(/^i32x4\.(relaxed_)?dot_i8x16_i7x16_add_s$/)
+  })
+
+  it('have the names that the one glue has', () => {
+    const names = (name: string) => {
+      // Not compiled: Node 20 does not know the instruction.
+      const module = binaryen.readBinary(readFileSync(join(dist, name)))
+      const all = Array.from({ length: module.getNumExports() }, (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name).sort()
+      module.dispose()
+      return all
+    }
+    expect(names('nidus-relaxed.wasm')).toEqual(names('nidus.wasm'))
+    expect(names('nidus.wasm').length).toBeGreaterThan(50)
+  })
+})
+
+describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ? [[name, command()!] as const] : [])))('in %s', (name, command) => {
+  const takes = name !== 'node' || Number(process.versions.node.split('.')[0]) > 20
+  const opens = (change: (folder: string) => void) => {
+    const folder = mkdtempSync(join(root, 'dist-'))
+    cpSync(dist, folder, { recursive: true })
+    change(folder)
+    writeFileSync(join(folder, 'try.mjs'), `
+      import { Nidus } from './node.js'
+      const opened = await Nidus.open('x', { storage: 'memory', dimension: 4 }).then((db) => db.close().then(() => 'opened'), (error) => error.code)
+      console.log(opened)`)
+    return execFileSync(command[0]!, [...command.slice(1), join(folder, 'try.mjs')], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } }).trim()
+  }
+
+  it(`the ${takes ? 'relaxed' : 'plain'} one is taken`, () => {
+    expect(opens((folder) => rmSync(join(folder, 'nidus.wasm')))).toBe(takes ? 'opened' : 'FAILED')
+  })
+
+  it('the plain one where the other is missing or broken', () => {
+    expect(opens((folder) => rmSync(join(folder, 'nidus-relaxed.wasm')))).toBe('opened')
+    expect(opens((folder) => writeFileSync(join(folder, 'nidus-relaxed.wasm'), '<!doctype html>'))).toBe('opened')
+  })
+})

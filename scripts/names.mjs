@@ -1,0 +1,85 @@
+// Short names for what the generated glue and the wasm have in common: wasm-bindgen's carry hashes, which no compression makes smaller, and stand in both files.
+import { Trouble } from './lib.mjs'
+
+/** Asked for by src/ts/wasm.ts: the module of this package has it, another's has not. */
+const KEPT = new Set(['__wbindgen_start'])
+/** Of the wrappers' own, and the glue's alone. */
+const INTERNAL = { __wbg_ptr: '$p', __destroy_into_raw: '$d', __wrap: '$w' }
+const MODULE = './core_bg.js'
+
+const IMPORTED = /^( +)(__wb\w+)(?=: function)/gm
+const EXPORTED = /\bwasm\.(\w+)/g
+
+/** The short name of each: of one glue, so each wasm that it was made for gets the same ones. */
+export function namesOf(glue) {
+  const long = new Set([...[...glue.matchAll(IMPORTED)].map(([, , name]) => name), ...[...glue.matchAll(EXPORTED)].map(([, name]) => name)])
+  return new Map([[MODULE, 'a'], ...[...long].sort().map((name, i) => [name, KEPT.has(name) ? name : `${String.fromCharCode(97 + (i % 26))}${i < 26 ? '' : Math.floor(i / 26)}`])])
+}
+
+export function renameInGlue(glue, names) {
+  const short = glue
+    .replace(IMPORTED, (_, space, name) => space + names.get(name))
+    .replace(EXPORTED, (_, name) => `wasm.${names.get(name)}`)
+    .replaceAll(`"${MODULE}"`, `"${names.get(MODULE)}"`)
+  return Object.entries(INTERNAL).reduce((text, [long, name]) => text.replaceAll(new RegExp(`\\b${long}\\b`, 'g'), name), short)
+}
+
+/** The wasm with its imports and exports renamed; what the glue does not name is no longer exported. */
+export function renameInWasm(bytes, names) {
+  const sections = [bytes.subarray(0, 8)]
+  for (let at = 8; at < bytes.length; ) {
+    const id = bytes[at]
+    const [size, from] = number(bytes, at + 1)
+    const to = from + size
+    const body = id === 2 ? imports(bytes, from, names) : id === 7 ? exports(bytes, from, names) : bytes.subarray(from, to)
+    sections.push(Buffer.from([id, ...leb(body.length)]), body)
+    at = to
+  }
+  return Buffer.concat(sections)
+}
+
+function imports(bytes, at, names) {
+  return entries(bytes, at, (at) => {
+    const [module, afterModule] = text(bytes, at)
+    const [name, from] = text(bytes, afterModule)
+    if (!names.has(module) || !names.has(name)) throw new Trouble(`the wasm imports ${module} ${name}, which its glue does not have`)
+    // Only functions are imported: a kind and an index.
+    if (bytes[from] !== 0) throw new Trouble(`the wasm imports ${name}, which is no function`)
+    const to = number(bytes, from + 1)[1]
+    return { to, entry: Buffer.concat([word(names.get(module)), word(names.get(name)), bytes.subarray(from, to)]) }
+  })
+}
+
+function exports(bytes, at, names) {
+  return entries(bytes, at, (at) => {
+    const [name, from] = text(bytes, at)
+    const to = number(bytes, from + 1)[1]
+    return { to, entry: names.has(name) ? Buffer.concat([word(names.get(name)), bytes.subarray(from, to)]) : undefined }
+  })
+}
+
+function entries(bytes, at, read) {
+  const [count, first] = number(bytes, at)
+  const kept = []
+  for (let i = 0, from = first; i < count; i++) {
+    const { to, entry } = read(from)
+    if (entry) kept.push(entry)
+    from = to
+  }
+  return Buffer.concat([Buffer.from(leb(kept.length)), ...kept])
+}
+
+function number(bytes, at) {
+  let value = 0
+  for (let shift = 0; ; shift += 7) {
+    value += (bytes[at] & 127) * 2 ** shift
+    if (bytes[at++] < 128) return [value, at]
+  }
+}
+
+const text = (bytes, at) => {
+  const [length, from] = number(bytes, at)
+  return [Buffer.from(bytes.subarray(from, from + length)).toString(), from + length]
+}
+const leb = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)])
+const word = (name) => Buffer.from([...leb(name.length), ...Buffer.from(name)])
