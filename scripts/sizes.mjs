@@ -3,7 +3,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { say, Trouble } from './lib.mjs'
 
 /** gzip bytes of everything that a page downloads: wasm, JavaScript, worker. */
-const BUDGET = 100 * 1024
+const BUDGET = 124 * 1024
 
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(11)
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
-use super::codes::kernel::{GROUP, at_least, ones};
+use super::codes::kernel::{GROUP, at_least};
 use super::codes::{Bounded, Codes, NEVER, Share, has_codes};
 use super::{Bits, TopK, kernel, scan_rows};
 use crate::Result;
@@ -253,13 +253,11 @@ impl Among<'_> {
     fn closer(&self, bounds: &Bounded, limit: f32, left: usize, survivors: &mut Vec<(u32, f32)>) -> Result<()> {
         reserve(survivors, left, "candidates")?;
         for (n, bits) in self.reaching(bounds, limit) {
-            for i in ones(bits) {
-                let row = n * GROUP + i;
-                let bound = self.codes.closer(bounds, row);
+            self.codes.closer(bounds, n, bits, |row, bound| {
                 if bound >= limit {
                     survivors.push((row as u32, bound));
                 }
-            }
+            });
         }
         Ok(())
     }

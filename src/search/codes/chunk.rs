@@ -178,11 +178,12 @@ impl Chunk {
         limit
     }
 
-    /// A closer upper bound, from the one that [`bound`](Self::bound) found.
-    pub fn bound_closer(&self, query: &QueryCodes, row: usize, upper: f32) -> f32 {
+    /// A closer upper bound of the row `i` of a group, from the one that [`bound`](Self::bound) found.
+    #[inline(always)]
+    pub fn bound_closer(&self, query: &QueryCodes, group: usize, i: usize, upper: f32) -> f32 {
         let ([first, layer], [first_query, query]) = (&self.layers, &query.layers);
         let width = query.codes.len();
-        let (group, i) = (row / GROUP, row % GROUP);
+        let row = group * GROUP + i;
         if width == 0 || layer.metas[group].inside[i] < 0.0 {
             return upper;
         }

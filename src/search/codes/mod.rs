@@ -314,11 +314,16 @@ impl Codes {
         Ok(())
     }
 
-    /// As [`Chunk::bound_closer`].
-    pub fn closer(&self, query: &Bounded, row: usize) -> f32 {
-        let chunk = &self.chunks[row / self.chunk_rows];
-        let (upper, found) = (query.upper[row], query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())));
-        found.map_or(upper, |(_, query)| chunk.bound_closer(query, row % self.chunk_rows, upper))
+    /// As [`Chunk::bound_closer`], for the rows of a group whose bits are set.
+    #[inline(always)]
+    pub fn closer(&self, query: &Bounded, group: usize, bits: u32, mut visit: impl FnMut(usize, f32)) {
+        let (first, groups) = (group * GROUP, self.chunk_rows / GROUP);
+        let chunk = &self.chunks[group / groups];
+        let found = query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis()));
+        let upper = &query.upper[first..first + GROUP];
+        for i in kernel::ones(bits) {
+            visit(first + i, found.map_or(upper[i], |(_, query)| chunk.bound_closer(query, group % groups, i, upper[i])));
+        }
     }
 }
 
