@@ -283,7 +283,7 @@ fn codes_in_simd_equal_those_in_scalar() {
     for width in (4..=64).step_by(4).chain([128, 384, 1024, 2064]) {
         let codes: Vec<i8> = (0..width * GROUP).map(|_| (random.bits() % 255) as i8).map(|code| code.max(-127)).collect();
         let most = (i32::MAX / (128 * width as i32)).min(if cfg!(feature = "relaxed-simd") { 8191 } else { 100 });
-        let numbers: Vec<i16> = (0..width).map(|_| (random.bits() as i32 % (2 * most + 1) - most) as i16).collect();
+        let numbers: Vec<i16> = (0..width).map(|_| ((random.bits() % (2 * most as u32 + 1)) as i32 - most) as i16).collect();
         for (numbers, codes) in [(numbers, codes), (vec![most as i16; width], vec![-127; width * GROUP]), (vec![-most as i16; width], vec![127; width * GROUP])] {
             let mut query = vec![[0; 2]; width / QUAD];
             let begin = pairs(&numbers, &mut query);

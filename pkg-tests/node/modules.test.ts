@@ -44,7 +44,7 @@ describe('the modules', () => {
 })
 
 describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ? [[name, command()!] as const] : [])))('in %s', (name, command) => {
-  const takes = name !== 'node' || Number(process.versions.node.split('.')[0]) > 20
+  const takes = name !== 'node' || Number(process.versions.node.split('.')[0]) >= 23
   const opens = (change: (folder: string) => void) => {
     const folder = mkdtempSync(join(root, 'dist-'))
     cpSync(dist, folder, { recursive: true })
