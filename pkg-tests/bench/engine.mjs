@@ -113,14 +113,14 @@ export function engine(env) {
       for (const mode of modes) {
         const one = await adapter.open(env)
         await one.build({ ...input, records: (from, to) => input.records(from, to), name: `${spec.name}-${found.length}`, store: { ...mode } })
-        const settled = await settle(() => one.search(prepared(0), TOP), { least: 800 })
+        const settled = await settle(() => one.search(query(0), TOP), { least: 800 })
         found.push({ one, mode, settled, times: [], together: [], wasm: await one.wasmBytes() })
       }
       const count = queries.length / spec.dimension
       for (let round = 0; round < rounds; round++) {
         for (const { one, times, together } of found) {
           for (let n = 0; n < count; n++) {
-            const asked = prepared(n)
+            const asked = query(n)
             const began = performance.now()
             await one.search(asked, TOP)
             if (n >= 10) times.push(performance.now() - began)
