@@ -37,7 +37,7 @@ export function curve(runtime, input, rows, searches) {
 export function modes(runtime, input, rows, rounds) {
   const dir = scratch('modes')
   const kept = runtime.name === 'node' ? { storage: 'fs' } : { storage: 'opfs' }
-  const name = (n) => ({ name: runtime.name === 'node' ? join(dir, `${n}`) : `bench-modes-${n}` })
+  const name = (n) => ({ name: runtime.name === 'node' ? join(dir, `${n}`) : `bench-modes-${input.name}-${n}` })
   const all = [{ ...kept, ...name(0) }, { ...kept, ...name(1), memory: 'compact' }, { ...kept, ...name(2), workers: 2 }]
   rmSync(dir, { recursive: true, force: true })
   return within(runtime.channel(), async ({ call }) => {
