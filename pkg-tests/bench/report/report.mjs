@@ -58,7 +58,7 @@ function whole(results, images) {
     else parts.push(`## ${RUNTIMES[table.runtime]}, ${number(table.size)} rows, ${table.title}`, searchTable(table))
   }
   if (durable.length) parts.push('## Durable', 'Batches of 1,000 rows, each acknowledged before the next. Written straight: the same bytes to two files, two flushes a batch. Opening in OPFS starts the package\'s worker, which compiles the wasm. Settled: when searches after the open get no faster any more.', durableTable(durable))
-  if (modes.length) parts.push('## Memory and workers', 'The same store, opened in three ways; searches in turns. With two workers the memory is that of the store alone, without the copies of the second.', modesTable(modes))
+  if (modes.length) parts.push('## Memory and workers', 'The same store, opened in three ways; searches in turns. With two workers the memory is that of the store alone, without the copies of the second; in Node one wasm holds all three stores, so it tells of none.', modesTable(modes))
   if (millions.length) parts.push('## A million rows', millionTable(millions))
   if (downloads.length) parts.push('## Download', 'Of ours all that a real page fetched from the package to open a store in OPFS and search it; peers bundled and minified by esbuild, with the files they load at run time.', downloadTable(downloads))
   parts.push('## Engines', engineTable(tables, machine.peers), '## Plots', ...images.map(({ file, title }) => `![${title}](${file})`))

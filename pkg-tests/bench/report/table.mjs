@@ -70,7 +70,7 @@ export const downloadTable = (downloads) => markdown(['engine', 'gzip'], downloa
 /** Full memory first; the others beside it. */
 export const modesTable = (modes) =>
   markdown(['', 'rows', 'mode', 'search p50 ms', 'p95', 'of full memory', '32 in one call, each', 'wasm memory'], modes.flatMap(({ runtime, input, size, rows }) => rows.map((one, i) =>
-    [i ? '' : `${runtime}, ${input}`, number(size), one.mode, ms(one.search.p50), ms(one.search.p95), times(one.ratio), ms(one.together), bytes(one.wasm)])))
+    [i ? '' : `${runtime}, ${input}`, number(size), one.mode, ms(one.search.p50), ms(one.search.p95), times(one.ratio), ms(one.together), runtime === 'node' ? '' : bytes(one.wasm)])))
 
 export const millionTable = (millions) =>
   markdown(['1,000,000 x 384', 'memory', 'wasm memory', 'insert', 'search p50', 'p95', 'worst'], millions.map((one) => [one.runtime, one.memory, bytes(one.wasm), seconds(one.build), seconds(one.search.p50), seconds(one.search.p95), seconds(one.search.worst)]))
