@@ -28,7 +28,6 @@ Object.defineProperty(NidusError.prototype, 'name', { value: 'NidusError', confi
 Object.defineProperty(NidusError.prototype, BRAND, { value: true })
 
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
-export const unsupported = (what: string) => new NidusError('UNSUPPORTED', `${what} comes in a later version of nidus-wasm`)
 export const closedError = (name: string) => new NidusError('CLOSED', `the store "${name}" is closed`)
 export const failedError = (name: string, cause: NidusError) =>
   new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })
