@@ -1,6 +1,7 @@
 // Searches with a filter over searches without, by how many rows match, by what the filter asks and by how it goes with the query.
 //   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows]
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Nidus } from '../../dist/node.js'
 import { extend, generate } from './input.mjs'
 import { dot, median } from './measure.mjs'
@@ -11,13 +12,24 @@ const SHARES = [0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1]
 
 function rowsOf(input, rows) {
   if (input === 'uniform') return generate('uniform', D, 0, rows)
-  const bytes = readFileSync(input)
-  return extend(new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)), D, rows)
+  return extend(floats(input), D, rows)
+}
+
+function floats(path) {
+  const bytes = readFileSync(path)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
+
+/** One that no row is: the first of the queries beside the vectors, where there are some, else a row with something added. */
+function queryOf(input, vectors) {
+  const beside = join(dirname(input), 'queries.f32')
+  if (existsSync(beside)) return floats(beside).slice(0, D)
+  return vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
 export async function filters(input = 'uniform', rows = 100_000) {
   const vectors = rowsOf(input, rows)
-  const query = vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
+  const query = queryOf(input, vectors)
   const scores = Float32Array.from({ length: rows }, (_, row) => dot(vectors, row, D, query, 0))
   if (!scores.every(Number.isFinite)) throw new Error('a score is no number')
   const byScore = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => scores[b] - scores[a])

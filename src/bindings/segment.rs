@@ -103,6 +103,7 @@ impl JsSegment {
                 codes: &self.codes,
                 memo: &self.memo,
                 rows: self.data.row_count(),
+                narrowed: only.is_some(),
                 only: only.as_ref(),
                 document: &|row| Some(row as u32),
                 ties: &|a, b| a.cmp(&b),

@@ -35,6 +35,8 @@ pub struct Among<'a> {
     pub rows: usize,
     /// No others count. (Of these, too, only those of which `document` makes something.)
     pub only: Option<&'a Bits>,
+    /// Not all rows count: what codes tell of such a search says nothing of others.
+    pub narrowed: bool,
     /// What a row counts as, if it does.
     pub document: &'a dyn Fn(usize) -> Option<u32>,
     pub ties: Ties<'a>,
@@ -70,7 +72,7 @@ impl Among<'_> {
 
     /// Finding the nearest by their codes is for few of many.
     fn is_useless(&self, wanted: usize) -> bool {
-        wanted.max(32) > self.codes.rows().min(self.rows) / 16 || self.memo.without.get() > 0
+        wanted.max(32) > self.codes.rows().min(self.rows) / 16 || !self.narrowed && self.memo.without.get() > 0
     }
 
     /// Whether a search goes by codes, so that others may search a part of them.
@@ -172,7 +174,9 @@ impl Among<'_> {
                 useless = survivors.len() * 4 > most;
             }
             if useless && matrix.gone() == 0 {
-                memo.without.set(PAUSE);
+                if !self.narrowed {
+                    memo.without.set(PAUSE);
+                }
                 for row in codes.exceptions() {
                     bounds.upper[*row as usize] = f32::INFINITY;
                 }
@@ -219,7 +223,7 @@ impl Among<'_> {
 
     /// All in memory.
     fn scan(&self, query: &[f32], rows: Range<usize>, top: &mut TopK<'_>) {
-        if let Some(only) = self.only.filter(|only| only.ones < rows.len() / 8) {
+        if let Some(only) = self.only.filter(|only| only.ones < rows.len() / 2) {
             let nothing = Supplied::default();
             for row in only.rows(rows.start).take_while(|row| *row < rows.end) {
                 self.offer(query, row, &nothing, top);

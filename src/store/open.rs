@@ -28,7 +28,7 @@ pub struct OpenOptions {
 }
 
 /// With compact memory rows have no codes before there can be a basis: each time they are made anew they must be read.
-const COMPACT: Tuning = Tuning { least_rows: Tuning::DEFAULT.basis_rows, ..Tuning::DEFAULT };
+const COMPACT: Tuning = Tuning { least_rows: Tuning::DEFAULT.basis_rows, whole: false, ..Tuning::DEFAULT };
 
 /// A store that is being opened: it is fed the bytes of the log and of the data, each from its beginning, in pieces of any size and in
 /// any order between the two.

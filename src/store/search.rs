@@ -175,8 +175,9 @@ impl Store {
     }
 
     fn among<'a>(&'a self, searching: &'a Searching, document: &'a dyn Fn(usize) -> Option<u32>, ties: Ties<'a>) -> Among<'a> {
-        let Searching { only, share, .. } = searching;
-        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_deref(), document, ties, share: *share }
+        let Searching { only, share, scoped, filter, .. } = searching;
+        let narrowed = only.is_some() || !scoped.is_empty() || !filter.is_empty();
+        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_deref(), narrowed, document, ties, share: *share }
     }
 
     /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.

@@ -20,7 +20,7 @@ const DIMENSIONS: std::ops::RangeInclusive<usize> = 96..=2048;
 
 /// Two layers of directions, the strongest first.
 pub struct Basis {
-    width: usize,
+    widths: [usize; 2],
     directions: Vec<f32>,
     skew: f64,
     /// What the first layer leaves of a row, at the time it was made.
@@ -28,9 +28,9 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Directions in one layer.
-    pub fn width(&self) -> usize {
-        self.width
+    /// Directions in each layer.
+    pub fn widths(&self) -> [usize; 2] {
+        self.widths
     }
 
     /// One behind the other.
@@ -50,6 +50,12 @@ impl Basis {
 /// About a third of the dimension.
 fn width(dimension: usize) -> usize {
     ((dimension / 3 + 16) / 32 * 32).clamp(32, 192)
+}
+
+/// Of the second layer: as many as the first's, or twice that, as far as there are so many.
+fn widths(dimension: usize, whole: bool) -> [usize; 2] {
+    let first = width(dimension);
+    [first, (if whole { 2 * first } else { first }).min((dimension - first) / 16 * 16)]
 }
 
 enum Stage {
@@ -72,6 +78,7 @@ pub enum Found {
 /// A basis in the making.
 pub struct Builder {
     dimension: usize,
+    widths: [usize; 2],
     stage: Stage,
     /// The sample's numbers, those of one dimension side by side; later unused.
     sample: Vec<f32>,
@@ -92,9 +99,10 @@ fn zeros(len: usize) -> Result<Vec<f32>> {
 
 impl Builder {
     /// None where no basis pays, whatever the rows, and for dimensions that hardly any model has.
-    pub fn new(dimension: usize) -> Option<Self> {
+    pub fn new(dimension: usize, whole: bool) -> Option<Self> {
         (DIMENSIONS.contains(&dimension) && dimension.is_multiple_of(4)).then(|| Self {
             dimension,
+            widths: widths(dimension, whole),
             stage: Stage::Sampling,
             sample: Vec::new(),
             sampled: 0,
@@ -110,7 +118,9 @@ impl Builder {
     #[inline(never)]
     pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Found> {
         let d = self.dimension;
-        let count = 2 * width(d);
+        let count: usize = self.widths.iter().sum();
+        // Behind these any directions will do, if only they are straight to all others.
+        let strong = count.min(2 * self.widths[0]);
         match self.stage {
             Stage::Sampling => {
                 let wanted = SAMPLE.min(rows);
@@ -137,15 +147,15 @@ impl Builder {
                 if to == d {
                     self.sample = Vec::new();
                     self.directions = noise(count * d)?;
-                    self.next = zeros(count * d)?;
+                    self.next = noise(count * d)?;
                     self.stage = Stage::Multiplying(0, 0);
                 }
             }
             Stage::Multiplying(round, from) => {
-                let to = (from + (STEP / (d * d)).next_multiple_of(4)).min(count);
+                let to = (from + (STEP / (d * d)).next_multiple_of(4)).min(strong);
                 products(&self.directions[from * d..to * d], &self.moments, d, &mut self.next[from * d..to * d]);
                 self.stage = Stage::Multiplying(round, to);
-                if to == count {
+                if to == strong {
                     if round == ROUNDS {
                         self.measure_held();
                         self.stage = Stage::Skew(0);
@@ -156,11 +166,13 @@ impl Builder {
                 }
             }
             Stage::Orthonormal(round, from) => {
-                let to = (from + STEP / (4 * count * d) + 1).min(count);
+                let last = round + 1 == ROUNDS;
+                let end = if last { count } else { strong };
+                let to = (from + STEP / (4 * count * d) + 1).min(end);
                 for i in from..to {
-                    self.straighten(i, if round + 1 == ROUNDS { 2 } else { 1 });
+                    self.straighten(i, if last { 2 } else { 1 });
                 }
-                self.stage = if to == count { Stage::Multiplying(round + 1, 0) } else { Stage::Orthonormal(round, to) };
+                self.stage = if to == end { Stage::Multiplying(round + 1, 0) } else { Stage::Orthonormal(round, to) };
             }
             Stage::Skew(from) => {
                 let to = (from + STEP / (4 * count * d) + 1).min(count);
@@ -216,7 +228,7 @@ impl Builder {
     fn measure_held(&mut self) {
         let d = self.dimension;
         let both = self.directions.chunks_exact(d).zip(self.next.chunks_exact(d));
-        self.held = both.take(width(d)).map(|(direction, image)| dot(direction, image) as f64).sum();
+        self.held = both.take(self.widths[0]).map(|(direction, image)| dot(direction, image) as f64).sum();
     }
 
     /// `‖BᵀB − I‖`, by its Frobenius norm, which is not below. A direction of zeros is none, so it has no part in it.
@@ -241,7 +253,7 @@ impl Builder {
         if !(rest <= MOST_REST) || !(skew < 0.01) {
             return Found::Flat;
         }
-        Found::Basis(Basis { width: width(self.dimension), directions: std::mem::take(&mut self.directions), skew, rest })
+        Found::Basis(Basis { widths: self.widths, directions: std::mem::take(&mut self.directions), skew, rest })
     }
 }
 

@@ -31,7 +31,7 @@ struct Layer {
 }
 
 /// Codes of a number of rows in one basis. The first layer holds the strongest directions, [`GROUP`] rows side by side, so that a
-/// pass reads it alone and in order; the second one, which few rows need, holds as many more, row by row. Without a basis there is one
+/// pass reads it alone and in order; the second one, which few rows need, holds as many more or twice that, row by row. Without a basis there is one
 /// layer with the row's own numbers.
 pub struct Chunk {
     dimension: usize,
@@ -48,20 +48,25 @@ pub struct Space {
     codes: Vec<i8>,
 }
 
-/// The width of a layer, and how many there are.
-fn shape(basis: Option<&Basis>, dimension: usize) -> (usize, usize) {
-    basis.map_or((dimension.next_multiple_of(QUAD), 1), |basis| (basis.width(), LAYERS))
+/// The layers' widths; a second one of none is not there.
+fn shape(basis: Option<&Basis>, dimension: usize) -> [usize; LAYERS] {
+    basis.map_or([dimension.next_multiple_of(QUAD), 0], Basis::widths)
+}
+
+/// Where each layer's numbers lie among those of a row.
+fn layers(widths: [usize; LAYERS]) -> impl Iterator<Item = Range<usize>> {
+    let [first, second] = widths;
+    [0..first, first..first + second].into_iter().take(if second == 0 { 1 } else { LAYERS })
 }
 
 impl Chunk {
     pub fn new(capacity: usize, dimension: usize, basis: Option<Rc<Basis>>) -> Result<Self> {
-        let (width, depth) = shape(basis.as_deref(), dimension);
-        let mut layers = <[Layer; LAYERS]>::default();
-        for layer in &mut layers[..depth] {
-            reserve(&mut layer.codes, capacity * width, "codes")?;
+        let mut made = <[Layer; LAYERS]>::default();
+        for (layer, own) in made.iter_mut().zip(layers(shape(basis.as_deref(), dimension))) {
+            reserve(&mut layer.codes, capacity * own.len(), "codes")?;
             reserve(&mut layer.metas, capacity / GROUP, "codes")?;
         }
-        Ok(Self { dimension, basis, layers, rows: 0 })
+        Ok(Self { dimension, basis, layers: made, rows: 0 })
     }
 
     pub fn rows(&self) -> usize {
@@ -89,12 +94,12 @@ impl Chunk {
     #[inline(never)]
     pub fn push_group<'a>(&mut self, row: &mut dyn FnMut(usize) -> Option<&'a [f32]>, space: &mut Space) -> Result<f32> {
         let dimension = self.dimension;
-        let (width, depth) = shape(self.basis.as_deref(), dimension);
-        let both = width * depth;
+        let widths = shape(self.basis.as_deref(), dimension);
+        let both = widths.iter().sum();
         let Space { rows: copied, numbers, codes } = space;
         zeros(copied, GROUP * dimension, "codes")?;
         zeros(numbers, GROUP * both, "codes")?;
-        zeros(codes, GROUP * width, "codes")?;
+        zeros(codes, GROUP * both, "codes")?;
         for (n, to) in copied.chunks_exact_mut(dimension).enumerate() {
             let Some(row) = row(n) else { fail!(Failed, "a row to be coded is missing") };
             to.copy_from_slice(row);
@@ -117,15 +122,17 @@ impl Chunk {
         }
         let mut all_rest = 0.0;
         let mut sums = [Sums::default(); GROUP];
-        for (n, layer) in self.layers[..depth].iter_mut().enumerate() {
+        for (n, (layer, own)) in self.layers.iter_mut().zip(layers(widths)).enumerate() {
+            let width = own.len();
+            let codes = &mut codes[..GROUP * width];
             let mut meta = Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
-            for (row, own) in codes.chunks_exact_mut(width).enumerate() {
-                let numbers = &numbers[row * both + n * width..][..width];
-                let scale = quantize(numbers, own);
-                sums[row].add(numbers, own, scale);
+            for (row, codes) in codes.chunks_exact_mut(width).enumerate() {
+                let numbers = &numbers[row * both..][own.clone()];
+                let scale = quantize(numbers, codes);
+                sums[row].add(numbers, codes, scale);
                 match sums[row].bounds(norms[row], skew) {
                     Some((inside, rest)) => (meta.scale[row], meta.inside[row], meta.rest[row]) = (scale, inside, rest),
-                    None => own.fill(0),
+                    None => codes.fill(0),
                 }
                 all_rest += if n == 0 { meta.rest[row] } else { 0.0 };
             }
@@ -242,9 +249,9 @@ impl QueryCodes {
             return Ok(None);
         }
         let dimension = query.len();
-        let (width, depth) = shape(basis, dimension);
+        let widths = shape(basis, dimension);
         let mut numbers = Vec::new();
-        zeros(&mut numbers, width * depth, "codes")?;
+        zeros(&mut numbers, widths.iter().sum(), "codes")?;
         let skew = match basis {
             Some(basis) => {
                 dots(query, basis.directions(), &mut numbers);
@@ -255,12 +262,13 @@ impl QueryCodes {
                 Skew::NONE
             }
         };
-        // So that no sum leaves i32.
-        let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
-        let mut layers = <[QueryLayer; LAYERS]>::default();
+        let mut made = <[QueryLayer; LAYERS]>::default();
         let mut lost = 0.0;
-        for (n, layer) in layers[..depth].iter_mut().enumerate() {
-            let own = &numbers[n * width..(n + 1) * width];
+        for (n, (layer, own)) in made.iter_mut().zip(layers(widths)).enumerate() {
+            let (width, end) = (own.len(), own.end);
+            let own = &numbers[own];
+            // So that no sum leaves i32.
+            let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
             zeros(&mut layer.codes, width, "codes")?;
             let greatest = greatest(own);
             // A sum must end within i32; a number that is multiplied must be within i16.
@@ -280,9 +288,9 @@ impl QueryCodes {
                 zeros(&mut layer.pairs, width / QUAD, "codes")?;
                 layer.begin = kernel::pairs(&layer.codes, &mut layer.pairs);
             }
-            layer.reach = Reach::new(query, &numbers[..(n + 1) * width], lost, skew, basis.is_none());
+            layer.reach = Reach::new(query, &numbers[..end], lost, skew, basis.is_none());
         }
-        Ok(Some(Self { layers }))
+        Ok(Some(Self { layers: made }))
     }
 }
 

@@ -31,10 +31,12 @@ pub struct Tuning {
     pub basis_rows: usize,
     /// Codes in a layer of a chunk, at most (but for a group of rows).
     pub chunk: usize,
+    /// Twice as many directions in the second layer as in the first: closer bounds, for a tenth more memory.
+    pub whole: bool,
 }
 
 impl Tuning {
-    pub const DEFAULT: Self = Self { least_rows: 1024, basis_rows: 4096, chunk: 1 << 18 };
+    pub const DEFAULT: Self = Self { least_rows: 1024, basis_rows: 4096, chunk: 1 << 18, whole: true };
 }
 
 impl Default for Tuning {
@@ -151,7 +153,7 @@ impl Codes {
 
     /// With a basis from rows of a store that is about to be read, so that none need be looked for when they are there.
     pub fn prime(&mut self, sample: &Matrix, rows: usize) -> Result<()> {
-        if let Some(mut builder) = Builder::new(self.dimension) {
+        if let Some(mut builder) = Builder::new(self.dimension, self.tuning.whole) {
             let mut supplied = Supplied::default();
             self.basis = loop {
                 match builder.step(sample, sample.len(), &mut supplied)? {
@@ -184,7 +186,7 @@ impl Codes {
         if self.builder.is_none() && self.is_basis_due(rows) {
             self.looked_at = rows;
             self.since = (0, 0.0);
-            self.builder = Builder::new(self.dimension);
+            self.builder = Builder::new(self.dimension, self.tuning.whole);
         }
         if let Some(builder) = &mut self.builder {
             match builder.step(matrix, rows, supplied)? {
