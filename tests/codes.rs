@@ -25,7 +25,7 @@ fn generator(seed: u64) -> TestRng {
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
-const TUNING: fn(usize) -> Tuning = |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension };
+const TUNING: fn(usize) -> Tuning = |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension, whole: dimension % 3 != 1 };
 
 /// Three collections, some documents overwritten and deleted. The rows as they are: written past the checks, as native would have.
 fn filled(case: &Case, rng: &mut TestRng) -> Store {
@@ -166,7 +166,7 @@ fn any_sequence() {
         let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
         let mut store = Store::create(MemorySink::new(), MemorySink::new(), options).unwrap();
         // Chunks of more rows than a step codes, two of them without a basis by the time that one is made.
-        store.tune(Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D });
+        store.tune(Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D, whole: seed % 2 == 0 });
         let mut compacting = None;
         for step in 0..120 {
             let what = rng.next_u32() % 16;

@@ -134,7 +134,7 @@ fn answers_and_bytes_are_those_of_full_memory() {
             let d = *d;
             let mut rng = generator(d as u64);
             // Chunks of rows of some 4 KiB, so that there is something to let go; a basis late enough to have codes made twice.
-            let tuning = Tuning { least_rows: 1, basis_rows: 900, chunk: 64 * d };
+            let tuning = Tuning { least_rows: 1, basis_rows: 900, chunk: 64 * d, whole: d == 96 };
             let count = if d == 96 { 4000 } else { 2400 };
             let (data, log) = bytes_of(sort, d, count, &mut rng);
             let mut full = Kept::open(data.clone(), log.clone(), false, tuning);

@@ -25,7 +25,7 @@ fn filled(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Matr
 /// How near the worst row came to its bound: 1 would be at it.
 fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
     let matrix = filled(sort, dimension, count, rng);
-    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension });
+    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension, whole: count.is_multiple_of(2) });
     while codes.step(&matrix, count, &mut Supplied::default()) != Step::Done {}
     prop_assert_eq!(codes.rows(), count / GROUP * GROUP);
     nearest_in(&codes, &matrix, sort, rng)
@@ -107,7 +107,7 @@ fn bounds_hold_for_any_rows() {
 /// Two looks for a basis, the second while there are several chunks in the first one's, each of more rows than a step codes.
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
-    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension });
+    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension, whole: true });
     while codes.step(matrix, count / 4, &mut Supplied::default()) != Step::Done {}
     while codes.again.as_ref().is_none_or(|(at, _)| *at == 0) {
         assert!(codes.step(matrix, count, &mut Supplied::default()) != Step::Done, "no chunk was made again");
