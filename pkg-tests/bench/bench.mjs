@@ -93,7 +93,7 @@ main(async () => {
   const options = optionsOf(process.argv.slice(2))
   await setUp(options)
   // Only now is there what they import.
-  const [{ measure }, { curve, downloads, durability, million, modes }, { real, scratch, synthetic }, { makeWall }, { report }, { node }] = await Promise.all(
+  const [{ measure }, { curve, downloads, durability, filterGrid, million, modes }, { real, scratch, synthetic }, { makeWall }, { report }, { node }] = await Promise.all(
     ['harness', 'extra', 'inputs', 'wall', 'report/report', 'channels/node'].map((name) => import(`./${name}.mjs`)),
   )
   const wall = await makeWall(scratch('wall.wasm'))
@@ -101,7 +101,7 @@ main(async () => {
   const inputs = await step('inputs', () => options.inputs.map((name) => (name === 'real' ? real(options.data, most) : synthetic(name, most))))
   const files = new Map(inputs.flatMap(({ files }) => files))
   const engines = chosen(options.only)
-  const results = { machine: machine(options), tables: [], curves: [], durable: [], modes: [], millions: [], downloads: [] }
+  const results = { machine: machine(options), tables: [], curves: [], durable: [], modes: [], filters: [], millions: [], downloads: [] }
   const rowsOf = (runtime) => results.tables.filter((table) => table.runtime === runtime).flatMap(({ rows }) => rows)
 
   for (const name of options.runtimes) {
@@ -130,6 +130,9 @@ main(async () => {
         results.curves.push({ runtime: name, input: first.name, ...(await step('cost curves', () => curve(runtime, first, most, options.quick ? 20 : 40))) })
         for (const input of inputs) {
           results.modes.push({ runtime: name, input: input.title, size: most, rows: await step(`full and compact memory, workers, ${input.name}`, () => modes(runtime, input, most, options.quick ? 2 : 5)) })
+        }
+        for (const input of name === 'node' ? inputs.filter(({ kind }) => kind !== 'clustered') : []) {
+          results.filters.push({ input: input.title, size: most, cells: await step(`filters, ${input.name}`, () => filterGrid(input, most)) })
         }
         for (const rows of options.rows.slice(-2)) {
           results.durable.push({ runtime: name, storage: name === 'node' ? 'fs' : 'opfs', size: rows, ...(await step(`durable inserts, ${rows} rows`, () => durability(runtime, first, rows, options.quick ? 1 : 3))) })

@@ -1,4 +1,5 @@
 // What only ours is asked: cost curves, durable inserts, a million rows, and what a page downloads.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +50,12 @@ export function modes(runtime, input, rows, rounds) {
       ratio: median(times) / median(first.times),
     }))
   }).finally(() => rmSync(dir, { recursive: true, force: true }))
+}
+
+/** Searches with filters over searches without, in a process of their own: a grid of what matches. In Node alone: what filters cost lies in the wasm. */
+export function filterGrid(input, rows) {
+  const given = input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]
+  return JSON.parse(execFileSync(process.execPath, [join(bench, 'filters.mjs'), ...given, '--json'], { encoding: 'utf8', maxBuffer: 1 << 24 }))
 }
 
 /** Durable inserts of ours beside straight writes; in Node native's too. */

@@ -1,7 +1,7 @@
 // Searches with a filter over searches without, by how many rows match, by what the filter asks and by how it goes with the query.
-//   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows]
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+//   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { Nidus } from '../../dist/node.js'
 import { extend, generate } from './input.mjs'
 import { dot, median } from './measure.mjs'
@@ -20,16 +20,14 @@ function floats(path) {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }
 
-/** One that no row is: the first of the queries beside the vectors, where there are some, else a row with something added. */
-function queryOf(input, vectors) {
-  const beside = join(dirname(input), 'queries.f32')
-  if (existsSync(beside)) return floats(beside).slice(0, D)
-  return vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
+/** One that no row is. */
+function queryOf(queries, vectors) {
+  return queries ? floats(queries).slice(0, D) : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
-export async function filters(input = 'uniform', rows = 100_000) {
+async function filters(input, rows, queries) {
   const vectors = rowsOf(input, rows)
-  const query = queryOf(input, vectors)
+  const query = queryOf(queries, vectors)
   const scores = Float32Array.from({ length: rows }, (_, row) => dot(vectors, row, D, query, 0))
   if (!scores.every(Number.isFinite)) throw new Error('a score is no number')
   const byScore = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => scores[b] - scores[a])
@@ -79,9 +77,12 @@ export async function filters(input = 'uniform', rows = 100_000) {
   return cells
 }
 
-if (import.meta.filename === process.argv[1]) {
-  const cells = await filters(process.argv[2], Number(process.argv[3] ?? 100_000))
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { queries: { type: 'string' }, json: { type: 'boolean' } } })
+const [input = 'uniform', rows = '100000'] = positionals
+const cells = await filters(input, Number(rows), values.queries)
+if (values.json) console.log(JSON.stringify(cells))
+else {
   for (const { correlation, share, operator, base, first, ratio } of cells) console.log(correlation.padEnd(9), `${share * 100} %`.padEnd(8), operator.padEnd(7), `plain ${base.toFixed(2)} ms, first ${first.toFixed(2)} x, then ${ratio.toFixed(2)} x`)
-  const ratios = cells.map(({ ratio }) => ratio)
-  console.log(`median ${median(ratios).toFixed(2)} x, most ${Math.max(...ratios).toFixed(2)} x; first use: median ${median(cells.map(({ first }) => first)).toFixed(2)} x, most ${Math.max(...cells.map(({ first }) => first)).toFixed(2)} x`)
+  const [ratios, firsts] = ['ratio', 'first'].map((name) => cells.map((cell) => cell[name]))
+  console.log(`median ${median(ratios).toFixed(2)} x, most ${Math.max(...ratios).toFixed(2)} x; first use: median ${median(firsts).toFixed(2)} x, most ${Math.max(...firsts).toFixed(2)} x`)
 }

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { at, filesUnder, say, Trouble, writeFile } from '../../../scripts/lib.mjs'
-import { downloadTable, durableTable, engineTable, machineText, millionTable, modesTable, number, searchTable, shortTable } from './table.mjs'
+import { downloadTable, durableTable, engineTable, filterTable, filterText, machineText, millionTable, modesTable, number, searchTable, shortTable } from './table.mjs'
 
 const RUNTIMES = { node: 'Node', chromium: 'Chromium' }
 const BEGIN = '<!-- bench:begin -->'
@@ -46,7 +46,7 @@ function durablePlots(durable, { lines }) {
 }
 
 function whole(results, images) {
-  const { tables, durable, modes, millions, downloads, machine } = results
+  const { tables, durable, modes, filters, millions, downloads, machine } = results
   const parts = [
     '# nidus-wasm beside others',
     `Written by \`npm run bench\`. ${machineText(machine)}. Top 10 of rows of unit length, 384 numbers each; one thread; milliseconds; medians of ${machine.rounds} rounds in which the engines take turns, each warmed up by 15 queries. ` +
@@ -59,6 +59,9 @@ function whole(results, images) {
   }
   if (durable.length) parts.push('## Durable', 'Batches of 1,000 rows, each acknowledged before the next. Written straight: the same bytes to two files, two flushes a batch. Opening in OPFS starts the package\'s worker, which compiles the wasm. Settled: when searches after the open get no faster any more.', durableTable(durable))
   if (modes.length) parts.push('## Memory and workers', 'The same store, opened in three ways; searches in turns. With two workers the memory is that of the store alone, without the copies of the second; in Node one wasm holds all three stores, so it tells of none.', modesTable(modes))
+  for (const grid of filters) {
+    parts.push(`## Filters, ${number(grid.size)} rows, ${grid.input}`, `Searches with a filter over the same without: a string's equality, a range, a list and a glob, by how many rows match, and whether these are any rows, the nearest to the query, or the farthest. ${filterText(grid)}. The first use of a filter stands apart.`, filterTable(grid))
+  }
   if (millions.length) parts.push('## A million rows', millionTable(millions))
   if (downloads.length) parts.push('## Download', 'Of ours all that a real page fetched from the package to open a store in OPFS and search it; peers bundled and minified by esbuild, with the files they load at run time.', downloadTable(downloads))
   parts.push('## Engines', engineTable(tables, machine.peers), '## Plots', ...images.map(({ file, title }) => `![${title}](${file})`))
@@ -66,13 +69,14 @@ function whole(results, images) {
 }
 
 function readmeSection(results, images, out) {
-  const { tables, durable, downloads, machine, modes, millions } = results
+  const { tables, durable, downloads, machine, modes, filters, millions } = results
   const shown = tables.filter((table) => !table.failed && !tables.some((other) => other.runtime === table.runtime && other.input === table.input && other.size > table.size))
   const where = relative(at(), out).replaceAll('\\', '/')
   const parts = [`\`npm run bench\` on ${machineText(machine)}. Rows of 384 numbers, top 10, one thread, medians; the memory wall is one read of all f32 in a wasm memory; recall is against a scan in f64. [All tables](${where}/results.md).`]
   for (const table of shown.filter(({ input }) => input !== 'clustered')) parts.push(`**${RUNTIMES[table.runtime]}, ${number(table.size)} rows, ${table.title}**`, shortTable(table))
   if (durable.length) parts.push('**Durable inserts** (batches of 1,000 rows) beside the same bytes written straight to two files with two flushes a batch, and opening beside reading them:', durableTable(durable))
   if (modes.length) parts.push('**Compact memory, two workers, and `searchMany`**, beside full memory and one thread:', modesTable(modes))
+  if (filters.length) parts.push(`**Filters**, over the same search without, on a grid of how many rows match, by what operator, and how these lie to the query: ${filters.map((grid) => `${grid.input}: ${filterText(grid)}`).join('; ')}.`)
   if (millions.length) parts.push('**A million rows**', millionTable(millions))
   if (downloads.length) parts.push('**What a page downloads**', downloadTable(downloads))
   for (const { file, title } of images.filter(({ file }) => /^(search-over-rows|append-over-rows-node|durable)/.test(file))) parts.push(`![${title}](${where}/${file})`)

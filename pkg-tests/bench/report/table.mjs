@@ -72,6 +72,23 @@ export const modesTable = (modes) =>
   markdown(['', 'rows', 'mode', 'search p50 ms', 'p95', 'of full memory', '32 in one call, each', 'wasm memory'], modes.flatMap(({ runtime, input, size, rows }) => rows.map((one, i) =>
     [i ? '' : `${runtime}, ${input}`, number(size), one.mode, ms(one.search.p50), ms(one.search.p95), times(one.ratio), ms(one.together), runtime === 'node' ? '' : bytes(one.wasm)])))
 
+const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
+
+/** One input: a line for each share that matches, the operators' median and worst in a cell. */
+export function filterTable({ cells }) {
+  const of = (name) => [...new Set(cells.map((cell) => cell[name]))]
+  const titles = { none: 'any rows', nearest: 'the nearest rows', farthest: 'the farthest rows' }
+  const cell = (found, name) => `${times(middle(found.map((one) => one[name])))}, at most ${times(Math.max(...found.map((one) => one[name])))}`
+  return markdown(['rows that match', ...of('correlation').map((name) => titles[name]), 'first use'], of('share').map((share) => [
+    `${share * 100} %`, ...of('correlation').map((name) => cell(cells.filter((one) => one.share === share && one.correlation === name), 'ratio')), cell(cells.filter((one) => one.share === share), 'first'),
+  ]))
+}
+
+export function filterText({ cells }) {
+  const ratios = cells.map(({ ratio }) => ratio)
+  return `median ${times(middle(ratios))}, ${ratios.filter((ratio) => ratio > 2).length} of ${ratios.length} cells over 2 x, at most ${times(Math.max(...ratios))}`
+}
+
 export const millionTable = (millions) =>
   markdown(['1,000,000 x 384', 'memory', 'wasm memory', 'insert', 'search p50', 'p95', 'worst'], millions.map((one) => [one.runtime, one.memory, bytes(one.wasm), seconds(one.build), seconds(one.search.p50), seconds(one.search.p95), seconds(one.search.worst)]))
 
