@@ -13,7 +13,7 @@ import { build } from '../../scripts/build.mjs'
 import { at, main, readJson, run, say, sha, step, Trouble, writeFile } from '../../scripts/lib.mjs'
 import { TooLarge } from '../../scripts/sizes.mjs'
 import { chosen, ENGINES } from './engines.mjs'
-import { SYNTHETIC } from './input.mjs'
+import { BLOCK, SYNTHETIC } from './input.mjs'
 
 const here = (...parts) => join(fileURLToPath(new URL('.', import.meta.url)), ...parts)
 const list = (text) => text?.split(',').filter(Boolean)
@@ -99,7 +99,9 @@ main(async () => {
   const wall = await makeWall(scratch('wall.wasm'))
   const most = options.rows.at(-1)
   const inputs = await step('inputs', () => options.inputs.map((name) => (name === 'real' ? real(options.data, most) : synthetic(name, most))))
-  const files = new Map(inputs.flatMap(({ files }) => files))
+  // Of the million only the queries lie in a file.
+  const many = options.million && synthetic('uniform', BLOCK, 'million')
+  const files = new Map([...inputs, ...(many ? [many] : [])].flatMap(({ files }) => files))
   const engines = chosen(options.only)
   const results = { machine: machine(options), tables: [], curves: [], durable: [], modes: [], filters: [], millions: [], downloads: [] }
   const rowsOf = (runtime) => results.tables.filter((table) => table.runtime === runtime).flatMap(({ rows }) => rows)
@@ -137,7 +139,7 @@ main(async () => {
         for (const rows of options.rows.slice(-2)) {
           results.durable.push({ runtime: name, storage: name === 'node' ? 'fs' : 'opfs', size: rows, ...(await step(`durable inserts, ${rows} rows`, () => durability(runtime, first, rows, options.quick ? 1 : 3))) })
         }
-        if (options.million) results.millions.push({ runtime: name, ...(await step('a million rows', () => million(runtime))) })
+        if (options.million) results.millions.push({ runtime: name, ...(await step('a million rows', () => million(runtime, many))) })
       }
       if (runtime.downloads) results.downloads = await downloads(runtime, rowsOf(name))
     } finally {

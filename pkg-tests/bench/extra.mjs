@@ -79,7 +79,7 @@ export async function durability(runtime, input, rows, runs) {
 }
 
 /** A million uniform rows, generated as they are asked for; compact memory over files where there is such a thing. */
-export async function million(runtime, rows = 1_000_000) {
+export async function million(runtime, { paths, urls }, rows = 1_000_000) {
   const dir = scratch('million')
   rmSync(dir, { recursive: true, force: true })
   const queries = generate('uniform', DIMENSION, 0, 20, 2).slice()
@@ -88,8 +88,6 @@ export async function million(runtime, rows = 1_000_000) {
     for (let base = 0; base < rows; base += 20 * BLOCK) yield { rows: generate('uniform', DIMENSION, base, Math.min(rows, base + 20 * BLOCK)), base }
   }
   const best = truth({ parts, dimension: DIMENSION, queries })
-  const { synthetic } = await import('./inputs.mjs')
-  const { paths, urls } = synthetic('uniform', BLOCK)
   const attempt = (memory) =>
     within(runtime.channel(), async ({ call }) => {
       const store = { name: runtime.name === 'node' ? dir : 'bench-million', storage: runtime.name === 'node' ? 'fs' : 'opfs', memory }

@@ -26,8 +26,8 @@ function laidDown(input) {
 
 const TITLES = { uniform: 'uniform random rows (the worst case)', clustered: '256 clusters with noise 0.7 times as long as a centre' }
 
-export function synthetic(kind, rows) {
-  const common = { name: kind, title: TITLES[kind], kind, dimension: DIMENSION }
+export function synthetic(kind, rows, name = kind) {
+  const common = { name, title: TITLES[kind], kind, dimension: DIMENSION }
   return laidDown({ ...common, vectors: generate(kind, DIMENSION, 0, rows), queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice() })
 }
 
