@@ -1,7 +1,7 @@
 // Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ALONE, bundle, EDGE, ENTRIES, LATER } from './bundle.mjs'
+import { ALONE, bundle, GROUPS, LATER } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
 import { namesOf, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
@@ -14,7 +14,7 @@ const made = (...parts) => at('target/nidus-wasm', ...parts)
 /** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
 
-const WANTED = [...[...ENTRIES, ...ALONE, ...EDGE, ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
+const WANTED = [...[...Object.values(GROUPS).flat(), ...ALONE, ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
 
 /** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
 async function when(name, inputs, outputs, work) {

@@ -4,13 +4,12 @@ import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
 
-export const ENTRIES = ['browser', 'node', 'segment-browser', 'segment-node', 'shard-node']
+/** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups nobody has both, and chunks shared with more would be more. */
+export const GROUPS = { browser: ['browser', 'segment-browser'], node: ['node', 'segment-node', 'shard-node'], edge: ['workerd', 'segment-workerd', 'durable-object'] }
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
 export const LATER = { transfer: 'src/ts/transfer/index.ts', persistence: 'src/ts/persistence.ts' }
-/** Beside the others and sharing only among themselves: what a page downloads is not to be cut up further for them. */
-export const EDGE = ['workerd', 'segment-workerd', 'durable-object']
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 
@@ -69,12 +68,11 @@ export async function bundle(glue) {
     plugins: [core(glue), later],
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
-  const shared = await build({ ...options, entryPoints: paths(ENTRIES), splitting: true, chunkNames: 'chunk-[hash]' })
+  const groups = {}
+  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]' })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
-  const edge = await build({ ...options, entryPoints: paths(EDGE), splitting: true, chunkNames: 'chunk-[hash]' })
-
-  const outputs = [...shared.outputFiles, ...alone.outputFiles, ...edge.outputFiles]
+  const outputs = [...Object.values(groups), alone].flatMap(({ outputFiles }) => outputFiles)
   const files = new Map(await Promise.all(outputs.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
   for (const [name, bytes] of files) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
@@ -82,8 +80,8 @@ export async function bundle(glue) {
   }
   // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
   const pages = {
-    'a page (store in the worker)': [...reached(shared.metafile, PAGE, false), ...ALONE.map((name) => `${name}.js`)],
-    'a page (a host of its own)': [...reached(shared.metafile, PAGE, true)],
+    'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), ...ALONE.map((name) => `${name}.js`)],
+    'a page (a host of its own)': [...reached(groups.browser.metafile, PAGE, true)],
   }
   return { files, pages }
 }

@@ -23,6 +23,7 @@ compile_error!("rows are kept in memory exactly as they are on the medium, which
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
+pub mod attrs;
 mod error;
 mod hash;
 mod model;

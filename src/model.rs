@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::Result;
 use crate::segment::op;
 
 /// A typed attribute. `Null` ("set, and empty") differs from an absent key ("not set").
@@ -128,13 +127,4 @@ pub struct Recovery {
     pub data_bytes: u64,
     /// The store was made by this open.
     pub created: bool,
-}
-
-pub(crate) fn decode_attrs(bytes: &[u8]) -> Result<BTreeMap<String, Value>> {
-    let mut attrs = BTreeMap::new();
-    for entry in op::Attrs::new(bytes) {
-        let (key, value) = entry?;
-        attrs.insert(key.to_string(), value.to_value()?);
-    }
-    Ok(attrs)
 }

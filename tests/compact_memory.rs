@@ -34,7 +34,7 @@ impl Kept {
     }
 
     fn search(&self, vectors: &[f32], query: &Query<'_>) -> Vec<Vec<Hit>> {
-        let mut searching = self.store.begin_search(vectors, query).unwrap();
+        let mut searching = self.store.begin_search(vectors, query.clone()).unwrap();
         let mut rows = Supplied::default();
         while !self.store.advance_search(&mut searching, &mut rows).unwrap() {
             assert!(Self::supply(&self.data, &mut rows, self.store.dimension()) > 0);

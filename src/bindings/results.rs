@@ -4,6 +4,7 @@ use js_sys::{Float32Array, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use crate::Result as Fallible;
+use crate::attrs::Packed;
 use crate::segment::op;
 
 /// Search results; see `core.d.ts` for the wire forms.
@@ -110,6 +111,10 @@ impl Writer {
         self.room(text.len() + 8)?;
         op::put_str(&mut self.wire, text);
         Ok(())
+    }
+
+    pub(super) fn attrs(&mut self, attrs: Packed<'_>) -> Fallible<()> {
+        attrs.write(&mut self.wire)
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Fallible<()> {

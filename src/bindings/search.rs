@@ -53,7 +53,7 @@ impl JsSearch {
                     let (collection, id, attrs) = store.0.doc_parts(hit.doc);
                     out.str(collection)?;
                     out.str(id)?;
-                    out.bytes(attrs)?;
+                    out.attrs(attrs)?;
                     scores.push(hit.score);
                 }
             }

@@ -150,7 +150,7 @@ impl JsStore {
                     None => out.bytes(&[0])?,
                     Some(doc) => {
                         out.bytes(&[1])?;
-                        out.bytes(self.0.doc_parts(*doc).2)?;
+                        out.attrs(self.0.doc_parts(*doc).2)?;
                     }
                 }
             }
@@ -167,7 +167,7 @@ impl JsStore {
             for doc in &docs {
                 let (_, id, attrs) = self.0.doc_parts(*doc);
                 out.str(id)?;
-                out.bytes(attrs)?;
+                out.attrs(attrs)?;
             }
             let count = docs.len() as u32;
             Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| Page { found: out.found(), count, more }))
@@ -185,7 +185,7 @@ impl JsStore {
                 min_score: (!min_score.is_nan()).then_some(min_score as f32),
                 filter: Filter::decode(filter)?,
             };
-            Ok::<_, Error>(JsSearch(self.0.begin_search(queries, &query)?))
+            Ok::<_, Error>(JsSearch(self.0.begin_search(queries, query)?))
         };
         begin().or_throw()
     }

@@ -11,7 +11,8 @@ use super::{Bits, Filter};
 use crate::Value;
 use crate::error::{reserve, zeros};
 use crate::hash::{Hasher, hash};
-use crate::segment::op::{Attrs, Reader, ValueRef, put_value};
+use crate::attrs::{self, Packed};
+use crate::segment::op::{Reader, ValueRef, put_value};
 
 /// Of all columns together. Without room filters are looked at late, row by row.
 const MOST_BYTES: usize = 64 << 20;
@@ -22,8 +23,8 @@ const MOST_FILTER: usize = 1 << 16;
 /// Integers up to it are floats, too.
 const EXACT: u64 = 1 << 53;
 
-/// The encoded attributes of a row; none of a dead one.
-pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
+/// The attributes of a row; none of a dead one.
+pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<Packed<'a>>;
 
 #[derive(Default)]
 pub struct Columns {
@@ -34,7 +35,7 @@ pub struct Columns {
 
 /// A filter that was seen, and what matches of the first `rows` rows, once that was found out.
 struct Kept {
-    filter: Filter,
+    filter: Rc<Filter>,
     rows: usize,
     bits: Option<Rc<Bits>>,
 }
@@ -47,7 +48,7 @@ impl Columns {
 
     /// The rows among the first `rows` that match, and any of the dead. None: it is not known, for want of memory or because the filter is
     /// new and not `now` worth the work.
-    pub fn matches(&mut self, filter: &Filter, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
+    pub fn matches(&mut self, filter: &Rc<Filter>, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
         let mut kept = match self.kept.iter().position(|kept| kept.filter == *filter) {
             Some(at) => self.kept.remove(at),
             None if filter.size() > MOST_FILTER => return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None },
@@ -158,7 +159,7 @@ struct Column {
     /// Of each row its value's number; 0 where the key is absent.
     ids: Vec<u32>,
     table: HashTable<u32>,
-    /// Distinct values as encoded, one behind the other; value n lies between `ends[n - 1]` and `ends[n]`.
+    /// Distinct values, packed, one behind the other; value n lies between `ends[n - 1]` and `ends[n]`.
     values: Vec<u8>,
     ends: Vec<u32>,
     /// Numbers that a float is exactly; else NaN.
@@ -182,7 +183,7 @@ impl Column {
         let from = self.ids.len();
         reserve(&mut self.ids, rows.saturating_sub(from), "").ok()?;
         for row in from..rows {
-            let id = match attrs(row).and_then(|attrs| Attrs::raw(attrs, &self.key)) {
+            let id = match attrs(row).and_then(|attrs| attrs.get(&self.key)) {
                 Some(value) => self.id(value, room)?,
                 None => 0,
             };
@@ -215,9 +216,9 @@ impl Column {
         let id = ends.len() as u32;
         values.extend_from_slice(encoded);
         ends.push(values.len() as u32);
-        numbers.push(match Reader::new(encoded).value() {
-            Ok(ValueRef::Int(int)) => exact(&Value::Int(int)),
-            Ok(ValueRef::Float(float)) => float,
+        numbers.push(match attrs::value(encoded) {
+            ValueRef::Int(int) => exact(&Value::Int(int)),
+            ValueRef::Float(float) => float,
             _ => f64::NAN,
         });
         let hasher: Hasher<'_> = &|id| hash(value(values, ends, *id));
@@ -229,7 +230,7 @@ impl Column {
     fn select(&self, filter: &Filter, rows: usize) -> Option<Vec<u16>> {
         let (mut verdicts, mut groups) = (Vec::new(), Vec::new());
         zeros(&mut verdicts, self.ends.len().max(1), "").ok()?;
-        let holds = |id: usize| Reader::new(value(&self.values, &self.ends, id as u32)).value().is_ok_and(|found| filter.holds(found));
+        let holds = |id: usize| filter.holds(attrs::value(value(&self.values, &self.ends, id as u32)));
         match filter {
             Filter::Eq(_, value) => self.mark(value, &mut verdicts),
             Filter::In(_, values) => values.iter().for_each(|value| self.mark(value, &mut verdicts)),
@@ -258,10 +259,12 @@ impl Column {
     /// All that equals a value: itself, and a number in its other form; zero has two signs.
     fn mark(&self, wanted: &Value, verdicts: &mut [u8]) {
         let mut try_one = |candidate: &Value| {
-            let mut encoded = Vec::new();
+            let (mut encoded, mut packed) = (Vec::new(), Vec::new());
             put_value(&mut encoded, candidate);
-            if let Some(id) = self.find(&encoded)
-                && Reader::new(&encoded).value().is_ok_and(|found| equal(found, wanted))
+            if let Ok((variant, bytes)) = Reader::new(&encoded).raw_value()
+                && attrs::put_value(&mut packed, variant, bytes).is_ok()
+                && let Some(id) = self.find(&packed)
+                && equal(attrs::value(&packed), wanted)
             {
                 verdicts[id as usize] = 1;
             }
@@ -289,7 +292,15 @@ fn exact(value: &Value) -> f64 {
 mod tests {
     use super::*;
     use crate::Batch;
+    use crate::attrs::Words;
     use proptest::prelude::*;
+
+    fn packed(words: &mut Words, attrs: &[(&str, Value)]) -> Vec<u8> {
+        let (mut batch, mut packed) = (Batch::new(), Vec::new());
+        batch.push("", attrs);
+        words.pack(&batch.bytes()[8..], &mut packed).unwrap();
+        packed
+    }
 
     fn values() -> impl Strategy<Value = Value> {
         let big = 1i64 << 53;
@@ -333,14 +344,13 @@ mod tests {
         #[test]
         fn as_each_row_by_itself(
             rows in prop::collection::vec((any::<bool>(), prop::collection::btree_map("[k-m]", values(), 0..4)), 1..150),
-            filters in prop::collection::vec(filters(), 1..16),
+            filters in prop::collection::vec(filters().prop_map(Rc::new), 1..16),
             steps in prop::collection::vec((0usize..20, 0usize..16, 0u8..12, any::<bool>()), 1..40),
         ) {
+            let mut words = Words::default();
             let mut encoded: Vec<Option<Vec<u8>>> = rows.iter().map(|(dead, attrs)| {
                 let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-                let mut batch = Batch::new();
-                batch.push("", &attrs);
-                (!dead || attrs.len() % 2 == 0).then(|| batch.bytes()[8..].to_vec())
+                (!dead || attrs.len() % 2 == 0).then(|| packed(&mut words, &attrs))
             }).collect();
             let (mut columns, mut count) = (Columns::default(), rows.len() / 2);
             for (more, filter, event, now) in steps {
@@ -351,14 +361,14 @@ mod tests {
                 }
                 let filter = &filters[filter % filters.len()];
                 let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
-                let found = columns.matches(filter, count, &|| now, &|row| encoded[row].as_deref());
+                let found = columns.matches(filter, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &words)));
                 prop_assert_eq!(found.is_some(), seen || now);
                 let Some(found) = found else { continue };
                 prop_assert_eq!(found.ones, found.rows(0).count());
                 prop_assert!(found.rows(0).all(|row| row < count));
                 for (row, attrs) in encoded[..count].iter().enumerate() {
                     if let Some(attrs) = attrs {
-                        prop_assert_eq!(found.contains(row), filter.matches(attrs), "{:?}, row {} of {}: {:?}", filter, row, count, rows[row]);
+                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &words)), "{:?}, row {} of {}: {:?}", filter, row, count, rows[row]);
                     }
                 }
             }
@@ -366,13 +376,10 @@ mod tests {
 
         #[test]
         fn a_column_that_does_not_fit_says_so(room in 0usize..4000, texts in prop::collection::vec("[a-z]{0,80}", 1..60)) {
-            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| {
-                let mut batch = Batch::new();
-                batch.push("", &[("k", Value::Str(text.clone()))]);
-                batch.bytes()[8..].to_vec()
-            }).collect();
+            let mut words = Words::default();
+            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| packed(&mut words, &[("k", Value::Str(text.clone()))])).collect();
             let mut column = Column { key: "k".into(), ..Column::default() };
-            let fits = column.extend(texts.len(), room, &|row| Some(&encoded[row])).is_some();
+            let fits = column.extend(texts.len(), room, &|row| Some(Packed::new(&encoded[row], &words))).is_some();
             prop_assert!(!fits || column.bytes() <= room + 4 * texts.len());
             prop_assert!(fits || column.bytes() + 80 + 12 + 256 > room);
             prop_assert_eq!(fits, column.ids.len() == texts.len());

@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 
 use super::glob;
 use crate::error::{error, fail, reserve};
-use crate::segment::op::{Attrs, Bad, Reader, ValueRef, list};
+use crate::attrs::{Packed, value};
+use crate::segment::op::{Bad, Reader, ValueRef, list};
 use crate::{Code, Result, Value};
 
 const MAX_DEPTH: usize = 64;
@@ -49,13 +50,12 @@ impl Filter {
         matches!(self, Filter::And(all) if all.is_empty())
     }
 
-    /// Whether an encoded attribute map, its keys ascending, matches.
-    pub fn matches(&self, attrs: &[u8]) -> bool {
+    pub fn matches(&self, attrs: Packed<'_>) -> bool {
         match self {
             Filter::And(all) => all.iter().all(|filter| filter.matches(attrs)),
             Filter::Or(any) => any.iter().any(|filter| filter.matches(attrs)),
             Filter::Not(filter) => !filter.matches(attrs),
-            _ => Attrs::get(attrs, self.key()).is_some_and(|found| self.holds(found)),
+            _ => attrs.get(self.key()).is_some_and(|found| self.holds(value(found))),
         }
     }
 
@@ -213,6 +213,7 @@ fn int_float(int: i64, float: f64) -> Option<Ordering> {
 mod tests {
     use super::*;
     use crate::Batch;
+    use crate::attrs::Words;
     use proptest::prelude::*;
 
     fn encoded(attrs: &[(&str, Value)]) -> Vec<u8> {
@@ -274,7 +275,9 @@ mod tests {
         ];
         for (value, filter, expected) in table {
             let attrs: Vec<(&str, Value)> = [("a", 1.into()), ("z", "zz".into())].into_iter().chain(value.clone().map(|v| ("k", v))).collect();
-            assert_eq!(filter.matches(&encoded(&attrs)), expected, "{value:?} {filter:?}");
+            let (mut words, mut packed) = (Words::default(), Vec::new());
+            words.pack(&encoded(&attrs), &mut packed).unwrap();
+            assert_eq!(filter.matches(Packed::new(&packed, &words)), expected, "{value:?} {filter:?}");
         }
     }
 

@@ -88,11 +88,18 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Bad::Malformed)
     }
 
-    /// Passes over a value that was checked before.
-    fn skip(&mut self) -> Result<(), Bad> {
-        match self.u32()? {
+    /// Any string, of a map that was checked before.
+    pub fn raw_str(&mut self) -> Result<&'a [u8], Bad> {
+        self.bytes()
+    }
+
+    /// A value's variant and its bytes, those of a text without their number; not looked into.
+    pub fn raw_value(&mut self) -> Result<(u8, &'a [u8]), Bad> {
+        let variant = self.u32()?;
+        let start = self.at;
+        match variant {
             0 => {}
-            1 => _ = self.bytes()?,
+            1 => return Ok((1, self.bytes()?)),
             3 => _ = self.u8()?,
             4 => {
                 for _ in 0..self.count(8)? {
@@ -102,7 +109,7 @@ impl<'a> Reader<'a> {
             2 | 5 | 6 => _ = self.u64()?,
             _ => return Err(Bad::Unknown),
         }
-        Ok(())
+        Ok((variant as u8, self.since(start)))
     }
 
     pub fn value(&mut self) -> Result<ValueRef<'a>, Bad> {
@@ -210,25 +217,6 @@ impl<'a> Attrs<'a> {
 
     fn entry(&mut self) -> Result<(&'a str, ValueRef<'a>), Bad> {
         Ok((self.reader.str()?, self.reader.value()?))
-    }
-
-    /// The value under `key`, in a map whose keys ascend.
-    pub fn get(bytes: &'a [u8], key: &str) -> Option<ValueRef<'a>> {
-        Reader::new(Self::raw(bytes, key)?).value().ok()
-    }
-
-    /// The same, encoded. What it passes over was checked before.
-    pub fn raw(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
-        let mut reader = Reader::new(bytes);
-        for _ in 0..reader.count(12).ok()? {
-            let at = reader.bytes().ok()?;
-            let start = reader.at;
-            reader.skip().ok()?;
-            if at >= key.as_bytes() {
-                return (at == key.as_bytes()).then(|| reader.since(start));
-            }
-        }
-        None
     }
 }
 

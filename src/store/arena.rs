@@ -1,4 +1,5 @@
 use crate::Result;
+use crate::attrs::{Packed, Words};
 use crate::error::{out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 18;
@@ -12,14 +13,15 @@ pub struct Item {
     attrs: u32,
 }
 
-/// Ids and encoded attributes of documents, packed into large chunks: no allocation for a document. What is overwritten or deleted is
+/// Ids and attributes of documents, packed into large chunks: no allocation for a document. What is overwritten or deleted is
 /// freed when the arena is rebuilt, with the rows, by compaction.
 #[derive(Default)]
 pub struct Arena {
     chunks: Vec<Vec<u8>>,
+    words: Words,
 }
 
-/// A mark to take an arena back to.
+/// A mark to take an arena back to. Words that came since stay: they are as good for what comes next.
 #[derive(Clone, Copy, Default)]
 pub struct ArenaMark {
     chunks: usize,
@@ -27,7 +29,9 @@ pub struct ArenaMark {
 }
 
 impl Arena {
+    /// `attrs`: an encoded map, its keys ascending.
     pub fn push(&mut self, id: &str, attrs: &[u8]) -> Result<Item> {
+        // Packed they are never longer.
         let size = id.len() + attrs.len();
         if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < size) {
             let mut chunk = Vec::new();
@@ -40,8 +44,8 @@ impl Arena {
         let chunk = &mut self.chunks[n];
         let at = chunk.len() as u32;
         chunk.extend_from_slice(id.as_bytes());
-        chunk.extend_from_slice(attrs);
-        Ok(Item { chunk: n as u32, at, id: id.len() as u32, attrs: attrs.len() as u32 })
+        self.words.pack(attrs, chunk)?;
+        Ok(Item { chunk: n as u32, at, id: id.len() as u32, attrs: (chunk.len() - id.len()) as u32 - at })
     }
 
     fn bytes(&self, item: Item) -> &[u8] {
@@ -57,8 +61,8 @@ impl Arena {
         &self.bytes(item)[..item.id as usize]
     }
 
-    pub fn attrs(&self, item: Item) -> &[u8] {
-        &self.bytes(item)[item.id as usize..]
+    pub fn attrs(&self, item: Item) -> Packed<'_> {
+        Packed::new(&self.bytes(item)[item.id as usize..], &self.words)
     }
 
     pub fn mark(&self) -> ArenaMark {
@@ -74,6 +78,6 @@ impl Arena {
 
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum()
+        self.chunks.iter().map(Vec::capacity).sum::<usize>() + self.words.memory_bytes()
     }
 }

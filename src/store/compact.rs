@@ -9,7 +9,7 @@ use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
 use crate::segment::log::Run;
-use crate::segment::op::{AttrsScan, Op, Reader};
+use crate::segment::op::{AttrsScan, Op};
 use crate::search::{Codes, Step};
 use crate::segment::{Matrix, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
@@ -132,7 +132,7 @@ impl Store {
     fn fill_slice(&self, to: &mut Compaction) -> Result<()> {
         let most = (SLICE_BYTES / (self.dimension() * 4)).max(1).min(to.docs.len() - to.order.len());
         to.from = to.order.len();
-        let mut run = Run::default();
+        let (mut run, mut encoded) = (Run::default(), Vec::new());
         let mut written = 0;
         let mut done = false;
         while run.bytes().len() < SLICE_BYTES {
@@ -159,8 +159,9 @@ impl Store {
             }
             let Some(doc) = self.next_doc(to) else { break };
             let (collection, id, attrs) = self.doc_parts(doc);
-            let newer = Reader::new(attrs).attrs().is_ok_and(|scan| scan.newer);
-            let attrs = AttrsScan { bytes: attrs, canonical: true, newer };
+            encoded.clear();
+            attrs.write(&mut encoded)?;
+            let attrs = AttrsScan { bytes: &encoded, canonical: true, newer: attrs.newer() };
             run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs })?;
             to.order.push(doc);
             written += 1;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Item};
+use crate::attrs::Packed;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
 use crate::segment::op::{self, Op};
@@ -87,7 +88,7 @@ impl Index {
         self.arena.id(self.doc(doc).item)
     }
 
-    pub fn attrs(&self, doc: u32) -> &[u8] {
+    pub fn attrs(&self, doc: u32) -> Packed<'_> {
         self.arena.attrs(self.doc(doc).item)
     }
 
@@ -330,14 +331,15 @@ impl Index {
     /// Packs the ids and attributes of the living anew. Without memory for that, all stays as it is.
     pub fn repack(&mut self) {
         let mut packed = Arena::default();
-        let mut items = Vec::new();
+        let (mut items, mut attrs) = (Vec::new(), Vec::new());
         if items.try_reserve_exact(self.live).is_err() {
             return;
         }
         for collection in self.collections.iter().flatten() {
             for doc in collection.docs() {
                 let item = self.docs[doc as usize].item;
-                let Ok(item) = packed.push(self.arena.id(item), self.arena.attrs(item)) else { return };
+                attrs.clear();
+                let Ok(item) = self.arena.attrs(item).write(&mut attrs).and_then(|()| packed.push(self.arena.id(item), &attrs)) else { return };
                 items.push((doc, item));
             }
         }

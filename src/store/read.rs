@@ -3,7 +3,7 @@
 use super::Store;
 use super::index::Collection;
 use crate::error::{fail, reserve};
-use crate::model::decode_attrs;
+use crate::attrs::Packed;
 use crate::search::{Filter, TopK, kernel};
 use crate::segment::op::Reader;
 use crate::{Meta, Record, Result};
@@ -73,14 +73,14 @@ impl Store {
     }
 
     /// Collection, id and encoded attributes.
-    pub(crate) fn doc_parts(&self, doc: u32) -> (&str, &str, &[u8]) {
+    pub(crate) fn doc_parts(&self, doc: u32) -> (&str, &str, Packed<'_>) {
         (self.index.name(self.index.doc(doc).collection), self.index.id(doc), self.index.attrs(doc))
     }
 
     fn record(&self, doc: u32) -> Result<Record> {
         let (_, id, attrs) = self.doc_parts(doc);
         let Some(vector) = self.doc_vector(doc) else { fail!(Unsupported, "the rows are not in memory") };
-        Ok(Record { id: id.to_string(), vector: vector.to_vec(), attrs: decode_attrs(attrs)? })
+        Ok(Record { id: id.to_string(), vector: vector.to_vec(), attrs: attrs.to_map()? })
     }
 
     pub fn get(&self, collection: &str, id: &str) -> Result<Option<Record>> {

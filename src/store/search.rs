@@ -7,7 +7,6 @@ use super::Store;
 use super::index::{Collection, DEAD};
 use super::read::unit_query;
 use crate::error::{fail, reserve, zeros};
-use crate::model::decode_attrs;
 use crate::order::Ties;
 use crate::search::codes::kernel::GROUP;
 use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
@@ -41,7 +40,7 @@ pub struct Searching {
     together: Vec<Cascade>,
     wanted: usize,
     least: Option<f32>,
-    filter: Filter,
+    filter: Rc<Filter>,
     scoped: Vec<bool>,
     only: Option<Rc<Bits>>,
     /// What others search.
@@ -61,7 +60,7 @@ impl Store {
 
     /// [`search`](Self::search) for several vectors, one behind the other: their answers in the same order. Rows are gone through once for eight of them.
     pub fn search_many(&self, vectors: &[f32], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
-        let mut searching = self.begin_search(vectors, query)?;
+        let mut searching = self.begin_search(vectors, query.clone())?;
         if !self.advance_search(&mut searching, &mut Supplied::default())? {
             fail!(Unsupported, "the rows are not in memory");
         }
@@ -72,12 +71,12 @@ impl Store {
     pub fn hits(&self, searching: &Searching) -> Result<Vec<Vec<Hit>>> {
         let hit = |found: &Found| {
             let (collection, id, attrs) = self.doc_parts(found.doc);
-            Ok(Hit { collection: collection.to_string(), id: id.to_string(), score: found.score, attrs: decode_attrs(attrs)? })
+            Ok(Hit { collection: collection.to_string(), id: id.to_string(), score: found.score, attrs: attrs.to_map()? })
         };
         searching.found.iter().map(|found| found.iter().map(hit).collect()).collect()
     }
 
-    pub fn begin_search(&self, vectors: &[f32], query: &Query<'_>) -> Result<Searching> {
+    pub fn begin_search(&self, vectors: &[f32], query: Query<'_>) -> Result<Searching> {
         let dimension = self.dimension();
         if !vectors.len().is_multiple_of(dimension) {
             fail!(DimensionMismatch, "{} numbers are no queries of {dimension}", vectors.len());
@@ -97,7 +96,7 @@ impl Store {
             together: Vec::new(),
             wanted: query.top_k.min(in_scope),
             least: query.min_score,
-            filter: query.filter.clone(),
+            filter: Rc::new(query.filter),
             scoped: Vec::new(),
             only: None,
             share: Share::ALL,
@@ -142,7 +141,7 @@ impl Store {
                 Some(only) => only.and(&matching),
                 None => searching.only = Some(matching),
             }
-            searching.filter = Filter::default();
+            searching.filter = Rc::default();
         } else if self.is_selective(&searching.filter, 32) {
             return self.find_all(searching);
         }
@@ -161,7 +160,7 @@ impl Store {
             Some(only) => only.rows(0).for_each(add),
             None => (0..self.index.rows()).for_each(&mut add),
         }
-        searching.filter = Filter::default();
+        searching.filter = Rc::default();
         searching.only = Some(Rc::new(all));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Globs and filters against second ones; any bytes for a filter.
 
+use nidus_wasm::attrs::{Packed, Words};
 use nidus_wasm::search::Filter;
 use nidus_wasm::search::filter::Bound;
 use nidus_wasm::search::glob;
@@ -89,9 +90,11 @@ fn any_filter(bytes: &[u8], attrs: &Attrs) {
             let mut again = Vec::new();
             naive_filter::encode(&filter, &mut again);
             assert!(bytes.is_empty() || again == bytes, "{filter:?}");
-            assert_eq!(filter.matches(&codec::canonical(attrs)), naive_filter::matches(&filter, attrs), "{filter:?} {attrs:?}");
+            let (mut words, mut packed) = (Words::default(), Vec::new());
+            words.pack(&codec::canonical(attrs), &mut packed).unwrap();
+            assert_eq!(filter.matches(Packed::new(&packed, &words)), naive_filter::matches(&filter, attrs), "{filter:?} {attrs:?}");
             // No attributes at all, but it must not be the worse for them.
-            filter.matches(bytes);
+            filter.matches(Packed::new(bytes, &words));
         }
     }
 }

@@ -1,0 +1,381 @@
+//! Attributes as they lie in memory. Keys, and values that come again, are kept once and stand as numbers; what comes once stands where it is, without the
+//! log's wide lengths. An entry is its key, then its value, each a number whose lowest bit tells what it is: of a word, or how many bytes follow.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+
+use crate::error::{reserve, zeros};
+use crate::hash::{Hasher, hash};
+use crate::segment::op::{self, Bad, Reader, ValueRef};
+use crate::{Code, Result, Value};
+
+/// Of all words together; what comes later stands where it is.
+const MOST_BYTES: usize = 8 << 20;
+/// Words' lengths: shorter ones take no more than their number would.
+const LENGTHS: std::ops::RangeInclusive<usize> = 3..=256;
+/// Places to remember what came once.
+const PLACES: usize = 4096;
+
+/// `true`, where `false` has the variant that booleans have in the log.
+const TRUE: u8 = 7;
+
+/// What a store keeps once.
+#[derive(Default)]
+pub struct Words {
+    bytes: Vec<u8>,
+    /// Word `n` ends there, and the next one begins.
+    ends: Vec<u32>,
+    table: HashTable<u32>,
+    /// Of values that came once, parts of their hashes. One that takes another's place costs no more than that it is kept later.
+    once: Vec<u32>,
+    /// Those of the keys of the document that came last.
+    keys: Vec<u32>,
+    space: Vec<u8>,
+}
+
+impl Words {
+    /// Packs an encoded map, which was checked before, behind `out`.
+    pub fn pack(&mut self, attrs: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        reserve(out, attrs.len(), "attributes")?;
+        let mut space = std::mem::take(&mut self.space);
+        let packed = self.pack_entries(Reader::new(attrs), &mut space, out);
+        self.space = space;
+        packed.map_err(|bad| bad.error(Code::Corrupt, "an attribute"))?
+    }
+
+    fn pack_entries(&mut self, mut reader: Reader<'_>, space: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<Result<()>, Bad> {
+        for n in 0..reader.count(12)? {
+            let key = reader.raw_str()?;
+            // Most documents have the keys that the one before had.
+            match self.keys.get(n).filter(|number| self.word(**number) == key) {
+                Some(number) => put_number(out, u64::from(*number) << 1),
+                None => {
+                    let number = self.put(key, true, out);
+                    if let Some(number) = number
+                        && n <= self.keys.len()
+                        && reserve(&mut self.keys, 1, "").is_ok()
+                    {
+                        self.keys.truncate(n);
+                        self.keys.push(number);
+                    }
+                }
+            }
+            space.clear();
+            let (variant, bytes) = reader.raw_value()?;
+            if let Err(error) = put_value(space, variant, bytes) {
+                return Ok(Err(error));
+            }
+            self.put(space, false, out);
+        }
+        Ok(Ok(()))
+    }
+
+    /// There is room.
+    fn put(&mut self, word: &[u8], at_once: bool, out: &mut Vec<u8>) -> Option<u32> {
+        let number = self.number(word, at_once);
+        match number {
+            Some(number) => put_number(out, u64::from(number) << 1),
+            None => {
+                put_number(out, (word.len() as u64) << 1 | 1);
+                out.extend_from_slice(word);
+            }
+        }
+        number
+    }
+
+    /// Under which a word is kept: `at_once`, or from its second time on.
+    fn number(&mut self, word: &[u8], at_once: bool) -> Option<u32> {
+        if word.len() > *LENGTHS.end() || !at_once && word.len() < *LENGTHS.start() {
+            return None;
+        }
+        let hashed = hash(word);
+        if let Some(number) = self.table.find(hashed, |number| self.word(*number) == word) {
+            return Some(*number);
+        }
+        if !at_once {
+            if self.once.is_empty() {
+                zeros(&mut self.once, PLACES, "").ok()?;
+            }
+            let part = (hashed >> 32) as u32;
+            if std::mem::replace(&mut self.once[hashed as usize % PLACES], part) != part {
+                return None;
+            }
+        }
+        self.keep(word, hashed)
+    }
+
+    fn keep(&mut self, word: &[u8], hashed: u64) -> Option<u32> {
+        if self.bytes.len() + word.len() > MOST_BYTES {
+            return None;
+        }
+        reserve(&mut self.bytes, word.len(), "").ok()?;
+        reserve(&mut self.ends, 1, "").ok()?;
+        let Self { bytes, ends, table, .. } = self;
+        let hasher: Hasher<'_> = &|number| hash(word_of(bytes, ends, *number));
+        table.try_reserve(1, hasher).ok()?;
+        let number = ends.len() as u32;
+        bytes.extend_from_slice(word);
+        ends.push(bytes.len() as u32);
+        let hasher: Hasher<'_> = &|number| hash(word_of(bytes, ends, *number));
+        table.insert_unique(hashed, number, hasher);
+        Some(number)
+    }
+
+    fn word(&self, number: u32) -> &[u8] {
+        word_of(&self.bytes, &self.ends, number)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + (self.ends.capacity() + self.once.capacity()) * 4 + self.table.allocation_size()
+    }
+}
+
+fn word_of<'a>(bytes: &'a [u8], ends: &[u32], number: u32) -> &'a [u8] {
+    let end = |number: usize| ends.get(number).map_or(0, |end| *end as usize);
+    let start = if number == 0 { 0 } else { end(number as usize - 1) };
+    bytes.get(start..end(number as usize)).unwrap_or_default()
+}
+
+fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// A value packed: its variant, then text, a list as the log has it, a float, or as many of an integer's bytes as it needs.
+pub fn put_value(out: &mut Vec<u8>, variant: u8, bytes: &[u8]) -> Result<()> {
+    let (tag, bytes) = match variant {
+        2 | 6 => {
+            let int = int(bytes);
+            // The highest bit that is kept says the sign.
+            let same = if int < 0 { int.leading_ones() } else { int.leading_zeros() };
+            (variant, &bytes[..((72 - same as usize) / 8).min(bytes.len())])
+        }
+        3 => (if bytes == [0] { 3 } else { TRUE }, &[][..]),
+        _ => (variant, bytes),
+    };
+    reserve(out, bytes.len() + 1, "attributes")?;
+    out.push(tag);
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn int(bytes: &[u8]) -> i64 {
+    let sign = bytes.last().map_or(0, |last| i64::from(*last as i8 >> 7));
+    bytes.iter().rev().fold(sign, |int, byte| int << 8 | i64::from(*byte))
+}
+
+fn text(bytes: &[u8]) -> &str {
+    // Only what was a `&str` is packed as one.
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// What was packed.
+pub fn value(packed: &[u8]) -> ValueRef<'_> {
+    let Some((tag, bytes)) = packed.split_first() else { return ValueRef::Null };
+    match *tag {
+        1 => ValueRef::Str(text(bytes)),
+        2 => ValueRef::Int(int(bytes)),
+        3 => ValueRef::Bool(false),
+        TRUE => ValueRef::Bool(true),
+        4 => ValueRef::List(bytes),
+        5 => ValueRef::Float(f64::from_bits(int(bytes) as u64)),
+        6 => ValueRef::DateTime(int(bytes)),
+        _ => ValueRef::Null,
+    }
+}
+
+/// A document's attributes, their keys ascending.
+#[derive(Clone, Copy)]
+pub struct Packed<'a> {
+    bytes: &'a [u8],
+    words: &'a Words,
+}
+
+impl<'a> Packed<'a> {
+    pub fn new(bytes: &'a [u8], words: &'a Words) -> Self {
+        Self { bytes, words }
+    }
+
+    fn number(&mut self) -> u64 {
+        let (mut number, mut shift) = (0, 0);
+        while let Some((byte, rest)) = self.bytes.split_first() {
+            self.bytes = rest;
+            number |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if *byte < 0x80 || shift > 56 {
+                break;
+            }
+        }
+        number
+    }
+
+    fn word(&mut self) -> &'a [u8] {
+        let number = self.number();
+        if number & 1 == 0 {
+            return self.words.word((number >> 1) as u32);
+        }
+        let (word, rest) = self.bytes.split_at_checked((number >> 1) as usize).unwrap_or_default();
+        self.bytes = rest;
+        word
+    }
+
+    /// The value under a key, packed: equal values are equal bytes.
+    pub fn get(mut self, key: &str) -> Option<&'a [u8]> {
+        while !self.bytes.is_empty() {
+            let at = self.word();
+            let value = self.word();
+            if at >= key.as_bytes() {
+                return (at == key.as_bytes()).then_some(value);
+            }
+        }
+        None
+    }
+
+    /// Whether it holds a value that native 0.3.0 does not know.
+    pub fn newer(self) -> bool {
+        self.into_iter().any(|(_, value)| matches!(value.first(), Some(5 | 6)))
+    }
+
+    /// As the log has it, behind `out`.
+    pub fn write(self, out: &mut Vec<u8>) -> Result<()> {
+        let (mut count, mut size) = (0u64, 8);
+        for (key, value) in self {
+            count += 1;
+            // What a value of any kind takes besides its own bytes.
+            size += key.len() + value.len() + 20;
+        }
+        reserve(out, size, "attributes")?;
+        out.extend_from_slice(&count.to_le_bytes());
+        for (key, packed) in self {
+            op::put_str(out, text(key));
+            let Some((tag, bytes)) = packed.split_first() else { continue };
+            let variant = if *tag == TRUE { 3 } else { u32::from(*tag) };
+            out.extend_from_slice(&variant.to_le_bytes());
+            match variant {
+                1 => op::put_str(out, text(bytes)),
+                2 | 6 => out.extend_from_slice(&int(bytes).to_le_bytes()),
+                3 => out.push(u8::from(*tag == TRUE)),
+                _ => out.extend_from_slice(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn to_map(self) -> Result<BTreeMap<String, Value>> {
+        self.into_iter().map(|(key, packed)| Ok((text(key).to_string(), value(packed).to_value()?))).collect()
+    }
+}
+
+/// Keys and packed values.
+impl<'a> Iterator for Packed<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.bytes.is_empty()).then(|| (self.word(), self.word()))
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::Batch;
+    use proptest::prelude::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            prop_oneof![any::<i64>(), -300i64..300, (0u32..64, -1i64..2).prop_map(|(bit, more)| (1i64 << bit).wrapping_add(more))].prop_map(Value::Int),
+            any::<i64>().prop_map(Value::DateTime),
+            any::<u64>().prop_map(|bits| Value::Float(f64::from_bits(bits))),
+            prop_oneof!["[a-c]{0,4}", "\\PC{0,300}", "a{250,260}"].prop_map(Value::Str),
+            prop::collection::vec("[ab]{0,3}", 0..4).prop_map(Value::List),
+        ]
+    }
+
+    /// As the log has it.
+    fn encoded(attrs: &BTreeMap<String, Value>) -> Vec<u8> {
+        let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        let mut batch = Batch::new();
+        batch.push("", &attrs);
+        batch.bytes()[8..].to_vec()
+    }
+
+    fn back(packed: Packed<'_>) -> Vec<u8> {
+        let mut bytes = vec![9];
+        packed.write(&mut bytes).unwrap();
+        assert_eq!(bytes.remove(0), 9);
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever came before: the same bytes for the log, the same values, under each key its own.
+        #[test]
+        fn comes_back_as_it_was(pool in prop::collection::vec(values(), 1..12), documents in prop::collection::vec(prop::collection::btree_map(prop_oneof!["[a-d]", "\\PC{0,300}"], any::<prop::sample::Index>(), 0..6), 1..60)) {
+            let mut words = Words::default();
+            let documents: Vec<BTreeMap<String, Value>> = documents.into_iter().map(|keys| keys.into_iter().map(|(key, value)| (key, value.get(&pool).clone())).collect()).collect();
+            let all: Vec<Vec<u8>> = documents.iter().map(|attrs| {
+                let mut packed = Vec::new();
+                words.pack(&encoded(attrs), &mut packed).unwrap();
+                packed
+            }).collect();
+            for (attrs, bytes) in documents.iter().zip(&all) {
+                let packed = Packed::new(bytes, &words);
+                prop_assert_eq!(back(packed), encoded(attrs));
+                prop_assert_eq!(packed.newer(), attrs.values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_))));
+                prop_assert_eq!(format!("{:?}", packed.to_map().unwrap()), format!("{attrs:?}"));
+                for key in ["", "a", "b", "c", "d", "e"].into_iter().chain(attrs.keys().map(String::as_str)) {
+                    let found = packed.get(key).map(|bytes| format!("{:?}", value(bytes).to_value().unwrap()));
+                    prop_assert_eq!(found, attrs.get(key).map(|value| format!("{value:?}")));
+                }
+            }
+            for a in &documents {
+                for b in &documents {
+                    let [x, y] = [a, b].map(|attrs| encoded(attrs));
+                    let mut packed = [Vec::new(), Vec::new()];
+                    words.pack(&x, &mut packed[0]).unwrap();
+                    words.pack(&y, &mut packed[1]).unwrap();
+                    let values = |i: usize| Packed::new(&packed[i], &words).get("a").map(<[u8]>::to_vec);
+                    // What columns count on: values are equal as bytes just where they are equal as encoded.
+                    prop_assert_eq!(values(0) == values(1), a.get("a").map(|value| format!("{value:?}")) == b.get("a").map(|value| format!("{value:?}")));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_again_is_kept_once() {
+        let mut words = Words::default();
+        let attrs: Vec<_> = (0..3000).map(|n| encoded(&BTreeMap::from([("language".to_string(), Value::Str(format!("language {}", n % 7))), ("title".to_string(), Value::Str(format!("title {n}")))]))).collect();
+        let sizes: Vec<usize> = attrs.iter().map(|attrs| {
+            let mut packed = Vec::new();
+            words.pack(attrs, &mut packed).unwrap();
+            packed.len()
+        }).collect();
+        assert_eq!(words.ends.len(), 2 + 7);
+        assert!(sizes[100..].iter().all(|size| *size <= 3 + 1 + 1 + "title 2999".len() + 1), "{sizes:?}");
+    }
+
+    #[test]
+    fn without_room_for_more_words_they_stand_where_they_are() {
+        let mut words = Words::default();
+        let attrs = |n: usize| encoded(&BTreeMap::from([(format!("{n:0>256}"), Value::Null), ("z".repeat(n % 300), Value::Str(format!("{n:x>250}")))]));
+        let count = MOST_BYTES / 256 + 500;
+        let all: Vec<Vec<u8>> = (0..count).map(|n| {
+            let mut packed = Vec::new();
+            words.pack(&attrs(n), &mut packed).unwrap();
+            packed
+        }).collect();
+        assert!(words.bytes.len() <= MOST_BYTES && words.bytes.len() > MOST_BYTES - 600);
+        for n in (0..count).step_by(97).chain(count - 5..count) {
+            assert_eq!(back(Packed::new(&all[n], &words)), attrs(n));
+        }
+    }
+}
