@@ -6,7 +6,7 @@ import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, copy
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -31,7 +31,7 @@ const load = <T>(part: Promise<T>): Promise<T> =>
 const transfer = () => load(import('./transfer/index.js'))
 
 /** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
-export class Nidus<A extends Attrs = Attrs> {
+export class Nidus<A extends AttrsOf<A> = Attrs> {
   readonly name: string
   readonly dimension: number
   readonly storage: string
@@ -48,7 +48,7 @@ export class Nidus<A extends Attrs = Attrs> {
     this.#backend = backend
   }
 
-  static async open<A extends Attrs = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
+  static async open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
     const checked = checkOptions(options)
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
@@ -94,7 +94,7 @@ export class Nidus<A extends Attrs = Attrs> {
     return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
   }
 
-  static async import<A extends Attrs = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
+  static async import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
     const { importStore } = await transfer()
     return new Nidus<A>(name, await importStore(currentPlatform(), name, source, options))
   }

@@ -1,0 +1,84 @@
+// Compiled, never run: what a type of attributes allows, and what it does not.
+import { Nidus, type AttrsOf, type Filter, type Hit, type VectorRecord } from 'nidus-wasm'
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends <T>() => T extends Y ? 1 : 2 ? true : false
+const same = <T extends true>(..._: T[]) => {}
+
+interface Note {
+  lang: 'en' | 'de'
+  year: number
+  title?: string
+  tags: string[]
+  read: boolean
+  due: Date | null
+  big?: bigint
+}
+
+export async function typed(db: Nidus<Note>, query: Float32Array) {
+  const hits = await db.search(query, { filter: { lang: 'en', year: { $gte: 2020, $lt: 2025n }, tags: { $contains: 'a' }, title: { $glob: 'A*' } } })
+  same<Same<typeof hits, Hit<Note>[]>>(true)
+  same<Same<(typeof hits)[0]['attrs']['lang'], 'en' | 'de'>>(true)
+  same<Same<(typeof hits)[0]['attrs']['title'], string | undefined>>(true)
+  for await (const record of db.records('notes', { filter: { due: null } })) same<Same<typeof record.attrs.due, Date | null>>(true)
+  const [first] = await db.get('notes', ['a'])
+  same<Same<typeof first, VectorRecord<Note> | undefined>>(true)
+
+  await db.count('notes', { $or: [{ lang: 'de' }, { $not: { read: true } }], due: { $exists: true } })
+  await db.deleteWhere('notes', { $and: [{ big: { $gt: 5 } }, { due: { $lte: new Date() } }] })
+  await db.count('notes', { lang: { $in: ['en'] }, title: { $not: { $glob: '*' } }, tags: { $eq: ['a', 'b'] }, year: { $ne: 1 } })
+  await db.upsert('notes', [{ id: 'a', vector: query, attrs: { lang: 'en', year: 2026, tags: [], read: false, due: null } }])
+  await db.upsert('notes', { ids: ['a'], vectors: query, attrs: [{ lang: 'en', year: 2026, tags: [], read: false, due: new Date() }] })
+
+  // @ts-expect-error a key that notes do not have
+  await db.search(query, { filter: { language: 'en' } })
+  // @ts-expect-error a language that there is not
+  await db.search(query, { filter: { lang: 'fr' } })
+  // @ts-expect-error a string where a number is
+  await db.search(query, { filter: { year: { $gte: '2020' } } })
+  // @ts-expect-error globs are for strings
+  await db.search(query, { filter: { year: { $glob: '2*' } } })
+  // @ts-expect-error $contains is for lists
+  await db.search(query, { filter: { lang: { $contains: 'e' } } })
+  // @ts-expect-error an element of another type
+  await db.search(query, { filter: { tags: { $contains: 5 } } })
+  // @ts-expect-error null has no order
+  await db.search(query, { filter: { due: { $gt: null } } })
+  // @ts-expect-error no such operator
+  await db.search(query, { filter: { year: { $between: [1, 2] } } })
+  // @ts-expect-error deep inside, too
+  await db.search(query, { filter: { $or: [{ $not: { $and: [{ language: 'en' }] } }] } })
+  // @ts-expect-error a key is missing
+  await db.upsert('notes', [{ id: 'a', vector: query, attrs: { lang: 'en', year: 2026 } }])
+  // @ts-expect-error an attribute of a record's
+  hits[0]!.attrs.language
+}
+
+export async function untyped(db: Nidus, query: number[]) {
+  const filter: Filter = { anything: 'x', path: { $glob: 'src/*' }, $or: [{ tag: 'a' }, { year: { $gte: 5n } }], $not: { a: null } }
+  const [hit] = await db.search(query, { filter, topK: 5 })
+  hit?.attrs.anything satisfies null | string | number | bigint | boolean | Date | string[] | undefined
+  // @ts-expect-error no value of an attribute
+  await db.upsert('c', [{ id: 'a', vector: query, attrs: { nested: { a: 1 } } }])
+  // @ts-expect-error no value of an attribute
+  await db.count('c', { a: Symbol.iterator })
+}
+
+/** An index signature beside the named keys leaves all others open. */
+export async function open(db: Nidus<{ [key: string]: string | number | undefined; lang: string }>) {
+  await db.count('c', { lang: { $glob: 'e*' }, whatever: { $gt: 5 } })
+  // @ts-expect-error
+  await db.count('c', { lang: { $gt: 5 } })
+}
+
+// @ts-expect-error a type with what is no value of an attribute
+export type Wrong = Nidus<{ nested: { a: number } }>
+export type Right<A extends AttrsOf<A>> = Nidus<A>
+
+export async function opened() {
+  await using db = await Nidus.open<Note>('notes', { dimension: 3 })
+  same<Same<typeof db, Nidus<Note>>>(true)
+  const copy = await Nidus.import<Note>('copy', db.export(), { signal: AbortSignal.timeout(5000), onProgress: (done, total) => void ((done satisfies number) + (total ?? 0)) })
+  await copy[Symbol.asyncDispose]()
+  // @ts-expect-error no such kind
+  await Nidus.open('notes', { storage: 'sqlite' })
+}
