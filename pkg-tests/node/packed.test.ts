@@ -53,7 +53,8 @@ describe('the tarball', () => {
 
   it('brings nothing else along and runs nothing when installed', () => {
     const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-    for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies', 'bundledDependencies', 'bin']) {
+    expect(Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name].optional)).toEqual([])
+    for (const kind of ['dependencies', 'optionalDependencies', 'bundleDependencies', 'bundledDependencies', 'bin']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
     for (const script of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {

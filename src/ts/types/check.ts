@@ -1,8 +1,10 @@
 import type { NidusError as RealError } from '../errors.js'
 import type { durableObject as RealDurableObject } from '../hosts/durable-object.js'
+import type { NidusVectorStore as RealVectorStore } from '../langchain/store.js'
 import type { Nidus as RealNidus } from '../nidus.js'
 import type { Segment as RealSegment, initWith } from '../segment.js'
 import type * as durable from './durable-object.js'
+import type * as langchain from './langchain.js'
 import type * as main from './index.js'
 import type * as segment from './segment.js'
 
@@ -20,5 +22,6 @@ export type Checks = [
   Is<RealSegment, segment.Segment>,
   Is<Statics<typeof RealSegment>, Statics<typeof segment.Segment>>,
   Is<typeof RealDurableObject, typeof durable.durableObject>,
+  Is<Omit<RealVectorStore, never>, Omit<langchain.NidusVectorStore, never>>,
   Is<ReturnType<typeof initWith>, typeof segment.init>,
 ]

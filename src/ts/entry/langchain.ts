@@ -1,0 +1,1 @@
+export { NidusVectorStore } from '../langchain/store.js'
