@@ -1,25 +1,19 @@
 // What a user gets: the tarball, installed in a folder of its own, and there what the README and the examples tell users to type, as it stands.
-import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { extname, join, relative, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { chromium, type BrowserContext, type Page } from 'playwright'
+import { join, relative, sep } from 'node:path'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { chromium as launchOptions } from '../../scripts/browsers.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
+import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, serveFolder } from './tarball.js'
 
-const repository = fileURLToPath(new URL('../../', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
 const installed = join(folder, 'node_modules/nidus-wasm')
 const site = join(folder, 'site') // as the repository's root looks to the example that is served from it
+const run = (command: string, ...args: string[]) => runIn(folder, command, ...args)
 
 const readme = readFileSync(join(repository, 'README.md'), 'utf8')
-const blocks = new Map([...readme.matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(([, name, code]) => [name!, code!]))
+const blocks = new Map(blocksOf(['README.md']).map(({ runs, code }) => [runs, code]))
 
 const filesUnder = (dir: string) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -27,21 +21,11 @@ const filesUnder = (dir: string) =>
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .sort()
 
-/** A program in the folder, in the environment of a user: without what npm and vitest told this process. */
-async function run(command: string, ...args: string[]) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|node_|vite)/i.test(key)))
-  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 30_000, shell: process.platform === 'win32' && command === 'npm' })
-}
-
 let built: string[]
 
 beforeAll(async () => {
-  if (!existsSync(join(repository, 'dist/node.js'))) throw new Error('the package is not built: npm run build')
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'commonjs' }))
   built = filesUnder(join(repository, 'dist'))
-  const { stdout } = await run('npm', 'pack', repository, '--json', '--pack-destination', folder)
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
-  await run('npm', 'install', '--offline', '--no-audit', '--no-fund', `./${filename}`)
+  await install(folder)
 }, 60_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -121,75 +105,44 @@ describe('workerd', () => {
 })
 
 describe('Chromium, without a bundler', () => {
-  let server: Server
-  let origin: string
+  let server: Awaited<ReturnType<typeof serveFolder>>
   let context: BrowserContext
   let said: string[]
   let complaints: string[]
 
   /** A browser on the one profile: closed and opened again it is the same visitor's. */
-  async function openBrowser() {
-    context = await chromium.launchPersistentContext(join(folder, 'profile'), launchOptions)
-    said = []
-    complaints = []
-    context.on('console', (message) => (message.type() === 'log' ? said.push(message.text()) : complaints.push(`${message.type()}: ${message.text()}`)))
-    context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().message}`))
-    context.on('requestfailed', (request) => complaints.push(`not loaded: ${request.url()}`))
-  }
+  const browse = async () => void ({ context, said, complaints } = await openBrowser(join(folder, 'profile')))
 
   beforeEach(() => {
-    complaints = [] // each test its own
+    complaints.length = 0 // each test its own
   })
 
   async function visit(path: string): Promise<Page> {
     const page = context.pages()[0] ?? (await context.newPage())
-    await page.goto(origin + path)
+    await page.goto(server.origin + path)
     return page
   }
 
   /** Behind what the README has, to know that it came to its end and not only as far as its output. */
   const end = `console.log('the end')`
-  const html = (script: string) => `<!doctype html><meta charset="utf-8"><title>README</title>
-<script type="importmap">${JSON.stringify({
-    imports: {
-      'nidus-wasm': '/node_modules/nidus-wasm/dist/browser.js',
-      'nidus-wasm/segment': '/node_modules/nidus-wasm/dist/segment-browser.js',
-    },
-  })}</script>
-<script type="module">${script}</script>`
 
   beforeAll(async () => {
-    writeFileSync(join(folder, 'browser.html'), html(blocks.get('browser')! + end))
+    writeFileSync(join(folder, 'browser.html'), pageWith(blocks.get('browser')! + end))
     // Import maps do not reach workers: there the address takes the place of the name.
     const worker = blocks.get('segment')!.replace(`'nidus-wasm/segment'`, `'/node_modules/nidus-wasm/dist/segment-browser.js'`)
     writeFileSync(join(folder, 'segment.js'), worker + end)
-    writeFileSync(join(folder, 'segment.html'), html(`new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`))
+    writeFileSync(join(folder, 'segment.html'), pageWith(`new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`))
     mkdirSync(site)
     cpSync(join(installed, 'dist'), join(site, 'dist'), { recursive: true })
     cpSync(join(repository, 'examples'), join(site, 'examples'), { recursive: true })
 
-    // As plain as servers get: no header but the type.
-    const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-    server = createServer(async (request, response) => {
-      const { pathname } = new URL(request.url!, 'http://localhost')
-      if (pathname === '/favicon.ico') return response.writeHead(204).end()
-      const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname
-      try {
-        const bytes = await readFile(join(folder, path))
-        response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(bytes)
-      } catch {
-        response.writeHead(404).end()
-      }
-    })
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    await openBrowser()
+    server = await serveFolder(folder)
+    await browse()
   }, 30_000)
 
   afterAll(async () => {
     await context?.close()
-    server?.closeAllConnections()
-    server?.close()
+    server?.stop()
   })
 
   it.each([
@@ -197,7 +150,7 @@ describe('Chromium, without a bundler', () => {
     ['segment', '1', 1, ''],
   ])('runs the README\'s start (%s), and again on what it left', async (name, best, score, rest) => {
     for (let visits = 1; visits <= 2; visits++) {
-      said = []
+      said.length = 0
       await visit(`${name}.html`)
       await expect.poll(() => said.at(-1) === 'the end' || complaints.length > 0, { timeout: 15_000 }).toBe(true)
       expect(complaints).toEqual([])
@@ -215,7 +168,7 @@ describe('Chromium, without a bundler', () => {
       expect(await page.locator('output').textContent()).toMatch(new RegExp(`^${visits}, the northernmost of them .*\\d`))
       expect(complaints).toEqual([])
       await context.close()
-      await openBrowser()
+      await browse()
     }
   })
 })

@@ -1,0 +1,73 @@
+// The guides' code, as it stands, on the packed tarball.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundle, serve } from '../workerd/harness.mjs'
+import { blocksOf, guides, install, openBrowser, pageWith, repository, run, serveFolder } from './tarball.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'nidus-guides-'))
+const blocks = blocksOf(guides())
+const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((block, n) => ({ ...block, n }))
+
+beforeAll(() => install(folder), 60_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+it('says of all JavaScript where it runs', () => {
+  for (const path of guides()) {
+    const text = readFileSync(join(repository, path), 'utf8')
+    // What depends on the user's own folders is in one place, and tried by the matrix of bundlers.
+    const untried = path.endsWith('bundlers.md') ? 1 : 0
+    expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(blocks.filter(({ name }) => name.startsWith(path)).length + untried)
+  }
+  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'deno', 'node', 'peers', 'workerd'])
+})
+
+it.each(of('node'))('$name, in Node', async ({ n, code }) => {
+  const name = `node-${n}.mjs`
+  // Node 20 has no `await using`.
+  writeFileSync(join(folder, name), Number(process.versions.node.split('.')[0]) < 24 ? code.replace(/await using (\w+) = (.*?)( \/\/.*)?$/gm, 'const $1 = $2') : code)
+  const { stderr } = await run(folder, process.execPath, name)
+  expect(stderr).toBe('')
+})
+
+it.each(of('deno'))('$name, in Deno', async ({ n, code }) => {
+  writeFileSync(join(folder, `deno-${n}.mjs`), code)
+  const deno = join(repository, 'node_modules/deno/bin.cjs')
+  const { stdout } = await run(folder, process.execPath, deno, 'run', '--allow-read', '--allow-write', '--node-modules-dir=manual', `deno-${n}.mjs`)
+  expect(stdout).toBe('a\n')
+})
+
+it.each(of('workerd'))('$name, in workerd', async ({ n, code }) => {
+  const directory = join(folder, `workerd-${n}`)
+  await bundle(directory, code, { folder: join(folder, 'node_modules/nidus-wasm') })
+  const served = await serve(directory, { objects: { Notes: true } })
+  try {
+    expect(await (await fetch(new URL('/add', served.url))).text()).toBe('added')
+    expect(await (await fetch(served.url)).json()).toMatchObject([{ id: 'sea' }])
+  } finally {
+    await served.stop()
+  }
+})
+
+describe('in Chromium', () => {
+  let server: Awaited<ReturnType<typeof serveFolder>>
+  let browser: Awaited<ReturnType<typeof openBrowser>>
+  beforeAll(async () => {
+    server = await serveFolder(folder)
+    browser = await openBrowser(join(folder, 'profile'))
+  }, 30_000)
+  afterAll(async () => {
+    await browser?.context.close()
+    server?.stop()
+  })
+
+  it.each(of('browser'))('$name', async ({ n, code }) => {
+    browser.said.length = browser.complaints.length = 0
+    writeFileSync(join(folder, `page-${n}.html`), pageWith(`${code};console.log('the end')`))
+    const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+    await page.goto(`${server.origin}page-${n}.html`)
+    await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0, { timeout: 15_000 }).toBe(true)
+    expect(browser.complaints).toEqual([])
+  })
+})
