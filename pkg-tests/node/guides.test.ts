@@ -20,7 +20,7 @@ it('says of all JavaScript where it runs', () => {
     const untried = path.endsWith('bundlers.md') ? 1 : 0
     expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(blocks.filter(({ name }) => name.startsWith(path)).length + untried)
   }
-  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'deno', 'node', 'peers', 'workerd'])
+  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'bundled', 'deno', 'node', 'peers', 'workerd'])
 })
 
 it.each(of('node'))('$name, in Node', async ({ n, code }) => {

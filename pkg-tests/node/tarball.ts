@@ -1,14 +1,13 @@
 // The package as users get it, in a folder of its own.
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { chromium } from 'playwright'
 import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+
+export { serveFolder } from '../common/serve.mjs'
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -43,30 +42,6 @@ export function blocksOf(paths: string[]): Block[] {
 }
 
 export const guides = () => readdirSync(join(repository, 'www/guides')).filter((name) => name.endsWith('.md')).map((name) => `www/guides/${name}`)
-
-/** As plain as servers get: no header but the type. */
-export async function serveFolder(folder: string) {
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url!, 'http://localhost')
-    if (pathname === '/favicon.ico') return response.writeHead(204).end()
-    const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname
-    try {
-      const bytes = await readFile(join(folder, path))
-      response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(bytes)
-    } catch {
-      response.writeHead(404).end()
-    }
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    stop() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
 
 /** A page that runs the script and finds the package by its name. */
 export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8"><title>A page</title>

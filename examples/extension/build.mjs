@@ -1,0 +1,11 @@
+// esbuild leaves the addresses of the worker and the wasm as they are: both lie beside its output.
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+mkdirSync('dist', { recursive: true })
+await build({ entryPoints: ['page.js'], outdir: 'dist', bundle: true, format: 'esm' })
+const parts = dirname(fileURLToPath(import.meta.resolve('nidus-wasm/nidus.wasm')))
+for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm']) copyFileSync(join(parts, name), join('dist', name))
+for (const name of ['manifest.json', 'page.html']) copyFileSync(name, join('dist', name))

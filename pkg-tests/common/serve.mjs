@@ -1,0 +1,27 @@
+// As plain as servers get: no header but the type.
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { extname, join } from 'node:path'
+
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' }
+
+export async function serveFolder(folder) {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost')
+    if (pathname === '/favicon.ico') return response.writeHead(204).end()
+    try {
+      const bytes = await readFile(join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
+      response.writeHead(200, { 'content-type': TYPES[extname(pathname)] ?? (pathname.endsWith('/') ? 'text/html' : 'application/octet-stream') }).end(bytes)
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
+  return {
+    origin: `http://127.0.0.1:${server.address().port}/`,
+    stop() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}

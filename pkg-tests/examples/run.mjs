@@ -1,0 +1,165 @@
+// `npm run test:examples`: what takes an installation of its own. The examples as they stand, and the migration guide's code beside the peers it comes from, on the packed tarball.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { chromium } from 'playwright'
+import { chromium as settings } from '../../scripts/browsers.mjs'
+import { at, main, run, say, seconds, Trouble } from '../../scripts/lib.mjs'
+import { bundle, serve } from '../workerd/harness.mjs'
+import { serveFolder } from '../common/serve.mjs'
+
+const folder = mkdtempSync(join(tmpdir(), 'nidus-examples-'))
+const npm = (args, cwd) => run('npm', args, { cwd, quiet: true })
+let tarball
+
+function check(what, found, wanted) {
+  if (!(wanted instanceof RegExp ? wanted.test(found) : found === wanted)) throw new Trouble(`${what}: ${JSON.stringify(found)} instead of ${wanted}`)
+}
+
+/** A copy of the example with what it names installed, ours from the tarball. */
+async function copy(name) {
+  const dir = join(folder, name)
+  cpSync(at('examples', name), dir, { recursive: true })
+  const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+  manifest.dependencies['nidus-wasm'] = `file:${tarball}`
+  writeFileSync(join(dir, 'package.json'), JSON.stringify(manifest))
+  await npm(['install', '--no-audit', '--no-fund'], dir)
+  return dir
+}
+
+async function inChromium(profile, options, work) {
+  const context = await chromium.launchPersistentContext(profile, { ...settings, ...options })
+  const complaints = []
+  context.on('weberror', (error) => complaints.push(error.error().message))
+  context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  try {
+    return await work(context.pages()[0] ?? (await context.newPage()), complaints)
+  } finally {
+    await context.close()
+  }
+}
+
+async function react() {
+  const dir = await copy('react')
+  await npm(['run', 'build'], dir)
+  const server = await serveFolder(join(dir, 'dist'))
+  try {
+    await inChromium(join(folder, 'react-profile'), {}, async (page, complaints) => {
+      await page.goto(server.origin)
+      for (const text of ['buy bread and milk', 'call the dentist']) {
+        await page.getByLabel('A note').fill(text)
+        await page.getByRole('button').click()
+        await page.waitForFunction(() => document.querySelector('[name=text]').value === '')
+      }
+      await page.reload()
+      await page.getByLabel('Search').fill('dentist')
+      await page.locator('li').first().waitFor()
+      check('the first note found', await page.locator('li').first().textContent(), /^call the dentist \(0\.\d\d\)$/)
+      check('complaints', complaints.join(), '')
+    })
+  } finally {
+    server.stop()
+  }
+}
+
+async function cloudflare() {
+  const dir = await copy('cloudflare')
+  const directory = join(folder, 'workerd')
+  await bundle(directory, join(dir, 'src/index.js'), { folder: join(dir, 'node_modules/nidus-wasm') })
+  for (let start = 0; start < 2; start++) {
+    const served = await serve(directory, { objects: { Notes: true } })
+    const ask = async (path, method, body) => {
+      const response = await fetch(new URL(path, served.url), { method, body: body && JSON.stringify(body) })
+      return { status: response.status, body: response.status === 204 ? undefined : await response.json() }
+    }
+    try {
+      if (start === 0) check('PUT', (await ask('/docs/sea', 'PUT', { vector: [0.9, 0.1, 0], attrs: { title: 'At the sea' } })).status, 204)
+      check('search', (await ask('/search', 'POST', { vector: [1, 0.2, 0] })).body[0].attrs.title, 'At the sea')
+      check('a wrong vector', (await ask('/docs/x', 'PUT', { vector: [1] })).body.code, 'DIMENSION_MISMATCH')
+      check('DELETE of nothing', (await ask('/docs/none', 'DELETE')).body.deleted, 0)
+    } finally {
+      await served.stop()
+    }
+  }
+  // As wrangler would upload it; it wants a newer Node than the package does.
+  await npm(['install', '--no-save', '--no-audit', '--no-fund', `node-${process.platform}-${process.arch}@24`], dir)
+  const { output } = await run(join(dir, `node_modules/node-${process.platform}-${process.arch}/bin/node`), [join(dir, 'node_modules/wrangler/bin/wrangler.js'), 'deploy', '--dry-run', '--outdir', 'out'], { cwd: dir, quiet: true, env: { WRANGLER_SEND_METRICS: 'false', CI: '1' } })
+  check('wrangler', output, /Total Upload/)
+}
+
+async function extension() {
+  const dir = await copy('extension')
+  await npm(['run', 'build'], dir)
+  const unpacked = join(dir, 'dist')
+  const options = {
+    ...(!settings.executablePath && { channel: 'chromium' }),
+    args: [...settings.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`, '--allow-file-access-from-files'],
+    ignoreDefaultArgs: ['--disable-extensions'],
+  }
+  // Of where it lies Chromium makes its origin: the first 16 bytes of the path's SHA-256, in letters from a on.
+  const { createHash } = await import('node:crypto')
+  const id = createHash('sha256').update(unpacked).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  for (let visit = 1; visit <= 2; visit++) {
+    await inChromium(join(folder, 'extension-profile'), options, async (page, complaints) => {
+      await page.goto(`chrome-extension://${id}/page.html`)
+      await page.waitForFunction(() => document.querySelector('output').textContent !== '…')
+      check('openings', await page.locator('output').textContent(), `${visit}`)
+      check('complaints', complaints.join(), '')
+    })
+  }
+}
+
+/** The guide's blocks, of one kind. */
+const blocks = (kind) => [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].filter(([, runs]) => runs === kind).map(([, , code]) => code)
+
+async function migration() {
+  const dir = join(folder, 'migration')
+  cpSync(at('pkg-tests/examples/peers'), dir, { recursive: true })
+  await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], dir)
+  await npm(['install', '--no-save', '--no-audit', '--no-fund', tarball], dir)
+  for (const [i, code] of blocks('peers').entries()) {
+    writeFileSync(join(dir, `${i}.mjs`), code)
+    await run(process.execPath, [`${i}.mjs`], { cwd: dir, quiet: true })
+  }
+  const [code] = blocks('bundled')
+  const parts = join(dir, 'node_modules/nidus-wasm/dist')
+  await build({ stdin: { contents: code, resolveDir: dir }, outfile: join(dir, 'site/page.js'), bundle: true, format: 'esm', logLevel: 'error', external: ['fs', 'path', 'crypto', 'module', 'url'] })
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm']) cpSync(join(parts, name), join(dir, 'site', name))
+  writeFileSync(join(dir, 'site/index.html'), '<!doctype html><script type="module" src="page.js"></script>')
+  const server = await serveFolder(join(dir, 'site'))
+  try {
+    await inChromium(join(folder, 'migration-profile'), {}, async (page, complaints) => {
+      const said = []
+      // hnswlib tells of its file system, too.
+      page.on('console', (message) => /^[\d,]+$/.test(message.text()) && said.push(message.text()))
+      await page.goto(server.origin)
+      for (let wait = 0; wait < 100 && said.length < 2; wait++) await page.waitForTimeout(100)
+      check(`hnswlib's and ours (${complaints.join()})`, said.join(' '), '0,1 0,1')
+    })
+  } finally {
+    server.stop()
+  }
+}
+
+main(async () => {
+  const chosen = process.argv.slice(2)
+  const all = { react, cloudflare, extension, migration }
+  const failed = []
+  try {
+    const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], { cwd: folder, quiet: true })
+    tarball = join(folder, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
+    for (const [name, work] of Object.entries(all).filter(([name]) => chosen.length === 0 || chosen.includes(name))) {
+      const began = performance.now()
+      const error = await work().then(() => undefined, (error) => error)
+      say(`${name.padEnd(12)} ${error ? 'FAILED' : 'passed'} ${seconds(began)}`)
+      if (error) {
+        say(error instanceof Trouble ? error.message : error.stack)
+        failed.push(name)
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  return failed.length ? 1 : 0
+})
