@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { guides } from './scripts/guides.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -46,7 +47,7 @@ export default defineConfig(({ isPreview }) => ({
   base: './', // any folder of any static host will do
   appType: 'mpa', // a file that is missing is a 404, not the page again
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal) },
-  plugins: [contentSecurityPolicy()],
+  plugins: [contentSecurityPolicy(), guides(policy(false))],
   resolve: {
     // transformers.js asks for the WebGPU build of the runtime (27 MB); the page only ever runs it on the CPU (14 MB).
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },

@@ -1,5 +1,5 @@
 // The guides' code, as it stands, on the packed tarball.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -70,4 +70,31 @@ describe('in Chromium', () => {
     await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0, { timeout: 15_000 }).toBe(true)
     expect(browser.complaints).toEqual([])
   })
+})
+
+it('have pages whose links lead somewhere', async () => {
+  const { guidePages } = await import('../../www/scripts/guides.mjs')
+  const pages = new Map(guidePages("default-src 'none'").map(({ fileName, source }) => [fileName.replace('guides/', ''), source]))
+  expect(pages.size).toBe(guides().length + 3)
+  for (const [name, source] of pages) {
+    if (!name.endsWith('.html')) continue
+    for (const [, link] of source.matchAll(/<a href="([^"]+)"/g)) {
+      if (/^(https?:|\.\.\/$|\.\/$)/.test(link!)) continue
+      const [path, anchor] = link!.split('#')
+      const target = pages.get(path || name)
+      // The specification names files of the repository.
+      if (!target && name === 'specification.html') continue
+      expect(target, `${name}: ${link}`).toBeDefined()
+      if (anchor) expect(target, `${name}: ${link}`).toContain(`id="${anchor}"`)
+    }
+    expect(source).not.toContain('<script')
+  }
+})
+
+it('the example for Deno finds the second time what the first left', async () => {
+  cpSync(join(repository, 'examples/deno/main.js'), join(folder, 'main.mjs'))
+  const deno = () => run(folder, process.execPath, join(repository, 'node_modules/deno/bin.cjs'), 'run', '--allow-read', '--allow-write', '--node-modules-dir=manual', 'main.mjs')
+  const first = (await deno()).stdout
+  expect(first).toMatch(/^wrote 5 colours\norange 0\.\d{3}\n.* 0\.\d{3}\n$/)
+  expect((await deno()).stdout).toBe(first.replace('wrote 5 colours\n', ''))
 })

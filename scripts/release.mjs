@@ -1,0 +1,56 @@
+// `npm run release`: checks that all is fit to be published, then publishes npm package and crate.
+//   --dry-run      publishes nothing: npm and cargo say what they would do
+//   --tag v1.2.3   the tag that this is to be the release of
+//   --tested       the tests ran just now, on this very tree
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { at, main, readJson, run, say, step, Trouble, writeFile } from './lib.mjs'
+import { toolchain } from './toolchain.mjs'
+
+const git = (...args) => execFileSync('git', args, { cwd: at(), encoding: 'utf8' }).trim()
+
+/** The version that package.json, its lock file and the crate agree on. */
+export function version() {
+  const found = {
+    'package.json': readJson(at('package.json')).version,
+    'package-lock.json': readJson(at('package-lock.json')).version,
+    'Cargo.toml': /^version = "(.*)"$/m.exec(readFileSync(at('Cargo.toml'), 'utf8'))?.[1],
+    'Cargo.lock': /name = "nidus-wasm"\nversion = "(.*)"/.exec(readFileSync(at('Cargo.lock'), 'utf8'))?.[1],
+  }
+  if (new Set(Object.values(found)).size !== 1) throw new Trouble(`The versions differ: ${Object.entries(found).map(([name, version]) => `${name} ${version}`).join(', ')}`)
+  return found['package.json']
+}
+
+/** The changelog's section of a version; while there is none, of what is unreleased. */
+export function notes(version) {
+  const sections = readFileSync(at('CHANGELOG.md'), 'utf8').split(/^## /m).slice(1)
+  const section = sections.find((section) => section.startsWith(`[${version}]`))
+  return { found: section !== undefined, text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim() }
+}
+
+main(async () => {
+  const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
+  const dry = values['dry-run'] ?? false
+  const problems = []
+  const expect = (good, what) => good || problems.push(what)
+
+  const is = version()
+  const { found, text } = notes(is)
+  expect(values.tag === undefined || values.tag === `v${is}`, `the tag ${values.tag} is not v${is}`)
+  expect(dry || values.tag !== undefined, '--tag says which tag this is the release of')
+  expect(found, `CHANGELOG.md has no section [${is}]`)
+  expect(text !== '', 'the changelog says nothing of this version')
+  expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
+  if (!dry && problems.length) throw new Trouble(problems.join('\n'))
+  writeFile(at('target/release-notes.md'), `${text}\n`)
+
+  if (!values.tested) await step('tests', () => run('npm', ['test']))
+  const { native: rust } = await toolchain()
+  const cargo = (args) => run(rust.cargo, [...rust.select, ...args], { env: rust.env })
+  await step('npm publish', () => run('npm', ['publish', ...(dry ? ['--dry-run'] : ['--provenance', '--access', 'public'])]))
+  await step('cargo publish', () => cargo(['publish', '--locked', ...(dry ? ['--dry-run', '--allow-dirty'] : [])]))
+  say(dry ? `\nnothing was published; version ${is}` : `\npublished ${is}`)
+  for (const problem of problems) say(`! before a release: ${problem}`)
+  return 0
+})
