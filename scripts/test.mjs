@@ -11,6 +11,7 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 async function native() {
   const { native: rust } = await toolchain()
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env: rust.env })
+  await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], { env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' } })
   // The other module's codes lie differently.
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'relaxed-simd', '--lib', '--test', 'codes'], { env: rust.env })
 }

@@ -15,12 +15,15 @@
 //! assert_eq!(hits[0].id, "a");
 //! # Ok::<(), nidus_wasm::Error>(())
 //! ```
+//!
+//! It serves other wasm modules too: without the default feature `bindings`, which is what the npm package exports to JavaScript, it needs nothing of the host but what the
+//! sinks that you hand in do. `examples/rust-wasm` in the repository is such a module.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("rows are kept in memory exactly as they are on the medium, which is little-endian");
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 #[doc(hidden)]
 pub mod bindings;
 pub mod attrs;

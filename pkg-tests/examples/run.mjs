@@ -6,6 +6,7 @@ import { build } from 'esbuild'
 import { chromium } from 'playwright'
 import { chromium as settings } from '../../scripts/browsers.mjs'
 import { at, main, run, say, seconds, Trouble } from '../../scripts/lib.mjs'
+import { TARGET, toolchain } from '../../scripts/toolchain.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { serveFolder } from '../common/serve.mjs'
 
@@ -142,9 +143,25 @@ async function migration() {
   }
 }
 
+/** A wasm of a user's own around the crate. */
+async function rust() {
+  const { wasm: tools } = await toolchain()
+  const dir = join(folder, 'rust-wasm')
+  cpSync(at('examples/rust-wasm'), dir, { recursive: true })
+  const manifest = join(dir, 'Cargo.toml')
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('path = "../.."', `path = ${JSON.stringify(at())}`))
+  const env = { ...tools.env, CARGO_ENCODED_RUSTFLAGS: '', CARGO_TARGET_DIR: join(dir, 'target') }
+  await run(tools.cargo, [...tools.select, 'build', '--release', '--target', TARGET, ...tools.flags], { cwd: dir, env, quiet: true })
+  const module = new WebAssembly.Module(readFileSync(join(dir, 'target', TARGET, 'release/rust_wasm.wasm')))
+  check('imports', JSON.stringify(WebAssembly.Module.imports(module)), '[]')
+  const { exports } = new WebAssembly.Instance(module)
+  check('exports', Object.keys(exports).filter((name) => typeof exports[name] === 'function').join(), 'nearest_axis')
+  check('the nearest axis', `${exports.nearest_axis(0.1, 0.2, 0.9)}`, '2')
+}
+
 main(async () => {
   const chosen = process.argv.slice(2)
-  const all = { react, cloudflare, extension, migration }
+  const all = { react, cloudflare, extension, migration, rust }
   const failed = []
   try {
     const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], { cwd: folder, quiet: true })

@@ -1,7 +1,7 @@
 //! Dot products and normalization, with native's order of additions and so native's bits.
 //!
 //! A dot product runs in eight lanes, lane `i` over the elements `i, i + 8, i + 16, ...`; the lanes are folded 8 → 4 → 2 → 1, and
-//! what is left over behind the last eight is added one by one. The order is the same in [`scalar`] and [`simd`].
+//! what is left over behind the last eight is added one by one. The order is the same in [`scalar`] and `simd`.
 
 /// Leaves shorter norms as they are.
 const TINY: f32 = 1e-12;
@@ -60,7 +60,7 @@ pub fn dot(query: &[f32], row: &[f32]) -> f32 {
     out[0]
 }
 
-/// The same additions in the same order, a number at a time: what [`simd`] is tested against, and what runs elsewhere.
+/// The same additions in the same order, a number at a time: what `simd` is tested against, and what runs elsewhere.
 pub mod scalar {
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         let mut lanes = [0.0f32; 8];

@@ -21,7 +21,7 @@ pub use open::{OpenOptions, Opening};
 pub use read::Page;
 pub use salvage::{Salvage, Salvaged};
 pub use search::{Query, Searching};
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 pub(crate) use read::{ids, unit_query};
 
 use std::cell::RefCell;

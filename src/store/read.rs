@@ -133,7 +133,7 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
     Ok(unit)
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 /// Ids packed one behind the other, each with its length.
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
     let mut reader = Reader::new(bytes);

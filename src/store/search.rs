@@ -283,7 +283,7 @@ fn founds(sorted: &mut dyn ExactSizeIterator<Item = (u32, f32)>) -> Result<Vec<F
 
 impl Searching {
     /// Of each query, in their order, once the search is done.
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
     pub(crate) fn found(&self) -> &[Vec<Found>] {
         &self.found
     }

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. No second product with the basis is needed, and any basis will do. All this is
-//! computed in f64 and rounded up to f32; what f64 itself rounds is covered by [`TINY`]. The basis may be the identity: then `p` is the
+//! computed in f64 and rounded up to f32; what f64 itself rounds is covered by `TINY`. The basis may be the identity: then `p` is the
 //! row itself and `δ`, `ε` and `‖s‖` are 0. The whole argument is in SPEC.md.
 
 /// Unit roundoff of f32.

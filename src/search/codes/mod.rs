@@ -27,7 +27,7 @@ use kernel::GROUP;
 pub struct Tuning {
     /// Fewer rows are scanned as they are.
     pub least_rows: usize,
-    /// From here on a basis is looked for, and again whenever there are [`GROWTH`] times as many rows.
+    /// From here on a basis is looked for, and again whenever there are `GROWTH` times as many rows.
     pub basis_rows: usize,
     /// Codes in a layer of a chunk, at most (but for a group of rows).
     pub chunk: usize,
@@ -51,7 +51,7 @@ const STEP: usize = 128 * 384;
 /// Bytes of codes that are read for one query after the other: they stay in the first cache.
 const BLOCK: usize = 1 << 14;
 /// Rows after which the basis may be found not to fit any more, and by how much more it must leave of them. They must be a part
-/// ([`GROWTH`]) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
+/// (`GROWTH`) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
 /// How far a step came.
@@ -286,7 +286,7 @@ impl Codes {
         Ok(Some(Bounded { bases, upper: Vec::new(), limit: f32::NEG_INFINITY }))
     }
 
-    /// As [`Chunk::bound`] for every row and every query, whose number `visit` is told first; those that have no `upper` yet for all
+    /// As `Chunk::bound` for every row and every query, whose number `visit` is told first; those that have no `upper` yet for all
     /// rows are given one. Codes are read once for all.
     pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, share: Share, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
         for query in &mut *queries {
@@ -316,7 +316,7 @@ impl Codes {
         Ok(())
     }
 
-    /// As [`Chunk::bound_closer`], for the rows of a group whose bits are set.
+    /// As `Chunk::bound_closer`, for the rows of a group whose bits are set.
     #[inline(always)]
     pub fn closer(&self, query: &Bounded, group: usize, bits: u32, mut visit: impl FnMut(usize, f32)) {
         let (first, groups) = (group * GROUP, self.chunk_rows / GROUP);
