@@ -12,6 +12,7 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm$/, replacement: dist(entry) },
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
   { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
+  ...['slim', 'inline'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}$`), replacement: dist(`${name}.js`) })),
   { find: /^nidus-wasm\/langchain$/, replacement: dist('langchain.js') },
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },

@@ -14,7 +14,7 @@ const made = (...parts) => at('target/nidus-wasm', ...parts)
 /** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
 
-const WANTED = [...[...Object.values(GROUPS).flat(), ...ALONE, ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
+const WANTED = [...[...Object.values(GROUPS).flat(), ...ALONE, 'inline', ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
 
 /** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
 async function when(name, inputs, outputs, work) {
@@ -89,9 +89,10 @@ export async function build({ purpose = 'build' } = {}) {
   await locked(made('.lock'), async () => {
     const tools = await toolchain()
     const { glue, compiled } = await allModules(tools)
-    const { files, pages } = await bundle(glue)
     const names = namesOf(readFileSync(glue, 'utf8'))
-    for (const { name, wasm } of compiled) files.set(name, renameInWasm(readFileSync(wasm), names))
+    const modules = new Map(compiled.map(({ name, wasm }) => [name, renameInWasm(readFileSync(wasm), names)]))
+    const { files, pages } = await bundle(glue, modules.get('nidus.wasm'))
+    for (const [name, bytes] of modules) files.set(name, bytes)
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // Refused only now: what there is can be tried while the rest is being written.

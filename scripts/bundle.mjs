@@ -5,7 +5,7 @@ import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
 
 /** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups nobody has both, and chunks shared with more would be more. */
-export const GROUPS = { browser: ['browser', 'segment-browser'], node: ['node', 'segment-node', 'shard-node'], edge: ['workerd', 'segment-workerd', 'durable-object'], langchain: ['langchain'] }
+export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node'], edge: ['workerd', 'segment-workerd', 'durable-object'], langchain: ['langchain'] }
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
@@ -36,6 +36,15 @@ const core = (glue) => ({
   },
 })
 
+/** For inline.js: what else lies beside it, as it was made. */
+const inline = (files) => ({
+  name: 'inline',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^inline:/ }, ({ path }) => ({ path: path.slice('inline:'.length), namespace: 'inline' }))
+    onLoad({ filter: /.*/, namespace: 'inline' }, ({ path }) => ({ contents: files.get(path), loader: path.endsWith('.wasm') ? 'binary' : 'text' }))
+  },
+})
+
 const later = {
   name: 'later',
   setup({ onResolve }) {
@@ -47,7 +56,7 @@ const later = {
 }
 
 /** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */
-export async function bundle(glue) {
+export async function bundle(glue, wasm) {
   const { build } = await import('esbuild')
   const options = {
     absWorkingDir: at(),
@@ -73,7 +82,8 @@ export async function bundle(glue) {
   const alone = await build({ ...options, entryPoints: [...paths(ALONE), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
   const outputs = [...Object.values(groups), alone].flatMap(({ outputFiles }) => outputFiles)
-  const files = new Map(await Promise.all(outputs.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
+  const files = await written({ outputFiles: outputs })
+  for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
     if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
@@ -85,6 +95,8 @@ export async function bundle(glue) {
   }
   return { files, pages }
 }
+
+const written = async ({ outputFiles }) => new Map(await Promise.all(outputFiles.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
 
 /** What esbuild wrote, 4 % smaller. Addresses stay in quotes: not every bundler looks for them in backticks. */
 async function smaller(name, text) {

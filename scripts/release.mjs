@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { at, main, readJson, run, say, step, Trouble, writeFile } from './lib.mjs'
+import { at, isMain, main, readJson, run, say, step, Trouble, writeFile } from './lib.mjs'
 import { toolchain } from './toolchain.mjs'
 
 const git = (...args) => execFileSync('git', args, { cwd: at(), encoding: 'utf8' }).trim()
@@ -29,7 +29,7 @@ export function notes(version) {
   return { found: section !== undefined, text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim() }
 }
 
-main(async () => {
+if (isMain(import.meta.url)) main(async () => {
   const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
   const dry = values['dry-run'] ?? false
   const problems = []

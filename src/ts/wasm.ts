@@ -107,7 +107,7 @@ async function compile(source: WasmSource | undefined, read?: NonNullable<typeof
   }
   const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes as ArrayBuffer)
   if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
-    throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page: with Vite 7 or older, add "nidus-wasm" to optimizeDeps.exclude)')
+    throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page)')
   }
   try {
     return await WebAssembly.compile(view as BufferSource)

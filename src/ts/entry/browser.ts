@@ -2,11 +2,15 @@ import { Nidus as Api } from '../nidus.js'
 import { browserPlatform } from '../platform-browser.js'
 import { withPlatform } from '../platform.js'
 import { setWasmDefaults } from '../wasm-source.js'
+import { isCopied, placed } from './place.js'
 
 // `new URL('…', import.meta.url)` is written out in full, in this form: bundlers find the files by it.
+const wasm = () => new URL('./nidus.wasm', import.meta.url)
 export const Nidus = withPlatform(
-  browserPlatform(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })),
-  () => setWasmDefaults(() => fetch(new URL('./nidus.wasm', import.meta.url)), () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url))),
+  browserPlatform(() =>
+    isCopied(wasm()) ? new Worker(placed(wasm()).replace('nidus.wasm', 'worker.js'), { type: 'module' }) : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }),
+  ),
+  () => setWasmDefaults(() => fetch(placed(wasm())), () => fetch(placed(new URL('./nidus-relaxed.wasm', import.meta.url)))),
   Api,
 )
 export { NidusError } from '../errors.js'
