@@ -1,1 +1,1 @@
-export function serveFolder(folder: string): Promise<{ origin: string; stop(): void }>
+export function serveFolder(folder: string, headers?: Record<string, string>): Promise<{ origin: string; stop(): void }>

@@ -5,13 +5,13 @@ import { extname, join } from 'node:path'
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' }
 
-export async function serveFolder(folder) {
+export async function serveFolder(folder, headers = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost')
     if (pathname === '/favicon.ico') return response.writeHead(204).end()
     try {
       const bytes = await readFile(join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
-      response.writeHead(200, { 'content-type': TYPES[extname(pathname)] ?? (pathname.endsWith('/') ? 'text/html' : 'application/octet-stream') }).end(bytes)
+      response.writeHead(200, { ...headers, 'content-type': TYPES[extname(pathname)] ?? (pathname.endsWith('/') ? 'text/html' : 'application/octet-stream') }).end(bytes)
     } catch {
       response.writeHead(404).end()
     }
