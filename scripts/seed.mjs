@@ -25,7 +25,7 @@ function copy(from, to) {
 /** Before the first build of a checkout. */
 export function takeSeed(key) {
   const set = cache(`compiled-${key}`)
-  if (existsSync(at('target', TARGET, 'release')) || !existsSync(set)) return
+  if (process.env.NIDUS_NO_SEED || existsSync(at('target', TARGET, 'release')) || !existsSync(set)) return
   copy(set, at('target'))
 }
 

@@ -1,4 +1,4 @@
-// `npm test`: set up, build, then every suite; or only the groups that are named: node scripts/test.mjs rust wasm types js kill www
+// `npm test`: set up, build, then every suite; or only the groups that are named: node scripts/test.mjs rust wasm types js kill matrix www
 import { existsSync } from 'node:fs'
 import { webdriver } from './browsers.mjs'
 import { build } from './build.mjs'
@@ -58,6 +58,7 @@ const SUITES = [
   { group: 'js', name: 'package in Chromium and Firefox', work: vitest('browser') },
   { group: 'kill', name: 'kill loops', work: () => run(process.execPath, [at('pkg-tests/kill/run.mjs'), '--cycles', '20', '--hard', '8', '--at-once', '2', '--seed', '1', '--prove']) },
   { group: 'js', name: 'hosts through the crash simulator', work: vitest('crash') },
+  { group: 'matrix', name: 'the tarball, installed', work: () => run(process.execPath, [at('pkg-tests/matrix/run.mjs'), '--core']) },
   { group: 'www', name: 'demo in Chromium', work: www },
 ]
 

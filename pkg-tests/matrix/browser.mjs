@@ -1,4 +1,5 @@
 // Pages opened in real browsers.
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,4 +29,18 @@ export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
     await context.close()
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
   }
+}
+
+/** The same of index.html in an unpacked extension. */
+export function extensionTitle(unpacked) {
+  const { chromium } = settings
+  const launch = {
+    // Chromium's headless shell, which Playwright would take of its own, knows no extensions.
+    ...(!chromium.executablePath && { channel: 'chromium' }),
+    args: [...chromium.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`],
+    ignoreDefaultArgs: ['--disable-extensions'],
+  }
+  // Its origin comes of where it lies.
+  const id = createHash('sha256').update(unpacked).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  return titleOf(`chrome-extension://${id}/index.html`, { launch })
 }

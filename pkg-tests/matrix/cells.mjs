@@ -1,7 +1,7 @@
 // One cell: what is installed, what is done, what comes of it. `setting` is what a user has to do beyond importing the package; without one the package is untouched.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { titleOf } from './browser.mjs'
+import { extensionTitle, titleOf } from './browser.mjs'
 
 const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./page.js"></script>'
 const OPFS = 'b 2 opfs'
@@ -110,6 +110,39 @@ export class Notes extends DurableObject {
 export default { fetch: (request, env) => env.NOTES.get(env.NOTES.idFromName('all')).fetch(request) }
 `
 
+const next = (name, ...flags) => ({
+  name, install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' }, wants: `${OPFS}, ${FS}`, minutes: 5,
+  async work({ dir, run, background, node24 }) {
+    mkdirSync(join(dir, 'app/api'), { recursive: true })
+    cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'app/check.js'))
+    writeFileSync(join(dir, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>\n')
+    writeFileSync(join(dir, 'app/page.js'), `'use client'
+import { useEffect, useState } from 'react'
+import { Nidus } from 'nidus-wasm'
+import { check } from './check.js'
+export default function Page() {
+const [found, setFound] = useState('')
+useEffect(() => { check(Nidus, 'matrix').then(setFound, (error) => setFound('failed: ' + error.code + ' ' + error.message)) }, [])
+useEffect(() => { if (found) document.title = found }, [found])
+return <p>{found}</p>
+}
+`)
+    writeFileSync(join(dir, 'app/api/route.js'), `import { Nidus } from 'nidus-wasm'
+import { check } from '../check.js'
+export const dynamic = 'force-dynamic'
+export const GET = async () => new Response(await check(Nidus, './store').catch((error) => 'failed: ' + error.code + ' ' + error.message))
+`)
+    const env = { NEXT_TELEMETRY_DISABLED: '1' }
+    await run({ env }, node24, 'node_modules/next/dist/bin/next', 'build', ...flags)
+    const server = await background(/http:\/\/localhost:\d+/, { env }, node24, 'node_modules/next/dist/bin/next', 'start', '-p', '0')
+    try {
+      return `${await titleOf(server.found)}, ${await (await fetch(`${server.found}/api`)).text()}`
+    } finally {
+      await server.stop()
+    }
+  },
+})
+
 export const CELLS = [
   node('Node 20', {}, () => [process.execPath]),
   node('Node 22', { 'node-PLATFORM': 'node22' }, (dir) => [join(dir, 'node_modules/node-PLATFORM/bin/node')]),
@@ -171,38 +204,8 @@ await server.dispose()
       return built(cell)
     },
   },
-  {
-    name: 'Next 16: client component and server route', install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' }, wants: `${OPFS}, ${FS}`, minutes: 5,
-    async work({ dir, run, background, node24 }) {
-      mkdirSync(join(dir, 'app/api'), { recursive: true })
-      cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'app/check.js'))
-      writeFileSync(join(dir, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>\n')
-      writeFileSync(join(dir, 'app/page.js'), `'use client'
-import { useEffect, useState } from 'react'
-import { Nidus } from 'nidus-wasm'
-import { check } from './check.js'
-export default function Page() {
-  const [found, setFound] = useState('')
-  useEffect(() => { check(Nidus, 'matrix').then(setFound, (error) => setFound('failed: ' + error.code + ' ' + error.message)) }, [])
-  useEffect(() => { if (found) document.title = found }, [found])
-  return <p>{found}</p>
-}
-`)
-      writeFileSync(join(dir, 'app/api/route.js'), `import { Nidus } from 'nidus-wasm'
-import { check } from '../check.js'
-export const dynamic = 'force-dynamic'
-export const GET = async () => new Response(await check(Nidus, './store').catch((error) => 'failed: ' + error.code + ' ' + error.message))
-`)
-      const env = { NEXT_TELEMETRY_DISABLED: '1' }
-      await run({ env }, node24, 'node_modules/next/dist/bin/next', 'build')
-      const server = await background(/http:\/\/localhost:\d+/, { env }, node24, 'node_modules/next/dist/bin/next', 'start', '-p', '0')
-      try {
-        return `${await titleOf(server.found)}, ${await (await fetch(`${server.found}/api`)).text()}`
-      } finally {
-        await server.stop()
-      }
-    },
-  },
+  next('Next 16 (Turbopack): client component and server route'),
+  next('Next 16 (webpack): client component and server route', '--webpack'),
   {
     name: 'no bundler, strict Content-Security-Policy', install: {}, wants: OPFS, core: true,
     async work(cell) {
@@ -219,6 +222,18 @@ export const GET = async () => new Response(await check(Nidus, './store').catch(
       page(cell, inPage('./nidus/browser.js'))
       cpSync(join(cell.dir, 'node_modules/nidus-wasm/dist'), join(cell.dir, 'nidus'), { recursive: true })
       return built(cell, { folder: '.', browser: 'firefox' })
+    },
+  },
+  {
+    name: 'page of a browser extension (Manifest V3)', install: { esbuild: 'esbuild' }, wants: OPFS, setting: `${COPY}; \`script-src 'self' 'wasm-unsafe-eval'\``,
+    async work(cell) {
+      const { dir, run } = cell
+      page(cell)
+      await run('node_modules/.bin/esbuild', 'page.js', '--bundle', '--format=esm', '--outdir=dist', '--log-level=warning')
+      beside(cell)
+      writeFileSync(join(dir, 'dist/index.html'), PAGE.replace(/<link.*?>/, ''))
+      writeFileSync(join(dir, 'dist/manifest.json'), JSON.stringify({ manifest_version: 3, name: 'matrix', version: '1', content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" } }))
+      return extensionTitle(join(dir, 'dist'))
     },
   },
   {

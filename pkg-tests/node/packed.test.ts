@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import type { BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { version } from '../../scripts/release.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, serveFolder } from './tarball.js'
 
@@ -45,6 +46,11 @@ describe('the tarball', () => {
       expect(manifest.scripts?.[script], script).toBeUndefined()
     }
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['nidus-wasm'])
+  })
+
+  it('is of one version everywhere', () => {
+    // Throws where they differ.
+    expect(version()).toMatch(/^\d+\.\d+\.\d+/)
   })
 
   it('has every file that its manifest points at', () => {
