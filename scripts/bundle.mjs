@@ -92,6 +92,11 @@ export async function bundle(glue, wasm) {
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), ...ALONE.map((name) => `${name}.js`)],
     'a page (a host of its own)': [...reached(groups.browser.metafile, PAGE, true)],
+    './segment': [...reached(groups.browser.metafile, 'segment-browser.js', true)],
+    './slim': [...reached(groups.slim.metafile, 'slim.js', false), ...ALONE.map((name) => `${name}.js`)],
+    './inline': ['inline.js'],
+    'Node, Deno, Bun': [...reached(groups.node.metafile, 'node.js', true)],
+    'workerd, Durable Object': [...reached(groups.edge.metafile, 'workerd.js', true), ...reached(groups.edge.metafile, 'durable-object.js', true)],
   }
   return { files, pages }
 }

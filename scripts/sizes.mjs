@@ -22,11 +22,14 @@ export function reportSizes(files, pages, { released }) {
   // A page loads one of the two.
   const wasm = ['nidus.wasm', 'nidus-relaxed.wasm'].reduce((a, b) => (sizes.get(a)[1] > sizes.get(b)[1] ? a : b))
   const totals = Object.entries(pages).map(([title, names]) => {
-    const sums = [...names, wasm].reduce((sums, name) => sums.map((sum, i) => sum + sizes.get(name)[i]), [0, 0, 0])
+    // One has the wasm in itself.
+    const own = names.includes('inline.js') ? [] : [wasm]
+    const sums = [...new Set([...names, ...own])].reduce((sums, name) => sums.map((sum, i) => sum + sizes.get(name)[i]), [0, 0, 0])
     line(title, sums.map(kilobytes))
     return { title, bytes: sums[1] }
   })
-  const over = totals.find(({ bytes }) => bytes > BUDGET)
+  // The others are files on a disk, or what somebody chose to have in one.
+  const over = totals.slice(0, 4).find(({ bytes }) => bytes > BUDGET)
   if (over && !released) say(`${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is precompiled, the released one's is not.`)
   else if (over) throw new TooLarge(`${over.title} downloads ${kilobytes(over.bytes).trim()} (gzip); the budget is ${kilobytes(BUDGET).trim()}.`)
 }
