@@ -61,8 +61,16 @@ impl Words {
                     }
                 }
             }
-            space.clear();
             let (variant, bytes) = reader.raw_value()?;
+            // A long text or list is no word: it is not copied twice, nor is as much space kept from then on.
+            if bytes.len() >= *LENGTHS.end() {
+                put_number(out, ((bytes.len() as u64 + 1) << 1) | 1);
+                if let Err(error) = put_value(out, variant, bytes) {
+                    return Ok(Err(error));
+                }
+                continue;
+            }
+            space.clear();
             if let Err(error) = put_value(space, variant, bytes) {
                 return Ok(Err(error));
             }
