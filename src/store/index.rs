@@ -49,7 +49,7 @@ impl Collection {
 }
 
 /// What is packed anew in one slice: some milliseconds.
-const REPACKED_BYTES: usize = 1 << 21;
+const REPACKED_BYTES: usize = 1 << 20;
 
 /// Ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
 #[derive(Default)]

@@ -283,7 +283,7 @@ fn a_compaction_of_many_slices_is_in_order() {
 /// Between any two slices of packing anew every document has its own attributes, nothing can be written, and in the end the dead are gone.
 #[test]
 fn packing_anew_goes_in_slices() {
-    const COUNT: usize = 20_000;
+    const COUNT: usize = 40_000;
     let mut store = Store::create(MemorySink::new(), MemorySink::new(), options()).unwrap();
     for round in 0..3 {
         let mut batch = Batch::new();
