@@ -35,16 +35,17 @@ pub struct Words {
 }
 
 impl Words {
-    /// Packs an encoded map, which was checked before, behind `out`.
+    /// Packs an encoded map, which was checked before, behind `out`, where there is room for as many bytes.
     pub fn pack(&mut self, attrs: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        reserve(out, attrs.len(), "attributes")?;
         let mut space = std::mem::take(&mut self.space);
+        space.clear();
+        reserve(&mut space, *LENGTHS.end(), "ids and attributes")?;
         let packed = self.pack_entries(Reader::new(attrs), &mut space, out);
         self.space = space;
-        packed.map_err(|bad| bad.error(Code::Corrupt, "an attribute"))?
+        packed.map_err(|bad| bad.error(Code::Corrupt, "an attribute"))
     }
 
-    fn pack_entries(&mut self, mut reader: Reader<'_>, space: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<Result<()>, Bad> {
+    fn pack_entries(&mut self, mut reader: Reader<'_>, space: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Bad> {
         for n in 0..reader.count(12)? {
             let key = reader.raw_str()?;
             // Most documents have the keys that the one before had.
@@ -61,14 +62,19 @@ impl Words {
                     }
                 }
             }
-            space.clear();
             let (variant, bytes) = reader.raw_value()?;
-            if let Err(error) = put_value(space, variant, bytes) {
-                return Ok(Err(error));
+            // A long text or list is no word: it is not copied twice, nor is as much space kept from then on.
+            if bytes.len() >= *LENGTHS.end() {
+                put_number(out, ((bytes.len() as u64 + 1) << 1) | 1);
+                out.push(variant);
+                out.extend_from_slice(bytes);
+                continue;
             }
+            space.clear();
+            put_value(space, variant, bytes);
             self.put(space, false, out);
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// There is room.
@@ -146,22 +152,20 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// A value packed: its variant, then text, a list as the log has it, a float, or as many of an integer's bytes as it needs.
-pub fn put_value(out: &mut Vec<u8>, variant: u8, bytes: &[u8]) -> Result<()> {
+/// A value packed: its variant, then text, a list as the log has it, a float, or as many of an integer's bytes as it needs. There is room.
+pub fn put_value(out: &mut Vec<u8>, variant: u8, bytes: &[u8]) {
     let (tag, bytes) = match variant {
         2 | 6 => {
             let int = int(bytes);
             // The highest bit that is kept says the sign.
-            let same = if int < 0 { int.leading_ones() } else { int.leading_zeros() };
+            let same = (int ^ int >> 63).leading_zeros();
             (variant, &bytes[..((72 - same as usize) / 8).min(bytes.len())])
         }
         3 => (if bytes == [0] { 3 } else { TRUE }, &[][..]),
         _ => (variant, bytes),
     };
-    reserve(out, bytes.len() + 1, "attributes")?;
     out.push(tag);
     out.extend_from_slice(bytes);
-    Ok(())
 }
 
 fn int(bytes: &[u8]) -> i64 {
@@ -234,11 +238,6 @@ impl<'a> Packed<'a> {
             }
         }
         None
-    }
-
-    /// Whether it holds a value that native 0.3.0 does not know.
-    pub fn newer(self) -> bool {
-        self.into_iter().any(|(_, value)| matches!(value.first(), Some(5 | 6)))
     }
 
     /// As the log has it, behind `out`.
@@ -329,7 +328,6 @@ mod tests {
             for (attrs, bytes) in documents.iter().zip(&all) {
                 let packed = Packed::new(bytes, &words);
                 prop_assert_eq!(back(packed), encoded(attrs));
-                prop_assert_eq!(packed.newer(), attrs.values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_))));
                 prop_assert_eq!(format!("{:?}", packed.to_map().unwrap()), format!("{attrs:?}"));
                 for key in ["", "a", "b", "c", "d", "e"].into_iter().chain(attrs.keys().map(String::as_str)) {
                     let found = packed.get(key).map(|bytes| format!("{:?}", value(bytes).to_value().unwrap()));

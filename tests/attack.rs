@@ -564,3 +564,104 @@ fn out_of_memory_is_an_error_everywhere() {
     }
     assert!(refusals > 40, "{refusals}");
 }
+
+/// Attributes of every kind under thousands of keys: words come by the hundred in each group.
+fn varied(n: usize) -> Vec<(String, Value)> {
+    let text = |of: usize, len: usize| Value::Str(format!("{of:x>len$}"));
+    let mut attrs = vec![
+        (format!("key {}", n % 3000), text(n % 700, 20)),
+        ("k".repeat(n % 5 * 80), text(n % 40, [0, 2, 3, 254, 255, 256, 257, 5000][n % 8])),
+        ("year".into(), Value::Int(1990 + n as i64 % 30)),
+        ("tags".into(), Value::List((0..n % 4).map(|i| ["", "a", "long ", "tag"][(n + i) % 4].repeat(i * 30)).collect())),
+        ("when".into(), Value::DateTime(-(n as i64) << (n % 50))),
+        ("w".into(), Value::Float(n as f64 / 7.0)),
+        ("ok".into(), if n.is_multiple_of(3) { Value::Null } else { Value::Bool(n.is_multiple_of(2)) }),
+    ];
+    attrs.truncate(1 + n % 7);
+    attrs
+}
+
+/// Documents overwritten, deleted and dropped in turn, some groups forgotten, every large piece of memory refused once: what is told of each
+/// document is what was acknowledged last, before and after a compaction and an opening, whatever of the words was had.
+#[test]
+fn attributes_stay_theirs_whatever_memory_is_refused() {
+    const DOCS: usize = 400;
+    type Expected = BTreeMap<String, BTreeMap<String, Value>>;
+    let told = |store: &Store| -> Expected { store.get_all("a").unwrap().into_iter().map(|record| (record.id, record.attrs)).collect() };
+    let check = |store: &Store, expected: &Expected| {
+        assert_eq!(told(store), *expected);
+        let asked = Filter::Eq("year".into(), 1995.0.into());
+        let matching = expected.values().filter(|attrs| attrs.get("year") == Some(&Value::Int(1995))).count();
+        assert_eq!(store.count(Some("a"), &asked), matching);
+        assert_eq!(store.search(&[1.0, 0.5], &Query { top_k: usize::MAX, filter: asked, ..Query::default() }).unwrap().len(), matching);
+    };
+    let mut refusals = 0;
+    for refused_at in (0..).step_by(3) {
+        let (data, log) = (MemorySink::new(), MemorySink::new());
+        let mut store = Store::create(data.clone(), log.clone(), options()).unwrap();
+        let mut expected = Expected::new();
+        GIVEN.set(refused_at);
+        for round in 0..7 {
+            // The test's own memory is not refused.
+            let given = GIVEN.replace(u64::MAX);
+            let (mut batch, mut next) = (Batch::new(), expected.clone());
+            for n in 0..DOCS {
+                let attrs = varied(n * (round + 1) + round * 1000);
+                let id = format!("{}", n % (DOCS - round * 40));
+                batch.push(&id, &attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect::<Vec<_>>());
+                next.insert(id, attrs.into_iter().collect());
+            }
+            let gone: Vec<String> = (0..DOCS).step_by(round + 2).map(|n| n.to_string()).collect();
+            gone.iter().for_each(|id| drop(next.remove(id)));
+            let vectors = vec![0.5f32; DOCS * DIMENSION];
+            GIVEN.set(given);
+            let staged = store.stage_upsert("a", DOCS, batch.bytes(), &vectors).and_then(|_| store.stage_delete("a", gone.iter().map(|id| Ok(id.as_str()))));
+            let written = staged.and_then(|_| if round == 3 { Err(nidus_wasm::error(Code::Aborted, "forgotten")) } else { store.write() });
+            let given = GIVEN.replace(u64::MAX);
+            match written {
+                Ok(()) => {
+                    store.apply();
+                    expected = next;
+                }
+                Err(error) => {
+                    assert!(matches!(code_of(&error), Code::OutOfMemory | Code::Aborted), "{refused_at}: {error:#}");
+                    store.unstage_all();
+                }
+            }
+            check(&store, &expected);
+            GIVEN.set(given);
+        }
+        let given = GIVEN.replace(u64::MAX);
+        check(&reopen(&data, &log).unwrap(), &expected);
+        let (fresh, fresh_log) = (MemorySink::new(), MemorySink::new());
+        GIVEN.set(given);
+        let compacted = store.compact_into(Box::new(fresh.clone()), Box::new(fresh_log.clone()));
+        let refused = GIVEN.replace(u64::MAX) > refused_at;
+        check(&store, &expected);
+        if compacted.is_ok() {
+            check(&reopen(&fresh, &fresh_log).unwrap(), &expected);
+        }
+        if !refused {
+            break;
+        }
+        refusals += 1;
+    }
+    assert!(refusals > 20, "{refusals}");
+}
+
+/// A text of many MiB is taken once, and nothing of its size is kept when it is gone.
+#[test]
+fn a_long_text_leaves_no_memory_behind() {
+    const LONG: usize = 16 << 20;
+    let mut store = Store::create(MemorySink::new(), MemorySink::new(), options()).unwrap();
+    upsert(&mut store, "a", &["x"]).unwrap();
+    store.commit().unwrap();
+    let mut batch = Batch::new();
+    batch.push("long", &[("text", Value::Str("x".repeat(LONG)))]);
+    let (_, left, most) = taken(|| {
+        store.stage_upsert("a", 1, batch.bytes(), &[1.0, 1.0]).unwrap();
+        store.unstage_all();
+    });
+    // The frame, which the run keeps room for, and the document.
+    assert!(most < (2 * LONG) as i64 + MIB && left < LONG as i64 + MIB, "{} MiB at most, {} MiB left", most / MIB, left / MIB);
+}

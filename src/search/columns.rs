@@ -262,11 +262,14 @@ impl Column {
             let (mut encoded, mut packed) = (Vec::new(), Vec::new());
             put_value(&mut encoded, candidate);
             if let Ok((variant, bytes)) = Reader::new(&encoded).raw_value()
-                && attrs::put_value(&mut packed, variant, bytes).is_ok()
-                && let Some(id) = self.find(&packed)
-                && equal(attrs::value(&packed), wanted)
+                && reserve(&mut packed, bytes.len() + 1, "").is_ok()
             {
-                verdicts[id as usize] = 1;
+                attrs::put_value(&mut packed, variant, bytes);
+                if let Some(id) = self.find(&packed)
+                    && equal(attrs::value(&packed), wanted)
+                {
+                    verdicts[id as usize] = 1;
+                }
             }
         };
         try_one(wanted);

@@ -5,11 +5,12 @@
 use std::ops::Range;
 
 use super::Store;
+use super::index::Repack;
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
 use crate::segment::log::Run;
-use crate::segment::op::{AttrsScan, Op};
+use crate::segment::op::{AttrsScan, Op, Reader};
 use crate::search::{Codes, Step};
 use crate::segment::{Matrix, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
@@ -43,6 +44,7 @@ pub(super) struct Compaction {
     /// With compact memory: codes of the rows in their new order, and of the rows those that have none yet.
     codes: Codes,
     rows: Matrix,
+    repack: Repack,
     stage: Stage,
 }
 
@@ -81,7 +83,7 @@ impl Store {
         data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
         let (runs, stage) = (Vec::new(), Stage::Sorting(0));
         let (codes, rows, run) = (self.codes.successor(), Matrix::new(self.dimension()), Run::default());
-        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, newer: false, ends_newer: false, log_len: 0, codes, rows, stage });
+        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, newer: false, ends_newer: false, log_len: 0, codes, rows, repack: Repack::default(), stage });
         Ok(())
     }
 
@@ -161,7 +163,7 @@ impl Store {
             let (collection, id, attrs) = self.doc_parts(doc);
             encoded.clear();
             attrs.write(&mut encoded)?;
-            let attrs = AttrsScan { bytes: &encoded, canonical: true, newer: attrs.newer() };
+            let attrs = AttrsScan { bytes: &encoded, canonical: true, newer: Reader::new(&encoded).attrs().is_ok_and(|scan| scan.newer) };
             run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs })?;
             to.order.push(doc);
             written += 1;
@@ -232,7 +234,7 @@ impl Store {
 
     /// The new pair is the current one from now on.
     pub fn adopt_compaction(&mut self) -> Result<()> {
-        let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Durable) else {
+        let Some(compaction) = self.compaction.as_mut().filter(|compaction| compaction.stage == Stage::Durable) else {
             fail!(Failed, "there is no compaction to adopt")
         };
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
@@ -249,17 +251,13 @@ impl Store {
         self.log_len = compaction.log_len;
         self.newer = compaction.newer;
         compaction.stage = Stage::Adopting(0);
-        self.compaction = Some(compaction);
         Ok(())
     }
 
-    /// Brings a slice of the rows in memory into their new order; true when all are.
+    /// Brings a slice of the rows in memory into their new order, then of the ids and attributes; true when all are.
     pub fn adopt_step(&mut self) -> Result<bool> {
-        let Some(mut compaction) = self.compaction.take() else { fail!(Failed, "there is no compaction to adopt") };
-        let Stage::Adopting(at) = &mut compaction.stage else {
-            self.compaction = Some(compaction);
-            fail!(Failed, "the compaction is not adopted yet")
-        };
+        let Some(compaction) = &mut self.compaction else { fail!(Failed, "there is no compaction to adopt") };
+        let Stage::Adopting(at) = &mut compaction.stage else { fail!(Failed, "the compaction is not adopted yet") };
         // A search may have come since the last slice.
         self.columns.get_mut().clear();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
@@ -273,13 +271,16 @@ impl Store {
         }
         *at = end;
         if end < compaction.order.len() {
-            self.compaction = Some(compaction);
             return Ok(false);
         }
         self.data.adopted_rows(end);
         self.index.truncate_rows(end);
-        self.index.repack();
-        Ok(true)
+        // Without memory for that all stays as it is.
+        let done = self.index.repack(&compaction.order, &mut compaction.repack).unwrap_or(true);
+        if done {
+            self.compaction = None;
+        }
+        Ok(done)
     }
 
     /// All of it, onto sinks that nobody has to promote: for media where the caller swaps the files itself.

@@ -48,6 +48,17 @@ impl Collection {
     }
 }
 
+/// What is packed anew in one slice: some milliseconds.
+const REPACKED_BYTES: usize = 1 << 20;
+
+/// Ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
+#[derive(Default)]
+pub struct Repack {
+    arena: Arena,
+    items: Vec<Item>,
+    attrs: Vec<u8>,
+}
+
 #[derive(Default)]
 pub struct Index {
     /// Numbers stay the same while a collection lives.
@@ -328,25 +339,25 @@ impl Index {
         self.owner.truncate(rows);
     }
 
-    /// Packs the ids and attributes of the living anew. Without memory for that, all stays as it is.
-    pub fn repack(&mut self) {
-        let mut packed = Arena::default();
-        let (mut items, mut attrs) = (Vec::new(), Vec::new());
-        if items.try_reserve_exact(self.live).is_err() {
-            return;
-        }
-        for collection in self.collections.iter().flatten() {
-            for doc in collection.docs() {
-                let item = self.docs[doc as usize].item;
-                attrs.clear();
-                let Ok(item) = self.arena.attrs(item).write(&mut attrs).and_then(|()| packed.push(self.arena.id(item), &attrs)) else { return };
-                items.push((doc, item));
+    /// Packs a slice of the ids and attributes of the living, `docs`, anew; true: it is done.
+    pub fn repack(&mut self, docs: &[u32], to: &mut Repack) -> Result<bool> {
+        let Repack { arena, items, attrs } = to;
+        reserve(items, docs.len() - items.len(), "ids and attributes")?;
+        let mut bytes = 0;
+        while let Some(doc) = docs.get(items.len()) {
+            if bytes > REPACKED_BYTES {
+                return Ok(false);
             }
+            attrs.clear();
+            self.attrs(*doc).write(attrs)?;
+            items.push(arena.push(self.id(*doc), attrs)?);
+            bytes += attrs.len() + 64;
         }
-        for (doc, item) in items {
-            self.docs[doc as usize].item = item;
+        for (doc, item) in docs.iter().zip(items) {
+            self.docs[*doc as usize].item = *item;
         }
-        self.arena = packed;
+        self.arena = std::mem::take(arena);
+        Ok(true)
     }
 
     #[cfg(not(target_arch = "wasm32"))]

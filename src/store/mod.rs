@@ -2,12 +2,14 @@
 
 mod arena;
 mod compact;
+mod delete;
 mod index;
 mod open;
 mod read;
 mod salvage;
 mod search;
 mod stage;
+mod staged;
 mod write;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -28,7 +30,7 @@ use std::cell::RefCell;
 
 use compact::Compaction;
 use index::Index;
-use stage::Staged;
+use staged::Staged;
 
 use crate::error::fail;
 use crate::search::{Codes, Columns, Memo, Step, Tuning};

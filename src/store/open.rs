@@ -1,5 +1,5 @@
 use super::index::{Index, row_beyond_data};
-use super::stage::Staged;
+use super::staged::Staged;
 use super::Store;
 use crate::error::{Context, error, fail};
 use crate::mutant::mutant;

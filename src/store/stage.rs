@@ -3,13 +3,12 @@
 use hashbrown::HashTable;
 
 use super::Store;
-use super::arena::{ArenaMark, Item};
-use super::index::{Collection, Index};
-use crate::hash::{Hasher, hash};
-use crate::error::{fail, out_of_memory, reserve, zeros};
-use crate::order::sort_by;
-use crate::search::{Filter, kernel};
-use crate::segment::log::{Run, RunMark};
+use super::arena::ArenaMark;
+use super::index::Collection;
+use super::staged::{Effect, Staged};
+use crate::error::{fail, reserve, zeros};
+use crate::search::kernel;
+use crate::segment::log::RunMark;
 use crate::segment::op::{self, AttrsScan, Bad, Op, Reader};
 use crate::{Meta, Result};
 
@@ -17,49 +16,9 @@ use crate::{Meta, Result};
 const TILE: usize = 1 << 14;
 const MOST: usize = 64;
 
-/// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
-pub(super) enum Effect {
-    /// The collection, until it is applied.
-    Create(usize, Option<Box<Collection>>),
-    Drop(usize),
-    SetMeta(usize, Vec<u8>),
-    Upsert(usize, Item, u32),
-    Delete(usize, Item),
-}
-
-/// A collection as the staged operations see it.
-pub(super) struct Seen {
-    pub name: String,
-    /// The applied one, as long as its documents show through.
-    base: Option<u32>,
-    /// The applied one, while effects are applied.
-    pub number: Option<u32>,
-    exists: bool,
-    /// The effect that creates it.
-    created: Option<usize>,
-    /// For each id that was touched the last effect on it.
-    touched: HashTable<u32>,
-    /// Documents upserted into it since it was first touched, or created.
-    upserts: usize,
-}
-
-#[derive(Default)]
-pub(super) struct Staged {
-    pub run: Run,
-    pub effects: Vec<Effect>,
-    pub seen: Vec<Seen>,
-    upserts: usize,
-    deletes: usize,
-    creates: usize,
-    /// Where the arena was before the first staged operation; of no meaning while the run is empty.
-    arena: ArenaMark,
-    /// The sinks have it: it can only be applied, or rolled back.
-    pub written: bool,
-}
-
-struct Mark {
+pub(super) struct Mark {
     run: RunMark,
-    effects: usize,
+    pub effects: usize,
     rows: usize,
     arena: ArenaMark,
 }
@@ -77,69 +36,8 @@ fn not_storable(record: usize, id: &str, vector: &[f32]) -> crate::Error {
     crate::error(crate::Code::InvalidArgument, format!("record {record} (id \"{id}\"): {what}"))
 }
 
-/// The id of the document that an effect touches.
-fn touched_id<'a>(effects: &[Effect], index: &'a Index, effect: u32) -> &'a [u8] {
-    match &effects[effect as usize] {
-        Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
-        _ => &[],
-    }
-}
-
-impl Staged {
-    /// What staged operations see under `name`, a number that stays theirs.
-    fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
-        // The one used last is most often the one asked for.
-        if let Some(seen) = self.seen.iter().rposition(|seen| seen.name == name) {
-            return Ok(seen);
-        }
-        reserve(&mut self.seen, 1, "staging")?;
-        let base = index.find_collection(name);
-        let name = name.to_string();
-        self.seen.push(Seen { name, base, number: base, exists: base.is_some(), created: None, touched: HashTable::new(), upserts: 0 });
-        Ok(self.seen.len() - 1)
-    }
-
-    fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
-        let is = |effect: &u32| touched_id(&self.effects, index, *effect) == id;
-        self.seen[seen].touched.find(hash(id), is).copied()
-    }
-
-    /// The document under `id` as staged operations see it.
-    fn find(&self, index: &Index, seen: usize, id: &str) -> Option<Item> {
-        match self.touched(index, seen, id.as_bytes()) {
-            Some(effect) => match self.effects[effect as usize] {
-                Effect::Upsert(_, item, _) => Some(item),
-                _ => None,
-            },
-            None => self.seen[seen].base.and_then(|base| index.find(base, id)).map(|doc| index.doc(doc).item),
-        }
-    }
-
-    /// That effect, which is there or is pushed next, is the last one on this id.
-    fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
-        let effect = effect as u32;
-        let id = index.arena.id_bytes(item);
-        let hashed = hash(id);
-        let Self { seen: all, effects, .. } = self;
-        match all[seen].touched.find_mut(hashed, |effect| touched_id(effects, index, *effect) == id) {
-            Some(last) => *last = effect,
-            None => {
-                let hasher: Hasher<'_> = &|effect| hash(touched_id(effects, index, *effect));
-                all[seen].touched.insert_unique(hashed, effect, hasher);
-            }
-        }
-    }
-
-    fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
-        reserve(&mut self.effects, additional + 1, "staging")?;
-        let Self { seen: all, effects, .. } = self;
-        let hasher: Hasher<'_> = &|effect| hash(touched_id(effects, index, *effect));
-        all[seen].touched.try_reserve(additional, hasher).map_err(|_| out_of_memory("staging", additional * 8))
-    }
-}
-
 impl Store {
-    fn mark(&mut self) -> Mark {
+    pub(super) fn mark(&mut self) -> Mark {
         let arena = self.index.arena.mark();
         if self.staged.run.is_empty() {
             // What operations that failed left here is of no use, and its mark may be from before a compaction that packed the arena anew.
@@ -150,7 +48,7 @@ impl Store {
     }
 
     /// Forgets what an operation staged before it failed. Those that `see` made known stay known: they say only what is true anyway.
-    fn unstage(&mut self, mark: &Mark) {
+    pub(super) fn unstage(&mut self, mark: &Mark) {
         self.staged.run.back_to(mark.run);
         self.staged.effects.truncate(mark.effects);
         self.data.unstage(mark.rows);
@@ -378,7 +276,7 @@ impl Store {
 
     /// Effects from `from` on are about to be forgotten: ids touched by them are seen as they were before. (Had the collection been
     /// dropped before them, nothing but its new creation could have touched an id since: so all that follow the creation count.)
-    fn untouch(&mut self, seen: usize, from: usize) {
+    pub(super) fn untouch(&mut self, seen: usize, from: usize) {
         if self.staged.effects.len() == from {
             return;
         }
@@ -390,81 +288,5 @@ impl Store {
                 self.staged.touch(&self.index, seen, n, item);
             }
         }
-    }
-
-    /// Deletes those of the ids that are there; returns how many they were.
-    pub fn stage_delete<'a>(&mut self, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
-        self.check_writable()?;
-        let mark = self.mark();
-        let seen = self.staged.see(&self.index, collection)?;
-        let staged = self.stage_deletes(seen, collection, ids);
-        if staged.is_err() {
-            self.untouch(seen, mark.effects);
-            self.unstage(&mark);
-        }
-        staged
-    }
-
-    fn stage_deletes<'a>(&mut self, seen: usize, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
-        let mut count = 0;
-        for id in ids {
-            if let Some(item) = self.staged.find(&self.index, seen, id?) {
-                self.stage_delete_item(seen, collection, item, count)?;
-                count += 1;
-            }
-        }
-        self.staged.deletes += count;
-        Ok(count)
-    }
-
-    /// One that is there, `before` others being staged by the same operation.
-    fn stage_delete_item(&mut self, seen: usize, collection: &str, item: Item, before: usize) -> Result<()> {
-        self.staged.reserve_touched(&self.index, seen, 1)?;
-        self.index.reserve(self.staged.upserts, self.staged.deletes + before + 1, self.staged.creates)?;
-        self.staged.run.push(&Op::Delete { collection, id: self.index.arena.id(item) })?;
-        self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
-        self.staged.effects.push(Effect::Delete(seen, item));
-        Ok(())
-    }
-
-    /// Deletes the documents that match, in the order of their ids; returns how many they were.
-    pub fn stage_delete_where(&mut self, collection: &str, filter: &Filter) -> Result<usize> {
-        self.check_writable()?;
-        let mark = self.mark();
-        let seen = self.staged.see(&self.index, collection)?;
-        let mut items: Vec<Item> = Vec::new();
-        let mut add = |item: Item| {
-            if filter.matches(self.index.arena.attrs(item)) {
-                reserve(&mut items, 1, "ids to delete")?;
-                items.push(item);
-            }
-            Ok::<(), crate::Error>(())
-        };
-        if let Some(base) = self.staged.seen[seen].base.and_then(|base| self.index.collection(base)) {
-            for doc in base.docs() {
-                let item = self.index.doc(doc).item;
-                if self.staged.touched(&self.index, seen, self.index.arena.id_bytes(item)).is_none() {
-                    add(item)?;
-                }
-            }
-        }
-        for effect in self.staged.seen[seen].touched.iter() {
-            if let Effect::Upsert(_, item, _) = self.staged.effects[*effect as usize] {
-                add(item)?;
-            }
-        }
-        let id = |n: u32| self.index.arena.id_bytes(items[n as usize]);
-        let mut order: Vec<u32> = Vec::new();
-        reserve(&mut order, items.len(), "ids to delete")?;
-        order.extend(0..items.len() as u32);
-        sort_by(&mut order, &|a, b| id(a).cmp(id(b)))?;
-        let mut items = order.iter().map(|n| items[*n as usize]).enumerate();
-        if let Err(error) = items.try_for_each(|(before, item)| self.stage_delete_item(seen, collection, item, before)) {
-            self.untouch(seen, mark.effects);
-            self.unstage(&mark);
-            return Err(error);
-        }
-        self.staged.deletes += order.len();
-        Ok(order.len())
     }
 }

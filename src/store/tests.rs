@@ -279,3 +279,37 @@ fn a_compaction_of_many_slices_is_in_order() {
         assert_eq!(again.index.doc(again.find(collection, id).unwrap()).row as usize, row);
     }
 }
+
+/// Between any two slices of packing anew every document has its own attributes, nothing can be written, and in the end the dead are gone.
+#[test]
+fn packing_anew_goes_in_slices() {
+    const COUNT: usize = 40_000;
+    let mut store = Store::create(MemorySink::new(), MemorySink::new(), options()).unwrap();
+    for round in 0..3 {
+        let mut batch = Batch::new();
+        for n in 0..COUNT {
+            batch.push(&format!("{n}"), &[("n", Value::Int((n * 7 + round) as i64)), ("path", Value::Str(format!("/{}/{n}", n % 50))), ("round", Value::Str(format!("round {round}")))]);
+        }
+        store.stage_upsert("a", COUNT, batch.bytes(), &vec![0.5; COUNT * DIMENSION]).unwrap();
+        store.commit().unwrap();
+    }
+    let before = (store.get_all("a").unwrap(), store.index.arena.memory_bytes());
+    store.begin_compaction(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+    while !store.compact_step().unwrap() {}
+    store.finish_compaction().unwrap();
+    store.adopt_compaction().unwrap();
+    let (last, mut slices) = (Filter::Eq("round".into(), "round 2".into()), 0);
+    while !store.adopt_step().unwrap() {
+        slices += 1;
+        assert_eq!(store.count(Some("a"), &last), COUNT);
+        assert_eq!(store.search(&[1.0; 3], &Query { top_k: 5, filter: last.clone(), ..Query::default() }).unwrap().len(), 5);
+        assert_eq!(store.get("a", "777").unwrap().unwrap().attrs["n"], Value::Int(777 * 7 + 2));
+        assert_eq!(code_of(&store.stage_create("b").unwrap_err()), Code::Failed);
+    }
+    assert!(slices > 2, "{slices}");
+    assert!(store.index.arena.memory_bytes() < before.1 / 2, "{} of {}", store.index.arena.memory_bytes(), before.1);
+    assert_eq!(store.get_all("a").unwrap(), before.0);
+    store.stage_delete("a", ["777"].into_iter().map(Ok)).unwrap();
+    store.commit().unwrap();
+    assert!(store.get("a", "777").unwrap().is_none());
+}

@@ -7,7 +7,7 @@
 //! A group that is one frame inside one sector needs no gate: the medium keeps it whole or not at all.
 
 use super::Store;
-use super::stage::{Effect, Staged};
+use super::staged::{Effect, Staged};
 use crate::error::{Context, fail, within};
 use crate::mutant::mutant;
 use crate::segment::log::Run;
