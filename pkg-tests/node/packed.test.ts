@@ -39,7 +39,7 @@ describe('the tarball', () => {
   it('brings nothing else along and runs nothing when installed', () => {
     const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
     expect(Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name].optional)).toEqual([])
-    for (const kind of ['dependencies', 'optionalDependencies', 'bundleDependencies', 'bundledDependencies', 'bin']) {
+    for (const kind of ['dependencies', 'optionalDependencies', 'bundleDependencies', 'bundledDependencies']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
     for (const script of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
