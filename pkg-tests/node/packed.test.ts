@@ -48,6 +48,11 @@ describe('the tarball', () => {
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['nidus-wasm'])
   })
 
+  it('puts its command where npx finds it', async () => {
+    const { stdout } = await run(join(folder, 'node_modules/.bin/nidus-wasm'), '--version')
+    expect(stdout.trim()).toBe(version())
+  })
+
   it('is of one version everywhere', () => {
     // Throws where they differ.
     expect(version()).toMatch(/^\d+\.\d+\.\d+/)
