@@ -17,6 +17,15 @@ export const say = (text) => process.stdout.write(`${text}\n`)
 /** An error whose message is all that the user needs: the scripts print it without a stack. */
 export class Trouble extends Error {}
 
+/** Puts `text` between the marks `<!-- name:begin -->` and `<!-- name:end -->` of a Markdown file. */
+export function writeBetween(path, name, text) {
+  const [begin, end] = ['begin', 'end'].map((which) => `<!-- ${name}:${which} -->`)
+  const before = readFileSync(path, 'utf8')
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)]
+  if (from < 0 || to < from) throw new Trouble(`${path} has no ${begin} ... ${end}`)
+  writeFile(path, `${before.slice(0, from + begin.length)}${text}${before.slice(to)}`)
+}
+
 /** Runs one piece of work, saying what it is before and how long it took after. */
 export async function step(name, work) {
   const start = performance.now()

@@ -1,15 +1,10 @@
 // `npm start`: set up, build, serve the demo.
 import { existsSync } from 'node:fs'
-import { build } from './build.mjs'
+import { buildAnyWeight } from './build.mjs'
 import { at, main, say, step, Trouble } from './lib.mjs'
-import { TooLarge } from './sizes.mjs'
 
 main(async () => {
-  await build({ purpose: 'demo' }).catch((error) => {
-    // The weight is the matter of `npm run build` and `npm test`; a demo that is too heavy still runs.
-    if (!(error instanceof TooLarge)) throw error
-    say(`! ${error.message}`)
-  })
+  await buildAnyWeight({ purpose: 'demo' })
   const configFile = at('www/vite.config.ts')
   if (!existsSync(configFile)) throw new Trouble('www/vite.config.ts is missing: there is no demo to serve')
   const vite = await import('vite')

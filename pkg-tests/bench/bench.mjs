@@ -9,9 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { installBrowsers } from '../../scripts/browsers-install.mjs'
 import { present } from '../../scripts/browsers.mjs'
-import { build } from '../../scripts/build.mjs'
+import { buildAnyWeight } from '../../scripts/build.mjs'
 import { at, main, readJson, run, say, sha, step, Trouble, writeFile } from '../../scripts/lib.mjs'
-import { TooLarge } from '../../scripts/sizes.mjs'
 import { chosen, ENGINES } from './engines.mjs'
 import { BLOCK, SYNTHETIC } from './input.mjs'
 
@@ -63,10 +62,7 @@ async function installPeers() {
 }
 
 async function setUp(options) {
-  await build().catch((error) => {
-    if (!(error instanceof TooLarge)) throw error
-    say(`! ${error.message}`)
-  })
+  await buildAnyWeight()
   await installPeers()
   if (options.runtimes.includes('chromium') && !present().chromium) await installBrowsers().catch((error) => say(`! ${error.message}`))
 }

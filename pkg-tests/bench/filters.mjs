@@ -1,9 +1,9 @@
 // Searches with a filter over searches without, by how many rows match, by what the filter asks and by how it goes with the query.
 //   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Nidus } from '../../dist/node.js'
 import { extend, generate } from './input.mjs'
+import { floatsOf } from './inputs.mjs'
 import { dot, median } from './measure.mjs'
 
 const D = 384
@@ -12,17 +12,12 @@ const SHARES = [0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1]
 
 function rowsOf(input, rows) {
   if (input === 'uniform') return generate('uniform', D, 0, rows)
-  return extend(floats(input), D, rows)
-}
-
-function floats(path) {
-  const bytes = readFileSync(path)
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+  return extend(floatsOf(input), D, rows)
 }
 
 /** One that no row is. */
 function queryOf(queries, vectors) {
-  return queries ? floats(queries).slice(0, D) : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
+  return queries ? floatsOf(queries).slice(0, D) : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
 async function filters(input, rows, queries) {

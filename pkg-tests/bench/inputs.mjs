@@ -10,7 +10,7 @@ export const DIMENSION = 384
 const QUERIES = 60
 
 const bytesOf = (floats) => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength)
-function floatsOf(path) {
+export function floatsOf(path) {
   const bytes = readFileSync(path)
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }

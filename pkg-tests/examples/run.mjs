@@ -8,7 +8,9 @@ import { chromium as settings } from '../../scripts/browsers.mjs'
 import { at, main, run, say, seconds, Trouble } from '../../scripts/lib.mjs'
 import { TARGET, toolchain } from '../../scripts/toolchain.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
+import { pack } from '../common/pack.mjs'
 import { serveFolder } from '../common/serve.mjs'
+import { unpackedExtension } from '../matrix/browser.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'nidus-examples-'))
 const npm = (args, cwd) => run('npm', args, { cwd, quiet: true })
@@ -92,18 +94,10 @@ async function cloudflare() {
 async function extension() {
   const dir = await copy('extension')
   await npm(['run', 'build'], dir)
-  const unpacked = join(dir, 'dist')
-  const options = {
-    ...(!settings.executablePath && { channel: 'chromium' }),
-    args: [...settings.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`, '--allow-file-access-from-files'],
-    ignoreDefaultArgs: ['--disable-extensions'],
-  }
-  // Of where it lies Chromium makes its origin: the first 16 bytes of the path's SHA-256, in letters from a on.
-  const { createHash } = await import('node:crypto')
-  const id = createHash('sha256').update(unpacked).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  const { origin, launch } = unpackedExtension(join(dir, 'dist'))
   for (let visit = 1; visit <= 2; visit++) {
-    await inChromium(join(folder, 'extension-profile'), options, async (page, complaints) => {
-      await page.goto(`chrome-extension://${id}/page.html`)
+    await inChromium(join(folder, 'extension-profile'), launch, async (page, complaints) => {
+      await page.goto(`${origin}page.html`)
       await page.waitForFunction(() => document.querySelector('output').textContent !== '…')
       check('openings', await page.locator('output').textContent(), `${visit}`)
       check('complaints', complaints.join(), '')
@@ -164,8 +158,7 @@ main(async () => {
   const all = { react, cloudflare, extension, migration, rust }
   const failed = []
   try {
-    const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], { cwd: folder, quiet: true })
-    tarball = join(folder, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
+    tarball = await pack(folder)
     for (const [name, work] of Object.entries(all).filter(([name]) => chosen.length === 0 || chosen.includes(name))) {
       const began = performance.now()
       const error = await work().then(() => undefined, (error) => error)

@@ -31,16 +31,22 @@ export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
   }
 }
 
-/** The same of index.html in an unpacked extension. */
-export function extensionTitle(unpacked) {
+/** How Chromium is started with an unpacked extension, and at what origin its pages are. */
+export function unpackedExtension(folder) {
   const { chromium } = settings
   const launch = {
     // Chromium's headless shell, which Playwright would take of its own, knows no extensions.
     ...(!chromium.executablePath && { channel: 'chromium' }),
-    args: [...chromium.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`],
+    args: [...chromium.args, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
     ignoreDefaultArgs: ['--disable-extensions'],
   }
-  // Its origin comes of where it lies.
-  const id = createHash('sha256').update(unpacked).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
-  return titleOf(`chrome-extension://${id}/index.html`, { launch })
+  // The origin comes of where it lies.
+  const id = createHash('sha256').update(folder).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  return { launch, origin: `chrome-extension://${id}/` }
+}
+
+/** The title of its index.html. */
+export function extensionTitle(folder) {
+  const { launch, origin } = unpackedExtension(folder)
+  return titleOf(`${origin}index.html`, { launch })
 }

@@ -5,15 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { at, main, run, say, seconds, Trouble, writeFile } from '../../scripts/lib.mjs'
+import { at, main, run, say, seconds, Trouble, writeBetween, writeFile } from '../../scripts/lib.mjs'
+import { pack } from '../common/pack.mjs'
 import { serveFolder } from '../common/serve.mjs'
 import { CELLS } from './cells.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const VERSIONS = JSON.parse(readFileSync(here('versions.json'), 'utf8'))
 const PLATFORM = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-const BEGIN = '<!-- matrix:begin -->'
-const END = '<!-- matrix:end -->'
 
 /** A user's environment: without what npm told this process. */
 const clean = (more = {}) => ({ ...Object.fromEntries(Object.keys(process.env).filter((key) => /^(npm_|node_|vite)/i.test(key)).map((key) => [key, undefined])), ...more })
@@ -80,8 +79,7 @@ main(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nidus-matrix-'))
   const results = []
   try {
-    const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], { cwd: folder, quiet: true })
-    const tarball = join(folder, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
+    const tarball = await pack(folder)
     const left = chosen.map((cell, n) => ({ cell, n }))
     await Promise.all([0, 1].map(async () => {
       for (let next = left.shift(); next; next = left.shift()) {
@@ -99,12 +97,7 @@ main(async () => {
   }
   if (chosen.length === CELLS.length) {
     writeFile(here('results.json'), `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), versions: VERSIONS, results }, null, 1)}\n`)
-    if (values.readme) {
-      const readme = readFileSync(at('README.md'), 'utf8')
-      const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-      if (from < 0 || to < from) throw new Trouble(`README.md has no ${BEGIN} ... ${END}`)
-      writeFile(at('README.md'), `${readme.slice(0, from + BEGIN.length)}\n${table(results)}\n${readme.slice(to)}`)
-    }
+    if (values.readme) writeBetween(at('README.md'), 'matrix', `\n${table(results)}\n`)
   }
   const failed = results.filter(({ how }) => how === 'FAILED').length
   say(`${results.length - failed} of ${results.length} passed`)

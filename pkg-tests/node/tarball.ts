@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { chromium } from 'playwright'
 import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+import { pack } from '../common/pack.mjs'
 
 export { serveFolder } from '../common/serve.mjs'
 
@@ -21,9 +22,7 @@ export async function run(folder: string, command: string, ...args: string[]) {
 export async function install(folder: string): Promise<string> {
   if (!existsSync(join(repository, 'dist/node.js'))) throw new Error('the package is not built: npm run build')
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'commonjs' }))
-  const { stdout } = await run(folder, 'npm', 'pack', repository, '--json', '--pack-destination', folder)
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
-  await run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', `./${filename}`)
+  await run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', await pack(folder))
   return join(folder, 'node_modules/nidus-wasm')
 }
 

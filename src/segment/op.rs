@@ -202,33 +202,6 @@ pub fn list(bytes: &[u8]) -> impl Iterator<Item = &str> {
     (0..count).map_while(move |_| reader.str().ok())
 }
 
-/// The entries of an attribute map.
-pub struct Attrs<'a> {
-    reader: Reader<'a>,
-    left: usize,
-}
-
-impl<'a> Attrs<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let mut reader = Reader::new(bytes);
-        let left = reader.count(12).unwrap_or(0);
-        Self { reader, left }
-    }
-
-    fn entry(&mut self) -> Result<(&'a str, ValueRef<'a>), Bad> {
-        Ok((self.reader.str()?, self.reader.value()?))
-    }
-}
-
-impl<'a> Iterator for Attrs<'a> {
-    type Item = Result<(&'a str, ValueRef<'a>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        Some(self.entry().map_err(|bad| bad.error(crate::Code::Corrupt, "an attribute")))
-    }
-}
-
 /// An operation in place. `attrs` and `meta` are encoded maps.
 #[derive(Clone, Copy, Debug)]
 pub enum Op<'a> {

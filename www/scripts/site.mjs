@@ -1,13 +1,9 @@
 // `npm run build:www`: the whole site in www/dist, for any static host: the page, the guides, the API's reference.
-import { build } from '../../scripts/build.mjs'
+import { buildAnyWeight } from '../../scripts/build.mjs'
 import { at, main, run, say, step } from '../../scripts/lib.mjs'
-import { TooLarge } from '../../scripts/sizes.mjs'
 
 main(async () => {
-  await build({ purpose: 'demo' }).catch((error) => {
-    if (!(error instanceof TooLarge)) throw error
-    say(`! ${error.message}`)
-  })
+  await buildAnyWeight({ purpose: 'demo' })
   const { build: vite } = await import('vite')
   await step('vite build of the site', () => vite({ root: at('www'), configFile: at('www/vite.config.ts'), logLevel: 'warn' }))
   await step('API reference', () => run('npm', ['run', '--silent', 'docs:api'], { quiet: true }))

@@ -1,12 +1,10 @@
 // Writes what was measured: results.json (all of it), results.md, the plots, and on demand the README's section.
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { at, filesUnder, say, Trouble, writeFile } from '../../../scripts/lib.mjs'
+import { at, filesUnder, say, writeBetween, writeFile } from '../../../scripts/lib.mjs'
 import { downloadTable, durableTable, engineTable, filterTable, filterText, machineText, millionTable, modesTable, number, searchTable, shortTable } from './table.mjs'
 
 const RUNTIMES = { node: 'Node', chromium: 'Chromium' }
-const BEGIN = '<!-- bench:begin -->'
-const END = '<!-- bench:end -->'
 /** Figures have no more digits than they deserve. */
 const rounded = (_, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value)
 
@@ -93,12 +91,7 @@ export async function report(results, { out, readme }) {
   const text = whole(results, images)
   writeFile(join(out, 'results.md'), text)
   writeFile(join(out, 'results.json'), `${JSON.stringify(results, rounded)}\n`)
-  if (readme) {
-    const before = readFileSync(readme, 'utf8')
-    const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)]
-    if (from < 0 || to < from) throw new Trouble(`README.md has no ${BEGIN} ... ${END}`)
-    writeFile(readme, `${before.slice(0, from + BEGIN.length)}\n\n${readmeSection(results, images, out)}\n\n${before.slice(to)}`)
-  }
+  if (readme) writeBetween(readme, 'bench', `\n\n${readmeSection(results, images, out)}\n\n`)
   say(`\n${text}`)
   say(`written to ${relative(at(), out) || '.'}/results.md`)
 }
