@@ -1,6 +1,7 @@
 // `npm run release`: checks that all is fit to be published, then publishes npm package and crate.
 //   --dry-run      publishes nothing: npm and cargo say what they would do
 //   --tag v1.2.3   the tag that this is to be the release of
+//   --cut          only gives what the changelog has as unreleased the version and today's date
 //   --tested       the tests ran just now, on this very tree
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -29,28 +30,46 @@ export function notes(version) {
   return { found: section !== undefined, text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim() }
 }
 
+/** What is unreleased is this version, from this day on. */
+export function cut(changelog, version, day) {
+  if (changelog.includes(`## [${version}]`)) throw new Trouble(`CHANGELOG.md has a section [${version}]`)
+  const made = changelog.replace('## [Unreleased]\n', `## [Unreleased]\n\n## [${version}] - ${day}\n`)
+  if (made === changelog) throw new Trouble('CHANGELOG.md has no section [Unreleased]')
+  return made
+}
+
 if (isMain(import.meta.url)) main(async () => {
-  const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
+  const { values } = parseArgs({ options: { cut: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
   const dry = values['dry-run'] ?? false
   const problems = []
   const expect = (good, what) => good || problems.push(what)
 
   const is = version()
+  if (values.cut) {
+    writeFile(at('CHANGELOG.md'), cut(readFileSync(at('CHANGELOG.md'), 'utf8'), is, new Date().toISOString().slice(0, 10)))
+    say(`CHANGELOG.md: [${is}]`)
+    return 0
+  }
   const { found, text } = notes(is)
   expect(values.tag === undefined || values.tag === `v${is}`, `the tag ${values.tag} is not v${is}`)
   expect(dry || values.tag !== undefined, '--tag says which tag this is the release of')
-  expect(found, `CHANGELOG.md has no section [${is}]`)
+  expect(dry || found, `CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`)
   expect(text !== '', 'the changelog says nothing of this version')
   expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
-  if (!dry && problems.length) throw new Trouble(problems.join('\n'))
+  if (problems.length) throw new Trouble(problems.join('\n'))
   writeFile(at('target/release-notes.md'), `${text}\n`)
 
   if (!values.tested) await step('tests', () => run('npm', ['test']))
   const { native: rust } = await toolchain()
   const cargo = (args) => run(rust.cargo, [...rust.select, ...args], { env: rust.env })
-  await step('npm publish', () => run('npm', ['publish', ...(dry ? ['--dry-run'] : ['--provenance', '--access', 'public'])]))
-  await step('cargo publish', () => cargo(['publish', '--locked', ...(dry ? ['--dry-run', '--allow-dirty'] : [])]))
-  say(dry ? `\nnothing was published; version ${is}` : `\npublished ${is}`)
-  for (const problem of problems) say(`! before a release: ${problem}`)
+  const npm = (...args) => run('npm', ['publish', ...args])
+  // Neither can be taken back: the second must not fail for what could have been known before the first.
+  await step('npm publish --dry-run', () => npm('--dry-run'))
+  await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
+  if (!dry) {
+    await step('cargo publish', () => cargo(['publish', '--locked', '--no-verify']))
+    await step('npm publish', () => npm('--provenance', '--access', 'public'))
+  }
+  say(dry ? `\nnothing was published; version ${is}${found ? '' : '; --cut still has to name it in CHANGELOG.md'}` : `\npublished ${is}`)
   return 0
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import type { BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { version } from '../../scripts/release.mjs'
+import { cut, version } from '../../scripts/release.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, serveFolder } from './tarball.js'
 
@@ -34,6 +34,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 describe('the tarball', () => {
   it('has what was built, what is to be read, and nothing else', () => {
     expect(filesUnder(installed)).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built.map((name) => `dist/${name}`)].sort())
+  })
+
+  it('has a changelog that a release is cut from', () => {
+    const changelog = cut('# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing.\n', '1.2.3', '2030-01-02')
+    expect(changelog).toBe('# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2030-01-02\n\n### Added\n\n- A thing.\n')
+    expect(() => cut(changelog, '1.2.3', '2030-01-03')).toThrow('1.2.3')
+    expect(cut(readFileSync(join(repository, 'CHANGELOG.md'), 'utf8'), '999.0.0', '2030-01-02')).toContain('[999.0.0]')
   })
 
   it('brings nothing else along and runs nothing when installed', () => {

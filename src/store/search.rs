@@ -180,7 +180,8 @@ impl Store {
     }
 
     /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.
-    pub fn split_search(&self, searching: &mut Searching, share: Share) -> Result<bool> {
+    pub fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
+        share.dealt = share.dealt.min(self.codes.rows() / self.codes.chunk_rows());
         let splits = share.dealt > 0 && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
         if splits {
             searching.share = share;

@@ -51,6 +51,7 @@ export class Engine implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
   #coding = false
+  #dealing = false
   /** Or opened: what waits for that comes first as well. */
   #wrote = performance.now()
 
@@ -122,7 +123,7 @@ export class Engine implements Backend {
       if (signal?.aborted) throw aborted(signal)
       if (method === 'search' && !hasBackground) this.#codeAlong()
       if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
-      if (method === 'search' && this.#shards?.dealt) return this.#turns.read(() => this.#searchTogether(args as Parameters<Calls['search']>))
+      if (method === 'search' && this.#shards?.share) return this.#turns.read(() => this.#searchTogether(args as Parameters<Calls['search']>))
       const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
       return this.#spec.compact && !this.#files.data.read ? this.#turns.read(async () => this.#stepped(begin())) : this.#stepped(begin())
     }
@@ -343,8 +344,9 @@ export class Engine implements Backend {
 
   /** Makes the codes that searches are quick by. */
   #code() {
-    if (!hasBackground) this.#codeAlong()
-    else if (!this.#coding) void this.#codeOn().catch(() => {})
+    if (!hasBackground) return this.#codeAlong()
+    if (!this.#coding) void this.#codeOn().catch(() => {})
+    void this.#deal()
   }
 
   #codeAlong() {
@@ -371,26 +373,35 @@ export class Engine implements Backend {
     try {
       let state: number
       do {
-        await (performance.now() - this.#wrote < WRITING_MS ? sleep(this.#spec.compact ? WRITING_MS / 2 : WRITING_MS) : breathe())
+        await (this.#writing ? sleep(this.#spec.compact ? WRITING_MS / 2 : WRITING_MS) : breathe())
         if (this.#closing || this.#failure || deadCore()) return
         state = step()
         // What is read is of no use once a compaction has given rows other numbers.
         if (state === WANTING) state = await this.#turns.read(async () => (await supply(this.#rows, this.#reader), step()))
-      } while (state !== 1 || (await this.#deal()))
+      } while (state !== 1)
     } finally {
       this.#coding = false
     }
   }
 
-  /** To the other workers, a chunk at a time; false: there is none. */
-  async #deal(): Promise<boolean> {
-    if (!this.#shards) return false
+  get #writing() {
+    return performance.now() - this.#wrote < WRITING_MS
+  }
+
+  /** Gives other workers their rows. */
+  async #deal() {
+    if (!this.#shards || this.#dealing) return
+    this.#dealing = true
+    const rows = () => (JSON.parse(this.#core.footprint()) as Footprint).rows
     try {
-      const coded = this.#run(() => (JSON.parse(this.#core.footprint()) as Footprint).codedRows)
-      return await this.#shards.deal(this.#core, coded, this.#reader.run)
+      do {
+        while (this.#writing) await sleep(WRITING_MS)
+        if (this.#closing || this.#failure || deadCore()) return
+      } while (await this.#shards.deal(this.#core, rows, this.#reader.run))
     } catch {
       this.#shards.end()
-      return false
+    } finally {
+      this.#dealing = false
     }
   }
 

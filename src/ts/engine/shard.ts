@@ -7,6 +7,7 @@ import { breathe } from './schedule.js'
 export type Asked =
   | ['open', wasm: WasmSource | undefined, dimension: number]
   | ['append', rows: Float32Array]
+  | ['code']
   | ['clear']
   | ['best', queries: Float32Array, topK: number, minScore: number, only: Uint16Array | undefined]
 export interface Best { rows: Float64Array; scores: Float32Array; counts: Uint32Array }
@@ -21,13 +22,11 @@ export interface Scope {
 /** A worker's side: rows that a store dealt to it, and their codes. It knows nothing but rows. */
 export function serveShard(scope: Scope) {
   let segment: Segment | undefined
-  let coding = false
+  let coding: Promise<void> | undefined
   const code = async () => {
-    if (coding) return
-    coding = true
     do await breathe()
     while (!segment!.codeStep())
-    coding = false
+    coding = undefined
   }
   const work = async (ask: Asked): Promise<Best | undefined> => {
     switch (ask[0]) {
@@ -37,8 +36,10 @@ export function serveShard(scope: Scope) {
         return
       case 'append':
         segment!.append(ask[1])
-        void code()
+        coding ??= code()
         return
+      case 'code':
+        return (await coding, undefined)
       case 'clear':
         segment!.truncateTo(0)
         return

@@ -64,10 +64,12 @@ const ANSWER_MS = 10_000
  * goes wrong with one of them, the store has all rows and searches alone.
  */
 export class Shards {
-  /** Chunks that all parts have taken up. */
-  dealt = 0
   readonly parts: number
   readonly #parts: Part[]
+  /** Chunks that a part has, or that are the store's own. */
+  #sent = 0
+  /** Chunks of `#sent` that can be searched as quickly as here. */
+  #ready = 0
   #generation = 0
 
   static async open(workers: number, dimension: number): Promise<Shards> {
@@ -90,33 +92,43 @@ export class Shards {
     this.#parts = Array.from({ length: workers - 1 }, () => new Part(start(), (why) => this.end(why)))
   }
 
+  /** Whether others have a share in searches. */
+  get share() {
+    return this.#ready > 0
+  }
+
   /** Rows have other numbers from now on. */
   reset() {
-    this.dealt = 0
-    this.#generation++
+    this.#forget()
     for (const part of this.#parts) part.ask('clear').catch(() => this.end())
   }
 
-  /** Deals the next chunk, if all its rows are there; false: none is. `run` enters the core. */
-  async deal(core: Store, codedRows: number, run: <T>(work: () => T) => T): Promise<boolean> {
-    const rows = run(() => core.chunkRows)
-    const first = this.dealt * rows
-    if (this.#parts.length === 0 || first + rows > codedRows) return false
-    const part = this.dealt % this.parts
-    if (part > 0) {
-      const generation = this.#generation
-      const vectors = new Float32Array(rows * core.dimension)
-      run(() => core.copyRows(first, vectors))
-      await this.#parts[part - 1]!.ask('append', vectors)
-      if (generation !== this.#generation) return true
+  /** Deals all chunks whose rows are all there; false: there was none. `rows` tells how many rows there are, `run` enters the core. */
+  async deal(core: Store, rows: () => number, run: <T>(work: () => T) => T): Promise<boolean> {
+    const each = run(() => core.chunkRows)
+    const generation = this.#generation
+    const before = this.#sent
+    while (this.#parts.length && (this.#sent + 1) * each <= run(rows)) {
+      const part = this.#parts[(this.#sent % this.parts) - 1]
+      if (part) {
+        const vectors = new Float32Array(each * core.dimension)
+        run(() => core.copyRows(this.#sent * each, vectors))
+        await part.ask('append', vectors)
+        if (generation !== this.#generation) return true
+      }
+      this.#sent++
     }
-    this.dealt++
+    const sent = this.#sent
+    if (sent === before) return false
+    // Until they have codes the store is quicker by itself.
+    await Promise.all(this.#parts.map((part) => part.ask('code')))
+    if (generation === this.#generation) this.#ready = sent
     return true
   }
 
   /** Searches the store's share here and the others there, at once; what they found is merged. False: it is to be searched alone. */
   async search(search: Search, core: Store, queries: Float32Array, topK: number, minScore: number, own: () => void, run: <T>(work: () => T) => T): Promise<boolean> {
-    if (!run(() => search.split(core, this.parts, this.dealt))) return false
+    if (!run(() => search.split(core, this.parts, this.#ready))) return false
     const asked = this.#parts.map((part, i) => part.ask('best', queries, topK, minScore, run(() => search.rowsFor(core, i + 1))))
     const found = Promise.all(asked)
     found.catch(() => {})
@@ -135,8 +147,12 @@ export class Shards {
   }
 
   end(why = new NidusError('CLOSED', 'the store is closed')) {
-    this.dealt = 0
-    this.#generation++
+    this.#forget()
     for (const part of this.#parts.splice(0)) part.end(why)
+  }
+
+  #forget() {
+    this.#sent = this.#ready = 0
+    this.#generation++
   }
 }
