@@ -4,7 +4,6 @@ import { Nidus } from 'nidus-wasm'
 import { random } from '../common/model'
 
 const D = 384
-const ROWS = 4000
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -21,13 +20,13 @@ function watch() {
   return { asked, workers }
 }
 
-async function filled(workers: number) {
+async function filled(workers: number, rows = 4000) {
   const { next } = random(11)
-  const vectors = Float32Array.from({ length: ROWS * D }, () => next() - 0.5)
+  const vectors = Float32Array.from({ length: rows * D }, () => next() - 0.5)
   // Some that tie.
   for (const row of [700, 1500, 2100, 3900]) vectors.copyWithin(row * D, 0, D)
   const db = await Nidus.open('w', { storage: 'memory', dimension: D, workers })
-  for (let at = 0; at < ROWS; at += 500) {
+  for (let at = 0; at < rows; at += 500) {
     await db.upsert(at % 1000 ? 'a' : 'b', { ids: Array.from({ length: 500 }, (_, i) => `${at + i}`), vectors: vectors.slice(at * D, (at + 500) * D), attrs: Array.from({ length: 500 }, (_, i) => ({ n: (at + i) % 20 })) })
   }
   return { db, queries: Array.from({ length: 6 }, (_, i) => (i === 0 ? vectors.slice(0, D) : Float32Array.from({ length: D }, () => next() - 0.5))) }
@@ -71,4 +70,18 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   expect(await asking).toEqual(await one.db.search(one.queries[0]!, { topK: 4 }))
   await same()
   await Promise.all([one.db.close(), two.db.close()])
+})
+
+it('finds the same while some workers have their codes and others have not', async () => {
+  const one = await filled(1, 24_000)
+  const expected = await Promise.all(one.queries.map((query) => one.db.search(query)))
+  await one.db.close()
+  const { asked } = watch()
+  const four = await filled(4, 24_000)
+  for (let round = 0; !asked.best || (await four.db.footprint()).codedRows < 23_984; round++) {
+    const which = round % four.queries.length
+    expect(await four.db.search(four.queries[which]!)).toEqual(expected[which])
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  await four.db.close()
 })
