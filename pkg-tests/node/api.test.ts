@@ -42,3 +42,18 @@ it('gave every host copies of its own, and closed every handle once', () => {
 it('has no browser to ask about persistence', async () => {
   expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
 })
+
+it("takes what transformers.js gives, and its rows as they are", async () => {
+  const { Tensor } = await import('@huggingface/transformers')
+  const output = new Tensor('float32', Float32Array.from([3, 0, 0, 4, 0, 5, 12, 0]), [2, 4])
+  const db = await Nidus.open('tensors', { storage: 'memory', dimension: output.dims[1]! })
+  await db.upsert('c', { ids: ['a', 'b'], vectors: output.data as Float32Array })
+  // A row of it is a view into the whole.
+  const row = (output as unknown as Record<number, typeof output>)[1]!.data as Float32Array
+  expect(row.byteOffset).toBe(16)
+  const hits = await db.search(row)
+  expect(hits.map(({ id }) => id)).toEqual(['b', 'a'])
+  expect(hits[0]!.score).toBeCloseTo(1, 6)
+  expect([...(output.data as Float32Array)]).toEqual([3, 0, 0, 4, 0, 5, 12, 0])
+  await db.close()
+})

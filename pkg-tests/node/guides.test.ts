@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, guides, install, openBrowser, pageWith, repository, run, serveFolder } from './tarball.js'
@@ -25,10 +26,25 @@ it('says of all JavaScript where it runs', () => {
 
 it.each(of('node'))('$name, in Node', async ({ n, code }) => {
   const name = `node-${n}.mjs`
-  // Node 20 has no `await using`.
-  writeFileSync(join(folder, name), Number(process.versions.node.split('.')[0]) < 24 ? code.replace(/await using (\w+) = (.*?)( \/\/.*)?$/gm, 'const $1 = $2') : code)
+  // Node 20 has Symbol.asyncDispose, but no `await using`: esbuild writes out what it means.
+  writeFileSync(join(folder, name), (await transform(code, { format: 'esm', target: `node${process.versions.node}` })).code)
   const { stderr } = await run(folder, process.execPath, name)
   expect(stderr).toBe('')
+})
+
+it('have TypeScript that compiles, and errors where they say so', async () => {
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: [], lib: ['es2022', 'dom'] }, include: ['*.mts'] }))
+  const check = () => run(folder, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', '.').then(({ stdout }) => stdout, ({ stdout }: { stdout: string }) => stdout)
+  const found = guides().flatMap((path) => [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({ path, code: code! })))
+  expect(found.map(({ path }) => path)).toEqual(['www/guides/filters.md'])
+  const file = join(folder, 'block.mts')
+  const whole = `import { Nidus } from 'nidus-wasm'\ndeclare const query: Float32Array\n${found[0]!.code}`
+  writeFileSync(file, whole)
+  expect(await check()).toBe('')
+  expect(whole).toContain("`lang: 'go'` would not compile")
+  writeFileSync(file, whole.replace("{ lang: 'rust',", "{ lang: 'go',"))
+  expect(await check()).toMatch(/block\.mts.*"go"/s)
+  rmSync(file)
 })
 
 it.each(of('deno'))('$name, in Deno', async ({ n, code }) => {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
 import type { ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecoveryReport, SalvageOptions, StoreInfo, StoreOptions } from './options.js'
 import type { NidusError } from './segment.js'
