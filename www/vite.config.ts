@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
 import { guides } from './scripts/guides.mjs'
+import { offline } from './scripts/offline.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -17,6 +18,7 @@ function policy(dev: boolean) {
     "worker-src 'self'",
     `style-src 'self'${dev ? " 'unsafe-inline'" : ''}`,
     "img-src 'self'",
+    "manifest-src 'self'",
     `connect-src 'self'${dev ? ' ws:' : ''}${hub}`,
     "base-uri 'none'",
     "form-action 'none'",
@@ -47,7 +49,7 @@ export default defineConfig(({ isPreview }) => ({
   base: './', // any folder of any static host will do
   appType: 'mpa', // a file that is missing is a 404, not the page again
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal) },
-  plugins: [contentSecurityPolicy(), guides(policy(false))],
+  plugins: [contentSecurityPolicy(), guides(policy(false)), offline()],
   resolve: {
     // transformers.js asks for the WebGPU build of the runtime (27 MB); the page only ever runs it on the CPU (14 MB).
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },

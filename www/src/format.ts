@@ -29,3 +29,6 @@ export function median(values: number[]) {
   const middle = sorted.length >> 1
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
+
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
+export const date = (when: Date) => day.format(when)

@@ -6,3 +6,11 @@ declare module 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url' {
   const url: string
   export default url
 }
+
+declare module 'pdfjs-dist/build/pdf.worker.min.mjs?url' {
+  const url: string
+  export default url
+}
+interface ImportMeta {
+  readonly env: { readonly PROD: boolean }
+}

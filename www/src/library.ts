@@ -1,167 +1,185 @@
-import { Nidus, NidusError, type CloseReason, type Hit, type Persistence } from 'nidus-wasm'
-import { embeddedText, type Corpus, type Entry } from './corpus'
-import { DIMENSION, type Embedded, type Embedder } from './embedder'
+import { Nidus, NidusError, type CloseReason, type Filter, type Footprint, type Hit, type Persistence } from 'nidus-wasm'
+import { DIMENSION } from './embedder'
+import type { Passage } from './texts/passages'
+import type { Source, Type } from './texts/read'
 
-const NAME = 'npm-packages'
-const COLLECTION = 'packages'
-const BATCH = 32
-const LOOKUP = 250
+const NAME = 'my-files'
+const COLLECTION = 'passages'
 
-export type PackageAttrs = { text: string; downloads: number }
-export type PackageHit = Hit<PackageAttrs>
+export type PassageAttrs = {
+  /** The path of its file, and of the file's folder ('' at the top). */
+  file: string
+  folder: string
+  type: Type
+  modified: Date
+  /** Which of the file's passages, and of how many. */
+  place: number
+  of: number
+  headings: string[]
+  text: string
+  /** Of the file's bytes: those that are known need not be read again. */
+  hash: string
+}
+export type PassageHit = Hit<PassageAttrs>
 
-export interface Progress {
-  done: number
-  total: number
-  perSecond: number
-  secondsLeft: number | undefined
+export interface Wanted {
+  type?: Type | undefined
+  folder?: string | undefined
+  /** Part of the path. */
+  path?: string | undefined
+  since?: Date | undefined
 }
 
-export interface Facts {
-  documents: number
-  rows: number
-  deadRows: number
-  diskBytes: number
+export interface Facts extends Footprint {
   storage: string
-  kept: Persistence['state']
+  persistence: Persistence
 }
 
-/** The index of the corpus: what is in the store, what is missing, and how to ask it. */
+export interface Indexed {
+  source: Source
+  hash: string
+  passages: Passage[]
+  vectors: Float32Array
+}
+
+const idOf = (path: string, place: number) => `${path}#${String(place).padStart(6, '0')}`
+const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+
+/** The passages of the user's files: what is stored, what is new, and how to ask. */
 export class Library {
   readonly closed: Promise<CloseReason>
-  #db: Nidus<PackageAttrs>
+  #db: Nidus<PassageAttrs>
   #persistence = Nidus.persistence()
 
-  private constructor(db: Nidus<PackageAttrs>) {
+  private constructor(db: Nidus<PassageAttrs>) {
     this.#db = db
     this.closed = db.closed
   }
 
   static async open() {
-    return new Library(await Nidus.open<PackageAttrs>(NAME, { dimension: DIMENSION }))
+    return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION }))
   }
 
-  /** One tab embeds; the others wait, and find it done. */
-  static alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return navigator.locks ? navigator.locks.request('build the index', { signal }, work) as Promise<T> : work()
+  /** In the place of what there is, which must be closed. */
+  static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
+    return new Library(await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, onProgress }))
   }
 
   static destroy() {
     return Nidus.destroy(NAME)
   }
 
+  /** One tab indexes at a time. */
+  static alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return navigator.locks ? (navigator.locks.request('index', { signal }, work) as Promise<T>) : work()
+  }
+
   close() {
     return this.#db.close()
   }
 
+  compact() {
+    return this.#db.compact()
+  }
+
+  export() {
+    return this.#db.export()
+  }
+
+  /** Asks the browser to keep what there is now. */
+  askToKeep() {
+    this.#persistence = Nidus.persistence({ request: true })
+  }
+
   async facts(): Promise<Facts> {
-    const { docCount, rows, deadRows, diskBytes } = await this.#db.footprint()
-    const { state } = await this.#persistence
-    return { documents: docCount, rows, deadRows, diskBytes, storage: this.#db.storage, kept: state }
+    const [footprint, persistence] = await Promise.all([this.#db.footprint(), this.#persistence])
+    return { ...footprint, storage: this.#db.storage, persistence }
   }
 
-  /** The entries that still need embedding: all at first, the rest after an interruption, none after that. */
-  async missing({ version, entries }: Corpus): Promise<Entry[]> {
-    const db = this.#db
-    const count = await db.count(COLLECTION)
-    if (count === 0) return entries
-    const { corpus } = await db.getMeta(COLLECTION)
-    if (corpus === version && count === entries.length) return []
-    const missing: Entry[] = []
-    const known = new Set<string>()
-    for (let from = 0; from < entries.length; from += LOOKUP) {
-      const asked = entries.slice(from, from + LOOKUP)
-      const found = await db.get(
-        COLLECTION,
-        asked.map((entry) => entry.id),
-      )
-      asked.forEach((entry, i) => {
-        const record = found[i]
-        if (record) known.add(entry.id)
-        if (record?.attrs.text !== entry.text || record.attrs.downloads !== entry.downloads) missing.push(entry)
-      })
-    }
-    if (count > known.size) {
-      const strangers: string[] = [] // left over from an older corpus
-      for await (const record of db.records(COLLECTION)) if (!known.has(record.id)) strangers.push(record.id)
-      await db.delete(COLLECTION, strangers)
-    }
-    return missing
+  /** Of each source whether these very bytes are indexed. */
+  async known(sources: { path: string; hash: string }[]): Promise<boolean[]> {
+    const found = await this.#db.get(COLLECTION, sources.map(({ path }) => idOf(path, 0)))
+    return found.map((record, i) => record?.attrs.hash === sources[i]!.hash)
   }
 
-  /**
-   * Embeds and stores what is missing. Each batch is durable once it is stored, so the page may be closed at any time.
-   * The next ones are embedded while this one is written: they are different workers.
-   */
-  async index(corpus: Corpus, missing: Entry[], embedder: Embedder, onProgress: (progress: Progress) => void, signal: AbortSignal) {
-    const total = corpus.entries.length
-    let done = total - missing.length
-    const recent: { at: number; done: number }[] = [{ at: performance.now(), done }]
-    const batches = batchesOf(missing)
-    const embedding: Promise<Embedded>[] = []
-    await embedder.callHelpers()
-    try {
-      for (const [i, batch] of batches.entries()) {
-        while (embedding.length < batches.length && embedding.length <= i + embedder.width) {
-          const vectors = embedder.documents(batches[embedding.length]!.map(embeddedText))
-          vectors.catch(() => {}) // looked at when its turn comes, which an abort may prevent
-          embedding.push(vectors)
-        }
-        const { vectors } = await embedding[i]!
-        signal.throwIfAborted()
-        await this.#store(batch, vectors)
-        signal.throwIfAborted()
-        done += batch.length
-        recent.push({ at: performance.now(), done })
-        if (recent.length > 12) recent.shift()
-        onProgress({ done, total, ...pace(recent, total) })
-      }
-    } finally {
-      embedder.dismissHelpers()
+  /** All of them or, if it fails, none; each file whole. */
+  async store(files: Indexed[]) {
+    const all = files.flatMap(({ source, hash, passages }) =>
+      passages.map((passage, place) => ({
+        id: idOf(source.path, place),
+        attrs: { file: source.path, folder: folderOf(source.path), type: source.type, modified: source.modified, place, of: passages.length, headings: passage.headings, text: passage.text, hash },
+      })),
+    )
+    const vectors = new Float32Array(all.length * DIMENSION)
+    let at = 0
+    for (const file of files) {
+      vectors.set(file.vectors, at)
+      at += file.vectors.length
     }
-    await this.#db.setMeta(COLLECTION, { corpus: corpus.version, model: 'all-MiniLM-L6-v2, int8' })
+    await again(() => this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) }))
+    // What the file no longer has.
+    for (const { source, passages } of files) await again(() => this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } }))
   }
 
-  async #store(batch: Entry[], vectors: Float32Array) {
-    const records = { ids: batch.map((entry) => entry.id), vectors, attrs: batch.map(({ text, downloads }) => ({ text, downloads })) }
-    for (;;) {
-      try {
-        return await this.#db.upsert(COLLECTION, records)
-      } catch (error) {
-        // The tab that had the store was closed half-way. Only one tab builds, so nothing newer can be overwritten.
-        if (!(error instanceof NidusError && error.code === 'OUTCOME_UNKNOWN')) throw error
-      }
-    }
+  async removeFile(path: string) {
+    await this.#db.deleteWhere(COLLECTION, { file: path })
   }
 
-  async search(vector: Float32Array, atLeast: number): Promise<{ hits: PackageHit[]; milliseconds: number }> {
+  async search(vector: Float32Array, wanted: Wanted, topK = 20): Promise<{ hits: PassageHit[]; milliseconds: number }> {
+    const filter: Filter<PassageAttrs> = {
+      ...(wanted.type && { type: wanted.type }),
+      ...(wanted.since && { modified: { $gte: wanted.since } }),
+      $and: [
+        ...(wanted.folder ? [{ $or: [{ folder: wanted.folder }, { folder: { $glob: `${escapeGlob(wanted.folder)}/*` } }] }] : []),
+        ...(wanted.path ? [{ file: { $glob: `*${escapeGlob(wanted.path)}*` } }] : []),
+      ],
+    }
+    const narrowed = Object.keys(filter).length > 1 || filter.$and!.length > 0
     const began = performance.now()
-    const hits = await this.#db.search(vector, {
-      collections: COLLECTION,
-      topK: 10,
-      ...(atLeast > 0 && { filter: { downloads: { $gte: atLeast } } }),
-    })
+    const hits = await this.#db.search(vector, { collections: COLLECTION, topK, ...(narrowed && { filter }) })
     return { hits, milliseconds: performance.now() - began }
   }
-}
 
-/**
- * The most used packages first, so that a half-built index already answers. Inside a window short texts go together:
- * every text of a batch is padded to its longest, and padding costs as much as words.
- */
-function batchesOf(entries: Entry[]): Entry[][] {
-  const batches: Entry[][] = []
-  const window = BATCH * 10
-  for (let from = 0; from < entries.length; from += window) {
-    const sorted = entries.slice(from, from + window).sort((a, b) => a.text.length - b.text.length)
-    for (let at = 0; at < sorted.length; at += BATCH) batches.push(sorted.slice(at, at + BATCH))
+  /** Passages of a file around one. */
+  async around({ file, place, of }: PassageAttrs, reach: number) {
+    const places = Array.from({ length: of }, (_, n) => n).filter((n) => Math.abs(n - place) <= reach)
+    const found = await this.#db.get(COLLECTION, places.map((n) => idOf(file, n)))
+    return found.flatMap((record) => (record ? [record.attrs] : []))
   }
-  return batches
+
+  async vector(id: string): Promise<Float32Array | undefined> {
+    return (await this.#db.get(COLLECTION, [id]))[0]?.vector
+  }
+
+  /** Files with how many passages they have, and vectors of up to `most` passages from all over, by id. */
+  async survey(most: number) {
+    const { docCount } = await this.#db.footprint()
+    const every = Math.max(1, Math.ceil(docCount / most))
+    const files = new Map<string, PassageAttrs>()
+    const [ids, groups]: [string[], string[]] = [[], []]
+    const vectors = new Float32Array(Math.ceil(docCount / every) * DIMENSION)
+    let n = 0
+    for await (const { id, vector, attrs } of this.#db.records(COLLECTION)) {
+      if (attrs.place === 0) files.set(attrs.file, attrs)
+      if (n++ % every === 0 && (ids.length + 1) * DIMENSION <= vectors.length) {
+        vectors.set(vector, ids.length * DIMENSION)
+        ids.push(id)
+        groups.push(attrs.folder)
+      }
+    }
+    return { files, ids, groups, vectors: vectors.subarray(0, ids.length * DIMENSION) }
+  }
 }
 
-/** Over the last few batches only: the first ones are slow, and so is a tab in the background. */
-function pace(recent: { at: number; done: number }[], total: number) {
-  const [first, last] = [recent[0]!, recent.at(-1)!]
-  const perSecond = (last.done - first.done) / Math.max((last.at - first.at) / 1000, 1e-3)
-  return { perSecond, secondsLeft: recent.length < 4 ? undefined : (total - last.done) / Math.max(perSecond, 1e-3) }
+const escapeGlob = (text: string) => text.replace(/[*?[\]]/g, '[$&]')
+
+/** A write whose outcome is not known (the tab that had the store was closed) is made again: only one tab indexes, so nothing newer is overwritten. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof NidusError && error.code === 'OUTCOME_UNKNOWN')) throw error
+    }
+  }
 }

@@ -10,7 +10,7 @@ export interface Words {
 
 type Code = NidusError['code']
 
-const rebuild = 'The texts come with the page, so nothing is lost by deleting the index and building it again.'
+const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'
 
 // A Record, so that a code the package gains later does not compile until it has words here.
 const WORDS: Record<Code, Words> = {

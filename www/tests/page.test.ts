@@ -1,166 +1,287 @@
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ask, corpus, embedded, found, layoutShift, number, phase, serve, shots, Visitor, type Found } from './visit'
+// A stranger's path through the page as it is deployed, each step from where the one before stopped.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { writeNotes } from './notes'
+import { ask, embedded, found, layoutShift, number, phase, serve, shots, Visitor } from './visit'
 
-const TOTAL = corpus.entries.length
-const QUESTION = 'parse command line arguments'
-const PARSERS = new Set(['arg', 'argparse', 'cac', 'commander', 'dashdash', 'jackspeak', 'mri', 'nopt', 'optionator', 'string-argv', 'yargs', 'yargs-parser'])
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const READABLE = 6 // the photograph is none
+
+const QUESTIONS: [question: string, file: string][] = [
+  ['what did we decide about the leaking roof', 'house/roof.md'],
+  ['when do I put tomatoes outside', 'house/garden.md'],
+  ['how long to bake the loaf', 'recipes/bread.txt'],
+  ['something vegetarian to cook with cumin', 'recipes/soup.html'],
+  ['sightseeing in Portugal', 'travel/lisbon.md'],
+  ['how to terminate the lease', 'house/contract.pdf'],
+]
 
 let site: Awaited<ReturnType<typeof serve>>
 let visitor: Visitor
-let stored = 0
-let before: Found[] = []
+let folder: string
+let notes: string
 
 beforeAll(async () => {
   site = await serve()
-  visitor = await Visitor.arrive(site.url)
+  folder = await mkdtemp(join(tmpdir(), 'nidus-notes-'))
+  notes = await writeNotes(join(folder, 'notes'))
 })
-
 afterAll(async () => {
   await visitor?.leave()
   await site?.close()
+  await rm(folder, { recursive: true, force: true })
 })
 
-const shot = (name: string) => visitor.page.screenshot({ path: join(shots, `${name}.png`) })
+const name = (path: string) => `${basename(notes)}/${path}`
+const shot = (page: Page, as: string) => page.screenshot({ path: join(shots, `${as}.png`) })
 
-test('the first visit shows how far the index is, and can be asked meanwhile', async () => {
-  const { page } = visitor
-  await page.goto(site.url)
-  await phase(page, 'indexing')
-  await expect.poll(() => number(page, 'fact-documents'), { timeout: 30_000 }).toBeGreaterThan(100)
-  const first = Number(await page.locator('#progress').getAttribute('value'))
-  expect(await page.locator('#status-text').textContent()).toMatch(/^Indexing: [\d,]+ of 2,500 · \d+ a second · about .+ left$/)
-  expect((await ask(page, 'colour text in the terminal')).length).toBe(10)
-  await shot('indexing')
-  await expect.poll(async () => Number(await page.locator('#progress').getAttribute('value'))).toBeGreaterThan(first)
-  expect(await layoutShift(page)).toBeLessThan(0.01)
-})
-
-test('closing the page in the middle loses nothing that was stored', async () => {
-  stored = await number(visitor.page, 'fact-documents')
-  await visitor.page.close()
-  visitor.page = await visitor.context.newPage()
-  await visitor.page.goto(site.url)
-  await phase(visitor.page, 'indexing')
-  expect(await number(visitor.page, 'fact-documents')).toBeGreaterThanOrEqual(stored)
-  stored = await number(visitor.page, 'fact-documents')
-})
-
-test('it goes on where it stopped, to the end', { timeout: 400_000 }, async () => {
-  const { page } = visitor
-  const began = performance.now()
-  await phase(page, 'ready', 390_000)
-  console.log(`${TOTAL - stored} texts indexed in ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  expect(await number(page, 'fact-documents')).toBe(TOTAL)
-  expect(await number(page, 'fact-rows')).toBeLessThan(TOTAL + 100)
-  expect((await embedded(page)).documents).toBeLessThanOrEqual(TOTAL - stored + 32)
-  expect(await page.locator('#fact-storage').textContent()).toMatch(/^OPFS, (persistent|best effort)$/)
-  expect(await page.locator('#fact-bytes').textContent()).toMatch(/^[45]\.\d+ MB$/)
-})
-
-test('a question finds what means the same', async () => {
-  const { page } = visitor
-  before = await ask(page, QUESTION)
-  expect(before.length).toBe(10)
-  expect(PARSERS).toContain(before[0]!.id)
-  expect(before.slice(0, 8).filter(({ id }) => PARSERS.has(id)).length).toBeGreaterThanOrEqual(3)
-  expect(before).toEqual([...before].sort((a, b) => b.score - a.score))
-  const timing = (await page.locator('#timing').textContent())!
-  expect(timing).toMatch(/^Embedded in [\d.]+ ms · 2,500 searched in [\d.]+ ms$/)
-  console.log(`${timing}; median ${await page.locator('#fact-median').textContent()}`)
-  await shot('results')
-})
-
-test('the filter holds', async () => {
-  const { page } = visitor
-  await page.locator('#at-least').selectOption('200000000')
-  await expect.poll(() => found(page).then((hits) => hits.map(({ id }) => id))).not.toEqual(before.map(({ id }) => id))
-  const downloads = new Map(corpus.entries.map(([id, , count]) => [id, count]))
-  const hits = await found(page)
-  expect(hits.length).toBe(10)
-  for (const { id } of hits) expect(downloads.get(id)).toBeGreaterThanOrEqual(200_000_000)
-  await page.locator('#at-least').selectOption('0')
-  await expect.poll(() => found(page)).toEqual(before)
-})
-
-async function expectAllThere() {
-  const { page } = visitor
-  await phase(page, 'ready')
-  await expect.poll(() => found(page), { timeout: 30_000 }).toEqual(before) // the address still holds the question
-  expect(await number(page, 'fact-documents')).toBe(TOTAL)
-  expect(await embedded(page)).toEqual({ documents: 0, queries: 1 })
+/** What axe finds wrong. By evaluation, which the page's policy does not see. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe.run()
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))
+  })
 }
 
-test('after a reload everything is there without indexing', async () => {
-  await visitor.page.reload()
-  await expectAllThere()
-  expect(await layoutShift(visitor.page)).toBeLessThan(0.01)
+async function addFolder(page: Page, done = 'ready') {
+  await page.locator('#folder-files').setInputFiles(notes)
+  await phase(page, done, 60_000)
+}
+
+describe('in Chromium', () => {
+  test('a stranger is told what to do', async () => {
+    visitor = await Visitor.arrive(site.url)
+    const { page } = visitor
+    await page.goto(site.url)
+    await phase(page, 'empty')
+    await page.locator('#welcome').waitFor()
+    await shot(page, 'welcome')
+    expect(await violations(page)).toEqual([])
+  })
+
+  test('files that are dropped are indexed', async () => {
+    const { page } = visitor
+    await page.evaluate(() => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File(['# Loose note\n\nThe bicycle needs new brake pads before the summer.'], 'loose.md'))
+      transfer.items.add(new File([new Uint8Array([1, 0, 2])], 'broken.txt'))
+      for (const type of ['dragenter', 'dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: transfer, cancelable: true }))
+    })
+    await phase(page, 'ready', 60_000)
+    expect(await page.locator('#outcome').textContent()).toMatch(/1 file indexed, 1 not readable.*broken\.txt: it is no text/)
+    expect(await number(page, 'fact-files')).toBe(1)
+    expect((await ask(page, 'fix my bike'))[0]!.file).toBe('loose.md')
+  })
+
+  test('a folder too, each kind of file', async () => {
+    const { page } = visitor
+    await addFolder(page)
+    expect(await number(page, 'fact-files')).toBe(1 + READABLE)
+    expect(await page.locator('#outcome').textContent()).toContain('1 of other kinds passed over')
+    for (const [question, file] of QUESTIONS) {
+      const [best] = await ask(page, question)
+      expect(best!.file, question).toBe(name(file))
+      expect(best!.score).toBeGreaterThan(0.2)
+    }
+    await ask(page, 'what did we decide about the leaking roof')
+    expect(await page.locator('.result').first().locator('.where').textContent()).toMatch(/The roof/)
+    expect(await page.locator('mark').allTextContents()).toContain('roof')
+    await shot(page, 'results')
+  })
+
+  test('filters narrow it', async () => {
+    const { page } = visitor
+    await ask(page, 'water')
+    const files = async () => [...new Set((await found(page)).map(({ file }) => file))].sort()
+    const choose = async (id: string, value: string) => {
+      await page.locator(`#${id}`).selectOption(value)
+      await page.waitForTimeout(200)
+    }
+    await choose('type', 'pdf')
+    expect(await files()).toEqual([name('house/contract.pdf')])
+    await choose('type', '')
+    await choose('folder', name('house'))
+    expect(await files()).toEqual(['contract.pdf', 'garden.md', 'roof.md'].map((file) => name(`house/${file}`)))
+    await choose('folder', '')
+    await page.locator('#path').fill('bread')
+    await page.waitForTimeout(400)
+    expect(await files()).toEqual([name('recipes/bread.txt')])
+    await page.locator('#path').fill('')
+    await choose('since', '31')
+    expect(await files()).not.toContain(name('travel/lisbon.md'))
+    await choose('since', '')
+    expect(await files()).toContain(name('travel/lisbon.md'))
+  })
+
+  test('the keyboard is enough: through the results, into the passage, to its likes', async () => {
+    const { page } = visitor
+    await ask(page, 'sow and plant')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowUp')
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.file)).toBe(name('house/garden.md'))
+    await page.keyboard.press('Enter')
+    await page.locator('#reader[open]').waitFor()
+    expect(await page.locator('#reader .this').textContent()).toContain('Sow indoors')
+    expect(await page.locator('#reader .passage').count()).toBeGreaterThan(1)
+    expect(await violations(page)).toEqual([])
+    await shot(page, 'reader')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('m')
+    await page.locator('#alike').waitFor()
+    await expect.poll(async () => (await found(page)).some(({ id }) => id === `${name('house/garden.md')}#000000`)).toBe(false)
+    await page.locator('#alike-clear').click()
+    await page.keyboard.press('Escape')
+    await page.locator('#pick-files').focus()
+    await page.keyboard.press('/')
+    expect(await page.evaluate(() => document.activeElement!.id)).toBe('query')
+  })
+
+  test('after a reload all is there, and nothing is embedded again', async () => {
+    const { page } = visitor
+    await page.goto(`${site.url}#q=${encodeURIComponent('bake the loaf')}`)
+    await page.reload()
+    await phase(page, 'ready')
+    await page.locator('.result').first().waitFor()
+    expect((await found(page))[0]!.file).toBe(name('recipes/bread.txt'))
+    await addFolder(page)
+    await expect.poll(() => page.locator('#outcome').textContent()).toContain(`0 files indexed, ${READABLE} unchanged`)
+    expect((await embedded(page)).documents).toBe(0)
+    await writeFile(join(notes, 'recipes/bread.txt'), 'Rye bread is baked for two hours at a falling heat.')
+    await addFolder(page)
+    await expect.poll(() => page.locator('#outcome').textContent()).toContain(`1 file indexed, ${READABLE - 1} unchanged`)
+    expect((await embedded(page)).documents).toBe(1)
+    expect(await number(page, 'fact-files')).toBe(1 + READABLE)
+  })
+
+  test('a second tab has the same, and each sees what the other adds', async () => {
+    const second = await visitor.context.newPage()
+    await second.goto(site.url)
+    await phase(second, 'ready')
+    const files = await number(visitor.page, 'fact-files')
+    await second.locator('#files').setInputFiles({ name: 'tea.txt', mimeType: 'text/plain', buffer: Buffer.from('Green tea wants water of seventy degrees and two minutes.') })
+    await expect.poll(() => number(visitor.page, 'fact-files'), { timeout: 20_000 }).toBe(files + 1)
+    const here = await ask(visitor.page, 'temperature for brewing')
+    expect(here[0]!.file).toBe('tea.txt')
+    expect(await ask(second, 'temperature for brewing')).toEqual(here)
+    await second.close()
+  })
+
+  test('what is exported comes back after all was deleted', async () => {
+    const { page } = visitor
+    const before = await ask(page, 'view over the city')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('#export').click()])
+    const tar = join(folder, 'my-files.tar')
+    await download.saveAs(tar)
+    await page.locator('#delete').click()
+    await page.locator('#confirm-yes').click()
+    await phase(page, 'empty')
+    expect(await number(page, 'fact-documents')).toBe(0)
+    await page.locator('#tar').setInputFiles({ name: 'no.tar', mimeType: 'application/x-tar', buffer: Buffer.from('no tar at all') })
+    await page.locator('#notice h3').waitFor()
+    expect(await page.locator('#notice').textContent()).toMatch(/could not be imported.*INVALID_ARGUMENT/s)
+    await phase(page, 'empty')
+    await page.locator('#tar').setInputFiles(tar)
+    await phase(page, 'ready')
+    expect(await ask(page, 'view over the city')).toEqual(before)
+    await page.locator('#compact').click()
+    await expect.poll(() => page.locator('#timing').textContent()).toContain('Compacted')
+  })
+
+  test('indexing can be stopped, and goes on where it stopped', async () => {
+    const { page } = visitor
+    // The samples are offered to who has nothing.
+    await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
+    await page.locator('#status[data-phase="indexing"]').waitFor({ timeout: 30_000 })
+    await expect.poll(async () => (await embedded(page)).documents, { timeout: 30_000 }).toBeGreaterThan(100)
+    await expect.poll(() => page.locator('#status-text').textContent(), { timeout: 30_000 }).toMatch(/of 1,000 files · \d+ passages a second/)
+    await shot(page, 'indexing')
+    await page.locator('#cancel').click()
+    await phase(page, 'stopped')
+    const files = await number(page, 'fact-files')
+    expect(files).toBeGreaterThan(50)
+    expect(files).toBeLessThan(1000)
+    await page.locator('#resume').click()
+    await phase(page, 'ready', 120_000)
+    expect(await number(page, 'fact-files')).toBe(1000 + 1 + READABLE + 1)
+    expect(await page.locator('#outcome').textContent()).toMatch(/\d+ unchanged/)
+    expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
+    await shot(page, 'many')
+  }, 180_000)
+
+  test('a full disk is told, and what was there stays', async () => {
+    const { page } = visitor
+    const cdp = await page.context().newCDPSession(page)
+    const origin = new URL(site.url).origin
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 })
+    const documents = await number(page, 'fact-documents')
+    await page.locator('#files').setInputFiles({ name: 'long.txt', mimeType: 'text/plain', buffer: Buffer.from(Array.from({ length: 900 }, (_, n) => `Sentence number ${n} of a long text.`).join(' ')) })
+    await phase(page, 'failed', 60_000)
+    expect(await page.locator('#notice h3').textContent()).toBe('There is no room left')
+    await shot(page, 'full')
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin })
+    await page.locator('#notice button').first().click()
+    await phase(page, 'ready', 60_000)
+    expect(await number(page, 'fact-documents')).toBeGreaterThan(documents)
+    await cdp.detach()
+  })
+
+  test('without a network it works all the same', async () => {
+    const { page, context } = visitor
+    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated', undefined, { timeout: 60_000 })
+    await page.reload()
+    await phase(page, 'ready')
+    expect(await page.evaluate(() => !!navigator.serviceWorker.controller)).toBe(true)
+    await context.setOffline(true)
+    await page.goto('about:blank')
+    await page.goto(site.url)
+    await phase(page, 'ready')
+    expect((await ask(page, 'sightseeing in Portugal'))[0]!.file).toBe(name('travel/lisbon.md'))
+    await context.setOffline(false)
+  })
+
+  test('it is accessible in the dark, fits a phone, and did not jump about', async () => {
+    const { page } = visitor
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await ask(page, 'what did we decide about the leaking roof')
+    expect(await violations(page)).toEqual([])
+    await shot(page, 'dark')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await shot(page, 'phone-dark')
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await page.emulateMedia({ colorScheme: 'light' })
+    expect(await layoutShift(page)).toBeLessThan(0.1)
+    const manifest = await page.evaluate(async () => (await fetch(document.querySelector<HTMLLinkElement>('link[rel=manifest]')!.href)).json())
+    expect(manifest).toMatchObject({ display: 'standalone', start_url: './' })
+  })
+
+  test('nothing complained, and nobody else was asked for anything', () => {
+    expect(visitor.complaints).toEqual([])
+  })
 })
 
-test('a second tab has the same index, and keeps it when the first is closed', async () => {
-  const second = await visitor.context.newPage()
-  await second.goto(site.url)
-  await phase(second, 'ready')
-  expect(await number(second, 'fact-documents')).toBe(TOTAL)
-  expect((await embedded(second)).documents).toBe(0)
-  expect((await ask(second, QUESTION)).map(({ id }) => id)).toEqual((await ask(visitor.page, QUESTION)).map(({ id }) => id))
-  await visitor.page.close()
-  visitor.page = second
-  expect((await ask(second, 'colour text in the terminal')).length).toBe(10)
-})
-
-test('after the browser was closed and started again, too', async () => {
-  const { page } = visitor
-  await page.goto(`${site.url}#q=${encodeURIComponent(QUESTION)}`)
-  await visitor.closeBrowser()
-  await visitor.openBrowser()
-  await visitor.page.goto(`${site.url}#q=${encodeURIComponent(QUESTION)}`)
-  await expectAllThere()
-})
-
-test('it fits a phone, in the dark', async () => {
-  const { page } = visitor
-  await page.setViewportSize({ width: 390, height: 844 })
-  await page.emulateMedia({ colorScheme: 'dark' })
-  await shot('phone-dark')
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
-  await page.setViewportSize({ width: 1280, height: 900 })
-  await shot('results-dark')
-  await page.emulateMedia({ colorScheme: 'light' })
-})
-
-test('the keyboard is enough', async () => {
-  const { page } = visitor
-  await page.locator('#delete').focus()
-  await page.keyboard.press('/')
-  expect(await page.evaluate(() => document.activeElement?.id)).toBe('query')
-  await page.keyboard.type(' for node')
-  await expect.poll(() => page.locator('#timing').textContent()).toMatch(/searched/)
-})
-
-test('the index can be deleted and built again', async () => {
-  const { page } = visitor
-  await page.locator('#delete').click()
-  await page.locator('#confirm-yes').click()
-  await phase(page, 'deleted')
-  expect(await page.locator('#fact-documents').textContent()).toBe('–')
-  await shot('deleted')
-  await page.locator('#notice button').click()
-  await phase(page, 'indexing')
-  expect(await number(page, 'fact-documents')).toBeLessThan(TOTAL / 2)
-})
-
-test('nothing complained, and nobody else was asked for anything', () => {
-  expect(visitor.complaints).toEqual([])
-})
-
-test('without the language model it says so', async () => {
-  const { page } = visitor
-  await page.route('**/models/**', (route) => route.abort())
-  await page.goto('about:blank')
-  await page.goto(site.url)
-  await phase(page, 'failed')
-  expect(await page.locator('#notice h3').textContent()).toBe('The language model could not be loaded')
-  expect(await page.locator('#notice .detail').textContent()).toContain('tokenizer')
-  await shot('no-model')
-})
+test('in Firefox: files, a search, a reload', async () => {
+  const other = await Visitor.arrive(site.url, 'firefox')
+  try {
+    const { page } = other
+    await page.goto(site.url)
+    await phase(page, 'empty', 60_000)
+    await page.locator('#files').setInputFiles(['house/roof.md', 'recipes/soup.html', 'house/contract.pdf'].map((path) => join(notes, path)))
+    await phase(page, 'ready', 90_000)
+    expect((await ask(page, 'what did we decide about the leaking roof'))[0]!.file).toBe('roof.md')
+    expect((await ask(page, 'how to terminate the lease'))[0]!.file).toBe('contract.pdf')
+    await page.reload()
+    await phase(page, 'ready', 60_000)
+    expect((await ask(page, 'vegetarian cooking'))[0]!.file).toBe('soup.html')
+    expect((await embedded(page)).documents).toBe(0)
+    expect(other.complaints).toEqual([])
+  } finally {
+    await other.leave()
+  }
+}, 180_000)

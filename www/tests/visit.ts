@@ -1,17 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, type BrowserContext, type Page } from 'playwright'
+import { chromium, firefox, type BrowserContext, type Page } from 'playwright'
 import { build, preview, type PreviewServer } from 'vite'
-import { chromium as launchOptions } from '../../scripts/browsers.mjs'
+import * as settings from '../../scripts/browsers.mjs'
 import { ensureModel } from '../scripts/model.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const shots = here('.out')
-export const corpus = JSON.parse(readFileSync(here('../public/corpus.json'), 'utf8')) as { entries: [string, string, number][] }
 
 /** The built page on a server of its own: what a visitor gets, policy included. */
 export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
@@ -37,24 +36,26 @@ export class Visitor {
   private constructor(
     readonly url: string,
     readonly profile: string,
+    readonly browser: 'chromium' | 'firefox',
   ) {}
 
-  static async arrive(url: string) {
-    const visitor = new Visitor(url, await mkdtemp(join(tmpdir(), 'nidus-page-')))
+  static async arrive(url: string, browser: 'chromium' | 'firefox' = 'chromium') {
+    const visitor = new Visitor(url, await mkdtemp(join(tmpdir(), 'nidus-page-')), browser)
     await visitor.openBrowser()
     return visitor
   }
 
   async openBrowser() {
-    this.context = await chromium.launchPersistentContext(this.profile, { ...launchOptions, viewport: { width: 1280, height: 900 } })
+    this.context = await { chromium, firefox }[this.browser].launchPersistentContext(this.profile, { ...settings[this.browser], viewport: { width: 1280, height: 900 } })
     this.context.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(`console: ${message.text()}`)
     })
     this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
     this.context.on('request', (request) => {
-      if (!request.url().startsWith(this.url)) this.complaints.push(`third party: ${request.url()}`)
+      // What the page itself made (a download, a worker's code) was fetched from nobody.
+      if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url)) this.complaints.push(`third party: ${request.url()}`)
     })
-    await this.context.addInitScript(watchLayout)
+    if (this.browser === 'chromium') await this.context.addInitScript(watchLayout)
     this.page = this.context.pages()[0] ?? (await this.context.newPage())
   }
 
@@ -100,18 +101,18 @@ export async function embedded(page: Page) {
 
 export interface Found {
   id: string
+  file: string
   score: number
 }
 
 export const found = (page: Page): Promise<Found[]> =>
-  page.locator('.result').evaluateAll((items) => items.map((each) => ({ id: (each as HTMLElement).dataset.id!, score: Number((each as HTMLElement).dataset.score) })))
+  page.locator('.result').evaluateAll((items) => items.map((each) => ({ id: (each as HTMLElement).dataset.id!, file: (each as HTMLElement).dataset.file!, score: Number((each as HTMLElement).dataset.score) })))
 
-/** Types a question as a person would, and waits for the answer to it. */
+/** Types a question as a person would, and waits for the answer to the whole of it. */
 export async function ask(page: Page, question: string) {
-  await page.locator('#results').evaluate((list) => list.replaceChildren())
   await page.locator('#query').fill('')
-  await page.locator('#query').pressSequentially(question, { delay: 15 })
-  await page.locator('.result').first().waitFor()
-  await page.waitForTimeout(600) // the last key's answer, in place of half the question's
+  await page.locator('#query').pressSequentially(question, { delay: 10 })
+  await page.waitForTimeout(250) // longer than the page waits for another key
+  await page.waitForFunction(() => /searched in/.test(document.querySelector('#timing')!.textContent!))
   return found(page)
 }

@@ -1,0 +1,38 @@
+/** Words too common to mark. */
+const COMMON = new Set('a an and are as at be but by can do for from had has have how i if in into is it its me my no not of on or our so that the their them then there they this to was we were what when where which who why will with you your'.split(' '))
+
+const stem = (word: string) => word.toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '').replace(/(ings?|ed|ies|es|s|ly)$/, '')
+
+/** The query's words of weight, as stems. */
+export const stemsOf = (query: string) => new Set((query.match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => !COMMON.has(word.toLowerCase())).map(stem).filter((stem) => stem.length > 1))
+
+/** A text in pieces: of plain ones and of marked words. */
+export function marked(text: string, stems: Set<string>): { text: string; mark: boolean }[] {
+  const pieces: { text: string; mark: boolean }[] = []
+  for (const [piece] of text.matchAll(/[\p{L}\p{N}]+|[^\p{L}\p{N}]+/gu)) {
+    const mark = stems.has(stem(piece))
+    const last = pieces.at(-1)
+    if (last && last.mark === mark) last.text += piece
+    else pieces.push({ text: piece, mark })
+  }
+  return pieces
+}
+
+/** The sentences around the one that has most of the query's words: what is shown of a passage. */
+export function excerpt(text: string, stems: Set<string>, length = 320): string {
+  const sentences = text.match(/[^.!?\n]+[.!?]*\s*|\n+/g) ?? [text]
+  const weight = (sentence: string) => new Set((sentence.match(/[\p{L}\p{N}]+/gu) ?? []).map(stem).filter((stem) => stems.has(stem))).size
+  let best = 0
+  sentences.forEach((sentence, n) => {
+    if (weight(sentence) > weight(sentences[best]!)) best = n
+  })
+  let [from, to] = [best, best + 1]
+  let size = sentences[best]!.length
+  while (size < length && (from > 0 || to < sentences.length)) {
+    if (to < sentences.length) size += sentences[to++]!.length
+    else size += sentences[--from]!.length
+  }
+  const shown = sentences.slice(from, to).join('').trim()
+  const cut = shown.length > 1.6 * length ? `${shown.slice(0, 1.6 * length).replace(/\s\S*$/, '')} …` : shown
+  return `${from > 0 ? '… ' : ''}${cut}${to < sentences.length ? ' …' : ''}`
+}

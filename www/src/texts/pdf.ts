@@ -1,0 +1,24 @@
+// Loaded with the first PDF: nobody else has to fetch the library.
+import { GlobalWorkerOptions, getDocument } from 'pdfjs-dist'
+import worker from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
+import type { Section } from './passages'
+
+GlobalWorkerOptions.workerSrc = worker
+
+/** A section a page. */
+export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
+  const task = getDocument({ data: new Uint8Array(bytes), useSystemFonts: true })
+  const pdf = await task.promise
+  try {
+    const sections: Section[] = []
+    for (let n = 1; n <= pdf.numPages; n++) {
+      const { items } = await (await pdf.getPage(n)).getTextContent()
+      const text = items.map((item) => ('str' in item ? item.str + (item.hasEOL ? '\n' : ' ') : '')).join('')
+      // A word that was divided at a line's end is one.
+      sections.push({ headings: [`page ${n}`], text: text.replace(/(\p{L})-\n(\p{Ll})/gu, '$1$2') })
+    }
+    return sections
+  } finally {
+    await task.destroy()
+  }
+}

@@ -1,0 +1,46 @@
+import { typeOf, type Source } from './read'
+
+export interface Found {
+  sources: Source[]
+  /** Files of kinds that are not read. */
+  others: number
+}
+
+function add(found: Found, file: File, path: string) {
+  const type = typeOf(path)
+  if (!type) found.others++
+  else found.sources.push({ path, type, modified: new Date(file.lastModified), size: file.size, read: () => file.arrayBuffer() })
+}
+
+/** From a picker, of files or of a folder. */
+export function picked(files: Iterable<File>): Found {
+  const found: Found = { sources: [], others: 0 }
+  for (const file of files) add(found, file, file.webkitRelativePath || file.name)
+  return found
+}
+
+/** From a drop: folders are walked. To be called in the event's own turn, which alone may see what was dropped. */
+export async function dropped(items: DataTransferItemList): Promise<Found> {
+  const found: Found = { sources: [], others: 0 }
+  const entries = Array.from(items, (item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter((entry) => entry !== null)
+  for (const entry of entries) {
+    if (entry instanceof File) add(found, entry, entry.name)
+    else await walk(found, entry)
+  }
+  return found
+}
+
+async function walk(found: Found, entry: FileSystemEntry): Promise<void> {
+  // Hidden folders are tools', not texts.
+  if (entry.name.startsWith('.') || entry.name === 'node_modules') return
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
+    return add(found, file, entry.fullPath.replace(/^\//, ''))
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader()
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    if (some.length === 0) return
+    for (const each of some) await walk(found, each)
+  }
+}
