@@ -44,11 +44,11 @@ function contentSecurityPolicy(): Plugin {
   }
 }
 
-export default defineConfig(({ isPreview }) => ({
+export default defineConfig(({ command, isPreview }) => ({
   root: here('.'),
   base: './', // any folder of any static host will do
   appType: 'mpa', // a file that is missing is a 404, not the page again
-  define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal) },
+  define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal), __IS_BUILT__: JSON.stringify(command === 'build') },
   plugins: [contentSecurityPolicy(), guides(policy(false)), offline()],
   resolve: {
     // transformers.js asks for the WebGPU build of the runtime (27 MB); the page only ever runs it on the CPU (14 MB).

@@ -389,4 +389,4 @@ query.value = recall()
 panel.times(times)
 void open()
 // Offline from the second visit on. A development server has no such file.
-if (import.meta.env.PROD) void navigator.serviceWorker?.register('./service-worker.js').catch(() => {})
+if (__IS_BUILT__) void navigator.serviceWorker?.register('./service-worker.js').catch(() => {})

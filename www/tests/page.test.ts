@@ -193,47 +193,46 @@ describe('in Chromium', () => {
     await expect.poll(() => page.locator('#timing').textContent()).toContain('Compacted')
   })
 
-  test('indexing can be stopped, and goes on where it stopped', async () => {
+  test('indexing can be stopped', async () => {
     const { page } = visitor
     // The samples are offered to who has nothing.
     await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
-    await page.locator('#status[data-phase="indexing"]').waitFor({ timeout: 30_000 })
-    await expect.poll(async () => (await embedded(page)).documents, { timeout: 30_000 }).toBeGreaterThan(100)
+    await phase(page, 'indexing')
     await expect.poll(() => page.locator('#status-text').textContent(), { timeout: 30_000 }).toMatch(/of 1,000 files · \d+ passages a second/)
+    await expect.poll(() => number(page, 'fact-documents'), { timeout: 30_000 }).toBeGreaterThan(100)
     await shot(page, 'indexing')
     await page.locator('#cancel').click()
     await phase(page, 'stopped')
     const files = await number(page, 'fact-files')
     expect(files).toBeGreaterThan(50)
     expect(files).toBeLessThan(1000)
-    await page.locator('#resume').click()
-    await phase(page, 'ready', 120_000)
-    expect(await number(page, 'fact-files')).toBe(1000 + 1 + READABLE + 1)
-    expect(await page.locator('#outcome').textContent()).toMatch(/\d+ unchanged/)
-    expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
-    await shot(page, 'many')
-  }, 180_000)
+  }, 90_000)
 
-  test('a full disk is told, and what was there stays', async () => {
+  test('it goes on where it stopped; a full disk is told, and what was there stays', async () => {
     const { page } = visitor
     const cdp = await page.context().newCDPSession(page)
     const origin = new URL(site.url).origin
     await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 })
     const documents = await number(page, 'fact-documents')
-    await page.locator('#files').setInputFiles({ name: 'long.txt', mimeType: 'text/plain', buffer: Buffer.from(Array.from({ length: 900 }, (_, n) => `Sentence number ${n} of a long text.`).join(' ')) })
-    await phase(page, 'failed', 60_000)
+    await page.locator('#resume').click()
+    await phase(page, 'failed', 100_000)
     expect(await page.locator('#notice h3').textContent()).toBe('There is no room left')
     await shot(page, 'full')
     await cdp.send('Storage.overrideQuotaForOrigin', { origin })
-    await page.locator('#notice button').first().click()
-    await phase(page, 'ready', 60_000)
-    expect(await number(page, 'fact-documents')).toBeGreaterThan(documents)
     await cdp.detach()
-  })
+    await page.locator('#notice button').first().click()
+    await phase(page, 'ready', 120_000)
+    expect(await page.locator('#notice').isVisible()).toBe(false)
+    expect(await number(page, 'fact-files')).toBe(1000 + 1 + READABLE + 1)
+    const outcome = (await page.locator('#outcome').textContent())!
+    expect(Number(/([\d,]+) unchanged/.exec(outcome)![1]!.replace(',', ''))).toBeGreaterThanOrEqual(documents - 20)
+    expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
+    await shot(page, 'many')
+  }, 240_000)
 
   test('without a network it works all the same', async () => {
     const { page, context } = visitor
-    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated', undefined, { timeout: 60_000 })
+    await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state), { timeout: 60_000 }).toBe('activated')
     await page.reload()
     await phase(page, 'ready')
     expect(await page.evaluate(() => !!navigator.serviceWorker.controller)).toBe(true)

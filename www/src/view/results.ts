@@ -31,7 +31,7 @@ function item(hit: PassageHit, stems: Set<string>, acts: Acts) {
   const name = make('h3', 'name', nameOf(attrs.file))
   const where = [attrs.folder, ...attrs.headings].filter(Boolean).join(' › ')
   const actions = make('div', 'row', button('Open', () => acts.open(hit), 'small'), button('More like this', () => acts.alike(hit), 'small'))
-  made.append(make('div', 'mark', number, scale), make('div', 'body', name, make('p', 'where', where || 'at the top'), make('p', 'text', ...text(excerpt(attrs.text, stems), stems)), actions))
+  made.append(make('div', 'mark', number, scale), make('div', 'body', name, make('p', 'where', ...text(where || 'at the top', stems)), make('p', 'text', ...text(excerpt(attrs.text, stems), stems)), actions))
   return made
 }
 
@@ -78,7 +78,7 @@ export function read(hit: PassageHit, around: PassageAttrs[], query: string) {
   let before: string[] = []
   element('reader-text').replaceChildren(
     ...around.flatMap((attrs) => {
-      const heading = attrs.headings.join(' › ') !== before.join(' › ') && attrs.headings.length ? [make('h4', '', attrs.headings.join(' › '))] : []
+      const heading = attrs.headings.join(' › ') !== before.join(' › ') && attrs.headings.length ? [make('h3', '', ...text(attrs.headings.join(' › '), stems))] : []
       before = attrs.headings
       const passage = make('p', attrs.place === place ? 'passage this' : 'passage', ...text(attrs.text, stems))
       return [...heading, passage]
