@@ -29,7 +29,7 @@ addEventListener('activate', (event) => {
 addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return
-  const kept = () => caches.open(CACHE).then((cache) => cache.match(request.mode === 'navigate' && new URL(request.url).pathname === new URL(self.registration.scope).pathname ? address('./') : request, { ignoreSearch: true }))
+  const kept = () => caches.open(CACHE).then((cache) => cache.match(request.mode === 'navigate' && new URL(request.url).pathname === new URL(self.registration.scope).pathname ? address('./') : request, { ignoreSearch: true, ignoreVary: true }))
   // The page itself is asked for first, so that a new one is seen; the rest has its version in its name, or does not change.
   if (request.mode === 'navigate') event.respondWith(fetch(request).catch(async () => (await kept()) ?? Response.error()))
   else event.respondWith(kept().then((response) => response ?? fetch(request)))

@@ -1,35 +1,50 @@
+import { Parser } from 'htmlparser2'
 import type { Section } from './passages'
 
-const BLOCKS = /^(ADDRESS|ARTICLE|ASIDE|BLOCKQUOTE|BR|DD|DIV|DL|DT|FIGCAPTION|FIGURE|FOOTER|FORM|HEADER|HR|LI|MAIN|NAV|OL|P|PRE|SECTION|TABLE|TD|TH|TR|UL)$/
-const PASSED_OVER = /^(SCRIPT|STYLE|TEMPLATE|NOSCRIPT|SVG|HEAD|IFRAME|OBJECT)$/i
+const BLOCKS = new Set('address article aside blockquote br dd div dl dt figcaption figure footer form header hr li main nav ol p pre section table td th tr ul'.split(' '))
+const PASSED_OVER = new Set(['script', 'style', 'template', 'noscript', 'svg', 'iframe', 'object'])
 
-/** What a reader would see. The document is parsed, not shown: nothing in it runs or loads. */
+const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ')
+
+/** What a reader would see. By a library: the browser's own parser complains of each style that this page's policy keeps it from applying. */
 export function htmlSections(html: string): Section[] {
-  const document = new DOMParser().parseFromString(html, 'text/html')
-  const title = document.title.trim()
   const sections: Section[] = []
   const path: string[] = []
-  let text = ''
+  let [title, text] = ['', '']
+  /** How deep in what is passed over, and the title or heading that is being read. */
+  let passed = 0
+  let heading: { name: string; text: string } | undefined
   const close = () => {
     if (text.trim()) sections.push({ headings: [title, ...path].filter(Boolean), text: text.replace(/[ \t]+/g, ' ').replace(/\s*\n\s*/g, '\n') })
     text = ''
   }
-  const walk = (node: Node) => {
-    for (const child of node.childNodes) {
-      if (child.nodeType === Node.TEXT_NODE) text += child.nodeValue!.replace(/\s+/g, ' ')
-      if (!(child instanceof Element) || PASSED_OVER.test(child.tagName)) continue
-      const depth = /^H([1-6])$/.exec(child.tagName)?.[1]
-      if (depth) {
+  const parser = new Parser({
+    onopentag(name) {
+      if (PASSED_OVER.has(name)) passed++
+      else if (!passed && (name === 'title' || /^h[1-6]$/.test(name))) heading = { name, text: '' }
+      else if (!passed && !heading && BLOCKS.has(name)) text += '\n'
+    },
+    ontext(piece) {
+      if (passed) return
+      if (heading) heading.text += piece
+      else text += piece.replace(/\s+/g, ' ')
+    },
+    onclosetag(name) {
+      if (PASSED_OVER.has(name)) passed--
+      else if (heading?.name === name) {
         close()
-        path.length = Number(depth) - 1
-        path[Number(depth) - 1] = child.textContent!.trim().replace(/\s+/g, ' ')
-        continue
+        const read = oneLine(heading.text)
+        heading = undefined
+        if (name === 'title') return void (title ||= read)
+        path.length = Number(name[1]) - 1
+        path[Number(name[1]) - 1] = read
+      } else if (!passed && BLOCKS.has(name)) {
+        if (heading) heading.text += ' '
+        else text += '\n'
       }
-      walk(child)
-      if (BLOCKS.test(child.tagName)) text += '\n'
-    }
-  }
-  walk(document.body)
+    },
+  })
+  parser.end(html)
   close()
   return sections
 }
