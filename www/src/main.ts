@@ -1,7 +1,7 @@
 import { NidusError } from 'nidus-wasm'
 import { Embedder } from './embedder'
 import * as format from './format'
-import { index, type Outcome } from './indexer'
+import { index } from './indexer'
 import { Library, type PassageHit, type Wanted } from './library'
 import { Map2D } from './map'
 import { sampleSources } from './texts/sample'
@@ -109,7 +109,7 @@ async function again() {
     embedder = newEmbedder()
   }
   await open()
-  if (left && library) await add(left)
+  if (left && library) await goOn()
 }
 
 async function add(found: Found | Promise<Found>) {
@@ -143,7 +143,7 @@ async function add(found: Found | Promise<Found>) {
         void search()
       }, signal)
     })
-    finished(outcome, others)
+    status.outcome(outcome, others)
   } catch (error) {
     left = todo // what is indexed already is passed over the next time
     if (!signal.aborted || !isAbort(error)) return fail(error)
@@ -154,9 +154,8 @@ async function add(found: Found | Promise<Found>) {
   changes.postMessage('indexed')
 }
 
-function finished(outcome: Outcome, others: number) {
-  status.outcome(outcome, others)
-}
+/** With what a cancelled or failed indexing left. */
+const goOn = () => add({ sources: [], others: 0 })
 
 function wanted(): Wanted {
   const days = Number(fields.since.value)
@@ -316,7 +315,7 @@ element('alike-clear').onclick = () => {
   void search()
 }
 element('cancel').onclick = () => work?.abort()
-element('resume').onclick = () => void add({ sources: [], others: 0 })
+element('resume').onclick = () => void goOn()
 element('sample').onclick = () => void add(sampleSources(SAMPLES).then((sources: Source[]) => ({ sources, others: 0 }), (error) => (fail(error), { sources: [], others: 0 })))
 element('compact').onclick = () => void compact()
 element('export').onclick = () => void exportAll()

@@ -70,10 +70,11 @@ export class Map2D {
     const edge = 8
     const x = (n: number) => edge + ((points[2 * n]! - left) / (right - left || 1)) * (width - 2 * edge)
     const y = (n: number) => edge + ((points[2 * n + 1]! - top) / (bottom - top || 1)) * (height - 2 * edge)
+    const size = count < 2000 ? 3 : 2
     context.globalAlpha = this.#found.length ? 0.35 : 0.7
     for (let n = 0; n < count; n++) {
       context.fillStyle = this.#colours[n]!
-      context.fillRect(x(n) - 1, y(n) - 1, 2, 2)
+      context.fillRect(x(n) - size / 2, y(n) - size / 2, size, size)
     }
     context.globalAlpha = 1
     const ink = getComputedStyle(this.#canvas).color
