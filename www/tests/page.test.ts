@@ -229,6 +229,7 @@ describe('in Chromium', () => {
     expect(unchanged).toBeGreaterThanOrEqual(documents - 20)
     expect(indexed! + unchanged!).toBe(1000)
     expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
+    await page.locator('.panel').evaluate((panel) => void (panel.scrollTop = 0))
     await shot(page, 'many')
   }, 240_000)
 
@@ -251,6 +252,7 @@ describe('in Chromium', () => {
     await page.emulateMedia({ colorScheme: 'dark' })
     await ask(page, 'what did we decide about the leaking roof')
     expect(await violations(page)).toEqual([])
+    await page.locator('.panel').evaluate((panel) => void (panel.scrollTop = 0))
     await shot(page, 'dark')
     await page.setViewportSize({ width: 390, height: 844 })
     await shot(page, 'phone-dark')
