@@ -9,7 +9,7 @@ export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'],
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
-export const LATER = { transfer: 'src/ts/transfer/index.ts', persistence: 'src/ts/persistence.ts' }
+export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts' }
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 

@@ -6,7 +6,7 @@ import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, copy
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StorageKind, StoreInfo, StoreOptions,
+  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -97,6 +97,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   static async import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
     const { importStore } = await transfer()
     return new Nidus<A>(name, await importStore(currentPlatform(), name, source, options))
+  }
+
+  static async fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>> {
+    const { openStatic } = await load(import('./static/index.js'))
+    const backend = await openStatic(currentPlatform(), source, options)
+    return new Nidus<A>(typeof source === 'string' || source instanceof URL ? `${source}` : 'static', backend)
   }
 
   async createCollection(name: string): Promise<void> {

@@ -7,6 +7,7 @@ export const HEADER = 64
 export const WANTING = 2
 /** Read at once, at most. */
 const MOST = 4 * 1024 * 1024
+const AT_ONCE = 64
 
 /** What an engine reads rows with. `run` turns what the core throws into errors of ours. */
 export interface RowReader {
@@ -49,12 +50,15 @@ export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: num
 
 async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAccessHandle) {
   try {
-    for (const [at, to] of pieces) {
-      for (let done = 0; done < to.length; ) {
-        const bytes = await readSome(handle, at + done, to.length - done)
-        to.set(bytes, done)
-        done += bytes.length
-      }
+    // Some at a time, side by side: each may be a way to a server and back.
+    for (let from = 0; from < pieces.length; from += AT_ONCE) {
+      await Promise.all(pieces.slice(from, from + AT_ONCE).map(async ([at, to]) => {
+        for (let done = 0; done < to.length; ) {
+          const bytes = await readSome(handle, at + done, to.length - done)
+          to.set(bytes, done)
+          done += bytes.length
+        }
+      }))
     }
   } catch (error) {
     throw storageError(error, 'rows could not be read')

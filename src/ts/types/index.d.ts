@@ -2,9 +2,11 @@
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
 import type { ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecoveryReport, SalvageOptions, StoreInfo, StoreOptions } from './options.js'
 import type { NidusError } from './segment.js'
+import type { StaticOptions, StaticSource } from './static.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
 export type { StorageHost, StoreFiles } from './host.js'
+export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
 export type { ImportBytes, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecoveryReport, Salvaged, SalvageOptions, StorageKind, StoreInfo, StoreOptions } from './options.js'
 
 export { NidusError } from './segment.js'
@@ -154,6 +156,16 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   static import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>>
+
+  /**
+   * Opens a store that is served as plain files, to be read only: an address under which native's `data` and `log` lie, the two files, or two objects in an R2 bucket. It runs in the caller's thread. A file that changes meanwhile is told by its ETag, its date or its length, and is
+   * `STORAGE_FAILED`: never a mix of two stores. `NOT_FOUND` if there is none; `UNSUPPORTED` if compact memory is asked for and the server knows no ranges. What would write is `READ_ONLY`.
+   *
+   * ```js
+   * const db = await Nidus.fromStatic('https://example.com/index/', { memory: 'compact', onProgress: (done, total) => console.log(done, total) })
+   * ```
+   */
+  static fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>>
 
   readonly name: string
   readonly dimension: number

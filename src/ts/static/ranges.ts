@@ -1,0 +1,63 @@
+/** Reads a part of a file: exactly these bytes. */
+export type ReadRange = (at: number, length: number, signal: AbortSignal | undefined) => Promise<Uint8Array>
+
+/** Between two wanted ranges, bytes that are cheaper to fetch along than to ask a second time for. */
+const GAP = 32 * 1024
+/** Of one request. */
+const MOST = 4 * 1024 * 1024
+const AT_ONCE = 6
+
+interface Wanted {
+  at: number
+  end: number
+  resolve(bytes: Uint8Array): void
+  reject(error: unknown): void
+}
+
+/** What is wanted in one turn of the event loop is fetched in as few requests as make sense, some at a time. */
+export class Ranges {
+  readonly #read: ReadRange
+  readonly #signal: AbortSignal | undefined
+  #wanted: Wanted[] = []
+  #running = 0
+  #waiting: (() => void)[] = []
+
+  constructor(read: ReadRange, signal: AbortSignal | undefined) {
+    this.#read = read
+    this.#signal = signal
+  }
+
+  get(at: number, length: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#wanted.push({ at, end: at + length, resolve, reject })
+      if (this.#wanted.length === 1) queueMicrotask(() => this.#flush())
+    })
+  }
+
+  #flush() {
+    const wanted = this.#wanted.sort((a, b) => a.at - b.at)
+    this.#wanted = []
+    for (let from = 0; from < wanted.length; ) {
+      const start = wanted[from]!.at
+      let end = wanted[from]!.end
+      let to = from + 1
+      for (; to < wanted.length && wanted[to]!.at <= end + GAP && Math.max(end, wanted[to]!.end) - start <= MOST; to++) end = Math.max(end, wanted[to]!.end)
+      void this.#fetch(start, end, wanted.slice(from, to))
+      from = to
+    }
+  }
+
+  async #fetch(start: number, end: number, parts: Wanted[]) {
+    if (this.#running >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
+    this.#running++
+    try {
+      const bytes = await this.#read(start, end - start, this.#signal)
+      for (const { at, end, resolve } of parts) resolve(bytes.slice(at - start, end - start))
+    } catch (error) {
+      for (const { reject } of parts) reject(error)
+    } finally {
+      this.#running--
+      this.#waiting.shift()?.()
+    }
+  }
+}
