@@ -1,10 +1,17 @@
-import { NidusError } from '../errors.js'
+import { NidusError, aborted, invalid } from '../errors.js'
 import type { StaticFile, Validators } from './file.js'
 
 /** As many bytes as tell of a file how it is served. */
 const FIRST = 64 * 1024
 
 const trouble = (url: string, what: string, cause?: unknown) => new NidusError('STORAGE_FAILED', `${url} ${what}`, { cause })
+export function absolute(address: string | URL): string {
+  try {
+    return new URL(address, (globalThis as { location?: { href?: string } }).location?.href).href
+  } catch (error) {
+    throw invalid(`${address} is no address`, error)
+  }
+}
 export const changed = (url: string) => new NidusError('STORAGE_FAILED', `${url} has changed since the store was opened: open it again`)
 
 export const validators = (response: Response): Validators => ({ etag: response.headers.get('etag'), modified: response.headers.get('last-modified') })
@@ -17,15 +24,17 @@ export interface HttpOptions {
   signal: AbortSignal | undefined
   /** Only ranges will do: the whole is not to be held. */
   ranged: boolean
+  /** Of one file, as soon as it is known. */
+  onSize(size: number): void
   onBytes(taken: number): void
 }
 
-async function ask({ fetch, headers, signal }: HttpOptions, url: string, more: Record<string, string>): Promise<Response> {
+async function ask({ fetch, headers, signal }: HttpOptions, url: string, more: Record<string, string>, method = 'GET'): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(url, { headers: { ...headers, ...more }, ...(signal && { signal }) })
+    response = await fetch(url, { method, headers: { ...headers, ...more }, cache: 'no-store', ...(signal && { signal }) })
   } catch (error) {
-    if (signal?.aborted) throw new NidusError('ABORTED', 'the opening was aborted', { cause: signal.reason })
+    if (signal?.aborted) throw aborted(signal)
     throw trouble(url, 'could not be fetched', error)
   }
   if (response.status === 404 || response.status === 410) throw new NidusError('NOT_FOUND', `there is no ${url} (${response.status})`)
@@ -52,9 +61,24 @@ async function bodyOf(url: string, response: Response, length: number, onBytes: 
   return bytes
 }
 
+async function wholeOf(url: string, response: Response): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (error) {
+    throw trouble(url, 'broke off', error)
+  }
+}
+
+/** Whether it is still what it was. */
+export async function checkHttp(url: string, first: Validators, options: HttpOptions) {
+  const response = await ask(options, url, { 'accept-encoding': 'identity' }, 'HEAD')
+  const now = validators(response)
+  if (now.etag !== first.etag || now.modified !== first.modified) throw changed(url)
+}
+
 /** A file on a web server: by ranges where that knows them, else whole. */
 export async function httpFile(address: string | URL, options: HttpOptions): Promise<StaticFile> {
-  const url = new URL(address, (globalThis as { location?: { href?: string } }).location?.href).href
+  const url = absolute(address)
   // No content coding: ranges of a compressed answer are not ranges of the file.
   const response = await ask(options, url, { range: `bytes=0-${FIRST - 1}`, 'accept-encoding': 'identity' })
   const first = validators(response)
@@ -64,11 +88,13 @@ export async function httpFile(address: string | URL, options: HttpOptions): Pro
       throw new NidusError('UNSUPPORTED', `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`)
     }
     const length = Number(response.headers.get('content-length') ?? NaN)
-    const whole = Number.isSafeInteger(length) && !response.headers.get('content-encoding') ? await bodyOf(url, response, length, options.onBytes) : new Uint8Array(await response.arrayBuffer().catch((error) => Promise.reject(trouble(url, 'broke off', error))))
-    return { name: url, size: whole.length, read: async (at, length) => whole.subarray(at, at + length), close() {} }
+    const whole = Number.isSafeInteger(length) && !response.headers.get('content-encoding') ? await bodyOf(url, response, length, options.onBytes) : await wholeOf(url, response)
+    options.onSize(whole.length)
+    return { name: url, size: whole.length, read: async (at, length) => whole.subarray(at, at + length), check: () => checkHttp(url, first, options) }
   }
   const size = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] ?? NaN)
   if (!Number.isSafeInteger(size)) throw trouble(url, `answered a range without the file's length: ${response.headers.get('content-range')}`)
+  options.onSize(size)
   const start = await bodyOf(url, response, Math.min(size, FIRST), options.onBytes)
   const match = strong(first.etag)
   return {
@@ -90,6 +116,6 @@ export async function httpFile(address: string | URL, options: HttpOptions): Pro
       }
       return bodyOf(url, part, length, options.onBytes)
     },
-    close() {},
+    check: () => checkHttp(url, first, options),
   }
 }

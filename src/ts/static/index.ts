@@ -19,7 +19,7 @@ function handleOf(file: StaticFile, ranges: Ranges): SyncAccessHandle {
   const refuse = () => {
     throw readOnly()
   }
-  return { readAsync: (at, length) => ranges.get(at, Math.min(length, file.size - at)), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close: () => file.close() }
+  return { readAsync: (at, length) => ranges.get(at, Math.min(length, file.size - at)), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close() {} }
 }
 
 /** `DIR/` or `DIR`, the two files, or what a bucket has of them. */
@@ -36,7 +36,7 @@ function filesOf(source: StaticSource | string | URL): { data: unknown; log: unk
 export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
   const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, wasm, ...rest } = checkOptions(options)
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
-  if (cache !== false && cache !== 'cache-storage') throw invalid(`cache is ${describe(cache)}; it can be "cache-storage" or false`)
+  if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
   const signal = checkSignal(given)
   const { data, log, name } = filesOf(source)
   const bucket = isPlainObject(source) && 'bucket' in source ? source.bucket : undefined
@@ -51,16 +51,20 @@ export async function openStatic(platform: Platform, source: StaticSource | stri
       queueMicrotask(() => onProgress(done, total))
     }
   }
-  const http: HttpOptions = { fetch: fetcher!, headers, signal: undefined, ranged: rest.memory === 'compact', onBytes }
+  const onSize = (size: number) => void (total += size)
+  const http: HttpOptions = { fetch: fetcher!, headers, signal: undefined, ranged: rest.memory === 'compact', onSize, onBytes }
   const file = async (from: unknown): Promise<StaticFile> => {
     if (bucket) {
       if (typeof from !== 'string') throw invalid(`a key of a bucket is a string, not ${describe(from)}`)
-      return r2File(bucket, from, onBytes)
+      return r2File(bucket, from, http)
     }
-    if (typeof Blob !== 'undefined' && from instanceof Blob) return blobFile('a blob', from)
+    if (typeof Blob !== 'undefined' && from instanceof Blob) {
+      onSize(from.size)
+      return blobFile('a blob', from)
+    }
     if (typeof from !== 'string' && !(from instanceof URL)) throw invalid(`a static file is an address or a Blob, not ${describe(from)}`)
     if (typeof fetcher !== 'function') throw invalid('there is no fetch here')
-    return cache ? cachedFile(from, http) : httpFile(from, http)
+    return cache ? cachedFile(from, cache, http) : httpFile(from, http)
   }
   const host: StorageHost = {
     kind: 'static',
@@ -68,8 +72,8 @@ export async function openStatic(platform: Platform, source: StaticSource | stri
       if (signal?.aborted) throw aborted(signal)
       http.signal = signal
       // One after the other: what the second is held against is what the first was.
+      total = taken = 0
       open = [await file(data), await file(log)]
-      total = open[0]!.size + open[1]!.size
       // Once it is open, searches have signals of their own.
       const ranges = open.map((each) => new Ranges((at, length) => each.read(at, length), undefined))
       return { data: handleOf(open[0]!, ranges[0]!), log: handleOf(open[1]!, ranges[1]!) }
@@ -83,6 +87,13 @@ export async function openStatic(platform: Platform, source: StaticSource | stri
   const spec = checkOpen(name, { ...rest, readOnly: true }, host)
   try {
     const backend = await platform.openOwn(spec, host, wasm)
+    try {
+      // Those whose parts are not all read again later, and both together.
+      await Promise.all(open.map((each) => each.check()))
+    } catch (error) {
+      await backend.close()
+      throw error
+    }
     opening = false
     http.signal = undefined
     if (onProgress && total) queueMicrotask(() => onProgress(total, total))

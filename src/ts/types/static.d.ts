@@ -16,8 +16,11 @@ export interface StaticOptions {
   onProgress?: (done: number, total: number) => void
   /** Aborts the opening. */
   signal?: AbortSignal
-  /** `'cache-storage'`: both files are kept in the browser's Cache Storage, fetched again only when they have changed, and used as they were kept when there is no network. */
-  cache?: 'cache-storage' | false
+  /**
+   * Where both files are kept: in the origin's private file system (`'opfs'`) or in Cache Storage (`'cache-storage'`, in a service worker's reach). They are fetched again only when they have changed, and used as they were kept when there is no network. `STORAGE_UNAVAILABLE` where there is
+   * no such thing, `QUOTA_EXCEEDED` when there is no room. Default: neither.
+   */
+  cache?: 'opfs' | 'cache-storage' | false
   /** For every request. */
   headers?: Record<string, string>
   fetch?: typeof fetch

@@ -1,0 +1,73 @@
+// Serves a store's two files as web servers do, well or badly.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { gzipSync } from 'node:zlib'
+
+/**
+ * `files` says which bytes an address has at the moment. `ways` can be changed while it runs:
+ *   ranges: false      answers all requests with the whole
+ *   gzip: true         compresses what is asked for whole, as some hosts do unasked
+ *   etags: 'weak' | false    else strong ones
+ *   dates: false
+ *   deaf: true         takes no notice of If-Match
+ *   cut: n             ends answers after n bytes, too early
+ *   shifted: true      sends another range than the one that was asked for
+ *   status: n          answers everything with it
+ *   slow: ms
+ */
+export async function serveStatic(files, ways = {}, others = () => undefined) {
+  const asked = []
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost')
+    const other = others(pathname)
+    if (other) return response.writeHead(200, { 'content-type': other.type }).end(other.bytes)
+    const bytes = files(pathname)
+    asked.push({ method: request.method, pathname, range: request.headers.range, sent: 0, headers: request.headers })
+    const mine = asked.at(-1)
+    if (ways.slow) await new Promise((resolve) => setTimeout(resolve, ways.slow))
+    if (ways.status) return response.writeHead(ways.status).end()
+    if (!bytes) return response.writeHead(404).end()
+    const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+    const etag = ways.etags === false ? undefined : ways.etags === 'weak' ? `W/"${hash}"` : `"${hash}"`
+    const modified = ways.dates === false ? undefined : new Date(1.7e12 + parseInt(hash.slice(0, 6), 16) * 1000).toUTCString()
+    const headers = { 'content-type': 'application/octet-stream', ...(etag && { etag }), ...(modified && { 'last-modified': modified }), ...(ways.headers ?? {}) }
+    const { 'if-match': match, 'if-none-match': noneMatch, 'if-modified-since': since } = request.headers
+    if (match && !ways.deaf && match !== etag) return response.writeHead(412).end()
+    if ((noneMatch && noneMatch === etag) || (!noneMatch && since && since === modified)) return response.writeHead(304, headers).end()
+    const send = (status, more, body) => {
+      mine.status = status
+      mine.sent = body.length
+      if (request.method === 'HEAD') return response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end()
+      if (ways.cut !== undefined && body.length > ways.cut) {
+        response.writeHead(status, { ...headers, ...more, 'content-length': body.length })
+        return response.write(body.subarray(0, ways.cut), () => response.destroy())
+      }
+      response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end(body)
+    }
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+    if (from === undefined || ways.ranges === false) return ways.gzip ? send(200, { 'content-encoding': 'gzip' }, gzipSync(bytes)) : send(200, {}, bytes)
+    const start = Number(from) + (ways.shifted ? 1 : 0)
+    const part = bytes.subarray(start, Number(to) + 1)
+    send(206, { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` }, part)
+  })
+  const listen = (port) => new Promise((listening) => server.listen(port, '127.0.0.1', listening))
+  await listen(0)
+  const { port } = server.address()
+  return {
+    origin: `http://127.0.0.1:${port}/`,
+    ways,
+    asked,
+    stop() {
+      server.closeAllConnections()
+      return new Promise((closed) => server.close(closed))
+    },
+    start: () => listen(port),
+  }
+}
+
+/** The files of a directory under an address. */
+export const directory = (at, dir) => {
+  const read = new Map(['data', 'log'].map((name) => [`${at}${name}`, readFileSync(`${dir}/${name}`)]))
+  return (path) => read.get(path)
+}

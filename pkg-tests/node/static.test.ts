@@ -1,0 +1,227 @@
+// Stores served as plain files, held against the same ones opened where they lie.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Nidus, type SearchOptions, type StaticOptions } from 'nidus-wasm'
+import { random } from '../common/model'
+import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-static-'))
+const D = 96
+const open: (() => Promise<unknown>)[] = []
+afterAll(async () => {
+  for (const close of open) await close().catch(() => {})
+  rmSync(root, { recursive: true, force: true })
+})
+
+/** A store with the traces of a life: replaced and deleted documents, collections, attributes of all kinds. */
+async function write(name: string, seed: number, rows: number, compacted = false) {
+  const { next, int: below } = random(seed)
+  const db = await Nidus.open(join(root, name), { dimension: D })
+  for (let at = 0; at < rows; at += 500) {
+    const count = Math.min(500, rows - at)
+    const ids = Array.from({ length: count }, (_, i) => `d${below(4) ? at + i : below(at + 1)}-${i}`)
+    await db.upsert(below(3) ? 'a' : 'b', { ids, vectors: Float32Array.from({ length: count * D }, () => next() - 0.5), attrs: ids.map((_, i) => ({ n: i % 7, path: `src/${i % 13}.rs`, ...(i % 5 ? { tags: ['x', `${i % 3}`] } : {}) })) })
+  }
+  await db.deleteWhere('a', { n: 3 })
+  if (compacted) await db.compact()
+  await db.close()
+  return join(root, name)
+}
+
+const OPTIONS: SearchOptions[] = [{}, { topK: 3, withVectors: true }, { topK: 25, filter: { n: { $in: [1, 2] }, path: { $glob: 'src/1*.rs' } } }, { collections: 'b', minScore: 0.05 }]
+
+/** All that can be read is the same. */
+async function expectSame(found: Nidus, dir: string, seed = 5) {
+  const truth = await Nidus.open(dir, { readOnly: true })
+  const { next } = random(seed)
+  expect(await found.count()).toBe(await truth.count())
+  expect(await found.collections()).toEqual(await truth.collections())
+  for (const option of OPTIONS) {
+    const queries = Array.from({ length: 3 }, () => Float32Array.from({ length: D }, () => next() - 0.5))
+    expect(await found.searchMany(queries, option)).toEqual(await truth.searchMany(queries, option))
+    for (const query of queries) expect(await found.search(query, option)).toEqual(await truth.search(query, option))
+  }
+  expect(await found.get('a', ['d1-1', 'd2-2', 'none'])).toEqual(await truth.get('a', ['d1-1', 'd2-2', 'none']))
+  await truth.close()
+}
+
+let big: string
+let other: string
+let server: StaticServer
+/** What the last server has now. */
+let now: { files(path: string): Uint8Array | undefined }
+
+async function serve(ways: Ways = {}) {
+  const mine = (now = { files: directory('/index/', big) })
+  server = await serveStatic((path) => mine.files(path), ways)
+  open.push(() => server.stop())
+  return `${server.origin}index`
+}
+const opened = async (url: string, options?: StaticOptions) => {
+  const db = await Nidus.fromStatic(url, options)
+  open.push(() => db.close())
+  return db
+}
+const refused = (promise: Promise<unknown>) => promise.then(() => 'nothing', (error: { code?: string }) => error.code)
+
+beforeAll(async () => {
+  big = await write('big', 1, 6000)
+  other = await write('other', 2, 6000)
+}, 60_000)
+
+describe('by HTTP', () => {
+  it.each<[string, Ways, StaticOptions]>([
+    ['in full', {}, {}],
+    ['in compact memory', {}, { memory: 'compact' }],
+    ['in full, from a server without ranges', { ranges: false }, {}],
+    ['in full, from a server that compresses unasked', { ranges: false, gzip: true }, {}],
+    ['with weak tags', { etags: 'weak' }, { memory: 'compact' }],
+    ['with dates alone', { etags: false }, { memory: 'compact' }],
+    ['with neither', { etags: false, dates: false }, { memory: 'compact' }],
+    ['slowly', { slow: 5 }, { memory: 'compact' }],
+  ])('answers as the store itself does: %s', async (_, ways, options) => {
+    const url = await serve(ways)
+    const seen: [number, number][] = []
+    const db = await opened(url, { ...options, onProgress: (done, total) => seen.push([done, total]) })
+    await new Promise((resolve) => setTimeout(resolve))
+    const size = readFileSync(join(big, 'data')).length + readFileSync(join(big, 'log')).length
+    expect(seen.at(-1)).toEqual([size, size])
+    expect(seen.every(([done], i) => i === 0 || done >= seen[i - 1]![0])).toBe(true)
+    await expectSame(db, big)
+    await db.close()
+    await server.stop()
+  })
+
+  it('generated stores, whole and compacted, with a slash or a query in the address', async () => {
+    for (let seed = 10; seed < 16; seed++) {
+      const dir = await write(`g${seed}`, seed, [0, 1, 17, 400, 1300, 2600][seed - 10]!, seed % 2 === 0)
+      const from = await serveStatic(directory('/x/', dir))
+      for (const [address, options] of [[`${from.origin}x/`, {}], [`${from.origin}x?v=1`, { memory: 'compact' }], [new URL('x', from.origin), {}]] as const) {
+        const db = await Nidus.fromStatic(address, options)
+        await expectSame(db, dir, seed)
+        await db.close()
+      }
+      await from.stop()
+    }
+  })
+
+  it('in compact memory a search fetches little, in few requests', async () => {
+    const url = await serve()
+    const db = await opened(url, { memory: 'compact' })
+    while ((await db.footprint()).codedRows < 5900) await new Promise((resolve) => setTimeout(resolve, 5))
+    const before = server.asked.length
+    const { next } = random(3)
+    const queries = 20
+    for (let i = 0; i < queries; i++) await db.search(Float32Array.from({ length: D }, () => next() - 0.5))
+    const asked = server.asked.slice(before)
+    // Some 150 rows of uniform noise have to be looked at.
+    expect(asked.reduce((sum, { sent }) => sum + sent, 0) / queries).toBeLessThan(0.7 * readFileSync(join(big, 'data')).length)
+    expect(asked.length / queries).toBeLessThan(20)
+    expect(asked.every(({ range, headers }) => range !== undefined && headers['if-match'] !== undefined)).toBe(true)
+  })
+
+  it('two addresses, Blobs, and headers of the caller', async () => {
+    const url = await serve()
+    const db = await opened(url, { headers: { authorization: 'Bearer x' } })
+    await db.close()
+    expect(server.asked.every(({ headers }) => headers.authorization === 'Bearer x')).toBe(true)
+    const pair = await Nidus.fromStatic({ data: `${url}/data`, log: new URL(`${url}/log`) })
+    await expectSame(pair, big)
+    await pair.close()
+    const blobs = await Nidus.fromStatic({ data: new Blob([readFileSync(join(big, 'data'))]), log: new Blob([readFileSync(join(big, 'log'))]) }, { memory: 'compact' })
+    await expectSame(blobs, big)
+    await blobs.close()
+  })
+
+  it('only reads', async () => {
+    const db = await opened(await serve())
+    expect(await refused(db.upsert('a', [{ id: 'x', vector: new Float32Array(D).fill(1) }]))).toBe('READ_ONLY')
+    expect(await refused(db.delete('a', ['d1-1']))).toBe('READ_ONLY')
+    expect(await refused(db.compact())).toBe('READ_ONLY')
+    await expectSame(db, big)
+  })
+})
+
+describe('a file that changes is an error, and no mix', () => {
+  const swap = (names: string[]) => {
+    const [mine, theirs] = [directory('/index/', big), directory('/index/', other)]
+    now.files = (path) => (names.some((name) => path.endsWith(name)) ? theirs(path) : mine(path))
+  }
+
+  it.each<[string, Ways]>([['told by If-Match', {}], ['told by the answer', { deaf: true }], ['told by a weak tag', { etags: 'weak' }], ['told by the date', { etags: false }]])('between searches: %s', async (_, ways) => {
+    const db = await opened(await serve(ways), { memory: 'compact' })
+    await expectSame(db, big)
+    swap(['data', 'log'])
+    const { next } = random(77)
+    let codes: (string | undefined)[] = []
+    for (let i = 0; i < 8; i++) codes.push(await refused(db.search(Float32Array.from({ length: D }, () => next() - 0.5), { topK: 50 })))
+    codes = codes.filter((code) => code !== 'nothing')
+    expect(codes.length).toBeGreaterThan(0)
+    expect(new Set(codes)).toEqual(new Set(['STORAGE_FAILED']))
+  })
+
+  it.each([['data'], ['log'], ['both']])('at any moment of the opening: %s', async (what) => {
+    for (const memory of ['full', 'compact'] as const) {
+      for (const ranges of memory === 'full' ? [true, false] : [true]) {
+        // The second request is for the log: if that alone has changed by then, it never was another.
+        for (let after = what === 'log' ? 2 : 1; after < 14; after++) {
+          const url = await serve({ ranges })
+          const names = what === 'both' ? ['data', 'log'] : [what]
+          let count = 0
+          const before = now.files
+          const theirs = directory('/index/', other)
+          now.files = (path) => (count++ >= after && names.some((name) => path.endsWith(name)) ? theirs(path) : before(path))
+          const outcome = await Nidus.fromStatic(url, { memory }).then(async (db) => {
+            // Whole before it changed.
+            const code = memory === 'full' ? await expectSame(db, big).then(() => 'same') : await refused(expectSame(db, big))
+            await db.close()
+            return code
+          }, (error: { code?: string }) => error.code)
+          expect(['same', 'nothing', 'STORAGE_FAILED', 'CORRUPT'], `${what}, ${memory}, after ${after}`).toContain(outcome)
+          await server.stop()
+        }
+      }
+    }
+  }, 60_000)
+})
+
+describe('says what is wrong', () => {
+  it.each<[string, Ways, StaticOptions, string]>([
+    ['nothing there', { status: 404 }, {}, 'NOT_FOUND'],
+    ['a server in trouble', { status: 503 }, {}, 'STORAGE_FAILED'],
+    ['not allowed', { status: 403 }, {}, 'STORAGE_FAILED'],
+    ['no ranges for compact memory', { ranges: false }, { memory: 'compact' }, 'UNSUPPORTED'],
+    ['answers that break off', { cut: 1000 }, {}, 'STORAGE_FAILED'],
+    ['answers that break off, whole', { cut: 100_000, ranges: false }, {}, 'STORAGE_FAILED'],
+    ['another range than asked for', { shifted: true }, {}, 'STORAGE_FAILED'],
+    ['a cache where there is none', {}, { cache: 'opfs' }, 'STORAGE_UNAVAILABLE'],
+    ['another dimension', {}, { dimension: 5 } as StaticOptions, 'DIMENSION_MISMATCH'],
+    ['what is no option', {}, { cache: 'disk' } as unknown as StaticOptions, 'INVALID_ARGUMENT'],
+  ])('%s', async (_, ways, options, code) => {
+    expect(await refused(Nidus.fromStatic(await serve(ways), options))).toBe(code)
+    await server.stop()
+  })
+
+  it('a file that is no store, or damaged', async () => {
+    const url = await serve()
+    const right = now.files
+    now.files = (path) => (path.endsWith('data') ? Buffer.from('<!doctype html><title>Not found</title>'.repeat(50)) : right(path))
+    expect(await refused(Nidus.fromStatic(url))).toMatch(/CORRUPT|UNSUPPORTED_VERSION/)
+    now.files = (path) => {
+      const bytes = right(path)
+      return path.endsWith('log') ? bytes?.map((byte, i) => (i === 300 ? byte ^ 1 : byte)) : bytes
+    }
+    expect(await refused(Nidus.fromStatic(url))).toBe('CORRUPT')
+    expect(await refused(Nidus.fromStatic('nowhere'))).toBe('INVALID_ARGUMENT')
+    expect(await refused(Nidus.fromStatic('http://127.0.0.1:1/x'))).toBe('STORAGE_FAILED')
+    expect(await refused(Nidus.fromStatic(7 as never))).toBe('INVALID_ARGUMENT')
+  })
+
+  it('that it was aborted, at any moment', async () => {
+    const url = await serve({ slow: 3 })
+    expect(await refused(Nidus.fromStatic(url, { signal: AbortSignal.abort() }))).toBe('ABORTED')
+    for (const ms of [1, 5, 10, 15]) expect(await refused(Nidus.fromStatic(url, { memory: 'compact', signal: AbortSignal.timeout(ms) }))).toBe('ABORTED')
+  })
+})
