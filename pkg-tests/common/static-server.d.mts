@@ -5,6 +5,7 @@ export interface Ways {
   dates?: boolean
   deaf?: boolean
   cut?: number | undefined
+  short?: number
   shifted?: boolean
   status?: number | undefined
   slow?: number | undefined

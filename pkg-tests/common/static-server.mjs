@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib'
  *   dates: false
  *   deaf: true         takes no notice of If-Match
  *   cut: n             ends answers after n bytes, too early
+ *   short: n           sends n bytes less than it says
  *   shifted: true      sends another range than the one that was asked for
  *   status: n          answers everything with it
  *   slow: ms
@@ -49,7 +50,7 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
     if (from === undefined || ways.ranges === false) return ways.gzip ? send(200, { 'content-encoding': 'gzip' }, gzipSync(bytes)) : send(200, {}, bytes)
     const start = Number(from) + (ways.shifted ? 1 : 0)
     const part = bytes.subarray(start, Number(to) + 1)
-    send(206, { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` }, part)
+    send(206, { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` }, ways.short ? part.subarray(ways.short) : part)
   })
   const listen = (port) => new Promise((listening) => server.listen(port, '127.0.0.1', listening))
   await listen(0)

@@ -2,9 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type SearchOptions, type StaticOptions } from 'nidus-wasm'
 import { random } from '../common/model'
+import { openBrowser, repository } from './tarball.js'
 import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-static-'))
@@ -195,6 +197,7 @@ describe('says what is wrong', () => {
     ['no ranges for compact memory', { ranges: false }, { memory: 'compact' }, 'UNSUPPORTED'],
     ['answers that break off', { cut: 1000 }, {}, 'STORAGE_FAILED'],
     ['answers that break off, whole', { cut: 100_000, ranges: false }, {}, 'STORAGE_FAILED'],
+    ['less than the range', { short: 5 }, {}, 'STORAGE_FAILED'],
     ['another range than asked for', { shifted: true }, {}, 'STORAGE_FAILED'],
     ['a cache where there is none', {}, { cache: 'opfs' }, 'STORAGE_UNAVAILABLE'],
     ['another dimension', {}, { dimension: 5 } as StaticOptions, 'DIMENSION_MISMATCH'],
@@ -223,5 +226,97 @@ describe('says what is wrong', () => {
     const url = await serve({ slow: 3 })
     expect(await refused(Nidus.fromStatic(url, { signal: AbortSignal.abort() }))).toBe('ABORTED')
     for (const ms of [1, 5, 10, 15]) expect(await refused(Nidus.fromStatic(url, { memory: 'compact', signal: AbortSignal.timeout(ms) }))).toBe('ABORTED')
+  })
+})
+
+describe('in Chromium', () => {
+  const TYPES: Record<string, string> = { js: 'text/javascript', wasm: 'application/wasm', html: 'text/html' }
+  let browser: Awaited<ReturnType<typeof openBrowser>>
+  let site: StaticServer
+  let page: Page
+  let now: (path: string) => Uint8Array | undefined
+
+  const arrive = async () => {
+    await page.goto(`${site.origin}page.html`)
+    await page.waitForFunction(() => 'Nidus' in globalThis)
+  }
+  /** Opens, asks, and closes. What was asked of the server is seen there. */
+  const ask = async (options: object, query: number[], address = 'index/') => {
+    site.asked.length = 0
+    return page.evaluate(async ({ options, query, address }) => {
+      try {
+        const { Nidus } = globalThis as unknown as { Nidus: typeof import('nidus-wasm').Nidus }
+        const db = await Nidus.fromStatic(new URL(address, location.href), options)
+        const hits = await db.search(Float32Array.from(query), { topK: 7 })
+        const count = await db.count()
+        await db.close()
+        return { hits, count }
+      } catch (error) {
+        return { code: (error as { code?: string }).code ?? String(error) }
+      }
+    }, { options, query, address })
+  }
+  const truth = async (dir: string, query: number[]) => {
+    const db = await Nidus.open(dir, { readOnly: true })
+    const answer = { hits: await db.search(Float32Array.from(query), { topK: 7 }), count: await db.count() }
+    await db.close()
+    return answer
+  }
+  const { next } = random(8)
+  const query = () => Array.from({ length: D }, () => next() - 0.5)
+
+  beforeAll(async () => {
+    now = directory('/index/', big)
+    const script = '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
+    site = await serveStatic((path) => now(path), {}, (path) => {
+      if (path === '/page.html') return { type: 'text/html', bytes: Buffer.from(script) }
+      if (path === '/favicon.ico') return { type: 'image/x-icon', bytes: Buffer.alloc(0) }
+      return path.startsWith('/dist/') ? { type: TYPES[path.split('.').at(-1)!] ?? 'text/plain', bytes: readFileSync(join(repository, path)) } : undefined
+    })
+    browser = await openBrowser(join(root, 'profile'))
+    page = browser.context.pages()[0] ?? (await browser.context.newPage())
+    await arrive()
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.context.close()
+    await site?.stop()
+  })
+
+  it.each([[{}], [{ memory: 'compact' }]])('answers as the store itself does: %j', async (options) => {
+    const q = query()
+    expect(await ask(options, q)).toEqual(await truth(big, q))
+    expect(site.asked.some(({ status }) => status === 206)).toBe(true)
+  })
+
+  it.each([['opfs'], ['cache-storage']])('keeps what it fetched, asks whether it has changed, and needs no network: %s', async (cache) => {
+    const q = query()
+    const right = await truth(big, q)
+    expect(await ask({ cache }, q)).toEqual(right)
+    expect(site.asked.filter(({ status, method }) => status === 200 && method === 'GET').length).toBe(2)
+    await arrive()
+    for (const memory of ['full', 'compact']) {
+      expect(await ask({ cache, memory }, q)).toEqual(right)
+      expect(site.asked.reduce((sum, { method, sent }) => sum + (method === 'GET' ? sent : 0), 0)).toBe(0)
+    }
+    site.ways.status = 503
+    expect(await ask({ cache }, q)).toEqual(right)
+    site.ways.status = undefined
+    const { origin } = site
+    await site.stop()
+    expect(await ask({ cache }, q)).toEqual(right)
+    expect(await ask({ cache }, q, 'another/')).toEqual({ code: 'STORAGE_FAILED' })
+    await site.start()
+    expect(site.origin).toBe(origin)
+    // What breaks off leaves what was there.
+    now = directory('/index/', other)
+    site.ways.cut = 50_000
+    expect(await ask({ cache }, q)).toEqual({ code: 'STORAGE_FAILED' })
+    site.ways.cut = undefined
+    now = directory('/index/', big)
+    expect(await ask({ cache }, q)).toEqual(right)
+    expect(site.asked.reduce((sum, { method, sent }) => sum + (method === 'GET' ? sent : 0), 0)).toBe(0)
+    now = directory('/index/', other)
+    expect(await ask({ cache }, q)).toEqual(await truth(other, q))
+    now = directory('/index/', big)
   })
 })
