@@ -143,6 +143,45 @@ export const GET = async () => new Response(await check(Nidus, './store').catch(
   },
 })
 
+const STATIC_WORKER = `import { Nidus } from 'nidus-wasm'
+const opened = {}
+export default {
+  async fetch(request, { BUCKET }) {
+    const { memory, query } = await request.json()
+    try {
+      const db = await (opened[memory] ??= Nidus.fromStatic({ bucket: BUCKET, data: 'index/data', log: 'index/log' }, { memory }))
+      return Response.json(await db.search(Float32Array.from(query)))
+    } catch (error) {
+      return Response.json(error.code ?? String(error))
+    }
+  },
+}
+`
+const STATIC_SERVER = `import { readFileSync } from 'node:fs'
+import { Miniflare } from 'miniflare'
+import { Nidus } from 'nidus-wasm'
+const D = 64, ROWS = 12000
+const db = await Nidus.open('store', { dimension: D })
+let state = 1
+const next = () => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5
+await db.upsert('c', { ids: Array.from({ length: ROWS }, (_, i) => 'd' + i), vectors: Float32Array.from({ length: ROWS * D }, next), attrs: Array.from({ length: ROWS }, (_, n) => ({ n })) })
+const query = Array.from({ length: D }, next)
+const truth = JSON.stringify(await db.search(Float32Array.from(query)))
+await db.close()
+const server = new Miniflare({ modules: true, scriptPath: 'out/index.js', modulesRoot: 'out', modulesRules: [{ type: 'ESModule', include: ['**/*.js'] }, { type: 'CompiledWasm', include: ['**/*.wasm'] }], compatibilityDate: '2026-07-01', cf: false, r2Buckets: ['BUCKET'] })
+const bucket = await server.getR2Bucket('BUCKET')
+for (const name of ['data', 'log']) await bucket.put('index/' + name, readFileSync('store/' + name))
+const ask = async (memory, query) => (await server.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify({ memory, query }) })).text()
+const answers = [await ask('full', query), await ask('compact', query)].map((text) => (text === truth ? 'same' : text))
+await bucket.put('index/data', readFileSync('store/data').fill(1, 5000, 6000))
+for (let i = 0; i < 50 && answers.length < 3; i++) {
+  const answer = await ask('compact', Array.from({ length: D }, next))
+  if (!answer.startsWith('[')) answers.push(JSON.parse(answer))
+}
+console.log(answers.join(' '))
+await server.dispose()
+`
+
 export const CELLS = [
   node('Node 20', {}, () => [process.execPath]),
   node('Node 22', { 'node-PLATFORM': 'node22' }, (dir) => [join(dir, 'node_modules/node-PLATFORM/bin/node')]),
@@ -176,6 +215,16 @@ const server = new Miniflare({ modules: true, scriptPath: 'out/index.js', module
 console.log(await (await server.dispatchFetch('http://localhost/')).text())
 await server.dispose()
 `)
+      return run(node24, 'serve.mjs')
+    },
+  },
+  {
+    name: 'workerd: a static index in R2, in miniflare', install: { wrangler: 'wrangler', miniflare: 'miniflare', 'node-PLATFORM': 'node24' }, wants: 'same same STORAGE_FAILED',
+    async work({ dir, run, node24 }) {
+      mkdirSync(join(dir, 'src'))
+      for (const [name, text] of Object.entries({ 'src/index.js': STATIC_WORKER, 'serve.mjs': STATIC_SERVER })) writeFileSync(join(dir, name), text)
+      writeFileSync(join(dir, 'wrangler.json'), JSON.stringify({ name: 'static', main: 'src/index.js', compatibility_date: '2026-07-01', r2_buckets: [{ binding: 'BUCKET', bucket_name: 'bucket' }] }))
+      await run(node24, 'node_modules/wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out')
       return run(node24, 'serve.mjs')
     },
   },
