@@ -78,6 +78,10 @@ export async function opened() {
   await using db = await Nidus.open<Note>('notes', { dimension: 3 })
   same<Same<typeof db, Nidus<Note>>>(true)
   const copy = await Nidus.import<Note>('copy', db.export(), { signal: AbortSignal.timeout(5000), onProgress: (done, total) => void ((done satisfies number) + (total ?? 0)) })
+  const served = await Nidus.fromStatic<Note>({ data: new Blob(), log: 'https://example.com/log' }, { memory: 'compact', cache: 'opfs', onProgress: (done, total) => void (done + total satisfies number) })
+  ;(await served.search([1, 0, 0]))[0]?.attrs satisfies Note | undefined
+  // @ts-expect-error: nothing is to be written
+  void Nidus.fromStatic('x', { durability: 'strict' })
   await copy[Symbol.asyncDispose]()
   // @ts-expect-error no such kind
   await Nidus.open('notes', { storage: 'sqlite' })

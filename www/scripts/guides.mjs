@@ -5,7 +5,7 @@ import { Marked } from 'marked'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 /** In the order in which one would read them; others follow. */
-const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflare', 'deno', 'testing', 'native', 'migration']
+const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflare', 'deno', 'testing', 'native', 'static', 'migration']
 
 /** Headings by the names that links within the documents use. */
 const slug = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, '').trim().replace(/\s/g, '-')
