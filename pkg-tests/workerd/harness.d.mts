@@ -1,5 +1,8 @@
 export interface Served {
   url: string
+  pid: number
+  /** Where V8 can be asked, with `inspect`. */
+  inspector: string | undefined
   /** What it wrote to its terminal. */
   output(): string
   exited: Promise<unknown>
@@ -7,4 +10,4 @@ export interface Served {
   stop(): Promise<void>
 }
 export function bundle(directory: string, entry: string, options?: { folder?: string; alias?: Record<string, string> }): Promise<void>
-export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string }): Promise<Served>
+export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string; vars?: Record<string, string>; inspect?: boolean }): Promise<Served>

@@ -47,7 +47,7 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
 }
 
 const list = (items) => `[\n    ${items.join(',\n    ')}\n  ]`
-const config = (objects, date) => `using Workerd = import "/workerd/workerd.capnp";
+const config = (objects, date, vars) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [ (name = "main", worker = .main), (name = "disk", disk = (path = "disk", writable = true)) ],
   sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
@@ -57,15 +57,15 @@ const main :Workerd.Worker = (
   compatibilityDate = "${date}",
   durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", enableSql = ${sql})`))},
   durableObjectStorage = (localDisk = "disk"),
-  bindings = ${list(Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`))}
+  bindings = ${list([...Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`), ...Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)])}
 );
 `
 
-/** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk. Resolves when it listens. */
-export async function serve(directory, { objects = { Store: true }, date = '2025-01-01' } = {}) {
+/** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk, `vars` texts in its environment. Resolves when it listens. */
+export async function serve(directory, { objects = { Store: true }, date = '2025-01-01', vars = {}, inspect = false } = {}) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
-  writeFileSync(join(directory, 'config.capnp'), config(objects, date))
-  const child = spawn(program, ['serve', '--control-fd=3', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  writeFileSync(join(directory, 'config.capnp'), config(objects, date, vars))
+  const child = spawn(program, ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   // Whoever started it takes it along.
   const last = () => child.kill('SIGKILL')
   process.once('exit', last)
@@ -76,15 +76,17 @@ export async function serve(directory, { objects = { Store: true }, date = '2025
     child.kill(signal)
     await exited
   }
+  let inspector
   const port = await new Promise((resolve, reject) => {
     let told = ''
     child.stdio[3].setEncoding('utf8').on('data', (text) => {
       told += text
-      const listening = /"event":"listen".*"port":(\d+)/.exec(told)
-      if (listening) resolve(Number(listening[1]))
+      inspector = /"event":"listen-inspector".*"port":(\d+)/.exec(told)?.[1]
+      const listening = /"event":"listen",.*"port":(\d+)/.exec(told)
+      if (listening && (inspector || !inspect)) resolve(Number(listening[1]))
     })
     child.once('error', reject)
     void exited.then(() => reject(new Error(`workerd did not start: ${output}`)))
   })
-  return { url: `http://127.0.0.1:${port}`, output: () => output, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+  return { url: `http://127.0.0.1:${port}`, pid: child.pid, inspector: inspector && `http://127.0.0.1:${inspector}`, output: () => output, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
 }

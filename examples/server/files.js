@@ -1,0 +1,34 @@
+// On Deno and Bun: a directory for each store.
+import { Nidus } from 'nidus-wasm'
+import { admit, failure, service } from './service.js'
+
+export function server({ directory, dimension, token }) {
+  const stores = new Map()
+  function storeOf(name) {
+    const known = stores.get(name)
+    if (known) return known
+    let db
+    const open = () => {
+      if (db) return db
+      const opened = (db = Nidus.open(`${directory}/${name}`, { dimension }))
+      const over = () => void (db === opened && (db = undefined))
+      opened.then((store) => store.closed.then(over), over)
+      return opened
+    }
+    const store = { answer: service(open), close: async () => (await db?.catch(() => undefined))?.close() }
+    stores.set(name, store)
+    return store
+  }
+  return {
+    async fetch(request) {
+      try {
+        const { store, action } = await admit(request, token)
+        return await storeOf(store).answer(request, action)
+      } catch (error) {
+        return failure(error)
+      }
+    },
+    /** Everything acknowledged is on the disk already; this lets the next process have the stores at once. */
+    close: () => Promise.all([...stores.values()].map((store) => store.close())),
+  }
+}
