@@ -75,10 +75,27 @@ function only(body, ...names) {
   return body
 }
 
+/** What is replaced or deleted stays as dead rows until a store is compacted: when they are the most, whoever made the last one waits for that, and nobody else does. */
+const compacting = new WeakSet()
+async function tidy(db) {
+  const { rows, deadRows } = await db.footprint()
+  if (deadRows < 5000 || deadRows * 2 < rows || compacting.has(db)) return
+  compacting.add(db)
+  try {
+    await db.compact()
+  } catch (error) {
+    // The write is done; the next one tries again.
+    console.error(error)
+  } finally {
+    compacting.delete(db)
+  }
+}
+
 const ACTIONS = {
   async 'POST upsert'(db, body, limits) {
     const { collection, records } = only(body, 'collection', 'records')
     await db.upsert(collection, list(records, 'records', limits.records))
+    await tidy(db)
     return { upserted: records.length }
   },
   async 'POST search'(db, body, limits) {
@@ -96,7 +113,9 @@ const ACTIONS = {
   async 'POST delete'(db, body, limits) {
     const { collection, ids, filter } = only(body, 'collection', 'ids', 'filter')
     if ((ids === undefined) === (filter === undefined)) throw new Refusal('INVALID_ARGUMENT', 'either ids or a filter')
-    return { deleted: ids ? await db.delete(collection, list(ids, 'ids', limits.ids)) : await db.deleteWhere(collection, filter) }
+    const deleted = ids ? await db.delete(collection, list(ids, 'ids', limits.ids)) : await db.deleteWhere(collection, filter)
+    await tidy(db)
+    return { deleted }
   },
   async 'POST compact'(db) {
     await db.compact()

@@ -17,7 +17,15 @@ const STABLE = 1000
 const NEAR = 2e-6
 
 /** The vector that a document has in a version. */
-const vectorOf = (number, version) => generate('uniform', D, (number * 64 + version) % 8_000_000, ((number * 64 + version) % 8_000_000) + 1)
+function vectorOf(number, version) {
+  let state = Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(version, 0x85ebca6b)
+  return Float32Array.from({ length: D }, () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 - 0.5
+  })
+}
 const unit = (vector) => {
   const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0))
   return Float64Array.from(vector, (x) => x / norm)

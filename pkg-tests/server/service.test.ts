@@ -96,6 +96,14 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     answers.forEach(({ status }, n) => expect(body.records[n] !== null, `f${n}`).toBe(status === 200))
   })
 
+  it('compacts what is dead for the most part', async () => {
+    const records = Array.from({ length: 1000 }, (_, n) => ({ id: `${n}`, vector: vector(n % D) }))
+    for (let round = 0; round < 8; round++) expect((await post('tidy/upsert', { collection: 'c', records })).status).toBe(200)
+    const { rows, deadRows, docCount } = (await post('tidy/stats')).body
+    expect([docCount, rows - deadRows]).toEqual([1000, 1000])
+    expect(deadRows).toBeLessThan(5000)
+  })
+
   it('killed again and again, it keeps what it acknowledged, and whole batches', async () => {
     const r = random(name.length)
     const acknowledged = new Set<number>()
