@@ -43,7 +43,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['pkg-tests/{node,tabs,extension,workerd,webkit,server}/**/*.test.ts'],
+          include: ['pkg-tests/{node,tabs,extension,workerd,webkit,server,sharded}/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 180_000,
           // Node itself loads the package, not Vite's transform of it.

@@ -5,7 +5,7 @@ import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
 
 /** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups nobody has both, and chunks shared with more would be more. */
-export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], langchain: ['langchain'] }
+export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
@@ -66,7 +66,7 @@ export async function bundle(glue, wasm) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     // workerd knows a .wasm as a module.
-    external: ['node:*', './nidus.wasm', '@langchain/*'],
+    external: ['node:*', 'cloudflare:*', './nidus.wasm', '@langchain/*'],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),

@@ -1,0 +1,244 @@
+// A store spread over objects of a real workerd, held against one store; grown while it is written to and killed.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Nidus, type Hit, type SearchOptions } from 'nidus-wasm'
+import { random } from '../common/model'
+import { bundle, serve, type Served } from '../workerd/harness.mjs'
+
+const D = 24
+const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-'))
+let served: Served
+
+const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-10-01' }))
+beforeAll(async () => {
+  await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
+  await start()
+}, 60_000)
+afterAll(async () => {
+  await served?.kill()
+  rmSync(root, { recursive: true, force: true })
+})
+
+interface On { store?: string; client?: number; shards?: number; dimension?: number }
+type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
+async function ask({ store = 'docs', client = 0, shards = 3, dimension = D }: On, method: string, ...args: unknown[]): Promise<Outcome> {
+  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards } }, (_, value) => (value instanceof Float32Array ? Array.from(value) : value))
+  return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
+}
+async function call(on: On, method: string, ...args: unknown[]) {
+  const { ok, error } = await ask(on, method, ...args)
+  if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
+  return ok
+}
+
+const vectorOf = (id: number, version: number) => random(id * 1000 + version).vector(D)
+const record = (id: number, version: number) => ({ id: `${id}`, vector: vectorOf(id, version), attrs: { version, group: id % 7 } })
+const OPTIONS: SearchOptions[] = [{}, { topK: 1 }, { topK: 40, filter: { group: { $in: [1, 3] } } }, { collections: 'b', topK: 5 }, { minScore: 0.3, topK: 100 }]
+const plain = (hits: Hit[]) => JSON.parse(JSON.stringify(hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))))
+const strip = (hits: Hit[]) => hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))
+
+/** `moved`: rows that have moved were scaled to length 1 once more, and may differ in their last bits. */
+async function expectSame(on: On, oracle: Nidus, seed: number, moved = false) {
+  const r = random(seed)
+  const expectHits = (found: Hit[], wanted: Hit[]) => {
+    if (!moved) return expect(strip(found)).toEqual(plain(wanted))
+    expect(found.map(({ id, collection, attrs }) => ({ id, collection, attrs }))).toEqual(plain(wanted).map(({ id, collection, attrs }: Hit) => ({ id, collection, attrs })))
+    found.forEach(({ score }, i) => expect(Math.abs(score - wanted[i]!.score)).toBeLessThan(3e-7))
+  }
+  for (const option of OPTIONS) {
+    const queries = [r.vector(D), r.vector(D)]
+    for (const query of queries) expectHits(await call(on, 'search', query, option), await oracle.search(query, option))
+    const many = (await call(on, 'searchMany', queries, option)) as Hit[][]
+    ;(await oracle.searchMany(queries, option)).forEach((hits, i) => expectHits(many[i]!, hits))
+  }
+  expect(await call(on, 'count')).toBe(await oracle.count())
+}
+
+describe('as one store', () => {
+  it('finds, replaces, deletes', async () => {
+    const on = { store: 'same', shards: 5 }
+    const oracle = await Nidus.open('oracle', { storage: 'memory', dimension: D })
+    const r = random(4)
+    for (let round = 0; round < 12; round++) {
+      const collection = r.pick(['a', 'b'])
+      const records = Array.from({ length: 60 }, () => record(r.int(500), round))
+      await call(on, 'upsert', collection, records)
+      await oracle.upsert(collection, records)
+      if (round % 3 === 2) {
+        const ids = Array.from({ length: 30 }, () => `${r.int(500)}`)
+        expect(await call(on, 'delete', collection, ids)).toBe(await oracle.delete(collection, [...new Set(ids)]))
+      }
+      if (round === 7) expect(await call(on, 'deleteWhere', 'a', { group: 5 })).toBe(await oracle.deleteWhere('a', { group: 5 }))
+      await expectSame(on, oracle, round)
+    }
+    // Equal scores: in the order of one store.
+    const ties = Array.from({ length: 30 }, (_, n) => ({ id: `tie ${String.fromCodePoint(97 + (n % 26))}${n > 15 ? 'é' : ''}`, vector: vectorOf(1, 1), attrs: { version: 0, group: 0 } }))
+    await call(on, 'upsert', 'b', ties)
+    await oracle.upsert('b', ties)
+    expect(strip(await call(on, 'search', vectorOf(1, 1), { topK: 9 }))).toEqual(plain(await oracle.search(vectorOf(1, 1), { topK: 9 })))
+    expect(await call(on, 'collections')).toEqual(['a', 'b'])
+    const stats = await call(on, 'stats')
+    expect(stats.each.length).toBe(5)
+    // Spread evenly enough.
+    for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(0.08 * (await oracle.count()))
+    const found = await call(on, 'get', 'b', ['tie a', 'none'])
+    expect(found[0]).toMatchObject({ id: 'tie a', attrs: { group: 0 } })
+    expect(found[1] ?? null).toBe(null)
+    await call(on, 'compact')
+    await expectSame(on, oracle, 99)
+    await oracle.close()
+  }, 60_000)
+
+  it('says what is wrong', async () => {
+    expect((await ask({}, 'search', [1, 2])).error!.code).toBe('DIMENSION_MISMATCH')
+    expect((await ask({}, 'search', vectorOf(1, 1), { filter: { $near: 1 } })).error!.code).toBe('INVALID_ARGUMENT')
+    expect((await ask({ store: 'other', dimension: 0 }, 'count')).error!.code).toBe('INVALID_ARGUMENT')
+    expect((await ask({ store: 'other', shards: 0 }, 'count')).error!.code).toBe('INVALID_ARGUMENT')
+    await call({ store: 'two' }, 'count')
+    expect((await ask({ store: 'two', client: 1, dimension: 5 }, 'count')).error!.code).toBe('DIMENSION_MISMATCH')
+    expect((await ask({ store: 'two' }, 'grow', 2)).error!.code).toBe('INVALID_ARGUMENT')
+    expect((await ask({ store: 'two' }, 'grow', 5000)).error!.code).toBe('INVALID_ARGUMENT')
+  })
+})
+
+describe('grows', () => {
+  it('while it is read and written by clients that know nothing of it: nothing is lost, doubled or missed', async () => {
+    const on = (client: number) => ({ store: 'grow', shards: 2, client })
+    const model = new Map<number, number>()
+    const STABLE = 300
+    for (let at = 0; at < 1500; at += 250) {
+      const ids = Array.from({ length: 250 }, (_, i) => at + i)
+      await call(on(0), 'upsert', 'a', ids.map((id) => record(id, 0)))
+      ids.forEach((id) => model.set(id, 0))
+    }
+    // Long enough under way for much to happen meanwhile.
+    await call(on(0), 'slow', 2)
+    let growing = true
+    const reader = async (client: number) => {
+      const r = random(client)
+      let count = 0
+      while (growing || count < 20) {
+        // Nobody changes these: each finds itself, once.
+        const id = r.int(STABLE)
+        const hits = (await call(on(client), 'search', vectorOf(id, 0), { topK: 10 })) as Hit[]
+        expect(hits[0]).toMatchObject({ id: `${id}`, attrs: { version: 0 } })
+        expect(new Set(hits.map((hit) => hit.id)).size).toBe(10)
+        expect((await call(on(client), 'get', 'a', [`${id}`]))[0]?.id).toBe(`${id}`)
+        count++
+      }
+    }
+    const writer = async (client: number) => {
+      const r = random(client)
+      let count = 0
+      while (growing || count < 20) {
+        const ids = [...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((1500 - STABLE) / 2) + (client % 2)))]
+        if (r.next() < 0.2) {
+          await call(on(client), 'delete', 'a', ids.map(String))
+          ids.forEach((id) => model.delete(id))
+        } else {
+          const version = 1 + (count % 50)
+          await call(on(client), 'upsert', 'a', ids.map((id) => record(id, version)))
+          ids.forEach((id) => model.set(id, version))
+        }
+        count++
+      }
+    }
+    const work = [reader(1), writer(2), writer(3), reader(4)]
+    for (const shards of [3, 7]) await call(on(9), 'grow', shards)
+    growing = false
+    await Promise.all(work)
+    await call(on(0), 'slow', 0)
+    expect(await call(on(1), 'count')).toBe(model.size)
+    const stats = await call(on(5), 'stats')
+    expect([stats.shards, stats.growingTo]).toEqual([7, undefined])
+    for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 7 / 2)
+    const oracle = await Nidus.open('grown', { storage: 'memory', dimension: D })
+    await oracle.upsert('a', [...model].map(([id, version]) => record(id, version)))
+    await expectSame(on(6), oracle, 1, true)
+    await oracle.close()
+  }, 120_000)
+
+  it('whatever is killed meanwhile', async () => {
+    const on = (client: number) => ({ store: 'killed', shards: 2, client })
+    const r = random(8)
+    // What may be there: a write that was not acknowledged may have happened.
+    const possible = new Map<number, Set<number | undefined>>()
+    for (let id = 0; id < 900; id++) possible.set(id, new Set([0]))
+    for (let at = 0; at < 900; at += 300) await call(on(0), 'upsert', 'a', Array.from({ length: 300 }, (_, i) => record(at + i, 0)))
+    let version = 1
+    let growth: Promise<unknown> = Promise.resolve()
+    for (let cycle = 0; cycle < 8; cycle++) {
+      if (cycle % 3 === 0) growth = ask(on(50 + cycle), 'grow', 3 + cycle).catch(() => undefined)
+      let over = false
+      const writer = async (client: number) => {
+        while (!over) {
+          const ids = [...new Set(Array.from({ length: 5 }, () => 2 * r.int(450) + client))]
+          const remove = r.next() < 0.2
+          const wanted = remove ? undefined : version++
+          ids.forEach((id) => possible.get(id)!.add(wanted))
+          const outcome = await (remove ? ask(on(client), 'delete', 'a', ids.map(String)) : ask(on(client), 'upsert', 'a', ids.map((id) => record(id, wanted!)))).catch(() => undefined)
+          if (outcome && !outcome.error) ids.forEach((id) => possible.set(id, new Set([wanted])))
+          else if (!outcome) over = true
+        }
+      }
+      const writers = [writer(0), writer(1)]
+      await new Promise((resolve) => setTimeout(resolve, 30 + r.int(250)))
+      await served.kill()
+      over = true
+      await Promise.all([...writers, growth])
+      await start()
+      const found = await call(on(99), 'get', 'a', Array.from(possible.keys(), String))
+      for (const [id, versions] of possible) {
+        const there = (found[id] as { attrs: { version: number } } | null)?.attrs.version
+        expect([...versions], `${id} in cycle ${cycle}`).toContain(there)
+      }
+    }
+    // To the end, and then everything once.
+    const { shards, growingTo } = await call(on(100), 'stats')
+    await call(on(100), 'grow', growingTo ?? shards)
+    const found = (await call(on(100), 'get', 'a', Array.from(possible.keys(), String))) as ({ id: string; attrs: { version: number } } | null)[]
+    const living = found.flatMap((one) => (one ? [one] : []))
+    expect(await call(on(100), 'count')).toBe(living.length)
+    const oracle = await Nidus.open('survived', { storage: 'memory', dimension: D })
+    await oracle.upsert('a', living.map(({ id, attrs }) => record(Number(id), attrs.version)))
+    await expectSame(on(100), oracle, 2, true)
+    await oracle.close()
+  }, 180_000)
+})
+
+describe('in trouble', () => {
+  it('says which shards do not answer; what the others have is to be had, marked', async () => {
+    const on = { store: 'trouble', shards: 4 }
+    await call(on, 'upsert', 'a', Array.from({ length: 200 }, (_, id) => record(id, 0)))
+    const whole = (await call(on, 'search', vectorOf(3, 0), { topK: 200 })) as Hit[]
+    await call(on, 'break', 1, 3)
+    expect(await ask(on, 'search', vectorOf(3, 0))).toMatchObject({ error: { code: 'SHARD_FAILED', shards: [1, 3] } })
+    expect((await ask(on, 'count')).error!.code).toBe('SHARD_FAILED')
+    const { hits, missing } = await call(on, 'searchAvailable', vectorOf(3, 0), { topK: 200 })
+    expect(missing).toEqual([1, 3])
+    expect(hits.length).toBeGreaterThan(50)
+    expect(hits.length).toBeLessThan(150)
+    const left = new Set(hits.map(({ id }: Hit) => id))
+    expect(strip(hits)).toEqual(strip(whole.filter(({ id }) => left.has(id))))
+    const partly = await ask(on, 'upsert', 'a', Array.from({ length: 50 }, (_, id) => record(id, 1)))
+    expect(partly.error!.code).toBe('SHARD_FAILED')
+    await call(on, 'break')
+    await call(on, 'upsert', 'a', Array.from({ length: 50 }, (_, id) => record(id, 1)))
+    expect(await call(on, 'count')).toBe(200)
+    expect((await call(on, 'searchAvailable', vectorOf(3, 1), { topK: 1 }))).toMatchObject({ hits: [{ id: '3', attrs: { version: 1 } }], missing: [] })
+  })
+
+  it('takes no more at once than it can, and says so', async () => {
+    const on = { store: 'busy', shards: 1 }
+    await call(on, 'upsert', 'a', [record(1, 0)])
+    const outcomes = await Promise.all(Array.from({ length: 300 }, (_, i) => ask({ ...on, client: i % 5 }, 'upsert', 'a', Array.from({ length: 20 }, (_, k) => record(i * 20 + k, 0)))))
+    expect(outcomes.filter(({ error }) => error && error.code !== 'BUSY')).toEqual([])
+    const taken = outcomes.flatMap(({ error }, i) => (error ? [] : [i]))
+    expect(taken.length).toBeGreaterThanOrEqual(64)
+    const found = await call(on, 'get', 'a', taken.map((i) => `${i * 20 + 7}`))
+    expect(found.every((one: unknown) => one)).toBe(true)
+  })
+})

@@ -1,0 +1,58 @@
+import { DurableObject } from 'cloudflare:workers'
+import { durableObject } from '../hosts/durable-object.js'
+import { Router } from '../sharded/router.js'
+import { Shard, type ShardStorage } from '../sharded/shard.js'
+import type { Namespace, ShardStub, Whom, Call } from '../sharded/words.js'
+import type { DurableStorage } from '../types/durable-object.js'
+import type { Nidus as Store } from '../types/index.js'
+import { Nidus } from './workerd.js'
+
+export { ShardedNidus } from '../sharded/client.js'
+export { ShardedError } from '../sharded/words.js'
+
+type Storage = DurableStorage & ShardStorage & { setAlarm(at: number): Promise<void> }
+interface Env { NIDUS_SHARD?: Namespace<ShardStub> }
+
+export class NidusShard extends DurableObject<Env> {
+  readonly #shard: Shard
+
+  constructor(ctx: { storage: Storage }, env: Env) {
+    super(ctx, env)
+    const open = (dimension: number) => Nidus.open('shard', { dimension, storage: durableObject(ctx.storage), memory: 'compact' }) as unknown as Promise<Store>
+    this.#shard = new Shard(ctx.storage, () => this.shards, open)
+  }
+
+  /** The namespace of all shards, under which name it is bound. */
+  get shards(): Namespace<ShardStub> {
+    return this.env.NIDUS_SHARD!
+  }
+
+  call(whom: Whom, method: Call, args: unknown[]) {
+    return this.#shard.call(whom, method, args)
+  }
+}
+
+export class NidusRouter extends DurableObject<Env> {
+  readonly #router: Router
+
+  constructor(ctx: { storage: Storage }, env: Env) {
+    super(ctx, env)
+    this.#router = new Router(ctx.storage, () => this.shards)
+  }
+
+  get shards(): Namespace<ShardStub> {
+    return this.env.NIDUS_SHARD!
+  }
+
+  layout(name: string, dimension: number, shards: number) {
+    return this.#router.layout(name, dimension, shards)
+  }
+
+  grow(name: string, shards: number) {
+    return this.#router.grow(name, shards)
+  }
+
+  alarm() {
+    return this.#router.alarm()
+  }
+}

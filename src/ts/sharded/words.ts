@@ -1,0 +1,88 @@
+import type { Attrs, Filter, Hit, NidusErrorCode } from '../types/index.js'
+import type { Layout } from './layout.js'
+
+export type ShardedCode = NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
+
+/** An error of a sharded store; `shards`: of which of them. */
+export class ShardedError extends Error {
+  override readonly name = 'ShardedError'
+  readonly code: ShardedCode
+  readonly shards: number[]
+
+  constructor(code: ShardedCode, message: string, shards: number[] = [], options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+    this.shards = shards
+  }
+}
+
+/** A record as it travels. */
+export interface Sent {
+  id: string
+  vector: Float32Array
+  attrs?: Attrs
+}
+export interface Wanted {
+  collections?: string | string[]
+  topK: number
+  minScore?: number
+  filter?: Filter
+  withVectors?: boolean
+}
+
+/** What shards are asked, and answer. */
+export interface Calls {
+  upsert(collection: string, records: Sent[]): number
+  delete(collection: string, ids: string[]): number
+  deleteWhere(collection: string, filter: Filter): number
+  get(collection: string, ids: string[]): (Sent | null)[]
+  search(queries: Float32Array[], wanted: Wanted): Hit[][]
+  count(): { count: number; moved: number }
+  stats(): Record<string, unknown>
+  collections(): string[]
+  compact(): null
+  /** Takes note of the layout that came along. */
+  layout(): null
+  /** Moves some of the records that belong elsewhere; how many that were. */
+  move(): number
+  /** From another shard: written here, or only what is not here yet, or deleted. */
+  put(collection: string, records: Sent[]): number
+  adopt(collection: string, records: Sent[]): number
+  remove(collection: string, ids: string[]): number
+  find(collection: string, ids: string[]): (Sent | null)[]
+}
+export type Call = keyof Calls
+
+/** With every call: whom it is for, by which layout, and, from another shard, from which of its lives. */
+export interface Whom {
+  name: string
+  index: number
+  layout: Layout
+  sender?: { index: number; epoch: number }
+}
+export type Answer<T> = { ok: T } | { stale: Layout } | { error: { code: ShardedCode; message: string } }
+
+/** As much of Cloudflare's API as is used. */
+export interface ShardStub {
+  call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>>
+}
+export interface RouterStub {
+  layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>>
+  grow(name: string, shards: number): Promise<Answer<Layout>>
+}
+export interface Namespace<Stub> {
+  idFromName(name: string): unknown
+  get(id: unknown): Stub
+}
+export const shardAt = (shards: Namespace<ShardStub>, name: string, index: number) => shards.get(shards.idFromName(`${name}/${index}`))
+
+export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, T[]> => {
+  const groups = new Map<number, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}
