@@ -106,16 +106,16 @@ describe('as one store', () => {
 
 describe('grows', () => {
   it('while it is read and written by clients that know nothing of it: nothing is lost, doubled or missed', async () => {
-    const on = (client: number) => ({ store: 'grow', shards: 2, client })
+    const on = (client: number) => ({ store: 'grow', shards: 1, client })
     const model = new Map<number, number>()
-    const STABLE = 300
-    for (let at = 0; at < 1500; at += 250) {
+    const STABLE = 2000
+    for (let at = 0; at < 5000; at += 250) {
       const ids = Array.from({ length: 250 }, (_, i) => at + i)
       await call(on(0), 'upsert', 'a', ids.map((id) => record(id, 0)))
       ids.forEach((id) => model.set(id, 0))
     }
     // Long enough under way for much to happen meanwhile.
-    await call(on(0), 'slow', 2)
+    await call(on(0), 'slow', 6)
     let growing = true
     const reader = async (client: number) => {
       const r = random(client)
@@ -134,7 +134,7 @@ describe('grows', () => {
       const r = random(client)
       let count = 0
       while (growing || count < 20) {
-        const ids = [...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((1500 - STABLE) / 2) + (client % 2)))]
+        const ids = [...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((5000 - STABLE) / 2) + (client % 2)))]
         if (r.next() < 0.2) {
           await call(on(client), 'delete', 'a', ids.map(String))
           ids.forEach((id) => model.delete(id))
@@ -146,18 +146,18 @@ describe('grows', () => {
         count++
       }
     }
-    const work = [reader(1), writer(2), writer(3), reader(4)]
-    for (const shards of [3, 7]) await call(on(9), 'grow', shards)
+    const work = [reader(1), writer(2), writer(3), reader(4), reader(5), reader(6)]
+    for (const shards of [2, 3, 4, 5, 7, 9]) await call(on(9), 'grow', shards)
     growing = false
     await Promise.all(work)
     await call(on(0), 'slow', 0)
     expect(await call(on(1), 'count')).toBe(model.size)
-    const stats = await call(on(5), 'stats')
-    expect([stats.shards, stats.growingTo]).toEqual([7, undefined])
-    for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 7 / 2)
+    const stats = await call(on(7), 'stats')
+    expect([stats.shards, stats.growingTo]).toEqual([9, undefined])
+    for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 9 / 2)
     const oracle = await Nidus.open('grown', { storage: 'memory', dimension: D })
     await oracle.upsert('a', [...model].map(([id, version]) => record(id, version)))
-    await expectSame(on(6), oracle, 1, true)
+    await expectSame(on(8), oracle, 1, true)
     await oracle.close()
   }, 120_000)
 

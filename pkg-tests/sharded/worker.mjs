@@ -1,7 +1,7 @@
 // A worker whose store is spread over objects, driven by requests: what to call, on which of several clients, which know of a growth only when they are told.
 import { NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 
-/** Shards that are out of order, or slow (milliseconds). */
+/** Shards that are out of order, or slow (up to so many milliseconds). */
 const broken = new Set()
 let slow = 0
 const clients = new Map()
@@ -18,7 +18,7 @@ export class Shard extends NidusShard {
   }
   async call(whom, method, args) {
     if (broken.has(whom.index)) throw new Error('out of order')
-    if (slow) await new Promise((resolve) => setTimeout(resolve, slow))
+    if (slow) await new Promise((resolve) => setTimeout(resolve, Math.random() * slow))
     return super.call(whom, method, args)
   }
 }
