@@ -21,7 +21,7 @@ it('says of all JavaScript where it runs', () => {
     const untried = path.endsWith('bundlers.md') ? 1 : 0
     expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(blocks.filter(({ name }) => name.startsWith(path)).length + untried)
   }
-  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'bundled', 'deno', 'node', 'peers', 'workerd'])
+  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'bundled', 'deno', 'node', 'peers', 'sharded', 'workerd'])
 })
 
 it.each(of('node'))('$name, in Node', async ({ n, code }) => {
@@ -61,6 +61,21 @@ it.each(of('workerd'))('$name, in workerd', async ({ n, code }) => {
   try {
     expect(await (await fetch(new URL('/add', served.url))).text()).toBe('added')
     expect(await (await fetch(served.url)).json()).toMatchObject([{ id: 'sea' }])
+  } finally {
+    await served.stop()
+  }
+})
+
+it.each(of('sharded'))('$name, over objects of workerd', async ({ n, code }) => {
+  const directory = join(folder, `sharded-${n}`)
+  // Bound as the page says; the harness names bindings after classes.
+  const bound = code.replace('class Router', 'class NIDUS_ROUTER').replace('class Shard', 'class NIDUS_SHARD')
+  await bundle(directory, bound, { folder: join(folder, 'node_modules/nidus-wasm') })
+  const served = await serve(directory, { objects: { NIDUS_ROUTER: true, NIDUS_SHARD: true }, date: '2026-10-01' })
+  try {
+    expect(await (await fetch(new URL('/add', served.url))).text()).toBe('added')
+    expect(await (await fetch(new URL('/grow', served.url))).json()).toMatchObject({ shards: 6 })
+    expect(await (await fetch(served.url)).json()).toMatchObject([{ id: 'sea', attrs: { title: 'At the sea' } }])
   } finally {
     await served.stop()
   }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type Hit, type SearchOptions } from 'nidus-wasm'
+import { merge } from '../../src/ts/sharded/client'
+import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
 
@@ -240,5 +242,46 @@ describe('in trouble', () => {
     expect(taken.length).toBeGreaterThanOrEqual(64)
     const found = await call(on, 'get', 'a', taken.map((i) => `${i * 20 + 7}`))
     expect(found.every((one: unknown) => one)).toBe(true)
+  })
+})
+
+describe('parts of it', () => {
+  it('with more shards a record stays or goes to a new one, and all are as full', () => {
+    for (let shards = 1; shards < 40; shards++) {
+      const full = new Array(shards + 1).fill(0)
+      for (let n = 0; n < 4000; n++) {
+        const [before, after] = [placeOf('c', `id ${n}`, shards), placeOf('c', `id ${n}`, shards + 1)]
+        expect(after === before || after === shards).toBe(true)
+        full[after]++
+      }
+      const each = 4000 / (shards + 1)
+      for (const count of full) expect(Math.abs(count - each)).toBeLessThan(6 * Math.sqrt(each))
+    }
+    expect(placeOf('a', 'bc', 1000)).not.toBe(placeOf('ab', 'c', 1000))
+  })
+
+  it('lists that may hide something are asked for again, longer', () => {
+    const r = random(1)
+    for (let round = 0; round < 500; round++) {
+      // What each of two shards has; some of it both, with other scores.
+      const hit = (id: number): Hit => ({ collection: 'c', id: `${id}`, score: r.int(40) / 40, attrs: {} })
+      const order = (a: Hit, b: Hit) => b.score - a.score || (a.id < b.id ? -1 : 1)
+      const old = Array.from({ length: 12 }, (_, id) => hit(id)).sort(order)
+      const young = Array.from({ length: 12 }, (_, i) => hit(i + 6 + r.int(6))).filter(({ id }, i, all) => all.findIndex((other) => other.id === id) === i).sort(order)
+      for (let asked = 4; ; asked *= 2) {
+        const merged = merge([old.slice(0, asked), young.slice(0, asked)], 4, asked)
+        if (merged) {
+          // Each of those in both as it was at one of the two moments: as it is said, or, if it is not, where it is worse.
+          const versions = [...old, ...young].filter((one) => {
+            const said = merged.find(({ id }) => id === one.id)
+            const others = [...old, ...young].filter(({ id }) => id === one.id)
+            return said ? said === one : one === others.sort(order).at(-1)
+          })
+          expect(merged).toEqual(versions.sort(order).slice(0, 4))
+          break
+        }
+        expect(asked).toBeLessThan(32)
+      }
+    }
   })
 })

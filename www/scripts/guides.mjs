@@ -5,7 +5,7 @@ import { Marked } from 'marked'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 /** In the order in which one would read them; others follow. */
-const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflare', 'deno', 'testing', 'native', 'static', 'migration']
+const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflare', 'sharded', 'deno', 'testing', 'native', 'static', 'migration']
 
 /** Headings by the names that links within the documents use. */
 const slug = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, '').trim().replace(/\s/g, '-')
@@ -43,7 +43,7 @@ export function guidePages(policy) {
   const all = [...names.map((name) => [name, `guides/${name}.md`]), ['specification', '../SPEC.md']]
   const guides = all.map(([name, path]) => {
     const text = readFileSync(at(path), 'utf8').replace(/<!--.*?-->\n+/gs, '')
-    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: marked.parse(text.replaceAll('](../../SPEC.md', '](specification.html')) }
+    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: marked.parse(text.replaceAll('](../../SPEC.md', '](specification.html'))).replace(/href="([\w-]+)\.md(?=[#"])/g, 'href="$1.html') }
   })
   const list = guides.map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`).join('\n')
   return [

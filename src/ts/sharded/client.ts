@@ -227,7 +227,7 @@ function byBytes(a: string, b: string): number {
 const order = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) => b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
 
 /** The best of all lists. Undefined: a list that ended at what was asked of it may have hidden one of them, since another list had some of the same. */
-function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, asked: number): Hit<A>[] | undefined {
+export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, asked: number): Hit<A>[] | undefined {
   const seen = new Map<string, Hit<A>>()
   let twice = false
   for (const hit of lists.flat()) {
