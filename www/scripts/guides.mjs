@@ -43,7 +43,7 @@ export function guidePages(policy) {
   const all = [...names.map((name) => [name, `guides/${name}.md`]), ['specification', '../SPEC.md']]
   const guides = all.map(([name, path]) => {
     const text = readFileSync(at(path), 'utf8').replace(/<!--.*?-->\n+/gs, '')
-    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: marked.parse(text.replaceAll('](../../SPEC.md', '](specification.html'))).replace(/href="([\w-]+)\.md(?=[#"])/g, 'href="$1.html') }
+    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: marked.parse(text.replaceAll('](../../SPEC.md', '](specification.html')).replace(/href="([\w-]+)\.md(?=[#"])/g, 'href="$1.html') }
   })
   const list = guides.map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`).join('\n')
   return [
