@@ -85,11 +85,18 @@ async function cloudflare() {
       await served.stop()
     }
   }
-  // As wrangler would upload it; it wants a newer Node than the package does.
+  await upload(dir)
+}
+
+/** As wrangler would upload it; it wants a newer Node than the package does. */
+async function upload(dir) {
   await npm(['install', '--no-save', '--no-audit', '--no-fund', `node-${process.platform}-${process.arch}@24`], dir)
   const { output } = await run(join(dir, `node_modules/node-${process.platform}-${process.arch}/bin/node`), [join(dir, 'node_modules/wrangler/bin/wrangler.js'), 'deploy', '--dry-run', '--outdir', 'out'], { cwd: dir, quiet: true, env: { WRANGLER_SEND_METRICS: 'false', CI: '1' } })
   check('wrangler', output, /Total Upload/)
 }
+
+/** What it does is tested by `npm test`; here, that it can be installed and uploaded as it stands. */
+const service = async () => upload(await copy('server'))
 
 async function extension() {
   const dir = await copy('extension')
@@ -155,7 +162,7 @@ async function rust() {
 
 main(async () => {
   const chosen = process.argv.slice(2)
-  const all = { react, cloudflare, extension, migration, rust }
+  const all = { react, cloudflare, server: service, extension, migration, rust }
   const failed = []
   try {
     tarball = await pack(folder)
