@@ -45,15 +45,18 @@ function newEmbedder() {
 
 async function open(opening: Promise<Library> = Library.open()) {
   status.notice(undefined, {})
+  files = undefined
   status.phase('opening', 'Opening…')
   try {
     const mine = (library = await opening)
     void mine.closed.then((closed) => {
       if (library === mine) fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
     })
-    await refresh(true)
+    await refresh(false)
     rest()
     void search()
+    // All is gone through for that: nobody waits.
+    void refresh(true).then(() => library === mine && resting() && rest(), () => {})
     await embedder.ready // a page that cannot read a question says so before one is asked
   } catch (error) {
     fail(error)
@@ -66,8 +69,11 @@ function rest() {
   element('keys').hidden = passages === 0
   if (left) status.phase('stopped', `Stopped: ${plural(left.sources.length, 'file')} to look at, when you like`, 1)
   else if (passages === 0) status.phase('empty', 'Nothing here yet', 1)
-  else status.phase('ready', `Ready: ${plural(passages, 'passage')} of ${plural(files ?? 0, 'file')}, kept on this device`, 1)
+  else status.phase('ready', `Ready: ${plural(passages, 'passage')}${files === undefined ? '' : ` of ${plural(files, 'file')}`}, kept on this device`, 1)
 }
+
+/** Whether nothing is being done. */
+const resting = () => ['ready', 'empty', 'stopped'].includes(element('status').dataset.phase ?? '')
 
 /** What the panel tells; with `survey` the folders and the map, too, for which all is gone through. */
 async function refresh(survey: boolean) {
@@ -373,7 +379,7 @@ window.addEventListener('keydown', (event) => {
 changes.onmessage = ({ data }) => {
   if (data === 'deleting' || data === 'imported') return location.reload()
   void refresh(true).then(() => {
-    if (element('status').dataset.phase === 'ready' || element('status').dataset.phase === 'empty') rest()
+    if (resting()) rest()
     void search()
   }, () => {})
 }
