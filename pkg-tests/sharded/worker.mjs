@@ -4,7 +4,11 @@ import { NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 /** Shards that are out of order, or slow (up to so many milliseconds). */
 const broken = new Set()
 let slow = 0
+let late = false
+/** Calls by shard and method that fail before they begin, whose answers are lost, or that wait until they are let go. */
+const faults = new Map()
 const clients = new Map()
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 export class Router extends NidusRouter {
   get shards() {
@@ -18,19 +22,45 @@ export class Shard extends NidusShard {
   }
   async call(whom, method, args) {
     if (broken.has(whom.index)) throw new Error('out of order')
-    if (slow) await new Promise((resolve) => setTimeout(resolve, Math.random() * slow))
-    return super.call(whom, method, args)
+    if (slow) await sleep(Math.random() * slow)
+    if (method === 'spoil') return void this.ctx.storage.sql.exec(args[0])
+    const fault = faults.get(`${whom.name} ${whom.index} ${method}`)
+    if (!fault) return super.call(whom, method, args)
+    fault.met++
+    if (fault.kind === 'late') {
+      this.ctx.waitUntil((async () => {
+        while (!late) await sleep(5)
+        await super.call(whom, method, args)
+      })())
+      throw new Error('given up')
+    }
+    if (fault.kind === 'fail') throw new Error('out of order')
+    // A timer of its own: an object may not wait for a promise of another request.
+    while (fault.kind === 'hold' && faults.has(`${whom.name} ${whom.index} ${method}`)) await sleep(5)
+    const answer = await super.call(whom, method, args)
+    if (fault.kind === 'lose') throw new Error('the answer is lost')
+    return answer
   }
+}
+
+const drive = {
+  break: (...indices) => (broken.clear(), indices.forEach((index) => broken.add(index))),
+  slow: (most) => void (slow = most),
+  /** Without a kind: an end of it. */
+  fault: (store, index, method, kind) => void (kind ? faults.set(`${store} ${index} ${method}`, { kind, met: 0 }) : faults.delete(`${store} ${index} ${method}`)),
+  late: () => void (late = true),
+  met: (store, index, method) => faults.get(`${store} ${index} ${method}`)?.met ?? 0,
 }
 
 export default {
   async fetch(request, env) {
     const { client = 0, store = 'docs', method, args = [], options } = await request.json()
-    if (method === 'break') return (broken.clear(), args.forEach((index) => broken.add(index)), Response.json({ ok: null }))
-    if (method === 'slow') return ((slow = args[0]), Response.json({ ok: null }))
+    if (Object.hasOwn(drive, method)) return Response.json({ ok: drive[method](...args) ?? null })
+    if (method === 'spoil') return Response.json({ ok: (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call({ name: store, index: args[0] }, 'spoil', [args[1]])) ?? null })
     const key = `${store} ${client}`
     if (!clients.has(key)) clients.set(key, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options))
     try {
+      if (args[1]?.after) args[1].signal = AbortSignal.timeout(args[1].after)
       const found = await clients.get(key)[method](...args)
       return Response.json({ ok: found }, {})
     } catch (error) {

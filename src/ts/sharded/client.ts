@@ -1,7 +1,7 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
 import type { ShardedEnv, ShardedOptions } from '../types/sharded.js'
 import { placeOf, type Layout } from './layout.js'
-import { groupBy, shardAt, ShardedError, type Answer, type Call, type Calls, type Sent, type Wanted } from './words.js'
+import { groupBy, parts, partsOfIds, settled, shardAt, ShardedError, type Answer, type Call, type Calls, type Sent, type Wanted } from './words.js'
 
 const TRIES = 10
 const COUNTS = 100
@@ -10,7 +10,8 @@ class Stale {
   constructor(readonly layout: Layout) {}
 }
 
-type Outcome<T> = { ok: T } | { failed: unknown }
+/** What is wrong with the question, not with a shard. */
+const ASKED: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'DIMENSION_MISMATCH', 'ABORTED'])
 
 /** A store that is spread over many Durable Objects. It keeps nothing but how many these are: make one for each request, or keep it. */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
@@ -33,20 +34,33 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     const sent = Array.from(records, (record) => this.#sent(record))
     await this.#by(async (layout) => {
       const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, layout.from))
-      await this.#all([...groups], ([index, group]) => this.#ask(layout, index, 'upsert', collection, group))
+      await this.#all([...groups], async ([index, group]) => {
+        for (const part of parts(group)) await this.#ask(layout, index, 'upsert', collection, part)
+      })
     })
   }
 
   async delete(collection: string, ids: Iterable<string>): Promise<number> {
     const all = [...new Set(ids)]
-    return this.#by(async (layout) => {
+    // Over all tries: the second no longer finds what the first has deleted.
+    let deleted = 0
+    await this.#by(async (layout) => {
       const groups = groupBy(all, (id) => placeOf(collection, id, layout.from))
-      return sum(await this.#all([...groups], ([index, group]) => this.#ask(layout, index, 'delete', collection, group)))
+      await this.#all([...groups], async ([index, group]) => {
+        const gone = await this.#ask(layout, index, 'delete', collection, group)
+        deleted += gone
+      })
     })
+    return deleted
   }
 
   async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
-    return this.#by(async (layout) => sum(await this.#everywhere(layout, (index) => this.#ask(layout, index, 'deleteWhere', collection, filter as Filter))))
+    let deleted = 0
+    await this.#by((layout) => this.#everywhere(layout, async (index) => {
+      const gone = await this.#ask(layout, index, 'deleteWhere', collection, filter as Filter)
+      deleted += gone
+    }))
+    return deleted
   }
 
   async get(collection: string, ids: Iterable<string>): Promise<(VectorRecord<A> | undefined)[]> {
@@ -55,8 +69,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
       const found: (VectorRecord<A> | undefined)[] = new Array(all.length).fill(undefined)
       const groups = groupBy(all.map((id, n) => ({ id, n })), ({ id }) => placeOf(collection, id, layout.from))
       await this.#all([...groups], async ([index, group]) => {
-        const records = await this.#ask(layout, index, 'get', collection, group.map(({ id }) => id))
-        group.forEach(({ n }, i) => (found[n] = (records[i] ?? undefined) as VectorRecord<A> | undefined))
+        for (const part of partsOfIds(group, this.dimension)) {
+          const records = await this.#ask(layout, index, 'get', collection, part.map(({ id }) => id))
+          part.forEach(({ n }, i) => (found[n] = (records[i] ?? undefined) as VectorRecord<A> | undefined))
+        }
       })
       return found
     })
@@ -115,8 +131,8 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   async #search(queries: ArrayLike<number>[], options: SearchOptions<A>): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
     const vectors = queries.map((query) => this.#vector(query))
-    const { topK = 10, minScore, filter, withVectors, collections } = options
-    return this.#by(async (layout) => {
+    const { topK = 10, minScore, filter, withVectors, collections, signal } = options
+    return unlessAborted(signal, () => this.#by(async (layout) => {
       // What moved between two answers takes a place of a list's that a better one might have had: then longer lists are asked for.
       for (let asked = topK; ; asked *= 2) {
         const wanted: Wanted = { topK: asked, ...(minScore !== undefined && { minScore }), ...(filter && { filter: filter as Filter }), ...(withVectors && { withVectors }), ...(collections !== undefined && { collections: collections as string | string[] }) }
@@ -125,7 +141,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
           try {
             return (await this.#ask(layout, index, 'search', vectors, wanted)) as Hit<A>[][]
           } catch (error) {
-            if (error instanceof Stale || (error instanceof ShardedError && error.code !== 'SHARD_FAILED' && error.code !== 'BUSY')) throw error
+            if (error instanceof Stale || (error instanceof ShardedError && ASKED.has(error.code))) throw error
             missing.push(index)
             causes.push(error)
             return vectors.map(() => [])
@@ -135,7 +151,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
         const merged = vectors.map((_, which) => merge(answers.map((answer) => answer[which]!), topK, asked))
         if (merged.every((hits) => hits !== undefined)) return { hits: merged as Hit<A>[][], missing, causes }
       }
-    })
+    }))
   }
 
   /** The old shards, then the new ones: a record that moves meanwhile is seen in one of them at least. */
@@ -146,12 +162,16 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return (await this.#phases(layout, work)).flat()
   }
 
-  /** All at once. The first failure counts, but nothing is left under way. */
+  /** With a newer layout all begins again, whatever else failed. */
   async #all<I, T>(items: I[], work: (item: I) => Promise<T>): Promise<T[]> {
-    const outcomes: Outcome<T>[] = await Promise.all(items.map((item) => work(item).then((ok) => ({ ok }), (failed: unknown) => ({ failed }))))
-    const stale = outcomes.find((outcome) => 'failed' in outcome && outcome.failed instanceof Stale) ?? outcomes.find((outcome) => 'failed' in outcome)
-    if (stale && 'failed' in stale) throw stale.failed
-    return outcomes.map((outcome) => (outcome as { ok: T }).ok)
+    let stale: Stale | undefined
+    const all = items.map((item) => work(item).catch((error: unknown) => {
+      if (error instanceof Stale) stale = error
+      throw error
+    }))
+    return settled(all).catch((error: unknown) => {
+      throw stale ?? error
+    })
   }
 
   /** By the layout that is known; with a newer one, if a shard has it. Everything that is done this way may be done twice. */
@@ -210,8 +230,20 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
 const failure = (shards: number[], causes: unknown[]) => {
-  const busy = causes.every((cause) => cause instanceof ShardedError && cause.code === 'BUSY')
-  return new ShardedError(busy ? 'BUSY' : 'SHARD_FAILED', `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`, shards, { cause: causes[0] })
+  const codes = new Set(causes.map((cause) => (cause instanceof ShardedError ? cause.code : 'SHARD_FAILED')))
+  return new ShardedError(codes.size === 1 ? [...codes][0]! : 'SHARD_FAILED', `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`, shards, { cause: causes[0] })
+}
+
+/** What is under way goes on unheard. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return work()
+  const error = () => new ShardedError('ABORTED', 'the search was aborted', [], { cause: signal.reason })
+  if (signal.aborted) throw error()
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(error())
+    signal.addEventListener('abort', abort, { once: true })
+    work().then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 /** Of records with one id the last counts. */
@@ -231,7 +263,8 @@ export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, ask
   const seen = new Map<string, Hit<A>>()
   let twice = false
   for (const hit of lists.flat()) {
-    const key = `${hit.collection}\u0000${hit.id}`
+    // Whatever characters both have.
+    const key = `${hit.collection.length} ${hit.collection}${hit.id}`
     // The list that was made first counts: it is of the old shards.
     if (seen.has(key)) twice = true
     else seen.set(key, hit)

@@ -1,7 +1,7 @@
 import { NidusError } from '../errors.js'
 import type { Filter, Hit, Nidus, NidusError as AnyError } from '../types/index.js'
 import { placeOf, type Layout } from './layout.js'
-import { groupBy, shardAt, ShardedError, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
+import { groupBy, parts, partsOfIds, settled, shardAt, ShardedError, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
 
 export interface ShardStorage {
   get<T>(key: string): Promise<T | undefined>
@@ -28,9 +28,12 @@ export class Shard {
   #db: Promise<Nidus> | undefined
   #kept: Kept | undefined
   #moved = 0
+  /** A move or a write did not come to its end: what was to leave may be in two shards until a look finds nothing more that leaves. */
+  #torn = false
   /** Which of its lives this is: what an earlier one sent and comes late is refused. */
   #epoch = 0
-  readonly #epochs = new Map<number, number>()
+  #turn = 0
+  readonly #heard = new Map<number, { epoch: number; turn: number }>()
   readonly #ready: Promise<void>
   #running = 0
   /** Writes that a newer layout may not overtake. */
@@ -48,6 +51,7 @@ export class Shard {
 
   async #wake() {
     this.#kept = await this.#storage.get<Kept>('nidus-shard')
+    this.#torn = this.#source
     this.#epoch = ((await this.#storage.get<number>('nidus-epoch')) ?? 0) + 1
     await this.#storage.put('nidus-epoch', this.#epoch)
   }
@@ -104,7 +108,7 @@ export class Shard {
       }
       case 'get': return this.#get(...(args as Parameters<Calls['get']>))
       case 'search': return search(db, ...(args as [Float32Array[], Wanted]))
-      case 'count': return { count: await db.count(), moved: this.#moved }
+      case 'count': return { count: await db.count(), moved: this.#torn ? 1 : this.#moved }
       case 'stats': return { ...(await db.footprint()), epoch: this.#epoch }
       case 'collections': return db.collections()
       case 'compact': return (await db.compact(), null)
@@ -119,7 +123,7 @@ export class Shard {
 
   #peer<M extends Call>(index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
     const { name, index: own, layout } = this.#kept!
-    return unwrap(shardAt(this.#shards(), name, index).call({ name, index, layout, sender: { index: own, epoch: this.#epoch } }, method, args))
+    return unwrap(shardAt(this.#shards(), name, index).call({ name, index, layout, sender: { index: own, epoch: this.#epoch, turn: ++this.#turn } }, method, args))
   }
 
   /** One after the other: what leaves, by a move or because it was written anew. */
@@ -129,6 +133,9 @@ export class Shard {
       this.#moved++
       try {
         return await work()
+      } catch (error) {
+        this.#torn ||= this.#source
+        throw error
       } finally {
         this.#moved++
       }
@@ -136,6 +143,11 @@ export class Shard {
     const run = this.#leaving.then(counted, counted)
     this.#leaving = run.catch(() => {})
     return run
+  }
+
+  /** Whether records may have to leave from here. */
+  get #source() {
+    return this.#kept !== undefined && this.#kept.index < this.#kept.layout.from && this.#kept.layout.from < this.#kept.layout.to
   }
 
   #ownerOf = (collection: string, id: string) => placeOf(collection, id, this.#kept!.layout.to)
@@ -150,7 +162,7 @@ export class Shard {
     if (mine) await db.upsert(collection, mine)
     if (groups.size > 0) {
       await this.#alone(async () => {
-        await Promise.all([...groups].map(([other, group]) => this.#peer(other, 'put', collection, group)))
+        await settled([...groups].map(([other, group]) => this.#peer(other, 'put', collection, group)))
         await db.delete(collection, [...groups.values()].flat().map(({ id }) => id))
       })
     }
@@ -168,7 +180,7 @@ export class Shard {
       await this.#alone(async () => {
         const others = [...groups.values()].flat()
         const here = new Set((await find(db, collection, others)).flatMap((record) => (record ? [record.id] : [])))
-        const there = await Promise.all([...groups].map(async ([other, group]) => [group.filter((id) => here.has(id)).length, await this.#peer(other, 'remove', collection, group.filter((id) => !here.has(id))), await this.#peer(other, 'remove', collection, group.filter((id) => here.has(id)))] as const))
+        const there = await settled([...groups].map(async ([other, group]) => [group.filter((id) => here.has(id)).length, await this.#peer(other, 'remove', collection, group.filter((id) => !here.has(id))), await this.#peer(other, 'remove', collection, group.filter((id) => here.has(id)))] as const))
         await db.delete(collection, others)
         for (const [left, gone] of there) deleted += left + gone
       })
@@ -181,16 +193,18 @@ export class Shard {
     const found = await find(await this.#store(), collection, ids)
     const missing = ids.flatMap((id, n) => (found[n] || this.#ownerOf(collection, id) === this.#kept!.index ? [] : [n]))
     await Promise.all([...groupBy(missing, (n) => this.#ownerOf(collection, ids[n]!))].map(async ([other, numbers]) => {
-      const there = await this.#peer(other, 'find', collection, numbers.map((n) => ids[n]!))
-      numbers.forEach((n, i) => (found[n] = there[i]!))
+      for (const part of partsOfIds(numbers, this.#kept!.layout.dimension)) {
+        const there = await this.#peer(other, 'find', collection, part.map((n) => ids[n]!))
+        part.forEach((n, i) => (found[n] = there[i]!))
+      }
     }))
     return found
   }
 
+  /** How many were found that leave: with none, the last has left. Some may have left by a write before it came to them. */
   async #move(): Promise<number> {
     const db = await this.#store()
     const { index } = this.#kept!
-    let moved = 0
     for (const collection of await db.collections()) {
       const leaving: string[] = []
       for await (const { id } of db.records(collection)) {
@@ -199,22 +213,25 @@ export class Shard {
       for (let at = 0; at < leaving.length; at += BATCH) {
         await this.#alone(async () => {
           const records = (await find(db, collection, leaving.slice(at, at + BATCH))).filter((record) => record !== null)
-          await Promise.all([...groupBy(records, ({ id }) => this.#ownerOf(collection, id))].map(([other, group]) => this.#peer(other, 'adopt', collection, group)))
-          moved += records.length
+          await settled([...groupBy(records, ({ id }) => this.#ownerOf(collection, id))].map(async ([other, group]) => {
+            for (const part of parts(group)) await this.#peer(other, 'adopt', collection, part)
+          }))
           if (records.length) await db.delete(collection, records.map(({ id }) => id))
         })
       }
-      if (moved > 0) break
+      if (leaving.length > 0) return leaving.length
     }
-    return moved
+    this.#torn = false
+    return 0
   }
 
   /** From another shard, one after the other. */
   async #arrive({ sender }: Whom, method: 'put' | 'adopt' | 'remove', collection: string, what: (Sent & string)[]): Promise<number> {
     const run = async () => {
-      const { index, epoch } = sender!
-      if (epoch < (this.#epochs.get(index) ?? 0)) throw new ShardedError('ABORTED', `shard ${index} has started anew since it sent this`)
-      this.#epochs.set(index, epoch)
+      const { index, epoch, turn } = sender!
+      const heard = this.#heard.get(index)
+      if (heard && (epoch < heard.epoch || (epoch === heard.epoch && turn < heard.turn))) throw new ShardedError('ABORTED', `shard ${index} gave this up, and has sent something else since`)
+      this.#heard.set(index, { epoch, turn })
       const db = await this.#store()
       if (what.length === 0) return 0
       if (method === 'remove') return db.delete(collection, what)

@@ -37,6 +37,7 @@ export interface Calls {
   deleteWhere(collection: string, filter: Filter): number
   get(collection: string, ids: string[]): (Sent | null)[]
   search(queries: Float32Array[], wanted: Wanted): Hit[][]
+  /** `moved` is odd where records may be in two shards. */
   count(): { count: number; moved: number }
   stats(): Record<string, unknown>
   collections(): string[]
@@ -53,12 +54,12 @@ export interface Calls {
 }
 export type Call = keyof Calls
 
-/** With every call: whom it is for, by which layout, and, from another shard, from which of its lives. */
+/** With every call: whom it is for, by which layout, and, from another shard, from which of its lives and which of its sendings. */
 export interface Whom {
   name: string
   index: number
   layout: Layout
-  sender?: { index: number; epoch: number }
+  sender?: { index: number; epoch: number; turn: number }
 }
 export type Answer<T> = { ok: T } | { stale: Layout } | { error: { code: ShardedCode; message: string } }
 
@@ -85,4 +86,49 @@ export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, 
     else groups.set(key, [item])
   }
   return groups
+}
+
+/** Bytes of one call: Cloudflare takes 32 MiB. */
+const MOST_BYTES = 8 * 2 ** 20
+
+/** No less than a record has on its way, nearly. */
+function sizeOf({ id, vector, attrs = {} }: Sent): number {
+  let size = 64 + 2 * id.length + vector.byteLength
+  for (const [key, value] of Object.entries(attrs)) {
+    const texts = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
+    size += 16 + 2 * key.length
+    for (const text of texts) size += 8 + 2 * text.length
+  }
+  return size
+}
+
+/** As few as can be sent, in their order. */
+export function parts(records: Sent[]): Sent[][] {
+  const all: Sent[][] = []
+  let room = 0
+  for (const record of records) {
+    const size = sizeOf(record)
+    if (all.length === 0 || size > room) {
+      all.push([])
+      room = MOST_BYTES
+    }
+    all.at(-1)!.push(record)
+    room -= size
+  }
+  return all
+}
+
+/** As many ids as records are sent back for at once. */
+export const partsOfIds = <T>(ids: T[], dimension: number): T[][] => {
+  const each = Math.max(1, Math.floor(MOST_BYTES / (4 * dimension + 1024)))
+  return Array.from({ length: Math.ceil(ids.length / each) }, (_, i) => ids.slice(i * each, (i + 1) * each))
+}
+
+/** All at once. The first failure counts, but nothing is left under way: what is done next comes next. */
+export async function settled<T>(work: Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(work)
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
 }
