@@ -36,6 +36,9 @@ Cut it before the birds nest.
 Take tram 28 early, before the crowds. The best view is from the terrace by the castle at sunset. Pastries in Belém; book the night train well ahead.
 `,
   'travel/photo.jpg': 'not a text',
+  // Tools' own: nobody wrote these to find them again.
+  '.trash/lease.md': 'How to terminate the lease: an old draft.',
+  'node_modules/some/readme.md': 'How long to bake the loaf: never mind.',
 }
 
 const PDF = '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given in writing three months before the end of a quarter.</p>'

@@ -99,6 +99,15 @@ export async function embedded(page: Page) {
   return { documents: Number(documents), queries: Number(queries) }
 }
 
+/** Lets go of files and folders over the page, as the browser itself would tell it: with entries that can be walked. */
+export async function drop(page: Page, ...paths: string[]) {
+  const cdp = await page.context().newCDPSession(page)
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await cdp.send('Input.dispatchDragEvent', { type, x: 400, y: 500, data: { items: [], files: paths, dragOperationsMask: 1 } })
+  }
+  await cdp.detach()
+}
+
 export interface Found {
   id: string
   file: string

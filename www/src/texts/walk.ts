@@ -12,10 +12,15 @@ function add(found: Found, file: File, path: string) {
   else found.sources.push({ path, type, modified: new Date(file.lastModified), size: file.size, read: () => file.arrayBuffer() })
 }
 
-/** From a picker, of files or of a folder. */
+/** Hidden folders are tools', not texts. */
+const isTools = (name: string) => name.startsWith('.') || name === 'node_modules'
+
+/** From a picker, of files or of a folder: what lies in the folder is passed over as in one that is dropped. */
 export function picked(files: Iterable<File>): Found {
   const found: Found = { sources: [], others: 0 }
-  for (const file of files) add(found, file, file.webkitRelativePath || file.name)
+  for (const file of files) {
+    if (!file.webkitRelativePath.split('/').slice(1).some(isTools)) add(found, file, file.webkitRelativePath || file.name)
+  }
   return found
 }
 
@@ -31,8 +36,7 @@ export async function dropped(items: DataTransferItemList): Promise<Found> {
 }
 
 async function walk(found: Found, entry: FileSystemEntry): Promise<void> {
-  // Hidden folders are tools', not texts.
-  if (entry.name.startsWith('.') || entry.name === 'node_modules') return
+  if (isTools(entry.name)) return
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
     return add(found, file, entry.fullPath.replace(/^\//, ''))
