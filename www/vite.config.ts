@@ -15,7 +15,7 @@ function policy(dev: boolean) {
   return [
     "default-src 'none'",
     "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self'",
+    "worker-src 'self' blob:", // from a `blob:` address a worker inherits this policy, on any host
     `style-src 'self'${dev ? " 'unsafe-inline'" : ''}`,
     "img-src 'self'",
     "manifest-src 'self'",
@@ -25,7 +25,7 @@ function policy(dev: boolean) {
   ].join('; ')
 }
 
-/** As a meta element too, so that the page is as strict on a host that sets no headers. */
+/** As a meta element, so that the page is as strict on a host that sets no headers; its workers inherit it (src/confined.ts). */
 function contentSecurityPolicy(): Plugin {
   let dev = false
   return {
@@ -44,7 +44,7 @@ function contentSecurityPolicy(): Plugin {
   }
 }
 
-export default defineConfig(({ command, isPreview }) => ({
+export default defineConfig(({ command }) => ({
   root: here('.'),
   base: './', // any folder of any static host will do
   appType: 'mpa', // a file that is missing is a 404, not the page again
@@ -55,8 +55,6 @@ export default defineConfig(({ command, isPreview }) => ({
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },
   },
   server: { fs: { allow: [here('..')] } }, // the package is built beside the page's folder
-  // Workers answer to the policy of their own response, which only a header can carry.
-  preview: { headers: isPreview ? { 'Content-Security-Policy': policy(false) } : {} },
   worker: { format: 'es' },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true, assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
 }))

@@ -24,14 +24,17 @@ function say(message: FromWorker, transfer: Transferable[] = []) {
 
 async function start(modelsUrl: string, local: boolean) {
   // Only the .wasm is named: with a .mjs beside it the library would load that through a blob: URL, which the policy forbids.
-  env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, self.location.href).href }
+  env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, import.meta.url).href }
   env.backends.onnx.wasm!.numThreads = 1 // more need cross-origin isolation, which a plain static host does not give
   env.allowLocalModels = local
   env.allowRemoteModels = !local
   env.localModelPath = new URL(modelsUrl).pathname // a path: what looks like a URL is not looked up as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
   // Not the library's own progress: to give a total it would first fetch every local file whole to learn its size.
-  env.fetch = async (input, init) => counted(await fetched(String(input), init), String(input))
+  env.fetch = async (input, init) => {
+    const { href } = new URL(String(input), import.meta.url) // a worker from a `blob:` address has nothing to resolve a path by
+    return counted(await fetched(href, init), href)
+  }
   const name = local ? 'all-MiniLM-L6-v2' : 'Xenova/all-MiniLM-L6-v2'
   try {
     const [tokenize, run] = await Promise.all([

@@ -1,3 +1,5 @@
+import { confined } from './confined'
+import file from './embed.worker.ts?worker&url'
 import type { FromWorker, ToWorker } from './protocol'
 
 export const DIMENSION = 384
@@ -17,7 +19,7 @@ type Ask = { type: 'documents'; texts: string[] } | { type: 'query'; text: strin
 class ModelWorker {
   readonly ready: Promise<void>
   state: 'loading' | 'ready' | 'failed' = 'loading'
-  #worker = new Worker(new URL('./embed.worker.ts', import.meta.url), { type: 'module', name: 'embedder' })
+  #worker = confined(file, 'embedder')
   #waiting = new Map<number, { resolve(result: Embedded): void; reject(error: Error): void }>()
   #nextId = 0
 

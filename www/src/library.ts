@@ -1,10 +1,13 @@
 import { Nidus, NidusError, type CloseReason, type Filter, type Footprint, type Hit, type Persistence } from 'nidus-wasm'
+import file from 'nidus-wasm/worker?worker&url'
+import { confined } from './confined'
 import { DIMENSION } from './embedder'
 import type { Passage } from './texts/passages'
 import type { Source, Type } from './texts/read'
 
 const NAME = 'my-files'
 const COLLECTION = 'passages'
+const worker = () => confined(file, 'store')
 
 export type PassageAttrs = {
   /** The path of its file, and of the file's folder ('' at the top). */
@@ -57,16 +60,16 @@ export class Library {
   }
 
   static async open() {
-    return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION }))
+    return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION, worker }))
   }
 
   /** In the place of what there is, which must be closed. */
   static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
-    return new Library(await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, onProgress }))
+    return new Library(await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }))
   }
 
   static destroy() {
-    return Nidus.destroy(NAME)
+    return Nidus.destroy(NAME, { worker })
   }
 
   /** One tab indexes at a time. */

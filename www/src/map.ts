@@ -1,4 +1,6 @@
+import { confined } from './confined'
 import { DIMENSION } from './embedder'
+import file from './map.worker.ts?worker&url'
 
 /** A picture of the collection: a point a passage, near ones alike; those that were found light up. */
 export class Map2D {
@@ -18,7 +20,7 @@ export class Map2D {
   /** The vectors are given away. */
   async show(ids: string[], groups: string[], vectors: Float32Array) {
     this.#worker?.terminate()
-    const worker = (this.#worker = new Worker(new URL('./map.worker.ts', import.meta.url), { type: 'module', name: 'map' }))
+    const worker = (this.#worker = confined(file, 'map'))
     const copy = vectors.slice()
     const points = await new Promise<Float32Array>((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data)

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import type { Page } from 'playwright'
+import type { Page, Worker } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeNotes } from './notes'
-import { ask, drop, embedded, found, layoutShift, number, phase, serve, shots, Visitor } from './visit'
+import { ask, drop, embedded, found, layoutShift, number, phase, serve, shots, thirdParty, Visitor } from './visit'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const READABLE = 6 // the photograph is none
@@ -308,6 +308,46 @@ test('open, drop a folder, search, reload: still there', async () => {
     await stranger.leave()
   }
 }, 120_000)
+
+test.each(['chromium', 'firefox'] as const)('in %s no worker can ask anybody else, though the host sets no headers', async (browser) => {
+  const [other, someone] = [await Visitor.arrive(site.url, browser), await thirdParty()]
+  try {
+    expect((await fetch(site.url)).headers.get('content-security-policy')).toBeNull()
+    const { page } = other
+    const started: string[] = []
+    page.on('worker', (worker) => started.push(worker.url()))
+    await page.goto(site.url)
+    await phase(page, 'empty', 60_000)
+    await page.locator('#files').setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
+    await phase(page, 'ready', 90_000)
+    // The store's, the model's (and its helpers'), pdf.js's, and the map's, which ends when it has drawn.
+    await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
+    expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
+    if (browser === 'chromium') {
+      // The map's and the model's helpers may end while they are asked; the store's, the model's and pdf.js's stay.
+      const ask = (worker: Worker) => worker.evaluate((url) => fetch(url).then(() => 'answered', () => 'refused'), someone.url).catch(() => 'ended')
+      const answers = await Promise.all(page.workers().map(ask))
+      expect(answers).not.toContain('answered')
+      expect(answers.filter((answer) => answer === 'refused').length).toBeGreaterThanOrEqual(3)
+    } else {
+      // Firefox's workers cannot be reached from here: one of the same kind tells.
+      const answer = await page.evaluate((url) => new Promise<unknown>((resolve) => {
+        const source = `fetch(${JSON.stringify(url)}).then(() => postMessage('answered'), () => postMessage('refused'))`
+        const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), { type: 'module' })
+        worker.onmessage = ({ data }) => resolve(data)
+        worker.onerror = (event) => resolve(`error ${event.message}`)
+      }), someone.url)
+      expect(answer).toBe('refused')
+    }
+    expect(someone.asked).toEqual([])
+    // It would have answered: who has no policy gets through.
+    expect((await fetch(`${someone.url}hello`)).ok).toBe(true)
+    expect(someone.asked).toEqual(['/hello'])
+  } finally {
+    await other.leave()
+    someone.close()
+  }
+}, 180_000)
 
 test('in Firefox: files, a search, a reload', async () => {
   const other = await Visitor.arrive(site.url, 'firefox')

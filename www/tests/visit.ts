@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -97,6 +99,17 @@ export const number = async (page: Page, id: string) => Number((await page.locat
 export async function embedded(page: Page) {
   const { documents, queries } = await page.locator('#fact-embedded').evaluate((each) => ({ ...each.dataset }))
   return { documents: Number(documents), queries: Number(queries) }
+}
+
+/** Somebody else, who lets everyone ask and notes what was asked. */
+export async function thirdParty() {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url!)
+    response.setHeader('access-control-allow-origin', '*').end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked, close: () => server.close() }
 }
 
 /** Lets go of files and folders over the page, as the browser itself would tell it: with entries that can be walked. */

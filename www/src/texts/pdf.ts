@@ -1,13 +1,14 @@
 // Loaded with the first PDF: nobody else has to fetch the library.
-import { GlobalWorkerOptions, getDocument } from 'pdfjs-dist'
-import worker from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
+import { getDocument, PDFWorker } from 'pdfjs-dist'
+import file from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
+import { confined } from '../confined'
 import type { Section } from './passages'
 
-GlobalWorkerOptions.workerSrc = worker
+let worker: PDFWorker | undefined
 
 /** A section a page. */
 export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
-  const task = getDocument({ data: new Uint8Array(bytes), useSystemFonts: true })
+  const task = getDocument({ worker: (worker ??= PDFWorker.create({ port: confined(file, 'pdf') })), data: new Uint8Array(bytes), useSystemFonts: true })
   const pdf = await task.promise
   try {
     const sections: Section[] = []
