@@ -7,11 +7,15 @@ import { namesOf, renameInGlue } from './names.mjs'
 /** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups nobody has both, and chunks shared with more would be more. */
 export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
-export const ALONE = ['worker']
+export const ALONE = ['worker', 'worker-opfs']
+/** worker-opfs.js is worker.js without these: src/ts/lean.ts stands in for them. Two files that each are whole, since not every bundler lets a worker load parts of itself. */
+const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/indexeddb', 'hosts/memory']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
 export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts' }
 /** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
+/** What it starts. */
+const PAGES_WORKER = 'worker-opfs'
 
 /**
  * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
@@ -55,6 +59,14 @@ const later = {
   },
 }
 
+const lean = {
+  name: 'lean',
+  setup({ onResolve }) {
+    const left = new Set(LEFT_OUT.map((name) => at('src/ts', `${name}.ts`)))
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => (left.has(join(resolveDir, path).replace(/\.js$/, '.ts')) ? { path: at('src/ts/lean.ts') } : undefined))
+  },
+}
+
 /** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */
 export async function bundle(glue, wasm) {
   const { build } = await import('esbuild')
@@ -79,9 +91,10 @@ export async function bundle(glue, wasm) {
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
   for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]' })
-  const alone = await build({ ...options, entryPoints: [...paths(ALONE), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
+  const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
+  const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
-  const outputs = [...Object.values(groups), alone].flatMap(({ outputFiles }) => outputFiles)
+  const outputs = [...Object.values(groups), small, alone].flatMap(({ outputFiles }) => outputFiles)
   const files = await written({ outputFiles: outputs })
   for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
@@ -90,10 +103,10 @@ export async function bundle(glue, wasm) {
   }
   // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
   const pages = {
-    'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), ...ALONE.map((name) => `${name}.js`)],
+    'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
     'a page (a host of its own)': [...reached(groups.browser.metafile, PAGE, true)],
     './segment': [...reached(groups.browser.metafile, 'segment-browser.js', true)],
-    './slim': [...reached(groups.slim.metafile, 'slim.js', false), ...ALONE.map((name) => `${name}.js`)],
+    './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
     './inline': ['inline.js'],
     'Node, Deno, Bun': [...reached(groups.node.metafile, 'node.js', true)],
     'workerd, Durable Object': [...reached(groups.edge.metafile, 'workerd.js', true), ...reached(groups.edge.metafile, 'durable-object.js', true)],

@@ -327,7 +327,7 @@ console.log(done.join(' '))
     name: 'attw (ES modules only)', install: { '@arethetypeswrong/cli': '@arethetypeswrong/cli' }, wants: 'clean', core: true,
     async work({ run, tarball }) {
       // What it finds it ends with an error for.
-      await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './worker', '--no-emoji', '--no-color')
+      await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './worker', './worker-opfs', '--no-emoji', '--no-color')
       return 'clean'
     },
   },

@@ -1,6 +1,6 @@
 import { NidusError } from './errors.js'
 import type { Platform } from './platform.js'
-import { RemoteStore, remoteDestroy, remoteList, remoteSalvage } from './rpc/client.js'
+import { RemoteStore, remoteDestroy, remoteList, remoteSalvage, type StartWorker } from './rpc/client.js'
 import type { StorageKind } from './types/index.js'
 
 const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
@@ -10,7 +10,7 @@ const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
 
-export function browserPlatform(startWorker: () => Worker): Platform {
+export function browserPlatform(startWorker: StartWorker): Platform {
   return {
     defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm, source) {

@@ -8,7 +8,7 @@ export interface Platform {
   /** None: chosen for each store when it is made. */
   readonly defaultStorage: StorageKind | undefined
   /** Opens by kind, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE for a kind that does not exist here. */
-  open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: (() => Worker) | undefined, wasm: WasmSource | undefined, source?: Source): Promise<Backend>
+  open(spec: OpenSpec & { storage: StorageKind | undefined }, worker: ((whole: boolean) => Worker) | undefined, wasm: WasmSource | undefined, source?: Source): Promise<Backend>
   /** With a host that the caller passed, in this thread. */
   openOwn(spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined, source?: Source): Promise<Backend>
   /** What there is to import under a path; only where there are files. */

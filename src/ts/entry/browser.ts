@@ -7,8 +7,10 @@ import { isCopied, placed } from './place.js'
 // `new URL('…', import.meta.url)` is written out in full, in this form: bundlers find the files by it.
 const wasm = () => new URL('./nidus.wasm', import.meta.url)
 export const Nidus = withPlatform(
-  browserPlatform(() =>
-    isCopied(wasm()) ? new Worker(placed(wasm()).replace('nidus.wasm', 'worker.js'), { type: 'module' }) : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }),
+  browserPlatform((whole) =>
+    isCopied(wasm()) ? new Worker(placed(wasm()).replace('nidus.wasm', whole ? 'worker.js' : 'worker-opfs.js'), { type: 'module' })
+    : whole ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+    : new Worker(new URL('./worker-opfs.js', import.meta.url), { type: 'module' }),
   ),
   () => setWasmDefaults(() => fetch(placed(wasm())), () => fetch(placed(new URL('./nidus-relaxed.wasm', import.meta.url)))),
   Api,

@@ -27,6 +27,13 @@ async function sendable(wasm: WasmSource | undefined): Promise<WireSource | unde
 /** What closing may take once all that was asked has been answered. */
 const CLOSE_MS = 10_000
 
+/** `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start the first. */
+export type StartWorker = (whole: boolean) => Worker
+
+/** Whether the small worker may be all that it takes. */
+const isOrdinary = ({ storage, workers }: OpenSpec) =>
+  (storage === undefined || storage === 'opfs') && workers === 1 && typeof navigator.storage?.getDirectory === 'function'
+
 interface Pending {
   method: Method
   args: unknown[]
@@ -45,7 +52,8 @@ export class RemoteStore implements Backend {
   recovery!: RecoveryReport
   readonly closed: Promise<CloseReason>
   readonly #spec: OpenSpec
-  readonly #start: () => Worker
+  readonly #start: StartWorker
+  #whole: boolean
   readonly #wasm: WireSource | undefined
   /** Until it was taken in. */
   #source: Source | undefined
@@ -63,7 +71,7 @@ export class RemoteStore implements Backend {
   #unflushed = false
   #unsure = false
 
-  static async open(spec: OpenSpec, start: () => Worker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
+  static async open(spec: OpenSpec, start: StartWorker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
     const sent = await sendable(wasm).catch((error: unknown) => {
       throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
     })
@@ -79,11 +87,13 @@ export class RemoteStore implements Backend {
     }
   }
 
-  private constructor(spec: OpenSpec, start: () => Worker, wasm: WireSource | undefined, source: Source | undefined) {
+  private constructor(spec: OpenSpec, start: StartWorker, wasm: WireSource | undefined, source: Source | undefined) {
     this.#spec = spec
     this.#start = start
     this.#wasm = wasm
     this.#source = source
+    // A function without a parameter knows one worker, which has everything.
+    this.#whole = source !== undefined || start.length === 0 || !isOrdinary(spec)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
   }
 
@@ -99,10 +109,16 @@ export class RemoteStore implements Backend {
     }
     for (;;) {
       let line: Line | undefined
+      const whole = this.#whole
       try {
-        line = await Line.connect(this.#start, page, (error) => this.#died(error), (made) => (this.#worker = made))
+        line = await Line.connect(() => this.#start(whole), page, (error) => (whole || this.#line) && this.#died(error), (made) => (this.#worker = made))
         // A store that this one knew is not to be made anew, empty.
-        const opened = await line.get<Opened>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
+        const opened = await line.get<Opened | undefined>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
+        if (!opened) {
+          line.end()
+          this.#whole = true
+          continue
+        }
         this.#line = line
         this.#source = undefined
         if (!this.recovery) {
@@ -113,7 +129,12 @@ export class RemoteStore implements Backend {
         break
       } catch (error) {
         line?.end()
-        if (!this.#asleep) throw error
+        if (!this.#asleep) {
+          // It need not be where worker.js is: who copies files by hand may have only that.
+          if (whole || (error as NidusError).code !== 'WORKER_FAILED') throw error
+          this.#whole = true
+          continue
+        }
         // What was read of it is gone.
         if (this.#source) throw suspended()
         await this.#awake()
@@ -245,8 +266,8 @@ const suspended = () =>
 
 const silent: PageSide = { progress() {}, failed() {}, part: async () => ({ ok: undefined }) }
 
-async function once<T>(start: () => Worker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
-  const line = await Line.connect(start, silent, () => {})
+async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
+  const line = await Line.connect(() => start(true), silent, () => {})
   try {
     return await line.get<T>(method, args)
   } finally {
@@ -254,7 +275,7 @@ async function once<T>(start: () => Worker, method: 'list' | 'destroy' | 'salvag
   }
 }
 
-export const remoteList = (start: () => Worker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
-export const remoteDestroy = (start: () => Worker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])
-export const remoteSalvage = async (start: () => Worker, storage: StorageKind | undefined, spec: SalvageSpec, wasm: WasmSource | undefined) =>
+export const remoteList = (start: StartWorker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
+export const remoteDestroy = (start: StartWorker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])
+export const remoteSalvage = async (start: StartWorker, storage: StorageKind | undefined, spec: SalvageSpec, wasm: WasmSource | undefined) =>
   once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])

@@ -13,8 +13,8 @@ export type WireSource = string | ArrayBuffer | WebAssembly.Module
 export interface WorkerSide {
   /** `life`: a lock that is free once the worker is gone. */
   hello(): Promise<{ version: number; life: string | undefined }>
-  /** `replace`: an import, whose bytes are to be asked for. */
-  open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened>>
+  /** `replace`: an import, whose bytes are to be asked for. Undefined: it takes the worker that has everything. */
+  open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened | undefined>>
   /** `spare`: the memory of an upsert's vectors, for the next one's. */
   call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown> & { spare?: Float32Array }>
   cancel(number: number): void

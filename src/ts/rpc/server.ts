@@ -13,8 +13,8 @@ interface Scope {
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
 }
 
-/** The worker: one store, and the page that opened it. */
-export function serve(scope: Scope) {
+/** The worker: one store, and the page that opened it. `needsWhole`: thrown where this worker lacks what the open needs; it is then one for OPFS alone. */
+export function serve(scope: Scope, needsWhole?: Error) {
   let store: Backend | undefined
 
   const calls = callsOf(
@@ -29,7 +29,15 @@ export function serve(scope: Scope) {
     open: (spec, wasm, replace) =>
       answer(async () => {
         const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.part()) }
-        store = await openMember(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined)
+        const opened = await openMember(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch((error: unknown) => {
+          if (!needsWhole || error !== needsWhole) throw error
+        })
+        // A follower's turn to lead can come at any time.
+        if (!opened || (needsWhole && opened.storage !== 'opfs')) {
+          await opened?.close()
+          return undefined
+        }
+        store = opened
         void store.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })

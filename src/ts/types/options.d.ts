@@ -37,8 +37,11 @@ export interface OpenOptions {
    * to (or by) others. Needs Web Locks, so https or localhost.
    */
   multiTab?: boolean
-  /** Starts the package's worker, where a bundler needs to be told how: `() => new Worker(...)` of `nidus-wasm/worker`. Browsers only. */
-  worker?: () => Worker
+  /**
+   * Starts the package's worker, where a bundler needs to be told how: `() => new Worker(...)` of `nidus-wasm/worker`. Browsers only. Where `whole` is false, the smaller
+   * `nidus-wasm/worker-opfs` will do; should the store need more, the function is called again.
+   */
+  worker?: (whole: boolean) => Worker
   wasm?: WasmSource
 }
 
@@ -46,7 +49,7 @@ export interface StoreOptions {
   storage?: StorageKind | StorageHost
   /** `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
   root?: string
-  worker?: () => Worker
+  worker?: (whole: boolean) => Worker
   wasm?: WasmSource
 }
 
@@ -119,7 +122,7 @@ export interface SalvageOptions {
   storage?: StorageKind | StorageHost
   /** With a host of your own: the one to salvage into. */
   into?: StorageHost
-  worker?: () => Worker
+  worker?: (whole: boolean) => Worker
   wasm?: WasmSource
 }
 

@@ -1,0 +1,114 @@
+import { afterEach, expect, it } from 'vitest'
+import { Nidus, type OpenOptions } from 'nidus-wasm'
+
+// A page starts the small worker for an ordinary store in OPFS, and the one that has everything for whatever needs more.
+
+const names: string[] = []
+const fresh = () => {
+  names.push(`two workers ${Date.now()} ${names.length}`)
+  return names.at(-1)!
+}
+afterEach(async () => {
+  for (const name of names.splice(0)) await Nidus.destroy(name)
+})
+
+const dist = (file: string) => new URL(`../../dist/${file}`, import.meta.url)
+/** Starts them and tells which. */
+function started(small = dist('worker-opfs.js')) {
+  const files: string[] = []
+  const worker = (whole: boolean) => {
+    files.push(whole ? 'whole' : 'small')
+    return new Worker(whole ? dist('worker.js') : small, { type: 'module' })
+  }
+  return { files, worker }
+}
+const D = 4
+const vectors = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `d${i}`, vector: [1, i, 0, 1], attrs: { i } }))
+async function openings(name: string, options: OpenOptions) {
+  const { files, worker } = started()
+  const db = await Nidus.open(name, { dimension: D, ...options, worker })
+  return { files, db }
+}
+
+it('writes, searches, filters, compacts, exports and follows in the small worker', async () => {
+  const name = fresh()
+  const { files, db } = await openings(name, {})
+  await db.upsert('c', vectors(50))
+  await db.deleteWhere('c', { i: { $lt: 10 } })
+  await db.compact()
+  expect((await db.search([1, 49, 0, 1], { topK: 1 }))[0]!.id).toBe('d49')
+  const follower = await openings(name, {})
+  expect(await follower.db.count()).toBe(40)
+  let bytes = 0
+  for await (const piece of (await db.export()).pipeThrough(new TransformStream<Uint8Array, Uint8Array>())) bytes += piece.length
+  expect(bytes).toBeGreaterThan(40 * D * 4)
+  await db.close()
+  // Its turn to lead, in the small worker as well.
+  await follower.db.upsert('c', vectors(1))
+  expect(await follower.db.count()).toBe(41)
+  await follower.db.close()
+  expect([...files, ...follower.files]).toEqual(['small', 'small'])
+})
+
+it('starts the whole one at once for what the page knows to need it', async () => {
+  for (const options of [{ storage: 'indexeddb' }, { storage: 'memory' }, { workers: 2 }] as const) {
+    const { files, db } = await openings(fresh(), options)
+    await db.upsert('c', vectors(3))
+    expect(await db.count()).toBe(3)
+    await db.close()
+    expect(files).toEqual(['whole'])
+  }
+})
+
+it('starts the whole one for import, list, destroy and salvage', async () => {
+  const name = fresh()
+  const { db } = await openings(name, {})
+  await db.upsert('c', vectors(5))
+  const bytes = await new Response(await db.export()).blob()
+  await db.close()
+  const { files, worker } = started()
+  const copy = await Nidus.import(fresh(), bytes, { worker })
+  expect(await copy.count()).toBe(5)
+  await copy.close()
+  await Nidus.list({ worker })
+  expect((await Nidus.salvage(name, fresh(), { worker })).salvaged!.documents).toBe(5)
+  await Nidus.destroy(name, { worker })
+  expect(files).toEqual(['whole', 'whole', 'whole', 'whole'])
+})
+
+it('goes over to the whole one where the store turns out to be in IndexedDB, alone and as a follower', async () => {
+  const name = fresh()
+  const first = await openings(name, { storage: 'indexeddb' })
+  await first.db.upsert('c', vectors(3))
+  const follower = await openings(name, {})
+  expect([follower.db.storage, await follower.db.count(), follower.files]).toEqual(['indexeddb', 3, ['small', 'whole']])
+  await first.db.close()
+  expect(await follower.db.count()).toBe(3)
+  await follower.db.close()
+  const alone = await openings(name, { multiTab: false })
+  expect([alone.db.storage, await alone.db.count(), alone.files]).toEqual(['indexeddb', 3, ['small', 'whole']])
+  await alone.db.close()
+  const reader = await openings(name, { readOnly: true })
+  expect([await reader.db.count(), reader.files]).toEqual([3, ['small', 'whole']])
+  await reader.db.close()
+})
+
+it('does with worker.js where only that was copied beside the page', async () => {
+  const { files, worker } = started(dist('there-is-no-such-worker.js'))
+  const db = await Nidus.open(fresh(), { dimension: D, worker })
+  await db.upsert('c', vectors(3))
+  expect([db.storage, await db.count(), files]).toEqual(['opfs', 3, ['small', 'whole']])
+  let state = 'open'
+  void db.closed.then(({ reason }) => (state = reason))
+  expect(state).toBe('open')
+  await db.close()
+  await db.closed
+  expect(state).toBe('closed')
+})
+
+it('asks a function without a parameter once, and tells what went wrong with its worker', async () => {
+  let count = 0
+  const worker = () => (count++, new Worker(dist('there-is-no-such-worker.js'), { type: 'module' }))
+  await expect(Nidus.open(fresh(), { dimension: D, worker })).rejects.toMatchObject({ code: 'WORKER_FAILED' })
+  expect(count).toBe(1)
+})
