@@ -15,6 +15,7 @@ import { receive } from './receive.js'
 import { HEADER, Turns, WANTING, readSome, supply, type RowReader } from './rows.js'
 import { breathe, hasBackground, sleep } from './schedule.js'
 import { Quicker, Shards } from './shards.js'
+import { Waits } from './waits.js'
 
 const BULK = 4 * 1024 * 1024
 const RELAXED_MS = 1000
@@ -40,6 +41,7 @@ export class Engine implements Backend {
   readonly #queue: Queue
   readonly #exports = new Exports()
   readonly #turns = new Turns()
+  readonly #waits = new Waits()
   /** For calls that find all rows in memory. */
   readonly #rows: Rows
   readonly #reader: RowReader
@@ -51,6 +53,8 @@ export class Engine implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
   #coding = false
+  /** The core is gone. */
+  #over = false
   #dealing = false
   readonly #quicker = new Quicker()
   /** Or opened: what waits for that comes first as well. */
@@ -95,7 +99,7 @@ export class Engine implements Backend {
     this.#core = core
     this.#files = files
     this.#rows = new Rows()
-    this.#reader = { dimension: core.dimension, data: () => this.#files.data, run: (work) => this.#run(work) }
+    this.#reader = { dimension: core.dimension, data: () => this.#files.data, run: (work) => this.#run(work), waits: this.#waits }
     host.onLost = (error) => this.#fail(error)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.dimension = core.dimension
@@ -126,7 +130,11 @@ export class Engine implements Backend {
       if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
       if (method === 'search' && this.#shards?.share) return this.#turns.read(() => this.#searchQuicker(args as Parameters<Calls['search']>))
       const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
-      return this.#spec.compact && !this.#files.data.read ? this.#turns.read(async () => this.#stepped(begin())) : this.#stepped(begin())
+      if (!this.#spec.compact || this.#files.data.read) return this.#stepped(begin())
+      return this.#turns.read(async () => {
+        if (this.#over) throw closedError(this.#spec.name)
+        return this.#stepped(begin(), signal)
+      }, signal && ((gate) => this.#waits.for(() => gate, signal)))
     }
     if (method === 'exportBegin') return this.#queue.push({ alone: () => this.#exportBegin() })
     if (method === 'exportRead') return this.#exportRead(...(args as Parameters<Calls['exportRead']>))
@@ -181,7 +189,7 @@ export class Engine implements Backend {
   }
 
   /** To the end, with rows read where memory does not hold them: at once if the medium can. */
-  #stepped({ step, free }: { step: Step<unknown>; free?(): void }): unknown {
+  #stepped({ step, free }: { step: Step<unknown>; free?(): void }, signal?: AbortSignal): unknown {
     const rows = this.#spec.compact ? this.#run(() => new Rows()) : this.#rows
     const end = () => {
       if (deadCore()) return
@@ -192,7 +200,7 @@ export class Engine implements Backend {
       for (;;) {
         const result = this.#run(() => step(rows))
         if (result !== undefined) return result
-        const read = supply(rows, this.#reader)
+        const read = supply(rows, this.#reader, signal)
         if (read) return read.then(go)
       }
     }
@@ -321,7 +329,7 @@ export class Engine implements Backend {
       let failure: unknown
       try {
         // A copy: a host of somebody else's may keep its own.
-        bytes = (await readSome(handle, at, length)).slice()
+        bytes = (await this.#waits.for((gone) => readSome(handle, at, length, gone))).slice()
       } catch (error) {
         failure = error
       }
@@ -421,12 +429,14 @@ export class Engine implements Backend {
 
   async #close() {
     this.endExports()
+    this.#waits.end(closedError(this.#spec.name))
     await this.#queue.idle()
     clearTimeout(this.#timer)
     let failed: unknown
     if (this.#spec.relaxed && !this.#spec.readOnly && !this.#failure) await this.#flush().catch((error: unknown) => (failed = error))
     // Reads that take several turns are accepted work, too.
     await this.#turns.change(() => {})
+    this.#over = true
     this.#shards?.end()
     if (!deadCore()) {
       this.#rows.free()

@@ -1,6 +1,7 @@
 import { Rows } from '../core.js'
 import { storageError } from '../errors.js'
 import type { SyncAccessHandle } from '../types/index.js'
+import type { Waits } from './waits.js'
 
 export const HEADER = 64
 /** Of a step in the core: rows are wanting. */
@@ -14,19 +15,22 @@ export interface RowReader {
   readonly dimension: number
   data(): SyncAccessHandle
   run<T>(work: () => T): T
+  readonly waits: Waits
 }
 
 /** Reads what is wanted. At once where the medium can: then nothing happens in between. */
-export function supply(rows: Rows, { dimension, data, run }: RowReader): void | Promise<void> {
+export function supply(rows: Rows, { dimension, data, run, waits }: RowReader, signal?: AbortSignal): void | Promise<void> {
   const wanted = run(() => rows.wanted())
   const vectors = new Float32Array(wanted.length * dimension)
   const done = () => run(() => rows.supply(vectors, dimension))
-  const read = fill(vectors, wanted, dimension, data())
-  return read ? read.then(done) : done()
+  const handle = data()
+  if (!handle.read) return waits.for(async (gone) => fill(vectors, wanted, dimension, handle, gone), signal).then(done)
+  void fill(vectors, wanted, dimension, handle)
+  done()
 }
 
 /** Fills `vectors` with the rows of these numbers, which ascend. */
-export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: number, handle: SyncAccessHandle): void | Promise<void> {
+export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: number, handle: SyncAccessHandle, gone?: AbortSignal): void | Promise<void> {
   const stride = dimension * 4
   const bytes = new Uint8Array(vectors.buffer)
   const pieces: [at: number, to: Uint8Array][] = []
@@ -36,7 +40,7 @@ export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: num
     while (++i < numbers.length && i < most && numbers[i] === numbers[i - 1]! + 1);
     pieces.push([HEADER + numbers[first]! * stride, bytes.subarray(first * stride, i * stride)])
   }
-  if (!handle.read) return fillLater(pieces, handle)
+  if (!handle.read) return fillLater(pieces, handle, gone)
   for (const [at, to] of pieces) {
     let read: number
     try {
@@ -48,13 +52,13 @@ export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: num
   }
 }
 
-async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAccessHandle) {
+async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAccessHandle, gone: AbortSignal | undefined) {
   try {
     // Some at a time, side by side: each may be a way to a server and back.
-    for (let from = 0; from < pieces.length; from += AT_ONCE) {
+    for (let from = 0; from < pieces.length && !gone?.aborted; from += AT_ONCE) {
       await Promise.all(pieces.slice(from, from + AT_ONCE).map(async ([at, to]) => {
-        for (let done = 0; done < to.length; ) {
-          const bytes = await readSome(handle, at + done, to.length - done)
+        for (let done = 0; done < to.length && !gone?.aborted; ) {
+          const bytes = await readSome(handle, at + done, to.length - done, gone)
           to.set(bytes, done)
           done += bytes.length
         }
@@ -66,8 +70,8 @@ async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAcc
 }
 
 /** At least one byte, and perhaps fewer than `length`, which the file has. */
-export async function readSome(handle: SyncAccessHandle, at: number, length: number): Promise<Uint8Array> {
-  const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length)
+export async function readSome(handle: SyncAccessHandle, at: number, length: number, gone?: AbortSignal): Promise<Uint8Array> {
+  const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length, gone)
   if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has more`)
   return bytes.subarray(0, length)
 }
@@ -85,8 +89,8 @@ export class Turns {
   #quiet: (() => void) | undefined
   #gate: Promise<void> | undefined
 
-  async read<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#gate) await this.#gate
+  async read<T>(work: () => Promise<T>, wait = (gate: Promise<void>) => gate): Promise<T> {
+    while (this.#gate) await wait(this.#gate)
     this.#reading++
     try {
       return await work()

@@ -38,8 +38,11 @@ export class NidusError extends Error {
 export interface SyncAccessHandle {
   /** Fills `buffer` from `at`; returns how many bytes there were (0 at the end). A medium that cannot read synchronously has `readAsync` instead. */
   read?(buffer: Uint8Array, options: { at: number }): number
-  /** The `length` bytes from `at`; fewer only at the end. Needed where `read` is missing. */
-  readAsync?(at: number, length: number): Promise<Uint8Array>
+  /**
+   * The `length` bytes from `at`; fewer only at the end. Needed where `read` is missing. `signal` aborts when nobody waits for them any more: the search was aborted, or the store is
+   * being closed, which waits a second for a read.
+   */
+  readAsync?(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
   /** Writes all of `buffer` at `at` and returns its length. Fewer is taken for a failure. */
   write(buffer: Uint8Array, options: { at: number }): number
   truncate(size: number): void
