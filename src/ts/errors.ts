@@ -32,8 +32,8 @@ export const closedError = (name: string) => new NidusError('CLOSED', `the store
 export const failedError = (name: string, cause: NidusError) =>
   new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
-export const aborted = (signal: AbortSignal) =>
-  new NidusError('ABORTED', 'aborted before anything was written', { cause: signal.reason })
+export const aborted = (signal: AbortSignal, what = 'aborted before anything was written') =>
+  new NidusError('ABORTED', what, { cause: signal.reason })
 
 const QUOTA = new Set(['QuotaExceededError', 'ENOSPC', 'EDQUOT'])
 const MISSING = new Set(['NotFoundError', 'ENOENT'])
@@ -48,7 +48,23 @@ function kindOf(error: unknown): string {
   return typeof code === 'string' ? code : typeof name === 'string' ? name : ''
 }
 
-const textOf = (error: unknown) => (error instanceof Error || kindOf(error) ? `${(error as Error).name}: ${(error as Error).message}` : String(error))
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error || kindOf(error) ? `${(error as Error).name}: ${(error as Error).message}` : String(error)
+  } catch {
+    return 'something that has no text'
+  }
+}
+
+/** Reads an object of the caller's: its getters, or a Proxy, may throw anything. */
+export function reading<T>(what: string | (() => string), read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof NidusError) throw error
+    throw invalid(`${typeof what === 'string' ? what : what()} cannot be read: ${textOf(error)}`, error)
+  }
+}
 
 /** What a medium threw. `opening`: at open, where some names mean that it cannot be used at all. */
 export function storageError(error: unknown, doing: string, opening = false): NidusError {

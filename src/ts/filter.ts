@@ -1,8 +1,10 @@
-import { invalid } from './errors.js'
+import { invalid, reading } from './errors.js'
+import { nearest } from './nearest.js'
 import { Writer, checkString, describe, isPlainObject } from './wire.js'
 
 const AND = 0, OR = 1, NOT = 2, EQ = 3, IN = 4, COMPARE = 5, GLOB = 6, CONTAINS = 7, EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
+const OPERATORS = ['$eq', '$ne', '$in', '$nin', ...Object.keys(COMPARISONS), '$glob', '$contains', '$exists', '$not']
 const MAX_DEPTH = 64
 
 const NONE = new Uint8Array(0)
@@ -10,10 +12,12 @@ const NONE = new Uint8Array(0)
 /** A filter object as the core's expression; empty bytes for no filter. */
 export function encodeFilter(filter: unknown): Uint8Array<ArrayBuffer> {
   if (filter === undefined) return NONE.slice()
-  if (isPlainObject(filter) && Object.keys(filter).length === 0) return NONE.slice()
-  const writer = new Writer()
-  expression(writer, filter, 1, 'the filter')
-  return writer.finish()
+  return reading('the filter', () => {
+    if (isPlainObject(filter) && Object.keys(filter).length === 0) return NONE.slice()
+    const writer = new Writer()
+    expression(writer, filter, 1, 'the filter')
+    return writer.finish()
+  })
 }
 
 function deeper(depth: number) {
@@ -41,7 +45,7 @@ function expression(writer: Writer, filter: unknown, depth: number, where: strin
       writer.u8(NOT)
       expression(writer, value, depth + 1, '$not')
     } else if (key.startsWith('$')) {
-      throw invalid(`unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not`)
+      throw invalid(`unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not; other operators belong to an attribute: { year: { $gte: 2020 } }`)
     } else {
       checkString(key, () => "a filter's key")
       conditions(writer, key, value, depth)
@@ -98,7 +102,7 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       writer.u8(NOT)
       return conditions(writer, key, operand, depth + 1)
     default:
-      throw invalid(`unknown operator ${describe(operator)} for ${describe(key)} in the filter`)
+      throw invalid(`unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`)
   }
 }
 

@@ -1,6 +1,7 @@
-import { NidusError, invalid } from './errors.js'
+import { NidusError, invalid, reading } from './errors.js'
+import { BATCH, RECORD, checkKeys } from './keys.js'
 import type { ColumnarBatch, RecordInput } from './types/index.js'
-import { Writer, describe, isPlainObject } from './wire.js'
+import { MOST_AHEAD, Writer, describe, encodeIds, isPlainObject } from './wire.js'
 
 const MAX_F32 = 3.4028234663852886e38
 
@@ -24,27 +25,38 @@ const wrongLength = (who: string, length: number, dimension: number) =>
   new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
 
 export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
-  if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
-  if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
-  throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
+  return reading('the batch', () => {
+    if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
+    if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
+    throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
+  })
 }
 
 function captureRecords(records: RecordInput[], dimension: number): Captured {
-  const vectors = newFloats(records.length * dimension)
-  const writer = new Writer(64 + records.length * 64)
-  for (let i = 0; i < records.length; i++) {
-    const record: unknown = records[i]
-    if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
-    const { id, vector, attrs } = record
-    const who = () => recordName(i, id)
-    writer.str(id, () => `record ${i}: id`)
-    writer.attrs(attrs, who)
-    copyVector(vector, vectors, i * dimension, dimension, who)
-  }
-  return { count: records.length, batch: writer.finish(), vectors, lent: false }
+  let vectors: Float32Array<ArrayBuffer> | undefined
+  const writer = new Writer(64 + Math.min(records.length * 64, MOST_AHEAD))
+  let i = 0
+  reading(() => `record ${i}`, () => {
+    for (; i < records.length; i++) {
+      const record: unknown = records[i]
+      if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
+      const { id, vector, attrs } = record
+      const who = () => recordName(i, id)
+      checkKeys(record, RECORD, who)
+      writer.str(id, () => `record ${i}: id`)
+      writer.attrs(attrs, who)
+      // Not before: of an array that is nothing but a length the first record is missing.
+      vectors ??= newFloats(records.length * dimension)
+      copyVector(vector, vectors, i * dimension, dimension, who)
+    }
+  })
+  return { count: records.length, batch: writer.finish(), vectors: vectors ?? newFloats(0), lent: false }
 }
 
-function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: number, way: Way): Captured {
+function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Captured {
+  const { ids, vectors, attrs } = batch
+  if (ids === undefined && 'id' in batch) throw invalid('a batch is an array of records, or columns { ids, vectors, attrs }; one record goes into an array: [record]')
+  checkKeys(batch, BATCH, 'the batch')
   if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
   if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
   if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
@@ -52,11 +64,14 @@ function captureColumns({ ids, vectors, attrs }: ColumnarBatch, dimension: numbe
   if (vectors.length !== ids.length * dimension) {
     throw new NidusError('DIMENSION_MISMATCH', `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`)
   }
-  const writer = new Writer(64 + ids.length * 64)
-  for (let i = 0; i < ids.length; i++) {
-    writer.str(ids[i], () => `record ${i}: id`)
-    writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
-  }
+  const writer = new Writer(64 + Math.min(ids.length * 64, MOST_AHEAD))
+  let i = 0
+  reading(() => `record ${i}`, () => {
+    for (; i < ids.length; i++) {
+      writer.str(ids[i], () => `record ${i}: id`)
+      writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
+    }
+  })
   const lent = way === 'lend' && vectors.length > 0
   // Giving away part of a buffer would take the rest of it from the caller as well.
   const given = way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
@@ -117,9 +132,19 @@ function checkVector(vector: Float32Array, who: string) {
 
 export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
   const copy = new Float32Array(dimension)
-  copyVector(query, copy, 0, dimension, () => who)
+  reading(who, () => copyVector(query, copy, 0, dimension, () => who))
   checkVector(copy, who)
   return copy
+}
+
+/** The ids as they are now, and as they are sent. */
+export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
+  return reading('ids', () => {
+    if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
+    // In this order: of an array that is nothing but a length the first id is missing.
+    const wire = encodeIds(ids)
+    return { ids: [...ids] as string[], wire }
+  })
 }
 
 export function checkTopK(topK: unknown): number {
@@ -137,7 +162,10 @@ export function checkMinScore(minScore: unknown): number {
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  const { addEventListener, removeEventListener } = (signal ?? {}) as AbortSignal
+  const { addEventListener, removeEventListener } = reading('signal', () => {
+    const { addEventListener, removeEventListener } = (signal ?? {}) as AbortSignal
+    return { addEventListener, removeEventListener }
+  })
   if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
   return signal as AbortSignal
 }

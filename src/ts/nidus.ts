@@ -1,9 +1,10 @@
 import type { Backend, OpenSpec } from './engine/backend.js'
-import { NidusError, invalid, storageError } from './errors.js'
+import { NidusError, aborted, invalid, reading, storageError } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
-import { captureBatch, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from './input.js'
-import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
+import { captureBatch, captureIds, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from './input.js'
+import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, STORE, UPSERT } from './keys.js'
+import { checkName, checkOpen, checkOptions, checkStorage, oneOf } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
   Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
@@ -18,10 +19,13 @@ const collectionName = (collection: unknown) => {
   return collection
 }
 
-const checkIds = (ids: unknown): unknown[] => {
-  if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
-  return ids
-}
+/** Each once, as they are now; undefined: all. */
+const collectionNames = (collections: unknown): string[] | undefined =>
+  collections === undefined ? undefined : reading('collections', () => {
+    const names = new Set<string>()
+    for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
+    return [...names]
+  })
 
 /** What few pages need is loaded when they do. */
 const load = <T>(part: Promise<T>): Promise<T> =>
@@ -49,7 +53,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   static async open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
-    const checked = checkOptions(options)
+    const checked = checkOptions(options, OPEN, 'open')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const spec = checkOpen(name, checked, storage)
@@ -61,7 +65,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   static async list(options?: StoreOptions): Promise<StoreInfo[]> {
-    const checked = checkOptions(options)
+    const checked = checkOptions(options, STORE, 'list')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     if (typeof storage === 'object') throw invalid('a host of your own knows its stores itself')
@@ -69,7 +73,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   static async destroy(name: string, options?: StoreOptions): Promise<void> {
-    const checked = checkOptions(options)
+    const checked = checkOptions(options, STORE, 'destroy')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     if (typeof storage !== 'object') return platform.destroy(storage, checkName(name), checked)
@@ -81,12 +85,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   static async persistence(options?: PersistenceOptions): Promise<Persistence> {
-    const checked = checkOptions(options)
+    const checked = checkOptions(options, PERSISTENCE, 'persistence')
     return (await load(import('./persistence.js'))).persistence(checked)
   }
 
   static async salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport> {
-    const checked = checkOptions(options)
+    const checked = checkOptions(options, SALVAGE, 'salvage')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const { dimension } = checkOpen(name, { dimension: checked.dimension }, storage)
@@ -126,11 +130,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
-    await this.#backend.call('setMeta', [collectionName(collection), encodeMeta(meta)])
+    await this.#backend.call('setMeta', [collectionName(collection), reading('meta', () => encodeMeta(meta))])
   }
 
   async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
-    const { signal, onProgress, transfer } = checkOptions(options)
+    const { signal, onProgress, transfer } = checkOptions(options, UPSERT, 'upsert')
+    oneOf(transfer, 'transfer', [true, false])
     if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
     const name = collectionName(collection)
     const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this.#backend.borrows ? 'lend' : 'copy')
@@ -145,8 +150,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
-    const asked = [...checkIds(ids)] as string[]
-    const { wire, vectors } = await this.#backend.call('get', [collectionName(collection), asked.length, encodeIds(asked)])
+    const { ids: asked, wire: sent } = captureIds(ids)
+    const { wire, vectors } = await this.#backend.call('get', [collectionName(collection), asked.length, sent])
     const reader = new Reader(wire)
     let row = 0
     return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: this.#row(vectors, row++), attrs: reader.attrs<A>() }))
@@ -154,7 +159,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>> {
     const name = collectionName(collection)
-    return this.#pages(name, encodeFilter(checkOptions(options).filter))
+    return this.#pages(name, encodeFilter(checkOptions(options, RECORDS, 'records').filter))
   }
 
   async *#pages(collection: string, filter: Uint8Array): AsyncIterableIterator<VectorRecord<A>> {
@@ -176,7 +181,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async delete(collection: string, ids: string[]): Promise<number> {
-    return this.#backend.call('delete', [collectionName(collection), checkIds(ids).length, encodeIds(ids)])
+    const { ids: asked, wire } = captureIds(ids)
+    return this.#backend.call('delete', [collectionName(collection), asked.length, wire])
   }
 
   async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
@@ -186,26 +192,31 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
-    const [hits] = await this.#search(captureQuery(query, this.dimension), checkOptions(options))
+    const [hits] = await this.#search(captureQuery(query, this.dimension), checkOptions(options, SEARCH, 'search'))
     return hits!
   }
 
   async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
-    if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
-    const checked = checkOptions(options)
-    const all = new Float32Array(queries.length * this.dimension)
-    Array.from(queries, (query, i) => all.set(captureQuery(query, this.dimension, `query ${i}`), i * this.dimension))
-    return this.#search(all, checked)
+    const all = reading('queries', () => {
+      if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
+      const all = new Float32Array(queries.length * this.dimension)
+      for (let i = 0; i < queries.length; i++) all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
+      return all
+    })
+    return this.#search(all, checkOptions(options, SEARCH, 'searchMany'))
   }
 
   async #search(queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
     const { collections, topK, minScore, filter, withVectors, signal } = options
-    const names = collections === undefined ? undefined : [...new Set(Array.isArray(collections) ? collections : [collections])].map(collectionName)
+    const names = collectionNames(collections)
+    oneOf(withVectors, 'withVectors', [true, false])
     const { wire, scores, vectors, counts } = await this.#backend.call(
       'search',
       [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
       { signal: checkSignal(signal) },
-    )
+    ).catch((error: unknown) => {
+      throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, 'the search was aborted') : error
+    })
     const reader = new Reader(wire)
     let i = 0
     return Array.from(counts, (count) => {

@@ -1,5 +1,6 @@
 import type { OpenSpec } from './engine/backend.js'
-import { NidusError, invalid } from './errors.js'
+import { NidusError, invalid, reading } from './errors.js'
+import { checkKeys, type KeysOf, type Known } from './keys.js'
 import type { OpenOptions, StorageHost, StorageKind } from './types/index.js'
 import { checkString, describe, isPlainObject } from './wire.js'
 
@@ -18,13 +19,19 @@ export function checkStorage(storage: unknown, otherwise: StorageKind | undefine
   return storage as StorageKind
 }
 
-export function checkOptions<T extends object>(options: T | undefined): Partial<T> {
-  if (options === undefined) return {}
-  if (!isPlainObject(options)) throw invalid(`options must be an object, not ${describe(options)}`)
-  return options as Partial<T>
+/** The options as they are now, each read once. `place` is the call that they are for. */
+export function checkOptions<T extends object>(options: T | undefined, known: KeysOf<T>, place: string): Partial<T> {
+  const own: Partial<T> = {}
+  if (options === undefined) return own
+  return reading(`${place}: the options`, () => {
+    if (!isPlainObject(options)) throw invalid(`${place}: options must be an object, not ${describe(options)}`)
+    checkKeys(options, known as Known, place, 'option')
+    for (const key in known) own[key as keyof T] = (options as T)[key as keyof T]
+    return own
+  })
 }
 
-const oneOf = (value: unknown, what: string, values: readonly unknown[]) => {
+export const oneOf = (value: unknown, what: string, values: readonly unknown[]) => {
   if (value !== undefined && !values.includes(value)) throw invalid(`${what} is ${describe(value)}; it can be ${values.map(describe).join(' or ')}`)
 }
 

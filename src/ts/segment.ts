@@ -1,6 +1,8 @@
 import { Segment as CoreSegment, type CoreHandle } from './core.js'
 import { NidusError, coreError, invalid, isTrap, storageError } from './errors.js'
 import { captureQuery, checkMinScore, checkTopK } from './input.js'
+import { SEGMENT, SEGMENT_SEARCH } from './keys.js'
+import { checkOptions } from './options.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
 import { setWasmDefaults } from './wasm-source.js'
 import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
@@ -62,7 +64,7 @@ export class Segment {
 
   static open(sink: SyncAccessHandle, options: { dimension: number }): Segment {
     const handle = checkSink(sink)
-    const dimension = checkDimension(options?.dimension)
+    const dimension = checkDimension(checkOptions(options, SEGMENT, 'Segment.open').dimension)
     return new Segment(run(() => CoreSegment.open(handle, dimension, isRealHandle(sink))), sink)
   }
 
@@ -94,11 +96,12 @@ export class Segment {
     })
   }
 
-  search(query: Float32Array, options: { topK?: number; minScore?: number } = {}): SegmentHit[] {
+  search(query: Float32Array, options?: { topK?: number; minScore?: number }): SegmentHit[] {
     const captured = captureQuery(query, this.dimension)
-    const [topK, minScore] = [checkTopK(options?.topK), checkMinScore(options?.minScore)]
+    const { topK, minScore } = checkOptions(options, SEGMENT_SEARCH, 'Segment.search')
+    const [most, least] = [checkTopK(topK), checkMinScore(minScore)]
     return this.#run((core) => {
-      const hits = core.search(captured, topK, minScore)
+      const hits = core.search(captured, most, least)
       try {
         const { rows, scores } = hits
         return Array.from(rows, (row, i) => ({ row, score: scores[i]! }))

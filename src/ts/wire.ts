@@ -8,6 +8,8 @@ const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER), SAFE_MAX = BigInt(Number.MAX_S
 /** Characters up to which a text may be written by hand. */
 const SHORT = 48
 const LONE_SURROGATE = /\p{Surrogate}/u
+/** Bytes that are taken before anything is written: a length may be a lie. */
+export const MOST_AHEAD = 1 << 24
 const encoder = /* @__PURE__ */ new TextEncoder()
 // Without ignoreBOM a string that begins with U+FEFF would come back shorter than it went in.
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true, fatal: false })
@@ -23,10 +25,14 @@ export function describe(value: unknown): string {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (Array.isArray(value)) return 'an array'
   if (typeof value !== 'object') return `a ${typeof value}`
-  const name = (value as { constructor?: { name?: unknown } }).constructor?.name
-  return typeof name === 'string' && name && name !== 'Object' ? `a ${name}` : 'an object'
+  try {
+    if (Array.isArray(value)) return 'an array'
+    const name = (value as { constructor?: { name?: unknown } }).constructor?.name
+    return typeof name === 'string' && name && name !== 'Object' ? `a ${name}` : 'an object'
+  } catch {
+    return 'an object that cannot be read'
+  }
 }
 
 function newBytes(length: number): Uint8Array<ArrayBuffer> {
@@ -177,7 +183,7 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 }
 
 export function encodeIds(ids: readonly unknown[]): Uint8Array<ArrayBuffer> {
-  const writer = new Writer(16 + ids.length * 24)
+  const writer = new Writer(16 + Math.min(ids.length * 24, MOST_AHEAD))
   for (let i = 0; i < ids.length; i++) {
     writer.str(ids[i], () => `ids[${i}]`)
   }

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js'
+import { invalid, reading } from '../errors.js'
 import { SESSION, type Host } from '../engine/backend.js'
 import { describe } from '../wire.js'
 import type { StorageHost } from '../types/index.js'
@@ -7,7 +7,8 @@ const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as c
 
 /** A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given. */
 export function userHost(own: StorageHost & { [SESSION]?: () => Host }): Host {
-  if (own[SESSION]) return own[SESSION]()
+  const session = reading('the storage host', () => own[SESSION])
+  if (session) return session()
   for (const method of METHODS) {
     if (typeof own[method] !== 'function') throw invalid(`the storage host has no method ${method}`)
   }

@@ -1,10 +1,11 @@
 import type { Backend } from '../engine/backend.js'
-import { NidusError, aborted, invalid } from '../errors.js'
+import { NidusError, aborted, invalid, reading } from '../errors.js'
 import { checkSignal } from '../input.js'
+import { STATIC, STATIC_SOURCE, checkKeys } from '../keys.js'
 import { checkOpen, checkOptions } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { StorageHost, SyncAccessHandle } from '../types/index.js'
-import type { StaticOptions, StaticSource } from '../types/static.js'
+import type { StaticBucket, StaticOptions, StaticSource } from '../types/static.js'
 import { describe, isPlainObject } from '../wire.js'
 import { cachedFile } from './cache.js'
 import { blobFile, type StaticFile } from './file.js'
@@ -23,23 +24,23 @@ function handleOf(file: StaticFile, ranges: Ranges): SyncAccessHandle {
 }
 
 /** `DIR/` or `DIR`, the two files, or what a bucket has of them. */
-function filesOf(source: StaticSource | string | URL): { data: unknown; log: unknown; name: string } {
+function filesOf(source: StaticSource | string | URL): { data: unknown; log: unknown; bucket?: StaticBucket; name: string } {
   if (typeof source === 'string' || source instanceof URL) {
     const directory = `${source}`.replace(/\/?(\?.*)?$/, '/$1')
     const at = (name: string) => directory.replace(/(\?.*)?$/, `${name}$1`)
     return { data: at('data'), log: at('log'), name: `${source}` }
   }
   if (!isPlainObject(source) || !('data' in source) || !('log' in source)) throw invalid(`a static index is an address, or { data, log }, not ${describe(source)}`)
-  return { data: source.data, log: source.log, name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
+  checkKeys(source, STATIC_SOURCE, 'the source of fromStatic')
+  return { data: source.data, log: source.log, ...('bucket' in source && { bucket: source.bucket }), name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
 }
 
 export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
-  const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, wasm, ...rest } = checkOptions(options)
+  const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
   if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
   const signal = checkSignal(given)
-  const { data, log, name } = filesOf(source)
-  const bucket = isPlainObject(source) && 'bucket' in source ? source.bucket : undefined
+  const { data, log, bucket, name } = reading('the source of fromStatic', () => filesOf(source))
 
   let open: StaticFile[] = []
   let opening = true

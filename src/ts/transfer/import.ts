@@ -1,7 +1,8 @@
 import type { Backend, FileName, OpenSpec, Source } from '../engine/backend.js'
-import { aborted, invalid } from '../errors.js'
+import { aborted, invalid, reading } from '../errors.js'
 import { userHost } from '../hosts/user.js'
 import { checkSignal } from '../input.js'
+import { FILES, IMPORT, checkKeys } from '../keys.js'
 import { checkOpen, checkOptions, checkStorage } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { ImportOptions, StorageKind } from '../types/index.js'
@@ -9,10 +10,12 @@ import { describe, isPlainObject } from '../wire.js'
 import { Input } from './source.js'
 import { partsOfTar } from './tar.js'
 
+const SOURCE = 'the source of the import'
+
 type Part = { file: FileName; bytes: Uint8Array }
 
 export async function importStore(platform: Platform, name: string, from: unknown, options: ImportOptions | undefined): Promise<Backend> {
-  const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options)
+  const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options, IMPORT, 'import')
   if (typeof replace !== 'boolean') throw invalid(`replace is ${describe(replace)}; it can be true or false`)
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
   const signal = checkSignal(given)
@@ -33,13 +36,14 @@ export async function importStore(platform: Platform, name: string, from: unknow
   const abort = () => stop(aborted(signal!))
   signal?.addEventListener('abort', abort, { once: true })
   try {
-    const parts = partsOf(await sourceOf(from, platform), input)
+    const source = await reading(SOURCE, () => sourceOf(from, platform))
+    const parts = reading(SOURCE, () => partsOf(source, input))
     const total = inputs.some(({ size }) => size === undefined) ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0)
     // In a turn of its own: what it throws must not be taken for a failed import.
     const report = (done: number, of: number | undefined) => onProgress && queueMicrotask(() => onProgress(done, of))
     const taken = () => inputs.reduce((sum, { taken }) => sum + taken, 0)
     let told = 0
-    const source: Source = {
+    const pieces: Source = {
       replace,
       async parts() {
         // All but the last word: that is told when the store is there.
@@ -48,7 +52,7 @@ export async function importStore(platform: Platform, name: string, from: unknow
         return next.done ? undefined : next.value
       },
     }
-    const open = typeof storage === 'object' ? platform.openOwn(spec, storage, rest.wasm, source) : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, source)
+    const open = typeof storage === 'object' ? platform.openOwn(spec, storage, rest.wasm, pieces) : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, pieces)
     const backend = await open.catch((error: unknown) => {
       // A reason does not cross the thread; the caller's own is here.
       throw signal?.aborted && (error as { code?: string }).code === 'ABORTED' ? aborted(signal) : error
@@ -62,7 +66,7 @@ export async function importStore(platform: Platform, name: string, from: unknow
 }
 
 /** A path means files, where there are any. */
-async function sourceOf(from: unknown, platform: Platform): Promise<unknown> {
+function sourceOf(from: unknown, platform: Platform): unknown {
   if (typeof from !== 'string' && !(from instanceof URL)) return from
   if (!platform.files) throw invalid('here there are no files: fetch it, and import the Response')
   return platform.files(from)
@@ -70,7 +74,8 @@ async function sourceOf(from: unknown, platform: Platform): Promise<unknown> {
 
 function partsOf(source: unknown, input: (source: unknown) => Input): AsyncGenerator<Part> {
   if (!isPlainObject(source)) return partsOfTar(input(source))
-  const { data, log } = source as { data?: unknown; log?: unknown }
+  checkKeys(source, FILES, SOURCE)
+  const { data, log } = source
   if (data === undefined || log === undefined) throw invalid('of the two files that are to be imported one is missing: { data, log }')
   return partsOfTwo({ data: input(data), log: input(log) })
 }

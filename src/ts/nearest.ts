@@ -1,0 +1,37 @@
+/** What other products call it, in small letters and without `_`, `-` and `$`. (What is a letter or two away is found without.) */
+const ALIASES: { [known: string]: string } = {
+  topK: 'k limit top n count size nresults',
+  filter: 'where',
+  collections: 'namespace',
+  minScore: 'threshold',
+  attrs: 'metadata metadatas payload payloads',
+  vector: 'values embedding',
+  vectors: 'values embeddings',
+  dimension: 'dims',
+  $glob: 'regex like',
+}
+
+const plain = (key: string) => key.slice(0, 40).toLowerCase().replace(/[_$-]/g, '')
+
+/** How many letters are to be put in, left out or changed. */
+function distance(a: string, b: string): number {
+  const row = Array.from(`${b}.`, (_, j) => j)
+  for (const letter of a) {
+    let corner = row[0]!++
+    for (let j = 1; j < row.length; j++) {
+      const up = row[j]!
+      row[j] = Math.min(up + 1, row[j - 1]! + 1, corner + +(letter !== b[j - 1]))
+      corner = up
+    }
+  }
+  return row[b.length]!
+}
+
+/** The end of a message on an unknown key: which one may be meant, else which there are. */
+export function nearest(key: string, known: string[]): string {
+  const asked = plain(key)
+  if (asked === 'metric') return ': the metric is always the cosine'
+  const far = known.map((each) => (` ${ALIASES[each]} `.includes(` ${asked} `) ? 0 : distance(asked, plain(each))))
+  const least = Math.min(...far)
+  return least <= Math.max(1, asked.length / 3) ? `: did you mean \`${known[far.indexOf(least)]}\`?` : `: there are ${known.join(', ')}`
+}
