@@ -13,6 +13,8 @@ const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/in
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
 export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts' }
 /** What a page loads before it starts the worker. */
+/** On a disk, where nobody pays for names and lines: an uncaught error is readable there. It has its own copies of LATER, which are so as well. */
+const READABLE = 'node'
 const PAGE = 'browser.js'
 /** What it starts. */
 const PAGES_WORKER = 'worker-opfs'
@@ -90,12 +92,13 @@ export async function bundle(glue, wasm) {
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
-  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]' })
+  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, plugins: [core(glue)] }) })
   const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
-  const outputs = [...Object.values(groups), small, alone].flatMap(({ outputFiles }) => outputFiles)
-  const files = await written({ outputFiles: outputs })
+  const { [READABLE]: readable, ...others } = groups
+  const files = await written({ outputFiles: [...Object.values(others), small, alone].flatMap(({ outputFiles }) => outputFiles) })
+  for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
     if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)

@@ -110,7 +110,9 @@ describe('the command line', () => {
   })
 
   it('says what is wrong with a call, and ends with 2', async () => {
-    for (const args of [[], ['frob', 'x'], ['inspect'], ['search', 'store'], ['search', 'store', '--vector', 'no'], ['search', 'store', '--vector', '[1]', '--top', '0'], ['import', 'store'], ['inspect', 'store', '--frob']]) {
+    const { code: alone, out: nothing, err: usage } = await cli()
+    expect([alone, nothing, usage]).toEqual([2, '', (await cli('--help')).out.replace(/\n$/, '')])
+    for (const args of [['frob', 'x'], ['inspect'], ['search', 'store'], ['search', 'store', '--vector', 'no'], ['search', 'store', '--vector', '[1]', '--top', '0'], ['import', 'store'], ['inspect', 'store', '--frob']]) {
       const { code, err } = await cli(...args)
       expect([code, err], args.join(' ')).toEqual([2, expect.stringMatching(/^nidus-wasm: .+\n\nnidus-wasm --help/s)])
     }

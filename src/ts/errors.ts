@@ -12,6 +12,8 @@ const CODES: ReadonlySet<string> = new Set<NidusErrorCode>([
 const BRAND = Symbol.for('nidus-wasm.NidusError')
 
 export class NidusError extends Error {
+  /** Minified, the class would be called something else in a console. */
+  static override readonly name = 'NidusError'
   readonly code: NidusErrorCode
 
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown }) {

@@ -216,6 +216,10 @@ export async function main(): Promise<number> {
       say(USAGE)
       return 0
     }
+    if (name === undefined && !values.json) {
+      process.stderr.write(USAGE)
+      return 2
+    }
     const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name!] : undefined
     if (!command) throw new Usage(name === undefined ? 'say what to do' : `there is no command "${name}"`)
     if (directory === undefined) throw new Usage(`${name} wants a directory`)
