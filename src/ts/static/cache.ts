@@ -1,56 +1,142 @@
-import { NidusError, aborted } from '../errors.js'
-import { blobFile, type StaticFile, type Validators } from './file.js'
-import { absolute, checkHttp, validators, type HttpOptions } from './http.js'
-import { cacheStorage, opfs } from './keep.js'
+import type { Backend } from '../engine/backend.js'
+import { NidusError } from '../errors.js'
+import type { Answer, HttpOptions } from './answer.js'
+import { blobFile, type Pair } from './file.js'
+import { httpFile } from './http.js'
+import { cacheStorage, digest, opfs } from './keep.js'
+import { Kept, NotKept, equal, type FileName, type Taken, type Version } from './kept.js'
 
-/** A file of the web that is kept here: fetched once, asked for again only to learn whether it is still the same; without a network as it was kept. */
-export async function cachedFile(address: string | URL, where: 'opfs' | 'cache-storage', options: HttpOptions): Promise<StaticFile> {
-  const url = absolute(address)
-  const keep = await (where === 'opfs' ? opfs : cacheStorage)(url)
-  const kept = await keep.find()
-  const conditions: Record<string, string> = !kept ? {} : kept.etag ? { 'if-none-match': kept.etag } : kept.modified ? { 'if-modified-since': kept.modified } : {}
-  let response: Response | undefined
+/** Where one file changes and the other does not, a server may be in the middle of getting a new version: it is taken once it has stood so long. */
+const SETTLED_MS = 10 * 60_000
+
+const has = (error: unknown, ...codes: string[]) => error instanceof NidusError && codes.includes(error.code)
+
+/** Whether this state of the server, of which one file is known already, has stood for long enough to be a version. */
+async function settled(kept: Kept, { entry }: Version, which: string): Promise<boolean> {
+  const { half } = entry
+  const now = Date.now()
+  if (half?.which === which && now >= half.since) return now - half.since >= SETTLED_MS
+  await kept.commit({ ...entry, half: { which, since: now } }).catch(() => {})
+  return false
+}
+
+const describe = (file: FileName, answer: Answer) => [file, answer.validators.etag, answer.validators.modified, answer.length].join(' ')
+
+/** Fetches what the server has now, whole. `undefined`: what is kept is what it has, or it has no whole version. */
+async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName, string>): Promise<{ version: Version; fresh: string[] } | undefined> {
+  const taken: Partial<Record<FileName, Taken>> = {}
+  const give = async () => {
+    for (const { part, release } of Object.values(taken)) {
+      release()
+      await kept.drop(part.name)
+    }
+  }
   try {
-    response = await options.fetch(url, { headers: { ...options.headers, ...conditions }, cache: 'no-store', ...(options.signal && { signal: options.signal }) })
+    const data = await kept.ask('data', old?.entry.data)
+    if (old) {
+      // The log's head first: a body would have to wait until the data is here.
+      const log = await kept.ask('log', old.entry.log).catch((error: unknown) => (data?.drop(), Promise.reject(error as Error)))
+      if (!data && !log) return undefined
+      if (data) log?.drop()
+      if (data && !log && !(await settled(kept, old, describe('data', data)))) return data.drop(), undefined
+      if (!data) {
+        const which = describe('log', log!)
+        taken.log = await kept.take('log', log!)
+        const { blob } = taken.log
+        // A log that only grew belongs to the data that it belonged to.
+        const grew = blob.size >= old.log.size && (await equal(old.log, blob.slice(0, old.log.size)))
+        if (!grew && !(await settled(kept, old, which))) return await give(), undefined
+      }
+    }
+    if (data) {
+      taken.data = await kept.take('data', data)
+      const log = await kept.ask('log', old?.entry.log)
+      if (log) taken.log = await kept.take('log', log)
+      if (old && taken.log) {
+        // A server without ETags and dates sends all of it each time.
+        const [same, sameLog] = [await equal(old.data, taken.data.blob), await equal(old.log, taken.log.blob)]
+        const half = same !== sameLog && !(same && (await equal(old.log, taken.log.blob.slice(0, old.log.size))))
+        if ((same && sameLog) || (half && !(await settled(kept, old, `${urls.data} ${same}`)))) return await give(), undefined
+      }
+    }
+    for (const file of ['data', 'log'] as const) if (taken[file]) await kept.still(file, taken[file])
+    const part = (file: FileName) => taken[file]?.part ?? old!.entry[file]
+    const version: Version = {
+      entry: { format: 2, data: part('data'), log: part('log') },
+      data: taken.data?.blob ?? old!.data,
+      log: taken.log?.blob ?? old!.log,
+      release: () => Object.values(taken).forEach(({ release }) => release()),
+    }
+    return { version, fresh: Object.values(taken).map(({ part }) => part.name) }
   } catch (error) {
-    if (options.signal?.aborted) throw aborted(options.signal)
-    if (!kept) throw new NidusError('STORAGE_FAILED', `${url} could not be fetched`, { cause: error })
+    await give()
+    throw error
   }
-  let sized = false
-  const fileOf = (blob: Blob, first: Validators) => {
-    if (!sized) options.onSize(blob.size)
-    // Who has no network has what was kept, both of one time or not: the store's own checks remain.
-    return blobFile(url, blob, async () => void (response && (await checkHttp(url, first, options))))
+}
+
+/**
+ * Opens the version that the server has, if that can be had whole and opens, and makes it the one that is kept; else the one that is kept.
+ * `open` refuses what is no store. `anew` tells that what was fetched so far is of no use.
+ */
+export async function openKept(
+  where: 'opfs' | 'cache-storage', urls: Record<FileName, string>, options: HttpOptions, open: (pair: Pair) => Promise<Backend>, anew: () => void,
+): Promise<Backend> {
+  const place = await (where === 'opfs' ? opfs : cacheStorage)()
+  const kept = new Kept(place, await digest(`${urls.data}\n${urls.log}`), urls, options)
+  const openVersion = async ({ data, log, release }: Version) => {
+    const backend = await open([blobFile(urls.data, data), blobFile(urls.log, log)])
+    void backend.closed.then(release)
+    return backend
   }
-  if (kept && (!response || response.status === 304)) return fileOf(kept.blob, kept)
-  if (response!.status === 404 || response!.status === 410) throw new NidusError('NOT_FOUND', `there is no ${url} (${response!.status})`)
-  if (!response!.ok) {
-    await response!.body?.cancel()
-    // A server in trouble is no reason to do without what is here.
-    if (kept && response!.status >= 500) return ((response = undefined), fileOf(kept.blob, kept))
-    throw new NidusError('STORAGE_FAILED', `${url} answered ${response!.status}`)
+  const openNewer = async (old: Version | undefined) => {
+    const next = await newer(kept, old, urls)
+    if (!next) return undefined
+    let backend: Backend
+    try {
+      backend = await openVersion(next.version)
+    } catch (error) {
+      next.version.release()
+      for (const name of next.fresh) await kept.drop(name)
+      throw error
+    }
+    // Without the last step it serves all the same, and is not kept.
+    await kept.commit(next.version.entry).then(() => kept.sweep()).catch(() => {})
+    return backend
   }
-  const size = Number(response!.headers.get('content-length') ?? NaN)
-  const coded = response!.headers.get('content-encoding')
-  sized = !coded && Number.isSafeInteger(size)
-  if (sized) options.onSize(size)
-  let taken = 0
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, to) {
-      taken += chunk.length
-      options.onBytes(chunk.length)
-      to.enqueue(chunk)
-    },
-    flush() {
-      if (sized && taken !== size) throw new RangeError(`${taken} bytes instead of ${size}`)
-    },
-  })
-  const first = validators(response!)
+  const old = await kept.find().catch(() => undefined)
+  let failure: unknown
   try {
-    return fileOf(await keep.put(response!.body!.pipeThrough(counter), first), first)
+    const backend = await openNewer(old)
+    if (backend) {
+      // Its files may be in use still, one of them by the newer version.
+      if (old) void backend.closed.then(old.release)
+      return backend
+    }
   } catch (error) {
-    if (options.signal?.aborted) throw aborted(options.signal)
-    const full = (error as { name?: string } | undefined)?.name === 'QuotaExceededError'
-    throw new NidusError(full ? 'QUOTA_EXCEEDED' : 'STORAGE_FAILED', `${url} could not be fetched and kept`, { cause: error })
+    failure = error
+    if (!has(error, 'ABORTED') && error instanceof NotKept) {
+      anew()
+      // No room for it, perhaps. It is used without being kept.
+      const files = async () => [await httpFile(urls.data, { ...options, ranged: false }), await httpFile(urls.log, { ...options, ranged: false })] as const
+      const backend = await files().then(open).catch((error: unknown) => void (failure = error))
+      if (backend) return old?.release(), backend
+    }
+  }
+  const gone = async () => has(failure, 'NOT_FOUND') && has(await kept.ask('log', undefined).then((log) => log?.drop(), (error: unknown) => error), 'NOT_FOUND')
+  if (!old || has(failure, 'ABORTED') || (await gone())) {
+    old?.release()
+    throw failure
+  }
+  anew()
+  options.onSize(old.data.size + old.log.size)
+  try {
+    return await openVersion(old)
+  } catch (error) {
+    old.release()
+    if (failure !== undefined || !has(error, 'CORRUPT')) throw failure ?? error
+    // It was spoilt here: the server has it still.
+    await kept.clear()
+    anew()
+    return (await openNewer(undefined))!
   }
 }

@@ -7,14 +7,17 @@ export interface Validators {
 export interface StaticFile {
   readonly name: string
   readonly size: number
-  read(at: number, length: number): Promise<Uint8Array>
+  read(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
   /** Refuses if it is not any more what it was when it was opened. */
   check(): Promise<void>
 }
 
-export const blobFile = (name: string, blob: Blob, check = async () => {}): StaticFile => ({
+/** A version of an index: its data and its log. */
+export type Pair = readonly [data: StaticFile, log: StaticFile]
+
+export const blobFile = (name: string, blob: Blob): StaticFile => ({
   name,
   size: blob.size,
   read: async (at, length) => new Uint8Array(await blob.slice(at, at + length).arrayBuffer()),
-  check,
+  check: async () => {},
 })

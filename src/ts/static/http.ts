@@ -1,121 +1,122 @@
-import { NidusError, aborted, invalid } from '../errors.js'
+import { NidusError } from '../errors.js'
+import { Answer, changed, trouble, type HttpOptions } from './answer.js'
 import type { StaticFile, Validators } from './file.js'
 
-/** As many bytes as tell of a file how it is served. */
+/** As many bytes as tell of a file how it is served; of one without ETag and date as many at both its ends are compared. */
 const FIRST = 64 * 1024
+/** No content coding: ranges of a compressed answer are not ranges of the file. */
+const PLAIN = { 'accept-encoding': 'identity' }
 
-const trouble = (url: string, what: string, cause?: unknown) => new NidusError('STORAGE_FAILED', `${url} ${what}`, { cause })
-export function absolute(address: string | URL): string {
-  try {
-    return new URL(address, (globalThis as { location?: { href?: string } }).location?.href).href
-  } catch (error) {
-    throw invalid(`${address} is no address`, error)
-  }
-}
-export const changed = (url: string) => new NidusError('STORAGE_FAILED', `${url} has changed since the store was opened: open it again`)
-
-export const validators = (response: Response): Validators => ({ etag: response.headers.get('etag'), modified: response.headers.get('last-modified') })
+const rangeOf = (at: number, length: number) => `bytes=${at}-${at + length - 1}`
+const equal = (one: Uint8Array, other: Uint8Array) => one.length === other.length && one.every((byte, i) => byte === other[i])
 /** Weak ones say less than `If-Match` needs; they are compared all the same. */
 const strong = (etag: string | null) => (etag && !etag.startsWith('W/') ? etag : undefined)
+export const unlike = (one: Validators, other: Validators) => one.etag !== other.etag || one.modified !== other.modified
+export const none = ({ etag, modified }: Validators) => etag === null && modified === null
 
-export interface HttpOptions {
-  fetch: typeof fetch
-  headers: Record<string, string>
-  signal: AbortSignal | undefined
-  /** Only ranges will do: the whole is not to be held. */
+/** How a file begins: all of it if the server knows no ranges, or it is short. */
+interface Start {
+  size: number
   ranged: boolean
-  /** Of one file, as soon as it is known. */
-  onSize(size: number): void
-  onBytes(taken: number): void
+  first: Validators
+  bytes: Uint8Array
 }
 
-async function ask({ fetch, headers, signal }: HttpOptions, url: string, more: Record<string, string>, method = 'GET'): Promise<Response> {
-  let response: Response
-  try {
-    response = await fetch(url, { method, headers: { ...headers, ...more }, cache: 'no-store', ...(signal && { signal }) })
-  } catch (error) {
-    if (signal?.aborted) throw aborted(signal)
-    throw trouble(url, 'could not be fetched', error)
+async function startOf(url: string, options: HttpOptions): Promise<Start> {
+  const { ranged, onSize, onBytes } = options
+  let answer = await Answer.to(options, url, { range: rangeOf(0, FIRST), ...PLAIN })
+  if (answer.status === 416 && answer.total === 0) {
+    answer.drop()
+    onSize(0)
+    return { size: 0, ranged: true, first: answer.validators, bytes: new Uint8Array() }
   }
-  if (response.status === 404 || response.status === 410) throw new NidusError('NOT_FOUND', `there is no ${url} (${response.status})`)
-  if (response.status === 412) throw changed(url)
-  if (!response.ok) throw trouble(url, `answered ${response.status}`)
-  return response
-}
-
-async function bodyOf(url: string, response: Response, length: number, onBytes: (taken: number) => void): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  try {
-    const reader = response.body!.getReader()
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (at + next.value.length > length) throw new RangeError(`sent more than ${length} bytes`)
-      bytes.set(next.value, at)
-      at += next.value.length
-      onBytes(next.value.length)
+  // What a server cannot do with ranges it may do without.
+  if (answer.status === 416 || (answer.status === 206 && answer.coded)) {
+    answer.drop()
+    answer = await Answer.to(options, url, PLAIN)
+  }
+  const first = answer.check().validators
+  if (answer.status !== 206) {
+    const length = answer.length
+    if (ranged && length !== 0) {
+      // A page is told from a store before anything else is said of it.
+      for await (const _ of answer.pieces()) break
+      throw new NidusError('UNSUPPORTED', `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`)
     }
-  } catch (error) {
-    throw trouble(url, `broke off after ${at} of ${length} bytes`, error)
+    if (length !== undefined) onSize(length)
+    const bytes = await answer.bytes(onBytes)
+    if (length === undefined) onSize(bytes.length)
+    return { size: bytes.length, ranged: false, first, bytes }
   }
-  if (at < length) throw trouble(url, `sent ${at} bytes instead of ${length}`)
-  return bytes
+  const size = answer.total
+  const range = answer.response.headers.get('content-range')
+  const length = Math.min(size ?? 0, FIRST)
+  if (size === undefined || !range!.startsWith(`bytes 0-${length - 1}/`)) {
+    answer.drop()
+    throw trouble(url, `answered a range with ${range === null ? 'no Content-Range' : `Content-Range: ${range}`}, where bytes 0 to ${FIRST - 1} were asked for`)
+  }
+  onSize(size)
+  return { size, ranged: true, first, bytes: await answer.bytes(onBytes, length) }
 }
 
-async function wholeOf(url: string, response: Response): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await response.arrayBuffer())
-  } catch (error) {
-    throw trouble(url, 'broke off', error)
-  }
-}
-
-/** Whether it is still what it was. */
-export async function checkHttp(url: string, first: Validators, options: HttpOptions) {
-  const response = await ask(options, url, { 'accept-encoding': 'identity' }, 'HEAD')
-  const now = validators(response)
-  if (now.etag !== first.etag || now.modified !== first.modified) throw changed(url)
+/** Whether it is still what it was, by its head; undefined where that does not tell. */
+export async function sameHead(url: string, { size, first, ranged }: Omit<Start, 'bytes'>, options: HttpOptions): Promise<boolean | undefined> {
+  const answer = await Answer.to(options, url, PLAIN, 'HEAD')
+  answer.drop()
+  // What is said of a compressed answer is not said of ranges.
+  if (!answer.response.ok || (answer.coded && ranged)) return undefined
+  const { validators, length } = answer
+  if (length !== undefined && length > 0 && length !== size) return false
+  if (none(first) || none(validators)) return undefined
+  return !unlike(validators, first)
 }
 
 /** A file on a web server: by ranges where that knows them, else whole. */
-export async function httpFile(address: string | URL, options: HttpOptions): Promise<StaticFile> {
-  const url = absolute(address)
-  // No content coding: ranges of a compressed answer are not ranges of the file.
-  const response = await ask(options, url, { range: `bytes=0-${FIRST - 1}`, 'accept-encoding': 'identity' })
-  const first = validators(response)
-  if (response.status !== 206) {
-    if (options.ranged) {
-      await response.body?.cancel()
-      throw new NidusError('UNSUPPORTED', `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`)
-    }
-    const length = Number(response.headers.get('content-length') ?? NaN)
-    const whole = Number.isSafeInteger(length) && !response.headers.get('content-encoding') ? await bodyOf(url, response, length, options.onBytes) : await wholeOf(url, response)
-    options.onSize(whole.length)
-    return { name: url, size: whole.length, read: async (at, length) => whole.subarray(at, at + length), check: () => checkHttp(url, first, options) }
-  }
-  const size = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] ?? NaN)
-  if (!Number.isSafeInteger(size)) throw trouble(url, `answered a range without the file's length: ${response.headers.get('content-range')}`)
-  options.onSize(size)
-  const start = await bodyOf(url, response, Math.min(size, FIRST), options.onBytes)
+export async function httpFile(url: string, options: HttpOptions): Promise<StaticFile> {
+  const start = await startOf(url, options)
+  const { size, first } = start
   const match = strong(first.etag)
+  let end: Uint8Array | undefined
+  const part = async (at: number, length: number, signal?: AbortSignal, onBytes = options.onBytes) => {
+    const answer = await Answer.to(options, url, { range: rangeOf(at, length), ...PLAIN, ...(match && { 'if-match': match }) }, 'GET', signal)
+    answer.check()
+    const range = answer.response.headers.get('content-range')
+    // Whatever a server makes of If-Match: another file is not this one.
+    if (unlike(answer.validators, first) || (range !== null && answer.total !== size)) {
+      answer.drop()
+      throw changed(url)
+    }
+    if (answer.status !== 206 || answer.coded || !range?.startsWith(`bytes ${at}-${at + length - 1}/`)) {
+      answer.drop()
+      throw trouble(url, `answered ${answer.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were asked for`)
+    }
+    return answer.bytes(onBytes, length)
+  }
   return {
     name: url,
     size,
-    async read(at, length) {
-      if (at + length <= start.length) return start.subarray(at, at + length)
-      const part = await ask(options, url, { range: `bytes=${at}-${at + length - 1}`, 'accept-encoding': 'identity', ...(match && { 'if-match': match }) })
-      const now = validators(part)
-      const range = part.headers.get('content-range')
-      // Whatever a server makes of If-Match: another file is not this one.
-      if (now.etag !== first.etag || now.modified !== first.modified || (range !== null && !range.endsWith(`/${size}`))) {
-        await part.body?.cancel()
-        throw changed(url)
-      }
-      if (part.status !== 206 || !range?.startsWith(`bytes ${at}-${at + length - 1}/`)) {
-        await part.body?.cancel()
-        throw trouble(url, `answered ${part.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were asked for`)
-      }
-      return bodyOf(url, part, length, options.onBytes)
+    async read(at, length, signal) {
+      if (at + length <= start.bytes.length) return start.bytes.subarray(at, at + length)
+      const bytes = await part(at, length, signal)
+      if (at + length === size) end ??= bytes.slice(-FIRST)
+      return bytes
     },
-    check: () => checkHttp(url, first, options),
+    async check() {
+      const same = await sameHead(url, start, options)
+      if (same) return
+      if (same === false) throw changed(url)
+      // The head is refused, or says nothing.
+      const quiet = { ...options, ranged: false, onSize() {}, onBytes() {} }
+      if (!start.ranged && !none(first)) {
+        const answer = (await Answer.to(options, url, PLAIN)).check()
+        answer.drop()
+        if (unlike(answer.validators, first)) throw changed(url)
+        return
+      }
+      // The bytes are compared: of a server without ranges all of them.
+      const again = await startOf(url, quiet)
+      if (again.size !== size || unlike(again.first, first) || !equal(again.bytes, start.bytes)) throw changed(url)
+      if (none(first) && end && !equal(await part(size - end.length, end.length, undefined, () => {}), end)) throw changed(url)
+    },
   }
 }

@@ -1,5 +1,5 @@
 import type { Backend } from '../engine/backend.js'
-import { NidusError, aborted, invalid, reading } from '../errors.js'
+import { NidusError, aborted, closedError, invalid, reading } from '../errors.js'
 import { checkSignal } from '../input.js'
 import { STATIC, STATIC_SOURCE, checkKeys } from '../keys.js'
 import { checkOpen, checkOptions } from '../options.js'
@@ -7,20 +7,27 @@ import type { Platform } from '../platform.js'
 import type { StorageHost, SyncAccessHandle } from '../types/index.js'
 import type { StaticBucket, StaticOptions, StaticSource } from '../types/static.js'
 import { describe, isPlainObject } from '../wire.js'
-import { cachedFile } from './cache.js'
-import { blobFile, type StaticFile } from './file.js'
-import { httpFile, type HttpOptions } from './http.js'
+import { absolute, type HttpOptions } from './answer.js'
+import { openKept } from './cache.js'
+import { Deadlines } from './deadline.js'
+import { blobFile, type Pair, type StaticFile } from './file.js'
+import { httpFile } from './http.js'
 import { r2File } from './r2.js'
 import { Ranges } from './ranges.js'
+
+const TIMEOUT_MS = 30_000
+/** Beyond it a timer would go off at once. */
+const LONGEST_MS = 2 ** 31 - 1
 
 const readOnly = () => new NidusError('READ_ONLY', 'a static index is only read')
 
 /** As the engine reads it; of what writes there is none. */
-function handleOf(file: StaticFile, ranges: Ranges): SyncAccessHandle {
+function handleOf(file: StaticFile): SyncAccessHandle {
+  const ranges = new Ranges((at, length, signal) => file.read(at, length, signal))
   const refuse = () => {
     throw readOnly()
   }
-  return { readAsync: (at, length) => ranges.get(at, Math.min(length, file.size - at)), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close() {} }
+  return { readAsync: (at, length, signal) => ranges.get(at, Math.min(length, file.size - at), signal), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close() {} }
 }
 
 /** `DIR/` or `DIR`, the two files, or what a bucket has of them. */
@@ -35,69 +42,91 @@ function filesOf(source: StaticSource | string | URL): { data: unknown; log: unk
   return { data: source.data, log: source.log, ...('bucket' in source && { bucket: source.bucket }), name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
 }
 
+function hostOf([data, log]: Pair): StorageHost {
+  const refuse = async () => Promise.reject(readOnly())
+  return {
+    kind: 'static',
+    open: async () => ({ data: handleOf(data), log: handleOf(log) }),
+    create: refuse,
+    promote: refuse,
+    commit: refuse,
+    destroy: refuse,
+    close: async () => {},
+  }
+}
+
 export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
-  const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
+  const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, timeout = TIMEOUT_MS, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
   if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
+  if (!(Number.isSafeInteger(timeout) && timeout >= 1 && timeout <= LONGEST_MS)) throw invalid(`timeout must be a number of milliseconds, an integer from 1 to ${LONGEST_MS}, not ${describe(timeout)}`)
   const signal = checkSignal(given)
   const { data, log, bucket, name } = reading('the source of fromStatic', () => filesOf(source))
+  const spec = checkOpen(name, { ...rest, readOnly: true }, hostOf([blobFile('', new Blob()), blobFile('', new Blob())]))
 
-  let open: StaticFile[] = []
   let opening = true
   let [taken, total] = [0, 0]
-  const onBytes = (count: number) => {
-    taken += count
-    if (opening && onProgress && total) {
-      const done = Math.min(taken, total)
-      queueMicrotask(() => onProgress(done, total))
-    }
+  const report = (done: number) => {
+    const all = total
+    queueMicrotask(() => onProgress!(done, all))
   }
-  const onSize = (size: number) => void (total += size)
-  const http: HttpOptions = { fetch: fetcher!, headers, signal: undefined, ranged: rest.memory === 'compact', onSize, onBytes }
+  const waits = new Deadlines(timeout, signal)
+  const http: HttpOptions = {
+    fetch: fetcher!,
+    headers,
+    waits,
+    ranged: rest.memory === 'compact',
+    onSize: (size) => void (total += size),
+    onBytes(count) {
+      taken += count
+      if (opening && onProgress && total) report(Math.min(taken, total))
+    },
+  }
+  const isAddress = (from: unknown): from is string | URL => typeof from === 'string' || from instanceof URL
   const file = async (from: unknown): Promise<StaticFile> => {
     if (bucket) {
       if (typeof from !== 'string') throw invalid(`a key of a bucket is a string, not ${describe(from)}`)
       return r2File(bucket, from, http)
     }
     if (typeof Blob !== 'undefined' && from instanceof Blob) {
-      onSize(from.size)
+      http.onSize(from.size)
       return blobFile('a blob', from)
     }
-    if (typeof from !== 'string' && !(from instanceof URL)) throw invalid(`a static file is an address or a Blob, not ${describe(from)}`)
+    if (!isAddress(from)) throw invalid(`a static file is an address or a Blob, not ${describe(from)}`)
     if (typeof fetcher !== 'function') throw invalid('there is no fetch here')
-    return cache ? cachedFile(from, cache, http) : httpFile(from, http)
+    return httpFile(absolute(from), http)
   }
-  const host: StorageHost = {
-    kind: 'static',
-    async open() {
-      if (signal?.aborted) throw aborted(signal)
-      http.signal = signal
-      // One after the other: what the second is held against is what the first was.
-      total = taken = 0
-      open = [await file(data), await file(log)]
-      // Once it is open, searches have signals of their own.
-      const ranges = open.map((each) => new Ranges((at, length) => each.read(at, length), undefined))
-      return { data: handleOf(open[0]!, ranges[0]!), log: handleOf(open[1]!, ranges[1]!) }
-    },
-    create: async () => Promise.reject(readOnly()),
-    promote: async () => Promise.reject(readOnly()),
-    commit: async () => Promise.reject(readOnly()),
-    destroy: async () => Promise.reject(readOnly()),
-    close: async () => {},
-  }
-  const spec = checkOpen(name, { ...rest, readOnly: true }, host)
-  try {
-    const backend = await platform.openOwn(spec, host, wasm)
+  const open = async (files: Pair): Promise<Backend> => {
+    const backend = await platform.openOwn(spec, hostOf(files), wasm)
     try {
       // Those whose parts are not all read again later, and both together.
-      await Promise.all(open.map((each) => each.check()))
+      await Promise.all(files.map((each) => each.check()))
+      return backend
     } catch (error) {
       await backend.close()
       throw error
     }
+  }
+  const openAny = async () => {
+    if (cache && !bucket && isAddress(data) && isAddress(log)) {
+      if (typeof fetcher !== 'function') throw invalid('there is no fetch here')
+      return openKept(cache, { data: absolute(data), log: absolute(log) }, http, open, () => void (taken = total = 0))
+    }
+    // One after the other: what the second is held against is what the first was.
+    return open([await file(data), await file(log)])
+  }
+  try {
+    if (signal?.aborted) throw aborted(signal)
+    const backend = await openAny()
     opening = false
-    http.signal = undefined
-    if (onProgress && total) queueMicrotask(() => onProgress(total, total))
+    // Once it is open, searches have signals of their own.
+    waits.signal = undefined
+    if (onProgress && total) report(total)
+    const close = backend.close.bind(backend)
+    backend.close = () => {
+      waits.end(closedError(name))
+      return close()
+    }
     return backend
   } catch (error) {
     if (signal?.aborted && !(error instanceof NidusError && error.code === 'ABORTED')) throw aborted(signal)

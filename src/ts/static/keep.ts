@@ -1,80 +1,82 @@
 import { NidusError } from '../errors.js'
-import type { Validators } from './file.js'
 
-/** A place for one file. */
-export interface Keep {
-  find(): Promise<(Validators & { blob: Blob }) | undefined>
-  /** All of it, or what was there before stays. */
-  put(body: ReadableStream<Uint8Array>, validators: Validators): Promise<Blob>
+/** A place for files, by name. Nothing is ever written over but what is small. */
+export interface Place {
+  find(name: string): Promise<Blob | undefined>
+  write(name: string, body: ReadableStream<Uint8Array>): Promise<void>
+  remove(name: string): Promise<void>
+  names(): Promise<string[]>
+  /** Earlier versions of this package kept each file by itself, and so did not know which belonged together. */
+  forget(urls: string[]): Promise<void>
 }
 
-const NAME = 'nidus-static'
+const NAME = 'nidus-static-pairs'
+const EARLIER = 'nidus-static'
 const unavailable = (what: string, cause?: unknown) => new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
 
-export async function cacheStorage(url: string): Promise<Keep> {
+export async function cacheStorage(): Promise<Place> {
   if (typeof caches === 'undefined') throw unavailable('Cache Storage')
   const cache = await caches.open(NAME).catch((error: unknown) => Promise.reject(unavailable('Cache Storage', error)))
-  const find = async () => {
-    const kept = await cache.match(url)
-    return kept && { etag: kept.headers.get('etag'), modified: kept.headers.get('last-modified'), blob: await kept.blob() }
-  }
+  const at = (name: string) => `https://nidus.invalid/${name}`
   return {
-    find,
-    async put(body, { etag, modified }) {
-      await cache.put(url, new Response(body, { headers: { 'content-type': 'application/octet-stream', ...(etag && { etag }), ...(modified && { 'last-modified': modified }) } }))
-      return (await find())!.blob
+    find: async (name) => (await cache.match(at(name)))?.blob(),
+    write: (name, body) => cache.put(at(name), new Response(body, { headers: { 'content-type': 'application/octet-stream' } })),
+    remove: async (name) => void (await cache.delete(at(name))),
+    names: async () => (await cache.keys()).map(({ url }) => url.slice(at('').length)),
+    async forget(urls) {
+      if (!(await caches.has(EARLIER))) return
+      const earlier = await caches.open(EARLIER)
+      for (const url of urls) await earlier.delete(url)
     },
   }
 }
 
-/** A file that ends with what it is: the validators, and how long they are. One file, so that no two can differ. */
-export async function opfs(url: string): Promise<Keep> {
+const missing = (error: unknown) => (error as { name?: string } | undefined)?.name === 'NotFoundError'
+
+export async function opfs(): Promise<Place> {
   if (!globalThis.navigator?.storage?.getDirectory) throw unavailable('private file system')
+  let root: FileSystemDirectoryHandle
   let folder: FileSystemDirectoryHandle
   try {
-    folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(NAME, { create: true })
+    root = await navigator.storage.getDirectory()
+    folder = await root.getDirectoryHandle(NAME, { create: true })
   } catch (error) {
     throw unavailable('private file system', error)
   }
-  const name = encodeURIComponent(url)
-  const key = name.length <= 200 ? name : await digest(url)
-  const TAIL = 4
-  const find = async () => {
-    let file: File
-    try {
-      file = await (await folder.getFileHandle(key)).getFile()
-    } catch (error) {
-      if ((error as DOMException)?.name === 'NotFoundError') return undefined
-      throw unavailable('private file system', error)
-    }
-    if (file.size < TAIL) return undefined
-    const length = new DataView(await file.slice(file.size - TAIL).arrayBuffer()).getUint32(0, true)
-    if (length + TAIL > file.size) return undefined
-    try {
-      const { etag, modified } = JSON.parse(await file.slice(file.size - TAIL - length, file.size - TAIL).text()) as Validators
-      return { etag, modified, blob: file.slice(0, file.size - TAIL - length) }
-    } catch {
-      return undefined
-    }
+  const remove = async (from: FileSystemDirectoryHandle, name: string) => {
+    await from.removeEntry(name).catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error as Error)))
   }
   return {
-    find,
-    async put(body, { etag, modified }) {
-      // What is written takes the file's place when it is closed.
-      const writable = await (await folder.getFileHandle(key, { create: true })).createWritable()
-      await body.pipeTo(writable, { preventClose: true })
-      const end = new TextEncoder().encode(JSON.stringify({ etag, modified }))
-      await writable.write(end)
-      await writable.write(new Uint8Array(Uint32Array.of(end.length).buffer))
-      await writable.close()
-      const kept = await find()
-      if (!kept) throw new Error('what was kept cannot be read')
-      return kept.blob
+    async find(name) {
+      try {
+        return await (await folder.getFileHandle(name)).getFile()
+      } catch (error) {
+        if (missing(error)) return undefined
+        throw error
+      }
+    },
+    async write(name, body) {
+      // What is written takes the file's place when it is closed, which `pipeTo` does at the end.
+      await body.pipeTo(await (await folder.getFileHandle(name, { create: true })).createWritable())
+    },
+    remove: (name) => remove(folder, name),
+    async names() {
+      const names: string[] = []
+      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(name)
+      return names
+    },
+    async forget(urls) {
+      const earlier = await root.getDirectoryHandle(EARLIER).catch(() => undefined)
+      if (!earlier) return
+      for (const url of urls) {
+        const name = encodeURIComponent(url)
+        await remove(earlier, name.length <= 200 ? name : await digest(url))
+      }
     },
   }
 }
 
-async function digest(text: string): Promise<string> {
+export async function digest(text: string): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

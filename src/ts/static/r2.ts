@@ -1,16 +1,22 @@
 import { NidusError } from '../errors.js'
 import type { StaticBucket } from '../types/static.js'
-import { changed, type HttpOptions } from './http.js'
+import { changed, type HttpOptions } from './answer.js'
 import type { StaticFile } from './file.js'
 
+type Options = Pick<HttpOptions, 'waits' | 'onSize' | 'onBytes'>
+
 /** An object in a bucket, read by ranges. */
-export async function r2File(bucket: StaticBucket, key: string, { onSize, onBytes }: Pick<HttpOptions, 'onSize' | 'onBytes'>): Promise<StaticFile> {
+export async function r2File(bucket: StaticBucket, key: string, { waits, onSize, onBytes }: Options): Promise<StaticFile> {
   const failed = (error: unknown) => new NidusError('STORAGE_FAILED', `the bucket's ${key} could not be read`, { cause: error })
-  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+  const attempt = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    const exchange = waits.begin(`the bucket's ${key}`, signal)
     try {
-      return await work()
+      // Async, so that what it throws at once is a rejection as well.
+      return await exchange.hear(async () => work())
     } catch (error) {
-      throw failed(error)
+      throw error instanceof NidusError ? error : failed(error)
+    } finally {
+      exchange.done()
     }
   }
   const head = () => attempt(() => bucket.head(key))
@@ -20,17 +26,18 @@ export async function r2File(bucket: StaticBucket, key: string, { onSize, onByte
   return {
     name: key,
     size: first.size,
-    async read(at, length) {
-      const object = await attempt(() => bucket.get(key, { range: { offset: at, length }, onlyIf: { etagMatches: first.etag } }))
+    async read(at, length, signal) {
+      const object = await attempt(() => bucket.get(key, { range: { offset: at, length }, onlyIf: { etagMatches: first.etag } }), signal)
       // Without a body the condition did not hold.
       if (!object || !('arrayBuffer' in object) || object.etag !== first.etag) throw changed(key)
-      const bytes = new Uint8Array(await attempt(() => object.arrayBuffer!()))
+      const bytes = new Uint8Array(await attempt(() => object.arrayBuffer!(), signal))
       if (bytes.length !== length) throw failed(new Error(`${bytes.length} bytes instead of ${length}`))
       onBytes(length)
       return bytes
     },
     async check() {
-      if ((await head())?.etag !== first.etag) throw changed(key)
+      const now = await head()
+      if (now?.etag !== first.etag || now.size !== first.size) throw changed(key)
     },
   }
 }

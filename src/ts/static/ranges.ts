@@ -10,6 +10,7 @@ const AT_ONCE = 6
 interface Wanted {
   at: number
   end: number
+  signal: AbortSignal | undefined
   resolve(bytes: Uint8Array): void
   reject(error: unknown): void
 }
@@ -17,19 +18,17 @@ interface Wanted {
 /** What is wanted in one turn of the event loop is fetched in as few requests as make sense, some at a time. */
 export class Ranges {
   readonly #read: ReadRange
-  readonly #signal: AbortSignal | undefined
   #wanted: Wanted[] = []
   #running = 0
   #waiting: (() => void)[] = []
 
-  constructor(read: ReadRange, signal: AbortSignal | undefined) {
+  constructor(read: ReadRange) {
     this.#read = read
-    this.#signal = signal
   }
 
-  get(at: number, length: number): Promise<Uint8Array> {
+  get(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      this.#wanted.push({ at, end: at + length, resolve, reject })
+      this.#wanted.push({ at, end: at + length, signal, resolve, reject })
       if (this.#wanted.length === 1) queueMicrotask(() => this.#flush())
     })
   }
@@ -48,16 +47,26 @@ export class Ranges {
   }
 
   async #fetch(start: number, end: number, parts: Wanted[]) {
-    if (this.#running >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
-    this.#running++
+    // It goes on for as long as anybody wants any of it.
+    const gone = new AbortController()
+    const wanting = new Set(parts.map(({ signal }) => signal))
+    const leave = () => [...wanting].every((signal) => signal?.aborted) && gone.abort()
+    for (const signal of wanting) signal?.addEventListener('abort', leave)
     try {
-      const bytes = await this.#read(start, end - start, this.#signal)
-      for (const { at, end, resolve } of parts) resolve(bytes.slice(at - start, end - start))
+      if (this.#running >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
+      this.#running++
+      leave()
+      try {
+        const bytes = await this.#read(start, end - start, gone.signal)
+        for (const { at, end, resolve } of parts) resolve(bytes.slice(at - start, end - start))
+      } finally {
+        this.#running--
+        this.#waiting.shift()?.()
+      }
     } catch (error) {
       for (const { reject } of parts) reject(error)
     } finally {
-      this.#running--
-      this.#waiting.shift()?.()
+      for (const signal of wanting) signal?.removeEventListener('abort', leave)
     }
   }
 }

@@ -14,11 +14,14 @@ export interface StaticOptions {
   memory?: 'full' | 'compact'
   /** Bytes fetched so far while opening, of all. */
   onProgress?: (done: number, total: number) => void
-  /** Aborts the opening. */
+  /** Aborts the opening. Searches take a signal of their own. */
   signal?: AbortSignal
+  /** Milliseconds: a server that sends nothing for so long has failed (`STORAGE_FAILED`), while opening and later. Default: 30,000. */
+  timeout?: number
   /**
-   * Where both files are kept: in the origin's private file system (`'opfs'`) or in Cache Storage (`'cache-storage'`, in a service worker's reach). They are fetched again only when they have changed, and used as they were kept when there is no network. `STORAGE_UNAVAILABLE` where there is
-   * no such thing, `QUOTA_EXCEEDED` when there is no room. Default: neither.
+   * Where both files are kept, if both are addresses: in the origin's private file system (`'opfs'`) or in Cache Storage (`'cache-storage'`). They are fetched again only when they
+   * have changed. A newer version takes the place of the one that is kept in one step, once both its files are here and open; until then, and when it cannot be had whole (no network, a
+   * server in trouble), the one that is kept serves. `STORAGE_UNAVAILABLE` where there is no such place; when there is no room the store opens without being kept. Default: neither.
    */
   cache?: 'opfs' | 'cache-storage' | false
   /** For every request. */
