@@ -10,6 +10,14 @@ export interface Ways {
   status?: number | undefined
   slow?: number | undefined
   headers?: Record<string, string>
+  head?: number
+  page?: boolean
+  endless?: boolean
+  longer?: number
+  silent?: ((path: string, asked: StaticServer['asked']) => 'head' | 'body' | undefined) | undefined
+  onSilent?: () => void
+  onCut?: () => void
+  break?: ((path: string) => number | 'cut' | undefined) | undefined
 }
 export interface StaticServer {
   origin: string

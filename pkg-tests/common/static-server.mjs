@@ -16,6 +16,12 @@ import { gzipSync } from 'node:zlib'
  *   shifted: true      sends another range than the one that was asked for
  *   status: n          answers everything with it
  *   slow: ms
+ *   head: n            answers HEAD with it
+ *   page: true         answers everything with a page, and 200
+ *   endless: true      announces the length in the range alone, and never ends its bodies
+ *   longer: n          sends n bytes more than the file has, without a Content-Length
+ *   silent(path, asked)    says whether a request is never answered: 'head' none of it, 'body' only its head
+ *   break(path)        of a file, as `status`: 503, or 'cut'
  */
 export async function serveStatic(files, ways = {}, others = () => undefined) {
   const asked = []
@@ -27,6 +33,12 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
     asked.push({ method: request.method, pathname, range: request.headers.range, sent: 0, headers: request.headers })
     const mine = asked.at(-1)
     if (ways.slow) await new Promise((resolve) => setTimeout(resolve, ways.slow))
+    const silent = ways.silent?.(pathname, asked)
+    if (silent === 'head') return ways.onSilent?.()
+    if (ways.page) return response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>Home</title>${'.'.repeat(500)}`)
+    if (ways.head && request.method === 'HEAD') return response.writeHead(ways.head).end()
+    const broken = ways.break?.(pathname)
+    if (typeof broken === 'number') return response.writeHead(broken).end()
     if (ways.status) return response.writeHead(ways.status).end()
     if (!bytes) return response.writeHead(404).end()
     const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
@@ -40,6 +52,18 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
       mine.status = status
       mine.sent = body.length
       if (request.method === 'HEAD') return response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end()
+      if (silent === 'body' || broken === 'cut') {
+        response.writeHead(status, { ...headers, ...more, 'content-length': body.length })
+        return response.write(body.subarray(0, body.length >> 1), () => (broken ? response.destroy() : ways.onSilent?.()))
+      }
+      if (ways.endless || ways.longer) {
+        response.writeHead(status, { ...headers, ...more })
+        response.write(body)
+        if (ways.longer) return response.end(Buffer.alloc(ways.longer))
+        const go = () => !response.destroyed && response.write(Buffer.alloc(65_536), () => setImmediate(go))
+        response.on('close', () => ways.onCut?.())
+        return go()
+      }
       if (ways.cut !== undefined && body.length > ways.cut) {
         response.writeHead(status, { ...headers, ...more, 'content-length': body.length })
         return response.write(body.subarray(0, ways.cut), () => response.destroy())
@@ -48,6 +72,7 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
     }
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
     if (from === undefined || ways.ranges === false) return ways.gzip ? send(200, { 'content-encoding': 'gzip' }, gzipSync(bytes)) : send(200, {}, bytes)
+    if (Number(from) >= bytes.length) return response.writeHead(416, { ...headers, 'content-range': `bytes */${bytes.length}` }).end()
     const start = Number(from) + (ways.shifted ? 1 : 0)
     const part = bytes.subarray(start, Number(to) + 1)
     send(206, { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` }, ways.short ? part.subarray(ways.short) : part)

@@ -200,8 +200,9 @@ describe('says what is wrong', () => {
     ['less than the range', { short: 5 }, {}, 'STORAGE_FAILED'],
     ['another range than asked for', { shifted: true }, {}, 'STORAGE_FAILED'],
     ['a cache where there is none', {}, { cache: 'opfs' }, 'STORAGE_UNAVAILABLE'],
-    ['another dimension', {}, { dimension: 5 } as StaticOptions, 'DIMENSION_MISMATCH'],
+    ['an option of another call', {}, { dimension: 5 } as StaticOptions, 'INVALID_ARGUMENT'],
     ['what is no option', {}, { cache: 'disk' } as unknown as StaticOptions, 'INVALID_ARGUMENT'],
+    ['no deadline', {}, { timeout: Infinity }, 'INVALID_ARGUMENT'],
   ])('%s', async (_, ways, options, code) => {
     expect(await refused(Nidus.fromStatic(await serve(ways), options))).toBe(code)
     await server.stop()

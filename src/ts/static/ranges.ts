@@ -36,37 +36,38 @@ export class Ranges {
   #flush() {
     const wanted = this.#wanted.sort((a, b) => a.at - b.at)
     this.#wanted = []
+    const fetches: { gone: AbortController; parts: Wanted[]; done: Promise<void> }[] = []
     for (let from = 0; from < wanted.length; ) {
       const start = wanted[from]!.at
       let end = wanted[from]!.end
       let to = from + 1
       for (; to < wanted.length && wanted[to]!.at <= end + GAP && Math.max(end, wanted[to]!.end) - start <= MOST; to++) end = Math.max(end, wanted[to]!.end)
-      void this.#fetch(start, end, wanted.slice(from, to))
+      const [gone, parts] = [new AbortController(), wanted.slice(from, to)]
+      fetches.push({ gone, parts, done: this.#fetch(start, end, parts, gone.signal) })
       from = to
     }
+    // Each goes on for as long as anybody wants any of it.
+    const leave = () => {
+      for (const { gone, parts } of fetches) if (parts.every(({ signal }) => signal?.aborted)) gone.abort()
+    }
+    const signals = new Set(wanted.map(({ signal }) => signal))
+    for (const signal of signals) signal?.addEventListener('abort', leave)
+    void Promise.all(fetches.map(({ done }) => done)).then(() => {
+      for (const signal of signals) signal?.removeEventListener('abort', leave)
+    })
   }
 
-  async #fetch(start: number, end: number, parts: Wanted[]) {
-    // It goes on for as long as anybody wants any of it.
-    const gone = new AbortController()
-    const wanting = new Set(parts.map(({ signal }) => signal))
-    const leave = () => [...wanting].every((signal) => signal?.aborted) && gone.abort()
-    for (const signal of wanting) signal?.addEventListener('abort', leave)
+  async #fetch(start: number, end: number, parts: Wanted[], gone: AbortSignal) {
+    if (this.#running >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
+    this.#running++
     try {
-      if (this.#running >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
-      this.#running++
-      leave()
-      try {
-        const bytes = await this.#read(start, end - start, gone.signal)
-        for (const { at, end, resolve } of parts) resolve(bytes.slice(at - start, end - start))
-      } finally {
-        this.#running--
-        this.#waiting.shift()?.()
-      }
+      const bytes = await this.#read(start, end - start, gone)
+      for (const { at, end, resolve } of parts) resolve(bytes.slice(at - start, end - start))
     } catch (error) {
       for (const { reject } of parts) reject(error)
     } finally {
-      for (const signal of wanting) signal?.removeEventListener('abort', leave)
+      this.#running--
+      this.#waiting.shift()?.()
     }
   }
 }
