@@ -15,6 +15,8 @@ export interface Compacting {
   fail(error: unknown): void
   /** The current pair's rows, where memory need not hold them. */
   readonly reader?: RowReader | undefined
+  /** Called between slices until the new pair is made current; what it throws ends the compaction. */
+  between?(): void
 }
 
 /** Writes what is live into a fresh pair and makes that current. `change` makes it so in one turn, in which nobody is in the middle of reading; the old one is still open. */
@@ -26,7 +28,7 @@ export async function compact(compacting: Compacting, change: (adopt: () => void
 }
 
 /** Up to the promotion: the new pair is the current one, and the core still goes by the old one. */
-export async function writeAnew({ core, host, run, fail, reader }: Compacting): Promise<StoreFiles> {
+export async function writeAnew({ core, host, run, fail, reader, between }: Compacting): Promise<StoreFiles> {
   let files: StoreFiles
   try {
     files = await host.create()
@@ -41,9 +43,10 @@ export async function writeAnew({ core, host, run, fail, reader }: Compacting): 
     begun = true
     let state: number
     do {
-      await inSlices(() => (state = run(() => core.compactStep(rows))) > 0, () => drain(host))
+      await inSlices(() => (state = run(() => core.compactStep(rows))) > 0, () => (between?.(), drain(host)))
       if (state! === WANTING) await supply(rows, reader!)
     } while (state! === WANTING)
+    between?.()
     run(() => core.finishCompaction())
     await promote(host, files, 'compaction', fail)
   } catch (error) {

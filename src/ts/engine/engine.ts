@@ -1,32 +1,28 @@
 import { Rows, type Store } from '../core.js'
-import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, aborted } from '../errors.js'
+import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, unsavedError, aborted } from '../errors.js'
 import type { CloseReason, Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
 import type { Backend, CallOptions, Calls, FileName, Hits, Host, Method, OpenSpec, Source } from './backend.js'
 import { hitsOf, reads, stepped, writes, type Step } from './calls.js'
+import { Coding, WRITING_MS } from './coding.js'
 import { compact } from './compact.js'
 import { Exports, exportEnded } from './exports.js'
 import { isRead, isWrite } from './methods.js'
 import { closeHandles, openStore } from './open.js'
 import { Queue } from './queue.js'
 import { receive } from './receive.js'
-import { HEADER, Turns, WANTING, readSome, supply, type RowReader } from './rows.js'
-import { breathe, hasBackground, sleep } from './schedule.js'
+import { HEADER, Turns, readSome, supply, type RowReader } from './rows.js'
+import { breathe, dueTurn, sleep } from './schedule.js'
 import { Quicker, Shards } from './shards.js'
+import { GivenUp, Tidy } from './tidy.js'
 import { Waits } from './waits.js'
 
 const BULK = 4 * 1024 * 1024
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_ROWS = 32 * 1024 * 1024
-/** While somebody writes, codes get a small share of the time; a larger one where rows wait for them to be let go. */
-const WRITING_MS = 50
-/** Rows without codes that compact memory may hold: more than there must be before there is a basis. */
-const UNCODED = 8192
-/** Steps that a call takes along where there is no background. */
-const CODE_STEPS = 4
 
 /** A store in this thread: the core, its host, and the order in which they are used. */
 export class Engine implements Backend {
@@ -52,9 +48,13 @@ export class Engine implements Backend {
   #ended!: (reason: CloseReason) => void
   #timer: ReturnType<typeof setTimeout> | undefined
   #unflushed = 0
-  #coding = false
   /** The core is gone. */
   #over = false
+  /** Writes that were acknowledged and that no flush has covered; and those of the group at hand. */
+  #unsaved = 0
+  #staged = 0
+  readonly #coding: Coding
+  #tidy: Tidy | undefined
   #dealing = false
   readonly #quicker = new Quicker()
   /** Or opened: what waits for that comes first as well. */
@@ -74,6 +74,8 @@ export class Engine implements Backend {
       }
     }
     engine.#code()
+    // What was imported stays as it is until the next opening.
+    if (source) engine.#tidy = undefined
     if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
     try {
       await engine.call('compact', [])
@@ -83,6 +85,7 @@ export class Engine implements Backend {
       const compactionError = error as NidusError
       if (!engine.#failure) {
         engine.recovery.compactionError = compactionError
+        engine.#tidy?.putOff()
         return engine
       }
       // What the files are now only they can tell.
@@ -114,6 +117,20 @@ export class Engine implements Backend {
       compacted: false,
     }
     this.#queue = new Queue({ size: () => core.stagedBytes, commit: () => this.#commit() })
+    const ended = () => this.#closing !== undefined || this.#failure !== undefined || deadCore() !== undefined
+    const [rows, reader, turns] = [this.#rows, this.#reader, this.#turns]
+    this.#coding = new Coding({ core, rows, reader, turns, compact: spec.compact, data: () => this.#files.data, writing: () => this.#writing, ended })
+    // What was damaged is left as it is for who may still want to read it.
+    if (spec.readOnly || spec.autoCompact === Infinity || this.recovery.bytes > 0) return
+    this.#tidy = new Tidy(spec.autoCompact, {
+      deadRatio: () => core.deadRatio,
+      footprint: () => this.#footprint(),
+      waited: () => this.#queue.waited,
+      exporting: () => this.#exports.any,
+      ended,
+      compact: (giveWay) => this.#queue.push({ alone: () => this.#compact(giveWay) }),
+      failed: (error) => (this.recovery.compactionError = error),
+    })
   }
 
   async call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
@@ -124,18 +141,7 @@ export class Engine implements Backend {
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
-    if (isRead(method)) {
-      if (signal?.aborted) throw aborted(signal)
-      if (method === 'search' && !hasBackground) this.#codeAlong()
-      if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
-      if (method === 'search' && this.#shards?.share) return this.#turns.read(() => this.#searchQuicker(args as Parameters<Calls['search']>))
-      const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
-      if (!this.#spec.compact || this.#files.data.read) return this.#stepped(begin())
-      return this.#turns.read(async () => {
-        if (this.#over) throw closedError(this.#spec.name)
-        return this.#stepped(begin(), signal)
-      }, signal && ((gate) => this.#waits.for(() => gate, signal)))
-    }
+    if (isRead(method)) return this.#read(method, args, signal)
     if (method === 'exportBegin') return this.#queue.push({ alone: () => this.#exportBegin() })
     if (method === 'exportRead') return this.#exportRead(...(args as Parameters<Calls['exportRead']>))
     if (method === 'exportEnd') return this.#exports.end(args[0] as string)
@@ -154,11 +160,37 @@ export class Engine implements Backend {
     const work = {
       stage: () => {
         this.#check()
-        return this.#run(() => stage(core, ...args))
+        const result = this.#run(() => stage(core, ...args))
+        this.#staged++
+        return result
       },
       keep: keep && (() => (args[3] = keep())),
     }
     return this.#queue.push(work, signal)
+  }
+
+  #read(method: Method, args: unknown[], signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted) throw aborted(signal)
+    const rows = method === 'search' ? this.#files.data.getSize() / 4 : this.dimension
+    let due = dueTurn(rows)
+    const several = method === 'search' && this.#shards?.share ? true : Object.hasOwn(stepped, method) && this.#spec.compact && !this.#files.data.read
+    if (!due && !several) return this.#answer(method, args)
+    return this.#turns.read(async () => {
+      for (; due; due = dueTurn(0)) await due
+      if (this.#over) throw closedError(this.#spec.name)
+      if (signal?.aborted) throw aborted(signal)
+      this.#check()
+      return this.#answer(method, args, signal)
+    }, signal && ((gate) => this.#waits.for(() => gate, signal)))
+  }
+
+  #answer(method: Method, args: unknown[], signal?: AbortSignal): unknown {
+    const core = this.#core
+    if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
+    if (method === 'search' && this.#shards?.share) return this.#searchQuicker(args as Parameters<Calls['search']>)
+    const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
+    if (method !== 'search') return this.#stepped(begin(), signal)
+    return this.#coding.search((args[0] as Float32Array).length / this.dimension, () => this.#stepped(begin(), signal))
   }
 
   /** With the other workers or alone, by what was quicker of late: messages take their time, too, and rows that are alike are found in less. */
@@ -241,12 +273,15 @@ export class Engine implements Backend {
       if (!this.#failure) this.#run(() => this.#core.unstage())
       throw error
     }
+    this.#staged++
     await this.#commit()
     return count
   }
 
   async #commit() {
     this.#check()
+    const staged = this.#staged
+    this.#staged = 0
     const size = this.#core.stagedBytes
     this.#run(() => this.#core.write())
     if (size > 0) await this.#hostCommit()
@@ -254,11 +289,13 @@ export class Engine implements Backend {
     // Where all rows are in memory nobody reads across turns.
     if (this.#spec.compact || this.#shards) await this.#turns.change(apply)
     else apply()
-    if (this.#spec.compact) await this.#codeUp()
+    if (this.#spec.compact) await this.#coding.catchUp()
     this.#wrote = performance.now()
     this.#code()
+    this.#tidy?.wrote()
     if (this.#spec.relaxed && size > 0) {
       this.#unflushed += size
+      this.#unsaved += staged
       if (this.#core.heldBytes >= RELAXED_LOG || this.#unflushed >= RELAXED_ROWS) await this.#flush()
       else this.#timer ??= setTimeout(() => void this.#timedFlush(), RELAXED_MS)
     }
@@ -288,9 +325,10 @@ export class Engine implements Backend {
       this.#fail(coded)
       throw coded
     }
+    this.#unsaved = 0
   }
 
-  /** Nobody waits for it, so a failure must be told by every call from then on. */
+  /** Nobody waits for it, so a failure must be told by every call from then on, and by `close`. */
   async #timedFlush() {
     try {
       await this.#queue.push({ alone: () => this.#flush() })
@@ -342,12 +380,14 @@ export class Engine implements Backend {
   }
 
   /** Returns false, with nothing done, where an export began in the meantime. */
-  async #compact() {
+  async #compact(giveWay?: () => boolean) {
     this.#check()
     if (this.#exports.any) return false
     if (this.#spec.relaxed) await this.#flush()
     const before = this.#files
-    const compacting = { core: this.#core, host: this.#host, run: this.#reader.run, fail: (error: unknown) => this.#fail(error), reader: this.#reader }
+    const compacting = { core: this.#core, host: this.#host, run: this.#reader.run, fail: (error: unknown) => this.#fail(error), reader: this.#reader, between: () => {
+      if (giveWay?.()) throw new GivenUp()
+    } }
     await compact(compacting, (adopt, files) =>
       this.#turns.change(() => {
         adopt()
@@ -362,44 +402,12 @@ export class Engine implements Backend {
 
   /** Makes the codes that searches are quick by. */
   #code() {
-    if (!hasBackground) return this.#codeAlong()
-    if (!this.#coding) void this.#codeOn().catch(() => {})
+    this.#coding.begin()
     void this.#deal()
   }
 
-  #codeAlong() {
-    const { read } = this.#files.data
-    for (let steps = 0; steps < CODE_STEPS; steps++) {
-      const state = this.#run(() => this.#core.codeStep(this.#rows))
-      if (state === WANTING && read) void supply(this.#rows, this.#reader)
-      else if (state > 0) return
-    }
-  }
-
-  /** With compact memory: so that rows do not come quicker than they are let go. */
-  async #codeUp() {
-    for (let steps = 1; this.#core.uncoded > UNCODED; steps++) {
-      // Done, or rows are wanting: the background sees to that.
-      if (this.#run(() => this.#core.codeStep(this.#rows)) > 0) return
-      if (steps % 8 === 0) await breathe()
-    }
-  }
-
-  async #codeOn() {
-    this.#coding = true
-    const step = () => this.#run(() => this.#core.codeStep(this.#rows))
-    try {
-      let state: number
-      do {
-        await (this.#writing ? sleep(this.#spec.compact ? WRITING_MS / 2 : WRITING_MS) : breathe())
-        if (this.#closing || this.#failure || deadCore()) return
-        state = step()
-        // What is read is of no use once a compaction has given rows other numbers.
-        if (state === WANTING) state = await this.#turns.read(async () => (await supply(this.#rows, this.#reader), step()))
-      } while (state !== 1)
-    } finally {
-      this.#coding = false
-    }
+  #footprint(): Footprint {
+    return JSON.parse(this.#run(() => this.#core.footprint())) as Footprint
   }
 
   get #writing() {
@@ -410,7 +418,7 @@ export class Engine implements Backend {
   async #deal() {
     if (!this.#shards || this.#dealing) return
     this.#dealing = true
-    const rows = () => (JSON.parse(this.#core.footprint()) as Footprint).rows
+    const rows = () => this.#footprint().rows
     try {
       do {
         while (this.#writing) await sleep(WRITING_MS)
@@ -432,8 +440,11 @@ export class Engine implements Backend {
     this.#waits.end(closedError(this.#spec.name))
     await this.#queue.idle()
     clearTimeout(this.#timer)
+    this.#tidy?.end()
     let failed: unknown
     if (this.#spec.relaxed && !this.#spec.readOnly && !this.#failure) await this.#flush().catch((error: unknown) => (failed = error))
+    // Who was told that it is written, and not that it is durable, is told here.
+    if (this.#unsaved > 0) failed = unsavedError(this.#spec.name, this.#unsaved, (failed as NidusError | undefined) ?? this.#failure ?? deadCore())
     // Reads that take several turns are accepted work, too.
     await this.#turns.change(() => {})
     this.#over = true

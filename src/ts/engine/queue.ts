@@ -10,7 +10,7 @@ interface Staging { stage: () => unknown; keep?: (() => void) | undefined }
 interface Alone { alone: () => Promise<unknown> }
 type Work = Staging | Alone
 
-type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void; staged?: { result: unknown } }
+type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void; at: number; staged?: { result: unknown } }
 
 export interface Group {
   /** Bytes staged so far. */
@@ -59,7 +59,7 @@ export class Queue {
         this.#waiting = this.#waiting.filter((other) => other !== job)
         reject(aborted(signal!))
       }
-      const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {} }
+      const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {}, at: performance.now() }
       if ('stage' in job && job.keep) {
         if (this.#pump || signal) job.keep()
         else job.staged = { result: job.stage() }
@@ -72,6 +72,12 @@ export class Queue {
   /** Resolves once nothing waits or runs. */
   async idle(): Promise<void> {
     while (this.#pump) await this.#pump
+  }
+
+  /** For how long the first of those that wait has waited. */
+  get waited(): number {
+    const [first] = this.#waiting
+    return first ? performance.now() - first.at : 0
   }
 
   async #run() {

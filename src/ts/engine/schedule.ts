@@ -20,6 +20,33 @@ export const sleep = (milliseconds: number) => new Promise<void>((resolve) => se
 /** In Cloudflare's Workers what nobody waits for may never go on, and keeps the object alive. */
 export const hasBackground = globalThis.navigator?.userAgent !== 'Cloudflare-Workers'
 
+/** Without a turn for so long, timers, messages and the background are waiting. */
+const STARVED_MS = 20
+/** Numbers compared, where the clock stands still: some 50 ms of them. */
+const STARVED_WORK = 128 * 1024 * 1024
+let asked = 0
+let turn: Promise<void> | undefined
+let worked = 0
+
+/**
+ * A turn of the event loop, if it had none of late: calls that are answered at once and awaited one after the other let nothing else
+ * run. `work`: how many numbers the call goes through.
+ */
+export function dueTurn(work: number): Promise<void> | undefined {
+  if (!hasBackground) {
+    // A turn of its own, since one request must not wait for another's.
+    worked += work
+    if (worked < STARVED_WORK) return undefined
+    worked = 0
+    return breathe()
+  }
+  const now = performance.now()
+  if (turn) return now - asked > STARVED_MS ? turn : undefined
+  asked = now
+  turn = breathe().then(() => (turn = undefined))
+  return undefined
+}
+
 /** Steps of this length leave a 50 ms budget twice over. */
 const SLICE = 20
 /** In Cloudflare's Workers the clock stands still while nothing is waited for. */
