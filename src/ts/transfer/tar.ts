@@ -55,13 +55,23 @@ const numberIn = (header: Uint8Array, [at, length]: Field): number => {
 /** Texts end at their first zero. */
 const textIn = (bytes: Uint8Array) => textOf(bytes).replace(/\0.*$/s, '')
 
+const unreadable = () => new NidusError('CORRUPT', 'the tar has an extended header that cannot be read')
+
+/** A length as pax writes it. An empty one takes the record back: the header's own counts. */
+function paxSize(text: string | undefined): number | undefined {
+  if (!text) return undefined
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw new NidusError('CORRUPT', `the tar has an extended header with the size ${JSON.stringify(text.slice(0, 40))}, which is no length`)
+  return Number(text)
+}
+
 /** `length key=value\n`, the length counting itself, one after the other. */
 function paxIn(bytes: Uint8Array): Map<string, string> {
   const found = new Map<string, string>()
   for (let at = 0; at < bytes.length;) {
     const length = parseInt(textOf(bytes.subarray(at, at + 20)), 10)
+    if (!(length > 0 && length <= bytes.length - at)) throw unreadable()
     const [, key, value] = /^\d+ ([^=]+)=(.*)\n$/s.exec(textOf(bytes.subarray(at, at + length))) ?? []
-    if (!(length > 0) || key === undefined) throw new NidusError('CORRUPT', 'the tar has an extended header that cannot be read')
+    if (key === undefined) throw unreadable()
     found.set(key, value!)
     at += length
   }
@@ -94,7 +104,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
       if (found.size === 2) return
       throw invalid(`the tar has no file ${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is not that of a store`)
     }
-    const size = pax.has('size') ? Number(pax.get('size')) : numberIn(header, SIZE)
+    const size = paxSize(pax.get('size')) ?? numberIn(header, SIZE)
     if (numberIn(header, SUM) !== sumOf(header) || !Number.isSafeInteger(size)) {
       const what = header[0] === 0x1f && header[1] === 0x8b ? ' (but gzip: pipe it through a DecompressionStream first)' : ''
       throw first ? invalid(`what was to be imported is no tar${what}`) : new NidusError('CORRUPT', 'the tar has a damaged header')
