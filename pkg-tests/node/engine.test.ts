@@ -192,7 +192,7 @@ describe('a medium that fails', () => {
     expect(host.made.every(({ closed }) => closed >= 1)).toBe(true)
   })
 
-  it('while nobody looks (relaxed): every later call says so', async () => {
+  it('while nobody looks (relaxed): every later call says so, and close', async () => {
     const host = arraysHost()
     const db = await open(host, { durability: 'relaxed' })
     await db.upsert('c', one('a'))
@@ -202,7 +202,8 @@ describe('a medium that fails', () => {
     expect(await db.count()).toBe(1)
     expect(await db.closed).toMatchObject({ reason: 'failed' })
     expect(await codeOf(() => db.count())).toBe('FAILED')
-    await db.close()
+    expect(await codeOf(() => db.close())).toBe('STORAGE_FAILED')
+    expect(host.locked).toBe(false)
   })
 })
 

@@ -63,6 +63,40 @@ describe('native\'s bytes', () => {
     return name
   }
 
+  it('a length or a record in a tar that is none is CORRUPT', async () => {
+    const db = await Nidus.open('x', { storage: 'memory', dimension: 8 })
+    const { data, log } = untar(await exported(db))
+    await db.close()
+    const text = (of: string) => new TextEncoder().encode(of)
+    const pair = [{ name: 'data', bytes: data }, { name: 'log', bytes: log }]
+    const pax = (record: string) => ({ name: 'pax', type: 'x', bytes: text(record) })
+    const size = (value: string) => `${value.length + 8 < 10 ? value.length + 8 : value.length + 9} size=${value}\n`
+    const base256 = (...bytes: number[]) => {
+      const bad = tar(pair)
+      const header = bad.subarray(512 + Math.ceil(data.length / 512) * 512).subarray(0, 512)
+      header.set(bytes, 124)
+      const sum = header.reduce((all, byte, i) => all + (i >= 148 && i < 156 ? 32 : byte), 0)
+      header.set(text(sum.toString(8).padStart(6, '0')), 148)
+      return bad
+    }
+    const bad = [
+      ...['-5', '-0', '1e3', '0x10', ' 7', '+7', '5.5', 'NaN', '9'.repeat(20)].flatMap((value) => [
+        tar([pax(size(value)), ...pair]),
+        tar([pax(size(value)), { name: 'long', type: 'L', bytes: text('data') }, ...pair]),
+      ]),
+      ...['-9 path=data\n', '0 path=data\n', '99 path=data\n', '12 path data\n', 'x', '1e1 path=data\n'].map((record) => tar([pax(record), ...pair])),
+      base256(...Array<number>(12).fill(0xff)),
+      base256(0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5),
+      base256(...text('0000000-005')),
+      base256(...text('00000000089')),
+    ]
+    for (const [i, bytes] of bad.entries()) expect(await codeOf(() => Nidus.import('y', bytes, { storage: 'memory' })), `${i}`).toBe('CORRUPT')
+    // An empty one takes a record back.
+    const good = await Nidus.import('y', tar([pax(size('')), ...pair]), { storage: 'memory' })
+    expect(good.dimension).toBe(8)
+    await good.close()
+  })
+
   it('the system\'s tar reads what is exported', async () => {
     const name = await directory()
     const db = await Nidus.open(name, { readOnly: true })

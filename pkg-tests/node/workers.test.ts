@@ -1,5 +1,9 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { random } from '../common/model'
 
@@ -84,4 +88,20 @@ it('finds the same while some workers have their codes and others have not', asy
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
   await four.db.close()
+})
+
+describe('a process that does not close its store', () => {
+  const script = (dist: string) => `
+    const { Nidus } = await import(${JSON.stringify(dist)})
+    const db = await Nidus.open('x', { dimension: 8, storage: 'memory', workers: 2 })
+    await db.upsert('c', [{ id: 'a', vector: [1, 2, 3, 4, 5, 6, 7, 8] }])
+    console.log('found', (await db.search([1, 2, 3, 4, 5, 6, 7, 8]))[0].id)`
+  const dist = new URL('../../dist/node.js', import.meta.url).href
+  const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 25_000 })
+
+  it('ends all the same, as one does that was started with options which threads refuse', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'nidus-workers-')), 'script.mjs')
+    writeFileSync(file, script(dist))
+    for (const args of [[file], ['--input-type=module', '-e', script(dist)]]) expect(run(...args), args[0]).toMatchObject({ status: 0, signal: null, stdout: 'found a\n' })
+  }, 60_000)
 })

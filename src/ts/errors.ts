@@ -34,7 +34,7 @@ export const closedError = (name: string) => new NidusError('CLOSED', `the store
 export const failedError = (name: string, cause: NidusError) =>
   new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })
 export const unsavedError = (name: string, writes: number, cause: NidusError | undefined) =>
-  new NidusError(cause?.code ?? 'FAILED', `the store "${name}" is closed, but its last ${writes} acknowledged writes (durability: 'relaxed') may be lost: ${cause?.message}`, { cause })
+  new NidusError(cause?.code ?? 'FAILED', `the store "${name}" is closed, but what was written last and not yet durable (writes: ${writes}) may be lost: ${cause?.message}`, { cause })
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
 export const aborted = (signal: AbortSignal, what = 'aborted before anything was written') =>
   new NidusError('ABORTED', what, { cause: signal.reason })

@@ -187,10 +187,11 @@ export class Engine implements Backend {
   #answer(method: Method, args: unknown[], signal?: AbortSignal): unknown {
     const core = this.#core
     if (!Object.hasOwn(stepped, method)) return this.#run(() => (reads[method as keyof typeof reads] as (core: Store, ...args: unknown[]) => unknown)(core, ...args))
-    if (method === 'search' && this.#shards?.share) return this.#searchQuicker(args as Parameters<Calls['search']>)
     const begin = () => this.#run(() => (stepped[method as keyof typeof stepped] as (core: Store, ...args: unknown[]) => { step: Step<unknown>; free?(): void })(core, ...args))
     if (method !== 'search') return this.#stepped(begin(), signal)
-    return this.#coding.search((args[0] as Float32Array).length / this.dimension, () => this.#stepped(begin(), signal))
+    return this.#coding.search((args[0] as Float32Array).length / this.dimension, () =>
+      this.#shards?.share ? this.#searchQuicker(args as Parameters<Calls['search']>) : this.#stepped(begin(), signal),
+    )
   }
 
   /** With the other workers or alone, by what was quicker of late: messages take their time, too, and rows that are alike are found in less. */
