@@ -291,7 +291,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
   /**
-   * Resolves once everything acknowledged is durable (`durability: 'relaxed'`).
+   * Resolves once everything acknowledged is durable (`durability: 'relaxed'`); rejects if some of it may be lost.
    *
    * ```js
    * await db.flush()
@@ -325,7 +325,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   export(): ReadableStream<Uint8Array>
   /**
-   * Finishes what was accepted, then releases everything. Idempotent.
+   * Finishes what was accepted, then releases everything. Idempotent. Rejects, with everything released all the same, if what was acknowledged under `durability: 'relaxed'` may be lost.
    *
    * ```js
    * await using db = await Nidus.open('notes') // closes at the end of the block, or:

@@ -13,9 +13,12 @@ export interface OpenOptions {
   storage?: StorageKind | StorageHost
   /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
   readOnly?: boolean
-  /** `'strict'` (default): acknowledged means durable. `'relaxed'`: acknowledged when written, durable within about a second or after `flush()`. */
+  /** `'strict'` (default): acknowledged means durable. `'relaxed'`: acknowledged when written, durable within about a second or after `flush()`; `flush()` and `close()` reject if something acknowledged may be lost. */
   durability?: 'strict' | 'relaxed'
-  /** Compact at open if more than this part of the rows is dead. Default 0.5; `false`: never. */
+  /**
+   * Compact if more than this part of the rows is dead: at open, and while open once nothing was written for half a second and at least 8,192 dead rows (or 8 MiB of them) are to be gained. Default 0.5; `false`: never.
+   * While open it never begins during an export, in an opening that had to cut something (`recovery.bytes`), in one that imported the store, or in workerd; and it gives way to a write that waits for a quarter of a second.
+   */
   autoCompact?: number | false
   /** Refuse (`CAPACITY`) rows beyond this many bytes. Default: no limit. */
   maxVectorBytes?: number
@@ -89,7 +92,7 @@ export interface RecoveryReport {
   created: boolean
   /** This open compacted the store. */
   compacted: boolean
-  /** Auto-compaction was due and failed; the store is as it was. */
+  /** Auto-compaction was due and failed, at open or (a store in the caller's own thread) later; the store is as it was. */
   compactionError?: NidusError
   /** Only of `Nidus.salvage`. The numbers above then tell what could not be taken: bytes of both files, and frames as far as they can be told apart. */
   salvaged?: Salvaged
