@@ -281,7 +281,12 @@ export class Reader {
         return list
       }
       case FLOAT: return this.f64()
-      case DATE: return new Date(Number(this.i64()))
+      case DATE: {
+        const ms = this.i64()
+        const date = new Date(Number(ms))
+        // Beyond what JavaScript's dates reach.
+        return Number.isNaN(date.getTime()) ? ms : date
+      }
       default: return null
     }
   }

@@ -1,51 +1,57 @@
-// Files to import: records as lines of JSON, matrices of numbers as NumPy writes them.
-import { createReadStream } from 'node:fs'
+// Files to import: matrices of numbers as NumPy writes them. (Lines of JSON: ./jsonl.ts.)
 import { open, readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { NidusError } from '../errors.js'
-import type { Attrs, ColumnarBatch } from '../types/index.js'
+import { Writer } from '../wire.js'
 
-export const invalid = (message: string) => new NidusError('INVALID_ARGUMENT', message)
+export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
 
-export interface Part extends ColumnarBatch {
-  collection: string | undefined
+/** Some of a file: records as the store takes them, or a collection and its meta, or only what dimension there is. */
+export interface Part {
+  /** Undefined: what the command line says. */
+  collection?: string | undefined
+  dimension: number | undefined
+  count?: number
+  wire?: Uint8Array
+  vectors?: Float32Array
+  meta?: Uint8Array | undefined
   /** Bytes of the file up to here, of all. */
   read: number
   total: number
 }
 
-/** `{ "id", "vector", "attrs"?, "collection"? }` a line. */
-export async function* jsonLines(path: string, total: number, batch: number): AsyncGenerator<Part> {
-  let line = 0
-  let read = 0
-  let part: { ids: string[]; vectors: number[]; attrs: Attrs[]; collection: string | undefined } | undefined
-  const done = () => ({ ...part!, vectors: new Float32Array(part!.vectors), read, total })
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-    line++
-    read += Buffer.byteLength(text) + 1
-    if (text.trim() === '') continue
-    let record: { id?: unknown; vector?: unknown; attrs?: unknown; collection?: unknown }
-    try {
-      record = JSON.parse(text) as typeof record
-    } catch (cause) {
-      throw new NidusError('INVALID_ARGUMENT', `${path}, line ${line}: no JSON`, { cause })
-    }
-    const { id, vector, attrs, collection } = record ?? {}
-    if (typeof id !== 'string') throw invalid(`${path}, line ${line}: "id" must be a string`)
-    if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number')) throw invalid(`${path}, line ${line}: "vector" must be an array of numbers`)
-    if (collection !== undefined && typeof collection !== 'string') throw invalid(`${path}, line ${line}: "collection" must be a string`)
-    const length = part ? part.vectors.length / part.ids.length : vector.length
-    if (vector.length !== length) throw new NidusError('DIMENSION_MISMATCH', `${path}, line ${line}: the vector has ${vector.length} numbers, those before it ${length}`)
-    if (part && (part.ids.length >= batch || part.collection !== collection)) {
-      yield done()
-      part = undefined
-    }
-    part ??= { ids: [], vectors: [], attrs: [], collection }
-    part.ids.push(id)
-    for (const x of vector) part.vectors.push(x as number)
-    part.attrs.push((attrs ?? {}) as Attrs)
+const MOST_HEADER = 65_536
+
+async function idsOf(path: string, rows: number): Promise<string[]> {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') throw new NidusError('NOT_FOUND', `there is no ${path}`)
+    if (error instanceof TypeError) throw invalid(`${path} is no UTF-8`, error)
+    throw error
   }
-  if (part) yield done()
+  const ids = text.replace(/\r?\n$/, '').split(/\r?\n/)
+  if (ids.length !== rows) throw invalid(`${path} has ${ids.length} ids for ${rows} rows`)
+  return ids
+}
+
+/** What kind of numbers, how many rows of how many: from the text that stands before them. */
+function shapeOf(path: string, header: string) {
+  const save = "`np.save(path, array.astype('<f4'))` writes what is needed"
+  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1]
+  if (type === undefined) throw invalid(`${path}: its header names no type of numbers: ${header.trim().slice(0, 200)}`)
+  if (type === '>f4' || type === '>f8') throw invalid(`${path} holds big-endian numbers ("${type}"); ${save}`)
+  if (type !== '<f4' && type !== '<f8') throw invalid(`${path} holds "${type}"; float32 or float64 ("<f4", "<f8") is needed: ${save}`)
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1]
+  if (order === undefined) throw invalid(`${path}: its header does not tell the order of its numbers: ${header.trim().slice(0, 200)}`)
+  const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(header)?.[1]
+  const sizes = shape?.split(',').map((size) => size.trim()).filter(Boolean).map(Number)
+  if (!sizes) throw invalid(`${path}: its header does not tell its shape: ${header.trim().slice(0, 200)}`)
+  if (sizes.length !== 2) throw invalid(`${path} has ${sizes.length} dimensions (${sizes.join(' x ')}); rows of numbers, which are two, are needed`)
+  if (order === 'True') throw invalid(`${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it row by row`)
+  const [rows, dimension] = sizes as [number, number]
+  if (dimension === 0) throw invalid(`${path} has vectors of no numbers`)
+  return { rows, dimension, width: type === '<f4' ? 4 : 8 }
 }
 
 /** A two-dimensional array of float32 or float64, row by row, little-endian; the ids from a text file, a line each, or the rows' numbers. */
@@ -55,31 +61,37 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
     const { size } = await file.stat()
     const bytes = async (at: number, length: number) => {
       const buffer = new Uint8Array(length)
-      const { bytesRead } = await file.read(buffer, 0, length, at)
-      if (bytesRead !== length) throw invalid(`${path} ends after ${at + bytesRead} bytes, within its ${at === 0 ? 'header' : 'rows'}`)
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await file.read(buffer, done, length - done, at + done)
+        if (bytesRead === 0) throw invalid(`${path} ends after ${at + done} bytes, within its ${at < 12 + MOST_HEADER && at + length <= 12 + MOST_HEADER ? 'header' : 'rows'}`)
+        done += bytesRead
+      }
       return buffer
     }
-    const start = await bytes(0, 12)
-    if (String.fromCharCode(...start.subarray(1, 6)) !== 'NUMPY' || start[0] !== 0x93) throw invalid(`${path} is no .npy file`)
+    const start = await bytes(0, Math.min(12, size))
+    if (start.length < 12 || String.fromCharCode(...start.subarray(1, 6)) !== 'NUMPY' || start[0] !== 0x93) throw invalid(`${path} is no .npy file`)
+    const version = start[6]!
+    if (version < 1 || version > 3) throw invalid(`${path} is of version ${version} of the .npy format; 1, 2 and 3 are known`)
     const view = new DataView(start.buffer)
-    const [headerAt, headerLength] = start[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)]
-    if (headerLength > 65_536) throw invalid(`${path}: its header says that it is ${headerLength} bytes long`)
-    const header = new TextDecoder('latin1').decode(await bytes(headerAt, headerLength))
-    const type = /'descr':\s*'([^']*)'/.exec(header)?.[1]
-    const shape = /'shape':\s*\((\d+),\s*(\d+),?\)/.exec(header)
-    if (type !== '<f4' && type !== '<f8') throw invalid(`${path} holds ${type ?? 'what is not told'}; float32 or float64 ("<f4", "<f8") is needed`)
-    if (!shape || /'fortran_order':\s*True/.test(header)) throw invalid(`${path} is not two-dimensional and row by row (C order): ${header.trim()}`)
-    const [rows, dimension] = [Number(shape[1]), Number(shape[2])]
-    const width = type === '<f4' ? 4 : 8
+    const [headerAt, headerLength] = version === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)]
+    if (headerLength > MOST_HEADER) throw invalid(`${path}: its header says that it is ${headerLength} bytes long`)
+    const { rows, dimension, width } = shapeOf(path, new TextDecoder('latin1').decode(await bytes(headerAt, headerLength)))
     const from = headerAt + headerLength
-    if (size < from + rows * dimension * width) throw invalid(`${path} has ${size} bytes, where ${rows} x ${dimension} numbers take ${from + rows * dimension * width}`)
-    const ids = idsPath ? (await readFile(idsPath, 'utf8')).replace(/\r?\n$/, '').split(/\r?\n/) : undefined
-    if (ids && ids.length !== rows) throw invalid(`${idsPath} has ${ids.length} ids for ${rows} rows`)
+    const whole = from + rows * dimension * width
+    if (size !== whole) throw invalid(`${path} has ${size} bytes, where ${rows} x ${dimension} numbers take ${whole}`)
+    const ids = idsPath ? await idsOf(idsPath, rows) : undefined
     for (let row = 0; row < rows; row += batch) {
-      const now = Math.min(batch, rows - row)
-      const { buffer } = await bytes(from + row * dimension * width, now * dimension * width)
+      const count = Math.min(batch, rows - row)
+      const { buffer } = await bytes(from + row * dimension * width, count * dimension * width)
       const vectors = width === 4 ? new Float32Array(buffer) : new Float32Array(new Float64Array(buffer))
-      yield { ids: ids?.slice(row, row + now) ?? Array.from({ length: now }, (_, n) => `${row + n}`), vectors, collection: undefined, read: from + (row + now) * dimension * width, total: size }
+      const bad = vectors.findIndex((x) => !Number.isFinite(x))
+      if (bad >= 0) throw invalid(`${path}, row ${row + Math.floor(bad / dimension)}: number ${bad % dimension} is ${vectors[bad]} as a 32-bit float`)
+      const writer = new Writer(count * 24)
+      for (let n = row; n < row + count; n++) {
+        writer.str(ids?.[n] ?? `${n}`)
+        writer.u64(0) // no attributes
+      }
+      yield { collection: undefined, dimension, count, wire: writer.finish(), vectors, read: from + (row + count) * dimension * width, total: size }
     }
   } finally {
     await file.close()

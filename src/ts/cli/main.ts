@@ -1,13 +1,20 @@
 // `npx nidus-wasm COMMAND DIR`: a store directory, native's or ours, from the command line.
-import { createWriteStream, existsSync, statSync } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
-import { exit, stdout } from 'node:process'
+import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { argv, exit, stderr, stdout } from 'node:process'
 import { Writable } from 'node:stream'
-import { parseArgs } from 'node:util'
+import type { Backend } from '../engine/backend.js'
 import { Nidus, NidusError } from '../entry/node.js'
+import { checkOpen } from '../options.js'
+import { nearest } from '../nearest.js'
+import { nodePlatform } from '../platform-node.js'
 import type { Filter } from '../types/index.js'
-import { invalid, jsonLines, npy, type Part } from './input.js'
+import { Usage, allowed, parse, type Values } from './args.js'
+import { npy, type Part } from './input.js'
+import { jsonLines, linesOf } from './jsonl.js'
 import { bytes, count, pairs, progress, say, table } from './output.js'
+import { writeWhole, type Write } from './target.js'
+import { parseExactly, tagged, untagged } from './values.js'
 import { verify } from './verify.js'
 
 const USAGE = `nidus-wasm COMMAND DIR [options]       a store in a directory, native nidus's or this package's
@@ -16,10 +23,13 @@ const USAGE = `nidus-wasm COMMAND DIR [options]       a store in a directory, na
   verify DIR                             is every byte as it should be? ends with 1 if not
   search DIR --vector '[0.1, ...]'       the nearest documents; or --like ID [--collection NAME]
          [--top 10] [--collection NAME] [--filter JSON] [--min-score X]
-  import DIR FILE                        .jsonl: { "id", "vector", "attrs"?, "collection"? } a line
-         [--collection NAME] [--ids FILE]  .npy: a matrix, with the ids in a text file, a line each
-         [--batch 1000] [--replace]      .tar or a directory: a whole store
-  export DIR FILE                        a tar of the store; .jsonl: its documents; - : the tar to stdout
+  import DIR FILE.jsonl                  { "id", "vector", "attrs"?, "collection"? } a line, and what export writes
+         [--collection NAME] [--batch 1000]
+  import DIR FILE.npy                    a matrix; its ids from a text file, a line each
+         [--ids FILE] [--collection NAME] [--batch 1000]
+  import DIR FILE.tar [--replace]        a whole store, also from a directory
+  export DIR FILE                        a tar of the store; .jsonl: its documents as lines of JSON; - : the tar to
+                                         stdout. A file of that name is replaced once the new one is whole.
   compact DIR                            rewrites it without dead rows
 
   --json                                 one line of JSON instead of a table
@@ -27,14 +37,6 @@ const USAGE = `nidus-wasm COMMAND DIR [options]       a store in a directory, na
 
 inspect, verify, search and export change nothing. Ends with 0 if all is well, 1 if verify found damage, 2 if the call is wrong, 3 if the store cannot be used (the error's code is told).
 `
-
-const OPTIONS = {
-  json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' }, vector: { type: 'string' }, like: { type: 'string' }, top: { type: 'string' }, collection: { type: 'string' },
-  filter: { type: 'string' }, 'min-score': { type: 'string' }, ids: { type: 'string' }, batch: { type: 'string' }, replace: { type: 'boolean' },
-} as const
-type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>['values']
-
-class Usage extends Error {}
 
 function wholeNumber(text: string | undefined, fallback: number, name: string): number {
   const number = text === undefined ? fallback : Number(text)
@@ -44,14 +46,14 @@ function wholeNumber(text: string | undefined, fallback: number, name: string): 
 
 function json<T>(text: string | undefined, name: string): T | undefined {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as T)
+    return text === undefined ? undefined : (parseExactly(text) as T)
   } catch {
     throw new Usage(`--${name} is no JSON: ${text}`)
   }
 }
 
 const reading = (directory: string) => Nidus.open(directory, { readOnly: true })
-const out = (values: Values, data: unknown, people: () => void) => (values.json ? say(JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? `${value}` : value))) : people())
+const out = (values: Values, data: unknown, people: () => void) => (values.json ? say(JSON.stringify(data)) : people())
 
 async function inspect(directory: string, _: string[], values: Values) {
   await using db = await reading(directory)
@@ -91,90 +93,101 @@ async function search(directory: string, _: string[], values: Values) {
     for (const name of values.collection ? [values.collection] : await db.collections()) query ??= (await db.get(name, [values.like]))[0]?.vector as unknown as number[]
     if (!query) throw new NidusError('NOT_FOUND', `there is no document "${values.like}"`)
   }
-  const filter = json<Filter>(values.filter, 'filter')
+  const filter = untagged(json(values.filter, 'filter'), '--filter') as Filter | undefined
   const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score'])
+  if (Number.isNaN(minScore)) throw new Usage(`--min-score must be a number, not ${values['min-score']}`)
   const hits = await db.search(query!, {
     topK: wholeNumber(values.top, 10, 'top'),
     ...(values.collection !== undefined && { collections: values.collection }),
     ...(filter && { filter }),
     ...(minScore !== undefined && { minScore }),
   })
-  out(values, hits, () => table(['score', 'collection', 'id', 'attributes'], hits.map(({ score, collection, id, attrs }) => [score.toFixed(4), collection, id, JSON.stringify(attrs, (_, value) => (typeof value === 'bigint' ? `${value}` : value))])))
+  out(values, hits.map((hit) => ({ ...hit, attrs: tagged(hit.attrs) })), () => table(['score', 'collection', 'id', 'attributes'], hits.map(({ score, collection, id, attrs }) => [score.toFixed(4), collection, id, JSON.stringify(tagged(attrs))])))
   return 0
 }
 
 async function importInto(directory: string, [path]: string[], values: Values) {
   if (path === undefined) throw new Usage('import wants a file')
   if (!existsSync(path)) throw new NidusError('NOT_FOUND', `there is no ${path}`)
+  const kind = /\.(jsonl|ndjson)$/.test(path) ? 'lines of JSON' : /\.npy$/.test(path) ? 'a .npy file' : 'a whole store'
+  allowed(values, `import of ${kind}`, kind === 'a whole store' ? ['replace'] : kind === 'a .npy file' ? ['collection', 'ids', 'batch'] : ['collection', 'batch'])
+  const batch = wholeNumber(values.batch, 1000, 'batch')
   const bar = progress('importing')
   try {
-    const batch = wholeNumber(values.batch, 1000, 'batch')
-    const parts: AsyncGenerator<Part> | undefined = /\.(jsonl|ndjson)$/.test(path) ? jsonLines(path, statSync(path).size, batch) : /\.npy$/.test(path) ? npy(path, values.ids, batch) : undefined
-    if (!parts) {
-      await using db = await Nidus.import(directory, path, { replace: values.replace ?? false, onProgress: bar.tell })
-      const documents = await db.count()
-      bar.end()
-      out(values, { directory, documents }, () => say(`${count(documents)} documents in ${directory}`))
-      return 0
-    }
-    let db: Awaited<ReturnType<typeof Nidus.open>> | undefined
-    let documents = 0
-    try {
-      for await (const { collection, read, total, ...columns } of parts) {
-        if (columns.vectors.length === 0) throw invalid(`${path} has vectors of no numbers`)
-        db ??= await Nidus.open(directory, { dimension: columns.vectors.length / columns.ids.length })
-        documents += await db.upsert(collection ?? values.collection ?? 'default', columns)
-        bar.tell(read, total)
-      }
-    } finally {
-      await db?.close()
-      bar.end()
-    }
-    out(values, { directory, documents }, () => say(`${count(documents)} documents written to ${directory}`))
+    if (kind !== 'a whole store') return await importParts(directory, kind === 'a .npy file' ? npy(path, values.ids, batch) : jsonLines(path, statSync(path).size, batch), values, bar)
+    await using db = await Nidus.import(directory, path, { replace: values.replace ?? false, onProgress: bar.tell })
+    const documents = await db.count()
+    bar.end()
+    out(values, { directory, documents }, () => say(`${count(documents)} documents in ${directory}`))
     return 0
   } finally {
     bar.end()
   }
 }
 
+async function importParts(directory: string, parts: AsyncGenerator<Part>, values: Values, bar: ReturnType<typeof progress>) {
+  let db: Backend | undefined
+  let documents = 0
+  try {
+    for await (const { collection: named, dimension, count, wire, vectors, meta, read, total } of parts) {
+      db ??= await nodePlatform.open({ ...checkOpen(directory, { dimension }, 'fs'), storage: 'fs' }, undefined, undefined)
+      if (dimension !== undefined && dimension !== db.dimension) throw new NidusError('DIMENSION_MISMATCH', `the store "${directory}" has dimension ${db.dimension}, not ${dimension}`)
+      const collection = named ?? values.collection ?? 'default'
+      if (vectors) documents += await db.call('upsert', [collection, count!, wire!, vectors])
+      else if (named !== undefined || meta) await db.call('createCollection', [collection])
+      if (meta) await db.call('setMeta', [collection, meta])
+      bar.tell(read, total)
+    }
+  } catch (error) {
+    if (!(error instanceof NidusError) || documents === 0) throw error
+    throw new NidusError(error.code, `${error.message} (the ${count(documents)} documents before it are written)`, { cause: error })
+  } finally {
+    await db?.close()
+    bar.end()
+  }
+  out(values, { directory, documents }, () => say(`${count(documents)} documents written to ${directory}`))
+  return 0
+}
+
 async function exportFrom(directory: string, [path]: string[], values: Values) {
   if (path === undefined) throw new Usage('export wants a file, or - for stdout')
-  await using db = await reading(directory)
   if (path === '-') {
+    await using db = await reading(directory)
     await db.export().pipeTo(Writable.toWeb(stdout), { preventClose: true })
     return 0
   }
-  const { diskBytes, docCount } = await db.footprint()
   const bar = progress('exporting')
-  // Under another name until it is whole.
-  const part = `${path}.part`
-  try {
-    let done = 0
-    const file = createWriteStream(part, { flags: 'wx' })
-    const sink = Writable.toWeb(file)
-    if (/\.(jsonl|ndjson)$/.test(path)) {
-      const writer = sink.getWriter()
-      const encoder = new TextEncoder()
-      for (const collection of await db.collections()) {
-        for await (const { id, vector, attrs } of db.records(collection)) {
-          await writer.write(encoder.encode(`${JSON.stringify({ collection, id, vector: Array.from(vector), attrs }, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}\n`))
-          bar.tell(++done, docCount)
-        }
-      }
-      await writer.close()
-    } else {
-      const counted = new TransformStream<Uint8Array, Uint8Array>({ transform: (chunk, to) => (bar.tell((done += chunk.length), diskBytes), to.enqueue(chunk)) })
-      await db.export().pipeThrough(counted).pipeTo(sink)
-    }
-    await rename(part, path)
-  } catch (error) {
-    await rm(part, { force: true })
-    throw error
-  } finally {
-    bar.end()
-  }
-  out(values, { file: path, bytes: statSync(path).size, documents: docCount }, () => say(`${count(docCount)} documents in ${path}, ${bytes(statSync(path).size)}`))
+  const documents = await writeWhole(path, (write) => (/\.(jsonl|ndjson)$/.test(path) ? exportLines(directory, write, bar) : exportTar(directory, write, bar))).finally(bar.end)
+  const { size } = statSync(path)
+  out(values, { file: path, bytes: size, documents }, () => say(`${count(documents)} documents in ${path}, ${bytes(size)}`))
   return 0
+}
+
+async function exportLines(directory: string, write: Write, bar: ReturnType<typeof progress>) {
+  const db = await nodePlatform.open({ ...checkOpen(directory, { readOnly: true }, 'fs'), storage: 'fs' }, undefined, undefined)
+  try {
+    const { docCount } = await db.call('footprint', [])
+    const encoder = new TextEncoder()
+    let done = 0
+    for await (const { text, documents } of linesOf(db)) {
+      await write(encoder.encode(`${text}\n`))
+      bar.tell((done += documents), docCount)
+    }
+    return done
+  } finally {
+    await db.close()
+  }
+}
+
+async function exportTar(directory: string, write: Write, bar: ReturnType<typeof progress>) {
+  await using db = await reading(directory)
+  const { diskBytes, docCount } = await db.footprint()
+  let done = 0
+  for await (const chunk of db.export() as unknown as AsyncIterable<Uint8Array>) {
+    await write(chunk)
+    bar.tell((done += chunk.length), diskBytes)
+  }
+  return docCount
 }
 
 async function compact(directory: string, _: string[], values: Values) {
@@ -197,7 +210,22 @@ async function openThere(directory: string) {
   return Nidus.open(directory, { dimension, autoCompact: false })
 }
 
-const COMMANDS: Record<string, (directory: string, more: string[], values: Values) => Promise<number>> = { inspect, verify: check, search, import: importInto, export: exportFrom, compact }
+interface Command {
+  work(directory: string, more: string[], values: Values): Promise<number>
+  /** Options of its own. */
+  takes: (keyof Values)[]
+  /** How many names follow the command. */
+  names: number
+}
+
+const COMMANDS: Record<string, Command> = {
+  inspect: { work: inspect, takes: [], names: 1 },
+  verify: { work: check, takes: [], names: 1 },
+  search: { work: search, takes: ['vector', 'like', 'top', 'collection', 'filter', 'min-score'], names: 1 },
+  import: { work: importInto, takes: ['collection', 'ids', 'batch', 'replace'], names: 2 },
+  export: { work: exportFrom, takes: [], names: 2 },
+  compact: { work: compact, takes: [], names: 1 },
+}
 
 /** The exit code. */
 export async function main(): Promise<number> {
@@ -205,9 +233,8 @@ export async function main(): Promise<number> {
   stdout.on('error', (error: NodeJS.ErrnoException) => exit(error.code === 'EPIPE' ? 0 : 3))
   let values: Values = {}
   try {
-    const parsed = parseArgs({ options: OPTIONS, allowPositionals: true })
-    values = parsed.values
-    const [name, directory, ...more] = parsed.positionals
+    const parsed = parse(argv.slice(2), (given) => (values = given))
+    const [name, directory, ...more] = parsed
     if (values.version) {
       say((JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version)
       return 0
@@ -217,19 +244,21 @@ export async function main(): Promise<number> {
       return 0
     }
     if (name === undefined && !values.json) {
-      process.stderr.write(USAGE)
+      stderr.write(USAGE)
       return 2
     }
     const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name!] : undefined
-    if (!command) throw new Usage(name === undefined ? 'say what to do' : `there is no command "${name}"`)
+    if (!command) throw new Usage(name === undefined ? 'say what to do' : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`)
+    allowed(values, name!, command.takes)
     if (directory === undefined) throw new Usage(`${name} wants a directory`)
-    return await command(directory, more, values)
+    if (more.length >= command.names) throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"`)
+    return await command.work(directory, more, values)
   } catch (error) {
     const coded = error instanceof NidusError ? error.code : undefined
-    const wrong = error instanceof Usage || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
+    const wrong = error instanceof Usage
     const message = error instanceof Error ? error.message : String(error)
     if (values.json) say(JSON.stringify({ error: { code: coded ?? (wrong ? 'USAGE' : 'FAILED'), message } }))
-    else process.stderr.write(`nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help tells how it is used\n' : ''}`)
+    else stderr.write(`nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help tells how it is used\n' : ''}`)
     return wrong ? 2 : 3
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A value of an attribute. Safe integers (not -0) and bigints are stored as 64-bit integers, other finite numbers as 64-bit floats, a Date in whole milliseconds.
- * Integers read back as number where that is exact, else as bigint. NaN, infinities, invalid dates, bigints beyond 64 bits, and strings with a lone
+ * Integers read back as number where that is exact, else as bigint; a date that is none in JavaScript (another program wrote it, more than 8.64e15 ms from 1970) as a bigint of its milliseconds. NaN, infinities, invalid dates, bigints beyond 64 bits, and strings with a lone
  * surrogate are `INVALID_ARGUMENT`.
  */
 export type AttrValue = null | string | number | bigint | boolean | Date | string[]

@@ -1,0 +1,64 @@
+// The file that is written: under a name of its own until it is whole, so that neither an old one nor another's is lost.
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import process from 'node:process'
+import { NidusError } from '../errors.js'
+
+export type Write = (bytes: Uint8Array) => Promise<void>
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Writes all of it and makes it durable, then puts it in the place of what was there under that name. On failure what was there is as it was. */
+export async function writeWhole<T>(path: string, work: (write: Write) => Promise<T>): Promise<T> {
+  // A link stays one: what it leads to is replaced.
+  const target = await realpath(path).catch(() => path)
+  const there = await stat(target).catch(() => undefined)
+  if (there?.isDirectory()) throw new NidusError('INVALID_ARGUMENT', `${path} is a directory; a file's name is needed`)
+  // A pipe or a device takes what comes; there is nothing to be put in its place.
+  if (there && !there.isFile()) return into(await open(target, 'w'), work, false)
+  const part = join(dirname(target), `.${basename(target).slice(0, 80)}.${randomUUID()}.part`)
+  const file = await open(part, 'wx', there ? there.mode & 0o777 : 0o666)
+  const end = (signal: NodeJS.Signals) => {
+    rmSync(part, { force: true })
+    for (const name of SIGNALS) process.off(name, end)
+    process.kill(process.pid, signal)
+  }
+  for (const name of SIGNALS) process.on(name, end)
+  try {
+    const result = await into(file, work, true)
+    await rename(part, target)
+    await syncDirectory(dirname(target))
+    return result
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  } finally {
+    for (const name of SIGNALS) process.off(name, end)
+  }
+}
+
+async function into<T>(file: FileHandle, work: (write: Write) => Promise<T>, durable: boolean): Promise<T> {
+  try {
+    const result = await work(async (bytes) => {
+      for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
+    })
+    if (durable) await file.sync()
+    return result
+  } finally {
+    await file.close()
+  }
+}
+
+/** So that the new name, too, outlasts a power cut. Not every system lets a directory be opened. */
+async function syncDirectory(path: string) {
+  const directory = await open(path, 'r').catch(() => undefined)
+  try {
+    await directory?.sync()
+  } catch {
+    // Windows: the rename is the file system's own matter there.
+  } finally {
+    await directory?.close()
+  }
+}

@@ -1,0 +1,123 @@
+// Attributes as JSON that loses nothing. What JSON has no word for is an object with one key, which no attribute can be:
+// { "$int": "digits" } beyond 2^53, { "$float": 5 } for a float that is a whole number, { "$date": ... }.
+import { invalid } from '../errors.js'
+import { describe, isPlainObject, type Reader, type Writer } from '../wire.js'
+
+// As the log has them; src/ts/wire.ts reads and writes them, but tells a whole float from an integer no more than JavaScript does.
+const STR = 1, INT = 2, BOOL = 3, LIST = 4, FLOAT = 5, DATE = 6
+const MOST_DATE = 8_640_000_000_000_000n
+const I64_MIN = -(2n ** 63n), I64_MAX = 2n ** 63n - 1n
+const ISO = /^(\d{4}|[+-]\d{6})-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
+
+const isSafe = (int: bigint) => int >= BigInt(Number.MIN_SAFE_INTEGER) && int <= BigInt(Number.MAX_SAFE_INTEGER)
+
+/** Digits alone would be an integer. */
+function floatText(float: number): string {
+  if (Object.is(float, -0) || !Number.isFinite(float)) return `{"$float":"${Object.is(float, -0) ? '-0' : float}"}`
+  const text = JSON.stringify(float)
+  return /[.e]/.test(text) ? text : `{"$float":${text}}`
+}
+
+const dateText = (ms: bigint) => `{"$date":"${ms <= MOST_DATE && ms >= -MOST_DATE ? new Date(Number(ms)).toISOString() : ms}"}`
+
+function readValue(reader: Reader): string {
+  switch (reader.u32()) {
+    case STR: return JSON.stringify(reader.str())
+    case INT: {
+      const int = reader.i64()
+      return isSafe(int) ? `${int}` : `{"$int":"${int}"}`
+    }
+    case BOOL: return `${reader.u8() !== 0}`
+    case LIST: return JSON.stringify(Array.from({ length: reader.length() }, () => reader.str()))
+    case FLOAT: return floatText(reader.f64())
+    case DATE: return dateText(reader.i64())
+    default: return 'null'
+  }
+}
+
+/** A record's attributes, next in what the store gave, as JSON. */
+export function readAttrs(reader: Reader): string {
+  const entries = Array.from({ length: reader.length() }, () => `${JSON.stringify(reader.str())}:${readValue(reader)}`)
+  return `{${entries.join(',')}}`
+}
+
+function int64(text: string, who: () => string): bigint {
+  const int = BigInt(text)
+  if (int < I64_MIN || int > I64_MAX) throw invalid(`${who()}: ${text} does not fit 64 bits; { "$float": "${text}" } keeps about 16 digits of it`)
+  return int
+}
+
+function milliseconds(given: unknown, who: () => string): bigint {
+  if (typeof given === 'number' && Number.isSafeInteger(given)) return BigInt(given)
+  if (typeof given === 'string') {
+    if (/^[+-]?\d+$/.test(given)) return int64(given, who)
+    const time = ISO.test(given) ? Date.parse(given) : NaN
+    if (!Number.isNaN(time)) return BigInt(time)
+  }
+  throw invalid(`${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`)
+}
+
+function writeTagged(writer: Writer, tag: string, given: unknown, who: () => string) {
+  if (tag === '$int') {
+    const text = typeof given === 'number' && Number.isSafeInteger(given) ? `${given}` : given
+    if (typeof text !== 'string' || !/^[+-]?\d+$/.test(text)) throw invalid(`${who()}: $int is ${describe(given)}; it must be digits in a string`)
+    writer.u32(INT)
+    return writer.i64(int64(text.replace(/^\+/, ''), who))
+  }
+  if (tag === '$float') {
+    // A long number was kept exactly when it was parsed.
+    if (isPlainObject(given) && '$int' in given) given = given.$int
+    const float = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
+    if (typeof float !== 'number' || (Number.isNaN(float) && given !== 'NaN')) throw invalid(`${who()}: $float is ${describe(given)}; it must be a number, or one in a string`)
+    writer.u32(FLOAT)
+    return writer.f64(float)
+  }
+  writer.u32(DATE)
+  return writer.i64(milliseconds(given, who))
+}
+
+/** What a line says of a record's attributes, as the store takes it. */
+export function writeAttrs(writer: Writer, attrs: unknown, who: () => string) {
+  if (attrs === undefined) return writer.u64(0)
+  if (!isPlainObject(attrs)) throw invalid(`${who()}: "attrs" must be an object, not ${describe(attrs)}`)
+  const keys = Object.keys(attrs)
+  writer.u64(keys.length)
+  for (const key of keys) {
+    const value = attrs[key]
+    const what = () => `${who()}: attribute ${describe(key)}`
+    writer.str(key, () => `${who()}: an attribute's key`)
+    const [tag, ...more] = isPlainObject(value) ? Object.keys(value) : []
+    if (tag === undefined && !isPlainObject(value)) writer.value(value, what)
+    else if (more.length === 0 && (tag === '$int' || tag === '$float' || tag === '$date')) writeTagged(writer, tag, (value as Record<string, unknown>)[tag], what)
+    else throw invalid(`${what()} is an object; only { "$int" }, { "$float" } and { "$date" } can be one`)
+  }
+}
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+
+/** JSON.parse rounds integers beyond 2^53 without a word. Here they become { "$int" }. */
+export function parseExactly(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  JSON.parse(text) // what is no JSON is not to be made into some
+  return JSON.parse(text.replace(TOKENS, (token) => (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `{"$int":"${token}"}` : token)))
+}
+
+/** The tags' values in JavaScript's own, wherever they stand: in a filter. */
+export function untagged(value: unknown, who: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => untagged(item, who))
+  if (!isPlainObject(value)) return value
+  const [key, ...more] = Object.keys(value)
+  if (more.length === 0 && key === '$int') return int64(`${value[key] as string}`, () => who)
+  if (more.length === 0 && key === '$float') return Number(value[key])
+  if (more.length === 0 && key === '$date') return new Date(Number(milliseconds(value[key], () => who)))
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, untagged(part, who)]))
+}
+
+/** What JavaScript has of a document, with the same tags. (A whole float is an integer by then.) */
+export function tagged(value: unknown): unknown {
+  if (typeof value === 'bigint') return isSafe(value) ? Number(value) : { $int: `${value}` }
+  if (Object.is(value, -0)) return { $float: '-0' }
+  if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? null : value.toISOString() }
+  if (Array.isArray(value)) return value.map(tagged)
+  return isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([name, part]) => [name, tagged(part)])) : value
+}
