@@ -71,7 +71,7 @@ it.each(of('sharded'))('$name, over objects of workerd', async ({ n, code }) => 
   // Bound as the page says; the harness names bindings after classes.
   const bound = code.replace('class Router', 'class NIDUS_ROUTER').replace('class Shard', 'class NIDUS_SHARD')
   await bundle(directory, bound, { folder: join(folder, 'node_modules/nidus-wasm') })
-  const served = await serve(directory, { objects: { NIDUS_ROUTER: true, NIDUS_SHARD: true }, date: '2026-10-01' })
+  const served = await serve(directory, { objects: { NIDUS_ROUTER: true, NIDUS_SHARD: true }, date: '2026-05-03' })
   try {
     expect(await (await fetch(new URL('/add', served.url))).text()).toBe('added')
     expect(await (await fetch(new URL('/grow', served.url))).json()).toMatchObject({ shards: 6 })

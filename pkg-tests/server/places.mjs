@@ -52,7 +52,7 @@ const program = (runtime, script, ...flags) => async (directory, { dimension, to
 
 async function workerd(directory, { dimension, token = TOKEN, inspect = false }) {
   if (!existsSync(join(directory, 'worker.js'))) await bundle(directory, join(repository, 'examples/server/cloudflare.js'))
-  return serve(directory, { objects: { Index: true }, date: '2026-10-01', vars: { DIMENSION: `${dimension}`, ...(token && { TOKEN: token }) }, inspect })
+  return serve(directory, { objects: { Index: true }, date: '2026-05-03', vars: { DIMENSION: `${dimension}`, ...(token && { TOKEN: token }) }, inspect })
 }
 
 /** Each starts the service on what a directory holds. */

@@ -62,7 +62,7 @@ const main :Workerd.Worker = (
 `
 
 /** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk, `vars` texts in its environment. Resolves when it listens. */
-export async function serve(directory, { objects = { Store: true }, date = '2025-01-01', vars = {}, inspect = false } = {}) {
+export async function serve(directory, { objects = { Store: true }, date = '2026-05-03', vars = {}, inspect = false } = {}) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
   writeFileSync(join(directory, 'config.capnp'), config(objects, date, vars))
   const child = spawn(program, ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })

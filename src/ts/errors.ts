@@ -11,13 +11,17 @@ const CODES: ReadonlySet<string> = new Set<NidusErrorCode>([
 // The main entry and ./segment may be bundled apart and meet in one program; an error of the one is to be an instance of the other's class too.
 const BRAND = Symbol.for('nidus-wasm.NidusError')
 
+export let textWith = (_: string, message: string) => message
+/** From now on a message begins with its code: where an error travels without its own properties. */
+export const codesInMessages = (): void => void (textWith = (code, message) => `${code}: ${message}`)
+
 export class NidusError extends Error {
   /** Minified, the class would be called something else in a console. */
   static override readonly name = 'NidusError'
   readonly code: NidusErrorCode
 
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+    super(textWith(code, message), options?.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
   }
 

@@ -78,7 +78,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     if (typeof storage !== 'object') return platform.destroy(storage, checkName(name), checked)
     try {
-      await userHost(storage).destroy()
+      await userHost(storage, checkName(name)).destroy()
     } catch (error) {
       throw storageError(error, `the store "${checkName(name)}" could not be removed`, true)
     }

@@ -9,4 +9,4 @@ export const openWith = (spec: OpenSpec, host: Host, wasm: WasmSource | undefine
   orRemove(Engine.open(spec, host, wasm, source), () => host.destroy())
 
 export const openOwn = (spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined, source: Source | undefined): Promise<Engine> =>
-  openWith(spec, userHost(own), wasm, source)
+  openWith(spec, userHost(own, spec.name), wasm, source)

@@ -9,7 +9,84 @@ import { use } from './place'
 const D = 4
 const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) => Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
+/** The object's store as an earlier version left it, which asked for no name. */
+const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
+const named = (name: string, options: OpenOptions = {}) => Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
+
 export function hostSuite() {
+  describe('durableObject: names', () => {
+    it('a store has the name that open was given: another name is another store', async () => {
+      const all = await Promise.all(['a', 'b', 'default', 'A'].map((name) => named(name)))
+      for (const [i, db] of all.entries()) await db.upsert('c', rows(i + 1))
+      expect(await codeOf(() => named('b'))).toBe('LOCKED')
+      expect(await codeOf(() => named('none', { readOnly: true }))).toBe('NOT_FOUND')
+      for (const db of all) await db.close()
+      await Nidus.destroy('b', { storage: durableObject(use().storage) })
+      expect(sql('SELECT name FROM nidus_stores ORDER BY name').map(({ name }) => name)).toEqual(['A', 'a', 'default'])
+      for (const [name, count] of [['a', 1], ['b', 0], ['default', 3], ['A', 4], ['new', 0]] as const) {
+        const db = await named(name)
+        expect([name, await db.count()]).toEqual([name, count])
+        await db.close()
+      }
+    })
+
+    it('the name given to durableObject counts more than that given to open', async () => {
+      for (const label of ['one', 'two']) {
+        const db = await named(label, { storage: durableObject(use().storage, { name: 'given' }) })
+        await db.upsert('c', [{ id: label, vector: [1, 0, 0, 0] }])
+        await db.close()
+      }
+      const db = await named('given')
+      expect(await db.count()).toBe(2)
+      await db.close()
+    })
+
+    it('a store that an earlier version made is found by any name, and remembers none', async () => {
+      const first = await named('old')
+      await first.upsert('c', rows(3))
+      await first.close()
+      asBefore()
+      for (const name of ['old', 'renamed', 'default']) {
+        for (const readOnly of [false, true]) {
+          const db = await named(name, { readOnly })
+          expect([name, await db.count()]).toEqual([name, 3])
+          await db.close()
+        }
+      }
+      expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'default' }])
+      // Two names at a time are one store, and it says why.
+      const one = await named('one')
+      const error = (await named('two').catch((error: NidusError) => error)) as NidusError
+      expect(error.code).toBe('LOCKED')
+      expect(error.message).toMatch(/"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/)
+      // One made by its name beside it is that one from then on.
+      const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
+      await two.upsert('c', rows(1))
+      await two.close()
+      const again = await named('two')
+      expect(await again.count()).toBe(1)
+      for (const db of [one, again]) await db.close()
+      await Nidus.destroy('any', { storage: durableObject(use().storage) })
+      expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'two' }])
+    })
+
+    it('imports and salvages go by the name, too', async () => {
+      const db = await named('from')
+      await db.upsert('c', rows(2))
+      const tar = await new Response(db.export()).blob()
+      await db.close()
+      const storage = () => durableObject(use().storage)
+      const copy = await Nidus.import('copy', tar, { storage: storage() })
+      expect(await copy.count()).toBe(2)
+      await copy.close()
+      await Nidus.salvage('from', 'saved', { storage: storage(), into: storage() })
+      const saved = await named('saved')
+      expect(await saved.count()).toBe(2)
+      await saved.close()
+      expect(sql('SELECT name FROM nidus_stores ORDER BY name').map(({ name }) => name)).toEqual(['copy', 'from', 'saved'])
+    })
+  })
+
   describe('durableObject: one at a time', () => {
     it('a second opener is LOCKED, a store of another name is not', async () => {
       const db = await open()

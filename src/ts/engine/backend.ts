@@ -98,7 +98,7 @@ export interface Host extends StorageHost {
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }
 
-/** A host of ours that a user passes has this method: a host for one open store. */
+/** A host of ours that a user passes has this method: a host for one open store, which is asked for by this name. */
 export const SESSION = Symbol.for('nidus-wasm.session')
 
 /** Thrown by a host of ours from `promote`: certainly nothing was promoted. */

@@ -9,6 +9,11 @@ const VERSION = 1
 /** All stores of the object, a row each. */
 const STORES = 'nidus_stores'
 
+/** The name that stores had before `open`'s counted. */
+export const UNNAMED = 'default'
+/** A store that somebody names so has a number from here up. */
+const NAMED = 1_000_000
+
 /** A store's row: what is the store, and whose. Extents of the other generation are an unfinished compaction's. */
 export interface Row {
   store: number
@@ -60,10 +65,13 @@ export function findRow(sql: Sql, name: string): Row | undefined {
   return row as Row | undefined
 }
 
+/** Whether the object has a store of an earlier version, which made it without asking for a name. */
+export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) < NAMED
+
 export function makeStore(sql: Sql, name: string): Row {
   sql.exec(`CREATE TABLE IF NOT EXISTS ${STORES} (store INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
     generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL, epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
-  sql.exec(`INSERT INTO ${STORES} (name, version, generation, data, log, epoch, cuts) VALUES (?, ${VERSION}, 0, 0, 0, '', 0)`, name)
+  sql.exec(`INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, 0, 0, '', 0)`, name === UNNAMED ? NAMED : null, name)
   const row = findRow(sql, name)!
   const table = tableOf(row.store)
   const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ?', table)

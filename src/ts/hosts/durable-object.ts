@@ -3,7 +3,7 @@ import { NidusError, invalid, readOnlyError } from '../errors.js'
 import type { DurableObjectOptions, DurableStorage } from '../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 import { describe, isPlainObject } from '../wire.js'
-import { NotApplied, SqlExtents, atomically, findRow, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
+import { NotApplied, SqlExtents, UNNAMED, atomically, findRow, isUnnamed, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
 
 /** A new pair's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
@@ -18,14 +18,15 @@ export function durableObject(storage: DurableStorage, options: DurableObjectOpt
     throw invalid(`durableObject takes the ctx.storage of a Durable Object, not ${describe(storage)}`)
   }
   if (!isPlainObject(options)) throw invalid(`options must be an object, not ${describe(options)}`)
-  const { name = 'default' } = options
-  if (typeof name !== 'string' || name === '') throw invalid(`name must be a string that is not empty, not ${describe(name)}`)
-  const session = () => sessionHost(storage, name)
+  const { name } = options
+  if (name !== undefined && (typeof name !== 'string' || name === '')) throw invalid(`name must be a string that is not empty, not ${describe(name)}`)
+  const session = (asked?: string) => sessionHost(storage, name, asked)
   return Object.assign(session(), { [SESSION]: session })
 }
 
 /** Appended bytes wait in memory; `commit` puts them and the lengths in one transaction, and is done when that is synced. */
-function sessionHost(storage: DurableStorage, name: string): Host {
+function sessionHost(storage: DurableStorage, given: string | undefined, asked = UNNAMED): Host {
+  let name = given ?? asked
   let row: Row
   let readOnly = false
   let held = false
@@ -114,9 +115,18 @@ function sessionHost(storage: DurableStorage, name: string): Host {
     }
   }
 
+  /** `open`'s name, unless one was given here; but what an earlier version made without one goes by any. */
+  function choose() {
+    name = given ?? asked
+    if (given === undefined && !findRow(storage.sql, asked) && isUnnamed(storage.sql)) name = UNNAMED
+  }
+  const which = () => (given === undefined && name !== asked ? `"${name}" of this object, which an earlier version made and which goes by any name,` : `"${name}" of this object`)
+
   function openWritable(mustExist: boolean) {
     const names = opened.get(storage) ?? new Set()
-    if (names.has(name)) throw new NidusError('LOCKED', `the store "${name}" of this object is already open`)
+    if (names.has(name)) {
+      throw new NidusError('LOCKED', `the store ${which()} is already open; give durableObject(ctx.storage, { name }) another name for another store beside it`)
+    }
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
     current = atomically(storage, () => {
       const found = findRow(storage.sql, name)
@@ -152,6 +162,7 @@ function sessionHost(storage: DurableStorage, name: string): Host {
       lost = fresh = undefined
       stale = false
       try {
+        choose()
         return readOnly ? openReadOnly() : openWritable(mode.mustExist)
       } catch (error) {
         throw plainly(error)
@@ -236,7 +247,8 @@ function sessionHost(storage: DurableStorage, name: string): Host {
     },
     async destroy() {
       checkSql(storage)
-      if (opened.get(storage)?.has(name)) throw new NidusError('LOCKED', `the store "${name}" of this object is open`)
+      choose()
+      if (opened.get(storage)?.has(name)) throw new NidusError('LOCKED', `the store ${which()} is open`)
       try {
         atomically(storage, () => removeStore(storage.sql, name))
       } catch (error) {

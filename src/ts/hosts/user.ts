@@ -6,9 +6,9 @@ import type { StorageHost } from '../types/index.js'
 const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const
 
 /** A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given. */
-export function userHost(own: StorageHost & { [SESSION]?: () => Host }): Host {
+export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => Host }, name?: string): Host {
   const session = reading('the storage host', () => own[SESSION])
-  if (session) return session()
+  if (session) return session(name)
   for (const method of METHODS) {
     if (typeof own[method] !== 'function') throw invalid(`the storage host has no method ${method}`)
   }
