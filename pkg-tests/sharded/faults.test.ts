@@ -11,7 +11,7 @@ import { bundle, serve, type Served } from '../workerd/harness.mjs'
 const D = 8
 const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-faults-'))
 let served: Served
-const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-10-01' }))
+const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()

@@ -20,7 +20,7 @@ main(async () => {
   const directory = mkdtempSync(join(tmpdir(), 'nidus-million-'))
   await bundle(directory, fileURLToPath(new URL('./million-worker.mjs', import.meta.url)))
   let served
-  const start = async () => void (served = await serve(directory, { objects: { Router: true, Shard: true }, date: '2026-10-01' }))
+  const start = async () => void (served = await serve(directory, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
   const call = async (method, ...args) => {
     const response = await fetch(served.url, { method: 'POST', body: JSON.stringify({ store: 'million', method, args, options: { dimension: D, shards } }) })
     const { ok, error } = await response.json()

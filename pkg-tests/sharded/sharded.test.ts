@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type Hit, type SearchOptions } from 'nidus-wasm'
-import { merge } from '../../src/ts/sharded/client'
+import { merge } from '../../src/ts/sharded/merge'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
@@ -14,7 +14,7 @@ const D = 24
 const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-'))
 let served: Served
 
-const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-10-01' }))
+const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()

@@ -60,7 +60,11 @@ export default {
     const key = `${store} ${client}`
     if (!clients.has(key)) clients.set(key, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options))
     try {
-      if (args[1]?.after) args[1].signal = AbortSignal.timeout(args[1].after)
+      for (const options of args) {
+        if (!options?.after) continue
+        options.signal = AbortSignal.timeout(options.after)
+        delete options.after
+      }
       const found = await clients.get(key)[method](...args)
       return Response.json({ ok: found }, {})
     } catch (error) {

@@ -1,7 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import { durableObject } from '../hosts/durable-object.js'
 import { Router } from '../sharded/router.js'
-import { Shard, type ShardStorage } from '../sharded/shard.js'
+import { Shard } from '../sharded/shard.js'
+import type { ShardStorage } from '../sharded/storage.js'
 import type { Namespace, ShardStub, Whom, Call } from '../sharded/words.js'
 import type { DurableStorage } from '../types/durable-object.js'
 import type { Nidus as Store } from '../types/index.js'
@@ -18,7 +19,7 @@ export class NidusShard extends DurableObject<Env> {
 
   constructor(ctx: { storage: Storage }, env: Env) {
     super(ctx, env)
-    const open = (dimension: number) => Nidus.open('shard', { dimension, storage: durableObject(ctx.storage), memory: 'compact' }) as unknown as Promise<Store>
+    const open = (dimension: number) => Nidus.open('shard', { dimension, storage: durableObject(ctx.storage, { name: 'default' }), memory: 'compact' }) as unknown as Promise<Store>
     this.#shard = new Shard(ctx.storage, () => this.shards, open)
   }
 
@@ -48,8 +49,8 @@ export class NidusRouter extends DurableObject<Env> {
     return this.#router.layout(name, dimension, shards)
   }
 
-  grow(name: string, shards: number) {
-    return this.#router.grow(name, shards)
+  grow(name: string, shards: number, timeout?: number) {
+    return this.#router.grow(name, shards, timeout)
   }
 
   alarm() {

@@ -1,17 +1,24 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
-import type { ShardedEnv, ShardedOptions } from '../types/sharded.js'
+import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
+import { checkCall, checkEnv, checkFilter, checkRecord, checkSearch } from './checks.js'
 import { placeOf, type Layout } from './layout.js'
-import { groupBy, parts, partsOfIds, settled, shardAt, ShardedError, type Answer, type Call, type Calls, type Sent, type Wanted } from './words.js'
+import { merge } from './merge.js'
+import { checkSize, isTooLarge, MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
+import { aborted, groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, within, type Answer, type Call, type Calls, type Sent, type Wanted } from './words.js'
 
 const TRIES = 10
 const COUNTS = 100
 
-class Stale {
-  constructor(readonly layout: Layout) {}
-}
-
 /** What is wrong with the question, not with a shard. */
 const ASKED: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'DIMENSION_MISMATCH', 'ABORTED'])
+const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
+
+/** One call: by which layout it goes, how long an answer is waited for, and until when. */
+interface At {
+  layout: Layout
+  timeout: number
+  signal: AbortSignal | undefined
+}
 
 /** A store that is spread over many Durable Objects. It keeps nothing but how many these are: make one for each request, or keep it. */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
@@ -19,59 +26,76 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   readonly dimension: number
   readonly #env: ShardedEnv
   readonly #first: number
+  readonly #timeout: number
   #layout: Promise<Layout> | undefined
+  /** Writes are numbered. What was given up of them is told to the shard with the next one. */
+  readonly #id = crypto.randomUUID()
+  #turn = 0
+  readonly #givenUp = new Map<number, number>()
 
-  constructor(env: ShardedEnv, name: string, { dimension, shards = 4 }: ShardedOptions) {
-    if (!env?.router || !env.shards) throw new ShardedError('INVALID_ARGUMENT', 'a sharded store wants the namespaces { router, shards }')
-    if (typeof name !== 'string' || name === '') throw new ShardedError('INVALID_ARGUMENT', 'the name of a store is a string, and not empty')
+  constructor(env: ShardedEnv, name: string, options: ShardedOptions) {
+    const { dimension, shards, timeout } = checkEnv(env, name, options)
     this.#env = env
     this.name = name
     this.dimension = dimension
-    this.#first = shards
+    this.#first = shards ?? 4
+    this.#timeout = timeout ?? TIMEOUT_MS
   }
 
-  async upsert(collection: string, records: Iterable<RecordInput<A>>): Promise<void> {
-    const sent = Array.from(records, (record) => this.#sent(record))
-    await this.#by(async (layout) => {
-      const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, layout.from))
+  async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
+    const sent = Array.from(records, (record, i) => this.#sent(record, i))
+    await this.#by(checkCall(options), async (at) => {
+      const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
-        for (const part of parts(group)) await this.#ask(layout, index, 'upsert', collection, part)
+        for (const part of parts(group)) await this.#ask(at, index, 'upsert', collection, part)
       })
     })
   }
 
-  async delete(collection: string, ids: Iterable<string>): Promise<number> {
+  async delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number> {
     const all = [...new Set(ids)]
     // Over all tries: the second no longer finds what the first has deleted.
     let deleted = 0
-    await this.#by(async (layout) => {
-      const groups = groupBy(all, (id) => placeOf(collection, id, layout.from))
+    await this.#by(checkCall(options), async (at) => {
+      const groups = groupBy(all, (id) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
-        const gone = await this.#ask(layout, index, 'delete', collection, group)
-        deleted += gone
+        for (const part of partsOfIds(group)) {
+          const gone = await this.#ask(at, index, 'delete', collection, part).catch((error: unknown) => {
+            if (error instanceof Stale) deleted += error.done
+            throw error
+          })
+          deleted += gone
+        }
       })
     })
     return deleted
   }
 
-  async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
+  async deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number> {
+    if (filter === undefined) throw new ShardedError('INVALID_ARGUMENT', 'deleteWhere needs a filter; {} deletes everything')
+    checkFilter(filter)
     let deleted = 0
-    await this.#by((layout) => this.#everywhere(layout, async (index) => {
-      const gone = await this.#ask(layout, index, 'deleteWhere', collection, filter as Filter)
+    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, async (index) => {
+      const gone = await this.#ask(at, index, 'deleteWhere', collection, filter as Filter)
       deleted += gone
     }))
     return deleted
   }
 
-  async get(collection: string, ids: Iterable<string>): Promise<(VectorRecord<A> | undefined)[]> {
+  async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
     const all = [...ids]
-    return this.#by(async (layout) => {
+    return this.#by(checkCall(options), async (at) => {
       const found: (VectorRecord<A> | undefined)[] = new Array(all.length).fill(undefined)
-      const groups = groupBy(all.map((id, n) => ({ id, n })), ({ id }) => placeOf(collection, id, layout.from))
+      const groups = groupBy(all.map((_, n) => n), (n) => placeOf(collection, all[n]!, at.layout.from))
+      // As many as records without attributes that fit in an answer: of larger ones fewer come back.
+      const most = Math.max(1, Math.floor(MOST_BYTES / (4 * this.dimension + 1024)))
       await this.#all([...groups], async ([index, group]) => {
-        for (const part of partsOfIds(group, this.dimension)) {
-          const records = await this.#ask(layout, index, 'get', collection, part.map(({ id }) => id))
-          part.forEach(({ n }, i) => (found[n] = (records[i] ?? undefined) as VectorRecord<A> | undefined))
+        for (let done = 0; done < group.length; ) {
+          const asked = group.slice(done, done + most)
+          const records = await this.#ask(at, index, 'get', collection, asked.map((n) => all[n]!))
+          if (records.length === 0) throw new ShardedError('SHARD_FAILED', `shard ${index} gave no answer to what it was asked`, [index])
+          records.forEach((record, i) => (found[asked[i]!] = (record ?? undefined) as VectorRecord<A> | undefined))
+          done += records.length
         }
       })
       return found
@@ -79,79 +103,121 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   /** Exact over all shards, or an error that names those that did not answer. */
-  async search(query: ArrayLike<number>, options: SearchOptions<A> = {}): Promise<Hit<A>[]> {
+  async search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]> {
     return (await this.searchMany([query], options))[0]!
   }
 
-  async searchMany(queries: ArrayLike<number>[], options: SearchOptions<A> = {}): Promise<Hit<A>[][]> {
+  async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
     const { hits, missing, causes } = await this.#search(queries, options)
     if (missing.length) throw failure(missing, causes)
     return hits
   }
 
   /** What the shards that answer have; `missing`: those that do not. */
-  async searchAvailable(query: ArrayLike<number>, options: SearchOptions<A> = {}): Promise<{ hits: Hit<A>[]; missing: number[] }> {
+  async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     const { hits, missing } = await this.#search([query], options)
-    return { hits: hits[0]!, missing }
+    return { hits: hits[0]!, missing: [...missing].sort((a, b) => a - b) }
   }
 
   /** Of all shards at one moment: while the store grows it waits for one at which nothing is on its way, and is `BUSY` if none comes. */
-  async count(): Promise<number> {
-    return this.#by(async (layout) => {
+  async count(options?: ShardedCallOptions): Promise<number> {
+    return this.#by(checkCall(options), async (at) => {
+      const { layout } = at
+      const waits = new Set<number>()
       for (let tries = 0; tries < COUNTS; tries++) {
-        const [before, after] = await this.#phases(layout, (index) => this.#ask(layout, index, 'count'))
+        const [before, after] = await this.#phases(layout, (index) => this.#ask(at, index, 'count'))
         const total = sum([...before, ...after].map(({ count }) => count))
         if (layout.from === layout.to) return total
-        const again = await this.#all(range(0, layout.from), (index) => this.#ask(layout, index, 'count'))
+        const again = await this.#all(range(0, layout.from), (index) => this.#ask(at, index, 'count'))
         if (again.every(({ moved }, i) => moved % 2 === 0 && moved === before[i]!.moved)) return total
+        waits.clear()
+        for (const each of again) each.waits?.forEach((index) => waits.add(index))
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
+      if (waits.size) throw new ShardedError('SHARD_FAILED', `records are on their way, and waited for is shard ${[...waits].join(', ')}, which does not answer`, [...waits])
       throw new ShardedError('BUSY', 'records are on their way all the time')
     })
   }
 
-  async collections(): Promise<string[]> {
-    return this.#by(async (layout) => [...new Set((await this.#everywhere(layout, (index) => this.#ask(layout, index, 'collections'))).flat())].sort())
+  async collections(options?: ShardedCallOptions): Promise<string[]> {
+    return this.#by(checkCall(options), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
   }
 
-  async compact(): Promise<void> {
-    await this.#by((layout) => this.#everywhere(layout, (index) => this.#ask(layout, index, 'compact')))
+  async compact(options?: ShardedCallOptions): Promise<void> {
+    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
   }
 
   /** How many shards there are, and what each says of itself. */
-  async stats(): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
-    return this.#by(async (layout) => ({ shards: layout.from, growingTo: layout.from < layout.to ? layout.to : undefined, each: await this.#everywhere(layout, (index) => this.#ask(layout, index, 'stats')) }))
+  async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
+    return this.#by(checkCall(options), async (at) => {
+      const { from, to } = at.layout
+      return { shards: from, growingTo: from < to ? to : undefined, each: await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'stats')) }
+    })
   }
 
   /** More shards. Goes on when the call is cut off, and when objects are restarted; asked for again, it waits for the end. */
-  async grow(shards: number): Promise<void> {
-    await this.#known()
-    this.#layout = Promise.resolve(await this.#open(this.#router().grow(this.name, shards)))
+  async grow(shards: number, options?: ShardedCallOptions): Promise<void> {
+    const { timeout = this.#timeout, signal } = checkCall(options)
+    await this.#known(timeout, signal)
+    for (;;) {
+      if (signal?.aborted) throw aborted(signal)
+      // The router waits for a part of that, and says how far it is.
+      const layout: Layout = await this.#open<Layout>(this.#router().grow(this.name, shards, timeout), { timeout, signal })
+      this.#layout = Promise.resolve(layout)
+      if (layout.from >= shards) return
+    }
   }
 
-  async #search(queries: ArrayLike<number>[], options: SearchOptions<A>): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
-    const vectors = queries.map((query) => this.#vector(query))
-    const { topK = 10, minScore, filter, withVectors, collections, signal } = options
-    return unlessAborted(signal, () => this.#by(async (layout) => {
-      // What moved between two answers takes a place of a list's that a better one might have had: then longer lists are asked for.
-      for (let asked = topK; ; asked *= 2) {
-        const wanted: Wanted = { topK: asked, ...(minScore !== undefined && { minScore }), ...(filter && { filter: filter as Filter }), ...(withVectors && { withVectors }), ...(collections !== undefined && { collections: collections as string | string[] }) }
-        const [missing, causes]: [number[], unknown[]] = [[], []]
-        const ask = async (index: number): Promise<Hit<A>[][]> => {
-          try {
-            return (await this.#ask(layout, index, 'search', vectors, wanted)) as Hit<A>[][]
-          } catch (error) {
-            if (error instanceof Stale || (error instanceof ShardedError && ASKED.has(error.code))) throw error
-            missing.push(index)
-            causes.push(error)
-            return vectors.map(() => [])
-          }
+  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
+    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options)
+    const vectors = Array.from(queries, (query) => this.#vector(query))
+    const [missing, causes]: [Set<number>, unknown[]] = [new Set(), []]
+    return this.#by(call, async (at) => {
+      const ask = async (index: number, some: Float32Array[], asked: number): Promise<Hit<A>[][]> => {
+        // One that did not answer is not waited for again.
+        if (missing.has(index)) return some.map(() => [])
+        try {
+          return (await this.#hits(at, index, some, { ...wanted, topK: asked })) as Hit<A>[][]
+        } catch (error) {
+          if (error instanceof Stale || (error instanceof ShardedError && ASKED.has(error.code))) throw error
+          missing.add(index)
+          causes.push(error)
+          return some.map(() => [])
         }
-        const answers = (await this.#phases(layout, ask)).flat()
-        const merged = vectors.map((_, which) => merge(answers.map((answer) => answer[which]!), topK, asked))
-        if (merged.every((hits) => hits !== undefined)) return { hits: merged as Hit<A>[][], missing, causes }
       }
-    }))
+      const hits: Hit<A>[][] = []
+      for (const some of partsOfQueries(vectors)) {
+        // What moved between two answers takes a place of a list's that a better one might have had: then longer lists are asked for.
+        for (let asked = topK; ; asked *= 2) {
+          const answers = (await this.#phases(at.layout, (index) => ask(index, some, asked))).flat()
+          const merged = some.map((_, which) => merge(answers.map((answer) => answer[which]!), topK, asked))
+          if (merged.some((list) => list === undefined)) continue
+          hits.push(...(merged as Hit<A>[][]))
+          break
+        }
+      }
+      return { hits, missing: [...missing], causes }
+    })
+  }
+
+  /** One shard's answer, all parts of it. */
+  async #hits(at: At, index: number, queries: Float32Array[], wanted: Wanted): Promise<Hit[][]> {
+    const answer = await this.#call(at, index, 'search', [queries, wanted])
+    try {
+      if (!('ok' in answer)) return await this.#open(Promise.resolve(answer), at, index)
+      const lists = answer.ok
+      while (answer.more) {
+        const next: Hit[][] | null = await this.#open(answer.more().then((ok) => ({ ok })), at, index)
+        if (!next) break
+        next.forEach((hits, which) => {
+          for (const hit of hits) lists[which]!.push(hit)
+        })
+      }
+      return lists
+    } finally {
+      // The shard holds what was not fetched for as long as somebody might.
+      if (Symbol.dispose) (answer as { [Symbol.dispose]?: () => void })[Symbol.dispose]?.()
+    }
   }
 
   /** The old shards, then the new ones: a record that moves meanwhile is seen in one of them at least. */
@@ -175,11 +241,11 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   /** By the layout that is known; with a newer one, if a shard has it. Everything that is done this way may be done twice. */
-  async #by<T>(work: (layout: Layout) => Promise<T>): Promise<T> {
+  async #by<T>({ timeout = this.#timeout, signal }: ShardedCallOptions, work: (at: At) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const layout = await this.#known()
+      const layout = await this.#known(timeout, signal)
       try {
-        return await work(layout)
+        return await work({ layout, timeout, signal })
       } catch (error) {
         if (!(error instanceof Stale)) throw error
         if (tries === TRIES) throw new ShardedError('BUSY', 'the store changes its shards all the time')
@@ -188,31 +254,49 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     }
   }
 
-  #known(): Promise<Layout> {
-    if (this.#layout) return this.#layout
-    const asked = (this.#layout = this.#open(this.#router().layout(this.name, this.dimension, this.#first)))
-    asked.catch(() => this.#layout === asked && (this.#layout = undefined))
-    return asked
+  async #known(timeout: number, signal: AbortSignal | undefined): Promise<Layout> {
+    if (signal?.aborted) throw aborted(signal)
+    const known = (this.#layout ??= this.#open(this.#router().layout(this.name, this.dimension, this.#first), { timeout, signal: undefined }))
+    const forget = () => void (this.#layout === known && (this.#layout = undefined))
+    known.catch(forget)
+    // Another request may have asked, which is over.
+    return within(known, timeout, () => (forget(), silent('the router', timeout, [])), signal)
   }
 
   #router() {
     return this.#env.router.get(this.#env.router.idFromName(this.name))
   }
 
-  async #ask<M extends Call>(layout: Layout, index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
-    return this.#open(shardAt(this.#env.shards, this.name, index).call({ name: this.name, index, layout }, method, args), index) as Promise<ReturnType<Calls[M]>>
+  #ask<M extends Call>(at: At, index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
+    return this.#open(this.#call(at, index, method, args), at, index)
   }
 
-  async #open<T>(answer: Promise<Answer<T>>, index?: number): Promise<T> {
-    const shards = index === undefined ? [] : [index]
+  async #call<M extends Call>({ layout, timeout, signal }: At, index: number, method: M, args: Parameters<Calls[M]>): Promise<Answer<ReturnType<Calls[M]>>> {
+    if (signal?.aborted) throw aborted(signal)
+    const turn = ++this.#turn
+    const write = WRITES.has(method)
+    const client = { id: this.#id, turn, fence: this.#givenUp.get(index) ?? 0 }
+    const asked = shardAt(this.#env.shards, this.name, index).call({ name: this.name, index, layout, timeout, parts: true, ...(write && { client }) }, method, args) as Promise<Answer<ReturnType<Calls[M]>>>
+    if (!write) return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal)
+    return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal).catch((error: unknown) => {
+      // It may still come; not after what this client does next.
+      this.#givenUp.set(index, Math.max(turn, this.#givenUp.get(index) ?? 0))
+      throw error
+    })
+  }
+
+  async #open<T>(answer: Promise<Answer<T>>, { timeout, signal }: Pick<At, 'timeout' | 'signal'>, index?: number): Promise<T> {
+    const [who, shards] = index === undefined ? ['the router', []] : [`shard ${index}`, [index]]
     let found: Answer<T>
     try {
-      found = await answer
+      found = await within(answer, timeout, () => silent(who, timeout, shards), signal)
     } catch (error) {
-      throw new ShardedError('SHARD_FAILED', `${index === undefined ? 'the router' : `shard ${index}`} did not answer: ${(error as Error)?.message ?? error}`, shards, { cause: error })
+      if (error instanceof ShardedError) throw error
+      if (isTooLarge(error)) throw new ShardedError('INVALID_ARGUMENT', `this is too much for one call, which carries 32 MiB: ${(error as Error).message}`, shards, { cause: error })
+      throw new ShardedError('SHARD_FAILED', `${who} did not answer: ${(error as Error)?.message ?? error}`, shards, { cause: error })
     }
-    if ('stale' in found) throw new Stale(found.stale)
-    if ('error' in found) throw new ShardedError(found.error.code, found.error.message, shards)
+    if ('stale' in found) throw new Stale(found.stale, found.done)
+    if ('error' in found) throw new ShardedError(found.error.code, found.error.message, found.error.shards ?? shards)
     return found.ok
   }
 
@@ -221,9 +305,11 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return Float32Array.from(vector)
   }
 
-  #sent({ id, vector, attrs }: RecordInput<A>): Sent {
-    if (typeof id !== 'string') throw new ShardedError('INVALID_ARGUMENT', `an id is a string, not ${typeof id}`)
-    return { id, vector: this.#vector(vector), ...(attrs && { attrs: attrs as Attrs }) }
+  #sent(record: RecordInput<A>, i: number): Sent {
+    const { id, vector, attrs } = checkRecord(record, i)
+    const sent = { id, vector: this.#vector(vector), ...(attrs !== undefined && { attrs: attrs as Attrs }) }
+    checkSize(sent)
+    return sent
   }
 }
 
@@ -234,43 +320,5 @@ const failure = (shards: number[], causes: unknown[]) => {
   return new ShardedError(codes.size === 1 ? [...codes][0]! : 'SHARD_FAILED', `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`, shards, { cause: causes[0] })
 }
 
-/** What is under way goes on unheard. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  if (!signal) return work()
-  const error = () => new ShardedError('ABORTED', 'the search was aborted', [], { cause: signal.reason })
-  if (signal.aborted) throw error()
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(error())
-    signal.addEventListener('abort', abort, { once: true })
-    work().then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
-
 /** Of records with one id the last counts. */
 const last = (records: Sent[]) => [...new Map(records.map((record) => [record.id, record])).values()]
-
-const encoder = new TextEncoder()
-function byBytes(a: string, b: string): number {
-  const [x, y] = [encoder.encode(a), encoder.encode(b)]
-  for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i]! - y[i]!
-  return x.length - y.length
-}
-/** As in one store. */
-const order = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) => b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
-
-/** The best of all lists. Undefined: a list that ended at what was asked of it may have hidden one of them, since another list had some of the same. */
-export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, asked: number): Hit<A>[] | undefined {
-  const seen = new Map<string, Hit<A>>()
-  let twice = false
-  for (const hit of lists.flat()) {
-    // Whatever characters both have.
-    const key = `${hit.collection.length} ${hit.collection}${hit.id}`
-    // The list that was made first counts: it is of the old shards.
-    if (seen.has(key)) twice = true
-    else seen.set(key, hit)
-  }
-  const best = [...seen.values()].sort(order).slice(0, topK)
-  const worst = best[topK - 1]
-  if (twice && lists.some((list) => list.length === asked && (!worst || order(list[asked - 1]!, worst) < 0))) return undefined
-  return best
-}

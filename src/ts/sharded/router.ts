@@ -1,7 +1,6 @@
 import { MOST_SHARDS, type Layout } from './layout.js'
-import type { ShardStorage } from './shard.js'
-import { shardAt, ShardedError, type Answer, type Call, type Namespace, type ShardStub } from './words.js'
-import { unwrap } from './shard.js'
+import type { ShardStorage } from './storage.js'
+import { shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Namespace, type ShardStub } from './words.js'
 
 interface Kept {
   name: string
@@ -13,7 +12,8 @@ export class Router {
   readonly #storage: ShardStorage & { setAlarm(at: number): Promise<void> }
   readonly #shards: () => Namespace<ShardStub>
   #kept: Promise<Kept | undefined>
-  #growing: Promise<Layout> | undefined
+  #growing: Promise<unknown> | undefined
+  #deciding: Promise<unknown> = Promise.resolve()
 
   constructor(storage: ShardStorage & { setAlarm(at: number): Promise<void> }, shards: () => Namespace<ShardStub>) {
     this.#storage = storage
@@ -24,27 +24,37 @@ export class Router {
 
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
     return this.#answer(async () => {
-      const kept = (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) }))
+      const kept = await this.#alone(async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })))
       if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}`)
       // What was cut off goes on with whoever comes next.
-      if (kept.layout.from < kept.layout.to) void this.#grow().catch(() => {})
+      if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
       return kept.layout
     })
   }
 
-  async grow(name: string, shards: number): Promise<Answer<Layout>> {
+  /** Waits for a part of `timeout`; whoever asked sees by the layout whether to come again. */
+  async grow(name: string, shards: number, timeout = TIMEOUT_MS): Promise<Answer<Layout>> {
     return this.#answer(async () => {
-      const kept = await this.#kept
-      if (!kept) throw new ShardedError('NOT_FOUND', `there is no store ${name} yet`)
-      const { layout } = kept
-      if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `a store of ${layout.to} shards cannot get ${shards}: from ${layout.to} to ${MOST_SHARDS}`)
-      if (layout.from === layout.to) {
-        if (shards === layout.to) return layout
-        await this.#storage.setAlarm(Date.now() + ALARM_MS)
-        await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
-      } else if (shards !== layout.to) throw new ShardedError('BUSY', `the store is growing to ${layout.to} shards`)
-      return this.#grow()
+      const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
+      let timer: ReturnType<typeof setTimeout> | undefined
+      await Promise.race([growth, new Promise((resolve) => (timer = setTimeout(resolve, timeout / 2)))]).finally(() => clearTimeout(timer))
+      return (await this.#kept)!.layout
     })
+  }
+
+  async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
+    const kept = await this.#kept
+    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store ${name} yet`)
+    const { layout } = kept
+    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `a store of ${layout.to} shards cannot get ${shards}: from ${layout.to} to ${MOST_SHARDS}`)
+    if (layout.from === layout.to) {
+      if (shards === layout.to) return { growth: Promise.resolve() }
+      // The growth before still tells everybody of its end: that one is not what was asked for.
+      if (this.#growing) return { growth: this.#growing.catch(() => {}) }
+      await this.#storage.setAlarm(Date.now() + ALARM_MS)
+      await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
+    } else if (shards !== layout.to) throw new ShardedError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
+    return { growth: this.#grow(timeout) }
   }
 
   /** After a restart in the middle nobody may ask for a while. */
@@ -52,16 +62,23 @@ export class Router {
     const kept = await this.#kept
     if (!kept || kept.layout.from === kept.layout.to) return
     await this.#storage.setAlarm(Date.now() + ALARM_MS)
-    await this.#grow()
+    await this.#grow(TIMEOUT_MS)
   }
 
   async #answer(work: () => Promise<Layout>): Promise<Answer<Layout>> {
     try {
       return { ok: await work() }
     } catch (error) {
-      if (error instanceof ShardedError) return { error: { code: error.code, message: error.message } }
+      if (error instanceof ShardedError) return { error: { code: error.code, message: error.message, shards: error.shards } }
       return { error: { code: 'SHARD_FAILED', message: `the router: ${(error as Error)?.message ?? error}` } }
     }
+  }
+
+  /** One after the other: what is written down. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#deciding.then(work)
+    this.#deciding = run.catch(() => {})
+    return run
   }
 
   async #keep(kept: Kept): Promise<Kept> {
@@ -70,43 +87,58 @@ export class Router {
     return kept
   }
 
-  #grow(): Promise<Layout> {
-    return (this.#growing ??= this.#drive().finally(() => (this.#growing = undefined)))
+  #grow(timeout: number): Promise<unknown> {
+    if (this.#growing) return this.#growing
+    const growing = (this.#growing = this.#drive(timeout).finally(() => (this.#growing = undefined)))
+    growing.catch(() => {})
+    return growing
   }
 
   /** Each step may come again: layouts only get newer, and what has moved is not there to be moved. */
-  async #drive(): Promise<Layout> {
+  async #drive(timeout: number) {
     const { name, layout } = (await this.#kept)!
     const all = Array.from({ length: layout.to }, (_, index) => index)
-    await this.#each(all, (index) => this.#call(name, layout, index, 'layout'))
+    const call = (known: Layout, index: number, method: Call) => this.#call(name, known, index, method, timeout)
+    await this.#each(all, (index) => call(layout, index, 'layout'))
     // From here on no shard answers anybody who knows of the old ones alone.
-    await this.#each(all.slice(0, layout.from), async (index) => {
-      while ((await this.#call(name, layout, index, 'move')) > 0);
+    await this.#each(all.slice(0, layout.from), async (index, failed) => {
+      while (!failed() && (await call(layout, index, 'move')) > 0);
     })
-    const settled = { ...layout, version: layout.version + 1, from: layout.to }
-    await this.#keep({ name, layout: settled })
-    await this.#each(all, (index) => this.#call(name, settled, index, 'layout'))
-    return settled
+    const done = { ...layout, version: layout.version + 1, from: layout.to }
+    await this.#keep({ name, layout: done })
+    await this.#each(all, (index) => call(done, index, 'layout'))
   }
 
-  async #call(name: string, layout: Layout, index: number, method: Call): Promise<number> {
+  async #call(name: string, layout: Layout, index: number, method: Call, timeout: number): Promise<number> {
+    const began = Date.now()
     for (let tries = 1; ; tries++) {
       try {
-        return await unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout }, method, []))
+        return await within(unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, [])), timeout, () => silent(`shard ${index}`, timeout, [index]))
       } catch (error) {
-        // An object that was restarted is there again at the next call.
-        if (tries === TRIES) throw error
-        await new Promise((resolve) => setTimeout(resolve, 50 * tries))
+        // An object that was restarted is there again at the next call. One that says nothing is not asked all over.
+        if (tries < TRIES && Date.now() - began < timeout / 2) {
+          await new Promise((resolve) => setTimeout(resolve, 50 * tries))
+          continue
+        }
+        if (error instanceof ShardedError) throw error
+        const why = error instanceof Stale ? 'has a newer layout than the router' : `did not answer: ${(error as Error)?.message ?? error}`
+        throw new ShardedError('SHARD_FAILED', `shard ${index} ${why}`, [index])
       }
     }
   }
 
-  /** Some at a time. */
-  async #each(indices: number[], work: (index: number) => Promise<unknown>) {
+  /** Some at a time. With the first that fails no more is begun, and what is under way is waited for. */
+  async #each(indices: number[], work: (index: number, failed: () => boolean) => Promise<unknown>) {
     const left = indices.values()
+    const failures: unknown[] = []
+    const failed = () => failures.length > 0
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      for (const index of left) await work(index)
+      for (const index of left) {
+        if (failed()) return
+        await work(index, failed).catch((error: unknown) => failures.push(error))
+      }
     }))
+    if (failed()) throw failures[0]
   }
 }
 

@@ -1,18 +1,20 @@
 import { NidusError } from '../errors.js'
 import type { Filter, Hit, Nidus, NidusError as AnyError } from '../types/index.js'
+import { Fences } from './fences.js'
 import { placeOf, type Layout } from './layout.js'
-import { groupBy, parts, partsOfIds, settled, shardAt, ShardedError, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
-
-export interface ShardStorage {
-  get<T>(key: string): Promise<T | undefined>
-  put(key: string, value: unknown): Promise<void>
-}
+import { fitting, isTooLarge, parts, partsOfHits } from './sizes.js'
+import type { ShardStorage } from './storage.js'
+import { groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
 
 /** Requests under way in one shard: more are told to come again. */
 const AT_ONCE = 64
 /** Records of one move, and of one look for such. */
 const BATCH = 100
 const LOOK = 2000
+/** Another shard is waited for so long at most, so that whoever asked hears which one it was. */
+const PEER_MS = 15_000
+/** So long is no sign of trouble yet. */
+const SOON_MS = 1000
 
 interface Kept {
   name: string
@@ -20,38 +22,52 @@ interface Kept {
   layout: Layout
 }
 
+const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
+const ARRIVALS: ReadonlySet<Call> = new Set(['put', 'adopt', 'remove'])
+
 /** One object's share of a store. */
 export class Shard {
   readonly #storage: ShardStorage
   readonly #shards: () => Namespace<ShardStub>
   readonly #open: (dimension: number) => Promise<Nidus>
+  readonly #fences: Fences
   #db: Promise<Nidus> | undefined
   #kept: Kept | undefined
+  /** The newest layout is on the disk, and what came by the one before is done. */
+  #noted: Promise<unknown> = Promise.resolve()
   #moved = 0
-  /** A move or a write did not come to its end: what was to leave may be in two shards until a look finds nothing more that leaves. */
+  /** A move or a write did not come to its end: what was to leave may be in two shards. */
   #torn = false
-  /** Which of its lives this is: what an earlier one sent and comes late is refused. */
+  /** Shards to which something is under way that was given up, or may be. */
+  readonly #unsure = new Set<number>()
+  /** Since when other shards are waited for. */
+  readonly #waiting = new Map<object, { index: number; since: number }>()
+  /** Which of its lives this is. */
   #epoch = 0
   #turn = 0
-  readonly #heard = new Map<number, { epoch: number; turn: number }>()
   readonly #ready: Promise<void>
   #running = 0
   /** Writes that a newer layout may not overtake. */
   readonly #writing = new Set<Promise<unknown>>()
   #leaving: Promise<unknown> = Promise.resolve()
+  #leavers = 0
   #arriving: Promise<unknown> = Promise.resolve()
 
   constructor(storage: ShardStorage, shards: () => Namespace<ShardStub>, open: (dimension: number) => Promise<Nidus>) {
     this.#storage = storage
     this.#shards = shards
     this.#open = open
+    this.#fences = new Fences(storage)
     this.#ready = this.#wake()
     this.#ready.catch(() => {})
   }
 
   async #wake() {
     this.#kept = await this.#storage.get<Kept>('nidus-shard')
+    await this.#fences.wake()
     this.#torn = this.#source
+    // An earlier life may have sent anything.
+    if (this.#torn) for (let index = this.#kept!.layout.from; index < this.#kept!.layout.to; index++) this.#unsure.add(index)
     this.#epoch = ((await this.#storage.get<number>('nidus-epoch')) ?? 0) + 1
     await this.#storage.put('nidus-epoch', this.#epoch)
   }
@@ -59,33 +75,44 @@ export class Shard {
   async call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>> {
     // What shards do among themselves is not held up by what is asked of them from outside: two could wait for each other.
     const inner = whom.sender !== undefined || method === 'layout' || method === 'move'
-    if (!inner && this.#running >= AT_ONCE) return { error: { code: 'BUSY', message: `shard ${whom.index} has ${AT_ONCE} requests under way` } }
+    if (!inner && this.#running >= AT_ONCE) return { error: { code: 'BUSY', message: `shard ${whom.index} has ${AT_ONCE} requests under way`, shards: [whom.index] } }
     this.#running++
     try {
       await this.#ready
       const stale = await this.#note(whom)
-      if (stale && !inner) return { stale }
-      if (method !== 'upsert' && method !== 'delete' && method !== 'deleteWhere') return { ok: await this.#do(whom, method, args) }
+      if (stale && (!inner || ARRIVALS.has(method))) return { stale }
+      if (method === 'search' && whom.parts) return await this.#inParts(args as Parameters<Calls['search']>)
+      if (!WRITES.has(method)) return { ok: await this.#do(whom, method, args) }
+      if (whom.client) await this.#fences.passClient(whom.client)
       const write = this.#do(whom, method, args)
       this.#writing.add(write)
       return { ok: await write.finally(() => this.#writing.delete(write)) }
     } catch (error) {
+      if (error instanceof Stale) return { stale: error.layout, done: error.done }
       const known = error instanceof NidusError || error instanceof ShardedError
-      return { error: { code: known ? (error as AnyError).code : 'SHARD_FAILED', message: `shard ${whom.index}: ${(error as Error)?.message ?? error}` } }
+      const shards = error instanceof ShardedError && error.shards.length ? error.shards : [whom.index]
+      return { error: { code: known ? (error as AnyError).code : 'SHARD_FAILED', message: `shard ${whom.index}: ${(error as Error)?.message ?? error}`, shards } }
     } finally {
       this.#running--
     }
   }
 
   /** Keeps a newer layout; returns the own one, if that is newer. */
-  async #note({ name, index, layout }: Whom): Promise<Layout | undefined> {
+  async #note({ name, index, layout }: Pick<Whom, 'name' | 'index' | 'layout'>): Promise<Layout | undefined> {
     const kept = this.#kept
     if (kept && (kept.name !== name || kept.index !== index)) throw new ShardedError('INVALID_ARGUMENT', `this is shard ${kept.index} of ${kept.name}, not ${index} of ${name}`)
-    if (kept && kept.layout.version > layout.version) return kept.layout
-    if (kept?.layout.version === layout.version) return undefined
-    this.#kept = { name, index, layout }
-    await this.#storage.put('nidus-shard', this.#kept)
-    return undefined
+    if (!kept || kept.layout.version < layout.version) {
+      const now = (this.#kept = { name, index, layout })
+      // What comes by the older one is refused from here on, and what came is done before anything else begins.
+      this.#noted = Promise.all([this.#noted, this.#arriving, this.#storage.put('nidus-shard', now)]).catch((error: unknown) => {
+        if (this.#kept === now) this.#kept = kept
+        throw error
+      })
+      this.#unsure.clear()
+      this.#torn = false
+    }
+    await this.#noted
+    return this.#kept!.layout.version > layout.version ? this.#kept!.layout : undefined
   }
 
   #store(): Promise<Nidus> {
@@ -98,36 +125,63 @@ export class Shard {
 
   async #do(whom: Whom, method: Call, args: unknown[]): Promise<unknown> {
     const db = await this.#store()
+    const patience = Math.min(PEER_MS, (whom.timeout ?? TIMEOUT_MS) / 2)
     switch (method) {
-      case 'upsert': return this.#write(...(args as Parameters<Calls['upsert']>))
-      case 'delete': return this.#delete(...(args as Parameters<Calls['delete']>))
-      case 'deleteWhere': {
-        const [collection, filter] = args as [string, Filter]
-        // Records that are leaving: not between two of these steps.
-        return this.#alone(() => db.deleteWhere(collection, filter))
+      case 'upsert': return this.#write(patience, ...(args as Parameters<Calls['upsert']>))
+      case 'delete': return this.#delete(patience, ...(args as Parameters<Calls['delete']>))
+      case 'deleteWhere': return this.#deleteWhere(patience, ...(args as Parameters<Calls['deleteWhere']>))
+      case 'get': {
+        const [collection, ids] = args as Parameters<Calls['get']>
+        return fitting(ids, (some) => this.#get(patience, collection, some))
       }
-      case 'get': return this.#get(...(args as Parameters<Calls['get']>))
-      case 'search': return search(db, ...(args as [Float32Array[], Wanted]))
-      case 'count': return { count: await db.count(), moved: this.#torn ? 1 : this.#moved }
+      case 'search': return search(db, ...(args as Parameters<Calls['search']>))
+      case 'count': return this.#count(patience)
       case 'stats': return { ...(await db.footprint()), epoch: this.#epoch }
       case 'collections': return db.collections()
       case 'compact': return (await db.compact(), null)
       // Whoever wrote by an older one has to be done: what they take to be at home here may have to leave.
       case 'layout': return (await Promise.allSettled(this.#writing), null)
-      case 'move': return this.#move()
-      case 'find': return find(db, ...(args as [string, string[]]))
+      case 'move': return this.#move(patience)
+      case 'find': {
+        const [collection, ids] = args as Parameters<Calls['find']>
+        return fitting(ids, (some) => find(db, collection, some))
+      }
+      case 'has': return (await find(db, ...(args as Parameters<Calls['has']>))).map((record) => record !== null)
       case 'put': case 'adopt': case 'remove': return this.#arrive(whom, method, ...(args as [string, (Sent & string)[]]))
       default: throw new ShardedError('UNSUPPORTED', `this version knows no call ${String(method)}`)
     }
   }
 
-  #peer<M extends Call>(index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
+  async #inParts(args: Parameters<Calls['search']>): Promise<Answer<Hit[][]>> {
+    const all = partsOfHits(await search(await this.#store(), ...args))
+    const ok = all.shift()!
+    return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }
+  }
+
+  /** What another shard is asked. If it is not known whether a write got there, it may still come: that is remembered. */
+  async #peer<M extends Call>(patience: number, index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
     const { name, index: own, layout } = this.#kept!
-    return unwrap(shardAt(this.#shards(), name, index).call({ name, index, layout, sender: { index: own, epoch: this.#epoch, turn: ++this.#turn } }, method, args))
+    const key = {}
+    this.#waiting.set(key, { index, since: Date.now() })
+    const write = ARRIVALS.has(method)
+    if (write) this.#unsure.add(index)
+    try {
+      const answer = shardAt(this.#shards(), name, index).call({ name, index, layout, sender: { index: own, epoch: this.#epoch, turn: ++this.#turn } }, method, args)
+      const found = await within(unwrap<ReturnType<Calls[M]>>(answer), patience, () => silent(`shard ${index}`, patience, [index]))
+      if (write) this.#unsure.delete(index)
+      return found
+    } catch (error) {
+      if (isTooLarge(error)) throw new ShardedError('CAPACITY', 'a call carries 32 MiB at most', [own])
+      if (error instanceof Stale) await this.#note({ name, index: own, layout: error.layout })
+      throw error instanceof ShardedError || error instanceof Stale ? error : new ShardedError('SHARD_FAILED', `shard ${index} did not answer: ${(error as Error)?.message ?? error}`, [index])
+    } finally {
+      this.#waiting.delete(key)
+    }
   }
 
   /** One after the other: what leaves, by a move or because it was written anew. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#leavers++
     const counted = async () => {
       // Odd while something is on its way: whoever counts must not see it twice.
       this.#moved++
@@ -138,6 +192,7 @@ export class Shard {
         throw error
       } finally {
         this.#moved++
+        this.#leavers--
       }
     }
     const run = this.#leaving.then(counted, counted)
@@ -153,7 +208,7 @@ export class Shard {
   #ownerOf = (collection: string, id: string) => placeOf(collection, id, this.#kept!.layout.to)
 
   /** Each where it belongs. What belongs elsewhere is there before it is gone from here. */
-  async #write(collection: string, records: Sent[]): Promise<number> {
+  async #write(patience: number, collection: string, records: Sent[]): Promise<number> {
     const groups = groupBy(records, ({ id }) => this.#ownerOf(collection, id))
     const { index } = this.#kept!
     const mine = groups.get(index)
@@ -162,49 +217,102 @@ export class Shard {
     if (mine) await db.upsert(collection, mine)
     if (groups.size > 0) {
       await this.#alone(async () => {
-        await settled([...groups].map(([other, group]) => this.#peer(other, 'put', collection, group)))
+        await settled([...groups].map(([other, group]) => this.#peer(patience, other, 'put', collection, group)))
         await db.delete(collection, [...groups.values()].flat().map(({ id }) => id))
       })
     }
     return records.length
   }
 
-  async #delete(collection: string, ids: string[]): Promise<number> {
+  async #delete(patience: number, collection: string, ids: string[]): Promise<number> {
     const groups = groupBy(ids, (id) => this.#ownerOf(collection, id))
     const { index } = this.#kept!
     const mine = groups.get(index) ?? []
     groups.delete(index)
     const db = await this.#store()
     let deleted = mine.length ? await db.delete(collection, mine) : 0
-    if (groups.size > 0) {
-      await this.#alone(async () => {
-        const others = [...groups.values()].flat()
-        const here = new Set((await find(db, collection, others)).flatMap((record) => (record ? [record.id] : [])))
-        const there = await settled([...groups].map(async ([other, group]) => [group.filter((id) => here.has(id)).length, await this.#peer(other, 'remove', collection, group.filter((id) => !here.has(id))), await this.#peer(other, 'remove', collection, group.filter((id) => here.has(id)))] as const))
-        await db.delete(collection, others)
-        for (const [left, gone] of there) deleted += left + gone
-      })
+    if (groups.size === 0) return deleted
+    try {
+      await this.#alone(() => settled([...groups].map(async ([other, group]) => {
+        const here = new Set((await find(db, collection, group)).flatMap((record) => (record ? [record.id] : [])))
+        deleted += await this.#peer(patience, other, 'remove', collection, group.filter((id) => !here.has(id)))
+        // A copy of these may be there, too: each counts once.
+        if (here.size === 0) return
+        await this.#peer(patience, other, 'remove', collection, [...here])
+        deleted += await db.delete(collection, [...here])
+      })))
+    } catch (error) {
+      if (error instanceof Stale) error.done = deleted
+      throw error
     }
     return deleted
   }
 
+  async #deleteWhere(patience: number, collection: string, filter: Filter): Promise<number> {
+    const db = await this.#store()
+    const work = () => db.deleteWhere(collection, filter)
+    // What arrives looks first, and writes then: not between the two.
+    if (this.#kept!.index >= this.#kept!.layout.from) return this.#inOrder(work)
+    if (!this.#source) return work()
+    return this.#alone(async () => {
+      await this.#mend(patience)
+      return work()
+    })
+  }
+
+  /** Nothing that was given up may come any more. */
+  async #fence(patience: number) {
+    await settled([...this.#unsure].map((other) => this.#peer(patience, other, 'remove', '', [])))
+  }
+
+  /** Ends what did not come to its end: a record that is where it belongs is no longer here. What is there is never older. */
+  async #mend(patience: number) {
+    await this.#fence(patience)
+    if (!this.#torn) return
+    const db = await this.#store()
+    for (const collection of await db.collections()) {
+      const leaving: string[] = []
+      for await (const { id } of db.records(collection)) if (this.#ownerOf(collection, id) !== this.#kept!.index) leaving.push(id)
+      for (const [other, ids] of groupBy(leaving, (id) => this.#ownerOf(collection, id))) {
+        for (let at = 0; at < ids.length; at += LOOK) {
+          const some = ids.slice(at, at + LOOK)
+          const there = await this.#peer(patience, other, 'has', collection, some)
+          const gone = some.filter((_, n) => there[n])
+          if (gone.length) await db.delete(collection, gone)
+        }
+      }
+    }
+    this.#torn = false
+  }
+
+  async #count(patience: number): Promise<ReturnType<Calls['count']>> {
+    const db = await this.#store()
+    if (this.#torn && this.#source && this.#leavers === 0) await this.#alone(() => this.#mend(patience))
+    const now = Date.now()
+    const waits = [...new Set([...this.#waiting.values()].filter(({ since }) => now - since > SOON_MS).map(({ index }) => index))]
+    return { count: await db.count(), moved: this.#torn && this.#source ? 1 : this.#moved, waits }
+  }
+
   /** First here, then where it may have gone since. */
-  async #get(collection: string, ids: string[]): Promise<(Sent | null)[]> {
+  async #get(patience: number, collection: string, ids: string[]): Promise<(Sent | null)[]> {
     const found = await find(await this.#store(), collection, ids)
     const missing = ids.flatMap((id, n) => (found[n] || this.#ownerOf(collection, id) === this.#kept!.index ? [] : [n]))
     await Promise.all([...groupBy(missing, (n) => this.#ownerOf(collection, ids[n]!))].map(async ([other, numbers]) => {
-      for (const part of partsOfIds(numbers, this.#kept!.layout.dimension)) {
-        const there = await this.#peer(other, 'find', collection, part.map((n) => ids[n]!))
-        part.forEach((n, i) => (found[n] = there[i]!))
+      while (numbers.length) {
+        const there = await this.#peer(patience, other, 'find', collection, numbers.map((n) => ids[n]!))
+        if (there.length === 0) throw new ShardedError('SHARD_FAILED', `shard ${other} gave no answer to what it was asked`, [other])
+        there.forEach((record, i) => (found[numbers[i]!] = record))
+        numbers = numbers.slice(there.length)
       }
     }))
     return found
   }
 
   /** How many were found that leave: with none, the last has left. Some may have left by a write before it came to them. */
-  async #move(): Promise<number> {
+  async #move(patience: number): Promise<number> {
     const db = await this.#store()
     const { index } = this.#kept!
+    const until = Date.now() + patience
     for (const collection of await db.collections()) {
       const leaving: string[] = []
       for await (const { id } of db.records(collection)) {
@@ -214,24 +322,35 @@ export class Shard {
         await this.#alone(async () => {
           const records = (await find(db, collection, leaving.slice(at, at + BATCH))).filter((record) => record !== null)
           await settled([...groupBy(records, ({ id }) => this.#ownerOf(collection, id))].map(async ([other, group]) => {
-            for (const part of parts(group)) await this.#peer(other, 'adopt', collection, part)
+            for (const part of parts(group)) await this.#adopted(patience, other, collection, part)
           }))
           if (records.length) await db.delete(collection, records.map(({ id }) => id))
         })
+        // Whoever sees to the growth is told in time that it goes on.
+        if (Date.now() > until) return leaving.length
       }
       if (leaving.length > 0) return leaving.length
     }
+    if (this.#unsure.size > 0) await this.#alone(() => this.#fence(patience))
     this.#torn = false
     return 0
   }
 
+  async #adopted(patience: number, other: number, collection: string, part: Sent[]) {
+    try {
+      await this.#peer(patience, other, 'adopt', collection, part)
+    } catch (error) {
+      if (!(error instanceof ShardedError) || error.code !== 'CAPACITY' || part.length > 1) throw error
+      throw new ShardedError('CAPACITY', `the record "${part[0]!.id.slice(0, 100)}" of "${collection}" is too large to move: a call carries 32 MiB. Write it anew with less in it, or delete it; the growth then goes on`, error.shards)
+    }
+  }
+
   /** From another shard, one after the other. */
-  async #arrive({ sender }: Whom, method: 'put' | 'adopt' | 'remove', collection: string, what: (Sent & string)[]): Promise<number> {
-    const run = async () => {
-      const { index, epoch, turn } = sender!
-      const heard = this.#heard.get(index)
-      if (heard && (epoch < heard.epoch || (epoch === heard.epoch && turn < heard.turn))) throw new ShardedError('ABORTED', `shard ${index} gave this up, and has sent something else since`)
-      this.#heard.set(index, { epoch, turn })
+  #arrive({ sender, layout }: Whom, method: 'put' | 'adopt' | 'remove', collection: string, what: (Sent & string)[]): Promise<number> {
+    return this.#inOrder(async () => {
+      // It may have waited for its turn while the growth that it belongs to ended.
+      if (layout.version < this.#kept!.layout.version) throw new Stale(this.#kept!.layout)
+      await this.#fences.pass(sender!)
       const db = await this.#store()
       if (what.length === 0) return 0
       if (method === 'remove') return db.delete(collection, what)
@@ -239,8 +358,11 @@ export class Shard {
       const records = what.filter((_, n) => !there[n])
       if (records.length) await db.upsert(collection, records)
       return records.length
-    }
-    const result = this.#arriving.then(run, run)
+    })
+  }
+
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#arriving.then(work, work)
     this.#arriving = result.catch(() => {})
     return result
   }
@@ -257,11 +379,4 @@ async function search(db: Nidus, queries: Float32Array[], { collections, ...want
   const asked = collections === undefined ? undefined : (Array.isArray(collections) ? collections : [collections]).filter((name) => there.includes(name))
   if (asked?.length === 0) return queries.map(() => [])
   return db.searchMany(queries, { ...wanted, ...(asked && { collections: asked }) })
-}
-
-export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
-  const found = await answer
-  if ('ok' in found) return found.ok as T
-  if ('error' in found) throw new ShardedError(found.error.code, found.error.message)
-  throw new ShardedError('SHARD_FAILED', 'a shard has a newer layout than its sender')
 }

@@ -1,3 +1,4 @@
+import { textWith } from '../errors.js'
 import type { Attrs, Filter, Hit, NidusErrorCode } from '../types/index.js'
 import type { Layout } from './layout.js'
 
@@ -10,10 +11,15 @@ export class ShardedError extends Error {
   readonly shards: number[]
 
   constructor(code: ShardedCode, message: string, shards: number[] = [], options?: { cause?: unknown }) {
-    super(message, options)
+    super(textWith(code, message), options)
     this.code = code
     this.shards = shards
   }
+}
+
+/** Whoever asked goes by an older layout. `done`: how many were deleted before that showed. */
+export class Stale {
+  constructor(readonly layout: Layout, public done = 0) {}
 }
 
 /** A record as it travels. */
@@ -35,10 +41,11 @@ export interface Calls {
   upsert(collection: string, records: Sent[]): number
   delete(collection: string, ids: string[]): number
   deleteWhere(collection: string, filter: Filter): number
+  /** Of the first ids, as many as fit in an answer. */
   get(collection: string, ids: string[]): (Sent | null)[]
   search(queries: Float32Array[], wanted: Wanted): Hit[][]
-  /** `moved` is odd where records may be in two shards. */
-  count(): { count: number; moved: number }
+  /** `moved` is odd where records may be in two shards; `waits`: for which other shards this one waits. */
+  count(): { count: number; moved: number; waits?: number[] }
   stats(): Record<string, unknown>
   collections(): string[]
   compact(): null
@@ -46,11 +53,13 @@ export interface Calls {
   layout(): null
   /** Moves some of the records that belong elsewhere; how many that were. */
   move(): number
-  /** From another shard: written here, or only what is not here yet, or deleted. */
+  /** From another shard: written here, or only what is not here yet, or deleted. With nothing in it: what was sent before is refused from now on. */
   put(collection: string, records: Sent[]): number
   adopt(collection: string, records: Sent[]): number
   remove(collection: string, ids: string[]): number
+  /** As get, of this shard alone. */
   find(collection: string, ids: string[]): (Sent | null)[]
+  has(collection: string, ids: string[]): boolean[]
 }
 export type Call = keyof Calls
 
@@ -60,8 +69,16 @@ export interface Whom {
   index: number
   layout: Layout
   sender?: { index: number; epoch: number; turn: number }
+  /** From a client: which one, its number, and up to which number it has given up what it sent here. */
+  client?: { id: string; turn: number; fence: number }
+  /** So many milliseconds are waited for the answer. */
+  timeout?: number
+  /** Answers may come in parts. */
+  parts?: true
 }
-export type Answer<T> = { ok: T } | { stale: Layout } | { error: { code: ShardedCode; message: string } }
+/** `more`: the next part, until there is none. */
+export type Answer<T> = { ok: T; more?: () => Promise<T | null> } | { stale: Layout; done?: number } | { error: Told }
+interface Told { code: ShardedCode; message: string; shards?: number[] }
 
 /** As much of Cloudflare's API as is used. */
 export interface ShardStub {
@@ -69,13 +86,46 @@ export interface ShardStub {
 }
 export interface RouterStub {
   layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>>
-  grow(name: string, shards: number): Promise<Answer<Layout>>
+  /** Waits for a while: the layout that there is then. */
+  grow(name: string, shards: number, timeout: number): Promise<Answer<Layout>>
 }
 export interface Namespace<Stub> {
   idFromName(name: string): unknown
   get(id: unknown): Stub
 }
 export const shardAt = (shards: Namespace<ShardStub>, name: string, index: number) => shards.get(shards.idFromName(`${name}/${index}`))
+
+export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
+  const found = await answer
+  if ('ok' in found) return found.ok as T
+  if ('error' in found) throw new ShardedError(found.error.code, found.error.message, found.error.shards)
+  throw new Stale(found.stale, found.done)
+}
+
+/** How long an answer is waited for, unless somebody says otherwise. */
+export const TIMEOUT_MS = 30_000
+const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
+export const silent = (who: string, ms: number, shards: number[]) => new ShardedError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
+
+/** No longer than `ms`, and not beyond the signal. What is under way goes on unheard. */
+export function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    }
+    const stop = (error: Error) => {
+      end()
+      reject(error)
+    }
+    const abort = () => stop(aborted(signal!))
+    const timer = setTimeout(() => stop(late()), ms)
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    work.then(resolve, reject).finally(end)
+  })
+}
+export const aborted = (signal: AbortSignal) => new ShardedError('ABORTED', 'the call was aborted; what was sent may still be done', [], { cause: signal.reason })
 
 export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, T[]> => {
   const groups = new Map<number, T[]>()
@@ -86,42 +136,6 @@ export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, 
     else groups.set(key, [item])
   }
   return groups
-}
-
-/** Bytes of one call: Cloudflare takes 32 MiB. */
-const MOST_BYTES = 8 * 2 ** 20
-
-/** No less than a record has on its way, nearly. */
-function sizeOf({ id, vector, attrs = {} }: Sent): number {
-  let size = 64 + 2 * id.length + vector.byteLength
-  for (const [key, value] of Object.entries(attrs)) {
-    const texts = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
-    size += 16 + 2 * key.length
-    for (const text of texts) size += 8 + 2 * text.length
-  }
-  return size
-}
-
-/** As few as can be sent, in their order. */
-export function parts(records: Sent[]): Sent[][] {
-  const all: Sent[][] = []
-  let room = 0
-  for (const record of records) {
-    const size = sizeOf(record)
-    if (all.length === 0 || size > room) {
-      all.push([])
-      room = MOST_BYTES
-    }
-    all.at(-1)!.push(record)
-    room -= size
-  }
-  return all
-}
-
-/** As many ids as records are sent back for at once. */
-export const partsOfIds = <T>(ids: T[], dimension: number): T[][] => {
-  const each = Math.max(1, Math.floor(MOST_BYTES / (4 * dimension + 1024)))
-  return Array.from({ length: Math.ceil(ids.length / each) }, (_, i) => ids.slice(i * each, (i + 1) * each))
 }
 
 /** All at once. The first failure counts, but nothing is left under way: what is done next comes next. */

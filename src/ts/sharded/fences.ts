@@ -1,0 +1,52 @@
+import type { ShardStorage } from './storage.js'
+import { ShardedError, type Whom } from './words.js'
+
+interface Heard {
+  epoch: number
+  turn: number
+}
+const HEARD = 'nidus-heard/'
+const GIVEN_UP = 'nidus-given-up/'
+/** Of so many clients it is known what they gave up. */
+const MOST_CLIENTS = 1000
+
+const late = (who: string) => new ShardedError('ABORTED', `${who} gave this up, and has sent something else since`)
+
+/** What may no longer come. It is on the disk before anything that it lets in is: what arrives behind it is refused in every later life. */
+export class Fences {
+  readonly #storage: ShardStorage
+  readonly #heard = new Map<number, Heard>()
+  readonly #givenUp = new Map<string, number>()
+
+  constructor(storage: ShardStorage) {
+    this.#storage = storage
+  }
+
+  async wake() {
+    for (const [key, heard] of await this.#storage.list<Heard>({ prefix: HEARD })) this.#heard.set(Number(key.slice(HEARD.length)), heard)
+    for (const [key, fence] of await this.#storage.list<number>({ prefix: GIVEN_UP })) this.#givenUp.set(key.slice(GIVEN_UP.length), fence)
+  }
+
+  /** Of another shard's sendings each is let in only before all later ones. */
+  async pass({ index, epoch, turn }: NonNullable<Whom['sender']>) {
+    const heard = this.#heard.get(index)
+    if (heard && (epoch < heard.epoch || (epoch === heard.epoch && turn <= heard.turn))) throw late(`shard ${index}`)
+    this.#heard.set(index, { epoch, turn })
+    await this.#storage.put(HEARD + index, { epoch, turn })
+  }
+
+  /** A client's calls go side by side; what it has given up is refused once it has sent something else. */
+  async passClient({ id, turn, fence }: NonNullable<Whom['client']>) {
+    const known = this.#givenUp.get(id) ?? 0
+    if (turn <= known) throw late('the client')
+    if (fence <= known) return
+    this.#givenUp.delete(id)
+    this.#givenUp.set(id, fence)
+    await this.#storage.put(GIVEN_UP + id, fence)
+    for (const [oldest] of this.#givenUp) {
+      if (this.#givenUp.size <= MOST_CLIENTS) break
+      this.#givenUp.delete(oldest)
+      await this.#storage.delete(GIVEN_UP + oldest)
+    }
+  }
+}
