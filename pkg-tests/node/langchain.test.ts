@@ -82,13 +82,13 @@ describe('the LangChain adapter', () => {
     expect(new Set(ids).size).toBe(2)
     await store.delete({ ids: [ids[0]!] })
     expect(await db.count('mine')).toBe(2)
-    await expect(store.delete({})).rejects.toThrow(TypeError)
+    await expect(store.delete({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     await store.delete({ filter: {} })
     expect(await db.count('mine')).toBe(0)
     expect(await store.addDocuments([])).toEqual([])
     await expect(store.addVectors([[1]], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH' })
-    await expect(store.addVectors([], [{ pageContent: '', metadata: {} }])).rejects.toThrow(RangeError)
-    await expect(store.addDocuments([{ pageContent: '', metadata: {} }], { ids: [] })).rejects.toThrow(RangeError)
+    await expect(store.addVectors([], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(store.addDocuments([{ pageContent: '', metadata: {} }], { ids: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 
   it('is there again when the store is opened again, and serves retrievers of both kinds', async () => {
@@ -107,5 +107,57 @@ describe('the LangChain adapter', () => {
     expect(await store.maxMarginalRelevanceSearch(query, { k: 4, fetchK: 20, lambda: 1 })).toEqual(expected)
     await db.close()
     await expect(store.similaritySearch(query, 1)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('gives metadata back exactly as it was, whatever it holds', async () => {
+    const store = new NidusVectorStore(embeddings, { db })
+    const hidden = JSON.parse('{"__proto__":{"a":1},"nested":{"__proto__":[2]}}') as Record<string, unknown>
+    const metadata = {
+      nan: NaN, infinite: -Infinity, zero: -0, zeros: [-0, NaN], small: 5n, large: 2n ** 62n, larger: 2n ** 70n, bad: new Date(NaN),
+      deep: { when: new Date(7), list: [new Date(8), 3n, { x: null }], empty: {} }, tagged: { $date: 'not one' }, twice: { $object: { $int: 'x' } },
+      cut: 'half \ud83d', ['key \ud83d']: 1, list: ['a', '\udc00'], ...hidden,
+    }
+    Object.defineProperty(metadata, '__proto__', { value: hidden['__proto__'], enumerable: true, configurable: true, writable: true })
+    await store.addDocuments([{ pageContent: 'all', metadata }])
+    const [found] = await store.similaritySearch('all', 1)
+    expect(Object.entries(found!.metadata).sort()).toEqual(Object.entries(metadata).sort())
+    expect(Object.is(found!.metadata.zero, -0)).toBe(true)
+    expect(found!.metadata.small).toBe(5n)
+    expect(Object.getPrototypeOf(found!.metadata)).toBe(Object.prototype)
+    expect((await store.similaritySearch('all', 1, { small: 5 })).length).toBe(1)
+  })
+
+  it('keeps a chunk that cuts a character in half, as U+FFFD', async () => {
+    const store = new NidusVectorStore(embeddings, { db })
+    await store.addDocuments([{ pageContent: 'at the sea \ud83c', metadata: {} }, { pageContent: '\udf0a whole \ud83c\udf0a', metadata: {} }])
+    const found = await store.similaritySearch('sea', 2)
+    expect(found.map(({ pageContent }) => pageContent).sort()).toEqual(['at the sea \ufffd', '\ufffd whole \ud83c\udf0a'].sort())
+  })
+
+  it('refuses what it cannot keep, naming document and key, and mistakes by what they are', async () => {
+    const store = new NidusVectorStore(embeddings, { db })
+    const self: Record<string, unknown> = {}
+    self.self = self
+    const add = (metadata: unknown, more: object = {}) => store.addDocuments([{ pageContent: 'a', metadata: {} }, { pageContent: 'b', metadata, id: 'b', ...more } as never])
+    const wrong: [Promise<unknown>, string][] = [
+      [add({ a: { b: [0, new Map()] } }), 'document 1 ("b"): metadata a.b[1] is a Map'],
+      [add({ f: () => 1 }), 'metadata f is a function'],
+      [add({ u: new URL('http://localhost/') }), 'metadata u is a URL'],
+      [add({ l: [undefined] }), 'metadata l[0] is undefined'],
+      [add({ self }), 'is nested more than 100 deep'],
+      [add('text'), 'document 1 ("b"): metadata must be an object'],
+      [add({}, { pageContent: undefined }), 'document 1: pageContent must be a string'],
+      [store.addDocuments(undefined as never), 'documents must be an array'],
+      [store.addDocuments([], { id: [] } as never), 'did you mean `ids`'],
+      [store.delete(['id'] as never), 'delete takes an object (ids, filter), not an array'],
+      [store.delete({ id: 'x' } as never), 'unknown key `id`: did you mean `ids`'],
+      [store.delete({ ids: 'x' } as never), 'ids must be an array'],
+      [store.maxMarginalRelevanceSearch('a', { k: 1, where: {} } as never), 'did you mean `filter`'],
+    ]
+    for (const [work, message] of wrong) await expect(work).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) })
+    expect(() => new NidusVectorStore(embeddings, { database: db } as never)).toThrow('unknown key `database`')
+    expect(() => new NidusVectorStore(embeddings, {} as never)).toThrow('db must be an open Nidus')
+    expect(await db.count()).toBe(0)
+    await expect(store.similaritySearchVectorWithScore(await embeddings.embedQuery('a'), 1, 0 as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 })

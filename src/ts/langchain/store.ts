@@ -2,20 +2,27 @@ import { Document, type DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
 import { VectorStore, type MaxMarginalRelevanceSearchOptions } from '@langchain/core/vectorstores'
-import type { Attrs, AttrValue, Filter, Hit } from '../types/index.js'
+import { invalid } from '../errors.js'
+import { checkKeys, type Known } from '../keys.js'
+import type { Filter, Hit } from '../types/index.js'
 import type { NidusVectorStoreArgs } from '../types/langchain.js'
+import { describe, isPlainObject } from '../wire.js'
+import { attrsOf, metadataOf } from './metadata.js'
 
-/** Under which lies what attributes cannot hold, as JSON. */
-const REST = '$metadata'
+const ARGS = { db: 1, collection: 1, textKey: 1 } as const
+const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } as const
 
-const isAttr = (value: unknown): value is AttrValue =>
-  value === null ||
-  typeof value === 'string' ||
-  typeof value === 'boolean' ||
-  (typeof value === 'number' && Number.isFinite(value)) ||
-  (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) ||
-  (value instanceof Date && !Number.isNaN(value.getTime())) ||
-  (Array.isArray(value) && value.every((item) => typeof item === 'string'))
+/** The keys that LangChain's own callers leave undefined count as absent. */
+function object<T extends object>(value: T | undefined, known: Known, what: string): Partial<T> {
+  if (value === undefined || value === null) return {}
+  if (!isPlainObject(value)) throw invalid(`${what} takes an object (${Object.keys(known).join(', ')}), not ${describe(value)}`)
+  checkKeys(value, known, what)
+  return value
+}
+
+function list(value: unknown, what: string): asserts value is unknown[] {
+  if (!Array.isArray(value)) throw invalid(`${what} must be an array, not ${describe(value)}`)
+}
 
 export class NidusVectorStore extends VectorStore {
   declare FilterType: Filter
@@ -25,7 +32,9 @@ export class NidusVectorStore extends VectorStore {
 
   constructor(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs) {
     super(embeddings, args)
-    this.db = args.db
+    const { db } = object(args, ARGS, 'the arguments of NidusVectorStore')
+    if (typeof db?.upsert !== 'function') throw invalid(`the arguments of NidusVectorStore: db must be an open Nidus, not ${describe(db)}`)
+    this.db = db
     this.collection = args.collection ?? 'documents'
     this.textKey = args.textKey ?? 'text'
   }
@@ -35,34 +44,40 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override async addDocuments(documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
+    this.#check(documents, options)
     return this.addVectors(await this.embeddings.embedDocuments(documents.map(({ pageContent }) => pageContent)), documents, options)
   }
 
   override async addVectors(vectors: number[][], documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
-    if (vectors.length !== documents.length) throw new RangeError(`${vectors.length} vectors are not one for each of ${documents.length} documents`)
+    this.#check(documents, options)
+    list(vectors, 'vectors')
+    if (vectors.length !== documents.length) throw invalid(`${vectors.length} vectors are not one for each of ${documents.length} documents`)
     const given = options?.ids
-    if (given && given.length !== documents.length) throw new RangeError(`${given.length} ids are not one for each of ${documents.length} documents`)
     const ids = documents.map(({ id }, i) => given?.[i] ?? id ?? crypto.randomUUID())
-    if (ids.length > 0) await this.db.upsert(this.collection, documents.map((document, i) => ({ id: ids[i]!, vector: vectors[i]!, attrs: this.#attrs(document) })))
+    if (ids.length > 0) await this.db.upsert(this.collection, documents.map((document, i) => ({ id: ids[i]!, vector: vectors[i]!, attrs: this.#attrs(document, i, ids[i]!) })))
     return ids
   }
 
   override async similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]> {
-    const hits = await this.db.search(query, { collections: this.collection, topK: k, ...(filter && { filter }) })
+    const hits = await this.db.search(query, { collections: this.collection, topK: k, ...(filter !== undefined && { filter }) })
     return hits.map((hit) => [this.#document(hit), hit.score])
   }
 
-  override async maxMarginalRelevanceSearch(text: string, { k, fetchK = 20, lambda, filter }: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]> {
+  override async maxMarginalRelevanceSearch(text: string, options: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]> {
+    object(options, MMR, 'maxMarginalRelevanceSearch')
+    const { k, fetchK = 20, lambda, filter } = options
     const query = await this.embeddings.embedQuery(text)
-    const hits = await this.db.search(query, { collections: this.collection, topK: Math.max(k, fetchK), withVectors: true, ...(filter && { filter }) })
+    const hits = await this.db.search(query, { collections: this.collection, topK: Math.max(k, fetchK), withVectors: true, ...(filter !== undefined && { filter }) })
     const chosen = maximalMarginalRelevance(query, hits.map(({ vector }) => Array.from(vector!)), lambda, k)
     return chosen.map((i) => this.#document(hits[i]!))
   }
 
-  override async delete({ ids, filter }: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
+  override async delete(params: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
+    const { ids, filter } = object(params, { ids: 1, filter: 1 }, 'delete')
+    if (ids === undefined && filter === undefined) throw invalid('`ids` or a `filter` says what to delete; `{ filter: {} }` is everything')
+    if (ids !== undefined) list(ids, 'ids')
     if (ids) await this.db.delete(this.collection, ids)
-    if (filter) await this.db.deleteWhere(this.collection, filter)
-    if (!ids && !filter) throw new TypeError('`ids` or a `filter` says what to delete; `{ filter: {} }` is everything')
+    if (filter !== undefined) await this.db.deleteWhere(this.collection, filter)
   }
 
   static override async fromTexts(texts: string[], metadatas: object[] | object, embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore> {
@@ -80,19 +95,23 @@ export class NidusVectorStore extends VectorStore {
     return new this(embeddings, args)
   }
 
-  /** What can be an attribute is one, so that filters see it. */
-  #attrs({ pageContent, metadata }: DocumentInterface): Attrs {
-    const [attrs, rest]: [Attrs, Record<string, unknown>] = [{}, {}]
-    for (const [key, value] of Object.entries(metadata ?? {})) {
-      if (value === undefined) continue
-      if (key !== this.textKey && key !== REST && isAttr(value)) attrs[key] = value
-      else rest[key] = value
-    }
-    return { ...attrs, [this.textKey]: pageContent, ...(Object.keys(rest).length > 0 && { [REST]: JSON.stringify(rest) }) }
+  #check(documents: DocumentInterface[], options: { ids?: string[] } | undefined) {
+    list(documents, 'documents')
+    documents.forEach((document, i) => {
+      if (typeof document?.pageContent !== 'string') throw invalid(`document ${i}: pageContent must be a string, not ${describe(document?.pageContent)}`)
+    })
+    const { ids } = object(options, { ids: 1 }, 'the options of addDocuments')
+    if (ids === undefined) return
+    list(ids, 'ids')
+    if (ids.length !== documents.length) throw invalid(`${ids.length} ids are not one for each of ${documents.length} documents`)
+  }
+
+  #attrs({ pageContent, metadata }: DocumentInterface, i: number, id: string) {
+    return attrsOf(pageContent, metadata, this.textKey, () => `document ${i} (${describe(id)})`)
   }
 
   #document({ id, attrs }: Hit): DocumentInterface {
-    const { [this.textKey]: text, [REST]: rest, ...metadata } = attrs
-    return new Document({ id, pageContent: typeof text === 'string' ? text : '', metadata: { ...metadata, ...(typeof rest === 'string' && JSON.parse(rest)) } })
+    const { text, metadata } = metadataOf(attrs, this.textKey)
+    return new Document({ id, pageContent: text, metadata })
   }
 }

@@ -22,8 +22,9 @@ export interface NidusVectorStoreArgs {
  * const found = await store.similaritySearch('water', 5, { year: { $gte: 2020 } })
  * ```
  *
- * Metadata that attributes can hold (strings, numbers, booleans, dates, null, lists of strings) are attributes, under their own keys, and can be filtered by; the rest comes back too, but filters do not see it. Scores are
- * cosine similarities. Errors are the store's: `DIMENSION_MISMATCH`, `CLOSED` and so on.
+ * Metadata that attributes can hold (strings, numbers, booleans, dates, null, lists of strings) are attributes, under their own keys, and can be filtered by; the rest (plain objects, other lists, NaN,
+ * invalid dates, larger bigints) comes back the same too, but filters do not see it. A Map, a function or an instance of a class is `INVALID_ARGUMENT`, naming document and key. A lone surrogate in a text
+ * (a chunk that ends in the middle of a character) becomes U+FFFD. Scores are cosine similarities. Errors are the store's: `DIMENSION_MISMATCH`, `CLOSED` and so on.
  */
 export class NidusVectorStore extends VectorStore {
   FilterType: Filter
