@@ -99,6 +99,7 @@ export function coreError(error: unknown): NidusError {
   if (error instanceof NidusError) return error
   if (isTrap(error)) return new NidusError('FAILED', `the wasm core stopped: ${(error as Error).message}`, { cause: error })
   const { code, message, cause } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
+  if (kindOf(error) === 'SecurityError') return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${textOf(error)}`, { cause: error })
   if (code === undefined || !CODES.has(code)) return new NidusError('FAILED', `the wasm core: ${textOf(error)}`, { cause: error })
   const first = cause instanceof NidusError ? cause.code : QUOTA.has(kindOf(cause)) ? 'QUOTA_EXCEEDED' : undefined
   return new NidusError(code === 'STORAGE_FAILED' && first ? first : (code as NidusErrorCode), message ?? code, { cause })

@@ -20,7 +20,12 @@ async function answer<T>(ask: () => Promise<T> | undefined, limit: number): Prom
 export async function persistence({ request = false, timeout = 3000 }: PersistenceOptions): Promise<Persistence> {
   if (typeof request !== 'boolean') throw invalid(`request must be true or false, not ${describe(request)}`)
   if (!(Number.isFinite(timeout) && timeout >= 0)) throw invalid(`timeout must be a number of milliseconds, not ${describe(timeout)}`)
-  const storage: Partial<StorageManager> | undefined = globalThis.navigator?.storage
+  let storage: Partial<StorageManager> | undefined
+  try {
+    storage = globalThis.navigator?.storage
+  } catch {
+    // Where storage is denied the mere mention may throw.
+  }
   const [kept, room] = await Promise.all([
     // Workers can ask how it is, but not for more.
     answer(() => (request && storage?.persist ? storage.persist() : storage?.persisted?.()), timeout),

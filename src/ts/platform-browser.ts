@@ -1,6 +1,8 @@
 import { NidusError } from './errors.js'
 import type { Platform } from './platform.js'
-import { RemoteStore, remoteDestroy, remoteList, remoteSalvage, type StartWorker } from './rpc/client.js'
+import type { Backend } from './engine/backend.js'
+import { RemoteStore, remoteDestroy, remoteList, remoteSalvage, sendable, type StartWorker } from './rpc/client.js'
+import { isForbidden } from './rpc/line.js'
 import type { StorageKind } from './types/index.js'
 
 const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
@@ -10,28 +12,46 @@ const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
 
+/** In a worker, or where the page may not start one, in its own thread as far as that can: OPFS has handles in workers only. */
+async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
+  if (!canStart()) return alone()
+  try {
+    return await work()
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    const why = (message: string) => new NidusError('STORAGE_UNAVAILABLE', `${message}; ${(error as Error).message}`, { cause: error })
+    if (kind === 'opfs') throw why('the storage "opfs" needs a worker')
+    return alone().catch((other: NidusError) => {
+      throw other.code === 'STORAGE_UNAVAILABLE' ? why(other.message) : other
+    })
+  }
+}
+
 export function browserPlatform(startWorker: StartWorker): Platform {
   return {
     defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm, source) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
-      return canStart() ? RemoteStore.open(spec, worker, wasm, source) : (await here()).openHere(spec, wasm, source)
+      // A response can be read once.
+      const own = canStart() ? await sendable(wasm) : wasm
+      return inWorker<Backend>(spec.storage, () => RemoteStore.open(spec, worker, own, source), async () => (await here()).openHere(spec, own, source))
     },
     openOwn: async (...args) => (await here()).openOwn(...args),
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)
-      return canStart() ? remoteList(worker, kind) : (await here()).browserList(kind)
+      return inWorker(kind, () => remoteList(worker, kind), async () => (await here()).browserList(kind))
     },
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
-      await (canStart() ? remoteDestroy(worker, kind, name) : (await here()).browserDestroy(kind, name))
+      await inWorker(kind, () => remoteDestroy(worker, kind, name), async () => (await here()).browserDestroy(kind, name))
     },
     async salvage(kind, spec, { into, worker = startWorker, wasm }) {
       if (typeof kind === 'object') return (await here()).salvageOwn(spec, kind, into!, wasm)
       if (kind === 'fs' || kind === 'memory') throw unavailable(kind)
-      return canStart() ? remoteSalvage(worker, kind, spec, wasm) : (await here()).browserSalvage(kind, spec, wasm)
+      const own = canStart() ? await sendable(wasm) : wasm
+      return inWorker(kind, () => remoteSalvage(worker, kind, spec, own), async () => (await here()).browserSalvage(kind, spec, own))
     },
   }
 }

@@ -12,7 +12,7 @@ import { watchPage } from './page.js'
 import type { PageSide, WireSource, WorkerSide } from './protocol.js'
 
 /** Reads what a page may hand in and a worker cannot be sent. Relative addresses are the page's. */
-async function sendable(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
+async function read(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
   if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
   if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
   if (typeof Response !== 'undefined' && wasm instanceof Response) {
@@ -24,15 +24,29 @@ async function sendable(wasm: WasmSource | undefined): Promise<WireSource | unde
     : (wasm as ArrayBuffer)
 }
 
+export const sendable = (wasm: WasmSource | undefined) =>
+  read(wasm).catch((error: unknown) => {
+    throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+  })
+
 /** What closing may take once all that was asked has been answered. */
 const CLOSE_MS = 10_000
 
 /** `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start the first. */
 export type StartWorker = (whole: boolean) => Worker
 
+/** Where storage is denied the mere mention may throw. */
+function storageOf(): Partial<StorageManager> | undefined {
+  try {
+    return navigator.storage
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether the small worker may be all that it takes. */
 const isOrdinary = ({ storage, workers }: OpenSpec) =>
-  (storage === undefined || storage === 'opfs') && workers === 1 && typeof navigator.storage?.getDirectory === 'function'
+  (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
 
 interface Pending {
   method: Method
@@ -72,10 +86,7 @@ export class RemoteStore implements Backend {
   #unsure = false
 
   static async open(spec: OpenSpec, start: StartWorker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
-    const sent = await sendable(wasm).catch((error: unknown) => {
-      throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
-    })
-    const store = new RemoteStore(spec, start, sent, source)
+    const store = new RemoteStore(spec, start, await sendable(wasm), source)
     // A store in memory ends with its worker, and a reader holds nothing.
     if (spec.storage !== 'memory' && !spec.readOnly) store.#unwatch = watchPage(() => store.#sleep(), () => store.#wake(), () => store.#hide())
     try {

@@ -8,6 +8,13 @@ const HELLO_MS = 30_000
 
 export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
+const UNLOADED = 'the worker could not be loaded'
+const unstarted = (cause: unknown) => new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
+
+/** Whether the page may not start the worker. */
+export const isForbidden = (error: unknown) => error instanceof NidusError && error.code === 'WORKER_FAILED' && (error.cause as Error | undefined)?.name === 'SecurityError'
+const isUnstarted = (error: unknown) => isForbidden(error) || (error as Error).message === UNLOADED
+
 /** A worker of ours, and what becomes of calls when it dies. */
 export class Line {
   readonly #worker: Worker
@@ -18,11 +25,30 @@ export class Line {
   #waiting = new Set<(error: NidusError) => void>()
 
   static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: Line) => void = () => {}): Promise<Line> {
+    let up = false
+    const connect = async (start: () => Worker) => {
+      const line = await Line.#connect(start, page, (error) => up && onDeath(error), made)
+      up = true
+      return line
+    }
+    try {
+      return await connect(start)
+    } catch (error) {
+      if (!isUnstarted(error)) throw error
+      const other = await import('./elsewhere.js').then(({ elsewhere }) => elsewhere(start), () => undefined)
+      if (!other) throw error
+      return connect(other).catch(({ message }: Error) => {
+        throw unstarted(new DOMException(`its script is of another origin, whose server must allow this one to import it (CORS): ${message}`, 'SecurityError'))
+      })
+    }
+  }
+
+  static async #connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: Line) => void): Promise<Line> {
     let line: Line
     try {
       line = new Line(start(), page, onDeath)
     } catch (cause) {
-      throw new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
+      throw unstarted(cause)
     }
     made(line)
     const timer = setTimeout(() => line.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
@@ -51,7 +77,7 @@ export class Line {
     worker.addEventListener('error', (event) => {
       // Else the browser reports it to the console; whoever called is told.
       event.preventDefault()
-      this.#die(event.message ? `the worker failed: ${event.message}` : 'the worker could not be loaded')
+      this.#die(event.message ? `the worker failed: ${event.message}` : UNLOADED)
     })
     worker.addEventListener('messageerror', () => this.#die('a message of the worker could not be read'))
   }

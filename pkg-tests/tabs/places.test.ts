@@ -1,0 +1,149 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { BrowserContext, Frame, Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { firefox as firefoxSettings } from '../../scripts/browsers.mjs'
+import { browser } from './pages.mjs'
+
+const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
+const servers: Server[] = []
+afterAll(() => servers.forEach((server) => (server.closeAllConnections(), server.close())))
+
+/** `allow`: which files pages of other origins may import. */
+async function serve(pages: Record<string, string>, allow = (_file: string) => false) {
+  const server = createServer(({ url }, response) => {
+    const path = new URL(url ?? '', 'http://localhost').pathname
+    const file = /^\/dist\/([\w.-]+)$/.exec(path)?.[1]
+    const type = file?.endsWith('.js') ? 'text/javascript' : file?.endsWith('.wasm') ? 'application/wasm' : 'text/html'
+    const cors = file && allow(file) ? { 'access-control-allow-origin': '*' } : {}
+    try {
+      response.writeHead(200, { 'content-type': type, ...cors }).end(file ? readFileSync(join(dist, file)) : pages[path])
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const page = (from: string) => `<!doctype html><script type="module">window.package = await import("${from}/dist/browser.js")</script>`
+
+/** In the page: what a store of each kind comes to, used and closed; and what else storage is asked. */
+const tried = (where: Page | Frame) =>
+  where.evaluate(async () => {
+    const { Nidus } = window.package as unknown as typeof import('nidus-wasm')
+    const outcome = async (work: () => Promise<unknown>) => {
+      try {
+        return await work()
+      } catch (error) {
+        const { code, message } = error as { code?: string; message: string }
+        return `${code}: ${message}`
+      }
+    }
+    const used = (storage: string | undefined) =>
+      outcome(async () => {
+        const name = `odd ${storage}`
+        const db = await Nidus.open(name, { dimension: 2, ...(storage && { storage: storage as 'opfs' }) })
+        await db.upsert('c', [{ id: 'a', vector: [1, 2] }])
+        const [hit] = await db.search([1, 2])
+        await db.close()
+        if (storage !== 'memory') await Nidus.destroy(name)
+        return `${db.storage} ${hit!.id}`
+      })
+    return {
+      chosen: await used(undefined),
+      memory: await used('memory'),
+      indexeddb: await used('indexeddb'),
+      opfs: await used('opfs'),
+      list: await outcome(() => Nidus.list()),
+      destroy: await outcome(() => Nidus.destroy('none')),
+      persistence: await outcome(async () => typeof (await Nidus.persistence()).state),
+    }
+  }) as Promise<Record<string, string>>
+
+const visit = async (context: BrowserContext, url: string) => {
+  const page = await context.newPage()
+  await page.goto(url)
+  await page.waitForFunction(() => 'package' in window)
+  return page
+}
+
+const DENIED = expect.stringMatching(/^STORAGE_UNAVAILABLE: /) as string
+
+describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
+  let own: Awaited<ReturnType<typeof browser>>
+  beforeAll(async () => {
+    own = await browser(kind)
+  })
+  afterAll(() => own?.close())
+
+  it('the package from another origin, which allows it: all is as at home', async () => {
+    const cdn = await serve({}, () => true)
+    const home = await serve({ '/': page(cdn) })
+    const where = await visit(own.context, home)
+    expect(await tried(where)).toEqual({ chosen: 'opfs a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: 'opfs a', list: [], destroy: undefined, persistence: 'string' })
+    await where.close()
+  })
+
+  it('from another origin, whose worker may not be imported: in the page, as far as that can', async () => {
+    const cdn = await serve({}, (file) => !file.startsWith('worker'))
+    const home = await serve({ '/': page(cdn) })
+    const where = await visit(own.context, home)
+    expect(await tried(where)).toEqual({
+      chosen: 'indexeddb a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; .*\(CORS\)/) as string,
+      list: [], destroy: undefined, persistence: 'string',
+    })
+    await where.close()
+  })
+
+  it('a sandboxed frame: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
+    for (const allow of [() => true, (file: string) => !file.startsWith('worker')]) {
+      const home: string = await serve({ '/frame': page(''), '/': '<!doctype html><iframe sandbox="allow-scripts" src="/frame"></iframe>' }, allow)
+      const where = await own.context.newPage()
+      await where.goto(home)
+      const frame = where.frames().find((frame) => frame.url().endsWith('/frame'))!
+      await frame.waitForFunction(() => 'package' in window)
+      expect(await frame.evaluate(() => self.origin)).toBe('null')
+      expect(await tried(frame)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string' })
+      await where.close()
+    }
+  })
+
+  it('cookies and site data blocked by the user: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
+    const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
+    mkdirSync(join(profile, 'Default'))
+    writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }))
+    const options = kind === 'firefox' ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } } : {}
+    const blocked = await browser(kind, options, profile)
+    try {
+      const home = await serve({ '/': page('') })
+      const where = await visit(blocked.context, home)
+      // That it is blocked.
+      expect(await where.evaluate(() => { try { return typeof localStorage } catch (error) { return (error as Error).name } })).toBe('SecurityError')
+      expect(await tried(where)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string' })
+    } finally {
+      await blocked.close()
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    }
+  })
+
+  it('a browser whose getters throw', async () => {
+    const home = await serve({ '/': page('') })
+    const where = await own.context.newPage()
+    await where.addInitScript(() => {
+      for (const [on, name] of [[window, 'indexedDB'], [window, 'localStorage'], [window, 'caches'], [navigator, 'storage']] as const) {
+        Object.defineProperty(on, name, { get() { throw new DOMException('denied', 'SecurityError') } })
+      }
+    })
+    await where.goto(home)
+    await where.waitForFunction(() => 'package' in window)
+    // The worker's own getters are as ever.
+    expect(await tried(where)).toMatchObject({ chosen: 'opfs a', memory: 'memory a', persistence: 'string' })
+    await where.close()
+  })
+})

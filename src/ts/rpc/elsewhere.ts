@@ -1,0 +1,30 @@
+// For a page whose origin may not run the package's worker as it is: the package lies on another one (a CDN), or the page has none of its own (a sandboxed frame).
+
+const STOP = new Error('not started')
+
+/** The address that `start` would start a worker from. Only the call itself tells: bundlers write it as they like. */
+function addressOf(start: () => Worker): URL | undefined {
+  const real = globalThis.Worker
+  let found: URL | undefined
+  globalThis.Worker = function (address: string | URL) {
+    found = new URL(address, location.href)
+    throw STOP
+  } as unknown as typeof Worker
+  try {
+    start()
+  } catch {
+    // As was meant.
+  } finally {
+    globalThis.Worker = real
+  }
+  return found
+}
+
+/** Starts a worker of the page's own that imports the other's script, which that server must allow (CORS). Undefined: the script was not the trouble. */
+export function elsewhere(start: () => Worker): (() => Worker) | undefined {
+  const address = addressOf(start)
+  if (!address || address.origin === self.origin) return undefined
+  // Kept as long as the page: the worker starts further ones from it.
+  const own = URL.createObjectURL(new Blob([`import ${JSON.stringify(address.href)}`], { type: 'text/javascript' }))
+  return () => new Worker(own, { type: 'module' })
+}
