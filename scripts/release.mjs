@@ -3,10 +3,12 @@
 //   --tag v1.2.3   the tag that this is to be the release of
 //   --cut          only gives what the changelog has as unreleased the version and today's date
 //   --tested       the tests ran just now, on this very tree
+//   --repository https://github.com/OWNER/NAME   puts the project's address into package.json and Cargo.toml
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { at, isMain, main, readJson, run, say, step, Trouble, writeFile } from './lib.mjs'
+import { missingOf, moveTo, problemsOf, publish, registriesOf, sources } from './registries.mjs'
 import { toolchain } from './toolchain.mjs'
 
 const git = (...args) => execFileSync('git', args, { cwd: at(), encoding: 'utf8' }).trim()
@@ -39,7 +41,7 @@ export function cut(changelog, version, day) {
 }
 
 if (isMain(import.meta.url)) main(async () => {
-  const { values } = parseArgs({ options: { cut: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
+  const { values } = parseArgs({ options: { cut: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, repository: { type: 'string' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
   const dry = values['dry-run'] ?? false
   const problems = []
   const expect = (good, what) => good || problems.push(what)
@@ -50,26 +52,34 @@ if (isMain(import.meta.url)) main(async () => {
     say(`CHANGELOG.md: [${is}]`)
     return 0
   }
+  if (values.repository) {
+    moveTo(values.repository)
+    say(`package.json and Cargo.toml: ${values.repository}`)
+    return 0
+  }
   const { found, text } = notes(is)
   expect(values.tag === undefined || values.tag === `v${is}`, `the tag ${values.tag} is not v${is}`)
   expect(dry || values.tag !== undefined, '--tag says which tag this is the release of')
-  expect(dry || found, `CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`)
   expect(text !== '', 'the changelog says nothing of this version')
   expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
+  const checked = sources(is)
+  // A dry run before the cut sees what the cut will make.
+  problems.push(...problemsOf(dry && !found && text ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
+  if (!dry) problems.push(...missingOf(process.env))
   if (problems.length) throw new Trouble(problems.join('\n'))
   writeFile(at('target/release-notes.md'), `${text}\n`)
 
   if (!values.tested) await step('tests', () => run('npm', ['test']))
   const { native: rust } = await toolchain()
-  const cargo = (args) => run(rust.cargo, [...rust.select, ...args], { env: rust.env })
-  const npm = (...args) => run('npm', ['publish', ...args])
-  // Neither can be taken back: the second must not fail for what could have been known before the first.
-  await step('npm publish --dry-run', () => npm('--dry-run'))
+  const cargo = (args, options) => run(rust.cargo, [...rust.select, ...args], { ...options, env: rust.env })
+  // Neither can be taken back: whatever can be known is found out before anything is there.
+  await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
   await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
-  if (!dry) {
-    await step('cargo publish', () => cargo(['publish', '--locked', '--no-verify']))
-    await step('npm publish', () => npm('--provenance', '--access', 'public'))
+  if (dry) {
+    say(`\nnothing was published; version ${is}${found ? '' : '; --cut still has to name it in CHANGELOG.md'}`)
+    return 0
   }
-  say(dry ? `\nnothing was published; version ${is}${found ? '' : '; --cut still has to name it in CHANGELOG.md'}` : `\npublished ${is}`)
+  const done = await publish({ registries: registriesOf(is, cargo), commit: git('rev-parse', 'HEAD') })
+  say(`\n${done.join('\n')}`)
   return 0
 })

@@ -1,0 +1,111 @@
+// Where the package is published: what must hold before anything is, and in what order it goes, so that a second run takes up what the first left.
+import { existsSync, readFileSync } from 'node:fs'
+import { at, readJson, run, step, Trouble, writeFile } from './lib.mjs'
+
+/** The one address of the project, as package.json has it; all others follow from it. `npm run release -- --repository https://github.com/OWNER/NAME` sets them. */
+export const addresses = (repository) => ({ repository, homepage: `${repository}#readme`, bugs: `${repository}/issues` })
+
+/** What would fail at a registry, or come out wrong there, and can be known here. `env`: a run of GitHub's, or none. */
+export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
+  const problems = []
+  const expect = (good, what) => good || problems.push(what)
+  const repository = /^git\+(https:\/\/github\.com\/[\w.-]+\/[\w.-]+)\.git$/.exec(manifest.repository?.url ?? '')?.[1]
+  expect(repository, `package.json: repository.url is ${manifest.repository?.url}; npm's provenance and the registries' pages need git+https://github.com/OWNER/NAME.git`)
+  const { homepage, bugs } = addresses(repository)
+  expect(manifest.homepage === homepage, `package.json: homepage is ${manifest.homepage}, not ${homepage}`)
+  expect(manifest.bugs?.url === bugs, `package.json: bugs.url is ${manifest.bugs?.url}, not ${bugs}`)
+  const crates = /^repository = "(.*)"$/m.exec(cargo)?.[1]
+  expect(crates === repository, `Cargo.toml: repository is ${crates}, not ${repository}`)
+  expect(manifest.author, 'package.json names no author')
+  const [, ...sections] = changelog.split(/^## /m)
+  const unreleased = sections.find((section) => section.startsWith('[Unreleased]'))?.replace(/^.*\n/, '').trim()
+  expect(sections.some((section) => section.startsWith(`[${version}]`)), `CHANGELOG.md has no section [${version}]: \`npm run release -- --cut\` makes it of what is unreleased`)
+  expect(!unreleased, 'CHANGELOG.md calls something [Unreleased], and would be packed so')
+  if (env.GITHUB_ACTIONS) {
+    const own = `${env.GITHUB_SERVER_URL}/${env.GITHUB_REPOSITORY}`
+    expect(own === repository, `this runs in ${own}, and package.json's repository is ${repository}: npm refuses the provenance`)
+    expect(env.ACTIONS_ID_TOKEN_REQUEST_URL, 'the job has no permission `id-token: write`, which provenance needs')
+  }
+  return problems
+}
+
+/** What is needed to publish, and can be missing. */
+export const missingOf = (env) =>
+  [
+    [env.GITHUB_ACTIONS, 'releases are made by .github/workflows/release.yml (provenance comes from there); here only --dry-run works'],
+    [env.NODE_AUTH_TOKEN, 'NODE_AUTH_TOKEN is not set'],
+    [env.CARGO_REGISTRY_TOKEN, 'CARGO_REGISTRY_TOKEN is not set'],
+  ].flatMap(([there, what]) => (there ? [] : [what]))
+
+/**
+ * Neither can be taken back. npm's goes first: a token without the right, a package of another's, provenance that does not fit are all told there, and cargo
+ * has then been through everything but the upload. What a registry has of this version, from an earlier run, is left alone.
+ */
+export async function publish({ registries, commit }) {
+  const done = []
+  for (const { name, find, upload } of registries) {
+    const found = await find()
+    if (found && found.commit && found.commit !== commit) throw new Trouble(`${name} has this version, made of ${found.commit}, and this is ${commit}`)
+    if (!found) await step(`${name} publish`, upload)
+    done.push(`${name}: ${found ? 'was there' : 'published'}`)
+  }
+  return done
+}
+
+/** Both, as they are asked and given. `cargo` runs it with the toolchain that builds. */
+export function registriesOf(version, cargo) {
+  const quiet = { quiet: true, mayFail: true }
+  const answer = ({ code, output }, absent, name) => {
+    if (code === 0) return output
+    if (absent.test(output)) return undefined
+    throw new Trouble(`${name} does not say whether it has ${version}: ${output.trim().split('\n').slice(0, 3).join(' ')}`)
+  }
+  return [
+    {
+      name: 'npm',
+      async find() {
+        const said = answer(await run('npm', ['view', `nidus-wasm@${version}`, 'gitHead', 'version', '--json'], quiet), /E404|is not in this registry|No match found/, 'npm')
+        // A version that is not there, of a package that is, says nothing at all.
+        return said?.trim() ? { commit: JSON.parse(said).gitHead } : undefined
+      },
+      upload: () => run('npm', ['publish', '--provenance', '--access', 'public']),
+    },
+    {
+      name: 'cargo',
+      async find() {
+        return answer(await cargo(['info', `nidus-wasm@${version}`, '--registry', 'crates-io'], quiet), /could not find/, 'crates.io') === undefined ? undefined : {}
+      },
+      upload: () => cargo(['publish', '--locked', '--no-verify']),
+    },
+  ]
+}
+
+/** What the checks look at. */
+export const sources = (version) => ({
+  manifest: readJson(at('package.json')), cargo: readFileSync(at('Cargo.toml'), 'utf8'), changelog: readFileSync(at('CHANGELOG.md'), 'utf8'), version, env: process.env,
+})
+
+/** Puts the address wherever it has to be. */
+export function moveTo(repository) {
+  if (!/^https:\/\/github\.com\/[\w.-]+\/[\w.-]+$/.test(repository)) throw new Trouble(`${repository} is no https://github.com/OWNER/NAME`)
+  const { homepage, bugs } = addresses(repository)
+  const manifest = readJson(at('package.json'))
+  writeFile(at('package.json'), `${JSON.stringify({ ...manifest, repository: { type: 'git', url: `git+${repository}.git` }, homepage, bugs: { url: bugs } }, null, 2)}\n`)
+  const cargo = readFileSync(at('Cargo.toml'), 'utf8')
+  writeFile(at('Cargo.toml'), cargo.replace(/^repository = ".*"$/m, `repository = "${repository}"`))
+}
+
+/** The README's links: the registries' pages resolve relative ones against `repository`, so each must be a file that is committed, and each anchor a heading. */
+export function brokenLinks(markdown, committed) {
+  const slugs = (text) => new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
+  return [...markdown.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].flatMap(([, link = '', attribute = '']) => {
+    const target = link || attribute
+    if (/^(https:|mailto:)/.test(target)) return []
+    if (/^[a-z]+:|^\//i.test(target)) return [`${target} is neither https nor relative`]
+    const [path, anchor] = target.split('#')
+    if (path && !committed.some((name) => name === path || name.startsWith(`${path.replace(/\/$/, '')}/`))) return [`${target}: there is no such file in the repository`]
+    if (!anchor) return []
+    const text = path ? (existsSync(at(path)) ? readFileSync(at(path), 'utf8') : '') : markdown
+    return slugs(text).has(anchor) ? [] : [`${target}: there is no such heading`]
+  })
+}
