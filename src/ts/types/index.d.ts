@@ -326,6 +326,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   export(): ReadableStream<Uint8Array>
   /**
    * Finishes what was accepted, then releases everything. Idempotent. Rejects, with everything released all the same, if what was acknowledged under `durability: 'relaxed'` may be lost.
+   * A host of your own whose `readAsync` does not answer is waited for a second; a static index's requests are ended at once. What waits for them is `CLOSED`.
    *
    * ```js
    * await using db = await Nidus.open('notes') // closes at the end of the block, or:
