@@ -37,16 +37,22 @@ const TRIES = 3
 /** The place did not take it: no matter of the server. */
 export class NotKept extends Error {}
 
+/** Another tab that holds a file to remove it does so for a moment, unless it is stopped then. */
+const HOLD_MS = 2000
+
 /** A file in use is not removed by another tab. */
-function hold(names: string[]): Promise<() => void> {
+async function hold(names: string[]): Promise<() => void> {
   const { locks } = navigator
-  if (!locks) return Promise.resolve(() => {})
   let release!: () => void
   const over = new Promise<void>((resolve) => (release = resolve))
-  const held = names.map((name) => new Promise<void>((resolve, reject) => {
-    locks.request(`nidus-static:${name}`, { mode: 'shared' }, () => (resolve(), over)).catch(reject)
+  const held = names.map((name) => new Promise<void>((resolve) => {
+    const lock = locks?.request(`nidus-static:${name}`, { mode: 'shared', signal: AbortSignal.timeout(HOLD_MS) }, () => (resolve(), over))
+    // Without it the file is read all the same.
+    if (lock) lock.catch(() => resolve())
+    else resolve()
   }))
-  return Promise.all(held).then(() => release, (error: unknown) => (release(), Promise.reject(error as Error)))
+  await Promise.all(held)
+  return release
 }
 
 const streamOf = (bytes: AsyncGenerator<Uint8Array>) =>
