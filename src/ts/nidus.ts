@@ -34,6 +34,9 @@ const load = <T>(part: Promise<T>): Promise<T> =>
   })
 const transfer = () => load(import('./transfer/index.js'))
 
+/** Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+const BACKEND = Symbol()
+
 /** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
 export class Nidus<A extends AttrsOf<A> = Attrs> {
   readonly name: string
@@ -41,7 +44,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
-  readonly #backend: Backend
+  /** @internal */
+  declare readonly [BACKEND]: () => Backend
 
   private constructor(name: string, backend: Backend) {
     this.name = name
@@ -49,7 +53,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     this.dimension = backend.dimension
     this.recovery = backend.recovery
     this.closed = backend.closed
-    this.#backend = backend
+    Object.defineProperty(this, BACKEND, { value: () => backend })
   }
 
   static async open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
@@ -110,27 +114,27 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async createCollection(name: string): Promise<void> {
-    await this.#backend.call('createCollection', [collectionName(name)])
+    await this[BACKEND]().call('createCollection', [collectionName(name)])
   }
 
   async dropCollection(name: string): Promise<boolean> {
-    return this.#backend.call('dropCollection', [collectionName(name)])
+    return this[BACKEND]().call('dropCollection', [collectionName(name)])
   }
 
   async hasCollection(name: string): Promise<boolean> {
-    return this.#backend.call('hasCollection', [collectionName(name)])
+    return this[BACKEND]().call('hasCollection', [collectionName(name)])
   }
 
   async collections(): Promise<string[]> {
-    return new Reader(await this.#backend.call('collections', [])).strings()
+    return new Reader(await this[BACKEND]().call('collections', [])).strings()
   }
 
   async getMeta(collection: string): Promise<Record<string, string>> {
-    return decodeMeta(await this.#backend.call('getMeta', [collectionName(collection)]))
+    return decodeMeta(await this[BACKEND]().call('getMeta', [collectionName(collection)]))
   }
 
   async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
-    await this.#backend.call('setMeta', [collectionName(collection), reading('meta', () => encodeMeta(meta))])
+    await this[BACKEND]().call('setMeta', [collectionName(collection), reading('meta', () => encodeMeta(meta))])
   }
 
   async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
@@ -138,12 +142,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     oneOf(transfer, 'transfer', [true, false])
     if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
     const name = collectionName(collection)
-    const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this.#backend.borrows ? 'lend' : 'copy')
+    const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
     let own = transfer === true || lent ? undefined : vectors
     const keep = lent ? () => (own = copyOf(vectors)) : undefined
     // In a turn of its own: what it throws must not be taken for a failed upsert.
     const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
-    const result = await this.#backend.call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report, keep })
+    const result = await this[BACKEND]().call('upsert', [name, count, wire, vectors], { signal: checkSignal(signal), onProgress: report, keep })
     report?.(count, count)
     if (own) giveBack(own)
     return result
@@ -151,48 +155,34 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
     const { ids: asked, wire: sent } = captureIds(ids)
-    const { wire, vectors } = await this.#backend.call('get', [collectionName(collection), asked.length, sent])
+    const { wire, vectors } = await this[BACKEND]().call('get', [collectionName(collection), asked.length, sent])
     const reader = new Reader(wire)
     let row = 0
-    return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: this.#row(vectors, row++), attrs: reader.attrs<A>() }))
+    return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() }))
   }
 
   records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>> {
     const name = collectionName(collection)
-    return this.#pages(name, encodeFilter(checkOptions(options, RECORDS, 'records').filter))
-  }
-
-  async *#pages(collection: string, filter: Uint8Array): AsyncIterableIterator<VectorRecord<A>> {
-    let after: string | undefined
-    for (;;) {
-      // The filter is sent along each time, and what is sent is given away.
-      const { wire, vectors, count, more } = await this.#backend.call('records', [collection, filter.slice(), after, PAGE])
-      const reader = new Reader(wire)
-      for (let i = 0; i < count; i++) {
-        after = reader.str()
-        yield { id: after, vector: this.#row(vectors, i), attrs: reader.attrs<A>() }
-      }
-      if (!more) return
-    }
+    return pages<A>(this, name, encodeFilter(checkOptions(options, RECORDS, 'records').filter))
   }
 
   async count(collection?: string, filter?: Filter<A>): Promise<number> {
-    return this.#backend.call('count', [collection === undefined ? undefined : collectionName(collection), encodeFilter(filter)])
+    return this[BACKEND]().call('count', [collection === undefined ? undefined : collectionName(collection), encodeFilter(filter)])
   }
 
   async delete(collection: string, ids: string[]): Promise<number> {
     const { ids: asked, wire } = captureIds(ids)
-    return this.#backend.call('delete', [collectionName(collection), asked.length, wire])
+    return this[BACKEND]().call('delete', [collectionName(collection), asked.length, wire])
   }
 
   async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
     // `{}` says it: everything. A forgotten argument does not.
     if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
-    return this.#backend.call('deleteWhere', [collectionName(collection), encodeFilter(filter)])
+    return this[BACKEND]().call('deleteWhere', [collectionName(collection), encodeFilter(filter)])
   }
 
   async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
-    const [hits] = await this.#search(captureQuery(query, this.dimension), checkOptions(options, SEARCH, 'search'))
+    const [hits] = await searchAll<A>(this, captureQuery(query, this.dimension), checkOptions(options, SEARCH, 'search'))
     return hits!
   }
 
@@ -203,47 +193,23 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
       for (let i = 0; i < queries.length; i++) all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
       return all
     })
-    return this.#search(all, checkOptions(options, SEARCH, 'searchMany'))
-  }
-
-  async #search(queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
-    const { collections, topK, minScore, filter, withVectors, signal } = options
-    const names = collectionNames(collections)
-    oneOf(withVectors, 'withVectors', [true, false])
-    const { wire, scores, vectors, counts } = await this.#backend.call(
-      'search',
-      [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
-      { signal: checkSignal(signal) },
-    ).catch((error: unknown) => {
-      throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, 'the search was aborted') : error
-    })
-    const reader = new Reader(wire)
-    let i = 0
-    return Array.from(counts, (count) => {
-      const hits: Hit<A>[] = []
-      for (const end = i + count; i < end; i++) {
-        const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
-        if (vectors) hit.vector = this.#row(vectors, i)
-        hits.push(hit)
-      }
-      return hits
-    })
+    return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
   }
 
   async flush(): Promise<void> {
-    await this.#backend.call('flush', [])
+    await this[BACKEND]().call('flush', [])
   }
 
   async compact(): Promise<void> {
-    await this.#backend.call('compact', [])
+    await this[BACKEND]().call('compact', [])
   }
 
   async footprint(): Promise<Footprint> {
-    return this.#backend.call('footprint', [])
+    return this[BACKEND]().call('footprint', [])
   }
 
   export(): ReadableStream<Uint8Array> {
-    const backend = this.#backend
+    const backend = this[BACKEND]()
     const begun = backend.call('exportBegin', [])
     let tar: AsyncGenerator<Uint8Array> | undefined
     return new ReadableStream<Uint8Array>(
@@ -266,15 +232,51 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   close(): Promise<void> {
-    return this.#backend.close()
+    return this[BACKEND]().close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
 
-  /** A copy, so that keeping one record does not keep its whole page. */
-  #row(vectors: Float32Array, i: number): Float32Array {
-    return vectors.slice(i * this.dimension, (i + 1) * this.dimension)
+/** A copy, so that keeping one record does not keep its whole page. */
+const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array => vectors.slice(i * dimension, (i + 1) * dimension)
+
+async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, filter: Uint8Array): AsyncIterableIterator<VectorRecord<A>> {
+  let after: string | undefined
+  for (;;) {
+    // The filter is sent along each time, and what is sent is given away.
+    const { wire, vectors, count, more } = await db[BACKEND]().call('records', [collection, filter.slice(), after, PAGE])
+    const reader = new Reader(wire)
+    for (let i = 0; i < count; i++) {
+      after = reader.str()
+      yield { id: after, vector: rowOf(db, vectors, i), attrs: reader.attrs<A>() }
+    }
+    if (!more) return
   }
+}
+
+async function searchAll<A extends AttrsOf<A>>(db: Nidus<A>, queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
+  const { collections, topK, minScore, filter, withVectors, signal } = options
+  const names = collectionNames(collections)
+  oneOf(withVectors, 'withVectors', [true, false])
+  const { wire, scores, vectors, counts } = await db[BACKEND]().call(
+    'search',
+    [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
+    { signal: checkSignal(signal) },
+  ).catch((error: unknown) => {
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, 'the search was aborted') : error
+  })
+  const reader = new Reader(wire)
+  let i = 0
+  return Array.from(counts, (count) => {
+    const hits: Hit<A>[] = []
+    for (const end = i + count; i < end; i++) {
+      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
+      if (vectors) hit.vector = rowOf(db, vectors, i)
+      hits.push(hit)
+    }
+    return hits
+  })
 }
