@@ -1,10 +1,12 @@
 // The service itself, the same on Cloudflare, Deno and Bun: who may ask, what is too much, and what each request does to a store.
 import { NidusError } from 'nidus-wasm'
+import { parseExactly, tagged, untagged, untaggedAttrs } from './values.js'
 
-export const LIMITS = { bodyBytes: 16 * 1024 * 1024, records: 2000, ids: 10_000, queries: 32, topK: 1000, atOnce: 32 }
+/** `idleMs`: so long a client may send nothing of its body, or read nothing of an export; `bodyMs`, `exportMs`: all of it. */
+export const LIMITS = { bodyBytes: 16 * 1024 * 1024, records: 2000, ids: 10_000, queries: 32, topK: 1000, atOnce: 32, exports: 4, idleMs: 10_000, bodyMs: 60_000, exportMs: 900_000 }
 
 const STATUS = {
-  INVALID_ARGUMENT: 400, DIMENSION_MISMATCH: 400, UNAUTHORIZED: 401, NOT_FOUND: 404, METHOD_NOT_ALLOWED: 405, TOO_LARGE: 413, NOT_JSON: 415, BUSY: 429,
+  INVALID_ARGUMENT: 400, DIMENSION_MISMATCH: 400, UNAUTHORIZED: 401, NOT_FOUND: 404, METHOD_NOT_ALLOWED: 405, TOO_SLOW: 408, TOO_LARGE: 413, NOT_JSON: 415, BUSY: 429,
   LOCKED: 503, FAILED: 503, OUTCOME_UNKNOWN: 503, NOT_CONFIGURED: 503, CAPACITY: 507, QUOTA_EXCEEDED: 507,
 }
 
@@ -41,24 +43,40 @@ export async function admit(request, token) {
   return { store, action: rest.join('/') }
 }
 
-/** The body as an object, and no more of it than is allowed. */
-async function read(request, { bodyBytes }) {
+/** Waits no longer than that for a part of a stream. */
+async function part(reader, ms) {
+  let timer
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Refusal('TOO_SLOW', 'the body did not come in time')), ms)))
+  try {
+    return await Promise.race([reader.read(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The body as an object, no more of it than is allowed, and in the time that is allowed. */
+async function read(request, { bodyBytes, bodyMs, idleMs }) {
   if (!/^application\/json\b/.test(request.headers.get('content-type') ?? '')) throw new Refusal('NOT_JSON', 'Content-Type: application/json is wanted')
   const tooLarge = new Refusal('TOO_LARGE', `a request has at most ${bodyBytes} bytes`)
   if (Number(request.headers.get('content-length') ?? 0) > bodyBytes) throw tooLarge
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let [text, bytes] = ['', 0]
+  const reader = request.body?.getReader()
+  const until = Date.now() + bodyMs
   try {
-    for await (const chunk of request.body ?? []) {
-      bytes += chunk.length
+    while (reader) {
+      const { done, value } = await part(reader, Math.max(0, Math.min(idleMs, until - Date.now())))
+      if (done) break
+      bytes += value.length
       if (bytes > bodyBytes) throw tooLarge
-      text += decoder.decode(chunk, { stream: true })
+      text += decoder.decode(value, { stream: true })
     }
-    const body = JSON.parse(text + decoder.decode())
+    const body = parseExactly(text + decoder.decode())
     if (body === null || typeof body !== 'object' || Array.isArray(body)) throw new TypeError('no object')
     return body
   } catch (error) {
-    throw error === tooLarge ? error : new Refusal('INVALID_ARGUMENT', `the body is no JSON object: ${error.message}`)
+    reader?.cancel().catch(() => {})
+    throw error instanceof Refusal ? error : new Refusal('INVALID_ARGUMENT', `the body is no JSON object: ${error.message}`)
   }
 }
 
@@ -75,9 +93,22 @@ function only(body, ...names) {
   return body
 }
 
+/** Tags in what a client sends; what is wrong with them is the client's. */
+function plainly(value, read = untagged) {
+  try {
+    return read(value)
+  } catch (error) {
+    throw new Refusal('INVALID_ARGUMENT', error.message)
+  }
+}
+const tell = ({ vector, attrs, ...rest }) => ({ ...rest, attrs: tagged(attrs), ...(vector && { vector: Array.from(vector) }) })
+
 /** What is replaced or deleted stays as dead rows until a store is compacted: when they are the most, whoever made the last one waits for that, and nobody else does. */
 const compacting = new WeakSet()
+/** How many exports of a store are being read: a compaction would wait for them, so it is left for later. */
+const exporting = new WeakMap()
 async function tidy(db) {
+  if (exporting.get(db)) return
   const { rows, deadRows } = await db.footprint()
   if (deadRows < 5000 || deadRows * 2 < rows || compacting.has(db)) return
   compacting.add(db)
@@ -91,33 +122,72 @@ async function tidy(db) {
   }
 }
 
+/** A stream for a reader that goes on reading: one that stops is ended. `over` is called once. */
+function readInTime(stream, { idleMs, exportMs }, over) {
+  const reader = stream.getReader()
+  const until = Date.now() + exportMs
+  let timer
+  const end = () => {
+    clearTimeout(timer)
+    over()
+  }
+  const watch = (controller) => {
+    timer = setTimeout(() => {
+      end()
+      controller.error(new Error('the export was not read in time'))
+      reader.cancel().catch(() => {})
+    }, Math.max(0, Math.min(idleMs, until - Date.now())))
+  }
+  return new ReadableStream({
+    start: watch,
+    async pull(controller) {
+      clearTimeout(timer)
+      try {
+        const { done, value } = await reader.read()
+        if (!done) return controller.enqueue(value), watch(controller)
+        end()
+        controller.close()
+      } catch (error) {
+        end()
+        controller.error(error)
+      }
+    },
+    cancel(reason) {
+      end()
+      return reader.cancel(reason)
+    },
+  }, { highWaterMark: 0 })
+}
+
 const ACTIONS = {
   async 'POST upsert'(db, body, limits) {
     const { collection, records } = only(body, 'collection', 'records')
-    await db.upsert(collection, list(records, 'records', limits.records))
+    const given = list(records, 'records', limits.records)
+    await db.upsert(collection, given.map((record) => (record?.attrs ? { ...record, attrs: plainly(record.attrs, untaggedAttrs) } : record)))
     await tidy(db)
     return { upserted: records.length }
   },
   async 'POST search'(db, body, limits) {
     const { vector, vectors, ...options } = only(body, 'vector', 'vectors', 'collections', 'topK', 'minScore', 'filter', 'withVectors')
     if ((options.topK ?? 10) > limits.topK) throw new Refusal('TOO_LARGE', `topK: at most ${limits.topK}`)
-    const plain = (hits) => hits.map(({ vector, ...hit }) => ({ ...hit, ...(vector && { vector: Array.from(vector) }) }))
-    if (vectors === undefined) return { hits: plain(await db.search(vector, options)) }
-    return { hits: (await db.searchMany(list(vectors, 'vectors', limits.queries), options)).map(plain) }
+    const asked = { ...options, filter: plainly(options.filter) }
+    if (vectors === undefined) return { hits: (await db.search(vector, asked)).map(tell) }
+    return { hits: (await db.searchMany(list(vectors, 'vectors', limits.queries), asked)).map((hits) => hits.map(tell)) }
   },
   async 'POST get'(db, body, limits) {
     const { collection, ids } = only(body, 'collection', 'ids')
     const found = await db.get(collection, list(ids, 'ids', limits.ids))
-    return { records: found.map((record) => (record ? { ...record, vector: Array.from(record.vector) } : null)) }
+    return { records: found.map((record) => (record ? tell(record) : null)) }
   },
   async 'POST delete'(db, body, limits) {
     const { collection, ids, filter } = only(body, 'collection', 'ids', 'filter')
     if ((ids === undefined) === (filter === undefined)) throw new Refusal('INVALID_ARGUMENT', 'either ids or a filter')
-    const deleted = ids ? await db.delete(collection, list(ids, 'ids', limits.ids)) : await db.deleteWhere(collection, filter)
+    const deleted = ids ? await db.delete(collection, list(ids, 'ids', limits.ids)) : await db.deleteWhere(collection, plainly(filter))
     await tidy(db)
     return { deleted }
   },
   async 'POST compact'(db) {
+    if (exporting.get(db)) throw new Refusal('BUSY', 'an export is being read, which a compaction would wait for', { 'retry-after': '10' })
     await db.compact()
     return db.footprint()
   },
@@ -125,17 +195,38 @@ const ACTIONS = {
     return { ...(await db.footprint()), collections: await db.collections(), recovered: db.recovery }
   },
   /** A tar of native nidus's directory, as it was when the request came. */
-  async 'GET export'(db) {
-    return new Response(db.export(), { headers: { 'content-type': 'application/x-tar', 'content-disposition': 'attachment; filename="store.tar"' } })
+  async 'GET export'(db, body, limits, keep) {
+    if ((exporting.get(db) ?? 0) >= limits.exports) throw new Refusal('BUSY', `${limits.exports} exports are being read`, { 'retry-after': '10' })
+    const release = keep()
+    exporting.set(db, (exporting.get(db) ?? 0) + 1)
+    const over = once(() => {
+      exporting.set(db, exporting.get(db) - 1)
+      release()
+    })
+    return new Response(readInTime(db.export(), limits, over), { headers: { 'content-type': 'application/x-tar', 'content-disposition': 'attachment; filename="store.tar"' } })
   },
 }
 
-/** Answers requests to one store. More than `atOnce` at a time are told to come again: what is accepted is answered soon. */
+const once = (work) => {
+  let done = false
+  return () => {
+    if (!done) work()
+    done = true
+  }
+}
+
+/** Answers requests to one store. More than `atOnce` at a time are told to come again: what is accepted is answered soon. An export counts until it is read. */
 export function service(open, limits = LIMITS) {
   let running = 0
   return async (request, action) => {
     if (running >= limits.atOnce) return failure(new Refusal('BUSY', 'too many requests at once', { 'retry-after': '1' }))
     running++
+    const release = once(() => running--)
+    let kept = false
+    const keep = () => {
+      kept = true
+      return release
+    }
     try {
       const act = ACTIONS[`${request.method} ${action}`]
       if (!act) {
@@ -143,12 +234,12 @@ export function service(open, limits = LIMITS) {
         throw allowed.length ? new Refusal('METHOD_NOT_ALLOWED', `${action} takes ${allowed}`, { allow: allowed.join() }) : new Refusal('NOT_FOUND', `a store is asked for ${Object.keys(ACTIONS).map((name) => name.split(' ')[1]).join(', ')}`)
       }
       const body = request.method === 'POST' && action !== 'compact' ? await read(request, limits) : {}
-      const result = await act(await open(), body, limits)
+      const result = await act(await open(), body, limits, keep)
       return result instanceof Response ? result : Response.json(result)
     } catch (error) {
       return failure(error)
     } finally {
-      running--
+      if (!kept) release()
     }
   }
 }

@@ -11,6 +11,16 @@ const folder = mkdtempSync(join(tmpdir(), 'nidus-guides-'))
 const blocks = blocksOf(guides())
 const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((block, n) => ({ ...block, n }))
 
+/** As much of Cloudflare's types as the guide uses. */
+const CLOUDFLARE = `
+interface DurableObjectState { storage: import('nidus-wasm/durable-object').DurableStorage; blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T> }
+interface DurableObjectNamespace<T> { idFromName(name: string): object; get(id: object): T }
+interface ExportedHandler<E> { fetch?(request: Request, env: E): Promise<Response> }
+declare module 'cloudflare:workers' {
+  export class DurableObject<E> { constructor(ctx: DurableObjectState, env: E); protected ctx: DurableObjectState; protected env: E }
+}
+`
+
 beforeAll(() => install(folder), 60_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -33,10 +43,17 @@ it.each(of('node'))('$name, in Node', async ({ n, code }) => {
 })
 
 it('have TypeScript that compiles, and errors where they say so', async () => {
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: [], lib: ['es2022', 'dom'] }, include: ['*.mts'] }))
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: [], lib: ['es2022', 'dom'] }, include: ['*.mts', 'cloudflare.d.ts'] }))
   const check = () => run(folder, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', '.').then(({ stdout }) => stdout, ({ stdout }: { stdout: string }) => stdout)
   const found = guides().flatMap((path) => [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({ path, code: code! })))
-  expect(found.map(({ path }) => path)).toEqual(['www/guides/filters.md'])
+  expect(found.map(({ path }) => path)).toEqual(['www/guides/cloudflare.md', 'www/guides/filters.md'])
+  const object = join(folder, 'object.mts')
+  writeFileSync(object, found.shift()!.code)
+  writeFileSync(join(folder, 'cloudflare.d.mts'), CLOUDFLARE)
+  expect(await check()).toBe('')
+  writeFileSync(object, readFileSync(object, 'utf8').replace('attrs.title', 'attrs.titel'))
+  expect(await check()).toMatch(/object\.mts.*titel/s)
+  rmSync(object)
   const file = join(folder, 'block.mts')
   const whole = `import { Nidus } from 'nidus-wasm'\ndeclare const query: Float32Array\n${found[0]!.code}`
   writeFileSync(file, whole)
@@ -45,6 +62,23 @@ it('have TypeScript that compiles, and errors where they say so', async () => {
   writeFileSync(file, whole.replace("{ lang: 'rust',", "{ lang: 'go',"))
   expect(await check()).toMatch(/block\.mts.*"go"/s)
   rmSync(file)
+})
+
+it('the object that is called over RPC, in workerd: its errors have codes with any date', async () => {
+  const [, ts] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(repository, 'www/guides/cloudflare.md'), 'utf8'))!
+  const { code } = await transform(ts!, { loader: 'ts', target: 'es2022' })
+  const directory = join(folder, 'rpc')
+  await bundle(directory, code, { folder: join(folder, 'node_modules/nidus-wasm') })
+  for (const date of ['2026-05-03', '2025-01-01']) {
+    const served = await serve(directory, { objects: { Index: true }, date })
+    try {
+      expect(await (await fetch(served.url, { method: 'POST' })).json()).toMatchObject([{ id: 'sea', title: 'At the sea' }])
+      const refused = await fetch(`${served.url}?q=1,2`)
+      expect([date, refused.status, await refused.text()]).toEqual([date, 400, 'a query has 3 numbers'])
+    } finally {
+      await served.stop()
+    }
+  }
 })
 
 it.each(of('deno'))('$name, in Deno', async ({ n, code }) => {

@@ -1,11 +1,12 @@
 // The example that is a service: the same one in real workerd, Deno and Bun, asked, overloaded and killed.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { random } from '../common/model'
-import { ask, PLACES, type Running } from './places.mjs'
+import { ask, PLACES, TOKEN, type Running } from './places.mjs'
 
 const D = 16
 const root = mkdtempSync(join(tmpdir(), 'nidus-server-'))
@@ -95,6 +96,66 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     const { body } = await post('one/get', { collection: 'flood', ids: answers.map((_, n) => `f${n}`) })
     answers.forEach(({ status }, n) => expect(body.records[n] !== null, `f${n}`).toBe(status === 200))
   })
+
+  it('loses nothing of an attribute on its way in, and out', async () => {
+    const attrs = { big: { $int: '9007199254740993' }, least: { $int: '-9223372036854775808' }, when: { $date: '2024-05-01T12:00:00.000Z' }, zero: { $float: '-0' }, large: { $float: '100000000000000000' }, n: 5, text: '9007199254740993', list: ['a'], none: null, $int: 'a name' }
+    expect((await post('exact/upsert', { collection: 'c', records: [{ id: 'a', vector: vector(1), attrs }] })).status).toBe(200)
+    // Digits as they stand are not rounded either.
+    const digits = `{"collection":"c","records":[{"id":"b","vector":${JSON.stringify(vector(2))},"attrs":{"big":9007199254740995,"text":"\\"9007199254740995\\""}}]}`
+    expect((await post('exact/upsert', digits)).status).toBe(200)
+    const [a, b] = (await post('exact/get', { collection: 'c', ids: ['a', 'b'] })).body.records
+    expect(a.attrs).toEqual(attrs)
+    expect(b.attrs).toEqual({ big: { $int: '9007199254740995' }, text: '"9007199254740995"' })
+    const ids = async (filter: unknown) => (await post('exact/search', { vector: vector(1), filter })).body.hits.map(({ id }: { id: string }) => id)
+    expect((await post('exact/search', { vector: vector(1), topK: 1 })).body.hits[0].attrs).toEqual(attrs)
+    expect(await ids({ big: { $int: '9007199254740993' } })).toEqual(['a'])
+    expect(await ids({ big: { $gt: { $int: '9007199254740993' } } })).toEqual(['b'])
+    expect(await ids({ $or: [{ when: { $lt: { $date: '2024-05-01T12:00:00.001Z' } } }, { n: 7 }] })).toEqual(['a'])
+    for (const wrong of [{ $int: 5 }, { $int: '1.5' }, { $int: '9223372036854775808' }, { $date: 'soon' }, { $date: 0 }, { $float: 'x' }]) {
+      expect(await refusal(post('exact/upsert', { collection: 'c', records: [{ id: 'x', vector: vector(1), attrs: { wrong } }] }))).toEqual([400, 'INVALID_ARGUMENT'])
+      expect(await refusal(post('exact/search', { vector: vector(1), filter: { big: wrong } }))).toEqual([400, 'INVALID_ARGUMENT'])
+    }
+  })
+
+  it('a client that stops sending, or reading, holds nobody up', async () => {
+    const text = 'x'.repeat(5000)
+    for (let n = 0; n < 8; n++) {
+      const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${n * 2000 + i}`, vector: vector(i % D), attrs: { text } }))
+      expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
+    }
+    const { port } = new URL(running.url)
+    const socket = (lines: string[], onData: (text: string) => void) => {
+      const open = connect(Number(port), '127.0.0.1', () => open.write([...lines, 'Host: 127.0.0.1', `Authorization: Bearer ${TOKEN}`, '', ''].join('\r\n')))
+      open.on('error', () => {})
+      open.on('data', (data) => onData(data.toString('latin1')))
+      return open
+    }
+    const answered = new Promise<string>((resolve) => {
+      const sending = socket(['POST /stalled/upsert HTTP/1.1', 'Content-Type: application/json', 'Content-Length: 1000'], (data) => resolve(data))
+      sending.once('connect', () => sending.write('{"collection":'))
+      sending.once('close', () => resolve('closed'))
+    })
+    const readers = []
+    for (let n = 0; n < 4; n++) {
+      readers.push(await new Promise<ReturnType<typeof connect>>((resolve) => {
+        const reader = socket(['GET /stalled/export HTTP/1.1'], () => {
+          reader.pause()
+          resolve(reader)
+        })
+      }))
+    }
+    // They are few at a time, nothing is compacted under them, and whoever writes does not notice.
+    expect(await refusal(post('stalled/export'))).toEqual([429, 'BUSY'])
+    expect(await refusal(ask(running.url, 'stalled/compact', undefined, { method: 'POST' }))).toEqual([429, 'BUSY'])
+    const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${i}`, vector: vector(i % D) }))
+    for (let n = 0; n < 6; n++) expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
+    expect(await answered).toMatch(/^HTTP\/1.1 408|^closed$/)
+    // Nobody has read on, and yet they are gone.
+    await expect.poll(async () => (await ask(running.url, 'stalled/compact', undefined, { method: 'POST' })).status, { timeout: 60_000, interval: 500 }).toBe(200)
+    expect((await post('stalled/stats')).body).toMatchObject({ docCount: 16_000, deadRows: 0 })
+    for (const reader of readers) reader.destroy()
+    expect((await post('stalled/export')).body.length).toBeGreaterThan(50_000_000)
+  }, 120_000)
 
   it('compacts what is dead for the most part', async () => {
     const records = Array.from({ length: 1000 }, (_, n) => ({ id: `${n}`, vector: vector(n % D) }))

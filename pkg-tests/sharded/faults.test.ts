@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
@@ -21,10 +21,10 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-interface On { store: string; client?: number; shards?: number; dimension?: number }
+interface On { store: string; client?: number; shards?: number; dimension?: number; timeout?: number }
 type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask({ store, client = 0, shards = 1, dimension = D }: On, method: string, ...args: unknown[]): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards } }, (_, value) => (value instanceof Float32Array ? Array.from(value) : value))
+async function ask({ store, client = 0, shards = 1, dimension = D, timeout }: On, method: string, ...args: unknown[]): Promise<Outcome> {
+  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards, timeout } }, (_, value) => (value instanceof Float32Array ? Array.from(value) : value))
   return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
 }
 async function call(on: On, method: string, ...args: unknown[]) {
@@ -32,7 +32,7 @@ async function call(on: On, method: string, ...args: unknown[]) {
   if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
   return ok
 }
-const fault = (store: string, index: number, method: string, kind?: 'fail' | 'lose' | 'hold' | 'late' | 'pass') => call({ store }, 'fault', store, index, method, kind)
+const fault = (store: string, index: number, method: string, kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass') => call({ store }, 'fault', store, index, method, kind)
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 async function met(store: string, index: number, method: string) {
   while ((await call({ store }, 'met', store, index, method)) === 0) await sleep(5)
@@ -206,3 +206,221 @@ it('a large batch is written', async () => {
   expect(await call(on, 'count')).toBe(9000)
   expect((await call(on, 'get', 'c', idsOf(9000))).filter((one: unknown) => !one).length).toBe(0)
 }, 120_000)
+
+const settledWithin = async <T>(work: Promise<T>, ms: number) => Promise.race([work, sleep(ms).then(() => 'too late' as const)])
+
+describe('a late message', () => {
+  it.each(['before', 'after'])('an adopt brings nothing back that was deleted meanwhile, %s the growth ends', async (when) => {
+    const on = { store: `late adopt ${when}` }
+    await fill(on, idsOf(60))
+    await fault(on.store, 1, 'adopt', 'keep')
+    const grown = ask({ ...on, client: 9 }, 'grow', 2)
+    await met(on.store, 1, 'adopt')
+    if (when === 'before') await fault(on.store, 0, 'move', 'hold')
+    await fault(on.store, 1, 'adopt')
+    expect(await call(on, 'deleteWhere', 'c', {})).toBe(60)
+    if (when === 'before') {
+      expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
+      await fault(on.store, 0, 'move')
+    }
+    await grown
+    await call(on, 'grow', 2)
+    const late = await call(on, 'deliver', 1)
+    expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
+    expect(await call(on, 'count')).toBe(0)
+    expect(await call(on, 'search', random(1).vector(D))).toEqual([])
+  }, 60_000)
+
+  it.each(['the process', 'the receiver', 'the sender'])('a put that was given up does not win over a newer one, though %s was started anew', async (who) => {
+    const on = { store: `late put ${who}` }
+    const ids = idsOf(60)
+    await fill(on, ids)
+    const b = ids.find((id) => placeOf('c', id, 2) === 1)!
+    await fault(on.store, 0, 'move', 'hold')
+    const grown = ask({ ...on, client: 9 }, 'grow', 2).catch(() => undefined)
+    await met(on.store, 0, 'move')
+    await fault(on.store, 1, 'put', 'keep')
+    expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
+    await fault(on.store, 1, 'put')
+    await call(on, 'upsert', 'c', [record(b, 2)])
+    if (who === 'the process') {
+      await served.kill()
+      await start()
+      await fault(on.store, 0, 'move', 'hold')
+    } else await call(on, 'abort', who === 'the receiver' ? 1 : 0)
+    expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
+    expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
+    await fault(on.store, 0, 'move')
+    await grown
+    await call(on, 'grow', 2)
+    expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
+    expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
+  }, 60_000)
+
+  it('a write that its client gave up does not come after the next one, nor after a restart', async () => {
+    const on = { store: 'late client' }
+    const [id] = idsOf(1) as [string]
+    await fill(on, [id])
+    await fault(on.store, 0, 'upsert', 'keep')
+    expect((await ask(on, 'upsert', 'c', [record(id, 1)])).error?.code).toBe('SHARD_FAILED')
+    await fault(on.store, 0, 'upsert')
+    await call(on, 'upsert', 'c', [record(id, 2)])
+    expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
+    await served.kill()
+    await start()
+    expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
+    expect((await call(on, 'get', 'c', [id]))[0].attrs.version).toBe(2)
+  }, 60_000)
+})
+
+it('deleteWhere counts each record once, whatever of a move was cut off', async () => {
+  for (const kind of ['lose', 'keep'] as const) {
+    const on = { store: `counts ${kind}` }
+    await fill(on, idsOf(400))
+    await fault(on.store, 1, 'adopt', kind)
+    expect((await ask(on, 'grow', 2)).error?.code).toBe('SHARD_FAILED')
+    await fault(on.store, 0, 'move', 'hold')
+    await fault(on.store, 1, 'adopt')
+    expect(await call({ ...on, client: 1 }, 'count')).toBe(400)
+    expect(await call({ ...on, client: 1 }, 'deleteWhere', 'c', {})).toBe(400)
+    await fault(on.store, 0, 'move')
+    await call(on, 'grow', 2)
+    expect(await call(on, 'count')).toBe(0)
+  }
+}, 60_000)
+
+it('grows to what was asked for during the last step of the growth before', async () => {
+  const on = { store: 'last step', shards: 2 }
+  await fill(on, idsOf(100))
+  await fault(on.store, 0, 'move', 'hold')
+  const four = ask({ ...on, client: 9 }, 'grow', 4)
+  await met(on.store, 0, 'move')
+  // The telling of its end is what is held up.
+  await fault(on.store, 3, 'layout', 'hold')
+  await fault(on.store, 0, 'move')
+  await met(on.store, 3, 'layout')
+  const eight = ask({ ...on, client: 8 }, 'grow', 8)
+  const early = await settledWithin(eight, 500)
+  expect(early).toBe('too late')
+  await fault(on.store, 3, 'layout')
+  expect((await four).error).toBe(undefined)
+  expect((await eight).error).toBe(undefined)
+  expect(await call({ ...on, client: 7 }, 'stats')).toMatchObject({ shards: 8 })
+  expect(await call(on, 'count')).toBe(100)
+}, 60_000)
+
+describe('a shard that takes a call and says nothing', () => {
+  const on = { store: 'says nothing', shards: 3, timeout: 700 }
+  const query = random(1).vector(D)
+  beforeAll(() => fill(on, idsOf(90)))
+
+  it.each([
+    ['search', 'search', [query]], ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]], ['delete', 'delete', ['c', idsOf(30)]], ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
+    ['get', 'get', ['c', idsOf(30)]], ['count', 'count', []], ['collections', 'collections', []], ['stats', 'stats', []], ['compact', 'compact', []],
+  ])('%s says which, in time; or ends with its signal', async (method, held, args) => {
+    await fault(on.store, 1, held, 'hold')
+    const began = performance.now()
+    const { error } = await ask(on, method, ...args)
+    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('0.7 s') as string })
+    expect(performance.now() - began).toBeLessThan(30_000)
+    expect((await ask({ ...on, timeout: 60_000 }, method, ...args, { after: 50 })).error?.code).toBe('ABORTED')
+    await fault(on.store, 1, held)
+  })
+
+  it('searchAvailable answers from the others', async () => {
+    await fault(on.store, 1, 'search', 'hold')
+    const { hits, missing } = await call(on, 'searchAvailable', query, { topK: 100 })
+    expect(missing).toEqual([1])
+    expect(hits.length).toBeGreaterThan(30)
+    expect((await ask({ ...on, timeout: 60_000 }, 'searchAvailable', query, { after: 50 })).error?.code).toBe('ABORTED')
+    await fault(on.store, 1, 'search')
+    expect((await call(on, 'searchAvailable', query, { topK: 100 })).missing).toEqual([])
+  })
+
+  it.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
+    const on = { store: `silent ${step}`, shards: 2, timeout: 700 }
+    await fill(on, idsOf(90))
+    const index = step === 'adopt' ? 2 : 1
+    await fault(on.store, index, step, 'hold')
+    expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
+    expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
+    if (step === 'adopt') {
+      // Nobody is left to wonder why there is no count.
+      await fault(on.store, 2, 'remove', 'hold')
+      expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
+      await fault(on.store, 2, 'remove')
+    }
+    await fault(on.store, index, step)
+    await call(on, 'grow', 3)
+    expect(await call(on, 'count')).toBe(90)
+  }, 60_000)
+
+  it('a silent router ends no less', async () => {
+    const on = { store: 'silent router', timeout: 500 }
+    await call(on, 'router', true)
+    expect((await ask(on, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', message: expect.stringContaining('router') as string })
+    expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', { after: 50 })).error?.code).toBe('ABORTED')
+    await call(on, 'router', false)
+    expect(await call(on, 'count')).toBe(0)
+  })
+})
+
+describe('more than a call carries', () => {
+  const on = { store: 'more', shards: 2 }
+  // 24 records of 3 MiB: 72 MiB, 36 from a shard.
+  beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }), 60_000)
+  const query = Array.from({ length: D }, (_, i) => (i === 2 ? 1 : 0.1))
+
+  it('a search answers all the same', async () => {
+    const hits = await call(on, 'search', query, { topK: 24 })
+    expect(hits.map(({ attrs }: { attrs: { text: number } }) => attrs.text)).toEqual(Array(24).fill(3 * 2 ** 20))
+    expect(hits.slice(0, 3).map(({ attrs }: { attrs: { n: number } }) => attrs.n).sort((a: number, b: number) => a - b)).toEqual([2, 10, 18])
+    const lists = await call(on, 'searchMany', [query, query], { topK: 10, withVectors: true })
+    expect(lists.map((list: unknown[]) => list.length)).toEqual([10, 10])
+  }, 60_000)
+
+  it('get, a growth and a search after it, too', async () => {
+    const ids = Array.from({ length: 24 }, (_, n) => `${n}`)
+    const texts = async () => (await call(on, 'get', 'c', ids)).map(({ id, attrs }: { id: string; attrs: { text: number } }) => [id, attrs.text])
+    const whole = ids.map((id) => [id, 3 * 2 ** 20])
+    expect(await texts()).toEqual(whole)
+    await fault(on.store, 0, 'move', 'hold')
+    const grown = ask({ ...on, client: 9 }, 'grow', 3)
+    await met(on.store, 0, 'move')
+    expect(await texts()).toEqual(whole)
+    await fault(on.store, 0, 'move')
+    expect((await grown).error).toBe(undefined)
+    expect(await texts()).toEqual(whole)
+    expect((await call(on, 'search', query, { topK: 24 })).length).toBe(24)
+  }, 60_000)
+
+  it('a record that no call could move is refused by name; one that can be written can be read and moved', async () => {
+    const on = { store: 'huge', shards: 1 }
+    expect((await ask(on, 'large', { records: 1, size: 32 * 2 ** 20 - 500 })).error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/"0" has 32.0 MiB/) as string })
+    await call(on, 'large', { records: 1, size: 31 * 2 ** 20 - 500 })
+    const moves = Array.from({ length: 20 }, (_, n) => n + 2).find((shards) => placeOf('c', '0', shards) > 0)!
+    await call(on, 'grow', moves)
+    expect((await call(on, 'get', 'c', ['0']))[0].attrs.text).toBe(31 * 2 ** 20 - 500)
+    expect((await call(on, 'search', query)).length).toBe(1)
+  }, 60_000)
+})
+
+it('what is misspelt, or no filter, is refused', async () => {
+  const on = { store: 'strict', shards: 1 }
+  await fill(on, idsOf(5))
+  const query = random(1).vector(D)
+  const code = async (method: string, ...args: unknown[]) => (await ask(on, method, ...args)).error?.code
+  for (const method of ['search', 'searchAvailable', 'searchMany']) {
+    const asked = method === 'searchMany' ? [query] : query
+    for (const options of [{ where: {} }, { topk: 1 }, { filter: null }, { filter: 0 }, { filter: '' }, { filter: false }, { filter: [] }, { filter: { $near: 1 } }, { topK: -1 }, { timeout: 0 }, 'x', []]) {
+      expect([options, await code(method, asked, options)]).toEqual([options, 'INVALID_ARGUMENT'])
+    }
+  }
+  for (const filter of [null, 0, '', false]) expect(await code('deleteWhere', 'c', filter)).toBe('INVALID_ARGUMENT')
+  for (const [method, ...args] of [['get', 'c', ['1']], ['delete', 'c', ['none']], ['deleteWhere', 'c', { version: 99 }], ['count'], ['collections'], ['compact'], ['stats'], ['grow', 1], ['upsert', 'c', []]] as [string, ...unknown[]][]) {
+    expect([method, await code(method, ...args, { timout: 5 })]).toEqual([method, 'INVALID_ARGUMENT'])
+  }
+  for (const bad of [{ id: 'x', vector: Array.from(query), metadata: { a: 1 } }, { id: 'x', vector: Array.from(query), attrs: 7 }, { vector: Array.from(query) }, null]) expect(await code('upsert', 'c', [bad])).toBe('INVALID_ARGUMENT')
+  expect((await ask(on, 'search', query, { where: {} })).error!.message).toContain('did you mean `filter`')
+  expect(await call(on, 'count')).toBe(5)
+})

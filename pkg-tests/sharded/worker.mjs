@@ -5,6 +5,7 @@ import { NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 const broken = new Set()
 let slow = 0
 let late = false
+let silentRouter = false
 /** Calls by shard and method that fail before they begin, whose answers are lost, or that wait until they are let go. */
 const faults = new Map()
 const clients = new Map()
@@ -13,6 +14,10 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 export class Router extends NidusRouter {
   get shards() {
     return this.env.SHARD
+  }
+  async layout(...args) {
+    while (silentRouter) await sleep(5)
+    return super.layout(...args)
   }
 }
 
@@ -23,10 +28,20 @@ export class Shard extends NidusShard {
   async call(whom, method, args) {
     if (broken.has(whom.index)) throw new Error('out of order')
     if (slow) await sleep(Math.random() * slow)
+    if (method === 'deliver') {
+      const { whom: of, method: what, args: all } = await this.ctx.storage.get('test-kept')
+      return super.call(of, what, all)
+    }
+    if (method === 'abort') return this.ctx.abort('restarted')
     if (method === 'spoil') return void this.ctx.storage.sql.exec(args[0])
     const fault = faults.get(`${whom.name} ${whom.index} ${method}`)
     if (!fault) return super.call(whom, method, args)
     fault.met++
+    // It is kept, to be delivered when somebody says so: also to a later life of this object.
+    if (fault.kind === 'keep') {
+      await this.ctx.storage.put('test-kept', { whom, method, args })
+      throw new Error('given up')
+    }
     if (fault.kind === 'late') {
       this.ctx.waitUntil((async () => {
         while (!late) await sleep(5)
@@ -49,6 +64,7 @@ const drive = {
   /** Without a kind: an end of it. */
   fault: (store, index, method, kind) => void (kind ? faults.set(`${store} ${index} ${method}`, { kind, met: 0 }) : faults.delete(`${store} ${index} ${method}`)),
   late: () => void (late = true),
+  router: (silent) => void (silentRouter = silent),
   met: (store, index, method) => faults.get(`${store} ${index} ${method}`)?.met ?? 0,
 }
 
@@ -56,8 +72,23 @@ export default {
   async fetch(request, env) {
     const { client = 0, store = 'docs', method, args = [], options } = await request.json()
     if (Object.hasOwn(drive, method)) return Response.json({ ok: drive[method](...args) ?? null })
+    if (method === 'deliver' || method === 'abort') {
+      const shard = env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`))
+      return Response.json({ ok: (await shard.call({ name: store, index: args[0] }, method, []).catch(() => null)) ?? null })
+    }
+    if (method === 'large') {
+      const { records, size } = args[0]
+      const text = 'x'.repeat(size)
+      const db = new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options)
+      try {
+        for (let n = 0; n < records; n++) await db.upsert('c', [{ id: `${n}`, vector: Array.from({ length: options.dimension }, (_, i) => (i === n % options.dimension ? 1 : 0.1)), attrs: { n, text } }])
+        return Response.json({ ok: null })
+      } catch (error) {
+        return Response.json({ error: { code: error.code, message: error.message } })
+      }
+    }
     if (method === 'spoil') return Response.json({ ok: (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call({ name: store, index: args[0] }, 'spoil', [args[1]])) ?? null })
-    const key = `${store} ${client}`
+    const key = `${store} ${client} ${options.timeout}`
     if (!clients.has(key)) clients.set(key, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options))
     try {
       for (const options of args) {
@@ -66,7 +97,8 @@ export default {
         delete options.after
       }
       const found = await clients.get(key)[method](...args)
-      return Response.json({ ok: found }, {})
+      // What is large stays here: how long each text is.
+      return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {
       return Response.json({ error: { code: error.code, message: String(error.message ?? error), shards: error.shards } })
     }
