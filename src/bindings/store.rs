@@ -10,7 +10,15 @@ use super::rows::Rows;
 use super::search::JsSearch;
 use crate::Error;
 use crate::search::{Filter, Step};
-use crate::store::{Query, Store, ids};
+use crate::segment::receipt::{Receipt, Sender};
+use crate::store::{Known, Query, Store, ids};
+
+/// Senders' names have sixteen bytes; of others only so many count.
+fn sender_of(name: &str) -> Sender {
+    let mut sender = Sender::default();
+    sender.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
+    sender
+}
 
 fn step(step: Step) -> u32 {
     step as u32
@@ -77,6 +85,33 @@ impl JsStore {
     pub fn stage_delete_where(&mut self, collection: &str, filter: &[u8]) -> Result<u32, JsValue> {
         let mut delete = || Ok::<_, Error>(self.0.stage_delete_where(collection, &Filter::decode(filter)?)? as u32);
         delete().or_throw()
+    }
+
+    /// The mutation staged next is its sender's write of this number; `stageReceipt` with its result follows it.
+    #[wasm_bindgen(js_name = expectReceipt)]
+    pub fn expect_receipt(&mut self, sender: &str, number: f64, floor: f64) -> Result<(), JsValue> {
+        let back = (number - floor) as u32;
+        self.0.expect_receipt(Receipt { sender: sender_of(sender), number: number as u64, back, result: 0 }).or_throw()
+    }
+
+    #[wasm_bindgen(js_name = stageReceipt)]
+    pub fn stage_receipt(&mut self, result: u32) {
+        self.0.stage_receipt(result);
+    }
+
+    /// The result of a write that was made (or is staged); else why there is none: -1 never made, -2 refused, -3 forgotten.
+    pub fn known(&self, sender: &str, number: f64) -> f64 {
+        match self.0.known(&sender_of(sender), number as u64) {
+            Known::Made(result) => f64::from(result),
+            Known::Unmade => -1.0,
+            Known::Refused => -2.0,
+            Known::Forgotten => -3.0,
+        }
+    }
+
+    /// The highest number of this sender's writes that were made, or 0.
+    pub fn newest(&self, sender: &str) -> f64 {
+        self.0.newest(&sender_of(sender)) as f64
     }
 
     #[wasm_bindgen(getter, js_name = stagedBytes)]

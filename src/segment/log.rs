@@ -2,6 +2,7 @@
 
 use super::crc32::crc32;
 use super::op::{Bad, Op};
+use super::receipt::{LEN as RECEIPT, Receipt, receipts};
 use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
@@ -37,6 +38,10 @@ pub fn put_frame(out: &mut Vec<u8>, op: &Op<'_>) -> Result<()> {
 pub struct Run {
     bytes: Vec<u8>,
     frames: usize,
+    /// Where the last frame that was pushed begins.
+    last: usize,
+    /// Memory that is taken along with every frame, for receipts.
+    pub room: usize,
     /// The last frame holds a value that native 0.3.0 does not know.
     newer_last: bool,
     newer: bool,
@@ -48,6 +53,8 @@ pub struct RunMark(usize, usize, bool, bool);
 
 impl Run {
     pub fn push(&mut self, op: &Op<'_>) -> Result<()> {
+        reserve(&mut self.bytes, op.encoded_len() + 8 + self.room, "a log frame")?;
+        self.last = self.bytes.len();
         put_frame(&mut self.bytes, op)?;
         self.frames += 1;
         self.newer_last = op.newer();
@@ -59,6 +66,17 @@ impl Run {
     /// So a run never ends with one: the creation of a collection that exists follows, which changes nothing.
     pub fn seal(&mut self, collection: &str) -> Result<()> {
         if self.newer_last { self.push(&Op::Create { collection }) } else { Ok(()) }
+    }
+
+    /// Puts receipts behind the operation pushed last. The run becomes visible as one, so any frame of a write tells of all of it.
+    pub fn add_receipts<'a>(&mut self, receipts: impl Iterator<Item = &'a Receipt>) {
+        self.bytes.truncate(self.bytes.len() - 4);
+        receipts.for_each(|receipt| receipt.encode(&mut self.bytes));
+        let payload = self.last + 4;
+        let len = (self.bytes.len() - payload) as u32;
+        self.bytes[self.last..payload].copy_from_slice(&len.to_le_bytes());
+        let crc = crc32(&self.bytes[payload..]);
+        self.bytes.extend_from_slice(&crc.to_le_bytes());
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -163,7 +181,8 @@ pub struct Replay {
 }
 
 enum Parsed<'a> {
-    Good(Op<'a>, usize),
+    /// The operation, what lies behind it, and the frame's size.
+    Good(Op<'a>, &'a [u8], usize),
     NeedMore,
     BadFrame,
 }
@@ -173,8 +192,8 @@ impl Replay {
         Self { total, offset: 0, carry: Vec::new(), bad: false, skipped: 0 }
     }
 
-    /// Takes the next bytes and hands each operation that they complete to `apply`.
-    pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<()> {
+    /// Takes the next bytes and hands each operation that they complete to `apply`, with what lies behind it in its frame.
+    pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<()> {
         let known = self.offset + self.carry.len() as u64 + self.skipped;
         if bytes.len() as u64 > self.total.saturating_sub(known) {
             fail!(StorageFailed, "the log was said to have {} bytes and has more", self.total);
@@ -201,12 +220,12 @@ impl Replay {
         Ok(())
     }
 
-    fn parse(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<usize> {
+    fn parse(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<usize> {
         let mut at = 0;
         while !self.bad {
             match self.frame(&bytes[at..])? {
-                Parsed::Good(op, size) => {
-                    apply(op)?;
+                Parsed::Good(op, behind, size) => {
+                    apply(op, behind)?;
                     at += size;
                     self.offset += size as u64;
                 }
@@ -231,7 +250,7 @@ impl Replay {
             return Ok(Parsed::BadFrame);
         }
         match Op::decode(payload) {
-            Ok((op, _)) => Ok(Parsed::Good(op, size)),
+            Ok((op, used)) => Ok(Parsed::Good(op, &payload[used..], size)),
             Err(Bad::Unknown) => fail!(
                 UnsupportedVersion,
                 "the log has an operation at offset {} that this version does not know; nothing was changed",
@@ -302,7 +321,7 @@ fn unpublished(tail: &[u8], offset: u64) -> bool {
 /// How many frames an unpublished run has: the first by its operation, as its length is not there, the others by theirs.
 pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
     let mut frames = 1;
-    let Some(Ok((_, payload))) = tail.get(4..).map(Op::decode) else { return frames };
+    let Some((_, payload)) = tail.get(4..).and_then(unframed) else { return frames };
     let mut at = payload + 8;
     while let Some(rest) = tail.get(at..).filter(|rest| !rest.is_empty() && rest.iter().any(|byte| *byte != 0)) {
         frames += 1;
@@ -312,6 +331,12 @@ pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
         }
     }
     frames
+}
+
+/// The operation of a frame whose length is not there, and its bytes with those of its receipts.
+pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
+    let (op, used) = Op::decode(payload).ok()?;
+    Some((op, used + receipts(&payload[used..]).count() * RECEIPT))
 }
 
 /// Operations of other versions have numbers below this; it is here so that not every offset has its checksum taken.

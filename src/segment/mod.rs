@@ -6,6 +6,7 @@ pub mod log;
 mod matrix;
 mod supplied;
 pub mod op;
+pub mod receipt;
 pub mod rescue;
 
 pub use data::{DataFound, DataReader, DataSegment, HEADER_LEN, MAX_DIMENSION};

@@ -1,7 +1,7 @@
 //! Reading what a damaged log still tells: good frames in their order, with damage passed over.
 
 use super::crc32::crc32;
-use super::log::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame};
+use super::log::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
 use super::op::Op;
 use crate::Result;
 use crate::error::{fail, reserve};
@@ -147,7 +147,7 @@ fn whole(bytes: &[u8]) -> Option<usize> {
 
 /// The operation of a frame whose length is not to be believed, and the frame's size, if its checksum lies where the operation ends.
 fn behind_length(bytes: &[u8]) -> Option<(Op<'_>, usize)> {
-    let (op, payload) = Op::decode(bytes.get(4..)?).ok()?;
+    let (op, payload) = unframed(bytes.get(4..)?)?;
     let crc = bytes.get(4 + payload..)?.first_chunk::<4>()?;
     (crc32(&bytes[4..4 + payload]).to_le_bytes() == *crc).then_some((op, payload + 8))
 }

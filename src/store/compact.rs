@@ -81,6 +81,7 @@ impl Store {
         data.truncate_to(0).context("clear the new data")?;
         log.truncate_to(0).context("clear the new log")?;
         data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
+        self.receipts.let_go();
         let (runs, stage) = (Vec::new(), Stage::Sorting(0));
         let (codes, rows, run) = (self.codes.successor(), Matrix::new(self.dimension()), Run::default());
         self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, newer: false, ends_newer: false, log_len: 0, codes, rows, repack: Repack::default(), stage });
@@ -170,11 +171,14 @@ impl Store {
         }
         // The last frame of all may have been the last one of the slice before.
         to.ends_newer = if run.is_empty() { to.ends_newer } else { run.ends_newer() };
-        if done
-            && to.ends_newer
-            && let Some(collection) = to.ends.last().and_then(|(number, _)| self.index.collection(*number))
-        {
-            run.push(&Op::Create { collection: &collection.name })?;
+        if done && (to.ends_newer || self.receipts.any()) {
+            run.room = self.receipts.bytes();
+            // Neither changes anything: the creation of a collection that is there, or, where there is none at all, the end of one.
+            run.push(&match to.ends.last().and_then(|(number, _)| self.index.collection(*number)) {
+                Some(collection) => Op::Create { collection: &collection.name },
+                None => Op::Drop { collection: "" },
+            })?;
+            self.receipts.add_to(&mut run);
         }
         to.newer |= run.newer();
         to.log_len += run.bytes().len() as u64;
@@ -249,6 +253,7 @@ impl Store {
         self.columns.get_mut().clear();
         self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
         self.log_len = compaction.log_len;
+        self.receipts.written();
         self.newer = compaction.newer;
         compaction.stage = Stage::Adopting(0);
         Ok(())

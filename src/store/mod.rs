@@ -6,6 +6,7 @@ mod delete;
 mod index;
 mod open;
 mod read;
+mod receipts;
 mod salvage;
 mod search;
 mod stage;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use open::{OpenOptions, Opening};
 pub use read::Page;
+pub use receipts::Known;
 pub use salvage::{Salvage, Salvaged};
 pub use search::{Query, Searching};
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
@@ -30,6 +32,7 @@ use std::cell::RefCell;
 
 use compact::Compaction;
 use index::Index;
+use receipts::Receipts;
 use staged::Staged;
 
 use crate::error::fail;
@@ -58,6 +61,7 @@ pub struct Store {
     staged: Staged,
     /// Relaxed durability: runs that were acknowledged and wait for the data's flush.
     held: Run,
+    receipts: Receipts,
     /// The log holds a value that native 0.3.0 does not know.
     newer: bool,
     recovery: Recovery,

@@ -1,10 +1,12 @@
 use super::index::{Index, row_beyond_data};
 use super::staged::Staged;
 use super::Store;
+use super::receipts::Receipts;
 use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
 use crate::search::{Codes, Memo, Tuning};
 use crate::segment::log::{Replay, Run};
+use crate::segment::receipt::receipts;
 use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN, Matrix, fill_rows};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Recovery, Result};
@@ -40,6 +42,7 @@ pub struct Opening {
     max_rows: u64,
     index: Index,
     newer: bool,
+    receipts: Receipts,
     /// With compact memory they are made while the rows are read.
     codes: Option<Codes>,
 }
@@ -58,6 +61,7 @@ impl Opening {
             max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
             newer: false,
+            receipts: Receipts::default(),
             codes: None,
         })
     }
@@ -100,7 +104,7 @@ impl Opening {
     }
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
-        let Self { replay, index, newer, max_rows, data, log_total, .. } = self;
+        let Self { replay, index, newer, receipts: made, max_rows, data, log_total, .. } = self;
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
@@ -109,8 +113,9 @@ impl Opening {
             index.reserve(data.rows().unwrap_or(0).min(*log_total / 36) as usize, 0, 0)?;
         }
         let max_rows = data.rows().unwrap_or(*max_rows);
-        replay.feed(bytes, &mut |op| {
+        replay.feed(bytes, &mut |op, behind| {
             *newer |= op.newer();
+            receipts(behind).try_for_each(|receipt| made.replay(receipt))?;
             index.replay(op, max_rows)
         })
     }
@@ -124,7 +129,7 @@ impl Opening {
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
-        let Self { options, data: reader, log_total, replay, index, newer, codes, .. } = self;
+        let Self { options, data: reader, log_total, replay, index, newer, receipts, codes, .. } = self;
         let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
@@ -169,7 +174,7 @@ impl Opening {
         }
         let log = (!options.read_only).then_some(log);
         let mut store = Store::of(options, segment, log, index)?;
-        (store.log_len, store.newer, store.recovery) = (end.keep, newer, recovery);
+        (store.log_len, store.newer, store.recovery, store.receipts) = (end.keep, newer, recovery, receipts);
         if let Some(codes) = codes {
             store.codes = codes;
         }
@@ -193,7 +198,7 @@ impl Store {
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
         let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
         let memo = Memo::default();
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, newer: false, recovery, codes, memo, columns: Default::default(), compaction: None, failed: None })
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, recovery, codes, memo, columns: Default::default(), compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

@@ -60,6 +60,7 @@ impl Store {
             self.index.arena.back_to(self.staged.arena);
         }
         self.data.unstage(0);
+        self.receipts.drop_staged();
         let mut run = std::mem::take(&mut self.staged.run);
         run.clear();
         self.staged = Staged { run, ..Staged::default() };

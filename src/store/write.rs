@@ -139,6 +139,9 @@ impl Store {
 
     /// What was written becomes what is seen. Infallible: all memory was taken while staging.
     pub fn apply(&mut self) {
+        if self.staged.written || self.staged.run.is_empty() {
+            self.receipts.apply();
+        }
         if !self.staged.written {
             return;
         }

@@ -1,28 +1,33 @@
 //! What every image must be: a store that opens, to a state that it may have, and takes a further write.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::DIMENSION;
+use super::{DIMENSION, SENDER};
 use crate::sink::crash::{Pair, hash};
 use crate::sink::{ByteSource, MemorySink};
+use crate::store::Known;
 use crate::store::model::{self, Act, Model};
 use crate::{OpenOptions, Recovery, Store};
+
+/// Operations that have a receipt: their results, and whether they logged anything. The log need not have the receipts of those that did not.
+pub type Made = BTreeMap<u64, (u32, bool)>;
 
 /// A state that a store may be found in, and what a further write makes of it.
 pub struct State {
     pub model: Model,
+    pub made: Made,
     pub hash: u128,
     after: OnceCell<Model>,
 }
 
 impl State {
-    pub fn new(model: Model) -> Rc<Self> {
-        let hash = hash(format!("{model:?}").as_bytes());
-        Rc::new(Self { model, hash, after: OnceCell::new() })
+    pub fn new(model: Model, made: Made) -> Rc<Self> {
+        let hash = hash(format!("{model:?} {made:?}").as_bytes());
+        Rc::new(Self { model, made, hash, after: OnceCell::new() })
     }
 
     fn after(&self) -> &Model {
@@ -56,6 +61,16 @@ pub fn same(store: &Store, model: &Model) -> bool {
                 && records.iter().zip(docs).all(|(record, (id, (vector, attrs)))| {
                     record.id == *id && record.attrs == *attrs && bits(&record.vector) == bits(vector)
                 })
+        })
+}
+
+/// What was made can be told, and nothing else is.
+pub fn same_receipts(store: &Store, made: &Made) -> bool {
+    let told = store.receipts.numbers(&SENDER);
+    told.iter().all(|number| made.contains_key(number))
+        && made.iter().all(|(number, (result, logged))| match store.known(&SENDER, *number) {
+            Known::Made(told) => told == *result,
+            _ => !logged,
         })
 }
 
@@ -95,7 +110,8 @@ impl Seen {
 pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Result<Rc<State>, String> {
     let (data_sink, log_sink) = (MemorySink::with_bytes(data.bytes.to_vec()), MemorySink::with_bytes(log.bytes.to_vec()));
     let mut store = Store::open(data_sink.clone(), log_sink.clone(), options()).map_err(|error| format!("does not open: {error:#}"))?;
-    let Some(state) = allowed.iter().find(|state| same(&store, &state.model)) else {
+    let fits = |state: &&Rc<State>| same(&store, &state.model) && same_receipts(&store, &state.made);
+    let Some(state) = allowed.iter().find(fits) else {
         let found = model::state(&store);
         return Err(format!("opens to {found:?}, which is none of {:?}", allowed.iter().map(|state| &state.model).collect::<Vec<_>>()));
     };
@@ -118,6 +134,9 @@ pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Resul
     store.commit().map_err(|error| format!("a further write fails: {error:#}"))?;
     drop(store);
     let again = Store::open(data_sink, log_sink, options()).map_err(|error| format!("does not open behind a further write: {error:#}"))?;
+    if !same_receipts(&again, &state.made) {
+        return Err("a further write took receipts away".into());
+    }
     if !same(&again, state.after()) {
         return Err(format!("a further write on {:?} made {:?}", state.model, model::state(&again)));
     }

@@ -13,9 +13,14 @@ use std::sync::Arc;
 
 use super::Store;
 use super::model::{self, Act, Model, stage};
+use super::receipts::Known;
 use crate::OpenOptions;
+use crate::segment::receipt::{Receipt, Sender};
 use crate::sink::crash::{CrashMedium, Fault, IsNew, Pair, Rng};
-use check::{Seen, State, check, options, same};
+use check::{Made, Seen, State, check, options, same, same_receipts};
+
+/// Whose all operations are that have a receipt.
+const SENDER: Sender = *b"0123456789abcdef";
 
 /// Five rows and a third fill a sector.
 const DIMENSION: usize = 24;
@@ -40,6 +45,8 @@ struct Line {
     allowed: Vec<Rc<State>>,
     generation: u32,
     children: Vec<(Start, u32)>,
+    /// The number of the last operation that was asked.
+    number: u64,
     /// What was done, for the one who reads of a failure.
     trail: Vec<String>,
     checked: u64,
@@ -59,7 +66,7 @@ pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> 
             Rc::new(move |pair| seen.is_new(pair, context.get()))
         };
         let medium_seed = rng.below(u64::MAX);
-        let empty = State::new(Model::new());
+        let empty = State::new(Model::new(), Made::new());
         let (medium, allowed, began) = match start {
             Start::Fresh => (CrashMedium::new(medium_seed, most, is_new), vec![empty], "a new store"),
             Start::Image(image, state) => (CrashMedium::from_image(&image, medium_seed, most, is_new), vec![state], "an image"),
@@ -75,6 +82,7 @@ pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> 
             allowed,
             generation,
             children: Vec::new(),
+            number: u64::from(generation) << 32,
             trail: vec![format!("generation {generation}: {began}")],
             checked: 0,
         };
@@ -177,7 +185,7 @@ impl Line {
             Err(_) if may_fail => return self.open(false),
             Err(error) => return Err(format!("what a process left does not open: {error:#}")),
         };
-        let found = self.allowed.iter().find(|state| same(&store, &state.model)).cloned();
+        let found = self.allowed.iter().find(|state| same(&store, &state.model) && same_receipts(&store, &state.made)).cloned();
         let Some(found) = found else { return Err(format!("opened to {:?}", model::state(&store))) };
         self.store = Some(store);
         self.current = found.clone();
@@ -199,12 +207,30 @@ impl Line {
     fn group(&mut self) -> Result<(), String> {
         let acts: Vec<Act> = (0..1 + self.rng.below(2)).map(|_| self.act()).collect();
         let mut next = self.current.model.clone();
+        let mut made = self.current.made.clone();
         for act in &acts {
-            stage(self.store(), act).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
-            model::apply(&mut next, act, DIMENSION);
+            let marked = !self.rng.one_in(4);
+            self.number += 1;
+            let number = self.number;
+            let receipt = Receipt { sender: SENDER, number, back: u32::MAX, result: 0 };
+            let before = self.store().staged.run.bytes().len();
+            let staged = if marked { self.store().expect_receipt(receipt) } else { Ok(()) };
+            let result = staged.and_then(|()| stage(self.store(), act)).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
+            if result != model::apply(&mut next, act, DIMENSION) {
+                return Err(format!("{act:?} gave {result}"));
+            }
+            if marked {
+                self.store().stage_receipt(result as u32);
+                let known = self.store().known(&SENDER, number);
+                if known != Known::Made(result as u32) {
+                    return Err(format!("what is staged is {known:?}"));
+                }
+                let logged = self.store().staged.run.bytes().len() > before;
+                made.insert(number, (result as u32, logged));
+            }
         }
         self.trail.push(format!("{acts:?}"));
-        let (before, next) = (self.allowed.clone(), State::new(next));
+        let (before, next) = (self.allowed.clone(), State::new(next, made));
         let nothing = self.store().staged.run.is_empty();
         let strict = !self.options.relaxed;
         if strict {
@@ -224,7 +250,12 @@ impl Line {
                 self.store().apply();
                 self.current = next.clone();
                 self.in_memory()?;
-                self.settled(if strict && !nothing { vec![next] } else { before })
+                if strict && !nothing {
+                    return self.settled(vec![next]);
+                }
+                // A compaction writes what changed nothing, too.
+                let loose = |state: &Rc<State>| next.made.iter().filter(|(_, (_, logged))| !logged).map(|(n, made)| (*n, *made)).chain(state.made.clone()).collect();
+                self.settled(before.iter().map(|state| State::new(state.model.clone(), loose(state))).collect())
             }
             Err(_) if self.store().failure().is_some() => {
                 self.trail.push("FAILED".into());
@@ -239,8 +270,11 @@ impl Line {
     }
 
     fn in_memory(&mut self) -> Result<(), String> {
-        let model = self.current.model.clone();
-        if same(self.store(), &model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", model::state(self.store()))) }
+        let State { model, made, .. } = &*self.current.clone();
+        if !same_receipts(self.store(), made) {
+            return Err(format!("the open store has other receipts than {made:?}"));
+        }
+        if same(self.store(), model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", model::state(self.store()))) }
     }
 
     /// Relaxed: all that was acknowledged since the last one becomes durable in one.

@@ -1,4 +1,5 @@
 import type { NidusError } from '../errors.js'
+import type { Ticket } from './tickets.js'
 import type { CloseReason, Footprint, RecoveryReport, StorageHost, StorageKind, StoreFiles } from '../types/index.js'
 
 /** What a store can be asked, in wire forms: everything here survives a structured clone. */
@@ -20,6 +21,8 @@ export interface Calls {
   flush(): void
   compact(): void
   footprint(): Footprint
+  /** The highest number of this sender's writes that are there, or 0. */
+  newest(sender: string): number
   exportBegin(): Exported
   /** Not empty, and perhaps fewer than `length`. */
   exportRead(id: string, file: FileName, at: number, length: number): Uint8Array
@@ -45,6 +48,8 @@ export interface Source {
 export interface CallOptions {
   signal?: AbortSignal | undefined
   onProgress?: ((done: number, total: number) => void) | undefined
+  /** Of a write that may have to be asked again. */
+  ticket?: Ticket | undefined
   /** Of an upsert: its vectors are the caller's own, as they are now. Unless they are taken up before the call returns, this makes a copy of them. */
   keep?: (() => Float32Array) | undefined
 }
@@ -80,6 +85,8 @@ export interface OpenSpec {
   workers: number
   /** Other tabs may have the store open as well. */
   multiTab: boolean
+  /** Whose tickets its writes have; not given: the page has none of its own. */
+  sender?: string
 }
 
 /** A host of ours can do a little more than the contract asks. */

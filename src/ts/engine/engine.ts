@@ -15,6 +15,7 @@ import { Queue } from './queue.js'
 import { receive } from './receive.js'
 import { HEADER, Turns, readSome, supply, type RowReader } from './rows.js'
 import { breathe, dueTurn, sleep } from './schedule.js'
+import { madeBefore } from './tickets.js'
 import { Quicker, Shards } from './shards.js'
 import { GivenUp, Tidy } from './tidy.js'
 import { Waits } from './waits.js'
@@ -137,7 +138,8 @@ export class Engine implements Backend {
     return (await this.#call(method, args, options)) as ReturnType<Calls[M]>
   }
 
-  #call(method: Method, args: unknown[], { signal, onProgress, keep }: CallOptions): unknown {
+  #call(method: Method, args: unknown[], options: CallOptions): unknown {
+    const { signal, keep, ticket } = options
     if (this.#closing) throw closedError(this.#spec.name)
     this.#check()
     const core = this.#core
@@ -154,15 +156,20 @@ export class Engine implements Backend {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
       if (bulk && keep) upsert[3] = keep()
-      if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, signal, onProgress) }, signal)
+      if (bulk) return this.#queue.push({ alone: () => this.#bulk(upsert, options) }, signal)
     }
     const stage = writes[method] as (core: Store, ...args: unknown[]) => unknown
     const work = {
       stage: () => {
         this.#check()
-        const result = this.#run(() => stage(core, ...args))
-        this.#staged++
-        return result
+        return this.#run(() => {
+          const before = ticket && madeBefore(core, method, ticket)
+          if (before) return before.result
+          const result = stage(core, ...args)
+          if (ticket) core.stageReceipt(Number(result ?? 0))
+          this.#staged++
+          return result
+        })
       },
       keep: keep && (() => (args[3] = keep())),
     }
@@ -255,8 +262,10 @@ export class Engine implements Backend {
   }
 
   /** One batch, taken up in slices so that readers are not held up, and published as one. */
-  async #bulk([collection, count, batch, vectors]: Parameters<Calls['upsert']>, signal: AbortSignal | undefined, onProgress: CallOptions['onProgress']) {
+  async #bulk([collection, count, batch, vectors]: Parameters<Calls['upsert']>, { signal, onProgress, ticket }: CallOptions) {
     this.#check()
+    const before = ticket && this.#run(() => madeBefore(this.#core, 'upsert', ticket))
+    if (before) return before.result
     const every = Math.max(1, Math.floor(BULK / (this.dimension * 4)))
     const cuts = batchCuts(batch, count, every)
     try {
@@ -270,6 +279,7 @@ export class Engine implements Backend {
         await breathe()
       }
       if (signal?.aborted) throw aborted(signal)
+      if (ticket) this.#run(() => this.#core.stageReceipt(count))
     } catch (error) {
       if (!this.#failure) this.#run(() => this.#core.unstage())
       throw error

@@ -8,6 +8,3 @@ export type Reads = Exclude<Method, Writes | (typeof OTHERS)[number]>
 
 export const isWrite = (method: Method): method is Writes => (WRITES as readonly Method[]).includes(method)
 export const isRead = (method: Method): method is Reads => !isWrite(method) && !(OTHERS as readonly Method[]).includes(method)
-
-/** Not to be sent again: a write could overwrite a newer value, and a flush cannot tell what became of what was acknowledged before. */
-export const isOnlyOnce = (method: Method, { relaxed }: { relaxed: boolean }) => isWrite(method) || (method === 'flush' && relaxed)

@@ -1,4 +1,5 @@
 import type { Backend, CallOptions, Method } from '../engine/backend.js'
+import type { Ticket } from '../engine/tickets.js'
 import { packError, unpackError, type ErrorMessage } from '../errors.js'
 import type { RecoveryReport } from '../types/index.js'
 
@@ -36,11 +37,11 @@ export function unpackRecovery({ recovery: { compactionError, ...rest } }: Opene
 export function callsOf(backend: () => Backend, progress: (number: number, done: number, total: number) => void) {
   const controllers = new Map<number, AbortController>()
   return {
-    call: (number: number, method: Method, args: unknown[], wantsProgress: boolean): Promise<Answer<unknown>> =>
+    call: (number: number, method: Method, args: unknown[], wantsProgress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown>> =>
       answer(async () => {
         const abort = new AbortController()
         controllers.set(number, abort)
-        const options: CallOptions = { signal: abort.signal }
+        const options: CallOptions = { signal: abort.signal, ticket }
         if (wantsProgress) options.onProgress = (done, total) => progress(number, done, total)
         try {
           return await backend().call<Method>(method, args as never, options)

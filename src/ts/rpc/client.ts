@@ -1,6 +1,7 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec, Source } from '../engine/backend.js'
-import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
+import { isRead, isWrite } from '../engine/methods.js'
 import { sleep } from '../engine/schedule.js'
+import { Owed, mayBeLost, newSender, type Ticket } from '../engine/tickets.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import { NidusError, aborted, closedError, failedError, unpackError } from '../errors.js'
 import { giveBack } from '../input.js'
@@ -48,10 +49,16 @@ function storageOf(): Partial<StorageManager> | undefined {
 const isOrdinary = ({ storage, workers }: OpenSpec) =>
   (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
 
+/** What is sent is given away; of a write of at most so many bytes the page keeps a copy, should it have to be asked again. */
+const KEPT = 4 * 1024 * 1024
+
 interface Pending {
   method: Method
-  args: unknown[]
+  /** Undefined: they were given away. */
+  args: unknown[] | undefined
   options: CallOptions
+  /** A write's. */
+  ticket: Ticket | undefined
   resolve: (value: unknown) => void
   reject: (error: unknown) => void
   done?: Promise<unknown>
@@ -81,9 +88,7 @@ export class RemoteStore implements Backend {
   #closing: Promise<void> | undefined
   #count = 0
   #calls = new Map<number, Pending>()
-  /** Relaxed writes that were acknowledged and no flush has covered; and whether their worker was given up. */
-  #unflushed = false
-  #unsure = false
+  readonly #owed: Owed
 
   static async open(spec: OpenSpec, start: StartWorker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
     const store = new RemoteStore(spec, start, await sendable(wasm), source)
@@ -99,7 +104,9 @@ export class RemoteStore implements Backend {
   }
 
   private constructor(spec: OpenSpec, start: StartWorker, wasm: WireSource | undefined, source: Source | undefined) {
-    this.#spec = spec
+    // A store in memory ends with its worker.
+    this.#spec = spec.storage === 'memory' ? spec : { ...spec, sender: newSender() }
+    this.#owed = new Owed(spec)
     this.#start = start
     this.#wasm = wasm
     this.#source = source
@@ -130,6 +137,8 @@ export class RemoteStore implements Backend {
           this.#whole = true
           continue
         }
+        // Before anything new: what the worker before said it had written.
+        if (this.#owed.last) this.#owed.found(await line.get<number>('call', [0, 'newest', [this.#spec.sender], false]))
         this.#line = line
         this.#source = undefined
         if (!this.recovery) {
@@ -169,12 +178,10 @@ export class RemoteStore implements Backend {
     if (this.#asleep || this.#closing || this.#failure) return
     this.#asleep = true
     this.#line = undefined
-    if (this.#unflushed) this.#unsure = true
-    this.#unflushed = false
     for (const pending of this.#calls.values()) {
       if (!pending.sentTo) continue
       pending.sentTo = undefined
-      if (isOnlyOnce(pending.method, this.#spec)) pending.reject(suspended())
+      if (pending.ticket) pending.ticket.again = pending.args ? 1 : 2
     }
     this.#worker?.end()
     this.#worker = undefined
@@ -193,7 +200,9 @@ export class RemoteStore implements Backend {
 
   /** The last moment that a page is sure to see. */
   #hide() {
-    if (this.#spec.relaxed && this.#line && !this.#closing) this.call('flush', []).catch(() => {})
+    if (!this.#owed.last || this.#owed.lost || !this.#line || this.#closing) return
+    // What it has to tell is for the caller's own flush.
+    this.call('flush', []).catch(() => (this.#owed.lost = true))
   }
 
   call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
@@ -201,21 +210,20 @@ export class RemoteStore implements Backend {
     if (this.#closing) return Promise.reject(closedError(this.#spec.name))
     if (this.#failure) return Promise.reject(this.#failure)
     if (signal?.aborted) return Promise.reject(aborted(signal))
-    if (method === 'flush' && this.#unsure) {
-      this.#unsure = false
-      return Promise.reject(new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page: of what was acknowledged under relaxed durability the last may be lost'))
-    }
     const number = ++this.#count
+    const { sender } = this.#spec
+    const [floor = number] = this.#calls.keys()
+    const ticket = sender && isWrite(method) ? { sender, number, floor, again: 0 } : undefined
     let cancel: (() => void) | undefined
     let pending!: Pending
     const done = new Promise<unknown>((resolve, reject) => {
-      pending = { method, args, options, resolve, reject }
+      pending = { method, args, options, ticket, resolve, reject }
       this.#calls.set(number, pending)
       if (signal) {
         cancel = () => {
           pending.sentTo?.tell('cancel', [number])
           // Whether a write was still in time only the worker can tell; the answer to a question nobody needs.
-          if (isRead(method) || !pending.sentTo) reject(aborted(signal))
+          if (isRead(method) || (!pending.sentTo && !ticket?.again)) reject(aborted(signal))
         }
         signal.addEventListener('abort', cancel, { once: true })
       }
@@ -229,18 +237,21 @@ export class RemoteStore implements Backend {
   }
 
   #send(number: number, pending: Pending) {
-    const { method, args, options, resolve, reject } = pending
+    const { method, args = [], options, ticket, resolve, reject } = pending
     const line = this.#line
     if (!line) return
     pending.sentTo = line
-    // What is posted is given away; a read may have to be sent again.
-    const sent = isWrite(method) ? args : structuredClone(args)
-    const asked = line.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, sent, options.onProgress !== undefined])
+    // Not to be made any more, if it was not.
+    if (ticket?.again && options.signal?.aborted) ticket.again = 2
+    const kept = !ticket || args.reduce<number>((sum, part) => sum + ((part as ArrayBufferView | undefined)?.byteLength ?? 0), 0) <= KEPT
+    pending.args = kept ? structuredClone(args) : undefined
+    const asked = line.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, args, options.onProgress !== undefined, ticket])
     asked.then((answered) => (answered.spare && giveBack(answered.spare), taken(answered))).then(
       (value) => {
-        if (this.#spec.relaxed) this.#unflushed = isWrite(method) || (this.#unflushed && method !== 'flush')
+        this.#owed.answered(method, ticket, value)
         resolve(value)
       },
+    ).catch(
       (error: NidusError) => {
         if (pending.sentTo !== line) return
         // A reason does not cross the thread; the caller's own is here.
@@ -259,11 +270,13 @@ export class RemoteStore implements Backend {
     try {
       const own = [...this.#calls.values()].map(({ done }) => done)
       // A worker that a browser's call never returned to still ends.
-      const late = Promise.allSettled(own).then(() => sleep(CLOSE_MS))
-      await Promise.race([this.#line?.get<undefined>('close', []), late])
+      const late = Promise.allSettled(own).then(() => sleep(CLOSE_MS)).then(() => true)
+      const line = this.#line
+      const silent = line ? await Promise.race([line.get<undefined>('close', []), late]) : true
+      if (this.#owed.lost || (silent && this.#owed.last)) throw mayBeLost()
     } catch (error) {
       // A dead worker holds nothing any more.
-      if ((error as NidusError).code !== 'WORKER_FAILED') throw error
+      if ((error as NidusError).code !== 'WORKER_FAILED' || this.#owed.last) throw error
     } finally {
       this.#ended({ reason: 'closed' })
       this.#worker?.end()

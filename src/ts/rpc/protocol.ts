@@ -1,11 +1,12 @@
 import type { Method, OpenSpec, Parts } from '../engine/backend.js'
+import type { Ticket } from '../engine/tickets.js'
 import type { SalvageSpec } from '../engine/salvage.js'
 import type { ErrorMessage } from '../errors.js'
 import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 4
+export const VERSION = 5
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -16,7 +17,7 @@ export interface WorkerSide {
   /** `replace`: an import, whose bytes are to be asked for. Undefined: it takes the worker that has everything. */
   open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened | undefined>>
   /** `spare`: the memory of an upsert's vectors, for the next one's. */
-  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown> & { spare?: Float32Array }>
+  call(number: number, method: Method, args: unknown[], progress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown> & { spare?: Float32Array }>
   cancel(number: number): void
   close(): Promise<Answer<undefined>>
   list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>

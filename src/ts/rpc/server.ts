@@ -44,10 +44,10 @@ export function serve(scope: Scope, needsWhole?: Error) {
         return packOpened(store)
       }),
     ...calls,
-    call: async (number, method, args, progress) => {
-      const answered = await calls.call(number, method, args, progress)
+    call: async (number, method, args, progress, ticket) => {
+      const answered = await calls.call(number, method, args, progress, ticket)
       // One that went on to another tab is gone.
-      const spare = method === 'upsert' ? (args[3] as Float32Array) : undefined
+      const spare = method === 'upsert' ? (args[3] as Float32Array | undefined) : undefined
       return spare?.byteLength ? { ...answered, spare } : answered
     },
     close: () => answer(async () => (await store?.close(), undefined)),

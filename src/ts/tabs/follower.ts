@@ -1,5 +1,6 @@
 import { createBirpc, type BirpcReturn } from 'birpc'
 import type { Method, OpenSpec } from '../engine/backend.js'
+import type { Ticket } from '../engine/tickets.js'
 import type { Answer, Opened } from '../rpc/answer.js'
 import { poster } from '../rpc/protocol.js'
 import { Link } from './link.js'
@@ -27,8 +28,8 @@ export class Following {
     return this.#ask<Answer<Opened> | Moved>('open', [spec])
   }
 
-  call(number: number, method: Method, args: unknown[], progress: boolean) {
-    return this.#ask<Answer<unknown> | Moved>('call', [number, method, args, progress])
+  call(number: number, method: Method, args: unknown[], progress: boolean, ticket?: Ticket) {
+    return this.#ask<Answer<unknown> | Moved>('call', [number, method, args, progress, ticket])
   }
 
   ping() {

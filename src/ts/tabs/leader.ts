@@ -44,6 +44,7 @@ export class Leader {
     link.onend = () => this.#drop(id)
     let store: Backend | undefined
     let relaxed = false
+    let failed = false
     const calls = callsOf(
       () => store!,
       (number, done, total) => void follower.progress.asEvent(number, done, total),
@@ -56,6 +57,7 @@ export class Leader {
           // Nobody leads then, and the next one tries it for itself.
           if (!opened) return { moved: true }
           store = opened
+          void opened.closed.then(({ reason }) => (failed = reason === 'failed'))
           return answer(async () => {
             this.#check(spec, opened)
             // What there was to recover was recovered before.
@@ -63,13 +65,15 @@ export class Leader {
             return { ...packOpened(opened), recovery }
           })
         }),
-      call: (number, method, args, progress) =>
+      call: (number, method, args, progress, ticket) =>
         this.#run(async () => {
-          const result = await calls.call(number, method, args, progress)
+          const result = await calls.call(number, method, args, progress, ticket)
+          // What the medium has the next one will find, who opens it anew.
+          if (failed && ticket && 'error' in result && result.error.code === 'OUTCOME_UNKNOWN') return { moved: true }
           // Acknowledged means durable to whom opened it so, however the leader did.
           if (this.#spec.relaxed && !relaxed && isWrite(method) && 'ok' in result) {
             const flushed = await answer(() => store!.call('flush', []))
-            if ('error' in flushed) return flushed
+            if ('error' in flushed) return failed ? { moved: true } : flushed
           }
           return result
         }),

@@ -1,8 +1,9 @@
 import type { Backend, CallOptions, Calls, Method, OpenSpec } from '../engine/backend.js'
-import { isOnlyOnce, isRead, isWrite } from '../engine/methods.js'
+import { isRead, isWrite } from '../engine/methods.js'
 import { Engine } from '../engine/engine.js'
 import { onAbort } from '../engine/queue.js'
 import { sleep } from '../engine/schedule.js'
+import { Owed, newSender, type Ticket } from '../engine/tickets.js'
 import { NidusError, aborted, closedError, failedError } from '../errors.js'
 import { hold, holdNow, locks } from '../hosts/web-locks.js'
 import { taken, unpackRecovery } from '../rpc/answer.js'
@@ -23,6 +24,8 @@ interface Pending {
   method: Method
   args: unknown[]
   options: CallOptions
+  /** A write's. */
+  ticket: Ticket | undefined
   resolve: (value: unknown) => void
   reject: (error: NidusError) => void
   done?: Promise<unknown>
@@ -68,9 +71,9 @@ export class Member implements Backend {
   #count = 0
   #timer: ReturnType<typeof setInterval> | undefined
   #quiet = 0
-  /** Relaxed writes that a leader acknowledged and no flush has covered; and whether such a leader was lost. */
-  #unflushed = false
-  #unsure = false
+  readonly #sender: string
+  /** By leaders: what this one had itself it flushes itself. */
+  readonly #owed: Owed
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
   #gone: Promise<void> | undefined
@@ -91,6 +94,8 @@ export class Member implements Backend {
   private constructor(spec: OpenSpec, openStore: OpenStore) {
     this.#spec = spec
     this.#openStore = openStore
+    this.#sender = spec.sender ?? newSender()
+    this.#owed = new Owed(spec)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.#channel = new BroadcastChannel(channelName(spec.name))
     this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data)
@@ -133,19 +138,21 @@ export class Member implements Backend {
   }
 
   call<M extends Method>(method: M, args: Parameters<Calls[M]>, options: CallOptions = {}): Promise<ReturnType<Calls[M]>> {
-    const { signal } = options
     if (this.#closing) return Promise.reject(closedError(this.#spec.name))
+    return this.#call(method, args, options) as Promise<ReturnType<Calls[M]>>
+  }
+
+  #call(method: Method, args: unknown[], options: CallOptions): Promise<unknown> {
+    const { signal } = options
     if (this.#failure) return Promise.reject(this.#failed())
-    if (this.#engine && !this.#unsure) return this.#engine.call(method, args, options)
-    if (signal?.aborted) return Promise.reject(aborted(signal))
-    if (method === 'flush' && this.#unsure) {
-      this.#unsure = false
-      return Promise.reject(new NidusError('OUTCOME_UNKNOWN', 'the tab that led the store ended: of what it acknowledged under relaxed durability the last may be lost'))
-    }
+    if (this.#engine && !this.#owed.lost) return this.#engine.call(method, args as never, options)
+    if (signal?.aborted && !options.ticket?.again) return Promise.reject(aborted(signal))
     const number = ++this.#count
+    const [floor = number] = this.#calls.keys()
+    const ticket = isWrite(method) ? (options.ticket ?? { sender: this.#sender, number, floor, again: 0 }) : undefined
     let pending!: Pending
     let forget = () => {}
-    const done = new Promise<unknown>((resolve, reject) => (pending = { method, args, options, resolve, reject })).finally(() => {
+    const done = new Promise<unknown>((resolve, reject) => (pending = { method, args, options, ticket, resolve, reject })).finally(() => {
       this.#calls.delete(number)
       forget()
     })
@@ -154,40 +161,51 @@ export class Member implements Backend {
     if (signal) forget = onAbort(signal, () => this.#abort(number, pending, signal))
     this.#send(number, pending)
     this.#watch()
-    return done as Promise<ReturnType<Calls[M]>>
+    return done
   }
 
-  #abort(number: number, { sentTo, method, reject }: Pending, signal: AbortSignal) {
+  #abort(number: number, { sentTo, method, ticket, reject }: Pending, signal: AbortSignal) {
     if (sentTo instanceof Engine) return
     sentTo?.cancel(number)
-    // Whether a write was still in time only the leader can tell.
-    if (!sentTo || isRead(method)) reject(aborted(signal))
+    // Whether a write was still in time only a leader can tell.
+    if (isRead(method) || (!sentTo && !ticket?.again)) reject(aborted(signal))
   }
 
   #send(number: number, pending: Pending) {
-    const { method, args, options, resolve, reject } = pending
+    const { method, args, options, ticket, resolve, reject } = pending
     const following = this.#following
+    if (!this.#engine && !this.#joined) return
+    // Not to be made any more, if it was not.
+    const late = ticket?.again && options.signal?.aborted
+    if (late) ticket.again = 2
     if (this.#engine) {
       pending.sentTo = this.#engine
-      this.#engine.call(method, args as never, options).then(resolve, reject)
+      const called = this.#engine.call(method, args as never, { ...options, ticket, signal: late ? undefined : options.signal })
+      called.then((result) => (method === 'flush' && this.#owed.answered(method, ticket, result), resolve(result))).catch(reject)
       return
     }
-    if (!following || !this.#joined) return
+    if (!following) return
     pending.sentTo = following
-    following.call(number, method, args, options.onProgress !== undefined).then(
+    following.call(number, method, args, options.onProgress !== undefined, ticket).then(
       (answer) => {
         if (pending.sentTo !== following) return
         // It comes again with the next leader.
-        if ('moved' in answer) return (pending.sentTo = undefined)
-        if ('ok' in answer && this.#spec.relaxed) this.#unflushed = isWrite(method) || (this.#unflushed && method !== 'flush')
+        if ('moved' in answer) return this.#unsent(pending)
         try {
-          resolve(taken(answer))
+          const result = taken(answer)
+          this.#owed.answered(method, ticket, result)
+          resolve(result)
         } catch (error) {
           reject(error as NidusError)
         }
       },
       () => {},
     )
+  }
+
+  #unsent(pending: Pending) {
+    pending.sentTo = undefined
+    if (pending.ticket) pending.ticket.again ||= 1
   }
 
   #sendAll() {
@@ -208,7 +226,7 @@ export class Member implements Backend {
     if (word.nidus === 'welcome' && !this.#following) return void this.#join(word.leader)
     const former = this.#following
     void sleep(LAST_WORDS_MS).then(() => {
-      if (former && this.#following === former) this.#lose(false)
+      if (former && this.#following === former) this.#lose()
       if (!this.#following && !this.#leader && !this.#gone) this.#ask()
     })
   }
@@ -223,7 +241,7 @@ export class Member implements Backend {
       leader,
       this.#id,
       (number, done, total) => this.#calls.get(number)?.options.onProgress?.(done, total),
-      () => this.#following === following && this.#lose(true),
+      () => this.#following === following && this.#lose(),
     )
     this.#following = following
     const answer = await following.open(this.#opening ? this.#spec : { ...this.#spec, dimension: this.dimension })
@@ -232,41 +250,37 @@ export class Member implements Backend {
       const opened = taken(answer)
       this.#joined = true
       this.#openedAs(opened, unpackRecovery(opened))
+      // Before anything new: what the leader before said it had written.
+      if (this.#owed.last) void following.call(++this.#count, 'newest', [this.#sender], false).then((answer) => this.#following === following && 'ok' in answer && this.#owed.found(answer.ok as number))
       this.#sendAll()
     } catch (error) {
       this.#fail(error as NidusError)
     }
   }
 
-  /** `inOrder`: it said so, having answered all that it ever began. */
-  #lose(inOrder: boolean) {
+  /** Whatever it was asked and has not answered is asked of the next one. */
+  #lose() {
     const following = this.#following
     if (!following) return
     this.#following = undefined
     this.#joined = false
     following.close(false)
-    if (!inOrder && this.#unflushed) this.#unsure = true
-    this.#unflushed = false
-    for (const pending of this.#calls.values()) {
-      if (pending.sentTo !== following) continue
-      pending.sentTo = undefined
-      if (inOrder || !isOnlyOnce(pending.method, this.#spec)) continue
-      pending.reject(lost())
-      if (pending.method === 'flush') this.#unsure = false
-    }
+    for (const pending of this.#calls.values()) if (pending.sentTo === following) this.#unsent(pending)
   }
 
   /** The lock is ours. */
   async #lead() {
     if (this.#following) await sleep(LAST_WORDS_MS)
     if (this.#failure || (this.#closing && this.#calls.size === 0)) return this.#release()
-    this.#lose(false)
+    this.#lose()
     // A store that this one knew is not to be made anew, empty.
     const spec = this.#opening ? this.#spec : { ...this.#spec, dimension: undefined }
     const opening = this.#openStore(spec)
     this.#leader = new Leader(this.#id, this.#spec, opening, (word) => this.#channel.postMessage(word))
     this.#taking = opening.then(
-      (engine) => {
+      async (engine) => {
+        if (this.#owed.last) this.#owed.found(await engine.call('newest', [this.#sender]))
+        this.#owed.last = 0
         this.#engine = engine
         void engine.closed.then((reason) => reason.reason === 'failed' && void this.#stepDown(reason.error))
         this.#openedAs(engine, engine.recovery)
@@ -300,7 +314,11 @@ export class Member implements Backend {
     this.#quiet = 0
     const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE') => new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen)`)
     if (this.#opening) return this.#fail(silent('LOCKED'))
-    for (const { sentTo, method, reject } of this.#calls.values()) reject(sentTo && isOnlyOnce(method, this.#spec) ? lost() : silent('STORAGE_UNAVAILABLE'))
+    for (const { sentTo, ticket, reject } of this.#calls.values()) {
+      // One that may have been made is answered by whoever has the store next, or has it still. Who closes does not wait for that.
+      if (!ticket || !(sentTo || ticket.again)) reject(silent('STORAGE_UNAVAILABLE'))
+      else if (this.#closing) reject(lost())
+    }
   }
 
   #failed() {
@@ -312,8 +330,8 @@ export class Member implements Backend {
     this.#failure = error
     this.#opening?.reject(error)
     this.#opening = undefined
-    this.#lose(false)
-    for (const { sentTo, reject } of this.#calls.values()) if (!(sentTo instanceof Engine)) reject(this.#failed())
+    this.#lose()
+    for (const { sentTo, ticket, reject } of this.#calls.values()) if (!(sentTo instanceof Engine)) reject(ticket?.again ? lost() : this.#failed())
     this.#ended({ reason: 'failed', error })
     if (!this.#leader) void this.#letGo()
   }
@@ -326,7 +344,12 @@ export class Member implements Backend {
   async #close() {
     await Promise.allSettled([...this.#calls.values()].map(({ done }) => done))
     try {
-      await this.#letGo()
+      try {
+        // A leader that failed, or does not answer, cannot say it.
+        if (this.#owed.any) await this.#call('flush', [], {})
+      } finally {
+        await this.#letGo()
+      }
     } finally {
       this.#ended({ reason: 'closed' })
     }
@@ -355,4 +378,4 @@ export class Member implements Backend {
 }
 
 const lost = () =>
-  new NidusError('OUTCOME_UNKNOWN', 'the tab that led the store ended before it answered; the write is in the store whole or not at all. An upsert can be made again if nothing newer was written to its ids')
+  new NidusError('OUTCOME_UNKNOWN', 'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is in the store whole or not at all')

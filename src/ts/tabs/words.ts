@@ -1,8 +1,9 @@
 import type { Method, OpenSpec } from '../engine/backend.js'
+import type { Ticket } from '../engine/tickets.js'
 import type { Answer, Opened } from '../rpc/answer.js'
 
 /** Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that any two can tell that they differ. */
-export const VERSION = 2
+export const VERSION = 3
 
 /** Said to all tabs of the origin that have this store open. */
 export type Word =
@@ -16,12 +17,12 @@ export type Word =
 export const channelName = (store: string) => `nidus-wasm:${store}`
 export const linkName = (store: string, leader: string, follower: string) => `nidus-wasm:${store}:${leader}:${follower}`
 
-/** Not carried out, and never will be: the leader is leaving. */
+/** To be asked of the next leader: this one is leaving. What it had begun it may have made; who asks with a ticket is told so. */
 export interface Moved { moved: true }
 
 export interface LeaderSide {
   open(spec: OpenSpec): Promise<Answer<Opened> | Moved>
-  call(number: number, method: Method, args: unknown[], progress: boolean): Promise<Answer<unknown> | Moved>
+  call(number: number, method: Method, args: unknown[], progress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown> | Moved>
   cancel(number: number): void
   ping(): true
 }
