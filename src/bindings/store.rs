@@ -13,13 +13,6 @@ use crate::search::{Filter, Step};
 use crate::segment::receipt::{Receipt, Sender};
 use crate::store::{Known, Query, Store, ids};
 
-/// Senders' names have sixteen bytes; of others only so many count.
-fn sender_of(name: &str) -> Sender {
-    let mut sender = Sender::default();
-    sender.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
-    sender
-}
-
 fn step(step: Step) -> u32 {
     step as u32
 }
@@ -87,31 +80,27 @@ impl JsStore {
         delete().or_throw()
     }
 
-    /// The mutation staged next is its sender's write of this number; `stageReceipt` with its result follows it.
-    #[wasm_bindgen(js_name = expectReceipt)]
-    pub fn expect_receipt(&mut self, sender: &str, number: f64, floor: f64) -> Result<(), JsValue> {
-        let back = (number - floor) as u32;
-        self.0.expect_receipt(Receipt { sender: sender_of(sender), number: number as u64, back, result: 0 }).or_throw()
+    /// The result of a sender's write that was made, or is staged; -2: it was refused; -1: it was never made, -3: nobody can tell: the mutation staged
+    /// next is taken for it, and `stageReceipt` follows. Of number 0: the highest number that was made, or 0.
+    pub fn receipt(&mut self, sender: &str, number: f64, back: u32) -> Result<f64, JsValue> {
+        let sender = sender.bytes().fold(0, |sender, byte| sender << 8 | Sender::from(byte));
+        let number = number as u64;
+        if number == 0 {
+            return Ok(self.0.newest(sender) as f64);
+        }
+        Ok(match self.0.known(sender, number) {
+            Known::Made(result) => f64::from(result),
+            Known::Refused => -2.0,
+            known => {
+                self.0.expect_receipt(Receipt { sender, number, back, result: 0 }).or_throw()?;
+                if known == Known::Unmade { -1.0 } else { -3.0 }
+            }
+        })
     }
 
     #[wasm_bindgen(js_name = stageReceipt)]
     pub fn stage_receipt(&mut self, result: u32) {
         self.0.stage_receipt(result);
-    }
-
-    /// The result of a write that was made (or is staged); else why there is none: -1 never made, -2 refused, -3 forgotten.
-    pub fn known(&self, sender: &str, number: f64) -> f64 {
-        match self.0.known(&sender_of(sender), number as u64) {
-            Known::Made(result) => f64::from(result),
-            Known::Unmade => -1.0,
-            Known::Refused => -2.0,
-            Known::Forgotten => -3.0,
-        }
-    }
-
-    /// The highest number of this sender's writes that were made, or 0.
-    pub fn newest(&self, sender: &str) -> f64 {
-        self.0.newest(&sender_of(sender)) as f64
     }
 
     #[wasm_bindgen(getter, js_name = stagedBytes)]

@@ -2,7 +2,7 @@
 
 use super::crc32::crc32;
 use super::op::{Bad, Op};
-use super::receipt::{LEN as RECEIPT, Receipt, receipts};
+use super::receipt::{LEN, Receipt};
 use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
@@ -69,9 +69,10 @@ impl Run {
     }
 
     /// Puts receipts behind the operation pushed last. The run becomes visible as one, so any frame of a write tells of all of it.
-    pub fn add_receipts<'a>(&mut self, receipts: impl Iterator<Item = &'a Receipt>) {
+    #[inline(never)]
+    pub fn add_receipts(&mut self, receipts: &[&[Receipt]]) {
         self.bytes.truncate(self.bytes.len() - 4);
-        receipts.for_each(|receipt| receipt.encode(&mut self.bytes));
+        receipts.iter().for_each(|some| some.iter().for_each(|receipt| receipt.encode(&mut self.bytes)));
         let payload = self.last + 4;
         let len = (self.bytes.len() - payload) as u32;
         self.bytes[self.last..payload].copy_from_slice(&len.to_le_bytes());
@@ -334,9 +335,13 @@ pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
 }
 
 /// The operation of a frame whose length is not there, and its bytes with those of its receipts.
+#[inline(never)]
 pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
-    let (op, used) = Op::decode(payload).ok()?;
-    Some((op, used + receipts(&payload[used..]).count() * RECEIPT))
+    let (op, mut used) = Op::decode(payload).ok()?;
+    while Receipt::decode(&payload[used..]).is_some() {
+        used += LEN;
+    }
+    Some((op, used))
 }
 
 /// Operations of other versions have numbers below this; it is here so that not every offset has its checksum taken.

@@ -6,7 +6,6 @@ use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
 use crate::search::{Codes, Memo, Tuning};
 use crate::segment::log::{Replay, Run};
-use crate::segment::receipt::receipts;
 use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN, Matrix, fill_rows};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Recovery, Result};
@@ -115,7 +114,7 @@ impl Opening {
         let max_rows = data.rows().unwrap_or(*max_rows);
         replay.feed(bytes, &mut |op, behind| {
             *newer |= op.newer();
-            receipts(behind).try_for_each(|receipt| made.replay(receipt))?;
+            made.replay(behind)?;
             index.replay(op, max_rows)
         })
     }

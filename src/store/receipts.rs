@@ -14,17 +14,16 @@ const LEAST: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Receipts {
-    /// Of writes that were applied, in the log's order.
+    /// Of writes that were applied, in the log's order, then of those that are staged.
     made: Vec<Receipt>,
+    staged: usize,
     /// How many there may be before the answered ones are let go.
     most: usize,
     /// No sender above this was forgotten.
     forgotten: Sender,
-    /// Those of `made` that no frame has.
+    /// Those that no frame has: of writes that were applied, then of those that are staged.
     loose: Vec<Receipt>,
-    staged: Vec<Receipt>,
-    /// Those of `staged` that no frame has.
-    frameless: Vec<Receipt>,
+    loose_applied: usize,
     /// So many of `loose` are in a staged frame.
     carried: usize,
     next: Receipt,
@@ -45,38 +44,33 @@ pub enum Known {
 }
 
 impl Receipts {
-    /// As the log has it.
-    pub fn replay(&mut self, receipt: Receipt) -> Result<()> {
-        reserve(&mut self.made, 1, "receipts")?;
-        self.push(receipt);
+    /// Those at the beginning of what a frame of the log has behind its operation.
+    #[inline(never)]
+    pub fn replay(&mut self, mut behind: &[u8]) -> Result<()> {
+        while let Some(receipt) = Receipt::decode(behind) {
+            behind = &behind[LEN..];
+            if receipt.number == 0 {
+                self.forgotten = self.forgotten.max(receipt.sender);
+                continue;
+            }
+            reserve(&mut self.made, 1, "receipts")?;
+            self.made.push(receipt);
+            self.limit();
+        }
         Ok(())
     }
 
-    fn push(&mut self, receipt: Receipt) {
-        if receipt.number == 0 {
-            self.forgotten = self.forgotten.max(receipt.sender);
-            return;
-        }
-        self.made.push(receipt);
+    fn limit(&mut self) {
         if self.made.len() >= self.most.max(LEAST) {
-            prune(&mut self.made, &mut self.forgotten);
+            self.let_go();
             self.most = 2 * self.made.len();
         }
     }
 
-    #[cfg(test)]
-    pub fn numbers(&self, sender: &Sender) -> Vec<u64> {
-        self.made.iter().filter(|receipt| receipt.sender == *sender).map(|receipt| receipt.number).collect()
-    }
-
-    /// Of what was answered.
+    /// Of what was answered. Nothing is staged.
+    #[inline(never)]
     pub fn let_go(&mut self) {
-        prune(&mut self.made, &mut self.forgotten);
-    }
-
-    /// All are in the log.
-    pub fn written(&mut self) {
-        self.loose.clear();
+        self.forgotten = prune(&mut self.made, self.forgotten);
     }
 
     pub fn any(&self) -> bool {
@@ -91,59 +85,65 @@ impl Receipts {
     /// All that may be asked about, for a log that begins anew.
     pub fn add_to(&self, run: &mut Run) {
         let marker = Receipt { sender: self.forgotten, ..Receipt::default() };
-        run.add_receipts([&marker].into_iter().filter(|_| self.forgotten > Sender::default()).chain(&self.made));
+        run.add_receipts(&[&[marker][..usize::from(self.forgotten > 0)], &self.made]);
+    }
+
+    /// All are in the log.
+    pub fn written(&mut self) {
+        self.loose.clear();
+        self.loose_applied = 0;
     }
 
     pub fn apply(&mut self) {
-        self.loose.drain(..self.carried);
-        self.loose.append(&mut self.frameless);
+        self.loose.copy_within(self.carried.., 0);
+        self.loose.truncate(self.loose.len() - self.carried);
         if self.loose.len() > LEAST {
-            // What is still asked about will be asked soon: of the oldest nobody waits for an answer.
-            prune(&mut self.loose, &mut Sender::default());
+            prune(&mut self.loose, 0);
         }
-        for receipt in std::mem::take(&mut self.staged) {
-            self.push(receipt);
-        }
-        self.carried = 0;
+        (self.staged, self.carried, self.loose_applied) = (0, 0, self.loose.len());
+        self.limit();
     }
 
     pub fn drop_staged(&mut self) {
-        self.staged.clear();
-        self.frameless.clear();
-        self.carried = 0;
+        self.made.truncate(self.made.len() - self.staged);
+        self.loose.truncate(self.loose_applied);
+        (self.staged, self.carried) = (0, 0);
+    }
+
+    #[cfg(test)]
+    pub fn numbers(&self, sender: Sender) -> Vec<u64> {
+        self.made.iter().filter(|receipt| receipt.sender == sender).map(|receipt| receipt.number).collect()
     }
 }
 
-/// Lets go of what was answered, and of senders beyond the newest ones, the greatest of which is noted.
-fn prune(receipts: &mut Vec<Receipt>, forgotten: &mut Sender) {
-    let mut seen: Vec<(Sender, u64)> = Vec::new();
-    if reserve(&mut seen, SENDERS.min(receipts.len()), "receipts").is_err() {
-        return;
+/// Lets go of what was answered, and of senders beyond the newest ones. Returns the greatest sender that was ever forgotten.
+#[inline(never)]
+fn prune(receipts: &mut Vec<Receipt>, mut forgotten: Sender) -> Sender {
+    // The last of each sender, its number being the floor.
+    let mut seen: Vec<Receipt> = Vec::new();
+    if reserve(&mut seen, SENDERS, "receipts").is_err() {
+        return forgotten;
     }
     let mut kept = receipts.len();
     for at in (0..receipts.len()).rev() {
         let receipt = receipts[at];
-        let keep = match seen.iter().position(|(sender, _)| *sender == receipt.sender) {
-            Some(at) => {
-                let floor = &mut seen[at].1;
-                *floor = receipt.floor().max(*floor);
-                receipt.number >= *floor
+        if let Some(of) = seen.iter_mut().find(|of| of.sender == receipt.sender) {
+            of.number = of.number.max(receipt.floor());
+            if receipt.number < of.number {
+                continue;
             }
-            None if seen.len() < SENDERS => {
-                seen.push((receipt.sender, receipt.floor()));
-                true
-            }
-            None => {
-                *forgotten = receipt.sender.max(*forgotten);
-                false
-            }
-        };
-        if keep {
-            kept -= 1;
-            receipts[kept] = receipt;
+        } else if seen.len() < SENDERS {
+            seen.push(Receipt { number: receipt.floor(), ..receipt });
+        } else {
+            forgotten = forgotten.max(receipt.sender);
+            continue;
         }
+        kept -= 1;
+        receipts[kept] = receipt;
     }
-    receipts.drain(..kept);
+    receipts.copy_within(kept.., 0);
+    receipts.truncate(receipts.len() - kept);
+    forgotten
 }
 
 impl Store {
@@ -151,14 +151,11 @@ impl Store {
     /// [`stage_receipt`](Self::stage_receipt).
     pub fn expect_receipt(&mut self, receipt: Receipt) -> Result<()> {
         let all = &mut self.receipts;
-        for list in [&mut all.staged, &mut all.frameless] {
-            reserve(list, 1, "receipts")?;
-        }
-        reserve(&mut all.made, all.staged.len() + 1, "receipts")?;
-        reserve(&mut all.loose, all.frameless.len() + 1, "receipts")?;
+        reserve(&mut all.made, 1, "receipts")?;
+        reserve(&mut all.loose, 1, "receipts")?;
         all.next = receipt;
         all.begun = self.staged.run.bytes().len();
-        self.staged.run.room = LEN * (1 + all.loose.len() + all.frameless.len());
+        self.staged.run.room = LEN * (1 + all.loose.len());
         Ok(())
     }
 
@@ -166,35 +163,33 @@ impl Store {
     pub fn stage_receipt(&mut self, result: u32) {
         let all = &mut self.receipts;
         let receipt = Receipt { result, ..all.next };
-        all.staged.push(receipt);
+        all.made.push(receipt);
+        all.staged += 1;
         if self.staged.run.bytes().len() == all.begun {
-            return all.frameless.push(receipt);
+            all.loose.push(receipt);
+        } else {
+            self.staged.run.add_receipts(&[&all.loose[all.carried..], &[receipt]]);
+            all.carried = all.loose.len();
         }
-        let others = all.loose[all.carried..].iter().chain(&all.frameless);
-        self.staged.run.add_receipts(others.chain([&receipt]));
-        all.carried = all.loose.len();
-        all.frameless.clear();
     }
 
     /// Whether a write of this sender was made, or is staged.
-    pub fn known(&self, sender: &Sender, number: u64) -> Known {
-        let Receipts { made, staged, forgotten, .. } = &self.receipts;
-        let mut its = made.iter().chain(staged).filter(|receipt| receipt.sender == *sender).peekable();
-        if its.peek().is_none() && sender <= forgotten {
+    #[inline(never)]
+    pub fn known(&self, sender: Sender, number: u64) -> Known {
+        let newest = self.newest(sender);
+        if newest == 0 && sender <= self.receipts.forgotten {
             return Known::Forgotten;
         }
-        let mut later = false;
-        for receipt in its {
-            if receipt.number == number {
-                return Known::Made(receipt.result);
-            }
-            later |= receipt.number > number;
+        match self.receipts.made.iter().find(|receipt| receipt.sender == sender && receipt.number == number) {
+            Some(receipt) => Known::Made(receipt.result),
+            None if newest > number => Known::Refused,
+            None => Known::Unmade,
         }
-        if later { Known::Refused } else { Known::Unmade }
     }
 
     /// The highest number of this sender's that was made; 0 if none is known.
-    pub fn newest(&self, sender: &Sender) -> u64 {
-        self.receipts.made.iter().filter(|receipt| receipt.sender == *sender).map(|receipt| receipt.number).max().unwrap_or(0)
+    #[inline(never)]
+    pub fn newest(&self, sender: Sender) -> u64 {
+        self.receipts.made.iter().fold(0, |most, receipt| if receipt.sender == sender { most.max(receipt.number) } else { most })
     }
 }

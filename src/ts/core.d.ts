@@ -124,13 +124,13 @@ export class Store {
   stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array, before: number): number   // count
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
-  /** The mutation staged next is this sender's (sixteen bytes) write of this number; all below `floor` were answered. If it was staged, `stageReceipt` follows. */
-  expectReceipt(sender: string, number: number, floor: number): void
+  /**
+   * The result of a write of this sender (sixteen letters) that was made, or is staged. -2: it was refused. -1: it was never made, -3: too long ago to tell: the mutation staged
+   * next is taken for it, and once that is staged `stageReceipt` follows. `back`: how far below its number the sender still waits for answers.
+   * Of number 0: the highest number that was made; 0: none is known.
+   */
+  receipt(sender: string, number: number, back: number): number
   stageReceipt(result: number): void
-  /** The result of a write that was made, or is staged; -1: never made, -2: refused, -3: too long ago to tell. */
-  known(sender: string, number: number): number
-  /** The highest number of this sender's writes that were made; 0: none is known. */
-  newest(sender: string): number
   /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */
   readonly stagedBytes: number
   /** Drops everything staged and not yet written: a big upsert is staged in slices, and all of it or nothing. */

@@ -11,4 +11,5 @@ mod newer;
 mod normalize;
 mod operations;
 mod pair;
+mod receipts;
 mod search;

@@ -66,9 +66,9 @@ pub fn same(store: &Store, model: &Model) -> bool {
 
 /// What was made can be told, and nothing else is.
 pub fn same_receipts(store: &Store, made: &Made) -> bool {
-    let told = store.receipts.numbers(&SENDER);
+    let told = store.receipts.numbers(SENDER);
     told.iter().all(|number| made.contains_key(number))
-        && made.iter().all(|(number, (result, logged))| match store.known(&SENDER, *number) {
+        && made.iter().all(|(number, (result, logged))| match store.known(SENDER, *number) {
             Known::Made(told) => told == *result,
             _ => !logged,
         })

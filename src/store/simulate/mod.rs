@@ -20,7 +20,7 @@ use crate::sink::crash::{CrashMedium, Fault, IsNew, Pair, Rng};
 use check::{Made, Seen, State, check, options, same, same_receipts};
 
 /// Whose all operations are that have a receipt.
-const SENDER: Sender = *b"0123456789abcdef";
+const SENDER: Sender = u128::from_be_bytes(*b"0123456789abcdef");
 
 /// Five rows and a third fill a sector.
 const DIMENSION: usize = 24;
@@ -82,7 +82,7 @@ pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> 
             allowed,
             generation,
             children: Vec::new(),
-            number: u64::from(generation) << 32,
+            number: u64::from(generation) << 20,
             trail: vec![format!("generation {generation}: {began}")],
             checked: 0,
         };
@@ -221,7 +221,7 @@ impl Line {
             }
             if marked {
                 self.store().stage_receipt(result as u32);
-                let known = self.store().known(&SENDER, number);
+                let known = self.store().known(SENDER, number);
                 if known != Known::Made(result as u32) {
                     return Err(format!("what is staged is {known:?}"));
                 }

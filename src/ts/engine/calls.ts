@@ -24,7 +24,7 @@ export const reads: { [M in Exclude<Reads, keyof typeof stepped>]: On<M> } = {
   getMeta: (core, collection) => core.getMeta(collection),
   count: (core, collection, filter) => core.count(collection, filter),
   footprint: (core) => JSON.parse(core.footprint()) as Footprint,
-  newest: (core, sender) => core.newest(sender),
+  newest: (core, sender) => core.receipt(sender, 0, 0),
 }
 
 /** Reads of rows, which memory need not hold; `free` ends one, done or not. */

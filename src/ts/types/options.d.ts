@@ -36,8 +36,8 @@ export interface OpenOptions {
   workers?: number
   /**
    * Default in browsers, for `opfs` and `indexeddb`: any number of tabs and workers of the origin may open the store. The first has it, the others ask that one; when it is closed, killed or
-   * frozen another goes on. What was asked and not answered is asked again, but for a write: `OUTCOME_UNKNOWN`, since sending it again could overwrite something newer. `false`: this opening alone, and `LOCKED`
-   * to (or by) others. Needs Web Locks, so https or localhost.
+   * frozen another goes on. What was asked and not answered is asked again, and each write is made exactly once. Under relaxed durability the next `flush()` or `close()` tells (`OUTCOME_UNKNOWN`) if what was acknowledged was lost with
+   * another tab. `false`: this opening alone, and `LOCKED` to (or by) others. Needs Web Locks, so https or localhost.
    */
   multiTab?: boolean
   /**

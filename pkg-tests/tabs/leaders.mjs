@@ -1,0 +1,170 @@
+// Tabs as threads over one directory, by the browsers' entry; the one that leads is ended again and again, in the middle of whatever it does.
+// Locks are the only stand-in for a browser's. In the end each write is counted: made twice, lost, or of an outcome that its tab was not told.
+//   node pkg-tests/tabs/leaders.mjs --changes 2000 [--relaxed]
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import { isMain } from '../../scripts/lib.mjs'
+
+const TABS = 4
+
+/** Web Locks: exclusive and shared ones, in the order in which they were asked for; those of a thread that ended are free. */
+class Locks {
+  #queues = new Map()
+  /** Called with the worker that has it. */
+  onGrant = () => {}
+
+  ask(worker, { ask: id, name, mode, ifAvailable }) {
+    const queue = this.#queues.get(name) ?? []
+    this.#queues.set(name, queue)
+    queue.push({ worker, id, mode, held: false })
+    this.#grant(name)
+    if (!ifAvailable || queue.at(-1)?.held) return
+    queue.pop()
+    worker.postMessage({ granted: id, there: false })
+  }
+
+  release(worker, id) {
+    for (const [name, queue] of this.#queues) {
+      const left = queue.filter((lock) => lock.worker !== worker || (id !== undefined && lock.id !== id))
+      if (left.length === queue.length) continue
+      this.#queues.set(name, left)
+      this.#grant(name)
+    }
+  }
+
+  holder(name) {
+    return this.#queues.get(name)?.find(({ held }) => held)?.worker
+  }
+
+  #grant(name) {
+    const queue = this.#queues.get(name)
+    for (const lock of queue) {
+      const before = queue.slice(0, queue.indexOf(lock))
+      if (lock.mode === 'shared' ? before.some(({ mode }) => mode !== 'shared') : before.length > 0) return
+      if (lock.held) continue
+      lock.held = true
+      lock.worker.postMessage({ granted: lock.id, there: true })
+      this.onGrant(name, lock.worker)
+    }
+  }
+}
+
+export async function run({ changes = 100, relaxed = false, say = () => {} }) {
+  const root = mkdtempSync(join(tmpdir(), 'nidus-leaders-'))
+  const wasm = await WebAssembly.compile(readFileSync(new URL('../../dist/nidus.wasm', import.meta.url)))
+  const locks = new Locks()
+  const upserts = new Map()
+  const deletes = new Map()
+  const wrong = []
+  const result = { changes: 0, killed: 0, closed: 0, compactions: 0, writes: 0, acknowledged: 0, deleted: 0, twice: 0, lost: 0, unknown: 0, told: 0 }
+  let tabs = []
+  let count = 0
+  let over = false
+  const lead = 'nidus-wasm:leader:leaders'
+  let led = () => {}
+  locks.onGrant = (name) => name === lead && led()
+
+  const start = (last = false) => {
+    const tab = count++
+    const worker = new Worker(new URL('./leaders-tab.mjs', import.meta.url), { workerData: { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last } })
+    const own = { tab, worker, acknowledged: [], closed: undefined }
+    own.open = new Promise((resolve) => (own.opened = resolve))
+    own.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))
+    let answersFor = []
+    worker.on('error', (error) => wrong.push(`tab ${tab}: ${error.stack}`))
+    worker.on('message', (message) => {
+      const { ask, release, begun, done, failed, deleting, deleted, flushing, flushed, open, present, closed } = message
+      if (ask !== undefined) return locks.ask(worker, message)
+      if (release !== undefined) return locks.release(worker, release)
+      if (begun !== undefined) {
+        upserts.set(begun, { acknowledged: false, safe: !relaxed })
+        for (const other of tabs) if (Math.random() < 0.3) other.worker.postMessage({ id: begun })
+      }
+      if (done !== undefined) {
+        upserts.get(done).acknowledged = true
+        own.acknowledged.push(done)
+      }
+      if (failed !== undefined) upserts.get(failed).unknown = true
+      if (deleting !== undefined) deletes.set(deleting, [...(deletes.get(deleting) ?? []), { tab, count: undefined }])
+      if (deleted !== undefined) deletes.get(deleted).find((call) => call.tab === tab && call.count === undefined).count = message.count
+      if (flushing) [answersFor, own.acknowledged] = [own.acknowledged, []]
+      if (flushed === true || closed === true) for (const id of [...answersFor, ...(closed ? own.acknowledged : [])]) upserts.get(id).safe = true
+      else if (flushed !== undefined || (closed !== undefined && relaxed)) {
+        if ((flushed ?? closed) !== 'OUTCOME_UNKNOWN') wrong.push(`tab ${tab}: flush or close: ${flushed ?? closed}`)
+        result.told++
+      } else if (closed !== undefined) wrong.push(`tab ${tab}: close: ${closed}`)
+      if (message.wrong) {
+        result.unknown++
+        wrong.push(`tab ${tab}: ${message.wrong}`)
+      }
+      if (present) own.present = present
+      if (open || present) own.opened()
+      if (closed !== undefined) own.closed = closed
+    })
+    tabs.push(own)
+    return own
+  }
+
+  try {
+    for (let i = 0; i < TABS; i++) await start().open
+    while (result.changes < changes && wrong.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 60))
+      const leader = tabs.find(({ worker }) => worker === locks.holder(lead))
+      if (!leader) continue
+      const next = new Promise((resolve) => (led = resolve))
+      tabs = tabs.filter((tab) => tab !== leader)
+      if (Math.random() < 0.15) {
+        result.closed++
+        leader.worker.postMessage({ close: true })
+        await next
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        while (leader.closed === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+        await leader.worker.terminate()
+      } else {
+        result.killed++
+        await leader.worker.terminate()
+        await leader.ended
+        await next
+      }
+      result.changes++
+      await start().open
+      if (result.changes % 50 === 0) say(`${result.changes} changes, ${upserts.size} upserts`)
+    }
+    over = true
+    for (const tab of tabs) tab.worker.postMessage({ close: true })
+    const deadline = Date.now() + 60_000
+    while (tabs.some(({ closed }) => closed === undefined) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const { closed, tab } of tabs) if (closed === undefined) wrong.push(`tab ${tab}: something was never answered`)
+    await Promise.all(tabs.map(({ worker }) => worker.terminate()))
+    tabs = []
+    const last = start(true)
+    await last.open
+    const present = new Set(last.present)
+    for (const [id, { acknowledged, safe, unknown }] of upserts) {
+      const calls = deletes.get(id) ?? []
+      const taken = calls.reduce((sum, { count = 0 }) => sum + count, 0)
+      result.writes += 1 + calls.length
+      result.deleted += taken
+      if (acknowledged) result.acknowledged++
+      // Each id is written once: it can be taken away once, and is gone then.
+      if (taken > 1 || (taken === 1 && present.has(id))) result.twice++
+      const gone = acknowledged && safe && !unknown && !present.has(id)
+      if (gone && taken === 0 && calls.every(({ count }) => count !== undefined)) result.lost++
+    }
+    if (wrong.length || result.twice || result.lost || result.unknown) throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 8).join('\n')}`)
+    return result
+  } finally {
+    void over
+    await Promise.all(tabs.map(({ worker }) => worker.terminate()))
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+if (isMain(import.meta.url)) {
+  const { values } = parseArgs({ options: { changes: { type: 'string', default: '1000' }, relaxed: { type: 'boolean', default: false } } })
+  console.log(JSON.stringify(await run({ changes: Number(values.changes), relaxed: values.relaxed, say: (line) => console.log(line) })))
+  process.exit(0)
+}
