@@ -108,15 +108,12 @@ const deleter = async () => {
   }
 }
 const flusher = async () => {
-  let since = n
   while (!closing) {
     await pause(Math.random() * 20)
     // What is answered by now is what this flush answers for.
     tell({ flushing: true })
     await db.flush().then(() => tell({ flushed: true }), ({ code }) => tell({ flushed: code }))
-    since = n
   }
-  return since
 }
 const compacter = async () => {
   while (!closing) {
