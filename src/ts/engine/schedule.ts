@@ -22,8 +22,8 @@ export const hasBackground = globalThis.navigator?.userAgent !== 'Cloudflare-Wor
 
 /** Without a turn for so long, timers, messages and the background are waiting. */
 const STARVED_MS = 20
-/** Numbers compared, where the clock stands still: some 50 ms of them. */
-const STARVED_WORK = 128 * 1024 * 1024
+/** Numbers compared, where the clock stands still: some 20 ms of them. */
+const STARVED_WORK = 64 * 1024 * 1024
 let asked = 0
 let turn: Promise<void> | undefined
 let worked = 0
@@ -38,7 +38,8 @@ export function dueTurn(work: number): Promise<void> | undefined {
     worked += work
     if (worked < STARVED_WORK) return undefined
     worked = 0
-    return breathe()
+    // A timer: behind a mere message other timers would not be due.
+    return sleep(0)
   }
   const now = performance.now()
   if (turn) return now - asked > STARVED_MS ? turn : undefined

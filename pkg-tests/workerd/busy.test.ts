@@ -1,0 +1,26 @@
+// A loop of searches right after an insert, in workerd, where nothing goes on in the background and the clock stands still.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bundle, serve, type Served } from './harness.mjs'
+
+const root = mkdtempSync(join(tmpdir(), 'nidus-busy-'))
+let served: Served
+beforeAll(async () => {
+  await bundle(root, fileURLToPath(new URL('./busy-worker.mjs', import.meta.url)))
+  served = await serve(root)
+}, 60_000)
+afterAll(async () => {
+  await served?.kill()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const ROWS = 20_000
+it.each([['in a worker', ''], ['in a Durable Object', '&object'], ['in a Durable Object that blocks other events', '&object&blocking']])('all rows have codes within 200 searches, and timers fire, %s', async (_, where) => {
+  const answer = await fetch(`${served.url}/?rows=${ROWS}&searches=200${where}`)
+  const found = (await answer.json()) as { codedRows: number; fired: number }
+  expect(found.codedRows).toBeGreaterThan(ROWS - 4096)
+  expect(found.fired).toBeGreaterThan(3)
+}, 120_000)
