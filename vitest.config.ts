@@ -35,6 +35,9 @@ const serviceWorker: Plugin = {
     }),
 }
 
+/** Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long. */
+const HANGS = { testTimeout: 1_200_000, hookTimeout: 1_200_000, expect: { poll: { timeout: 600_000 } } }
+
 export default defineConfig({
   test: {
     projects: [
@@ -44,8 +47,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['pkg-tests/{node,tabs,extension,workerd,webkit,server,sharded}/**/*.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 180_000,
+          ...HANGS,
           // Node itself loads the package, not Vite's transform of it.
           server: { deps: { external: [/\/dist\//] } },
         },
@@ -56,8 +58,7 @@ export default defineConfig({
           name: 'crash',
           environment: 'node',
           include: ['pkg-tests/crash/**/*.test.ts'],
-          // Thousands of stores are opened; on a busy machine that takes its time.
-          testTimeout: 600_000,
+          ...HANGS,
           server: { deps: { external: [/\/dist\//] } },
         },
       },
@@ -70,8 +71,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['pkg-tests/browser/**/*.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 180_000,
+          ...HANGS,
           // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by one.
           fileParallelism: false,
           browser: {

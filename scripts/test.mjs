@@ -1,8 +1,9 @@
 // `npm test`: set up, build, then every suite; or only the groups that are named: node scripts/test.mjs rust wasm types js kill matrix www
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { relative } from 'node:path'
 import { webdriver } from './browsers.mjs'
 import { build } from './build.mjs'
-import { at, filesUnder, main, run, say, seconds, Trouble } from './lib.mjs'
+import { at, filesUnder, isMain, main, run, say, seconds, Trouble } from './lib.mjs'
 import { TooLarge } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
 
@@ -42,10 +43,35 @@ async function types() {
   if (existsSync(at('www/tsconfig.json'))) await node('typescript/bin/tsc', '-p', at('www/tsconfig.json'), '--noEmit')
 }
 
-/** The page is built as it is deployed and driven from outside, so it has a configuration of its own. */
-const www = () => node('vitest/vitest.mjs', 'run', '--config', at('www/vitest.config.ts'))
+/** What each file of tests took, in milliseconds, by its name and where it ran. */
+const files = []
 
-const vitest = (project) => () => node('vitest/vitest.mjs', 'run', '--project', project)
+/** Vitest, and how long its files took. */
+async function timed(name, ...args) {
+  const report = at('target/test-times', `${name}.json`)
+  mkdirSync(at('target/test-times'), { recursive: true })
+  rmSync(report, { force: true })
+  try {
+    await node('vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args)
+  } finally {
+    files.push(...timesOf(existsSync(report) ? readFileSync(report, 'utf8') : undefined, name))
+  }
+}
+
+/** From Vitest's own report. One that a killed run left behind half is none. */
+export function timesOf(report, name) {
+  try {
+    const { testResults } = JSON.parse(report)
+    return testResults.map((file) => ({ file: `${relative(at(), file.name)}, ${name}`, time: file.endTime - file.startTime }))
+  } catch {
+    return []
+  }
+}
+
+/** The page is built as it is deployed and driven from outside, so it has a configuration of its own. */
+const www = () => timed('www', '--config', at('www/vitest.config.ts'))
+
+const vitest = (project) => () => timed(project, '--project', project)
 
 const SUITES = [
   { group: 'rust', name: 'cargo test, on this machine', work: native },
@@ -62,7 +88,7 @@ const SUITES = [
   { group: 'www', name: 'demo in Chromium', work: www },
 ]
 
-main(async () => {
+if (isMain(import.meta.url)) main(async () => {
   const start = performance.now()
   const groups = process.argv.slice(2)
   const chosen = SUITES.filter(({ group }) => groups.length === 0 || groups.includes(group))
@@ -98,6 +124,10 @@ main(async () => {
 
   say(`\nAll of it: ${seconds(start)}`)
   for (const { name, how, time = '' } of results) say(`  ${name.padEnd(34)}${how.padEnd(9)}${time.padStart(9)}`)
+  const slowest = files.sort((a, b) => b.time - a.time).slice(0, 20)
+  if (slowest.length) say('\nThe slowest files of tests:')
+  for (const { file, time } of slowest) say(`${`${(time / 1000).toFixed(1)} s`.padStart(9)}  ${file}`)
+  say('')
   const count = (wanted) => results.filter(({ how }) => how === wanted).length
   say(`${count('passed')} passed, ${count('FAILED')} failed`)
   return count('FAILED') ? 1 : 0

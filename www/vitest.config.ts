@@ -7,8 +7,10 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['tests/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    // Only what hangs takes so long.
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
+    expect: { poll: { timeout: 600_000 } },
     bail: 1, // each step goes on where the one before stopped
   },
 })

@@ -20,7 +20,7 @@ describe('indexeddb, its puts watched', () => {
     const again = await open(name, { dimension })
     expect(await again.count()).toBe(count)
     await again.close()
-  }, 60_000)
+  })
 
   it('keeps few extents however small the commits are, over reopens as well', async () => {
     const name = fresh()
@@ -40,7 +40,7 @@ describe('indexeddb, its puts watched', () => {
     const db = await open(name)
     expect(await db.count()).toBe(600)
     await db.close()
-  }, 60_000)
+  })
 
   it('a refused commit changes nothing, and the store goes on', async () => {
     const name = fresh()
@@ -95,7 +95,7 @@ describe('indexeddb, its puts watched', () => {
     expect(await again.footprint()).toMatchObject({ rows: 7000, deadRows: 0 })
     expect((await again.search(vectors.slice(2000 * dimension, 2001 * dimension), { topK: 1 }))[0]!.id).toBe('2000')
     await again.close()
-  }, 60_000)
+  })
 
   it('a compaction refused half-way leaves the old pair, and no rubbish', async () => {
     const name = fresh()
@@ -114,7 +114,7 @@ describe('indexeddb, its puts watched', () => {
     expect(await db.footprint()).toMatchObject({ rows: count - 10, deadRows: 0 })
     await db.close()
     await isWhole(name)
-  }, 60_000)
+  })
 
   it('acknowledged is durable when the worker is killed', async () => {
     const name = fresh()

@@ -163,7 +163,7 @@ describe('opfs', () => {
     expect(written).toBeGreaterThanOrEqual(diskBytes)
     expect(written).toBeLessThanOrEqual(1.05 * (diskBytes + 0))
     await db.close()
-  }, 60_000)
+  })
 
   it('tells when the worker cannot be had, and when it dies', async () => {
     const code = (worker: () => Worker) => codeOf(() => Nidus.open('never', { dimension: D, worker }))

@@ -78,7 +78,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(same(await exported(other), bytes)).toBe(true)
       await other.upsert('d', [{ id: 'y', vector: new Float32Array(D).fill(1) }])
       expect(await db.count('d')).toBe(1)
-    }, 60_000)
+    })
 
     it('an export whose leader is killed or closed fails, and a new one is whole', async () => {
       for (const how of ['kill', 'close'] as const) {
@@ -93,7 +93,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         expect(await codeOf(async () => { while (!(await reader.read()).done); })).toBe('ABORTED')
         expect(same(await exported(b), bytes)).toBe(true)
       }
-    }, 60_000)
+    })
 
     it('somebody who opens while an import comes to nothing has a store of their own', async () => {
       const name = fresh()
@@ -133,7 +133,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         const sizes = await Promise.all([0, 1].flatMap((i) => ['data', 'log'].map(async (file) => (await (await (await directory(name)).getFileHandle(`${file}.${i}`)).getFile()).size)))
         expect(sizes.filter((size) => size > 0)).toHaveLength(2)
       }
-    }, 60_000)
+    })
 
     it('a reader exports what it opened, or says that it is gone', async () => {
       const name = fresh()
@@ -156,7 +156,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await writer.upsert('c', { ids: ids(COUNT), vectors: vectors(COUNT) })
       await writer.compact()
       expect(await codeOf(async () => { while (!(await late.read()).done); })).toBe('ABORTED')
-    }, 60_000)
+    })
   })
 }
 
@@ -194,7 +194,7 @@ describe('a full quota', () => {
       expect(same(await exported(db), small)).toBe(true)
       await db.close()
     }
-  }, 60_000)
+  })
 
   it('in IndexedDB leaves nothing of a new store, and the old one as it is', async () => {
     const [small, big] = [await store('indexeddb', 100), await store('indexeddb', 150_000)]
@@ -217,5 +217,5 @@ describe('a full quota', () => {
     const db = await Nidus.open(name)
     expect(same(await exported(db), small)).toBe(true)
     await db.close()
-  }, 60_000)
+  })
 })

@@ -136,7 +136,7 @@ async function migration() {
       // hnswlib tells of its file system, too.
       page.on('console', (message) => /^[\d,]+$/.test(message.text()) && said.push(message.text()))
       await page.goto(server.origin)
-      for (let wait = 0; wait < 100 && said.length < 2; wait++) await page.waitForTimeout(100)
+      while (said.length < 2 && complaints.length === 0) await page.waitForEvent('console', { timeout: 600_000 })
       check(`hnswlib's and ours (${complaints.join()})`, said.join(' '), '0,1 0,1')
     })
   } finally {

@@ -49,4 +49,4 @@ export async function extension({ module, csp }) {
   }
 }
 
-export const visit = (context, url) => visitTab(context, url, { ready: 'inPage', timeout: 60_000 })
+export const visit = (context, url) => visitTab(context, url, { ready: 'inPage', timeout: 600_000 })

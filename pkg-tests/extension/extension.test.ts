@@ -13,7 +13,7 @@ declare global {
 
 const D = 8
 const ROWS = 200
-const TIMEOUT = 60_000
+const TIMEOUT = 600_000
 const vector = (n: number) => Array.from({ length: D }, (_, i) => (Math.sin((n * D + i + 1) * 12.9898) * 43758.5453) % 1)
 const rows = (from: number, to = from + ROWS) => Array.from({ length: to - from }, (_, i) => ({ id: `r${from + i}`, vector: vector(from + i), attrs: { n: from + i } }))
 
@@ -44,7 +44,7 @@ async function stopBackground(page: Page) {
   await cdp.detach()
 }
 
-describe.for([{ form: 'a module', module: true }, { form: 'a classic script', module: false }])('in an extension whose background is $form', { timeout: TIMEOUT }, ({ module }) => {
+describe.for([{ form: 'a module', module: true }, { form: 'a classic script', module: false }])('in an extension whose background is $form', ({ module }) => {
   let made: Awaited<ReturnType<typeof extension>>
   let machine: Awaited<ReturnType<typeof made.start>>
   let page: Page
@@ -92,6 +92,7 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await open(page, 'background', name, { storage: 'indexeddb' })
     const writing = page.evaluate(async ([name, vectors]) => {
       const acknowledged: number[] = []
+      Object.assign(globalThis, { acknowledged })
       for (let n = 0; ; n++) {
         const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
         // The message has no answer when the background ends; the next one finds no store in the new one.
@@ -100,7 +101,7 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
         acknowledged.push(n)
       }
     }, [name, rows(0).map((row) => row.vector)] as const)
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await expect.poll(() => page.evaluate(() => (globalThis as { acknowledged?: number[] }).acknowledged?.length)).toBeGreaterThan(3)
     await stopBackground(page)
     const acknowledged = await writing
     expect(acknowledged.length).toBeGreaterThan(0)
@@ -148,13 +149,13 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await findsAll(others[1], 'page', name)
     expect((await ask(page, 'background', name, 'count')).code).toBe('FAILED')
     await others[1].close()
-    await expect.poll(async () => (await ask(page, 'background', name, 'open', { dimension: D })).code, { timeout: TIMEOUT / 2 }).toBe('STORAGE_UNAVAILABLE')
+    await expect.poll(async () => (await ask(page, 'background', name, 'open', { dimension: D })).code).toBe('STORAGE_UNAVAILABLE')
     expect(await open(page, 'page', name)).toBe('opfs')
     await findsAll(page, 'page', name)
   })
 })
 
-it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and says that it is wanted', { timeout: 2 * TIMEOUT }, async () => {
+it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and says that it is wanted', async () => {
   for (const csp of [undefined, "script-src 'self'"]) {
     const made = await extension({ module: true, ...(csp && { csp }) })
     const machine = await made.start()

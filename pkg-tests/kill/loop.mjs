@@ -5,7 +5,7 @@ import { random } from './plan.mjs'
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Nothing here takes as long, however busy the machine is. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 600_000
 
 export function patiently(promise, what) {
   let timer

@@ -20,7 +20,7 @@ export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
     await page.goto(url)
     try {
       // A development server may load the page again once it has found its dependencies.
-      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 40_000 })
+      await page.waitForFunction(() => document.title !== '', undefined, { timeout: 600_000 })
     } catch {
       return `no answer; ${complaints.join('; ') || 'no complaint'}`
     }

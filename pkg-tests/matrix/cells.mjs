@@ -111,7 +111,7 @@ export default { fetch: (request, env) => env.NOTES.get(env.NOTES.idFromName('al
 `
 
 const next = (name, ...flags) => ({
-  name, install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' }, wants: `${OPFS}, ${FS}`, minutes: 5,
+  name, install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' }, wants: `${OPFS}, ${FS}`,
   async work({ dir, run, background, node24 }) {
     mkdirSync(join(dir, 'app/api'), { recursive: true })
     cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'app/check.js'))

@@ -25,7 +25,7 @@ function background(cwd, ready, ...args) {
   let output = ''
   const over = new Promise((resolve) => child.on('close', resolve))
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Trouble(`${command} ${rest.join(' ')} is not ready: ${output}`)), 60_000)
+    const timer = setTimeout(() => reject(new Trouble(`${command} ${rest.join(' ')} is not ready: ${output}`)), 600_000)
     const hear = (bytes) => {
       output += bytes
       // Colours stand in the middle of addresses.
@@ -44,7 +44,7 @@ async function attempt(cell, folder, tarball) {
   const dir = mkdtempSync(join(folder, 'cell-'))
   const dependencies = Object.fromEntries(Object.entries(cell.install).map(([name, version]) => [name.replace('PLATFORM', PLATFORM), VERSIONS[version]]))
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: { ...dependencies, 'nidus-wasm': `file:${tarball}` } }))
-  const options = { cwd: dir, quiet: true, timeout: (cell.minutes ?? 3) * 60_000 }
+  const options = { cwd: dir, quiet: true, timeout: (cell.minutes ?? 20) * 60_000 }
   // Platforms' own binaries come by optional dependencies; scripts of theirs are not run.
   const installed = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { ...options, mayFail: true })
   if (installed.code !== 0) throw new Trouble(`npm could not install: ${installed.output.trim().split('\n').slice(0, 3).join(' ')}`)

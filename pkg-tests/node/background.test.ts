@@ -34,7 +34,7 @@ describe('a loop of searches right after an insert', () => {
     expect((await db.footprint()).codedRows).toBeGreaterThan(N - 4096)
     expect(fired).toBeGreaterThan(3)
     await db.close()
-  }, 120_000)
+  })
 
   it('lets a relaxed flush come, of which nothing else in the loop knows', async () => {
     const host = arraysHost()
@@ -75,7 +75,7 @@ describe('dead rows of an open store', () => {
     await rewrite(db, 1)
     expect((await db.footprint()).deadRows).toBe(1000)
     await db.close()
-  }, 60_000)
+  })
 
   it('stay with autoCompact: false, after an import, and where opening found damage', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout')
@@ -100,7 +100,7 @@ describe('dead rows of an open store', () => {
     await rewrite(db, 12)
     expect(waits()).toBe(1)
     await db.close()
-  }, 60_000)
+  })
 
   it('a failure is told in `recovery`, and the store goes on', async () => {
     const host = arraysHost()
@@ -117,7 +117,7 @@ describe('dead rows of an open store', () => {
     await rewrite(db, 12)
     await compacted(db)
     await db.close()
-  }, 60_000)
+  })
 
   it('a write that comes meanwhile is not held up: the compaction gives way', async () => {
     const host = arraysHost()
@@ -140,7 +140,7 @@ describe('dead rows of an open store', () => {
     await db.compact()
     expect(await db.footprint()).toMatchObject({ rows: 40_001, deadRows: 0 })
     await db.close()
-  }, 60_000)
+  })
 })
 
 describe('the policy', () => {

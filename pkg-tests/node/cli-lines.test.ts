@@ -96,7 +96,7 @@ describe('lines of JSON', () => {
     await fine('export', copy, second)
     const plain = (file: string) => lines(file).map(({ vector: _, ...rest }) => rest)
     expect(plain(second)).toEqual(plain(first))
-  }, 120_000)
+  })
 
   it('keep what JavaScript itself cannot tell apart or has no word for', async () => {
     const attrs = {

@@ -123,7 +123,7 @@ describe('the command line', () => {
     expect(existsSync(at('nowhere'))).toBe(false)
   })
 
-  it('finds whatever damage the format can tell, and where', { timeout: 600_000 }, async () => {
+  it('finds whatever damage the format can tell, and where', async () => {
     const log = readFileSync(at('store/log'))
     const data = readFileSync(at('store/data'))
     const frames: [from: number, to: number][] = []

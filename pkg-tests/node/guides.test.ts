@@ -21,7 +21,7 @@ declare module 'cloudflare:workers' {
 }
 `
 
-beforeAll(() => install(folder), 60_000)
+beforeAll(() => install(folder))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it('says of all JavaScript where it runs', () => {
@@ -122,7 +122,7 @@ describe('in Chromium', () => {
   beforeAll(async () => {
     server = await serveFolder(folder)
     browser = await openBrowser(join(folder, 'profile'))
-  }, 30_000)
+  })
   afterAll(async () => {
     await browser?.context.close()
     server?.stop()
@@ -133,7 +133,7 @@ describe('in Chromium', () => {
     writeFileSync(join(folder, `page-${n}.html`), pageWith(`${code};console.log('the end')`))
     const page = browser.context.pages()[0] ?? (await browser.context.newPage())
     await page.goto(`${server.origin}page-${n}.html`)
-    await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0, { timeout: 15_000 }).toBe(true)
+    await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0).toBe(true)
     expect(browser.complaints).toEqual([])
   })
 })

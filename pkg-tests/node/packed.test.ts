@@ -27,7 +27,7 @@ let built: string[]
 beforeAll(async () => {
   built = filesUnder(join(repository, 'dist'))
   await install(folder)
-}, 60_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -156,7 +156,7 @@ describe('Chromium, without a bundler', () => {
 
     server = await serveFolder(folder)
     await browse()
-  }, 30_000)
+  })
 
   afterAll(async () => {
     await context?.close()
@@ -170,7 +170,7 @@ describe('Chromium, without a bundler', () => {
     for (let visits = 1; visits <= 2; visits++) {
       said.length = 0
       await visit(`${name}.html`)
-      await expect.poll(() => said.at(-1) === 'the end' || complaints.length > 0, { timeout: 15_000 }).toBe(true)
+      await expect.poll(() => said.at(-1) === 'the end' || complaints.length > 0).toBe(true)
       expect(complaints).toEqual([])
       expect(said).toHaveLength(2)
       const [, id, number, more] = /^(\S+) (\S+)(.*)$/.exec(said[0]!)!
@@ -182,7 +182,7 @@ describe('Chromium, without a bundler', () => {
   it('runs the example, which counts the visits of this browser', async () => {
     for (let visits = 1; visits <= 2; visits++) {
       const page = await visit('site/examples/browser/')
-      await expect.poll(() => page.locator('output').textContent(), { timeout: 15_000 }).not.toBe('…')
+      await expect.poll(() => page.locator('output').textContent()).not.toBe('…')
       expect(await page.locator('output').textContent()).toMatch(new RegExp(`^${visits}, the northernmost of them .*\\d`))
       expect(complaints).toEqual([])
       await context.close()

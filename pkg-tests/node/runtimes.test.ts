@@ -185,7 +185,7 @@ describe('fs: racing for the lock', () => {
       expect(await Promise.all(racers.map((one) => one.ask('close')))).toEqual(Array(8).fill('closed'))
       expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
     }
-  }, 120_000)
+  })
 
   it('a reclaimer that was killed half-way is reclaimed from as well', async () => {
     const dir = fresh()
@@ -239,14 +239,14 @@ describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
       child.stdout.on('data', (said) => {
         if (!String(said).includes('got')) return child.stdin.write('open\\t' + ${JSON.stringify(dir)} + '\\n')
         child.kill('SIGKILL')
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600_000)
       })`
     const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
     try {
       await vi.waitFor(() => {
         const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
         expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread, too
-      }, { timeout: 20_000 })
+      }, { timeout: 600_000 })
       const db = await Nidus.open(dir, { dimension: 4 })
       await db.close()
     } finally {

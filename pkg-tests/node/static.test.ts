@@ -71,7 +71,7 @@ const refused = (promise: Promise<unknown>) => promise.then(() => 'nothing', (er
 beforeAll(async () => {
   big = await write('big', 1, 6000)
   other = await write('other', 2, 6000)
-}, 60_000)
+})
 
 describe('by HTTP', () => {
   it.each<[string, Ways, StaticOptions]>([
@@ -186,7 +186,7 @@ describe('a file that changes is an error, and no mix', () => {
         }
       }
     }
-  }, 60_000)
+  })
 })
 
 describe('says what is wrong', () => {
@@ -277,7 +277,7 @@ describe('in Chromium', () => {
     browser = await openBrowser(join(root, 'profile'))
     page = browser.context.pages()[0] ?? (await browser.context.newPage())
     await arrive()
-  }, 60_000)
+  })
   afterAll(async () => {
     await browser?.context.close()
     await site?.stop()

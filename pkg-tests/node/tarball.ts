@@ -15,7 +15,7 @@ export const repository = fileURLToPath(new URL('../../', import.meta.url))
 /** A program in the folder, in the environment of a user: without what npm and vitest told this process. */
 export async function run(folder: string, command: string, ...args: string[]) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|node_|vite)/i.test(key)))
-  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 30_000, shell: process.platform === 'win32' && command === 'npm' })
+  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 600_000, shell: process.platform === 'win32' && command === 'npm' })
 }
 
 /** Packs what was built, and installs that. Returns where it is. */

@@ -64,7 +64,7 @@ describe.skipIf(!there)('the 30 queries of npm-20k have the true top 100', () =>
     await db.close()
     rmSync(directory, { recursive: true })
     check(found)
-  }, 60_000)
+  })
 
   it('in Chromium, from OPFS, over a plain server, also after a reload', async () => {
     const types: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
@@ -106,5 +106,5 @@ describe.skipIf(!there)('the 30 queries of npm-20k have the true top 100', () =>
       await browser.close()
       server.close()
     }
-  }, 90_000)
+  })
 })

@@ -18,7 +18,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   beforeAll(async () => {
     mkdirSync(directory)
     running = await start(directory, { dimension: D })
-  }, 60_000)
+  })
   afterAll(() => running?.kill())
 
   const post = (path: string, body?: unknown, options?: Parameters<typeof ask>[3]) => ask(running.url, path, body, options)
@@ -200,7 +200,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     }
     expect(acknowledged.size).toBeGreaterThan(20)
     expect((await post('one/stats')).body.docCount).toBeGreaterThan(7)
-  }, 120_000)
+  })
 
   it('ends in order when it is asked to', async () => {
     if (name !== 'workerd') expect(await running.stop()).toBe(0)

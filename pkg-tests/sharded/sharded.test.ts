@@ -18,7 +18,7 @@ const start = async () => void (served = await serve(root, { objects: { Router: 
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()
-}, 60_000)
+})
 afterAll(async () => {
   await served?.kill()
   rmSync(root, { recursive: true, force: true })
@@ -92,7 +92,7 @@ describe('as one store', () => {
     await call(on, 'compact')
     await expectSame(on, oracle, 99)
     await oracle.close()
-  }, 60_000)
+  })
 
   it('says what is wrong', async () => {
     expect((await ask({}, 'search', [1, 2])).error!.code).toBe('DIMENSION_MISMATCH')
@@ -161,7 +161,7 @@ describe('grows', () => {
     await oracle.upsert('a', [...model].map(([id, version]) => record(id, version)))
     await expectSame(on(8), oracle, 1, true)
     await oracle.close()
-  }, 120_000)
+  })
 
   it('whatever is killed meanwhile', async () => {
     const on = (client: number) => ({ store: 'killed', shards: 2, client })
@@ -208,7 +208,7 @@ describe('grows', () => {
     await oracle.upsert('a', living.map(({ id, attrs }) => record(Number(id), attrs.version)))
     await expectSame(on(100), oracle, 2, true)
     await oracle.close()
-  }, 180_000)
+  })
 })
 
 describe('in trouble', () => {

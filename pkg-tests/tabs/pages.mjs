@@ -39,7 +39,7 @@ export async function browser(kind, options = {}, kept = undefined) {
 }
 
 /** A page, once `ready` is in its window. */
-export async function visit(context, url, { ready = 'nidus', timeout = 180_000 } = {}) {
+export async function visit(context, url, { ready = 'nidus', timeout = 600_000 } = {}) {
   const page = await context.newPage()
   // Eight tabs and a busy machine: that is not what is tried here.
   page.setDefaultTimeout(timeout)

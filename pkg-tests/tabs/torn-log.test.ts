@@ -41,4 +41,4 @@ it('Chromium, which was killed amid a record of its log, does not delete the sto
   appendFileSync(log!, TORN)
   expect((await start()).found).toBe(5)
   expect(await start()).toEqual({ found: 10, databases: ['nidus-wasm', 'nidus-wasm:torn'] })
-}, 120_000)
+})

@@ -92,7 +92,7 @@ export async function session() {
     const capabilities = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } }
     const { sessionId } = await ask('POST', '/session', { capabilities: { alwaysMatch: capabilities } })
     const at = `/session/${sessionId}`
-    await ask('POST', `${at}/timeouts`, { script: 60_000, pageLoad: 60_000 })
+    await ask('POST', `${at}/timeouts`, { script: 600_000, pageLoad: 600_000 })
     return {
       go: (url) => ask('POST', `${at}/url`, { url }),
       reload: () => ask('POST', `${at}/refresh`, {}),

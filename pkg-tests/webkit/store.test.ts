@@ -51,7 +51,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     browser = await session()
     await browser.go(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  }, 60_000)
+  })
   afterAll(async () => {
     await browser?.end()
     server.close()

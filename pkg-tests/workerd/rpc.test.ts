@@ -15,7 +15,7 @@ describe.each([['2026-05-03', true], ['2025-01-01', false]] as const)('over RPC,
     const directory = join(root, date)
     await bundle(directory, fileURLToPath(new URL('./rpc-worker.mjs', import.meta.url)))
     served = await serve(directory, { objects: { Store: true, Router: true, Shard: true }, date })
-  }, 60_000)
+  })
   afterAll(() => served?.kill())
   const call = async (...what: unknown[]) => (await fetch(served.url, { method: 'POST', body: JSON.stringify(what) })).json() as Promise<Record<string, unknown>>
 

@@ -168,9 +168,19 @@ function wanted(): Wanted {
   return { folder: fields.folder.value || undefined, type: (fields.type.value as Type) || undefined, path: fields.path.value.trim() || undefined, since: days ? new Date(Date.now() - days * 86_400_000) : undefined }
 }
 
+/** What is shown belongs to this question and these filters; nothing while an answer is due. For who drives the page from outside. */
+function answered(asked: string[] | undefined) {
+  const { dataset } = element('results')
+  if (asked) dataset.answers = JSON.stringify(asked)
+  else delete dataset.answers
+}
+const question = () => [query, fields.folder, fields.type, fields.path, fields.since].map(({ value }) => value.trim())
+
 async function search() {
   const text = query.value.trim()
   const mine = ++asked
+  const whole = question()
+  answered(undefined)
   remember(text)
   element('alike').hidden = !alike
   const from = library
@@ -178,6 +188,7 @@ async function search() {
     shown.clear()
     map.light([])
     results.clear()
+    answered(whole)
     return status.timing('Say what it is about, in your own words.')
   }
   try {
@@ -206,6 +217,7 @@ async function search() {
     map.light([...shown.keys()])
     if (others.length > 0) results.show(others, text, acts)
     else results.say('Nothing matches these filters.')
+    answered(whole)
   } catch (error) {
     if (mine === asked && !isAbort(error) && library === from) fail(error)
   }
@@ -301,6 +313,7 @@ async function deleteAll() {
 
 // What a person does.
 function soon() {
+  answered(undefined)
   clearTimeout(debounce)
   debounce = setTimeout(() => void search(), DEBOUNCE)
 }

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import type { Page, Worker } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeNotes } from './notes'
-import { ask, drop, embedded, found, layoutShift, number, phase, serve, shots, thirdParty, Visitor } from './visit'
+import { answer, ask, drop, embedded, found, layoutShift, number, phase, serve, shots, thirdParty, Visitor } from './visit'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const READABLE = 6 // the photograph is none
@@ -50,7 +50,7 @@ async function violations(page: Page): Promise<string[]> {
 
 async function addFolder(page: Page, done = 'ready') {
   await page.locator('#folder-files').setInputFiles(notes)
-  await phase(page, done, 60_000)
+  await phase(page, done)
 }
 
 describe('in Chromium', () => {
@@ -72,7 +72,7 @@ describe('in Chromium', () => {
       transfer.items.add(new File([new Uint8Array([1, 0, 2])], 'broken.txt'))
       for (const type of ['dragenter', 'dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: transfer, cancelable: true }))
     })
-    await phase(page, 'ready', 60_000)
+    await phase(page, 'ready')
     expect(await page.locator('#outcome').textContent()).toMatch(/1 file indexed, 1 not readable.*broken\.txt: it is no text/)
     expect(await number(page, 'fact-files')).toBe(1)
     expect((await ask(page, 'fix my bike'))[0]!.file).toBe('loose.md')
@@ -100,7 +100,7 @@ describe('in Chromium', () => {
     const files = async () => [...new Set((await found(page)).map(({ file }) => file))].sort()
     const choose = async (id: string, value: string) => {
       await page.locator(`#${id}`).selectOption(value)
-      await page.waitForTimeout(200)
+      await answer(page)
     }
     await choose('type', 'pdf')
     expect(await files()).toEqual([name('house/contract.pdf')])
@@ -109,7 +109,7 @@ describe('in Chromium', () => {
     expect(await files()).toEqual(['contract.pdf', 'garden.md', 'roof.md'].map((file) => name(`house/${file}`)))
     await choose('folder', '')
     await page.locator('#path').fill('bread')
-    await page.waitForTimeout(400)
+    await answer(page)
     expect(await files()).toEqual([name('recipes/bread.txt')])
     await page.locator('#path').fill('')
     await choose('since', '31')
@@ -165,7 +165,7 @@ describe('in Chromium', () => {
     await phase(second, 'ready')
     const files = await number(visitor.page, 'fact-files')
     await second.locator('#files').setInputFiles({ name: 'tea.txt', mimeType: 'text/plain', buffer: Buffer.from('Green tea wants water of seventy degrees and two minutes.') })
-    await expect.poll(() => number(visitor.page, 'fact-files'), { timeout: 20_000 }).toBe(files + 1)
+    await expect.poll(() => number(visitor.page, 'fact-files')).toBe(files + 1)
     const here = await ask(visitor.page, 'temperature for brewing')
     expect(here[0]!.file).toBe('tea.txt')
     expect(await ask(second, 'temperature for brewing')).toEqual(here)
@@ -198,15 +198,15 @@ describe('in Chromium', () => {
     // The samples are offered to who has nothing.
     await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
     await phase(page, 'indexing')
-    await expect.poll(() => page.locator('#status-text').textContent(), { timeout: 30_000 }).toMatch(/of 1,000 files · \d+ passages a second/)
-    await expect.poll(() => number(page, 'fact-documents'), { timeout: 30_000 }).toBeGreaterThan(100)
+    await expect.poll(() => page.locator('#status-text').textContent()).toMatch(/of 1,000 files · \d+ passages a second/)
+    await expect.poll(() => number(page, 'fact-documents')).toBeGreaterThan(100)
     await shot(page, 'indexing')
     await page.locator('#cancel').click()
     await phase(page, 'stopped')
     const files = await number(page, 'fact-files')
     expect(files).toBeGreaterThan(50)
     expect(files).toBeLessThan(1000)
-  }, 90_000)
+  })
 
   test('it goes on where it stopped; a full disk is told, and what was there stays', async () => {
     const { page } = visitor
@@ -215,13 +215,13 @@ describe('in Chromium', () => {
     await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 })
     const documents = await number(page, 'fact-documents')
     await page.locator('#resume').click()
-    await phase(page, 'failed', 100_000)
+    await phase(page, 'failed')
     expect(await page.locator('#notice h3').textContent()).toBe('There is no room left')
     await shot(page, 'full')
     await cdp.send('Storage.overrideQuotaForOrigin', { origin })
     await cdp.detach()
     await page.locator('#notice button').first().click()
-    await phase(page, 'ready', 120_000)
+    await phase(page, 'ready')
     expect(await page.locator('#notice').isVisible()).toBe(false)
     expect(await number(page, 'fact-files')).toBe(1000 + 1 + READABLE + 1)
     const outcome = (await page.locator('#outcome').textContent())!
@@ -231,11 +231,11 @@ describe('in Chromium', () => {
     expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
     await page.locator('.panel').evaluate((panel) => void (panel.scrollTop = 0))
     await shot(page, 'many')
-  }, 240_000)
+  })
 
   test('without a network it works all the same', async () => {
     const { page, context } = visitor
-    await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state), { timeout: 60_000 }).toBe('activated')
+    await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state)).toBe('activated')
     await page.reload()
     await phase(page, 'ready')
     expect(await page.evaluate(() => !!navigator.serviceWorker.controller)).toBe(true)
@@ -279,7 +279,7 @@ test('open, drop a folder, search, reload: still there', async () => {
     const filters = () => page.locator('.filters label').evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect().left))
     const before = await filters()
     await drop(page, notes, join(folder, 'gone.md'))
-    await phase(page, 'ready', 60_000)
+    await phase(page, 'ready')
     expect(await page.locator('#drop').isVisible()).toBe(false)
     await expect.poll(() => page.locator('#outcome').textContent()).toMatch(new RegExp(`${READABLE} files indexed, 1 not readable.*gone\\.md: it could not be read`))
     await expect.poll(() => number(page, 'fact-files')).toBe(READABLE)
@@ -307,7 +307,7 @@ test('open, drop a folder, search, reload: still there', async () => {
   } finally {
     await stranger.leave()
   }
-}, 120_000)
+})
 
 test.each(['chromium', 'firefox'] as const)('in %s no worker can ask anybody else, though the host sets no headers', async (browser) => {
   const [other, someone] = [await Visitor.arrive(site.url, browser), await thirdParty()]
@@ -317,9 +317,9 @@ test.each(['chromium', 'firefox'] as const)('in %s no worker can ask anybody els
     const started: string[] = []
     page.on('worker', (worker) => started.push(worker.url()))
     await page.goto(site.url)
-    await phase(page, 'empty', 60_000)
+    await phase(page, 'empty')
     await page.locator('#files').setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
-    await phase(page, 'ready', 90_000)
+    await phase(page, 'ready')
     // The store's, the model's (and its helpers'), pdf.js's, and the map's, which ends when it has drawn.
     await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
     expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
@@ -347,24 +347,24 @@ test.each(['chromium', 'firefox'] as const)('in %s no worker can ask anybody els
     await other.leave()
     someone.close()
   }
-}, 180_000)
+})
 
 test('in Firefox: files, a search, a reload', async () => {
   const other = await Visitor.arrive(site.url, 'firefox')
   try {
     const { page } = other
     await page.goto(site.url)
-    await phase(page, 'empty', 60_000)
+    await phase(page, 'empty')
     await page.locator('#files').setInputFiles(['house/roof.md', 'recipes/soup.html', 'house/contract.pdf'].map((path) => join(notes, path)))
-    await phase(page, 'ready', 90_000)
+    await phase(page, 'ready')
     expect((await ask(page, 'what did we decide about the leaking roof'))[0]!.file).toBe('roof.md')
     expect((await ask(page, 'how to terminate the lease'))[0]!.file).toBe('contract.pdf')
     await page.reload()
-    await phase(page, 'ready', 60_000)
+    await phase(page, 'ready')
     expect((await ask(page, 'vegetarian cooking'))[0]!.file).toBe('soup.html')
     expect((await embedded(page)).documents).toBe(0)
     expect(other.complaints).toEqual([])
   } finally {
     await other.leave()
   }
-}, 180_000)
+})

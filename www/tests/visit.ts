@@ -49,6 +49,8 @@ export class Visitor {
 
   async openBrowser() {
     this.context = await { chromium, firefox }[this.browser].launchPersistentContext(this.profile, { ...settings[this.browser], viewport: { width: 1280, height: 900 } })
+    this.context.setDefaultTimeout(HANGS)
+    this.context.setDefaultNavigationTimeout(HANGS)
     this.context.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(`console: ${message.text()}`)
     })
@@ -84,9 +86,12 @@ function watchLayout() {
 
 export const layoutShift = (page: Page) => page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
 
-export async function phase(page: Page, wanted: string, timeout = 30_000) {
+/** Only what hangs takes so long. */
+export const HANGS = 600_000
+
+export async function phase(page: Page, wanted: string) {
   try {
-    await page.locator(`#status[data-phase="${wanted}"]`).waitFor({ timeout })
+    await page.locator(`#status[data-phase="${wanted}"]`).waitFor()
   } catch {
     const status = await page.locator('#status-text').textContent()
     const notice = await page.locator('#notice').textContent()
@@ -130,11 +135,18 @@ export interface Found {
 export const found = (page: Page): Promise<Found[]> =>
   page.locator('.result').evaluateAll((items) => items.map((each) => ({ id: (each as HTMLElement).dataset.id!, file: (each as HTMLElement).dataset.file!, score: Number((each as HTMLElement).dataset.score) })))
 
-/** Types a question as a person would, and waits for the answer to the whole of it. */
+/** Types a question as a person would, and waits for the answer to the whole of it: the field was emptied first, so none from before can be meant. */
 export async function ask(page: Page, question: string) {
   await page.locator('#query').fill('')
   await page.locator('#query').pressSequentially(question, { delay: 10 })
-  await page.waitForTimeout(250) // longer than the page waits for another key
-  await page.waitForFunction(() => /searched in/.test(document.querySelector('#timing')!.textContent!))
+  return answer(page)
+}
+
+/** What the page shows, once that belongs to the question and the filters as they stand. */
+export async function answer(page: Page) {
+  await page.waitForFunction(() => {
+    const fields = ['query', 'folder', 'type', 'path', 'since'].map((id) => (document.getElementById(id) as HTMLInputElement).value.trim())
+    return document.getElementById('results')!.dataset.answers === JSON.stringify(fields)
+  })
   return found(page)
 }

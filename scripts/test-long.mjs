@@ -1,0 +1,44 @@
+// `npm run test:long`: what proves more than `npm test` and takes longer. All of it, or what fits: --minutes 30; or those that are named.
+import { parseArgs } from 'node:util'
+import { at, isMain, main, run, say, seconds, Trouble, which } from './lib.mjs'
+import { buildAnyWeight } from './build.mjs'
+
+const script = (name, ...args) => () => run(process.execPath, [at(name), ...args])
+
+/** `minutes`: what it takes on two cores. Those that find the most in the least time first. */
+export const LONG = [
+  { name: 'tabs, Firefox', minutes: 4, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '3', '--browser', 'firefox', '--storage', 'indexeddb') },
+  { name: 'tabs, Chromium', minutes: 11, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs') },
+  { name: 'fuzz', minutes: 52, work: script('scripts/fuzz.mjs'), needs: () => which('cargo-fuzz'), lack: 'no cargo-fuzz' },
+  { name: 'matrix', minutes: 20, work: script('pkg-tests/matrix/run.mjs') },
+  { name: 'examples', minutes: 8, work: script('pkg-tests/examples/run.mjs') },
+  { name: 'kill loops', minutes: 60, work: script('pkg-tests/kill/run.mjs', '--cycles', '1000') },
+]
+
+/** Those that fit, in their order, one behind the other. */
+export function fitting(suites, minutes) {
+  let left = minutes
+  return suites.filter((suite) => suite.minutes <= left && ((left -= suite.minutes), true))
+}
+
+if (isMain(import.meta.url)) main(async () => {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { minutes: { type: 'string' } } })
+  const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
+  if (Number.isNaN(minutes)) throw new Trouble(`--minutes is a number, not ${values.minutes}`)
+  const unknown = positionals.find((word) => !LONG.some(({ name }) => name.includes(word)))
+  if (unknown) throw new Trouble(`there is no long test ${unknown}; there are ${LONG.map(({ name }) => name).join('; ')}`)
+  const there = LONG.filter(({ needs, name, lack }) => !needs || needs() || say(`${name}: ${lack}`))
+  const chosen = fitting(there.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word))), minutes)
+  for (const { name } of LONG) if (!chosen.some((suite) => suite.name === name)) say(`not now: ${name}`)
+  if (chosen.length) await buildAnyWeight({ purpose: 'test' })
+  const results = []
+  for (const { name, work } of chosen) {
+    say(`\n==== ${name} ====`)
+    const began = performance.now()
+    const failure = await work().then(() => undefined, (error) => error)
+    if (failure) process.stderr.write(`${failure instanceof Trouble ? failure.message : failure.stack}\n`)
+    results.push({ name, how: failure ? 'FAILED' : 'passed', time: seconds(began) })
+  }
+  for (const { name, how, time } of results) say(`  ${name.padEnd(20)}${how.padEnd(9)}${time.padStart(10)}`)
+  return results.some(({ how }) => how === 'FAILED') ? 1 : 0
+})

@@ -1,0 +1,1 @@
+export function timesOf(report: string | undefined, name: string): { file: string; time: number }[]
