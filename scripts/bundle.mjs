@@ -107,7 +107,7 @@ export async function bundle(glue, wasm) {
   // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
-    'a page (a host of its own)': [...reached(groups.browser.metafile, PAGE, true)],
+    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/open-own.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
     './segment': [...reached(groups.browser.metafile, 'segment-browser.js', true)],
     './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
     './inline': ['inline.js'],
@@ -126,6 +126,9 @@ async function smaller(name, text) {
   if (errors.length) throw new Trouble(`${name} cannot be minified: ${errors[0].message}`)
   return Buffer.from(code.replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"'))
 }
+
+/** The file that a source is loaded by on demand. */
+const outputOf = ({ outputs }, source) => basename(Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
 
 /** An output and all it imports, with `later` also on demand. */
 function reached({ outputs }, name, later, found = new Set()) {

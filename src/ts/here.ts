@@ -19,5 +19,4 @@ export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined, source: S
 export const browserList = (storage: StorageKind | undefined) => coded(list(storage))
 export const browserDestroy = (storage: StorageKind | undefined, name: string) => coded(destroyAlone(name, () => destroy(storage, name)))
 export const browserSalvage = (...args: Parameters<typeof salvage>) => coded(salvage(...args))
-export { openOwn } from './open-own.js'
 export { salvageOwn } from './salvage-own.js'

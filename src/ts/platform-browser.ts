@@ -36,7 +36,7 @@ export function browserPlatform(startWorker: StartWorker): Platform {
       const own = canStart() ? await sendable(wasm) : wasm
       return inWorker<Backend>(spec.storage, () => RemoteStore.open(spec, worker, own, source), async () => (await here()).openHere(spec, own, source))
     },
-    openOwn: async (...args) => (await here()).openOwn(...args),
+    openOwn: async (...args) => (await import('./open-own.js')).openOwn(...args),
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)
