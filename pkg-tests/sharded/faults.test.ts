@@ -257,6 +257,29 @@ describe('a late message', () => {
     expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
   }, 60_000)
 
+  it('a put by the layout of a growth that has ended is refused, though nothing later came from its sender', async () => {
+    const on = { store: 'late layout' }
+    const ids = idsOf(60)
+    await fill(on, ids)
+    const b = ids.find((id) => placeOf('c', id, 2) === 1)!
+    await fault(on.store, 0, 'move', 'hold')
+    const grown = ask({ ...on, client: 9 }, 'grow', 2)
+    await met(on.store, 0, 'move')
+    await call({ ...on, client: 3 }, 'stats')
+    // The old shard is the last to hear that the growth has ended.
+    await fault(on.store, 0, 'layout', 'hold')
+    await fault(on.store, 0, 'move')
+    await met(on.store, 0, 'layout')
+    await fault(on.store, 1, 'put', 'keep')
+    expect((await ask({ ...on, client: 3 }, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
+    await fault(on.store, 1, 'put')
+    await call({ ...on, client: 4 }, 'upsert', 'c', [record(b, 2)])
+    expect(await call(on, 'deliver', 1)).toHaveProperty('stale')
+    expect((await call({ ...on, client: 4 }, 'get', 'c', [b]))[0].attrs.version).toBe(2)
+    await fault(on.store, 0, 'layout')
+    expect((await grown).error).toBe(undefined)
+  }, 60_000)
+
   it('a write that its client gave up does not come after the next one, nor after a restart', async () => {
     const on = { store: 'late client' }
     const [id] = idsOf(1) as [string]
