@@ -243,7 +243,7 @@ export class RemoteStore implements Backend {
     pending.sentTo = line
     // Not to be made any more, if it was not.
     if (ticket?.again && options.signal?.aborted) ticket.again = 2
-    const kept = !ticket || args.reduce<number>((sum, part) => sum + ((part as ArrayBufferView | undefined)?.byteLength ?? 0), 0) <= KEPT
+    const kept = !isWrite(method) || (ticket && args.reduce<number>((sum, part) => sum + ((part as ArrayBufferView | undefined)?.byteLength ?? 0), 0) <= KEPT)
     pending.args = kept ? structuredClone(args) : undefined
     const asked = line.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, args, options.onProgress !== undefined, ticket])
     asked.then((answered) => (answered.spare && giveBack(answered.spare), taken(answered))).then(
