@@ -39,11 +39,11 @@ impl JsSalvage {
         finish().or_throw()
     }
 
-    /// The numbers of `Salvaged`, then offset and length of each place of damage that is told.
+    /// The numbers of `Salvaged`, then offset and length of each place of damage that is told, and of each frame of another version.
     #[wasm_bindgen(getter)]
     pub fn found(&self) -> Vec<f64> {
-        let Salvaged { log, missing_rows, damaged_rows, data_bytes } = &self.found;
-        let counts = [log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes];
-        counts.iter().chain(log.places.as_flattened()).map(|n| *n as f64).collect()
+        let Salvaged { log, missing_rows, damaged_rows, unnamed_rows, data_bytes } = &self.found;
+        let counts = [log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes, *unnamed_rows, log.foreign];
+        counts.iter().chain(log.places.as_flattened()).chain(log.foreign_places.as_flattened()).map(|n| *n as f64).collect()
     }
 }

@@ -42,8 +42,8 @@ impl JsStore {
     pub fn recovery(&self) -> String {
         let cut = self.0.recovery();
         format!(
-            r#"{{"logBytes":{},"logFrames":{},"dataBytes":{},"created":{}}}"#,
-            cut.log_bytes, cut.log_frames, cut.data_bytes, cut.created
+            r#"{{"logBytes":{},"logFrames":{},"dataBytes":{},"created":{},"orphanedRows":{}}}"#,
+            cut.log_bytes, cut.log_frames, cut.data_bytes, cut.created, self.0.orphaned_rows()
         )
     }
 
@@ -257,7 +257,7 @@ impl JsStore {
 
     #[wasm_bindgen(getter, js_name = deadRatio)]
     pub fn dead_ratio(&self) -> f32 {
-        self.0.dead_ratio()
+        if self.0.tidies_itself() { self.0.dead_ratio() } else { 0.0 }
     }
 
     #[wasm_bindgen(js_name = beginCompaction)]

@@ -22,6 +22,12 @@ fn header(dimension: usize) -> [u8; HEADER_LEN as usize] {
     header
 }
 
+/// Whether so many first bytes can be those of a header that was not written to its end.
+fn begins_header(bytes: &[u8]) -> bool {
+    let whole = header(0);
+    bytes.iter().zip(whole).enumerate().all(|(at, (byte, expected))| (8..12).contains(&at) || *byte == expected)
+}
+
 fn decode_header(header: &[u8; HEADER_LEN as usize]) -> Result<usize> {
     if &header[..6] != MAGIC {
         fail!(Corrupt, "the data does not begin as nidus data does");
@@ -220,7 +226,13 @@ impl DataReader {
                 let cut_bytes = self.total.saturating_sub(HEADER_LEN) % (matrix.dimension() as u64 * 4);
                 Ok(DataFound::Rows { matrix, cut_bytes })
             }
-            None => Ok(DataFound::Unfinished),
+            None => {
+                let begun = &self.header[..self.total.min(HEADER_LEN) as usize];
+                if !self.all_zero && !begins_header(begun) {
+                    fail!(Corrupt, "the data has {} bytes, and they are not those of nidus data; nothing was changed", self.total);
+                }
+                Ok(DataFound::Unfinished)
+            }
         }
     }
 }

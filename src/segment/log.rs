@@ -274,6 +274,9 @@ impl Replay {
         if tail.is_empty() {
             return end(0);
         }
+        if self.offset == 0 && !begins_log(tail) {
+            fail!(Corrupt, "the log has {} bytes, and they are not those of a nidus log; nothing was changed", self.total);
+        }
         if zeros_to_sector_end(tail, self.offset) {
             return end(frames_after_gate(tail).saturating_sub(1));
         }
@@ -293,6 +296,18 @@ impl Replay {
             )),
         }
     }
+}
+
+/// Whether a log can begin so although its first frame is not good: what was not written is zeros, or not there. Another program's file
+/// would be cut to nothing as a torn end.
+fn begins_log(tail: &[u8]) -> bool {
+    let number = |from: usize| {
+        let there = tail.get(from..).unwrap_or(&[]);
+        (0..4).fold(0, |number, i| number | u32::from(there.get(i).copied().unwrap_or(0)) << (8 * i))
+    };
+    let (len, variant, name) = (number(0), number(4), number(8));
+    let most = if tail.len() < 8 { 1 << 20 } else { MAX_PAYLOAD as u32 };
+    (len <= most || unpublished(tail, 0)) && variant < 16 && name <= 1 << 20 && number(12) == 0
 }
 
 pub(super) fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {

@@ -2,7 +2,7 @@
 
 use super::crc32::crc32;
 use super::log::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
-use super::op::Op;
+use super::op::{Bad, Op};
 use crate::Result;
 use crate::error::{fail, reserve};
 
@@ -22,6 +22,9 @@ pub struct LogDamage {
     pub damages: u64,
     /// Offset and length of the first of them.
     pub places: Vec<[u64; 2]>,
+    /// Whole frames with an operation or a value of another version, and the places of the first of them: no damage.
+    pub foreign: u64,
+    pub foreign_places: Vec<[u64; 2]>,
 }
 
 /// Takes a log in pieces, from the bytes alone. From the first damage on all the rest is kept until the end is known.
@@ -72,7 +75,16 @@ impl Rescue {
                             apply(op)?;
                             self.found.frames += 1;
                         }
-                        Err(_) => self.lost(size, 1),
+                        Err(Bad::Unknown) => {
+                            let found = &mut self.found;
+                            found.skipped += 1;
+                            found.bytes += size as u64;
+                            found.foreign += 1;
+                            if found.foreign_places.len() < PLACES {
+                                found.foreign_places.push([self.offset, size as u64]);
+                            }
+                        }
+                        Err(Bad::Malformed) => self.lost(size, 1),
                     }
                     at += size;
                 }

@@ -255,6 +255,7 @@ impl Store {
         self.log_len = compaction.log_len;
         self.receipts.written();
         self.newer = compaction.newer;
+        self.orphaned = 0;
         compaction.stage = Stage::Adopting(0);
         Ok(())
     }

@@ -71,6 +71,8 @@ pub struct Index {
     owner: Vec<u32>,
     pub arena: Arena,
     live: usize,
+    /// Rows between others that no operation has named.
+    gaps: usize,
 }
 
 impl Index {
@@ -85,6 +87,11 @@ impl Index {
 
     pub fn live(&self) -> usize {
         self.live
+    }
+
+    /// How many of so many rows no replayed operation has named.
+    pub fn unnamed(&self, rows: usize) -> usize {
+        self.gaps + rows.saturating_sub(self.owner.len())
     }
 
     pub fn owner(&self, row: usize) -> u32 {
@@ -298,6 +305,7 @@ impl Index {
                 let row = row as usize;
                 self.reserve_rows(row + 1)?;
                 reserve(&mut self.docs, 1, "the index of documents")?;
+                self.gaps += row.saturating_sub(self.owner.len());
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];
                 if owner != DEAD && self.find(number, id) != Some(owner) {

@@ -65,6 +65,8 @@ pub struct Store {
     /// The log holds a value that native 0.3.0 does not know.
     newer: bool,
     recovery: Recovery,
+    /// Rows that no operation of the log names.
+    orphaned: usize,
     codes: Codes,
     memo: Memo,
     columns: RefCell<Columns>,
@@ -84,6 +86,18 @@ impl Store {
     /// What opening had to cut.
     pub fn recovery(&self) -> Recovery {
         self.recovery
+    }
+
+    /// Rows that no operation of the log names: an interrupted write leaves some, and so does a log that lost operations.
+    /// Nothing removes them but a compaction that somebody asks for.
+    pub fn orphaned_rows(&self) -> usize {
+        self.orphaned
+    }
+
+    /// Whether a compaction that nobody asked for may run: not where the open had to cut anything, nor where rows have no name.
+    /// Their names may be in a log that somebody still has.
+    pub fn tidies_itself(&self) -> bool {
+        self.orphaned == 0 && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }
 
     /// Why the store takes no more writes until it is opened again.

@@ -18,6 +18,8 @@ pub struct Salvaged {
     pub missing_rows: u64,
     /// Documents dropped because their rows are not of unit length, or a later document has the same one.
     pub damaged_rows: u64,
+    /// Rows that no operation which was read names.
+    pub unnamed_rows: u64,
     /// Bytes of a partial row at the end of the data.
     pub data_bytes: u64,
 }
@@ -60,6 +62,7 @@ impl Salvage {
             fail!(Corrupt, "the data has no header: salvage needs the dimension")
         };
         found.data_bytes = cut_bytes;
+        found.unnamed_rows = index.unnamed(matrix.len()) as u64;
         for row in 0..index.rows() {
             let owner = index.owner(row);
             if owner != DEAD && !intact(matrix.row(row)) {

@@ -66,7 +66,7 @@ export class Salvage {
   /** A store without sinks, to be written by a compaction; `transactional`: as its new sinks are. */
   finish(transactional: boolean): Store
   /** After `finish`: frames taken, frames passed over, bytes of the log passed over, places of damage, documents without a row,
-   *  documents of a damaged row, bytes of a partial row; then offset and length of the first places. */
+   *  documents of a damaged row, bytes of a partial row, rows without a name, frames of another version; then offset and length of the first places of damage, and of such frames. */
   readonly found: Float64Array
   free(): void
 }
@@ -115,7 +115,7 @@ export class Store {
   readonly readOnly: boolean
   readonly failed: boolean
   /** What open cut: bytes and frames of the log, bytes of the data file; `created`: the store was made by this open. JSON text of
-   *  { logBytes, logFrames, dataBytes, created } */
+   *  { logBytes, logFrames, dataBytes, created, orphanedRows } */
   readonly recovery: string
 
   stageCreate(collection: string): boolean            // true: it did not exist
@@ -165,7 +165,7 @@ export class Store {
   copyRows(from: number, to: Float32Array): void
   /** Rows that have no codes yet. */
   readonly uncoded: number
-  /** Dead rows over all rows, for auto-compaction (native's rule: compact when it is > the threshold). */
+  /** Dead rows over all rows, for a compaction that nobody asked for (native's rule: compact when it is > the threshold); 0 where none may run, since the open cut something or found rows without a name. */
   readonly deadRatio: number
 
   /**

@@ -95,6 +95,10 @@ export interface Host extends StorageHost {
   readonly lendViews?: boolean
   /** Read-only opens take no lock: what happened to the files while they were read. */
   changed?(files: StoreFiles): Promise<'no' | 'grew' | 'replaced'>
+  /** `lenient`: to be salvaged, so a file that is missing reads as an empty one. */
+  open(mode: { readOnly: boolean; mustExist: boolean; lenient?: boolean }): Promise<StoreFiles>
+  /** This opening is refused: takes back what it made, if that is still empty, and the lock. */
+  refused?(): Promise<void>
   /** `toRead`: an import will read all of it back before `promote`. */
   create(toRead?: boolean): Promise<StoreFiles>
   /** In memory alone: of the data its sink keeps only the header, since the core has the rows. */

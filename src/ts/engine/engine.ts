@@ -108,7 +108,7 @@ export class Engine implements Backend {
     this.closed = new Promise((resolve) => (this.#ended = resolve))
     this.dimension = core.dimension
     this.storage = host.kind
-    const cut = JSON.parse(core.recovery) as { logBytes: number; logFrames: number; dataBytes: number; created: boolean }
+    const cut = JSON.parse(core.recovery) as { logBytes: number; logFrames: number; dataBytes: number; created: boolean; orphanedRows: number }
     this.recovery = {
       bytes: cut.logBytes + cut.dataBytes,
       frames: cut.logFrames,
@@ -116,6 +116,7 @@ export class Engine implements Backend {
       dataBytes: cut.dataBytes,
       created: cut.created,
       compacted: false,
+      ...(cut.orphanedRows > 0 && { orphanedRows: cut.orphanedRows }),
     }
     this.#queue = new Queue({ size: () => core.stagedBytes, commit: () => this.#commit() })
     const ended = () => this.#closing !== undefined || this.#failure !== undefined || deadCore() !== undefined

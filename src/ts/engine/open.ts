@@ -34,7 +34,7 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
         throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`)
       }
     } catch (error) {
-      await release(files, host)
+      await refuse(files, host)
       throw error
     }
     await release(files, host)
@@ -51,9 +51,9 @@ async function settle(spec: OpenSpec, host: Host, core: Store) {
   }
 }
 
-export async function openHost(spec: Pick<OpenSpec, 'name' | 'readOnly'>, host: Host, mustExist: boolean): Promise<StoreFiles> {
+export async function openHost(spec: Pick<OpenSpec, 'name' | 'readOnly'>, host: Host, mustExist: boolean, lenient?: true): Promise<StoreFiles> {
   try {
-    return await host.open({ readOnly: spec.readOnly, mustExist })
+    return await host.open({ readOnly: spec.readOnly, mustExist, ...(lenient && { lenient }) })
   } catch (error) {
     const coded = storageError(error, `the store "${spec.name}" (${host.kind}) could not be opened`, true)
     if (coded.code === 'NOT_FOUND' && !spec.readOnly) throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
@@ -160,6 +160,13 @@ export async function feed(handle: SyncAccessHandle, lend: boolean, from: number
     at += bytes.byteLength
     await breathe()
   }
+}
+
+/** Releases everything, and leaves nothing that this opening made. */
+export async function refuse(files: StoreFiles, host: Host) {
+  closeHandles(files)
+  await host.refused?.().catch(() => {})
+  await release(undefined, host)
 }
 
 /** Best effort: what led here is the error worth telling. */

@@ -1,16 +1,34 @@
 import type { Store } from '../core.js'
 import { NidusError, invalid, storageError } from '../errors.js'
-import type { StoreFiles } from '../types/index.js'
+import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
 import { deadCore } from '../wasm.js'
 import type { Host, OpenSpec, Source } from './backend.js'
 import { promote } from './compact.js'
-import { checkFiles, closeHandles, openHost, release, replay, type Opened } from './open.js'
+import { HEADER, foreignError, foreignOf, headOfLog, lookAtData, lookAtLog } from '../ownership.js'
+import { checkFiles, closeHandles, openHost, refuse, release, replay, type Opened } from './open.js'
+import { readSome } from './rows.js'
 import { breathe } from './schedule.js'
-
-const HEADER = 64
 
 /** A store whose creation was not finished is none. */
 export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
+
+/** Refuses what is somebody else's, whatever kept it: it is about to be replaced. */
+export async function checkOurs(name: string, { data, log }: StoreFiles): Promise<void> {
+  const first = async (handle: SyncAccessHandle, length: number) => {
+    const parts: number[] = []
+    while (parts.length < length) {
+      const bytes = await readSome(handle, parts.length, length - parts.length)
+      if (bytes.length === 0) break
+      for (const byte of bytes) parts.push(byte)
+    }
+    return Uint8Array.from(parts)
+  }
+  const [dataSize, logSize] = [data.getSize(), log.getSize()]
+  const start = await first(log, Math.min(logSize, HEADER))
+  const looks = [lookAtData(await first(data, Math.min(dataSize, HEADER)), dataSize), lookAtLog(await first(log, headOfLog(start, logSize)), logSize)] as const
+  const foreign = foreignOf(...looks)
+  if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
+}
 
 /** A store was begun and certainly not finished. */
 export class Incomplete extends Error {
@@ -37,11 +55,18 @@ export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>)
 export async function receive(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
   const old = await openHost(spec, host, false)
   const exists = isStore(old)
+  try {
+    checkFiles(old)
+    await checkOurs(spec.name, old)
+    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"`)
+  } catch (error) {
+    await refuse(old, host)
+    throw storageError(error, 'what is there could not be read')
+  }
   let files: StoreFiles | undefined
   let core: Store | undefined
   let unknown = false
   try {
-    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"`)
     files = await attempt(() => host.create(true))
     checkFiles(files)
     for (let part; (part = await parts()); await breathe()) {
@@ -67,7 +92,8 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
     closeHandles(files)
     // Takes away what the fresh pair has left on the medium.
     if (exists && !unknown) await host.commit().catch(() => {})
-    await release(old, host)
+    if (unknown) await release(old, host)
+    else await refuse(old, host)
     throw exists || unknown ? error : new Incomplete(error)
   }
 }

@@ -6,9 +6,12 @@ import { Reader } from '../wire.js'
 import { deadCore, loadCore, noteTrap } from '../wasm.js'
 import type { Host } from './backend.js'
 import { writeAnew } from './compact.js'
-import { TRIES, checkFiles, feed, openHost, release } from './open.js'
-import { Incomplete, isStore, orRemove } from './receive.js'
+import { TRIES, checkFiles, feed, openHost, refuse, release } from './open.js'
+import { Incomplete, checkOurs, isStore, orRemove } from './receive.js'
 import { sleep } from './schedule.js'
+
+/** Places of a kind that the core tells. */
+const PLACES = 64
 
 export interface SalvageSpec {
   name: string
@@ -67,7 +70,7 @@ async function exists(probe: With): Promise<boolean> {
 
 async function readAll({ name, dimension }: SalvageSpec, host: Host): Promise<Salvage> {
   for (let attempt = 1; attempt <= TRIES; attempt++) {
-    const files = await openHost({ name, readOnly: true }, host, true)
+    const files = await openHost({ name, readOnly: true }, host, true, true)
     let core: Salvage | undefined
     let whole = false
     try {
@@ -103,11 +106,14 @@ function run<T>(work: () => T): T {
   }
 }
 
+type Numbers<N extends number, T extends number[] = []> = T['length'] extends N ? [...T, ...number[]] : Numbers<N, [...T, number]>
+
 function finish(core: Salvage, host: Host) {
   const store = run(() => core.finish(host.transactional === true))
-    const [frames, skippedFrames, logBytes, damages, missingRows, damagedRows, dataBytes, ...places] = core.found as unknown as [number, number, number, number, number, number, number]
+    const [frames, skippedFrames, logBytes, damages, missingRows, damagedRows, dataBytes, unnamedRows, unsupportedFrames, ...places] = core.found as unknown as Numbers<9>
     const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
-    const all = places as number[]
+    const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1]! }]))
+    const damage = all.slice(0, all.length - Math.min(unsupportedFrames, PLACES))
     const report: RecoveryReport = {
       bytes: logBytes + dataBytes,
       frames: skippedFrames,
@@ -124,7 +130,9 @@ function finish(core: Salvage, host: Host) {
         missingRows,
         damagedRows,
         damages,
-        damage: all.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: all[i + 1]! }])),
+        damage,
+        unnamedRows,
+        ...(unsupportedFrames > 0 && { unsupported: { code: 'UNSUPPORTED_VERSION' as const, frames: unsupportedFrames, places: all.slice(damage.length) } }),
       },
     }
     return { store, report }
@@ -133,9 +141,13 @@ function finish(core: Salvage, host: Host) {
 /** Nothing is there until `promote` is through, and all of it is then. */
 async function writeInto(name: string, host: Host, store: ReturnType<Salvage['finish']>) {
   const old = await openHost({ name, readOnly: false }, host, false)
-  if (isStore(old)) {
-    await release(old, host)
-    throw new NidusError('ALREADY_EXISTS', `there is a store "${name}"`)
+  try {
+    checkFiles(old)
+    await checkOurs(name, old)
+    if (isStore(old)) throw new NidusError('ALREADY_EXISTS', `there is a store "${name}"`)
+  } catch (error) {
+    await refuse(old, host)
+    throw storageError(error, 'what is there could not be read')
   }
   let unknown = false
   try {
@@ -143,7 +155,8 @@ async function writeInto(name: string, host: Host, store: ReturnType<Salvage['fi
     await release(old, undefined)
     await release(files, host)
   } catch (error) {
-    await release(old, host)
+    if (unknown) await release(old, host)
+    else await refuse(old, host)
     throw unknown ? error : new Incomplete(error)
   }
 }

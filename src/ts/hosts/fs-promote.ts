@@ -1,7 +1,8 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NidusError } from '../errors.js'
 import { crc32 } from './crc32.js'
+import { lookAt } from './fs-own.js'
 
 /**
  * How a compacted pair becomes current, although two files cannot be renamed at once:
@@ -13,8 +14,8 @@ export const NEW_LOG = 'log.compacted'
 export const MARKER = 'compacted'
 const BARRIER = 'log.barrier'
 const MARKER_DRAFT = 'compacted.draft'
-/** Everything that we may leave in the directory besides data, log and lock. */
-export const LEFTOVERS = [NEW_DATA, NEW_LOG, BARRIER, MARKER_DRAFT, MARKER]
+/** Everything that we may leave in the directory besides data, log and lock. Only the lock's holder makes them, and each is removed only if it is what we write. */
+const LEFTOVERS = [NEW_DATA, NEW_LOG, BARRIER, MARKER_DRAFT, MARKER]
 
 /** One whole frame with an operation that does not exist and a byte too many. */
 function barrier(): Uint8Array {
@@ -105,6 +106,55 @@ export function remove(directory: string, name: string) {
   }
 }
 
+/** A whole marker: it was synced before it got its name. Anything else of that name is somebody's file. */
+function markerIn(directory: string): { old?: string } | undefined {
+  try {
+    if (!lstatSync(join(directory, MARKER)).isFile()) return undefined
+    const marker = JSON.parse(readFileSync(join(directory, MARKER), 'utf8')) as { data?: string; old?: string }
+    return marker.data === NEW_DATA ? marker : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What was written so far of what we write there; what was not is zeros. */
+function begins(path: string, whole: Uint8Array): boolean {
+  const found = readFileSync(path)
+  return found.every((byte, i) => byte === 0 || byte === (whole[i] ?? byte))
+}
+
+function isOurs(directory: string, name: string): boolean {
+  const path = join(directory, name)
+  try {
+    const { size } = lstatSync(path)
+    if (name === MARKER) return markerIn(directory) !== undefined
+    if (name === MARKER_DRAFT) return size < 1024 && begins(path, Buffer.from(`{"data":"${NEW_DATA}"`))
+    if (name === BARRIER) return size <= 13 && begins(path, barrier())
+    if (name.startsWith('data')) return lookAt(path, 'data')!.look !== 'foreign'
+    const log = lookAt(path, 'log')!.look
+    // One that was only begun says nothing by itself; the data that was written along with it does.
+    return log === 'ours' || log === 'none' || (log === 'begun' && lookAt(join(directory, name.replace('log', 'data')), 'data')?.look === 'ours')
+  } catch {
+    return false
+  }
+}
+
+const there = (directory: string, name: string) => lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined
+
+/** Removes what a killed process of ours, or native's, left, and leaves what is somebody else's. */
+export function removeLeftovers(directory: string, more: string[] = []) {
+  // The logs first: the data beside them tells whose they are.
+  const ours = [...LEFTOVERS, ...more].filter((name) => there(directory, name) && isOurs(directory, name))
+  for (const name of ours) remove(directory, name)
+}
+
+/** Before a pair is written under these names. */
+export function makeRoom(directory: string) {
+  removeLeftovers(directory)
+  const taken = LEFTOVERS.find((name) => there(directory, name))
+  if (taken) throw new NidusError('INVALID_ARGUMENT', `${join(directory, taken)} is not this store's, and a compaction or an import needs that name. Nothing was changed: move it away`)
+}
+
 const isBarrier = (directory: string) => {
   const path = join(directory, 'log')
   return existsSync(path) && statSync(path).size === 13 && barrier().every((byte, i) => readFileSync(path)[i] === byte)
@@ -114,7 +164,8 @@ const isBarrier = (directory: string) => {
 export function settle(directory: string, writable: boolean): { data: string; log: string } {
   const has = (name: string) => existsSync(join(directory, name))
   const current = { data: 'data', log: 'log' }
-  if (has(MARKER)) {
+  const marker = markerIn(directory)
+  if (marker) {
     // What a killed process had renamed is on the medium before anything is built on it.
     if (writable) syncDirectory(directory)
     if (isBarrier(directory)) {
@@ -122,18 +173,10 @@ export function settle(directory: string, writable: boolean): { data: string; lo
       if (!writable) return { data: has(NEW_DATA) ? NEW_DATA : 'data', log: NEW_LOG }
       swapBehindBarrier(directory)
     } else if (writable) {
-      if (has(NEW_DATA) && has(NEW_LOG) && oldOf(directory) === identity(directory)) swap(directory)
+      if (has(NEW_DATA) && has(NEW_LOG) && marker.old === identity(directory)) swap(directory)
       else removeMarker(directory)
     }
   }
-  if (writable) for (const name of LEFTOVERS) remove(directory, name)
+  if (writable) removeLeftovers(directory)
   return current
-}
-
-function oldOf(directory: string): string | undefined {
-  try {
-    return (JSON.parse(readFileSync(join(directory, MARKER), 'utf8')) as { old?: string }).old
-  } catch {
-    return undefined
-  }
 }

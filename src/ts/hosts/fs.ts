@@ -3,18 +3,19 @@ import { dirname, join, resolve } from 'node:path'
 import { NotPromoted, type Host } from '../engine/backend.js'
 import { sleep } from '../engine/schedule.js'
 import { NidusError, storageError } from '../errors.js'
-import type { StoreFiles, StoreInfo } from '../types/index.js'
+import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../types/index.js'
 import { FsFile, type Guard } from './fs-file.js'
 import { FsLock } from './fs-lock.js'
 import { completes } from './fs-native.js'
-import { LEFTOVERS, MARKER, NEW_DATA, NEW_LOG, mark, remove, settle, swap, syncDirectory } from './fs-promote.js'
+import { absent, directoryOf, pairIn, refuseForeign, refuseMissing } from './fs-own.js'
+import { MARKER, NEW_DATA, NEW_LOG, makeRoom, mark, remove, removeLeftovers, settle, swap, syncDirectory } from './fs-promote.js'
 
 const HEADER = 64
 const MAGIC = [0x4e, 0x49, 0x44, 0x55, 0x53, 0] // "NIDUS\0"
 
-/** A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path. */
+/** A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:` URL. */
 export function fsHost(name: string): Host {
-  const directory = resolve(name)
+  const directory = directoryOf(name)
   let lock: FsLock | undefined
   let fresh: StoreFiles | undefined
   let promoted = false
@@ -42,52 +43,105 @@ export function fsHost(name: string): Host {
     }
   }
 
+  /** Files and directories that this opening made, to be taken back if it is refused. */
+  let made: { files: string[]; root: string | undefined } = { files: [], root: undefined }
+
+  /** Refuses what is not ours before anything is made, and again under the lock. */
+  function look() {
+    const pair = pairIn(directory)
+    // With both there the core tells more about a damaged store.
+    refuseForeign(directory, pair)
+    refuseMissing(directory, pair)
+    return pair
+  }
+
   function openWritable(mustExist: boolean): StoreFiles {
-    const exists = (name: string) => existsSync(join(directory, name))
-    if (mustExist && !exists('data') && !exists('log')) throw new NidusError('NOT_FOUND', `there is no store in ${directory}`)
-    makeDirectory(directory)
+    const before = look()
+    if (mustExist && !before.data && !before.log) throw new NidusError('NOT_FOUND', `there is no store in ${directory}`)
+    made = { files: [], root: makeDirectory(directory) }
     lock = FsLock.acquire(directory)
     guard.lost = undefined
+    look()
     settle(directory, true)
-    const created = ['log', 'data'].filter((name) => !exists(name))
-    for (const name of created) closeSync(openSync(join(directory, name), 'wx'))
+    const pair = look()
+    for (const name of ['log', 'data'] as const) {
+      if (pair[name]) continue
+      closeSync(openSync(join(directory, name), 'wx'))
+      made.files.push(name)
+    }
     const files = both('data', 'log', 'r+', guard)
     // Also where nothing was created: a process that was killed may have made or renamed files and not come to this.
     syncDirectory(directory)
     return files
   }
 
-  async function openReadOnly(): Promise<StoreFiles> {
+  /** What was made for nothing. */
+  function takeBack() {
+    for (const name of made.files) {
+      if (statSync(join(directory, name), { throwIfNoEntry: false })?.size === 0) remove(directory, name)
+    }
+    lock?.release()
+    lock = undefined
+    const { root } = made
+    made = { files: [], root: undefined }
+    for (let path = directory; root !== undefined; path = dirname(path)) {
+      try {
+        rmdirSync(path)
+      } catch {
+        return // Somebody has put something there.
+      }
+      if (path === root || path === dirname(path)) return
+    }
+  }
+
+  async function openReadOnly(lenient: boolean): Promise<StoreFiles> {
     for (let attempt = 1; ; attempt++) {
       const { data, log } = settle(directory, false)
       try {
         return both(data, log, 'r', undefined)
       } catch (error) {
+        if ((error as { code?: string }).code !== 'ENOENT') throw error
         // A writer may be renaming a compacted pair into place.
-        if (attempt === 5 || (error as { code?: string }).code !== 'ENOENT' || !existsSync(join(directory, 'log'))) throw error
-        await sleep(20)
+        if (attempt < 5 && existsSync(join(directory, 'log'))) await sleep(20)
+        else return readRest(lenient, error)
       }
     }
+  }
+
+  /** One of the two is missing, or both are. */
+  function readRest(lenient: boolean, error: unknown): StoreFiles {
+    const pair = pairIn(directory)
+    if (!pair.data && !pair.log) throw error
+    if (!lenient) refuseMissing(directory, pair)
+    if (!lenient) throw new NidusError('NOT_FOUND', `the creation of the store in ${directory} was never finished`)
+    const one = (name: 'data' | 'log'): SyncAccessHandle => (pair[name] ? file(name, 'r', undefined) : absent())
+    return { log: one('log'), data: one('data') }
   }
 
   return {
     kind: 'fs',
     lendViews: true,
-    async open({ readOnly, mustExist }) {
-      if (readOnly) return openReadOnly()
+    async open({ readOnly, mustExist, lenient }) {
+      if (readOnly) return openReadOnly(lenient === true)
       try {
         return openWritable(mustExist)
       } catch (error) {
-        lock?.release()
-        lock = undefined
+        takeBack()
         throw error
       }
+    },
+    async refused() {
+      if (lock) takeBack()
     },
     async changed({ data, log }) {
       let change: 'no' | 'grew' | 'replaced' = 'no'
       const names = settle(directory, false)
-      for (const [name, file] of [[names.data, data], [names.log, log]] as [string, FsFile][]) {
+      for (const [name, file] of [[names.data, data], [names.log, log]] as [string, FsFile | ReturnType<typeof absent>][]) {
         const now = statSync(join(directory, name), { throwIfNoEntry: false })
+        if ('absent' in file) {
+          if (now) return 'replaced'
+          continue
+        }
         const then = fstatSync(file.fd)
         if (now?.ino !== then.ino || then.size < file.opened) return 'replaced'
         if (then.size > file.opened || then.mtimeMs !== file.modified) change = 'grew'
@@ -112,6 +166,7 @@ export function fsHost(name: string): Host {
     },
     async create() {
       guard.check()
+      makeRoom(directory)
       promoted = false
       fresh = both(NEW_DATA, NEW_LOG, 'w+', guard)
       const { data, log } = fresh
@@ -153,12 +208,12 @@ export function fsHost(name: string): Host {
 }
 
 /** With every directory above that had to be made; their names are durable afterwards. */
-function makeDirectory(directory: string) {
+function makeDirectory(directory: string): string | undefined {
   const first = mkdirSync(directory, { recursive: true })
-  if (first === undefined) return
+  if (first === undefined) return undefined
   for (let made = directory; ; made = dirname(made)) {
     syncDirectory(dirname(made))
-    if (made === resolve(first) || made === dirname(made)) return
+    if (made === resolve(first) || made === dirname(made)) return resolve(first)
   }
 }
 
@@ -176,18 +231,22 @@ function readHeader(path: string): number | undefined {
   }
 }
 
-/** Removes the store's own files, and the directory if nothing else is in it. */
+/** Removes the store's own files, and the directory if nothing else is in it. What is not ours is refused by name. */
 export function destroyFs(name: string): void {
-  const directory = resolve(name)
-  const data = join(directory, 'data')
+  const directory = directoryOf(name)
+  const look = () => {
+    const pair = pairIn(directory)
+    refuseForeign(directory, pair, 'INVALID_ARGUMENT')
+    return pair
+  }
   try {
-    const size = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.size
-    if (size('data') === undefined && size('log') === undefined) return
-    // A directory that merely has a file called `data` is somebody's, but no store.
-    if ((size('data') ?? 0) > 0 && readHeader(data) === undefined) throw new NidusError('INVALID_ARGUMENT', `${data} is not a store's`)
+    const pair = look()
+    if (!pair.data && !pair.log) return
     const lock = FsLock.acquire(directory)
     try {
-      for (const name of ['log', 'data', ...LEFTOVERS, 'log.tmp', 'data.tmp']) remove(directory, name)
+      look()
+      removeLeftovers(directory, ['log.tmp', 'data.tmp'])
+      for (const name of ['log', 'data']) remove(directory, name)
     } finally {
       lock.release()
     }
@@ -201,7 +260,8 @@ export function destroyFs(name: string): void {
   }
 }
 
-export function listFs(root = '.'): StoreInfo[] {
+export function listFs(given = '.'): StoreInfo[] {
+  const root = /^file:\/\//i.test(given) ? directoryOf(given) : given
   try {
     return readdirSync(root, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

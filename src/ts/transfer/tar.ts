@@ -84,6 +84,7 @@ const MAX_EXTENDED = 1024 * 1024
 /** `data` and `log`, in whatever directory they lie; all else is passed over. */
 export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName; bytes: Uint8Array }> {
   const found = new Set<string>()
+  let folder: string | undefined
   let longName: string | undefined
   let pax = new Map<string, string>()
   const cut = (where: string) => new NidusError('CORRUPT', `the tar ends ${where}: it is cut off`)
@@ -126,6 +127,9 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
       }
       if (sparse || !/[07]/.test(type)) throw invalid(`"${path}" is not a plain file in the tar (make it without --sparse, and with --dereference)`)
       if (found.has(file)) throw invalid(`the tar has two files "${file}": it is not that of one store`)
+      const from = path.slice(0, -file.length).replace(/^(\.\/)+/, '')
+      if (folder !== undefined && folder !== from) throw invalid(`the tar has "data" and "log" in two folders, "${folder}" and "${from}": they are not those of one store`)
+      folder = from
       found.add(file)
       for await (const bytes of input.pieces(size)) yield { file, bytes }
       if (input.short || !(await input.skip(padding(size)))) throw cut(`within "${path}"`)

@@ -92,6 +92,11 @@ export interface RecoveryReport {
   created: boolean
   /** This open compacted the store. */
   compacted: boolean
+  /**
+   * Only where there are any: rows in the data that no operation of the log names. An interrupted write leaves such rows, and so does a log that lost operations (an empty one, one that was cut or copied in part): then
+   * put the log back, or see what `Nidus.salvage` tells. Nothing removes them unasked: while there are any, or where this open cut anything, `autoCompact` does nothing. `compact()` removes them.
+   */
+  orphanedRows?: number
   /** Auto-compaction was due and failed, at open or (a store in the caller's own thread) later; the store is as it was. */
   compactionError?: NidusError
   /** Only of `Nidus.salvage`. The numbers above then tell what could not be taken: bytes of both files, and frames as far as they can be told apart. */
@@ -116,6 +121,10 @@ export interface Salvaged {
   damages: number
   /** The first 64 of them. */
   damage: { offset: number; length: number }[]
+  /** Rows that no operation names which was read: whose they are only a log that is not here could tell. */
+  unnamedRows: number
+  /** Whole operations that another version wrote and this one does not know, passed over: no damage. Only where there are any. The first 64 places. */
+  unsupported?: { code: 'UNSUPPORTED_VERSION'; frames: number; places: { offset: number; length: number }[] }
 }
 
 export interface SalvageOptions {
