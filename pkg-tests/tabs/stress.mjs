@@ -186,7 +186,6 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     for (const [, session, n] of present) sessions[session].begun.add(n)
     let lost = 0
     let doubled = 0
-    let acknowledged = 0
     sessions.forEach(({ done, begun }, session) => {
       for (const n of begun) {
         const [a, b] = ['a', 'b'].map((part) => written.get(`${session}-${n}-${part}`) ?? 0)
@@ -194,12 +193,11 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         if (a !== (there.has(`${session}-${n}-a`) ? 1 : 0)) doubled++
         if (done.has(n) && !a) lost++
       }
-      acknowledged += done.size
       const newest = last.find(([, of]) => of === session)?.[2] ?? -1
       // Two writers a tab, each waiting for its own: at most one of them may have been overtaken by the other.
       if (Math.max(-1, ...done) > newest + 1) wrong.push(`session ${session}: ${Math.max(...done)} was acknowledged, yet the last is ${newest}`)
     })
-    const result = { tabs: sessions.length, ...events, acknowledged, unknown: sessions.reduce((sum, { unknown }) => sum + unknown.size, 0), lost, doubled }
+    const result = { tabs: sessions.length, ...events, acknowledged: acknowledged(), unknown: sessions.reduce((sum, { unknown }) => sum + unknown.size, 0), lost, doubled }
     if (lost || doubled || wrong.length) throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 10).join('\n')}`)
     return result
   } finally {
