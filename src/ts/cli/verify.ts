@@ -32,6 +32,8 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
     for (const { offset, length } of salvaged.damage) findings.push({ what: 'damage', file: 'log', offset, length })
     if (salvaged.damages > salvaged.damage.length) findings.push({ what: `${salvaged.damages - salvaged.damage.length} more places of damage`, file: 'log' })
     if (salvaged.missingRows) findings.push({ what: `${salvaged.missingRows} upserts of rows that the data does not have`, file: 'data' })
+    if (salvaged.unnamedRows) findings.push({ what: `${salvaged.unnamedRows} rows that no operation of the log names: of an interrupted write, or of a log that lost operations`, file: 'data' })
+    for (const { offset, length } of salvaged.unsupported?.places ?? []) findings.push({ what: 'UNSUPPORTED_VERSION: an operation of another version', file: 'log', offset, length })
     if (salvaged.damagedRows) findings.push({ what: `${salvaged.damagedRows} documents whose rows are not of unit length, or are another's`, file: 'data' })
   }
   const damaged = salvaged?.damage.reduce((sum, { length }) => sum + length, 0) ?? 0

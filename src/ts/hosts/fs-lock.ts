@@ -206,6 +206,7 @@ function setAhead(path: string) {
 }
 
 function locked(path: string, content: string, holder: Holder | undefined) {
+  if (holder?.pid === process.pid && holder.place === placeOf()) return new NidusError('LOCKED', `this process has the store open already (${path}): close it first, or use the one that is open`)
   const who = holder ? `process ${holder.pid}` : /^\d+ \d+$/.test(content) ? `native nidus, process ${content.split(' ')[0]}` : 'an unknown process'
   return new NidusError('LOCKED', `the store is open elsewhere: ${path} is held by ${who}. If you are certain that it runs on no machine, remove that file`)
 }
