@@ -145,7 +145,7 @@ impl JsStore {
     /// Their names, packed as ids are.
     pub fn collections(&self) -> Result<Uint8Array, JsValue> {
         let mut out = Writer::default();
-        let mut write = || self.0.collections().iter().try_for_each(|name| out.str(name));
+        let mut write = || self.0.collection_names()?.iter().try_for_each(|name| out.str(name));
         write().or_throw()?;
         Ok(Uint8Array::from(out.wire.as_slice()))
     }

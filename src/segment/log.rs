@@ -254,8 +254,9 @@ impl Replay {
             Ok((op, used)) => Ok(Parsed::Good(op, &payload[used..], size)),
             Err(Bad::Unknown) => fail!(
                 UnsupportedVersion,
-                "the log has an operation at offset {} that this version does not know; nothing was changed",
-                self.offset
+                "the log has at offset {} what this version does not know, {}; nothing was changed",
+                self.offset,
+                Op::unknown(payload)
             ),
             Err(Bad::Malformed) => {
                 fail!(Corrupt, "the log is damaged at offset {}: a frame with a right checksum is no operation", self.offset)

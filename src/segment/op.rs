@@ -26,6 +26,13 @@ impl Bad {
     }
 }
 
+/// Native 0.105.0's upsert: a collection, an id, a list of vectors' names with their rows, attributes.
+const NAMED: u32 = 10;
+/// The name of a document's only vector.
+const DEFAULT: &str = "default";
+/// What native 0.105.0 calls the operations from 5 on.
+const LATER: [&str; 7] = ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
+
 /// Reads forward over bytes.
 #[derive(Clone)]
 pub struct Reader<'a> {
@@ -148,6 +155,17 @@ impl<'a> Reader<'a> {
         Ok(AttrsScan { bytes: self.since(start), canonical, newer })
     }
 
+    /// A list of vectors that has the default one alone: its row.
+    fn only_default(&mut self) -> Result<u64, Bad> {
+        let count = self.count(16)?;
+        let (mut only, mut row) = (count == 1, 0);
+        for _ in 0..count {
+            only &= self.str()? == DEFAULT;
+            row = self.u64()?;
+        }
+        if only { Ok(row) } else { Err(Bad::Unknown) }
+    }
+
     /// A map of strings, checked to its end.
     pub fn meta(&mut self) -> Result<&'a [u8], Bad> {
         let start = self.at;
@@ -208,7 +226,8 @@ pub enum Op<'a> {
     Create { collection: &'a str },
     Drop { collection: &'a str },
     SetMeta { collection: &'a str, meta: &'a [u8] },
-    Upsert { collection: &'a str, id: &'a str, row: u64, attrs: AttrsScan<'a> },
+    /// `named`: read from native 0.105.0's own form, which names vectors. It is never written.
+    Upsert { collection: &'a str, id: &'a str, row: u64, attrs: AttrsScan<'a>, named: bool },
     Delete { collection: &'a str, id: &'a str },
 }
 
@@ -217,7 +236,7 @@ impl<'a> Op<'a> {
     pub fn decode(payload: &'a [u8]) -> Result<(Op<'a>, usize), Bad> {
         let mut reader = Reader::new(payload);
         let variant = reader.u32()?;
-        if variant > 4 {
+        if variant > 4 && variant != NAMED {
             return Err(Bad::Unknown);
         }
         let collection = reader.str()?;
@@ -225,8 +244,13 @@ impl<'a> Op<'a> {
             0 => Op::Create { collection },
             1 => Op::Drop { collection },
             2 => Op::SetMeta { collection, meta: reader.meta()? },
-            3 => Op::Upsert { collection, id: reader.str()?, row: reader.u64()?, attrs: reader.attrs()? },
-            _ => Op::Delete { collection, id: reader.str()? },
+            3 => Op::Upsert { collection, id: reader.str()?, row: reader.u64()?, attrs: reader.attrs()?, named: false },
+            4 => Op::Delete { collection, id: reader.str()? },
+            _ => {
+                let id = reader.str()?;
+                let row = reader.only_default()?;
+                Op::Upsert { collection, id, row, attrs: reader.attrs()?, named: true }
+            }
         };
         Ok((op, reader.at()))
     }
@@ -263,9 +287,36 @@ impl<'a> Op<'a> {
         }
     }
 
+    /// What the operation is that [`decode`](Self::decode) does not know, in words.
+    #[cold]
+    pub fn unknown(payload: &[u8]) -> String {
+        let mut reader = Reader::new(payload);
+        let variant = reader.u32().unwrap_or(0);
+        let mut vectors = || {
+            let (_, _, count) = (reader.str()?, reader.str()?, reader.count(16)?);
+            let mut names = String::new();
+            for _ in 0..count.min(8) {
+                names.push_str(&format!(" \"{:.64}\"", reader.str()?));
+                reader.u64()?;
+            }
+            Ok::<_, Bad>(format!(": it has {count} vectors,{names}"))
+        };
+        let (name, more) = match variant {
+            0..=4 => ("", " with a value of an unknown kind".to_string()),
+            NAMED => ("UpsertVectors", vectors().unwrap_or_default()),
+            _ => (*LATER.get(variant as usize - 5).unwrap_or(&""), String::new()),
+        };
+        format!("an operation {variant} {name}{more}")
+    }
+
     /// Whether native 0.3.0 would not know a value in it.
     pub fn newer(&self) -> bool {
         matches!(self, Op::Upsert { attrs, .. } if attrs.newer)
+    }
+
+    /// Whether natives before 0.105.0 do not know the operation.
+    pub fn named(&self) -> bool {
+        matches!(self, Op::Upsert { named: true, .. })
     }
 }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Store;
-use super::index::Repack;
+use super::index::{Collection, Repack};
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
@@ -31,7 +31,7 @@ pub(super) struct Compaction {
     order: Vec<u32>,
     /// The collections in the order of their names, and where each one's documents end in `docs`.
     ends: Vec<(u32, usize)>,
-    /// The next collection.
+    /// The next collection, to be sorted or to be written.
     at: usize,
     /// What is left of the runs of the collection at hand.
     runs: Vec<Range<usize>>,
@@ -73,9 +73,9 @@ impl Store {
         let (mut docs, mut order, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         reserve(&mut docs, self.index.live(), "compaction")?;
         reserve(&mut order, self.index.live(), "compaction")?;
-        for (number, collection) in self.index.collections() {
-            docs.extend(collection.docs());
-            reserve(&mut ends, 1, "compaction")?;
+        reserve(&mut ends, self.index.collection_count(), "compaction")?;
+        for number in self.index.sorted_collections()? {
+            docs.extend(self.index.collection(number).into_iter().flat_map(Collection::docs));
             ends.push((number, docs.len()));
         }
         data.truncate_to(0).context("clear the new data")?;
@@ -115,13 +115,22 @@ impl Store {
     }
 
     fn sort_slice(&self, to: &mut Compaction, from: usize) -> Result<()> {
-        let end = to.ends.iter().map(|(_, end)| *end).find(|end| *end > from);
-        let Some(end) = end.map(|end| end.min(from + RUN)) else {
-            to.stage = Stage::Writing;
-            return Ok(());
-        };
-        sort_by(&mut to.docs[from..end], &|a, b| self.index.order(a, b))?;
-        to.stage = Stage::Sorting(end);
+        let mut at = from;
+        // Several small collections in one slice; `to.at` is the first that may not be sorted to its end.
+        while at < from + RUN {
+            let Some((_, end)) = to.ends.get(to.at) else {
+                to.stage = Stage::Writing;
+                to.at = 0;
+                return Ok(());
+            };
+            let until = (*end).min(at + RUN);
+            sort_by(&mut to.docs[at..until], &|a, b| self.index.order(a, b))?;
+            if until == *end {
+                to.at += 1;
+            }
+            at = until;
+        }
+        to.stage = Stage::Sorting(at);
         Ok(())
     }
 
@@ -165,7 +174,7 @@ impl Store {
             encoded.clear();
             attrs.write(&mut encoded)?;
             let attrs = AttrsScan { bytes: &encoded, canonical: true, newer: Reader::new(&encoded).attrs().is_ok_and(|scan| scan.newer) };
-            run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs })?;
+            run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs, named: false })?;
             to.order.push(doc);
             written += 1;
         }
@@ -254,8 +263,7 @@ impl Store {
         self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
         self.log_len = compaction.log_len;
         self.receipts.written();
-        self.newer = compaction.newer;
-        self.orphaned = 0;
+        (self.newer, self.named, self.orphaned) = (compaction.newer, false, 0);
         compaction.stage = Stage::Adopting(0);
         Ok(())
     }

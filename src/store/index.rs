@@ -8,6 +8,7 @@ use super::arena::{Arena, Item};
 use crate::attrs::Packed;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
+use crate::order::sort_by;
 use crate::segment::op::{self, Op};
 use crate::{Code, Result, error};
 
@@ -64,7 +65,9 @@ pub struct Index {
     /// Numbers stay the same while a collection lives.
     collections: Vec<Option<Collection>>,
     /// Numbers of the collections, by name.
-    names: Vec<u32>,
+    names: HashTable<u32>,
+    /// Numbers that no collection has. There is room for all that there are.
+    gaps: Vec<u32>,
     docs: Vec<Doc>,
     free: Vec<u32>,
     /// Of each row the document in it, or [`DEAD`].
@@ -129,17 +132,26 @@ impl Index {
         self.collections.get(number as usize)?.as_ref()
     }
 
-    /// In the order of their names.
+    /// In no order.
     pub fn collections(&self) -> impl Iterator<Item = (u32, &Collection)> {
-        self.names.iter().filter_map(|number| Some((*number, self.collection(*number)?)))
+        self.collections.iter().enumerate().filter_map(|(number, collection)| Some((number as u32, collection.as_ref()?)))
     }
 
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        self.names.binary_search_by(|number| self.name(*number).cmp(name))
+    pub fn collection_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Numbers of the collections, in the order of their names. It is made when it is asked for: kept, each new one would move the others.
+    pub fn sorted_collections(&self) -> Result<Vec<u32>> {
+        let mut sorted = Vec::new();
+        reserve(&mut sorted, self.names.len(), "the collections")?;
+        sorted.extend(self.names.iter());
+        sort_by(&mut sorted, &|a, b| self.name(a).cmp(self.name(b)))?;
+        Ok(sorted)
     }
 
     pub fn find_collection(&self, name: &str) -> Option<u32> {
-        self.place(name).ok().map(|place| self.names[place])
+        self.names.find(hash(name.as_bytes()), |number| self.name(*number) == name).copied()
     }
 
     pub fn find(&self, collection: u32, id: &str) -> Option<u32> {
@@ -152,8 +164,15 @@ impl Index {
         reserve(&mut self.owner, upserts, "the index of rows")?;
         reserve(&mut self.docs, upserts, "the index of documents")?;
         reserve(&mut self.free, deletes, "the index of documents")?;
+        if collections == 0 {
+            return Ok(());
+        }
         reserve(&mut self.collections, collections, "the collections")?;
-        reserve(&mut self.names, collections, "the collections")
+        let gaps = self.collections.len() + collections - self.gaps.len();
+        reserve(&mut self.gaps, gaps, "the collections")?;
+        let Self { names, collections: all, .. } = self;
+        let hasher: Hasher<'_> = &|number| hash_of(all, *number);
+        names.try_reserve(collections, hasher).map_err(|_| out_of_memory("the collections", collections * 8))
     }
 
     /// Room for the owners of `rows` rows.
@@ -178,25 +197,27 @@ impl Index {
 
     /// Infallible after [`reserve`](Self::reserve). The name must not be there yet.
     pub fn insert_collection(&mut self, collection: Collection) -> u32 {
-        let place = match self.place(&collection.name) {
-            Ok(place) => return self.names[place],
-            Err(place) => place,
-        };
-        let number = match self.collections.iter().position(Option::is_none) {
-            Some(gap) => gap,
-            None => {
-                self.collections.push(None);
-                self.collections.len() - 1
-            }
-        };
-        self.collections[number] = Some(collection);
-        self.names.insert(place, number as u32);
-        number as u32
+        if let Some(number) = self.find_collection(&collection.name) {
+            return number;
+        }
+        let number = self.gaps.pop().unwrap_or_else(|| {
+            self.collections.push(None);
+            self.collections.len() as u32 - 1
+        });
+        let hashed = hash(collection.name.as_bytes());
+        self.collections[number as usize] = Some(collection);
+        let Self { names, collections, .. } = self;
+        let hasher: Hasher<'_> = &|number| hash_of(collections, *number);
+        names.insert_unique(hashed, number, hasher);
+        number
     }
 
     pub fn drop_collection(&mut self, name: &str) {
-        let Ok(place) = self.place(name) else { return };
-        let number = self.names.remove(place);
+        let Self { names, collections, .. } = self;
+        let is = |number: &u32| collections.get(*number as usize).and_then(Option::as_ref).is_some_and(|collection| collection.name == name);
+        let Ok(entry) = names.find_entry(hash(name.as_bytes()), is) else { return };
+        let (number, _) = entry.remove();
+        self.gaps.push(number);
         if let Some(collection) = self.collections[number as usize].take() {
             for doc in collection.docs {
                 self.free_doc(doc);
@@ -373,6 +394,10 @@ impl Index {
         let tables: usize = self.collections.iter().flatten().map(|c| c.docs.allocation_size() + c.meta.capacity()).sum();
         tables + self.docs.capacity() * size_of::<Doc>() + (self.owner.capacity() + self.free.capacity()) * 4 + self.arena.memory_bytes()
     }
+}
+
+fn hash_of(collections: &[Option<Collection>], number: u32) -> u64 {
+    hash(collections.get(number as usize).and_then(Option::as_ref).map_or(&[][..], |collection| collection.name.as_bytes()))
 }
 
 pub fn row_beyond_data(row: u64) -> crate::Error {

@@ -45,6 +45,7 @@ use crate::{Footprint, Recovery, Result};
 /// The oldest native version that knows every value there is.
 const READABLE_BY_ALL: &str = "0.3.0";
 const READABLE_BY_NEWER: &str = "0.52.0";
+const READABLE_BY_NAMED: &str = "0.105.0";
 
 /// A vector store.
 ///
@@ -64,6 +65,8 @@ pub struct Store {
     receipts: Receipts,
     /// The log holds a value that native 0.3.0 does not know.
     newer: bool,
+    /// The log holds an upsert in the form of native 0.105.0.
+    named: bool,
     recovery: Recovery,
     /// Rows that no operation of the log names.
     orphaned: usize,
@@ -186,7 +189,7 @@ impl Store {
             doc_count: self.index.live(),
             memory_bytes: self.memory_bytes(),
             disk_bytes: self.data.bytes() + self.log_len + self.held.bytes().len() as u64,
-            readable_by: if self.newer { READABLE_BY_NEWER } else { READABLE_BY_ALL },
+            readable_by: if self.named { READABLE_BY_NAMED } else if self.newer { READABLE_BY_NEWER } else { READABLE_BY_ALL },
         }
     }
 

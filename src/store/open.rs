@@ -42,6 +42,7 @@ pub struct Opening {
     index: Index,
     newer: bool,
     receipts: Receipts,
+    named: bool,
     /// With compact memory they are made while the rows are read.
     codes: Option<Codes>,
 }
@@ -61,6 +62,7 @@ impl Opening {
             index: Index::default(),
             newer: false,
             receipts: Receipts::default(),
+            named: false,
             codes: None,
         })
     }
@@ -103,7 +105,7 @@ impl Opening {
     }
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
-        let Self { replay, index, newer, receipts: made, max_rows, data, log_total, .. } = self;
+        let Self { replay, index, newer, named, receipts: made, max_rows, data, log_total, .. } = self;
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
@@ -115,6 +117,7 @@ impl Opening {
         replay.feed(bytes, &mut |op, behind| {
             *newer |= op.newer();
             made.replay(behind)?;
+            *named |= op.named();
             index.replay(op, max_rows)
         })
     }
@@ -128,7 +131,7 @@ impl Opening {
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
-        let Self { options, data: reader, log_total, replay, index, newer, receipts, codes, .. } = self;
+        let Self { options, data: reader, log_total, replay, index, newer, named, receipts, codes, .. } = self;
         let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
@@ -173,7 +176,7 @@ impl Opening {
         }
         let log = (!options.read_only).then_some(log);
         let mut store = Store::of(options, segment, log, index)?;
-        (store.log_len, store.newer, store.recovery, store.receipts) = (end.keep, newer, recovery, receipts);
+        (store.log_len, store.newer, store.named, store.recovery, store.receipts) = (end.keep, newer, named, recovery, receipts);
         if let Some(codes) = codes {
             store.codes = codes;
         }
@@ -198,7 +201,7 @@ impl Store {
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
         let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
         let memo = Memo::default();
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, recovery, orphaned, codes, memo, columns: Default::default(), compaction: None, failed: None })
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, named: false, recovery, orphaned, codes, memo, columns: Default::default(), compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

@@ -23,7 +23,16 @@ impl Store {
 
     /// In the order of their UTF-8 bytes.
     pub fn collections(&self) -> Vec<String> {
-        self.index.collections().map(|(_, collection)| collection.name.clone()).collect()
+        let names = self.collection_names().unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u32>()));
+        names.into_iter().map(str::to_string).collect()
+    }
+
+    pub(crate) fn collection_names(&self) -> Result<Vec<&str>> {
+        let sorted = self.index.sorted_collections()?;
+        let mut names = Vec::new();
+        reserve(&mut names, sorted.len(), "the collections")?;
+        names.extend(sorted.iter().map(|number| self.index.name(*number)));
+        Ok(names)
     }
 
     fn collection(&self, name: &str) -> Option<(u32, &Collection)> {

@@ -7,7 +7,7 @@ use super::Store;
 use super::index::{Collection, DEAD};
 use super::read::unit_query;
 use crate::error::{fail, reserve, zeros};
-use crate::order::Ties;
+use crate::order::{Ties, sort_by};
 use crate::search::codes::kernel::GROUP;
 use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
 use crate::segment::Supplied;
@@ -107,7 +107,7 @@ impl Store {
             searching.queries.clear();
             return Ok(searching);
         }
-        if self.index.collections().count() != scope.len() {
+        if self.index.collection_count() != scope.len() {
             let most = scope.iter().max().map_or(0, |most| *most as usize + 1);
             zeros(&mut searching.scoped, most, "the collections in scope")?;
             scope.iter().for_each(|number| searching.scoped[*number as usize] = true);
@@ -265,12 +265,11 @@ impl Store {
     fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
         let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
         let mut scope = Vec::new();
-        for number in names.iter().filter_map(|name| self.index.find_collection(name)) {
-            if !scope.contains(&number) {
-                reserve(&mut scope, 1, "the collections in scope")?;
-                scope.push(number);
-            }
-        }
+        reserve(&mut scope, names.len(), "the collections in scope")?;
+        scope.extend(names.iter().filter_map(|name| self.index.find_collection(name)));
+        // Each once: those that are equal stand side by side.
+        sort_by(&mut scope, &|a, b| a.cmp(&b))?;
+        scope.dedup();
         Ok(scope)
     }
 }

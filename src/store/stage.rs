@@ -264,7 +264,7 @@ impl Store {
                 sorted = op::canonical(attrs.bytes, op::skip_value)?;
                 AttrsScan { bytes: &sorted, ..attrs }
             };
-            self.staged.run.push(&Op::Upsert { collection, id, row: (first + n) as u64, attrs })?;
+            self.staged.run.push(&Op::Upsert { collection, id, row: (first + n) as u64, attrs, named: false })?;
             let item = self.index.arena.push(id, attrs.bytes)?;
             self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
             self.staged.effects.push(Effect::Upsert(seen, item, (first + n) as u32));

@@ -40,6 +40,8 @@ pub(super) struct Staged {
     pub run: Run,
     pub effects: Vec<Effect>,
     pub seen: Vec<Seen>,
+    /// Places in `seen`, by name.
+    pub names: HashTable<u32>,
     pub upserts: usize,
     pub deletes: usize,
     pub creates: usize,
@@ -60,11 +62,15 @@ fn touched_id<'a>(effects: &[Effect], index: &'a Index, effect: u32) -> &'a [u8]
 impl Staged {
     /// What staged operations see under `name`, a number that stays theirs.
     pub fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
-        // The one used last is most often the one asked for.
-        if let Some(seen) = self.seen.iter().rposition(|seen| seen.name == name) {
-            return Ok(seen);
+        let Self { seen, names, .. } = self;
+        let hashed = hash(name.as_bytes());
+        if let Some(found) = names.find(hashed, |at| seen[*at as usize].name == name) {
+            return Ok(*found as usize);
         }
-        reserve(&mut self.seen, 1, "staging")?;
+        reserve(seen, 1, "staging")?;
+        let hasher: Hasher<'_> = &|at| hash(seen[*at as usize].name.as_bytes());
+        names.try_reserve(1, hasher).map_err(|_| out_of_memory("staging", 8))?;
+        names.insert_unique(hashed, seen.len() as u32, hasher);
         let base = index.find_collection(name);
         let name = name.to_string();
         self.seen.push(Seen { name, base, number: base, exists: base.is_some(), created: None, touched: HashTable::new(), upserts: 0 });

@@ -74,7 +74,8 @@ impl<'a> Explain<'a> {
         let len = u32::from_le_bytes(self.peek(0)) as usize;
         let payload = &self.rest[4..4 + len];
         let op = u32::from_le_bytes(self.peek(4)) as usize;
-        let name = ["CreateCollection", "DropCollection", "SetMeta", "Upsert", "Delete"][op];
+        const LATER: [&str; 7] = ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
+        let name = ["CreateCollection", "DropCollection", "SetMeta", "Upsert", "Delete"].into_iter().chain(LATER).nth(op).unwrap();
         self.text.push_str("#\n");
         self.say(4, &format!("frame of {len} bytes"));
         self.say(4, name);
@@ -95,6 +96,29 @@ impl<'a> Explain<'a> {
                 }
             }
             "Delete" => self.str("id"),
+            "UpsertVectors" => {
+                self.str("id");
+                for _ in 0..self.count("vectors") {
+                    self.str(" name");
+                    self.say(8, &format!("  row {}", u64::from_le_bytes(self.peek(0))));
+                }
+                for _ in 0..self.count("attributes") {
+                    self.str(" key");
+                    self.value();
+                }
+            }
+            "UpsertText" => {
+                self.str("id");
+                for _ in 0..self.count("attributes") {
+                    self.str(" key");
+                    self.value();
+                }
+            }
+            "SetVectorNames" => {
+                for _ in 0..self.count("names") {
+                    self.str(" name");
+                }
+            }
             _ => {}
         }
         assert_eq!(u32::from_le_bytes(self.peek(0)), crate::crash::crc32(payload));
@@ -232,6 +256,81 @@ fn newer_batches() -> [Vec<(&'static str, Vec<(&'static str, nidus_wasm::Value)>
     let old = vec![("text", Value::Str("ü".into()))];
     let last = vec![("float", Value::Float(1e300))];
     [vec![("new values", new, [3.0, 4.0]), ("old values", old, [0.0, 2.0])], vec![("last", last, [1.0, 0.0])]]
+}
+
+/// Written by native 0.105.0 into a store of ours: its upserts name the vector.
+#[test]
+fn named_upserts() {
+    if let Some(dir) = std::env::var_os("NATIVE_0_105") {
+        for (from, name, title) in [
+            ("m-more", "named-native-0.105.0", "Written by us, then by native 0.105.0: its upserts name their vector, \"default\".\nNot written anew by the tests."),
+            ("m-vectors", "vectors-native-0.105.0", "named-native-0.105.0.txt, and then a second vector of its own name.\nNot written anew by the tests."),
+            ("m-text", "text-native-0.105.0", "named-native-0.105.0.txt, and then a document without a vector.\nNot written anew by the tests."),
+        ] {
+            let found = files(&PathBuf::from(&dir).join(from));
+            fs::write(path(name), explain(title, &found)).unwrap();
+        }
+    }
+    let (data, log) = parse(&fs::read_to_string(path("named-native-0.105.0")).unwrap());
+    let dir = dir_with(&data, &log);
+    let read_only = open_ours(dir.path(), OpenOptions { read_only: true, ..options(2) }).unwrap();
+    let mut store = open_ours(dir.path(), options(2)).unwrap();
+    for store in [&read_only, &store] {
+        assert_eq!((store.recovery(), store.footprint().readable_by), (Default::default(), "0.105.0"));
+        assert_eq!(store.collections(), ["docs", "new"]);
+        let ids: Vec<_> = store.get_all("docs").unwrap().into_iter().map(|record| (record.id, record.vector, record.attrs.len())).collect();
+        assert_eq!(ids, [("over".to_string(), vec![0.6, 0.8], 2), ("theirs".to_string(), vec![0.0, -1.0], 2)]);
+        assert_eq!(store.footprint().dead_rows, 2);
+    }
+    assert!(files(dir.path()) == (data.clone(), log.clone()), "opening changed something");
+
+    // Ours goes on in its own form; opened again, all is there.
+    let mut batch = Batch::new();
+    batch.push("more", &[]);
+    store.stage_upsert("docs", 1, batch.bytes(), &[1.0, 0.0]).unwrap();
+    store.stage_delete("docs", [Ok("theirs")].into_iter()).unwrap();
+    store.commit().unwrap();
+    drop(store);
+    let mut store = open_ours(dir.path(), options(2)).unwrap();
+    assert_eq!((store.count(None, &Default::default()), store.footprint().readable_by), (3, "0.105.0"));
+
+    // Compacted it is what native 0.3.0 would have written.
+    compact_ours(&mut store, dir.path());
+    assert_eq!(store.footprint().readable_by, "0.3.0");
+    assert_same_documents(&open_native(dir.path(), 2, true).unwrap(), &store);
+
+    // Salvage takes all of it as well.
+    let mut salvage = nidus_wasm::Salvage::new(None, data.len() as u64, log.len() as u64).unwrap();
+    salvage.feed_data(&data).unwrap();
+    salvage.feed_log(&log).unwrap();
+    let (salvaged, found) = salvage.finish(false).unwrap();
+    assert_eq!((found.log.skipped, found.damaged_rows, salvaged.count(None, &Default::default())), (0, 0, 3));
+}
+
+#[test]
+fn what_else_a_later_native_writes_is_refused_by_name() {
+    for (name, says) in [
+        ("vectors-native-0.105.0", "an operation 11 SetVectorNames"),
+        ("text-native-0.105.0", "an operation 5 UpsertText"),
+    ] {
+        let (data, log) = parse(&fs::read_to_string(path(name)).unwrap());
+        let refused = |log: &[u8], says: &str| {
+            let dir = dir_with(&data, log);
+            for read_only in [false, true] {
+                let error = open_ours(dir.path(), OpenOptions { read_only, ..options(2) }).err().unwrap();
+                assert_eq!(nidus_wasm::code_of(&error), nidus_wasm::Code::UnsupportedVersion);
+                assert!(error.to_string().contains(says), "{error:#}");
+            }
+            assert!(files(dir.path()) == (data.clone(), log.to_vec()));
+        };
+        refused(&log, says);
+        if name.starts_with("vectors") {
+            // Without the declaration before it the upsert itself is told.
+            let declared = log.windows(4).position(|bytes| bytes == [11, 0, 0, 0]).unwrap() - 4;
+            let len = u32::from_le_bytes(log[declared..declared + 4].try_into().unwrap()) as usize + 8;
+            refused(&[&log[..declared], &log[declared + len..]].concat(), "an operation 10 UpsertVectors: it has 2 vectors, \"default\" \"title\"");
+        }
+    }
 }
 
 /// Ours and a later native's: the same but for the frame that keeps native 0.3.0 from cutting the one before it.

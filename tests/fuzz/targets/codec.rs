@@ -159,7 +159,7 @@ pub fn decode_attrs(bytes: &[u8]) -> Result<Attrs, Bad> {
 pub fn decode(payload: &[u8]) -> Result<Op, Bad> {
     let mut decoder = Decoder(payload);
     let variant = decoder.number(4)?;
-    if variant > 4 {
+    if variant > 4 && variant != 10 {
         return Err(Bad::Unknown);
     }
     let collection = decoder.text()?;
@@ -171,7 +171,16 @@ pub fn decode(payload: &[u8]) -> Result<Op, Bad> {
             let (id, row) = (decoder.text()?, decoder.number(8)?);
             Op::Upsert(collection, id, row, (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?)
         }
-        _ => Op::Delete(collection, decoder.text()?),
+        4 => Op::Delete(collection, decoder.text()?),
+        _ => {
+            let id = decoder.text()?;
+            let vectors: Vec<(String, u64)> = (0..decoder.count(16)?).map(|_| Ok((decoder.text()?, decoder.number(8)?))).collect::<Result<_, _>>()?;
+            let [(name, row)] = vectors.as_slice() else { return Err(Bad::Unknown) };
+            if name != "default" {
+                return Err(Bad::Unknown);
+            }
+            Op::Upsert(collection, id, *row, (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?)
+        }
     })
 }
 
