@@ -9,7 +9,7 @@ fn main() -> nidus_wasm::Result<()> {
 
     let dir = std::env::temp_dir().join(format!("nidus-wasm-basic-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let open = || Store::open(FileSink::open(dir.join("data"))?, FileSink::open(dir.join("log"))?, OpenOptions { dimension: Some(3), ..Default::default() });
+    let open = || Store::open_dir(&dir, OpenOptions { dimension: Some(3), ..Default::default() });
 
     // Everything staged becomes durable together, or not at all.
     let mut db = open()?;

@@ -31,11 +31,13 @@ fn in_proportion<T>(what: &str, least: usize, most: u32, make: impl Fn(usize) ->
     };
     let (few, many) = (time(least), time(8 * least));
     println!("{what}: {least} in {few:?}, {} in {many:?}: {:.1} times", 8 * least, many.as_secs_f64() / few.as_secs_f64());
-    assert!(many < most * few, "{what}: {least} took {few:?}, {} took {many:?}", 8 * least);
+    assert!(many < most * few.max(TICK), "{what}: {least} took {few:?}, {} took {many:?}", 8 * least);
 }
 
+/// The kernel counts by its clock's ticks.
+const TICK: Duration = Duration::from_millis(8);
 /// Caches end somewhere.
-const IN_PROPORTION: u32 = 24;
+const IN_PROPORTION: u32 = 40;
 
 fn name(n: usize) -> String {
     // Not in their order.
@@ -78,31 +80,31 @@ fn globs() {
 
 #[test]
 fn collections() {
-    in_proportion("staging new collections", 8_000, IN_PROPORTION, |_| Store::in_memory(1).unwrap(), |store, n| stage(store, n, true));
-    in_proportion("applying them", 8_000, IN_PROPORTION, |n| {
+    in_proportion("staging new collections", 16_000, IN_PROPORTION, |_| Store::in_memory(1).unwrap(), |store, n| stage(store, n, true));
+    in_proportion("applying them", 16_000, IN_PROPORTION, |n| {
         let mut store = Store::in_memory(1).unwrap();
         stage(&mut store, n, true);
         store
     }, |store, _| store.commit().unwrap());
-    in_proportion("opening", 8_000, IN_PROPORTION, |n| with_collections(n, true), |(_, data, log), n| {
+    in_proportion("opening", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(_, data, log), n| {
         assert_eq!(Store::open(data.clone(), log.clone(), OpenOptions::default()).unwrap().collections().len(), n);
     });
-    in_proportion("dropping all", 8_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), n| {
+    in_proportion("dropping all", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), n| {
         (0..n).for_each(|n| assert!(store.stage_drop(&name(n)).unwrap()));
         store.commit().unwrap();
         // Their numbers are used again.
         stage(store, n, false);
         store.commit().unwrap();
     });
-    in_proportion("compacting", 8_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), _| {
+    in_proportion("compacting", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), _| {
         store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
     });
-    in_proportion("naming them in a search", 8_000, IN_PROPORTION, |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()), |((store, ..), names), n| {
+    in_proportion("naming them in a search", 16_000, IN_PROPORTION, |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()), |((store, ..), names), n| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let query = Query { collections: Some(&names), top_k: n, ..Default::default() };
         assert_eq!(store.search(&[1.0], &query).unwrap().len(), n);
     });
-    in_proportion("metadata", 8_000, IN_PROPORTION, |n| (Store::in_memory(1).unwrap(), (0..n).map(|n| (name(n), name(n))).collect()), |(store, meta), _| {
+    in_proportion("metadata", 16_000, IN_PROPORTION, |n| (Store::in_memory(1).unwrap(), (0..n).map(|n| (name(n), name(n))).collect()), |(store, meta), _| {
         store.stage_set_meta_map("c", meta).unwrap();
         store.commit().unwrap();
         assert_eq!(store.get_meta("c").len(), meta.len());
@@ -126,14 +128,14 @@ fn documents() {
     };
     let distinct = |n: usize| vec![("k".to_string(), Value::Str(name(n)))];
     let glob = Filter::Glob("k".into(), "*7*".into());
-    in_proportion("a filter on distinct values", 8_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
+    in_proportion("a filter on distinct values", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
         store.search(&[1.0], &Query { top_k: 5, filter: glob.clone(), ..Default::default() }).unwrap();
     });
-    in_proportion("deleting what matches", 8_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
+    in_proportion("deleting what matches", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
         store.stage_delete_where("c", &glob).unwrap();
         store.commit().unwrap();
     });
-    in_proportion("compacting", 8_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
+    in_proportion("compacting", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
         store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
     });
     // Of one document, so many keys.

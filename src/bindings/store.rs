@@ -11,10 +11,22 @@ use super::search::JsSearch;
 use crate::Error;
 use crate::search::{Filter, Step};
 use crate::segment::receipt::{Receipt, Sender};
-use crate::store::{Known, Query, Store, ids};
+use crate::store::{Known, Matching, Query, Store, ids};
 
 fn step(step: Step) -> u32 {
     step as u32
+}
+
+/// A filter that is worked off in slices.
+#[wasm_bindgen(js_name = Matching)]
+pub struct JsMatching(Matching);
+
+#[wasm_bindgen(js_class = Matching)]
+impl JsMatching {
+    /// True: from now on it is known what matches.
+    pub fn step(&mut self, store: &JsStore) -> Result<bool, JsValue> {
+        store.0.match_step(&mut self.0).or_throw()
+    }
 }
 
 #[wasm_bindgen(js_name = Store)]
@@ -158,6 +170,12 @@ impl JsStore {
     pub fn count(&self, collection: Option<String>, filter: &[u8]) -> Result<f64, JsValue> {
         let filter = Filter::decode(filter).or_throw()?;
         Ok(self.0.count(collection.as_deref(), &filter) as f64)
+    }
+
+    /// None: the filter takes little time, or it is known what it matches.
+    pub fn matching(&self, collection: Option<String>, filter: &[u8], by_row: bool) -> Result<Option<JsMatching>, JsValue> {
+        let begin = || self.0.begin_matching(collection.as_deref(), Filter::decode(filter)?, by_row);
+        Ok(begin().or_throw()?.map(JsMatching))
     }
 
     /// None: rows are missing.

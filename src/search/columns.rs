@@ -31,11 +31,15 @@ pub struct Columns {
     /// Both: what was used last comes last.
     columns: Vec<Column>,
     kept: Vec<Kept>,
+    /// How often rows have moved.
+    pub moves: u32,
 }
 
 /// A filter that was seen, and what matches of the first `rows` rows, once that was found out.
 struct Kept {
     filter: Rc<Filter>,
+    /// Only for this collection's rows.
+    scope: Option<u32>,
     rows: usize,
     bits: Option<Rc<Bits>>,
 }
@@ -43,17 +47,17 @@ struct Kept {
 impl Columns {
     /// Rows have moved.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { moves: self.moves.wrapping_add(1), ..Self::default() };
     }
 
     /// The rows among the first `rows` that match, and any of the dead. None: it is not known, for want of memory or because the filter is
     /// new and not `now` worth the work.
-    pub fn matches(&mut self, filter: &Rc<Filter>, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
-        let mut kept = match self.kept.iter().position(|kept| kept.filter == *filter) {
+    pub fn matches(&mut self, filter: &Rc<Filter>, scope: Option<u32>, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
+        let mut kept = match self.place(filter, scope) {
             Some(at) => self.kept.remove(at),
             None if filter.size() > MOST_FILTER => return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None },
             None => {
-                let kept = Kept { filter: filter.clone(), rows: 0, bits: None };
+                let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None };
                 if !now() {
                     self.keep(kept);
                     return None;
@@ -76,6 +80,22 @@ impl Columns {
         let bits = kept.bits.clone();
         self.keep(kept);
         bits
+    }
+
+    fn place(&self, filter: &Filter, scope: Option<u32>) -> Option<usize> {
+        self.kept.iter().position(|kept| *kept.filter == *filter && (kept.scope.is_none() || kept.scope == scope))
+    }
+
+    /// What is known of the rows of one collection or (None) of all: which of so many match.
+    pub fn known(&self, filter: &Filter, scope: Option<u32>) -> Option<(Rc<Bits>, usize)> {
+        let kept = &self.kept[self.place(filter, scope)?];
+        Some((kept.bits.clone()?, kept.rows))
+    }
+
+    /// What somebody else found out. Of large filters only the last one is kept.
+    pub fn found_out(&mut self, filter: Rc<Filter>, scope: Option<u32>, rows: usize, bits: Bits) {
+        self.kept.retain(|kept| kept.filter.size() <= MOST_FILTER && (kept.filter != filter || kept.scope != scope));
+        self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)) });
     }
 
     fn keep(&mut self, kept: Kept) {
@@ -364,7 +384,7 @@ mod tests {
                 }
                 let filter = &filters[filter % filters.len()];
                 let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
-                let found = columns.matches(filter, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &words)));
+                let found = columns.matches(filter, None, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &words)));
                 prop_assert_eq!(found.is_some(), seen || now);
                 let Some(found) = found else { continue };
                 prop_assert_eq!(found.ones, found.rows(0).count());

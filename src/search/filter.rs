@@ -11,7 +11,17 @@ use crate::attrs::{Packed, value};
 use crate::segment::op::{Bad, Reader, ValueRef, list};
 use crate::{Code, Result, Value};
 
-const MAX_DEPTH: usize = 64;
+/// How deep expressions may lie within each other.
+pub const MAX_DEPTH: usize = 64;
+/// Expressions of a filter, those inside others too.
+pub const MAX_PARTS: usize = 5_000;
+/// Values in all lists of a filter together.
+pub const MAX_VALUES: usize = 65_536;
+/// Bytes of one glob pattern, and of all of a filter's together.
+pub const MAX_PATTERN: usize = 1_024;
+pub const MAX_PATTERNS: usize = 65_536;
+/// Bytes of a filter's encoding.
+const MAX_BYTES: usize = 4 << 20;
 
 /// An expression over attributes.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +95,52 @@ impl Filter {
         }
     }
 
+    /// Whether it is within the limits; what goes beyond one is `INVALID_ARGUMENT`, which names it.
+    pub fn check(&self) -> Result<()> {
+        self.measure(0, &mut Measure::default())
+    }
+
+    fn measure(&self, depth: usize, sum: &mut Measure) -> Result<()> {
+        if depth > MAX_DEPTH {
+            fail!(InvalidArgument, "the filter is nested deeper than {MAX_DEPTH}");
+        }
+        sum.parts += 1;
+        if sum.parts > MAX_PARTS {
+            fail!(InvalidArgument, "the filter has more than {MAX_PARTS} expressions");
+        }
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => return parts.iter().try_for_each(|part| part.measure(depth + 1, sum)),
+            Filter::Not(part) => return part.measure(depth + 1, sum),
+            Filter::In(_, values) => sum.values += values.len(),
+            Filter::Glob(_, pattern) => {
+                if pattern.len() > MAX_PATTERN {
+                    fail!(InvalidArgument, "a glob pattern of the filter has {} bytes, more than {MAX_PATTERN}", pattern.len());
+                }
+                sum.patterns += pattern.len();
+            }
+            _ => {}
+        }
+        if sum.values > MAX_VALUES {
+            fail!(InvalidArgument, "the filter's lists have more than {MAX_VALUES} values");
+        }
+        if sum.patterns > MAX_PATTERNS {
+            fail!(InvalidArgument, "the filter's glob patterns have more than {MAX_PATTERNS} bytes together");
+        }
+        Ok(())
+    }
+
+    /// About what evaluating it for one row takes, in nanoseconds; `by_row`: the values of a list one after the other.
+    pub(crate) fn work(&self, by_row: bool) -> usize {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().map(|part| part.work(by_row)).sum::<usize>() + 1,
+            Filter::Not(part) => part.work(by_row) + 1,
+            Filter::In(_, values) if by_row => 4 + values.len() / 4,
+            Filter::Glob(_, pattern) if pattern.contains('*') && pattern.contains('[') => 4 + 8 * pattern.len(),
+            Filter::Glob(_, pattern) => 4 + pattern.len() / 8,
+            _ => 4,
+        }
+    }
+
     /// About the bytes it takes.
     pub fn size(&self) -> usize {
         let value = |value: &Value| match value {
@@ -108,13 +164,24 @@ impl Filter {
         if bytes.is_empty() {
             return Ok(Filter::default());
         }
+        if bytes.len() > MAX_BYTES {
+            fail!(InvalidArgument, "the filter takes {} bytes, more than {MAX_BYTES}", bytes.len());
+        }
         let mut reader = Reader::new(bytes);
         let filter = expression(&mut reader, 0)?;
+        filter.check()?;
         if reader.left() > 0 {
             fail!(InvalidArgument, "{} bytes too many behind the filter", reader.left());
         }
         Ok(filter)
     }
+}
+
+#[derive(Default)]
+struct Measure {
+    parts: usize,
+    values: usize,
+    patterns: usize,
 }
 
 fn malformed(_: Bad) -> crate::Error {
@@ -300,6 +367,37 @@ mod tests {
                 prop_assert_eq!(crate::code_of(&error), Code::InvalidArgument);
             }
         }
+    }
+
+    #[test]
+    fn the_work_is_limited() {
+        let glob = |len: usize| Filter::Glob("k".into(), "x".repeat(len));
+        let list = |len: usize| Filter::In("k".into(), vec![Value::Null; len]);
+        let mut nested = Filter::default();
+        (0..MAX_DEPTH + 1).for_each(|_| nested = Filter::Not(Box::new(std::mem::take(&mut nested))));
+        for (filter, says) in [
+            (Filter::Or(vec![Filter::Exists("k".into()); MAX_PARTS]), "more than 5000 expressions"),
+            (glob(MAX_PATTERN + 1), "has 1025 bytes, more than 1024"),
+            (Filter::Or(vec![glob(MAX_PATTERN); 65]), "more than 65536 bytes together"),
+            (Filter::And(vec![list(MAX_VALUES), list(1)]), "more than 65536 values"),
+            (nested, "nested deeper than 64"),
+        ] {
+            let error = filter.check().unwrap_err();
+            assert_eq!(crate::code_of(&error), Code::InvalidArgument);
+            assert!(error.to_string().contains(says), "{error}");
+            let mut store = crate::Store::in_memory(1).unwrap();
+            assert!(store.search(&[1.0], &crate::Query { filter: filter.clone(), ..Default::default() }).is_err());
+            assert!(store.records("c", &filter, None, 1).is_err());
+            assert!(store.stage_delete_where("c", &filter).is_err());
+        }
+        for filter in [Filter::Or(vec![Filter::Exists("k".into()); MAX_PARTS - 1]), glob(MAX_PATTERN), Filter::Or(vec![glob(MAX_PATTERN); 64]), list(MAX_VALUES)] {
+            filter.check().unwrap();
+        }
+        // From the wire as well: three bytes short of four million, of which nothing is decoded.
+        let wire = |count: u32| [vec![1], count.to_le_bytes().to_vec(), [vec![8], 0u64.to_le_bytes().to_vec()].concat().repeat(count as usize)].concat();
+        assert!(Filter::decode(&wire(MAX_PARTS as u32 - 1)).is_ok());
+        assert!(Filter::decode(&wire(MAX_PARTS as u32)).unwrap_err().to_string().contains("more than 5000 expressions"));
+        assert!(Filter::decode(&wire(500_000)).unwrap_err().to_string().contains("more than 4194304"));
     }
 
     #[test]

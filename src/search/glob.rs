@@ -160,6 +160,13 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn short_ways_lead_to_the_same(pattern in "[*]{0,2}[aé*?]{0,4}[*]{0,2}", text in "[aéb]{0,6}") {
+            prop_assert_eq!(matches(&pattern, &text), general(&pattern, &text));
+        }
+    }
+
     #[test]
     fn as_native_documents() {
         for (pattern, text, expected) in [

@@ -1,34 +1,54 @@
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{ByteSink, ByteSource, check_cut, check_publish};
-use crate::Result;
-use crate::error::Context;
+use crate::error::{Context, error_from, fail};
+use crate::{Code, Result};
 
 /// A file of the native file system. It locks nothing: keep two writers apart yourself.
 pub struct FileSink {
     file: File,
     path: PathBuf,
     len: u64,
+    read_only: bool,
 }
 
 impl FileSink {
     /// Opens `path`, creating it where it is missing.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .context(&format!("open {}", path.display()))?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        Self::of(file, path, false)
+    }
+
+    /// Opens `path`, which must be there, to read alone: nothing is created, and leave to read it is enough. Whatever would write is
+    /// `READ_ONLY`.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        Self::of(File::open(&path), path, true)
+    }
+
+    fn of(file: std::io::Result<File>, path: PathBuf, read_only: bool) -> Result<Self> {
+        let file = match file {
+            Err(missing) if missing.kind() == ErrorKind::NotFound => {
+                return Err(error_from(Code::NotFound, format!("{} is not there", path.display()), missing));
+            }
+            file => file.context(&format!("open {}", path.display()))?,
+        };
         let len = file.metadata().context(&format!("stat {}", path.display()))?.len();
-        Ok(Self { file, path, len })
+        Ok(Self { file, path, len, read_only })
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.read_only {
+            fail!(ReadOnly, "{} was opened to read alone", self.path.display());
+        }
+        Ok(())
     }
 
     fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+        self.check_writable()?;
         self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).context(&format!("write {} bytes at {at} of {}", bytes.len(), self.path.display()))
     }
 }
@@ -50,6 +70,7 @@ impl ByteSink for FileSink {
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
+        self.check_writable()?;
         check_cut(len, self.len)?;
         self.file.set_len(len).context(&format!("truncate {} to {len}", self.path.display()))?;
         self.len = len;
@@ -57,6 +78,7 @@ impl ByteSink for FileSink {
     }
 
     fn flush(&mut self) -> Result<()> {
+        self.check_writable()?;
         self.file.sync_data().context(&format!("flush {}", self.path.display()))
     }
 }

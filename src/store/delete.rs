@@ -48,29 +48,33 @@ impl Store {
     /// Deletes the documents that match, in the order of their ids; returns how many they were.
     pub fn stage_delete_where(&mut self, collection: &str, filter: &Filter) -> Result<usize> {
         self.check_writable()?;
+        filter.check()?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
         let mut items: Vec<Item> = Vec::new();
-        let mut add = |item: Item| {
-            if filter.matches(self.index.arena.attrs(item)) {
+        let mut add = |item: Item, matches: bool| {
+            if matches {
                 reserve(&mut items, 1, "ids to delete")?;
                 items.push(item);
             }
             Ok::<(), crate::Error>(())
         };
-        if let Some(base) = self.staged.seen[seen].base.and_then(|base| self.index.collection(base)) {
+        let number = self.staged.seen[seen].base;
+        let matches = self.matches(filter, number);
+        if let Some(base) = number.and_then(|base| self.index.collection(base)) {
             for doc in base.docs() {
                 let item = self.index.doc(doc).item;
                 if self.staged.touched(&self.index, seen, self.index.arena.id_bytes(item)).is_none() {
-                    add(item)?;
+                    add(item, matches(doc))?;
                 }
             }
         }
         for effect in self.staged.seen[seen].touched.iter() {
             if let Effect::Upsert(_, item, _) = self.staged.effects[*effect as usize] {
-                add(item)?;
+                add(item, filter.matches(self.index.arena.attrs(item)))?;
             }
         }
+        drop(matches);
         let id = |n: u32| self.index.arena.id_bytes(items[n as usize]);
         let mut order: Vec<u32> = Vec::new();
         reserve(&mut order, items.len(), "ids to delete")?;

@@ -3,7 +3,10 @@
 mod arena;
 mod compact;
 mod delete;
+#[cfg(not(target_arch = "wasm32"))]
+mod dir;
 mod index;
+mod matching;
 mod open;
 mod read;
 mod receipts;
@@ -20,6 +23,7 @@ mod simulate;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
+pub use matching::Matching;
 pub use open::{OpenOptions, Opening};
 pub use read::Page;
 pub use receipts::Known;
@@ -49,6 +53,9 @@ const READABLE_BY_NAMED: &str = "0.105.0";
 
 /// A vector store.
 ///
+/// A relaxed one ([`OpenOptions::relaxed`]) that is dropped flushes what it acknowledged, as far as it can: nobody is told if that fails, so
+/// call [`flush`](Self::flush) where it matters. (In the npm package's own wasm its engine flushes, and dropping does nothing.)
+///
 /// Mutations are staged, any number of them, and then take effect together: `stage_*`, [`write`](Self::write), and, once the medium
 /// has them, [`apply`](Self::apply); [`commit`](Self::commit) is the last two. What is staged sees what was staged before it; reads
 /// and searches see what was applied.
@@ -75,6 +82,16 @@ pub struct Store {
     columns: RefCell<Columns>,
     compaction: Option<Compaction>,
     failed: Option<String>,
+}
+
+/// Not in the npm package's wasm: there the engine decides, which may know that the files are no longer its own.
+#[cfg(not(all(target_arch = "wasm32", feature = "bindings")))]
+impl Drop for Store {
+    fn drop(&mut self) {
+        if !self.held.is_empty() && !std::thread::panicking() {
+            let _ = self.flush();
+        }
+    }
 }
 
 impl Store {

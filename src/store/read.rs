@@ -55,16 +55,14 @@ impl Store {
 
     /// Documents in one collection or (None) in all that match.
     pub fn count(&self, collection: Option<&str>, filter: &Filter) -> usize {
-        let count = |collection: &Collection| {
-            if filter.is_empty() {
-                collection.len()
-            } else {
-                collection.docs().filter(|doc| filter.matches(self.index.attrs(*doc))).count()
-            }
+        let one = collection.map(|name| self.collection(name));
+        let matches = self.matches(filter, one.flatten().map(|(number, _)| number));
+        let count = |(_, collection): (u32, &Collection)| {
+            if filter.is_empty() { collection.len() } else { collection.docs().filter(|doc| matches(*doc)).count() }
         };
-        match collection {
-            Some(name) => self.collection(name).map_or(0, |(_, collection)| count(collection)),
-            None => self.index.collections().map(|(_, collection)| count(collection)).sum(),
+        match one {
+            Some(one) => one.map_or(0, count),
+            None => self.index.collections().map(count).sum(),
         }
     }
 
@@ -108,12 +106,14 @@ impl Store {
     }
 
     pub(crate) fn page(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<(Vec<u32>, bool)> {
-        let Some((_, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
+        filter.check()?;
+        let Some((number, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
+        let matches = self.matches(filter, Some(number));
         // One more than asked, to know whether there are more; `top` keeps the smallest ids by giving all the same score.
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, &order)?;
         for doc in collection.docs() {
-            if after.is_none_or(|after| self.index.id(doc) > after) && filter.matches(self.index.attrs(doc)) {
+            if after.is_none_or(|after| self.index.id(doc) > after) && matches(doc) {
                 top.offer(0.0, doc);
             }
         }

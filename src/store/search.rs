@@ -77,6 +77,7 @@ impl Store {
     }
 
     pub fn begin_search(&self, vectors: &[f32], query: Query<'_>) -> Result<Searching> {
+        query.filter.check()?;
         let dimension = self.dimension();
         if !vectors.len().is_multiple_of(dimension) {
             fail!(DimensionMismatch, "{} numbers are no queries of {dimension}", vectors.len());
@@ -119,23 +120,25 @@ impl Store {
                 searching.only = Some(Rc::new(only));
             }
         }
-        self.narrow(&mut searching)?;
+        let only_one = if let [one] = scope.as_slice() { Some(*one) } else { None };
+        self.narrow(&mut searching, only_one)?;
         Ok(searching)
     }
 
     /// Finds out which rows match the filter, where that is known or better done first; else it is looked at for those rows alone that would
     /// be among the best.
-    fn narrow(&self, searching: &mut Searching) -> Result<()> {
+    fn narrow(&self, searching: &mut Searching, only_one: Option<u32>) -> Result<()> {
         let rows = self.index.rows();
         if searching.filter.is_empty() || rows < LOOKED_AT {
             return Ok(());
         }
-        if searching.only.as_ref().is_some_and(|only| only.ones < rows / 16) {
+        let known = self.columns.borrow().known(&searching.filter, only_one).is_some();
+        if !known && searching.only.as_ref().is_some_and(|only| only.ones < rows / 16) {
             return self.find_all(searching);
         }
         let attrs = |row| Some(self.index.owner(row)).filter(|doc| *doc != DEAD).map(|doc| self.index.attrs(doc));
         let now = || self.is_selective(&searching.filter, 4);
-        let matching = self.columns.borrow_mut().matches(&searching.filter, rows, &now, &attrs);
+        let matching = self.columns.borrow_mut().matches(&searching.filter, only_one, rows, &now, &attrs);
         if let Some(matching) = matching {
             match searching.only.as_mut().and_then(Rc::get_mut) {
                 Some(only) => only.and(&matching),

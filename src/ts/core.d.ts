@@ -98,6 +98,12 @@ export class Search {
   advance(store: Store, rows: Rows, withVectors: boolean): Hits | undefined
   free(): void
 }
+/** A filter that is worked off in slices. */
+export class Matching {
+  /** True: what matches is known from now on, and calls that ask for it take little. */
+  step(store: Store): boolean
+  free(): void
+}
 export class Found { readonly wire: Uint8Array; readonly vectors: Float32Array; free(): void }
 /** `count` records. `more` is false when the collection is exhausted; continue with `after` = the last id of the page. */
 export class Page { readonly wire: Uint8Array; readonly vectors: Float32Array; readonly count: number; readonly more: boolean; free(): void }
@@ -144,6 +150,8 @@ export class Store {
   /** Relaxed: bytes of log held back. */
   readonly heldBytes: number
 
+  /** Undefined: in one collection or in all the filter takes little time, or it is known what it matches. `byRow`: it is for anything but a search. */
+  matching(collection: string | undefined, filter: Uint8Array, byRow: boolean): Matching | undefined
   hasCollection(collection: string): boolean
   collections(): Uint8Array
   getMeta(collection: string): Uint8Array             // meta

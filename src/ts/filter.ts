@@ -5,7 +5,9 @@ import { Writer, checkString, describe, isPlainObject } from './wire.js'
 const AND = 0, OR = 1, NOT = 2, EQ = 3, IN = 4, COMPARE = 5, GLOB = 6, CONTAINS = 7, EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', ...Object.keys(COMPARISONS), '$glob', '$contains', '$exists', '$not']
-const MAX_DEPTH = 64
+/** The core has the same limits, but for the first: one condition is up to five of its expressions. */
+const MAX_PARTS = 1000, MAX_VALUES = 65_536, MAX_PATTERN = 1024, MAX_DEPTH = 64
+let parts = 0, listed = 0
 
 const NONE = new Uint8Array(0)
 
@@ -15,6 +17,7 @@ export function encodeFilter(filter: unknown): Uint8Array<ArrayBuffer> {
   return reading('the filter', () => {
     if (isPlainObject(filter) && Object.keys(filter).length === 0) return NONE.slice()
     const writer = new Writer()
+    parts = listed = 0
     expression(writer, filter, 1, 'the filter')
     return writer.finish()
   })
@@ -23,6 +26,10 @@ export function encodeFilter(filter: unknown): Uint8Array<ArrayBuffer> {
 function deeper(depth: number) {
   if (depth > MAX_DEPTH) throw invalid(`the filter is nested more than ${MAX_DEPTH} deep`)
   return depth
+}
+
+function count() {
+  if (++parts > MAX_PARTS) throw invalid(`the filter has more than ${MAX_PARTS} conditions and operators`)
 }
 
 function expression(writer: Writer, filter: unknown, depth: number, where: string) {
@@ -36,6 +43,7 @@ function expression(writer: Writer, filter: unknown, depth: number, where: strin
   }
   for (const key of keys) {
     const value = filter[key]
+    if (key.startsWith('$')) count()
     if (key === '$and' || key === '$or') {
       if (!Array.isArray(value)) throw invalid(`${key} takes an array of filters, not ${describe(value)}`)
       writer.u8(key === '$and' ? AND : OR)
@@ -71,6 +79,7 @@ function conditions(writer: Writer, key: string, condition: unknown, depth: numb
 
 function single(writer: Writer, key: string, operator: string, operand: unknown, depth: number): void {
   deeper(depth)
+  count()
   const what = () => `the filter's ${describe(key)} ${operator}`
   switch (operator) {
     case '$eq':
@@ -90,6 +99,7 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       return writer.value(operand, what)
     case '$glob': case '$contains':
       checkString(operand, what)
+      if (operator === '$glob' && operand.length > MAX_PATTERN) throw invalid(`${what()} has more than ${MAX_PATTERN} bytes`)
       writer.u8(operator === '$glob' ? GLOB : CONTAINS)
       writer.str(key)
       return writer.str(operand)
@@ -114,6 +124,8 @@ function equal(writer: Writer, key: string, value: unknown, what: () => string) 
 
 function among(writer: Writer, key: string, values: unknown, what: () => string) {
   if (!Array.isArray(values)) throw invalid(`${what()} takes an array, not ${describe(values)}`)
+  listed += values.length
+  if (listed > MAX_VALUES) throw invalid(`${what()}: a filter's lists take ${MAX_VALUES} values at most, together`)
   writer.u8(IN)
   writer.str(key)
   writer.u32(values.length)

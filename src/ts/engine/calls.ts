@@ -1,4 +1,4 @@
-import type { Hits as CoreHits, Rows, Store } from '../core.js'
+import type { Hits as CoreHits, Matching, Rows, Store } from '../core.js'
 import type { Footprint } from '../types/index.js'
 import type { Calls, Method } from './backend.js'
 import type { Reads, Writes } from './methods.js'
@@ -25,6 +25,15 @@ export const reads: { [M in Exclude<Reads, keyof typeof stepped>]: On<M> } = {
   count: (core, collection, filter) => core.count(collection, filter),
   footprint: (core) => JSON.parse(core.footprint()) as Footprint,
   newest: (core, sender) => core.receipt(sender, 0, 0),
+}
+
+/** What a filter matches, where finding that out takes so long that it is done in slices, before the call that has it. */
+export function matchingOf(core: Store, method: Method, args: unknown[]): Matching | undefined {
+  const search = method === 'search'
+  const filter = args[search ? 5 : 1]
+  if (!(search || method === 'count' || method === 'records' || method === 'deleteWhere') || !(filter as Uint8Array).length) return
+  const one = search ? (args[1] === 1 ? new TextDecoder().decode((args[2] as Uint8Array).subarray(8)) : undefined) : (args[0] as string | undefined)
+  return core.matching(one, filter as Uint8Array, !search)
 }
 
 /** Reads of rows, which memory need not hold; `free` ends one, done or not. */

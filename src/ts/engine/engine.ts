@@ -1,11 +1,11 @@
-import { Rows, type Store } from '../core.js'
+import { Rows, type Matching, type Store } from '../core.js'
 import { NidusError, closedError, coreError, failedError, isTrap, readOnlyError, storageError, unsavedError, aborted } from '../errors.js'
 import type { CloseReason, Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
 import { loadCore, deadCore, noteTrap } from '../wasm.js'
 import { batchCuts } from '../wire.js'
 import type { WasmSource } from '../types/segment.js'
 import type { Backend, CallOptions, Calls, FileName, Hits, Host, Method, OpenSpec, Source } from './backend.js'
-import { hitsOf, reads, stepped, writes, type Step } from './calls.js'
+import { hitsOf, matchingOf, reads, stepped, writes, type Step } from './calls.js'
 import { Coding, WRITING_MS } from './coding.js'
 import { compact } from './compact.js'
 import { Exports, exportEnded } from './exports.js'
@@ -14,7 +14,7 @@ import { closeHandles, openStore } from './open.js'
 import { Queue } from './queue.js'
 import { receive } from './receive.js'
 import { HEADER, Turns, readSome, supply, type RowReader } from './rows.js'
-import { breathe, dueTurn, sleep } from './schedule.js'
+import { breathe, dueTurn, inSlices, sleep } from './schedule.js'
 import { madeBefore } from './tickets.js'
 import { Quicker, Shards } from './shards.js'
 import { GivenUp, Tidy } from './tidy.js'
@@ -153,6 +153,10 @@ export class Engine implements Backend {
     if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
     if (method === 'compact') return this.#compactLater()
     if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
+    if (method === 'deleteWhere') {
+      const matching = this.#run(() => matchingOf(core, method, args))
+      if (matching) return this.#queue.push({ alone: () => this.#deleteSlowly(matching, args as Parameters<Calls['deleteWhere']>, signal) }, signal)
+    }
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
@@ -182,12 +186,14 @@ export class Engine implements Backend {
     const rows = method === 'search' ? this.#files.data.getSize() / 4 : this.dimension
     let due = dueTurn(rows)
     const several = method === 'search' && this.#shards?.share ? true : Object.hasOwn(stepped, method) && this.#spec.compact && !this.#files.data.read
-    if (!due && !several) return this.#answer(method, args)
+    const matching = this.#run(() => matchingOf(this.#core, method, args))
+    if (!due && !several && !matching) return this.#answer(method, args)
     return this.#turns.read(async () => {
       for (; due; due = dueTurn(0)) await due
       if (this.#over) throw closedError(this.#spec.name)
       if (signal?.aborted) throw aborted(signal)
       this.#check()
+      if (matching) await this.#match(matching, signal)
       return this.#answer(method, args, signal)
     }, signal && ((gate) => this.#waits.for(() => gate, signal)))
   }
@@ -200,6 +206,27 @@ export class Engine implements Backend {
     return this.#coding.search((args[0] as Float32Array).length / this.dimension, () =>
       this.#shards?.share ? this.#searchQuicker(args as Parameters<Calls['search']>) : this.#stepped(begin(), signal),
     )
+  }
+
+  /** A filter's work, with turns for everything else, the caller's signal too. */
+  async #match(matching: Matching, signal: AbortSignal | undefined) {
+    try {
+      await inSlices(() => {
+        this.#check()
+        if (signal?.aborted) throw aborted(signal)
+        return this.#run(() => matching.step(this.#core))
+      })
+    } finally {
+      if (!deadCore()) matching.free()
+    }
+  }
+
+  async #deleteSlowly(matching: Matching, args: Parameters<Calls['deleteWhere']>, signal: AbortSignal | undefined) {
+    await this.#match(matching, signal)
+    const count = this.#run(() => writes.deleteWhere(this.#core, ...args))
+    this.#staged++
+    await this.#commit()
+    return count
   }
 
   /** With the other workers or alone, by what was quicker of late: messages take their time, too, and rows that are alike are found in less. */

@@ -1,0 +1,78 @@
+//! Filters that take long: which rows match is found out in slices, between which others have their turn, and is known from then on.
+
+use std::rc::Rc;
+
+use super::Store;
+use super::index::DEAD;
+use crate::Result;
+use crate::search::{Bits, Filter};
+
+/// About how long, in nanoseconds, a filter may hold up everything else: beyond that it is worked off in slices.
+const SLOW: usize = 1 << 26;
+/// About how long one slice takes.
+const SLICE: usize = 1 << 20;
+
+/// A filter that is being worked off.
+pub struct Matching {
+    filter: Rc<Filter>,
+    scope: Option<u32>,
+    /// Rows before this one are done, of so many.
+    at: usize,
+    rows: usize,
+    each: usize,
+    bits: Bits,
+    moves: u32,
+}
+
+impl Store {
+    /// None: the filter takes little, or what it matches is known, in one collection or (None) in all. `by_row`: it will not be looked at by
+    /// distinct values, as searches do.
+    pub fn begin_matching(&self, collection: Option<&str>, filter: Filter, by_row: bool) -> Result<Option<Matching>> {
+        let scope = collection.and_then(|name| self.index.find_collection(name));
+        let documents = match (collection, scope.and_then(|number| self.index.collection(number))) {
+            (None, _) => self.index.live(),
+            (_, found) => found.map_or(0, super::index::Collection::len),
+        };
+        if filter.work(by_row).saturating_mul(documents) <= SLOW || self.columns.borrow().known(&filter, scope).is_some() {
+            return Ok(None);
+        }
+        let each = (SLICE / filter.work(true)).max(1);
+        let (filter, bits, moves) = (Rc::new(filter), Bits::none(0)?, self.columns.borrow().moves);
+        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves }))
+    }
+
+    /// Works off a slice; true: what matches is known. What rows came since is looked at when it is asked for.
+    pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
+        let mut columns = self.columns.borrow_mut();
+        if matching.moves != columns.moves {
+            (matching.at, matching.bits, matching.moves, matching.rows) = (0, Bits::none(0)?, columns.moves, self.index.rows());
+        }
+        let Matching { filter, scope, at, rows, each, bits, .. } = matching;
+        bits.grow(*rows)?;
+        let mut left = *each;
+        while *at < *rows && left > 0 {
+            let doc = self.index.owner(*at);
+            if doc != DEAD && scope.is_none_or(|scope| self.index.doc(doc).collection == scope) {
+                left -= 1;
+                if filter.matches(self.index.attrs(doc)) {
+                    bits.insert(*at);
+                }
+            }
+            *at += 1;
+        }
+        if at < rows {
+            return Ok(false);
+        }
+        columns.found_out(filter.clone(), *scope, *rows, std::mem::replace(bits, Bits::none(0)?));
+        Ok(true)
+    }
+
+    /// Whether a document of the collection matches: what is known, else what its attributes say.
+    pub(super) fn matches<'a>(&'a self, filter: &'a Filter, collection: Option<u32>) -> impl Fn(u32) -> bool + 'a {
+        let known = self.columns.borrow().known(filter, collection);
+        move |doc| match &known {
+            Some((bits, rows)) if (self.index.doc(doc).row as usize) < *rows => bits.contains(self.index.doc(doc).row as usize),
+            _ => filter.matches(self.index.attrs(doc)),
+        }
+    }
+}
