@@ -153,10 +153,6 @@ export class Engine implements Backend {
     if (method === 'flush') return this.#queue.push({ alone: () => this.#flush() })
     if (method === 'compact') return this.#compactLater()
     if (!isWrite(method)) throw new NidusError('UNSUPPORTED', `this version knows no call ${method}`)
-    if (method === 'deleteWhere') {
-      const matching = this.#run(() => matchingOf(core, method, args))
-      if (matching) return this.#queue.push({ alone: () => this.#deleteSlowly(matching, args as Parameters<Calls['deleteWhere']>, signal) }, signal)
-    }
     if (method === 'upsert') {
       const upsert = args as Parameters<Calls['upsert']>
       const bulk = upsert[3].byteLength > BULK
@@ -178,7 +174,15 @@ export class Engine implements Backend {
       },
       keep: keep && (() => (args[3] = keep())),
     }
-    return this.#queue.push(work, signal)
+    const matching = this.#run(() => matchingOf(core, method, args))
+    if (!matching) return this.#queue.push(work, signal)
+    const slowly = async () => {
+      await this.#match(matching, signal)
+      const result = work.stage()
+      await this.#commit()
+      return result
+    }
+    return this.#queue.push({ alone: slowly }, signal)
   }
 
   #read(method: Method, args: unknown[], signal: AbortSignal | undefined): unknown {
@@ -219,14 +223,6 @@ export class Engine implements Backend {
     } finally {
       if (!deadCore()) matching.free()
     }
-  }
-
-  async #deleteSlowly(matching: Matching, args: Parameters<Calls['deleteWhere']>, signal: AbortSignal | undefined) {
-    await this.#match(matching, signal)
-    const count = this.#run(() => writes.deleteWhere(this.#core, ...args))
-    this.#staged++
-    await this.#commit()
-    return count
   }
 
   /** With the other workers or alone, by what was quicker of late: messages take their time, too, and rows that are alike are found in less. */
