@@ -12,15 +12,23 @@ use crate::error::reserve;
 use crate::order::Ties;
 use crate::segment::{Matrix, Supplied};
 
+#[cfg(all(test, not(target_arch = "wasm32")))]
+#[path = "cascade_tests.rs"]
+mod tests;
+
 /// What is kept between searches: space, and whether bounds were of use.
 #[derive(Default)]
 pub struct Memo {
     upper: RefCell<Vec<Vec<f32>>>,
-    /// Searches to go without codes, since they told nothing lately.
+    /// Searches one after the other in which codes told nothing.
+    useless: Cell<u32>,
+    /// Searches that are still to go without codes.
     without: Cell<u32>,
 }
 
-/// Searches without codes after one in which they told nothing.
+/// So many searches in turn in which codes told nothing show that it is the rows' fault: one hard question says nothing of the next.
+const USELESS: u32 = 4;
+/// Then so many searches go without codes, before one tries them again.
 const PAUSE: u32 = 7;
 /// Rows that are asked for at once, at most.
 const PIECE: usize = 1024;
@@ -166,17 +174,15 @@ impl Among<'_> {
                     survivors.push((*row, f32::INFINITY));
                 }
             }
-            // A scan in order costs less than most rows out of order.
+            self.closer(bounds, limit, left, &mut survivors)?;
+            // A scan in order costs less than a quarter of the rows out of order.
             let most = bounds.upper.len();
-            let mut useless = left * 2 > most;
-            if !useless || matrix.gone() > 0 {
-                self.closer(bounds, limit, left, &mut survivors)?;
-                useless = survivors.len() * 4 > most;
+            let useless = survivors.len() * 4 > most;
+            if !self.narrowed {
+                memo.useless.set(if useless { memo.useless.get() + 1 } else { 0 });
+                memo.without.set(if memo.useless.get() >= USELESS { PAUSE } else { 0 });
             }
             if useless && matrix.gone() == 0 {
-                if !self.narrowed {
-                    memo.without.set(PAUSE);
-                }
                 for row in codes.exceptions() {
                     bounds.upper[*row as usize] = f32::INFINITY;
                 }

@@ -8,7 +8,7 @@ pub mod kernel;
 #[cfg(any(test, feature = "relaxed-simd"))]
 pub mod relaxed;
 #[cfg(all(test, not(target_arch = "wasm32")))]
-mod rows;
+pub mod rows;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
