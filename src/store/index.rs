@@ -75,7 +75,7 @@ pub struct Index {
     pub arena: Arena,
     live: usize,
     /// Rows between others that no operation has named.
-    gaps: usize,
+    skipped_rows: usize,
 }
 
 impl Index {
@@ -94,7 +94,7 @@ impl Index {
 
     /// How many of so many rows no replayed operation has named.
     pub fn unnamed(&self, rows: usize) -> usize {
-        self.gaps + rows.saturating_sub(self.owner.len())
+        self.skipped_rows + rows.saturating_sub(self.owner.len())
     }
 
     pub fn owner(&self, row: usize) -> u32 {
@@ -326,7 +326,7 @@ impl Index {
                 let row = row as usize;
                 self.reserve_rows(row + 1)?;
                 reserve(&mut self.docs, 1, "the index of documents")?;
-                self.gaps += row.saturating_sub(self.owner.len());
+                self.skipped_rows += row.saturating_sub(self.owner.len());
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];
                 if owner != DEAD && self.find(number, id) != Some(owner) {
