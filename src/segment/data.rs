@@ -168,7 +168,7 @@ impl DataReader {
             _ => decode_header(&self.header)?,
         };
         if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
-            fail!(DimensionMismatch, "the store has dimension {dimension}, not {expected}");
+            fail!(DimensionMismatch, "the store has dimension {dimension}, not {expected}: open it without one, or take another name for vectors of another model");
         }
         let rows = (self.total - HEADER_LEN) / (dimension as u64 * 4);
         let bytes = rows.saturating_mul(dimension as u64 * 4);
@@ -209,7 +209,7 @@ impl DataReader {
             if space.is_empty() {
                 break;
             }
-            source.read_exact_at(at, space)?;
+            source.read_exact_at(at, space).context("read the data")?;
             let n = space.len();
             self.filled(n)?;
             read += n;

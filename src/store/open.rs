@@ -124,7 +124,7 @@ impl Opening {
 
     /// Reads at most `most` bytes more of the data from a medium that can be read synchronously; how many they were, 0 at the end.
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
-        let read = self.data.pull(source, most).context("read the data")?;
+        let read = self.data.pull(source, most)?;
         self.code()?;
         Ok(read)
     }

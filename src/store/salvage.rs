@@ -3,7 +3,7 @@
 use super::index::{DEAD, Index};
 use super::open::OpenOptions;
 use super::Store;
-use crate::error::{Context, fail};
+use crate::error::fail;
 use crate::segment::op::Op;
 use crate::segment::rescue::{LogDamage, Rescue};
 use crate::segment::{DataFound, DataReader, DataSegment};
@@ -44,7 +44,7 @@ impl Salvage {
     }
 
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
-        self.data.pull(source, most).context("read the data")
+        self.data.pull(source, most)
     }
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {

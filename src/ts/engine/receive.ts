@@ -58,7 +58,7 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
   try {
     checkFiles(old)
     await checkOurs(spec.name, old)
-    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}"`)
+    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}": with replace: true the import takes its place`)
   } catch (error) {
     await refuse(old, host)
     throw storageError(error, 'what is there could not be read')

@@ -1,8 +1,10 @@
 import { NotPromoted, SESSION, type Host } from '../engine/backend.js'
 import { NidusError, invalid, readOnlyError } from '../errors.js'
+import type { KeysOf } from '../keys.js'
+import { checkOptions } from '../options.js'
 import type { DurableObjectOptions, DurableStorage } from '../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
-import { describe, isPlainObject } from '../wire.js'
+import { describe } from '../wire.js'
 import { NotApplied, SqlExtents, UNNAMED, atomically, findRow, isUnnamed, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
 
 /** A new pair's bytes are handed to the database when they are this many. */
@@ -13,12 +15,13 @@ interface Pair extends StoreFiles { data: SqlExtents; log: SqlExtents }
 /** Two objects of a class can share an isolate, but never a storage. */
 const opened = new WeakMap<DurableStorage, Set<string>>()
 
-export function durableObject(storage: DurableStorage, options: DurableObjectOptions = {}): StorageHost {
+const OPTIONS = { name: 1 } satisfies KeysOf<DurableObjectOptions>
+
+export function durableObject(storage: DurableStorage, options?: DurableObjectOptions): StorageHost {
   if (typeof storage !== 'object' || storage === null || typeof storage.transactionSync !== 'function' || typeof storage.sync !== 'function') {
     throw invalid(`durableObject takes the ctx.storage of a Durable Object, not ${describe(storage)}`)
   }
-  if (!isPlainObject(options)) throw invalid(`options must be an object, not ${describe(options)}`)
-  const { name } = options
+  const { name } = checkOptions(options, OPTIONS, 'durableObject')
   if (name !== undefined && (typeof name !== 'string' || name === '')) throw invalid(`name must be a string that is not empty, not ${describe(name)}`)
   const session = (asked?: string) => sessionHost(storage, name, asked)
   return Object.assign(session(), { [SESSION]: session })

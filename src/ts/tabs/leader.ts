@@ -91,7 +91,7 @@ export class Leader {
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
     if (storage !== undefined && storage !== store.storage) throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${store.storage}, not in ${storage}`)
     if (dimension !== undefined && dimension !== store.dimension) {
-      throw new NidusError('DIMENSION_MISMATCH', `the store "${name}" has dimension ${store.dimension}, not ${dimension}`)
+      throw new NidusError('DIMENSION_MISMATCH', `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take another name for vectors of another model`)
     }
     if (compat !== this.#spec.compat) throw invalid(`the store "${name}" is open in another tab with ${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`)
   }

@@ -20,6 +20,7 @@ export type Operand<V> = V extends number | bigint ? number | bigint : V extends
  * ```
  */
 export type Operators<V = AttrValue> = {
+  /** Holds only within one type: a text is not equal to a list that holds it (`$contains` finds that). */
   $eq?: Operand<V>
   $ne?: Operand<V>
   $in?: Operand<V>[]
@@ -29,9 +30,9 @@ export type Operators<V = AttrValue> = {
   $gte?: Exclude<Operand<V>, null>
   $lt?: Exclude<Operand<V>, null>
   $lte?: Exclude<Operand<V>, null>
-  /** For strings, the whole of them: `*` any run (also over `/`), `?` one character, `[a-z]` one of a class, `[!a-z]` one not of it. */
+  /** For strings, the whole of them, upper and lower case apart: `*` any run (also over `/`), `?` one character, `[a-z]` one of a class, `[!a-z]` one not of it. */
   $glob?: [Extract<V, string>] extends [never] ? never : string
-  /** For lists: this element is in it. */
+  /** For lists: this element is in it. Never holds for a string: a part of a text is found by `$glob: '*part*'`. */
   $contains?: Extract<V, string[]>[number]
   $exists?: boolean
   $not?: Condition<V>

@@ -12,7 +12,10 @@ export type { ImportBytes, ImportOptions, ImportSource, OpenOptions, Persistence
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
 
-/** A record on its way in. The vector need not be normalized; it is captured when the call is made. */
+/**
+ * A record on its way in. The vector need not be normalized; it is captured when the call is made. One shorter than 1e-12 is stored as it is, as native does: its scores are nearly 0, and those of a
+ * vector of zeros are 0. A query of that kind scores every record so. An embedding of zeros is mostly a fault of the model's: check for it where vectors are made.
+ */
 export interface RecordInput<A extends AttrsOf<A> = Attrs> {
   id: string
   vector: Float32Array | number[]
@@ -45,8 +48,9 @@ export interface Hit<A extends AttrsOf<A> = Attrs> {
   vector?: Float32Array
 }
 
+/** A key that is not among these is `INVALID_ARGUMENT`, here and in every other object of options, in records and in batches. One whose value is undefined counts as absent. */
 export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
-  /** Default: all. Named twice counts once; one that does not exist holds nothing. */
+  /** Default: all. Named twice counts once. One that does not exist holds nothing and is no error, since a collection begins with its first record: for a misspelt name ask `hasCollection`. */
   collections?: string | string[]
   /** Default 10. 0 gives []. */
   topK?: number
