@@ -10,4 +10,4 @@ export interface Served {
   stop(): Promise<void>
 }
 export function bundle(directory: string, entry: string, options?: { folder?: string; alias?: Record<string, string> }): Promise<void>
-export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string; vars?: Record<string, string>; inspect?: boolean }): Promise<Served>
+export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string; flags?: string[]; vars?: Record<string, string>; inspect?: boolean }): Promise<Served>

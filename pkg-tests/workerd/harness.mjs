@@ -47,7 +47,7 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
 }
 
 const list = (items) => `[\n    ${items.join(',\n    ')}\n  ]`
-const config = (objects, date, vars) => `using Workerd = import "/workerd/workerd.capnp";
+const config = (objects, date, flags, vars) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [ (name = "main", worker = .main), (name = "disk", disk = (path = "disk", writable = true)) ],
   sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
@@ -55,6 +55,7 @@ const config :Workerd.Config = (
 const main :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js"), (name = "nidus.wasm", wasm = embed "nidus.wasm") ],
   compatibilityDate = "${date}",
+  compatibilityFlags = ${list(flags.map((flag) => JSON.stringify(flag)))},
   durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", enableSql = ${sql})`))},
   durableObjectStorage = (localDisk = "disk"),
   bindings = ${list([...Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`), ...Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)])}
@@ -62,9 +63,9 @@ const main :Workerd.Worker = (
 `
 
 /** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk, `vars` texts in its environment. Resolves when it listens. */
-export async function serve(directory, { objects = { Store: true }, date = '2026-05-03', vars = {}, inspect = false } = {}) {
+export async function serve(directory, { objects = { Store: true }, date = '2025-01-01', flags = [], vars = {}, inspect = false } = {}) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
-  writeFileSync(join(directory, 'config.capnp'), config(objects, date, vars))
+  writeFileSync(join(directory, 'config.capnp'), config(objects, date, flags, vars))
   const child = spawn(program, ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   // Whoever started it takes it along.
   const last = () => child.kill('SIGKILL')

@@ -11,7 +11,7 @@ const directory = mkdtempSync(join(tmpdir(), 'nidus-workerd-'))
 const inside = (name: string) => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url))
 const ofVitest = createRequire(createRequire(import.meta.url).resolve('vitest/package.json'))
 await bundle(directory, inside('object'), { alias: { vitest: inside('vitest'), chai: ofVitest.resolve('chai'), '@vitest/expect': ofVitest.resolve('@vitest/expect') } })
-const served = await serve(directory, { objects: { Store: true, Plain: false } })
+const served = await serve(directory, { objects: { Store: true, Plain: false }, flags: ['enhanced_error_serialization'] })
 afterAll(async () => {
   // Not asked to stop: it would wait for a test that hangs.
   await served.kill()

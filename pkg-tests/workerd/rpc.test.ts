@@ -9,12 +9,12 @@ import { bundle, serve, type Served } from './harness.mjs'
 const root = mkdtempSync(join(tmpdir(), 'nidus-rpc-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-describe.each([['2026-05-03', true], ['2025-01-01', false]] as const)('over RPC, compatibility date %s', (date, whole) => {
+describe.each([['2026-05-03', true, []], ['2025-01-01', false, []], ['2025-01-01', true, ['enhanced_error_serialization']]] as const)('over RPC, compatibility date %s, whole %s', (date, whole, flags) => {
   let served: Served
   beforeAll(async () => {
-    const directory = join(root, date)
+    const directory = join(root, `${date} ${whole}`)
     await bundle(directory, fileURLToPath(new URL('./rpc-worker.mjs', import.meta.url)))
-    served = await serve(directory, { objects: { Store: true, Router: true, Shard: true }, date })
+    served = await serve(directory, { objects: { Store: true, Router: true, Shard: true }, date, flags: [...flags] })
   })
   afterAll(() => served?.kill())
   const call = async (...what: unknown[]) => (await fetch(served.url, { method: 'POST', body: JSON.stringify(what) })).json() as Promise<Record<string, unknown>>
