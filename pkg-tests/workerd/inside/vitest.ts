@@ -6,7 +6,24 @@ chai.use(JestExtend)
 chai.use(JestChaiExpect)
 chai.use(JestAsymmetricMatchers)
 
-export const expect = Object.assign((value: unknown, message?: string) => chai.expect(value, message), (globalThis as { expect?: object }).expect)
+const plain = (value: unknown, message?: string) => chai.expect(value, message)
+
+/** The one matcher that follows, until it is met. */
+const poll = (read: () => unknown, { timeout = 10_000, interval = 20 } = {}) =>
+  new Proxy({}, {
+    get: (_, matcher: string) => async (...args: unknown[]) => {
+      for (const until = Date.now() + timeout; ; ) {
+        try {
+          return (plain(await read()) as unknown as Record<string, (...args: unknown[]) => unknown>)[matcher]!(...args)
+        } catch (error) {
+          if (Date.now() > until) throw error
+        }
+        await new Promise((resolve) => setTimeout(resolve, interval))
+      }
+    },
+  })
+
+export const expect = Object.assign(plain, (globalThis as { expect?: object }).expect, { poll })
 
 export const tests: { name: string; work: () => unknown }[] = []
 let group = ''
