@@ -98,7 +98,7 @@ export class Segment {
 
   search(query: Float32Array, options?: { topK?: number; minScore?: number }): SegmentHit[] {
     const captured = captureQuery(query, this.dimension)
-    const { topK, minScore } = checkOptions(options, SEGMENT_SEARCH, 'Segment.search')
+    const { topK, minScore } = checkOptions(options ?? undefined, SEGMENT_SEARCH, 'Segment.search')
     const [most, least] = [checkTopK(topK), checkMinScore(minScore)]
     return this.#run((core) => {
       const hits = core.search(captured, most, least)
