@@ -39,7 +39,7 @@ export function lookAtLog(head: Uint8Array, size: number): Seen {
   const end = 4 + length
   const whole = length >= 4 && end + 4 <= head.length && crc32(head.subarray(4, end)) === numberAt(head, end)
   // The core cuts what looks like this and is no whole frame; of anything else it says that it is damaged.
-  const begun = (length <= (size < 8 ? MOST : 2 ** 30) || head[3] === 255) && variant < 16 && name <= MOST && numberAt(head, 12) === 0
+  const begun = (length <= (size < 8 ? MOST : 2 ** 30) || head[3] === 255 || head.subarray(0, 4).every((byte) => byte === 255)) && variant < 16 && name <= MOST && numberAt(head, 12) === 0
   return { size, look: size === 0 ? 'none' : whole ? 'ours' : begun ? 'begun' : 'foreign' }
 }
 
