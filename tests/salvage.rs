@@ -237,7 +237,7 @@ fn of_two_documents_in_one_row_takes_the_later_and_passes_over_what_it_does_not_
     let last = rows - 1;
     again.extend(last.to_le_bytes());
     again.extend(0u64.to_le_bytes());
-    let unknown = [&10u32.to_le_bytes()[..], b"something"].concat();
+    let unknown = [&11u32.to_le_bytes()[..], b"something"].concat();
     let log = [&built.log[..], &frame(&unknown), &frame(&again)].concat();
     let (found, docs) = salvage(&built.data, &log, None, 64).unwrap();
     // Passed over, and told as what it is: no damage.

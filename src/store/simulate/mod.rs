@@ -168,7 +168,10 @@ impl Line {
 
     /// Whatever the power does while a store opens: what it opens to is the same again.
     fn open(&mut self, may_fail: bool) -> Result<(), String> {
-        self.store = None;
+        // A process that ends takes what it held back along; only a store that is dropped flushes it.
+        if let Some(mut ended) = self.store.take() {
+            ended.held.clear();
+        }
         self.allow(self.allowed.clone());
         self.plan_kill(5);
         if may_fail && self.rng.one_in(8) {

@@ -14,8 +14,17 @@ use super::oracle::{self, Verdict};
 
 /// What SPEC 1.1 and 2.3 say of the data alone: its dimension and rows, none for a creation that was not finished.
 fn read(data: &[u8], options: OpenOptions) -> Result<Option<(usize, u64)>, Code> {
-    if data.len() < 64 || data.iter().all(|byte| *byte == 0) {
+    if data.iter().all(|byte| *byte == 0) {
         return Ok(None);
+    }
+    if data.len() < 64 {
+        // Of a header that was being written the beginning is there, with any dimension. Other bytes are another program's.
+        let mut begun = header(0);
+        begun.truncate(data.len());
+        for at in 8..12.min(data.len()) {
+            begun[at] = data[at];
+        }
+        return if data == begun { Ok(None) } else { Err(Code::Corrupt) };
     }
     let dimension = u32::from_le_bytes([data[8], data[9], data[10], data[11]]) as usize;
     let rows = (data.len() - 64) as u64 / (dimension as u64 * 4).max(1);

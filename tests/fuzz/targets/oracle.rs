@@ -92,6 +92,17 @@ pub fn ends_newer(log: &[u8]) -> bool {
     newer
 }
 
+/// Whether the first frame of a log, which is not good, can be what a crash left of one. A frame begins with its length, the number of its
+/// operation and the length of a name; what is not there, or was not written, reads as zeros. All else is another program's.
+fn begun(log: &[u8]) -> bool {
+    let mut first = log[..log.len().min(16)].to_vec();
+    first.resize(16, 0);
+    let [len, variant, name, more] = [0, 4, 8, 12].map(|at| u32::from_le_bytes(first[at..at + 4].try_into().unwrap()));
+    let longest = if log.len() < 8 { 1 << 20 } else { 1 << 30 };
+    let shut = log[..log.len().min(4)].iter().all(|byte| *byte == 0xFF) || log.get(3) == Some(&0xFF);
+    (shut || len <= longest) && variant < 16 && name <= 1 << 20 && more == 0
+}
+
 /// What becomes of a log beside data of so many rows.
 pub fn read(log: &[u8], rows: u64) -> Verdict {
     let (mut state, mut at) = (Rows::new(), 0);
@@ -105,6 +116,9 @@ pub fn read(log: &[u8], rows: u64) -> Verdict {
             return Verdict::Refused(code);
         }
         at += payload.len() + 8;
+    }
+    if at == 0 && !log.is_empty() && !begun(log) {
+        return Verdict::Refused(Code::Corrupt);
     }
     if at < log.len() && !crash_left(log, at) && (at + 1..log.len()).any(|at| payload(log, at).is_some_and(written_by_someone)) {
         return Verdict::Refused(Code::Corrupt);
