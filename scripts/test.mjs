@@ -38,6 +38,14 @@ async function wasm(prefix, features = []) {
   })
 }
 
+/** A wasm module of one's own takes the sink over OPFS alone. */
+async function opfsAlone() {
+  const { wasm: rust } = await toolchain()
+  const alone = ['--lib', '--no-default-features', '--features', 'opfs']
+  const env = { ...rust.env, CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`, CARGO_TARGET_DIR: at('target') }
+  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...rust.flags, ...alone], { env })
+}
+
 async function types() {
   await node('typescript/bin/tsc', '-p', at('tsconfig.json'), '--noEmit')
   if (existsSync(at('www/tsconfig.json'))) await node('typescript/bin/tsc', '-p', at('www/tsconfig.json'), '--noEmit')
@@ -79,6 +87,7 @@ const SUITES = [
   { group: 'wasm', name: 'wasm-bindgen-test in Chromium', work: () => wasm('wasm_browser'), needs: () => !!webdriver(), lack: 'no chromedriver' },
   { group: 'wasm', name: 'relaxed: wasm-bindgen-test in Node', work: () => wasm('wasm_node', ['relaxed-simd']) },
   { group: 'wasm', name: 'relaxed: in Chromium', work: () => wasm('wasm_browser', ['relaxed-simd']), needs: () => !!webdriver(), lack: 'no chromedriver' },
+  { group: 'wasm', name: 'the sink over OPFS alone', work: opfsAlone },
   { group: 'types', name: 'types', work: types },
   { group: 'js', name: 'package in Node', work: vitest('node') },
   { group: 'js', name: 'package in Chromium and Firefox', work: vitest('browser') },

@@ -18,6 +18,8 @@
 //!
 //! It serves other wasm modules too: without the default feature `bindings`, which is what the npm package exports to JavaScript, it needs nothing of the host but what the
 //! sinks that you hand in do. `examples/rust-wasm` in the repository is such a module.
+//! With the feature `opfs` alone there is `sink::HandleSink`, which keeps a store in OPFS, in a dedicated worker; that feature takes any
+//! wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_endian = "little"))]

@@ -6,9 +6,8 @@ mod golden;
 mod wasm;
 
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
-use nidus_wasm::bindings::handle::HandleSink;
 use nidus_wasm::search::{codes, kernel};
-use nidus_wasm::sink::{ByteSink, ByteSource, MemorySink, conformance};
+use nidus_wasm::sink::{ByteSink, ByteSource, HandleSink, MemorySink, conformance};
 use nidus_wasm::{Batch, Code, OpenOptions, Query, Store, Value, code_of};
 use wasm::{Random, exercise};
 use wasm_bindgen::{JsCast, JsValue};

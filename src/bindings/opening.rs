@@ -2,7 +2,8 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use super::handle::{HandleSink, sinks};
+use super::sinks::sinks;
+use crate::sink::HandleSink;
 use super::numbers::size;
 use super::store::JsStore;
 use crate::error::fail;

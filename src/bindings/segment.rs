@@ -3,7 +3,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use super::handle::HandleSink;
+use crate::sink::HandleSink;
 use super::numbers::copy_rows;
 use crate::search::{Among, Bits, Cascade, Codes, Memo, Share, Step, Tuning};
 use crate::segment::Supplied;

@@ -3,7 +3,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use super::handle::sinks;
+use super::sinks::sinks;
 use super::numbers::{copy_floats, size};
 use super::results::{Found, Page, Writer};
 use super::rows::Rows;

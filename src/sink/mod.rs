@@ -5,12 +5,20 @@ pub mod crash;
 pub mod fault;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
+#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+mod handle;
 mod memory;
+#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+mod thrown;
 
 pub mod conformance;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::FileSink;
+#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+pub use handle::HandleSink;
+#[cfg(all(target_arch = "wasm32", feature = "bindings"))]
+pub(crate) use thrown::thrown_by;
 pub use memory::{CountingSink, MemorySink};
 
 use crate::Result;

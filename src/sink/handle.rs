@@ -5,10 +5,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-use super::error::{OrThrow, from_js};
+use super::thrown::from_js;
+use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::Result;
 use crate::error::fail;
-use crate::sink::{ByteSink, ByteSource, check_cut, check_publish};
 
 #[wasm_bindgen]
 extern "C" {
@@ -22,6 +22,11 @@ extern "C" {
 /// Offsets are JavaScript numbers.
 const MAX_OFFSET: u64 = 1 << 53;
 
+/// A sink over a `FileSystemSyncAccessHandle`, or over an object of its shape. A file of the origin private file system has one, in a
+/// dedicated worker.
+///
+/// Whoever opened the handle closes it. What its methods throw is an error whose code tells a full disk (`QuotaExceeded`) from all else
+/// (`StorageFailed`).
 pub struct HandleSink {
     handle: FileSystemSyncAccessHandle,
     len: u64,
@@ -30,6 +35,8 @@ pub struct HandleSink {
 }
 
 impl HandleSink {
+    /// Appends behind what the handle has. `lend_views`: the handle's `read` and `write` get views of wasm memory, and may keep none of
+    /// them; a browser's own handles keep none. Otherwise they get copies.
     pub fn new(handle: FileSystemSyncAccessHandle, lend_views: bool) -> Result<Self> {
         let size = handle.get_size().map_err(from_js)?;
         if !(size >= 0.0 && size <= MAX_OFFSET as f64 && size.fract() == 0.0) {
@@ -128,13 +135,4 @@ impl ByteSource for HandleSink {
         };
         check_count(read, out.len(), at, "read")
     }
-}
-
-type Sink = Box<dyn ByteSink>;
-
-/// The two sinks of a store.
-pub fn sinks(data: FileSystemSyncAccessHandle, log: FileSystemSyncAccessHandle, lend_views: bool) -> Result<(Sink, Sink), JsValue> {
-    let data = HandleSink::new(data, lend_views).or_throw()?;
-    let log = HandleSink::new(log, lend_views).or_throw()?;
-    Ok((Box::new(data), Box::new(log)))
 }
