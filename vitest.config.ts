@@ -16,7 +16,7 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm\/langchain$/, replacement: dist('langchain.js') },
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
-  { find: /^nidus-wasm\/nidus-relaxed\.wasm/, replacement: dist('nidus-relaxed.wasm') },
+  ...['nidus-relaxed', 'nidus-page', 'nidus-page-relaxed'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}\\.wasm`), replacement: dist(`${name}.wasm`) })),
 ]
 
 /** /service-worker.js, as whoever uses the package would bundle theirs. */

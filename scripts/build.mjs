@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ALONE, bundle, GROUPS, LATER } from './bundle.mjs'
 import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
-import { namesOf, renameInWasm } from './names.mjs'
+import { namesOf, notWithin, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes, TooLarge } from './sizes.mjs'
@@ -25,16 +25,18 @@ async function when(name, inputs, outputs, work) {
   writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
 }
 
-/** One source, two modules: most runtimes take the second, which needs an instruction that not all have. */
-const MODULES = { 'nidus.wasm': [], 'nidus-relaxed.wasm': ['relaxed-simd'] }
+/** What cargo leaves out of the crate's defaults. */
+const PART = ['--no-default-features', '--features', 'bindings']
+const RELAXED = ['--features', 'relaxed-simd']
+/** One source. Most runtimes take a relaxed one, which needs an instruction that not all have; a page takes one without what opening, inserting and searching do not need. */
+const MODULES = { 'nidus.wasm': [], 'nidus-relaxed.wasm': RELAXED, 'nidus-page.wasm': PART, 'nidus-page-relaxed.wasm': [...PART, ...RELAXED] }
 
 async function compile({ wasm }, name) {
   const sources = [...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`), 'Cargo.toml', 'Cargo.lock']
   const { released } = wasm
   const flags = wasmFlags(wasm, released.rustc)
   const output = made('compiled', name)
-  const features = MODULES[name].flatMap((feature) => ['--features', feature])
-  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo, ...features]
+  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo, ...MODULES[name]]
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
   await when(`cargo build of ${name}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
     takeSeed(key)
@@ -57,7 +59,7 @@ async function optimise(compiled, name) {
     run(bindgen, [...options, '--out-dir', folder, '--out-name', 'core', compiled]),
   )
   const small = made(name)
-  const features = [...FEATURES, ...MODULES[name]].map((feature) => `--enable-${feature}`)
+  const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map((feature) => `--enable-${feature}`)
   // The lowest addresses are the stack's far end: an offset that is folded never begins below them.
   const passes = ['-O3', '--converge', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers', '--strip-target-features']
   const version = readFileSync(at('node_modules/binaryen/package.json'))
@@ -70,10 +72,12 @@ async function optimise(compiled, name) {
 async function allModules(tools) {
   const compiled = []
   for (const name of Object.keys(MODULES)) compiled.push(await optimise(await compile(tools, name), name))
-  // One glue serves both.
+  // The first one's glue serves all.
   const [{ glue }, ...others] = compiled
-  const other = others.find((module) => readFileSync(module.glue, 'utf8') !== readFileSync(glue, 'utf8'))
-  if (other) throw new Trouble(`wasm-bindgen made another glue for ${other.name}: the modules must have the same imports and exports`)
+  for (const other of others) {
+    const missing = notWithin(readFileSync(other.glue, 'utf8'), readFileSync(glue, 'utf8'))
+    if (missing) throw new Trouble(`wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among those of ${compiled[0].name}`)
+  }
   return { glue, compiled }
 }
 

@@ -4,14 +4,14 @@ import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
 
-/** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups nobody has both, and chunks shared with more would be more. */
-export const GROUPS = { browser: ['browser', 'segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
+/** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups few have both, and chunks shared with more would be more; ./segment needs another wasm than a page's stores. */
+export const GROUPS = { browser: ['browser'], segment: ['segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
 /** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
 export const ALONE = ['worker', 'worker-opfs']
 /** worker-opfs.js is worker.js without these: src/ts/lean.ts stands in for them. Two files that each are whole, since not every bundler lets a worker load parts of itself. */
 const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/indexeddb', 'hosts/memory']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
-export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts' }
+export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts', 'salvage-here': 'src/ts/salvage-here.ts' }
 /** What a page loads before it starts the worker. */
 /** On a disk, where nobody pays for names and lines: an uncaught error is readable there. It has its own copies of LATER, which are so as well. */
 const READABLE = 'node'
@@ -108,7 +108,7 @@ export async function bundle(glue, wasm) {
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
     'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/open-own.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
-    './segment': [...reached(groups.browser.metafile, 'segment-browser.js', true)],
+    './segment': [...reached(groups.segment.metafile, 'segment-browser.js', true)],
     './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
     './inline': ['inline.js'],
     'Node, Deno, Bun': [...reached(groups.node.metafile, 'node.js', true)],

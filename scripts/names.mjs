@@ -1,8 +1,8 @@
 // Short names for what the generated glue and the wasm have in common: wasm-bindgen's carry hashes, which no compression makes smaller, and stand in both files.
 import { Trouble } from './lib.mjs'
 
-/** Asked for by src/ts/wasm.ts: the module of this package has it, another's has not. */
-const KEPT = new Set(['__wbindgen_start'])
+/** Asked for by src/ts/wasm.ts: a module of this package has the first, another's has not, and the whole one has the second. */
+const KEPT = new Set(['__wbindgen_start', 'salvage_new'])
 /** Of the wrappers' own, and the glue's alone. */
 const INTERNAL = { __wbg_ptr: '$p', __destroy_into_raw: '$d', __wrap: '$w' }
 const MODULE = './core_bg.js'
@@ -83,3 +83,12 @@ const text = (bytes, at) => {
 }
 const leb = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)])
 const word = (name) => Buffer.from([...leb(name.length), ...Buffer.from(name)])
+
+/** Of a glue: each function that it gives to the wasm, and its other ones and methods, but for those that list all there is. */
+const PARTS = [/^        (__wb\w+): (function|\()[^]*?^        \},$/gm, /^(?:export )?(?:async )?function (?!__wbg_(?:get_imports|finalize_init)\b)\w+\([^]*?^\}$/gm, /^    (?:static |get )*\w+\([^]*?^    \}$/gm]
+
+/** The first line of something in the glue `part` that `whole` does not have as it is: a module made for the one would not do with the other. */
+export function notWithin(part, whole) {
+  for (const pattern of PARTS) for (const [text] of part.matchAll(pattern)) if (!whole.includes(text)) return text.split('\n')[0].trim()
+  return undefined
+}

@@ -127,7 +127,7 @@ async function migration() {
   const [code] = blocks('bundled')
   const parts = join(dir, 'node_modules/nidus-wasm/dist')
   await build({ stdin: { contents: code, resolveDir: dir }, outfile: join(dir, 'site/page.js'), bundle: true, format: 'esm', logLevel: 'error', external: ['fs', 'path', 'crypto', 'module', 'url'] })
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm']) cpSync(join(parts, name), join(dir, 'site', name))
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) cpSync(join(parts, name), join(dir, 'site', name))
   writeFileSync(join(dir, 'site/index.html'), '<!doctype html><script type="module" src="page.js"></script>')
   const server = await serveFolder(join(dir, 'site'))
   try {

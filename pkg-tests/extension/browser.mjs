@@ -22,7 +22,7 @@ export async function extension({ module, csp }) {
   await bundle('./page.js', 'esm')
   await bundle('./background.js', module ? 'esm' : 'iife')
   // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is: they lie beside what it made.
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm']) copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
   writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
   // Its origin comes of its key; without one, of where it lies.
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })

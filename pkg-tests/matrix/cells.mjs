@@ -29,7 +29,7 @@ async function built({ dir, serve }, { folder = 'dist', browser, headers } = {})
 
 /** What esbuild, rollup and bun leave where it was. */
 function beside({ dir }, folder = 'dist') {
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm']) cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
 }
 
 function page({ dir }, source) {
@@ -327,7 +327,7 @@ console.log(done.join(' '))
     name: 'attw (ES modules only)', install: { '@arethetypeswrong/cli': '@arethetypeswrong/cli' }, wants: 'clean', core: true,
     async work({ run, tarball }) {
       // What it finds it ends with an error for.
-      await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './worker', './worker-opfs', '--no-emoji', '--no-color')
+      await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './nidus-page.wasm', './nidus-page-relaxed.wasm', './worker', './worker-opfs', '--no-emoji', '--no-color')
       return 'clean'
     },
   },

@@ -24,10 +24,12 @@ function relaxed(name: string): string[] {
 
 describe('the modules', () => {
   it('differ in one instruction, and no other of its kind came in with it', () => {
-    expect(relaxed('nidus.wasm')).toEqual([])
-    const found = relaxed('nidus-relaxed.wasm')
-    expect(found).toHaveLength(1)
-    expect(found[0]).toMatch(/^i32x4\.(relaxed_)?dot_i8x16_i7x16_add_s$/)
+    for (const name of ['nidus', 'nidus-page']) {
+      expect(relaxed(`${name}.wasm`)).toEqual([])
+      const found = relaxed(`${name}-relaxed.wasm`)
+      expect(found).toHaveLength(1)
+      expect(found[0]).toMatch(/^i32x4\.(relaxed_)?dot_i8x16_i7x16_add_s$/)
+    }
   })
 
   it('have the names that the one glue has', () => {
@@ -39,7 +41,33 @@ describe('the modules', () => {
       return all
     }
     expect(names('nidus-relaxed.wasm')).toEqual(names('nidus.wasm'))
-    expect(names('nidus.wasm').length).toBeGreaterThan(50)
+    expect(names('nidus-page-relaxed.wasm')).toEqual(names('nidus-page.wasm'))
+    expect(names('nidus-page.wasm').length).toBeGreaterThan(50)
+    expect(names('nidus.wasm')).toEqual(expect.arrayContaining(names('nidus-page.wasm')))
+    expect(names('nidus.wasm')).toContain('salvage_new')
+    expect(names('nidus-page.wasm')).not.toContain('salvage_new')
+  })
+
+  it('say which of them salvages, searches in threads and has segments', () => {
+    const folder = mkdtempSync(join(root, 'dist-'))
+    cpSync(dist, folder, { recursive: true })
+    writeFileSync(join(folder, 'try.mjs'), `
+      import { readFileSync } from 'node:fs'
+      import { Nidus } from './node.js'
+      import { init } from './segment-node.js'
+      const wasm = readFileSync(new URL('./nidus-page.wasm', import.meta.url))
+      const told = (work) => work.then(() => 'worked', ({ code, message }) => code + (message.includes('nidus.wasm') ? ' names nidus.wasm' : ' ' + message))
+      const db = await Nidus.open('x', { storage: 'memory', dimension: 2, wasm })
+      await db.upsert('c', [{ id: 'a', vector: [1, 0], attrs: { n: 1 } }])
+      const found = (await db.search('c', [1, 0], { topK: 1, filter: { n: { $gt: 0 } } })).map(({ id }) => id)
+      await db.compact()
+      await db.close()
+      const workers = await told(Nidus.open('y', { storage: 'memory', dimension: 2, workers: 2 }))
+      const salvage = await told(Nidus.salvage('from', 'into'))
+      console.log(JSON.stringify({ found, workers, salvage, segment: await told(init()) }))`)
+    const said = JSON.parse(execFileSync(process.execPath, [join(folder, 'try.mjs')], { encoding: 'utf8' })) as object
+    const refused = 'UNSUPPORTED names nidus.wasm'
+    expect(said).toEqual({ found: ['a'], workers: refused, salvage: refused, segment: refused })
   })
 })
 

@@ -70,7 +70,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     })
     expect(made).toEqual({ storage: 'indexeddb', count: 2, refused: 'STORAGE_UNAVAILABLE', state: 'unknown', databases: ['nidus-wasm', 'nidus-wasm:notes'] })
     // It knows the instruction of the other module only behind a switch.
-    expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus.wasm'])
+    expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-page.wasm'])
   })
 
   it('finds them after a reload that closed nothing, compacts and searches', async () => {

@@ -5,8 +5,10 @@ mod numbers;
 mod opening;
 mod results;
 mod rows;
+#[cfg(feature = "whole")]
 mod salvage;
 mod search;
+#[cfg(feature = "whole")]
 mod segment;
 mod sinks;
 mod store;

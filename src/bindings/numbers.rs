@@ -4,9 +4,11 @@ use js_sys::Float32Array;
 
 use crate::Result as Fallible;
 use crate::error::fail;
+#[cfg(feature = "whole")]
 use crate::segment::Matrix;
 
 /// Copies row-major vectors into the rows from `first` on.
+#[cfg(feature = "whole")]
 pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
     let (mut at, end, dimension) = (first, matrix.len(), matrix.dimension());
     let mut from = 0;

@@ -1,3 +1,4 @@
+#[cfg(feature = "whole")]
 use js_sys::Uint16Array;
 use wasm_bindgen::prelude::*;
 
@@ -6,6 +7,7 @@ use super::results::{Hits, Writer};
 use super::rows::Rows;
 use super::store::JsStore;
 use crate::Error;
+#[cfg(feature = "whole")]
 use crate::search::Share;
 use crate::store::Searching;
 
@@ -15,28 +17,6 @@ pub struct JsSearch(pub(super) Searching);
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// Leaves chunks before `dealt` to others but for each `parts`th; true: what they find must be merged before this goes on.
-    pub fn split(&mut self, store: &JsStore, parts: u32, dealt: u32) -> Result<bool, JsValue> {
-        store.0.split_search(&mut self.0, Share { parts: parts as usize, dealt: dealt as usize }).or_throw()
-    }
-
-    /// The rows of a part that count, as that part numbers them: a bit each, sixteen a number. None: all.
-    #[wasm_bindgen(js_name = rowsFor)]
-    pub fn rows_for(&self, store: &JsStore, part: u32) -> Result<Option<Uint16Array>, JsValue> {
-        let groups = store.0.rows_for(&self.0, part as usize).or_throw()?;
-        Ok(groups.map(|groups| Uint16Array::from(groups.as_slice())))
-    }
-
-    /// What a part found of a query.
-    pub fn merge(&mut self, store: &JsStore, query: u32, part: u32, rows: &[u32], scores: &[f32]) -> Result<(), JsValue> {
-        store.0.merge(&mut self.0, query as usize, part as usize, rows, scores).or_throw()
-    }
-
-    /// What can be searched without others' answers; false: rows are missing.
-    pub fn own(&mut self, store: &JsStore, rows: &mut Rows) -> Result<bool, JsValue> {
-        store.0.advance_search(&mut self.0, &mut rows.0).or_throw()
-    }
-
     /// None: rows are missing.
     pub fn advance(&mut self, store: &JsStore, rows: &mut Rows, with_vectors: bool) -> Result<Option<Hits>, JsValue> {
         let mut advance = || {
@@ -64,5 +44,32 @@ impl JsSearch {
             Ok::<_, Error>(Some(Hits { wire: out.wire, scores, counts, vectors: with_vectors.then_some(out.vectors) }))
         };
         advance().or_throw()
+    }
+}
+
+/// For threads that search a share of the rows each.
+#[cfg(feature = "whole")]
+#[wasm_bindgen(js_class = Search)]
+impl JsSearch {
+    /// Leaves chunks before `dealt` to others but for each `parts`th; true: what they find must be merged before this goes on.
+    pub fn split(&mut self, store: &JsStore, parts: u32, dealt: u32) -> Result<bool, JsValue> {
+        store.0.split_search(&mut self.0, Share { parts: parts as usize, dealt: dealt as usize }).or_throw()
+    }
+
+    /// The rows of a part that count, as that part numbers them: a bit each, sixteen a number. None: all.
+    #[wasm_bindgen(js_name = rowsFor)]
+    pub fn rows_for(&self, store: &JsStore, part: u32) -> Result<Option<Uint16Array>, JsValue> {
+        let groups = store.0.rows_for(&self.0, part as usize).or_throw()?;
+        Ok(groups.map(|groups| Uint16Array::from(groups.as_slice())))
+    }
+
+    /// What a part found of a query.
+    pub fn merge(&mut self, store: &JsStore, query: u32, part: u32, rows: &[u32], scores: &[f32]) -> Result<(), JsValue> {
+        store.0.merge(&mut self.0, query as usize, part as usize, rows, scores).or_throw()
+    }
+
+    /// What can be searched without others' answers; false: rows are missing.
+    pub fn own(&mut self, store: &JsStore, rows: &mut Rows) -> Result<bool, JsValue> {
+        store.0.advance_search(&mut self.0, &mut rows.0).or_throw()
     }
 }

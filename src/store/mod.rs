@@ -30,7 +30,9 @@ pub use receipts::Known;
 pub use salvage::{Salvage, Salvaged};
 pub use search::{Query, Searching};
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
-pub(crate) use read::{ids, unit_query};
+pub(crate) use read::ids;
+#[cfg(all(target_arch = "wasm32", feature = "bindings", feature = "whole"))]
+pub(crate) use read::unit_query;
 
 use std::cell::RefCell;
 

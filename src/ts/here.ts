@@ -1,6 +1,6 @@
 import type { Backend, OpenSpec, Source } from './engine/backend.js'
 import { coreError } from './errors.js'
-import { browserDestroy as destroy, browserList as list, browserOpen, browserSalvage as salvage } from './hosts/browser.js'
+import { browserDestroy as destroy, browserList as list, browserOpen } from './hosts/browser.js'
 import { destroyAlone, openMember } from './tabs/member.js'
 import type { StorageKind } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
@@ -18,5 +18,3 @@ export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined, source: S
 
 export const browserList = (storage: StorageKind | undefined) => coded(list(storage))
 export const browserDestroy = (storage: StorageKind | undefined, name: string) => coded(destroyAlone(name, () => destroy(storage, name)))
-export const browserSalvage = (...args: Parameters<typeof salvage>) => coded(salvage(...args))
-export { salvageOwn } from './salvage-own.js'

@@ -11,6 +11,7 @@ const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE',
 const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
+const salvageHere = () => import('./salvage-here.js')
 
 /** In a worker, or where the page may not start one, in its own thread as far as that can: OPFS has handles in workers only. */
 async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
@@ -27,7 +28,8 @@ async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>
   }
 }
 
-export function browserPlatform(startWorker: StartWorker): Platform {
+/** `whole`: the address of the wasm that a salvage needs. */
+export function browserPlatform(startWorker: StartWorker, whole?: () => string): Platform {
   return {
     defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm, source) {
@@ -48,10 +50,10 @@ export function browserPlatform(startWorker: StartWorker): Platform {
       await inWorker(kind, () => remoteDestroy(worker, kind, name), async () => (await here()).browserDestroy(kind, name))
     },
     async salvage(kind, spec, { into, worker = startWorker, wasm }) {
-      if (typeof kind === 'object') return (await here()).salvageOwn(spec, kind, into!, wasm)
+      if (typeof kind === 'object') return (await salvageHere()).salvageOwn(spec, kind, into!, wasm ?? whole?.())
       if (kind === 'fs' || kind === 'memory') throw unavailable(kind)
       const own = canStart() ? await sendable(wasm) : wasm
-      return inWorker(kind, () => remoteSalvage(worker, kind, spec, own), async () => (await here()).browserSalvage(kind, spec, own))
+      return inWorker(kind, () => remoteSalvage(worker, kind, spec, own), async () => (await salvageHere()).browserSalvage(kind, spec, own ?? whole?.()))
     },
   }
 }

@@ -6,12 +6,13 @@ import { checkOptions } from './options.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
 import { setWasmDefaults } from './wasm-source.js'
 import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
+import { needWhole } from './wasm-whole.js'
 import { describe } from './wire.js'
 
 /** The `init` of one runtime. An entry exports what this returns, so that no bundler drops the call. */
 export function initWith(...defaults: Parameters<typeof setWasmDefaults>) {
   setWasmDefaults(...defaults)
-  return (wasm?: WasmSource): Promise<void> => loadCore(wasm)
+  return (wasm?: WasmSource): Promise<void> => loadCore(wasm).then(() => needWhole('a segment'))
 }
 
 function run<T>(work: () => T): T {

@@ -1,7 +1,7 @@
 import { initSync } from './core.js'
 import { NidusError, invalid } from './errors.js'
 import type { WasmSource } from './types/segment.js'
-import { fallback, fetchUrl, relaxed } from './wasm-source.js'
+import { fallback, fetchUrl, relaxed, whole } from './wasm-source.js'
 import { describe } from './wire.js'
 
 let loading: Promise<void> | undefined
@@ -54,17 +54,20 @@ function trusted() {
   }
 }
 
-/** The package's own module: one of two that do the same. */
+/** The package's own module: one of two or three that do the same here. */
 async function own() {
   if (!fallback) throw invalid('there is no default for the `wasm` option here')
-  if (relaxed && trusted()) {
+  let last: unknown
+  for (const read of [trusted() && relaxed, fallback, whole]) {
+    if (!read) continue
     try {
-      return await compile(undefined, relaxed)
-    } catch {
-      // Perhaps only this file is missing; if not, the other one says what is wrong.
+      return await compile(undefined, read)
+    } catch (error) {
+      // Perhaps only this file is missing; if not, the last one says what is wrong.
+      last = error
     }
   }
-  return compile(undefined, fallback)
+  throw last
 }
 
 async function start(source: WasmSource | undefined) {

@@ -3,7 +3,8 @@ import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors.
 import type { Footprint, RecoveryReport } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { Reader } from '../wire.js'
-import { deadCore, loadCore, noteTrap } from '../wasm.js'
+import { deadCore, noteTrap } from '../wasm.js'
+import { loadWhole, needWhole } from '../wasm-whole.js'
 import type { Host } from './backend.js'
 import { writeAnew } from './compact.js'
 import { TRIES, checkFiles, feed, openHost, refuse, release } from './open.js'
@@ -33,7 +34,8 @@ export interface SalvageHosts {
 
 /** Reads one store without a lock and without changing it, and writes what is good in it into another, new one. */
 export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<RecoveryReport> {
-  await loadCore(wasm)
+  await loadWhole(wasm)
+  needWhole('a salvage')
   if (await exists(hosts.probe)) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.into}"`)
   const core = await hosts.from((host) => readAll(spec, host))
   try {

@@ -1,6 +1,7 @@
 import type { Search, Store } from '../core.js'
 import { NidusError } from '../errors.js'
 import { coreModule } from '../wasm.js'
+import { loadWhole, needWhole } from '../wasm-whole.js'
 import type { Asked, Best, Reply } from './shard.js'
 
 /** A worker, as far as it is used here. */
@@ -94,8 +95,11 @@ export class Shards {
   #ready = 0
   #generation = 0
 
+  static readonly load = loadWhole
+
   static async open(workers: number, dimension: number): Promise<Shards> {
     if (!start) throw new NidusError('UNSUPPORTED', 'workers > 1: there are no workers here')
+    needWhole('workers > 1')
     const shards = new Shards(workers, start)
     const late = setTimeout(() => shards.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')), OPEN_MS)
     try {

@@ -11,8 +11,15 @@ export const Nidus = withPlatform(
     isCopied(wasm()) ? new Worker(placed(wasm()).replace('nidus.wasm', whole ? 'worker.js' : 'worker-opfs.js'), { type: 'module' })
     : whole ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
     : new Worker(new URL('./worker-opfs.js', import.meta.url), { type: 'module' }),
+    () => placed(wasm()),
   ),
-  () => setWasmDefaults(() => fetch(placed(wasm())), () => fetch(placed(new URL('./nidus-relaxed.wasm', import.meta.url)))),
+  () =>
+    setWasmDefaults(
+      () => fetch(placed(new URL('./nidus-page.wasm', import.meta.url))),
+      () => fetch(placed(new URL('./nidus-page-relaxed.wasm', import.meta.url))),
+      undefined,
+      () => fetch(placed(wasm())),
+    ),
   Api,
 )
 export { NidusError } from '../errors.js'

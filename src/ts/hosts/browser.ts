@@ -2,6 +2,7 @@ import type { Host, OpenSpec, Source } from '../engine/backend.js'
 import { Engine } from '../engine/engine.js'
 import { orRemove } from '../engine/receive.js'
 import { salvage, type SalvageHosts, type SalvageSpec } from '../engine/salvage.js'
+import { Shards } from '../engine/shards.js'
 import { NidusError, invalid, storageError } from '../errors.js'
 import type { RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
@@ -147,7 +148,7 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
 export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source): Promise<Engine> {
   let kind: Kind
   // While it is found out where the store is.
-  const core = loadCore(wasm)
+  const core = spec.workers > 1 ? Shards.load(wasm) : loadCore(wasm)
   core.catch(() => {})
   // Any dimension will do: it only says that the store may be made.
   const work = withHost(source ? { ...spec, dimension: 1 } : spec, (host) => {

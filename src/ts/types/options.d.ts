@@ -45,6 +45,7 @@ export interface OpenOptions {
    * `nidus-wasm/worker-opfs` will do; should the store need more, the function is called again.
    */
   worker?: (whole: boolean) => Worker
+  /** In place of the package's own file: `nidus-wasm/nidus-page.wasm` will do, and with `workers` above 1 `nidus-wasm/nidus.wasm`. */
   wasm?: WasmSource
 }
 
@@ -135,6 +136,7 @@ export interface SalvageOptions {
   /** With a host of your own: the one to salvage into. */
   into?: StorageHost
   worker?: (whole: boolean) => Worker
+  /** In place of the package's own file: `nidus-wasm/nidus.wasm`. The one of a page's stores, nidus-page.wasm, cannot salvage. */
   wasm?: WasmSource
 }
 
