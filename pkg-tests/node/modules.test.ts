@@ -59,7 +59,7 @@ describe('the modules', () => {
       const told = (work) => work.then(() => 'worked', ({ code, message }) => code + (message.includes('nidus.wasm') ? ' names nidus.wasm' : ' ' + message))
       const db = await Nidus.open('x', { storage: 'memory', dimension: 2, wasm })
       await db.upsert('c', [{ id: 'a', vector: [1, 0], attrs: { n: 1 } }])
-      const found = (await db.search('c', [1, 0], { topK: 1, filter: { n: { $gt: 0 } } })).map(({ id }) => id)
+      const found = (await db.search([1, 0], { topK: 1, filter: { n: { $gt: 0 } } })).map(({ id }) => id)
       await db.compact()
       await db.close()
       const workers = await told(Nidus.open('y', { storage: 'memory', dimension: 2, workers: 2 }))
