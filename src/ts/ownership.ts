@@ -52,11 +52,11 @@ export function foreignOf(data: Seen, log: Seen): Which | undefined {
 }
 
 /** `path` names the file, or what stands for one. */
-export const foreignError = (path: string, which: Which, code: 'CORRUPT' | 'INVALID_ARGUMENT' = 'CORRUPT') =>
+export const foreignError = (path: string, which: Which | 'head', code: 'CORRUPT' | 'INVALID_ARGUMENT' = 'CORRUPT') =>
   new NidusError(code, `${path} is not the ${which} of a nidus store, or its beginning is damaged. Nothing was changed: use another name, or move it away`)
 
-export const missingError = (path: string, which: Which, other: number) =>
-  new NidusError('CORRUPT', `${path} is missing, and the ${which === 'data' ? 'log' : 'data'} beside it has ${other} bytes. Nothing was changed: put it back, or see Nidus.salvage`)
+export const missingError = (path: string, which: Which, other?: number) =>
+  new NidusError('CORRUPT', `${path} is missing, and the ${which === 'data' ? 'log' : 'data'} beside it has ${other ?? 'its'} bytes. Nothing was changed: put it back, or see Nidus.salvage`)
 
 /** What is missing beside a file that shows that it was there. A header without rows is a creation that was not finished. */
 export const missingOf = (data: number | undefined, log: number | undefined): Which | undefined =>

@@ -60,6 +60,10 @@ const full = (error: unknown) =>
 export function findRow(sql: Sql, name: string): Row | undefined {
   const [table] = sql.exec(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '${STORES}'`)
   if (!table) return undefined
+  const columns = new Set([...sql.exec(`SELECT name FROM pragma_table_info('${STORES}')`)].map(({ name }) => name))
+  if (['store', 'name', 'version', 'generation', 'data', 'log', 'epoch', 'cuts'].some((column) => !columns.has(column))) {
+    throw new NidusError('CORRUPT', `the table ${STORES} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`)
+  }
   const [row] = sql.exec(`SELECT * FROM ${STORES} WHERE name = ?`, name)
   if (row && row['version'] !== VERSION) throw new NidusError('UNSUPPORTED_VERSION', `the store "${name}" was made by a later version of nidus-wasm`)
   return row as Row | undefined

@@ -34,3 +34,7 @@ export function decodeHead(head: Uint8Array): number | undefined {
   }
   return best
 }
+
+/** No slot is whole, and what is there is not the beginning of one either. */
+export const isForeignHead = (head: Uint8Array): boolean =>
+  decodeHead(head) === undefined && [0, SECTOR].some((at) => head.subarray(at, at + MAGIC.length).some((byte, i) => byte !== 0 && byte !== MAGIC[i]))

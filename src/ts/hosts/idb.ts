@@ -39,7 +39,13 @@ export function factory(): IDBFactory {
   throw new NidusError('STORAGE_UNAVAILABLE', 'IndexedDB does not exist here', { cause })
 }
 
-export const openDatabase = (name: string, create: boolean) => connect(databaseName(name), `database of "${name}"`, create && makeStore)
+export async function openDatabase(name: string, create: boolean): Promise<IDBDatabase> {
+  const db = await connect(databaseName(name), `database of "${name}"`, create && makeStore)
+  const stores = [...db.objectStoreNames]
+  if (stores.length === 2 && stores.includes(EXTENTS) && stores.includes(META)) return db
+  db.close()
+  throw new NidusError('CORRUPT', `the database "${databaseName(name)}" is another program's, which keeps ${stores.join(', ') || 'nothing'} in it. Nothing was changed: use another name, or remove it`)
+}
 
 function makeStore(db: IDBDatabase) {
   db.createObjectStore(EXTENTS)
@@ -84,7 +90,16 @@ export async function connect(database: string, what: string, make: false | ((db
   })
 }
 
-export const deleteDatabase = (name: string) => drop(databaseName(name), `database of "${name}"`)
+/** Deletes it if it is a store's. */
+export async function deleteDatabase(name: string): Promise<void> {
+  try {
+    ;(await openDatabase(name, false)).close()
+  } catch (error) {
+    if (error instanceof NidusError && error.code === 'NOT_FOUND') return
+    throw error
+  }
+  await drop(databaseName(name), `database of "${name}"`)
+}
 
 function drop(database: string, what: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -3,7 +3,8 @@ import { NotPromoted } from '../engine/backend.js'
 import { sleep } from '../engine/schedule.js'
 import { NidusError, storageError } from '../errors.js'
 import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../types/index.js'
-import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from './head.js'
+import { HEADER, foreignError, lookAtData, missingError, missingOf } from '../ownership.js'
+import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
 const ROOT = 'nidus-wasm'
 const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
@@ -72,6 +73,7 @@ export function opfsHost(name: string): Host {
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
+    await refuseOthers(name, directory)
     handles = await lockAll(name, directory)
     const head = new Uint8Array(HEAD_SIZE)
     handles.head.read(head, { at: 0 })
@@ -210,6 +212,37 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   }
 }
 
+async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Promise<File | undefined> {
+  try {
+    return await (await directory.getFileHandle(name)).getFile()
+  } catch (error) {
+    if ((error as Error).name === 'NotFoundError') return undefined
+    if ((error as Error).name === 'TypeMismatchError') throw foreignError(`the folder "${name}" of the store's`, 'data')
+    throw error
+  }
+}
+
+/** Rows of ours vouch for a head that is damaged. */
+async function hasRows(directory: FileSystemDirectoryHandle) {
+  for (const name of ['data.0', 'data.1'] as const) {
+    const file = await fileIn(directory, name)
+    if (file && lookAtData(new Uint8Array(await file.slice(0, HEADER).arrayBuffer()), file.size).look === 'ours') return true
+  }
+  return false
+}
+
+/** Before anything is made: a head of another program's stays, and what is missing beside rows or operations is not made anew. */
+async function refuseOthers(store: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT') {
+  const head = await fileIn(directory, 'head')
+  const bytes = head && new Uint8Array(await head.slice(0, HEAD_SIZE).arrayBuffer())
+  if (bytes && isForeignHead(bytes) && !(await hasRows(directory))) throw foreignError(`"head" of the store "${store}"`, 'head', code)
+  const generation = (bytes && decodeHead(bytes)) ?? 0
+  if (code) return
+  const size = async (file: 'data' | 'log') => (await fileIn(directory, `${file}.${generation % 2}` as FileName))?.size
+  const missing = missingOf(await size('data'), await size('log'))
+  if (missing) throw missingError(`"${missing}.${generation % 2}" of the store "${store}"`, missing)
+}
+
 interface Snapshot extends SyncAccessHandle { generation: number; modified: string }
 
 /** Reading through File objects takes no lock, so a writer may be at work meanwhile. */
@@ -247,9 +280,19 @@ async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapsh
 
 async function removeStore(name: string) {
   if (!(await hasOpfs(name))) return
-  const { head } = await lockAll(name, await findDirectory(name, false), ['head'])
+  const directory = await findDirectory(name, false)
+  await refuseOthers(name, directory, 'INVALID_ARGUMENT')
+  const { head } = await lockAll(name, directory, ['head'])
   head.close()
-  await (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
+  let others = false
+  for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>) others ||= !FILES.includes(file as FileName)
+  if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
+  // Another program's files stay, and with them the folder. The head goes last: with it a removal that broke off can be tried again.
+  for (const file of [...FILES].reverse()) {
+    await directory.removeEntry(file).catch((error: Error) => {
+      if (error.name !== 'NotFoundError') throw error
+    })
+  }
 }
 
 export async function destroyOpfs(name: string): Promise<void> {
