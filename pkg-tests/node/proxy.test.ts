@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
+import { NidusVectorStore } from 'nidus-wasm/langchain'
+import { Segment, init } from 'nidus-wasm/segment'
 
 /** As Vue's `reactive` and MobX's `observable` do it: whatever objects are read come as proxies too, functions as they are. */
 function deep<T extends object>(target: T): T {
@@ -33,4 +35,28 @@ it.each([['a plain proxy', (db: Nidus) => new Proxy(db, {})], ['a deep one', dee
   expect((await new Response(db.export()).arrayBuffer()).byteLength).toBeGreaterThan(1024)
   await db.close()
   expect(await db.closed).toEqual({ reason: 'closed' })
+})
+
+it.each([['a plain proxy', <T extends object>(of: T) => new Proxy(of, {})], ['a deep one', deep]])('a segment works through %s', async (_, wrap) => {
+  await init()
+  const segment = wrap(Segment.inMemory(2))
+  expect(segment.append(new Float32Array([1, 0, 0, 1]))).toBe(0)
+  expect([segment.rowCount, [...segment.row(1)], segment.search(new Float32Array([0, 1]), { topK: 1 }).map(({ row }) => row)]).toEqual([2, [0, 1], [1]])
+  segment.truncateTo(1)
+  segment.sync()
+  segment.close()
+  expect(() => segment.rowCount).toThrow('the segment is closed')
+})
+
+it.each([['a plain proxy', <T extends object>(of: T) => new Proxy(of, {})], ['a deep one', deep]])("LangChain's adapter works through %s", async (_, wrap) => {
+  const embed = async (text: string) => (text === 'a' ? [1, 0] : [0, 1])
+  const embeddings = { embedQuery: embed, embedDocuments: (texts: string[]) => Promise.all(texts.map(embed)) }
+  const db = await Nidus.open('x', { storage: 'memory', dimension: 2 })
+  const store = wrap(new NidusVectorStore(embeddings as never, { db: db as never }))
+  expect(await store.addDocuments([{ pageContent: 'a', metadata: {} }, { pageContent: 'b', metadata: {} }], { ids: ['1', '2'] })).toEqual(['1', '2'])
+  expect((await store.similaritySearch('b', 1)).map(({ pageContent }) => pageContent)).toEqual(['b'])
+  expect((await store.maxMarginalRelevanceSearch('a', { k: 1 })).map(({ id }) => id)).toEqual(['1'])
+  await store.delete({ ids: ['1'] })
+  expect(await db.count()).toBe(1)
+  await db.close()
 })

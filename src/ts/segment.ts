@@ -58,10 +58,29 @@ function checkIndex(value: unknown, what: string): number {
   return value
 }
 
+/** Not private fields, which a proxy around a segment (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+const STATE = Symbol()
+type State = { core: CoreSegment | undefined; sink: SyncAccessHandle | undefined }
+
+function runIn<T>(segment: Segment, work: (core: CoreSegment) => T): T {
+  const { core } = segment[STATE]()
+  if (!core) throw new NidusError('CLOSED', 'the segment is closed')
+  return run(() => work(core))
+}
+
+function checkRows(vectors: unknown, dimension: number): Float32Array {
+  if (Object.prototype.toString.call(vectors) !== '[object Float32Array]') throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
+  const rows = vectors as Float32Array
+  if (rows.length % dimension !== 0) {
+    throw new NidusError('DIMENSION_MISMATCH', `${rows.length} numbers are no whole number of rows of ${dimension}`)
+  }
+  return rows
+}
+
 export class Segment {
   readonly dimension: number
-  #core: CoreSegment | undefined
-  #sink: SyncAccessHandle | undefined
+  /** @internal */
+  declare readonly [STATE]: () => State
 
   static open(sink: SyncAccessHandle, options: { dimension: number }): Segment {
     const handle = checkSink(sink)
@@ -75,23 +94,23 @@ export class Segment {
   }
 
   private constructor(core: CoreSegment, sink: SyncAccessHandle | undefined) {
-    this.#core = core
-    this.#sink = sink
+    const state: State = { core, sink }
+    Object.defineProperty(this, STATE, { value: () => state })
     this.dimension = core.dimension
   }
 
   get rowCount(): number {
-    return this.#run((core) => core.rowCount)
+    return runIn(this, (core) => core.rowCount)
   }
 
   append(vectors: Float32Array): number {
-    const rows = this.#rows(vectors)
-    return this.#run((core) => core.append(rows))
+    const rows = checkRows(vectors, this.dimension)
+    return runIn(this, (core) => core.append(rows))
   }
 
   row(i: number): Float32Array {
     const index = checkIndex(i, 'a row')
-    return this.#run((core) => {
+    return runIn(this, (core) => {
       if (index >= core.rowCount) throw invalid(`there is no row ${index}: the segment has ${core.rowCount}`)
       return core.row(index)
     })
@@ -101,7 +120,7 @@ export class Segment {
     const captured = captureQuery(query, this.dimension)
     const { topK, minScore } = checkOptions(options ?? undefined, SEGMENT_SEARCH, 'Segment.search')
     const [most, least] = [checkTopK(topK), checkMinScore(minScore)]
-    return this.#run((core) => {
+    return runIn(this, (core) => {
       const hits = core.search(captured, most, least)
       try {
         const { rows, scores } = hits
@@ -114,42 +133,29 @@ export class Segment {
 
   truncateTo(rows: number): void {
     const count = checkIndex(rows, 'the number of rows')
-    this.#run((core) => core.truncateTo(count))
+    runIn(this, (core) => core.truncateTo(count))
   }
 
   sync(): void {
-    this.#run((core) => core.sync())
+    runIn(this, (core) => core.sync())
   }
 
   rewriteTo(sink: SyncAccessHandle, rows: Float32Array): void {
     const handle = checkSink(sink)
-    const checked = this.#rows(rows)
-    this.#run((core) => core.rewriteTo(handle, checked, isRealHandle(sink)))
-    const old = this.#sink
-    this.#sink = sink
+    const checked = checkRows(rows, this.dimension)
+    runIn(this, (core) => core.rewriteTo(handle, checked, isRealHandle(sink)))
+    const state = this[STATE]()
+    const old = state.sink
+    state.sink = sink
     if (old !== sink) closeSink(old)
   }
 
   close(): void {
-    const core = this.#core
+    const state = this[STATE]()
+    const { core } = state
     if (!core) return
-    this.#core = undefined
+    state.core = undefined
     if (!deadCore()) core.free()
-    closeSink(this.#sink)
-  }
-
-  #rows(vectors: unknown): Float32Array {
-    if (Object.prototype.toString.call(vectors) !== '[object Float32Array]') throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
-    const rows = vectors as Float32Array
-    if (rows.length % this.dimension !== 0) {
-      throw new NidusError('DIMENSION_MISMATCH', `${rows.length} numbers are no whole number of rows of ${this.dimension}`)
-    }
-    return rows
-  }
-
-  #run<T>(work: (core: CoreSegment) => T): T {
-    const core = this.#core
-    if (!core) throw new NidusError('CLOSED', 'the segment is closed')
-    return run(() => work(core))
+    closeSink(state.sink)
   }
 }

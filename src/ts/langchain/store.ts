@@ -24,6 +24,27 @@ function list(value: unknown, what: string): asserts value is unknown[] {
   if (!Array.isArray(value)) throw invalid(`${what} must be an array, not ${describe(value)}`)
 }
 
+// These are no private methods: a proxy around the adapter (Vue's, MobX's) does not have those.
+function check(documents: DocumentInterface[], options: { ids?: string[] } | undefined) {
+  list(documents, 'documents')
+  documents.forEach((document, i) => {
+    if (typeof document?.pageContent !== 'string') throw invalid(`document ${i}: pageContent must be a string, not ${describe(document?.pageContent)}`)
+  })
+  const { ids } = object(options, { ids: 1 }, 'the options of addDocuments')
+  if (ids === undefined) return
+  list(ids, 'ids')
+  if (ids.length !== documents.length) throw invalid(`${ids.length} ids are not one for each of ${documents.length} documents`)
+}
+
+function attributes({ pageContent, metadata }: DocumentInterface, i: number, id: string, textKey: string) {
+  return attrsOf(pageContent, metadata, textKey, () => `document ${i} (${describe(id)})`)
+}
+
+function documentOf({ id, attrs }: Hit, textKey: string): DocumentInterface {
+  const { text, metadata } = metadataOf(attrs, textKey)
+  return new Document({ id, pageContent: text, metadata })
+}
+
 export class NidusVectorStore extends VectorStore {
   declare FilterType: Filter
   readonly db: NidusVectorStoreArgs['db']
@@ -44,23 +65,23 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override async addDocuments(documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
-    this.#check(documents, options)
+    check(documents, options)
     return this.addVectors(await this.embeddings.embedDocuments(documents.map(({ pageContent }) => pageContent)), documents, options)
   }
 
   override async addVectors(vectors: number[][], documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
-    this.#check(documents, options)
+    check(documents, options)
     list(vectors, 'vectors')
     if (vectors.length !== documents.length) throw invalid(`${vectors.length} vectors are not one for each of ${documents.length} documents`)
     const given = options?.ids
     const ids = documents.map(({ id }, i) => given?.[i] ?? id ?? crypto.randomUUID())
-    if (ids.length > 0) await this.db.upsert(this.collection, documents.map((document, i) => ({ id: ids[i]!, vector: vectors[i]!, attrs: this.#attrs(document, i, ids[i]!) })))
+    if (ids.length > 0) await this.db.upsert(this.collection, documents.map((document, i) => ({ id: ids[i]!, vector: vectors[i]!, attrs: attributes(document, i, ids[i]!, this.textKey) })))
     return ids
   }
 
   override async similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]> {
     const hits = await this.db.search(query, { collections: this.collection, topK: k, ...(filter !== undefined && { filter }) })
-    return hits.map((hit) => [this.#document(hit), hit.score])
+    return hits.map((hit) => [documentOf(hit, this.textKey), hit.score])
   }
 
   override async maxMarginalRelevanceSearch(text: string, options: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]> {
@@ -69,7 +90,7 @@ export class NidusVectorStore extends VectorStore {
     const query = await this.embeddings.embedQuery(text)
     const hits = await this.db.search(query, { collections: this.collection, topK: Math.max(k, fetchK), withVectors: true, ...(filter !== undefined && { filter }) })
     const chosen = maximalMarginalRelevance(query, hits.map(({ vector }) => Array.from(vector!)), lambda, k)
-    return chosen.map((i) => this.#document(hits[i]!))
+    return chosen.map((i) => documentOf(hits[i]!, this.textKey))
   }
 
   override async delete(params: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
@@ -93,25 +114,5 @@ export class NidusVectorStore extends VectorStore {
 
   static async fromExistingIndex(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore> {
     return new this(embeddings, args)
-  }
-
-  #check(documents: DocumentInterface[], options: { ids?: string[] } | undefined) {
-    list(documents, 'documents')
-    documents.forEach((document, i) => {
-      if (typeof document?.pageContent !== 'string') throw invalid(`document ${i}: pageContent must be a string, not ${describe(document?.pageContent)}`)
-    })
-    const { ids } = object(options, { ids: 1 }, 'the options of addDocuments')
-    if (ids === undefined) return
-    list(ids, 'ids')
-    if (ids.length !== documents.length) throw invalid(`${ids.length} ids are not one for each of ${documents.length} documents`)
-  }
-
-  #attrs({ pageContent, metadata }: DocumentInterface, i: number, id: string) {
-    return attrsOf(pageContent, metadata, this.textKey, () => `document ${i} (${describe(id)})`)
-  }
-
-  #document({ id, attrs }: Hit): DocumentInterface {
-    const { text, metadata } = metadataOf(attrs, this.textKey)
-    return new Document({ id, pageContent: text, metadata })
   }
 }
