@@ -30,6 +30,7 @@ async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>
 
 /** `whole`: the address of the wasm that a salvage needs. */
 export function browserPlatform(startWorker: StartWorker, whole?: () => string): Platform {
+  startWorker.packaged = true
   return {
     defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm, source) {

@@ -34,7 +34,11 @@ export const sendable = (wasm: WasmSource | undefined) =>
 const CLOSE_MS = 10_000
 
 /** `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start the first. */
-export type StartWorker = (whole: boolean) => Worker
+export interface StartWorker {
+  (whole: boolean): Worker
+  /** The package's own, which may be asked once more where the page may not start its worker. */
+  packaged?: boolean
+}
 
 /** Where storage is denied the mere mention may throw. */
 function storageOf(): Partial<StorageManager> | undefined {
@@ -129,7 +133,7 @@ export class RemoteStore implements Backend {
       let line: Line | undefined
       const whole = this.#whole
       try {
-        line = await Line.connect(() => this.#start(whole), page, (error) => (whole || this.#line) && this.#died(error), (made) => (this.#worker = made))
+        line = await Line.connect(() => this.#start(whole), page, (error) => (whole || this.#line) && this.#died(error), (made) => (this.#worker = made), this.#start.packaged)
         // A store that this one knew is not to be made anew, empty.
         const opened = await line.get<Opened | undefined>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
         if (!opened) {
@@ -291,7 +295,7 @@ const suspended = () =>
 const silent: PageSide = { progress() {}, failed() {}, part: async () => ({ ok: undefined }) }
 
 async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
-  const line = await Line.connect(() => start(true), silent, () => {})
+  const line = await Line.connect(() => start(true), silent, () => {}, undefined, start.packaged)
   try {
     return await line.get<T>(method, args)
   } finally {

@@ -24,7 +24,7 @@ export class Line {
   #dead: NidusError | undefined
   #waiting = new Set<(error: NidusError) => void>()
 
-  static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: Line) => void = () => {}): Promise<Line> {
+  static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: Line) => void = () => {}, packaged?: boolean): Promise<Line> {
     let up = false
     const connect = async (start: () => Worker) => {
       const line = await Line.#connect(start, page, (error) => up && onDeath(error), made)
@@ -34,7 +34,7 @@ export class Line {
     try {
       return await connect(start)
     } catch (error) {
-      if (!isUnstarted(error)) throw error
+      if (!packaged || !isUnstarted(error)) throw error
       const other = await import('./elsewhere.js').then(({ elsewhere }) => elsewhere(start), () => undefined)
       if (!other) throw error
       return connect(other).catch(({ message }: Error) => {
