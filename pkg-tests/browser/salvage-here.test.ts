@@ -54,7 +54,6 @@ it('salvages from a host of its own into another in the page, whose stores have 
   const db = await Nidus.open('x', { dimension: 2, storage: first.own })
   await db.upsert('c', [{ id: 'a', vector: [1, 0] }, { id: 'b', vector: [0, 1] }])
   await db.close()
-  const loaded = () => performance.getEntriesByType('resource').map((entry) => entry.name.split('/').pop()!.split('?')[0]).filter((n) => n!.endsWith('.wasm'))
   const into = host(empty())
   expect((await Nidus.salvage('x', 'y', { storage: host(first.log.current()).own, into: into.own })).salvaged!.documents).toBe(2)
   const wasm = new URL('../../dist/nidus-page.wasm', import.meta.url)

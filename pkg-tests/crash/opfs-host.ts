@@ -11,6 +11,10 @@ class File {
     this.bytes = bytes.slice()
   }
 
+  async getFile() {
+    return new Blob([this.bytes as Uint8Array<ArrayBuffer>])
+  }
+
   async createSyncAccessHandle() {
     if (this.open) throw new DOMException('open', 'NoModificationAllowedError')
     this.open = true

@@ -235,7 +235,13 @@ async function hasRows(directory: FileSystemDirectoryHandle) {
 async function refuseOthers(store: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT') {
   const head = await fileIn(directory, 'head')
   const bytes = head && new Uint8Array(await head.slice(0, HEAD_SIZE).arrayBuffer())
-  if (bytes && isForeignHead(bytes) && !(await hasRows(directory))) throw foreignError(`"head" of the store "${store}"`, 'head', code)
+  if (!bytes || isForeignHead(bytes)) {
+    const rows = await hasRows(directory)
+    if (bytes && !rows) throw foreignError(`"head" of the store "${store}"`, 'head', code)
+    if (!bytes && !code && rows) throw new NidusError('CORRUPT', `"head" of the store "${store}" is missing, and there are rows beside it. Nothing was changed: put it back`)
+    // Without a head and without rows of ours whatever has bytes is another program's.
+    for (const file of bytes || rows ? [] : FILES) if ((await fileIn(directory, file))?.size) throw foreignError(`"${file}" of the store "${store}"`, file.startsWith('log') ? 'log' : 'data', code)
+  }
   const generation = (bytes && decodeHead(bytes)) ?? 0
   if (code) return
   const size = async (file: 'data' | 'log') => (await fileIn(directory, `${file}.${generation % 2}` as FileName))?.size
