@@ -37,7 +37,7 @@ it('refuses a misspelt key in every object that a public method takes, and names
     ['salvage', ['dimension', 'storage', 'into', 'worker', 'wasm'], (o) => Nidus.salvage(fresh(), fresh(), o)],
     ['import', [...OPEN, 'replace', 'signal', 'onProgress'], (o) => Nidus.import(fresh(), new Uint8Array(0), o)],
     ['the source of import', ['data', 'log'], (o) => Nidus.import(fresh(), { data: new Uint8Array(0), log: new Uint8Array(0), ...o } as never)],
-    ['fromStatic', ['memory', 'onProgress', 'signal', 'cache', 'headers', 'fetch', 'wasm'], (o) => Nidus.fromStatic('http://127.0.0.1:1/', o)],
+    ['fromStatic', ['memory', 'onProgress', 'signal', 'cache', 'headers', 'fetch', 'wasm', 'timeout'], (o) => Nidus.fromStatic('http://127.0.0.1:1/', o)],
     ['the source of fromStatic', ['data', 'log', 'bucket'], (o) => Nidus.fromStatic({ data: new Blob([]), log: new Blob([]), ...o } as never)],
     ['upsert', ['signal', 'onProgress', 'transfer'], (o) => db.upsert('docs', [{ id: 'b', vector: q }], o)],
     ['a record', ['id', 'vector', 'attrs'], (o) => db.upsert('docs', [{ id: 'b', vector: q, ...o }])],
@@ -66,6 +66,30 @@ it('refuses a misspelt key in every object that a public method takes, and names
   console.log(`${tried} objects with a misspelt key were refused, in ${places.length} places`)
   expect(await db.count()).toBe(1)
   await db.close()
+})
+
+/** Public methods, by whether an object of theirs is in the places above; who adds one says which. */
+const METHODS = {
+  tried: ['open', 'list', 'destroy', 'persistence', 'salvage', 'import', 'fromStatic', 'upsert', 'search', 'searchMany', 'records'],
+  // What `count` and `deleteWhere` take are filters, whose keys are the user's own; `setMeta` takes any keys.
+  takesNone: ['createCollection', 'dropCollection', 'hasCollection', 'collections', 'getMeta', 'setMeta', 'get', 'count', 'delete', 'deleteWhere', 'flush', 'compact', 'footprint', 'export', 'close'],
+}
+
+it('knows of every public method whether it takes an object', () => {
+  const own = (of: object) => Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
+  expect([...own(Nidus), ...own(Nidus.prototype)].sort()).toEqual([...METHODS.tried, ...METHODS.takesNone].sort())
+  expect([...own(Segment), ...own(Segment.prototype)].sort()).toEqual(['open', 'inMemory', 'append', 'search', 'close', 'rewriteTo', 'row', 'rowCount', 'sync', 'truncateTo'].sort())
+})
+
+it('tells what to do about another dimension, a store that is there, and a search that was aborted', async () => {
+  const name = join(parent, 'texts')
+  const db = await Nidus.open(name, { dimension: 3 })
+  await db.upsert('c', [{ id: 'a', vector: q }])
+  const tar = new Uint8Array(await new Response(db.export()).arrayBuffer())
+  await expect(db.search(q, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED', message: expect.not.stringContaining('written') })
+  await db.close()
+  await expect(Nidus.open(name, { dimension: 4 })).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH', message: expect.stringMatching(/dimension 3.*4.*(another name|model)/s) })
+  await expect(Nidus.import(name, tar)).rejects.toMatchObject({ code: 'ALREADY_EXISTS', message: expect.stringContaining('replace: true') })
 })
 
 it('tells what other products call it', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { tar } from '../common/tar'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-ownership-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -97,4 +98,12 @@ it('file: URLs name the folder that they mean', async () => {
   await db.close()
   await Nidus.destroy(`file://${name}`)
   expect(readdirSync(root)).not.toContain(name.split('/').pop())
+})
+
+it('a tar whose two files lie in two folders is refused', async () => {
+  const name = await filled(2)
+  const entry = (path: string, file: string) => ({ name: path, bytes: new Uint8Array(readFileSync(join(name, file))) })
+  const into = fresh()
+  await expect(Nidus.import(into, tar([entry('a/data', 'data'), entry('b/log', 'log')]))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('two folders') })
+  expect(readdirSync(root)).not.toContain(into.split('/').pop())
 })
