@@ -1,4 +1,4 @@
-// What the command line lets out and takes in is what was there: lines of JSON, matrices, the files that are written.
+// The command line lets out and takes in exactly the data that was there: lines of JSON, matrices, the files that are written.
 import { execFile, spawn } from 'node:child_process'
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// What a browser keeps of a static index is one version of it, whatever the server does while a newer one is fetched.
+// A browser keeps one version of a static index, whatever the server does while a newer one is fetched.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
