@@ -483,7 +483,7 @@ fn a_row_beyond_data_takes_no_memory() {
     let mut frames = Vec::new();
     let row = 8 * MIB as u64 / 4 - 1;
     let attrs = nidus_wasm::segment::op::Reader::new(&[0; 8]).attrs().ok().unwrap();
-    nidus_wasm::segment::log::put_frame(&mut frames, &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs, named: false }).unwrap();
+    nidus_wasm::segment::frame::put_frame(&mut frames, &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs, named: false }).unwrap();
     let mut rows = data.to_vec();
     rows.resize(64 + 8 * MIB as usize, 0);
     for dimension in [None, Some(DIM)] {

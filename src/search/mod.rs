@@ -8,6 +8,7 @@ pub mod filter;
 pub mod glob;
 pub mod kernel;
 mod scan;
+mod state;
 mod topk;
 
 pub use bits::Bits;
@@ -16,4 +17,5 @@ pub use codes::{Codes, Share, Step, Tuning};
 pub use columns::Columns;
 pub use filter::Filter;
 pub use scan::scan_rows;
+pub(crate) use state::SearchState;
 pub use topk::TopK;

@@ -2,14 +2,20 @@
 
 mod crc32;
 mod data;
-pub mod log;
+pub mod frame;
+mod log;
 mod matrix;
-mod supplied;
 pub mod op;
 pub mod receipt;
+mod replay;
 pub mod rescue;
+mod run;
+mod supplied;
 
 pub use data::{DataFound, DataReader, DataSegment, HEADER_LEN, MAX_DIMENSION};
 pub use matrix::Matrix;
+pub(crate) use log::{Failure, LogContents, LogSegment};
+pub(crate) use replay::Replay;
+pub(crate) use run::{Run, RunMark};
 pub use supplied::Supplied;
 pub(crate) use data::{fill_rows, header_bytes};

@@ -1,7 +1,7 @@
 //! Reading what a damaged log still tells: good frames in their order, with damage passed over.
 
 use super::crc32::crc32;
-use super::log::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
+use super::frame::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
 use super::op::{Bad, Op};
 use crate::Result;
 use crate::error::{fail, reserve};

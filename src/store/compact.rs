@@ -9,10 +9,9 @@ use super::index::{Collection, Repack};
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
-use crate::segment::log::Run;
 use crate::segment::op::{AttrsScan, Op, Reader};
 use crate::search::{Codes, Step};
-use crate::segment::{Matrix, Supplied, fill_rows, header_bytes};
+use crate::segment::{LogContents, Matrix, Run, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
 use crate::Result;
 
@@ -38,9 +37,8 @@ pub(super) struct Compaction {
     /// Frames of the slice at hand, and its first row.
     run: Run,
     from: usize,
-    newer: bool,
+    contents: LogContents,
     ends_newer: bool,
-    log_len: u64,
     /// With compact memory: codes of the rows in their new order, and of the rows those that have none yet.
     codes: Codes,
     rows: Matrix,
@@ -67,7 +65,7 @@ impl Store {
         if !self.staged.run.is_empty() {
             fail!(Failed, "a compaction was begun over staged writes");
         }
-        if !self.held.is_empty() {
+        if self.log.held_bytes() > 0 {
             self.flush()?;
         }
         let (mut docs, mut order, mut ends) = (Vec::new(), Vec::new(), Vec::new());
@@ -83,8 +81,8 @@ impl Store {
         data.append(&header_bytes(self.dimension())).context("write the new data's header")?;
         self.receipts.let_go();
         let (runs, stage) = (Vec::new(), Stage::Sorting(0));
-        let (codes, rows, run) = (self.codes.successor(), Matrix::new(self.dimension()), Run::default());
-        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, newer: false, ends_newer: false, log_len: 0, codes, rows, repack: Repack::default(), stage });
+        let (codes, rows, run) = (self.quick.codes().successor(), Matrix::new(self.dimension()), Run::default());
+        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, contents: LogContents::default(), ends_newer: false, codes, rows, repack: Repack::default(), stage });
         Ok(())
     }
 
@@ -189,8 +187,8 @@ impl Store {
             })?;
             self.receipts.add_to(&mut run);
         }
-        to.newer |= run.newer();
-        to.log_len += run.bytes().len() as u64;
+        to.contents.newer |= run.newer();
+        to.contents.len += run.bytes().len() as u64;
         to.run = run;
         to.stage = Stage::Slice(done);
         Ok(())
@@ -253,17 +251,17 @@ impl Store {
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
         self.data.adopt(data);
         if self.options.compact {
-            self.codes = std::mem::replace(&mut compaction.codes, self.codes.successor());
+            let codes = std::mem::replace(&mut compaction.codes, self.quick.codes().successor());
+            self.quick.rows_moved(Some(codes));
             *self.data.matrix_mut() = std::mem::replace(&mut compaction.rows, Matrix::new(self.data.dimension()));
             self.index.renumber(&compaction.order);
         } else {
-            self.codes.clear();
+            self.quick.rows_moved(None);
         }
-        self.columns.get_mut().clear();
-        self.log = Some(std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default())));
-        self.log_len = compaction.log_len;
+        let log = std::mem::replace(&mut compaction.log, Box::new(crate::sink::CountingSink::default()));
+        self.log.adopt(log, compaction.contents);
         self.receipts.written();
-        (self.newer, self.named, self.orphaned) = (compaction.newer, false, 0);
+        self.orphaned = 0;
         compaction.stage = Stage::Adopting(0);
         Ok(())
     }
@@ -273,7 +271,7 @@ impl Store {
         let Some(compaction) = &mut self.compaction else { fail!(Failed, "there is no compaction to adopt") };
         let Stage::Adopting(at) = &mut compaction.stage else { fail!(Failed, "the compaction is not adopted yet") };
         // A search may have come since the last slice.
-        self.columns.get_mut().clear();
+        self.quick.rows_exchanged();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
         let end = if self.options.compact { compaction.order.len() } else { (*at + slice).min(compaction.order.len()) };
         for row in *at..end {

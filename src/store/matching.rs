@@ -33,17 +33,17 @@ impl Store {
             (None, _) => self.index.live(),
             (_, found) => found.map_or(0, super::index::Collection::len),
         };
-        if filter.work(by_row).saturating_mul(documents) <= SLOW || self.columns.borrow().known(&filter, scope).is_some() {
+        if filter.work(by_row).saturating_mul(documents) <= SLOW || self.quick.columns().known(&filter, scope).is_some() {
             return Ok(None);
         }
         let each = (SLICE / filter.work(true)).max(1);
-        let (filter, bits, moves) = (Rc::new(filter), Bits::none(0)?, self.columns.borrow().moves);
+        let (filter, bits, moves) = (Rc::new(filter), Bits::none(0)?, self.quick.columns().moves);
         Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves }))
     }
 
     /// Works off a slice; true: what matches is known. What rows came since is looked at when it is asked for.
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
-        let mut columns = self.columns.borrow_mut();
+        let mut columns = self.quick.columns_mut();
         if matching.moves != columns.moves {
             (matching.at, matching.bits, matching.moves, matching.rows) = (0, Bits::none(0)?, columns.moves, self.index.rows());
         }
@@ -69,7 +69,7 @@ impl Store {
 
     /// Whether a document of the collection matches: what is known, else what its attributes say.
     pub(super) fn matches<'a>(&'a self, filter: &'a Filter, collection: Option<u32>) -> impl Fn(u32) -> bool + 'a {
-        let known = self.columns.borrow().known(filter, collection);
+        let known = self.quick.columns().known(filter, collection);
         move |doc| match &known {
             Some((bits, rows)) if (self.index.doc(doc).row as usize) < *rows => bits.contains(self.index.doc(doc).row as usize),
             _ => filter.matches(self.index.attrs(doc)),

@@ -34,24 +34,15 @@ pub(crate) use read::ids;
 #[cfg(all(target_arch = "wasm32", feature = "bindings", feature = "whole"))]
 pub(crate) use read::unit_query;
 
-use std::cell::RefCell;
-
 use compact::Compaction;
 use index::Index;
 use receipts::Receipts;
 use staged::Staged;
 
 use crate::error::fail;
-use crate::search::{Codes, Columns, Memo, Step, Tuning};
-use crate::segment::{DataSegment, Supplied};
-use crate::segment::log::Run;
-use crate::sink::ByteSink;
+use crate::search::{SearchState, Step, Tuning};
+use crate::segment::{DataSegment, LogSegment, Supplied};
 use crate::{Footprint, Recovery, Result};
-
-/// The oldest native version that knows every value there is.
-const READABLE_BY_ALL: &str = "0.3.0";
-const READABLE_BY_NEWER: &str = "0.52.0";
-const READABLE_BY_NAMED: &str = "0.105.0";
 
 /// A vector store.
 ///
@@ -64,24 +55,14 @@ const READABLE_BY_NAMED: &str = "0.105.0";
 pub struct Store {
     options: OpenOptions,
     data: DataSegment,
-    /// None in a read-only store, and while its sink is being exchanged.
-    log: Option<Box<dyn ByteSink>>,
-    log_len: u64,
+    log: LogSegment,
     index: Index,
     staged: Staged,
-    /// Relaxed durability: runs that were acknowledged and wait for the data's flush.
-    held: Run,
     receipts: Receipts,
-    /// The log holds a value that native 0.3.0 does not know.
-    newer: bool,
-    /// The log holds an upsert in the form of native 0.105.0.
-    named: bool,
     recovery: Recovery,
     /// Rows that no operation of the log names.
     orphaned: usize,
-    codes: Codes,
-    memo: Memo,
-    columns: RefCell<Columns>,
+    quick: SearchState,
     compaction: Option<Compaction>,
     failed: Option<String>,
 }
@@ -90,7 +71,7 @@ pub struct Store {
 #[cfg(not(all(target_arch = "wasm32", feature = "bindings")))]
 impl Drop for Store {
     fn drop(&mut self) {
-        if !self.held.is_empty() && !std::thread::panicking() {
+        if self.log.held_bytes() > 0 && !std::thread::panicking() {
             let _ = self.flush();
         }
     }
@@ -169,9 +150,9 @@ impl Store {
         if self.compaction.is_some() {
             return Step::Done;
         }
-        let step = self.codes.step(self.data.matrix(), self.index.rows(), rows);
+        let step = self.quick.code_step(self.data.matrix(), self.index.rows(), rows);
         if self.options.compact {
-            self.data.matrix_mut().let_go(self.codes.rows());
+            self.data.matrix_mut().let_go(self.quick.codes().rows());
         }
         step
     }
@@ -183,18 +164,18 @@ impl Store {
 
     /// Rows in a chunk of codes.
     pub fn chunk_rows(&self) -> usize {
-        self.codes.chunk_rows()
+        self.quick.codes().chunk_rows()
     }
 
     /// Rows that have no codes yet.
     pub fn uncoded(&self) -> usize {
-        self.index.rows() - self.codes.rows()
+        self.index.rows() - self.quick.codes().rows()
     }
 
     /// For tests: codes for stores of a few rows.
     #[doc(hidden)]
     pub fn tune(&mut self, tuning: Tuning) {
-        self.codes = Codes::new(self.dimension(), tuning);
+        self.quick.tune(self.dimension(), tuning);
     }
 
     pub fn footprint(&self) -> Footprint {
@@ -203,12 +184,12 @@ impl Store {
             rows: self.index.rows() as u64,
             dead_rows: self.dead_rows() as u64,
             dimension: self.dimension(),
-            coded_rows: self.codes.rows() as u64,
+            coded_rows: self.quick.codes().rows() as u64,
             vector_bytes,
             doc_count: self.index.live(),
             memory_bytes: self.memory_bytes(),
-            disk_bytes: self.data.bytes() + self.log_len + self.held.bytes().len() as u64,
-            readable_by: if self.named { READABLE_BY_NAMED } else if self.newer { READABLE_BY_NEWER } else { READABLE_BY_ALL },
+            disk_bytes: self.data.bytes() + self.log.bytes(),
+            readable_by: self.log.readable_by(),
         }
     }
 
@@ -219,6 +200,6 @@ impl Store {
 
     #[cfg(not(target_arch = "wasm32"))]
     fn memory_bytes(&self) -> u64 {
-        (self.data.matrix().memory_bytes() + self.codes.memory_bytes() + self.index.memory_bytes() + self.columns.borrow().memory_bytes()) as u64
+        (self.data.matrix().memory_bytes() + self.index.memory_bytes() + self.quick.memory_bytes()) as u64
     }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::{Query, Store, read};
 use crate::search::{Filter, kernel};
-use crate::segment::log::Run;
+use crate::segment::Run;
 use crate::segment::op::Op;
 use crate::{Batch, Meta, Value};
 

@@ -4,9 +4,10 @@ use super::Store;
 use super::receipts::Receipts;
 use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
-use crate::search::{Codes, Memo, Tuning};
-use crate::segment::log::{Replay, Run};
-use crate::segment::{DataFound, DataReader, DataSegment, HEADER_LEN, Matrix, fill_rows};
+use crate::search::{Codes, SearchState, Tuning};
+use crate::segment::{
+    DataFound, DataReader, DataSegment, HEADER_LEN, LogContents, LogSegment, Matrix, Replay, fill_rows,
+};
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Recovery, Result};
 
@@ -40,9 +41,8 @@ pub struct Opening {
     replay: Replay,
     max_rows: u64,
     index: Index,
-    newer: bool,
+    contents: LogContents,
     receipts: Receipts,
-    named: bool,
     /// With compact memory they are made while the rows are read.
     codes: Option<Codes>,
 }
@@ -60,9 +60,8 @@ impl Opening {
             // Only a bound on memory: how many rows there are is known when the data's header is.
             max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
-            newer: false,
+            contents: LogContents::default(),
             receipts: Receipts::default(),
-            named: false,
             codes: None,
         })
     }
@@ -105,7 +104,7 @@ impl Opening {
     }
 
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
-        let Self { replay, index, newer, named, receipts: made, max_rows, data, log_total, .. } = self;
+        let Self { replay, index, contents, receipts, max_rows, data, log_total, .. } = self;
         if data.total() < HEADER_LEN && !bytes.is_empty() {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
@@ -115,9 +114,8 @@ impl Opening {
         }
         let max_rows = data.rows().unwrap_or(*max_rows);
         replay.feed(bytes, &mut |op, behind| {
-            *newer |= op.newer();
-            made.replay(behind)?;
-            *named |= op.named();
+            contents.note(&op);
+            receipts.replay(behind)?;
             index.replay(op, max_rows)
         })
     }
@@ -131,7 +129,7 @@ impl Opening {
 
     /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
-        let Self { options, data: reader, log_total, replay, index, newer, named, receipts, codes, .. } = self;
+        let Self { options, data: reader, log_total, replay, index, mut contents, receipts, codes, .. } = self;
         let begun = reader.total() > 0;
         let found = reader.finish()?;
         let end = replay.finish()?;
@@ -174,11 +172,12 @@ impl Opening {
             segment.sync()?;
             log.flush().context("flush the log")?;
         }
-        let log = (!options.read_only).then_some(log);
+        contents.len = end.keep;
+        let log = LogSegment::new((!options.read_only).then_some(log), contents, options.transactional);
         let mut store = Store::of(options, segment, log, index)?;
-        (store.log_len, store.newer, store.named, store.recovery, store.receipts) = (end.keep, newer, named, recovery, receipts);
+        (store.recovery, store.receipts) = (recovery, receipts);
         if let Some(codes) = codes {
-            store.codes = codes;
+            store.quick = SearchState::new(codes);
         }
         Ok(store)
     }
@@ -193,15 +192,15 @@ fn cut(sink: &mut Box<dyn ByteSink>, keep: u64, bytes: u64) -> Result<()> {
 
 impl Store {
     #[inline(never)]
-    pub(super) fn of(options: OpenOptions, data: DataSegment, log: Option<Box<dyn ByteSink>>, mut index: Index) -> Result<Store> {
+    pub(super) fn of(options: OpenOptions, data: DataSegment, log: LogSegment, mut index: Index) -> Result<Store> {
         let rows = data.row_count();
         let orphaned = index.unnamed(rows);
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
-        let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
-        let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
-        let memo = Memo::default();
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, named: false, recovery, orphaned, codes, memo, columns: Default::default(), compaction: None, failed: None })
+        let (staged, recovery) = (Staged::default(), Recovery::default());
+        let tuning = if options.compact { COMPACT } else { Tuning::default() };
+        let quick = SearchState::new(Codes::new(data.dimension(), tuning));
+        Ok(Store { options, data, log, index, staged, receipts: Receipts::default(), recovery, orphaned, quick, compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

@@ -4,7 +4,7 @@
 use super::Store;
 use crate::Result;
 use crate::error::reserve;
-use crate::segment::log::Run;
+use crate::segment::Run;
 use crate::segment::receipt::{LEN, Receipt, Sender};
 
 /// Senders that are remembered, those that wrote last. Whoever may have been forgotten is told so, never taken for one that did not write.

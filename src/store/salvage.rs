@@ -6,7 +6,7 @@ use super::Store;
 use crate::error::fail;
 use crate::segment::op::Op;
 use crate::segment::rescue::{LogDamage, Rescue};
-use crate::segment::{DataFound, DataReader, DataSegment};
+use crate::segment::{DataFound, DataReader, DataSegment, LogContents, LogSegment};
 use crate::sink::ByteSource;
 use crate::Result;
 
@@ -71,7 +71,7 @@ impl Salvage {
             }
         }
         let segment = DataSegment::with_rows(None, matrix);
-        let store = Store::of(OpenOptions { transactional, ..OpenOptions::default() }, segment, None, index)?;
+        let store = Store::of(OpenOptions { transactional, ..OpenOptions::default() }, segment, LogSegment::new(None, LogContents::default(), transactional), index)?;
         Ok((store, found))
     }
 }

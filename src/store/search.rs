@@ -132,13 +132,13 @@ impl Store {
         if searching.filter.is_empty() || rows < LOOKED_AT {
             return Ok(());
         }
-        let known = self.columns.borrow().known(&searching.filter, only_one).is_some();
+        let known = self.quick.columns().known(&searching.filter, only_one).is_some();
         if !known && searching.only.as_ref().is_some_and(|only| only.ones < rows / 16) {
             return self.find_all(searching);
         }
         let attrs = |row| Some(self.index.owner(row)).filter(|doc| *doc != DEAD).map(|doc| self.index.attrs(doc));
         let now = || self.is_selective(&searching.filter, 4);
-        let matching = self.columns.borrow_mut().matches(&searching.filter, only_one, rows, &now, &attrs);
+        let matching = self.quick.columns_mut().matches(&searching.filter, only_one, rows, &now, &attrs);
         if let Some(matching) = matching {
             match searching.only.as_mut().and_then(Rc::get_mut) {
                 Some(only) => only.and(&matching),
@@ -179,12 +179,12 @@ impl Store {
     fn among<'a>(&'a self, searching: &'a Searching, document: &'a dyn Fn(usize) -> Option<u32>, ties: Ties<'a>) -> Among<'a> {
         let Searching { only, share, scoped, filter, .. } = searching;
         let narrowed = only.is_some() || !scoped.is_empty() || !filter.is_empty();
-        Among { matrix: self.data.matrix(), codes: &self.codes, memo: &self.memo, rows: self.index.rows(), only: only.as_deref(), narrowed, document, ties, share: *share }
+        Among { matrix: self.data.matrix(), codes: self.quick.codes(), memo: self.quick.memo(), rows: self.index.rows(), only: only.as_deref(), narrowed, document, ties, share: *share }
     }
 
     /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.
     pub fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
-        share.dealt = share.dealt.min(self.codes.rows() / self.codes.chunk_rows());
+        share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
         let splits = share.dealt > 0 && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
         if splits {
             searching.share = share;
@@ -200,7 +200,7 @@ impl Store {
     pub fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
         let Some(only) = &searching.only else { return Ok(None) };
         let mut groups = Vec::new();
-        let rows = self.codes.chunk_rows();
+        let rows = self.quick.codes().chunk_rows();
         for first in searching.share.runs(part, rows) {
             reserve(&mut groups, rows / GROUP, "a set of rows")?;
             groups.extend((first..first + rows).step_by(GROUP).map(|row| only.groups.get(row / GROUP).unwrap_or(&0)));
@@ -210,7 +210,7 @@ impl Store {
 
     /// Takes in what a part found of one query: its own numbers of rows, and their scores.
     pub fn merge(&self, searching: &mut Searching, query: usize, part: usize, rows: &[u32], scores: &[f32]) -> Result<()> {
-        let (each, Share { parts, dealt }) = (self.codes.chunk_rows(), searching.share);
+        let (each, Share { parts, dealt }) = (self.quick.codes().chunk_rows(), searching.share);
         let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else { fail!(InvalidArgument, "there is no query {query}") };
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(searching.wanted, mine.len() + rows.len(), searching.least, &order)?;

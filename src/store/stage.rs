@@ -8,7 +8,7 @@ use super::index::Collection;
 use super::staged::{Effect, Staged};
 use crate::error::{fail, reserve, zeros};
 use crate::search::kernel;
-use crate::segment::log::RunMark;
+use crate::segment::RunMark;
 use crate::segment::op::{self, AttrsScan, Bad, Op, Reader};
 use crate::{Meta, Result};
 

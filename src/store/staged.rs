@@ -7,7 +7,7 @@ use super::index::{Collection, Index};
 use crate::Result;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
-use crate::segment::log::Run;
+use crate::segment::Run;
 
 /// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
 pub(super) enum Effect {

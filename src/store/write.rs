@@ -8,21 +8,10 @@
 
 use super::Store;
 use super::staged::{Effect, Staged};
-use crate::error::{Context, fail, within};
+use crate::error::{fail, within};
 use crate::mutant::mutant;
-use crate::segment::log::Run;
-use crate::sink::ByteSink;
+use crate::segment::Failure::{self, Unknown, Unpublished};
 use crate::{Error, Result};
-
-/// How far a write had come when it failed.
-enum Failure {
-    /// Nothing was published; what was written can be taken back.
-    Unpublished(Error),
-    /// A flush failed: what the medium holds is unknown.
-    Unknown(Error),
-}
-
-use Failure::{Unknown, Unpublished};
 
 impl Store {
     /// [`write`](Self::write) and [`apply`](Self::apply), where no host has a say in between.
@@ -73,15 +62,13 @@ impl Store {
         let transactional = self.options.transactional;
         let rows = self.data.matrix().len() > self.data.row_count();
         self.data.write_staged().map_err(Unpublished)?;
-        let Some(log) = &mut self.log else { return Err(Unknown(crate::error(crate::Code::Failed, "the log is gone"))) };
         let sync_data = || if rows && !transactional && !mutant!(DataFlushDropped) { self.data.sync() } else { Ok(()) };
-        self.log_len = append_run(log.as_mut(), self.log_len, &mut self.staged.run, transactional, sync_data)?;
-        Ok(())
+        self.log.write(&mut self.staged.run, sync_data)
     }
 
     fn write_held(&mut self) -> Result<(), Failure> {
         self.data.write_staged().map_err(Unpublished)?;
-        self.held.append(&self.staged.run).map_err(Unpublished)
+        self.log.hold(&self.staged.run).map_err(Unpublished)
     }
 
     /// Brings sinks and memory back to what was applied. Returns the error, with more to it if that fails too.
@@ -102,14 +89,8 @@ impl Store {
             self.data.roll_back(self.index.rows())?;
             self.data.sync()?;
         });
-        if !self.options.relaxed
-            && !mutant!(RollbackLogLeftOut)
-            && let Some(log) = &mut self.log
-        {
-            log.truncate_to(self.log_len).context("truncate the log")?;
-            if flush {
-                log.flush().context("flush the log")?;
-            }
+        if !self.options.relaxed && !mutant!(RollbackLogLeftOut) {
+            self.log.roll_back(flush)?;
         }
         self.data.roll_back(self.index.rows())?;
         if flush { self.data.sync() } else { Ok(()) }
@@ -125,9 +106,9 @@ impl Store {
             return Ok(());
         }
         if self.options.relaxed {
-            self.held.take_back(&self.staged.run);
+            self.log.unhold(&self.staged.run);
         } else {
-            self.log_len -= self.staged.run.bytes().len() as u64;
+            self.log.unwrite(&self.staged.run);
         }
         let done = self.roll_back_sinks();
         if let Err(error) = &done {
@@ -173,76 +154,22 @@ impl Store {
                 }
             }
         }
-        self.newer |= run.newer();
+        self.log.applied(&run);
         run.clear();
         self.staged.run = run;
     }
 
     /// Bytes of log held back until the next [`flush`](Self::flush).
     pub fn held_bytes(&self) -> usize {
-        self.held.bytes().len()
+        self.log.held_bytes()
     }
 
     /// Makes all that was acknowledged durable. (Transactional: gives it to the sinks, for the host to commit.)
     pub fn flush(&mut self) -> Result<()> {
         self.check_writable()?;
-        let transactional = self.options.transactional;
-        let Some(log) = &mut self.log else { fail!(Failed, "the log is gone") };
-        let flushed = if self.held.is_empty() {
-            if transactional { Ok(()) } else { self.data.sync().and_then(|()| log.flush().context("flush the log")).map_err(Unknown) }
-        } else {
-            let sync_data = || if transactional || mutant!(RelaxedLogFirst) { Ok(()) } else { self.data.sync() };
-            append_run(log.as_mut(), self.log_len, &mut self.held, transactional, sync_data).map(|len| {
-                self.log_len = len;
-                self.held.clear();
-            })
-        };
-        flushed.map_err(|(Unknown(error) | Unpublished(error))| {
-            // What is held was acknowledged and applied: it can be neither taken back nor written a second time.
+        self.log.flush(|| self.data.sync()).inspect_err(|error| {
+            // The runs that are held were acknowledged and applied: they can be neither taken back nor written a second time.
             self.fail(&format!("{error:#}"));
-            error
         })
     }
-}
-
-/// Appends a run at the log's end `at` and publishes it; data is synced before anything can be seen. Returns the log's new end.
-fn append_run(
-    log: &mut dyn ByteSink,
-    at: u64,
-    run: &mut Run,
-    transactional: bool,
-    sync_data: impl FnOnce() -> Result<()>,
-) -> Result<u64, Failure> {
-    let end = at + run.bytes().len() as u64;
-    let append = |log: &mut dyn ByteSink, bytes: &[u8]| log.append(bytes).context("append to the log");
-    if transactional {
-        append(log, run.bytes()).map_err(Unpublished)?;
-        return Ok(end);
-    }
-    if run.atomic_at(at) {
-        if !mutant!(FrameWithoutRows) {
-            sync_data().map_err(Unknown)?;
-        }
-        append(log, run.bytes()).map_err(Unpublished)?;
-        if !mutant!(FrameFlushDropped) {
-            log.flush().context("flush the log").map_err(Unknown)?;
-        }
-        return Ok(end);
-    }
-    let first = run.first_len();
-    let appended = append(log, if mutant!(GateNeverShut) { run.bytes() } else { run.gated() });
-    run.ungate(first);
-    appended.map_err(Unpublished)?;
-    mutant!(PublishedAtOnce does {
-        log.publish(at, first).map_err(Unpublished)?;
-    });
-    sync_data().map_err(Unknown)?;
-    if !mutant!(RunFlushDropped) {
-        log.flush().context("flush the log").map_err(Unknown)?;
-    }
-    log.publish(at, first).context("publish the log's run").map_err(Unpublished)?;
-    if !mutant!(PublishFlushDropped) {
-        log.flush().context("flush the log").map_err(Unknown)?;
-    }
-    Ok(end)
 }

@@ -170,7 +170,7 @@ impl Line {
     fn open(&mut self, may_fail: bool) -> Result<(), String> {
         // A process that ends takes what it held back along; only a store that is dropped flushes it.
         if let Some(mut ended) = self.store.take() {
-            ended.held.clear();
+            ended.log.drop_held();
         }
         self.allow(self.allowed.clone());
         self.plan_kill(5);

@@ -1,0 +1,108 @@
+//! The frames of a log, `[len u32][payload][crc32 of the payload u32]`: how one is written, and how one is found again among damaged or half
+//! written bytes.
+
+use super::crc32::crc32;
+use super::op::{Bad, Op};
+use super::receipt::{LEN, Receipt};
+use crate::error::{fail, reserve};
+use crate::mutant::mutant;
+use crate::sink::SECTOR;
+use crate::Result;
+
+/// The `len` of the first frame of a run that is not published. Native, too, takes such a frame for a torn tail and cuts it.
+pub const UNPUBLISHED: [u8; 4] = [0xFF; 4];
+
+/// Longer payloads are refused, so that no real length begins to look like [`UNPUBLISHED`].
+pub(super) const MAX_PAYLOAD: usize = 1 << 30;
+
+/// Appends one frame.
+#[inline(never)]
+pub fn put_frame(out: &mut Vec<u8>, op: &Op<'_>) -> Result<()> {
+    let payload = op.encoded_len();
+    if payload > MAX_PAYLOAD {
+        fail!(InvalidArgument, "one operation takes {payload} bytes, more than {MAX_PAYLOAD}");
+    }
+    reserve(out, payload + 8, "a log frame")?;
+    out.extend_from_slice(&(payload as u32).to_le_bytes());
+    let start = out.len();
+    op.encode(out);
+    let crc = crc32(&out[start..]);
+    out.extend_from_slice(&crc.to_le_bytes());
+    Ok(())
+}
+
+pub(super) fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
+    zeros_to_sector_end(tail, offset) || unpublished(tail, offset)
+}
+
+/// A file that grew, into a sector that was never written. (A `len` of 0 with other bytes behind it in the same sector is no such thing.)
+pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
+    let len_end = offset + 4;
+    let sector_end = len_end.div_ceil(SECTOR) * SECTOR;
+    let there = usize::try_from(sector_end - offset).unwrap_or(usize::MAX).min(tail.len());
+    tail[..there].iter().all(|byte| *byte == 0) && !mutant!(ZerosAreDamage)
+}
+
+/// A run whose gate was never opened, or opened by half: its last byte is still shut (no length that is allowed has it so; a write can
+/// end early), or the 4 bytes lie across two sectors, of which only one was written.
+pub(super) fn unpublished(tail: &[u8], offset: u64) -> bool {
+    let gate = &tail[..tail.len().min(4)];
+    let within = (SECTOR - offset % SECTOR) as usize;
+    let (before, after) = gate.split_at(within.min(gate.len()));
+    let all = |part: &[u8], byte: u8| !part.is_empty() && part.iter().all(|b| *b == byte);
+    mutant!(GateIsDamage does { return false });
+    mutant!(StraddleIsDamage does { return within >= 4 && all(gate, 0xFF) });
+    all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
+}
+
+/// How many frames an unpublished run has: the first by its operation, as its length is not there, the others by theirs.
+pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
+    let mut frames = 1;
+    let Some((_, payload)) = tail.get(4..).and_then(unframed) else { return frames };
+    let mut at = payload + 8;
+    while let Some(rest) = tail.get(at..).filter(|rest| !rest.is_empty() && rest.iter().any(|byte| *byte != 0)) {
+        frames += 1;
+        match good_frame(rest, &mut { u64::MAX }) {
+            Some(size) => at += size,
+            None => break,
+        }
+    }
+    frames
+}
+
+/// The operation of a frame whose length is not there, and its bytes with those of its receipts.
+#[inline(never)]
+pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
+    let (op, mut used) = Op::decode(payload).ok()?;
+    while Receipt::decode(&payload[used..]).is_some() {
+        used += LEN;
+    }
+    Some((op, used))
+}
+
+/// Operations of other versions have numbers below this; it is here so that not every offset has its checksum taken.
+const VARIANTS: u32 = 256;
+
+/// The size of the good frame at the beginning of `bytes`, one that only another version understands included. What it costs is taken
+/// from `budget`.
+pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
+    let len = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
+    let size = len.checked_add(8)?;
+    let frame = bytes.get(..size)?;
+    let payload = &frame[4..size - 4];
+    if payload.first_chunk::<4>().is_none_or(|variant| u32::from_le_bytes(*variant) >= VARIANTS) {
+        return None;
+    }
+    *budget = budget.saturating_sub(payload.len() as u64);
+    if matches!(Op::decode(payload), Err(Bad::Malformed)) {
+        return None;
+    }
+    (crc32(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
+}
+
+/// Where a good frame lies behind the first byte, at any offset: a bad frame's length says nothing about where the next one begins.
+/// On bytes made to cost quadratic time it gives up, as if it had found one: damage leaves the bytes alone, a torn tail does not.
+pub(super) fn decodable_frame_in(tail: &[u8]) -> Option<usize> {
+    let mut budget = (1u64 << 28) + 16 * tail.len() as u64;
+    (1..tail.len()).find(|at| good_frame(&tail[*at..], &mut budget).is_some() || budget == 0)
+}

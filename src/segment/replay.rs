@@ -1,0 +1,166 @@
+//! Reading a log from its bytes alone: which operations it holds, and where it ends.
+
+use super::crc32::crc32;
+use super::frame::{
+    MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_gate, unpublished, zeros_to_sector_end,
+};
+use super::op::{Bad, Op};
+use crate::error::{fail, reserve};
+use crate::mutant::mutant;
+use crate::{Code, Result, error};
+
+/// Bytes of a tail that will be cut whatever is in it are kept up to this many.
+const KEPT: usize = 1 << 20;
+
+/// How a log ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Bytes that are good.
+    pub keep: u64,
+    /// Bytes behind them, to be cut.
+    pub cut_bytes: u64,
+    /// Frames, whole or begun, in the bytes to be cut; in their first MiB at least.
+    pub cut_frames: u64,
+}
+
+/// Reads a log as it is fed in pieces, from the bytes alone.
+pub struct Replay {
+    total: u64,
+    /// Offset in the log of `carry[0]`: all frames before it are good.
+    offset: u64,
+    /// A frame that is not complete yet; or, once a frame is bad, everything from it on.
+    carry: Vec<u8>,
+    bad: bool,
+    /// Bytes behind `carry` that were not looked at, since all is cut from its beginning on.
+    skipped: u64,
+}
+
+enum Parsed<'a> {
+    /// The operation, what lies behind it, and the frame's size.
+    Good(Op<'a>, &'a [u8], usize),
+    NeedMore,
+    BadFrame,
+}
+
+impl Replay {
+    pub fn new(total: u64) -> Self {
+        Self { total, offset: 0, carry: Vec::new(), bad: false, skipped: 0 }
+    }
+
+    /// Takes the next bytes and hands each operation that they complete to `apply`, with what lies behind it in its frame.
+    pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<()> {
+        let known = self.offset + self.carry.len() as u64 + self.skipped;
+        if bytes.len() as u64 > self.total.saturating_sub(known) {
+            fail!(StorageFailed, "the log was said to have {} bytes and has more", self.total);
+        }
+        if self.carry.is_empty() && !self.bad {
+            let used = self.parse(bytes, apply)?;
+            reserve(&mut self.carry, bytes.len() - used, "reading the log")?;
+            self.carry.extend_from_slice(&bytes[used..]);
+            return Ok(());
+        }
+        // A crash within a large import leaves much of it.
+        if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.offset) {
+            self.skipped += bytes.len() as u64;
+            return Ok(());
+        }
+        reserve(&mut self.carry, bytes.len(), "reading the log")?;
+        self.carry.extend_from_slice(bytes);
+        if !self.bad {
+            let carry = std::mem::take(&mut self.carry);
+            let used = self.parse(&carry, apply)?;
+            self.carry = carry;
+            self.carry.drain(..used);
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<usize> {
+        let mut at = 0;
+        while !self.bad {
+            match self.frame(&bytes[at..])? {
+                Parsed::Good(op, behind, size) => {
+                    apply(op, behind)?;
+                    at += size;
+                    self.offset += size as u64;
+                }
+                Parsed::NeedMore => break,
+                Parsed::BadFrame => self.bad = true,
+            }
+        }
+        Ok(at)
+    }
+
+    fn frame<'a>(&self, bytes: &'a [u8]) -> Result<Parsed<'a>> {
+        let Some(len) = bytes.first_chunk::<4>() else { return Ok(Parsed::NeedMore) };
+        let gate = *len == UNPUBLISHED;
+        let len = u32::from_le_bytes(*len) as u64;
+        if len == 0 || gate || len + 8 > self.total - self.offset {
+            return Ok(Parsed::BadFrame);
+        }
+        let Ok(size) = usize::try_from(len + 8) else { return Ok(Parsed::BadFrame) };
+        let Some(frame) = bytes.get(..size) else { return Ok(Parsed::NeedMore) };
+        let payload = &frame[4..size - 4];
+        if crc32(payload).to_le_bytes() != frame[size - 4..] {
+            return Ok(Parsed::BadFrame);
+        }
+        match Op::decode(payload) {
+            Ok((op, used)) => Ok(Parsed::Good(op, &payload[used..], size)),
+            Err(Bad::Unknown) => fail!(
+                UnsupportedVersion,
+                "the log has at offset {} what this version does not know, {}; nothing was changed",
+                self.offset,
+                Op::unknown(payload)
+            ),
+            Err(Bad::Malformed) => {
+                fail!(Corrupt, "the log is damaged at offset {}: a frame with a right checksum is no operation", self.offset)
+            }
+        }
+    }
+
+    /// The end was reached: what is good, what is to be cut, or `CORRUPT`.
+    pub fn finish(self) -> Result<LogEnd> {
+        let tail = &self.carry;
+        let cut_bytes = tail.len() as u64 + self.skipped;
+        if self.offset + cut_bytes != self.total {
+            fail!(StorageFailed, "the log was said to have {} bytes and has fewer", self.total);
+        }
+        let end = |cut_frames| Ok(LogEnd { keep: self.offset, cut_bytes, cut_frames });
+        if tail.is_empty() {
+            return end(0);
+        }
+        if self.offset == 0 && !begins_log(tail) {
+            fail!(Corrupt, "the log has {} bytes, and they are not those of a nidus log; nothing was changed", self.total);
+        }
+        if zeros_to_sector_end(tail, self.offset) {
+            return end(frames_after_gate(tail).saturating_sub(1));
+        }
+        if unpublished(tail, self.offset) {
+            return end(frames_after_gate(tail));
+        }
+        mutant!(TornTailIsDamage does { fail!(Corrupt, "a torn tail") });
+        match decodable_frame_in(tail) {
+            None => end(1),
+            Some(at) => Err(error(
+                Code::Corrupt,
+                format!(
+                    "the log is damaged at offset {}: what is there is no frame, yet a good one follows at offset {}; nothing was changed",
+                    self.offset,
+                    self.offset + at as u64
+                ),
+            )),
+        }
+    }
+}
+
+/// Whether a log can begin so although its first frame is not good: what was not written is zeros, or not there. Another program's file
+/// would be cut to nothing as a torn end.
+fn begins_log(tail: &[u8]) -> bool {
+    let number = |from: usize| {
+        let there = tail.get(from..).unwrap_or(&[]);
+        (0..4).fold(0, |number, i| number | u32::from(there.get(i).copied().unwrap_or(0)) << (8 * i))
+    };
+    let (len, variant, name) = (number(0), number(4), number(8));
+    let most = if tail.len() < 8 { 1 << 20 } else { MAX_PAYLOAD as u32 };
+    (len <= most || unpublished(tail, 0)) && variant < 16 && name <= 1 << 20 && number(12) == 0
+}
