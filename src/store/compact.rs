@@ -62,7 +62,7 @@ impl Store {
     /// Begins to write a fresh pair of sinks, whatever lay there. Nothing may be staged until the compaction ended, one way or the other.
     pub fn begin_compaction(&mut self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<()> {
         self.check_writable()?;
-        if !self.staged.run.is_empty() {
+        if !self.staged.is_empty() {
             fail!(Failed, "a compaction was begun over staged writes");
         }
         if self.log.held_bytes() > 0 {

@@ -2,12 +2,11 @@
 
 use super::Store;
 use super::arena::Item;
-use super::staged::Effect;
+use super::stage::Mark;
 use crate::Result;
 use crate::error::reserve;
 use crate::order::sort_by;
 use crate::search::Filter;
-use crate::segment::op::Op;
 
 impl Store {
     /// Deletes those of the ids that are there; returns how many they were.
@@ -15,34 +14,28 @@ impl Store {
         self.check_writable()?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        let staged = self.stage_deletes(seen, collection, ids);
+        let staged = self.stage_deletes(seen, ids);
         if staged.is_err() {
-            self.untouch(seen, mark.effects);
-            self.unstage(&mark);
+            self.forget_deletes(seen, &mark);
         }
         staged
     }
 
-    fn stage_deletes<'a>(&mut self, seen: usize, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
+    fn forget_deletes(&mut self, seen: usize, mark: &Mark) {
+        self.staged.untouch(&self.index, seen, mark.staged());
+        self.unstage(mark);
+    }
+
+    fn stage_deletes<'a>(&mut self, seen: usize, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
         let mut count = 0;
         for id in ids {
             if let Some(item) = self.staged.find(&self.index, seen, id?) {
-                self.stage_delete_item(seen, collection, item, count)?;
+                self.staged.delete(&mut self.index, seen, item, count)?;
                 count += 1;
             }
         }
-        self.staged.deletes += count;
+        self.staged.count_deletes(count);
         Ok(count)
-    }
-
-    /// One that is there, `before` others being staged by the same operation.
-    fn stage_delete_item(&mut self, seen: usize, collection: &str, item: Item, before: usize) -> Result<()> {
-        self.staged.reserve_touched(&self.index, seen, 1)?;
-        self.index.reserve(self.staged.upserts, self.staged.deletes + before + 1, self.staged.creates)?;
-        self.staged.run.push(&Op::Delete { collection, id: self.index.arena.id(item) })?;
-        self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
-        self.staged.effects.push(Effect::Delete(seen, item));
-        Ok(())
     }
 
     /// Deletes the documents that match, in the order of their ids; returns how many they were.
@@ -59,20 +52,18 @@ impl Store {
             }
             Ok::<(), crate::Error>(())
         };
-        let number = self.staged.seen[seen].base;
+        let number = self.staged.base(seen);
         let matches = self.matches(filter, number);
         if let Some(base) = number.and_then(|base| self.index.collection(base)) {
             for doc in base.docs() {
                 let item = self.index.doc(doc).item;
-                if self.staged.touched(&self.index, seen, self.index.arena.id_bytes(item)).is_none() {
+                if !self.staged.touches(&self.index, seen, self.index.arena.id_bytes(item)) {
                     add(item, matches(doc))?;
                 }
             }
         }
-        for effect in self.staged.seen[seen].touched.iter() {
-            if let Effect::Upsert(_, item, _) = self.staged.effects[*effect as usize] {
-                add(item, filter.matches(self.index.arena.attrs(item)))?;
-            }
+        for item in self.staged.upserted(seen) {
+            add(item, filter.matches(self.index.arena.attrs(item)))?;
         }
         drop(matches);
         let id = |n: u32| self.index.arena.id_bytes(items[n as usize]);
@@ -81,12 +72,11 @@ impl Store {
         order.extend(0..items.len() as u32);
         sort_by(&mut order, &|a, b| id(a).cmp(id(b)))?;
         let mut items = order.iter().map(|n| items[*n as usize]).enumerate();
-        if let Err(error) = items.try_for_each(|(before, item)| self.stage_delete_item(seen, collection, item, before)) {
-            self.untouch(seen, mark.effects);
-            self.unstage(&mark);
+        if let Err(error) = items.try_for_each(|(before, item)| self.staged.delete(&mut self.index, seen, item, before)) {
+            self.forget_deletes(seen, &mark);
             return Err(error);
         }
-        self.staged.deletes += order.len();
+        self.staged.count_deletes(order.len());
         Ok(order.len())
     }
 }

@@ -121,7 +121,7 @@ impl Store {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed and must be opened again: {why}");
         }
-        if self.staged.written {
+        if self.staged.is_written() {
             fail!(Failed, "the last write was neither applied nor rolled back yet");
         }
         if self.compaction.is_some() {

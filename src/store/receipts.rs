@@ -154,8 +154,8 @@ impl Store {
         reserve(&mut all.made, 1, "receipts")?;
         reserve(&mut all.loose, 1, "receipts")?;
         all.next = receipt;
-        all.begun = self.staged.run.bytes().len();
-        self.staged.run.room = LEN * (1 + all.loose.len());
+        all.begun = self.staged.run().bytes().len();
+        self.staged.expect_receipts(1 + all.loose.len());
         Ok(())
     }
 
@@ -165,10 +165,10 @@ impl Store {
         let receipt = Receipt { result, ..all.next };
         all.made.push(receipt);
         all.staged += 1;
-        if self.staged.run.bytes().len() == all.begun {
+        if self.staged.run().bytes().len() == all.begun {
             all.loose.push(receipt);
         } else {
-            self.staged.run.add_receipts(&[&all.loose[all.carried..], &[receipt]]);
+            self.staged.add_receipts(&[&all.loose[all.carried..], &[receipt]]);
             all.carried = all.loose.len();
         }
     }

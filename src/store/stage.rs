@@ -1,15 +1,11 @@
 //! Staging: operations are checked and encoded in order, each seeing those before it, while the store stays as it is.
 
-use hashbrown::HashTable;
-
 use super::Store;
 use super::arena::ArenaMark;
-use super::index::Collection;
-use super::staged::{Effect, Staged};
-use crate::error::{fail, reserve, zeros};
+use super::staged::StagedMark;
+use crate::error::{fail, zeros};
 use crate::search::kernel;
-use crate::segment::RunMark;
-use crate::segment::op::{self, AttrsScan, Bad, Op, Reader};
+use crate::segment::op::{self, AttrsScan, Bad, Reader};
 use crate::{Meta, Result};
 
 /// Numbers that are scaled while they are near the processor, before they go to where they stay; and rows.
@@ -17,10 +13,15 @@ const TILE: usize = 1 << 14;
 const MOST: usize = 64;
 
 pub(super) struct Mark {
-    run: RunMark,
-    pub effects: usize,
+    staged: StagedMark,
     rows: usize,
     arena: ArenaMark,
+}
+
+impl Mark {
+    pub fn staged(&self) -> &StagedMark {
+        &self.staged
+    }
 }
 
 #[cold]
@@ -39,36 +40,27 @@ fn not_storable(record: usize, id: &str, vector: &[f32]) -> crate::Error {
 impl Store {
     pub(super) fn mark(&mut self) -> Mark {
         let arena = self.index.arena.mark();
-        if self.staged.run.is_empty() {
-            // What operations that failed left here is of no use, and its mark may be from before a compaction that packed the arena anew.
-            let run = std::mem::take(&mut self.staged.run);
-            self.staged = Staged { run, arena, ..Staged::default() };
-        }
-        Mark { run: self.staged.run.mark(), effects: self.staged.effects.len(), rows: self.data.matrix().len(), arena }
+        Mark { staged: self.staged.mark(arena), rows: self.data.matrix().len(), arena }
     }
 
-    /// Forgets what an operation staged before it failed. Those that `see` made known stay known: they say only what is true anyway.
+    /// Forgets an operation that failed.
     pub(super) fn unstage(&mut self, mark: &Mark) {
-        self.staged.run.back_to(mark.run);
-        self.staged.effects.truncate(mark.effects);
+        self.staged.back_to(&mark.staged);
         self.data.unstage(mark.rows);
         self.index.arena.back_to(mark.arena);
     }
 
     pub(super) fn drop_staged(&mut self) {
-        if !self.staged.run.is_empty() {
-            self.index.arena.back_to(self.staged.arena);
+        if let Some(arena) = self.staged.clear() {
+            self.index.arena.back_to(arena);
         }
         self.data.unstage(0);
         self.receipts.drop_staged();
-        let mut run = std::mem::take(&mut self.staged.run);
-        run.clear();
-        self.staged = Staged { run, ..Staged::default() };
     }
 
     /// Forgets everything that is staged and not written.
     pub fn unstage_all(&mut self) {
-        if !self.staged.written {
+        if !self.staged.is_written() {
             self.drop_staged();
         }
     }
@@ -76,23 +68,7 @@ impl Store {
     /// Bytes staged: rows and log frames.
     pub fn staged_bytes(&self) -> usize {
         let rows = self.data.matrix().len() - self.data.row_count();
-        rows * self.dimension() * 4 + self.staged.run.bytes().len()
-    }
-
-    fn stage_creation(&mut self, seen: usize, logged: bool) -> Result<()> {
-        let name = self.staged.seen[seen].name.clone();
-        let mut collection = Collection::new(&name)?;
-        self.index.reserve_new(&mut collection, 0)?;
-        self.staged.creates += 1;
-        self.index.reserve(self.staged.upserts, self.staged.deletes, self.staged.creates)?;
-        reserve(&mut self.staged.effects, 1, "staging")?;
-        if logged {
-            self.staged.run.push(&Op::Create { collection: &name })?;
-        }
-        self.staged.seen[seen].created = Some(self.staged.effects.len());
-        self.staged.seen[seen].exists = true;
-        self.staged.effects.push(Effect::Create(seen, Some(Box::new(collection))));
-        Ok(())
+        rows * self.dimension() * 4 + self.staged.run().bytes().len()
     }
 
     /// True if the collection was not there.
@@ -100,10 +76,10 @@ impl Store {
         self.check_writable()?;
         self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        if self.staged.seen[seen].exists {
+        if self.staged.exists(seen) {
             return Ok(false);
         }
-        self.stage_creation(seen, true)?;
+        self.staged.create(&mut self.index, seen, true)?;
         Ok(true)
     }
 
@@ -112,18 +88,10 @@ impl Store {
         self.check_writable()?;
         self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        if !self.staged.seen[seen].exists {
+        if !self.staged.exists(seen) {
             return Ok(false);
         }
-        let base = self.staged.seen[seen].base.and_then(|base| self.index.collection(base)).map_or(0, Collection::len);
-        self.staged.deletes += base + self.staged.seen[seen].upserts;
-        self.index.reserve(self.staged.upserts, self.staged.deletes, self.staged.creates)?;
-        reserve(&mut self.staged.effects, 1, "staging")?;
-        self.staged.run.push(&Op::Drop { collection })?;
-        self.staged.effects.push(Effect::Drop(seen));
-        let dropped = &mut self.staged.seen[seen];
-        (dropped.base, dropped.exists, dropped.created, dropped.upserts) = (None, false, None, 0);
-        dropped.touched = HashTable::new();
+        self.staged.drop_collection(&mut self.index, seen)?;
         Ok(true)
     }
 
@@ -133,17 +101,12 @@ impl Store {
         let mark = self.mark();
         let meta = op::canonical(meta, op::skip_str)?;
         let seen = self.staged.see(&self.index, collection)?;
-        if !self.staged.seen[seen].exists {
-            self.stage_creation(seen, false)?;
+        if !self.staged.exists(seen) {
+            self.staged.create(&mut self.index, seen, false)?;
         }
-        let staged = reserve(&mut self.staged.effects, 1, "staging")
-            .and_then(|()| self.staged.run.push(&Op::SetMeta { collection, meta: &meta }));
-        match staged {
-            Ok(()) => self.staged.effects.push(Effect::SetMeta(seen, meta)),
-            Err(error) => {
-                self.forget_creation(seen, &mark);
-                return Err(error);
-            }
+        if let Err(error) = self.staged.set_meta(seen, meta) {
+            self.forget_creation(seen, &mark);
+            return Err(error);
         }
         Ok(())
     }
@@ -156,10 +119,7 @@ impl Store {
     }
 
     fn forget_creation(&mut self, seen: usize, mark: &Mark) {
-        if self.staged.seen[seen].created.is_some_and(|created| created >= mark.effects) {
-            self.staged.seen[seen].created = None;
-            self.staged.seen[seen].exists = false;
-        }
+        self.staged.uncreate(seen, &mark.staged);
         self.unstage(mark);
     }
 
@@ -187,16 +147,12 @@ impl Store {
         self.check_capacity(count)?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        let staged = self.stage_records(seen, collection, count, batch, before, fill);
-        match staged {
-            Ok(()) => self.staged.seen[seen].upserts += count,
-            Err(error) => {
-                self.untouch(seen, mark.effects);
-                self.forget_creation(seen, &mark);
-                return Err(error);
-            }
+        if let Err(error) = self.stage_records(seen, count, batch, before, fill) {
+            self.staged.untouch(&self.index, seen, &mark.staged);
+            self.forget_creation(seen, &mark);
+            return Err(error);
         }
-        self.staged.upserts += count;
+        self.staged.count_upserts(seen, count);
         Ok(count)
     }
 
@@ -213,27 +169,15 @@ impl Store {
     fn stage_records(
         &mut self,
         seen: usize,
-        collection: &str,
         count: usize,
         batch: &[u8],
         before: usize,
         fill: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Result<()> {
-        if !self.staged.seen[seen].exists {
-            self.stage_creation(seen, true)?;
+        if !self.staged.exists(seen) {
+            self.staged.create(&mut self.index, seen, true)?;
         }
-        self.index.reserve(self.staged.upserts + count, self.staged.deletes, self.staged.creates)?;
-        let upserts = self.staged.seen[seen].upserts + count;
-        match (self.staged.seen[seen].created, self.staged.seen[seen].base) {
-            (Some(created), _) => {
-                if let Some(Effect::Create(_, Some(collection))) = self.staged.effects.get_mut(created) {
-                    self.index.reserve_new(collection, upserts)?;
-                }
-            }
-            (None, Some(base)) => self.index.reserve_docs(base, upserts)?,
-            (None, None) => {}
-        }
-        self.staged.reserve_touched(&self.index, seen, count)?;
+        self.staged.reserve_upserts(&mut self.index, seen, count)?;
         let first = self.data.stage(count)?;
         let dimension = self.dimension();
         let rows = (TILE / dimension).clamp(8, MOST) & !7;
@@ -264,30 +208,11 @@ impl Store {
                 sorted = op::canonical(attrs.bytes, op::skip_value)?;
                 AttrsScan { bytes: &sorted, ..attrs }
             };
-            self.staged.run.push(&Op::Upsert { collection, id, row: (first + n) as u64, attrs, named: false })?;
-            let item = self.index.arena.push(id, attrs.bytes)?;
-            self.staged.touch(&self.index, seen, self.staged.effects.len(), item);
-            self.staged.effects.push(Effect::Upsert(seen, item, (first + n) as u32));
+            self.staged.upsert(&mut self.index, seen, id, first + n, attrs)?;
         }
         if reader.left() > 0 {
             fail!(InvalidArgument, "{} bytes too many behind the {count} records of the batch", reader.left());
         }
         Ok(())
-    }
-
-    /// Effects from `from` on are about to be forgotten: ids touched by them are seen as they were before. (Had the collection been
-    /// dropped before them, nothing but its new creation could have touched an id since: so all that follow the creation count.)
-    pub(super) fn untouch(&mut self, seen: usize, from: usize) {
-        if self.staged.effects.len() == from {
-            return;
-        }
-        self.staged.seen[seen].touched.clear();
-        for n in self.staged.seen[seen].created.unwrap_or(0)..from {
-            if let Effect::Upsert(of, item, _) | Effect::Delete(of, item) = self.staged.effects[n]
-                && of == seen
-            {
-                self.staged.touch(&self.index, seen, n, item);
-            }
-        }
     }
 }

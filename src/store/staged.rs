@@ -1,4 +1,4 @@
-//! What is staged, and what operations that follow see of it.
+//! The operations that are staged: their log frames, what they will do to the index, and what operations that follow see of them.
 
 use hashbrown::HashTable;
 
@@ -7,10 +7,12 @@ use super::index::{Collection, Index};
 use crate::Result;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
-use crate::segment::Run;
+use crate::segment::op::{AttrsScan, Op};
+use crate::segment::receipt::{LEN, Receipt};
+use crate::segment::{Run, RunMark};
 
 /// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
-pub(super) enum Effect {
+enum Effect {
     /// The collection, until it is applied.
     Create(usize, Option<Box<Collection>>),
     Drop(usize),
@@ -20,35 +22,41 @@ pub(super) enum Effect {
 }
 
 /// A collection as the staged operations see it.
-pub(super) struct Seen {
-    pub name: String,
+struct Seen {
+    name: String,
     /// The applied one, as long as its documents show through.
-    pub base: Option<u32>,
+    base: Option<u32>,
     /// The applied one, while effects are applied.
-    pub number: Option<u32>,
-    pub exists: bool,
+    number: Option<u32>,
+    exists: bool,
     /// The effect that creates it.
-    pub created: Option<usize>,
+    created: Option<usize>,
     /// For each id that was touched the last effect on it.
-    pub touched: HashTable<u32>,
+    touched: HashTable<u32>,
     /// Documents upserted into it since it was first touched, or created.
-    pub upserts: usize,
+    upserts: usize,
+}
+
+/// A mark to take staged operations back to.
+pub(super) struct StagedMark {
+    run: RunMark,
+    effects: usize,
 }
 
 #[derive(Default)]
 pub(super) struct Staged {
-    pub run: Run,
-    pub effects: Vec<Effect>,
-    pub seen: Vec<Seen>,
+    run: Run,
+    effects: Vec<Effect>,
+    seen: Vec<Seen>,
     /// Places in `seen`, by name.
-    pub names: HashTable<u32>,
-    pub upserts: usize,
-    pub deletes: usize,
-    pub creates: usize,
+    names: HashTable<u32>,
+    upserts: usize,
+    deletes: usize,
+    creates: usize,
     /// Where the arena was before the first staged operation; of no meaning while the run is empty.
-    pub arena: ArenaMark,
+    arena: ArenaMark,
     /// The sinks have it: it can only be applied, or rolled back.
-    pub written: bool,
+    written: bool,
 }
 
 /// The id of the document that an effect touches.
@@ -60,6 +68,111 @@ fn touched_id<'a>(effects: &[Effect], index: &'a Index, effect: u32) -> &'a [u8]
 }
 
 impl Staged {
+    pub fn is_empty(&self) -> bool {
+        self.run.is_empty()
+    }
+
+    pub fn is_written(&self) -> bool {
+        self.written
+    }
+
+    /// Says whether the sinks have it.
+    pub fn set_written(&mut self, written: bool) {
+        self.written = written;
+    }
+
+    /// The log frames that are staged.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    pub fn run_mut(&mut self) -> &mut Run {
+        &mut self.run
+    }
+
+    /// Begins an operation. `arena`: where the arena is now.
+    pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
+        if self.run.is_empty() {
+            // What operations that failed left here is of no use, and its mark may be from before a compaction that packed the arena anew.
+            *self = Self { run: std::mem::take(&mut self.run), arena, ..Self::default() };
+        }
+        StagedMark { run: self.run.mark(), effects: self.effects.len() }
+    }
+
+    /// Forgets an operation that failed. Collections that [`see`](Self::see) made known stay known: what is told of them is true anyway.
+    pub fn back_to(&mut self, mark: &StagedMark) {
+        self.run.back_to(mark.run);
+        self.effects.truncate(mark.effects);
+    }
+
+    /// Forgets everything. Returns where the arena was before the first operation, if there is one.
+    pub fn clear(&mut self) -> Option<ArenaMark> {
+        let arena = (!self.run.is_empty()).then_some(self.arena);
+        let mut run = std::mem::take(&mut self.run);
+        run.clear();
+        *self = Self { run, ..Self::default() };
+        arena
+    }
+
+    /// Native 0.3.0 cannot read a log that ends with a value newer than itself: another frame follows one.
+    pub fn seal(&mut self) -> Result<()> {
+        if !self.run.ends_newer() {
+            return Ok(());
+        }
+        let collection = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Upsert(seen, ..) => Some(self.seen[*seen].name.as_str()),
+            _ => None,
+        });
+        self.run.seal(collection.unwrap_or_default())
+    }
+
+    /// Brings what is staged into the index, and returns the frames, after which nothing is staged. Infallible: all memory was taken while staging.
+    pub fn apply_to(&mut self, index: &mut Index) -> Run {
+        let Self { effects, mut seen, run, .. } = std::mem::take(self);
+        for effect in effects {
+            match effect {
+                Effect::Create(n, collection) => {
+                    seen[n].number = collection.map(|collection| index.insert_collection(*collection));
+                }
+                Effect::Drop(n) => {
+                    index.drop_collection(&seen[n].name);
+                    seen[n].number = None;
+                }
+                Effect::SetMeta(n, meta) => {
+                    if let Some(number) = seen[n].number {
+                        index.set_meta(number, meta);
+                    }
+                }
+                Effect::Upsert(n, item, row) => {
+                    if let Some(number) = seen[n].number {
+                        index.upsert(number, item, row);
+                    }
+                }
+                Effect::Delete(n, item) => {
+                    if let Some(number) = seen[n].number {
+                        index.delete_item(number, item);
+                    }
+                }
+            }
+        }
+        run
+    }
+
+    /// Keeps the memory of frames that were applied for the next ones.
+    pub fn reuse(&mut self, mut run: Run) {
+        run.clear();
+        self.run = run;
+    }
+
+    /// Takes memory for `receipts` receipts along with the next operation's frames.
+    pub fn expect_receipts(&mut self, receipts: usize) {
+        self.run.room = LEN * receipts;
+    }
+
+    pub fn add_receipts(&mut self, receipts: &[&[Receipt]]) {
+        self.run.add_receipts(receipts);
+    }
+
     /// What staged operations see under `name`, a number that stays theirs.
     pub fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
         let Self { seen, names, .. } = self;
@@ -77,7 +190,7 @@ impl Staged {
         Ok(self.seen.len() - 1)
     }
 
-    pub fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
+    fn touched(&self, index: &Index, seen: usize, id: &[u8]) -> Option<u32> {
         let is = |effect: &u32| touched_id(&self.effects, index, *effect) == id;
         self.seen[seen].touched.find(hash(id), is).copied()
     }
@@ -94,7 +207,7 @@ impl Staged {
     }
 
     /// That effect, which is there or is pushed next, is the last one on this id.
-    pub fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
+    fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
         let effect = effect as u32;
         let id = index.arena.id_bytes(item);
         let hashed = hash(id);
@@ -108,10 +221,145 @@ impl Staged {
         }
     }
 
-    pub fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
+    fn reserve_touched(&mut self, index: &Index, seen: usize, additional: usize) -> Result<()> {
         reserve(&mut self.effects, additional + 1, "staging")?;
         let Self { seen: all, effects, .. } = self;
         let hasher: Hasher<'_> = &|effect| hash(touched_id(effects, index, *effect));
         all[seen].touched.try_reserve(additional, hasher).map_err(|_| out_of_memory("staging", additional * 8))
+    }
+
+    /// Whether operations that are staged touched the document under `id`.
+    pub fn touches(&self, index: &Index, seen: usize, id: &[u8]) -> bool {
+        self.touched(index, seen, id).is_some()
+    }
+
+    /// The documents that staged operations put into a collection.
+    pub fn upserted(&self, seen: usize) -> impl Iterator<Item = Item> + '_ {
+        self.seen[seen].touched.iter().filter_map(|effect| match self.effects[*effect as usize] {
+            Effect::Upsert(_, item, _) => Some(item),
+            _ => None,
+        })
+    }
+
+    pub fn exists(&self, seen: usize) -> bool {
+        self.seen[seen].exists
+    }
+
+    /// The applied collection, as long as its documents show through.
+    pub fn base(&self, seen: usize) -> Option<u32> {
+        self.seen[seen].base
+    }
+
+    fn reserve_index(&self, index: &mut Index, upserts: usize, deletes: usize) -> Result<()> {
+        index.reserve(self.upserts + upserts, self.deletes + deletes, self.creates)
+    }
+
+    /// `logged`: with a frame of its own.
+    pub fn create(&mut self, index: &mut Index, seen: usize, logged: bool) -> Result<()> {
+        let name = self.seen[seen].name.clone();
+        let mut collection = Collection::new(&name)?;
+        index.reserve_new(&mut collection, 0)?;
+        self.creates += 1;
+        self.reserve_index(index, 0, 0)?;
+        reserve(&mut self.effects, 1, "staging")?;
+        if logged {
+            self.run.push(&Op::Create { collection: &name })?;
+        }
+        self.seen[seen].created = Some(self.effects.len());
+        self.seen[seen].exists = true;
+        self.effects.push(Effect::Create(seen, Some(Box::new(collection))));
+        Ok(())
+    }
+
+    /// Forgets that the operation begun at `mark` created the collection.
+    pub fn uncreate(&mut self, seen: usize, mark: &StagedMark) {
+        let seen = &mut self.seen[seen];
+        if seen.created.is_some_and(|created| created >= mark.effects) {
+            (seen.created, seen.exists) = (None, false);
+        }
+    }
+
+    pub fn drop_collection(&mut self, index: &mut Index, seen: usize) -> Result<()> {
+        let base = self.seen[seen].base.and_then(|base| index.collection(base)).map_or(0, Collection::len);
+        self.deletes += base + self.seen[seen].upserts;
+        self.reserve_index(index, 0, 0)?;
+        reserve(&mut self.effects, 1, "staging")?;
+        self.run.push(&Op::Drop { collection: &self.seen[seen].name })?;
+        self.effects.push(Effect::Drop(seen));
+        let dropped = &mut self.seen[seen];
+        (dropped.base, dropped.exists, dropped.created, dropped.upserts) = (None, false, None, 0);
+        dropped.touched = HashTable::new();
+        Ok(())
+    }
+
+    /// `meta`: encoded, its keys ascending.
+    pub fn set_meta(&mut self, seen: usize, meta: Vec<u8>) -> Result<()> {
+        reserve(&mut self.effects, 1, "staging")?;
+        self.run.push(&Op::SetMeta { collection: &self.seen[seen].name, meta: &meta })?;
+        self.effects.push(Effect::SetMeta(seen, meta));
+        Ok(())
+    }
+
+    /// Takes the memory that `count` upserts need, but for their frames.
+    pub fn reserve_upserts(&mut self, index: &mut Index, seen: usize, count: usize) -> Result<()> {
+        self.reserve_index(index, count, 0)?;
+        let upserts = self.seen[seen].upserts + count;
+        match (self.seen[seen].created, self.seen[seen].base) {
+            (Some(created), _) => {
+                if let Some(Effect::Create(_, Some(collection))) = self.effects.get_mut(created) {
+                    index.reserve_new(collection, upserts)?;
+                }
+            }
+            (None, Some(base)) => index.reserve_docs(base, upserts)?,
+            (None, None) => {}
+        }
+        self.reserve_touched(index, seen, count)
+    }
+
+    /// After [`reserve_upserts`](Self::reserve_upserts). `attrs`: their keys ascending.
+    pub fn upsert(&mut self, index: &mut Index, seen: usize, id: &str, row: usize, attrs: AttrsScan<'_>) -> Result<()> {
+        let bytes = attrs.bytes;
+        self.run.push(&Op::Upsert { collection: &self.seen[seen].name, id, row: row as u64, attrs, named: false })?;
+        let item = index.arena.push(id, bytes)?;
+        self.touch(index, seen, self.effects.len(), item);
+        self.effects.push(Effect::Upsert(seen, item, row as u32));
+        Ok(())
+    }
+
+    /// An operation of `count` upserts is staged to its end.
+    pub fn count_upserts(&mut self, seen: usize, count: usize) {
+        self.seen[seen].upserts += count;
+        self.upserts += count;
+    }
+
+    /// Deletes a document that is there, `before` others being deleted by the same operation.
+    pub fn delete(&mut self, index: &mut Index, seen: usize, item: Item, before: usize) -> Result<()> {
+        self.reserve_touched(index, seen, 1)?;
+        self.reserve_index(index, 0, before + 1)?;
+        self.run.push(&Op::Delete { collection: &self.seen[seen].name, id: index.arena.id(item) })?;
+        self.touch(index, seen, self.effects.len(), item);
+        self.effects.push(Effect::Delete(seen, item));
+        Ok(())
+    }
+
+    /// An operation of `count` deletions is staged to its end.
+    pub fn count_deletes(&mut self, count: usize) {
+        self.deletes += count;
+    }
+
+    /// Effects behind `mark` are about to be forgotten: ids touched by them are seen as they were before. (Had the collection been
+    /// dropped before them, nothing but its new creation could have touched an id since: so all that follow the creation count.)
+    pub fn untouch(&mut self, index: &Index, seen: usize, mark: &StagedMark) {
+        if self.effects.len() == mark.effects {
+            return;
+        }
+        self.seen[seen].touched.clear();
+        for n in self.seen[seen].created.unwrap_or(0)..mark.effects {
+            if let Effect::Upsert(of, item, _) | Effect::Delete(of, item) = self.effects[n]
+                && of == seen
+            {
+                self.touch(index, seen, n, item);
+            }
+        }
     }
 }

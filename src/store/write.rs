@@ -7,7 +7,6 @@
 //! A group that is one frame inside one sector needs no gate: the medium keeps it whole or not at all.
 
 use super::Store;
-use super::staged::{Effect, Staged};
 use crate::error::{fail, within};
 use crate::mutant::mutant;
 use crate::segment::Failure::{self, Unknown, Unpublished};
@@ -25,15 +24,15 @@ impl Store {
     /// error nothing is staged any more, and the store is as it was or, if that could not be brought about, has failed.
     pub fn write(&mut self) -> Result<()> {
         self.check_writable()?;
-        if self.staged.run.is_empty() {
+        if self.staged.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.seal() {
+        if let Err(error) = self.staged.seal() {
             self.drop_staged();
             return Err(error);
         }
         let written = if self.options.relaxed || mutant!(AcknowledgedWhenWritten) { self.write_held() } else { self.write_through() };
-        self.staged.written = written.is_ok();
+        self.staged.set_written(written.is_ok());
         written.map_err(|failure| {
             let error = match failure {
                 Unpublished(error) => self.roll_back_after(error),
@@ -47,28 +46,17 @@ impl Store {
         })
     }
 
-    fn seal(&mut self) -> Result<()> {
-        if !self.staged.run.ends_newer() {
-            return Ok(());
-        }
-        let collection = self.staged.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Upsert(seen, ..) => Some(self.staged.seen[*seen].name.clone()),
-            _ => None,
-        });
-        self.staged.run.seal(&collection.unwrap_or_default())
-    }
-
     fn write_through(&mut self) -> Result<(), Failure> {
         let transactional = self.options.transactional;
         let rows = self.data.matrix().len() > self.data.row_count();
         self.data.write_staged().map_err(Unpublished)?;
         let sync_data = || if rows && !transactional && !mutant!(DataFlushDropped) { self.data.sync() } else { Ok(()) };
-        self.log.write(&mut self.staged.run, sync_data)
+        self.log.write(self.staged.run_mut(), sync_data)
     }
 
     fn write_held(&mut self) -> Result<(), Failure> {
         self.data.write_staged().map_err(Unpublished)?;
-        self.log.hold(&self.staged.run).map_err(Unpublished)
+        self.log.hold(self.staged.run()).map_err(Unpublished)
     }
 
     /// Brings sinks and memory back to what was applied. Returns the error, with more to it if that fails too.
@@ -101,14 +89,14 @@ impl Store {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed: {why}");
         }
-        if !self.staged.written {
+        if !self.staged.is_written() {
             self.drop_staged();
             return Ok(());
         }
         if self.options.relaxed {
-            self.log.unhold(&self.staged.run);
+            self.log.unhold(self.staged.run());
         } else {
-            self.log.unwrite(&self.staged.run);
+            self.log.unwrite(self.staged.run());
         }
         let done = self.roll_back_sinks();
         if let Err(error) = &done {
@@ -120,43 +108,17 @@ impl Store {
 
     /// What was written becomes what is seen. Infallible: all memory was taken while staging.
     pub fn apply(&mut self) {
-        if self.staged.written || self.staged.run.is_empty() {
+        let written = self.staged.is_written();
+        if written || self.staged.is_empty() {
             self.receipts.apply();
         }
-        if !self.staged.written {
+        if !written {
             return;
         }
-        let Staged { effects, mut seen, mut run, .. } = std::mem::take(&mut self.staged);
         self.index.grow_rows(self.data.row_count());
-        for effect in effects {
-            match effect {
-                Effect::Create(n, collection) => {
-                    seen[n].number = collection.map(|collection| self.index.insert_collection(*collection));
-                }
-                Effect::Drop(n) => {
-                    self.index.drop_collection(&seen[n].name);
-                    seen[n].number = None;
-                }
-                Effect::SetMeta(n, meta) => {
-                    if let Some(number) = seen[n].number {
-                        self.index.set_meta(number, meta);
-                    }
-                }
-                Effect::Upsert(n, item, row) => {
-                    if let Some(number) = seen[n].number {
-                        self.index.upsert(number, item, row);
-                    }
-                }
-                Effect::Delete(n, item) => {
-                    if let Some(number) = seen[n].number {
-                        self.index.delete_item(number, item);
-                    }
-                }
-            }
-        }
+        let run = self.staged.apply_to(&mut self.index);
         self.log.applied(&run);
-        run.clear();
-        self.staged.run = run;
+        self.staged.reuse(run);
     }
 
     /// Bytes of log held back until the next [`flush`](Self::flush).

@@ -216,7 +216,7 @@ impl Line {
             self.number += 1;
             let number = self.number;
             let receipt = Receipt { sender: SENDER, number, back: u32::MAX, result: 0 };
-            let before = self.store().staged.run.bytes().len();
+            let before = self.store().staged.run().bytes().len();
             let staged = if marked { self.store().expect_receipt(receipt) } else { Ok(()) };
             let result = staged.and_then(|()| stage(self.store(), act)).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
             if result != model::apply(&mut next, act, DIMENSION) {
@@ -228,13 +228,13 @@ impl Line {
                 if known != Known::Made(result as u32) {
                     return Err(format!("what is staged is {known:?}"));
                 }
-                let logged = self.store().staged.run.bytes().len() > before;
+                let logged = self.store().staged.run().bytes().len() > before;
                 made.insert(number, (result as u32, logged));
             }
         }
         self.trail.push(format!("{acts:?}"));
         let (before, next) = (self.allowed.clone(), State::new(next, made));
-        let nothing = self.store().staged.run.is_empty();
+        let nothing = self.store().staged.is_empty();
         let strict = !self.options.relaxed;
         if strict {
             self.allow(before.iter().cloned().chain([next.clone()]).collect());
