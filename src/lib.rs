@@ -31,15 +31,15 @@ pub mod bindings;
 pub mod attrs;
 mod error;
 mod hash;
-mod model;
 mod mutant;
 mod order;
 pub mod search;
 pub mod segment;
 pub mod sink;
 pub mod store;
+mod types;
 
 pub use error::{Code, Error, Result, code_of, error, error_from};
-pub use model::{Batch, Footprint, Hit, Meta, Record, Recovery, Value};
-pub use segment::DataSegment;
+pub use segment::{Batch, DataSegment};
 pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};
+pub use types::{Footprint, Hit, Meta, Record, Recovery, Value};

@@ -3,13 +3,33 @@ use js_sys::Uint16Array;
 use wasm_bindgen::prelude::*;
 
 use super::error::OrThrow;
+use super::numbers::size;
 use super::results::{Hits, Writer};
 use super::rows::Rows;
 use super::store::JsStore;
 use crate::Error;
+use crate::search::Filter;
 #[cfg(feature = "whole")]
 use crate::search::Share;
-use crate::store::Searching;
+use crate::store::{Query, Searching, ids};
+
+#[wasm_bindgen(js_class = Store)]
+impl JsStore {
+    #[wasm_bindgen(js_name = beginSearch)]
+    pub fn begin_search(&self, queries: &[f32], collections: Option<u32>, names: &[u8], top_k: f64, min_score: f64, filter: &[u8]) -> Result<JsSearch, JsValue> {
+        let begin = || {
+            let names = collections.map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>()).transpose()?;
+            let query = Query {
+                collections: names.as_deref(),
+                top_k: size(top_k, "topK")?.try_into().unwrap_or(usize::MAX),
+                min_score: (!min_score.is_nan()).then_some(min_score as f32),
+                filter: Filter::decode(filter)?,
+            };
+            Ok::<_, Error>(JsSearch(self.0.begin_search(queries, query)?))
+        };
+        begin().or_throw()
+    }
+}
 
 /// A search under way.
 #[wasm_bindgen(js_name = Search)]

@@ -3,19 +3,14 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use super::sinks::sinks;
-use super::numbers::{copy_floats, size};
+use super::numbers::copy_floats;
 use super::results::{Found, Page, Writer};
 use super::rows::Rows;
-use super::search::JsSearch;
+use super::sinks::sinks;
 use crate::Error;
-use crate::search::{Filter, Step};
+use crate::search::Filter;
 use crate::segment::receipt::{Receipt, Sender};
-use crate::store::{Known, Matching, Query, Store, ids};
-
-fn step(step: Step) -> u32 {
-    step as u32
-}
+use crate::store::{Known, Matching, Store, ids};
 
 /// A filter that is worked off in slices.
 #[wasm_bindgen(js_name = Matching)]
@@ -31,7 +26,6 @@ impl JsMatching {
 
 #[wasm_bindgen(js_name = Store)]
 pub struct JsStore(pub(super) Store);
-
 
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
@@ -217,24 +211,9 @@ impl JsStore {
         page().or_throw()
     }
 
-    #[wasm_bindgen(js_name = beginSearch)]
-    pub fn begin_search(&self, queries: &[f32], collections: Option<u32>, names: &[u8], top_k: f64, min_score: f64, filter: &[u8]) -> Result<JsSearch, JsValue> {
-        let begin = || {
-            let names = collections.map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>()).transpose()?;
-            let query = Query {
-                collections: names.as_deref(),
-                top_k: size(top_k, "topK")?.try_into().unwrap_or(usize::MAX),
-                min_score: (!min_score.is_nan()).then_some(min_score as f32),
-                filter: Filter::decode(filter)?,
-            };
-            Ok::<_, Error>(JsSearch(self.0.begin_search(queries, query)?))
-        };
-        begin().or_throw()
-    }
-
     #[wasm_bindgen(js_name = codeStep)]
     pub fn code_step(&mut self, rows: &mut Rows) -> u32 {
-        step(self.0.code_step_with(&mut rows.0))
+        self.0.code_step_with(&mut rows.0) as u32
     }
 
     /// Rows in a chunk of codes: what is dealt out at once.
@@ -291,7 +270,7 @@ impl JsStore {
 
     #[wasm_bindgen(js_name = compactStep)]
     pub fn compact_step(&mut self, rows: &mut Rows) -> Result<u32, JsValue> {
-        self.0.compact_step_with(&mut rows.0).or_throw().map(step)
+        self.0.compact_step_with(&mut rows.0).or_throw().map(|step| step as u32)
     }
 
     #[wasm_bindgen(js_name = finishCompaction)]

@@ -1,5 +1,6 @@
 //! The two streams of a store: `data` (header and rows) and `log` (operations).
 
+mod batch;
 mod crc32;
 mod data;
 pub mod frame;
@@ -12,6 +13,7 @@ pub mod rescue;
 mod run;
 mod supplied;
 
+pub use batch::Batch;
 pub use data::{DataFound, DataReader, DataSegment, HEADER_LEN, MAX_DIMENSION};
 pub use matrix::Matrix;
 pub(crate) use log::{Failure, LogContents, LogSegment};

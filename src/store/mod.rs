@@ -17,7 +17,7 @@ mod staged;
 mod write;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
-mod model;
+mod oracle;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulate;
 #[cfg(all(test, not(target_arch = "wasm32")))]

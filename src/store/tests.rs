@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::model::{Act, Model, stage, state};
-use super::{model, *};
+use super::oracle::{Act, Model, stage, state};
+use super::{oracle, *};
 use crate::error::Code;
 use crate::search::Filter;
 use crate::sink::fault::{Fault, FaultSink, Faults};
@@ -29,7 +29,7 @@ fn groups() -> impl Strategy<Value = Vec<Vec<Act>>> {
 }
 
 fn apply(model: &mut Model, act: &Act) -> usize {
-    model::apply(model, act, DIMENSION)
+    oracle::apply(model, act, DIMENSION)
 }
 
 fn options() -> OpenOptions {

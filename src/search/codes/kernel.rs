@@ -1,17 +1,11 @@
 //! The inner loops over codes and over the basis: integers are exact, so every version gives the same; sums of `f32` are within
 //! [`product_error`](super::bound::product_error) whatever their order.
 
-/// Rows whose codes lie side by side.
-pub const GROUP: usize = 16;
+pub use super::layout::{GROUP, Pairs, QUAD};
 
-/// Codes of one row that lie side by side in a group's layout.
-pub const QUAD: usize = 4;
 /// What is added to a fine code (see [`place`]), so that it is no negative number.
 #[cfg(not(feature = "relaxed-simd"))]
 const BIAS: i32 = 128;
-
-/// The query's side of a [`QUAD`]: two fine codes, and two coarse ones less 256 times the fine ones, as halves of a number, the first one low.
-pub type Pairs = [i32; 2];
 
 #[cfg(feature = "relaxed-simd")]
 pub use super::relaxed::{Base, base, least_scale, pairs, place};

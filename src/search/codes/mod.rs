@@ -5,6 +5,7 @@ mod basis;
 pub mod bound;
 mod chunk;
 pub mod kernel;
+mod layout;
 #[cfg(any(test, feature = "relaxed-simd"))]
 pub mod relaxed;
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -54,14 +55,16 @@ const BLOCK: usize = 1 << 14;
 /// (`GROWTH`) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
-/// How far a step came.
+/// How far a step of some work came. JavaScript gets the number: `core.d.ts` names the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Step {
-    More,
+    /// Another step is to follow.
+    More = 0,
     /// Nothing is left to do.
-    Done,
+    Done = 1,
     /// Rows are missing; which ones was told.
-    Wanting,
+    Wanting = 2,
 }
 
 /// The codes of the rows `0..rows()`, a multiple of [`GROUP`].

@@ -1,7 +1,7 @@
 //! The pass over codes where a processor's own product of bytes can be had. Of the two bytes that are multiplied the second never has its top bit set, and two
 //! products together are within `i16` (127 × 127 × 2): whichever of the instructions that the standard allows an engine takes, the integer is the same.
 
-use super::kernel::{GROUP, Pairs, QUAD};
+use super::layout::{GROUP, Pairs, QUAD};
 
 /// What is added to a query's code, so that two numbers of seven bits hold it.
 const BIAS: i32 = 8192;

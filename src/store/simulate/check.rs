@@ -10,7 +10,7 @@ use super::{DIMENSION, SENDER};
 use crate::sink::crash::{Pair, hash};
 use crate::sink::{ByteSource, MemorySink};
 use crate::store::Known;
-use crate::store::model::{self, Act, Model};
+use crate::store::oracle::{self, Act, Model};
 use crate::{OpenOptions, Recovery, Store};
 
 /// Operations that have a receipt: their results, and whether they logged anything. The log need not have the receipts of those that did not.
@@ -34,7 +34,7 @@ impl State {
         self.after.get_or_init(|| {
             let mut after = self.model.clone();
             for act in further() {
-                model::apply(&mut after, &act, DIMENSION);
+                oracle::apply(&mut after, &act, DIMENSION);
             }
             after
         })
@@ -112,7 +112,7 @@ pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Resul
     let mut store = Store::open(data_sink.clone(), log_sink.clone(), options()).map_err(|error| format!("does not open: {error:#}"))?;
     let fits = |state: &&Rc<State>| same(&store, &state.model) && same_receipts(&store, &state.made);
     let Some(state) = allowed.iter().find(fits) else {
-        let found = model::state(&store);
+        let found = oracle::state(&store);
         return Err(format!("opens to {found:?}, which is none of {:?}", allowed.iter().map(|state| &state.model).collect::<Vec<_>>()));
     };
     let Recovery { log_bytes, log_frames, data_bytes, created } = store.recovery();
@@ -126,10 +126,10 @@ pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Resul
         return Err(format!("the report {:?} does not fit {kept:?}", store.recovery()));
     }
     if thorough {
-        model::state(&store);
+        oracle::state(&store);
     }
     for act in further() {
-        model::stage(&mut store, &act).map_err(|error| format!("a further operation cannot be staged: {error:#}"))?;
+        oracle::stage(&mut store, &act).map_err(|error| format!("a further operation cannot be staged: {error:#}"))?;
     }
     store.commit().map_err(|error| format!("a further write fails: {error:#}"))?;
     drop(store);
@@ -138,7 +138,7 @@ pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Resul
         return Err("a further write took receipts away".into());
     }
     if !same(&again, state.after()) {
-        return Err(format!("a further write on {:?} made {:?}", state.model, model::state(&again)));
+        return Err(format!("a further write on {:?} made {:?}", state.model, oracle::state(&again)));
     }
     if again.recovery() != Recovery::default() {
         return Err(format!("a further write left something to recover: {:?}", again.recovery()));

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Store;
-use super::model::{self, Act, Model, stage};
+use super::oracle::{self, Act, Model, stage};
 use super::receipts::Known;
 use crate::OpenOptions;
 use crate::segment::receipt::{Receipt, Sender};
@@ -189,7 +189,7 @@ impl Line {
             Err(error) => return Err(format!("what a process left does not open: {error:#}")),
         };
         let found = self.allowed.iter().find(|state| same(&store, &state.model) && same_receipts(&store, &state.made)).cloned();
-        let Some(found) = found else { return Err(format!("opened to {:?}", model::state(&store))) };
+        let Some(found) = found else { return Err(format!("opened to {:?}", oracle::state(&store))) };
         self.store = Some(store);
         self.current = found.clone();
         // What an open store shows is durable.
@@ -219,7 +219,7 @@ impl Line {
             let before = self.store().staged.run().bytes().len();
             let staged = if marked { self.store().expect_receipt(receipt) } else { Ok(()) };
             let result = staged.and_then(|()| stage(self.store(), act)).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
-            if result != model::apply(&mut next, act, DIMENSION) {
+            if result != oracle::apply(&mut next, act, DIMENSION) {
                 return Err(format!("{act:?} gave {result}"));
             }
             if marked {
@@ -277,7 +277,7 @@ impl Line {
         if !same_receipts(self.store(), made) {
             return Err(format!("the open store has other receipts than {made:?}"));
         }
-        if same(self.store(), model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", model::state(self.store()))) }
+        if same(self.store(), model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", oracle::state(self.store()))) }
     }
 
     /// Relaxed: all that was acknowledged since the last one becomes durable in one.
