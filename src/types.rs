@@ -10,9 +10,9 @@ pub enum Value {
     Int(i64),
     Bool(bool),
     List(Vec<String>),
-    /// Read by native from 0.52 on.
+    /// Native reads it from 0.52 on.
     Float(f64),
-    /// Milliseconds since 1970, UTC. Read by native from 0.52 on.
+    /// Milliseconds since 1970, UTC. Native reads it from 0.52 on.
     DateTime(i64),
 }
 
@@ -40,10 +40,10 @@ impl From<f64> for Value {
     }
 }
 
-/// A collection's own metadata.
+/// The metadata of a collection.
 pub type Meta = BTreeMap<String, String>;
 
-/// A record as it lies in a store: its vector as normalized.
+/// A record as the store holds it. Its vector has length 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     pub id: String,
@@ -51,46 +51,46 @@ pub struct Record {
     pub attrs: BTreeMap<String, Value>,
 }
 
-/// A search result, best first in a list of them.
+/// A search result. Lists of them have the best one first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     pub collection: String,
     pub id: String,
-    /// Cosine similarity.
+    /// The cosine similarity.
     pub score: f32,
     pub attrs: BTreeMap<String, Value>,
 }
 
-/// What a store takes up. Bytes unless said otherwise.
+/// The size of a store, in bytes unless a field says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// Rows in the data segment, dead ones too.
+    /// The number of rows in the data segment, dead rows included.
     pub rows: u64,
-    /// Rows that no document refers to: what `compact` would free.
+    /// The number of rows that no document refers to. A compaction would free them.
     pub dead_rows: u64,
-    /// Rows that searches need not read whole.
+    /// The number of rows that have codes, so that a search need not read them.
     pub coded_rows: u64,
     pub dimension: usize,
-    /// `rows * dimension * 4`: what `max_vector_bytes` limits.
+    /// `rows * dimension * 4`. `max_vector_bytes` limits it.
     pub vector_bytes: u64,
     pub doc_count: usize,
-    /// On wasm the whole linear memory, else what the store's own tables hold.
+    /// On wasm, the size of the whole linear memory. Elsewhere, the size of the store's own tables.
     pub memory_bytes: u64,
-    /// Lengths of data and log.
+    /// The lengths of data and log together.
     pub disk_bytes: u64,
     /// The oldest native nidus that can read the store.
     pub readable_by: &'static str,
 }
 
-/// What opening had to cut, all zero for a store that was closed in order.
+/// What an opening had to cut off. If the store was closed properly before, all the numbers are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Bytes cut from the end of the log.
+    /// The number of bytes that were cut off the log.
     pub log_bytes: u64,
-    /// Frames, whole or begun, within those bytes, or at least within their first MiB.
+    /// The number of frames, complete or not, within those bytes, or at least within their first MiB.
     pub log_frames: u64,
-    /// Bytes of a partial row cut from the end of the data.
+    /// The number of bytes of a partial row that were cut off the data.
     pub data_bytes: u64,
-    /// The store was made by this open.
+    /// True if this opening made the store.
     pub created: bool,
 }

@@ -1,12 +1,12 @@
-//! What a store keeps beside its rows so that searches are quick.
+//! What a store keeps beside its rows to make searches quick.
 
 use std::cell::{Ref, RefCell, RefMut};
 
 use super::{Codes, Columns, Memo, Step, Tuning};
 use crate::segment::{Matrix, Supplied};
 
-/// The codes of the rows, which rows the filters match that were seen, and what earlier searches taught. All of it can be made anew from
-/// the rows and their attributes: a search is exact whatever is here.
+/// The codes of the rows, the rows that earlier filters matched, and what earlier searches taught. All of it can be
+/// made again from the rows and their attributes. A search is exact whatever is here.
 pub struct SearchState {
     codes: Codes,
     memo: Memo,
@@ -39,7 +39,8 @@ impl SearchState {
         self.codes.step(matrix, rows, supplied)
     }
 
-    /// The rows have other numbers from now on. `codes`: those of the rows in their new order, where there are some already.
+    /// Takes note that the rows have new numbers. `codes` are those of the rows in their new order, if there are some
+    /// already.
     pub fn rows_moved(&mut self, codes: Option<Codes>) {
         match codes {
             Some(codes) => self.codes = codes,
@@ -48,12 +49,12 @@ impl SearchState {
         self.columns.get_mut().clear();
     }
 
-    /// Some rows, none of which has a code, changed places.
+    /// Takes note that some rows have changed places. None of them has a code.
     pub fn rows_exchanged(&mut self) {
         self.columns.get_mut().clear();
     }
 
-    /// For tests: codes made in another way.
+    /// Makes codes with other settings, for tests.
     pub fn tune(&mut self, dimension: usize, tuning: Tuning) {
         self.codes = Codes::new(dimension, tuning);
     }

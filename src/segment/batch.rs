@@ -1,9 +1,9 @@
-//! Records on their way into a store.
+//! Records to be written into a store.
 
 use super::op;
 use crate::Value;
 
-/// Ids and attributes of records on their way into a store, in the form that `stage_upsert` takes: the log's own encoding.
+/// The ids and attributes of records to be written, in the form that `stage_upsert` takes: the log's own encoding.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -15,7 +15,7 @@ impl Batch {
         Self::default()
     }
 
-    /// Keys in any order; of equal keys the last counts.
+    /// Adds a record. The keys may come in any order. If a key occurs twice, the last value counts.
     pub fn push(&mut self, id: &str, attrs: &[(&str, Value)]) {
         op::put_str(&mut self.bytes, id);
         op::put_attrs(&mut self.bytes, attrs.iter().map(|(key, value)| (*key, value)), attrs.len());

@@ -1,5 +1,5 @@
-//! CRC-32 as in IEEE 802.3, eight bytes a step. The tables are made when they are first needed: in the wasm they would take kilobytes
-//! that no compression makes smaller.
+//! CRC-32 as in IEEE 802.3, eight bytes at a step. The tables are made when they are first needed. In the wasm they
+//! would take kilobytes that cannot be compressed.
 
 use std::cell::OnceCell;
 

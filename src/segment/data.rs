@@ -1,4 +1,4 @@
-//! The data segment: a 64-byte header and rows of `dimension` little-endian `f32`, all of them in memory.
+//! The data segment: a header of 64 bytes, and rows of `dimension` little-endian `f32`. All rows are in memory.
 
 use super::matrix::{Matrix, widen};
 use crate::error::{Context, error, fail, out_of_memory, within};
@@ -9,9 +9,9 @@ const MAGIC: &[u8; 6] = b"NIDUS\0";
 const VERSION: u16 = 1;
 pub const HEADER_LEN: u64 = 64;
 pub const MAX_DIMENSION: usize = 65_536;
-/// Bytes of rows that are made room for at a time, when they are read.
+/// While rows are read, memory for so many bytes of them is taken at a time.
 const PIECE: usize = 1 << 18;
-/// Row numbers are kept in 32 bits, one of which stands for "none".
+/// A row number has 32 bits, and one of the values means "none".
 const MAX_ROWS: u64 = u32::MAX as u64 - 1;
 
 fn header(dimension: usize) -> [u8; HEADER_LEN as usize] {
@@ -22,7 +22,7 @@ fn header(dimension: usize) -> [u8; HEADER_LEN as usize] {
     header
 }
 
-/// Whether so many first bytes can be those of a header that was not written to its end.
+/// Returns whether these first bytes can be those of a header that was not completely written.
 fn begins_header(bytes: &[u8]) -> bool {
     let whole = header(0);
     bytes.iter().zip(whole).enumerate().all(|(at, (byte, expected))| (8..12).contains(&at) || *byte == expected)
@@ -40,7 +40,8 @@ fn decode_header(header: &[u8; HEADER_LEN as usize]) -> Result<usize> {
     if !(1..=MAX_DIMENSION).contains(&dimension) {
         fail!(Corrupt, "the data's header has dimension {dimension}");
     }
-    // Later natives name a metric other than cosine here; 0.3.0 writes zeros, and would take such rows for unit vectors.
+    // Later natives name another metric than cosine here. 0.3.0 writes zeros, and would take such rows for unit
+    // vectors.
     if let Some(set) = header[12..].iter().position(|byte| *byte != 0) {
         fail!(UnsupportedVersion, "byte {} of the data's header is not zero: it asks for something that this version does not know", set + 12);
     }
@@ -54,16 +55,16 @@ pub(crate) fn check_dimension(dimension: usize) -> Result<usize> {
     Ok(dimension)
 }
 
-/// Takes the bytes of a data stream in pieces.
+/// Reads the bytes of a data stream in pieces.
 pub struct DataReader {
     total: u64,
     got: u64,
     header: [u8; HEADER_LEN as usize],
     expected: Option<usize>,
     max_bytes: Option<u64>,
-    /// The expected dimension counts, whatever the header says.
+    /// If true, the given dimension counts, whatever the header says.
     lenient: bool,
-    /// All rows stay in memory, so that there may be room for them all at once.
+    /// If true, all rows stay in memory, and room for all of them may be taken at once.
     pub keeps: bool,
     all_zero: bool,
     matrix: Option<Matrix>,
@@ -71,15 +72,15 @@ pub struct DataReader {
     spill: Vec<u8>,
 }
 
-/// What a data stream was.
+/// The contents of a data stream.
 pub enum DataFound {
-    /// Nothing, or the beginnings of a header, or zeros: a creation that was not finished.
+    /// The stream is empty, or is the beginning of a header, or consists of zeros: its creation was interrupted.
     Unfinished,
     Rows { matrix: Matrix, cut_bytes: u64 },
 }
 
 impl DataReader {
-    /// `total` is the stream's real length, `expected` a dimension that it must have.
+    /// `total` is the real length of the stream. `expected` is a dimension that it must have.
     #[inline(never)]
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
@@ -87,7 +88,7 @@ impl DataReader {
         Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, keeps: false, all_zero: true, matrix: None, spill: Vec::new() })
     }
 
-    /// For data that is damaged: with a dimension it needs no header.
+    /// Makes a reader for damaged data. With a dimension it needs no header.
     pub fn lenient(total: u64, dimension: Option<usize>) -> Result<Self> {
         let mut reader = Self { lenient: dimension.is_some(), ..Self::new(total, dimension, None)? };
         if let Some(dimension) = dimension.filter(|_| total < HEADER_LEN) {
@@ -100,13 +101,13 @@ impl DataReader {
         self.total
     }
 
-    /// How many rows there are, once the header was read.
+    /// Returns the number of rows, once the header has been read.
     pub fn rows(&self) -> Option<u64> {
         let stride = self.matrix.as_ref()?.dimension() as u64 * 4;
         Some(self.total.saturating_sub(HEADER_LEN) / stride)
     }
 
-    /// The rows so far, and how many of them are there to the last byte.
+    /// Returns the rows so far, and how many of them are complete.
     pub fn rows_so_far(&mut self) -> Option<(&mut Matrix, usize)> {
         let matrix = self.matrix.as_mut()?;
         let whole = (self.got.saturating_sub(HEADER_LEN) / (matrix.dimension() as u64 * 4)) as usize;
@@ -114,7 +115,8 @@ impl DataReader {
         Some((matrix, rows))
     }
 
-    /// Where the next bytes go, at most `most` of them and possibly fewer; empty at the end. Say with [`filled`](Self::filled) how many came.
+    /// Returns room for the next bytes: at most `most`, perhaps fewer, and none at the end. Call
+    /// [`filled`](Self::filled) with the number of bytes that were written there.
     pub fn space(&mut self, most: usize) -> Result<&mut [u8]> {
         let most = most.min(usize::try_from(self.total - self.got).unwrap_or(usize::MAX));
         if self.got < HEADER_LEN {
@@ -129,7 +131,7 @@ impl DataReader {
             let (row, within) = (at / stride, at % stride);
             if row < rows {
                 if row == matrix.len() {
-                    // In pieces that are still near the processor when they are filled.
+                    // The pieces are so small that they are still in the cache when they are filled.
                     matrix.grow(most.min(PIECE).div_ceil(stride).clamp(1, rows - row))?;
                 }
                 let to = matrix.len();
@@ -146,7 +148,7 @@ impl DataReader {
         Ok(&mut self.spill[..take])
     }
 
-    /// The first `n` bytes of the last [`space`](Self::space) were filled.
+    /// Says that the first `n` bytes of the last [`space`](Self::space) were filled.
     pub fn filled(&mut self, n: usize) -> Result<()> {
         let before = self.got;
         self.got += n as u64;
@@ -200,7 +202,7 @@ impl DataReader {
         Ok(())
     }
 
-    /// Reads at most `most` bytes more from `source`; how many they were, 0 at the end.
+    /// Reads at most `most` more bytes from `source`. Returns how many there were: 0 at the end.
     pub fn pull(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
         let mut read = 0;
         while read < most {
@@ -237,11 +239,11 @@ impl DataReader {
     }
 }
 
-/// Rows in memory and on a sink. In memory alone where there is no sink.
+/// Rows in memory and on a sink. Without a sink, they are only in memory.
 pub struct DataSegment {
     sink: Option<Box<dyn ByteSink>>,
     matrix: Matrix,
-    /// Rows on the sink; those behind are staged.
+    /// The number of rows on the sink. The rows behind them are staged.
     written: usize,
     broken: bool,
 }
@@ -251,7 +253,7 @@ impl DataSegment {
         Ok(Self { sink: None, matrix: Matrix::new(check_dimension(dimension)?), written: 0, broken: false })
     }
 
-    /// A new segment on a sink, whatever lay there. Nothing is flushed.
+    /// Makes a new segment on a sink, and removes what the sink holds. Nothing is flushed.
     pub fn create(mut sink: Box<dyn ByteSink>, dimension: usize) -> Result<Self> {
         let segment = Self::in_memory(dimension)?;
         sink.truncate_to(0).context("clear the data")?;
@@ -259,12 +261,14 @@ impl DataSegment {
         Ok(Self { sink: Some(sink), ..segment })
     }
 
-    /// Rows that were read, and the sink that they are on; a partial row behind them was cut by the caller.
+    /// Makes a segment of rows that were read and the sink that they are on. The caller must have cut off a partial row
+    /// behind them.
     pub fn with_rows(sink: Option<Box<dyn ByteSink>>, matrix: Matrix) -> Self {
         Self { sink, written: matrix.len(), matrix, broken: false }
     }
 
-    /// Opens or creates a segment on a medium that reads synchronously. Everything is read; a partial row at the end is cut.
+    /// Opens or creates a segment on storage that can be read synchronously. Reads everything, and cuts off a partial
+    /// row at the end.
     pub fn open<S: ByteSink + ByteSource + 'static>(mut sink: S, dimension: usize) -> Result<Self> {
         let mut reader = DataReader::new(ByteSink::len(&sink)?, Some(dimension), None)?;
         if (1..HEADER_LEN).contains(&reader.total()) {
@@ -288,7 +292,7 @@ impl DataSegment {
         self.matrix.dimension()
     }
 
-    /// Rows on the sink.
+    /// The number of rows on the sink.
     pub fn row_count(&self) -> usize {
         self.written
     }
@@ -301,7 +305,7 @@ impl DataSegment {
         &mut self.matrix
     }
 
-    /// Length of the stream: header and rows.
+    /// The length of the stream: header and rows.
     pub fn bytes(&self) -> u64 {
         HEADER_LEN + self.written as u64 * self.dimension() as u64 * 4
     }
@@ -313,7 +317,7 @@ impl DataSegment {
         Ok(self.matrix.row(row))
     }
 
-    /// Room for `count` rows behind all others, which the caller adds. Returns the first one's number.
+    /// Makes room for `count` rows behind all others. The caller fills them. Returns the number of the first one.
     pub fn stage(&mut self, count: usize) -> Result<usize> {
         let first = self.matrix.len();
         if (first as u64).saturating_add(count as u64) > MAX_ROWS {
@@ -323,12 +327,12 @@ impl DataSegment {
         Ok(first)
     }
 
-    /// Forgets staged rows from `rows` on.
+    /// Forgets the staged rows from `rows` on.
     pub fn unstage(&mut self, rows: usize) {
         self.matrix.truncate(rows.max(self.written));
     }
 
-    /// Appends what is staged to the sink. After an error call [`roll_back`](Self::roll_back).
+    /// Appends the staged rows to the sink. After an error call [`roll_back`](Self::roll_back).
     pub fn write_staged(&mut self) -> Result<()> {
         self.usable()?;
         if let Some(sink) = &mut self.sink {
@@ -340,7 +344,7 @@ impl DataSegment {
         Ok(())
     }
 
-    /// Takes sink and memory back to `rows` rows.
+    /// Returns sink and memory to `rows` rows.
     pub fn roll_back(&mut self, rows: usize) -> Result<()> {
         self.matrix.truncate(rows);
         self.written = self.written.min(rows);
@@ -358,7 +362,8 @@ impl DataSegment {
         Ok(())
     }
 
-    /// Appends rows, as they are, all or none. Returns the first one's number. Durable after [`sync`](Self::sync).
+    /// Appends rows as they are: all of them, or none. Returns the number of the first one. They are durable after
+    /// [`sync`](Self::sync).
     pub fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
         self.usable()?;
         let first = self.stage(count)?;
@@ -374,7 +379,7 @@ impl DataSegment {
         Ok(first)
     }
 
-    /// [`append`](Self::append) from a slice of whole rows.
+    /// Does what [`append`](Self::append) does, from a slice of complete rows.
     pub fn append_rows(&mut self, rows: &[f32]) -> Result<usize> {
         let count = self.whole_rows(rows.len())?;
         self.append(count, |matrix, first| fill_rows(matrix, first, rows))
@@ -388,7 +393,7 @@ impl DataSegment {
         Ok(floats / dimension)
     }
 
-    /// Keeps the first `rows` rows.
+    /// Removes all rows but the first `rows`.
     pub fn truncate_to(&mut self, rows: usize) -> Result<()> {
         self.usable()?;
         if rows > self.written {
@@ -396,7 +401,7 @@ impl DataSegment {
         }
         let len = HEADER_LEN + rows as u64 * self.dimension() as u64 * 4;
         if let Some(sink) = &mut self.sink {
-            // A cut that failed may have been made, and rows appended behind it would leave a gap.
+            // The cut may have been made although it failed. Rows that are appended behind it would leave a gap.
             self.broken = true;
             sink.truncate_to(len).context("truncate the data")?;
             self.broken = false;
@@ -414,7 +419,7 @@ impl DataSegment {
         }
     }
 
-    /// Writes exactly `rows` to another sink, flushes it, and goes on there. On an error this segment is as before.
+    /// Writes exactly `rows` to another sink, flushes it, and goes on there. After an error this segment is unchanged.
     pub fn rewrite_to(&mut self, sink: Box<dyn ByteSink>, rows: &[f32]) -> Result<()> {
         let count = self.whole_rows(rows.len())?;
         let mut other = Self::create(sink, self.dimension())?;
@@ -424,7 +429,7 @@ impl DataSegment {
         Ok(())
     }
 
-    /// Puts the segment onto another sink, which already has its rows.
+    /// Moves the segment to another sink, which already has its rows.
     pub(crate) fn adopt(&mut self, sink: Box<dyn ByteSink>) {
         self.sink = Some(sink);
     }

@@ -1,5 +1,5 @@
-//! The frames of a log, `[len u32][payload][crc32 of the payload u32]`: how one is written, and how one is found again among damaged or half
-//! written bytes.
+//! The frames of a log, `[len u32][payload][crc32 of the payload u32]`: how a frame is written, and how it is found
+//! among damaged or half-written bytes.
 
 use super::crc32::crc32;
 use super::op::{Bad, Op};
@@ -9,10 +9,11 @@ use crate::mutant::mutant;
 use crate::sink::SECTOR;
 use crate::Result;
 
-/// The `len` of the first frame of a run that is not published. Native, too, takes such a frame for a torn tail and cuts it.
+/// The `len` of the first frame of a run that is not published. Native takes such a frame for a half-written end, too,
+/// and cuts it off.
 pub const UNPUBLISHED: [u8; 4] = [0xFF; 4];
 
-/// Longer payloads are refused, so that no real length begins to look like [`UNPUBLISHED`].
+/// Longer payloads are refused, so that no real length looks like the beginning of [`UNPUBLISHED`].
 pub(super) const MAX_PAYLOAD: usize = 1 << 30;
 
 /// Appends one frame.
@@ -35,7 +36,8 @@ pub(super) fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
     zeros_to_sector_end(tail, offset) || unpublished(tail, offset)
 }
 
-/// A file that grew, into a sector that was never written. (A `len` of 0 with other bytes behind it in the same sector is no such thing.)
+/// Returns whether zeros follow to the end of the sector: the file grew into a sector that was never written. (A `len`
+/// of 0 with other bytes behind it in the same sector is something else.)
 pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     let len_end = offset + 4;
     let sector_end = len_end.div_ceil(SECTOR) * SECTOR;
@@ -43,8 +45,9 @@ pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     tail[..there].iter().all(|byte| *byte == 0) && !mutant!(ZerosAreDamage)
 }
 
-/// A run whose gate was never opened, or opened by half: its last byte is still shut (no length that is allowed has it so; a write can
-/// end early), or the 4 bytes lie across two sectors, of which only one was written.
+/// Returns whether the bytes begin a run that was never published, or was published only in part. Then the last byte of
+/// the length is still `FF`, which no allowed length has (a write can end early). Or the 4 bytes lie in two sectors,
+/// and only one of them was written.
 pub(super) fn unpublished(tail: &[u8], offset: u64) -> bool {
     let gate = &tail[..tail.len().min(4)];
     let within = (SECTOR - offset % SECTOR) as usize;
@@ -55,7 +58,8 @@ pub(super) fn unpublished(tail: &[u8], offset: u64) -> bool {
     all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
 }
 
-/// How many frames an unpublished run has: the first by its operation, as its length is not there, the others by theirs.
+/// Counts the frames of an unpublished run. The first one is found by its operation, because its length is missing, and
+/// the others by their lengths.
 pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
     let mut frames = 1;
     let Some((_, payload)) = tail.get(4..).and_then(unframed) else { return frames };
@@ -70,7 +74,7 @@ pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
     frames
 }
 
-/// The operation of a frame whose length is not there, and its bytes with those of its receipts.
+/// Returns the operation of a frame whose length is missing, and the bytes that it takes with its receipts.
 #[inline(never)]
 pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
     let (op, mut used) = Op::decode(payload).ok()?;
@@ -80,11 +84,11 @@ pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
     Some((op, used))
 }
 
-/// Operations of other versions have numbers below this; it is here so that not every offset has its checksum taken.
+/// Operations of other versions have numbers below this. It saves computing a checksum at every offset.
 const VARIANTS: u32 = 256;
 
-/// The size of the good frame at the beginning of `bytes`, one that only another version understands included. What it costs is taken
-/// from `budget`.
+/// Returns the size of the good frame at the beginning of `bytes`. A frame that only another version understands
+/// counts, too. The work is taken from `budget`.
 pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     let len = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
     let size = len.checked_add(8)?;
@@ -100,8 +104,9 @@ pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     (crc32(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 
-/// Where a good frame lies behind the first byte, at any offset: a bad frame's length says nothing about where the next one begins.
-/// On bytes made to cost quadratic time it gives up, as if it had found one: damage leaves the bytes alone, a torn tail does not.
+/// Finds a good frame behind the first byte, at any offset: the length of a bad frame does not tell where the next one
+/// begins. On bytes that are made to cost quadratic time it gives up, and answers as if it had found one. Damage leaves
+/// the bytes as they are, and a half-written end would not.
 pub(super) fn decodable_frame_in(tail: &[u8]) -> Option<usize> {
     let mut budget = (1u64 << 28) + 16 * tail.len() as u64;
     (1..tail.len()).find(|at| good_frame(&tail[*at..], &mut budget).is_some() || budget == 0)

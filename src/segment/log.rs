@@ -7,33 +7,33 @@ use crate::mutant::mutant;
 use crate::sink::ByteSink;
 use crate::{Code, Error, Result};
 
-/// The oldest native version that knows every value there is.
+/// The oldest native version that reads a log without newer values.
 const READABLE_BY_ALL: &str = "0.3.0";
 const READABLE_BY_NEWER: &str = "0.52.0";
 const READABLE_BY_NAMED: &str = "0.105.0";
 
-/// How far a write had come when it failed.
+/// How far a write got before it failed.
 pub enum Failure {
-    /// Nothing was published; what was written can be taken back.
+    /// Nothing was published. What was written can be rolled back.
     Unpublished(Error),
-    /// A flush failed: what the medium holds is unknown.
+    /// A flush failed, so nobody knows what the disk holds.
     Unknown(Error),
 }
 
 use Failure::{Unknown, Unpublished};
 
-/// How long a log is, and which of its operations older native versions do not know.
+/// The length of a log, and which of its operations older native versions do not know.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogContents {
     pub len: u64,
-    /// It holds a value that native 0.3.0 does not know.
+    /// True if the log holds a value that native 0.3.0 does not know.
     pub newer: bool,
-    /// It holds an upsert in the form of native 0.105.0.
+    /// True if the log holds an upsert in the form of native 0.105.0.
     pub named: bool,
 }
 
 impl LogContents {
-    /// Notes an operation that was read.
+    /// Takes note of an operation that was read.
     pub fn note(&mut self, op: &Op<'_>) {
         self.newer |= op.newer();
         self.named |= op.named();
@@ -45,9 +45,9 @@ pub struct LogSegment {
     /// None in a read-only store.
     sink: Option<Box<dyn ByteSink>>,
     contents: LogContents,
-    /// Somebody else makes durable what the sink was given, all of it or nothing.
+    /// True if somebody else makes durable what the sink was given, all of it or nothing.
     transactional: bool,
-    /// Relaxed durability: runs that were acknowledged and wait for the data's flush.
+    /// With relaxed durability, the acknowledged runs that wait for a flush of the data.
     held: Run,
 }
 
@@ -56,7 +56,7 @@ impl LogSegment {
         Self { sink, contents, transactional, held: Run::default() }
     }
 
-    /// Bytes of the log, those that are held back too.
+    /// The bytes of the log, with those that are held back.
     pub fn bytes(&self) -> u64 {
         self.contents.len + self.held.bytes().len() as u64
     }
@@ -70,19 +70,19 @@ impl LogSegment {
         }
     }
 
-    /// Notes what a run holds that takes effect.
+    /// Takes note of a run that takes effect.
     pub fn applied(&mut self, run: &Run) {
         self.contents.newer |= run.newer();
     }
 
-    /// Appends a run and publishes it; `sync_data` is called before anything of it can be seen.
+    /// Appends a run and publishes it. Calls `sync_data` before anything of the run can be seen.
     pub fn write(&mut self, run: &mut Run, sync_data: impl FnOnce() -> Result<()>) -> Result<(), Failure> {
         let Some(sink) = &mut self.sink else { return Err(Unknown(error(Code::Failed, "the log is gone"))) };
         self.contents.len = append_run(sink.as_mut(), self.contents.len, run, self.transactional, sync_data)?;
         Ok(())
     }
 
-    /// Acknowledges a run without writing it: [`flush`](Self::flush) does.
+    /// Acknowledges a run without writing it. [`flush`](Self::flush) writes it.
     pub fn hold(&mut self, run: &Run) -> Result<()> {
         self.held.append(run)
     }
@@ -92,7 +92,8 @@ impl LogSegment {
         self.held.take_back(last);
     }
 
-    /// Forgets the run that was written last, which a transactional sink's host did not commit. [`roll_back`](Self::roll_back) removes it.
+    /// Forgets the run that was written last, because the host of a transactional sink did not commit it.
+    /// [`roll_back`](Self::roll_back) removes its bytes.
     pub fn unwrite(&mut self, last: &Run) {
         self.contents.len -= last.bytes().len() as u64;
     }
@@ -101,13 +102,14 @@ impl LogSegment {
         self.held.bytes().len()
     }
 
-    /// Forgets what is held: for a store whose process is said to have been killed.
+    /// Forgets the runs that are held, for a store whose process counts as killed.
     #[cfg(all(test, not(target_arch = "wasm32")))]
     pub fn drop_held(&mut self) {
         self.held.clear();
     }
 
-    /// Writes what is held and makes all of the log durable. (Transactional: gives it to the sink, for the host to commit.)
+    /// Writes the runs that are held, and makes all of the log durable. A transactional sink only gets them, and the
+    /// host commits.
     pub fn flush(&mut self, sync_data: impl FnOnce() -> Result<()>) -> Result<()> {
         let Self { sink, contents, transactional, held } = self;
         let Some(sink) = sink else { fail!(Failed, "the log is gone") };
@@ -127,7 +129,7 @@ impl LogSegment {
         Ok(())
     }
 
-    /// Cuts the sink back to where the log ends, after a write that failed.
+    /// Cuts the sink back to the end of the log, after a write that failed.
     pub fn roll_back(&mut self, flush: bool) -> Result<()> {
         let Some(sink) = &mut self.sink else { return Ok(()) };
         sink.truncate_to(self.contents.len).context("truncate the log")?;
@@ -141,7 +143,8 @@ impl LogSegment {
     }
 }
 
-/// Appends a run at the log's end `at` and publishes it; data is synced before anything can be seen. Returns the log's new end.
+/// Appends a run at the end `at` of the log and publishes it. The data is synced before anything can be seen. Returns
+/// the new end of the log.
 fn append_run(
     log: &mut dyn ByteSink,
     at: u64,

@@ -3,25 +3,27 @@ use crate::error::{fail, out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Most that the wasm's memory is widened by at a time.
+/// The wasm's memory grows by at most this at a time.
 const STEP_BYTES: usize = 16 << 20;
 
-/// Room for what is going to be asked for soon, if there is any: taken, and given back untouched. A wasm's memory grows by what is missing
-/// and no more, and each time JavaScript gets a new buffer of all of it, whose length presses its collector.
+/// Takes memory that will soon be asked for, and frees it untouched. Otherwise a wasm's memory grows only by what is
+/// missing. At each growth JavaScript gets a new buffer of all the memory, and its length makes the garbage collector
+/// work.
 pub(crate) fn widen(bytes: usize) {
     let mut room: Vec<u8> = Vec::new();
     let _ = room.try_reserve_exact(bytes);
     std::hint::black_box(&room);
 }
 
-/// Rows of `f32` in chunks of about 1 MiB: growing takes one chunk more, never twice the memory, and moves nothing.
+/// Rows of `f32` in chunks of about 1 MiB. Growing takes one chunk more. It never needs twice the memory, and moves
+/// nothing.
 pub struct Matrix {
     dimension: usize,
     /// A power of two.
     chunk_rows: usize,
     len: usize,
     chunks: Vec<Vec<f32>>,
-    /// Rows below it were let go; a multiple of `chunk_rows`.
+    /// The rows below this one were removed from memory. It is a multiple of `chunk_rows`.
     gone: usize,
 }
 
@@ -36,7 +38,7 @@ impl Matrix {
         self.dimension
     }
 
-    /// Rows.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -49,17 +51,17 @@ impl Matrix {
         self.chunks.iter().map(|chunk| chunk.capacity() * 4).sum()
     }
 
-    /// None if the row was let go.
+    /// Returns None if the row is not in memory.
     pub fn get(&self, row: usize) -> Option<&[f32]> {
         (row >= self.gone).then(|| self.row(row))
     }
 
-    /// Rows below it were [let go](Self::let_go).
+    /// The rows below this one are not in memory: see [`let_go`](Self::let_go).
     pub fn gone(&self) -> usize {
         self.gone
     }
 
-    /// Frees the memory of rows below `row`, which are to be had elsewhere; whole chunks of them.
+    /// Frees the memory of the rows below `row`, in whole chunks. The rows can be read from the storage.
     pub fn let_go(&mut self, row: usize) {
         let to = row.min(self.len) & !(self.chunk_rows - 1);
         for chunk in &mut self.chunks[self.gone / self.chunk_rows..to.max(self.gone) / self.chunk_rows] {
@@ -68,7 +70,7 @@ impl Matrix {
         self.gone = to.max(self.gone);
     }
 
-    /// Not one that was let go; `row < len`.
+    /// Returns a row that is in memory. `row` must be below `len`.
     pub fn row(&self, row: usize) -> &[f32] {
         let at = (row & (self.chunk_rows - 1)) * self.dimension;
         &self.chunks[row / self.chunk_rows][at..at + self.dimension]
@@ -79,7 +81,7 @@ impl Matrix {
         &mut self.chunks[row / self.chunk_rows][at..at + self.dimension]
     }
 
-    /// Room for `count` more rows, or none.
+    /// Makes room for `count` more rows, or fails and changes nothing.
     pub fn reserve(&mut self, count: usize) -> Result<()> {
         let Some(after) = self.len.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
         let floats = self.chunk_rows * self.dimension;
@@ -101,13 +103,13 @@ impl Matrix {
         Ok(())
     }
 
-    /// The chunk that the next row goes to, and how many floats it has room for.
+    /// Returns the chunk that the next row goes to, and how many floats still fit into it.
     fn last(&mut self) -> (&mut Vec<f32>, usize) {
         let room = self.chunk_rows - (self.len & (self.chunk_rows - 1));
         (&mut self.chunks[self.len / self.chunk_rows], room * self.dimension)
     }
 
-    /// Adds `count` rows of zeros, or none.
+    /// Adds `count` rows of zeros, or fails and adds none.
     pub fn grow(&mut self, count: usize) -> Result<()> {
         self.reserve(count)?;
         let mut left = count * self.dimension;
@@ -121,7 +123,7 @@ impl Matrix {
         Ok(())
     }
 
-    /// Adds rows that were [reserved](Self::reserve).
+    /// Adds rows that room was [reserved](Self::reserve) for.
     pub fn extend(&mut self, mut rows: &[f32]) {
         while !rows.is_empty() {
             let (chunk, room) = self.last();
@@ -146,7 +148,7 @@ impl Matrix {
         }
     }
 
-    /// The rows `from..to` as contiguous slices, in order, with the number of the first row of each.
+    /// Returns the rows `from..to` as contiguous slices, in order, each with the number of its first row.
     pub fn spans(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, &[f32])> {
         let mut at = from;
         std::iter::from_fn(move || {
@@ -162,7 +164,7 @@ impl Matrix {
         })
     }
 
-    /// The contiguous part of rows `from..to` that begins at `from`.
+    /// Returns the contiguous part of the rows `from..to` that begins at `from`.
     pub fn span_mut(&mut self, from: usize, to: usize) -> &mut [f32] {
         let start = from & (self.chunk_rows - 1);
         let take = (self.chunk_rows - start).min(to - from);
@@ -213,12 +215,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
-        /// Chunks of eight rows; held against one vector.
+        /// With chunks of eight rows, a matrix does what one vector does.
         #[test]
         fn holds_what_a_vector_would(acts in prop::collection::vec(act(), 0..12)) {
             let dimension = 1 << 15;
             let mut matrix = Matrix::new(dimension);
-            // A number a row: its first and last.
+            // A row is represented by one number, which is its first and its last element.
             let mut rows: Vec<f32> = Vec::new();
             for (n, act) in acts.into_iter().enumerate() {
                 match act {

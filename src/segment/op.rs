@@ -1,22 +1,24 @@
-//! The codec of the log's operations: bincode 1's default encoding, by hand. It is the format, and native's own.
+//! The codec of the log's operations: bincode 1's default encoding, written by hand. It is native's own format.
 //!
-//! u32 variant indices, u64 lengths and counts, fixed-width little-endian integers, one byte for a bool, maps in key order.
-//! Every length is checked against the bytes that are left before it is believed; decoding takes no memory.
+//! Variant indices are u32, lengths and counts are u64, integers are little-endian with a fixed width, a bool is one
+//! byte, and maps are in the order of their keys. Every length is checked against the bytes that are left before it is
+//! used. Decoding takes no memory.
 
 use crate::error::{fail, out_of_memory};
 use crate::{Result, Value};
 
-/// Why bytes are no operation.
+/// The reason why bytes are no operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Bad {
-    /// Not this encoding, or cut short.
+    /// The bytes are not in this encoding, or end too early.
     Malformed,
-    /// Well-formed as far as can be told, with an operation or value variant that this version does not know.
+    /// The bytes are well-formed as far as can be told, but have an operation or a value that this version does not
+    /// know.
     Unknown,
 }
 
 impl Bad {
-    /// As an error about `what`.
+    /// Makes an error about `what`.
     pub fn error(self, code: crate::Code, what: &str) -> crate::Error {
         let how = match self {
             Bad::Malformed => "malformed",
@@ -26,14 +28,14 @@ impl Bad {
     }
 }
 
-/// Native 0.105.0's upsert: a collection, an id, a list of vectors' names with their rows, attributes.
+/// The upsert of native 0.105.0: a collection, an id, a list of the vectors' names with their rows, attributes.
 const NAMED: u32 = 10;
 /// The name of a document's only vector.
 const DEFAULT: &str = "default";
-/// What native 0.105.0 calls the operations from 5 on.
+/// The names of the operations from 5 on in native 0.105.0.
 const LATER: [&str; 7] = ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
 
-/// Reads forward over bytes.
+/// Reads bytes from front to back.
 #[derive(Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -80,7 +82,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A count of things that take at least `least` bytes each.
+    /// Reads a count of things that take at least `least` bytes each.
     pub fn count(&mut self, least: usize) -> Result<usize, Bad> {
         let count = usize::try_from(self.u64()?).map_err(|_| Bad::Malformed)?;
         if count > self.left() / least { Err(Bad::Malformed) } else { Ok(count) }
@@ -95,12 +97,12 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Bad::Malformed)
     }
 
-    /// Any string, of a map that was checked before.
+    /// Reads a string of a map that was checked before.
     pub fn raw_str(&mut self) -> Result<&'a [u8], Bad> {
         self.bytes()
     }
 
-    /// A value's variant and its bytes, those of a text without their number; not looked into.
+    /// Reads a value's variant and its bytes, without checking them. The bytes of a text come without its length.
     pub fn raw_value(&mut self) -> Result<(u8, &'a [u8]), Bad> {
         let variant = self.u32()?;
         let start = self.at;
@@ -142,7 +144,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// An attribute map, checked to its end.
+    /// Reads an attribute map and checks all of it.
     pub fn attrs(&mut self) -> Result<AttrsScan<'a>, Bad> {
         let start = self.at;
         let (mut canonical, mut newer, mut before) = (true, false, None);
@@ -155,7 +157,7 @@ impl<'a> Reader<'a> {
         Ok(AttrsScan { bytes: self.since(start), canonical, newer })
     }
 
-    /// A list of vectors that has the default one alone: its row.
+    /// Reads a list of vectors that has only the default one. Returns its row.
     fn only_default(&mut self) -> Result<u64, Bad> {
         let count = self.count(16)?;
         let (mut only, mut row) = (count == 1, 0);
@@ -166,7 +168,7 @@ impl<'a> Reader<'a> {
         if only { Ok(row) } else { Err(Bad::Unknown) }
     }
 
-    /// A map of strings, checked to its end.
+    /// Reads a map of strings and checks all of it.
     pub fn meta(&mut self) -> Result<&'a [u8], Bad> {
         let start = self.at;
         for _ in 0..self.count(16)? {
@@ -181,13 +183,13 @@ impl<'a> Reader<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct AttrsScan<'a> {
     pub bytes: &'a [u8],
-    /// Keys ascend and differ.
+    /// True if the keys ascend and differ.
     pub canonical: bool,
-    /// It holds a value that native 0.3.0 does not know.
+    /// True if the map holds a value that native 0.3.0 does not know.
     pub newer: bool,
 }
 
-/// A value in place. A list's bytes are a count and that many strings.
+/// A value that refers to its encoded bytes. The bytes of a list are a count and that many strings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRef<'a> {
     Null,
@@ -213,26 +215,27 @@ impl ValueRef<'_> {
     }
 }
 
-/// The strings of a list that was checked before; it ends early at bytes that are none.
+/// Returns the strings of a list that was checked before. It ends early at bytes that are no string.
 pub fn list(bytes: &[u8]) -> impl Iterator<Item = &str> {
     let mut reader = Reader::new(bytes);
     let count = reader.count(8).unwrap_or(0);
     (0..count).map_while(move |_| reader.str().ok())
 }
 
-/// An operation in place. `attrs` and `meta` are encoded maps.
+/// An operation that refers to its encoded bytes. `attrs` and `meta` are encoded maps.
 #[derive(Clone, Copy, Debug)]
 pub enum Op<'a> {
     Create { collection: &'a str },
     Drop { collection: &'a str },
     SetMeta { collection: &'a str, meta: &'a [u8] },
-    /// `named`: read from native 0.105.0's own form, which names vectors. It is never written.
+    /// `named` is true for native 0.105.0's own form, which names the vectors. It is read and never written.
     Upsert { collection: &'a str, id: &'a str, row: u64, attrs: AttrsScan<'a>, named: bool },
     Delete { collection: &'a str, id: &'a str },
 }
 
 impl<'a> Op<'a> {
-    /// The operation at the beginning of `payload` and how many bytes it takes; what follows is accepted, as native accepts it.
+    /// Decodes the operation at the beginning of `payload`. Returns it with the number of bytes that it takes. Bytes
+    /// behind it are accepted, as native accepts them.
     pub fn decode(payload: &'a [u8]) -> Result<(Op<'a>, usize), Bad> {
         let mut reader = Reader::new(payload);
         let variant = reader.u32()?;
@@ -255,7 +258,7 @@ impl<'a> Op<'a> {
         Ok((op, reader.at()))
     }
 
-    /// Bytes of `encode`.
+    /// The number of bytes that `encode` writes.
     pub fn encoded_len(&self) -> usize {
         match self {
             Op::Create { collection } | Op::Drop { collection } => 12 + collection.len(),
@@ -287,7 +290,7 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// What the operation is that [`decode`](Self::decode) does not know, in words.
+    /// Names the operation that [`decode`](Self::decode) does not know.
     #[cold]
     pub fn unknown(payload: &[u8]) -> String {
         let mut reader = Reader::new(payload);
@@ -309,12 +312,12 @@ impl<'a> Op<'a> {
         format!("an operation {variant} {name}{more}")
     }
 
-    /// Whether native 0.3.0 would not know a value in it.
+    /// Returns whether a value of it is one that native 0.3.0 does not know.
     pub fn newer(&self) -> bool {
         matches!(self, Op::Upsert { attrs, .. } if attrs.newer)
     }
 
-    /// Whether natives before 0.105.0 do not know the operation.
+    /// Returns whether natives before 0.105.0 do not know the operation.
     pub fn named(&self) -> bool {
         matches!(self, Op::Upsert { named: true, .. })
     }
@@ -373,8 +376,8 @@ pub fn put_meta(out: &mut Vec<u8>, meta: &crate::Meta) {
     }
 }
 
-/// An encoded map with its keys ascending, of equal keys the last: what native would write after reading it.
-/// `skip` passes over one value of the map's kind.
+/// Returns an encoded map with its keys ascending and, of equal keys, only the last: what native would write after
+/// reading it. `skip` reads past one value of the map's kind.
 pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> Result<Vec<u8>> {
     let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, "an encoded map");
     let mut reader = Reader::new(bytes);

@@ -1,25 +1,26 @@
-//! Receipts of writes. A frame may carry any number of them behind its operation, where native passes over them: so it can be told later,
-//! from the log alone, whether a write that somebody asked for and never heard of was made, and with what result.
+//! Receipts of writes. A frame may have any number of them behind its operation, where native ignores them. With them
+//! the log alone tells later whether a write was made, and with what result, if the one who asked for it never heard.
 
-/// Bytes of one: a mark with a version, sender, number, how far back the sender still waits, result.
+/// The bytes of a receipt: a mark with a version, the sender, the number, how far back the sender still waits, the
+/// result.
 pub const LEN: usize = 36;
 const MARK: u32 = u32::from_le_bytes(*b"nwR\x01");
 
-/// Who asked for a write: sixteen letters. They begin with the time, so that later ones are greater.
+/// The one who asks for a write: sixteen letters. They begin with the time, so that later senders are greater.
 pub type Sender = u128;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     pub sender: Sender,
-    /// Its sender's own, ascending from 1.
+    /// The number that the sender gave the write. It ascends from 1.
     pub number: u64,
-    /// When this one was asked, the sender had the answers to all below its number less this.
+    /// When the write was asked for, the sender had all answers except those to its last `back` writes.
     pub back: u32,
     pub result: u32,
 }
 
 impl Receipt {
-    /// Whatever has a lower number will not be asked about.
+    /// The sender will not ask about any lower number.
     pub fn floor(&self) -> u64 {
         self.number.saturating_sub(self.back.into())
     }
@@ -35,7 +36,7 @@ impl Receipt {
         out.extend_from_slice(&bytes);
     }
 
-    /// The receipt at the beginning of what lies behind an operation.
+    /// Reads the receipt at the beginning of the bytes behind an operation.
     #[inline(never)]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.first_chunk::<LEN>()?;

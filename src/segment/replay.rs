@@ -1,4 +1,4 @@
-//! Reading a log from its bytes alone: which operations it holds, and where it ends.
+//! Reads a log from its bytes alone: the operations that it holds, and where it ends.
 
 use super::crc32::crc32;
 use super::frame::{
@@ -9,34 +9,34 @@ use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::{Code, Result, error};
 
-/// Bytes of a tail that will be cut whatever is in it are kept up to this many.
+/// Of a tail that is cut off whatever it holds, at most so many bytes are kept.
 const KEPT: usize = 1 << 20;
 
 /// How a log ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogEnd {
-    /// Bytes that are good.
+    /// The number of good bytes.
     pub keep: u64,
-    /// Bytes behind them, to be cut.
+    /// The number of bytes behind them, which must be cut off.
     pub cut_bytes: u64,
-    /// Frames, whole or begun, in the bytes to be cut; in their first MiB at least.
+    /// The number of frames, complete or not, within the bytes to be cut off, or at least within their first MiB.
     pub cut_frames: u64,
 }
 
-/// Reads a log as it is fed in pieces, from the bytes alone.
+/// Reads a log that is fed in pieces, from its bytes alone.
 pub struct Replay {
     total: u64,
-    /// Offset in the log of `carry[0]`: all frames before it are good.
+    /// The offset in the log of `carry[0]`. All frames before it are good.
     offset: u64,
-    /// A frame that is not complete yet; or, once a frame is bad, everything from it on.
+    /// A frame that is not complete yet. Once a frame is bad, everything from that frame on.
     carry: Vec<u8>,
     bad: bool,
-    /// Bytes behind `carry` that were not looked at, since all is cut from its beginning on.
+    /// The number of bytes behind `carry` that were not looked at, because everything from its beginning on is cut off.
     skipped: u64,
 }
 
 enum Parsed<'a> {
-    /// The operation, what lies behind it, and the frame's size.
+    /// The operation, the bytes behind it, and the frame's size.
     Good(Op<'a>, &'a [u8], usize),
     NeedMore,
     BadFrame,
@@ -47,7 +47,8 @@ impl Replay {
         Self { total, offset: 0, carry: Vec::new(), bad: false, skipped: 0 }
     }
 
-    /// Takes the next bytes and hands each operation that they complete to `apply`, with what lies behind it in its frame.
+    /// Takes the next bytes. Calls `apply` for each operation that they complete, with the bytes behind it in its
+    /// frame.
     pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<()> {
         let known = self.offset + self.carry.len() as u64 + self.skipped;
         if bytes.len() as u64 > self.total.saturating_sub(known) {
@@ -59,7 +60,7 @@ impl Replay {
             self.carry.extend_from_slice(&bytes[used..]);
             return Ok(());
         }
-        // A crash within a large import leaves much of it.
+        // A crash within a large import leaves a lot of this.
         if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.offset) {
             self.skipped += bytes.len() as u64;
             return Ok(());
@@ -118,7 +119,7 @@ impl Replay {
         }
     }
 
-    /// The end was reached: what is good, what is to be cut, or `CORRUPT`.
+    /// Ends the reading. Returns what is good and what must be cut off, or `CORRUPT`.
     pub fn finish(self) -> Result<LogEnd> {
         let tail = &self.carry;
         let cut_bytes = tail.len() as u64 + self.skipped;
@@ -153,8 +154,8 @@ impl Replay {
     }
 }
 
-/// Whether a log can begin so although its first frame is not good: what was not written is zeros, or not there. Another program's file
-/// would be cut to nothing as a torn end.
+/// The first frame of a log is not good. Returns whether a crash can have left it: bytes that were not written are
+/// zeros or missing. Otherwise the file of another program would be cut to nothing as a half-written end.
 fn begins_log(tail: &[u8]) -> bool {
     let number = |from: usize| {
         let there = tail.get(from..).unwrap_or(&[]);

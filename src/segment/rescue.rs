@@ -1,4 +1,4 @@
-//! Reading what a damaged log still tells: good frames in their order, with damage passed over.
+//! Reads what a damaged log still tells: its good frames in order, without the damaged ones.
 
 use super::crc32::crc32;
 use super::frame::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
@@ -6,31 +6,33 @@ use super::op::{Bad, Op};
 use crate::Result;
 use crate::error::{fail, reserve};
 
-/// Places of damage that are told; the others are only counted.
+/// The number of places of damage that are reported. Further ones are only counted.
 const PLACES: usize = 64;
 
-/// What was read of a log, and what could not be.
+/// What was read of a log, and what could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogDamage {
-    /// Frames whose operations were taken.
+    /// The number of frames whose operations were taken.
     pub frames: u64,
-    /// Frames passed over: damaged ones, as far as they can be told apart, and those not understood or not published.
+    /// The number of frames that were skipped: damaged ones, as far as they can be told apart, and those that are
+    /// unknown or not published.
     pub skipped: u64,
-    /// Bytes in which there was nothing to take.
+    /// The number of bytes from which nothing could be taken.
     pub bytes: u64,
-    /// How many places are damaged.
+    /// The number of damaged places.
     pub damages: u64,
-    /// Offset and length of the first of them.
+    /// The offset and the length of the first of them.
     pub places: Vec<[u64; 2]>,
-    /// Whole frames with an operation or a value of another version, and the places of the first of them: no damage.
+    /// The number of complete frames with an operation or a value of another version, and the places of the first of
+    /// them. They are no damage.
     pub foreign: u64,
     pub foreign_places: Vec<[u64; 2]>,
 }
 
-/// Takes a log in pieces, from the bytes alone. From the first damage on all the rest is kept until the end is known.
+/// Reads a log in pieces, from its bytes alone. From the first damage on, everything is kept until the end is known.
 pub struct Rescue {
     total: u64,
-    /// Offset in the log of `carry[0]`.
+    /// The offset in the log of `carry[0]`.
     offset: u64,
     carry: Vec<u8>,
     bad: bool,
@@ -59,7 +61,8 @@ impl Rescue {
         Ok(self.found)
     }
 
-    /// Takes frames from `carry`; unless it has the log's end, only up to the first that is not good, or not there yet.
+    /// Takes frames from `carry`. If `carry` does not reach the end of the log, it stops at the first frame that is not
+    /// good or not complete.
     fn read(&mut self, to_end: bool, apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<()> {
         let bytes = std::mem::take(&mut self.carry);
         let mut budget = (1u64 << 28) + 16 * bytes.len() as u64;
@@ -103,9 +106,10 @@ impl Rescue {
         Ok(())
     }
 
-    /// How far to go on from a frame that is not good, at the beginning of `rest`, which goes to the end of the log.
+    /// Returns how far to go on from a frame that is not good. The frame is at the beginning of `rest`, which reaches
+    /// the end of the log.
     fn pass(&mut self, rest: &[u8], budget: &mut u64, apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<usize> {
-        // As at every open. What follows was never acknowledged.
+        // Every opening cuts this off. What follows was never acknowledged.
         if cut_whatever_follows(rest, self.offset) {
             self.found.skipped += frames_after_gate(rest);
             self.found.bytes += rest.len() as u64;
@@ -118,7 +122,7 @@ impl Rescue {
             self.place(4);
             return Ok(size);
         }
-        // Only what is in the frame: bytes in it that look like a frame are a value's.
+        // Only this frame is skipped. If bytes within it look like a frame, they belong to a value.
         let size = rest.first_chunk::<4>().map_or(usize::MAX, |len| (u32::from_le_bytes(*len) as usize).saturating_add(8));
         let fits = rest.get(size..).is_some_and(|next| {
             next.is_empty() || cut_whatever_follows(next, self.offset + size as u64) || good_frame(next, budget).is_some()
@@ -150,14 +154,15 @@ impl Rescue {
     }
 }
 
-/// The size of the frame at the beginning of `bytes`, if it is all there and its checksum fits.
+/// Returns the size of the frame at the beginning of `bytes`, if it is complete and its checksum is right.
 fn whole(bytes: &[u8]) -> Option<usize> {
     let size = (u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize).checked_add(8)?;
     let frame = bytes.get(..size).filter(|_| size > 8)?;
     (crc32(&frame[4..size - 4]).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 
-/// The operation of a frame whose length is not to be believed, and the frame's size, if its checksum lies where the operation ends.
+/// Returns the operation of a frame whose length may be wrong, and the frame's size, if the checksum is right behind
+/// the operation.
 fn behind_length(bytes: &[u8]) -> Option<(Op<'_>, usize)> {
     let (op, payload) = unframed(bytes.get(4..)?)?;
     let crc = bytes.get(4 + payload..)?.first_chunk::<4>()?;

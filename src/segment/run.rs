@@ -9,7 +9,7 @@ use crate::error::reserve;
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
 
-/// A buffer that is larger is not kept for the next run.
+/// A larger buffer is not kept for the next run.
 const KEPT: usize = 1 << 20;
 
 /// Frames that become visible together.
@@ -17,16 +17,16 @@ const KEPT: usize = 1 << 20;
 pub struct Run {
     bytes: Vec<u8>,
     frames: usize,
-    /// Where the last frame that was pushed begins.
+    /// The place at which the last frame begins.
     last: usize,
-    /// Memory that is taken along with every frame, for receipts.
+    /// Memory for receipts, which is taken along with every frame.
     pub room: usize,
-    /// The last frame holds a value that native 0.3.0 does not know.
+    /// True if the last frame holds a value that native 0.3.0 does not know.
     newer_last: bool,
     newer: bool,
 }
 
-/// A mark to take a run back to.
+/// A mark to return a run to.
 #[derive(Clone, Copy)]
 pub struct RunMark(usize, usize, bool, bool);
 
@@ -41,13 +41,15 @@ impl Run {
         Ok(())
     }
 
-    /// Native 0.3.0 refuses a log in which a frame follows one with a newer value, but silently cuts such a frame at the very end.
-    /// So a run never ends with one: the creation of a collection that exists follows, which changes nothing.
+    /// Native 0.3.0 refuses a log in which a frame follows one with a newer value. At the very end it silently cuts off
+    /// such a frame. So a run never ends with one: the creation of a collection that exists follows, which changes
+    /// nothing.
     pub fn seal(&mut self, collection: &str) -> Result<()> {
         if self.newer_last { self.push(&Op::Create { collection }) } else { Ok(()) }
     }
 
-    /// Puts receipts behind the operation pushed last. The run becomes visible as one, so any frame of a write tells of all of it.
+    /// Puts receipts behind the operation that was pushed last. The run becomes visible as a whole, so any frame of a
+    /// write can have its receipt.
     #[inline(never)]
     pub fn add_receipts(&mut self, receipts: &[&[Receipt]]) {
         self.bytes.truncate(self.bytes.len() - 4);
@@ -87,7 +89,8 @@ impl Run {
     pub fn clear(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
-        // The buffer is used again; that of a large import would be missed elsewhere. (Not shrunk, which may take memory.)
+        // The buffer is used again, unless a large import made it so large that its memory is needed elsewhere. It is
+        // not shrunk, because shrinking may take memory.
         *self = if bytes.capacity() > KEPT { Self::default() } else { Self { bytes, ..Self::default() } };
     }
 
@@ -100,14 +103,15 @@ impl Run {
         Ok(())
     }
 
-    /// Takes back what was appended last.
+    /// Removes the run that was appended last.
     pub fn take_back(&mut self, last: &Run) {
         self.bytes.truncate(self.bytes.len() - last.bytes.len());
         self.frames -= last.frames;
     }
 
-    /// Whether the run, written at `at`, lands whole or not at all without a gate: one frame inside one sector. Of a write that ended
-    /// early a part may be there; were a good frame inside that (a text may hold anything), it would look like damage.
+    /// Returns whether the run, written at `at`, is there completely or not at all without a gate: it is one frame
+    /// inside one sector. If the write ends early, a part of it may be there. A good frame within that part (a text may
+    /// hold anything) would look like damage, so such a run needs a gate.
     pub fn atomic_at(&self, at: u64) -> bool {
         let one_sector = at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR;
         mutant!(ShortcutManyFrames does { return one_sector });
@@ -115,14 +119,14 @@ impl Run {
         self.frames == 1 && one_sector && (mutant!(ShortcutFrameInside) || decodable_frame_in(&self.bytes).is_none())
     }
 
-    /// The run's first bytes: its first frame's length.
+    /// The first bytes of the run, which are the length of its first frame.
     pub fn first_len(&self) -> [u8; 4] {
         let mut len = [0; 4];
         len.copy_from_slice(&self.bytes[..4]);
         len
     }
 
-    /// Closes the gate in the bytes to be written; `first_len` opens it.
+    /// Closes the gate in the bytes to be written. `first_len` opens it.
     pub fn gated(&mut self) -> &[u8] {
         self.bytes[..4].copy_from_slice(&UNPUBLISHED);
         &self.bytes

@@ -3,20 +3,20 @@ use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::order::sort_by;
 
-/// Rows that a caller read from the medium, since memory does not hold them: what is asked for with [`want`](Self::want), and is there
-/// when the same is asked again.
+/// Rows that the caller reads from the storage, because they are not in memory. A call asks for them with
+/// [`want`](Self::want). When the call is made again, they are here.
 #[derive(Default)]
 pub struct Supplied {
     /// Ascending.
     rows: Vec<u32>,
     vectors: Vec<f32>,
-    /// What was asked for since, in no order.
+    /// The rows that were asked for since, in no order.
     wanted: Vec<u32>,
 }
 
 impl Supplied {
-    /// True: all these rows can be had from [`get`](Self::get). Else those that memory does not hold are noted, also what was supplied
-    /// before, which the next supply replaces.
+    /// Returns true if all these rows can be had from [`get`](Self::get). Otherwise notes those that are not in memory.
+    /// That includes rows that were supplied before, because the next supply replaces them.
     pub fn want(&mut self, matrix: &Matrix, rows: &mut dyn Iterator<Item = usize>) -> Result<bool> {
         let before = self.wanted.len();
         let mut all = true;
@@ -39,7 +39,8 @@ impl Supplied {
         })
     }
 
-    /// The rows that are to be read, ascending; what was supplied before is forgotten. None: nothing is missing.
+    /// Returns the rows that must be read, ascending, and forgets what was supplied before. Returns none if nothing is
+    /// missing.
     pub fn wanted(&mut self) -> Result<&[u32]> {
         self.vectors.clear();
         self.rows.clear();
@@ -49,7 +50,7 @@ impl Supplied {
         Ok(&self.rows)
     }
 
-    /// Room for the rows last told by [`wanted`](Self::wanted), one behind the other.
+    /// Makes room for the rows that [`wanted`](Self::wanted) returned last, one behind the other.
     pub fn space(&mut self, floats: usize, dimension: usize) -> Result<&mut [f32]> {
         if floats != self.rows.len() * dimension {
             fail!(InvalidArgument, "{} rows were asked for, not {floats} numbers", self.rows.len());
