@@ -4,7 +4,7 @@ use crate::error::{out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 18;
 
-/// Where an item of an [`Arena`] lies.
+/// The place of an item of an [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
     chunk: u32,
@@ -13,15 +13,15 @@ pub struct Item {
     attrs: u32,
 }
 
-/// Ids and attributes of documents, packed into large chunks: no allocation for a document. What is overwritten or deleted is
-/// freed when the arena is rebuilt, with the rows, by compaction.
+/// The ids and attributes of documents, packed into large chunks, so that a document needs no allocation. The bytes of
+/// overwritten and deleted documents are freed when a compaction packs the arena anew.
 #[derive(Default)]
 pub struct Arena {
     chunks: Vec<Vec<u8>>,
     words: Words,
 }
 
-/// A mark to take an arena back to. Words that came since stay: they are as good for what comes next.
+/// A mark to return an arena to. Words that came since stay, because they are useful for what follows, too.
 #[derive(Clone, Copy, Default)]
 pub struct ArenaMark {
     chunks: usize,
@@ -29,9 +29,9 @@ pub struct ArenaMark {
 }
 
 impl Arena {
-    /// `attrs`: an encoded map, its keys ascending.
+    /// Adds a document. `attrs` is an encoded map with ascending keys.
     pub fn push(&mut self, id: &str, attrs: &[u8]) -> Result<Item> {
-        // Packed they are never longer.
+        // The packed form is never longer.
         let size = id.len() + attrs.len();
         if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < size) {
             let mut chunk = Vec::new();
@@ -53,7 +53,7 @@ impl Arena {
     }
 
     pub fn id(&self, item: Item) -> &str {
-        // Only `push` writes ids, from a `&str`; no other bytes can be here.
+        // Only `push` writes ids, from a `&str`, so the bytes are always UTF-8.
         std::str::from_utf8(&self.bytes(item)[..item.id as usize]).unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
-//! Compaction: the living are written to a fresh pair of sinks, in native's order (collections by name, ids by bytes), in slices
-//! between which searches go on. When the host has made that pair the current one, memory is brought into the same order, in slices
-//! too, by exchanging rows in place: at every moment each document's row is where the index says.
+//! Compaction. The living documents are written to a new pair of sinks, in native's order (collections by name, ids by
+//! bytes). This happens in slices, and searches go on in between. Once the host has made the new pair the current one,
+//! memory is brought into the same order, also in slices, by exchanging rows in place. At every moment each document's
+//! row is where the index says.
 
 use std::ops::Range;
 
@@ -15,31 +16,32 @@ use crate::segment::{LogContents, Matrix, Run, Supplied, fill_rows, header_bytes
 use crate::sink::ByteSink;
 use crate::Result;
 
-/// Bytes of rows written, or of rows exchanged, in one slice: some milliseconds.
+/// The bytes of rows that are written or exchanged in one slice. They take some milliseconds.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// Ids sorted in one slice. A collection is sorted in runs of so many, which are merged as they are written.
+/// The number of ids that are sorted in one slice. A collection is sorted in runs of this length, which are merged as
+/// they are written.
 const RUN: usize = 8192;
 
 pub(super) struct Compaction {
     data: Box<dyn ByteSink>,
     log: Box<dyn ByteSink>,
-    /// Documents, collection by collection, in sorted runs.
+    /// The documents, collection by collection, in sorted runs.
     docs: Vec<u32>,
-    /// Documents in the order of their new rows, as far as that is known.
+    /// The documents in the order of their new rows, as far as it is known.
     order: Vec<u32>,
-    /// The collections in the order of their names, and where each one's documents end in `docs`.
+    /// The collections in the order of their names, and the place in `docs` where the documents of each one end.
     ends: Vec<(u32, usize)>,
-    /// The next collection, to be sorted or to be written.
+    /// The next collection to be sorted or written.
     at: usize,
-    /// What is left of the runs of the collection at hand.
+    /// The rest of the runs of the present collection.
     runs: Vec<Range<usize>>,
-    /// Frames of the slice at hand, and its first row.
+    /// The frames of the present slice, and its first row.
     run: Run,
     from: usize,
     contents: LogContents,
     ends_newer: bool,
-    /// With compact memory: codes of the rows in their new order, and of the rows those that have none yet.
+    /// With compact memory: the codes of the rows in their new order, and the rows that have no codes yet.
     codes: Codes,
     rows: Matrix,
     repack: Repack,
@@ -48,10 +50,10 @@ pub(super) struct Compaction {
 
 #[derive(PartialEq)]
 enum Stage {
-    /// Documents before this one are in sorted runs.
+    /// The documents before this one are in sorted runs.
     Sorting(usize),
     Writing,
-    /// A slice's rows are to be written; whether it is the last one.
+    /// The rows of a slice must be written. True if it is the last slice.
     Slice(bool),
     Written,
     Durable,
@@ -59,7 +61,8 @@ enum Stage {
 }
 
 impl Store {
-    /// Begins to write a fresh pair of sinks, whatever lay there. Nothing may be staged until the compaction ended, one way or the other.
+    /// Begins to write a new pair of sinks, and removes what they hold. Nothing may be staged until the compaction has
+    /// ended.
     pub fn begin_compaction(&mut self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<()> {
         self.check_writable()?;
         if !self.staged.is_empty() {
@@ -86,7 +89,8 @@ impl Store {
         Ok(())
     }
 
-    /// [`compact_step_with`](Self::compact_step_with) where memory holds all rows. True: there are no more slices.
+    /// Does what [`compact_step_with`](Self::compact_step_with) does, if all rows are in memory. Returns true after the
+    /// last slice.
     pub fn compact_step(&mut self) -> Result<bool> {
         match self.compact_step_with(&mut Supplied::default())? {
             Step::More => Ok(false),
@@ -95,7 +99,7 @@ impl Store {
         }
     }
 
-    /// Sorts or writes a slice. An error ends the compaction: a slice is missing then.
+    /// Sorts or writes a slice. An error ends the compaction, because a slice is missing then.
     pub fn compact_step_with(&mut self, rows: &mut Supplied) -> Result<Step> {
         let unwritten = |compaction: &mut Compaction| matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_));
         let Some(mut compaction) = self.compaction.take_if(unwritten) else { fail!(Failed, "there is no compaction to go on with") };
@@ -114,7 +118,7 @@ impl Store {
 
     fn sort_slice(&self, to: &mut Compaction, from: usize) -> Result<()> {
         let mut at = from;
-        // Several small collections in one slice; `to.at` is the first that may not be sorted to its end.
+        // Several small collections fit into one slice. `to.at` is the first one that may not be sorted completely.
         while at < from + RUN {
             let Some((_, end)) = to.ends.get(to.at) else {
                 to.stage = Stage::Writing;
@@ -132,7 +136,7 @@ impl Store {
         Ok(())
     }
 
-    /// The document with the lowest id of those that are left of the collection at hand.
+    /// Returns the document with the lowest id among those that are left of the present collection.
     fn next_doc(&self, to: &mut Compaction) -> Option<u32> {
         let heads = to.runs.iter().enumerate().filter(|(_, run)| !run.is_empty());
         let (lowest, _) = heads.min_by(|(_, a), (_, b)| self.index.order(to.docs[a.start], to.docs[b.start]))?;
@@ -176,11 +180,12 @@ impl Store {
             to.order.push(doc);
             written += 1;
         }
-        // The last frame of all may have been the last one of the slice before.
+        // The last frame of all may be the last one of the previous slice.
         to.ends_newer = if run.is_empty() { to.ends_newer } else { run.ends_newer() };
         if done && (to.ends_newer || self.receipts.any()) {
             run.room = self.receipts.bytes();
-            // Neither changes anything: the creation of a collection that is there, or, where there is none at all, the end of one.
+            // Neither of these changes anything: the creation of a collection that exists or, if there is no
+            // collection, the drop of one.
             run.push(&match to.ends.last().and_then(|(number, _)| self.index.collection(*number)) {
                 Some(collection) => Op::Create { collection: &collection.name },
                 None => Op::Drop { collection: "" },
@@ -218,7 +223,8 @@ impl Store {
         Ok(if last { Step::Done } else { Step::More })
     }
 
-    /// Makes the new pair durable. (Transactional: the host does.) An error ends the compaction: nobody knows what the medium holds.
+    /// Makes the new pair durable. For a transactional store the host does that. An error ends the compaction, because
+    /// nobody knows what the disk holds.
     pub fn finish_compaction(&mut self) -> Result<()> {
         let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
             fail!(Failed, "there is no compaction to finish")
@@ -236,14 +242,14 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of the new pair; the store is as it was.
+    /// Gives the new pair up. The store is as it was.
     pub fn abandon_compaction(&mut self) {
         if !matches!(&self.compaction, Some(Compaction { stage: Stage::Adopting(_), .. })) {
             self.compaction = None;
         }
     }
 
-    /// The new pair is the current one from now on.
+    /// Makes the new pair the current one.
     pub fn adopt_compaction(&mut self) -> Result<()> {
         let Some(compaction) = self.compaction.as_mut().filter(|compaction| compaction.stage == Stage::Durable) else {
             fail!(Failed, "there is no compaction to adopt")
@@ -266,11 +272,12 @@ impl Store {
         Ok(())
     }
 
-    /// Brings a slice of the rows in memory into their new order, then of the ids and attributes; true when all are.
+    /// Brings a slice of the rows in memory into their new order, and then a slice of the ids and attributes. Returns
+    /// true when all are done.
     pub fn adopt_step(&mut self) -> Result<bool> {
         let Some(compaction) = &mut self.compaction else { fail!(Failed, "there is no compaction to adopt") };
         let Stage::Adopting(at) = &mut compaction.stage else { fail!(Failed, "the compaction is not adopted yet") };
-        // A search may have come since the last slice.
+        // There may have been a search since the last slice.
         self.quick.rows_exchanged();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
         let end = if self.options.compact { compaction.order.len() } else { (*at + slice).min(compaction.order.len()) };
@@ -287,7 +294,7 @@ impl Store {
         }
         self.data.adopted_rows(end);
         self.index.truncate_rows(end);
-        // Without memory for that all stays as it is.
+        // If there is no memory for it, everything stays as it is.
         let done = self.index.repack(&compaction.order, &mut compaction.repack).unwrap_or(true);
         if done {
             self.compaction = None;
@@ -295,7 +302,7 @@ impl Store {
         Ok(done)
     }
 
-    /// All of it, onto sinks that nobody has to promote: for media where the caller swaps the files itself.
+    /// Compacts completely, onto sinks that no host has to promote. The caller replaces the files itself.
     pub fn compact_into(&mut self, data: Box<dyn ByteSink>, log: Box<dyn ByteSink>) -> Result<()> {
         self.begin_compaction(data, log)?;
         let written = loop {

@@ -1,4 +1,4 @@
-//! Staging deletions: by ids, and of what matches a filter.
+//! Staging of deletions: by ids, and by a filter.
 
 use super::Store;
 use super::arena::Item;
@@ -9,7 +9,7 @@ use crate::order::sort_by;
 use crate::search::Filter;
 
 impl Store {
-    /// Deletes those of the ids that are there; returns how many they were.
+    /// Deletes the documents with these ids. Returns how many there were.
     pub fn stage_delete<'a>(&mut self, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
         self.check_writable()?;
         let mark = self.mark();
@@ -38,7 +38,7 @@ impl Store {
         Ok(count)
     }
 
-    /// Deletes the documents that match, in the order of their ids; returns how many they were.
+    /// Deletes the documents that match, in the order of their ids. Returns how many there were.
     pub fn stage_delete_where(&mut self, collection: &str, filter: &Filter) -> Result<usize> {
         self.check_writable()?;
         filter.check()?;

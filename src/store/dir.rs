@@ -1,4 +1,4 @@
-//! A store in a directory of the native file system.
+//! A store in a directory of the operating system.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,12 @@ use crate::error::fail;
 use crate::sink::FileSink;
 
 impl Store {
-    /// Opens the store whose files `data` and `log` lie in a directory, which is there; with a dimension a new one is made.
+    /// Opens the store whose files `data` and `log` are in an existing directory. With a dimension, makes a new store
+    /// if there is none.
     ///
-    /// With [`read_only`](OpenOptions::read_only) nothing is created and leave to read is enough: where there is no store it is
-    /// `NOT_FOUND`. An opening that fails leaves no file behind that was not there. It locks nothing: keep two writers apart yourself.
+    /// With [`read_only`](OpenOptions::read_only) it creates nothing, and needs only the permission to read. If there
+    /// is no store, it fails with `NOT_FOUND`. If opening fails, it leaves no new file behind. It takes no lock: make
+    /// sure that there is only one writer.
     pub fn open_dir(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Store> {
         let paths = ["data", "log"].map(|name| dir.as_ref().join(name));
         if options.read_only {
@@ -27,7 +29,7 @@ impl Store {
         let opened = data.and_then(|data| Store::open(data, log?, options));
         if opened.is_err() {
             for (path, _) in paths.iter().zip(missing).filter(|(path, missing)| *missing && fs::metadata(path).is_ok_and(|found| found.len() == 0)) {
-                // The error that is returned says more than one of this.
+                // The error that is returned says more than an error of this would.
                 let _ = fs::remove_file(path);
             }
         }

@@ -1,4 +1,4 @@
-//! Which document lies in which row: collections, documents and the owner of each row, in memory.
+//! The index: which document is in which row. Collections, documents and the owner of each row are in memory.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ use crate::{Code, Result, error};
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
 
-/// A document. `collection` is an index into the collections.
+/// A document. `collection` is the number of its collection.
 #[derive(Clone, Copy)]
 pub struct Doc {
     pub row: u32,
@@ -23,7 +23,7 @@ pub struct Doc {
     pub item: Item,
 }
 
-/// One collection: its metadata, encoded, and its documents by id.
+/// A collection: its encoded metadata, and its documents by id.
 #[derive(Default)]
 pub struct Collection {
     pub name: String,
@@ -43,16 +43,16 @@ impl Collection {
         self.docs.len()
     }
 
-    /// Numbers of the documents, in no order.
+    /// The numbers of the documents, in no order.
     pub fn docs(&self) -> impl Iterator<Item = u32> {
         self.docs.iter().copied()
     }
 }
 
-/// What is packed anew in one slice: some milliseconds.
+/// The bytes that are packed anew in one slice. They take some milliseconds.
 const REPACKED_BYTES: usize = 1 << 20;
 
-/// Ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
+/// The ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
 #[derive(Default)]
 pub struct Repack {
     arena: Arena,
@@ -62,19 +62,19 @@ pub struct Repack {
 
 #[derive(Default)]
 pub struct Index {
-    /// Numbers stay the same while a collection lives.
+    /// A collection keeps its number as long as it exists.
     collections: Vec<Option<Collection>>,
-    /// Numbers of the collections, by name.
+    /// The numbers of the collections, by name.
     names: HashTable<u32>,
-    /// Numbers that no collection has. There is room for all that there are.
+    /// The numbers that no collection has. There is room for all numbers.
     gaps: Vec<u32>,
     docs: Vec<Doc>,
     free: Vec<u32>,
-    /// Of each row the document in it, or [`DEAD`].
+    /// For each row the document in it, or [`DEAD`].
     owner: Vec<u32>,
     pub arena: Arena,
     live: usize,
-    /// Rows between others that no operation has named.
+    /// The number of rows between others that no operation has named.
     skipped_rows: usize,
 }
 
@@ -83,7 +83,7 @@ impl Index {
         self.owner.len()
     }
 
-    /// No document was ever put in.
+    /// Returns true if no document was ever inserted.
     pub fn is_empty(&self) -> bool {
         self.docs.is_empty()
     }
@@ -92,7 +92,7 @@ impl Index {
         self.live
     }
 
-    /// How many of so many rows no replayed operation has named.
+    /// Returns how many of so many rows no replayed operation has named.
     pub fn unnamed(&self, rows: usize) -> usize {
         self.skipped_rows + rows.saturating_sub(self.owner.len())
     }
@@ -113,7 +113,7 @@ impl Index {
         self.arena.attrs(self.doc(doc).item)
     }
 
-    /// By collection, then id, both by their UTF-8 bytes.
+    /// Orders by collection, then by id, both by their UTF-8 bytes.
     pub fn order(&self, a: u32, b: u32) -> Ordering {
         let (x, y) = (self.doc(a), self.doc(b));
         let collections = if x.collection == y.collection {
@@ -132,7 +132,7 @@ impl Index {
         self.collections.get(number as usize)?.as_ref()
     }
 
-    /// In no order.
+    /// Iterates over the collections in no order.
     pub fn collections(&self) -> impl Iterator<Item = (u32, &Collection)> {
         self.collections.iter().enumerate().filter_map(|(number, collection)| Some((number as u32, collection.as_ref()?)))
     }
@@ -141,7 +141,8 @@ impl Index {
         self.names.len()
     }
 
-    /// Numbers of the collections, in the order of their names. It is made when it is asked for: kept, each new one would move the others.
+    /// Returns the numbers of the collections in the order of their names. The list is made for each call. If it were
+    /// kept, each new collection would move the others.
     pub fn sorted_collections(&self) -> Result<Vec<u32>> {
         let mut sorted = Vec::new();
         reserve(&mut sorted, self.names.len(), "the collections")?;
@@ -159,7 +160,7 @@ impl Index {
         docs.find(hash(id.as_bytes()), |doc| self.arena.id_bytes(self.docs[*doc as usize].item) == id.as_bytes()).copied()
     }
 
-    /// Room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
+    /// Makes room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
     pub fn reserve(&mut self, upserts: usize, deletes: usize, collections: usize) -> Result<()> {
         reserve(&mut self.owner, upserts, "the index of rows")?;
         reserve(&mut self.docs, upserts, "the index of documents")?;
@@ -175,13 +176,13 @@ impl Index {
         names.try_reserve(collections, hasher).map_err(|_| out_of_memory("the collections", collections * 8))
     }
 
-    /// Room for the owners of `rows` rows.
+    /// Makes room for the owners of `rows` rows.
     pub fn reserve_rows(&mut self, rows: usize) -> Result<()> {
         let more = rows.saturating_sub(self.owner.len());
         reserve(&mut self.owner, more, "the index of rows")
     }
 
-    /// Room for `additional` more documents of one collection.
+    /// Makes room for `additional` more documents of one collection.
     pub fn reserve_docs(&mut self, collection: u32, additional: usize) -> Result<()> {
         let Self { collections, docs, arena, .. } = self;
         match collections.get_mut(collection as usize).and_then(Option::as_mut) {
@@ -190,12 +191,13 @@ impl Index {
         }
     }
 
-    /// As [`reserve_docs`](Self::reserve_docs), for a collection that is not part of the index yet and has no documents.
+    /// Does what [`reserve_docs`](Self::reserve_docs) does, for a collection that is not in the index yet and has no
+    /// documents.
     pub fn reserve_new(&self, collection: &mut Collection, additional: usize) -> Result<()> {
         reserve_table(&mut collection.docs, &self.docs, &self.arena, additional)
     }
 
-    /// Infallible after [`reserve`](Self::reserve). The name must not be there yet.
+    /// Inserts a collection. It cannot fail after [`reserve`](Self::reserve). The name must be new.
     pub fn insert_collection(&mut self, collection: Collection) -> u32 {
         if let Some(number) = self.find_collection(&collection.name) {
             return number;
@@ -237,12 +239,12 @@ impl Index {
         self.live -= 1;
     }
 
-    /// Rows without an owner, so that there are `rows`.
+    /// Adds rows without an owner, so that there are `rows`.
     pub fn grow_rows(&mut self, rows: usize) {
         self.owner.resize(rows.max(self.owner.len()), DEAD);
     }
 
-    /// The document's id gets the row, which is there; an older row of it is dead from now on.
+    /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on.
     pub fn upsert(&mut self, collection: u32, item: Item, row: u32) {
         let Self { collections, docs, arena, owner, free, live, .. } = self;
         let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
@@ -281,7 +283,7 @@ impl Index {
         }
     }
 
-    /// The document with the id of an arena's item.
+    /// Deletes the document with the id of an item of the arena.
     pub fn delete_item(&mut self, collection: u32, item: Item) {
         let Self { collections, docs, arena, .. } = self;
         let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
@@ -292,7 +294,7 @@ impl Index {
         }
     }
 
-    /// Replays one operation of a log. The rows need not have been read yet; there can be at most `max_rows`.
+    /// Replays one operation of a log. The rows need not have been read yet. There can be at most `max_rows`.
     pub fn replay(&mut self, op: Op<'_>, max_rows: u64) -> Result<()> {
         let collection = match op {
             Op::Drop { collection } => {
@@ -345,7 +347,7 @@ impl Index {
         Ok(())
     }
 
-    /// Exchanges what two rows hold, once the matrix did.
+    /// Exchanges the owners of two rows, after the matrix has exchanged the rows.
     pub fn swap_rows(&mut self, a: usize, b: usize) {
         self.owner.swap(a, b);
         for row in [a, b] {
@@ -355,7 +357,7 @@ impl Index {
         }
     }
 
-    /// All documents that live, in the order of their new rows.
+    /// Takes over all living documents in the order of their new rows.
     pub fn renumber(&mut self, docs: &[u32]) {
         self.owner.clear();
         self.owner.extend_from_slice(docs);
@@ -368,7 +370,7 @@ impl Index {
         self.owner.truncate(rows);
     }
 
-    /// Packs a slice of the ids and attributes of the living, `docs`, anew; true: it is done.
+    /// Packs a slice of the ids and attributes of the living documents `docs` anew. Returns true when all are done.
     pub fn repack(&mut self, docs: &[u32], to: &mut Repack) -> Result<bool> {
         let Repack { arena, items, attrs } = to;
         reserve(items, docs.len() - items.len(), "ids and attributes")?;

@@ -1,4 +1,5 @@
-//! Filters that take long: which rows match is found out in slices, between which others have their turn, and is known from then on.
+//! Filters that take long. The rows that match are found in slices, and other work has its turn in between. From then
+//! on they are known.
 
 use std::rc::Rc;
 
@@ -7,16 +8,17 @@ use super::index::DEAD;
 use crate::Result;
 use crate::search::{Bits, Filter};
 
-/// About how long, in nanoseconds, a filter may hold up everything else: beyond that it is worked off in slices.
+/// The longest time, in nanoseconds, for which a filter may hold up everything else. A filter that takes longer is
+/// evaluated in slices.
 const SLOW: usize = 1 << 26;
-/// About how long one slice takes.
+/// The approximate time of one slice.
 const SLICE: usize = 1 << 20;
 
-/// A filter that is being worked off.
+/// A filter that is being evaluated.
 pub struct Matching {
     filter: Rc<Filter>,
     scope: Option<u32>,
-    /// Rows before this one are done, of so many.
+    /// The rows before this one are done.
     at: usize,
     rows: usize,
     each: usize,
@@ -25,8 +27,9 @@ pub struct Matching {
 }
 
 impl Store {
-    /// None: the filter takes little, or what it matches is known, in one collection or (None) in all. `by_row`: it will not be looked at by
-    /// distinct values, as searches do.
+    /// Begins to evaluate a filter. Returns None if the filter takes little time, or if it is known already which rows
+    /// match, in one collection or, with None, in all. `by_row` says that the filter will be evaluated row by row, and
+    /// not by distinct values as in searches.
     pub fn begin_matching(&self, collection: Option<&str>, filter: Filter, by_row: bool) -> Result<Option<Matching>> {
         let scope = collection.and_then(|name| self.index.find_collection(name));
         let documents = match (collection, scope.and_then(|number| self.index.collection(number))) {
@@ -41,7 +44,8 @@ impl Store {
         Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves }))
     }
 
-    /// Works off a slice; true: what matches is known. What rows came since is looked at when it is asked for.
+    /// Evaluates a slice. Returns true once it is known which rows match. Rows that are added meanwhile are looked at
+    /// when they are asked for.
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
         let mut columns = self.quick.columns_mut();
         if matching.moves != columns.moves {
@@ -67,7 +71,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether a document of the collection matches: what is known, else what its attributes say.
+    /// Returns a function that tells whether a document of the collection matches: by what is known already, or else by
+    /// its attributes.
     pub(super) fn matches<'a>(&'a self, filter: &'a Filter, collection: Option<u32>) -> impl Fn(u32) -> bool + 'a {
         let known = self.quick.columns().known(filter, collection);
         move |doc| match &known {

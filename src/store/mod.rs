@@ -1,4 +1,4 @@
-//! The store: an index in memory over a data segment and a log, and the one path that every write takes.
+//! The store: an index in memory over a data segment and a log segment, and the one path that every write takes.
 
 mod arena;
 mod compact;
@@ -46,12 +46,13 @@ use crate::{Footprint, Recovery, Result};
 
 /// A vector store.
 ///
-/// A relaxed one ([`OpenOptions::relaxed`]) that is dropped flushes what it acknowledged, as far as it can: nobody is told if that fails, so
-/// call [`flush`](Self::flush) where it matters. (In the npm package's own wasm its engine flushes, and dropping does nothing.)
+/// A relaxed store ([`OpenOptions::relaxed`]) that is dropped flushes what it acknowledged, as far as it can. Nobody is
+/// told if that fails, so call [`flush`](Self::flush) where it matters. (In the npm package's own wasm the engine
+/// flushes, and dropping a store does nothing.)
 ///
-/// Mutations are staged, any number of them, and then take effect together: `stage_*`, [`write`](Self::write), and, once the medium
-/// has them, [`apply`](Self::apply); [`commit`](Self::commit) is the last two. What is staged sees what was staged before it; reads
-/// and searches see what was applied.
+/// Mutations are staged, any number of them, and then take effect together: first `stage_*`, then
+/// [`write`](Self::write), and once the disk has them, [`apply`](Self::apply). [`commit`](Self::commit) does the last
+/// two. A staged mutation sees those that were staged before it. Reads and searches see only what was applied.
 pub struct Store {
     options: OpenOptions,
     data: DataSegment,
@@ -60,14 +61,15 @@ pub struct Store {
     staged: Staged,
     receipts: Receipts,
     recovery: Recovery,
-    /// Rows that no operation of the log names.
+    /// The number of rows that no operation of the log names.
     orphaned: usize,
     quick: SearchState,
     compaction: Option<Compaction>,
     failed: Option<String>,
 }
 
-/// Not in the npm package's wasm: there the engine decides, which may know that the files are no longer its own.
+/// This does not exist in the npm package's wasm. There the engine decides, because it may know that the files belong
+/// to somebody else now.
 #[cfg(not(all(target_arch = "wasm32", feature = "bindings")))]
 impl Drop for Store {
     fn drop(&mut self) {
@@ -86,29 +88,29 @@ impl Store {
         self.options.read_only
     }
 
-    /// What opening had to cut.
+    /// What the opening had to cut off.
     pub fn recovery(&self) -> Recovery {
         self.recovery
     }
 
-    /// Rows that no operation of the log names: an interrupted write leaves some, and so does a log that lost operations.
-    /// Nothing removes them but a compaction that somebody asks for.
+    /// The number of rows that no operation of the log names. An interrupted write leaves such rows, and so does a log
+    /// that lost operations. Only a compaction that somebody asks for removes them.
     pub fn orphaned_rows(&self) -> usize {
         self.orphaned
     }
 
-    /// Whether a compaction that nobody asked for may run: not where the open had to cut anything, nor where rows have no name.
-    /// Their names may be in a log that somebody still has.
+    /// Returns whether a compaction may run by itself. It may not if the opening had to cut something off, or if there
+    /// are rows that no operation names: somebody may still have the log that names them.
     pub fn tidies_itself(&self) -> bool {
         self.orphaned == 0 && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }
 
-    /// Why the store takes no more writes until it is opened again.
+    /// The reason why the store takes no more writes until it is opened again.
     pub fn failure(&self) -> Option<&str> {
         self.failed.as_deref()
     }
 
-    /// Takes no more writes: the outcome of one is unknown, so that the file and the memory may differ.
+    /// Makes the store take no more writes. The outcome of a write is unknown, so files and memory may differ.
     pub fn fail(&mut self, why: &str) {
         self.drop_staged();
         self.failed.get_or_insert_with(|| why.to_string());
@@ -130,7 +132,7 @@ impl Store {
         Ok(())
     }
 
-    /// As they are in the data, dead ones too.
+    /// The rows as they are in the data, dead rows included.
     pub fn rows(&self) -> &crate::segment::Matrix {
         self.data.matrix()
     }
@@ -139,13 +141,13 @@ impl Store {
         self.index.rows() - self.index.live()
     }
 
-    /// Dead rows over all rows; native compacts on open when this is above 0.5.
+    /// The share of dead rows. Native compacts at the opening if it is above 0.5.
     pub fn dead_ratio(&self) -> f32 {
         self.dead_rows() as f32 / self.index.rows().max(1) as f32
     }
 
-    /// Makes some of the codes that searches are quick by, for a few milliseconds at most. Searches are exact whatever has been done.
-    /// With compact memory the rows that have codes are let go.
+    /// Makes some of the codes that make searches quick, for a few milliseconds at most. Searches are exact however
+    /// much of this is done. With compact memory, rows that have codes are removed from memory.
     pub fn code_step_with(&mut self, rows: &mut Supplied) -> Step {
         if self.compaction.is_some() {
             return Step::Done;
@@ -157,22 +159,23 @@ impl Store {
         step
     }
 
-    /// [`code_step_with`](Self::code_step_with) where memory holds all rows. True: nothing is left to do.
+    /// Does what [`code_step_with`](Self::code_step_with) does, if all rows are in memory. Returns true if nothing is
+    /// left to do.
     pub fn code_step(&mut self) -> bool {
         self.code_step_with(&mut Supplied::default()) != Step::More
     }
 
-    /// Rows in a chunk of codes.
+    /// The number of rows in a chunk of codes.
     pub fn chunk_rows(&self) -> usize {
         self.quick.codes().chunk_rows()
     }
 
-    /// Rows that have no codes yet.
+    /// The number of rows that have no codes yet.
     pub fn uncoded(&self) -> usize {
         self.index.rows() - self.quick.codes().rows()
     }
 
-    /// For tests: codes for stores of a few rows.
+    /// For tests: makes codes for stores of a few rows.
     #[doc(hidden)]
     pub fn tune(&mut self, tuning: Tuning) {
         self.quick.tune(self.dimension(), tuning);

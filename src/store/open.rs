@@ -11,29 +11,31 @@ use crate::segment::{
 use crate::sink::{ByteSink, ByteSource};
 use crate::{Code, Recovery, Result};
 
-/// How a store is opened. The default reads and writes, strictly durable, without limits.
+/// How a store is opened. By default it can be written to, every write is durable when it is acknowledged, and there
+/// are no limits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
-    /// Numbers a vector has: 1 to 65,536. Needed only to create a store.
+    /// The number of numbers in a vector: 1 to 65,536. Needed only to create a store.
     pub dimension: Option<usize>,
     pub read_only: bool,
-    /// Writes are acknowledged before they are durable; the log is held back until the data is flushed.
+    /// Writes are acknowledged before they are durable. The log is held back until the data is flushed.
     pub relaxed: bool,
-    /// The sinks only buffer, and somebody else makes what they were given durable, all of it or nothing.
+    /// The sinks only buffer. Somebody else makes durable what they were given, all of it or nothing.
     pub transactional: bool,
-    /// Most bytes that the rows may take, dead ones too.
+    /// The most bytes that the rows may take, dead rows included.
     pub max_vector_bytes: Option<u64>,
-    /// Refuse values that native 0.3.0 does not know.
+    /// Refuses values that native 0.3.0 does not know.
     pub only_0_3: bool,
-    /// Rows that have codes are not kept in memory: who reads or searches supplies those that are wanted.
+    /// Rows that have codes are not kept in memory. Whoever reads or searches supplies the rows that are wanted.
     pub compact: bool,
 }
 
-/// With compact memory rows have no codes before there can be a basis: each time they are made anew they must be read.
+/// With compact memory, rows get no codes before there can be a basis, because making codes again means reading the
+/// rows again.
 const COMPACT: Tuning = Tuning { least_rows: Tuning::DEFAULT.basis_rows, whole: false, ..Tuning::DEFAULT };
 
-/// A store that is being opened: it is fed the bytes of the log and of the data, each from its beginning, in pieces of any size and in
-/// any order between the two.
+/// A store that is being opened. It is fed the bytes of the log and of the data, each from its beginning, in pieces of
+/// any size, and in any order between the two.
 pub struct Opening {
     options: OpenOptions,
     data: DataReader,
@@ -43,12 +45,12 @@ pub struct Opening {
     index: Index,
     contents: LogContents,
     receipts: Receipts,
-    /// With compact memory they are made while the rows are read.
+    /// With compact memory, codes are made while the rows are read.
     codes: Option<Codes>,
 }
 
 impl Opening {
-    /// The lengths are the streams' real ones.
+    /// The lengths must be the real ones of the two streams.
     pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
         let mut data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
         data.keeps = !options.compact;
@@ -57,7 +59,7 @@ impl Opening {
             data,
             log_total: log_len,
             replay: Replay::new(log_len),
-            // Only a bound on memory: how many rows there are is known when the data's header is.
+            // This only bounds the memory. The number of rows is known once the header of the data is.
             max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
             contents: LogContents::default(),
@@ -71,19 +73,19 @@ impl Opening {
         self.code()
     }
 
-    /// With compact memory, of so many rows that codes pay: how many there are, once the header was read. Some thousand of them, from all
-    /// over, should be given to [`sample`](Self::sample) before they are read.
+    /// With compact memory, returns the number of rows if they are so many that codes pay, once the header has been
+    /// read. Give some thousand of the rows, from all over the data, to [`sample`](Self::sample) before they are read.
     pub fn wants_sample(&self) -> Option<u64> {
         let rows = self.data.rows().filter(|_| self.options.compact && self.codes.is_none())?;
         (rows >= COMPACT.basis_rows as u64).then_some(rows)
     }
 
-    /// 0 before the header was read.
+    /// Returns 0 before the header has been read.
     pub fn dimension(&mut self) -> usize {
         self.data.rows_so_far().map_or(0, |(matrix, _)| matrix.dimension())
     }
 
-    /// Rows to make a basis of: see [`wants_sample`](Self::wants_sample).
+    /// Takes rows to make a basis of. See [`wants_sample`](Self::wants_sample).
     pub fn sample(&mut self, rows: &[f32]) -> Result<()> {
         let (Some(total), Some((matrix, _))) = (self.data.rows(), self.data.rows_so_far()) else { return Ok(()) };
         let mut sample = Matrix::new(matrix.dimension());
@@ -109,7 +111,7 @@ impl Opening {
             fail!(Corrupt, "the log has {log_total} bytes, yet the data has only {}", data.total());
         }
         if index.is_empty() {
-            // More documents than rows there cannot be, nor more than frames.
+            // There cannot be more documents than rows, nor more than frames.
             index.reserve(data.rows().unwrap_or(0).min(*log_total / 36) as usize, 0, 0)?;
         }
         let max_rows = data.rows().unwrap_or(*max_rows);
@@ -120,14 +122,16 @@ impl Opening {
         })
     }
 
-    /// Reads at most `most` bytes more of the data from a medium that can be read synchronously; how many they were, 0 at the end.
+    /// Reads at most `most` more bytes of the data, on storage that can be read synchronously. Returns how many there
+    /// were: 0 at the end.
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
         let read = self.data.pull(source, most)?;
         self.code()?;
         Ok(read)
     }
 
-    /// Everything was fed: cuts what is to be cut (unless read-only), or makes a new store.
+    /// Ends the opening after everything was fed: cuts off what must be cut off (unless read-only), or makes a new
+    /// store.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
         let Self { options, data: reader, log_total, replay, index, mut contents, receipts, codes, .. } = self;
         let begun = reader.total() > 0;
@@ -146,7 +150,7 @@ impl Opening {
                     fail!(InvalidArgument, "there is no store yet; to create one takes a dimension")
                 };
                 recovery.created = true;
-                // The file must not come to be as long as the new header with bytes of the old one in it.
+                // Otherwise the file could become as long as the new header while it still has bytes of the old one.
                 if begun && !options.transactional && !mutant!(HeaderOverHeader) {
                     data.truncate_to(0).and_then(|()| data.flush()).context("clear the data")?;
                 }
@@ -167,7 +171,8 @@ impl Opening {
                 }
             }
         };
-        // Also what was not cut: a process that was killed may have left bytes that the medium does not have yet, and all that follows builds on them.
+        // This is done even if nothing was cut off. A killed process may have left bytes that are not on the disk yet,
+        // and everything that follows builds on them.
         if !options.read_only && !options.transactional && !mutant!(OpenUnflushed) {
             segment.sync()?;
             log.flush().context("flush the log")?;
@@ -203,7 +208,7 @@ impl Store {
         Ok(Store { options, data, log, index, staged, receipts: Receipts::default(), recovery, orphaned, quick, compaction: None, failed: None })
     }
 
-    /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.
+    /// Opens (or, with a dimension, creates) a store on storage that can be read synchronously.
     pub fn open<S: ByteSink + ByteSource + 'static>(mut data: S, mut log: S, options: OpenOptions) -> Result<Store> {
         const PIECE: usize = 1 << 22;
         let log_len = ByteSink::len(&log)?;
@@ -220,7 +225,7 @@ impl Store {
         opening.finish(Box::new(data), Box::new(log))
     }
 
-    /// A new store on two empty sinks.
+    /// Makes a new store on two empty sinks.
     pub fn create<S: ByteSink + 'static>(data: S, log: S, options: OpenOptions) -> Result<Store> {
         if !data.is_empty()? || !log.is_empty()? {
             return Err(error(Code::AlreadyExists, "a store is created on empty sinks"));
@@ -228,7 +233,7 @@ impl Store {
         Opening::new(options, 0, 0)?.finish(Box::new(data), Box::new(log))
     }
 
-    /// A store in memory alone.
+    /// Makes a store that is only in memory.
     pub fn in_memory(dimension: usize) -> Result<Store> {
         let sink = || Box::new(crate::sink::CountingSink::default());
         Opening::new(OpenOptions { dimension: Some(dimension), ..OpenOptions::default() }, 0, 0)?.finish(sink(), sink())

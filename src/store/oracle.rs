@@ -1,4 +1,4 @@
-//! Operations for tests, and what they do to a store told in maps.
+//! Operations for tests, and a model of a store that applies them to maps.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -30,7 +30,8 @@ pub fn id(n: u8) -> String {
     format!("id-{n}-{}", "x".repeat(n as usize * 17))
 }
 
-/// A vector and attributes that differ from record to record. Some have a value that native 0.3.0 does not know.
+/// Returns a vector and attributes that differ from record to record. Some have a value that native 0.3.0 does not
+/// know.
 pub fn record(seed: u8, dimension: usize) -> (Vec<f32>, Vec<(&'static str, Value)>) {
     let vector = (0..dimension).map(|i| ((seed as usize * 7 + i * 13) % 31) as f32 - 15.0).collect();
     let mut attrs = vec![("z", Value::Int(i64::from(seed % 4))), ("a", Value::Str("y".repeat(seed as usize)))];
@@ -43,7 +44,7 @@ pub fn record(seed: u8, dimension: usize) -> (Vec<f32>, Vec<(&'static str, Value
     (vector, attrs)
 }
 
-/// A text that is itself a good frame: whoever looks for frames behind a torn one finds it.
+/// Returns a text that is itself a good frame. A search for frames behind a half-written one finds it.
 fn frame_as_text() -> String {
     static TEXT: OnceLock<String> = OnceLock::new();
     let frame = |n: u32| {
@@ -120,7 +121,7 @@ pub fn state(store: &Store) -> Model {
     let live: usize = state.values().map(|(_, docs)| docs.len()).sum();
     let footprint = store.footprint();
     assert_eq!((footprint.doc_count, footprint.dead_rows), (live, footprint.rows - live as u64));
-    // Whatever is found by its row is found under its id: the two indices agree.
+    // A document that is found by its row is also found by its id: the two indices agree.
     let query: Vec<f32> = (1..=store.dimension()).map(|n| n as f32).collect();
     let hits = store.search(&query, &Query { top_k: usize::MAX, ..Query::default() }).unwrap();
     assert_eq!(hits.len(), live);

@@ -1,4 +1,4 @@
-//! Reads, of what was applied.
+//! Reads. They see what was applied.
 
 use super::Store;
 use super::index::Collection;
@@ -8,11 +8,11 @@ use crate::search::{Filter, TopK, kernel};
 use crate::segment::op::Reader;
 use crate::{Meta, Record, Result};
 
-/// Records of one collection in the order of their ids.
+/// Records of one collection, in the order of their ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub records: Vec<Record>,
-    /// There are more, with ids behind the last one's.
+    /// True if there are more records, with ids behind the last one.
     pub more: bool,
 }
 
@@ -21,7 +21,7 @@ impl Store {
         self.index.find_collection(name).is_some()
     }
 
-    /// In the order of their UTF-8 bytes.
+    /// Returns the names in the order of their UTF-8 bytes.
     pub fn collections(&self) -> Vec<String> {
         let names = self.collection_names().unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u32>()));
         names.into_iter().map(str::to_string).collect()
@@ -40,7 +40,7 @@ impl Store {
         Some((number, self.index.collection(number)?))
     }
 
-    /// Empty for a collection that is not there, as in native.
+    /// Returns an empty map if the collection does not exist, as native does.
     pub fn get_meta(&self, collection: &str) -> Meta {
         let bytes = self.meta_bytes(collection);
         let mut reader = Reader::new(bytes);
@@ -53,7 +53,7 @@ impl Store {
         self.collection(collection).map(|(_, collection)| collection.meta.as_slice()).filter(|meta| !meta.is_empty()).unwrap_or(EMPTY)
     }
 
-    /// Documents in one collection or (None) in all that match.
+    /// Counts the documents that match, in one collection or, with None, in all.
     pub fn count(&self, collection: Option<&str>, filter: &Filter) -> usize {
         let one = collection.map(|name| self.collection(name));
         let matches = self.matches(filter, one.flatten().map(|(number, _)| number));
@@ -74,12 +74,12 @@ impl Store {
         self.index.doc(doc).row as usize
     }
 
-    /// None: memory does not hold it.
+    /// Returns None if the vector is not in memory.
     pub(crate) fn doc_vector(&self, doc: u32) -> Option<&[f32]> {
         self.data.matrix().get(self.doc_row(doc))
     }
 
-    /// Collection, id and encoded attributes.
+    /// Returns collection, id and encoded attributes.
     pub(crate) fn doc_parts(&self, doc: u32) -> (&str, &str, Packed<'_>) {
         (self.index.name(self.index.doc(doc).collection), self.index.id(doc), self.index.attrs(doc))
     }
@@ -94,13 +94,13 @@ impl Store {
         self.find(collection, id).map(|doc| self.record(doc)).transpose()
     }
 
-    /// At most `limit` records that match, in the order of their ids, of those whose id is behind `after`.
+    /// Returns at most `limit` records that match and whose id is behind `after`, in the order of their ids.
     pub fn records(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page> {
         let (docs, more) = self.page(collection, filter, after, limit)?;
         Ok(Page { records: docs.into_iter().map(|doc| self.record(doc)).collect::<Result<_>>()?, more })
     }
 
-    /// Every record of a collection, in the order of their ids.
+    /// Returns every record of a collection, in the order of their ids.
     pub fn get_all(&self, collection: &str) -> Result<Vec<Record>> {
         Ok(self.records(collection, &Filter::default(), None, usize::MAX)?.records)
     }
@@ -109,7 +109,8 @@ impl Store {
         filter.check()?;
         let Some((number, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
         let matches = self.matches(filter, Some(number));
-        // One more than asked, to know whether there are more; `top` keeps the smallest ids by giving all the same score.
+        // It looks for one more than was asked for, to know whether there are more. All get the same score, so `top`
+        // keeps those with the smallest ids.
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, &order)?;
         for doc in collection.docs() {
@@ -126,7 +127,7 @@ impl Store {
     }
 }
 
-/// A query of the right length with only finite numbers, normalized.
+/// Checks the length of a query and that all its numbers are finite, and scales it to length 1.
 pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
     if vector.len() != dimension {
         fail!(DimensionMismatch, "the query has {} numbers, the store's dimension is {dimension}", vector.len());
@@ -143,7 +144,7 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
 }
 
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
-/// Ids packed one behind the other, each with its length.
+/// Reads ids that are packed one behind the other, each with its length.
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
     let mut reader = Reader::new(bytes);
     (0..count).map(move |n| {

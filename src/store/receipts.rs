@@ -1,5 +1,6 @@
-//! Exactly once: the store remembers which writes of whom it made, as far as their senders may still ask. What a frame carries is told by
-//! the log; a write that changed nothing has no frame, and its receipt goes along with the next one that has.
+//! Exactly once. The store remembers which writes it made and for whom, as long as their senders may still ask. The log
+//! has the receipts that its frames carry. A write that changed nothing has no frame. Its receipt is written with the
+//! next write that has one.
 
 use super::Store;
 use crate::Result;
@@ -7,27 +8,28 @@ use crate::error::reserve;
 use crate::segment::Run;
 use crate::segment::receipt::{LEN, Receipt, Sender};
 
-/// Senders that are remembered, those that wrote last. Whoever may have been forgotten is told so, never taken for one that did not write.
+/// The number of senders that are remembered: those that wrote last. A sender that may have been forgotten is told so.
+/// It never counts as one that wrote nothing.
 const SENDERS: usize = 256;
-/// Receipts before the answered ones among them are looked for.
+/// So many receipts are kept before the answered ones among them are removed.
 const LEAST: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Receipts {
-    /// Of writes that were applied, in the log's order, then of those that are staged.
+    /// The receipts of the writes that were applied, in the log's order, and then of those that are staged.
     made: Vec<Receipt>,
     staged: usize,
-    /// How many there may be before the answered ones are let go.
+    /// So many may be there before the answered ones are removed.
     most: usize,
-    /// No sender above this was forgotten.
+    /// No sender above this one was forgotten.
     forgotten: Sender,
-    /// Those that no frame has: of writes that were applied, then of those that are staged.
+    /// The receipts that no frame has: of writes that were applied, and then of those that are staged.
     loose: Vec<Receipt>,
     loose_applied: usize,
     /// So many of `loose` are in a staged frame.
     carried: usize,
     next: Receipt,
-    /// Where the run ended before that write.
+    /// The end of the run before that write.
     begun: usize,
 }
 
@@ -35,16 +37,16 @@ pub(super) struct Receipts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     Made(u32),
-    /// It is not there. Later ones of its sender are, which came behind it: so it was refused.
+    /// The write is not there, and later writes of its sender are. They came behind it, so it was refused.
     Refused,
-    /// It was never made.
+    /// The write was never made.
     Unmade,
-    /// Too many others wrote since.
+    /// Too many other senders have written since.
     Forgotten,
 }
 
 impl Receipts {
-    /// Those at the beginning of what a frame of the log has behind its operation.
+    /// Reads the receipts at the beginning of the bytes behind a frame's operation.
     #[inline(never)]
     pub fn replay(&mut self, mut behind: &[u8]) -> Result<()> {
         while let Some(receipt) = Receipt::decode(behind) {
@@ -67,7 +69,7 @@ impl Receipts {
         }
     }
 
-    /// Of what was answered. Nothing is staged.
+    /// Removes the receipts that were answered. Nothing may be staged.
     #[inline(never)]
     pub fn let_go(&mut self) {
         self.forgotten = prune(&mut self.made, self.forgotten);
@@ -77,18 +79,18 @@ impl Receipts {
         !self.made.is_empty()
     }
 
-    /// What [`add_to`](Self::add_to) will take.
+    /// The bytes that [`add_to`](Self::add_to) will need.
     pub fn bytes(&self) -> usize {
         LEN * (1 + self.made.len())
     }
 
-    /// All that may be asked about, for a log that begins anew.
+    /// Adds all receipts that somebody may ask about, for a log that begins anew.
     pub fn add_to(&self, run: &mut Run) {
         let marker = Receipt { sender: self.forgotten, ..Receipt::default() };
         run.add_receipts(&[&[marker][..usize::from(self.forgotten > 0)], &self.made]);
     }
 
-    /// All are in the log.
+    /// Takes note that all receipts are in the log.
     pub fn written(&mut self) {
         self.loose.clear();
         self.loose_applied = 0;
@@ -116,10 +118,11 @@ impl Receipts {
     }
 }
 
-/// Lets go of what was answered, and of senders beyond the newest ones. Returns the greatest sender that was ever forgotten.
+/// Removes the receipts that were answered, and the senders beyond the newest ones. Returns the greatest sender that
+/// was ever forgotten.
 #[inline(never)]
 fn prune(receipts: &mut Vec<Receipt>, mut forgotten: Sender) -> Sender {
-    // The last of each sender, its number being the floor.
+    // The last receipt of each sender. Its number is the floor.
     let mut seen: Vec<Receipt> = Vec::new();
     if reserve(&mut seen, SENDERS, "receipts").is_err() {
         return forgotten;
@@ -147,8 +150,8 @@ fn prune(receipts: &mut Vec<Receipt>, mut forgotten: Sender) -> Sender {
 }
 
 impl Store {
-    /// The operation that is staged next is this write. Takes what memory its receipt will need; `result` comes with
-    /// [`stage_receipt`](Self::stage_receipt).
+    /// Says that the operation that is staged next is this write. Takes the memory that its receipt will need. `result`
+    /// comes with [`stage_receipt`](Self::stage_receipt).
     pub fn expect_receipt(&mut self, receipt: Receipt) -> Result<()> {
         let all = &mut self.receipts;
         reserve(&mut all.made, 1, "receipts")?;
@@ -159,7 +162,7 @@ impl Store {
         Ok(())
     }
 
-    /// That operation was staged.
+    /// Says that this operation was staged.
     pub fn stage_receipt(&mut self, result: u32) {
         let all = &mut self.receipts;
         let receipt = Receipt { result, ..all.next };
@@ -173,7 +176,7 @@ impl Store {
         }
     }
 
-    /// Whether a write of this sender was made, or is staged.
+    /// Returns whether a write of this sender was made or is staged.
     #[inline(never)]
     pub fn known(&self, sender: Sender, number: u64) -> Known {
         let newest = self.newest(sender);
@@ -187,7 +190,7 @@ impl Store {
         }
     }
 
-    /// The highest number of this sender's that was made; 0 if none is known.
+    /// Returns the highest number of this sender that was made, or 0 if none is known.
     #[inline(never)]
     pub fn newest(&self, sender: Sender) -> u64 {
         self.receipts.made.iter().fold(0, |most, receipt| if receipt.sender == sender { most.max(receipt.number) } else { most })

@@ -1,4 +1,5 @@
-//! Salvage: a store is read for what is still good in it, and written anew elsewhere as compaction writes. The damaged bytes stay as they are.
+//! Salvage: reads from a store all that is still good, and writes it anew elsewhere, as a compaction does. The damaged
+//! bytes stay as they are.
 
 use super::index::{DEAD, Index};
 use super::open::OpenOptions;
@@ -10,21 +11,23 @@ use crate::segment::{DataFound, DataReader, DataSegment, LogContents, LogSegment
 use crate::sink::ByteSource;
 use crate::Result;
 
-/// What salvage found.
+/// The report of a salvage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Salvaged {
     pub log: LogDamage,
-    /// Documents dropped because their rows are not in the data.
+    /// The number of documents that were dropped because their rows are not in the data.
     pub missing_rows: u64,
-    /// Documents dropped because their rows are not of unit length, or a later document has the same one.
+    /// The number of documents that were dropped because their rows do not have unit length, or because a later
+    /// document has the same row.
     pub damaged_rows: u64,
-    /// Rows that no operation which was read names.
+    /// The number of rows that none of the operations that were read names.
     pub unnamed_rows: u64,
-    /// Bytes of a partial row at the end of the data.
+    /// The bytes of a partial row at the end of the data.
     pub data_bytes: u64,
 }
 
-/// A store that is being salvaged: fed as in [`Opening`](super::Opening), the data's header before the log.
+/// A store that is being salvaged. It is fed like an [`Opening`](super::Opening), with the data's header before the
+/// log.
 pub struct Salvage {
     data: DataReader,
     rescue: Rescue,
@@ -53,7 +56,7 @@ impl Salvage {
         rescue.feed(bytes, &mut |op| replay(index, found, op, rows))
     }
 
-    /// A store in memory, to be written by compaction. `transactional` says how its new sinks are.
+    /// Returns a store in memory, which a compaction then writes. `transactional` says what kind its new sinks are.
     pub fn finish(self, transactional: bool) -> Result<(Store, Salvaged)> {
         let Self { data, rescue, mut index, mut found } = self;
         let rows = data.rows().unwrap_or(0);
@@ -76,7 +79,7 @@ impl Salvage {
     }
 }
 
-/// As opening does; but what contradicts the rest is dropped and counted.
+/// Replays an operation as opening does. But an operation that contradicts the others is dropped and counted.
 #[inline(never)]
 fn replay(index: &mut Index, found: &mut Salvaged, op: Op<'_>, rows: u64) -> Result<()> {
     if let Op::Upsert { collection, id, row, .. } = op {
@@ -84,7 +87,7 @@ fn replay(index: &mut Index, found: &mut Salvaged, op: Op<'_>, rows: u64) -> Res
             found.missing_rows += 1;
             return index.replay(Op::Create { collection }, rows);
         }
-        // The row was written again, after a cut: its bytes are the later document's.
+        // The row was written again after a cut, so its bytes belong to the later document.
         let owner = if (row as usize) < index.rows() { index.owner(row as usize) } else { DEAD };
         if owner != DEAD && index.find_collection(collection).and_then(|number| index.find(number, id)) != Some(owner) {
             found.damaged_rows += 1;
@@ -101,7 +104,8 @@ fn drop_doc(index: &mut Index, doc: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether a row can be one that was written: of unit length, as far as f32 brings it there, or too short to be scaled.
+/// Returns whether this store can have written the row: it has unit length, as far as f32 reaches it, or is too short
+/// to be scaled.
 fn intact(row: &[f32]) -> bool {
     let norm_squared: f64 = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     let rounding = 1e-4 + row.len() as f64 / (1 << 23) as f64;

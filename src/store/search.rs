@@ -1,4 +1,4 @@
-//! Searches: what is in scope and matches, and the best of it for one query or several.
+//! Searches: finds what is in scope and matches, and the best of it for one query or several.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -13,29 +13,30 @@ use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
 use crate::segment::Supplied;
 use crate::{Hit, Result};
 
-/// Documents by which it is judged how many match. Fewer are not worth it.
+/// So many documents are looked at to estimate how many match. Fewer would not tell enough.
 const LOOKED_AT: usize = 64;
 
-/// What a search asks for. The default is every collection, no filter, and no results: set `top_k`.
+/// The parameters of a search. The default is every collection, no filter, and no results: set `top_k`.
 #[derive(Clone, Debug, Default)]
 pub struct Query<'a> {
-    /// None: all. One that does not exist holds nothing; duplicates count once.
+    /// None means all collections. One that does not exist counts as empty. One that is named twice counts once.
     pub collections: Option<&'a [&'a str]>,
     pub top_k: usize,
     pub min_score: Option<f32>,
     pub filter: Filter,
 }
 
-/// A document by number: the wrapper's way to read it without copies.
+/// A document by its number, so that the wrapper can read it without copies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Found {
     pub doc: u32,
     pub score: f32,
 }
 
-/// A search under way, for one query or several with the same scope. It goes on only as long as the store does not change.
+/// A search that is under way, for one query or several with the same scope. It can go on only as long as the store
+/// does not change.
 pub struct Searching {
-    /// Unit vectors that were not begun with, the first ones last.
+    /// The unit vectors of the queries that have not begun, with the first ones last.
     queries: Vec<Vec<f32>>,
     together: Vec<Cascade>,
     wanted: usize,
@@ -43,14 +44,14 @@ pub struct Searching {
     filter: Rc<Filter>,
     scoped: Vec<bool>,
     only: Option<Rc<Bits>>,
-    /// What others search.
+    /// The part that other threads search.
     share: Share,
     found: Vec<Vec<Found>>,
 }
 
 impl Store {
-    /// The `top_k` documents with the highest cosine similarity to `vector`, best first; equal ones by collection, then id, in UTF-8
-    /// byte order. Scores are native's to the bit.
+    /// Returns the `top_k` documents with the highest cosine similarity to `vector`, best first. Equal ones are ordered
+    /// by collection, then by id, in UTF-8 byte order. Scores are native's, to the bit.
     pub fn search(&self, vector: &[f32], query: &Query<'_>) -> Result<Vec<Hit>> {
         if vector.len() != self.dimension() {
             unit_query(vector, self.dimension())?;
@@ -58,7 +59,8 @@ impl Store {
         Ok(self.search_many(vector, query)?.pop().unwrap_or_default())
     }
 
-    /// [`search`](Self::search) for several vectors, one behind the other: their answers in the same order. Rows are gone through once for eight of them.
+    /// Searches for several vectors, one behind the other, as [`search`](Self::search) does. Returns the results in the
+    /// same order. Eight of them share a pass over the rows.
     pub fn search_many(&self, vectors: &[f32], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
         let mut searching = self.begin_search(vectors, query.clone())?;
         if !self.advance_search(&mut searching, &mut Supplied::default())? {
@@ -67,7 +69,7 @@ impl Store {
         self.hits(&searching)
     }
 
-    /// What a search that is done found, for each of its queries.
+    /// Returns the results of a search that is done, for each of its queries.
     pub fn hits(&self, searching: &Searching) -> Result<Vec<Vec<Hit>>> {
         let hit = |found: &Found| {
             let (collection, id, attrs) = self.doc_parts(found.doc);
@@ -125,8 +127,8 @@ impl Store {
         Ok(searching)
     }
 
-    /// Finds out which rows match the filter, where that is known or better done first; else it is looked at for those rows alone that would
-    /// be among the best.
+    /// Finds out which rows match the filter, if that is known or better done first. Otherwise the filter is evaluated
+    /// only for rows that would be among the best.
     fn narrow(&self, searching: &mut Searching, only_one: Option<u32>) -> Result<()> {
         let rows = self.index.rows();
         if searching.filter.is_empty() || rows < LOOKED_AT {
@@ -151,7 +153,7 @@ impl Store {
         Ok(())
     }
 
-    /// Exactly those rows that count.
+    /// Finds exactly those rows that count.
     fn find_all(&self, searching: &mut Searching) -> Result<()> {
         let mut all = Bits::none(self.index.rows())?;
         let mut add = |row| {
@@ -168,7 +170,7 @@ impl Store {
         Ok(())
     }
 
-    /// The document in a row, if it is in scope and matches.
+    /// Returns the document in a row, if it is in scope and matches.
     fn document(&self, searching: &Searching, row: usize) -> Option<u32> {
         let Searching { scoped, filter, .. } = searching;
         let doc = self.index.owner(row);
@@ -182,13 +184,14 @@ impl Store {
         Among { matrix: self.data.matrix(), codes: self.quick.codes(), memo: self.quick.memo(), rows: self.index.rows(), only: only.as_deref(), narrowed, document, ties, share: *share }
     }
 
-    /// Leaves to others what they were dealt, if this search goes by codes: then their rows must be [`merge`](Self::merge)d before it is done.
+    /// Leaves to other threads the rows that they have, if this search goes by codes. Their results must then be
+    /// [merged](Self::merge) before the search is done.
     pub fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
         share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
         let splits = share.dealt > 0 && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
         if splits {
             searching.share = share;
-            // Others know of rows alone: which of them count must all be found out.
+            // The other threads know only rows, so it must be found out which of them count.
             if !searching.filter.is_empty() || !searching.scoped.is_empty() || self.dead_rows() > 0 {
                 self.find_all(searching)?;
             }
@@ -196,7 +199,7 @@ impl Store {
         Ok(splits)
     }
 
-    /// Of the rows that a part was dealt those that count, in groups of sixteen as the part has them; none: all.
+    /// Returns which rows of a part count, in groups of sixteen as the part has them. Returns none if all rows count.
     pub fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
         let Some(only) = &searching.only else { return Ok(None) };
         let mut groups = Vec::new();
@@ -208,7 +211,7 @@ impl Store {
         Ok(Some(groups))
     }
 
-    /// Takes in what a part found of one query: its own numbers of rows, and their scores.
+    /// Takes what a part found for one query: the part's numbers of rows, and their scores.
     pub fn merge(&self, searching: &mut Searching, query: usize, part: usize, rows: &[u32], scores: &[f32]) -> Result<()> {
         let (each, Share { parts, dealt }) = (self.quick.codes().chunk_rows(), searching.share);
         let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else { fail!(InvalidArgument, "there is no query {query}") };
@@ -217,7 +220,7 @@ impl Store {
         mine.iter().for_each(|found| top.offer(found.score, found.doc));
         for (row, score) in rows.iter().zip(scores) {
             let row = (*row as usize / each * parts + part) * each + *row as usize % each;
-            // What it was given since is searched here, too.
+            // Rows that the part has received since are searched here, too.
             if row < (dealt * each).min(self.index.rows())
                 && let Some(doc) = self.document(searching, row)
             {
@@ -228,7 +231,7 @@ impl Store {
         Ok(())
     }
 
-    /// Goes on; true: to the end. False: `rows` has been told what is missing.
+    /// Goes on with a search. Returns true at its end. Returns false if rows are missing: `rows` then lists them.
     pub fn advance_search(&self, searching: &mut Searching, rows: &mut Supplied) -> Result<bool> {
         while !(searching.queries.is_empty() && searching.together.is_empty()) {
             let mut together = std::mem::take(&mut searching.together);
@@ -258,19 +261,19 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether no more than one of `least` documents matches, to judge by a few.
+    /// Estimates from a few documents whether no more than one of `least` matches.
     fn is_selective(&self, filter: &Filter, least: usize) -> bool {
         let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (self.index.rows() / LOOKED_AT))).filter(|doc| *doc != DEAD);
         owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * least < LOOKED_AT
     }
 
-    /// The numbers of the collections that are there, each once.
+    /// Returns the numbers of the existing collections, each once.
     fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
         let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
         let mut scope = Vec::new();
         reserve(&mut scope, names.len(), "the collections in scope")?;
         scope.extend(names.iter().filter_map(|name| self.index.find_collection(name)));
-        // Each once: those that are equal stand side by side.
+        // Each number is kept once. Equal ones are neighbours after sorting.
         sort_by(&mut scope, &|a, b| a.cmp(&b))?;
         scope.dedup();
         Ok(scope)
@@ -285,7 +288,7 @@ fn founds(sorted: &mut dyn ExactSizeIterator<Item = (u32, f32)>) -> Result<Vec<F
 }
 
 impl Searching {
-    /// Of each query, in their order, once the search is done.
+    /// Returns the results for each query, in their order, once the search is done.
     #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
     pub(crate) fn found(&self) -> &[Vec<Found>] {
         &self.found

@@ -1,4 +1,5 @@
-//! Staging: operations are checked and encoded in order, each seeing those before it, while the store stays as it is.
+//! Staging: operations are checked and encoded in order. Each sees those before it, and the store itself stays as it
+//! is.
 
 use super::Store;
 use super::arena::ArenaMark;
@@ -8,7 +9,8 @@ use crate::search::kernel;
 use crate::segment::op::{self, AttrsScan, Bad, Reader};
 use crate::{Meta, Result};
 
-/// Numbers that are scaled while they are near the processor, before they go to where they stay; and rows.
+/// The number of numbers that are scaled while they are in the cache, before they are moved to their place, and the
+/// number of rows.
 const TILE: usize = 1 << 14;
 const MOST: usize = 64;
 
@@ -65,13 +67,13 @@ impl Store {
         }
     }
 
-    /// Bytes staged: rows and log frames.
+    /// The number of bytes that are staged: rows and log frames.
     pub fn staged_bytes(&self) -> usize {
         let rows = self.data.matrix().len() - self.data.row_count();
         rows * self.dimension() * 4 + self.staged.run().bytes().len()
     }
 
-    /// True if the collection was not there.
+    /// Returns true if the collection did not exist.
     pub fn stage_create(&mut self, collection: &str) -> Result<bool> {
         self.check_writable()?;
         self.mark();
@@ -83,7 +85,7 @@ impl Store {
         Ok(true)
     }
 
-    /// True if the collection was there.
+    /// Returns true if the collection existed.
     pub fn stage_drop(&mut self, collection: &str) -> Result<bool> {
         self.check_writable()?;
         self.mark();
@@ -95,7 +97,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Replaces the collection's metadata; an absent collection comes to be. `meta` is an encoded map of strings.
+    /// Replaces the metadata of a collection. Creates the collection if it does not exist. `meta` is an encoded map of
+    /// strings.
     pub fn stage_set_meta(&mut self, collection: &str, meta: &[u8]) -> Result<()> {
         self.check_writable()?;
         let mark = self.mark();
@@ -111,7 +114,7 @@ impl Store {
         Ok(())
     }
 
-    /// [`stage_set_meta`](Self::stage_set_meta) from a map.
+    /// Does what [`stage_set_meta`](Self::stage_set_meta) does, from a map.
     pub fn stage_set_meta_map(&mut self, collection: &str, meta: &Meta) -> Result<()> {
         let mut bytes = Vec::new();
         op::put_meta(&mut bytes, meta);
@@ -123,14 +126,15 @@ impl Store {
         self.unstage(mark);
     }
 
-    /// Upserts `count` records: their ids and attributes in `batch` (see [`Batch`](crate::Batch)), their vectors row by row.
-    /// A collection that is not there is created, for an empty batch too. Returns `count`.
+    /// Upserts `count` records. `batch` has their ids and attributes (see [`Batch`](crate::Batch)), and `vectors` their
+    /// vectors, row by row. Creates the collection if it does not exist, also for an empty batch. Returns `count`.
     pub fn stage_upsert(&mut self, collection: &str, count: usize, batch: &[u8], vectors: &[f32]) -> Result<usize> {
         let floats = vectors.len();
         self.stage_upsert_with(collection, count, batch, floats, 0, &mut |from, rows| rows.copy_from_slice(&vectors[from..][..rows.len()]))
     }
 
-    /// [`stage_upsert`](Self::stage_upsert), `fill` copying the vectors' numbers from a place on. Errors count the records from `before`.
+    /// Does what [`stage_upsert`](Self::stage_upsert) does. `fill` copies the vectors' numbers from a place on. Errors
+    /// count the records from `before`.
     pub fn stage_upsert_with(
         &mut self,
         collection: &str,

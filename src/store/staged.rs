@@ -1,4 +1,4 @@
-//! The operations that are staged: their log frames, what they will do to the index, and what operations that follow see of them.
+//! The operations that are staged: their log frames, their effects on the index, and what later operations see of them.
 
 use hashbrown::HashTable;
 
@@ -11,7 +11,8 @@ use crate::segment::op::{AttrsScan, Op};
 use crate::segment::receipt::{LEN, Receipt};
 use crate::segment::{Run, RunMark};
 
-/// What applying does, all memory for it taken beforehand. The first number is that of the collection as [`Staged`] sees it.
+/// The effect of applying an operation. All memory for it was taken before. The first number is that of the collection
+/// as [`Staged`] sees it.
 enum Effect {
     /// The collection, until it is applied.
     Create(usize, Option<Box<Collection>>),
@@ -24,20 +25,20 @@ enum Effect {
 /// A collection as the staged operations see it.
 struct Seen {
     name: String,
-    /// The applied one, as long as its documents show through.
+    /// The applied collection, as long as its documents can still be seen.
     base: Option<u32>,
-    /// The applied one, while effects are applied.
+    /// The number of the applied collection, while effects are applied.
     number: Option<u32>,
     exists: bool,
     /// The effect that creates it.
     created: Option<usize>,
-    /// For each id that was touched the last effect on it.
+    /// For each id that was touched, the last effect on it.
     touched: HashTable<u32>,
-    /// Documents upserted into it since it was first touched, or created.
+    /// The number of documents that were upserted into it since it was first touched or created.
     upserts: usize,
 }
 
-/// A mark to take staged operations back to.
+/// A mark to return the staged operations to.
 pub(super) struct StagedMark {
     run: RunMark,
     effects: usize,
@@ -53,9 +54,9 @@ pub(super) struct Staged {
     upserts: usize,
     deletes: usize,
     creates: usize,
-    /// Where the arena was before the first staged operation; of no meaning while the run is empty.
+    /// The mark of the arena before the first staged operation. It means nothing while the run is empty.
     arena: ArenaMark,
-    /// The sinks have it: it can only be applied, or rolled back.
+    /// True once the sinks have it. Then it can only be applied or rolled back.
     written: bool,
 }
 
@@ -81,7 +82,7 @@ impl Staged {
         self.written = written;
     }
 
-    /// The log frames that are staged.
+    /// The staged log frames.
     pub fn run(&self) -> &Run {
         &self.run
     }
@@ -90,22 +91,24 @@ impl Staged {
         &mut self.run
     }
 
-    /// Begins an operation. `arena`: where the arena is now.
+    /// Begins an operation. `arena` is the present mark of the arena.
     pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
         if self.run.is_empty() {
-            // What operations that failed left here is of no use, and its mark may be from before a compaction that packed the arena anew.
+            // What failed operations left here is not needed any more. Its mark may be from before a compaction that
+            // packed the arena anew.
             *self = Self { run: std::mem::take(&mut self.run), arena, ..Self::default() };
         }
         StagedMark { run: self.run.mark(), effects: self.effects.len() }
     }
 
-    /// Forgets an operation that failed. Collections that [`see`](Self::see) made known stay known: what is told of them is true anyway.
+    /// Forgets an operation that failed. Collections that [`see`](Self::see) found stay known, because what is known of
+    /// them is true anyway.
     pub fn back_to(&mut self, mark: &StagedMark) {
         self.run.back_to(mark.run);
         self.effects.truncate(mark.effects);
     }
 
-    /// Forgets everything. Returns where the arena was before the first operation, if there is one.
+    /// Forgets everything. Returns the mark of the arena before the first operation, if there is one.
     pub fn clear(&mut self) -> Option<ArenaMark> {
         let arena = (!self.run.is_empty()).then_some(self.arena);
         let mut run = std::mem::take(&mut self.run);
@@ -114,7 +117,7 @@ impl Staged {
         arena
     }
 
-    /// Native 0.3.0 cannot read a log that ends with a value newer than itself: another frame follows one.
+    /// Native 0.3.0 cannot read a log that ends with a value that is newer than itself, so another frame follows it.
     pub fn seal(&mut self) -> Result<()> {
         if !self.run.ends_newer() {
             return Ok(());
@@ -126,7 +129,8 @@ impl Staged {
         self.run.seal(collection.unwrap_or_default())
     }
 
-    /// Brings what is staged into the index, and returns the frames, after which nothing is staged. Infallible: all memory was taken while staging.
+    /// Applies what is staged to the index. Returns the frames, and nothing is staged any more. It cannot fail, because
+    /// all memory was taken while staging.
     pub fn apply_to(&mut self, index: &mut Index) -> Run {
         let Self { effects, mut seen, run, .. } = std::mem::take(self);
         for effect in effects {
@@ -164,7 +168,7 @@ impl Staged {
         self.run = run;
     }
 
-    /// Takes memory for `receipts` receipts along with the next operation's frames.
+    /// Makes the next operation's frames take memory for `receipts` receipts, too.
     pub fn expect_receipts(&mut self, receipts: usize) {
         self.run.room = LEN * receipts;
     }
@@ -173,7 +177,7 @@ impl Staged {
         self.run.add_receipts(receipts);
     }
 
-    /// What staged operations see under `name`, a number that stays theirs.
+    /// Returns the number by which the staged operations know the collection `name`. It does not change.
     pub fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
         let Self { seen, names, .. } = self;
         let hashed = hash(name.as_bytes());
@@ -195,7 +199,7 @@ impl Staged {
         self.seen[seen].touched.find(hash(id), is).copied()
     }
 
-    /// The document under `id` as staged operations see it.
+    /// Returns the document with this id, as the staged operations see it.
     pub fn find(&self, index: &Index, seen: usize, id: &str) -> Option<Item> {
         match self.touched(index, seen, id.as_bytes()) {
             Some(effect) => match self.effects[effect as usize] {
@@ -206,7 +210,7 @@ impl Staged {
         }
     }
 
-    /// That effect, which is there or is pushed next, is the last one on this id.
+    /// Makes an effect that exists, or is pushed next, the last one on this id.
     fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
         let effect = effect as u32;
         let id = index.arena.id_bytes(item);
@@ -228,12 +232,12 @@ impl Staged {
         all[seen].touched.try_reserve(additional, hasher).map_err(|_| out_of_memory("staging", additional * 8))
     }
 
-    /// Whether operations that are staged touched the document under `id`.
+    /// Returns whether a staged operation touched the document with this id.
     pub fn touches(&self, index: &Index, seen: usize, id: &[u8]) -> bool {
         self.touched(index, seen, id).is_some()
     }
 
-    /// The documents that staged operations put into a collection.
+    /// The documents that the staged operations upserted into a collection.
     pub fn upserted(&self, seen: usize) -> impl Iterator<Item = Item> + '_ {
         self.seen[seen].touched.iter().filter_map(|effect| match self.effects[*effect as usize] {
             Effect::Upsert(_, item, _) => Some(item),
@@ -245,7 +249,7 @@ impl Staged {
         self.seen[seen].exists
     }
 
-    /// The applied collection, as long as its documents show through.
+    /// The applied collection, as long as its documents can still be seen.
     pub fn base(&self, seen: usize) -> Option<u32> {
         self.seen[seen].base
     }
@@ -254,7 +258,7 @@ impl Staged {
         index.reserve(self.upserts + upserts, self.deletes + deletes, self.creates)
     }
 
-    /// `logged`: with a frame of its own.
+    /// `logged` says that it has a frame of its own.
     pub fn create(&mut self, index: &mut Index, seen: usize, logged: bool) -> Result<()> {
         let name = self.seen[seen].name.clone();
         let mut collection = Collection::new(&name)?;
@@ -292,7 +296,7 @@ impl Staged {
         Ok(())
     }
 
-    /// `meta`: encoded, its keys ascending.
+    /// `meta` is encoded, with ascending keys.
     pub fn set_meta(&mut self, seen: usize, meta: Vec<u8>) -> Result<()> {
         reserve(&mut self.effects, 1, "staging")?;
         self.run.push(&Op::SetMeta { collection: &self.seen[seen].name, meta: &meta })?;
@@ -300,7 +304,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Takes the memory that `count` upserts need, but for their frames.
+    /// Takes the memory that `count` upserts need, except for their frames.
     pub fn reserve_upserts(&mut self, index: &mut Index, seen: usize, count: usize) -> Result<()> {
         self.reserve_index(index, count, 0)?;
         let upserts = self.seen[seen].upserts + count;
@@ -316,7 +320,7 @@ impl Staged {
         self.reserve_touched(index, seen, count)
     }
 
-    /// After [`reserve_upserts`](Self::reserve_upserts). `attrs`: their keys ascending.
+    /// Must follow [`reserve_upserts`](Self::reserve_upserts). `attrs` has ascending keys.
     pub fn upsert(&mut self, index: &mut Index, seen: usize, id: &str, row: usize, attrs: AttrsScan<'_>) -> Result<()> {
         let bytes = attrs.bytes;
         self.run.push(&Op::Upsert { collection: &self.seen[seen].name, id, row: row as u64, attrs, named: false })?;
@@ -326,13 +330,13 @@ impl Staged {
         Ok(())
     }
 
-    /// An operation of `count` upserts is staged to its end.
+    /// An operation of `count` upserts is completely staged.
     pub fn count_upserts(&mut self, seen: usize, count: usize) {
         self.seen[seen].upserts += count;
         self.upserts += count;
     }
 
-    /// Deletes a document that is there, `before` others being deleted by the same operation.
+    /// Deletes a document that exists. The same operation deletes `before` others before it.
     pub fn delete(&mut self, index: &mut Index, seen: usize, item: Item, before: usize) -> Result<()> {
         self.reserve_touched(index, seen, 1)?;
         self.reserve_index(index, 0, before + 1)?;
@@ -342,13 +346,14 @@ impl Staged {
         Ok(())
     }
 
-    /// An operation of `count` deletions is staged to its end.
+    /// An operation of `count` deletions is completely staged.
     pub fn count_deletes(&mut self, count: usize) {
         self.deletes += count;
     }
 
-    /// Effects behind `mark` are about to be forgotten: ids touched by them are seen as they were before. (Had the collection been
-    /// dropped before them, nothing but its new creation could have touched an id since: so all that follow the creation count.)
+    /// The effects behind `mark` will be forgotten, so the ids that they touched must be seen as before. If the
+    /// collection was dropped before them, only its new creation made it possible to touch an id since. So all effects
+    /// behind that creation count.
     pub fn untouch(&mut self, index: &Index, seen: usize, mark: &StagedMark) {
         if self.effects.len() == mark.effects {
             return;

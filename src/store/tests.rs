@@ -1,4 +1,4 @@
-//! The store against a model of maps: groups of generated operations, and every call failing once.
+//! Compares the store with a model of maps: groups of generated operations, and each call failing once.
 
 use proptest::prelude::*;
 
@@ -72,8 +72,8 @@ proptest! {
         prop_assert_eq!(again.footprint().readable_by, store.footprint().readable_by);
     }
 
-    /// Each call of a write fails once, in each way. Either all is as it was, or the store says that it failed and what is left on the
-    /// medium is the state before or the state after.
+    /// Each call of a write fails once, in each way. Then everything is as it was, or the store says that it has failed
+    /// and the disk holds the state before or the state after.
     #[test]
     fn a_failed_write_loses_nothing(groups in groups(), second_fails: bool) {
         let mut history: Vec<Vec<Act>> = Vec::new();
@@ -249,7 +249,7 @@ fn feeding_in_any_pieces_opens_the_same_store() {
     assert_eq!(code_of(&opening.feed_data(&data.to_vec()).unwrap_err()), Code::DimensionMismatch);
 }
 
-/// More documents than a sorted run and than a slice have, and a newer value in the very last frame.
+/// There are more documents than in a sorted run and in a slice, and a newer value in the very last frame.
 #[test]
 fn a_compaction_of_many_slices_is_in_order() {
     let mut store = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(16), ..OpenOptions::default() }).unwrap();
@@ -280,7 +280,8 @@ fn a_compaction_of_many_slices_is_in_order() {
     }
 }
 
-/// Between any two slices of packing anew every document has its own attributes, nothing can be written, and in the end the dead are gone.
+/// Between any two slices of packing anew, every document has its own attributes and nothing can be written. At the end
+/// the dead documents are gone.
 #[test]
 fn packing_anew_goes_in_slices() {
     const COUNT: usize = 40_000;

@@ -1,10 +1,11 @@
 //! The write path. A group of staged operations becomes durable together, or not at all:
 //!
-//! 1. its rows are appended to data, its frames to log with the first frame's length shut (`FF FF FF FF`), and both are flushed;
-//! 2. the length is published, and flushed: the commit point;
-//! 3. it is applied to memory, which cannot fail.
+//! 1. Its rows are appended to data. Its frames are appended to log, with the length of the first frame not published
+//!    (`FF FF FF FF`). Both are flushed.
+//! 2. The length is published and flushed. This is the commit point.
+//! 3. The group is applied to memory, which cannot fail.
 //!
-//! A group that is one frame inside one sector needs no gate: the medium keeps it whole or not at all.
+//! A group that is one frame inside one sector needs no gate: the disk writes it completely or not at all.
 
 use super::Store;
 use crate::error::{fail, within};
@@ -13,15 +14,16 @@ use crate::segment::Failure::{self, Unknown, Unpublished};
 use crate::{Error, Result};
 
 impl Store {
-    /// [`write`](Self::write) and [`apply`](Self::apply), where no host has a say in between.
+    /// Does [`write`](Self::write) and [`apply`](Self::apply), where no host has to commit in between.
     pub fn commit(&mut self) -> Result<()> {
         self.write()?;
         self.apply();
         Ok(())
     }
 
-    /// Makes what is staged durable (relaxed: writes the rows and holds the log back; transactional: hands all to the sinks). After an
-    /// error nothing is staged any more, and the store is as it was or, if that could not be brought about, has failed.
+    /// Makes what is staged durable. A relaxed store writes the rows and holds the log back. A transactional store
+    /// hands everything to the sinks. After an error nothing is staged any more. The store is as it was before or, if
+    /// that was not possible, has failed.
     pub fn write(&mut self) -> Result<()> {
         self.check_writable()?;
         if self.staged.is_empty() {
@@ -59,7 +61,7 @@ impl Store {
         self.log.hold(self.staged.run()).map_err(Unpublished)
     }
 
-    /// Brings sinks and memory back to what was applied. Returns the error, with more to it if that fails too.
+    /// Returns sinks and memory to what was applied. Returns the error, with an addition if that fails, too.
     fn roll_back_after(&mut self, error: Error) -> Error {
         match self.roll_back_sinks() {
             Ok(()) => error,
@@ -70,7 +72,7 @@ impl Store {
         }
     }
 
-    /// The log first: without its frames, rows are only dead weight.
+    /// The log comes first, because rows without its frames do no harm.
     fn roll_back_sinks(&mut self) -> Result<()> {
         let flush = !self.options.transactional && !mutant!(RollbackUnflushed);
         mutant!(RollbackDataFirst does {
@@ -84,7 +86,8 @@ impl Store {
         if flush { self.data.sync() } else { Ok(()) }
     }
 
-    /// Takes back what [`write`](Self::write) gave to transactional sinks, when their commit certainly did not happen.
+    /// Takes back what [`write`](Self::write) gave to transactional sinks, if it is certain that their commit did not
+    /// happen.
     pub fn rollback(&mut self) -> Result<()> {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed: {why}");
@@ -106,7 +109,7 @@ impl Store {
         done
     }
 
-    /// What was written becomes what is seen. Infallible: all memory was taken while staging.
+    /// Makes what was written visible. It cannot fail, because all memory was taken while staging.
     pub fn apply(&mut self) {
         let written = self.staged.is_written();
         if written || self.staged.is_empty() {
@@ -121,16 +124,17 @@ impl Store {
         self.staged.reuse(run);
     }
 
-    /// Bytes of log held back until the next [`flush`](Self::flush).
+    /// The bytes of log that are held back until the next [`flush`](Self::flush).
     pub fn held_bytes(&self) -> usize {
         self.log.held_bytes()
     }
 
-    /// Makes all that was acknowledged durable. (Transactional: gives it to the sinks, for the host to commit.)
+    /// Makes everything that was acknowledged durable. A transactional store gives it to the sinks, and the host
+    /// commits.
     pub fn flush(&mut self) -> Result<()> {
         self.check_writable()?;
         self.log.flush(|| self.data.sync()).inspect_err(|error| {
-            // The runs that are held were acknowledged and applied: they can be neither taken back nor written a second time.
+            // The runs that are held were acknowledged and applied. They can neither be taken back nor written again.
             self.fail(&format!("{error:#}"));
         })
     }

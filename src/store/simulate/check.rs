@@ -1,4 +1,4 @@
-//! What every image must be: a store that opens, to a state that it may have, and takes a further write.
+//! The check of every image: a store must open, to an allowed state, and take a further write.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +13,8 @@ use crate::store::Known;
 use crate::store::oracle::{self, Act, Model};
 use crate::{OpenOptions, Recovery, Store};
 
-/// Operations that have a receipt: their results, and whether they logged anything. The log need not have the receipts of those that did not.
+/// The operations that have a receipt: their results, and whether they logged anything. The log need not have the
+/// receipts of those that did not.
 pub type Made = BTreeMap<u64, (u32, bool)>;
 
 /// A state that a store may be found in, and what a further write makes of it.
@@ -49,7 +50,7 @@ pub fn options() -> OpenOptions {
     OpenOptions { dimension: Some(DIMENSION), ..OpenOptions::default() }
 }
 
-/// Documents, the bits of their vectors, attributes, metadata, collections.
+/// Compares documents, the bits of their vectors, attributes, metadata and collections.
 pub fn same(store: &Store, model: &Model) -> bool {
     let names = store.collections();
     names.iter().eq(model.keys())
@@ -64,7 +65,7 @@ pub fn same(store: &Store, model: &Model) -> bool {
         })
 }
 
-/// What was made can be told, and nothing else is.
+/// Checks that the store knows of every write that was made, and of no other.
 pub fn same_receipts(store: &Store, made: &Made) -> bool {
     let told = store.receipts.numbers(SENDER);
     told.iter().all(|number| made.contains_key(number))
@@ -74,11 +75,11 @@ pub fn same_receipts(store: &Store, made: &Made) -> bool {
         })
 }
 
-/// All images of a run, each looked at once; shared by its threads.
+/// All images of a run. Each is looked at once. The threads of the run share this.
 pub struct Seen {
-    /// Bytes of both files, and the states that they are held against.
+    /// The bytes of both files, and the states that they are compared with.
     checks: Vec<Mutex<HashSet<u128>>>,
-    /// Bytes alone.
+    /// The bytes alone.
     images: Vec<Mutex<HashSet<u128>>>,
     pub distinct: AtomicU64,
 }
@@ -106,7 +107,7 @@ impl Seen {
     }
 }
 
-/// Which of the allowed states the image opens to; or what is wrong with it.
+/// Returns which of the allowed states the image opens to, or what is wrong with it.
 pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Result<Rc<State>, String> {
     let (data_sink, log_sink) = (MemorySink::with_bytes(data.bytes.to_vec()), MemorySink::with_bytes(log.bytes.to_vec()));
     let mut store = Store::open(data_sink.clone(), log_sink.clone(), options()).map_err(|error| format!("does not open: {error:#}"))?;

@@ -1,6 +1,7 @@
-//! The crash simulation. Generated operations run over a medium that loses power before every call it gets: every image that may be
-//! left is opened and held against a model in maps. Some images, and some moments at which the process is killed and the power
-//! stays, are gone on from: with a second generation of crashes, from the first call of their recovery on.
+//! The crash simulation. Generated operations run over a disk that loses power before every call. Every image that may
+//! be left is opened and compared with a model in maps. From some images the simulation goes on with a second
+//! generation of crashes, beginning with the first call of their recovery. It also goes on from some moments at which
+//! the process is killed while the power stays on.
 
 mod check;
 #[cfg(test)]
@@ -19,41 +20,41 @@ use crate::segment::receipt::{Receipt, Sender};
 use crate::sink::crash::{CrashMedium, Fault, IsNew, Pair, Rng};
 use check::{Made, Seen, State, check, options, same, same_receipts};
 
-/// Whose all operations are that have a receipt.
+/// The sender of all operations that have a receipt.
 const SENDER: Sender = u128::from_be_bytes(*b"0123456789abcdef");
 
-/// Five rows and a third fill a sector.
+/// Five rows and a third of one fill a sector.
 const DIMENSION: usize = 24;
 
 enum Start {
     Fresh,
     Image(Pair, Rc<State>),
-    /// Under a process that was killed: it had come from one state to perhaps another.
+    /// A process was killed. It was between one state and perhaps another.
     Killed(CrashMedium, Vec<Rc<State>>),
 }
 
-/// One line of operations over one medium.
+/// One sequence of operations over one disk.
 struct Line {
     rng: Rng,
     medium: CrashMedium,
     context: Rc<Cell<u128>>,
     options: OpenOptions,
     store: Option<Store>,
-    /// What the store in memory is.
+    /// The state of the store in memory.
     current: Rc<State>,
-    /// What an image may open to.
+    /// The states that an image may open to.
     allowed: Vec<Rc<State>>,
     generation: u32,
     children: Vec<(Start, u32)>,
-    /// The number of the last operation that was asked.
+    /// The number of the last operation that was asked for.
     number: u64,
-    /// What was done, for the one who reads of a failure.
+    /// What was done so far, for whoever reads of a failure.
     trail: Vec<String>,
     checked: u64,
 }
 
-/// All that grows out of a seed. An error tells the image that is wrong and how it came about.
-/// `most`: images of one file at one call; of both together they are a few times that.
+/// Runs all that follows from a seed. An error names the image that is wrong and how it came about. `most` is the
+/// number of images of one file at one call. Both files together have a few times as many.
 pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let mut starts = VecDeque::from([(Start::Fresh, 0)]);
@@ -129,7 +130,7 @@ impl Line {
         self.allowed = allowed;
     }
 
-    /// Everything that was taken down since the last time. Some of it is gone on from.
+    /// Looks at everything that was recorded since the last time, and goes on from some of it.
     fn look(&mut self) -> Result<(), String> {
         let images = self.medium.take_images();
         for (n, image) in images.iter().enumerate() {
@@ -147,7 +148,7 @@ impl Line {
         Ok(())
     }
 
-    /// Nothing is under way: the store is in one of these states, whatever happens.
+    /// Nothing is under way, so whatever happens, the store is in one of these states.
     fn settled(&mut self, allowed: Vec<Rc<State>>) -> Result<(), String> {
         self.allow(allowed);
         self.medium.snapshot();
@@ -166,9 +167,9 @@ impl Line {
         }
     }
 
-    /// Whatever the power does while a store opens: what it opens to is the same again.
+    /// Whatever the power does while a store opens, the store opens to the same state again.
     fn open(&mut self, may_fail: bool) -> Result<(), String> {
-        // A process that ends takes what it held back along; only a store that is dropped flushes it.
+        // When a process ends, what it held back is lost. Only a store that is dropped flushes it.
         if let Some(mut ended) = self.store.take() {
             ended.log.drop_held();
         }
@@ -256,7 +257,7 @@ impl Line {
                 if strict && !nothing {
                     return self.settled(vec![next]);
                 }
-                // A compaction writes what changed nothing, too.
+                // A compaction also writes the receipts of operations that changed nothing.
                 let loose = |state: &Rc<State>| next.made.iter().filter(|(_, (_, logged))| !logged).map(|(n, made)| (*n, *made)).chain(state.made.clone()).collect();
                 self.settled(before.iter().map(|state| State::new(state.model.clone(), loose(state))).collect())
             }
@@ -280,7 +281,7 @@ impl Line {
         if same(self.store(), model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", oracle::state(self.store()))) }
     }
 
-    /// Relaxed: all that was acknowledged since the last one becomes durable in one.
+    /// In a relaxed store, everything that was acknowledged since the last flush becomes durable at once.
     fn flush(&mut self) -> Result<(), String> {
         self.trail.push("flush".into());
         self.flushing(|store| store.flush())
@@ -360,7 +361,8 @@ impl Line {
             2 => Act::SetMeta(collection, seed(rng)),
             3 | 4 => Act::Delete(collection, (0..1 + rng.below(4)).map(|_| rng.below(13) as u8).collect()),
             5 => Act::DeleteWhere(collection, rng.below(4) as i64),
-            // One record, small or not, alone in its run or not: the frame that may go without a gate.
+            // One record, small or large, alone in its run or not. This tries frames that may be written without a
+            // gate.
             6..=8 => Act::Upsert(collection, vec![(rng.below(8) as u8, seed(rng))]),
             _ => Act::Upsert(collection, (0..3 + rng.below(6)).map(|_| (rng.below(13) as u8, seed(rng))).collect()),
         }

@@ -8,17 +8,18 @@ use super::check::Seen;
 use super::run_seed;
 use crate::mutant::{self, ALL};
 
-/// Seeds that once found a bug: the seed, how many images a call, what it was.
+/// Seeds that once found a bug: the seed, how many images a call, and the bug.
 const REGRESSIONS: &str = include_str!("../../../tests/crash/seeds.txt");
 
-/// Seeds that a mutant may take.
+/// The number of seeds within which a mutant must be caught.
 const TRIES: u64 = 1000;
 
 fn wanted() -> u64 {
     std::env::var("NIDUS_CRASH_IMAGES").ok().and_then(|n| n.replace('_', "").parse().ok()).unwrap_or(1_000_000)
 }
 
-/// `NIDUS_CRASH_IMAGES=n` looks at n images instead of a million, `NIDUS_CRASH_SEED=n` at one seed's alone.
+/// `NIDUS_CRASH_IMAGES=n` looks at n images instead of a million. `NIDUS_CRASH_SEED=n` looks only at the images of one
+/// seed.
 #[test]
 fn every_crash_image_is_a_state_that_it_may_be() {
     let began = Instant::now();
@@ -73,7 +74,7 @@ fn every_mutant_of_the_write_path_is_caught() {
     assert!(missed.is_empty(), "not caught: {missed:#?}");
 }
 
-/// Past the test harness, which keeps what a test that passes prints.
+/// Prints past the test harness, which hides what a passing test prints.
 fn tell(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }
