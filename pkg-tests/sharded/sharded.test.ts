@@ -94,6 +94,20 @@ describe('as one store', () => {
     await oracle.close()
   })
 
+  it("works through a proxy, as Vue's and MobX's are", async () => {
+    const on = { store: 'proxied' }
+    await call(on, 'upsert', 'c', [record(1, 1), record(2, 1), record(3, 1)])
+    expect(await call(on, 'count')).toBe(3)
+    expect((await call(on, 'search', vectorOf(2, 1), { topK: 1 }))[0].id).toBe('2')
+    expect((await call(on, 'searchMany', [vectorOf(3, 1)], { topK: 1 }))[0][0].id).toBe('3')
+    expect((await call(on, 'searchAvailable', vectorOf(2, 1), { topK: 1 })).missing).toEqual([])
+    expect((await call(on, 'get', 'c', ['2', '9'])).map((found: { id: string } | null) => found?.id)).toEqual(['2', undefined])
+    expect([await call(on, 'delete', 'c', ['1']), await call(on, 'deleteWhere', 'c', { group: 2 })]).toEqual([1, 1])
+    await call(on, 'grow', 4)
+    await call(on, 'compact')
+    expect([await call(on, 'collections'), (await call(on, 'stats')).shards]).toEqual([['c'], 4])
+  })
+
   it('says what is wrong', async () => {
     expect((await ask({}, 'search', [1, 2])).error!.code).toBe('DIMENSION_MISMATCH')
     expect((await ask({}, 'search', vectorOf(1, 1), { filter: { $near: 1 } })).error!.code).toBe('INVALID_ARGUMENT')

@@ -9,6 +9,13 @@ let silentRouter = false
 /** Calls by shard and method that fail before they begin, whose answers are lost, or that wait until they are let go. */
 const faults = new Map()
 const clients = new Map()
+/** As Vue's `reactive` and MobX's `observable` do it: whatever objects are read come as proxies too, functions as they are. */
+const deep = (target) => new Proxy(target, {
+  get(of, key, receiver) {
+    const value = Reflect.get(of, key, receiver)
+    return ['[object Object]', '[object Array]'].includes(Object.prototype.toString.call(value)) ? deep(value) : value
+  },
+})
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 export class Router extends NidusRouter {
@@ -89,8 +96,11 @@ export default {
     }
     if (method === 'spoil') return Response.json({ ok: (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call({ name: store, index: args[0] }, 'spoil', [args[1]])) ?? null })
     const key = `${store} ${client} ${options.timeout}`
-    if (!clients.has(key)) clients.set(key, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options))
     try {
+      if (!clients.has(key)) {
+        const client = new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options)
+        clients.set(key, store === 'proxied' ? deep(client) : client)
+      }
       for (const options of args) {
         if (!options?.after) continue
         options.signal = AbortSignal.timeout(options.after)

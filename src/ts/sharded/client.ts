@@ -1,6 +1,7 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
-import { checkCall, checkEnv, checkFilter, checkRecord, checkSearch } from './checks.js'
+import { describe } from '../wire.js'
+import { checkCall, checkCollection, checkEnv, checkFilter, checkIds, checkRecord, checkSearch, checkShards, checkVector, listOf } from './checks.js'
 import { placeOf, type Layout } from './layout.js'
 import { merge } from './merge.js'
 import { checkSize, isTooLarge, MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
@@ -20,8 +21,8 @@ interface At {
   signal: AbortSignal | undefined
 }
 
-/** A store that is spread over many Durable Objects. It keeps nothing but how many these are: make one for each request, or keep it. */
-export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
+/** One client of a sharded store; ./public.ts stands before it. */
+export class Client<A extends AttrsOf<A> = Attrs> {
   readonly name: string
   readonly dimension: number
   readonly #env: ShardedEnv
@@ -43,8 +44,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
-    const sent = Array.from(records, (record, i) => this.#sent(record, i))
-    await this.#by(checkCall(options), async (at) => {
+    const call = checkCall(options, 'upsert')
+    checkCollection(collection)
+    const sent = listOf(records, 'records must be an array, or another iterable of records').map((record, i) => this.#sent(record, i))
+    await this.#by(call, async (at) => {
       const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
         for (const part of parts(group)) await this.#ask(at, index, 'upsert', collection, part)
@@ -53,10 +56,12 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number> {
-    const all = [...new Set(ids)]
+    const call = checkCall(options, 'delete')
+    checkCollection(collection)
+    const all = [...new Set(checkIds(ids))]
     // Over all tries: the second no longer finds what the first has deleted.
     let deleted = 0
-    await this.#by(checkCall(options), async (at) => {
+    await this.#by(call, async (at) => {
       const groups = groupBy(all, (id) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
         for (const part of partsOfIds(group)) {
@@ -73,9 +78,11 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   async deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number> {
     if (filter === undefined) throw new ShardedError('INVALID_ARGUMENT', 'deleteWhere needs a filter; {} deletes everything')
+    const call = checkCall(options, 'deleteWhere')
+    checkCollection(collection)
     checkFilter(filter)
     let deleted = 0
-    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, async (index) => {
+    await this.#by(call, (at) => this.#everywhere(at.layout, async (index) => {
       const gone = await this.#ask(at, index, 'deleteWhere', collection, filter as Filter)
       deleted += gone
     }))
@@ -83,8 +90,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
-    const all = [...ids]
-    return this.#by(checkCall(options), async (at) => {
+    const call = checkCall(options, 'get')
+    checkCollection(collection)
+    const all = checkIds(ids)
+    return this.#by(call, async (at) => {
       const found: (VectorRecord<A> | undefined)[] = new Array(all.length).fill(undefined)
       const groups = groupBy(all.map((_, n) => n), (n) => placeOf(collection, all[n]!, at.layout.from))
       // As many as records without attributes that fit in an answer: of larger ones fewer come back.
@@ -104,24 +113,23 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   /** Exact over all shards, or an error that names those that did not answer. */
   async search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]> {
-    return (await this.searchMany([query], options))[0]!
+    return (await this.#whole([query], options, 'search'))[0]!
   }
 
   async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
-    const { hits, missing, causes } = await this.#search(queries, options)
-    if (missing.length) throw failure(missing, causes)
-    return hits
+    if (!Array.isArray(queries)) throw new ShardedError('INVALID_ARGUMENT', `queries must be an array of vectors, not ${describe(queries)}`)
+    return this.#whole(queries, options, 'searchMany')
   }
 
   /** What the shards that answer have; `missing`: those that do not. */
   async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
-    const { hits, missing } = await this.#search([query], options)
+    const { hits, missing } = await this.#search([query], options, 'searchAvailable')
     return { hits: hits[0]!, missing: [...missing].sort((a, b) => a - b) }
   }
 
   /** Of all shards at one moment: while the store grows it waits for one at which nothing is on its way, and is `BUSY` if none comes. */
   async count(options?: ShardedCallOptions): Promise<number> {
-    return this.#by(checkCall(options), async (at) => {
+    return this.#by(checkCall(options, 'count'), async (at) => {
       const { layout } = at
       const waits = new Set<number>()
       for (let tries = 0; tries < COUNTS; tries++) {
@@ -140,16 +148,16 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async collections(options?: ShardedCallOptions): Promise<string[]> {
-    return this.#by(checkCall(options), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
+    return this.#by(checkCall(options, 'collections'), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
   }
 
   async compact(options?: ShardedCallOptions): Promise<void> {
-    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
+    await this.#by(checkCall(options, 'compact'), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
   }
 
   /** How many shards there are, and what each says of itself. */
   async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
-    return this.#by(checkCall(options), async (at) => {
+    return this.#by(checkCall(options, 'stats'), async (at) => {
       const { from, to } = at.layout
       return { shards: from, growingTo: from < to ? to : undefined, each: await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'stats')) }
     })
@@ -157,7 +165,8 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   /** More shards. Goes on when the call is cut off, and when objects are restarted; asked for again, it waits for the end. */
   async grow(shards: number, options?: ShardedCallOptions): Promise<void> {
-    const { timeout = this.#timeout, signal } = checkCall(options)
+    const { timeout = this.#timeout, signal } = checkCall(options, 'grow')
+    checkShards(shards)
     await this.#known(timeout, signal)
     for (;;) {
       if (signal?.aborted) throw aborted(signal)
@@ -168,9 +177,15 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     }
   }
 
-  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
-    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options)
-    const vectors = Array.from(queries, (query) => this.#vector(query))
+  async #whole(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<Hit<A>[][]> {
+    const { hits, missing, causes } = await this.#search(queries, options, method)
+    if (missing.length) throw failure(missing, causes)
+    return hits
+  }
+
+  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
+    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options, method)
+    const vectors = Array.from(queries, (query, i) => checkVector(query, this.dimension, () => (method === 'searchMany' ? `query ${i}` : 'the query')))
     const [missing, causes]: [Set<number>, unknown[]] = [new Set(), []]
     return this.#by(call, async (at) => {
       const ask = async (index: number, some: Float32Array[], asked: number): Promise<Hit<A>[][]> => {
@@ -300,14 +315,8 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return found.ok
   }
 
-  #vector(vector: ArrayLike<number>): Float32Array {
-    if (vector === null || typeof vector !== 'object' || vector.length !== this.dimension) throw new ShardedError('DIMENSION_MISMATCH', `a vector has ${this.dimension} numbers, not ${(vector as ArrayLike<number> | undefined)?.length}`)
-    return Float32Array.from(vector)
-  }
-
   #sent(record: RecordInput<A>, i: number): Sent {
-    const { id, vector, attrs } = checkRecord(record, i)
-    const sent = { id, vector: this.#vector(vector), ...(attrs !== undefined && { attrs: attrs as Attrs }) }
+    const sent = checkRecord(record, i, this.dimension)
     checkSize(sent)
     return sent
   }

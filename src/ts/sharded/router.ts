@@ -25,7 +25,7 @@ export class Router {
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
     return this.#answer(async () => {
       const kept = await this.#alone(async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })))
-      if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}`)
+      if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take another name for vectors of another model`)
       // What was cut off goes on with whoever comes next.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
       return kept.layout
@@ -44,9 +44,9 @@ export class Router {
 
   async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
     const kept = await this.#kept
-    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store ${name} yet`)
+    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store "${name}" yet: it is made by the first call that writes or reads`)
     const { layout } = kept
-    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `a store of ${layout.to} shards cannot get ${shards}: from ${layout.to} to ${MOST_SHARDS}`)
+    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and never gets fewer`)
     if (layout.from === layout.to) {
       if (shards === layout.to) return { growth: Promise.resolve() }
       // The growth before still tells everybody of its end: that one is not what was asked for.
@@ -147,7 +147,7 @@ const TRIES = 5
 const ALARM_MS = 10_000
 
 function first(dimension: number, shards: number): Layout {
-  if (!Number.isInteger(dimension) || dimension < 1) throw new ShardedError('INVALID_ARGUMENT', `dimension is ${dimension}`)
-  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) throw new ShardedError('INVALID_ARGUMENT', `shards is ${shards}: from 1 to ${MOST_SHARDS}`)
+  if (!Number.isInteger(dimension) || dimension < 1) throw new ShardedError('INVALID_ARGUMENT', `dimension must be an integer from 1 to 65536, not ${dimension}`)
+  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) throw new ShardedError('INVALID_ARGUMENT', `shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
   return { version: 1, from: shards, to: shards, dimension }
 }

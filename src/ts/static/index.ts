@@ -6,7 +6,7 @@ import { checkOpen, checkOptions } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { StorageHost, SyncAccessHandle } from '../types/index.js'
 import type { StaticBucket, StaticOptions, StaticSource } from '../types/static.js'
-import { describe, isPlainObject } from '../wire.js'
+import { checkString, describe, isPlainObject } from '../wire.js'
 import { absolute, type HttpOptions } from './answer.js'
 import { openKept } from './cache.js'
 import { Deadlines } from './deadline.js'
@@ -57,7 +57,8 @@ function hostOf([data, log]: Pair): StorageHost {
 
 export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
   const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, timeout = TIMEOUT_MS, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
+  if (!isPlainObject(headers)) throw invalid(`headers must be an object of strings, not ${describe(headers)}`)
+  for (const [key, value] of Object.entries(headers)) checkString(value, () => `headers: ${describe(key)}`)
   if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
   if (!(Number.isSafeInteger(timeout) && timeout >= 1 && timeout <= LONGEST_MS)) throw invalid(`timeout must be a number of milliseconds, an integer from 1 to ${LONGEST_MS}, not ${describe(timeout)}`)
   const signal = checkSignal(given)

@@ -6,7 +6,7 @@ import { FILES, IMPORT, checkKeys } from '../keys.js'
 import { checkOpen, checkOptions, checkStorage } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { ImportOptions, StorageKind } from '../types/index.js'
-import { describe, isPlainObject } from '../wire.js'
+import { isPlainObject } from '../wire.js'
 import { Input } from './source.js'
 import { partsOfTar } from './tar.js'
 
@@ -16,8 +16,6 @@ type Part = { file: FileName; bytes: Uint8Array }
 
 export async function importStore(platform: Platform, name: string, from: unknown, options: ImportOptions | undefined): Promise<Backend> {
   const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options, IMPORT, 'import')
-  if (typeof replace !== 'boolean') throw invalid(`replace is ${describe(replace)}; it can be true or false`)
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
   const signal = checkSignal(given)
   const storage = checkStorage(rest.storage, platform.defaultStorage)
   const spec = checkOpen(name, rest, storage)

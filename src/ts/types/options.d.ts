@@ -16,7 +16,7 @@ export interface OpenOptions {
   /** `'strict'` (default): acknowledged means durable. `'relaxed'`: acknowledged when written, durable within about a second or after `flush()`; `flush()` and `close()` reject if something acknowledged may be lost. */
   durability?: 'strict' | 'relaxed'
   /**
-   * Compact if more than this part of the rows is dead: at open, and while open once nothing was written for half a second and at least 8,192 dead rows (or 8 MiB of them) are to be gained. Default 0.5; `false`: never.
+   * Compact if more than this part of the rows, from 0 to 1, is dead: at open, and while open once nothing was written for half a second and at least 8,192 dead rows (or 8 MiB of them) are to be gained. Default 0.5; `false`: never.
    * While open it never begins during an export, in an opening that had to cut something (`recovery.bytes`), in one that imported the store, or in workerd; and it gives way to a write that waits for a quarter of a second.
    */
   autoCompact?: number | false
@@ -30,7 +30,7 @@ export interface OpenOptions {
    */
   memory?: 'full' | 'compact'
   /**
-   * Threads that search, this one included. Default 1. The further ones are workers with copies of their share of the rows (a half of them for 2), so that a search of many rows takes a part of the time;
+   * Threads that search, this one included, at most 256. Default 1. The further ones are workers with copies of their share of the rows (a half of them for 2), so that a search of many rows takes a part of the time;
    * the answers are the same, to the bit. Pays from some 50,000 rows on. Not with `memory: 'compact'`, nor where there are no workers (workerd): `UNSUPPORTED`.
    */
   workers?: number
@@ -60,7 +60,7 @@ export interface StoreOptions {
 export interface PersistenceOptions {
   /** Ask the browser to keep the origin's storage (`navigator.storage.persist()`). Some ask the user; where only pages may ask (workers), it is not asked. Default false. */
   request?: boolean
-  /** How long each of the browser's answers may take, in milliseconds. Default 3000. */
+  /** How long each of the browser's answers may take, in milliseconds, at most 2147483647. Default 3000. */
   timeout?: number
 }
 
