@@ -12,7 +12,7 @@ import { attrsOf, metadataOf } from './metadata.js'
 const ARGS = { db: 1, collection: 1, textKey: 1 } as const
 const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } as const
 
-/** The keys that LangChain's own callers leave undefined count as absent. */
+/** Keys that are undefined count as absent: LangChain itself passes such keys. */
 function object<T extends object>(value: T | undefined, known: Known, what: string): Partial<T> {
   if (value === undefined || value === null) return {}
   if (!isPlainObject(value)) throw invalid(`${what} takes an object (${Object.keys(known).join(', ')}), not ${describe(value)}`)
@@ -24,7 +24,8 @@ function list(value: unknown, what: string): asserts value is unknown[] {
   if (!Array.isArray(value)) throw invalid(`${what} must be an array, not ${describe(value)}`)
 }
 
-// These are no private methods: a proxy around the adapter (Vue's, MobX's) does not have those.
+// These are functions and not private methods, because a proxy around the adapter (Vue's, MobX's) has no private
+// methods.
 function check(documents: DocumentInterface[], options: { ids?: string[] } | undefined) {
   list(documents, 'documents')
   documents.forEach((document, i) => {

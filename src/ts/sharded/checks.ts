@@ -18,7 +18,7 @@ const refuse = (message: string): never => {
   throw new ShardedError('INVALID_ARGUMENT', message)
 }
 
-/** Every error of a sharded store is of one class; what an object's getters or a Proxy throw is INVALID_ARGUMENT. */
+/** Makes every error a `ShardedError`. What getters or a Proxy of the caller throw becomes INVALID_ARGUMENT. */
 function coded<T>(work: () => T): T {
   try {
     return work()
@@ -52,7 +52,7 @@ export function checkShards(shards: unknown) {
 }
 
 function checkTimeout(timeout: unknown) {
-  // A timer holds 31 bits.
+  // A timer takes at most 31 bits.
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) refuse(`timeout must be a number of milliseconds above 0 and up to 2147483647, not ${describe(timeout)}`)
 }
 
@@ -71,7 +71,10 @@ export function checkCollection(collection: unknown): string {
   return collection as string
 }
 
-/** What a loop gives, one after the other. A text gives its characters, which nobody means. */
+/**
+ * Returns the items of anything that can be iterated over. A string is refused: iterating over it would give its
+ * characters, which nobody means.
+ */
 export function listOf<T>(items: Iterable<T>, what: string): T[] {
   return coded(() => {
     if (typeof items !== 'object' || typeof items?.[Symbol.iterator] !== 'function') refuse(`${what}, not ${describe(items)}`)
@@ -85,7 +88,7 @@ export function checkIds(ids: Iterable<string>): string[] {
   return all
 }
 
-/** Absent is undefined alone: what else is no filter was meant to be one. */
+/** Only undefined means that there is no filter. Any other value that is no filter is an error. */
 export const checkFilter = (filter: unknown) => void coded(() => encodeFilter(filter))
 
 export function checkSearch<A extends AttrsOf<A>>(options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): ShardedCallOptions & { wanted: Wanted } {
@@ -103,7 +106,7 @@ export function checkSearch<A extends AttrsOf<A>>(options: (SearchOptions<A> & S
   return { ...callOf(signal, timeout), wanted }
 }
 
-/** A copy. */
+/** Returns a copy. */
 export function checkVector(vector: ArrayLike<number>, dimension: number, who: () => string): Float32Array {
   return coded(() => {
     if (typeof vector !== 'object' || vector === null || typeof vector.length !== 'number') refuse(`${who()} must be an array of numbers, not ${describe(vector)}`)
@@ -123,7 +126,8 @@ export function checkRecord<A extends AttrsOf<A>>(record: RecordInput<A>, i: num
     const who = () => `record ${i} (id ${describe(id)})`
     checkKeys(record, RECORD, who)
     checkString(id, () => `record ${i}: id`)
-    // As a store writes them: what is no attribute is refused here, by the record's own number, and not by a shard.
+    // Writes the attributes as a store does. So a wrong one is refused here, with the number of its record, and not by
+    // a shard.
     new Writer().attrs(attrs, who)
     return { id, vector: checkVector(vector, dimension, () => `${who()}: vector`), ...(attrs !== undefined && { attrs: attrs as Attrs }) }
   })

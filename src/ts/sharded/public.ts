@@ -2,10 +2,16 @@ import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRec
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
 import { Client } from './client.js'
 
-/** Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+/**
+ * This is no private field, because a proxy around a store (Vue's, MobX's) has no private fields. Its value is a
+ * function, which such proxies return as it is.
+ */
 const CLIENT = Symbol()
 
-/** A store that is spread over many Durable Objects. It keeps nothing but how many these are: make one for each request, or keep it. */
+/**
+ * A store that is spread over many Durable Objects. It remembers only how many there are. Make one for each request, or
+ * keep it.
+ */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   readonly name: string
   readonly dimension: number
