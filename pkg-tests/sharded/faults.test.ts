@@ -1,4 +1,4 @@
-// What a kill, a lost answer or a large write in the middle may not do: each at one chosen moment, in a real workerd.
+// Kills, lost answers and large writes, each at one chosen moment, in a real workerd.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ it('counts nothing twice after a move whose answer was lost', async () => {
   await fill(on, idsOf(400))
   await fault(on.store, 1, 'adopt', 'lose')
   expect((await ask(on, 'grow', 2)).error?.code).toBe('SHARD_FAILED')
-  // A count is right, or says that it cannot be made now.
+  // A count is right, or it is refused for now.
   const { ok, error } = await ask({ ...on, client: 1 }, 'count')
   expect(error?.code ?? ok).toSatisfy((found) => found === 'BUSY' || found === 400)
   await fault(on.store, 1, 'adopt')
@@ -71,7 +71,7 @@ it('counts nothing twice after a kill between a move and its end', async () => {
   expect(await call(on, 'count')).toBe(400)
 }, 60_000)
 
-it('moves what is left when a large write took along all that was to move next', async () => {
+it('a growth goes on after a large write has moved all the records that were next', async () => {
   const on = { store: 'stranded' }
   const ids = idsOf(8000)
   await fill(on, ids)
@@ -93,7 +93,7 @@ it('moves what is left when a large write took along all that was to move next',
   expect(await call(on, 'count')).toBe(ids.length)
 }, 60_000)
 
-it('a write of which a part failed has ended when it says so: the next one is the last', async () => {
+it('a write that partly failed has ended when it rejects: a later write wins over it', async () => {
   const on = { store: 'late' }
   const ids = idsOf(60)
   await fill(on, ids)
@@ -103,7 +103,7 @@ it('a write of which a part failed has ended when it says so: the next one is th
   await met(on.store, 0, 'move')
   await fault(on.store, 1, 'put', 'fail')
   await fault(on.store, 2, 'put', 'hold')
-  // The first is held; the second comes once the first has failed, and is not.
+  // The first call is held. The second comes once the first has failed, and is not held.
   const first = ask(on, 'upsert', 'c', [record(a!, 1), record(b!, 1)])
   await met(on.store, 2, 'put')
   const early = await Promise.race([first, sleep(500)])
@@ -119,7 +119,7 @@ it('a write of which a part failed has ended when it says so: the next one is th
   await grown
 }, 60_000)
 
-it('a write that comes after its sender gave it up is refused', async () => {
+it('a write that arrives after its sender gave it up is refused', async () => {
   const on = { store: 'given up' }
   const ids = idsOf(60)
   await fill(on, ids)
@@ -146,7 +146,7 @@ it('tells records apart whatever their names', async () => {
   expect((await call(on, 'search', vector)).length).toBe(2)
 })
 
-it('a shard whose store cannot be opened is one that does not answer', async () => {
+it('a shard whose store cannot be opened counts as one that does not answer', async () => {
   const on = { store: 'spoilt', shards: 3 }
   await fill(on, idsOf(90))
   await call(on, 'spoil', 1, 'UPDATE nidus_stores SET version = 99')
@@ -155,11 +155,11 @@ it('a shard whose store cannot be opened is one that does not answer', async () 
   const vector = random(1).vector(D)
   expect((await ask(on, 'search', vector)).error).toMatchObject({ code: 'UNSUPPORTED_VERSION', shards: [1] })
   expect(await call(on, 'searchAvailable', vector)).toMatchObject({ missing: [1] })
-  // What is wrong with the question is no shard's matter.
+  // A wrong question is no fault of a shard.
   expect((await ask(on, 'searchAvailable', vector, { filter: { $near: 1 } })).error?.code).toBe('INVALID_ARGUMENT')
 }, 60_000)
 
-it('a search is aborted though a shard says nothing', async () => {
+it('a search can be aborted while a shard is silent', async () => {
   const on = { store: 'silent', shards: 2 }
   await fill(on, idsOf(40))
   await fault(on.store, 1, 'search', 'hold')
@@ -168,7 +168,7 @@ it('a search is aborted though a shard says nothing', async () => {
   expect((await call(on, 'search', random(1).vector(D), { after: 60_000 })).length).toBe(10)
 }, 60_000)
 
-it('has one layout, whoever asks at once', async () => {
+it('clients that ask at the same time get the same layout', async () => {
   for (let round = 0; round < 10; round++) {
     const store = `first ${round}`
     const all = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 + (client % 5) }, 'stats')))
@@ -182,11 +182,11 @@ it('has one layout, whoever asks at once', async () => {
   }
 }, 60_000)
 
-it('says how many it deleted though a growth came between', async () => {
+it('delete returns the right number even if a growth begins meanwhile', async () => {
   const on = { store: 'deletes', shards: 2 }
   const ids = idsOf(200)
   await fill({ ...on, client: 1 }, ids)
-  // One shard knows of the growth, the other does not yet.
+  // One shard knows of the growth, and the other does not yet.
   await fault(on.store, 0, 'layout', 'hold')
   await fault(on.store, 1, 'layout', 'pass')
   const grown = ask({ ...on, client: 9 }, 'grow', 3)
@@ -257,7 +257,7 @@ describe('a late message', () => {
     expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
   }, 60_000)
 
-  it('a put by the layout of a growth that has ended is refused, though nothing later came from its sender', async () => {
+  it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
     const on = { store: 'late layout' }
     const ids = idsOf(60)
     await fill(on, ids)
@@ -280,7 +280,7 @@ describe('a late message', () => {
     expect((await grown).error).toBe(undefined)
   }, 60_000)
 
-  it('a write that its client gave up does not come after the next one, nor after a restart', async () => {
+  it('a write that its client gave up is not made after the next one, nor after a restart', async () => {
     const on = { store: 'late client' }
     const [id] = idsOf(1) as [string]
     await fill(on, [id])
@@ -296,7 +296,7 @@ describe('a late message', () => {
   }, 60_000)
 })
 
-it('deleteWhere counts each record once, whatever of a move was cut off', async () => {
+it('deleteWhere counts each record once after a move was interrupted at any step', async () => {
   for (const kind of ['lose', 'keep'] as const) {
     const on = { store: `counts ${kind}` }
     await fill(on, idsOf(400))
@@ -312,13 +312,13 @@ it('deleteWhere counts each record once, whatever of a move was cut off', async 
   }
 }, 60_000)
 
-it('grows to what was asked for during the last step of the growth before', async () => {
+it('a growth that is asked for during the last step of another one is done', async () => {
   const on = { store: 'last step', shards: 2 }
   await fill(on, idsOf(100))
   await fault(on.store, 0, 'move', 'hold')
   const four = ask({ ...on, client: 9 }, 'grow', 4)
   await met(on.store, 0, 'move')
-  // The telling of its end is what is held up.
+  // The message that the growth has ended is held.
   await fault(on.store, 3, 'layout', 'hold')
   await fault(on.store, 0, 'move')
   await met(on.store, 3, 'layout')
@@ -368,7 +368,7 @@ describe('a shard that takes a call and says nothing', () => {
     expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
     expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
     if (step === 'adopt') {
-      // Nobody is left to wonder why there is no count.
+      // Nobody else is left to find out why there is no count.
       await fault(on.store, 2, 'remove', 'hold')
       expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
       await fault(on.store, 2, 'remove')
@@ -378,7 +378,7 @@ describe('a shard that takes a call and says nothing', () => {
     expect(await call(on, 'count')).toBe(90)
   }, 60_000)
 
-  it('a silent router ends no less', async () => {
+  it('a call to a silent router ends, too', async () => {
     const on = { store: 'silent router', timeout: 500 }
     await call(on, 'router', true)
     expect((await ask(on, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', message: expect.stringContaining('router') as string })
@@ -388,13 +388,13 @@ describe('a shard that takes a call and says nothing', () => {
   })
 })
 
-describe('more than a call carries', () => {
+describe('more bytes than one call carries', () => {
   const on = { store: 'more', shards: 2 }
-  // 24 records of 3 MiB: 72 MiB, 36 from a shard.
+  // 24 records of 3 MiB are 72 MiB: 36 MiB from each shard.
   beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }), 60_000)
   const query = Array.from({ length: D }, (_, i) => (i === 2 ? 1 : 0.1))
 
-  it('a search answers all the same', async () => {
+  it('a search answers', async () => {
     const hits = await call(on, 'search', query, { topK: 24 })
     expect(hits.map(({ attrs }: { attrs: { text: number } }) => attrs.text)).toEqual(Array(24).fill(3 * 2 ** 20))
     expect(hits.slice(0, 3).map(({ attrs }: { attrs: { n: number } }) => attrs.n).sort((a: number, b: number) => a - b)).toEqual([2, 10, 18])
@@ -402,7 +402,7 @@ describe('more than a call carries', () => {
     expect(lists.map((list: unknown[]) => list.length)).toEqual([10, 10])
   }, 60_000)
 
-  it('get, a growth and a search after it, too', async () => {
+  it('get answers, and so do a growth and a search after it', async () => {
     const ids = Array.from({ length: 24 }, (_, n) => `${n}`)
     const texts = async () => (await call(on, 'get', 'c', ids)).map(({ id, attrs }: { id: string; attrs: { text: number } }) => [id, attrs.text])
     const whole = ids.map((id) => [id, 3 * 2 ** 20])
@@ -428,7 +428,7 @@ describe('more than a call carries', () => {
   }, 60_000)
 })
 
-it('what is misspelt, or no filter, is refused', async () => {
+it('misspelt options, and values that are no filter, are refused', async () => {
   const on = { store: 'strict', shards: 1 }
   await fill(on, idsOf(5))
   const query = random(1).vector(D)

@@ -1,4 +1,5 @@
-// A loop of searches right after an insert, in workerd, where nothing goes on in the background and the clock stands still.
+// A loop of searches right after an insert, in workerd. Nothing runs in the background there, and the clock stands
+// still.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
