@@ -98,7 +98,7 @@ export interface RecoveryReport {
    * put the log back, or see what `Nidus.salvage` tells. Nothing removes them unasked: while there are any, or where this open cut anything, `autoCompact` does nothing. `compact()` removes them.
    */
   orphanedRows?: number
-  /** Auto-compaction was due and failed, at open or (a store in the caller's own thread) later; the store is as it was. */
+  /** Auto-compaction was due and failed, at open or, in the tab that has the store, later; the store is as it was. */
   compactionError?: NidusError
   /** Only of `Nidus.salvage`. The numbers above then tell what could not be taken: bytes of both files, and frames as far as they can be told apart. */
   salvaged?: Salvaged
