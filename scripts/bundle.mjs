@@ -12,9 +12,13 @@ export const ALONE = ['worker', 'worker-opfs']
 const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/indexeddb', 'hosts/memory']
 /** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
 export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts', 'salvage-here': 'src/ts/salvage-here.ts' }
-/** What a page loads before it starts the worker. */
-/** On a disk, where nobody pays for names and lines: an uncaught error is readable there. It has its own copies of LATER, which are so as well. */
+/**
+ * On a disk, where nobody pays for names and lines: an uncaught error is readable there. It has its own copies of LATER, which are so as well. With maps, which
+ * `node --enable-source-maps` and debuggers follow to the lines of src/ts.
+ */
 const READABLE = 'node'
+const MAPS = { sourcemap: 'linked', sourcesContent: true }
+/** What a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 /** What it starts. */
 const PAGES_WORKER = 'worker-opfs'
@@ -92,7 +96,7 @@ export async function bundle(glue, wasm) {
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
-  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, plugins: [core(glue)] }) })
+  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }) })
   const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
@@ -101,8 +105,8 @@ export async function bundle(glue, wasm) {
   for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
-    if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
-    if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
+    if (!/\.js(\.map)?$/.test(name)) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
+    if (name.endsWith('.js') && Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
   }
   // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
   const pages = {
