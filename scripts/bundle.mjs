@@ -26,9 +26,11 @@ const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/in
 export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts', 'salvage-here': 'src/ts/salvage-here.ts' }
 /**
  * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.
- * It has its own copies of LATER, which are not minified either.
+ * It has its own copies of LATER, which are not minified either. `node --enable-source-maps` and debuggers follow its
+ * maps to the lines of src/ts.
  */
 const READABLE = 'node'
+const MAPS = { sourcemap: 'linked', sourcesContent: true }
 /** The file that a page loads before it starts the worker. */
 const PAGE = 'browser.js'
 /** The worker that a page starts. */
@@ -108,7 +110,7 @@ export async function bundle(glue, wasm) {
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
-  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, plugins: [core(glue)] }) })
+  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }) })
   const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
@@ -117,8 +119,8 @@ export async function bundle(glue, wasm) {
   for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
-    if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
-    if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
+    if (!/\.js(\.map)?$/.test(name)) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
+    if (name.endsWith('.js') && Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
   }
   // A page whose store is in the worker never loads the engine. A page with a host of its own loads it and starts no
   // worker.

@@ -155,7 +155,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect((await post('stalled/stats')).body).toMatchObject({ docCount: 16_000, deadRows: 0 })
     for (const reader of readers) reader.destroy()
     expect((await post('stalled/export')).body.length).toBeGreaterThan(50_000_000)
-  }, 120_000)
+  })
 
   it('compacts a store that consists mostly of dead rows', async () => {
     const records = Array.from({ length: 1000 }, (_, n) => ({ id: `${n}`, vector: vector(n % D) }))

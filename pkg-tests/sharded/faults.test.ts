@@ -15,7 +15,7 @@ const start = async () => void (served = await serve(root, { objects: { Router: 
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()
-}, 60_000)
+})
 afterAll(async () => {
   await served?.kill()
   rmSync(root, { recursive: true, force: true })
@@ -54,7 +54,7 @@ it('counts nothing twice after a move whose answer was lost', async () => {
   await fault(on.store, 1, 'adopt')
   await call(on, 'grow', 2)
   expect(await call(on, 'count')).toBe(400)
-}, 60_000)
+})
 
 it('counts nothing twice after a kill between a move and its end', async () => {
   const on = { store: 'killed mid' }
@@ -69,7 +69,7 @@ it('counts nothing twice after a kill between a move and its end', async () => {
   await fault(on.store, 0, 'move')
   await call(on, 'grow', 2)
   expect(await call(on, 'count')).toBe(400)
-}, 60_000)
+})
 
 it('a growth goes on after a large write has moved all the records that were next', async () => {
   const on = { store: 'stranded' }
@@ -91,7 +91,7 @@ it('a growth goes on after a large write has moved all the records that were nex
   const found = (await call(on, 'get', 'c', leaving)) as unknown[]
   expect(found.filter((one) => !one).length).toBe(0)
   expect(await call(on, 'count')).toBe(ids.length)
-}, 60_000)
+})
 
 it('a write that partly failed has ended when it rejects: a later write wins over it', async () => {
   const on = { store: 'late' }
@@ -117,7 +117,7 @@ it('a write that partly failed has ended when it rejects: a later write wins ove
   expect((await call(on, 'get', 'c', [b!]))[0].attrs.version).toBe(2)
   await fault(on.store, 0, 'move')
   await grown
-}, 60_000)
+})
 
 it('a write that arrives after its sender gave it up is refused', async () => {
   const on = { store: 'given up' }
@@ -136,7 +136,7 @@ it('a write that arrives after its sender gave it up is refused', async () => {
   expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
   await fault(on.store, 0, 'move')
   await grown
-}, 60_000)
+})
 
 it('tells records apart whatever their names', async () => {
   const on = { store: 'names', shards: 3 }
@@ -157,7 +157,7 @@ it('a shard whose store cannot be opened counts as one that does not answer', as
   expect(await call(on, 'searchAvailable', vector)).toMatchObject({ missing: [1] })
   // A wrong question is no fault of a shard.
   expect((await ask(on, 'searchAvailable', vector, { filter: { $near: 1 } })).error?.code).toBe('INVALID_ARGUMENT')
-}, 60_000)
+})
 
 it('a search can be aborted while a shard is silent', async () => {
   const on = { store: 'silent', shards: 2 }
@@ -166,7 +166,7 @@ it('a search can be aborted while a shard is silent', async () => {
   expect((await ask(on, 'search', random(1).vector(D), { after: 100 })).error?.code).toBe('ABORTED')
   await fault(on.store, 1, 'search')
   expect((await call(on, 'search', random(1).vector(D), { after: 60_000 })).length).toBe(10)
-}, 60_000)
+})
 
 it('clients that ask at the same time get the same layout', async () => {
   for (let round = 0; round < 10; round++) {
@@ -180,7 +180,7 @@ it('clients that ask at the same time get the same layout', async () => {
     const after = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 }, 'stats')))
     expect(new Set(after.map((one) => `${one.shards} ${one.growingTo}`))).toEqual(new Set([`${Math.max(...done)} undefined`]))
   }
-}, 60_000)
+})
 
 it('delete returns the right number even if a growth begins meanwhile', async () => {
   const on = { store: 'deletes', shards: 2 }
@@ -196,7 +196,7 @@ it('delete returns the right number even if a growth begins meanwhile', async ()
   expect(await call({ ...on, client: 1 }, 'delete', 'c', ids)).toBe(200)
   await fault(on.store, 0, 'layout')
   await grown
-}, 60_000)
+})
 
 it('a large batch is written', async () => {
   const on = { store: 'large', dimension: 1024 }
@@ -205,7 +205,7 @@ it('a large batch is written', async () => {
   expect(error).toBe(undefined)
   expect(await call(on, 'count')).toBe(9000)
   expect((await call(on, 'get', 'c', idsOf(9000))).filter((one: unknown) => !one).length).toBe(0)
-}, 120_000)
+})
 
 const settledWithin = async <T>(work: Promise<T>, ms: number) => Promise.race([work, sleep(ms).then(() => 'too late' as const)])
 
@@ -229,7 +229,7 @@ describe('a late message', () => {
     expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
     expect(await call(on, 'count')).toBe(0)
     expect(await call(on, 'search', random(1).vector(D))).toEqual([])
-  }, 60_000)
+  })
 
   it.each(['the process', 'the receiver', 'the sender'])('a put that was given up does not win over a newer one, though %s was started anew', async (who) => {
     const on = { store: `late put ${who}` }
@@ -255,7 +255,7 @@ describe('a late message', () => {
     await call(on, 'grow', 2)
     expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
     expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-  }, 60_000)
+  })
 
   it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
     const on = { store: 'late layout' }
@@ -278,7 +278,7 @@ describe('a late message', () => {
     expect((await call({ ...on, client: 4 }, 'get', 'c', [b]))[0].attrs.version).toBe(2)
     await fault(on.store, 0, 'layout')
     expect((await grown).error).toBe(undefined)
-  }, 60_000)
+  })
 
   it('a write that its client gave up is not made after the next one, nor after a restart', async () => {
     const on = { store: 'late client' }
@@ -293,7 +293,7 @@ describe('a late message', () => {
     await start()
     expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
     expect((await call(on, 'get', 'c', [id]))[0].attrs.version).toBe(2)
-  }, 60_000)
+  })
 })
 
 it('deleteWhere counts each record once after a move was interrupted at any step', async () => {
@@ -310,7 +310,7 @@ it('deleteWhere counts each record once after a move was interrupted at any step
     await call(on, 'grow', 2)
     expect(await call(on, 'count')).toBe(0)
   }
-}, 60_000)
+})
 
 it('a growth that is asked for during the last step of another one is done', async () => {
   const on = { store: 'last step', shards: 2 }
@@ -330,27 +330,30 @@ it('a growth that is asked for during the last step of another one is done', asy
   expect((await eight).error).toBe(undefined)
   expect(await call({ ...on, client: 7 }, 'stats')).toMatchObject({ shards: 8 })
   expect(await call(on, 'count')).toBe(100)
-}, 60_000)
+})
 
 describe('a shard that takes a call and says nothing', () => {
-  const on = { store: 'says nothing', shards: 3, timeout: 700 }
+  // Much longer than a shard that is well takes on a busy machine: who answers is never taken for silent.
+  const TIMEOUT = 3000
   const query = random(1).vector(D)
-  beforeAll(() => fill(on, idsOf(90)))
 
-  it.each([
+  // Each with a store of its own, side by side: they wait for the deadline, not for the machine.
+  it.concurrent.each([
     ['search', 'search', [query]], ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]], ['delete', 'delete', ['c', idsOf(30)]], ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
     ['get', 'get', ['c', idsOf(30)]], ['count', 'count', []], ['collections', 'collections', []], ['stats', 'stats', []], ['compact', 'compact', []],
   ])('%s says which, in time; or ends with its signal', async (method, held, args) => {
+    const on = { store: `says nothing to ${method}`, shards: 3, timeout: TIMEOUT }
+    await fill(on, idsOf(90))
     await fault(on.store, 1, held, 'hold')
-    const began = performance.now()
     const { error } = await ask(on, method, ...args)
-    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('0.7 s') as string })
-    expect(performance.now() - began).toBeLessThan(30_000)
+    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('3 s') as string })
     expect((await ask({ ...on, timeout: 60_000 }, method, ...args, { after: 50 })).error?.code).toBe('ABORTED')
     await fault(on.store, 1, held)
   })
 
-  it('searchAvailable answers from the others', async () => {
+  it.concurrent('searchAvailable answers from the others', async () => {
+    const on = { store: 'says nothing', shards: 3, timeout: TIMEOUT }
+    await fill(on, idsOf(90))
     await fault(on.store, 1, 'search', 'hold')
     const { hits, missing } = await call(on, 'searchAvailable', query, { topK: 100 })
     expect(missing).toEqual([1])
@@ -360,8 +363,8 @@ describe('a shard that takes a call and says nothing', () => {
     expect((await call(on, 'searchAvailable', query, { topK: 100 })).missing).toEqual([])
   })
 
-  it.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
-    const on = { store: `silent ${step}`, shards: 2, timeout: 700 }
+  it.concurrent.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
+    const on = { store: `silent ${step}`, shards: 2, timeout: TIMEOUT }
     await fill(on, idsOf(90))
     const index = step === 'adopt' ? 2 : 1
     await fault(on.store, index, step, 'hold')
@@ -376,10 +379,10 @@ describe('a shard that takes a call and says nothing', () => {
     await fault(on.store, index, step)
     await call(on, 'grow', 3)
     expect(await call(on, 'count')).toBe(90)
-  }, 60_000)
+  })
 
   it('a call to a silent router ends, too', async () => {
-    const on = { store: 'silent router', timeout: 500 }
+    const on = { store: 'silent router', timeout: TIMEOUT }
     await call(on, 'router', true)
     expect((await ask(on, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', message: expect.stringContaining('router') as string })
     expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', { after: 50 })).error?.code).toBe('ABORTED')
@@ -391,7 +394,7 @@ describe('a shard that takes a call and says nothing', () => {
 describe('more bytes than one call carries', () => {
   const on = { store: 'more', shards: 2 }
   // 24 records of 3 MiB are 72 MiB: 36 MiB from each shard.
-  beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }), 60_000)
+  beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }))
   const query = Array.from({ length: D }, (_, i) => (i === 2 ? 1 : 0.1))
 
   it('a search answers', async () => {
@@ -400,7 +403,7 @@ describe('more bytes than one call carries', () => {
     expect(hits.slice(0, 3).map(({ attrs }: { attrs: { n: number } }) => attrs.n).sort((a: number, b: number) => a - b)).toEqual([2, 10, 18])
     const lists = await call(on, 'searchMany', [query, query], { topK: 10, withVectors: true })
     expect(lists.map((list: unknown[]) => list.length)).toEqual([10, 10])
-  }, 60_000)
+  })
 
   it('get answers, and so do a growth and a search after it', async () => {
     const ids = Array.from({ length: 24 }, (_, n) => `${n}`)
@@ -415,7 +418,7 @@ describe('more bytes than one call carries', () => {
     expect((await grown).error).toBe(undefined)
     expect(await texts()).toEqual(whole)
     expect((await call(on, 'search', query, { topK: 24 })).length).toBe(24)
-  }, 60_000)
+  })
 
   it('a record that no call could move is refused by name; one that can be written can be read and moved', async () => {
     const on = { store: 'huge', shards: 1 }
@@ -425,7 +428,7 @@ describe('more bytes than one call carries', () => {
     await call(on, 'grow', moves)
     expect((await call(on, 'get', 'c', ['0']))[0].attrs.text).toBe(31 * 2 ** 20 - 500)
     expect((await call(on, 'search', query)).length).toBe(1)
-  }, 60_000)
+  })
 })
 
 it('misspelt options, and values that are no filter, are refused', async () => {

@@ -68,7 +68,7 @@ async function work({ session, name, storage }) {
 }
 
 /** In the page: how often the log says that each id was upserted. Straight from the bytes, since a second time leaves no other trace. */
-async function timesWritten({ name, storage }) {
+export async function timesWritten({ name, storage }) {
   const answer = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = () => reject(request.error))))
   let log
   if (storage === 'opfs') {

@@ -39,6 +39,8 @@ function filesOf(source: StaticSource | string | URL): { data: unknown; log: unk
   }
   if (!isPlainObject(source) || !('data' in source) || !('log' in source)) throw invalid(`a static index is an address, or { data, log }, not ${describe(source)}`)
   checkKeys(source, STATIC_SOURCE, 'the source of fromStatic')
+  const { head, get } = (source as { bucket?: StaticBucket }).bucket ?? {}
+  if ('bucket' in source && source.bucket !== undefined && (typeof head !== 'function' || typeof get !== 'function')) throw invalid(`bucket must be an R2 bucket's binding, not ${describe(source.bucket)}`)
   return { data: source.data, log: source.log, ...('bucket' in source && { bucket: source.bucket }), name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
 }
 

@@ -164,8 +164,8 @@ export interface RecoveryReport {
    */
   orphanedRows?: number
   /**
-   * The error of an automatic compaction that failed. The store is unchanged. It can be set at the opening. If the
-   * store runs in the caller's own thread, it can also be set later.
+   * The error of an automatic compaction that failed. The store is unchanged. It can be set at the opening, and in the
+   * tab that runs the store also later.
    */
   compactionError?: NidusError
   /** The result of `Nidus.salvage`. Only `salvage` sets it. */
