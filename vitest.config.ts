@@ -35,6 +35,13 @@ const serviceWorker: Plugin = {
     }),
 }
 
+/** What a page cannot find out: which objects the public methods' types name. */
+const publicTypes: Plugin = {
+  name: 'public-types',
+  resolveId: (id) => (id === 'virtual:public-types' ? `\0${id}` : undefined),
+  load: async (id) => (id === '\0virtual:public-types' ? `export const { taken, methods } = ${JSON.stringify((await import('./pkg-tests/common/public-types.mjs')).publicTypes())}` : undefined),
+}
+
 /** Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long. */
 const HANGS = { testTimeout: 1_200_000, hookTimeout: 1_200_000, expect: { poll: { timeout: 600_000 } } }
 
@@ -64,7 +71,7 @@ export default defineConfig({
       },
       {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
-        plugins: [serviceWorker],
+        plugins: [serviceWorker, publicTypes],
         // Nothing is to be found out, and a reload half-way through a run because something was: no.
         optimizeDeps: { noDiscovery: true, include: [] },
         server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },

@@ -1,5 +1,5 @@
-//! A store on the native file system, from Rust: `cargo run --example basic`.
-//! (In a browser or in Node use the npm package; native programs that need a lock and a command line use the crate `nidus`.)
+//! A store on the file system, from Rust: `cargo run --example basic`. In a browser or in Node, use the npm package. A
+//! native program that needs a lock and a command line can use the crate `nidus`.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> nidus_wasm::Result<()> {
@@ -11,7 +11,7 @@ fn main() -> nidus_wasm::Result<()> {
     std::fs::create_dir_all(&dir)?;
     let open = || Store::open_dir(&dir, OpenOptions { dimension: Some(3), ..Default::default() });
 
-    // Everything staged becomes durable together, or not at all.
+    // All that is staged becomes durable together, or none of it does.
     let mut db = open()?;
     let mut batch = Batch::new();
     batch.push("apple", &[("kind", "fruit".into()), ("year", 2024.into())]);
@@ -21,7 +21,7 @@ fn main() -> nidus_wasm::Result<()> {
     db.commit()?;
     drop(db);
 
-    // Open again: what was committed is there.
+    // After opening again, everything that was committed is there.
     let mut db = open()?;
     let query = Query { top_k: 2, filter: Filter::Glob("kind".into(), "fru*".into()), ..Default::default() };
     for hit in db.search(&[1.0, 0.2, 0.0], &query)? {
@@ -31,7 +31,7 @@ fn main() -> nidus_wasm::Result<()> {
     db.commit()?;
     println!("deleted {deleted}, {:?}", db.footprint());
 
-    // Compaction writes a fresh pair of files; putting them in the place of the old ones is the caller's.
+    // Compaction writes two new files. The caller must put them in the place of the old ones.
     db.compact_into(Box::new(FileSink::open(dir.join("data.new"))?), Box::new(FileSink::open(dir.join("log.new"))?))?;
     println!("compacted, {:?}", db.footprint());
     std::fs::remove_dir_all(&dir)?;

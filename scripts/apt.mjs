@@ -1,4 +1,4 @@
-// Debian's packages, where we may install them without asking anyone.
+// Debian's packages, if we may install them without asking anyone.
 import { readFileSync } from 'node:fs'
 import { ask, run, which } from './lib.mjs'
 
@@ -17,7 +17,7 @@ export const canApt = async () => isDebian() && !!which('apt-get') && (isRoot ||
 let updated
 let last = Promise.resolve()
 
-/** Installs one after the other, however many callers there are; the lock's time-out is for another apt on the machine. */
+/** Installs packages. Several callers take turns here. The time-out of the lock is for other programs that use apt. */
 export function aptInstall(packages) {
   const apt = (...args) => {
     const line = ['apt-get', '-o', 'DPkg::Lock::Timeout=900', '-q', ...args]

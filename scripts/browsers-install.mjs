@@ -1,10 +1,10 @@
-// Chromium, Firefox and chromedriver for the tests: what the machine has, else Debian's, else Playwright's downloads.
+// Chromium, Firefox and chromedriver for the tests: those of the machine, else Debian's, else Playwright's downloads.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { aptInstall, canApt } from './apt.mjs'
 import { at, cache, filesUnder, run, say, step, Trouble, which } from './lib.mjs'
 
-/** Reads the machine anew: browsers.mjs looks once, when it is first imported. */
+/** Looks at the machine again. browsers.mjs looks only once, when it is first imported. */
 const look = async () => import(`./browsers.mjs?${performance.now()}`)
 
 export async function installBrowsers() {
@@ -12,7 +12,7 @@ export async function installBrowsers() {
   await installWebkit()
 }
 
-/** Only Debian's is of use; without it the tests in WebKit are skipped, which they say. */
+/** Only Debian's package can be used. Without it the tests in WebKit are skipped and say so. */
 async function installWebkit() {
   if (which('WebKitWebDriver') && which('Xvfb') && which('dbus-daemon')) return
   const cannot = (why) => say(`! no WebKitGTK (${why}): the tests in it will be skipped`)
@@ -44,7 +44,10 @@ async function installChromiumAndFirefox() {
   if (!browsers.webdriver()) await downloadChromedriver()
 }
 
-/** Chromedriver drives only its own version of Chrome, so both come together. Its absence costs one suite, which then says so. */
+/**
+ * Chromedriver drives only Chrome of its own version, so both are downloaded together. Without it, one suite is skipped
+ * and says so.
+ */
 async function downloadChromedriver() {
   const dir = cache('chrome')
   const get = (what) =>

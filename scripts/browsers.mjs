@@ -1,4 +1,5 @@
-// Which browsers the tests drive, and how Playwright starts them. Looked up when imported: a path per machine belongs in no file.
+// The browsers that the tests drive, and how Playwright starts them. They are looked up when this module is imported,
+// because paths of one machine belong in no file.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cache, readJson, which } from './lib.mjs'
@@ -10,21 +11,26 @@ const firefoxPath = installed('firefox-esr')
 
 const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
 
-/** For `chromium.launch` and `chromium.launchPersistentContext`. Without a path Playwright takes the one it downloaded. */
+/**
+ * Options for `chromium.launch` and `chromium.launchPersistentContext`. Without a path Playwright takes the browser
+ * that it downloaded.
+ */
 export const chromium = {
   ...(chromiumPath && { executablePath: chromiumPath }),
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
 }
 
-/** For `firefox.launch` and the like. A stock Firefox is driven over BiDi, hence the channel. */
+/** Options for `firefox.launch` and the like. A stock Firefox is driven over BiDi, so it needs the channel. */
 export const firefox = {
   ...(firefoxPath && { channel: 'moz-firefox', executablePath: firefoxPath }),
   headless: true,
-  // Without these the permission prompt of navigator.storage.persist() never settles, headless.
+  // Without these, navigator.storage.persist() never settles in headless Firefox.
   firefoxUserPrefs: { 'dom.storageManager.prompt.testing': true, 'dom.storageManager.prompt.testing.allow': true },
 }
 
-/** What is there: paths, or undefined. Playwright's own count once they were downloaded. */
+/**
+ * The paths of the browsers that are there, else undefined. Playwright's own browsers count once they were downloaded.
+ */
 export function present() {
   const own = (name) => {
     try {
@@ -39,8 +45,8 @@ export function present() {
 }
 
 /**
- * A chromedriver and the Chromium of the same version, for wasm-bindgen-test; undefined when there is none. Looked up at each call: the set-up
- * may have installed them since this module was loaded.
+ * A chromedriver and the Chromium of the same version, for wasm-bindgen-test, or undefined. They are looked up at each
+ * call, because the set-up may have installed them since this module was loaded.
  */
 export function webdriver() {
   const [driver, binary] = [installed('chromedriver'), installed('chromium')]

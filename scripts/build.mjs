@@ -1,4 +1,4 @@
-// Makes dist/: the wasm core, the JavaScript around it, the types. `npm run build`.
+// `npm run build`: makes dist/ with the wasm core, the JavaScript around it and the types.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ALONE, bundle, GROUPS, LATER } from './bundle.mjs'
@@ -11,12 +11,14 @@ import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
 
 const made = (...parts) => at('target/nidus-wasm', ...parts)
 
-/** What the module may use, all of it in every supported browser; rustc's own defaults plus SIMD. */
+/**
+ * The wasm features that the module may use. Every supported browser has them. They are rustc's own defaults and SIMD.
+ */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
 
 const WANTED = [...[...Object.values(GROUPS).flat(), ...ALONE, 'inline', ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
 
-/** Does the work only if its inputs changed since it last succeeded, or its output is gone. */
+/** Does the work only if its inputs have changed since it last succeeded, or if its output is missing. */
 async function when(name, inputs, outputs, work) {
   const stamps = readJson(made('stamps.json')) ?? {}
   const fresh = () => sha(inputs, ...outputs.map((path) => hashFiles('', [path])))
@@ -25,10 +27,13 @@ async function when(name, inputs, outputs, work) {
   writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
 }
 
-/** What cargo leaves out of the crate's defaults. */
+/** These leave out a part of the crate's default features. */
 const PART = ['--no-default-features', '--features', 'bindings']
 const RELAXED = ['--features', 'relaxed-simd']
-/** One source. Most runtimes take a relaxed one, which needs an instruction that not all have; a page takes one without what opening, inserting and searching do not need. */
+/**
+ * Four modules are made of one source. Most runtimes take a relaxed one, which needs an instruction that some runtimes
+ * do not have. A page takes one with only what opening, inserting and searching need.
+ */
 const MODULES = { 'nidus.wasm': [], 'nidus-relaxed.wasm': RELAXED, 'nidus-page.wasm': PART, 'nidus-page-relaxed.wasm': [...PART, ...RELAXED] }
 
 async function compile({ wasm }, name) {
@@ -40,9 +45,9 @@ async function compile({ wasm }, name) {
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
   await when(`cargo build of ${name}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
     takeSeed(key)
-    // The encoded form beats a RUSTFLAGS that the user may have set, so everyone gets the same module.
+    // The encoded form takes precedence over a RUSTFLAGS that the user may have set. So everyone gets the same module.
     await run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } })
-    // cargo has one place for both.
+    // cargo writes all of them to the same place.
     writeFile(output, readFileSync(at('target', TARGET, 'release/nidus_wasm.wasm')))
     leaveSeed(key)
   })
@@ -60,7 +65,7 @@ async function optimise(compiled, name) {
   )
   const small = made(name)
   const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map((feature) => `--enable-${feature}`)
-  // The lowest addresses are the stack's far end: an offset that is folded never begins below them.
+  // The lowest addresses are the far end of the stack, so no offset that is folded begins below them.
   const passes = ['-O3', '--converge', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers', '--strip-target-features']
   const version = readFileSync(at('node_modules/binaryen/package.json'))
   await when(`wasm-opt of ${name}`, sha(readFileSync(raw), version, ...passes), [small], () =>
@@ -72,7 +77,7 @@ async function optimise(compiled, name) {
 async function allModules(tools) {
   const compiled = []
   for (const name of Object.keys(MODULES)) compiled.push(await optimise(await compile(tools, name), name))
-  // The first one's glue serves all.
+  // The glue of the first module is used for all.
   const [{ glue }, ...others] = compiled
   for (const other of others) {
     const missing = notWithin(readFileSync(other.glue, 'utf8'), readFileSync(glue, 'utf8'))
@@ -81,7 +86,7 @@ async function allModules(tools) {
   return { glue, compiled }
 }
 
-/** Everything in dist/ is written again only where it differs, and what no longer belongs there goes. */
+/** Writes only those files of dist/ that differ, and removes files that do not belong there any more. */
 function writeDist(files) {
   for (const [name, bytes] of files) writeFile(at('dist', name), bytes)
   for (const name of filesUnder(at('dist'))) if (!files.has(name)) rmSync(at('dist', name))
@@ -99,7 +104,7 @@ export async function build({ purpose = 'build' } = {}) {
     for (const [name, bytes] of modules) files.set(name, bytes)
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
-    // Refused only now: what there is can be tried while the rest is being written.
+    // This check comes last, so that the files that exist can be tried while others are still being written.
     const missing = WANTED.filter((name) => !files.has(name))
     if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
     reportSizes(files, pages, { released: tools.wasm.released.rustc.length > 0 })
@@ -107,7 +112,7 @@ export async function build({ purpose = 'build' } = {}) {
   say(`build: ${seconds(start)}`)
 }
 
-/** For who can do with a page that weighs too much: that is the matter of `npm run build` and `npm test`. */
+/** Builds, and accepts a page that is too large. `npm run build` and `npm test` refuse it. */
 export async function buildAnyWeight(options) {
   await build(options).catch((error) => {
     if (!(error instanceof TooLarge)) throw error

@@ -1,28 +1,46 @@
-// The JavaScript of dist/, by esbuild: entries that share chunks, and a worker in one piece.
+// Makes the JavaScript of dist/ with esbuild: entries that share chunks, and workers in one piece.
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
 
-/** Of a group the entries share chunks: an error that one throws is one of the other's. Across groups few have both, and chunks shared with more would be more; ./segment needs another wasm than a page's stores. */
+/**
+ * The entries of one group share chunks, so an error class is the same in all of them. Few programs use entries of two
+ * groups, and sharing chunks between groups would make more chunks. ./segment needs another wasm than the stores of a
+ * page.
+ */
 export const GROUPS = { browser: ['browser'], segment: ['segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
-/** Started by URL: alone in its file, so that it costs one request and no bundler has to find its chunks. */
+/**
+ * Workers are started by URL. Each is in one file, so that it costs one request and no bundler has to find its chunks.
+ */
 export const ALONE = ['worker', 'worker-opfs']
-/** worker-opfs.js is worker.js without these: src/ts/lean.ts stands in for them. Two files that each are whole, since not every bundler lets a worker load parts of itself. */
+/**
+ * worker-opfs.js is worker.js without these modules, and src/ts/lean.ts takes their place. Both workers are complete
+ * files, because not every bundler lets a worker load parts of itself.
+ */
 const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/indexeddb', 'hosts/memory']
-/** Loaded when it is first needed, by whichever entry, and each with copies of the few things it shares, so that what a page downloads is not cut up for them. */
+/**
+ * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others, so
+ * that the files of a page are not split for them.
+ */
 export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts', 'salvage-here': 'src/ts/salvage-here.ts' }
-/** What a page loads before it starts the worker. */
-/** On a disk, where nobody pays for names and lines: an uncaught error is readable there. It has its own copies of LATER, which are so as well. */
+/**
+ * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.
+ * It has its own copies of LATER, which are not minified either. `node --enable-source-maps` and debuggers follow its
+ * maps to the lines of src/ts.
+ */
 const READABLE = 'node'
+const MAPS = { sourcemap: 'linked', sourcesContent: true }
+/** The file that a page loads before it starts the worker. */
 const PAGE = 'browser.js'
-/** What it starts. */
+/** The worker that a page starts. */
 const PAGES_WORKER = 'worker-opfs'
 
 /**
- * The sources import the generated glue as ./core.js, where only its types are. Left out of it: `using`, which nothing here does and which keeps classes alive that
- * nobody uses; and, but for `Segment`, which its user may just drop, what frees an object with its wrapper: all others are freed by hand; a warning that is never due;
- * and what stands in for `encodeInto`, which is everywhere that has SIMD.
+ * The sources import the generated glue as ./core.js, where they see only its types. These parts of the glue are left
+ * out: `using`, which nothing here uses and which keeps unused classes alive; the finalization registries of all
+ * classes but `Segment`, since all others are freed by hand; a warning that never occurs; and the substitute for
+ * `encodeInto`, which every runtime with SIMD has.
  */
 const core = (glue) => ({
   name: 'core',
@@ -42,7 +60,7 @@ const core = (glue) => ({
   },
 })
 
-/** For inline.js: what else lies beside it, as it was made. */
+/** Gives inline.js the other files as they were made. */
 const inline = (files) => ({
   name: 'inline',
   setup({ onResolve, onLoad }) {
@@ -69,7 +87,7 @@ const lean = {
   },
 }
 
-/** { files: Map of name to bytes, pages: what each kind of page downloads besides the wasm, by a title } */
+/** Returns { files: Map of name to bytes, pages: by title, what each kind of page downloads besides the wasm }. */
 export async function bundle(glue, wasm) {
   const { build } = await import('esbuild')
   const options = {
@@ -79,12 +97,12 @@ export async function bundle(glue, wasm) {
     target: 'es2022',
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    // workerd knows a .wasm as a module.
+    // workerd takes a .wasm file as a module.
     external: ['node:*', 'cloudflare:*', './nidus.wasm', '@langchain/*'],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),
-    // The bytes go to dist/ only when all of it succeeded.
+    // The bytes are written to dist/ only after everything has succeeded.
     write: false,
     metafile: true,
     logLevel: 'warning',
@@ -92,7 +110,7 @@ export async function bundle(glue, wasm) {
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
-  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, plugins: [core(glue)] }) })
+  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }) })
   const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
@@ -101,10 +119,11 @@ export async function bundle(glue, wasm) {
   for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
   for (const [name, bytes] of files) {
-    if (!name.endsWith('.js')) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
-    if (Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
+    if (!/\.js(\.map)?$/.test(name)) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
+    if (name.endsWith('.js') && Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
   }
-  // A page with its store in the worker never asks for the engine; one with a host of its own does, and starts no worker.
+  // A page whose store is in the worker never loads the engine. A page with a host of its own loads it and starts no
+  // worker.
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
     'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/open-own.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
@@ -119,7 +138,9 @@ export async function bundle(glue, wasm) {
 
 const written = async ({ outputFiles }) => new Map(await Promise.all(outputFiles.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
 
-/** What esbuild wrote, 4 % smaller. Addresses stay in quotes: not every bundler looks for them in backticks. */
+/**
+ * Makes esbuild's output 4 % smaller. Addresses stay in quotes, because some bundlers do not find them in backticks.
+ */
 async function smaller(name, text) {
   const { minify } = await import('vite')
   const { code, errors } = await minify(name, text, { module: true, compress: { target: 'es2022' } })
@@ -127,10 +148,10 @@ async function smaller(name, text) {
   return Buffer.from(code.replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"'))
 }
 
-/** The file that a source is loaded by on demand. */
+/** The file that a source became, if it is loaded on demand. */
 const outputOf = ({ outputs }, source) => basename(Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
 
-/** An output and all it imports, with `later` also on demand. */
+/** Collects an output and all that it imports. With `later`, what it loads on demand counts, too. */
 function reached({ outputs }, name, later, found = new Set()) {
   if (found.has(name)) return found
   found.add(name)

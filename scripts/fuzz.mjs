@@ -1,15 +1,16 @@
-// Fuzzing: node scripts/fuzz.mjs [--minutes 10] [--jobs 1] [--minimize] [targets ...]. Needs cargo-fuzz and a nightly Rust.
-// Each target begins with the inputs in tests/fuzz/corpus, which `cargo test` replays, and keeps what it finds in fuzz/corpus.
-// `--minimize` runs nothing but writes few inputs that reach as much into tests/fuzz/corpus, for the next commit.
+// Fuzzing: node scripts/fuzz.mjs [--minutes 10] [--jobs 1] [--minimize] [targets ...]. Needs cargo-fuzz and a nightly
+// Rust. Each target begins with the inputs in tests/fuzz/corpus, which `cargo test` replays. It keeps new inputs in
+// fuzz/corpus. `--minimize` does not fuzz: it writes a small set of inputs with the same coverage to tests/fuzz/corpus,
+// for the next commit.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ask, at, main, run, say, seconds, sha, Trouble, writeFile } from './lib.mjs'
 
-/** Each target's longest input: what its programs use in a reasonable time. */
+/** The greatest length of each target's inputs. Its programs use so much in a reasonable time. */
 const LONGEST = { log: 1024, data: 600, ops: 500, glob_filter: 400, segment: 300 }
-/** No input takes this long, nor the process so much memory. */
+/** No input takes so long, and no process needs so much memory. */
 const LIMITS = ['-timeout=20', '-rss_limit_mb=1024', '-malloc_limit_mb=256']
 
 const { values, positionals } = parseArgs({
@@ -20,12 +21,12 @@ const { values, positionals } = parseArgs({
 const found = (target) => at('fuzz/corpus', target)
 const kept = (target) => at('tests/fuzz/corpus', `${target}.txt`)
 const artifacts = (target) => at('fuzz/artifacts', target)
-/** The code forbids `unsafe`, so that a sanitizer would only make it slow. */
+/** The code forbids `unsafe`, so a sanitizer would find nothing and only cost time. */
 const fuzz = (command, ...args) => ['+nightly', 'fuzz', command, '--fuzz-dir', at('fuzz'), '-s', 'none', ...args]
 
 const lines = (target) => (existsSync(kept(target)) ? readFileSync(kept(target), 'utf8').split('\n').filter(Boolean) : [])
 
-/** The corpus as the fuzzer wants it, a file each. */
+/** Writes the corpus as the fuzzer needs it: one file for each input. */
 function unpack(target) {
   for (const dir of [found(target), artifacts(target)]) mkdirSync(dir, { recursive: true })
   const inputs = lines(target).filter((line) => !line.startsWith('#'))
@@ -49,11 +50,11 @@ async function search(target, minutes) {
   return { target, executions, cov, ft, inputs: readdirSync(found(target)).length, time: seconds(start), how: code === 0 ? 'nothing found' : 'FOUND' }
 }
 
-/** What once failed stays, each under its comment. */
+/** Inputs that once failed are kept, each under its comment. */
 async function minimize(target) {
   unpack(target)
   const into = mkdtempSync(join(tmpdir(), 'nidus-fuzz-'))
-  // Edges alone, not how often: else there would be thousands.
+  // Only edges count, and not how often they are taken. Otherwise thousands of inputs would remain.
   await run('cargo', fuzz('run', target, into, found(target), '--', '-merge=1', '-use_counters=0', `-max_len=${LONGEST[target]}`), { quiet: true })
   const inputs = readdirSync(into).map((name) => readFileSync(join(into, name)).toString('hex'))
   rmSync(into, { recursive: true })

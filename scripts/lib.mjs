@@ -1,4 +1,5 @@
-// What the scripts share: paths, timed steps, child processes, hashes, one lock. Node builtins only: this runs before `npm ci`.
+// Common functions of the scripts: paths, timed steps, child processes, hashes, one lock. They use only Node's own
+// modules, because they run before `npm ci`.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -8,16 +9,18 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const at = (...parts) => join(root, ...parts)
-/** Built tools and downloads live here, so that a second checkout on the same machine starts fast. */
+/**
+ * The place of built tools and downloads. Several checkouts on a machine share it, so that the next one starts fast.
+ */
 export const cache = (...parts) => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nidus-wasm', ...parts)
 
 export const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
 export const say = (text) => process.stdout.write(`${text}\n`)
 
-/** An error whose message is all that the user needs: the scripts print it without a stack. */
+/** An error whose message is all that the user needs. The scripts print it without a stack. */
 export class Trouble extends Error {}
 
-/** Puts `text` between the marks `<!-- name:begin -->` and `<!-- name:end -->` of a Markdown file. */
+/** Replaces the text between the marks `<!-- name:begin -->` and `<!-- name:end -->` of a Markdown file. */
 export function writeBetween(path, name, text) {
   const [begin, end] = ['begin', 'end'].map((which) => `<!-- ${name}:${which} -->`)
   const before = readFileSync(path, 'utf8')
@@ -26,7 +29,7 @@ export function writeBetween(path, name, text) {
   writeFile(path, `${before.slice(0, from + begin.length)}${text}${before.slice(to)}`)
 }
 
-/** Runs one piece of work, saying what it is before and how long it took after. */
+/** Runs one piece of work. Prints its name before, and the time that it took after. */
 export async function step(name, work) {
   const start = performance.now()
   say(`· ${name} ...`)
@@ -36,8 +39,8 @@ export async function step(name, work) {
 }
 
 /**
- * Runs a program. `quiet` keeps its output back and shows it only when it fails, so that set-up steps can run side by side.
- * Resolves to { code, output }; rejects on a code other than 0 unless `mayFail`.
+ * Runs a program. `quiet` holds its output back and prints it only on failure, so that set-up steps can run at the same
+ * time. Resolves to { code, output }. Rejects if the code is not 0, unless `mayFail` is set.
  */
 export function run(command, args, { cwd = root, env = {}, quiet = false, mayFail = false, timeout = 0 } = {}) {
   return new Promise((resolve, reject) => {
@@ -67,13 +70,13 @@ export function run(command, args, { cwd = root, env = {}, quiet = false, mayFai
   })
 }
 
-/** The first line a program prints, or undefined when it is not there or fails. */
+/** The first line that a program prints. Undefined if the program is missing or fails. */
 export async function ask(command, ...args) {
   const { code, output } = await run(command, args, { quiet: true, mayFail: true, timeout: 20_000 })
   return code === 0 ? output.trim() : undefined
 }
 
-/** The path of a program, looked up as a shell would. */
+/** The path of a program, found as a shell would find it. */
 export function which(name, more = []) {
   const exe = process.platform === 'win32' ? `${name}.exe` : name
   return [...(process.env.PATH ?? '').split(delimiter), ...more].map((dir) => join(dir, exe)).find((path) => existsSync(path))
@@ -82,7 +85,7 @@ export function which(name, more = []) {
 export const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex')
 export const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined)
 
-/** All files under a directory (relative paths, sorted) whose path passes the test. */
+/** All files under a directory whose path passes the test, as relative paths, sorted. */
 export function filesUnder(dir, wanted = () => true) {
   if (!existsSync(dir)) return []
   return readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -91,10 +94,13 @@ export function filesUnder(dir, wanted = () => true) {
     .filter(wanted)
     .sort()
 }
-/** One hash of names and contents. */
+/** One hash of the names and the contents of files. */
 export const hashFiles = (dir, names) => sha(...names.flatMap((name) => [name, readFileSync(join(dir, name))]))
 
-/** Written beside and renamed, so that whoever reads meanwhile sees the old file or the new one; untouched when equal. */
+/**
+ * Writes a new file beside and renames it, so that a reader sees either the old file or the new one. Leaves a file of
+ * equal contents alone.
+ */
 export function writeFile(path, bytes) {
   if (existsSync(path) && readFileSync(path).equals(Buffer.from(bytes))) return false
   mkdirSync(dirname(path), { recursive: true })
@@ -104,7 +110,10 @@ export function writeFile(path, bytes) {
   return true
 }
 
-/** One builder at a time in one checkout: a lock directory that names its holder; a dead holder's lock is taken over. */
+/**
+ * Allows one builder at a time in a checkout. The lock is a directory that names its holder. The lock of a dead holder
+ * is taken over.
+ */
 export async function locked(dir, work) {
   mkdirSync(dirname(dir), { recursive: true })
   const owner = join(dir, 'pid')
@@ -124,7 +133,7 @@ export async function locked(dir, work) {
     await new Promise((resolve) => setTimeout(resolve, 300))
   }
   writeFileSync(owner, String(process.pid))
-  // Also when the work ends the process: a left lock would only cost the next one a check, but why leave it.
+  // This also runs if the work ends the process. A lock that is left would only make the next run check it.
   const release = () => rmSync(dir, { recursive: true, force: true })
   process.once('exit', release)
   try {
@@ -140,13 +149,13 @@ function alive(owner, dir) {
     process.kill(Number(readFileSync(owner, 'utf8')) || 1 << 30, 0)
     return true
   } catch (cause) {
-    // No pid in it yet: its owner is between two lines, unless it died there.
+    // There is no pid in it yet. Its owner is just about to write it, unless it died before.
     if (cause.code === 'ENOENT') return Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 5_000
     return cause.code === 'EPERM'
   }
 }
 
-/** Runs a script's main function: a Trouble is told plainly, anything else with its stack. */
+/** Runs the main function of a script. Prints only the message of a Trouble, and any other error with its stack. */
 export async function main(work) {
   try {
     process.exitCode = (await work()) ?? 0

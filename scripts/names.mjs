@@ -1,16 +1,20 @@
-// Short names for what the generated glue and the wasm have in common: wasm-bindgen's carry hashes, which no compression makes smaller, and stand in both files.
+// Short names for the functions that the generated glue and the wasm share. wasm-bindgen's own names contain hashes,
+// which cannot be compressed, and both files contain them.
 import { Trouble } from './lib.mjs'
 
-/** Asked for by src/ts/wasm.ts: a module of this package has the first, another's has not, and the whole one has the second. */
+/**
+ * src/ts/wasm.ts looks for these names. Every module of this package has the first one, and only the complete module
+ * has the second.
+ */
 const KEPT = new Set(['__wbindgen_start', 'salvage_new'])
-/** Of the wrappers' own, and the glue's alone. */
+/** Internal names of the wrappers. Only the glue uses them. */
 const INTERNAL = { __wbg_ptr: '$p', __destroy_into_raw: '$d', __wrap: '$w' }
 const MODULE = './core_bg.js'
 
 const IMPORTED = /^( +)(__wb\w+)(?=: function)/gm
 const EXPORTED = /\bwasm\.(\w+)/g
 
-/** The short name of each: of one glue, so each wasm that it was made for gets the same ones. */
+/** Returns the short name of each function of one glue. All modules that share the glue get the same names. */
 export function namesOf(glue) {
   const long = new Set([...[...glue.matchAll(IMPORTED)].map(([, , name]) => name), ...[...glue.matchAll(EXPORTED)].map(([, name]) => name)])
   return new Map([[MODULE, 'a'], ...[...long].sort().map((name, i) => [name, KEPT.has(name) ? name : `${String.fromCharCode(97 + (i % 26))}${i < 26 ? '' : Math.floor(i / 26)}`])])
@@ -24,7 +28,10 @@ export function renameInGlue(glue, names) {
   return Object.entries(INTERNAL).reduce((text, [long, name]) => text.replaceAll(new RegExp(`\\b${long}\\b`, 'g'), name), short)
 }
 
-/** The wasm with its imports and exports renamed; what the glue does not name is no longer exported. */
+/**
+ * Returns the wasm with its imports and exports renamed. A function that the glue does not name is not exported any
+ * more.
+ */
 export function renameInWasm(bytes, names) {
   const sections = [bytes.subarray(0, 8)]
   for (let at = 8; at < bytes.length; ) {
@@ -43,7 +50,7 @@ function imports(bytes, at, names) {
     const [module, afterModule] = text(bytes, at)
     const [name, from] = text(bytes, afterModule)
     if (!names.has(module) || !names.has(name)) throw new Trouble(`the wasm imports ${module} ${name}, which its glue does not have`)
-    // Only functions are imported: a kind and an index.
+    // Every import is a function: a kind and an index.
     if (bytes[from] !== 0) throw new Trouble(`the wasm imports ${name}, which is no function`)
     const to = number(bytes, from + 1)[1]
     return { to, entry: Buffer.concat([word(names.get(module)), word(names.get(name)), bytes.subarray(from, to)]) }
@@ -84,10 +91,16 @@ const text = (bytes, at) => {
 const leb = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)])
 const word = (name) => Buffer.from([...leb(name.length), ...Buffer.from(name)])
 
-/** Of a glue: each function that it gives to the wasm, and its other ones and methods, but for those that list all there is. */
+/**
+ * The parts of a glue: the functions that it gives to the wasm, and its other functions and methods, except for those
+ * that list all the others.
+ */
 const PARTS = [/^        (__wb\w+): (function|\()[^]*?^        \},$/gm, /^(?:export )?(?:async )?function (?!__wbg_(?:get_imports|finalize_init)\b)\w+\([^]*?^\}$/gm, /^    (?:static |get )*\w+\([^]*?^    \}$/gm]
 
-/** The first line of something in the glue `part` that `whole` does not have as it is: a module made for the one would not do with the other. */
+/**
+ * Returns the first line of a part of the glue `part` that the glue `whole` does not contain unchanged. A module that
+ * was made for the one would not work with the other.
+ */
 export function notWithin(part, whole) {
   for (const pattern of PARTS) for (const [text] of part.matchAll(pattern)) if (!whole.includes(text)) return text.split('\n')[0].trim()
   return undefined

@@ -1,11 +1,18 @@
-// Where the package is published: what must hold before anything is, and in what order it goes, so that a second run takes up what the first left.
+// Publishes the package. Says what must hold before, and in which order the registries follow, so that a second run can
+// go on where the first one stopped.
 import { existsSync, readFileSync } from 'node:fs'
 import { at, readJson, run, step, Trouble, writeFile } from './lib.mjs'
 
-/** The one address of the project, as package.json has it; all others follow from it. `npm run release -- --repository https://github.com/OWNER/NAME` sets them. */
+/**
+ * All addresses of the project. They follow from the one in package.json. `npm run release -- --repository
+ * https://github.com/OWNER/NAME` sets it.
+ */
 export const addresses = (repository) => ({ repository, homepage: `${repository}#readme`, bugs: `${repository}/issues` })
 
-/** What would fail at a registry, or come out wrong there, and can be known here. `env`: a run of GitHub's, or none. */
+/**
+ * Lists what would fail at a registry, or come out wrong there, and can be found out here. `env` is the environment of
+ * a GitHub run, if there is one.
+ */
 export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
   const problems = []
   const expect = (good, what) => good || problems.push(what)
@@ -29,7 +36,7 @@ export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
   return problems
 }
 
-/** What is needed to publish, and can be missing. */
+/** Lists what is needed to publish and is missing. */
 export const missingOf = (env) =>
   [
     [env.GITHUB_ACTIONS, 'releases are made by .github/workflows/release.yml (provenance comes from there); here only --dry-run works'],
@@ -38,8 +45,9 @@ export const missingOf = (env) =>
   ].flatMap(([there, what]) => (there ? [] : [what]))
 
 /**
- * Neither can be taken back. npm's goes first: a token without the right, a package of another's, provenance that does not fit are all told there, and cargo
- * has then been through everything but the upload. What a registry has of this version, from an earlier run, is left alone.
+ * Publishes to both registries. Neither can be undone. npm's comes first, because it refuses a token without the right,
+ * a package of somebody else, or wrong provenance. cargo has done everything but the upload by then. If a registry has
+ * this version from an earlier run, it is left alone.
  */
 export async function publish({ registries, commit }) {
   const done = []
@@ -52,7 +60,7 @@ export async function publish({ registries, commit }) {
   return done
 }
 
-/** Both, as they are asked and given. `cargo` runs it with the toolchain that builds. */
+/** The two registries: what to ask them and how to publish. `cargo` runs with the toolchain that builds. */
 export function registriesOf(version, cargo) {
   const quiet = { quiet: true, mayFail: true }
   const answer = ({ code, output }, absent, name) => {
@@ -65,7 +73,7 @@ export function registriesOf(version, cargo) {
       name: 'npm',
       async find() {
         const said = answer(await run('npm', ['view', `nidus-wasm@${version}`, 'gitHead', 'version', '--json'], quiet), /E404|is not in this registry|No match found/, 'npm')
-        // A version that is not there, of a package that is, says nothing at all.
+        // If the package exists and this version does not, npm prints nothing.
         return said?.trim() ? { commit: JSON.parse(said).gitHead } : undefined
       },
       upload: () => run('npm', ['publish', '--provenance', '--access', 'public']),
@@ -80,12 +88,12 @@ export function registriesOf(version, cargo) {
   ]
 }
 
-/** What the checks look at. */
+/** The files that the checks look at. */
 export const sources = (version) => ({
   manifest: readJson(at('package.json')), cargo: readFileSync(at('Cargo.toml'), 'utf8'), changelog: readFileSync(at('CHANGELOG.md'), 'utf8'), version, env: process.env,
 })
 
-/** Puts the address wherever it has to be. */
+/** Writes the address to every file that needs it. */
 export function moveTo(repository) {
   if (!/^https:\/\/github\.com\/[\w.-]+\/[\w.-]+$/.test(repository)) throw new Trouble(`${repository} is no https://github.com/OWNER/NAME`)
   const { homepage, bugs } = addresses(repository)
@@ -95,7 +103,10 @@ export function moveTo(repository) {
   writeFile(at('Cargo.toml'), cargo.replace(/^repository = ".*"$/m, `repository = "${repository}"`))
 }
 
-/** The README's links: the registries' pages resolve relative ones against `repository`, so each must be a file that is committed, and each anchor a heading. */
+/**
+ * Finds links of the README that would be dead. The registries' pages resolve relative links against `repository`, so
+ * each must lead to a committed file, and each anchor to a heading.
+ */
 export function brokenLinks(markdown, committed) {
   const slugs = (text) => new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
   return [...markdown.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].flatMap(([, link = '', attribute = '']) => {

@@ -1,4 +1,5 @@
-// `node scripts/reproducible.mjs`: builds what is committed twice, in clean directories at different places, and compares dist/ byte for byte.
+// `node scripts/reproducible.mjs`: builds the committed sources twice, in clean directories at different places, and
+// compares dist/ byte for byte.
 import { mkdtempSync, rmSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ main(async () => {
     for (const name of ['first', 'a/second/and/longer']) {
       const dir = join(folder, name)
       await run('git', ['clone', '--quiet', '--no-hardlinks', at(), dir], { quiet: true })
-      // What was built before, on this machine too, is not to be taken up.
+      // The results of earlier builds on this machine must not be used.
       await step(`build ${built.length + 1}`, () => run(process.execPath, ['scripts/build.mjs'], { cwd: dir, quiet: true, env: { NIDUS_NO_SEED: '1' } }))
       built.push(new Map(filesUnder(join(dir, 'dist'), () => true).map((file) => [file, sha(readFileSync(join(dir, 'dist', file)))])))
     }

@@ -1,5 +1,5 @@
-// The compiled standard library and dependencies of one checkout, kept for the next: with std built from source they are
-// most of a first build. Only files that cargo checks by fingerprint anyway; none of this crate's own.
+// Keeps the compiled standard library and dependencies of one checkout for the next one. If std is built from source,
+// they are most of a first build. Only files that cargo checks by fingerprint are kept, and none of this crate's own.
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { at, cache } from './lib.mjs'
@@ -7,7 +7,7 @@ import { TARGET } from './toolchain.mjs'
 
 const KEPT = ['.fingerprint', 'build', 'deps']
 const profiles = ['release', join(TARGET, 'release')]
-/** How many sets stay: one a compiler and lock file that are in use. */
+/** The number of sets to keep: one for each compiler and lock file in use. */
 const SETS = 3
 
 function copy(from, to) {
@@ -15,21 +15,21 @@ function copy(from, to) {
     for (const part of KEPT.filter((name) => existsSync(join(from, profile, name)))) {
       mkdirSync(join(to, profile, part), { recursive: true })
       for (const entry of readdirSync(join(from, profile, part))) {
-        // Time stamps are part of what cargo compares.
+        // cargo compares time stamps, so they are kept.
         if (!/nidus|\.tmp/.test(entry)) cpSync(join(from, profile, part, entry), join(to, profile, part, entry), { recursive: true, preserveTimestamps: true })
       }
     }
   }
 }
 
-/** Before the first build of a checkout. */
+/** Runs before the first build of a checkout. */
 export function takeSeed(key) {
   const set = cache(`compiled-${key}`)
   if (process.env.NIDUS_NO_SEED || existsSync(at('target', TARGET, 'release')) || !existsSync(set)) return
   copy(set, at('target'))
 }
 
-/** After a build that had no seed. */
+/** Runs after a build that had no seed. */
 export function leaveSeed(key) {
   const name = `compiled-${key}`
   if (existsSync(cache(name))) return
@@ -38,7 +38,7 @@ export function leaveSeed(key) {
   try {
     renameSync(beside, cache(name))
   } catch (cause) {
-    // Another checkout may have left the same set meanwhile.
+    // Another checkout may have stored the same set meanwhile.
     rmSync(beside, { recursive: true, force: true })
     if (!existsSync(cache(name))) throw cause
   }

@@ -1,5 +1,5 @@
-// Brings what is missing to build, to serve the demo or to test: node scripts/setup.mjs --for build|demo|test
-// Idempotent, and silent about what is there already.
+// Installs what is missing to build, to serve the demo or to test: node scripts/setup.mjs --for build|demo|test. It can
+// be repeated, and prints nothing about what is there already.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,7 +16,7 @@ async function npmDependencies() {
   writeFileSync(stamp, wanted)
 }
 
-/** Where the programs of wasm-bindgen-cli are, at the version of Cargo.lock. */
+/** The directory of the programs of wasm-bindgen-cli, at the version in Cargo.lock. */
 export const wasmBindgenDir = () => cache(`wasm-bindgen-${bindgenVersion()}`, 'bin')
 
 function bindgenVersion() {
@@ -37,18 +37,20 @@ async function wasmBindgen() {
   if (existsSync(target)) return
   const beside = cache(`wasm-bindgen-${version}.${process.pid}.tmp`)
   mkdirSync(cache(), { recursive: true })
-  // No --locked: the lock file of the published 0.2.130 names a yanked crate. A debug build is fast enough and built in half the time.
+  // There is no --locked, because the lock file of the published 0.2.130 names a yanked crate. A debug build is fast
+  // enough, and is built in half the time.
   const args = [...native.select, 'install', '--debug', 'wasm-bindgen-cli', '--version', `=${version}`, '--root', beside]
   try {
     await step(`cargo install wasm-bindgen-cli ${version}`, () =>
-      // A target directory of its own: the user may share one between projects, and whoever builds there would hold its lock.
+      // It has its own target directory. The user may share one between projects, and another build would hold its
+      // lock.
       run(native.cargo, args, { env: { ...native.env, CARGO_PROFILE_DEV_DEBUG: '0', CARGO_TARGET_DIR: join(beside, 'target') }, quiet: true }),
     )
     rmSync(join(beside, 'target'), { recursive: true, force: true })
     try {
       renameSync(beside, target)
     } catch (cause) {
-      // Another checkout's set-up may have been first with the same version.
+      // The set-up of another checkout may have been first with the same version.
       if (!existsSync(target)) throw cause
     }
   } finally {
@@ -61,7 +63,7 @@ async function rust() {
   await wasmBindgen()
 }
 
-/** The demo brings its own language model; how is its own business. */
+/** The demo needs a language model, and brings its own script to get it. */
 async function demoModel() {
   const script = at('www/scripts/model.mjs')
   if (!existsSync(script)) return
@@ -69,7 +71,7 @@ async function demoModel() {
   await ensureModel()
 }
 
-/** All of it, side by side where one part does not need another. */
+/** Sets up everything. Parts that do not depend on each other run at the same time. */
 export async function setUp(purpose) {
   const start = performance.now()
   const parts = {
@@ -79,7 +81,7 @@ export async function setUp(purpose) {
   }[purpose]
   if (!parts) throw new Trouble(`--for ${purpose}: it must be build, demo or test`)
   await locked(at('target/.nidus-setup'), async () => {
-    // One that fails must not leave the others running behind the message.
+    // All parts are waited for, so that none is still running when a failure is reported.
     const failed = (await Promise.allSettled(parts.map((part) => part()))).filter(({ status }) => status === 'rejected')
     if (failed.length) throw failed.length === 1 ? failed[0].reason : new Trouble(failed.map(({ reason }) => reason.message).join('\n\n'))
   })

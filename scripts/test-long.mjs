@@ -1,11 +1,14 @@
-// `npm run test:long`: what proves more than `npm test` and takes longer. All of it, or what fits: --minutes 30; or those that are named.
+// `npm run test:long`: the suites that prove more than `npm test` and take longer. It runs all of them, those that fit
+// (`--minutes 30`), or those that are named.
 import { parseArgs } from 'node:util'
 import { at, isMain, main, run, say, seconds, Trouble, which } from './lib.mjs'
 import { buildAnyWeight } from './build.mjs'
 
 const script = (name, ...args) => () => run(process.execPath, [at(name), ...args])
 
-/** `minutes`: what it takes on two cores. Those that find the most in the least time first. */
+/**
+ * The long suites. `minutes` is the time of each on two cores. Those that find the most in the least time come first.
+ */
 export const LONG = [
   { name: 'tabs, Firefox', minutes: 4, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '3', '--browser', 'firefox', '--storage', 'indexeddb') },
   { name: 'tabs, Chromium', minutes: 11, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs') },
@@ -15,7 +18,7 @@ export const LONG = [
   { name: 'kill loops', minutes: 60, work: script('pkg-tests/kill/run.mjs', '--cycles', '1000') },
 ]
 
-/** Those that fit, in their order, one behind the other. */
+/** The suites that fit, in their order, one after the other. */
 export function fitting(suites, minutes) {
   let left = minutes
   return suites.filter((suite) => suite.minutes <= left && ((left -= suite.minutes), true))

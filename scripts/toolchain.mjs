@@ -1,4 +1,5 @@
-// Which cargo builds for wasm32, and which for this machine: an installed one if any is new enough, else what can be installed.
+// The cargo that builds for wasm32, and the one for this machine: an installed one if it is new enough, else one that
+// can be installed.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -6,9 +7,12 @@ import { ask, at, cache, run, say, sha, step, Trouble, which } from './lib.mjs'
 import { aptInstall, canApt } from './apt.mjs'
 
 export const TARGET = 'wasm32-unknown-unknown'
-/** The native tests compile the crate `nidus` 0.3.0, which asks for this Rust; one compiler for everything is simpler than two. */
+/**
+ * The oldest Rust that the native crate `nidus` 0.3.0 compiles with. The native tests need that crate, and one compiler
+ * for everything is simpler than two.
+ */
 const OLDEST = [1, 96]
-/** Installed beside the user's own toolchains (never as the default) when those are older than OLDEST. */
+/** If the user's own toolchains are older than OLDEST, this one is installed beside them, and not as the default. */
 const PINNED = '1.96.0'
 
 const cargoBin = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
@@ -17,7 +21,7 @@ const newEnough = (version) => {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
 }
 
-/** What a compiler says of itself; undefined when it is not there. */
+/** What a compiler prints about itself. Undefined if it is missing. */
 async function describe(rustc, ...select) {
   const text = await ask(rustc, ...select, '-vV')
   const version = /^release: (\S+)/m.exec(text ?? '')?.[1]
@@ -26,23 +30,24 @@ async function describe(rustc, ...select) {
   return { id: text, sysroot, llvm: /^LLVM version: (\d+)/m.exec(text)?.[1] }
 }
 
-/** What lets a stable compiler take the flags below. */
+/** Makes a stable compiler accept the flags below. */
 const UNSTABLE = { RUSTC_BOOTSTRAP: '1' }
 const SMALL = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zfmt-debug=none']
-/** Std is compiled with the crate. */
+/** Compiles std together with the crate. */
 const compiledStd = (env = {}) => ({
   env: { ...env, ...UNSTABLE },
   flags: ['-Z', 'build-std=std,panic_abort'],
-  // Nobody would see a panic's text, and std has smaller ways for much. A precompiled std has made up its mind.
+  // Nobody would see the text of a panic, and std has smaller ways for many things. A precompiled std is built without
+  // them.
   released: { cargo: ['-Z', 'build-std-features=optimize_for_size'], rustc: SMALL },
 })
 
 const stdSource = (sysroot) => join(sysroot, 'lib/rustlib/src/rust/library')
-/** The crates that std is made with, from cargo's cache or the network. */
+/** Gets the crates that std needs, from cargo's cache or the network. */
 const fetchStd = ({ cargo, select, sysroot }, how, timeout) =>
   run(cargo, [...select, 'fetch', '--locked', '--target', TARGET, ...how, '--manifest-path', join(stdSource(sysroot), 'sysroot/Cargo.toml')], { env: UNSTABLE, quiet: true, mayFail: true, timeout })
 
-/** Whether this toolchain has all that compiling std takes, and knows the flags (which are not stable). */
+/** Returns whether this toolchain can compile std and knows the flags, which are not stable. */
 async function stdBuilds(found) {
   if (!existsSync(join(stdSource(found.sysroot), 'std/Cargo.toml'))) return false
   const rustc = join(found.sysroot, 'bin', process.platform === 'win32' ? 'rustc.exe' : 'rustc')
@@ -50,7 +55,10 @@ async function stdBuilds(found) {
   return flags.code === 0 && (await fetchStd(found, ['--offline'], 20_000)).code === 0
 }
 
-/** Tries to give a toolchain with a precompiled std the source of it, once a day at most. Without, all works, and the module is larger. */
+/**
+ * Tries to install the source of std for a toolchain that has it precompiled, at most once a day. Without it everything
+ * works, and the module is larger.
+ */
 async function addStdSource({ cargo, select, sysroot, id }) {
   const tried = cache(`std-source-${sha(id, sysroot).slice(0, 16)}`)
   if (Date.now() - (statSync(tried, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 86_400_000) return undefined
@@ -69,7 +77,7 @@ async function addStdSource({ cargo, select, sysroot, id }) {
   return undefined
 }
 
-/** A toolchain that rustup (or anyone) gave the precompiled std for wasm32. */
+/** Finds a toolchain with a precompiled std for wasm32, from rustup or elsewhere. */
 async function withPrecompiledStd() {
   const cargo = which('cargo', [cargoBin])
   const rustc = which('rustc', [cargoBin])
@@ -84,7 +92,7 @@ async function withPrecompiledStd() {
   return undefined
 }
 
-/** Debian's own compiler with std's source. It needs the linker's own name, since Debian ships no `rust-lld`. */
+/** Debian's own compiler with the source of std. It needs the name of the linker, because Debian has no `rust-lld`. */
 async function withStdSource() {
   const [cargo, rustc, rustdoc] = ['cargo', 'rustc', 'rustdoc'].map((name) => join('/usr/bin', name))
   if (!existsSync(cargo) || !existsSync(rustc)) return undefined
@@ -107,7 +115,7 @@ async function install() {
   const rustup = which('rustup', [cargoBin])
   if (rustup) {
     const active = await describe(which('rustc', [cargoBin]) ?? 'rustc')
-    // Without its network rustup gives up in a few seconds; the limit is for networks that swallow packets.
+    // Without a network rustup gives up in a few seconds. The limit is for networks that swallow packets.
     const how = active
       ? ['target', 'add', TARGET]
       : ['toolchain', 'install', PINNED, '--profile', 'minimal', '--target', TARGET, '--no-self-update']
@@ -134,7 +142,10 @@ async function install() {
 }
 
 let known
-/** { native, wasm }: each { cargo, select, env, id, sysroot }, wasm also `flags` for cargo's command line. */
+/**
+ * Returns { native, wasm }. Each is { cargo, select, env, id, sysroot }; wasm also has `flags` for cargo's command
+ * line.
+ */
 export async function toolchain({ mayInstall = false } = {}) {
   known ??= (await find()) ?? (mayInstall ? await install() : undefined)
   if (known && mayInstall && !known.wasm.flags.length) known = (await addStdSource(known.wasm)) ?? known
@@ -149,16 +160,16 @@ export function lockedVersion(crate) {
 }
 
 /**
- * The compiler's flags for every wasm build. Nothing in them depends on where this checkout lies, and the paths of the
- * compiler's and the registry's sources are replaced: they would otherwise end up in panic messages.
+ * The compiler's flags for every wasm build. They do not depend on the place of this checkout. They replace the paths
+ * of the compiler's and the registry's sources, which would otherwise be in panic messages.
  */
 export function wasmFlags({ sysroot }, more = []) {
   const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
   return [
     '-Ctarget-feature=+simd128',
-    // Calls cost a wasm little; the kernels say themselves what must be inline.
+    // A call costs little in wasm. The inner loops say themselves what must be inlined.
     '-Cllvm-args=-inline-threshold=40',
-    // Nor is a loop quicker for being there twice: where it counts the source says how many lanes.
+    // A second copy of a loop makes nothing faster. Where it matters, the source says how many lanes to use.
     '-Cno-vectorize-loops',
     '-Cllvm-args=-unroll-runtime=false',
     '-Cllvm-args=-unroll-allow-partial=false',

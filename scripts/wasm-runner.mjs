@@ -1,4 +1,5 @@
-// What cargo runs a wasm test binary with: wasm-bindgen-test-runner, told which browser is there.
+// cargo runs each wasm test binary with this script. It starts wasm-bindgen-test-runner and tells it which browser
+// there is.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -8,7 +9,7 @@ import { wasmBindgenDir } from './setup.mjs'
 
 main(async () => {
   const [wasm, ...rest] = process.argv.slice(2)
-  // The runner reads the browser's path and arguments from a file in its working directory, and from nowhere else.
+  // The runner reads the browser's path and arguments only from a file in its working directory.
   const cwd = mkdtempSync(join(tmpdir(), 'nidus-wasm-'))
   const found = webdriver()
   const env = { WASM_BINDGEN_TEST_TIMEOUT: '120' }

@@ -1,5 +1,7 @@
-//! Attributes as they lie in memory. Keys, and values that come again, are kept once and stand as numbers; what comes once stands where it is, without the
-//! log's wide lengths. An entry is its key, then its value, each a number whose lowest bit tells what it is: of a word, or how many bytes follow.
+//! The attributes of documents in memory. A key, or a value that occurs again, is stored once as a *word* and has a
+//! number. A value that occurs once is stored where it is, without the log's wide lengths. An entry is its key and then
+//! its value. Each begins with a number whose lowest bit tells whether the rest is the number of a word, or the count
+//! of bytes that follow.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +12,33 @@ use crate::hash::{Hasher, hash};
 use crate::segment::op::{self, Bad, Reader, ValueRef};
 use crate::{Code, Result, Value};
 
-/// Of all words together; what comes later stands where it is.
+/// The memory of all words together. When it is full, new keys and values are stored where they are.
 const MOST_BYTES: usize = 8 << 20;
-/// Words' lengths: shorter ones take no more than their number would.
+/// The lengths of words. A shorter text takes no more than its number would.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=256;
-/// Places to remember what came once.
+/// The number of places that remember which values occurred once.
 const PLACES: usize = 4096;
 
-/// `true`, where `false` has the variant that booleans have in the log.
+/// The variant of `true`. `false` has the variant that booleans have in the log.
 const TRUE: u8 = 7;
 
-/// What a store keeps once.
+/// The words of a store: what it stores only once.
 #[derive(Default)]
 pub struct Words {
     bytes: Vec<u8>,
-    /// Word `n` ends there, and the next one begins.
+    /// The end of word `n`, where the next one begins.
     ends: Vec<u32>,
     table: HashTable<u32>,
-    /// Of values that came once, parts of their hashes. One that takes another's place costs no more than that it is kept later.
+    /// Parts of the hashes of values that occurred once. If one takes another's place, the other only becomes a word
+    /// later.
     once: Vec<u32>,
-    /// Those of the keys of the document that came last.
+    /// The numbers of the keys of the previous document.
     keys: Vec<u32>,
     space: Vec<u8>,
 }
 
 impl Words {
-    /// Packs an encoded map, which was checked before, behind `out`, where there is room for as many bytes.
+    /// Packs an encoded map behind `out`. The map was checked before, and `out` has room for as many bytes.
     pub fn pack(&mut self, attrs: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut space = std::mem::take(&mut self.space);
         space.clear();
@@ -48,7 +51,7 @@ impl Words {
     fn pack_entries(&mut self, mut reader: Reader<'_>, space: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Bad> {
         for n in 0..reader.count(12)? {
             let key = reader.raw_str()?;
-            // Most documents have the keys that the one before had.
+            // Most documents have the keys of the document before.
             match self.keys.get(n).filter(|number| self.word(**number) == key) {
                 Some(number) => put_number(out, u64::from(*number) << 1),
                 None => {
@@ -63,7 +66,7 @@ impl Words {
                 }
             }
             let (variant, bytes) = reader.raw_value()?;
-            // A long text or list is no word: it is not copied twice, nor is as much space kept from then on.
+            // A long text or list never becomes a word. So it is not copied twice, and no memory of its size is kept.
             if bytes.len() >= *LENGTHS.end() {
                 put_number(out, ((bytes.len() as u64 + 1) << 1) | 1);
                 out.push(variant);
@@ -77,7 +80,7 @@ impl Words {
         Ok(())
     }
 
-    /// There is room.
+    /// Writes a word. `out` has room for it.
     fn put(&mut self, word: &[u8], at_once: bool, out: &mut Vec<u8>) -> Option<u32> {
         let number = self.number(word, at_once);
         match number {
@@ -90,7 +93,7 @@ impl Words {
         number
     }
 
-    /// Under which a word is kept: `at_once`, or from its second time on.
+    /// Returns the number of a word that is stored. It is stored `at_once`, or when it occurs the second time.
     fn number(&mut self, word: &[u8], at_once: bool) -> Option<u32> {
         if word.len() > *LENGTHS.end() || !at_once && word.len() < *LENGTHS.start() {
             return None;
@@ -152,12 +155,13 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// A value packed: its variant, then text, a list as the log has it, a float, or as many of an integer's bytes as it needs. There is room.
+/// Packs a value: its variant, then a text, a list as in the log, a float, or as many bytes of an integer as it needs.
+/// `out` has room for it.
 pub fn put_value(out: &mut Vec<u8>, variant: u8, bytes: &[u8]) {
     let (tag, bytes) = match variant {
         2 | 6 => {
             let int = int(bytes);
-            // The highest bit that is kept says the sign.
+            // The highest bit that is kept is the sign.
             let same = (int ^ int >> 63).leading_zeros();
             (variant, &bytes[..((72 - same as usize) / 8).min(bytes.len())])
         }
@@ -174,11 +178,11 @@ fn int(bytes: &[u8]) -> i64 {
 }
 
 fn text(bytes: &[u8]) -> &str {
-    // Only what was a `&str` is packed as one.
+    // Only a `&str` is ever packed as a text.
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// What was packed.
+/// Reads a packed value.
 pub fn value(packed: &[u8]) -> ValueRef<'_> {
     let Some((tag, bytes)) = packed.split_first() else { return ValueRef::Null };
     match *tag {
@@ -193,7 +197,7 @@ pub fn value(packed: &[u8]) -> ValueRef<'_> {
     }
 }
 
-/// A document's attributes, their keys ascending.
+/// The attributes of a document, with ascending keys.
 #[derive(Clone, Copy)]
 pub struct Packed<'a> {
     bytes: &'a [u8],
@@ -228,7 +232,7 @@ impl<'a> Packed<'a> {
         word
     }
 
-    /// The value under a key, packed: equal values are equal bytes.
+    /// Returns the packed value under a key. Equal values have equal bytes.
     pub fn get(mut self, key: &str) -> Option<&'a [u8]> {
         while !self.bytes.is_empty() {
             let at = self.word();
@@ -240,12 +244,12 @@ impl<'a> Packed<'a> {
         None
     }
 
-    /// As the log has it, behind `out`.
+    /// Writes the attributes behind `out`, as the log has them.
     pub fn write(self, out: &mut Vec<u8>) -> Result<()> {
         let (mut count, mut size) = (0u64, 8);
         for (key, value) in self {
             count += 1;
-            // What a value of any kind takes besides its own bytes.
+            // A value of any kind takes so much besides its own bytes.
             size += key.len() + value.len() + 20;
         }
         reserve(out, size, "attributes")?;
@@ -270,7 +274,7 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// Keys and packed values.
+/// Iterates over keys and packed values.
 impl<'a> Iterator for Packed<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
@@ -297,7 +301,7 @@ mod tests {
         ]
     }
 
-    /// As the log has it.
+    /// Encodes a map as the log has it.
     fn encoded(attrs: &BTreeMap<String, Value>) -> Vec<u8> {
         let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         let mut batch = Batch::new();
@@ -315,7 +319,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever came before: the same bytes for the log, the same values, under each key its own.
+        /// Whatever was packed before, the same attributes give the same bytes for the log, and each key has its own
+        /// value.
         #[test]
         fn comes_back_as_it_was(pool in prop::collection::vec(values(), 1..12), documents in prop::collection::vec(prop::collection::btree_map(prop_oneof!["[a-d]", "\\PC{0,300}"], any::<prop::sample::Index>(), 0..6), 1..60)) {
             let mut words = Words::default();
@@ -341,7 +346,7 @@ mod tests {
                     words.pack(&x, &mut packed[0]).unwrap();
                     words.pack(&y, &mut packed[1]).unwrap();
                     let values = |i: usize| Packed::new(&packed[i], &words).get("a").map(<[u8]>::to_vec);
-                    // What columns count on: values are equal as bytes just where they are equal as encoded.
+                    // Columns rely on this: two packed values have equal bytes exactly if the values are equal.
                     prop_assert_eq!(values(0) == values(1), a.get("a").map(|value| format!("{value:?}")) == b.get("a").map(|value| format!("{value:?}")));
                 }
             }

@@ -1,4 +1,4 @@
-//! One error style: `anyhow`, with a [`Code`] in the chain wherever a caller may want to tell one failure from another.
+//! One style of errors: `anyhow`, with a [`Code`] in the chain wherever a caller may want to tell failures apart.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ pub use anyhow::{Error, Result};
 
 macro_rules! codes {
     ($($variant:ident $name:literal),+ $(,)?) => {
-        /// What kind of failure an error is; the names are those of the JavaScript `NidusError.code`.
+        /// The kind of a failure. The names are those of the JavaScript `NidusError.code`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $($variant),+ }
 
@@ -44,7 +44,7 @@ codes! {
     WorkerFailed "WORKER_FAILED",
 }
 
-/// An error with a code, and with what it came from where there is something.
+/// An error with a code and, if there is one, its cause.
 struct Coded {
     code: Code,
     message: String,
@@ -57,7 +57,7 @@ impl fmt::Display for Coded {
     }
 }
 
-/// As `Display`: escaping text for debugging takes tables of Unicode that the wasm need not carry.
+/// The same as `Display`. Escaping a text for debugging would need tables of Unicode in the wasm.
 impl fmt::Debug for Coded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.name(), self.message)
@@ -74,12 +74,13 @@ pub fn error(code: Code, message: impl Into<String>) -> Error {
     Error::new(Coded { code, message: message.into(), source: None })
 }
 
-/// An error with what caused it.
+/// Makes an error with a cause.
 pub fn error_from(code: Code, message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Coded { code, message: message.into(), source: Some(Box::new(source)) })
 }
 
-/// What was being done when an error came up. (`anyhow`'s own trait of the name would bring its way of printing for debugging along.)
+/// Says what was being done when an error occurred. `anyhow`'s own trait of this name would add its way of printing for
+/// debugging to the wasm.
 pub(crate) trait Context<T> {
     fn context(self, doing: &str) -> Result<T>;
 }
@@ -90,14 +91,15 @@ impl<T, E: Into<Error>> Context<T> for Result<T, E> {
     }
 }
 
-/// The error, put inside another one with the same code.
+/// Puts the error inside another one with the same code.
 #[cold]
 #[inline(never)]
 pub(crate) fn within(error: Error, message: &str) -> Error {
     Error::new(Coded { code: code_of(&error), message: message.to_string(), source: Some(error.into()) })
 }
 
-/// The code of the outermost coded error in the chain; what a medium threw without one is `StorageFailed`.
+/// Returns the code of the outermost coded error in the chain. An error of the storage without a code is
+/// `StorageFailed`.
 pub fn code_of(error: &Error) -> Code {
     for cause in error.chain() {
         if let Some(coded) = cause.downcast_ref::<Coded>() {
@@ -119,7 +121,7 @@ pub(crate) fn out_of_memory(what: &str, bytes: usize) -> Error {
     error(Code::OutOfMemory, format!("out of memory: {bytes} bytes for {what}"))
 }
 
-/// Out of line, so that the many places that can fail stay small.
+/// This is a function of its own, so that the many places that can fail stay small.
 #[cold]
 #[inline(never)]
 pub(crate) fn formatted(code: Code, message: fmt::Arguments<'_>) -> Error {
@@ -133,7 +135,8 @@ macro_rules! fail {
 }
 pub(crate) use fail;
 
-/// As many zeros (or what a default is) as asked for, in the vector's own memory where that is enough; or `OUT_OF_MEMORY`.
+/// Fills the vector with `len` zeros (or defaults), in its own memory if that is large enough. Fails with
+/// `OUT_OF_MEMORY`.
 pub(crate) fn zeros<T: Clone + Default>(vec: &mut Vec<T>, len: usize, what: &str) -> Result<()> {
     vec.clear();
     reserve(vec, len, what)?;
@@ -141,7 +144,7 @@ pub(crate) fn zeros<T: Clone + Default>(vec: &mut Vec<T>, len: usize, what: &str
     Ok(())
 }
 
-/// Room for `additional` more elements, or `OUT_OF_MEMORY`.
+/// Makes room for `additional` more elements, or fails with `OUT_OF_MEMORY`.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, additional: usize, what: &str) -> Result<()> {
     vec.try_reserve(additional).map_err(|_| out_of_memory(what, additional.saturating_mul(size_of::<T>())))
 }

@@ -16,10 +16,12 @@
 //! # Ok::<(), nidus_wasm::Error>(())
 //! ```
 //!
-//! It serves other wasm modules too: without the default feature `bindings`, which is what the npm package exports to JavaScript, it needs nothing of the host but what the
-//! sinks that you hand in do. `examples/rust-wasm` in the repository is such a module.
-//! With the feature `opfs` alone there is `sink::HandleSink`, which keeps a store in OPFS, in a dedicated worker; that feature takes any
-//! wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
+//! The core serves other wasm modules, too. The default feature `bindings` is what the npm package exports to
+//! JavaScript. Without it, the core needs nothing of its host except what the sinks do that you pass.
+//! `examples/rust-wasm` in the repository is such a module.
+//!
+//! With only the feature `opfs` there is `sink::HandleSink`, which keeps a store in OPFS in a dedicated worker. This
+//! feature works with any wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_endian = "little"))]

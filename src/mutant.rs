@@ -1,7 +1,8 @@
-//! Faults that can be put into the write path and into recovery, to see that the crash simulation finds each of them. For tests alone:
-//! elsewhere the macro `mutant!` is the word `false`, or nothing: the shipped wasm is byte for byte what it is without.
+//! Faults that can be put into the write path and into recovery, to see that the crash simulation finds each of them.
+//! They are only for tests. Elsewhere the macro `mutant!` is `false` or nothing, and the shipped wasm is byte for byte
+//! the same as without it.
 
-/// Whether the running test has put this fault in.
+/// Returns whether the running test has activated this fault.
 #[cfg(all(test, not(target_arch = "wasm32")))]
 macro_rules! mutant {
     ($name:ident) => {
@@ -33,7 +34,7 @@ mod list {
         ACTIVE.get()
     }
 
-    /// For this thread, until it is changed.
+    /// Activates a fault for this thread, until it is changed.
     pub fn activate(mutant: Option<Mutant>) {
         ACTIVE.set(mutant);
     }

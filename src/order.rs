@@ -1,4 +1,4 @@
-//! The one sort there is, a heap's: each further one would take kilobytes of wasm.
+//! The only sort is that of a heap. Each further one would add kilobytes to the wasm.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -6,11 +6,11 @@ use std::collections::BinaryHeap;
 use crate::Result;
 use crate::error::out_of_memory;
 
-/// A rule for numbers.
+/// A rule that orders numbers.
 pub type Ties<'a> = &'a dyn Fn(u32, u32) -> Ordering;
 
-/// A number that comes before others with a lower rank and, at equal rank, by the rule. What comes later counts as greater, so that a
-/// heap has it on top.
+/// A number with a rank. It comes before others of lower rank, and at equal rank the rule decides. What comes later
+/// counts as greater, so a heap has it on top.
 #[derive(Clone, Copy)]
 pub struct Ranked<'a> {
     pub rank: i32,
@@ -38,14 +38,14 @@ impl PartialEq for Ranked<'_> {
 
 impl Eq for Ranked<'_> {}
 
-/// An empty heap with room for `count`.
+/// Returns an empty heap with room for `count` numbers.
 pub fn heap<'a>(count: usize) -> Result<BinaryHeap<Ranked<'a>>> {
     let mut heap = BinaryHeap::new();
     heap.try_reserve(count).map_err(|_| out_of_memory("sorting", count.saturating_mul(size_of::<Ranked<'_>>())))?;
     Ok(heap)
 }
 
-/// By the rule alone.
+/// Sorts by the rule alone.
 pub fn sort_by(numbers: &mut [u32], ties: Ties<'_>) -> Result<()> {
     let mut heap = heap(numbers.len())?;
     heap.extend(numbers.iter().map(|number| Ranked { rank: 0, number: *number, ties }));

@@ -1,4 +1,5 @@
-//! What an attack on the core found: sequences of calls, failures and bytes that once lost, mixed up or wasted something.
+//! Sequences of calls, failures and bytes that once lost, mixed up or wasted something. They were found by attacking
+//! the core.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -11,14 +12,14 @@ use nidus_wasm::sink::{ByteSink, MemorySink};
 use nidus_wasm::{Batch, Code, Meta, OpenOptions, Opening, Query, Record, Store, Value, code_of};
 use proptest::prelude::*;
 
-/// Counts what this thread takes.
+/// Counts the memory that this thread takes.
 struct Counting;
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<i64> = const { Cell::new(0) };
     static PEAK: Cell<i64> = const { Cell::new(0) };
-    /// So many more large pieces are given, then one is refused.
+    /// So many more large allocations succeed, and the next one is refused.
     static GIVEN: Cell<u64> = const { Cell::new(u64::MAX) };
 }
 
@@ -63,7 +64,7 @@ static ALLOCATOR: Counting = Counting;
 
 const MIB: i64 = 1 << 20;
 
-/// Bytes that `work` leaves taken, and the most that it had at a time.
+/// Returns the bytes that `work` still holds at its end, and the most that it held at a time.
 fn taken<T>(work: impl FnOnce() -> T) -> (T, i64, i64) {
     let before = BYTES.get();
     PEAK.set(before);
@@ -100,7 +101,7 @@ fn upsert(store: &mut Store, collection: &str, ids: &[&str]) -> nidus_wasm::Resu
     store.stage_upsert(collection, ids.len(), batch.bytes(), &vectors)
 }
 
-/// Fails in its last record, after everything before it was staged.
+/// Fails in its last record, after all records before it were staged.
 fn bad_upsert(store: &mut Store, collection: &str, ids: &[&str]) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for id in ids.iter().chain(&["bad"]) {
@@ -115,21 +116,21 @@ fn delete(store: &mut Store, collection: &str, ids: &[&str]) -> usize {
     store.stage_delete(collection, ids.iter().map(|id| Ok(*id))).unwrap()
 }
 
-/// Fails behind the last id.
+/// Fails after the last id.
 fn bad_delete(store: &mut Store, collection: &str, ids: &[&str]) {
     let ids = ids.iter().map(|id| Ok(*id)).chain([Err(nidus_wasm::error(Code::InvalidArgument, "no id"))]);
     assert!(store.stage_delete(collection, ids).is_err());
 }
 
-/// An operation that failed alone, then a compaction, then a group that is taken back: the ids and attributes of the living once
-/// went with it, as they were packed anew behind a mark from before.
+/// An operation fails alone, a compaction follows, and then a group is rolled back. This once removed ids and
+/// attributes of living documents, because they were packed anew behind a mark from before.
 #[test]
 fn taking_back_after_a_compaction_leaves_the_living() {
     for unstage in [false, true] {
         let faults = Faults::new();
         let sink = || FaultSink::new(MemorySink::new(), &faults, ["append", "publish", "truncate", "flush"]);
         let mut store = Store::create(sink(), sink(), options()).unwrap();
-        // Ids and attributes are packed into chunks of 256 KiB: one is full, the last holds little.
+        // Ids and attributes are packed into chunks of 256 KiB. One chunk is full, and the last one holds little.
         upsert(&mut store, "a", &["some", "more"]).unwrap();
         let big = "x".repeat(131_000);
         upsert(&mut store, "a", &[&big]).unwrap();
@@ -154,7 +155,8 @@ fn taking_back_after_a_compaction_leaves_the_living() {
     }
 }
 
-/// Relaxed, on a host that commits: what was rolled back once stayed in the log that is held back.
+/// In a relaxed store on a host that commits, operations that were rolled back once stayed in the log that is held
+/// back.
 #[test]
 fn a_rolled_back_group_is_not_held() {
     for transactional in [true, false] {
@@ -173,7 +175,7 @@ fn a_rolled_back_group_is_not_held() {
     }
 }
 
-/// What was dropped in the same group once came back into view when a later operation on the collection failed.
+/// A collection that was dropped in the same group once came back when a later operation on it failed.
 #[test]
 fn a_failure_behind_a_drop_brings_nothing_back() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
@@ -185,7 +187,7 @@ fn a_failure_behind_a_drop_brings_nothing_back() {
     assert_eq!(store.stage_delete_where("a", &Filter::default()).unwrap(), 0);
 }
 
-/// A slice that failed, and one more asked for: the new pair would lack rows. It must never become the current one.
+/// A slice fails, and one more is asked for. The new pair would lack rows, so it must never become the current one.
 #[test]
 fn a_compaction_that_failed_cannot_go_on() {
     for failing in [3, 4, 5, 6] {
@@ -226,7 +228,8 @@ fn an_unflushed_compaction_is_not_adopted() {
     while !store.adopt_step().unwrap() {}
 }
 
-/// Calls between `write` and `apply`, or without the one before: refused or without effect, and the bytes stay those of the memory.
+/// Calls between `write` and `apply`, or without the call before, are refused or have no effect. The bytes stay those
+/// of the memory.
 #[test]
 fn calls_out_of_order_lose_nothing() {
     for relaxed in [false, true] {
@@ -281,7 +284,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 type Model = BTreeMap<String, (String, BTreeMap<String, usize>)>;
 
-/// Stages it, and says what it must have returned.
+/// Stages an operation and checks its result.
 fn stage(store: &mut Store, model: &mut Model, act: &Act, version: usize) {
     let name = |c: &u8| ["a", "b", "c"][usize::from(*c)];
     let names = |ids: &[u8]| ids.iter().map(|id| format!("id{id}")).collect::<Vec<_>>();
@@ -336,7 +339,7 @@ fn modelled(store: &Store) -> Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Operations that fail at any place of a group drop out alone; applying takes no memory; the log says the same.
+    /// Operations that fail at any place of a group drop out alone. Applying takes no memory. The log agrees.
     #[test]
     fn failures_within_groups_change_nothing(
         groups in prop::collection::vec((prop::collection::vec(act(), 1..12), 0u8..6), 1..6),
@@ -399,7 +402,7 @@ fn a_large_group_gives_its_memory_back() {
     }
 }
 
-/// Overwriting and compacting for ever stays where it is.
+/// Overwriting and compacting can go on without end: memory and files do not grow.
 #[test]
 fn overwriting_and_compacting_does_not_grow() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
@@ -421,7 +424,7 @@ fn overwriting_and_compacting_does_not_grow() {
     assert!(grown < 4096, "{grown} bytes more");
 }
 
-/// Failures alone, never a group that is written: the names that they mentioned once stayed.
+/// If all operations fail and no group is ever written, the names that they mention must not stay in memory.
 #[test]
 fn failures_alone_do_not_grow() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
@@ -430,7 +433,8 @@ fn failures_alone_do_not_grow() {
     assert!(grown < 4096, "{grown} bytes more");
 }
 
-/// A crash within a large import leaves a large run that was never published. Opening once took all of it into memory, and more.
+/// A crash within a large import leaves a large run that was never published. Opening once took more memory than the
+/// whole run.
 #[test]
 fn an_unpublished_run_is_cut_without_reading_it_in() {
     let (data, log) = (MemorySink::new(), MemorySink::new());
@@ -470,7 +474,8 @@ fn an_unpublished_run_is_cut_without_reading_it_in() {
     }
 }
 
-/// A log that names a row far beyond the data: `CORRUPT`, and no memory for it, whether the dimension was asked for or not.
+/// A log that names a row far beyond the data is `CORRUPT`, and takes no memory, whether the dimension was given or
+/// not.
 #[test]
 fn a_row_beyond_data_takes_no_memory() {
     const DIM: usize = 1024;
@@ -495,8 +500,8 @@ fn a_row_beyond_data_takes_no_memory() {
     }
 }
 
-/// Every large piece of memory refused once, at every place of a group: an error that says so, never an abort (which would fail this
-/// whole program), and the store is as it was.
+/// Each large allocation is refused once, at every place of a group. That must give an error that says so, and never an
+/// abort (which would end this whole program). The store is as it was.
 #[test]
 fn out_of_memory_is_an_error_everywhere() {
     let ids: Vec<String> = (0..900).map(|n| format!("id {n}")).collect();
@@ -550,7 +555,7 @@ fn out_of_memory_is_an_error_everywhere() {
         });
         GIVEN.set(u64::MAX);
         match done {
-            // A refusal that was got over: packing the arena anew.
+            // The refusal did no harm: the arena was being packed anew.
             Ok(true) => refusals += 1,
             Ok(false) => break,
             Err(error) => {
@@ -565,7 +570,7 @@ fn out_of_memory_is_an_error_everywhere() {
     assert!(refusals > 40, "{refusals}");
 }
 
-/// Attributes of every kind under thousands of keys: words come by the hundred in each group.
+/// Attributes of every kind under thousands of keys. Each group adds hundreds of new words.
 fn varied(n: usize) -> Vec<(String, Value)> {
     let text = |of: usize, len: usize| Value::Str(format!("{of:x>len$}"));
     let mut attrs = vec![
@@ -581,8 +586,9 @@ fn varied(n: usize) -> Vec<(String, Value)> {
     attrs
 }
 
-/// Documents overwritten, deleted and dropped in turn, some groups forgotten, every large piece of memory refused once: what is told of each
-/// document is what was acknowledged last, before and after a compaction and an opening, whatever of the words was had.
+/// Documents are overwritten, deleted and dropped in turn, some groups are rolled back, and each large allocation is
+/// refused once. Each document is always what was acknowledged last, also after a compaction and an opening, whichever
+/// words the store had room for.
 #[test]
 fn attributes_stay_theirs_whatever_memory_is_refused() {
     const DOCS: usize = 400;
@@ -602,7 +608,7 @@ fn attributes_stay_theirs_whatever_memory_is_refused() {
         let mut expected = Expected::new();
         GIVEN.set(refused_at);
         for round in 0..7 {
-            // The test's own memory is not refused.
+            // The memory of the test itself is not refused.
             let given = GIVEN.replace(u64::MAX);
             let (mut batch, mut next) = (Batch::new(), expected.clone());
             for n in 0..DOCS {
@@ -649,7 +655,7 @@ fn attributes_stay_theirs_whatever_memory_is_refused() {
     assert!(refusals > 20, "{refusals}");
 }
 
-/// A text of many MiB is taken once, and nothing of its size is kept when it is gone.
+/// A text of many MiB is taken once, and its memory is free again when it is gone.
 #[test]
 fn a_long_text_leaves_no_memory_behind() {
     const LONG: usize = 16 << 20;
@@ -662,6 +668,6 @@ fn a_long_text_leaves_no_memory_behind() {
         store.stage_upsert("a", 1, batch.bytes(), &[1.0, 1.0]).unwrap();
         store.unstage_all();
     });
-    // The frame, which the run keeps room for, and the document.
+    // The frame, for which the run keeps room, and the document.
     assert!(most < (2 * LONG) as i64 + MIB && left < LONG as i64 + MIB, "{} MiB at most, {} MiB left", most / MIB, left / MIB);
 }

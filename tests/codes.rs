@@ -1,4 +1,4 @@
-//! Searches with codes against a plain scan of every row: the same ids and the same bits, whatever the rows.
+//! Searches with codes give the same ids and the same bits as a plain scan of every row, whatever the rows are.
 
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
@@ -27,7 +27,8 @@ fn generator(seed: u64) -> TestRng {
 
 const TUNING: fn(usize) -> Tuning = |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension, whole: dimension % 3 != 1 };
 
-/// Three collections, some documents overwritten and deleted. The rows as they are: written past the checks, as native would have.
+/// Makes three collections with some documents overwritten and deleted. The rows are written past the checks, as native
+/// would have written them.
 fn filled(case: &Case, rng: &mut TestRng) -> Store {
     let d = case.dimension;
     let options = || OpenOptions { dimension: Some(d), ..OpenOptions::default() };
@@ -115,7 +116,7 @@ fn check(case: &Case) {
     while !store.code_step() {}
     assert_eq!(store.footprint().coded_rows as usize, case.rows / 16 * 16);
     compare(case, &store, &mut rng);
-    // Rows that come later, rows that go, and others in their places.
+    // Some rows come later, some go, and others take their places.
     let mut batch = Batch::new();
     let mut vectors = Vec::new();
     for n in 0..40 {
@@ -156,8 +157,9 @@ fn any_rows() {
         .unwrap();
 }
 
-/// Whatever is done to a store, in any order, its searches are a scan's: rows come, are overwritten and go, their codes are made a step
-/// at a time in one basis and then another, compactions go on in slices meanwhile, and what is staged is taken back.
+/// Whatever is done to a store, in any order, its searches give the results of a scan. Rows are added, overwritten and
+/// removed. Codes are made a step at a time in one basis and then another. Compactions go on in slices meanwhile, and
+/// staged operations are rolled back.
 #[test]
 fn any_sequence() {
     const D: usize = 192;
@@ -165,7 +167,7 @@ fn any_sequence() {
         let mut rng = generator(1000 + seed);
         let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
         let mut store = Store::create(MemorySink::new(), MemorySink::new(), options).unwrap();
-        // Chunks of more rows than a step codes, two of them without a basis by the time that one is made.
+        // Each chunk has more rows than a step codes. Two chunks have no basis by the time that one is made.
         store.tune(Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D, whole: seed % 2 == 0 });
         let mut compacting = None;
         for step in 0..120 {
@@ -206,7 +208,7 @@ fn any_sequence() {
             if compacting.is_none() {
                 store.commit().unwrap();
             }
-            // The last one with nothing left to do.
+            // The last step comes when nothing is left to do.
             if step == 119 {
                 while compacting == Some(true) && !store.adopt_step().unwrap() {}
                 store.abandon_compaction();
@@ -219,7 +221,7 @@ fn any_sequence() {
     }
 }
 
-/// Rows of two sorts, a few of which bounds do not hold for, some equal, some under ids that there may be.
+/// Rows of two kinds. Bounds do not hold for a few of them, some are equal, and some may have an id that exists.
 fn upsert(store: &mut Store, count: usize, rng: &mut TestRng) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for n in 0..count {
@@ -234,7 +236,8 @@ fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
     let query = row([Sort::Strong, Sort::Falling, Sort::Equal][step / 3 % 3], store.dimension(), step, rng);
     let collections = [None, Some(&["a", "b", "c"][..]), Some(&["a", "c"][..])][rng.next_u32() as usize % 3];
     let least = rng.next_u32().is_multiple_of(4).then_some(0.4);
-    // Few of them, so that they come again after rows came, went or moved; some match few rows, some most.
+    // There are few different filters, so that they come again after rows were added, removed or moved. Some match few
+    // rows, and some match most.
     let (which, n) = (rng.next_u32() % 6, i64::from(rng.next_u32() % 3));
     let key = || "n".to_string();
     let filter = match which {
@@ -255,7 +258,7 @@ fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
     };
     let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter };
     let expected = by_scan(store, &query, &asked, keep);
-    // Four searches in which codes told nothing are followed by seven without them.
+    // After four searches in which codes told nothing, seven go without them.
     for _ in 0..13 {
         let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();
         assert_eq!(found, expected, "seed {seed}, step {step}");

@@ -1,4 +1,5 @@
-//! A store that keeps codes instead of rows, beside one that keeps everything: the same answers to the bit, the same bytes.
+//! A store that keeps codes instead of rows gives the same answers, to the bit, and the same bytes as one that keeps
+//! everything.
 
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
@@ -42,7 +43,7 @@ impl Kept {
         self.store.hits(&searching).unwrap()
     }
 
-    /// At most `most` steps.
+    /// Makes at most `most` steps.
     fn code(&mut self, most: usize) {
         let mut rows = Supplied::default();
         for _ in 0..most {
@@ -83,7 +84,7 @@ fn generator(seed: u64) -> TestRng {
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
-/// A store's bytes, rows as native may have written them: not all of unit length.
+/// Returns the bytes of a store with rows as native may have written them: not all have unit length.
 fn bytes_of(sort: Sort, d: usize, count: usize, rng: &mut TestRng) -> (Vec<u8>, Vec<u8>) {
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(d), ..OpenOptions::default() }).unwrap();
@@ -133,7 +134,8 @@ fn answers_and_bytes_are_those_of_full_memory() {
         for d in if matches!(sort, Sort::Strong | Sort::Odd) { &[96, 200][..] } else { &[200] } {
             let d = *d;
             let mut rng = generator(d as u64);
-            // Chunks of rows of some 4 KiB, so that there is something to let go; a basis late enough to have codes made twice.
+            // Chunks have rows of about 4 KiB, so that there is something to remove from memory. The basis comes so
+            // late that codes are made twice.
             let tuning = Tuning { least_rows: 1, basis_rows: 900, chunk: 64 * d, whole: d == 96 };
             let count = if d == 96 { 4000 } else { 2400 };
             let (data, log) = bytes_of(sort, d, count, &mut rng);

@@ -1,5 +1,6 @@
-//! What an input chooses costs no more than in proportion to it. Each test does the same for so many things and for eight times as many, and
-//! compares the processor time of its own thread, which what else runs on the machine does not add to. In proportion is 8, quadratic is 64.
+//! The cost of an input is at most proportional to its size. Each test does the same for some number of things and for
+//! eight times as many, and compares the processor time of its own thread. Other programs do not add to that time. A
+//! proportional cost gives 8, and a quadratic one 64.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use nidus_wasm::search::{Filter, glob};
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{Batch, OpenOptions, Query, Store, Value};
 
-/// What the thread has had of the processor so far.
+/// The processor time that this thread has had so far.
 fn used() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     match text.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
@@ -16,7 +17,7 @@ fn used() -> Duration {
     }
 }
 
-/// `make` is not counted, `work` is: for `least` things, and for eight times as many.
+/// Measures `work` for `least` things and for eight times as many. `make` is not measured.
 fn in_proportion<T>(what: &str, least: usize, most: u32, make: impl Fn(usize) -> T, work: impl Fn(&mut T, usize)) {
     let time = |n: usize| {
         (0..3)
@@ -34,17 +35,17 @@ fn in_proportion<T>(what: &str, least: usize, most: u32, make: impl Fn(usize) ->
     assert!(many < most * few.max(TICK), "{what}: {least} took {few:?}, {} took {many:?}", 8 * least);
 }
 
-/// The kernel counts by its clock's ticks.
+/// The kernel counts in ticks of its clock.
 const TICK: Duration = Duration::from_millis(8);
-/// Caches end somewhere.
+/// This is far above 8, because larger inputs do not fit into the caches.
 const IN_PROPORTION: u32 = 40;
 
 fn name(n: usize) -> String {
-    // Not in their order.
+    // The ids do not come in their order.
     format!("{:08x}", (n as u32).wrapping_mul(0x9E37_79B1))
 }
 
-/// So many collections, with one document each where `filled`.
+/// Makes so many collections. With `filled`, each has one document.
 fn with_collections(n: usize, filled: bool) -> (Store, MemorySink, MemorySink) {
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(1), ..Default::default() }).unwrap();
@@ -67,7 +68,8 @@ fn stage(store: &mut Store, n: usize, filled: bool) {
 
 #[test]
 fn globs() {
-    // Text times pattern: 8 times as many of both are 64, and a text as long as the pattern that is searched anew at each place 512.
+    // The cost is text times pattern, so 8 times as much of both gives 64. Searching the pattern anew at each place of
+    // the text would give 512.
     let make = |n: usize| (format!("*{}x", "[".repeat(n)), "[".repeat(2 * n));
     in_proportion("an open bracket", 256, 200, make, |(pattern, text), _| assert!(!glob::matches(pattern, text)));
     let make = |n: usize| format!("*{}", "[".repeat(n));
@@ -138,7 +140,7 @@ fn documents() {
     in_proportion("compacting", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
         store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
     });
-    // Of one document, so many keys.
+    // One document has so many keys.
     in_proportion("keys of a document", 2_000, IN_PROPORTION, |n| n, |n, _| {
         let attrs: Vec<(String, Value)> = (0..*n).map(|n| (name(n), Value::Int(n as i64))).collect();
         let (_, data, log) = store(1, &|_| attrs.clone());

@@ -1,5 +1,5 @@
-//! A small store with every operation in it, damaged at every byte: a coded error, or a recovery that cuts trailing frames alone and says
-//! which. Never a panic, never a wrong record.
+//! A small store with every operation in it is damaged at every byte. Each opening must give an error with a code, or a
+//! recovery that cuts only trailing frames and says which. It must never panic or return a wrong record.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeMap;
@@ -28,11 +28,11 @@ fn open_sinks(data: &MemorySink, log: &MemorySink) -> nidus_wasm::Result<Store> 
 struct Built {
     data: Vec<u8>,
     log: Vec<u8>,
-    /// Where each frame of the log ends, and the state when it was the last.
+    /// The end of each frame of the log, and the state if that frame is the last.
     ends: Vec<(u64, State)>,
 }
 
-/// Frames of one operation each, so that the state after each prefix of the log is known.
+/// Each frame has one operation, so that the state after each prefix of the log is known.
 fn build() -> Built {
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let options = OpenOptions { dimension: Some(4), ..OpenOptions::default() };
@@ -68,8 +68,8 @@ fn build() -> Built {
     Built { data: data.to_vec(), log: log.to_vec(), ends }
 }
 
-/// Opens damaged bytes; if that works, the state must be that after some prefix of frames, recovery must say what was cut, the medium
-/// must hold exactly that prefix, and writing must go on.
+/// Opens damaged bytes. If that works, the state must be that after some prefix of frames, recovery must report what
+/// was cut, the files must hold exactly that prefix, and writing must go on.
 fn check(built: &Built, data: &[u8], log: &[u8], what: &str) -> Result<usize, Code> {
     let sinks = (MemorySink::with_bytes(data.to_vec()), MemorySink::with_bytes(log.to_vec()));
     let mut store = match open_sinks(&sinks.0, &sinks.1) {
@@ -107,7 +107,7 @@ fn every_truncation_of_the_log() {
 fn every_truncation_of_the_data() {
     let built = build();
     for len in 0..built.data.len() {
-        // Each row is named by the log, so all of them must be there.
+        // The log names each row, so all rows must be there.
         assert_eq!(check(&built, &built.data[..len], &built.log, &format!("data cut at {len}")), Err(Code::Corrupt));
     }
     for len in 1..64 {
@@ -143,7 +143,7 @@ fn every_flipped_bit_of_the_log() {
             let mut log = built.log.clone();
             log[at] ^= 1 << bit;
             match check(&built, &built.data, &log, &format!("bit {bit} of log byte {at}")) {
-                // A damaged last frame cannot be told from a torn one.
+                // A damaged last frame looks like a half-written one.
                 Ok(frames) => {
                     assert_eq!(frames, built.ends.len() - 2, "bit {bit} of byte {at}");
                     assert!(at >= last, "bit {bit} of byte {at} of an inner frame was cut");
@@ -179,8 +179,8 @@ fn every_flipped_bit_of_the_header() {
     }
 }
 
-/// With rows and the log of natives and of compactions: a flipped bit of the log is refused, or cuts the last frame alone; one of a row
-/// changes that number and nothing else, since a row has no checksum.
+/// This uses rows and logs of natives and of compactions. A flipped bit of the log is refused, or cuts only the last
+/// frame. A flipped bit of a row changes that number and nothing else, because a row has no checksum.
 #[test]
 fn every_flipped_bit_of_the_golden_stores() {
     let golden = [
@@ -215,7 +215,7 @@ fn every_flipped_bit_of_the_golden_stores() {
                 Err(code) => assert!(at < last && code == Code::Corrupt, "golden {n}: {code:?} for bit {bit} of log byte {at}"),
                 Ok(opened) => {
                     assert!(at >= last, "golden {n}: bit {bit} of log byte {at} of an inner frame was cut");
-                    // By text, since NaN equals nothing.
+                    // They are compared as text, because NaN equals nothing.
                     assert_eq!(format!("{opened:?}"), format!("{:?}", (&before_last, log.len() - last)), "golden {n}: bit {bit} of log byte {at}");
                 }
             }
@@ -263,7 +263,7 @@ fn unpublished_runs_are_cut_whatever_follows() {
         let at = log.len();
         log.extend_from_slice(run);
         if gate == [0; 4] {
-            // A sector that never came to be, with later ones that did.
+            // A sector was never written, and later ones were.
             let sector = (at / 512 + 1) * 512;
             log.resize(sector, 0);
             log[at..].fill(0);
@@ -290,21 +290,21 @@ fn hostile_lengths_take_no_memory() {
     };
     let huge = u64::MAX.to_le_bytes();
     let cases: Vec<(Vec<u8>, Code)> = vec![
-        // A collection's name, and an attribute map, said to be endless.
+        // The length of a collection's name, and that of an attribute map, claim to be endless.
         ([&[0u8, 0, 0, 0][..], &huge].concat(), Code::Corrupt),
         ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[0; 8], &huge].concat(), Code::Corrupt),
-        // A row beyond all data.
+        // The row is beyond all data.
         ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &huge, &[0; 8]].concat(), Code::Corrupt),
         ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[3, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat(), Code::Corrupt),
-        // Two documents in one row.
+        // Two documents have the same row.
         ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[2, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat(), Code::Corrupt),
-        // Operations and values of times to come.
+        // Operations and values of later versions.
         ([&[9u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c"].concat(), Code::UnsupportedVersion),
         (
             [&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[0; 8], &1u64.to_le_bytes(), &1u64.to_le_bytes(), b"k", &[7, 0, 0, 0]].concat(),
             Code::UnsupportedVersion,
         ),
-        // No operation at all, under a right checksum.
+        // The payload is no operation, and its checksum is right.
         (b"abc".to_vec(), Code::Corrupt),
     ];
     for (payload, code) in cases {
@@ -319,7 +319,8 @@ fn hostile_lengths_take_no_memory() {
     assert_eq!(check(&built, &built.data, &endless, "a frame of 4 GiB"), Ok(built.ends.len() - 1));
 }
 
-/// Found by fuzzing: frames that only a later version understands were no good ones, and all of them were cut behind a damaged one.
+/// Fuzzing found this: frames that only a later version understands did not count as good. So all of them were cut off
+/// behind a damaged one.
 #[test]
 fn frames_of_a_later_version_behind_damage_are_not_cut() {
     let built = build();

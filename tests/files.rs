@@ -1,4 +1,5 @@
-//! A store in a directory: what opening leaves behind, reading without leave to write, and what a relaxed store keeps when it is dropped.
+//! A store in a directory: the files that opening leaves, reading without permission to write, and what a relaxed store
+//! keeps when it is dropped.
 #![cfg(unix)]
 
 use std::fs;
@@ -34,7 +35,7 @@ fn read_only_creates_nothing() {
     assert_eq!(code_of(&error), Code::NotFound);
     assert_eq!(code_of(&FileSink::open_read_only(dir.path().join("data")).err().unwrap()), Code::NotFound);
     assert!(names(dir.path()).is_empty());
-    // One of the two files alone.
+    // Only one of the two files is there.
     fs::write(dir.path().join("data"), b"").unwrap();
     assert_eq!(code_of(&Store::open_dir(dir.path(), READ_ONLY).err().unwrap()), Code::NotFound);
     assert_eq!(names(dir.path()), ["data"]);
@@ -66,7 +67,7 @@ fn a_read_only_file_takes_no_writes() {
     assert_eq!(fs::read(&path).unwrap(), b"abcdef");
 }
 
-/// Run again as somebody who is not root, by the test below.
+/// The test below runs this one again as a user who is not root.
 const DIR: &str = "NIDUS_TEST_READ_ONLY_DIR";
 
 #[test]
@@ -83,7 +84,7 @@ fn files_without_leave_to_write_are_read() {
     for name in ["data", "log"] {
         fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o444)).unwrap();
     }
-    // The other user may not be let into the directory where this program lies.
+    // The other user may not be allowed into the directory of this program.
     let program = dir.path().join("test");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -103,7 +104,7 @@ fn a_relaxed_store_that_is_dropped_keeps_what_it_acknowledged() {
     upsert(&mut store, "a");
     upsert(&mut store, "b");
     assert!(store.held_bytes() > 0);
-    // Staged alone is acknowledged to nobody.
+    // An operation that is only staged is not acknowledged.
     store.stage_create("never committed").unwrap();
     drop(store);
     let store = Store::open_dir(dir.path(), READ_ONLY).unwrap();

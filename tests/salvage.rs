@@ -1,5 +1,5 @@
-//! Salvage of a small store, damaged in every way that a byte allows: what it brings is what was written, in the present version or an
-//! older one, and never less than the frames that a plain scan finds whole.
+//! Salvage of a small store that is damaged in every way that a byte allows. It brings only what was written, in the
+//! present version or an older one, and never less than the frames that a plain scan finds intact.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,8 @@ fn docs(store: &Store) -> Docs {
     store.collections().into_iter().flat_map(all).collect()
 }
 
-/// Salvages, fed in pieces of `piece`, and writes the result anew; what is told, and what opening the new files shows.
+/// Salvages bytes that are fed in pieces of `piece`, and writes the result anew. Returns the report and what opening
+/// the new files shows.
 fn salvage(data: &[u8], log: &[u8], dimension: Option<usize>, piece: usize) -> Result<(Salvaged, Docs)> {
     let mut salvage = Salvage::new(dimension, data.len() as u64, log.len() as u64)?;
     data.chunks(piece).try_for_each(|bytes| salvage.feed_data(bytes))?;
@@ -77,7 +78,7 @@ fn build() -> Built {
     Built { data: data.to_vec(), log, now, ever, frames }
 }
 
-/// Where whole frames lie in an undamaged log: offset and size.
+/// Finds complete frames in an undamaged log: offset and size.
 fn scan(log: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut at = 0;
@@ -121,7 +122,7 @@ fn of_a_log_with_one_byte_changed_loses_one_frame_at_most() {
             let what = format!("byte {at} ^ {flip}");
             let (found, docs) = salvage(&built.data, &log, None, 64).unwrap();
             built.check(&docs, &what);
-            // A length that ends in FF is that of a run which was never published, as at every open.
+            // A length that ends in FF is that of a run which was never published, as in every opening.
             if log[frame + 3] == 0xFF {
                 assert_eq!(found.log.bytes, (log.len() - frame) as u64, "{what}");
                 continue;
@@ -171,7 +172,7 @@ fn never_takes_frames_of_a_run_that_was_not_published() {
         let mut log = built.log.clone();
         log[gate..gate + 4].fill(0xFF);
         assert_eq!(salvage(&built.data, &log, None, 64).unwrap().0.log.frames, n as u64);
-        // Damage in the frame before it must not lead past the gate.
+        // Damage in the frame before must not lead past a run that is not published.
         log[before + 6] ^= 0x40;
         assert_eq!(salvage(&built.data, &log, None, 64).unwrap().0.log.frames, n as u64 - 1, "run {n}");
         log[before] ^= 0x40;
@@ -190,10 +191,10 @@ fn of_data_with_one_byte_changed_gives_no_wrong_vector_that_can_be_told() {
                 Ok((found, docs)) => {
                     assert!(at >= 8, "byte {at} ^ {flip}");
                     let wrong = docs.iter().filter(|(key, version)| !built.ever[*key].contains(*version)).count();
-                    // A sign, and the last bits of a number, are beyond what a length can tell.
+                    // The length of a row does not show a changed sign, nor a change of a number's last bits.
                     let untold = (at - 64.min(at)) % 4 < 2 || flip != 0x40;
                     assert!(at < 64 || wrong == 0 || untold && wrong == 1, "byte {at} ^ {flip}: {wrong}, {found:?}");
-                    // Another dimension: hardly a row is of unit length.
+                    // With another dimension, hardly any row has unit length.
                     if at < 12 {
                         assert!(docs.len() <= 1 && found.damaged_rows + found.missing_rows > 5, "byte {at} ^ {flip}: {found:?}");
                     }
@@ -240,7 +241,7 @@ fn of_two_documents_in_one_row_takes_the_later_and_passes_over_what_it_does_not_
     let unknown = [&11u32.to_le_bytes()[..], b"something"].concat();
     let log = [&built.log[..], &frame(&unknown), &frame(&again)].concat();
     let (found, docs) = salvage(&built.data, &log, None, 64).unwrap();
-    // Passed over, and told as what it is: no damage.
+    // These frames are skipped and reported as what they are: no damage.
     assert_eq!((found.log.frames, found.log.skipped, found.log.damages, found.log.foreign), (built.frames + 1, 1, 0, 1));
     assert!(docs.contains_key(&("docs".into(), "later".into())));
     let there = |docs: &Docs| docs.len() as u64;

@@ -1,4 +1,4 @@
-//! The core over the browser's own files, in a dedicated worker, the only place that has synchronous handles.
+//! The core over the browser's own files, in a dedicated worker. Only such workers have synchronous handles.
 #![cfg(target_arch = "wasm32")]
 
 mod wasm;
@@ -58,7 +58,7 @@ async fn store_over_opfs() {
         let found = exercise(|name| HandleSink::new(handles[name].clone(), lend_views).unwrap());
         assert!(found == expected);
         handles.values().for_each(FileSystemSyncAccessHandle::close);
-        // And from handles opened anew.
+        // The same bytes come from handles that are opened anew.
         for (name, expected) in [("data.1", &expected.0), ("log.1", &expected.1)] {
             let handle = handle(name).await;
             assert!(contents(HandleSink::new(handle.clone(), true).unwrap()) == *expected);
@@ -82,7 +82,7 @@ async fn segment_over_opfs() {
 
     let again = handle("segment").await;
     assert_eq!(again.get_size().unwrap(), 64.0 + 400.0 * 24.0);
-    // A partial row, as a crash may leave it.
+    // The file ends with a part of a row, as a crash may leave it.
     HandleSink::new(again.clone(), false).unwrap().append(&[1; 5]).unwrap();
     let mut segment = open(&again);
     assert_eq!(again.get_size().unwrap(), 64.0 + 400.0 * 24.0);

@@ -50,7 +50,7 @@ fn simd_equals_scalar() {
     }
 }
 
-/// One number after the other, with nothing that a compiler might put together.
+/// Adds one number after the other, with nothing that a compiler could combine.
 fn norm_squared(vector: &[f32]) -> f32 {
     vector.iter().fold(0.0, |sum, x| std::hint::black_box(sum + std::hint::black_box(x * x)))
 }
@@ -113,8 +113,8 @@ const GOLDEN: [&str; 5] = [
     include_str!("golden/newer-native-0.52.0.txt"),
 ];
 
-/// What native wrote is read here as well, and every record of it written back gives the same frames and, but for rounding a row
-/// of length one once more, the same rows.
+/// A store that native wrote is read here, too. Every record of it, written back, gives the same frames. It also gives
+/// the same rows, except that rows of length one are rounded once more.
 #[wasm_bindgen_test]
 fn golden_files() {
     for text in GOLDEN {
@@ -157,7 +157,8 @@ fn store_in_memory() {
     exercise(|name| sinks.borrow_mut().entry(name.into()).or_default().clone());
 }
 
-/// A handle as a user might write one, over a plain array. It keeps the arrays that it is given, to see whether they change.
+/// A handle as a user might write one, over a plain array. It keeps the arrays that it is given, to see whether they
+/// change.
 fn handle() -> FileSystemSyncAccessHandle {
     let make = Function::new_no_args(
         "const bytes = [], kept = [], copies = []
@@ -214,7 +215,7 @@ fn store_over_handles() {
         assert!(found == expected);
         assert!((bytes(&open("data.1")), bytes(&open("log.1"))) == expected);
         if !lend_views {
-            // Unless it said that it may, a handle never sees memory that changes under it.
+            // A handle never sees memory that changes under it, unless it said that it may.
             for handle in handles.borrow().values() {
                 let (kept, copies) = (get::<Array>(handle, "kept"), get::<Array>(handle, "copies"));
                 assert!(kept.length() > 0);
@@ -242,7 +243,7 @@ fn a_handle_that_misbehaves() {
     };
     let failing = |body: &str| {
         let handle = handle();
-        // The second write misbehaves.
+        // The second write returns something wrong.
         let write: JsValue = get(&handle, "write");
         Reflect::set(&handle, &"plain".into(), &write).unwrap();
         set(&handle, "write", "buffer, options", &format!("if (!this.calls) {{ this.calls = 1; return this.plain(buffer, options) }} {body}"));
@@ -298,7 +299,7 @@ fn codes_in_simd_equal_those_in_scalar() {
             assert_eq!(group_sums(&laid, &query, begin, &base).to_vec(), exact, "{width}");
             #[cfg(feature = "relaxed-simd")]
             assert_eq!(codes::relaxed::scalar(&laid, &query, &base).to_vec(), exact);
-            // The other build's kernel, in this build only beside its own scalar version.
+            // The kernel of the other build. In this build it is compared only with its own scalar version.
             assert_eq!(simd::group_sums(&laid, &query, begin), scalar::group_sums(&laid, &query, begin));
             let whole = width / GROUP * GROUP;
             assert_eq!(simd::row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]), "{width}");
@@ -314,7 +315,7 @@ fn codes_in_simd_equal_those_in_scalar() {
     }
 }
 
-/// With codes and without: the same documents and the same bits.
+/// Searches with codes and without give the same documents and the same bits.
 #[wasm_bindgen_test]
 fn searches_with_codes_equal_a_scan() {
     let mut random = Random(12);

@@ -1,4 +1,4 @@
-// Colours by their likeness, in a directory of files.
+// Finds similar colours in a store in a directory.
 import { Nidus } from 'nidus-wasm'
 
 const db = await Nidus.open('./colours', { dimension: 3 })

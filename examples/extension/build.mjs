@@ -1,4 +1,4 @@
-// esbuild leaves the addresses of the worker and the wasm as they are: both lie beside its output.
+// esbuild does not change the addresses of the worker and the wasm, so both must lie beside its output.
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

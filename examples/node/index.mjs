@@ -1,5 +1,6 @@
-// Notes in a directory, found by the words they share with the question. Run it twice: the second time it finds what the first one left.
-// A real program takes its vectors from an embedding model; these count words, so that the example needs none.
+// Notes in a directory, found by the words that they share with the question. Run it twice: the second run finds the
+// notes of the first one. A real program takes its vectors from an embedding model. This one counts words, so that it
+// needs no model.
 import { Nidus } from 'nidus-wasm'
 
 const DIMENSION = 64

@@ -1,4 +1,4 @@
-// On Cloudflare: a Durable Object for each store.
+// On Cloudflare, each store has a Durable Object of its own.
 import { DurableObject } from 'cloudflare:workers'
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
@@ -8,7 +8,10 @@ export class Index extends DurableObject {
   #db
   #answer = service(() => this.#open())
 
-  /** Once, when it is first asked for; a store that had to stop (FAILED) is opened anew: what was acknowledged is in the object's SQLite. */
+  /**
+   * Opens the store when it is first needed. A store that had to stop (FAILED) is opened again: everything that was
+   * acknowledged is in the object's SQLite.
+   */
   #open() {
     if (this.#db) return this.#db
     const opened = (this.#db = Nidus.open('index', { dimension: Number(this.env.DIMENSION), storage: durableObject(this.ctx.storage), memory: 'compact' }))
@@ -26,7 +29,7 @@ export class Index extends DurableObject {
 export default {
   async fetch(request, env) {
     try {
-      // Who may not ask wakes no object.
+      // A request without the right token wakes no object.
       const { store } = await admit(request, env.TOKEN)
       return await env.INDEX.get(env.INDEX.idFromName(store)).fetch(request)
     } catch (error) {

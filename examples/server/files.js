@@ -1,4 +1,4 @@
-// On Deno and Bun: a directory for each store.
+// On Deno and Bun, each store has a directory of its own.
 import { Nidus } from 'nidus-wasm'
 import { admit, failure, service } from './service.js'
 
@@ -28,7 +28,9 @@ export function server({ directory, dimension, token }) {
         return failure(error)
       }
     },
-    /** Everything acknowledged is on the disk already; this lets the next process have the stores at once. */
+    /**
+     * Everything that was acknowledged is on the disk already. Closing lets the next process open the stores at once.
+     */
     close: () => Promise.all([...stores.values()].map((store) => store.close())),
   }
 }

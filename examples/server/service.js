@@ -1,8 +1,12 @@
-// The service itself, the same on Cloudflare, Deno and Bun: who may ask, what is too much, and what each request does to a store.
+// The service itself, for Cloudflare, Deno and Bun: it checks the token and the limits, and does what each request asks
+// of a store.
 import { NidusError } from 'nidus-wasm'
 import { parseExactly, tagged, untagged, untaggedAttrs } from './values.js'
 
-/** `idleMs`: so long a client may send nothing of its body, or read nothing of an export; `bodyMs`, `exportMs`: all of it. */
+/**
+ * `idleMs`: the longest time in which a client sends nothing of its body, or reads nothing of an export. `bodyMs`,
+ * `exportMs`: the longest time for all of it.
+ */
 export const LIMITS = { bodyBytes: 16 * 1024 * 1024, records: 2000, ids: 10_000, queries: 32, topK: 1000, atOnce: 32, exports: 4, idleMs: 10_000, bodyMs: 60_000, exportMs: 900_000 }
 
 const STATUS = {
@@ -10,7 +14,7 @@ const STATUS = {
   LOCKED: 503, FAILED: 503, OUTCOME_UNKNOWN: 503, NOT_CONFIGURED: 503, CAPACITY: 507, QUOTA_EXCEEDED: 507,
 }
 
-/** What is refused before a store is asked. */
+/** The request is refused before a store is asked. */
 class Refusal extends Error {
   constructor(code, message, headers = {}) {
     super(message)
@@ -19,7 +23,10 @@ class Refusal extends Error {
   }
 }
 
-/** Of any error an answer: `{ "error": { "code", "message" } }`. What is nobody's fault but the service's is not described. */
+/**
+ * Makes an answer of an error: `{ "error": { "code", "message" } }`. If the fault is the service's own, its message is
+ * not sent.
+ */
 export function failure(error) {
   const known = error instanceof Refusal || error instanceof NidusError
   if (!known) console.error(error)
@@ -27,13 +34,13 @@ export function failure(error) {
   return Response.json({ error: { code, message } }, { status: STATUS[code] ?? 500, headers: headers ?? {} })
 }
 
-/** Takes as long for any token: it is digests that are compared. */
+/** Takes the same time for every token, because it compares digests. */
 async function same(given, expected) {
   const [a, b] = await Promise.all([given, expected].map(async (text) => new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))))
   return a.reduce((difference, byte, i) => difference | (byte ^ b[i]), 0) === 0
 }
 
-/** Lets a request in, or throws. Returns the name of the store that it is for, and what comes after it in the path. */
+/** Checks the token, or throws. Returns the name of the store and the rest of the path. */
 export async function admit(request, token) {
   if (!token) throw new Refusal('NOT_CONFIGURED', 'the service has no TOKEN')
   const [, given = ''] = /^Bearer (.*)$/i.exec(request.headers.get('authorization') ?? '') ?? []
@@ -43,7 +50,7 @@ export async function admit(request, token) {
   return { store, action: rest.join('/') }
 }
 
-/** Waits no longer than that for a part of a stream. */
+/** Waits at most this time for a part of a stream. */
 async function part(reader, ms) {
   let timer
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Refusal('TOO_SLOW', 'the body did not come in time')), ms)))
@@ -54,7 +61,7 @@ async function part(reader, ms) {
   }
 }
 
-/** The body as an object, no more of it than is allowed, and in the time that is allowed. */
+/** Returns the body as an object. Refuses a body that is too large or arrives too slowly. */
 async function read(request, { bodyBytes, bodyMs, idleMs }) {
   if (!/^application\/json\b/.test(request.headers.get('content-type') ?? '')) throw new Refusal('NOT_JSON', 'Content-Type: application/json is wanted')
   const tooLarge = new Refusal('TOO_LARGE', `a request has at most ${bodyBytes} bytes`)
@@ -86,14 +93,14 @@ function list(value, name, most) {
   return value
 }
 
-/** Names the fields that a body may have: a misspelt one is told instead of being passed over. */
+/** Names the fields that a body may have. A misspelt field is an error. */
 function only(body, ...names) {
   const other = Object.keys(body).find((name) => !names.includes(name))
   if (other !== undefined) throw new Refusal('INVALID_ARGUMENT', `the body may have ${names.join(', ')}, and no ${other}`)
   return body
 }
 
-/** Tags in what a client sends; what is wrong with them is the client's. */
+/** Resolves the tags in what a client sends. If they are wrong, the client is told. */
 function plainly(value, read = untagged) {
   try {
     return read(value)
@@ -103,9 +110,12 @@ function plainly(value, read = untagged) {
 }
 const tell = ({ vector, attrs, ...rest }) => ({ ...rest, attrs: tagged(attrs), ...(vector && { vector: Array.from(vector) }) })
 
-/** What is replaced or deleted stays as dead rows until a store is compacted: when they are the most, whoever made the last one waits for that, and nobody else does. */
+/**
+ * Replaced and deleted records leave dead rows until the store is compacted. When most rows are dead, the request that
+ * made the last one waits for the compaction, and no other request does.
+ */
 const compacting = new WeakSet()
-/** How many exports of a store are being read: a compaction would wait for them, so it is left for later. */
+/** The number of exports of a store that are being read. A compaction would wait for them, so it is put off. */
 const exporting = new WeakMap()
 async function tidy(db) {
   if (exporting.get(db)) return
@@ -115,14 +125,14 @@ async function tidy(db) {
   try {
     await db.compact()
   } catch (error) {
-    // The write is done; the next one tries again.
+    // The write itself was made. The next write tries the compaction again.
     console.error(error)
   } finally {
     compacting.delete(db)
   }
 }
 
-/** A stream for a reader that goes on reading: one that stops is ended. `over` is called once. */
+/** Ends the stream if its reader stops reading. `over` is called once. */
 function readInTime(stream, { idleMs, exportMs }, over) {
   const reader = stream.getReader()
   const until = Date.now() + exportMs
@@ -194,7 +204,7 @@ const ACTIONS = {
   async 'GET stats'(db) {
     return { ...(await db.footprint()), collections: await db.collections(), recovered: db.recovery }
   },
-  /** A tar of native nidus's directory, as it was when the request came. */
+  /** Returns a tar of the store, as it was when the request came. */
   async 'GET export'(db, body, limits, keep) {
     if ((exporting.get(db) ?? 0) >= limits.exports) throw new Refusal('BUSY', `${limits.exports} exports are being read`, { 'retry-after': '10' })
     const release = keep()
@@ -215,7 +225,10 @@ const once = (work) => {
   }
 }
 
-/** Answers requests to one store. More than `atOnce` at a time are told to come again: what is accepted is answered soon. An export counts until it is read. */
+/**
+ * Answers the requests to one store. At most `atOnce` are accepted at a time, so that each is answered soon. All others
+ * are told to come again. An export counts until it has been read.
+ */
 export function service(open, limits = LIMITS) {
   let running = 0
   return async (request, action) => {

@@ -1,4 +1,5 @@
-// Attributes in JSON: what it has no word for is tagged, { "$int": "9007199254740993" } beyond 2^53 and { "$date": "2024-05-01T12:00:00.000Z" }. The same as in the command line's lines of JSON.
+// Attributes in JSON. Values that JSON cannot express are tagged: { "$int": "9007199254740993" } beyond 2^53, and {
+// "$date": "2024-05-01T12:00:00.000Z" }. The command line's lines of JSON have the same tags.
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isI64 = (int) => BigInt.asIntN(64, int) === int
@@ -21,7 +22,7 @@ const TAGS = {
   },
 }
 
-/** What was tagged, in JavaScript's own values, wherever it stands in attributes or a filter. */
+/** Replaces tagged values by JavaScript's own, wherever they stand in attributes or in a filter. */
 export function untagged(value) {
   if (Array.isArray(value)) return value.map(untagged)
   if (!isObject(value)) return value
@@ -31,13 +32,13 @@ export function untagged(value) {
   return Object.fromEntries(entries.map(([name, part]) => [name, untagged(part)]))
 }
 
-/** Each of them alone: an attribute may be called as a tag is. */
+/** Each attribute is converted alone, because an attribute may have the name of a tag. */
 export const untaggedAttrs = (attrs) => (isObject(attrs) ? Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, untagged(value)])) : attrs)
 
 function taggedValue(value) {
   if (typeof value === 'bigint') return { $int: `${value}` }
   if (value instanceof Date) return { $date: value.toISOString() }
-  // As a number in JSON it would come back as an integer.
+  // A plain number in JSON would come back as an integer.
   if (typeof value === 'number' && (Object.is(value, -0) || (Number.isInteger(value) && !Number.isSafeInteger(value)))) return { $float: Object.is(value, -0) ? '-0' : `${value}` }
   return value
 }
@@ -46,7 +47,7 @@ export const tagged = (attrs) => Object.fromEntries(Object.entries(attrs).map(([
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 const exact = (token) => (/^-?\d{16,19}$/.test(token) && !Number.isSafeInteger(Number(token)) && isI64(BigInt(token)) ? `{"$int":"${token}"}` : token)
 
-/** JSON.parse rounds integers beyond 2^53 without a word: here they become { "$int" }. */
+/** JSON.parse rounds integers beyond 2^53 without an error. Here they become { "$int" }. */
 export function parseExactly(text) {
   const value = JSON.parse(text)
   return /\d{16}/.test(text) ? JSON.parse(text.replace(TOKENS, exact)) : value

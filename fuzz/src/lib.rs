@@ -1,4 +1,4 @@
-//! What is fuzzed lies with the tests, which replay the corpus through the same functions.
+//! The fuzzed functions are in the tests, which replay the corpus through them.
 
 #[path = "../../tests/fuzz/targets/mod.rs"]
 pub mod targets;

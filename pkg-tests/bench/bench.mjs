@@ -51,7 +51,10 @@ function optionsOf(args) {
   return options
 }
 
-/** The peers, from their own lock file and only for the bench. No scripts of theirs are run. All are optional: one that cannot be had is told in its row. */
+/**
+ * Installs the peers from their own lock file, only for the bench. Their install scripts are not run. All are optional:
+ * if one cannot be installed, its row says so.
+ */
 async function installPeers() {
   const stamp = here('node_modules/.nidus-lock')
   const wanted = sha(readFileSync(here('package-lock.json')), process.version)
@@ -88,14 +91,14 @@ function machine(options) {
 main(async () => {
   const options = optionsOf(process.argv.slice(2))
   await setUp(options)
-  // Only now is there what they import.
+  // These modules import the peers, so they are loaded only now.
   const [{ measure }, { curve, downloads, durability, filterGrid, million, modes }, { real, scratch, synthetic }, { makeWall }, { report }, { node }] = await Promise.all(
     ['harness', 'extra', 'inputs', 'wall', 'report/report', 'channels/node'].map((name) => import(`./${name}.mjs`)),
   )
   const wall = await makeWall(scratch('wall.wasm'))
   const most = options.rows.at(-1)
   const inputs = await step('inputs', () => options.inputs.map((name) => (name === 'real' ? real(options.data, most) : synthetic(name, most))))
-  // Of the million only the queries lie in a file.
+  // For the million rows, only the queries are in a file.
   const many = options.million && synthetic('uniform', BLOCK, 'million')
   const files = new Map([...inputs, ...(many ? [many] : [])].flatMap(({ files }) => files))
   const engines = chosen(options.only)

@@ -1,7 +1,7 @@
-// Files of the origin's private file system, for durable.mjs. Ours runs in the package's own worker, as in a page.
+// The files of the origin's private file system, for durable.mjs. The package runs in its own worker, as in a page.
 import { compare, STRAIGHT } from './durable.mjs'
 
-// The package's worker, with a count of the bytes that go to handles, says how many.
+// The package's worker counts the bytes that it writes to handles. This asks for the number.
 const asks = new BroadcastChannel('bench-asks')
 const answers = new BroadcastChannel('bench-written')
 const written = () =>

@@ -1,4 +1,4 @@
-// Files of Node's, for durable.mjs.
+// The files of Node, for durable.mjs.
 import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { compare } from './durable.mjs'
 
 const root = new URL('../../package.json', import.meta.url)
 
-/** What this process had written by system calls; only Linux tells. */
+/** The bytes that this process had written by system calls. Only Linux tells. */
 function written() {
   try {
     return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'latin1'))[1])

@@ -1,4 +1,5 @@
-// Durable insert and open of ours, each beside what the medium itself takes for the same bytes: two files written straight, two flushes a batch; two files read, into a warm buffer and into new memory.
+// Durable inserts and openings of this package, beside the time that the storage itself takes for the same bytes: two
+// files written directly with two flushes for each batch, and two files read, into a warm buffer and into new memory.
 import { median } from './measure.mjs'
 import { settle } from './engine.mjs'
 
@@ -7,8 +8,9 @@ const PIECE = 4 << 20
 export const STRAIGHT = ['straight-data', 'straight-log']
 
 /**
- * `medium`: { storage, name, options, written(): bytes so far (or undefined), create(file): a handle with write(bytes, at), flush(), close(); reopen(file): one with
- * size(), read(buffer, at), close(); clean() }. Batch by batch the two take turns, so that both meet the same noise.
+ * `medium`: { storage, name, options, written(): bytes so far (or undefined), create(file): a handle with write(bytes,
+ * at), flush(), close(); reopen(file): one with size(), read(buffer, at), close(); clean() }. The two take turns batch
+ * by batch, so that both meet the same noise.
  */
 export async function compare({ Nidus, medium, input, query, runs }) {
   const options = { dimension: input.dimension, storage: medium.storage, ...medium.options }
@@ -42,7 +44,7 @@ export async function compare({ Nidus, medium, input, query, runs }) {
     const opening = performance.now()
     const again = await Nidus.open(medium.name, options)
     seen.open.push(performance.now() - opening)
-    // The first search, and those after it until nothing gets faster any more.
+    // The first search, and those after it until they get no faster.
     last = { ...(await settle(() => again.search(query(0), { topK: 10 }))), disk: disk.rows + disk.rest }
     seen.first.push(last.first)
     await again.close()
@@ -60,7 +62,10 @@ async function sizes(db) {
   return { rows: vectorBytes, rest: diskBytes - vectorBytes }
 }
 
-/** What a batch added, straight: its rows to one file, as many bytes as the rest of the store grew by to another, a flush of each. */
+/**
+ * Writes the bytes of a batch directly: its rows to one file, as many bytes as the rest of the store grew by to
+ * another, with a flush of each.
+ */
 function straight(data, log, vectors, before, after) {
   const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength)
   const rest = new Uint8Array(after.rest - before.rest).fill(7)
@@ -72,7 +77,9 @@ function straight(data, log, vectors, before, after) {
   return performance.now() - began
 }
 
-/** The time that reading both files takes that were written straight: as long as the store's, and as warm. */
+/**
+ * Returns the time to read both files that were written directly. They are as long and as warm as those of the store.
+ */
 async function readBoth(medium) {
   const buffer = new Uint8Array(PIECE)
   const began = performance.now()
@@ -84,7 +91,10 @@ async function readBoth(medium) {
   return performance.now() - began
 }
 
-/** The same into memory that is new, as whoever keeps the rows must: the buffer above never leaves the processor's caches. */
+/**
+ * Reads the same into new memory, as anyone who keeps the rows must. The buffer above always stays in the processor's
+ * caches.
+ */
 async function readBothFresh(medium) {
   const began = performance.now()
   for (const file of STRAIGHT) {

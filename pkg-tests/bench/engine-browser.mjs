@@ -1,4 +1,4 @@
-// An engine's worker in a browser: as engine-node.mjs, over fetch.
+// An engine's worker in a browser. It works like engine-node.mjs, over fetch.
 import { durable } from './durable-browser.mjs'
 import { engine } from './engine.mjs'
 

@@ -1,4 +1,4 @@
-// An engine's process in Node: calls come in as messages, answers go back.
+// An engine's process in Node. Calls come in as messages, and answers go back.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -8,10 +8,11 @@ import { engine } from './engine.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const locate = (name) => join(here, 'node_modules', name)
-// Some glue of peers is CommonJS that was written for bundlers.
+// Some peers have CommonJS glue that was written for bundlers.
 globalThis.require ??= createRequire(import.meta.url)
 
-// By its name, as the repository's own package: the nearest package.json here is the peers'.
+// The package is imported by the name of the repository's own package.json. The nearest package.json here is that of
+// the peers.
 const nidus = pathToFileURL(createRequire(join(here, '../../package.json')).resolve('nidus-wasm')).href
 
 const calls = engine({
@@ -40,5 +41,5 @@ process.on('message', async ({ id, op, args }) => {
     process.send({ id, error: String(error?.stack ?? error?.message ?? error) })
   }
 })
-// Whoever asked is gone: nobody else will end this.
+// The parent is gone, so nobody else will end this process.
 process.on('disconnect', () => process.exit())

@@ -1,8 +1,9 @@
-// What runs beside an engine, in a process or worker of its own: builds it, asks it, holds the clock. The same in Node and in a browser.
+// Runs beside an engine, in a process or worker of its own: builds it, asks it, and measures the time. It is the same
+// in Node and in a browser.
 import { BUCKETS, inputOf } from './input.mjs'
 import { TOP } from './measure.mjs'
 
-/** All wasm memories of this thread, whoever made them: how else could memory be told alike for all. */
+/** All wasm memories of this thread, whoever made them. This measures memory in the same way for all engines. */
 const memories = new Set()
 {
   const keep = (instance) => {
@@ -28,7 +29,7 @@ const memories = new Set()
   }
 }
 const wasmBytes = () => {
-  // Memories that are only waiting to be collected do not count.
+  // Memories that only wait to be collected must not count.
   globalThis.gc?.()
   const buffers = new Set([...memories].map((memory) => memory.deref()?.buffer).filter(Boolean))
   return [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0)
@@ -37,8 +38,8 @@ const wasmBytes = () => {
 export const WANTED_BUCKET = 3 % BUCKETS
 
 /**
- * `env`: { runtime, asset, locate, wall, read(name), heapBytes() or undefined, adapter(file, name), durable }.
- * Returns the calls that a channel makes, by name.
+ * `env`: { runtime, asset, locate, wall, read(name), heapBytes() or undefined, adapter(file, name), durable }. Returns
+ * the calls that a channel makes, by name.
  */
 export function engine(env) {
   let adapter, instance, input, queries, spec
@@ -57,7 +58,10 @@ export function engine(env) {
       return facts
     },
 
-    /** From rows in JavaScript's memory to an engine that can be asked; the engine's own start (wasm, database) counted by itself. */
+    /**
+     * Builds an engine from rows in JavaScript's memory until it can be asked. The engine's own start (wasm, database)
+     * is measured separately.
+     */
     async build() {
       await instance?.close()
       const began = performance.now()
@@ -71,13 +75,13 @@ export function engine(env) {
       return { start: started - began, build: taken ?? built - started, first: performance.now() - asking }
     },
 
-    /** The rows are the engine's now. */
+    /** Releases the rows: the engine has them now. */
     async release() {
       input = undefined
       return { wasm: instance.wasmBytes ? await instance.wasmBytes() : wasmBytes(), heap: env.heapBytes ? env.heapBytes() - heapBefore - queries.byteLength : undefined }
     },
 
-    /** The queries in the order given; what makes the query's form and reads the answer is off the clock. */
+    /** Searches for the queries in the given order. Converting the query and reading the answer are not measured. */
     async search({ order, knob, filtered, k = TOP }) {
       if (knob !== undefined) await instance.set(knob)
       const bucket = filtered ? WANTED_BUCKET : undefined
@@ -93,10 +97,10 @@ export function engine(env) {
       return { times, answers }
     },
 
-    /** Until what is built behind the inserts is built. */
+    /** Waits until everything that is built after the inserts is built. */
     settle: () => settle(() => instance.search(prepared(0), TOP)),
 
-    /** 32 queries in one call, where the engine has such a call. */
+    /** Searches for 32 queries in one call, if the engine has such a call. */
     async many({ order, k = TOP }) {
       if (!instance.searchMany) return undefined
       const asked = order.map(query)
@@ -105,7 +109,7 @@ export function engine(env) {
       return { time: performance.now() - began, answers: found.map((hits, i) => ({ which: order[i], rows: instance.rowsOf(hits), scores: instance.scoresOf?.(hits) })) }
     },
 
-    /** What ours can be opened with, each beside the first one, in turns. */
+    /** Measures the modes that this package can be opened with, each beside the first one, in turns. */
     async modes({ modes, rounds }) {
       await instance?.close()
       instance = undefined
@@ -113,7 +117,8 @@ export function engine(env) {
       for (const mode of modes) {
         const one = await adapter.open(env)
         await one.build({ ...input, records: (from, to) => input.records(from, to), name: `${spec.name}-${found.length}`, store: { ...mode } })
-        // Other workers have a share in searches only once they have their codes, and nothing tells when: long enough for 100,000 rows.
+        // Other workers take part in searches only once they have their codes, and nothing tells when. This time is
+        // enough for 100,000 rows.
         const settled = await settle(() => one.search(query(0), TOP), { least: mode.workers ? 4000 : 800 })
         found.push({ one, mode, settled, times: [], together: [], wasm: await one.wasmBytes() })
       }
@@ -136,7 +141,7 @@ export function engine(env) {
       return found.map(({ one: _, ...rest }) => rest)
     },
 
-    /** Time of each batch over the size of the store, and of a search at some sizes on the way. */
+    /** Measures the time of each batch over the size of the store, and of a search at some sizes. */
     async curve({ marks, searches }) {
       await instance?.close()
       instance = await adapter.open(env)
@@ -168,8 +173,9 @@ export function engine(env) {
 }
 
 /**
- * Searches until it gets no faster: what is built behind an open or an insert is built when the last five took no longer than 1.15 times those of the end.
- * Nothing tells from outside when that is, so the time is found by looking back.
+ * Searches until searches get no faster. Everything behind an open or an insert is built once five searches take no
+ * longer than 1.15 times those at the end. Nothing tells from outside when that is, so the moment is found by looking
+ * back.
  */
 export async function settle(search, { least = 300, most = 20_000 } = {}) {
   const began = performance.now()
@@ -180,7 +186,7 @@ export async function settle(search, { least = 300, most = 20_000 } = {}) {
     await search()
     const ended = performance.now()
     seen.push([ended - began, ended - at])
-    // The event loop gets its turn, or nothing would ever be built.
+    // The event loop needs a turn, or nothing would ever be built.
     await new Promise((resolve) => setTimeout(resolve, 5))
     const time = performance.now() - began
     const recent = seen.filter(([when]) => when > time - least)

@@ -1,4 +1,5 @@
-// All engines of the bench, in the order of its tables. `file` and `adapter` name what is in adapters/; `native` a build of native nidus.
+// All engines of the bench, in the order of its tables. `file` and `adapter` name a module in adapters/. `native` names
+// a build of native nidus.
 const facts = (how) => ({ index: 'none; exact', exact: true, how })
 
 export const ENGINES = [
@@ -18,5 +19,8 @@ export const ENGINES = [
   { id: 'duckdb', label: 'duckdb-wasm', file: 'duckdb' },
 ]
 
-/** `--only`: by id, or by how an id begins ("native" is both). The wall is always there: everything is told in its terms. */
+/**
+ * Selects engines for `--only`: by id, or by the beginning of an id ("native" means both). The wall is always included,
+ * because everything is compared with it.
+ */
 export const chosen = (only) => ENGINES.filter(({ id }) => id === 'wall' || !only || only.some((name) => id === name || id.startsWith(`${name}-`)))

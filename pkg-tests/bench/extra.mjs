@@ -1,4 +1,4 @@
-// What only ours is asked: cost curves, durable inserts, a million rows, and what a page downloads.
+// Measurements of this package alone: cost curves, durable inserts, a million rows, and the download of a page.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ async function within(channel, work) {
   }
 }
 
-/** Search over rows, append over the store's size: one store that grows. */
+/** Measures searches over the number of rows, and appends over the size of the store, with one store that grows. */
 export function curve(runtime, input, rows, searches) {
   const marks = [1000, 2000, 5000, 10_000, 20_000, 40_000, 60_000, 80_000, 100_000].filter((mark) => mark <= rows)
   return within(runtime.channel(), async ({ call }) => {
@@ -34,7 +34,7 @@ export function curve(runtime, input, rows, searches) {
   })
 }
 
-/** Full and compact memory, two workers, and 32 queries in one call. */
+/** Measures full and compact memory, two workers, and 32 queries in one call. */
 export function modes(runtime, input, rows, rounds) {
   const dir = scratch('modes')
   const kept = runtime.name === 'node' ? { storage: 'fs' } : { storage: 'opfs' }
@@ -52,13 +52,16 @@ export function modes(runtime, input, rows, rounds) {
   }).finally(() => rmSync(dir, { recursive: true, force: true }))
 }
 
-/** Searches with filters over searches without, in a process of their own: a grid of what matches. In Node alone: what filters cost lies in the wasm. */
+/**
+ * Measures searches with filters beside searches without, in a process of their own, over a grid of what matches. It
+ * runs only in Node, because the cost of filters is in the wasm.
+ */
 export function filterGrid(input, rows) {
   const given = input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]
   return JSON.parse(execFileSync(process.execPath, [join(bench, 'filters.mjs'), ...given, '--json'], { encoding: 'utf8', maxBuffer: 1 << 24 }))
 }
 
-/** Durable inserts of ours beside straight writes; in Node native's too. */
+/** Measures durable inserts of this package beside direct writes, and in Node also those of native nidus. */
 export async function durability(runtime, input, rows, runs) {
   const dir = scratch('durable')
   const ours = await within(runtime.channel(), async ({ call }) => {
@@ -78,7 +81,10 @@ export async function durability(runtime, input, rows, runs) {
   return { ours, native: natively }
 }
 
-/** A million uniform rows, generated as they are asked for; compact memory over files where there is such a thing. */
+/**
+ * Measures a million uniform rows, which are generated as they are asked for. It uses compact memory over files where
+ * there are files.
+ */
 export async function million(runtime, { paths, urls }, rows = 1_000_000) {
   const dir = scratch('million')
   rmSync(dir, { recursive: true, force: true })
@@ -119,7 +125,10 @@ export async function million(runtime, { paths, urls }, rows = 1_000_000) {
 
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
 
-/** Bytes of gzip that a page fetches: ours as a real page was seen to, peers as bundled and minified, with the files that they load. */
+/**
+ * Returns the gzip bytes that a page loads: for this package as a real page was seen to load them, for peers bundled
+ * and minified, with the files that they load.
+ */
 export async function downloads(runtime, rows) {
   const found = []
   if (runtime.downloads) {

@@ -1,4 +1,6 @@
-// Searches with a filter over searches without, by how many rows match, by what the filter asks and by how it goes with the query.
+// Measures searches with a filter beside searches without: by how many rows match, by the operator, and by how near the
+// matches are to the query.
+//
 //   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
 import { parseArgs } from 'node:util'
 import { Nidus } from '../../dist/node.js'
@@ -15,7 +17,7 @@ function rowsOf(input, rows) {
   return extend(floatsOf(input), D, rows)
 }
 
-/** One that no row is. */
+/** Returns a query that no row equals. */
 function queryOf(queries, vectors) {
   return queries ? floatsOf(queries).slice(0, D) : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }

@@ -1,4 +1,5 @@
-// One runtime, one input, one size: builds every engine in a process or worker of its own, then asks them in turns, so that the machine's noise meets all alike.
+// One runtime, one input, one size. It builds every engine in a process or worker of its own, and then asks them in
+// turns, so that the noise of the machine meets all of them alike.
 import { say } from '../../scripts/lib.mjs'
 import { bucketOf } from './input.mjs'
 import { native } from './channels/native.mjs'
@@ -6,15 +7,15 @@ import { dot, judge, median, summary, TOP, truth } from './measure.mjs'
 
 const WANTED = (row) => bucketOf(row) === 3
 const WARM_UP = 15
-/** Before each turn: the caches were somebody else's. */
+/** The number of warm-up searches before each turn, because another engine used the caches. */
 const AGAIN = 2
 const MANY = 32
 
-/** A wrong answer of ours: the one thing that ends the bench. */
+/** A wrong answer of this package. Nothing else ends the bench. */
 export class Wrong extends Error {}
 
 const range = (count, from, of) => Array.from({ length: count }, (_, i) => (from + i) % of)
-/** One line, and no path of this machine in it. */
+/** Shortens a message to one line, without paths of this machine. */
 const short = (error) => String(error?.message ?? error).split('\n')[0].replace(/(\w+:\/\/)?(\/[^\s/'"]+)+\/(?=[^/\s'"]+)/g, '').slice(0, 160)
 
 /** The true answers of an input at a size, with and without the filter. */
@@ -25,8 +26,9 @@ export function truths({ vectors, rows, dimension, queries }) {
 }
 
 /**
- * Rows of the table: one an engine, two where a knob turns. `earlier` are those of smaller sizes, to tell what would take too long.
- * What fails of others becomes a row that says so; what fails of ours ends the bench.
+ * Returns the rows of the table: one for each engine, or two if the engine has a setting to tune. `earlier` are those
+ * of smaller sizes, which tell what would take too long. A failure of another engine becomes a row that says so. A
+ * failure of this package ends the bench.
  */
 export async function measure({ runtime, engines, input, rows, options, earlier }) {
   const count = input.queries.length / input.dimension
@@ -55,7 +57,7 @@ export async function measure({ runtime, engines, input, rows, options, earlier 
   } finally {
     for (const channel of channels) await channel.end()
   }
-  // Two lanes of one engine stand where it stood.
+  // An engine with two settings has two rows in its place.
   return done.flatMap((row) => {
     const its = lanes.filter(({ row: { id } }) => id === row.id)
     return its.length ? its.map(figures) : [row]
@@ -71,7 +73,7 @@ async function attempt(row, work) {
   }
 }
 
-/** Why an engine is not even tried at this size: it failed before, or its build would take longer than anyone waits. */
+/** Returns why an engine is not tried at this size: it failed before, or its build would take too long. */
 function hopeless({ id }, rows, earlier, patience) {
   const before = earlier.filter((row) => row.id === id).at(-1)
   if (before?.failed) return before.failed
@@ -79,7 +81,7 @@ function hopeless({ id }, rows, earlier, patience) {
   return expected > patience ? `not built: ${Math.round(expected / 1000)} s expected after ${(before.build / 1000).toFixed(1)} s for ${before.rows} rows` : undefined
 }
 
-/** Opens and builds an engine; its lanes: itself, or each setting of its knob. */
+/** Opens and builds an engine. Returns its lanes: the engine itself, or each of its settings. */
 async function started({ engine, row, runtime, input, rows, options, best, count, channels }) {
   const { patience } = options
   const channel = engine.native ? await native(engine.native).channel() : await runtime.channel()
@@ -87,7 +89,7 @@ async function started({ engine, row, runtime, input, rows, options, best, count
   const spec = { name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(engine.native || runtime.name === 'node' ? input.paths : input.urls) }
   Object.assign(row, await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience), { label: engine.label })
   const builds = [await channel.call('build', {}, patience * 2)]
-  // The quick ones again: a median of three says more. The slow ones say enough the first time.
+  // Quick builds are repeated, and the median of three counts. A slow build says enough the first time.
   while (builds.length < options.builds && builds[0].build < 5_000) builds.push(await channel.call('build', {}, patience * 2))
   const of = (name) => median(builds.map((build) => build[name]))
   Object.assign(row, { rows, build: of('build'), start: of('start'), first: builds[0].first })
@@ -97,7 +99,7 @@ async function started({ engine, row, runtime, input, rows, options, best, count
   return settings.map((setting) => ({ row: setting, channel, score: best.score, times: [], filtered: [], many: [], recalls: [], filteredRecalls: [] }))
 }
 
-/** A slow engine has fewer queries a turn, and is asked three at least. */
+/** A slow engine is asked fewer queries in a turn, but at least three. */
 async function takeTurn(lane, best, round, count, options) {
   const most = Math.ceil(options.queries / options.rounds)
   const now = lane.times.length ? median(lane.times) : 0
@@ -120,7 +122,7 @@ function figures({ row, times, filtered, many, recalls, filteredRecalls }) {
   }
 }
 
-/** The smallest setting with a recall of 0.95, and with one of 1.00; the best there is where none has it. */
+/** Returns the smallest setting with a recall of 0.95, and the smallest one with 1.00, or else the best setting. */
 async function tuned(channel, row, best, count) {
   const found = []
   for (const value of row.knob.values) {

@@ -1,10 +1,14 @@
-// Rows and queries: seeded uniform and clustered ones, or real embeddings from a directory. Row i is the same whatever the number of rows, so that sizes nest.
-// Runs in every runtime: nothing of Node here.
+// Rows and queries: uniform and clustered ones from a seed, or real embeddings from a directory. Row i is the same
+// whatever the number of rows, so a smaller input is the beginning of a larger one. Runs in every runtime, so it uses
+// nothing of Node.
 export const BUCKETS = 10
-/** Rows are generated in blocks of their own seed, so that any part of a million can be made again without the rest. */
+/**
+ * Rows are generated in blocks with seeds of their own. So any part of a million rows can be made again without the
+ * rest.
+ */
 export const BLOCK = 1000
 
-/** Mulberry32: 32 bits of state, good enough for noise. */
+/** Mulberry32: a generator with 32 bits of state, which is good enough for noise. */
 function random(seed) {
   let state = seed >>> 0
   return () => {
@@ -14,7 +18,7 @@ function random(seed) {
     return ((x ^ (x >>> 14)) >>> 0) / 4294967296
   }
 }
-/** The sum of four uniform ones: near enough to normal, and far cheaper. Variance 1. */
+/** The sum of four uniform numbers. It is near enough to a normal one, and far cheaper. The variance is 1. */
 const normal = (next) => (next() + next() + next() + next() - 2) * Math.sqrt(3)
 
 function normalize(rows, from, to) {
@@ -39,7 +43,7 @@ const makers = {
   uniform: (out, at, dimension, next) => {
     for (let i = 0; i < dimension; i++) out[at + i] = next() - 0.5
   },
-  /** A centre of 256 and noise 0.7 times as long. */
+  /** One of 256 centres, and noise that is 0.7 times as long. */
   clustered: (out, at, dimension, next) => {
     const centre = Math.floor(next() * CENTRES) * dimension
     const noise = 0.7 / Math.sqrt(dimension)
@@ -49,7 +53,7 @@ const makers = {
 }
 export const SYNTHETIC = Object.keys(makers)
 
-/** Rows [from, to) of a synthetic kind; `seed` tells rows from queries. */
+/** Generates the rows [from, to) of a synthetic kind. `seed` differs for rows and queries. */
 export function generate(kind, dimension, from, to, seed = 1) {
   const first = Math.floor(from / BLOCK)
   const blocks = new Float32Array((Math.ceil(to / BLOCK) - first) * BLOCK * dimension)
@@ -63,7 +67,7 @@ export function generate(kind, dimension, from, to, seed = 1) {
   return blocks.subarray((from - first * BLOCK) * dimension, (to - first * BLOCK) * dimension)
 }
 
-/** Real rows, and where they do not suffice the same again, each turned away by noise of 0.25 times its length. */
+/** Returns real rows. If there are too few, they are repeated, each turned away by noise of 0.25 times its length. */
 export function extend(real, dimension, rows) {
   const has = real.length / dimension
   const out = new Float32Array(rows * dimension)
@@ -79,10 +83,10 @@ export function extend(real, dimension, rows) {
   return out
 }
 
-/** What filters ask for: one of ten values, in no order. */
+/** The value that filters ask for: one of ten, in no order. */
 export const bucketOf = (row) => (Math.imul(row + 1, 2654435761) >>> 16) % BUCKETS
 
-/** What an engine is built of. Without `vectors` the rows are generated as they are asked for. */
+/** The input that an engine is built from. Without `vectors`, rows are generated as they are asked for. */
 export function inputOf({ name, kind, rows, dimension }, vectors) {
   const buckets = Uint8Array.from({ length: rows }, (_, row) => bucketOf(row))
   return {

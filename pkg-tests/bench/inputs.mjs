@@ -1,4 +1,4 @@
-// The inputs of a run as files, which all engines read: made once, under pkg-tests/.tmp.
+// The inputs of a run, as files that all engines read. They are made once, under pkg-tests/.tmp.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { at, Trouble, writeFile } from '../../scripts/lib.mjs'
@@ -15,7 +15,10 @@ export function floatsOf(path) {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }
 
-/** { name, title, kind, dimension, vectors, queries, paths, urls, files }: `urls` are the names that the bench's server knows `files` by. */
+/**
+ * Returns { name, title, kind, dimension, vectors, queries, paths, urls, files }. `urls` are the names by which the
+ * bench's server knows `files`.
+ */
 function laidDown(input) {
   const names = { file: `${input.name}.f32`, queries: `${input.name}-queries.f32` }
   const paths = { file: scratch(names.file), queries: scratch(names.queries) }
@@ -31,7 +34,10 @@ export function synthetic(kind, rows, name = kind) {
   return laidDown({ ...common, vectors: generate(kind, DIMENSION, 0, rows), queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice() })
 }
 
-/** A directory with vectors.f32, queries.f32 and ground-truth.json ([{ query, top: [rows, best first] }]); the truth is held against ours first. */
+/**
+ * Reads a directory with vectors.f32, queries.f32 and ground-truth.json ([{ query, top: [rows, best first] }]), and
+ * first compares that truth with the one computed here.
+ */
 export function real(dir, rows) {
   const file = (name) => {
     const path = join(resolve(dir), name)
@@ -46,7 +52,7 @@ export function real(dir, rows) {
   const best = truth({ parts: () => [{ rows: has, base: 0 }], dimension, queries })
   best.forEach((top, which) => {
     const theirs = given[which].top.slice(0, top.length)
-    // Near-ties may stand in either order.
+    // Rows of nearly equal scores may come in either order.
     const off = top.filter(({ row, score }) => !theirs.includes(row) && score > top.at(-1).score + NEAR)
     if (off.length) throw new Trouble(`--data: ground-truth.json says otherwise than the vectors of query ${which}`)
   })

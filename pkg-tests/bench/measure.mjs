@@ -1,6 +1,10 @@
-// Medians and percentiles, and what is true: f64 scores of every row, to hold every engine's answers against.
+// Medians, percentiles, and the true answers: scores of every row in f64, which every engine's answers are compared
+// with.
 export const TOP = 10
-/** f32 sums of 384 products differ from f64's by some 1e-7: a row that near to the tenth best is as good an answer. */
+/**
+ * f32 sums of 384 products differ from those in f64 by about 1e-7. A row that is so near to the tenth best is as good
+ * an answer.
+ */
 export const NEAR = 1e-6
 
 export function percentile(times, part) {
@@ -20,7 +24,7 @@ export function dot(rows, row, dimension, query, which) {
   return sum
 }
 
-/** The best `k` of [from, to) by f64, merged into `best` (sorted); rows are counted from `base`. */
+/** Merges the best `k` of [from, to), by f64, into `best` (sorted). Rows are counted from `base`. */
 function scan(best, k, rows, count, base, dimension, query, which, wanted) {
   for (let row = 0; row < count; row++) {
     if (!wanted(base + row)) continue
@@ -34,8 +38,9 @@ function scan(best, k, rows, count, base, dimension, query, which, wanted) {
 }
 
 /**
- * For each query the true best rows. `parts` yields { rows, base }: all at once, or a million in pieces.
- * `judge(which, found)` is the recall of an answer: how many of its rows belong to the best, or score as well as the last of them.
+ * Finds the truly best rows for each query. `parts` yields { rows, base }: all rows at once, or a million in pieces.
+ * `judge(which, found)` returns the recall of an answer: how many of its rows belong to the best, or have the score of
+ * the last of them.
  */
 export function truth({ parts, dimension, queries, k = TOP, wanted = () => true }) {
   const count = queries.length / dimension
@@ -44,7 +49,7 @@ export function truth({ parts, dimension, queries, k = TOP, wanted = () => true 
   return best
 }
 
-/** `score(row, which)` in f64. Recall, and what is wrong with the answer if it was meant to be exact. */
+/** Returns the recall, and what is wrong with the answer if it should be exact. `score(row, which)` is in f64. */
 export function judge(best, found, score, wanted = () => true) {
   const last = best.at(-1)?.score ?? Infinity
   const good = new Set(found.rows.filter((row) => wanted(row) && score(row) >= last - NEAR))

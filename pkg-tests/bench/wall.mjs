@@ -1,4 +1,4 @@
-// The wasm of the memory wall, from its text form by binaryen.
+// Makes the wasm of the memory wall, from its text form by binaryen.
 import { writeFile } from '../../scripts/lib.mjs'
 
 const step = [0, 16, 32, 48].map((offset, i) => `(local.set $s${i} (v128.xor (local.get $s${i}) (v128.load offset=${offset} (local.get $at))))`).join('\n')
@@ -15,7 +15,10 @@ const text = `(module
       (i32.xor (i32x4.extract_lane 0 (local.get $s0)) (i32x4.extract_lane 1 (local.get $s0)))
       (i32.xor (i32x4.extract_lane 2 (local.get $s0)) (i32x4.extract_lane 3 (local.get $s0))))))`
 
-/** Reads in steps of 64 bytes: the last may take up to 60 more than there are, which is why there is a rest of a page. */
+/**
+ * It reads in steps of 64 bytes. The last step may read up to 60 bytes more than there are, so the memory has a part of
+ * a page left over.
+ */
 export async function makeWall(path) {
   const { default: binaryen } = await import('binaryen')
   const module = binaryen.parseText(text)

@@ -22,6 +22,18 @@ export async function codeOf(work: () => unknown): Promise<string> {
   }
 }
 
+/** So few turns of the event loop come before the end of what waits for nobody. A timer or a deadline would take thousands. */
+export const SOON = 200
+/** How many turns the event loop made before it ended: "at once" without a clock. In Node. */
+export async function turnsOf(work: Promise<unknown>) {
+  let ended = false
+  let turns = 0
+  const end = () => void (ended = true)
+  void work.then(end, end)
+  for (; !ended; turns++) await new Promise((resolve) => setImmediate(resolve))
+  return turns
+}
+
 /** What every storage must do, checked against a model. */
 export function apiSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>

@@ -4,21 +4,21 @@ import { random } from '../common/model'
 import { Medium, type Event, type Image } from './medium'
 import { DIMENSION, applied, textOf, textOfStore, type State, type Step } from './plan'
 
-/** How a kind of host opens what lies in a directory. */
+/** Opens what lies in a directory, for one kind of host. */
 export interface Opener {
   readonly flushMakesName: boolean
-  /** Before these events a process is always killed, too. */
+  /** Before these events a process is always killed, in addition to the random ones. */
   killBefore?(event: Event): boolean
   /**
-   * Puts the files there and lets `work` have the real host: `open` opens the store, `take` imports into it. The events are the calls that the host made.
-   * `names` are the numbers of the files, `files` the next number.
+   * Writes the files and lets `work` use the real host: `open` opens the store, `take` imports into it. Returns the
+   * calls that the host made as events. `names` are the numbers of the files, and `files` is the next number.
    */
   record(image: Image, names: Map<string, number>, files: number, work: (store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> }, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
-  /** More that may stand in these files: what depends on the machine, like inodes. */
+  /** Other contents that these files may have, where they depend on the machine, such as inodes. */
   variants?: ((image: Image) => { name: string; image: Image }[]) | undefined
 }
 
-/** {@link Opener.record} of one store that is opened, handed to `use` and closed. */
+/** Runs {@link Opener.record} for a store that is opened, handed to `use` and closed. */
 export function opened(opener: Opener, image: Image, names: Map<string, number>, files: number, use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]> {
   return opener.record(image, names, files, async ({ open }, mark) => {
     const db = await open()
@@ -44,7 +44,10 @@ async function further(db: Nidus) {
 
 export class Wrong extends Error {}
 
-/** Opens an image: which of the states is it? Writes on it, and looks again. Returns the host's calls, told in the two states before and after. */
+/**
+ * Opens an image and finds out which of the states it has. Writes to it, and looks again. Returns the host's calls,
+ * described in terms of the states before and after.
+ */
 async function check(opener: Opener, image: Image, names: Map<string, number>, files: number, allowed: Expected[]): Promise<{ events: Event[]; found: Expected }> {
   let found: Expected | undefined
   const sizes = [...image].map(([name, { length }]) => `${name} ${length}`).join(', ')
@@ -70,8 +73,9 @@ export interface Count { images: number; second: number; killed: number }
 export interface Limits { most: number; seed: number; /** One image in so many is gone on from, and ten times as many moments; and all at which a name is not synced, or that the host names. */ every: number }
 
 /**
- * Enumerates what a crash before each event may leave, and opens it. From some images it goes on with what their own opening and a further
- * write did; at some moments the process is killed, the power stays, and the next process goes on over what was not flushed.
+ * Makes all images that a crash before each event may leave, and opens them. From some images it goes on with the calls
+ * of their own opening and of a further write. At some events the process is killed while the power stays on, and the
+ * next process goes on with files that were not flushed.
  */
 export async function explore(opener: Opener, medium: Medium, events: Event[], states: Expected[], limits: Limits, generation = 0, seen = new Set<string>(), count: Count = { images: 0, second: 0, killed: 0 }): Promise<Count> {
   const r = random(limits.seed)
@@ -92,18 +96,19 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
         const half = [...variant.image.keys()].includes('compacted')
         if (generation > 0 || r.int(half ? Math.ceil(limits.every / 8) : limits.every) > 0) continue
         const next = new Medium({ flushMakesName: opener.flushMakesName, seed: r.int(1e9) }, variant.image)
-        // What depends on the machine stays what it was taken for.
+        // A variant that depends on the machine stays the same from here on.
         const same = variant.name === '' ? { ...opener, variants: undefined } : opener
         await explore(same, next, [{ kind: 'allow', from: 0, to: 0 }, ...events], [found, { text: found.after, after: found.after }], limits, 1, seen, count)
       }
     }
     const certain = medium.namesPending || (before && opener.killBefore?.(before))
     if (generation > 0 || (!certain && r.int(Math.ceil(limits.every / 10)) > 0)) return
-    // Killed: all that was written is seen by the next process, and still none of it flushed.
+    // The process is killed: the next one sees everything that was written, and nothing more of it is flushed.
     count.killed++
     const { names, image, files } = medium.now()
     const { events, found } = await check(opener, image, names, files, allowed)
-    // Until the next process has opened, the power may take it back to any state that was allowed; then what it shows is durable.
+    // Until the next process has opened the store, a loss of power may still lead to any state that was allowed. After
+    // that, the state that it shows is durable.
     const opened = events.findIndex(({ kind }) => kind === 'allow')
     const [opening, rest] = [events.slice(0, opened), events.slice(opened)]
     const killed = medium.clone()
@@ -121,7 +126,7 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
 
 const PLAIN: Limits = { most: 12, seed: 1, every: 1e9 }
 
-/** What every trace must show: whole it is right, and with these events left out it is not. */
+/** Checks a complete trace, and checks that the exploration fails if it leaves these events out. */
 export async function expectCaught(opener: Opener, events: Event[], states: Expected[], faults: [string, (event: Event) => boolean][]) {
   const run = (events: Event[]) => explore(opener, new Medium({ flushMakesName: opener.flushMakesName }), events, states, PLAIN)
   await run(events)

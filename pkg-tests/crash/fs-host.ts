@@ -13,7 +13,10 @@ const real = Object.fromEntries(WATCHED.map((method) => [method, (fs as unknown 
 const base = fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'nidus-crash-'))
 export const removeAll = () => fs.rmSync(base, { recursive: true, force: true })
 
-/** Watches the calls that are made on one directory. The lock is no part of what a crash may leave: it tells of processes. */
+/**
+ * Records the calls on one directory. The lock file is left out, since it depends on processes and a crash of the
+ * machine says nothing about it.
+ */
 class Recorder {
   readonly events: Event[] = []
   readonly #open = new Map<number, number | 'directory'>()
@@ -44,7 +47,7 @@ class Recorder {
       const file = this.#open.get(fd)
       if (typeof file === 'number') record(event(file))
     }
-    // Without a position it is `writeFileSync` that calls it.
+    // `writeFileSync` calls this without a position.
     patch('writeSync', ([fd, buffer, offset, , position], written: number) =>
       typeof position === 'number' && at(fd, (file) => ({ kind: 'write', file, at: position, bytes: new Uint8Array(buffer.subarray(offset, offset + written)) })))
     patch('writeFileSync', ([fd, bytes]) => at(fd, (file) => ({ kind: 'write', file, at: 0, bytes: new Uint8Array(Buffer.from(bytes)) })))
@@ -82,10 +85,10 @@ export const nodeFs: Opener = {
   async record(image, names, files, work) {
     const directory = join(base, `${n++}`)
     fs.mkdirSync(directory)
-    // The marker last: it tells of the others as they lie there.
+    // The marker is written last, because it describes the others as they lie there.
     for (const [name, bytes] of [...image].sort(([a], [b]) => Number(a === 'compacted') - Number(b === 'compacted'))) {
       let put: Uint8Array | string = bytes
-      // Of the old pair a marker tells the inodes; on the machine that crashed they would be these.
+      // A marker contains the inodes of the old pair. On the machine that crashed they would be these.
       if (name === 'compacted' && Buffer.from(bytes).includes(SAME)) put = Buffer.from(bytes).toString().replace(SAME, identity(directory))
       fs.writeFileSync(join(directory, name), put)
     }
@@ -102,7 +105,10 @@ export const nodeFs: Opener = {
     }
     return recorder.events
   },
-  /** As it lies there a marker never fits the inodes of the files that the test made: once as if somebody had written since, once as if nobody had. */
+  /**
+   * In an image, a marker never has the inodes of the files that the test makes. So each image is tried twice: as if
+   * somebody had written since, and as if nobody had.
+   */
   variants(image) {
     const marker = image.get('compacted')
     if (!marker) return []

@@ -7,14 +7,14 @@ import { flushOf, through, traceOf } from './through'
 
 afterAll(removeAll)
 
-describe('the fs host, its calls recorded', () => {
+describe('the fs host with its recorded calls', () => {
   it('keeps what it acknowledged', async () => {
     await through('fs in Node', nodeFs, await traceOf(nodeFs, 1, 9), 1)
   })
 
   it('imports all of it or nothing', () => throughImport('fs in Node', nodeFs, 11))
 
-  it('is seen to fail where an import leaves a flush out', async () => {
+  it('an import without one of its flushes is caught', async () => {
     const { events, states } = await importTrace(nodeFs, 11, true)
     await expectCaught(nodeFs, events, states, [
       ['flushes of the new data', flushOf(events, 'data.compacted')],
@@ -23,7 +23,7 @@ describe('the fs host, its calls recorded', () => {
     ])
   })
 
-  it('is seen to fail where a flush, a sync of names or an order is left out', async () => {
+  it('a write without one of its flushes, a sync of names or the right order is caught', async () => {
     const { events, plan } = await traceOf(nodeFs, 1, 8)
     await expectCaught(nodeFs, events, expectedOf(statesOf(plan)), [
       ['flushes of data', flushOf(events, 'data')],

@@ -4,7 +4,7 @@ import { expectedOf, explore, opened, type Expected, type Opener } from './explo
 import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf, type State } from './plan'
 
-/** A store, and what is imported over it; or nothing, and what is imported as a new store. */
+/** Records an import over a store, or, without one, an import as a new store. */
 export async function importTrace(opener: Opener, seed: number, over: boolean): Promise<{ events: Event[]; states: Expected[] }> {
   const [old, next] = [makePlan(seed, 4), makePlan(seed + 1, 9)]
   let bytes!: Uint8Array

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { random } from '../common/model'
 
-/** One call of a host, or what its caller was told. Files go by number: names come and go. */
+/** One call of a host, or one message to its caller. Files have numbers, because their names change. */
 export type Event =
   | { kind: 'write'; file: number; at: number; bytes: Uint8Array }
   | { kind: 'truncate'; file: number; size: number }
@@ -13,7 +13,7 @@ export type Event =
   /** From here on a crash may leave the states `from` to `to`. */
   | { kind: 'allow'; from: number; to: number }
 
-/** Files by name, as they lie there after a crash. */
+/** The files of a directory after a crash, by name. */
 export type Image = Map<string, Uint8Array>
 
 const SECTOR = 512
@@ -30,7 +30,10 @@ const resized = (bytes: Uint8Array, size: number) => {
   return other
 }
 
-/** A file that can lose what was not flushed: sector by sector, old or anything written since; any length that it had, or one between when it grew. */
+/**
+ * A file that can lose what was not flushed. Each sector has its old bytes or any that were written since. The length
+ * is any that the file had, or one in between when it grew.
+ */
 class CrashFile {
   durable: Uint8Array = EMPTY
   now: Uint8Array = EMPTY
@@ -80,7 +83,7 @@ class CrashFile {
     }
   }
 
-  /** Each image once, or, where they are more than `most`, the plain ones and a sample. */
+  /** Returns each image once. If there are more than `most`, returns the plain ones and a sample. */
   images(most: number, int: (below: number) => number): { bytes: Uint8Array; hash: string }[] {
     const found = new Map<string, Uint8Array>()
     const add = (bytes: Uint8Array) => found.set(hashOf(bytes), bytes)
@@ -125,13 +128,16 @@ function applyName(names: Names, event: NameEvent) {
   if (event.kind === 'unlink') names.delete(event.name)
   if (event.kind !== 'rename') return
   const file = names.get(event.from)
-  // Of a rename that is kept where the name's own making was lost, nothing is left.
+  // A rename can be kept while the making of the file is lost. Then nothing is left.
   if (file === undefined) return
   names.delete(event.from)
   names.set(event.to, file)
 }
 
-/** A directory of such files. Names made, renamed and removed since the last sync of names are kept or lost one by one. */
+/**
+ * A directory of such files. A name that was made, renamed or removed since the last sync of names is kept or lost,
+ * independently of the others.
+ */
 export class Medium {
   #files = new Map<number, CrashFile>()
   #names: Names = new Map()
@@ -139,7 +145,7 @@ export class Medium {
   readonly #flushMakesName: boolean
   readonly #random: ReturnType<typeof random>
 
-  /** `flushMakesName`: there is no sync of names; a file's first flush makes its name durable (OPFS). */
+  /** With `flushMakesName` there is no sync of names: the first flush of a file makes its name durable, as in OPFS. */
   constructor(options: { flushMakesName: boolean; seed?: number }, image: Image = new Map()) {
     this.#flushMakesName = options.flushMakesName
     this.#random = random(options.seed ?? 1)
@@ -159,14 +165,14 @@ export class Medium {
     return other
   }
 
-  /** What a process sees: everything that was asked for. */
+  /** Returns what a process sees: everything that was asked for. */
   now(): { names: Names; image: Image; files: number } {
     const names = this.#currentNames()
     const image: Image = new Map([...names].map(([name, file]) => [name, this.#files.get(file)!.now]))
     return { names, image, files: Math.max(-1, ...this.#files.keys()) + 1 }
   }
 
-  /** Renamed, made or removed, and not synced. */
+  /** True if names were made, renamed or removed and not synced. */
   get namesPending() {
     return !this.#flushMakesName && this.#pending.length > 0
   }
@@ -202,7 +208,10 @@ export class Medium {
     })
   }
 
-  /** The directories that a crash may leave: every subset of what was not synced, in order; prefixes alone where they are many. */
+  /**
+   * Returns the directories that a crash may leave: every subset of the changes that were not synced, in order. If
+   * there are many changes, only prefixes.
+   */
   #namesLeft(): Names[] {
     const n = this.#pending.length
     const kept = n <= 5
@@ -217,7 +226,10 @@ export class Medium {
     return [...found.values()]
   }
 
-  /** Every image of the whole directory with a name of its own for it, or a sample of about `most` for each way its names may be left. */
+  /**
+   * Returns every image of the whole directory, with its own hash. If there are too many, returns a sample of about
+   * `most` for each state of the names.
+   */
   *images(most: number): Generator<{ hash: string; image: Image }> {
     const { int } = this.#random
     const cache = new Map<number, { bytes: Uint8Array; hash: string }[]>()
@@ -246,7 +258,7 @@ export class Medium {
         }
         continue
       }
-      // Each image of each file at least once, beside others at random.
+      // Each image of each file is taken at least once, together with random images of the others.
       for (const [n, { all }] of entries.entries()) {
         for (let i = 0; i < all.length; i++) yield made((of, m) => (m === n ? i : int(of)))
       }

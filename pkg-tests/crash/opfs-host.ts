@@ -3,7 +3,7 @@ import type { Opener } from './explore'
 import type { Event, Image } from './medium'
 import { DIMENSION } from './plan'
 
-/** OPFS in memory, as far as the host uses it: enough for the real host and the real core to run in Node. */
+/** OPFS in memory, with as much of it as the host uses. With it the real host and the real core run in Node. */
 class File {
   bytes: Uint8Array
   open = false
@@ -66,13 +66,13 @@ class Directory {
   }
 }
 
-/** The browsers' entry: with the global that it needs, it runs in Node, in this thread. */
+/** The browsers' entry. It runs in Node, in this thread, if it finds this global. */
 const { Nidus } = (await import(new URL('../../dist/browser.js', import.meta.url).href)) as typeof import('nidus-wasm')
 const wasm = await WebAssembly.compile(readFileSync(new URL('../../dist/nidus.wasm', import.meta.url)))
 
 export const opfs: Opener = {
   flushMakesName: true,
-  // The head is the first file that is made: its flush is the flip.
+  // The head is the first file that is made. Its flush switches to the new pair.
   killBefore: (event) => event.kind === 'flush' && event.file === 0,
   async record(image: Image, names, files, work) {
     const events: Event[] = []
@@ -82,7 +82,7 @@ export const opfs: Opener = {
       return new File(files++, new Uint8Array(0), record)
     })
     for (const [name, bytes] of image) store.entries.set(name, new File(names.get(name)!, bytes, record))
-    // Beside the store's directory the host makes files to see whether it can.
+    // The host also makes files outside of the store's directory, to see whether it can.
     const stores = new Directory((name) => (name === 'crash' ? store : new File(-1, new Uint8Array(0), () => {})))
     const root = new Directory(() => stores)
     Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { storage: { getDirectory: async () => root } } })

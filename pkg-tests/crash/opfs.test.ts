@@ -13,7 +13,7 @@ describe('the OPFS host over simulated files', () => {
 
   it('imports all of it or nothing', () => throughImport('opfs host in Node', opfs, 21))
 
-  it('is seen to fail where an import leaves a flush out', async () => {
+  it('an import without one of its flushes is caught', async () => {
     const { events, states } = await importTrace(opfs, 21, true)
     await expectCaught(opfs, events, states, [
       ['flushes of the new data', flushOf(events, 'data.1')],
@@ -28,7 +28,7 @@ describe.each(browsers)('OPFS in $name, its calls recorded', ({ name, record, mi
     await through(`opfs in ${name}`, opfs, await record(makePlan(5, 14)), 5)
   })
 
-  it.skipIf(missing)('is seen to fail where a flush is left out', async () => {
+  it.skipIf(missing)('a write without one of its flushes is caught', async () => {
     const { events, plan } = await record(makePlan(6, 8))
     await expectCaught(opfs, events, expectedOf(statesOf(plan)), [
       ['flushes of data', flushOf(events, 'data.0')],

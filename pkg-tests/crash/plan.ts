@@ -4,7 +4,7 @@ import { random } from '../common/model'
 export const DIMENSION = 24
 
 export interface Doc { id: string; vector: number[]; attrs: Record<string, string | number> }
-/** What is done to a store, in a form that can be sent into a page. */
+/** The steps on a store, in a form that can be sent into a page. */
 export type Step =
   | { do: 'upsert'; collection: string; docs: Doc[] }
   | { do: 'delete'; collection: string; ids: string[] }
@@ -12,7 +12,7 @@ export type Step =
   | { do: 'setMeta'; collection: string; meta: Record<string, string> }
   | { do: 'drop' | 'create'; collection: string }
   | { do: 'compact' }
-/** Steps of one turn are called together, and so share a commit. */
+/** The steps of one turn are called together, so they share a commit. */
 export type Plan = Step[][]
 
 export function makePlan(seed: number, turns: number): Plan {
@@ -39,7 +39,7 @@ export function makePlan(seed: number, turns: number): Plan {
   })
 }
 
-/** Sent into a page as its text: it may use nothing from around it. */
+/** Sent into a page as text, so it may use nothing from outside of it. */
 export async function runPlan(db: Nidus, plan: Plan, mark: (from: number, to: number) => void | Promise<void>) {
   const one = async (step: Step) => {
     if (step.do === 'upsert') await db.upsert(step.collection, step.docs)
@@ -83,14 +83,14 @@ export function applied(state: State, step: Step): State {
   return next
 }
 
-/** The state before the first step, and behind each. */
+/** Returns the state before the first step, and the state after each. */
 export function statesOf(plan: Plan): State[] {
   const states: State[] = [new Map()]
   for (const step of plan.flat()) states.push(applied(states.at(-1)!, step))
   return states
 }
 
-/** Native's scaling, operation by operation in f32. */
+/** Scales a vector as native does, operation by operation in f32. */
 function unit(vector: Iterable<number>): Float32Array {
   const v = Float32Array.from(vector)
   let sum = Math.fround(0)
@@ -102,7 +102,7 @@ function unit(vector: Iterable<number>): Float32Array {
 const hex = (vector: Float32Array) => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex')
 const sorted = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
 
-/** All of a state as text: collections, metadata, ids, attributes, the bits of the vectors. */
+/** Writes a whole state as text: collections, metadata, ids, attributes, the bits of the vectors. */
 export const textOf = (state: State) =>
   [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { meta, docs }]) =>
     [`# ${name} ${JSON.stringify(sorted(meta))}`,

@@ -8,7 +8,10 @@ import { DIMENSION, runPlan, type Plan } from './plan'
 
 export interface Traced { events: Event[]; plan: Plan }
 
-/** Runs before the package's worker: every call on a sync handle is taken down, and what the page says of acknowledgements between them. */
+/**
+ * Runs before the package's worker. It records every call on a sync handle, and between them what the page says about
+ * acknowledgements.
+ */
 const WATCH = `
   const events = []
   const numbers = new Map()
@@ -69,7 +72,7 @@ function serve() {
     server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close() })))
 }
 
-/** A plan run in a page of a real browser, whose store is in a real worker over real OPFS. */
+/** Runs a plan in a page of a real browser. Its store is in a real worker over real OPFS. */
 async function record(type: typeof chromium, options: object, plan: Plan): Promise<Traced> {
   const server = await serve()
   const browser = await type.launch(options)

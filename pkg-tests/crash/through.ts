@@ -4,14 +4,14 @@ import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf } from './plan'
 import type { Traced } from './record'
 
-/** Of a plan run on a new store: what the host did. */
+/** Runs a plan on a new store and returns the calls of the host. */
 export async function traceOf(opener: Opener, seed: number, turns: number): Promise<Traced> {
   const plan = makePlan(seed, turns)
   const events = await opened(opener, new Map(), new Map(), 0, (db, mark) => runPlan(db, plan, mark))
   return { events: [{ kind: 'allow', from: 0, to: 0 }, ...events], plan }
 }
 
-/** Images of one file at one moment; NIDUS_CRASH_MOST=n for more. */
+/** The images of one file at one moment. NIDUS_CRASH_MOST=n makes more. */
 const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? 16)
 
 export async function through(what: string, opener: Opener, { events, plan }: Traced, seed: number) {
@@ -24,7 +24,7 @@ export async function through(what: string, opener: Opener, { events, plan }: Tr
   expect(count.second).toBeGreaterThan(50)
 }
 
-/** The number of a file that has, or will have, this name first. */
+/** Returns the number of the file that first has this name. */
 const fileOf = (events: Event[], name: string) => (events.find((event) => event.kind === 'link' && event.name === name) as { file: number }).file
 export const flushOf = (events: Event[], ...names: string[]) => {
   const files = names.map((name) => fileOf(events, name))

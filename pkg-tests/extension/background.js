@@ -1,7 +1,7 @@
-// Bundled into one file, as a module and as a classic script: a service worker knows no import().
+// This is bundled into one file, as a module and as a classic script, because a service worker has no import().
 import { perform } from './perform.js'
 
-// Only a module knows where it is, and so where nidus.wasm lies.
+// Only a module knows its own address, and so the address of nidus.wasm.
 const wasm = chrome.runtime.getManifest().background.type ? {} : { wasm: chrome.runtime.getURL('nidus.wasm') }
 
 chrome.runtime.onMessage.addListener(([name, method, ...args], _, respond) => {

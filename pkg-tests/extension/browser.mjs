@@ -1,4 +1,4 @@
-// A Manifest V3 extension made of the built package, and a Chromium that has it.
+// Makes a Manifest V3 extension of the built package, and starts a Chromium that has it.
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,10 +10,13 @@ import { browser, visit as visitTab } from '../tabs/pages.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** What the README says is needed. */
+/** The policy that the README asks for. */
 export const CSP = "script-src 'self' 'wasm-unsafe-eval'"
 
-/** An unpacked extension and a profile, in a folder of their own; `csp` undefined leaves the browser's own. */
+/**
+ * Writes an unpacked extension and a profile into a folder of their own. If `csp` is undefined, the browser's own
+ * policy applies.
+ */
 export async function extension({ module, csp }) {
   const folder = mkdtempSync(join(tmpdir(), 'nidus-extension-'))
   const [unpacked, profile] = [join(folder, 'unpacked'), join(folder, 'profile')]
@@ -21,10 +24,10 @@ export async function extension({ module, csp }) {
   const bundle = (entry, format) => build({ entryPoints: [here(entry)], outdir: unpacked, bundle: true, format, logLevel: 'error', logOverride: { 'empty-import-meta': 'silent' } })
   await bundle('./page.js', 'esm')
   await bundle('./background.js', module ? 'esm' : 'iife')
-  // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is: they lie beside what it made.
+  // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is, so these files must lie beside its output.
   for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
   writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
-  // Its origin comes of its key; without one, of where it lies.
+  // The extension's origin follows from its key, or, without a key, from its place.
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
   const id = createHash('sha256').update(key).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
   writeFileSync(join(unpacked, 'manifest.json'), JSON.stringify({
@@ -36,13 +39,13 @@ export async function extension({ module, csp }) {
     ...(csp && { content_security_policy: { extension_pages: csp } }),
   }))
   const options = {
-    // Chromium's headless shell, which Playwright would take of its own, knows no extensions.
+    // Playwright would start Chromium's headless shell, which cannot have extensions.
     ...(!chromium.executablePath && { channel: 'chromium' }),
     args: [...chromium.args, `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`],
     ignoreDefaultArgs: ['--disable-extensions'],
   }
   return {
-    /** A browser with that profile. */
+    /** Starts a browser with that profile. */
     start: () => browser('chromium', options, profile),
     url: `chrome-extension://${id}/page.html`,
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),

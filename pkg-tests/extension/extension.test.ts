@@ -17,7 +17,7 @@ const TIMEOUT = 600_000
 const vector = (n: number) => Array.from({ length: D }, (_, i) => (Math.sin((n * D + i + 1) * 12.9898) * 43758.5453) % 1)
 const rows = (from: number, to = from + ROWS) => Array.from({ length: to - from }, (_, i) => ({ id: `r${from + i}`, vector: vector(from + i), attrs: { n: from + i } }))
 
-/** Who is asked: the page itself, or by the page's message the background, which that wakes. */
+/** The one that is asked: the page itself, or the background by a message of the page, which wakes it. */
 type Where = 'page' | 'background'
 const ask = (page: Page, where: Where, ...asked: Asked) =>
   where === 'page' ? page.evaluate((asked) => window.inPage(...asked), asked) : page.evaluate((asked) => chrome.runtime.sendMessage(asked), asked)
@@ -28,7 +28,7 @@ async function did(page: Page, where: Where, ...asked: Asked) {
 }
 const open = (page: Page, where: Where, name: string, options = {}) => did(page, where, name, 'open', { dimension: D, ...options })
 
-/** All rows from 0 to `to`, nothing else, and each is what is nearest to itself. */
+/** Checks that all rows from 0 to `to` are there, and no others, and that each is nearest to itself. */
 async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
   expect(await did(page, where, name, 'count')).toBe(to)
   const found = (await did(page, where, name, 'searchMany', rows(0, to).map((row) => row.vector), { topK: 1 })) as { id: string; attrs: { n: number } }[][]
@@ -36,7 +36,10 @@ async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
 }
 
 const boot = (page: Page) => did(page, 'background', '', 'boot')
-/** As the browser does after half a minute in which nothing happened. With a debugger, which Playwright is, it does not do so by itself. */
+/**
+ * Stops the background, as the browser does after half a minute without events. With a debugger attached, such as
+ * Playwright, the browser does not do so by itself.
+ */
 async function stopBackground(page: Page) {
   const cdp = await page.context().newCDPSession(page)
   await cdp.send('ServiceWorker.enable')
@@ -68,7 +71,7 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     expect(await open(page, where, name, options)).toBe(storage)
     expect(await did(page, where, name, 'upsert', 'c', rows(0))).toBe(ROWS)
     await findsAll(page, where, name)
-    // The store is open, in what ends.
+    // The store is open in the background that ends.
     const former = await boot(page)
     if (where === 'page') await page.reload().then(() => page.waitForFunction(() => 'inPage' in window))
     else {
@@ -82,12 +85,12 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await machine.close()
     machine = await made.start()
     page = await visit(machine.context, made.url)
-    // What was recorded is what is used.
+    // The storage that was recorded is used again.
     expect(await open(page, where, name)).toBe(storage)
     await findsAll(page, where, name, 2 * ROWS)
   })
 
-  it('a background that is stopped amid writing loses nothing that was acknowledged, and leaves no half', async () => {
+  it('a background that is stopped while it writes loses nothing that was acknowledged, and leaves no half batch', async () => {
     const name = 'amid'
     await open(page, 'background', name, { storage: 'indexeddb' })
     const writing = page.evaluate(async ([name, vectors]) => {
@@ -95,7 +98,7 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
       Object.assign(globalThis, { acknowledged })
       for (let n = 0; ; n++) {
         const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
-        // The message has no answer when the background ends; the next one finds no store in the new one.
+        // If the background ends, the message has no answer, and the next message finds no store in the new background.
         const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
         if (answer?.ok !== 2) return acknowledged
         acknowledged.push(n)
@@ -107,14 +110,14 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     expect(acknowledged.length).toBeGreaterThan(0)
     await open(page, 'background', name)
     const there = Number(await did(page, 'background', name, 'count'))
-    // In order: at most the one that had no answer is there besides.
+    // Writes are made in order, so at most the one without an answer is there in addition.
     expect([2 * acknowledged.length, 2 * acknowledged.length + 2]).toContain(there)
     const ids = acknowledged.flatMap((n) => [`${n} a`, `${n} b`])
     const got = (await did(page, 'background', name, 'get', 'c', ids)) as ({ id: string } | undefined)[]
     expect(got.map((record) => record?.id)).toEqual(ids)
   })
 
-  it('page and background share a store, and each goes on when the other ends', async () => {
+  it('page and background share a store, and each keeps working when the other ends', async () => {
     const name = 'shared'
     const other = await visit(machine.context, made.url)
     await open(other, 'page', name, { storage: 'indexeddb' })
@@ -122,7 +125,8 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await did(page, 'background', name, 'upsert', 'c', rows(0))
     await findsAll(other, 'page', name)
     await other.close()
-    // Now it is the background that has it, or will in a moment: what it is asked is asked again of whoever goes on, writes too.
+    // The background has the store now, or will in a moment. Calls without an answer are sent again to whoever takes
+    // over, writes too.
     await did(page, 'background', name, 'upsert', 'c', rows(ROWS))
     await open(page, 'page', name)
     await findsAll(page, 'page', name, 2 * ROWS)
@@ -136,14 +140,14 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await findsAll(page, 'background', name, 3 * ROWS)
   })
 
-  it('the background has a store in OPFS only through a page, and is told so; other pages keep it', async () => {
+  it('the background reaches a store in OPFS only through a page, and the error says so; other pages keep the store', async () => {
     const name = 'through'
     const others = [await visit(machine.context, made.url), await visit(machine.context, made.url)] as const
     expect(await open(others[0], 'page', name)).toBe('opfs')
     expect(await open(page, 'background', name)).toBe('opfs')
     await open(others[1], 'page', name)
     await did(page, 'background', name, 'upsert', 'c', rows(0))
-    // The background is next in turn, and cannot.
+    // The background would be next, but it cannot open the store.
     await others[0].close()
     await findsAll(others[1], 'page', name)
     expect((await ask(page, 'background', name, 'count')).code).toBe('FAILED')
@@ -154,7 +158,7 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
   })
 })
 
-it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and says that it is wanted', async () => {
+it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and the error says that it is needed', async () => {
   for (const csp of [undefined, "script-src 'self'"]) {
     const made = await extension({ module: true, ...(csp && { csp }) })
     const machine = await made.start()

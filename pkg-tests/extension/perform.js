@@ -1,7 +1,7 @@
-// The same for the page and the background: stores by name, their methods asked for by messages.
+// Runs in the page and in the background: opens stores by name, and calls their methods as messages ask.
 import { Nidus } from '../../dist/browser.js'
 
-/** Another one for each start of the page or of the service worker. */
+/** Differs for each start of the page or of the service worker. */
 const boot = crypto.randomUUID()
 const stores = new Map()
 

@@ -1,4 +1,5 @@
-// The loops in browsers. Started as a person starts them, without a driver: a driver's processes would stand between, and are slower to start.
+// The loops in browsers. A browser is started as a person starts it, without a driver: a driver adds processes of its
+// own, and starts slowly.
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,7 @@ import { browse, installed as webkit } from '../webkit/driver.mjs'
 import { killLoop, sleep } from './loop.mjs'
 import { serve } from './serve.mjs'
 
-/** Those of a process group that still run, with what they were started with. */
+/** The processes of a group that are still running, with their command lines. */
 function members(group) {
   if (process.platform !== 'linux') {
     try {
@@ -25,7 +26,7 @@ function members(group) {
       if (Number(itsGroup) !== group || state === 'Z' || state === 'X') return []
       return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ') }]
     } catch {
-      return [] // ended meanwhile
+      return [] // The process has ended meanwhile.
     }
   })
 }
@@ -38,7 +39,7 @@ function threads(pid) {
   }
 }
 
-/** A process group of its own: the browser and all that it starts. */
+/** Starts a process group: the browser and all processes that it starts. */
 function launch(command, env, log) {
   const said = log ? openSync(log, 'a') : 'ignore'
   const child = spawn(command[0], command.slice(1), { detached: true, stdio: ['ignore', 'ignore', said], env: { ...process.env, ...env } })
@@ -50,7 +51,7 @@ function launch(command, env, log) {
       try {
         process.kill(-child.pid, 'SIGKILL')
       } catch {
-        // Gone already.
+        // It is gone already.
       }
       while (members(child.pid).length) await sleep(10)
     },
@@ -66,14 +67,14 @@ const BROWSERS = {
       const flags = ['--remote-debugging-port=0', '--disable-breakpad', '--disable-hang-monitor', '--no-default-browser-check', '--hide-crash-restore-bubble', '--enable-logging=stderr']
       return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url], {}, `${profile}.log`)
     },
-    /** The renderer that has the store's worker; a spare one that is killed too could be just the one that the next tab gets. */
+    /** Kills the renderer that has the store's worker, and a spare one, because the next tab might get just that. */
     async killTab(browser, profile, url) {
       const port = readFileSync(join(profile, 'DevToolsActivePort'), 'latin1').split('\n')[0]
       const ask = async (path, method) => (await fetch(`http://127.0.0.1:${port}/json/${path}`, { method })).text()
       const worker = ({ pid, command }) => command.includes('--type=renderer') && threads(pid).some((name) => name.startsWith('DedicatedWorker'))
       for (const { pid } of browser.members().filter(worker)) process.kill(pid, 'SIGKILL')
       const old = JSON.parse(await ask('list')).filter(({ type }) => type === 'page')
-      // With a tab beside it the browser stays; the old one is closed, if it was too young to have been killed.
+      // With another tab, the browser stays open. The old tab is closed, in case it was too young to be killed.
       await ask('new?about:blank', 'PUT')
       for (const { id } of old) await ask(`close/${id}`)
       return () => ask(`new?${encodeURIComponent(url)}`, 'PUT')
@@ -87,7 +88,8 @@ const BROWSERS = {
       for (const name of ['lock', '.parentlock']) rmSync(join(profile, name), { force: true })
       const off = ['browser.shell.checkDefaultBrowser', 'browser.sessionstore.resume_from_crash', 'browser.aboutwelcome.enabled', 'browser.newtabpage.enabled', 'browser.newtab.preload', 'places.history.enabled', 'datareporting.policy.dataSubmissionEnabled', 'app.update.enabled',
         'app.normandy.enabled', 'network.captive-portal-service.enabled', 'network.connectivity-service.enabled', 'extensions.update.enabled', 'browser.safebrowsing.downloads.enabled']
-      // Else it opens the page once more, hidden and with another storage, to have a picture of it for its start page: a second page that never answers or finds an empty store.
+      // Otherwise the browser opens the page once more, hidden and with another storage, to take a picture for its
+      // start page. This second page would never answer, or would find an empty store.
       const on = ['browser.pagethumbnails.capturing_disabled']
       const prefs = { ...Object.fromEntries(off.map((name) => [name, false])), ...Object.fromEntries(on.map((name) => [name, true])), 'toolkit.startup.max_resumed_crashes': -1, 'browser.startup.page': 0, 'browser.startup.homepage_override.mstone': 'ignore' }
       writeFileSync(join(profile, 'user.js'), Object.entries(prefs).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''))
@@ -101,7 +103,9 @@ const BROWSERS = {
   },
 }
 
-/** `hard`: one cycle in so many kills the whole browser, the others the tab or the worker in it, which is quicker. */
+/**
+ * `hard`: one cycle in so many kills the whole browser. The others kill only the tab or the worker, which is quicker.
+ */
 const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, hard = 2 }) => {
   const kind = BROWSERS[name]
   const directory = mkdtempSync(join(tmpdir(), `nidus-kill-${name}-`))
@@ -112,7 +116,7 @@ const browserLoop = (name, storage) => async ({ cycles, seed, say, sabotage, har
   const soft = kind.kills.filter((kill) => kill !== 'browser')
   const kills = Object.fromEntries(kind.kills.map((kill) => [kill, 0]))
   let browser
-  let again // how a page comes after a kill that the browser survived
+  let again // the way to open a page again after a kill that the browser survived
   try {
     const figures = await killLoop({
       cycles, seed, say, sabotage, name: `${name}-${storage}`, slowness: kind.slowness,

@@ -1,8 +1,11 @@
-// Holds what was acknowledged against what a store tells of itself after its writer was killed.
+// Compares what a store says after its writer was killed with what the writer was told.
 import { apply, attrsOf, operation, vectorOf } from './plan.mjs'
 import { queryOf } from './writer.mjs'
 
-/** So many operations beyond the last whose number is seen anywhere could have been written unseen: deletes, metadata. */
+/**
+ * Deletes and changes of metadata leave no number behind. So many operations after the last number that is seen could
+ * have been made.
+ */
 const UNSEEN = 64
 
 export class Loss extends Error {
@@ -15,8 +18,9 @@ export class Loss extends Error {
 const copy = (model) => new Map([...model].map(([name, { meta, docs }]) => [name, { meta, docs: new Map(docs) }]))
 
 /**
- * The writer issues operations in order, and the store takes them in order: so what is found must be the state behind one of them,
- * not before the last acknowledged one. That an unacknowledged batch is there whole or not at all is part of that.
+ * The writer makes operations in order, and the store takes them in order. So the store must have the state after one
+ * of them, and not after one before the last acknowledged. This also shows that a batch that was not acknowledged is
+ * there completely or not at all.
  */
 export class Checker {
   #seed
@@ -29,7 +33,7 @@ export class Checker {
     this.#seed = seed
   }
 
-  /** Operations are counted from 1; this one is the next. */
+  /** The number of the next operation. Operations are counted from 1. */
   get next() {
     return this.#at + 1
   }
@@ -39,7 +43,10 @@ export class Checker {
     this.#acknowledged = Math.max(this.#acknowledged, op)
   }
 
-  /** Throws a Loss, or goes on from what was found. Returns how many operations have survived though nobody was told. */
+  /**
+   * Throws a Loss, or goes on from the state that was found. Returns how many operations survived without having been
+   * acknowledged.
+   */
   check(found) {
     this.#coherent(found)
     const from = Math.max(this.#at, this.#acknowledged)
@@ -62,7 +69,7 @@ export class Checker {
     }
   }
 
-  /** Every record once, and counted. */
+  /** Checks that every record is there once, and counted. */
   #coherent({ collections }) {
     for (const [name, { count, records }] of Object.entries(collections)) {
       const ids = new Set(records.map(([id]) => id))

@@ -4,6 +4,6 @@ export function run(options?: { cycles?: number; seed?: number; say?: (line: str
   lost: number
   doubled: number
   compactions: number
-  /** Operations that were there without their acknowledgement having left. */
+  /** The number of operations that were made although their acknowledgement had not left the process. */
   kept: number
 }>

@@ -1,5 +1,5 @@
-// Kills a workerd whose Durable Object is writing, by SIGKILL at random moments, and looks whether everything that it had acknowledged is there.
-//   node pkg-tests/kill/durable-object.mjs --cycles 1000 --seed 7
+// Kills a workerd whose Durable Object is writing, with SIGKILL at random moments, and checks that everything it had
+// acknowledged is there: node pkg-tests/kill/durable-object.mjs --cycles 1000 --seed 7
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,9 +9,9 @@ import { bundle, serve } from '../workerd/harness.mjs'
 import { DIMENSION, digest, operate } from '../workerd/work.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-/** So many operations are under way at a time. */
+/** The number of operations that are under way at the same time. */
 const WINDOW = 6
-/** Milliseconds. */
+/** The longest time until a kill, in milliseconds. */
 const LONGEST = 400
 
 const ask = async (url) => {
@@ -21,15 +21,16 @@ const ask = async (url) => {
 }
 
 /**
- * Each cycle opens what the one before left behind, writes on, and is killed. The operations are numbered; what is found must be what a store in
- * memory is after all those that were acknowledged, and perhaps some of those under way, in their order.
+ * Each cycle opens the store that the previous one left, goes on writing, and is killed. Operations are numbered. The
+ * store must have the state of a store in memory after all acknowledged operations, and perhaps after some of those
+ * under way, in their order.
  */
 export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () => {} } = {}) {
   const { Nidus } = await import(pathToFileURL(here('../../dist/node.js')).href)
   const directory = mkdtempSync(join(tmpdir(), 'nidus-kill-do-'))
   await bundle(directory, here('../workerd/driven.mjs'))
   const model = await Nidus.open('model', { dimension: DIMENSION, storage: 'memory' })
-  /** Operations that the model has done. */
+  /** The number of operations that the model has made. */
   let done = 0
   let acknowledged = 0
   let kept = 0
@@ -39,7 +40,8 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
     for (let cycle = 0; ; cycle++) {
       served = await serve(directory)
       const found = await ask(`${served.url}/check`)
-      // Acknowledgements can have been on their way out, so more than those under way may be there: as many as the newest record tells, and then some that leave none.
+      // Some acknowledgements may have been lost on their way, so more operations may be there than those under way: as
+      // many as the newest record tells, and then some that leave no record.
       const surely = Math.max(acknowledged, found.newest + 1)
       while (done < surely || (cycle > 0 && done < surely + WINDOW && (await digest(model)) !== found.digest)) await operate(model, seed, done++)
       if ((await digest(model)) !== found.digest) {
@@ -61,7 +63,7 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
   return { cycles, acknowledged, lost: 0, doubled: 0, compactions, kept }
 }
 
-/** How many acknowledgements had left it. */
+/** Returns how many acknowledgements had left the process. */
 async function writeAndDie(served, seed, from, after) {
   let lines = ''
   const timer = setTimeout(served.kill, after)

@@ -1,10 +1,10 @@
-// Kill, open again, check; many times over one store.
+// Kills a writer, opens the store again and checks it, many times over the same store.
 import { Checker, Loss } from './check.mjs'
 import { random } from './plan.mjs'
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Nothing here takes as long, however busy the machine is. */
+/** Nothing here takes so long, however busy the machine is. */
 const PATIENCE_MS = 600_000
 
 export function patiently(promise, what) {
@@ -13,7 +13,7 @@ export function patiently(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
-/** A writer's messages, in their order, to whoever waits for the next of a kind. */
+/** The messages of a writer, in order, for whoever waits for the next of a kind. */
 export class Inbox {
   #waiting = []
   #acknowledged = []
@@ -38,17 +38,18 @@ export class Inbox {
 }
 
 /**
- * `start({ inbox, sabotage, cycle, r })` starts a writer and resolves to { send(message), kill(), gone } once it can be spoken to.
- * `kill` ends it, as hard as this place can, and resolves when nothing of it runs any more and all that it said was heard.
- * `slowness`: how much longer than elsewhere a writer is left to its work.
- * Resolves to { cycles, acknowledged, lost, doubled, ... }; throws at the first loss, with the same figures on the error.
+ * Runs the loop. `start({ inbox, sabotage, cycle, r })` starts a writer and resolves to { send(message), kill(), gone }
+ * once it takes messages. `kill` ends the writer as abruptly as possible, and resolves when nothing of it is running
+ * any more and all its messages have been read. `slowness` says how much longer than elsewhere a writer may work.
+ * Resolves to { cycles, acknowledged, lost, doubled, ... }. Throws at the first loss, with the same figures on the
+ * error.
  */
 export async function killLoop({ cycles, seed, say = () => {}, name, start, inspect, sabotage, slowness = 1 }) {
   const r = random(seed, 11)
   const checker = new Checker(seed)
   const figures = { cycles: 0, acknowledged: 0, unseen: 0, compactionsHit: 0, opensHit: 0, lost: 0, doubled: 0 }
   const began = Date.now()
-  /** The last cycles: how each began, what its page saw of the storage, where the kill hit. */
+  /** The last cycles: how each began, what its page saw of the storage, and what the kill interrupted. */
   const history = []
   let now
 
@@ -72,7 +73,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
       const writer = await patiently(start({ inbox, sabotage, cycle, r }), `${name}: starting`)
       try {
         if (cycle > 1 && r.int(10) === 0) {
-          // In the midst of opening: recovery, or a compaction that opening found due.
+          // The kill comes while the store is being opened: during recovery, or during a compaction that is due.
           writer.send({ open: checker.next })
           await sleep(r.int(30))
           figures.opensHit++
@@ -91,21 +92,21 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
             inbox.onCompacting = () => {
               if (inCompaction) sleep(r.int(8)).then(() => (figures.compactionsHit++, (now.hit = 'compaction'), resolve()))
             }
-            // Some die before the first acknowledgement.
+            // Some writers are killed before their first acknowledgement.
             setTimeout(resolve, slowness * (r.int(5) === 0 ? r.int(20) : 20 + r.int(400)))
           })
           writer.send({ go: checker.next })
           await enough
         }
       } finally {
-        // What it had said before it died still counts: `kill` resolves when all of that has been read.
+        // Messages from before the death still count. `kill` resolves when all of them have been read.
         now.killed = await patiently(writer.kill(), `${name}: killing`)
       }
       if (inbox.failure) throw inbox.failure
       figures.cycles = cycle
       if (cycle % 50 === 0) say(`${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ${Math.round((Date.now() - began) / 1000)} s`)
     }
-    // After the last kill as well; then one that ends in order.
+    // The store is checked after the last kill, too, and then after a writer that closes it.
     for (const write of [true, false]) {
       const inbox = new Inbox()
       now = { saw: inbox.saw }

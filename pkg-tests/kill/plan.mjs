@@ -1,11 +1,11 @@
-// What a writer does, operation by operation, told by a seed alone: the writer that is killed and the checker that was not make the same list.
-// Runs in pages, Node, Deno and Bun.
+// The operations of a writer. They follow from a seed alone, so the writer that is killed and the checker that survives
+// make the same list. Runs in pages, Node, Deno and Bun.
 
 export const DIMENSION = 32
 export const COLLECTIONS = ['a', 'b', 'ü']
 const IDS = 60
 
-/** Small, seeded, the same everywhere. */
+/** A small random generator that gives the same numbers everywhere. */
 export function random(...seed) {
   let state = 0x9e3779b9
   for (const part of seed) state = Math.imul(state ^ (part >>> 0), 0x85ebca6b) ^ (state >>> 13)
@@ -24,14 +24,17 @@ export function vectorOf(seed, op, n) {
   return Float32Array.from({ length: DIMENSION }, () => next() * 2 - 1)
 }
 
-/** Operation `op`, which is the same whenever it is asked for: { kind, collection, ids, meta }. Record n of it has attributes that name both. */
+/**
+ * Returns operation `op`: { kind, collection, ids, meta }. It is always the same. Record n of it has attributes that
+ * name both numbers.
+ */
 export function operation(seed, op) {
   const r = random(seed, op)
   const collection = r.pick(COLLECTIONS)
   const ids = (most) => Array.from({ length: 1 + r.int(most) }, () => `${collection}${r.int(IDS)}`)
   const kind = r.int(100)
   if (kind < 60) return { kind: 'upsert', collection, ids: ids(6) }
-  // Frames over many sectors, and some that are one sector or less.
+  // Some frames take many sectors, and some take one sector or less.
   if (kind < 66) return { kind: 'upsert', collection, ids: ids(80) }
   if (kind < 76) return { kind: 'upsert', collection, ids: ids(1) }
   if (kind < 93) return { kind: 'delete', collection, ids: ids(5) }
@@ -42,7 +45,7 @@ export function operation(seed, op) {
 
 export const attrsOf = (op, n) => ({ op, n, text: 'x'.repeat((op * 7 + n * 13) % 90) })
 
-/** The operation, done to a model: Map of collection to { meta, docs: Map of id to [op, n] }. */
+/** Applies the operation to a model: a Map of collection to { meta, docs: Map of id to [op, n] }. */
 export function apply(model, seed, op) {
   const { kind, collection, ids, meta } = operation(seed, op)
   if (kind === 'compact') return

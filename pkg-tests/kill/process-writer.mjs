@@ -1,4 +1,5 @@
-// A writer as a process of its own, in Node, Deno or Bun: told what to do on stdin, telling on stdout, a line each.
+// A writer in a process of Node, Deno or Bun. It reads its orders from stdin and writes its messages to stdout, one on
+// each line.
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Nidus } from '../../dist/node.js'
@@ -6,7 +7,7 @@ import { writer } from './writer.mjs'
 
 const [directory, seed, sabotage] = process.argv.slice(2)
 
-/** At once and synchronously: an acknowledgement must have left the process before the next thing happens in it. */
+/** Writes synchronously: an acknowledgement must have left the process before anything else happens in it. */
 function send(message) {
   const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
   for (let at = 0; at < bytes.length; ) {

@@ -1,4 +1,4 @@
-// The loops over `fs`: a process of Node, Deno or Bun is killed.
+// The loops over `fs`. They kill a process of Node, Deno or Bun.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,10 @@ const WRITER = fileURLToPath(new URL('./process-writer.mjs', import.meta.url))
 
 const own = (...paths) => paths.map((path) => at('node_modules', path)).find(existsSync)
 
-/** How each is started, or undefined where it is not installed. By the programs themselves: a wrapper would be killed in their place. */
+/**
+ * How each runtime is started, or undefined if it is not installed. These are the programs themselves: a wrapper would
+ * be killed in their place.
+ */
 export const RUNTIMES = {
   node: () => [process.execPath],
   deno: () => {
@@ -22,7 +25,7 @@ export const RUNTIMES = {
   },
   bun: () => {
     const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
-    // Its install script moves the program under this name, on every platform.
+    // The install script moves the program to this name, on every platform.
     const bun = own(`@oven/bun-${platform}/bin/bun`, `@oven/bun-${platform}/bin/bun.exe`, 'bun/bin/bun.exe')
     return bun && [bun]
   },
@@ -32,7 +35,7 @@ function startProcess(command, directory, seed, sabotage, inbox) {
   const [program, ...args] = [...command, WRITER, directory, String(seed), sabotage ?? '']
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NO_COLOR: '1' } })
   const exited = new Promise((resolve) => child.once('close', resolve))
-  // It may be dead already when it is spoken to.
+  // The process may be dead when a message is sent to it.
   child.stdin.on('error', () => {})
   return new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -42,7 +45,7 @@ function startProcess(command, directory, seed, sabotage, inbox) {
       try {
         message = JSON.parse(line)
       } catch {
-        return // cut by the kill: it was never said
+        return // the kill cut the line off, so it was never a message
       }
       if (!message.hello) return inbox.receive(message)
       resolve({
@@ -64,7 +67,7 @@ const fsLoop = (runtime) => async ({ cycles, seed, say, sabotage }) => {
     return await killLoop({
       cycles, seed, say, sabotage, name: `${runtime}-fs`,
       start: ({ inbox, sabotage }) => startProcess(command, store, seed, sabotage, inbox),
-      // What was left by those that were killed is gone by the next open.
+      // Files that the killed processes left are gone after the next opening.
       inspect() {
         const left = readdirSync(store).sort().join(' ')
         if (left !== 'data lock log') throw new Error(`in the directory of an open store there are: ${left}`)

@@ -1,5 +1,8 @@
-// node pkg-tests/kill/run.mjs [--cycles 20] [--only node-fs,chromium-opfs] [--seed n] [--at-once 1] [--hard 2] [--sabotage early|lost|half|twice|relaxed]
-// `--hard n`: in browsers, one kill in n takes the whole browser, the others a tab or a worker. `--prove`: first make writers lie, and see each of them found out.
+// node pkg-tests/kill/run.mjs [--cycles 20] [--only node-fs,chromium-opfs] [--seed n] [--at-once 1] [--hard 2]
+// [--prove] [--sabotage early|lost|half|twice|relaxed]
+//
+// `--hard n`: in browsers, one kill in n ends the whole browser, and the others only a tab or a worker. `--prove`:
+// first makes writers lie, and checks that each lie is found.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { loops as browsers } from './browsers.mjs'
@@ -26,7 +29,7 @@ const loops = {
 const chosen = values.only ? values.only.split(',') : Object.keys(loops)
 for (const name of chosen) if (!loops[name]) throw new Error(`no such loop: ${name}; there are ${Object.keys(loops).join(', ')}`)
 
-/** A loop that cannot fail proves nothing. */
+/** Makes writers lie and checks that each lie is found. A loop that cannot fail proves nothing. */
 async function prove() {
   for (const sabotage of ['early', 'lost', 'half', 'twice', 'relaxed']) {
     const error = await loops['node-fs'].run({ cycles: 20, seed, sabotage }).then(() => undefined, (error) => error)

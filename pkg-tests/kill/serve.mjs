@@ -1,4 +1,5 @@
-// The site of the pages that are killed: this folder and dist over http, and one WebSocket a page, so that what a page says has left its browser at once.
+// The web server for the pages that are killed. It serves this folder and dist. Each page has a WebSocket, so that its
+// messages leave the browser at once.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,7 +9,9 @@ import { patiently } from './loop.mjs'
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript', wasm: 'application/wasm' }
 const OPCODE = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 }
 
-/** Resolves to { origin, page(), close() }; `page` resolves to the next page that says hello: { send, onMessage, gone }. */
+/**
+ * Resolves to { origin, page(), close() }. `page` resolves to the next page that connects: { send, onMessage, gone }.
+ */
 export async function serve() {
   const sockets = new Set()
   const arrived = []
@@ -50,14 +53,14 @@ export async function serve() {
   }
 }
 
-/** One WebSocket: whole text messages of JSON, both ways. */
+/** One WebSocket with text messages of JSON in both directions. */
 function speak(socket) {
   let rest = Buffer.alloc(0)
   let parts = []
   const page = {
     onMessage: () => {},
     saw: [],
-    // When everything that was said has been heard.
+    // Resolves after all messages have been read.
     gone: new Promise((resolve) => socket.on('close', resolve)),
     send(message) {
       const text = Buffer.from(JSON.stringify(message))

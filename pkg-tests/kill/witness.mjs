@@ -1,4 +1,5 @@
-// Beside the store, in a page and in its worker: tells of every database that the browser makes anew, and of what it says was lost by that.
+// Watches a page and its worker beside the store. It reports every database that the browser makes anew, and what the
+// browser says was lost by that.
 const channel = new BroadcastChannel('witness')
 const { open } = IDBFactory.prototype
 
@@ -8,7 +9,7 @@ IDBFactory.prototype.open = function (name, version) {
   return request
 }
 
-/** In a page: what there is before the store is opened. */
+/** Runs in a page: reports what is there before the store is opened. */
 export async function before() {
   const databases = await indexedDB.databases().then((all) => all.map(({ name, version }) => `${name} ${version}`), String)
   return { databases }

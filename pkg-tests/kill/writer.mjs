@@ -1,10 +1,11 @@
-// The one that is killed: opens the store, tells all that it finds, then writes without end and tells what was acknowledged. Runs in pages, Node, Deno and Bun.
+// The writer that is killed. It opens the store, reports all that it finds, and then writes without end and reports
+// what was acknowledged. Runs in pages, Node, Deno and Bun.
 import { DIMENSION, attrsOf, operation, random, vectorOf } from './plan.mjs'
 
 const QUERIES = 3
 export const queryOf = (seed, from, n) => vectorOf(seed, 0x7fff0000 + from, n)
 
-/** All that the store says of itself, in JSON. */
+/** Reports all that the store says of itself, as JSON. */
 async function tell(db, seed, from) {
   const collections = {}
   for (const name of await db.collections()) {
@@ -17,8 +18,9 @@ async function tell(db, seed, from) {
 }
 
 /**
- * Answers { open }, { go } and { close }. `sabotage` makes it lie, so that the checker can be checked: `early` acknowledges before it is true,
- * `lost` acknowledges what was never asked for, `half` leaves a record out, `twice` writes a deleted record again.
+ * Answers { open }, { go } and { close }. `sabotage` makes it lie, to check the checker: `early` acknowledges too
+ * early, `lost` acknowledges what was never asked for, `half` leaves a record out, `twice` writes a deleted record
+ * again.
  */
 export function writer({ Nidus, name, options, seed, sabotage, send }) {
   let db
@@ -27,7 +29,7 @@ export function writer({ Nidus, name, options, seed, sabotage, send }) {
   function perform(op) {
     const { kind, collection, ids, meta } = operation(seed, op)
     if (kind === 'compact') {
-      // Behind everything written before it, so that nothing but the compaction is under way when this is told.
+      // All earlier writes are flushed first, so that only the compaction is under way after this message.
       return db.flush().then(() => (send({ compacting: op }), db.compact()))
     }
     if (kind === 'drop') return db.dropCollection(collection)
@@ -44,7 +46,8 @@ export function writer({ Nidus, name, options, seed, sabotage, send }) {
     const most = 1 + r.int(12)
     const under = new Set()
     for (let op = from; !stopped; op++) {
-      // A compaction waits its turn after writes and before those that follow: alone, so that its number has a place in the order.
+      // A compaction waits for the writes before it, and later writes wait for it. It is called alone, so that its
+      // number has a place in the order.
       const alone = operation(seed, op).kind === 'compact'
       while (under.size >= (alone ? 1 : most)) await Promise.race(under)
       if (sabotage === 'early') send({ done: op })
@@ -58,7 +61,7 @@ export function writer({ Nidus, name, options, seed, sabotage, send }) {
       const entry = doing.finally(() => under.delete(entry))
       under.add(entry)
       if (alone) await entry
-      // Also idle moments, and turns of their own for calls that could have shared one.
+      // There are idle moments, too, and calls in turns of their own that could have shared one.
       if (r.int(10) === 0) await new Promise((resolve) => setTimeout(resolve, r.int(5)))
     }
     await Promise.all(under)

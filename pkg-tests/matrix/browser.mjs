@@ -1,4 +1,4 @@
-// Pages opened in real browsers.
+// Opens pages in real browsers.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import * as settings from '../../scripts/browsers.mjs'
 
 const TYPES = { chromium, firefox }
 
-/** The title that the page has in the end, and what it complained of. */
+/** Returns the page's final title and its complaints. */
 export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'nidus-matrix-profile-'))
   const context = await TYPES[browser].launchPersistentContext(profile, { ...settings[browser], ...launch })
@@ -31,21 +31,21 @@ export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
   }
 }
 
-/** How Chromium is started with an unpacked extension, and at what origin its pages are. */
+/** Returns how Chromium is started with an unpacked extension, and the origin of its pages. */
 export function unpackedExtension(folder) {
   const { chromium } = settings
   const launch = {
-    // Chromium's headless shell, which Playwright would take of its own, knows no extensions.
+    // Playwright would start Chromium's headless shell, which cannot have extensions.
     ...(!chromium.executablePath && { channel: 'chromium' }),
     args: [...chromium.args, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
     ignoreDefaultArgs: ['--disable-extensions'],
   }
-  // The origin comes of where it lies.
+  // The origin follows from the extension's place.
   const id = createHash('sha256').update(folder).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
   return { launch, origin: `chrome-extension://${id}/` }
 }
 
-/** The title of its index.html. */
+/** Returns the title of the extension's index.html. */
 export function extensionTitle(folder) {
   const { launch, origin } = unpackedExtension(folder)
   return titleOf(`${origin}index.html`, { launch })

@@ -1,4 +1,5 @@
-// One cell: what is installed, what is done, what comes of it. `setting` is what a user has to do beyond importing the package; without one the package is untouched.
+// The cells: what each installs, what it does, and what must come out. `setting` is what a user has to do besides
+// importing the package. Without it the package is used as it is.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { extensionTitle, titleOf } from './browser.mjs'
@@ -17,7 +18,7 @@ import { check } from './check.js'
 console.log(await check(Nidus, './store'${storage ? `, { storage: '${storage}' }` : ''}))
 `
 
-/** A page built into `dist`, opened from a plain server. */
+/** Opens a page that was built into `dist`, from a plain web server. */
 async function built({ dir, serve }, { folder = 'dist', browser, headers } = {}) {
   const server = await serve(join(dir, folder), headers)
   try {
@@ -27,7 +28,7 @@ async function built({ dir, serve }, { folder = 'dist', browser, headers } = {})
   }
 }
 
-/** What esbuild, rollup and bun leave where it was. */
+/** Copies the files that esbuild, rollup and bun do not copy. */
 function beside({ dir }, folder = 'dist') {
   for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
 }
@@ -326,7 +327,7 @@ console.log(done.join(' '))
   {
     name: 'attw (ES modules only)', install: { '@arethetypeswrong/cli': '@arethetypeswrong/cli' }, wants: 'clean', core: true,
     async work({ run, tarball }) {
-      // What it finds it ends with an error for.
+      // attw ends with an error if it finds a problem.
       await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './nidus-page.wasm', './nidus-page-relaxed.wasm', './worker', './worker-opfs', '--no-emoji', '--no-color')
       return 'clean'
     },

@@ -1,4 +1,5 @@
-// `npm run test:matrix [-- NAME ...]`: the packed tarball, installed in a throw-away project for each cell, and run for real. `--core`: the few that `npm test` runs. `--readme`: the table goes into the README.
+// `npm run test:matrix [-- NAME ...]`: installs the packed package into a new project for each cell and uses it.
+// `--core`: only the few cells that `npm test` runs. `--readme`: writes the table into the README.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,10 +15,10 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const VERSIONS = JSON.parse(readFileSync(here('versions.json'), 'utf8'))
 const PLATFORM = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
 
-/** A user's environment: without what npm told this process. */
+/** Returns a user's environment, without the variables that npm set for this process. */
 const clean = (more = {}) => ({ ...Object.fromEntries(Object.keys(process.env).filter((key) => /^(npm_|node_|vite)/i.test(key)).map((key) => [key, undefined])), ...more })
 
-/** Starts a program that goes on, once it has said what `ready` matches. */
+/** Starts a program that keeps running, and waits until its output matches `ready`. */
 function background(cwd, ready, ...args) {
   const { env = {} } = typeof args[0] === 'object' ? args.shift() : {}
   const [command, ...rest] = args.map((arg) => arg.replaceAll('PLATFORM', PLATFORM))
@@ -28,7 +29,7 @@ function background(cwd, ready, ...args) {
     const timer = setTimeout(() => reject(new Trouble(`${command} ${rest.join(' ')} is not ready: ${output}`)), 600_000)
     const hear = (bytes) => {
       output += bytes
-      // Colours stand in the middle of addresses.
+      // Colours can stand in the middle of an address.
       const found = ready.exec(output.replace(/\x1b\[[\d;]*m/g, ''))
       if (!found) return
       clearTimeout(timer)
@@ -45,7 +46,7 @@ async function attempt(cell, folder, tarball) {
   const dependencies = Object.fromEntries(Object.entries(cell.install).map(([name, version]) => [name.replace('PLATFORM', PLATFORM), VERSIONS[version]]))
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: { ...dependencies, 'nidus-wasm': `file:${tarball}` } }))
   const options = { cwd: dir, quiet: true, timeout: (cell.minutes ?? 20) * 60_000 }
-  // Platforms' own binaries come by optional dependencies; scripts of theirs are not run.
+  // Binaries for one platform come as optional dependencies. Their install scripts are not run.
   const installed = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { ...options, mayFail: true })
   if (installed.code !== 0) throw new Trouble(`npm could not install: ${installed.output.trim().split('\n').slice(0, 3).join(' ')}`)
   const tools = {

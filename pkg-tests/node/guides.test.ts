@@ -63,7 +63,7 @@ it('have TypeScript that compiles, and errors where they say so', async () => {
   expect(complaints).toMatch(/object\.mts.*titel/s)
   expect(complaints).toMatch(/block\.mts.*"go"/s)
   for (const name of ['object.mts', 'block.mts']) rmSync(join(folder, name))
-}, 120_000)
+})
 
 it('the object that is called over RPC, in workerd: its errors have codes with any date', async () => {
   const [, ts] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(repository, 'www/guides/cloudflare.md'), 'utf8'))!

@@ -1,85 +1,15 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
-import { Nidus, NidusError } from 'nidus-wasm'
-import { durableObject } from 'nidus-wasm/durable-object'
-import { NidusVectorStore } from 'nidus-wasm/langchain'
-import { Segment, init } from 'nidus-wasm/segment'
+import { Nidus } from 'nidus-wasm'
 
 const parent = mkdtempSync(join(tmpdir(), 'nidus-keys-'))
 afterAll(() => rmSync(parent, { recursive: true, force: true }))
 const q = [1, 0, 0]
-let made = 0
 const memory = { storage: 'memory', dimension: 3 } as const
-
-/** One object of one call: the keys that it has, and the call with another object in its place. */
-type Place = [what: string, keys: string[], call: (object: object) => unknown]
-
-const OPEN = ['dimension', 'storage', 'readOnly', 'durability', 'autoCompact', 'maxVectorBytes', 'compat', 'memory', 'workers', 'multiTab', 'worker', 'wasm']
-const SEARCH = ['collections', 'topK', 'minScore', 'filter', 'withVectors', 'signal']
-const STORE = ['storage', 'root', 'worker', 'wasm']
-
-const misspelt = (key: string) => [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`].filter((wrong) => wrong !== key)
-
-it('refuses a misspelt key in every object that a public method takes, and names the right one', async () => {
-  await init()
-  const db = await Nidus.open('keys', memory)
-  await db.upsert('docs', [{ id: 'a', vector: q }])
-  const no = () => 0
-  const sink = { read: no, write: no, truncate() {}, flush() {}, getSize: no, close() {} }
-  const fresh = () => join(parent, `${made++}`)
-  const places: Place[] = [
-    ['open', OPEN, (o) => Nidus.open(fresh(), { ...memory, ...o })],
-    ['list', STORE, (o) => Nidus.list(o)],
-    ['destroy', STORE, (o) => Nidus.destroy(fresh(), o)],
-    ['persistence', ['request', 'timeout'], (o) => Nidus.persistence(o)],
-    ['salvage', ['dimension', 'storage', 'into', 'worker', 'wasm'], (o) => Nidus.salvage(fresh(), fresh(), o)],
-    ['import', [...OPEN, 'replace', 'signal', 'onProgress'], (o) => Nidus.import(fresh(), new Uint8Array(0), o)],
-    ['the source of import', ['data', 'log'], (o) => Nidus.import(fresh(), { data: new Uint8Array(0), log: new Uint8Array(0), ...o } as never)],
-    ['fromStatic', ['memory', 'onProgress', 'signal', 'cache', 'headers', 'fetch', 'wasm', 'timeout'], (o) => Nidus.fromStatic('http://127.0.0.1:1/', o)],
-    ['the source of fromStatic', ['data', 'log', 'bucket'], (o) => Nidus.fromStatic({ data: new Blob([]), log: new Blob([]), ...o } as never)],
-    ['upsert', ['signal', 'onProgress', 'transfer'], (o) => db.upsert('docs', [{ id: 'b', vector: q }], o)],
-    ['a record', ['id', 'vector', 'attrs'], (o) => db.upsert('docs', [{ id: 'b', vector: q, ...o }])],
-    ['columns', ['ids', 'vectors', 'attrs'], (o) => db.upsert('docs', { ids: ['b'], vectors: Float32Array.from(q), ...o })],
-    ['search', SEARCH, (o) => db.search(q, o)],
-    ['searchMany', SEARCH, (o) => db.searchMany([q], o)],
-    ['records', ['filter'], (o) => db.records('docs', o).next()],
-    ['Segment.search', ['topK', 'minScore'], (o) => Segment.inMemory(3).search(Float32Array.from(q), o)],
-    ['Segment.open', ['dimension'], (o) => Segment.open(sink, { dimension: 3, ...o })],
-    ['durableObject', ['name'], (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o)],
-    ['NidusVectorStore', ['db', 'collection', 'textKey'], (o) => new NidusVectorStore({} as never, { db, ...o })],
-  ]
-  let tried = 0
-  for (const [what, keys, call] of places) {
-    for (const key of keys) {
-      for (const wrong of misspelt(key).filter((wrong) => !keys.includes(wrong))) {
-        tried++
-        const error: unknown = await (async () => call({ [wrong]: 1 }))().then(() => undefined, (error: unknown) => error)
-        expect(error, `${what}: ${wrong}`).toBeInstanceOf(NidusError)
-        expect((error as NidusError).code, `${what}: ${wrong}`).toBe('INVALID_ARGUMENT')
-        expect((error as Error).message, `${what}: ${wrong}`).toMatch(/unknown (option|key) `/)
-        expect((error as Error).message).toContain(`did you mean \`${key}\`?`)
-      }
-    }
-  }
-  console.log(`${tried} objects with a misspelt key were refused, in ${places.length} places`)
-  expect(await db.count()).toBe(1)
-  await db.close()
-})
-
-/** Public methods, by whether an object of theirs is in the places above; who adds one says which. */
-const METHODS = {
-  tried: ['open', 'list', 'destroy', 'persistence', 'salvage', 'import', 'fromStatic', 'upsert', 'search', 'searchMany', 'records'],
-  // What `count` and `deleteWhere` take are filters, whose keys are the user's own; `setMeta` takes any keys.
-  takesNone: ['createCollection', 'dropCollection', 'hasCollection', 'collections', 'getMeta', 'setMeta', 'get', 'count', 'delete', 'deleteWhere', 'flush', 'compact', 'footprint', 'export', 'close'],
-}
-
-it('knows of every public method whether it takes an object', () => {
-  const own = (of: object) => Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
-  expect([...own(Nidus), ...own(Nidus.prototype)].sort()).toEqual([...METHODS.tried, ...METHODS.takesNone].sort())
-  expect([...own(Segment), ...own(Segment.prototype)].sort()).toEqual(['open', 'inMemory', 'append', 'search', 'close', 'rewriteTo', 'row', 'rowCount', 'sync', 'truncateTo'].sort())
-})
 
 it('tells what to do about another dimension, a store that is there, and a search that was aborted', async () => {
   const name = join(parent, 'texts')
@@ -138,4 +68,17 @@ it('answers INVALID_ARGUMENT where an object cannot be read', async () => {
   for (const [i, call] of calls.entries()) await expect((async () => call())(), `call ${i}: ${call}`).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   expect(await db.count()).toBe(0)
   await db.close()
+})
+
+it('refuses a misspelt flag of every command of the command line, and names the right one', async () => {
+  const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+  const run = (...args: string[]) => new Promise<{ code: unknown; out: string }>((resolve) => execFile(process.execPath, [cli, ...args], (error, out, err) => resolve({ code: error?.code, out: out + err })))
+  const { out: help } = await run('--help')
+  const flags = [...new Set([...help.matchAll(/--([a-z-]+)/g)].map(([, flag]) => flag!))]
+  expect(flags).toEqual(expect.arrayContaining(['vector', 'like', 'top', 'collection', 'filter', 'min-score', 'batch', 'ids', 'replace', 'json', 'help', 'version']))
+  const commands = [...help.matchAll(/^ {2}([a-z]+) DIR/gm)].map(([, command]) => command!)
+  for (const [i, flag] of flags.entries()) {
+    const { code, out } = await run(commands[i % commands.length]!, 'nowhere', `--${flag}x=1`)
+    expect([code, out], flag).toEqual([2, expect.stringContaining(`--${flag}x: did you mean \`--${flag}\`?`)])
+  }
 })

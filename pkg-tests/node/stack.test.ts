@@ -1,13 +1,13 @@
 // An error that nobody catches is printed by Node with the line that threw it: that has to be readable.
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const dist = (name: string) => new URL(`../../dist/${name}`, import.meta.url)
-const uncaught = (program: string) =>
+const uncaught = (program: string, ...flags: string[]) =>
   new Promise<{ code: unknown; err: string }>((resolve) =>
-    execFile(process.execPath, ['--input-type=module', '-e', program], (error, _, err) => resolve({ code: error?.code, err })),
+    execFile(process.execPath, [...flags, '--input-type=module', '-e', program], (error, _, err) => resolve({ code: error?.code, err })),
   )
 
 it.each([
@@ -31,4 +31,30 @@ it('is of a class called NidusError, in every entry', async () => {
     expect([name, entry.NidusError?.name]).toEqual([name, 'NidusError'])
     expect(new entry.NidusError!('CLOSED' as never, 'x').constructor.name).toBe('NidusError')
   }
+})
+
+const read = (name: string) => readFileSync(dist(name), 'utf8')
+const maps = () => readdirSync(dist('')).filter((name) => name.endsWith('.map'))
+
+it('leads to the lines of src/ts with --enable-source-maps, and is short there too', async () => {
+  const { err } = await uncaught(`import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`, '--enable-source-maps')
+  const [, line] = /\/src\/ts\/options\.ts:(\d+):\d+\)/.exec(err) ?? []
+  const source = readFileSync(new URL('../../src/ts/options.ts', import.meta.url), 'utf8').split('\n')
+  expect(source[Number(line) - 1]).toMatch(/dimension must be|checkDimension\(/)
+  expect(Math.max(...err.split('\n').map((each) => each.length))).toBeLessThan(400)
+})
+
+it("has maps, with the sources in them, for all that Node loads and for nothing that a page does", () => {
+  const found = maps()
+  expect(found).toEqual(expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'shard-node.js.map']))
+  for (const name of found) {
+    const { sources, sourcesContent } = JSON.parse(read(name)) as { sources: string[]; sourcesContent: string[] }
+    expect(read(name.replace('.map', ''))).toContain(`//# sourceMappingURL=${name}`)
+    sources.forEach((source, i) => {
+      // The core's glue is made by the build. No path leads to the machine that built it.
+      expect(source).toMatch(/^\.\.\/(src\/ts\/.+\.ts|target\/nidus-wasm\/.+\/core\.js)$/)
+      if (source.endsWith('.ts')) expect(sourcesContent[i], source).toBe(readFileSync(dist(source), 'utf8'))
+    })
+  }
+  for (const name of ['browser.js', 'slim.js', 'inline.js', 'worker.js', 'worker-opfs.js', 'segment-browser.js', 'workerd.js']) expect(read(name), name).not.toContain('sourceMappingURL')
 })

@@ -50,7 +50,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
 
   beforeAll(async () => {
     browser = await { chromium, firefox }[name].launch(launch[name])
-  }, 60_000)
+  })
   afterAll(() => browser?.close())
 
   beforeEach(async () => {
@@ -137,7 +137,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
         set(ways)
         expect(await ask(options)).toEqual(right.v2)
         expect(await offline(options)).toEqual(right.v2)
-      }, 60_000)
+      })
     })
 
     it('a log that grew beside the same data is a version, and one file alone becomes one in time', async () => {

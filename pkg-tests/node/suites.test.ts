@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { sideBySide, Turns, type Job } from '../../scripts/lanes.mjs'
 import { LONG, fitting } from '../../scripts/test-long.mjs'
-import { timesOf } from '../../scripts/test.mjs'
+import { timesOf } from '../../scripts/suites.mjs'
 import { repository } from './tarball.js'
 
 it('times of files come from the report; half a report is none', () => {
@@ -19,6 +20,60 @@ it('of the long ones those run that fit, one behind the other', () => {
   expect(fitting(suites, 10).map(({ name }) => name)).toEqual(['a', 'c'])
   expect(fitting(suites, 3)).toEqual([])
   expect(fitting(LONG, Infinity)).toEqual(LONG)
+})
+
+it('suites run side by side, in their order, but not two that take the same', async () => {
+  const log: string[] = []
+  const ends = new Map<string, () => void>()
+  let built = false
+  const jobs: Job[] = [
+    { name: 'build', takes: 'the compiler' },
+    { name: 'first', ready: () => built },
+    { name: 'compiles', takes: 'the compiler' },
+    { name: 'free' },
+    { name: 'last', ready: () => built },
+  ]
+  const all = sideBySide(jobs, 2, ({ name }) => {
+    log.push(name)
+    return new Promise<void>((resolve) => ends.set(name, resolve))
+  })
+  const end = async (name: string) => {
+    ends.get(name)!()
+    await new Promise(setImmediate)
+    return log.splice(0)
+  }
+  // `first` has no build, `compiles` would share the compiler.
+  expect(log.splice(0)).toEqual(['build', 'free'])
+  expect(await end('free')).toEqual([])
+  built = true
+  expect(await end('build')).toEqual(['first', 'compiles'])
+  expect(await end('first')).toEqual(['last'])
+  await end('compiles')
+  await end('last')
+  await all
+  await expect(sideBySide([{ name: 'never', ready: () => false }], 2, async () => {})).rejects.toThrow('nothing runs that these wait for: never')
+})
+
+it('of suites that run side by side one is heard as it speaks, the others when they have ended', () => {
+  let heard = ''
+  const turns = new Turns((text) => (heard += text))
+  const [a, b, c] = [turns.voice(), turns.voice(), turns.voice()]
+  a.say('a1 ')
+  b.say('b1 ')
+  c.say('c1 ')
+  c.end()
+  a.say('a2 ')
+  expect(heard).toBe('a1 a2 ')
+  a.end()
+  expect(heard).toBe('a1 a2 b1 ')
+  b.say('b2 ')
+  b.end()
+  expect(heard).toBe('a1 a2 b1 b2 c1 ')
+  const [d, e] = [turns.voice(), turns.voice()]
+  d.say('d1 ')
+  e.say('e1 ')
+  turns.all()
+  expect(heard).toBe('a1 a2 b1 b2 c1 d1 e1 ')
 })
 
 it('no test waits for a time in a page: it waits for what it means', () => {

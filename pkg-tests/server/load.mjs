@@ -1,4 +1,5 @@
-// `npm run load:server [-- --seconds 120 --rows 20000 --place workerd]`: the service of examples/server under mixed reads and writes, bounded in count and time, each answer held against a model; then 100,000 rows in one object.
+// `npm run load:server [-- --seconds 120 --rows 20000 --place workerd]`: the service of examples/server under mixed
+// reads and writes, limited in number and time. Each answer is compared with a model. Then 100,000 rows in one object.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,11 +13,11 @@ const D = 384
 const TOP = 10
 const CLIENTS = 4
 const PAUSE_MS = 8
-/** Documents that nobody changes: a search by one of them must find it. */
+/** The number of documents that nobody changes. A search for one of them must find it. */
 const STABLE = 1000
 const NEAR = 2e-6
 
-/** The vector that a document has in a version. */
+/** Returns the vector of a version of a document. */
 function vectorOf(number, version) {
   let state = Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(version, 0x85ebca6b)
   return Float32Array.from({ length: D }, () => {
@@ -47,7 +48,7 @@ async function demand(url, path, body, options) {
 const upsert = (url, numbers, version) =>
   demand(url, 'load/upsert', { collection: 'c', records: numbers.map((number) => ({ id: `${number}`, vector: Array.from(vectorOf(number, version(number))), attrs: { version: version(number), group: number % 10 } })) })
 
-/** What a search should say, of what the model has. */
+/** Returns the right answer to a search, from the model. */
 function best(model, query, group) {
   const asked = unit(query)
   const found = []
@@ -67,13 +68,13 @@ async function load(url, rows, seconds) {
   }
   const random = Math.random
   const someQuery = () => Float32Array.from({ length: D }, () => random() - 0.5)
-  // Codes are made along with searches here.
+  // In workerd, searches make the codes.
   for (let i = 0; i < 300; i++) await demand(url, 'load/search', { vector: Array.from(someQuery()), topK: TOP })
   const times = { search: [], write: [] }
   const checked = { searches: 0, exact: 0, writes: 0 }
   const until = performance.now() + seconds * 1000
 
-  /** Nobody writes: all is known. */
+  /** Checks everything exactly, while nobody writes. */
   async function exact() {
     for (const group of [undefined, 3]) {
       const vector = someQuery()
@@ -85,7 +86,7 @@ async function load(url, rows, seconds) {
   }
 
   async function client(own, over) {
-    // Each has documents of its own to change: in what order is known.
+    // Each client changes only its own documents, so the order of the changes is known.
     const mine = Array.from({ length: rows - STABLE }, (_, i) => STABLE + i).filter((number) => number % CLIENTS === own)
     const some = (count) => [...new Set(Array.from({ length: count }, () => mine[Math.floor(random() * mine.length)]))]
     while (performance.now() < over) {
@@ -123,7 +124,7 @@ async function load(url, rows, seconds) {
     }
   }
 
-  // Warm once the first dead rows have been compacted away: that takes memory for both, once.
+  // Memory is measured from the first compaction on. It needs memory for the old and the new rows once.
   let warm
   let most = 0
   while (performance.now() < until) {
@@ -150,7 +151,7 @@ async function load(url, rows, seconds) {
   return { wrong: 0, ratio: p95 / p50, memory: end.memoryBytes / warm.memoryBytes }
 }
 
-/** Bytes of V8's heap and of what it has outside, as the inspector tells. */
+/** Returns the bytes of V8's heap, and of what V8 has outside of it, as the inspector tells. */
 async function heapOf(inspector) {
   const [{ webSocketDebuggerUrl }] = await (await fetch(`${inspector}/json`)).json()
   const socket = new WebSocket(webSocketDebuggerUrl)

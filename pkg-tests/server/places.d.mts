@@ -2,7 +2,7 @@ export interface Running {
   url: string
   pid: number
   inspector?: string | undefined
-  /** What it wrote to its terminal, but for its address. */
+  /** The program's output, except for its address. */
   output(): string
   kill(): Promise<unknown>
   stop(): Promise<unknown>

@@ -1,4 +1,4 @@
-// examples/server, as it stands, where it is made to run.
+// Runs examples/server unchanged, in each of its runtimes.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { bundle, serve } from '../workerd/harness.mjs'
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 export const TOKEN = 'a token of the tests'
 
-/** Its folder, with the package beside it as an installation leaves it. */
+/** Returns its folder, with the package beside it as after an installation. */
 function installed(directory) {
   const folder = join(directory, 'server')
   if (!existsSync(folder)) {
@@ -55,14 +55,14 @@ async function workerd(directory, { dimension, token = TOKEN, inspect = false })
   return serve(directory, { objects: { Index: true }, date: '2026-05-03', vars: { DIMENSION: `${dimension}`, ...(token && { TOKEN: token }) }, inspect })
 }
 
-/** Each starts the service on what a directory holds. */
+/** Each of these starts the service on the stores of a directory. */
 export const PLACES = {
   workerd,
   Deno: program('deno', 'deno.js', '--node-modules-dir=manual'),
   Bun: program('bun', 'bun.js'),
 }
 
-/** Asks as a client would. */
+/** Sends a request as a client would. */
 export async function ask(url, path, body, { token = TOKEN, method = body === undefined ? 'GET' : 'POST', headers = {} } = {}) {
   const response = await fetch(`${url}/${path}`, {
     method,

@@ -1,4 +1,4 @@
-// The example that is a service: the same one in real workerd, Deno and Bun, asked, overloaded and killed.
+// The example that is a service, in real workerd, Deno and Bun: it is used, overloaded and killed.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   }
   const vector = (at: number) => Array.from({ length: D }, (_, i) => (i === at ? 1 : 0.01 * i))
 
-  it('does what is asked of it', async () => {
+  it('answers each kind of request', async () => {
     const records = Array.from({ length: 10 }, (_, n) => ({ id: `d${n}`, vector: vector(n), attrs: { n, title: `Nr. ${n}` } }))
     expect((await post('one/upsert', { collection: 'docs', records })).body).toEqual({ upserted: 10 })
     const { body } = await post('one/search', { vector: vector(3), topK: 2, filter: { n: { $lt: 9 } } })
@@ -44,7 +44,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect((await post('one/delete', { collection: 'docs', filter: { n: { $gte: 8 } } })).body).toEqual({ deleted: 2 })
     expect((await post('one/stats')).body).toMatchObject({ docCount: 7, deadRows: 3, collections: ['docs'], dimension: D })
     expect((await ask(running.url, 'one/compact', undefined, { method: 'POST' })).body).toMatchObject({ docCount: 7, deadRows: 0 })
-    // Another store has nothing of it.
+    // Another store has none of these records.
     expect((await post('two/stats')).body).toMatchObject({ docCount: 0 })
     const tar = await post('one/export')
     expect(tar.headers.get('content-type')).toBe('application/x-tar')
@@ -54,7 +54,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     await copy.close()
   })
 
-  it('refuses who has no token, before any store is made', async () => {
+  it('refuses requests without the token before it makes a store', async () => {
     for (const token of ['', 'wrong', 'a token of the test']) {
       const answer = await post('secret/stats', undefined, { token })
       expect([answer.status, answer.body.error.code, answer.headers.get('www-authenticate')]).toEqual([401, 'UNAUTHORIZED', 'Bearer'])
@@ -87,7 +87,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect((await post('one/stats')).body.docCount).toBe(7)
   })
 
-  it('takes no more at once than it can answer soon, and answers those', async () => {
+  it('refuses requests beyond its limit with 429, and answers all the others', async () => {
     const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => post('one/upsert', { collection: 'flood', records: [{ id: `f${n}`, vector: vector(n % D) }] })))
     const of = (wanted: number) => answers.filter(({ status }) => status === wanted)
     expect(of(200).length + of(429).length).toBe(200)
@@ -97,10 +97,10 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     answers.forEach(({ status }, n) => expect(body.records[n] !== null, `f${n}`).toBe(status === 200))
   })
 
-  it('loses nothing of an attribute on its way in, and out', async () => {
+  it('attributes come back exactly as they were sent', async () => {
     const attrs = { big: { $int: '9007199254740993' }, least: { $int: '-9223372036854775808' }, when: { $date: '2024-05-01T12:00:00.000Z' }, zero: { $float: '-0' }, large: { $float: '100000000000000000' }, n: 5, text: '9007199254740993', list: ['a'], none: null, $int: 'a name' }
     expect((await post('exact/upsert', { collection: 'c', records: [{ id: 'a', vector: vector(1), attrs }] })).status).toBe(200)
-    // Digits as they stand are not rounded either.
+    // Numbers are sent as text here, so that they are not rounded on the way.
     const digits = `{"collection":"c","records":[{"id":"b","vector":${JSON.stringify(vector(2))},"attrs":{"big":9007199254740995,"text":"\\"9007199254740995\\""}}]}`
     expect((await post('exact/upsert', digits)).status).toBe(200)
     const [a, b] = (await post('exact/get', { collection: 'c', ids: ['a', 'b'] })).body.records
@@ -117,7 +117,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     }
   })
 
-  it('a client that stops sending, or reading, holds nobody up', async () => {
+  it('a client that stops sending or reading does not hold up others', async () => {
     const text = 'x'.repeat(5000)
     for (let n = 0; n < 8; n++) {
       const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${n * 2000 + i}`, vector: vector(i % D), attrs: { text } }))
@@ -144,20 +144,20 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
         })
       }))
     }
-    // They are few at a time, nothing is compacted under them, and whoever writes does not notice.
+    // Few exports are allowed at the same time, nothing is compacted while they run, and writes do not wait for them.
     expect(await refusal(post('stalled/export'))).toEqual([429, 'BUSY'])
     expect(await refusal(ask(running.url, 'stalled/compact', undefined, { method: 'POST' }))).toEqual([429, 'BUSY'])
     const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${i}`, vector: vector(i % D) }))
     for (let n = 0; n < 6; n++) expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
     expect(await answered).toMatch(/^HTTP\/1.1 408|^closed$/)
-    // Nobody has read on, and yet they are gone.
+    // The readers never read on. Their exports are ended all the same.
     await expect.poll(async () => (await ask(running.url, 'stalled/compact', undefined, { method: 'POST' })).status, { timeout: 60_000, interval: 500 }).toBe(200)
     expect((await post('stalled/stats')).body).toMatchObject({ docCount: 16_000, deadRows: 0 })
     for (const reader of readers) reader.destroy()
     expect((await post('stalled/export')).body.length).toBeGreaterThan(50_000_000)
-  }, 120_000)
+  })
 
-  it('compacts what is dead for the most part', async () => {
+  it('compacts a store that consists mostly of dead rows', async () => {
     const records = Array.from({ length: 1000 }, (_, n) => ({ id: `${n}`, vector: vector(n % D) }))
     for (let round = 0; round < 8; round++) expect((await post('tidy/upsert', { collection: 'c', records })).status).toBe(200)
     const { rows, deadRows, docCount } = (await post('tidy/stats')).body
@@ -165,7 +165,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect(deadRows).toBeLessThan(5000)
   })
 
-  it('killed again and again, it keeps what it acknowledged, and whole batches', async () => {
+  it('after many kills it has all that it acknowledged, and only complete batches', async () => {
     const r = random(name.length)
     const acknowledged = new Set<number>()
     let next = 0
@@ -202,7 +202,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect((await post('one/stats')).body.docCount).toBeGreaterThan(7)
   })
 
-  it('ends in order when it is asked to', async () => {
+  it('ends properly when it is asked to', async () => {
     if (name !== 'workerd') expect(await running.stop()).toBe(0)
     else await running.stop()
     expect(running.output()).toBe('')
@@ -210,7 +210,7 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     expect((await post('one/search', { vector: vector(3), topK: 1, collections: 'docs' })).body.hits[0].id).toBe('d3')
   })
 
-  it('without a token of its own it serves nobody', async () => {
+  it('serves nobody if it has no token', async () => {
     const other = join(root, `${name} without`)
     mkdirSync(other)
     const open = await start(other, { dimension: D, token: '' })
@@ -222,8 +222,8 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   })
 })
 
-it('tells whoever is one too many to come again, and lets them in later', async () => {
-  // @ts-expect-error: plain JavaScript, as users copy it
+it('refuses one request too many, and accepts it later', async () => {
+  // @ts-expect-error: this is plain JavaScript, which users copy
   const { service, LIMITS } = await import('../../examples/server/service.js')
   let open: (db: object) => void
   const opened = new Promise((resolve) => (open = resolve))

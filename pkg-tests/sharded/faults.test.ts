@@ -1,4 +1,4 @@
-// What a kill, a lost answer or a large write in the middle may not do: each at one chosen moment, in a real workerd.
+// Kills, lost answers and large writes, each at one chosen moment, in a real workerd.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const start = async () => void (served = await serve(root, { objects: { Router: 
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()
-}, 60_000)
+})
 afterAll(async () => {
   await served?.kill()
   rmSync(root, { recursive: true, force: true })
@@ -48,13 +48,13 @@ it('counts nothing twice after a move whose answer was lost', async () => {
   await fill(on, idsOf(400))
   await fault(on.store, 1, 'adopt', 'lose')
   expect((await ask(on, 'grow', 2)).error?.code).toBe('SHARD_FAILED')
-  // A count is right, or says that it cannot be made now.
+  // A count is right, or it is refused for now.
   const { ok, error } = await ask({ ...on, client: 1 }, 'count')
   expect(error?.code ?? ok).toSatisfy((found) => found === 'BUSY' || found === 400)
   await fault(on.store, 1, 'adopt')
   await call(on, 'grow', 2)
   expect(await call(on, 'count')).toBe(400)
-}, 60_000)
+})
 
 it('counts nothing twice after a kill between a move and its end', async () => {
   const on = { store: 'killed mid' }
@@ -69,9 +69,9 @@ it('counts nothing twice after a kill between a move and its end', async () => {
   await fault(on.store, 0, 'move')
   await call(on, 'grow', 2)
   expect(await call(on, 'count')).toBe(400)
-}, 60_000)
+})
 
-it('moves what is left when a large write took along all that was to move next', async () => {
+it('a growth goes on after a large write has moved all the records that were next', async () => {
   const on = { store: 'stranded' }
   const ids = idsOf(8000)
   await fill(on, ids)
@@ -91,9 +91,9 @@ it('moves what is left when a large write took along all that was to move next',
   const found = (await call(on, 'get', 'c', leaving)) as unknown[]
   expect(found.filter((one) => !one).length).toBe(0)
   expect(await call(on, 'count')).toBe(ids.length)
-}, 60_000)
+})
 
-it('a write of which a part failed has ended when it says so: the next one is the last', async () => {
+it('a write that partly failed has ended when it rejects: a later write wins over it', async () => {
   const on = { store: 'late' }
   const ids = idsOf(60)
   await fill(on, ids)
@@ -103,7 +103,7 @@ it('a write of which a part failed has ended when it says so: the next one is th
   await met(on.store, 0, 'move')
   await fault(on.store, 1, 'put', 'fail')
   await fault(on.store, 2, 'put', 'hold')
-  // The first is held; the second comes once the first has failed, and is not.
+  // The first call is held. The second comes once the first has failed, and is not held.
   const first = ask(on, 'upsert', 'c', [record(a!, 1), record(b!, 1)])
   await met(on.store, 2, 'put')
   const early = await Promise.race([first, sleep(500)])
@@ -117,9 +117,9 @@ it('a write of which a part failed has ended when it says so: the next one is th
   expect((await call(on, 'get', 'c', [b!]))[0].attrs.version).toBe(2)
   await fault(on.store, 0, 'move')
   await grown
-}, 60_000)
+})
 
-it('a write that comes after its sender gave it up is refused', async () => {
+it('a write that arrives after its sender gave it up is refused', async () => {
   const on = { store: 'given up' }
   const ids = idsOf(60)
   await fill(on, ids)
@@ -136,7 +136,7 @@ it('a write that comes after its sender gave it up is refused', async () => {
   expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
   await fault(on.store, 0, 'move')
   await grown
-}, 60_000)
+})
 
 it('tells records apart whatever their names', async () => {
   const on = { store: 'names', shards: 3 }
@@ -146,7 +146,7 @@ it('tells records apart whatever their names', async () => {
   expect((await call(on, 'search', vector)).length).toBe(2)
 })
 
-it('a shard whose store cannot be opened is one that does not answer', async () => {
+it('a shard whose store cannot be opened counts as one that does not answer', async () => {
   const on = { store: 'spoilt', shards: 3 }
   await fill(on, idsOf(90))
   await call(on, 'spoil', 1, 'UPDATE nidus_stores SET version = 99')
@@ -155,20 +155,20 @@ it('a shard whose store cannot be opened is one that does not answer', async () 
   const vector = random(1).vector(D)
   expect((await ask(on, 'search', vector)).error).toMatchObject({ code: 'UNSUPPORTED_VERSION', shards: [1] })
   expect(await call(on, 'searchAvailable', vector)).toMatchObject({ missing: [1] })
-  // What is wrong with the question is no shard's matter.
+  // A wrong question is no fault of a shard.
   expect((await ask(on, 'searchAvailable', vector, { filter: { $near: 1 } })).error?.code).toBe('INVALID_ARGUMENT')
-}, 60_000)
+})
 
-it('a search is aborted though a shard says nothing', async () => {
+it('a search can be aborted while a shard is silent', async () => {
   const on = { store: 'silent', shards: 2 }
   await fill(on, idsOf(40))
   await fault(on.store, 1, 'search', 'hold')
   expect((await ask(on, 'search', random(1).vector(D), { after: 100 })).error?.code).toBe('ABORTED')
   await fault(on.store, 1, 'search')
   expect((await call(on, 'search', random(1).vector(D), { after: 60_000 })).length).toBe(10)
-}, 60_000)
+})
 
-it('has one layout, whoever asks at once', async () => {
+it('clients that ask at the same time get the same layout', async () => {
   for (let round = 0; round < 10; round++) {
     const store = `first ${round}`
     const all = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 + (client % 5) }, 'stats')))
@@ -180,13 +180,13 @@ it('has one layout, whoever asks at once', async () => {
     const after = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 }, 'stats')))
     expect(new Set(after.map((one) => `${one.shards} ${one.growingTo}`))).toEqual(new Set([`${Math.max(...done)} undefined`]))
   }
-}, 60_000)
+})
 
-it('says how many it deleted though a growth came between', async () => {
+it('delete returns the right number even if a growth begins meanwhile', async () => {
   const on = { store: 'deletes', shards: 2 }
   const ids = idsOf(200)
   await fill({ ...on, client: 1 }, ids)
-  // One shard knows of the growth, the other does not yet.
+  // One shard knows of the growth, and the other does not yet.
   await fault(on.store, 0, 'layout', 'hold')
   await fault(on.store, 1, 'layout', 'pass')
   const grown = ask({ ...on, client: 9 }, 'grow', 3)
@@ -196,7 +196,7 @@ it('says how many it deleted though a growth came between', async () => {
   expect(await call({ ...on, client: 1 }, 'delete', 'c', ids)).toBe(200)
   await fault(on.store, 0, 'layout')
   await grown
-}, 60_000)
+})
 
 it('a large batch is written', async () => {
   const on = { store: 'large', dimension: 1024 }
@@ -205,7 +205,7 @@ it('a large batch is written', async () => {
   expect(error).toBe(undefined)
   expect(await call(on, 'count')).toBe(9000)
   expect((await call(on, 'get', 'c', idsOf(9000))).filter((one: unknown) => !one).length).toBe(0)
-}, 120_000)
+})
 
 const settledWithin = async <T>(work: Promise<T>, ms: number) => Promise.race([work, sleep(ms).then(() => 'too late' as const)])
 
@@ -229,7 +229,7 @@ describe('a late message', () => {
     expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
     expect(await call(on, 'count')).toBe(0)
     expect(await call(on, 'search', random(1).vector(D))).toEqual([])
-  }, 60_000)
+  })
 
   it.each(['the process', 'the receiver', 'the sender'])('a put that was given up does not win over a newer one, though %s was started anew', async (who) => {
     const on = { store: `late put ${who}` }
@@ -255,9 +255,9 @@ describe('a late message', () => {
     await call(on, 'grow', 2)
     expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
     expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-  }, 60_000)
+  })
 
-  it('a put by the layout of a growth that has ended is refused, though nothing later came from its sender', async () => {
+  it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
     const on = { store: 'late layout' }
     const ids = idsOf(60)
     await fill(on, ids)
@@ -278,9 +278,9 @@ describe('a late message', () => {
     expect((await call({ ...on, client: 4 }, 'get', 'c', [b]))[0].attrs.version).toBe(2)
     await fault(on.store, 0, 'layout')
     expect((await grown).error).toBe(undefined)
-  }, 60_000)
+  })
 
-  it('a write that its client gave up does not come after the next one, nor after a restart', async () => {
+  it('a write that its client gave up is not made after the next one, nor after a restart', async () => {
     const on = { store: 'late client' }
     const [id] = idsOf(1) as [string]
     await fill(on, [id])
@@ -293,10 +293,10 @@ describe('a late message', () => {
     await start()
     expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
     expect((await call(on, 'get', 'c', [id]))[0].attrs.version).toBe(2)
-  }, 60_000)
+  })
 })
 
-it('deleteWhere counts each record once, whatever of a move was cut off', async () => {
+it('deleteWhere counts each record once after a move was interrupted at any step', async () => {
   for (const kind of ['lose', 'keep'] as const) {
     const on = { store: `counts ${kind}` }
     await fill(on, idsOf(400))
@@ -310,15 +310,15 @@ it('deleteWhere counts each record once, whatever of a move was cut off', async 
     await call(on, 'grow', 2)
     expect(await call(on, 'count')).toBe(0)
   }
-}, 60_000)
+})
 
-it('grows to what was asked for during the last step of the growth before', async () => {
+it('a growth that is asked for during the last step of another one is done', async () => {
   const on = { store: 'last step', shards: 2 }
   await fill(on, idsOf(100))
   await fault(on.store, 0, 'move', 'hold')
   const four = ask({ ...on, client: 9 }, 'grow', 4)
   await met(on.store, 0, 'move')
-  // The telling of its end is what is held up.
+  // The message that the growth has ended is held.
   await fault(on.store, 3, 'layout', 'hold')
   await fault(on.store, 0, 'move')
   await met(on.store, 3, 'layout')
@@ -330,27 +330,30 @@ it('grows to what was asked for during the last step of the growth before', asyn
   expect((await eight).error).toBe(undefined)
   expect(await call({ ...on, client: 7 }, 'stats')).toMatchObject({ shards: 8 })
   expect(await call(on, 'count')).toBe(100)
-}, 60_000)
+})
 
 describe('a shard that takes a call and says nothing', () => {
-  const on = { store: 'says nothing', shards: 3, timeout: 700 }
+  // Much longer than a shard that is well takes on a busy machine: who answers is never taken for silent.
+  const TIMEOUT = 3000
   const query = random(1).vector(D)
-  beforeAll(() => fill(on, idsOf(90)))
 
-  it.each([
+  // Each with a store of its own, side by side: they wait for the deadline, not for the machine.
+  it.concurrent.each([
     ['search', 'search', [query]], ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]], ['delete', 'delete', ['c', idsOf(30)]], ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
     ['get', 'get', ['c', idsOf(30)]], ['count', 'count', []], ['collections', 'collections', []], ['stats', 'stats', []], ['compact', 'compact', []],
   ])('%s says which, in time; or ends with its signal', async (method, held, args) => {
+    const on = { store: `says nothing to ${method}`, shards: 3, timeout: TIMEOUT }
+    await fill(on, idsOf(90))
     await fault(on.store, 1, held, 'hold')
-    const began = performance.now()
     const { error } = await ask(on, method, ...args)
-    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('0.7 s') as string })
-    expect(performance.now() - began).toBeLessThan(30_000)
+    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('3 s') as string })
     expect((await ask({ ...on, timeout: 60_000 }, method, ...args, { after: 50 })).error?.code).toBe('ABORTED')
     await fault(on.store, 1, held)
   })
 
-  it('searchAvailable answers from the others', async () => {
+  it.concurrent('searchAvailable answers from the others', async () => {
+    const on = { store: 'says nothing', shards: 3, timeout: TIMEOUT }
+    await fill(on, idsOf(90))
     await fault(on.store, 1, 'search', 'hold')
     const { hits, missing } = await call(on, 'searchAvailable', query, { topK: 100 })
     expect(missing).toEqual([1])
@@ -360,15 +363,15 @@ describe('a shard that takes a call and says nothing', () => {
     expect((await call(on, 'searchAvailable', query, { topK: 100 })).missing).toEqual([])
   })
 
-  it.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
-    const on = { store: `silent ${step}`, shards: 2, timeout: 700 }
+  it.concurrent.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
+    const on = { store: `silent ${step}`, shards: 2, timeout: TIMEOUT }
     await fill(on, idsOf(90))
     const index = step === 'adopt' ? 2 : 1
     await fault(on.store, index, step, 'hold')
     expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
     expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
     if (step === 'adopt') {
-      // Nobody is left to wonder why there is no count.
+      // Nobody else is left to find out why there is no count.
       await fault(on.store, 2, 'remove', 'hold')
       expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
       await fault(on.store, 2, 'remove')
@@ -376,10 +379,10 @@ describe('a shard that takes a call and says nothing', () => {
     await fault(on.store, index, step)
     await call(on, 'grow', 3)
     expect(await call(on, 'count')).toBe(90)
-  }, 60_000)
+  })
 
-  it('a silent router ends no less', async () => {
-    const on = { store: 'silent router', timeout: 500 }
+  it('a call to a silent router ends, too', async () => {
+    const on = { store: 'silent router', timeout: TIMEOUT }
     await call(on, 'router', true)
     expect((await ask(on, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', message: expect.stringContaining('router') as string })
     expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', { after: 50 })).error?.code).toBe('ABORTED')
@@ -388,21 +391,21 @@ describe('a shard that takes a call and says nothing', () => {
   })
 })
 
-describe('more than a call carries', () => {
+describe('more bytes than one call carries', () => {
   const on = { store: 'more', shards: 2 }
-  // 24 records of 3 MiB: 72 MiB, 36 from a shard.
-  beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }), 60_000)
+  // 24 records of 3 MiB are 72 MiB: 36 MiB from each shard.
+  beforeAll(() => call(on, 'large', { records: 24, size: 3 * 2 ** 20 }))
   const query = Array.from({ length: D }, (_, i) => (i === 2 ? 1 : 0.1))
 
-  it('a search answers all the same', async () => {
+  it('a search answers', async () => {
     const hits = await call(on, 'search', query, { topK: 24 })
     expect(hits.map(({ attrs }: { attrs: { text: number } }) => attrs.text)).toEqual(Array(24).fill(3 * 2 ** 20))
     expect(hits.slice(0, 3).map(({ attrs }: { attrs: { n: number } }) => attrs.n).sort((a: number, b: number) => a - b)).toEqual([2, 10, 18])
     const lists = await call(on, 'searchMany', [query, query], { topK: 10, withVectors: true })
     expect(lists.map((list: unknown[]) => list.length)).toEqual([10, 10])
-  }, 60_000)
+  })
 
-  it('get, a growth and a search after it, too', async () => {
+  it('get answers, and so do a growth and a search after it', async () => {
     const ids = Array.from({ length: 24 }, (_, n) => `${n}`)
     const texts = async () => (await call(on, 'get', 'c', ids)).map(({ id, attrs }: { id: string; attrs: { text: number } }) => [id, attrs.text])
     const whole = ids.map((id) => [id, 3 * 2 ** 20])
@@ -415,7 +418,7 @@ describe('more than a call carries', () => {
     expect((await grown).error).toBe(undefined)
     expect(await texts()).toEqual(whole)
     expect((await call(on, 'search', query, { topK: 24 })).length).toBe(24)
-  }, 60_000)
+  })
 
   it('a record that no call could move is refused by name; one that can be written can be read and moved', async () => {
     const on = { store: 'huge', shards: 1 }
@@ -425,10 +428,10 @@ describe('more than a call carries', () => {
     await call(on, 'grow', moves)
     expect((await call(on, 'get', 'c', ['0']))[0].attrs.text).toBe(31 * 2 ** 20 - 500)
     expect((await call(on, 'search', query)).length).toBe(1)
-  }, 60_000)
+  })
 })
 
-it('what is misspelt, or no filter, is refused', async () => {
+it('misspelt options, and values that are no filter, are refused', async () => {
   const on = { store: 'strict', shards: 1 }
   await fill(on, idsOf(5))
   const query = random(1).vector(D)

@@ -1,4 +1,4 @@
-// worker.mjs, and rows that it makes itself: a million of them would take longer to send than to write.
+// The worker of worker.mjs, which makes its rows itself. Sending a million rows would take longer than writing them.
 import worker, { Router, Shard } from './worker.mjs'
 import { ShardedNidus } from 'nidus-wasm/sharded'
 import { vectorOf } from './vectors.mjs'

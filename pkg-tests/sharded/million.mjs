@@ -1,4 +1,6 @@
-// `node pkg-tests/sharded/million.mjs [--rows 1000000 --shards 16]`: a sharded store of that size in a real workerd, its answers held against a scan in f64. All objects share one process and one wasm here; on Cloudflare's network they do not.
+// `node pkg-tests/sharded/million.mjs [--rows 1000000 --shards 16]`: a sharded store of that size in a real workerd.
+// Its answers are compared with a scan in f64. All objects share one process and one wasm here. On Cloudflare's network
+// they do not.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,7 +54,7 @@ main(async () => {
     say(`searches: p50 ${median(times).toFixed(0)} ms, p95 ${percentile(times, 0.95).toFixed(0)} ms; the process has ${resident().toFixed(0)} MiB`)
     const { each } = await call('stats')
     say(`documents in a shard: ${Math.min(...each.map(({ docCount }) => docCount))} to ${Math.max(...each.map(({ docCount }) => docCount))}; wasm memory of all ${(each[0].memoryBytes / 1e6).toFixed(0)} MB`)
-    // In f64, of all rows.
+    // The true answers, from all rows in f64.
     const norm = (vector) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0))
     const units = queries.map((query) => Float64Array.from(query, (x) => x / norm(query)))
     const best = queries.map(() => [])

@@ -1,4 +1,5 @@
-// A store spread over objects of a real workerd, held against one store; grown while it is written to and killed.
+// A store spread over objects of a real workerd gives the same answers as one store. It grows while it is written to
+// and killed.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +43,7 @@ const OPTIONS: SearchOptions[] = [{}, { topK: 1 }, { topK: 40, filter: { group: 
 const plain = (hits: Hit[]) => JSON.parse(JSON.stringify(hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))))
 const strip = (hits: Hit[]) => hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))
 
-/** `moved`: rows that have moved were scaled to length 1 once more, and may differ in their last bits. */
+/** `moved`: rows that have moved were scaled to length 1 again, and may differ in their last bits. */
 async function expectSame(on: On, oracle: Nidus, seed: number, moved = false) {
   const r = random(seed)
   const expectHits = (found: Hit[], wanted: Hit[]) => {
@@ -59,7 +60,7 @@ async function expectSame(on: On, oracle: Nidus, seed: number, moved = false) {
   expect(await call(on, 'count')).toBe(await oracle.count())
 }
 
-describe('as one store', () => {
+describe('a sharded store does what one store does', () => {
   it('finds, replaces, deletes', async () => {
     const on = { store: 'same', shards: 5 }
     const oracle = await Nidus.open('oracle', { storage: 'memory', dimension: D })
@@ -76,7 +77,7 @@ describe('as one store', () => {
       if (round === 7) expect(await call(on, 'deleteWhere', 'a', { group: 5 })).toBe(await oracle.deleteWhere('a', { group: 5 }))
       await expectSame(on, oracle, round)
     }
-    // Equal scores: in the order of one store.
+    // Hits of equal score have the order of one store.
     const ties = Array.from({ length: 30 }, (_, n) => ({ id: `tie ${String.fromCodePoint(97 + (n % 26))}${n > 15 ? 'é' : ''}`, vector: vectorOf(1, 1), attrs: { version: 0, group: 0 } }))
     await call(on, 'upsert', 'b', ties)
     await oracle.upsert('b', ties)
@@ -84,7 +85,7 @@ describe('as one store', () => {
     expect(await call(on, 'collections')).toEqual(['a', 'b'])
     const stats = await call(on, 'stats')
     expect(stats.each.length).toBe(5)
-    // Spread evenly enough.
+    // The records are spread evenly enough.
     for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(0.08 * (await oracle.count()))
     const found = await call(on, 'get', 'b', ['tie a', 'none'])
     expect(found[0]).toMatchObject({ id: 'tie a', attrs: { group: 0 } })
@@ -94,7 +95,21 @@ describe('as one store', () => {
     await oracle.close()
   })
 
-  it('says what is wrong', async () => {
+  it("works through a proxy like those of Vue and MobX", async () => {
+    const on = { store: 'proxied' }
+    await call(on, 'upsert', 'c', [record(1, 1), record(2, 1), record(3, 1)])
+    expect(await call(on, 'count')).toBe(3)
+    expect((await call(on, 'search', vectorOf(2, 1), { topK: 1 }))[0].id).toBe('2')
+    expect((await call(on, 'searchMany', [vectorOf(3, 1)], { topK: 1 }))[0][0].id).toBe('3')
+    expect((await call(on, 'searchAvailable', vectorOf(2, 1), { topK: 1 })).missing).toEqual([])
+    expect((await call(on, 'get', 'c', ['2', '9'])).map((found: { id: string } | null) => found?.id)).toEqual(['2', undefined])
+    expect([await call(on, 'delete', 'c', ['1']), await call(on, 'deleteWhere', 'c', { group: 2 })]).toEqual([1, 1])
+    await call(on, 'grow', 4)
+    await call(on, 'compact')
+    expect([await call(on, 'collections'), (await call(on, 'stats')).shards]).toEqual([['c'], 4])
+  })
+
+  it('rejects wrong arguments and names them', async () => {
     expect((await ask({}, 'search', [1, 2])).error!.code).toBe('DIMENSION_MISMATCH')
     expect((await ask({}, 'search', vectorOf(1, 1), { filter: { $near: 1 } })).error!.code).toBe('INVALID_ARGUMENT')
     expect((await ask({ store: 'other', dimension: 0 }, 'count')).error!.code).toBe('INVALID_ARGUMENT')
@@ -106,7 +121,7 @@ describe('as one store', () => {
   })
 })
 
-describe('grows', () => {
+describe('a sharded store grows', () => {
   it('while it is read and written by clients that know nothing of it: nothing is lost, doubled or missed', async () => {
     const on = (client: number) => ({ store: 'grow', shards: 1, client })
     const model = new Map<number, number>()
@@ -116,14 +131,14 @@ describe('grows', () => {
       await call(on(0), 'upsert', 'a', ids.map((id) => record(id, 0)))
       ids.forEach((id) => model.set(id, 0))
     }
-    // Long enough under way for much to happen meanwhile.
+    // The growth takes long enough for much to happen meanwhile.
     await call(on(0), 'slow', 6)
     let growing = true
     const reader = async (client: number) => {
       const r = random(client)
       let count = 0
       while (growing || count < 20) {
-        // Nobody changes these: each finds itself, once.
+        // Nobody changes these documents. A search for one finds it, once.
         const id = r.int(STABLE)
         const hits = (await call(on(client), 'search', vectorOf(id, 0), { topK: 10 })) as Hit[]
         expect(hits[0]).toMatchObject({ id: `${id}`, attrs: { version: 0 } })
@@ -163,10 +178,10 @@ describe('grows', () => {
     await oracle.close()
   })
 
-  it('whatever is killed meanwhile', async () => {
+  it('while objects are killed at any moment', async () => {
     const on = (client: number) => ({ store: 'killed', shards: 2, client })
     const r = random(8)
-    // What may be there: a write that was not acknowledged may have happened.
+    // The versions that may be there: a write that was not acknowledged may have been made.
     const possible = new Map<number, Set<number | undefined>>()
     for (let id = 0; id < 900; id++) possible.set(id, new Set([0]))
     for (let at = 0; at < 900; at += 300) await call(on(0), 'upsert', 'a', Array.from({ length: 300 }, (_, i) => record(at + i, 0)))
@@ -198,7 +213,7 @@ describe('grows', () => {
         expect([...versions], `${id} in cycle ${cycle}`).toContain(there)
       }
     }
-    // To the end, and then everything once.
+    // The growth ends, and then everything is there once.
     const { shards, growingTo } = await call(on(100), 'stats')
     await call(on(100), 'grow', growingTo ?? shards)
     const found = (await call(on(100), 'get', 'a', Array.from(possible.keys(), String))) as ({ id: string; attrs: { version: number } } | null)[]
@@ -211,8 +226,8 @@ describe('grows', () => {
   })
 })
 
-describe('in trouble', () => {
-  it('says which shards do not answer; what the others have is to be had, marked', async () => {
+describe('shards that do not answer, or have too much to do', () => {
+  it('search names the shards that do not answer, and searchAvailable returns the hits of the others', async () => {
     const on = { store: 'trouble', shards: 4 }
     await call(on, 'upsert', 'a', Array.from({ length: 200 }, (_, id) => record(id, 0)))
     const whole = (await call(on, 'search', vectorOf(3, 0), { topK: 200 })) as Hit[]
@@ -233,7 +248,7 @@ describe('in trouble', () => {
     expect((await call(on, 'searchAvailable', vectorOf(3, 1), { topK: 1 }))).toMatchObject({ hits: [{ id: '3', attrs: { version: 1 } }], missing: [] })
   })
 
-  it('takes no more at once than it can, and says so', async () => {
+  it('rejects further calls with BUSY while a shard has as many as it can take', async () => {
     const on = { store: 'busy', shards: 1 }
     await call(on, 'upsert', 'a', [record(1, 0)])
     const outcomes = await Promise.all(Array.from({ length: 300 }, (_, i) => ask({ ...on, client: i % 5 }, 'upsert', 'a', Array.from({ length: 20 }, (_, k) => record(i * 20 + k, 0)))))
@@ -245,8 +260,8 @@ describe('in trouble', () => {
   })
 })
 
-describe('parts of it', () => {
-  it('with more shards a record stays or goes to a new one, and all are as full', () => {
+describe('the parts of a sharded store', () => {
+  it('with more shards, a record stays or goes to a new shard, and all shards are equally full', () => {
     for (let shards = 1; shards < 40; shards++) {
       const full = new Array(shards + 1).fill(0)
       for (let n = 0; n < 4000; n++) {
@@ -260,10 +275,10 @@ describe('parts of it', () => {
     expect(placeOf('a', 'bc', 1000)).not.toBe(placeOf('ab', 'c', 1000))
   })
 
-  it('lists that may hide something are asked for again, longer', () => {
+  it('merge asks for longer lists if a list may hide a hit', () => {
     const r = random(1)
     for (let round = 0; round < 500; round++) {
-      // What each of two shards has; some of it both, with other scores.
+      // The hits of two shards. Some are in both, with other scores.
       const hit = (id: number): Hit => ({ collection: 'c', id: `${id}`, score: r.int(40) / 40, attrs: {} })
       const order = (a: Hit, b: Hit) => b.score - a.score || (a.id < b.id ? -1 : 1)
       const old = Array.from({ length: 12 }, (_, id) => hit(id)).sort(order)
@@ -271,7 +286,8 @@ describe('parts of it', () => {
       for (let asked = 4; ; asked *= 2) {
         const merged = merge([old.slice(0, asked), young.slice(0, asked)], 4, asked)
         if (merged) {
-          // Each of those in both as it was at one of the two moments: as it is said, or, if it is not, where it is worse.
+          // A hit that is in both lists counts at one of two moments: as it was returned, or, if it was not returned,
+          // with its worse score.
           const versions = [...old, ...young].filter((one) => {
             const said = merged.find(({ id }) => id === one.id)
             const others = [...old, ...young].filter(({ id }) => id === one.id)

@@ -1,4 +1,4 @@
-/** Uniform numbers that a row's number determines. */
+/** Returns uniform numbers that follow from the row's number. */
 export function vectorOf(number, dimension) {
   let state = Math.imul(number + 1, 0x9e3779b1)
   const vector = new Float32Array(dimension)

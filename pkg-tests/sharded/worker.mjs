@@ -1,14 +1,28 @@
-// A worker whose store is spread over objects, driven by requests: what to call, on which of several clients, which know of a growth only when they are told.
+// A worker with a sharded store, driven by requests. A request says what to call on which of several clients. A client
+// hears of a growth only by its own calls.
 import { NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 
-/** Shards that are out of order, or slow (up to so many milliseconds). */
+/** The shards that are out of order, and the most milliseconds by which all others are slow. */
 const broken = new Set()
 let slow = 0
 let late = false
 let silentRouter = false
-/** Calls by shard and method that fail before they begin, whose answers are lost, or that wait until they are let go. */
+/**
+ * Faults by shard and method: calls that fail before they begin, calls whose answers are lost, and calls that wait
+ * until they are released.
+ */
 const faults = new Map()
 const clients = new Map()
+/**
+ * Works like Vue's `reactive` and MobX's `observable`: objects that are read come as proxies, too, and functions come
+ * as they are.
+ */
+const deep = (target) => new Proxy(target, {
+  get(of, key, receiver) {
+    const value = Reflect.get(of, key, receiver)
+    return ['[object Object]', '[object Array]'].includes(Object.prototype.toString.call(value)) ? deep(value) : value
+  },
+})
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 export class Router extends NidusRouter {
@@ -37,7 +51,7 @@ export class Shard extends NidusShard {
     const fault = faults.get(`${whom.name} ${whom.index} ${method}`)
     if (!fault) return super.call(whom, method, args)
     fault.met++
-    // It is kept, to be delivered when somebody says so: also to a later life of this object.
+    // The message is kept until somebody delivers it, also to a later life of this object.
     if (fault.kind === 'keep') {
       await this.ctx.storage.put('test-kept', { whom, method, args })
       throw new Error('given up')
@@ -50,7 +64,7 @@ export class Shard extends NidusShard {
       throw new Error('given up')
     }
     if (fault.kind === 'fail') throw new Error('out of order')
-    // A timer of its own: an object may not wait for a promise of another request.
+    // It polls, because an object may not wait for a promise of another request.
     while (fault.kind === 'hold' && faults.has(`${whom.name} ${whom.index} ${method}`)) await sleep(5)
     const answer = await super.call(whom, method, args)
     if (fault.kind === 'lose') throw new Error('the answer is lost')
@@ -61,7 +75,7 @@ export class Shard extends NidusShard {
 const drive = {
   break: (...indices) => (broken.clear(), indices.forEach((index) => broken.add(index))),
   slow: (most) => void (slow = most),
-  /** Without a kind: an end of it. */
+  /** Without a kind, ends the fault. */
   fault: (store, index, method, kind) => void (kind ? faults.set(`${store} ${index} ${method}`, { kind, met: 0 }) : faults.delete(`${store} ${index} ${method}`)),
   late: () => void (late = true),
   router: (silent) => void (silentRouter = silent),
@@ -89,15 +103,18 @@ export default {
     }
     if (method === 'spoil') return Response.json({ ok: (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call({ name: store, index: args[0] }, 'spoil', [args[1]])) ?? null })
     const key = `${store} ${client} ${options.timeout}`
-    if (!clients.has(key)) clients.set(key, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options))
     try {
+      if (!clients.has(key)) {
+        const client = new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options)
+        clients.set(key, store === 'proxied' ? deep(client) : client)
+      }
       for (const options of args) {
         if (!options?.after) continue
         options.signal = AbortSignal.timeout(options.after)
         delete options.after
       }
       const found = await clients.get(key)[method](...args)
-      // What is large stays here: how long each text is.
+      // Long texts are not sent back, only their lengths.
       return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {
       return Response.json({ error: { code: error.code, message: String(error.message ?? error), shards: error.shards } })

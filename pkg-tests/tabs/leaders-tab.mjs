@@ -1,7 +1,6 @@
 // A tab, as a thread: the browsers' entry over files, with the locks that the main thread keeps. It is killed by ending the thread, at whatever it does.
-import fs from 'node:fs'
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { opfsOver } from './opfs-folder.mjs'
 
 const { tab, root, wasm, relaxed, compacts, last } = workerData
 
@@ -34,37 +33,7 @@ const request = (name, options, work) => {
   })
 }
 
-/** OPFS over a directory, as far as the host uses it. */
-const absent = (path) => new DOMException(`no ${path}`, 'NotFoundError')
-const fileHandle = (path) => ({
-  async createSyncAccessHandle() {
-    const file = fs.openSync(path, 'r+')
-    return {
-      read: (buffer, { at }) => fs.readSync(file, buffer, 0, buffer.length, at),
-      write: (buffer, { at }) => fs.writeSync(file, buffer, 0, buffer.length, at),
-      truncate: (size) => fs.ftruncateSync(file, size),
-      flush() {},
-      getSize: () => fs.fstatSync(file).size,
-      close: () => fs.closeSync(file),
-    }
-  },
-})
-const directory = (path) => ({
-  async getDirectoryHandle(name, { create = false } = {}) {
-    const inner = join(path, name)
-    if (create) fs.mkdirSync(inner, { recursive: true })
-    if (!fs.existsSync(inner)) throw absent(inner)
-    return directory(inner)
-  },
-  async getFileHandle(name, { create = false } = {}) {
-    const file = join(path, name)
-    if (create && !fs.existsSync(file)) fs.closeSync(fs.openSync(file, 'a'))
-    if (!fs.existsSync(file)) throw absent(file)
-    return fileHandle(file)
-  },
-  removeEntry: async (name) => fs.rmSync(join(path, name), { recursive: true }),
-})
-Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { locks: { request }, storage: { getDirectory: async () => directory(root) } } })
+Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { locks: { request }, storage: opfsOver(root, request) } })
 
 const { Nidus } = await import(new URL('../../dist/browser.js', import.meta.url).href)
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { isMain } from '../../scripts/lib.mjs'
+import { waits } from './until.mjs'
 
 const TABS = 4
 
@@ -60,6 +61,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
   const deletes = new Map()
   const wrong = []
   const result = { changes: 0, killed: 0, closed: 0, writes: 0, acknowledged: 0, deleted: 0, twice: 0, lost: 0, unknown: 0, told: 0 }
+  const { fail, until } = waits()
   let tabs = []
   let count = 0
   const lead = 'nidus-wasm:leader:leaders'
@@ -68,12 +70,23 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
 
   const start = (last = false) => {
     const tab = count++
-    const worker = new Worker(new URL('./leaders-tab.mjs', import.meta.url), { workerData: { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last } })
-    const own = { tab, worker, acknowledged: [], closed: undefined }
+    const worker = new Worker(new URL('./leaders-tab.mjs', import.meta.url), {
+      workerData: { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last },
+      // Node's file-backed blobs are called experimental.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    })
+    const own = { tab, worker, acknowledged: [], closed: undefined, ending: false }
     own.open = new Promise((resolve) => (own.opened = resolve))
+    own.closes = new Promise((resolve) => (own.wasClosed = resolve))
     own.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))
+    own.end = () => {
+      own.ending = true
+      return worker.terminate().then(() => own.ended)
+    }
     let answersFor = []
-    worker.on('error', (error) => wrong.push(`tab ${tab}: ${error.stack}`))
+    worker.on('error', (error) => fail(new Error(`tab ${tab} failed: ${error?.stack ?? error}`)))
+    worker.on('messageerror', (error) => fail(new Error(`a message of tab ${tab} could not be read: ${error}`)))
+    worker.on('exit', (code) => own.ending || fail(new Error(`tab ${tab} ended by itself (exit code ${code})`)))
     worker.on('message', (message) => {
       const { ask, release, begun, done, failed, deleting, deleted, flushing, flushed, open, present, closed } = message
       if (ask !== undefined) return locks.ask(worker, message)
@@ -103,45 +116,46 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       }
       if (present) own.present = present
       if (open || present) own.opened()
-      if (closed !== undefined) own.closed = closed
+      if (closed !== undefined) own.wasClosed((own.closed = closed))
     })
     tabs.push(own)
     return own
   }
+  const opened = async (last) => {
+    const tab = start(last)
+    await until(`tab ${tab.tab} to open the store`, tab.open)
+    return tab
+  }
 
   try {
-    for (let i = 0; i < TABS; i++) await start().open
+    for (let i = 0; i < TABS; i++) await opened()
     while (result.changes < changes && wrong.length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 60))
       const leader = tabs.find(({ worker }) => worker === locks.holder(lead))
       if (!leader) continue
       const next = new Promise((resolve) => (led = resolve))
       tabs = tabs.filter((tab) => tab !== leader)
+      const changed = `another tab to lead after tab ${leader.tab}`
       if (Math.random() < 0.15) {
         result.closed++
         leader.worker.postMessage({ close: true })
-        await next
-        await new Promise((resolve) => setTimeout(resolve, 50))
-        while (leader.closed === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
-        await leader.worker.terminate()
+        await until(`${changed}, which closes`, next)
+        await until(`the close of tab ${leader.tab}`, leader.closes)
+        await leader.end()
       } else {
         result.killed++
-        await leader.worker.terminate()
-        await leader.ended
-        await next
+        await until(`the end of tab ${leader.tab}`, leader.end())
+        await until(changed, next)
       }
       result.changes++
-      await start().open
+      await opened()
       if (result.changes % 50 === 0) say(`${result.changes} changes, ${upserts.size} upserts`)
     }
     for (const tab of tabs) tab.worker.postMessage({ close: true })
-    const deadline = Date.now() + 60_000
-    while (tabs.some(({ closed }) => closed === undefined) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
-    for (const { closed, tab } of tabs) if (closed === undefined) wrong.push(`tab ${tab}: something was never answered`)
-    await Promise.all(tabs.map(({ worker }) => worker.terminate()))
+    for (const { closes, tab } of tabs) await until(`the close of tab ${tab}, and an answer to all that it asked`, closes)
+    await Promise.all(tabs.map((tab) => tab.end()))
     tabs = []
-    const last = start(true)
-    await last.open
+    const last = await opened(true)
     const present = new Set(last.present)
     for (const [id, { acknowledged, safe, unknown }] of upserts) {
       const calls = deletes.get(id) ?? []
@@ -157,7 +171,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
     if (wrong.length || result.twice || result.lost || result.unknown) throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 8).join('\n')}`)
     return result
   } finally {
-    await Promise.all(tabs.map(({ worker }) => worker.terminate()))
+    await Promise.all(tabs.map((tab) => tab.end()))
     rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -10,9 +10,16 @@ import * as browsers from '../../scripts/browsers.mjs'
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 
-/** /dist/... is the package; every other path is an empty page that has it as `window.nidus`. */
+/** The package's worker, whose seconds are shorter. */
+const quick = (tick) => `import '/dist/worker.js'
+const { setInterval } = self
+self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick} : ms, ...more)`
+
+/** /dist/... is the package, /worker-of-100.js its worker with ticks of so many milliseconds; every other path is an empty page that has it as `window.nidus`. */
 export async function site() {
   const server = createServer(({ url }, response) => {
+    const tick = /^\/worker-of-(\d+)\.js$/.exec(url ?? '')?.[1]
+    if (tick) return response.writeHead(200, { 'content-type': TYPES['.js'] }).end(quick(tick))
     const path = /^\/dist\/([\w.-]+)$/.exec(url ?? '')?.[1]
     try {
       const body = path ? readFileSync(join(dist, path)) : '<!doctype html><script type="module">window.nidus = await import("/dist/browser.js")</script>'
@@ -31,6 +38,7 @@ export async function browser(kind, options = {}, kept = undefined) {
   const context = await playwright[kind].launchPersistentContext(profile, { ...browsers[kind], ...options })
   return {
     context,
+    profile,
     async close() {
       await context.close().catch(() => {})
       if (!kept) rmSync(profile, { recursive: true, force: true, maxRetries: 5 })

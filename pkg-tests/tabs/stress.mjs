@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { isMain } from '../../scripts/lib.mjs'
 import { browser, site, visit } from './pages.mjs'
+import { waits } from './until.mjs'
 
 const TABS = 8
 /** Only what hangs takes so long. */
@@ -67,7 +68,7 @@ async function work({ session, name, storage }) {
 }
 
 /** In the page: how often the log says that each id was upserted. Straight from the bytes, since a second time leaves no other trace. */
-async function timesWritten({ name, storage }) {
+export async function timesWritten({ name, storage }) {
   const answer = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = () => reject(request.error))))
   let log
   if (storage === 'opfs') {
@@ -96,28 +97,35 @@ async function timesWritten({ name, storage }) {
 
 export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, least = 0, seed = 1, say = () => {} }) {
   const next = random(seed)
+  const { fail, until } = waits(ANSWER_MS)
   const { url, close } = await site()
-  const machine = await browser(kind, kind === 'chromium' ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {})
+  const machine = await until(`${kind} to start`, browser(kind, kind === 'chromium' ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}))
   const { context } = machine
   const name = `stress ${seed}`
   /** Of each session: the batches begun, those acknowledged, those of unknown outcome. */
   const sessions = []
   const wrong = []
+  const isWrong = (text) => {
+    wrong.push(text)
+    fail(new Error(text))
+  }
   await context.exposeFunction('report', (session, { begun, done, failed, code, wrong: text }) => {
     const own = sessions[session]
     if (begun !== undefined) own.begun.add(begun)
     if (done !== undefined) own.done.add(done)
     if (failed !== undefined) {
       if (!own.over) own.unknown.add(failed)
-      if (!own.over) wrong.push(`session ${session}: upsert ${failed}: ${code}`)
+      if (!own.over) isWrong(`session ${session}: upsert ${failed}: ${code}`)
     }
-    if (text && !own.over) wrong.push(`session ${session}: ${text}`)
+    if (text && !own.over) isWrong(`session ${session}: ${text}`)
   })
   const start = async () => {
     const session = sessions.push({ begun: new Set(), done: new Set(), unknown: new Set(), over: false }) - 1
-    const page = await visit(context, url)
+    const page = await until(`the page of session ${session}`, visit(context, url))
     page.on('crash', () => (sessions[session].over = true))
-    await page.evaluate(work, { session, name, storage })
+    page.on('pageerror', (error) => sessions[session].over || isWrong(`session ${session}: ${error.stack ?? error}`))
+    await until(`session ${session} to open the store`, page.evaluate(work, { session, name, storage }))
+    say(`session ${session} is at work`)
     return { page, session }
   }
   const events = { closed: 0, killed: 0, frozen: 0, away: 0 }
@@ -125,9 +133,9 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     sessions[tab.session].over = true
     if (how === 'killed' && kind === 'chromium') {
       const cdp = await context.newCDPSession(tab.page)
-      await Promise.race([cdp.send('Page.crash').catch(() => {}), new Promise((resolve) => tab.page.once('crash', resolve))])
-    } else if (how === 'away') await tab.page.goto('about:blank')
-    await tab.page.close()
+      await until(`the crash of session ${tab.session}`, Promise.race([cdp.send('Page.crash').catch(() => {}), new Promise((resolve) => tab.page.once('crash', resolve))]))
+    } else if (how === 'away') await until(`session ${tab.session} to go to another page`, tab.page.goto('about:blank'))
+    await until(`the page of session ${tab.session} to close`, tab.page.close())
   }
   try {
     // The oldest of them leads: locks are granted in the order in which they were asked for.
@@ -142,11 +150,11 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
       const what = next()
       if (what < 0.25 && kind === 'chromium') {
         events.frozen++
-        const { page } = tabs[index]
+        const { page, session } = tabs[index]
         const cdp = await context.newCDPSession(page)
-        await cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
+        await until(`session ${session} to freeze`, cdp.send('Page.setWebLifecycleState', { state: 'frozen' }))
         await new Promise((resolve) => setTimeout(resolve, 100 + next() * 500))
-        await cdp.send('Page.setWebLifecycleState', { state: 'active' })
+        await until(`session ${session} to thaw`, cdp.send('Page.setWebLifecycleState', { state: 'active' }))
         await cdp.detach()
         // It has gone to the end of the queue.
         tabs.push(...tabs.splice(index, 1))
@@ -164,23 +172,23 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     }
     const unanswered = []
     for (const { page, session } of tabs) {
-      await page.evaluate(() => (window.halt = true))
-      const left = await page.evaluate(
+      await until(`session ${session} to hear that it is to end`, page.evaluate(() => (window.halt = true)))
+      const left = await until(`session ${session} to end`, page.evaluate(
         (limit) => Promise.race([window.working.then(() => []), new Promise((resolve) => setTimeout(() => resolve([...window.outstanding.values()].map(({ what }) => what)), limit))]),
-        ANSWER_MS,
-      )
+        ANSWER_MS - 10_000,
+      ))
       for (const what of left) unanswered.push(`session ${session}: ${what}`)
     }
     if (unanswered.length) throw new Error(`unanswered:\n${unanswered.join('\n')}`)
     for (const tab of tabs.slice(1)) await end(tab, 'closed')
-    const { last, present, docs } = await tabs[0].page.evaluate(async () => {
+    const { last, present, docs } = await until('all records', tabs[0].page.evaluate(async () => {
       const present = []
       const last = []
       for await (const { id, attrs } of window.db.records('c')) (id.endsWith('-last') ? last : present).push([id, Number(attrs.session), Number(attrs.n)])
       return { last, present, docs: await window.db.count('c') }
-    })
-    await tabs[0].page.evaluate(() => window.db.close())
-    const written = new Map(await tabs[0].page.evaluate(timesWritten, { name, storage }))
+    }))
+    await until('the last tab to close the store', tabs[0].page.evaluate(() => window.db.close()))
+    const written = new Map(await until('the log', tabs[0].page.evaluate(timesWritten, { name, storage })))
     const there = new Set(present.map(([id]) => id))
     if (there.size !== present.length || docs !== present.length + last.length) throw new Error('the same id twice')
     for (const [, session, n] of present) sessions[session].begun.add(n)

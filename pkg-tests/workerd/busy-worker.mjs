@@ -1,7 +1,10 @@
 import { DurableObject } from 'cloudflare:workers'
 import { Nidus } from 'nidus-wasm'
 
-/** A large insert, then searches awaited one after the other; how many rows have codes, and how often a timer came meanwhile. */
+/**
+ * Makes a large insert, and then searches that wait for each other. Returns how many rows have codes, and how often a
+ * timer fired meanwhile.
+ */
 async function busy(rows, searches) {
   const dimension = 384
   const db = await Nidus.open('busy', { storage: 'memory', dimension })

@@ -1,4 +1,4 @@
-// A worker whose object has a store that requests drive. What is asked of it comes as a path.
+// A worker whose object has a store. Requests drive it by their paths.
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { DIMENSION, digest, operate } from './work.mjs'
@@ -24,7 +24,7 @@ export class Store {
     return (this.db ??= Nidus.open('driven', { dimension: DIMENSION, storage: durableObject(this.ctx.storage), autoCompact: false }))
   }
 
-  /** Operations in their order, at most `window` under way; a line for each that is acknowledged. */
+  /** Makes operations in their order, with at most `window` under way. Writes a line for each that is acknowledged. */
   async write({ seed, from, to, window }) {
     const db = await this.open()
     const line = (text) => new TextEncoder().encode(`${text}\n`)
@@ -47,7 +47,7 @@ export class Store {
     )
   }
 
-  /** What is there; and that it can be written to. */
+  /** Reports what is there, and checks that the store can be written to. */
   async check() {
     const db = await this.open()
     const found = { digest: await digest(db), count: await db.count('c'), newest: await newest(db), recovery: db.recovery }
@@ -58,7 +58,7 @@ export class Store {
     return Response.json({ ...found, generation, rubbish, further: further.attrs.count === found.count })
   }
 
-  /** The bytes as they are in the table. */
+  /** Returns the bytes as they are in the table. */
   file({ file }) {
     const { sql } = this.ctx.storage
     const [{ generation }] = sql.exec('SELECT generation FROM nidus_stores')
@@ -68,7 +68,7 @@ export class Store {
   }
 }
 
-/** The number of the last operation of which a record is left, or -1. */
+/** Returns the number of the last operation that left a record, or -1. */
 async function newest(db) {
   let last = -1
   for await (const { attrs } of db.records('c')) last = Math.max(last, attrs.number)

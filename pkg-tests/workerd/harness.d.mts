@@ -1,9 +1,9 @@
 export interface Served {
   url: string
   pid: number
-  /** Where V8 can be asked, with `inspect`. */
+  /** The address of V8's inspector, with `inspect`. */
   inspector: string | undefined
-  /** What it wrote to its terminal. */
+  /** The program's output. */
   output(): string
   exited: Promise<unknown>
   kill(): Promise<void>

@@ -1,4 +1,5 @@
-// workerd itself, with what was built: `bundle` makes a worker as wrangler would, `serve` runs it on a directory.
+// Runs workerd itself with the built package. `bundle` makes a worker as wrangler would, and `serve` runs it on a
+// directory.
 import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -7,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
-/** This package, by the names that its manifest exports. */
+/** Resolves this package by the names that its manifest exports. */
 const own = (folder) => ({
   name: 'nidus-wasm',
   setup: ({ onResolve }) => {
@@ -22,13 +23,16 @@ const own = (folder) => ({
 
 const require = createRequire(import.meta.url)
 const program = require('workerd').default
-/** What the manifest says to whoever asks as workerd does. */
+/** Returns the file that the manifest names for workerd. */
 function exportOf(folder, name) {
   const pick = (target) => (typeof target === 'string' ? target : pick(Object.entries(target).find(([condition]) => ['workerd', 'default'].includes(condition))[1]))
   return pick(require(join(folder, 'package.json')).exports[name])
 }
 
-/** Writes worker.js and nidus.wasm into `directory`. `entry` is a file's path, or a source. `folder`: where the package is. */
+/**
+ * Writes worker.js and nidus.wasm into `directory`. `entry` is the path of a file, or a source. `folder` is the place
+ * of the package.
+ */
 export async function bundle(directory, entry, { folder = repository, alias = {} } = {}) {
   if (!existsSync(join(folder, 'dist/workerd.js'))) throw new Error('the package is not built: npm run build')
   mkdirSync(directory, { recursive: true })
@@ -62,12 +66,15 @@ const main :Workerd.Worker = (
 );
 `
 
-/** Runs what `bundle` wrote; its objects (`objects`: whether each class has SQL) are in `directory`/disk, `vars` texts in its environment. Resolves when it listens. */
+/**
+ * Runs what `bundle` wrote, and resolves when it listens. `objects` says for each class whether it has SQL. The objects
+ * are in `directory`/disk, and `vars` are texts in the environment.
+ */
 export async function serve(directory, { objects = { Store: true }, date = '2025-01-01', flags = [], vars = {}, inspect = false } = {}) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
   writeFileSync(join(directory, 'config.capnp'), config(objects, date, flags, vars))
   const child = spawn(program, ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
-  // Whoever started it takes it along.
+  // It must not outlive the process that started it.
   const last = () => child.kill('SIGKILL')
   process.once('exit', last)
   const exited = new Promise((resolve) => child.once('exit', resolve)).then(() => process.off('exit', last))

@@ -1,4 +1,4 @@
-// The tests of ./inside, each run within a Durable Object of a real workerd.
+// Runs the tests of ./inside within a Durable Object of a real workerd.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ const ofVitest = createRequire(createRequire(import.meta.url).resolve('vitest/pa
 await bundle(directory, inside('object'), { alias: { vitest: inside('vitest'), chai: ofVitest.resolve('chai'), '@vitest/expect': ofVitest.resolve('@vitest/expect') } })
 const served = await serve(directory, { objects: { Store: true, Plain: false }, flags: ['enhanced_error_serialization'] })
 afterAll(async () => {
-  // Not asked to stop: it would wait for a test that hangs.
+  // It is killed, because it would wait for a test that hangs.
   await served.kill()
   rmSync(directory, { recursive: true, force: true })
 })
@@ -30,7 +30,7 @@ describe('in workerd', () => {
     expect(await ask(`/?test=${i}`)).toBe('passed')
   })
 
-  it('tells an object without SQL', async () => {
+  it('an object without SQL is refused', async () => {
     expect(JSON.parse(await ask('/plain'))).toMatchObject({ code: 'STORAGE_UNAVAILABLE', message: expect.stringContaining('new_sqlite_classes') as string })
   })
 })

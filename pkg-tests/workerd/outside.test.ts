@@ -19,7 +19,7 @@ afterAll(async () => {
 })
 
 describe('durableObject, from outside', () => {
-  it('has the bytes that files have after the same operations, also after a restart', async () => {
+  it('the tables hold the bytes that files hold after the same operations, also after a restart', async () => {
     const directory = join(root, 'bytes')
     await bundle(directory, fileURLToPath(new URL('./driven.mjs', import.meta.url)))
     served = await serve(directory)
@@ -36,7 +36,7 @@ describe('durableObject, from outside', () => {
       expect(lines).toBe(Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join(''))
       for (let number = from; number < to; number++) await operate(db, 3, number)
       const check = async () => {
-        // A difference of megabytes is not to be printed.
+        // Compared this way, a difference of megabytes is not printed.
         for (const file of ['data', 'log']) expect((await get(`file?file=${file}`)).equals(readFileSync(join(files, file))), file).toBe(true)
       }
       await check()
@@ -54,14 +54,14 @@ describe('durableObject, from outside', () => {
     expect(served.output()).toBe('')
   })
 
-  it('loses nothing that it acknowledged when workerd is killed', async () => {
+  it('a store loses nothing that it acknowledged when workerd is killed', async () => {
     const { cycles, acknowledged, lost, doubled } = await run({ cycles: 20 })
     expect({ cycles, lost, doubled }).toEqual({ cycles: 20, lost: 0, doubled: 0 })
     expect(acknowledged).toBeGreaterThan(100)
   })
 })
 
-it('can be imported elsewhere, where nobody has such a storage', async () => {
+it('the entry can be imported in runtimes without Durable Objects', async () => {
   expect(await codeOf(() => durableObject({} as never))).toBe('INVALID_ARGUMENT')
   const storage = { sql: { exec: () => { throw new Error('SQL is not enabled') } }, transactionSync: <T>(work: () => T) => work(), sync: async () => {} }
   expect(await codeOf(() => Nidus.open('x', { dimension: 4, storage: durableObject(storage) }))).toBe('STORAGE_UNAVAILABLE')

@@ -1,4 +1,4 @@
-// An object whose methods are called over RPC, and what their caller gets of their errors.
+// An object whose methods are called over RPC, and a caller that reports their errors.
 import { DurableObject } from 'cloudflare:workers'
 import { Nidus } from 'nidus-wasm'
 import { codeOf, durableObject } from 'nidus-wasm/durable-object'

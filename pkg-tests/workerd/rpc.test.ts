@@ -1,4 +1,4 @@
-// Errors of a store in a Durable Object whose methods are called over RPC, as they arrive: with an older compatibility date, and with a newer one.
+// Errors of a store in a Durable Object, as they arrive over RPC, with an older and with a newer compatibility date.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ describe.each([['2026-05-03', true, []], ['2025-01-01', false, []], ['2025-01-01
   afterAll(() => served?.kill())
   const call = async (...what: unknown[]) => (await fetch(served.url, { method: 'POST', body: JSON.stringify(what) })).json() as Promise<Record<string, unknown>>
 
-  it('what works arrives', async () => {
+  it('results arrive unchanged', async () => {
     expect(await call('upsert', [{ id: 'sea', vector: [0.9, 0.1, 0] }])).toEqual({ ok: 1 })
     expect(await call('search', [1, 0, 0], { topK: 1 })).toMatchObject({ ok: [{ id: 'sea' }] })
   })
@@ -36,7 +36,7 @@ describe.each([['2026-05-03', true, []], ['2025-01-01', false, []], ['2025-01-01
     else expect(error.message).toMatch(new RegExp(`^${name}: ${code}: `))
   })
 
-  it('an error of somebody else has no code', async () => {
+  it('an error that is not from a store has no code', async () => {
     expect(await call('none')).toMatchObject({ code: null })
   })
 })

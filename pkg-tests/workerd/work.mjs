@@ -1,8 +1,8 @@
-// A history of operations that its seed and their numbers determine, for whatever has a store, here or elsewhere.
+// A history of operations that follows from a seed and their numbers, for every kind of store.
 export const DIMENSION = 512
 const IDS = 3000
 
-/** Numbers from 0 to below 1, the same for the same parts. */
+/** Returns numbers from 0 to below 1, always the same for the same arguments. */
 function numbers(...parts) {
   let state = 0x9e3779b9
   for (const part of parts) state = Math.imul(state ^ part, 0x85ebca6b) ^ (state >>> 13)
@@ -14,7 +14,7 @@ function numbers(...parts) {
   }
 }
 
-/** The operation of that number, called on `db` in this turn; resolves when it is acknowledged. */
+/** Calls the operation of that number on `db` at once. Resolves when it is acknowledged. */
 export function operate(db, seed, number) {
   const next = numbers(seed, number)
   const below = (n) => Math.floor(next() * n)
@@ -33,7 +33,7 @@ export function operate(db, seed, number) {
   })
 }
 
-/** Of all records, bit by bit, and the metadata. */
+/** Returns a digest of all records, bit by bit, and of the metadata. */
 export async function digest(db) {
   const parts = [new TextEncoder().encode(JSON.stringify(await db.getMeta('c')))]
   for await (const { id, vector, attrs } of db.records('c')) {

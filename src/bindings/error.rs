@@ -1,4 +1,4 @@
-//! Errors across the border: into JavaScript as an `Error` with `code` and `cause`.
+//! Errors become JavaScript errors with `code` and `cause`.
 
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
@@ -6,10 +6,10 @@ use wasm_bindgen::JsValue;
 use crate::sink::thrown_by;
 use crate::{Error, code_of};
 
-/// An error of ours as a JavaScript `Error`.
+/// Makes a JavaScript `Error` from an error.
 pub fn to_js(error: Error) -> JsValue {
     let js = js_sys::Error::new(&format!("{error:#}"));
-    // Setting a property of a fresh object cannot fail.
+    // Setting a property of a new object cannot fail.
     let _ = Reflect::set(&js, &"code".into(), &code_of(&error).name().into());
     if let Some(cause) = thrown_by(&error) {
         let _ = Reflect::set(&js, &"cause".into(), &cause);

@@ -1,4 +1,5 @@
-//! What JavaScript sees, and the only place that knows of it. `src/ts/core.d.ts` is the same interface in TypeScript.
+//! The interface for JavaScript. No other module knows of JavaScript. `src/ts/core.d.ts` is the same interface in
+//! TypeScript.
 
 mod error;
 mod numbers;

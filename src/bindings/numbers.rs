@@ -1,4 +1,4 @@
-//! Numbers from JavaScript, checked, and vectors, copied once.
+//! Checks numbers from JavaScript, and copies vectors once.
 
 use js_sys::Float32Array;
 
@@ -7,7 +7,7 @@ use crate::error::fail;
 #[cfg(feature = "whole")]
 use crate::segment::Matrix;
 
-/// Copies row-major vectors into the rows from `first` on.
+/// Copies vectors, row by row, into the rows from `first` on.
 #[cfg(feature = "whole")]
 pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
     let (mut at, end, dimension) = (first, matrix.len(), matrix.dimension());
@@ -20,7 +20,7 @@ pub fn copy_rows(vectors: &Float32Array, matrix: &mut Matrix, first: usize) {
     }
 }
 
-/// Copies numbers from a place on.
+/// Copies the numbers from a place on.
 pub fn copy_floats(vectors: &Float32Array, from: usize, into: &mut [f32]) {
     vectors.subarray(from as u32, (from + into.len()) as u32).copy_to(into);
 }

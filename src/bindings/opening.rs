@@ -10,7 +10,8 @@ use crate::error::fail;
 use crate::sink::ByteSource;
 use crate::store::{OpenOptions, Opening};
 
-/// Bytes of the log that are read at a time: they stay near the processor, in memory that was used before.
+/// The number of bytes of the log that are read at a time. So few bytes stay in the cache, in memory that was used
+/// before.
 const LOG_PIECE: u32 = 1 << 18;
 
 #[wasm_bindgen(js_name = Opening)]
@@ -51,7 +52,7 @@ impl JsOpening {
         open().or_throw()
     }
 
-    /// With compact memory and the header read: of how many rows a sample is wanted; else 0.
+    /// Returns the number of rows that a sample must be taken from, or 0 if no sample is wanted.
     #[wasm_bindgen(getter, js_name = wantsSample)]
     pub fn wants_sample(&self) -> f64 {
         self.opening.wants_sample().unwrap_or(0) as f64
@@ -77,7 +78,7 @@ impl JsOpening {
         self.opening.feed_log(bytes).or_throw()
     }
 
-    /// The handle gets views of wasm memory to fill.
+    /// Gives the handle views of wasm memory to fill.
     #[wasm_bindgen(js_name = pullData)]
     pub fn pull_data(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
         let mut source = HandleSink::source(handle);

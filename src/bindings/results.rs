@@ -1,4 +1,4 @@
-//! What calls return: encoded records beside typed arrays of numbers.
+//! Results of calls: encoded records and typed arrays of numbers.
 
 use js_sys::{Float32Array, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
@@ -7,12 +7,12 @@ use crate::Result as Fallible;
 use crate::attrs::Packed;
 use crate::segment::op;
 
-/// Search results; see `core.d.ts` for the wire forms.
+/// Search results. `core.d.ts` describes their wire form.
 #[wasm_bindgen]
 pub struct Hits {
     pub(super) wire: Vec<u8>,
     pub(super) scores: Vec<f32>,
-    /// Of each query how many.
+    /// The number of hits of each query.
     pub(super) counts: Vec<u32>,
     pub(super) vectors: Option<Vec<f32>>,
 }
@@ -40,7 +40,7 @@ impl Hits {
     }
 }
 
-/// Records asked for by their ids.
+/// Records that were asked for by their ids.
 #[wasm_bindgen]
 pub struct Found {
     pub(super) wire: Vec<u8>,
@@ -60,7 +60,7 @@ impl Found {
     }
 }
 
-/// Some records of a collection.
+/// A part of the records of a collection.
 #[wasm_bindgen]
 pub struct Page {
     pub(super) found: Found,
@@ -91,7 +91,7 @@ impl Page {
     }
 }
 
-/// Bytes and numbers of results, with memory asked for before it is taken.
+/// Bytes and numbers of results. Memory is reserved before it is written.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) wire: Vec<u8>,

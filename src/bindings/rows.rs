@@ -7,7 +7,8 @@ use crate::Result as Fallible;
 use crate::segment::Supplied;
 use crate::store::Store;
 
-/// Rows that one call needs and memory does not hold: what is wanted is read, supplied, and the call made again.
+/// The rows that one call needs and memory does not hold. The caller reads and supplies them, and then makes the call
+/// again.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Rows(pub(super) Supplied);
@@ -19,12 +20,12 @@ impl Rows {
         Self::default()
     }
 
-    /// Ascending.
+    /// Returns the numbers of the missing rows, ascending.
     pub fn wanted(&mut self) -> Result<Uint32Array, JsValue> {
         Ok(Uint32Array::from(self.0.wanted().or_throw()?))
     }
 
-    /// The rows that were wanted, one behind the other.
+    /// Takes the missing rows, one behind the other.
     pub fn supply(&mut self, vectors: &Float32Array, dimension: u32) -> Result<(), JsValue> {
         vectors.copy_to(self.0.space(vectors.length() as usize, dimension as usize).or_throw()?);
         Ok(())
@@ -32,7 +33,7 @@ impl Rows {
 }
 
 impl Rows {
-    /// Adds the vectors of documents to the results, if they are all there.
+    /// Adds the vectors of documents to the results, if all of them are in memory or supplied.
     pub(super) fn vectors(&mut self, store: &Store, docs: &mut dyn Iterator<Item = u32>, out: &mut Writer) -> Fallible<bool> {
         let mut numbers = Vec::new();
         for doc in docs {

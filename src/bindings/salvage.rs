@@ -20,7 +20,7 @@ impl JsSalvage {
         Ok(JsSalvage { salvage: Some(new().or_throw()?), found: Salvaged::default() })
     }
 
-    /// All of the data, then all of the log.
+    /// Takes all bytes of the data, then all bytes of the log.
     pub fn feed(&mut self, log: bool, bytes: &[u8]) -> Result<(), JsValue> {
         match &mut self.salvage {
             Some(salvage) if log => salvage.feed_log(bytes).or_throw(),
@@ -39,7 +39,8 @@ impl JsSalvage {
         finish().or_throw()
     }
 
-    /// The numbers of `Salvaged`, then offset and length of each place of damage that is told, and of each frame of another version.
+    /// Returns the numbers of `Salvaged`, then offset and length of each place of damage that is reported, and of each
+    /// frame of another version.
     #[wasm_bindgen(getter)]
     pub fn found(&self) -> Vec<f64> {
         let Salvaged { log, missing_rows, damaged_rows, unnamed_rows, data_bytes } = &self.found;

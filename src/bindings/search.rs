@@ -31,13 +31,13 @@ impl JsStore {
     }
 }
 
-/// A search under way.
+/// A search that is under way.
 #[wasm_bindgen(js_name = Search)]
 pub struct JsSearch(pub(super) Searching);
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// None: rows are missing.
+    /// Returns None if rows are missing.
     pub fn advance(&mut self, store: &JsStore, rows: &mut Rows, with_vectors: bool) -> Result<Option<Hits>, JsValue> {
         let mut advance = || {
             if !store.0.advance_search(&mut self.0, &mut rows.0)? {
@@ -67,28 +67,30 @@ impl JsSearch {
     }
 }
 
-/// For threads that search a share of the rows each.
+/// For threads that each search a part of the rows.
 #[cfg(feature = "whole")]
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// Leaves chunks before `dealt` to others but for each `parts`th; true: what they find must be merged before this goes on.
+    /// Leaves the first `dealt` chunks to other threads, except every `parts`th. Returns true if the results of the
+    /// others must be merged before this search goes on.
     pub fn split(&mut self, store: &JsStore, parts: u32, dealt: u32) -> Result<bool, JsValue> {
         store.0.split_search(&mut self.0, Share { parts: parts as usize, dealt: dealt as usize }).or_throw()
     }
 
-    /// The rows of a part that count, as that part numbers them: a bit each, sixteen a number. None: all.
+    /// Returns which rows of a part count, by the numbers that the part gives them: a bit for each row, sixteen in a
+    /// number. Returns None if all rows count.
     #[wasm_bindgen(js_name = rowsFor)]
     pub fn rows_for(&self, store: &JsStore, part: u32) -> Result<Option<Uint16Array>, JsValue> {
         let groups = store.0.rows_for(&self.0, part as usize).or_throw()?;
         Ok(groups.map(|groups| Uint16Array::from(groups.as_slice())))
     }
 
-    /// What a part found of a query.
+    /// Takes what a part found for a query.
     pub fn merge(&mut self, store: &JsStore, query: u32, part: u32, rows: &[u32], scores: &[f32]) -> Result<(), JsValue> {
         store.0.merge(&mut self.0, query as usize, part as usize, rows, scores).or_throw()
     }
 
-    /// What can be searched without others' answers; false: rows are missing.
+    /// Searches all that can be searched without the other threads. Returns false if rows are missing.
     pub fn own(&mut self, store: &JsStore, rows: &mut Rows) -> Result<bool, JsValue> {
         store.0.advance_search(&mut self.0, &mut rows.0).or_throw()
     }

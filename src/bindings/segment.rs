@@ -38,7 +38,7 @@ impl SegmentHits {
         Float64Array::from(self.rows.as_slice())
     }
 
-    /// Of each query how many.
+    /// The number of hits of each query.
     #[wasm_bindgen(getter)]
     pub fn counts(&self) -> Uint32Array {
         Uint32Array::from(self.counts.as_slice())
@@ -82,7 +82,7 @@ impl JsSegment {
         Ok(Float32Array::from(self.data.row(index as usize).or_throw()?))
     }
 
-    /// A few milliseconds of making codes that searches are quick by. True: nothing is left to do.
+    /// Makes codes for a few milliseconds. Codes make searches quick. Returns true if nothing is left to do.
     #[wasm_bindgen(js_name = codeStep)]
     pub fn code_step(&mut self) -> bool {
         self.codes.step(self.data.matrix(), self.data.row_count(), &mut Supplied::default()) != Step::More
@@ -92,7 +92,8 @@ impl JsSegment {
         self.best(query, top_k, min_score, None, false)
     }
 
-    /// The best of each of several queries, of the rows in `only` (groups of sixteen bits) or of all. With `ties` also those whose score is the last one's.
+    /// Returns the best rows for each of several queries. `only` (groups of sixteen bits) limits them to some rows.
+    /// With `ties`, rows with the score of the last hit are returned, too.
     pub fn best(&self, queries: &[f32], top_k: f64, min_score: f64, only: Option<Vec<u16>>, ties: bool) -> Result<SegmentHits, JsValue> {
         let best = || {
             let mut hits = SegmentHits { rows: Vec::new(), scores: Vec::new(), counts: Vec::new() };
@@ -120,7 +121,7 @@ impl JsSegment {
                     let found = search.pop();
                     let scores = found.as_ref().map_or(&[][..], Cascade::found);
                     let same = |a: f32, b: f32| a == b || a.is_nan() && b.is_nan();
-                    // More than there are, or one that is worse: the ties are all there.
+                    // If there are no more rows, or if the last one is worse, all ties are there.
                     if !ties || k == 0 || scores.len() < wanted || !same(scores[k - 1].1, scores[scores.len() - 1].1) {
                         break found;
                     }

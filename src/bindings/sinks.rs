@@ -6,7 +6,7 @@ use crate::sink::{ByteSink, HandleSink};
 
 type Sink = Box<dyn ByteSink>;
 
-/// The two sinks of a store.
+/// Makes the two sinks of a store.
 pub fn sinks(data: FileSystemSyncAccessHandle, log: FileSystemSyncAccessHandle, lend_views: bool) -> Result<(Sink, Sink), JsValue> {
     let data = HandleSink::new(data, lend_views).or_throw()?;
     let log = HandleSink::new(log, lend_views).or_throw()?;

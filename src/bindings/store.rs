@@ -12,13 +12,13 @@ use crate::search::Filter;
 use crate::segment::receipt::{Receipt, Sender};
 use crate::store::{Known, Matching, Store, ids};
 
-/// A filter that is worked off in slices.
+/// A filter that is evaluated a slice at a time.
 #[wasm_bindgen(js_name = Matching)]
 pub struct JsMatching(Matching);
 
 #[wasm_bindgen(js_class = Matching)]
 impl JsMatching {
-    /// True: from now on it is known what matches.
+    /// Returns true once it is known which rows match.
     pub fn step(&mut self, store: &JsStore) -> Result<bool, JsValue> {
         store.0.match_step(&mut self.0).or_throw()
     }
@@ -86,8 +86,9 @@ impl JsStore {
         delete().or_throw()
     }
 
-    /// The result of a sender's write that was made, or is staged; -2: it was refused; -1: it was never made, -3: nobody can tell: the mutation staged
-    /// next is taken for it, and `stageReceipt` follows. Of number 0: the highest number that was made, or 0.
+    /// Returns the result of a write if it was made or is staged, -2 if it was refused, -1 if it was never made, and -3
+    /// if nobody can tell. After -1 and -3, the mutation that is staged next counts as this write, and `stageReceipt`
+    /// follows. For number 0, returns the highest number that was made, or 0.
     pub fn receipt(&mut self, sender: &str, number: f64, back: u32) -> Result<f64, JsValue> {
         let sender = sender.bytes().fold(0, |sender, byte| sender << 8 | Sender::from(byte));
         let number = number as u64;
@@ -148,7 +149,7 @@ impl JsStore {
         self.0.has_collection(collection)
     }
 
-    /// Their names, packed as ids are.
+    /// Returns the names of the collections, packed as ids are.
     pub fn collections(&self) -> Result<Uint8Array, JsValue> {
         let mut out = Writer::default();
         let mut write = || self.0.collection_names()?.iter().try_for_each(|name| out.str(name));
@@ -166,13 +167,13 @@ impl JsStore {
         Ok(self.0.count(collection.as_deref(), &filter) as f64)
     }
 
-    /// None: the filter takes little time, or it is known what it matches.
+    /// Returns None if the filter takes little time, or if it is known already which rows match.
     pub fn matching(&self, collection: Option<String>, filter: &[u8], by_row: bool) -> Result<Option<JsMatching>, JsValue> {
         let begin = || self.0.begin_matching(collection.as_deref(), Filter::decode(filter)?, by_row);
         Ok(begin().or_throw()?.map(JsMatching))
     }
 
-    /// None: rows are missing.
+    /// Returns None if rows are missing.
     pub fn get(&self, collection: &str, count: u32, wire: &[u8], rows: &mut Rows) -> Result<Option<Found>, JsValue> {
         let mut get = || {
             let mut docs = Vec::new();
@@ -195,7 +196,7 @@ impl JsStore {
         get().or_throw()
     }
 
-    /// None: rows are missing.
+    /// Returns None if rows are missing.
     pub fn records(&self, collection: &str, filter: &[u8], after: Option<String>, limit: u32, rows: &mut Rows) -> Result<Option<Page>, JsValue> {
         let mut page = || {
             let (docs, more) = self.0.page(collection, &Filter::decode(filter)?, after.as_deref(), limit as usize)?;
@@ -216,13 +217,13 @@ impl JsStore {
         self.0.code_step_with(&mut rows.0) as u32
     }
 
-    /// Rows in a chunk of codes: what is dealt out at once.
+    /// The number of rows in a chunk of codes. Whole chunks are dealt to threads.
     #[wasm_bindgen(getter, js_name = chunkRows)]
     pub fn chunk_rows(&self) -> u32 {
         self.0.chunk_rows() as u32
     }
 
-    /// A copy of `count` rows from `from` on, which are there; into an array of the caller's.
+    /// Copies `count` rows from `from` on into an array of the caller's. The rows must be in memory.
     #[wasm_bindgen(js_name = copyRows)]
     pub fn copy_rows(&self, from: u32, to: &Float32Array) {
         let (rows, mut at) = (self.0.rows(), 0);
@@ -246,7 +247,7 @@ impl JsStore {
         )
     }
 
-    /// The rows from `from` on, as many of them as lie in one piece; none at the end.
+    /// Returns the rows from `from` on, as many as lie in one piece. Returns none at the end.
     pub fn rows(&self, from: u32) -> Float32Array {
         let rows = self.0.rows();
         Float32Array::from(rows.spans(from as usize, rows.len()).next().map_or(&[][..], |(_, span)| span))

@@ -2,7 +2,7 @@ use super::codes::kernel::{GROUP, ones};
 use crate::Result;
 use crate::error::{reserve, zeros};
 
-/// A set of rows, in groups of sixteen as codes lie.
+/// A set of rows. It has one number for each group of sixteen rows, because codes lie in such groups.
 pub struct Bits {
     /// Bit i of group g is row 16 g + i.
     pub groups: Vec<u16>,
@@ -10,14 +10,14 @@ pub struct Bits {
 }
 
 impl Bits {
-    /// None of `rows` rows.
+    /// A set for `rows` rows that contains none of them.
     pub fn none(rows: usize) -> Result<Self> {
         let mut groups = Vec::new();
         zeros(&mut groups, rows.div_ceil(GROUP), "a set of rows")?;
         Ok(Self { groups, ones: 0 })
     }
 
-    /// Room for `rows` rows; those that come are not in.
+    /// Makes room for `rows` rows. The set does not contain the new ones.
     pub fn grow(&mut self, rows: usize) -> Result<()> {
         let (before, groups) = (self.groups.len(), rows.div_ceil(GROUP));
         reserve(&mut self.groups, groups.saturating_sub(before), "a set of rows")?;
@@ -25,7 +25,7 @@ impl Bits {
         Ok(())
     }
 
-    /// A row that is there already counts once.
+    /// Adds a row. A row that is in the set already counts once.
     pub fn insert(&mut self, row: usize) {
         let group = &mut self.groups[row / GROUP];
         let before = *group;
@@ -33,12 +33,12 @@ impl Bits {
         self.ones += usize::from(*group != before);
     }
 
-    /// Whether the row is in; none behind the last group is.
+    /// Returns whether the set contains the row. It contains none behind the last group.
     pub fn contains(&self, row: usize) -> bool {
         self.groups.get(row / GROUP).is_some_and(|group| group >> (row % GROUP) & 1 == 1)
     }
 
-    /// Keeps those that `other` has too.
+    /// Keeps only the rows that `other` contains, too.
     pub fn and(&mut self, other: &Bits) {
         self.ones = 0;
         for (n, group) in self.groups.iter_mut().enumerate() {
@@ -47,7 +47,7 @@ impl Bits {
         }
     }
 
-    /// The rows from `from` on, in order.
+    /// Iterates over the rows from `from` on, in order.
     pub fn rows(&self, from: usize) -> impl Iterator<Item = usize> {
         let groups = self.groups.iter().enumerate().skip(from / GROUP).filter(|(_, group)| **group > 0);
         groups.flat_map(|(n, group)| ones(u32::from(*group)).map(move |i| n * GROUP + i)).filter(move |row| *row >= from)

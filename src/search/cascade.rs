@@ -1,5 +1,6 @@
-//! The exact best of all rows, with most of the rows never read: bounds from codes, closer bounds where they do not tell, rows where those
-//! do not either. A search can stop where it needs rows that memory does not hold, and goes on when they were supplied.
+//! The exact best of all rows, found without reading most of them. Codes give each row an upper bound of its score.
+//! Where that does not decide, closer bounds do, and where those do not, the rows themselves. A search stops if it
+//! needs rows that are not in memory. It goes on once they are supplied.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -16,79 +17,83 @@ use crate::segment::{Matrix, Supplied};
 #[path = "cascade_tests.rs"]
 mod tests;
 
-/// What is kept between searches: space, and whether bounds were of use.
+/// What is kept between searches: memory to use again, and whether bounds were of use.
 #[derive(Default)]
 pub struct Memo {
     upper: RefCell<Vec<Vec<f32>>>,
-    /// Searches one after the other in which codes told nothing.
+    /// The number of consecutive searches in which codes told nothing.
     useless: Cell<u32>,
-    /// Searches that are still to go without codes.
+    /// The number of searches that still go without codes.
     without: Cell<u32>,
 }
 
-/// So many searches in turn in which codes told nothing show that it is the rows' fault: one hard question says nothing of the next.
+/// If codes told nothing in so many consecutive searches, the rows are the reason. One hard query says nothing about
+/// the next.
 const USELESS: u32 = 4;
-/// Then so many searches go without codes, before one tries them again.
+/// After that, so many searches go without codes before one tries them again.
 const PAUSE: u32 = 7;
-/// Rows that are asked for at once, at most.
+/// The number of rows that are asked for at once, at most.
 const PIECE: usize = 1024;
-/// As many rows that are known by number are scored as they are.
+/// If a search is limited to at most so many rows, they are scored without looking at their codes.
 const FEW: usize = 64;
 
-/// What is searched.
+/// The rows that are searched, and all that a search needs to know of them.
 pub struct Among<'a> {
     pub matrix: &'a Matrix,
     pub codes: &'a Codes,
     pub memo: &'a Memo,
     pub rows: usize,
-    /// No others count. (Of these, too, only those of which `document` makes something.)
+    /// Only these rows are searched. A row among them counts only if `document` returns something for it.
     pub only: Option<&'a Bits>,
-    /// Not all rows count: what codes tell of such a search says nothing of others.
+    /// True if not all rows count. What codes tell in such a search says nothing about other searches.
     pub narrowed: bool,
-    /// What a row counts as, if it does.
+    /// Returns the document of a row, if the row counts.
     pub document: &'a dyn Fn(usize) -> Option<u32>,
     pub ties: Ties<'a>,
-    /// What others search; only of codes, so only where [`splits`](Self::splits).
+    /// The part that other threads search. They search by codes only, so it is used only if [`splits`](Self::splits) is
+    /// true.
     pub share: Share,
 }
 
 enum Stage {
-    /// The nearest by their codes are to be scored; they give the limit that all others must reach.
+    /// These rows are nearest by their codes and are scored next. Their scores give the limit that all others must
+    /// reach.
     Nearest(Vec<u32>),
-    /// Rows with their bounds, of which those before a place are done.
+    /// The remaining rows with their bounds. Those before this place are done.
     Left(Vec<(u32, f32)>, usize),
 }
 
-/// One query's search.
+/// The search for one query.
 pub struct Cascade {
     query: Vec<f32>,
     wanted: usize,
-    /// The best so far, by their documents.
+    /// The best documents so far, with their scores.
     found: Vec<(u32, f32)>,
     least: Option<f32>,
     bounds: Option<Bounded>,
     stage: Stage,
-    /// Rows that have no codes are scored first of all.
+    /// Rows that have no codes. They are scored before all others.
     uncoded: Range<usize>,
 }
 
 impl Among<'_> {
-    /// Rows in memory are as good as read, those by themselves at some cost; others are better told by their codes, but for a few.
+    /// True if the rows are scored without looking at their codes. That is quicker for few rows, and for somewhat more
+    /// if all rows are in memory.
     fn is_direct(&self) -> bool {
         self.only.is_some_and(|only| only.ones <= FEW || self.matrix.gone() == 0 && only.ones < self.rows / 256)
     }
 
-    /// Finding the nearest by their codes is for few of many.
+    /// True if codes would not help: they find few rows among many.
     fn is_useless(&self, wanted: usize) -> bool {
         wanted.max(32) > self.codes.rows().min(self.rows) / 16 || !self.narrowed && self.memo.without.get() > 0
     }
 
-    /// Whether a search goes by codes, so that others may search a part of them.
+    /// Returns whether a search goes by codes, so that other threads can search a part of them.
     pub fn splits(&self, queries: &[Vec<f32>], wanted: usize) -> bool {
         !self.is_direct() && !self.is_useless(wanted) && queries.iter().all(|query| has_codes(query))
     }
 
-    /// Searches for the `wanted` best of each query; whatever can be told without reading rows is done.
+    /// Begins the searches for the `wanted` best of each query, and does all that needs no rows.
     pub fn begin(&self, queries: Vec<Vec<f32>>, wanted: usize, least: Option<f32>) -> Result<Vec<Cascade>> {
         let Self { matrix, codes, memo, rows, only, document, share, .. } = *self;
         let direct = self.is_direct();
@@ -108,7 +113,8 @@ impl Among<'_> {
                 bounds.push(bounded);
                 (search.stage, search.uncoded) = (Stage::Nearest(Vec::new()), coded..rows);
             } else {
-                // Without codes: what is known by number, or what memory does not hold, by itself, the rest in order.
+                // Without codes, some rows are listed by number: those the search is limited to, or those that are not
+                // in memory. All other rows are scanned in order.
                 let end = if direct { rows } else { matrix.gone() };
                 search.stage = match only {
                     Some(only) => listed(&mut only.rows(0).take_while(|row| *row < end))?,
@@ -118,7 +124,7 @@ impl Among<'_> {
             }
             searches.push(search);
         }
-        // Those that look nearest.
+        // Finds the rows that are nearest by their codes.
         let mut nearest = Vec::new();
         reserve(&mut nearest, bounds.len(), "the searches")?;
         for _ in &bounds {
@@ -140,7 +146,7 @@ impl Among<'_> {
         Ok(searches)
     }
 
-    /// Goes on; true: to the end. False: `rows` has been told what is missing.
+    /// Goes on with a search. Returns true at its end. Returns false if rows are missing: `rows` then lists them.
     pub fn advance(&self, search: &mut Cascade, rows: &mut Supplied) -> Result<bool> {
         let mut top = TopK::new(search.wanted, self.rows, search.least, self.ties)?;
         for (doc, score) in search.found.drain(..) {
@@ -175,7 +181,7 @@ impl Among<'_> {
                 }
             }
             self.closer(bounds, limit, left, &mut survivors)?;
-            // A scan in order costs less than a quarter of the rows out of order.
+            // Scanning all rows in order costs less than scoring a quarter of them out of order.
             let most = bounds.upper.len();
             let useless = survivors.len() * 4 > most;
             if !self.narrowed {
@@ -227,7 +233,7 @@ impl Among<'_> {
         }
     }
 
-    /// All in memory.
+    /// Scores rows in order. All of them must be in memory.
     fn scan(&self, query: &[f32], rows: Range<usize>, top: &mut TopK<'_>) {
         if let Some(only) = self.only.filter(|only| only.ones < rows.len() / 2) {
             let nothing = Supplied::default();
@@ -247,9 +253,9 @@ impl Among<'_> {
         });
     }
 
-    /// Groups of rows, with a bit for each whose bound reaches the limit.
+    /// Returns the groups of rows, with a bit for each row whose bound reaches the limit.
     fn reaching<'b>(&'b self, bounds: &'b Bounded, limit: f32) -> impl Iterator<Item = (usize, u32)> + 'b {
-        // Without a limit, too, what is done is done.
+        // Rows that are done have the lowest bound. They must not be found again, even if there is no limit.
         let limit = limit.max(f32::MIN);
         let all = bounds.upper.as_chunks::<GROUP>().0.iter().enumerate();
         all.filter_map(move |(n, group)| {
@@ -259,7 +265,8 @@ impl Among<'_> {
         })
     }
 
-    /// Adds the rows whose closer bound reaches the limit, with that bound. `left` rows' first bound does.
+    /// Adds the rows whose closer bound reaches the limit, with that bound. `left` is the number of rows whose first
+    /// bound does.
     fn closer(&self, bounds: &Bounded, limit: f32, left: usize, survivors: &mut Vec<(u32, f32)>) -> Result<()> {
         reserve(survivors, left, "candidates")?;
         for (n, bits) in self.reaching(bounds, limit) {
@@ -273,7 +280,7 @@ impl Among<'_> {
     }
 }
 
-/// Queries that are searched for together, at most.
+/// The number of queries that share one pass, at most.
 pub const TOGETHER: usize = 8;
 
 impl Cascade {
@@ -283,7 +290,7 @@ impl Cascade {
     }
 }
 
-/// These rows, whatever their codes say.
+/// Lists rows to be scored, whatever their codes say.
 fn listed(rows: &mut dyn Iterator<Item = usize>) -> Result<Stage> {
     let mut list = Vec::new();
     for row in rows {

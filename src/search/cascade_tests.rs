@@ -9,7 +9,8 @@ use crate::segment::{Matrix, Supplied};
 const ROWS: usize = 4096;
 const DIMENSION: usize = 48;
 
-/// Rows like those of text, straight to the last direction: for that one every row's score is the same, and no code tells them apart.
+/// Rows like those of text in all directions but the last. In the last one every row has the same score, and no code
+/// tells the rows apart.
 fn text_rows(rng: &mut TestRng) -> Matrix {
     let mut matrix = Matrix::new(DIMENSION);
     matrix.grow(ROWS).unwrap();

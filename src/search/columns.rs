@@ -1,5 +1,6 @@
-//! Which rows match a filter, found once for each distinct value of a key and kept. Rows keep their attributes until a compaction moves
-//! them, so what is here stays true as rows come; which rows live and are in scope is not its matter.
+//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. A row keeps its
+//! attributes until a compaction moves it, so what is known here stays true as rows are added. Whether a row is alive
+//! or in scope is not decided here.
 
 use std::rc::Rc;
 
@@ -14,44 +15,44 @@ use crate::hash::{Hasher, hash};
 use crate::attrs::{self, Packed};
 use crate::segment::op::{Reader, ValueRef, put_value};
 
-/// Of all columns together. Without room filters are looked at late, row by row.
+/// The memory of all columns together. If it is full, filters are evaluated later, row by row.
 const MOST_BYTES: usize = 64 << 20;
 const MOST_COLUMNS: usize = 8;
 const MOST_KEPT: usize = 12;
-/// Larger filters are not kept.
+/// Filters that take more bytes are not kept.
 const MOST_FILTER: usize = 1 << 16;
-/// Integers up to it are floats, too.
+/// Every integer up to this one is a float, too.
 const EXACT: u64 = 1 << 53;
 
-/// The attributes of a row; none of a dead one.
+/// Returns the attributes of a row, or None for a dead row.
 pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<Packed<'a>>;
 
 #[derive(Default)]
 pub struct Columns {
-    /// Both: what was used last comes last.
+    /// In this list and the next, what was used last comes last.
     columns: Vec<Column>,
     kept: Vec<Kept>,
-    /// How often rows have moved.
+    /// Counts how often rows have moved.
     pub moves: u32,
 }
 
-/// A filter that was seen, and what matches of the first `rows` rows, once that was found out.
+/// A filter that was seen, and which of the first `rows` rows match it, once that was found out.
 struct Kept {
     filter: Rc<Filter>,
-    /// Only for this collection's rows.
+    /// If set, only the rows of this collection were looked at.
     scope: Option<u32>,
     rows: usize,
     bits: Option<Rc<Bits>>,
 }
 
 impl Columns {
-    /// Rows have moved.
+    /// Forgets everything, because rows have moved.
     pub fn clear(&mut self) {
         *self = Self { moves: self.moves.wrapping_add(1), ..Self::default() };
     }
 
-    /// The rows among the first `rows` that match, and any of the dead. None: it is not known, for want of memory or because the filter is
-    /// new and not `now` worth the work.
+    /// Returns which of the first `rows` rows match. Dead rows may be among them. Returns None if it is not known:
+    /// memory was short, or the filter is new and `now` says that it is not worth the work.
     pub fn matches(&mut self, filter: &Rc<Filter>, scope: Option<u32>, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
         let mut kept = match self.place(filter, scope) {
             Some(at) => self.kept.remove(at),
@@ -86,13 +87,14 @@ impl Columns {
         self.kept.iter().position(|kept| *kept.filter == *filter && (kept.scope.is_none() || kept.scope == scope))
     }
 
-    /// What is known of the rows of one collection or (None) of all: which of so many match.
+    /// Returns which rows match, as far as it is known, and how many rows were looked at. The rows are those of one
+    /// collection, or all of them (None).
     pub fn known(&self, filter: &Filter, scope: Option<u32>) -> Option<(Rc<Bits>, usize)> {
         let kept = &self.kept[self.place(filter, scope)?];
         Some((kept.bits.clone()?, kept.rows))
     }
 
-    /// What somebody else found out. Of large filters only the last one is kept.
+    /// Keeps what was found out elsewhere. Of large filters only the last one is kept.
     pub fn found_out(&mut self, filter: Rc<Filter>, scope: Option<u32>, rows: usize, bits: Bits) {
         self.kept.retain(|kept| kept.filter.size() <= MOST_FILTER && (kept.filter != filter || kept.scope != scope));
         self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)) });
@@ -118,7 +120,7 @@ impl Columns {
         Some(Bits { groups, ones })
     }
 
-    /// Bits behind the last row say nothing.
+    /// Bits behind the last row mean nothing.
     fn groups(&mut self, filter: &Filter, rows: usize, attrs: AttrsOf<'_>) -> Option<Vec<u16>> {
         let mut groups = Vec::new();
         let parts = match filter {
@@ -131,7 +133,7 @@ impl Columns {
             _ => return self.leaf(filter, rows, attrs),
         };
         zeros(&mut groups, rows.div_ceil(GROUP), "").ok()?;
-        // An And is an Or of what does not match, turned round.
+        // An And is computed as an Or of the rows that do not match, and then inverted.
         let turned = if matches!(filter, Filter::And(_)) { u16::MAX } else { 0 };
         for part in parts {
             let part = self.groups(part, rows, attrs)?;
@@ -174,15 +176,15 @@ impl Columns {
 #[derive(Default)]
 struct Column {
     key: String,
-    /// It did not fit.
+    /// True if the values did not fit into memory.
     failed: bool,
-    /// Of each row its value's number; 0 where the key is absent.
+    /// The number of each row's value, or 0 if the key is absent.
     ids: Vec<u32>,
     table: HashTable<u32>,
-    /// Distinct values, packed, one behind the other; value n lies between `ends[n - 1]` and `ends[n]`.
+    /// The distinct values, packed, one behind the other. Value n lies between `ends[n - 1]` and `ends[n]`.
     values: Vec<u8>,
     ends: Vec<u32>,
-    /// Numbers that a float is exactly; else NaN.
+    /// The value as a float if that is exact, else NaN.
     numbers: Vec<f64>,
 }
 
@@ -195,7 +197,7 @@ impl Column {
         self.ids.len() * 4 + self.values.len() + self.ends.len() * 24
     }
 
-    /// Up to `rows` rows, in `room` bytes.
+    /// Adds the values of all rows up to `rows`. The column may take `room` bytes.
     fn extend(&mut self, rows: usize, room: usize, attrs: AttrsOf<'_>) -> Option<()> {
         if self.failed {
             return None;
@@ -246,7 +248,7 @@ impl Column {
         Some(id)
     }
 
-    /// Of a filter on this key.
+    /// Returns which rows match a filter on this key.
     fn select(&self, filter: &Filter, rows: usize) -> Option<Vec<u16>> {
         let (mut verdicts, mut groups) = (Vec::new(), Vec::new());
         zeros(&mut verdicts, self.ends.len().max(1), "").ok()?;
@@ -276,7 +278,8 @@ impl Column {
         Some(groups)
     }
 
-    /// All that equals a value: itself, and a number in its other form; zero has two signs.
+    /// Marks all values that equal the wanted one. A number can be stored as integer or as float, and zero has two
+    /// signs.
     fn mark(&self, wanted: &Value, verdicts: &mut [u8]) {
         let mut try_one = |candidate: &Value| {
             let (mut encoded, mut packed) = (Vec::new(), Vec::new());
@@ -302,7 +305,7 @@ impl Column {
     }
 }
 
-/// NaN where there is no such float.
+/// Returns the value as a float, or NaN if no float equals it.
 fn exact(value: &Value) -> f64 {
     match value {
         Value::Int(int) if int.unsigned_abs() <= EXACT => *int as f64,
@@ -363,7 +366,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Row by row, as rows come, as filters are asked for again and anew, and when rows have moved.
+        /// Filters are checked row by row: as rows are added, as filters are asked for again and anew, and after rows
+        /// have moved.
         #[test]
         fn as_each_row_by_itself(
             rows in prop::collection::vec((any::<bool>(), prop::collection::btree_map("[k-m]", values(), 0..4)), 1..150),

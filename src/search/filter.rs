@@ -1,7 +1,8 @@
 //! Predicates on attributes, evaluated on their encoded form.
 //!
-//! An absent key fails every predicate except [`Filter::Not`]. Numbers compare by value, whether `Int` or `Float`; otherwise values of
-//! different types are unequal and have no order. Text orders by UTF-8 bytes, lists element by element, `false` before `true`.
+//! An absent key fails every predicate except [`Filter::Not`]. Numbers compare by value, whether `Int` or `Float`;
+//! otherwise values of different types are unequal and have no order. Text orders by UTF-8 bytes, lists element by
+//! element, `false` before `true`.
 
 use std::cmp::Ordering;
 
@@ -11,16 +12,16 @@ use crate::attrs::{Packed, value};
 use crate::segment::op::{Bad, Reader, ValueRef, list};
 use crate::{Code, Result, Value};
 
-/// How deep expressions may lie within each other.
+/// The most levels of expressions within each other.
 pub const MAX_DEPTH: usize = 64;
-/// Expressions of a filter, those inside others too.
+/// The most expressions in a filter, including those inside others.
 pub const MAX_PARTS: usize = 5_000;
-/// Values in all lists of a filter together.
+/// The most values in all the lists of a filter together.
 pub const MAX_VALUES: usize = 65_536;
-/// Bytes of one glob pattern, and of all of a filter's together.
+/// The most bytes in one glob pattern. All the patterns of a filter together have a limit, too.
 pub const MAX_PATTERN: usize = 1_024;
 pub const MAX_PATTERNS: usize = 65_536;
-/// Bytes of a filter's encoding.
+/// The most bytes in an encoded filter.
 const MAX_BYTES: usize = 4 << 20;
 
 /// An expression over attributes.
@@ -32,14 +33,14 @@ pub enum Filter {
     Eq(String, Value),
     In(String, Vec<Value>),
     Compare(String, Bound, Value),
-    /// A text that matches a glob pattern.
+    /// Matches a string that fits a glob pattern.
     Glob(String, String),
-    /// A list with this element.
+    /// Matches a list that contains this element.
     Contains(String, String),
     Exists(String),
 }
 
-/// Which side of a bound, and whether the bound itself is included.
+/// The side of a bound, and whether the bound itself is included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
     Greater,
@@ -69,7 +70,7 @@ impl Filter {
         }
     }
 
-    /// What a predicate looks at.
+    /// Returns the key that a predicate looks at.
     pub fn key(&self) -> &str {
         match self {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => "",
@@ -77,7 +78,7 @@ impl Filter {
         }
     }
 
-    /// Whether a predicate holds for the value under its key.
+    /// Returns whether a predicate holds for the value under its key.
     pub fn holds(&self, found: ValueRef<'_>) -> bool {
         match self {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => false,
@@ -95,7 +96,7 @@ impl Filter {
         }
     }
 
-    /// Whether it is within the limits; what goes beyond one is `INVALID_ARGUMENT`, which names it.
+    /// Checks that the filter is within the limits. Otherwise the error is `INVALID_ARGUMENT` and names the limit.
     pub fn check(&self) -> Result<()> {
         self.measure(0, &mut Measure::default())
     }
@@ -129,7 +130,8 @@ impl Filter {
         Ok(())
     }
 
-    /// About what evaluating it for one row takes, in nanoseconds; `by_row`: the values of a list one after the other.
+    /// Estimates the time to evaluate the filter for one row, in nanoseconds. With `by_row`, the values of a list are
+    /// compared one after the other.
     pub(crate) fn work(&self, by_row: bool) -> usize {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().map(|part| part.work(by_row)).sum::<usize>() + 1,
@@ -141,7 +143,7 @@ impl Filter {
         }
     }
 
-    /// About the bytes it takes.
+    /// Estimates the memory that the filter takes, in bytes.
     pub fn size(&self) -> usize {
         let value = |value: &Value| match value {
             Value::Str(text) => 32 + text.len(),
@@ -159,7 +161,7 @@ impl Filter {
             }
     }
 
-    /// Reads the prefix form that the TypeScript wrapper writes: a tag byte, then its parts. No bytes are no filter.
+    /// Reads the prefix form that the TypeScript wrapper writes: a tag byte, then its parts. No bytes mean no filter.
     pub fn decode(bytes: &[u8]) -> Result<Filter> {
         if bytes.is_empty() {
             return Ok(Filter::default());
@@ -228,7 +230,8 @@ fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Resu
     if count > reader.left() {
         fail!(InvalidArgument, "the filter's encoding is cut short");
     }
-    // Room is taken as parts come: nested counts that only say that they are large would ask for a multiple of what is there.
+    // Memory is taken as parts arrive. Nested counts that claim to be large could otherwise ask for many times the
+    // input's size.
     let mut parts = Vec::new();
     for _ in 0..count {
         reserve(&mut parts, 1, "a filter")?;
@@ -237,7 +240,7 @@ fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Resu
     Ok(parts)
 }
 
-/// A value that is stored and one that is asked for.
+/// Returns whether a stored value equals the one that is asked for.
 pub fn equal(found: ValueRef<'_>, value: &Value) -> bool {
     match (found, value) {
         (ValueRef::Null, Value::Null) => true,
@@ -245,7 +248,7 @@ pub fn equal(found: ValueRef<'_>, value: &Value) -> bool {
     }
 }
 
-/// None where the two have no order.
+/// Returns None if the two have no order.
 fn order(found: ValueRef<'_>, value: &Value) -> Option<Ordering> {
     match (found, value) {
         (ValueRef::Str(a), Value::Str(b)) => Some(a.cmp(b)),
@@ -260,7 +263,7 @@ fn order(found: ValueRef<'_>, value: &Value) -> Option<Ordering> {
     }
 }
 
-/// By value, without rounding the integer.
+/// Compares by value, without rounding the integer.
 fn int_float(int: i64, float: f64) -> Option<Ordering> {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     if float.is_nan() {
@@ -289,7 +292,7 @@ mod tests {
         crate::segment::op::canonical(&batch.bytes()[8..], crate::segment::op::skip_value).unwrap()
     }
 
-    /// The truth table of SPEC.md, a line each: what is stored under `k`, the filter, the answer.
+    /// The truth table of SPEC.md, one line each: the value under `k`, the filter, the answer.
     #[test]
     fn truth_table() {
         use Bound::*;
@@ -349,7 +352,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against comparing in 128-bit integers, with the float's fraction apart.
+        /// The expected order is computed in 128-bit integers, with the float's fraction separate.
         #[test]
         fn ints_and_floats_compare_by_value(int: i64, float in prop_oneof![any::<f64>(), (any::<i64>(), -2i64..3).prop_map(|(i, d)| (i as f64) + d as f64 / 2.0)], near in -3i64..3) {
             for float in [float, int as f64, int as f64 + near as f64 / 2.0] {
@@ -393,7 +396,8 @@ mod tests {
         for filter in [Filter::Or(vec![Filter::Exists("k".into()); MAX_PARTS - 1]), glob(MAX_PATTERN), Filter::Or(vec![glob(MAX_PATTERN); 64]), list(MAX_VALUES)] {
             filter.check().unwrap();
         }
-        // From the wire as well: three bytes short of four million, of which nothing is decoded.
+        // The limits hold for encoded filters, too: this one is three bytes short of four million, and none of it is
+        // decoded.
         let wire = |count: u32| [vec![1], count.to_le_bytes().to_vec(), [vec![8], 0u64.to_le_bytes().to_vec()].concat().repeat(count as usize)].concat();
         assert!(Filter::decode(&wire(MAX_PARTS as u32 - 1)).is_ok());
         assert!(Filter::decode(&wire(MAX_PARTS as u32)).unwrap_err().to_string().contains("more than 5000 expressions"));

@@ -1,10 +1,12 @@
-//! Glob patterns, as native matches them: `*` any run, `?` one character, `[abc]`, `[a-z]`, `[!...]` or `[^...]` one of a class.
-//! A `[` without its `]` is itself. Characters are Unicode scalar values.
+//! Glob patterns, as native matches them: `*` stands for any run of characters, `?` for one character, and `[abc]`,
+//! `[a-z]`, `[!...]` or `[^...]` for one character of a class. A `[` without its `]` stands for itself. Characters are
+//! Unicode scalar values.
 
-/// Whether all of `text` matches. Takes time in proportion to `pattern × text` at most, and no memory.
+/// Returns whether the whole of `text` matches. It takes no memory, and its time is at most proportional to `pattern ×
+/// text`.
 ///
-/// After each `*` no part of the pattern is looked at more than once for a place in the text, a class too: a `[` that no `]` follows is known
-/// beforehand, and not looked for anew each time.
+/// After each `*`, no part of the pattern is looked at more than once for each place in the text. That includes
+/// classes: whether a `]` follows a `[` is found out once, in advance.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (from, rest) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
     let (to, part) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
@@ -21,10 +23,10 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 fn general(pattern: &str, text: &str) -> bool {
-    // A class ends at the first `]`, so that with fewer bytes left than this there is none.
+    // A class ends at the first `]`. If fewer bytes are left than this, none follows.
     let closing = pattern.rfind(']').map_or(usize::MAX, |at| pattern.len() - at);
     let (mut pattern, mut text) = (pattern, text);
-    // Where to go on when the rest fails: behind the last star, with one more character given to it.
+    // The place to go on from if the rest does not match: behind the last star, with one more character given to it.
     let mut retry: Option<(&str, &str)> = None;
     loop {
         if let Some(rest) = pattern.strip_prefix('*') {
@@ -53,7 +55,7 @@ fn general(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What is left of both after one character of `text`, if the pattern's next part matches it.
+/// Returns the rest of both after one character of `text`, if the pattern's next part matches it.
 fn step<'p, 't>(pattern: &'p str, text: &'t str, closing: usize) -> Option<(&'p str, &'t str)> {
     let mut rest = text.chars();
     let c = rest.next()?;
@@ -70,7 +72,7 @@ fn step<'p, 't>(pattern: &'p str, text: &'t str, closing: usize) -> Option<(&'p 
     Some((behind, rest.as_str()))
 }
 
-/// Whether `c` is in the class that begins behind a `[`, and what follows its `]`, which is there.
+/// Returns whether `c` is in the class that begins behind a `[`, and the pattern behind its `]`, which exists.
 fn class(pattern: &str, c: char) -> Option<(bool, &str)> {
     let (negated, mut rest) = match pattern.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
@@ -100,7 +102,7 @@ mod tests {
     use super::{general, matches};
     use proptest::prelude::*;
 
-    /// As it was before classes were bounded: each `[` looks for its end, all over again.
+    /// The algorithm as it was before: each `[` looks for its end anew.
     mod before {
         pub fn matches(pattern: &str, text: &str) -> bool {
             let Some(first) = pattern.chars().next() else { return text.is_empty() };
@@ -143,13 +145,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Of what means something in a pattern most of all, in texts as well.
+        /// Both texts and patterns consist mostly of the characters that have a meaning in patterns.
         #[test]
         fn as_before(pattern in r"[*?\[\]!^\-aabé]{0,10}", text in r"[*?\[\]!^\-aaabé]{0,7}") {
             prop_assert_eq!(matches(&pattern, &text), before::matches(&pattern, &text));
         }
 
-        /// With classes that are whole: any bytes seldom make one.
+        /// The patterns consist of whole classes, which random characters seldom form.
         #[test]
         fn as_before_with_classes(
             parts in prop::collection::vec(prop_oneof![Just("*"), Just("?"), Just("[a-c]"), Just("[!b]"), Just("[^é-]"), Just("[b-"), Just("[]"), Just("[!]"), Just("a"), Just("é"), Just("]"), Just("[")], 0..8),

@@ -1,9 +1,9 @@
 //! Dot products and normalization, with native's order of additions and so native's bits.
 //!
-//! A dot product runs in eight lanes, lane `i` over the elements `i, i + 8, i + 16, ...`; the lanes are folded 8 → 4 → 2 → 1, and
-//! what is left over behind the last eight is added one by one. The order is the same in [`scalar`] and `simd`.
+//! A dot product runs in eight lanes. Lane `i` takes the elements `i, i + 8, i + 16, ...`. The lanes are folded 8 → 4 →
+//! 2 → 1, and the elements behind the last eight are added one by one. The order is the same in [`scalar`] and `simd`.
 
-/// Leaves shorter norms as they are.
+/// Vectors with a shorter norm are left as they are.
 const TINY: f32 = 1e-12;
 
 /// The sum of squares, left to right.
@@ -11,7 +11,8 @@ pub fn norm_squared(v: &[f32]) -> f32 {
     v.iter().map(|x| x * x).sum()
 }
 
-/// Of each row the sum of squares, left to right. That is a chain of additions, each waiting for the one before; so four rows go side by side.
+/// Computes the sum of squares of each row, left to right. Each addition waits for the one before, so four rows are
+/// summed at the same time.
 pub fn norms_squared(rows: &[f32], dimension: usize, out: &mut [f32]) {
     for (rows, out) in rows.chunks(4 * dimension).zip(out.chunks_mut(4)) {
         if rows.len() < 4 * dimension {
@@ -46,7 +47,7 @@ pub fn scale_to_unit(v: &mut [f32], norm_squared: f32) {
     }
 }
 
-/// Dot products of `query` with each row of `rows`, which are `out.len()` rows of `query.len()` numbers.
+/// Computes the dot products of `query` with the `out.len()` rows of `rows`. Each row has `query.len()` numbers.
 pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     simd::dots(query, rows, out);
@@ -60,7 +61,8 @@ pub fn dot(query: &[f32], row: &[f32]) -> f32 {
     out[0]
 }
 
-/// The same additions in the same order, a number at a time: what `simd` is tested against, and what runs elsewhere.
+/// The same additions in the same order, one number at a time. It runs where there is no simd, and the tests compare
+/// `simd` with it.
 pub mod scalar {
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         let mut lanes = [0.0f32; 8];
@@ -88,8 +90,8 @@ pub mod scalar {
 
 /// simd128 from safe constructors: building a vector from the elements of a `&[f32; 8]` compiles to two loads.
 ///
-/// One row after the other: a single stream of reads runs at the memory's speed (measured: 100,000 rows of 384 in the time of one
-/// pass that only reads them), while four rows side by side took twice as long.
+/// Rows are read one after the other. A single stream of reads runs at the speed of memory: 100,000 rows of 384 took as
+/// long as only reading them. Reading four rows at the same time took twice as long.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod simd {
     use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4_shuffle, v128};

@@ -3,10 +3,11 @@ use std::ops::Range;
 use super::kernel;
 use crate::segment::Matrix;
 
-/// Rows scored before any of them is looked at: enough to keep the kernel going, few enough to stay in the first cache.
+/// The number of rows that are scored before any of them is looked at. It is large enough to keep the kernel busy, and
+/// small enough for the first cache.
 const BLOCK: usize = 128;
 
-/// Scores `rows` in their order and shows those that are not below a limit to `visit`, which returns the limit from then on.
+/// Scores `rows` in their order. Calls `visit` for each row that is not below the limit. `visit` returns the new limit.
 pub fn scan_rows(query: &[f32], matrix: &Matrix, rows: Range<usize>, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) {
     let mut scores = [0.0f32; BLOCK];
     for (first, span) in matrix.spans(rows.start, rows.end) {
@@ -14,7 +15,7 @@ pub fn scan_rows(query: &[f32], matrix: &Matrix, rows: Range<usize>, mut limit: 
             let scores = &mut scores[..block.len() / query.len()];
             kernel::dots(query, block, scores);
             for (i, score) in scores.iter().enumerate() {
-                // Written so that NaN, which is below nothing, gets through.
+                // NaN is not below anything. This form of the condition lets it through.
                 if !(*score < limit) {
                     limit = visit(first + n * BLOCK + i, *score);
                 }

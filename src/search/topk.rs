@@ -3,17 +3,18 @@ use std::collections::BinaryHeap;
 use crate::Result;
 use crate::order::{Ranked, Ties, heap};
 
-/// The best `k` of the numbers that are offered: higher scores first, equal ones by a rule of the caller's, NaN behind every number.
+/// The best `k` of the numbers that are offered. Higher scores come first. The caller's rule orders equal scores. NaN
+/// comes behind every number.
 pub struct TopK<'a> {
     k: usize,
-    /// The worst on top.
+    /// The worst is on top.
     heap: BinaryHeap<Ranked<'a>>,
     limit: f32,
     numbers_only: bool,
     ties: Ties<'a>,
 }
 
-/// An integer that orders as the scores do: NaN lowest, the two zeros equal.
+/// An integer that has the same order as the scores: NaN is lowest, and the two zeros are equal.
 fn key(score: f32) -> i32 {
     if score.is_nan() {
         return i32::MIN;
@@ -22,7 +23,8 @@ fn key(score: f32) -> i32 {
     if bits < 0 { bits ^ i32::MAX } else { bits }
 }
 
-/// NaN comes back as a NaN, −0 as 0; no dot product is −0, as its sums begin with 0.
+/// Returns the score of a key. NaN comes back as a NaN and −0 as 0. No dot product is −0, because its sums begin with
+/// 0.
 fn score_of(key: i32) -> f32 {
     if key == i32::MIN {
         return f32::NAN;
@@ -31,13 +33,13 @@ fn score_of(key: i32) -> f32 {
 }
 
 impl<'a> TopK<'a> {
-    /// At most `offers` will be offered. Only scores of at least `least` count, where there is one; NaN is not.
+    /// At most `offers` numbers will be offered. With `least`, only scores of at least that count, so NaN does not.
     pub fn new(k: usize, offers: usize, least: Option<f32>, ties: Ties<'a>) -> Result<Self> {
         let k = k.min(offers);
         Ok(Self { k, heap: heap(k)?, limit: least.unwrap_or(f32::NEG_INFINITY), numbers_only: least.is_some(), ties })
     }
 
-    /// Scores below it need not be offered. (NaN is not below anything.)
+    /// Scores below this limit need not be offered. NaN is not below anything.
     pub fn limit(&self) -> f32 {
         self.limit
     }

@@ -1,4 +1,4 @@
-//! One suite that every sink runs: the numbers are those of the contract of [`ByteSink`].
+//! The tests that every sink must pass. Their numbers are those of the contract of [`ByteSink`].
 
 use super::{ByteSink, ByteSource};
 use crate::Result;
@@ -14,7 +14,8 @@ fn contents<S: ByteSource>(sink: &mut S) -> Result<Vec<u8>> {
     Ok(all)
 }
 
-/// Runs the contract over sinks that `open` gives. `open` is called several times and must give the *same* bytes again, empty at first.
+/// Checks the contract on the sinks that `open` returns. `open` is called several times. It must return a sink over the
+/// *same* bytes each time, and those are empty at first.
 pub fn check<S: ByteSink + ByteSource>(mut open: impl FnMut() -> Result<S>) -> Result<()> {
     let mut sink = open()?;
     ensure(ByteSink::len(&sink)? == 0, "1: a new sink is empty")?;

@@ -7,24 +7,24 @@ use super::{ByteSink, ByteSource, MemorySink};
 use crate::Result;
 use crate::error::fail;
 
-/// Which call fails, counted over every call of every sink that shares the plan.
+/// The way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The call does nothing and fails.
     Refused,
-    /// An append writes this many bytes (fewer than asked) and fails; any other call fails having done nothing.
+    /// An append writes this many bytes (fewer than asked for) and fails. Any other call does nothing and fails.
     Short(usize),
 }
 
 #[derive(Default)]
 struct Plan {
     calls: u64,
-    /// From, to (exclusive), what.
+    /// The first call, the call behind the last, and the fault.
     faults: Vec<(u64, u64, Fault)>,
     trace: Vec<&'static str>,
 }
 
-/// The calls that shall fail. Clones share one count.
+/// The calls that must fail. They are counted over all sinks that share the plan. Clones share one count.
 #[derive(Clone, Default)]
 pub struct Faults(Rc<RefCell<Plan>>);
 
@@ -33,12 +33,12 @@ impl Faults {
         Self::default()
     }
 
-    /// The `n`-th call from now (0 is the next one) fails.
+    /// Makes the `n`-th call from now fail. 0 is the next call.
     pub fn fail_at(&self, n: u64, fault: Fault) {
         self.fail_between(n, n + 1, fault);
     }
 
-    /// Calls `from..to`, counted from now, fail.
+    /// Makes the calls `from..to`, counted from now, fail.
     pub fn fail_between(&self, from: u64, to: u64, fault: Fault) {
         let mut plan = self.0.borrow_mut();
         let now = plan.calls;
@@ -49,12 +49,12 @@ impl Faults {
         self.0.borrow_mut().faults.clear();
     }
 
-    /// How many calls were made so far.
+    /// The number of calls so far.
     pub fn calls(&self) -> u64 {
         self.0.borrow().calls
     }
 
-    /// The names of all calls, in order.
+    /// The names of all calls so far, in order.
     pub fn trace(&self) -> Vec<&'static str> {
         self.0.borrow().trace.clone()
     }
@@ -68,12 +68,12 @@ impl Faults {
     }
 }
 
-/// A memory sink with faults.
+/// A sink in memory that fails as planned.
 #[derive(Clone)]
 pub struct FaultSink {
     pub inner: MemorySink,
     faults: Faults,
-    /// As real media do, bytes of a failed append stay behind `len`.
+    /// The bytes of a failed append stay behind `len`, as on a real disk.
     len: Rc<RefCell<u64>>,
     names: [&'static str; 4],
 }

@@ -6,7 +6,7 @@ use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::error::{Context, error_from, fail};
 use crate::{Code, Result};
 
-/// A file of the native file system. It locks nothing: keep two writers apart yourself.
+/// A file of the operating system. It takes no lock: make sure that there is only one writer.
 pub struct FileSink {
     file: File,
     path: PathBuf,
@@ -15,15 +15,15 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    /// Opens `path`, creating it where it is missing.
+    /// Opens the file `path`, and creates it if it is missing.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         Self::of(file, path, false)
     }
 
-    /// Opens `path`, which must be there, to read alone: nothing is created, and leave to read it is enough. Whatever would write is
-    /// `READ_ONLY`.
+    /// Opens the existing file `path` for reading only. It creates nothing and needs only the permission to read.
+    /// Methods that write fail with `READ_ONLY`.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         Self::of(File::open(&path), path, true)

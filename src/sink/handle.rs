@@ -1,4 +1,4 @@
-//! The sink for anything shaped like `FileSystemSyncAccessHandle`: a real one, or an object over whatever a host has.
+//! The sink over a `FileSystemSyncAccessHandle`, or over any object with the same methods.
 
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
@@ -12,31 +12,31 @@ use crate::error::fail;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A handle as somebody may have written it, its methods returning what they should not.
+    /// A handle that somebody else may have written. Its methods may return anything.
     type Unsure;
 
     #[wasm_bindgen(method, catch)]
     fn flush(this: &Unsure) -> Result<JsValue, JsValue>;
 }
 
-/// Offsets are JavaScript numbers.
+/// The end of the offsets: a JavaScript number cannot express greater ones exactly.
 const MAX_OFFSET: u64 = 1 << 53;
 
-/// A sink over a `FileSystemSyncAccessHandle`, or over an object of its shape. A file of the origin private file system has one, in a
-/// dedicated worker.
+/// A sink over a `FileSystemSyncAccessHandle`, or over an object with the same methods. In a dedicated worker, each
+/// file of the origin private file system has such a handle.
 ///
-/// Whoever opened the handle closes it. What its methods throw is an error whose code tells a full disk (`QuotaExceeded`) from all else
-/// (`StorageFailed`).
+/// Whoever opened the handle closes it. If a method throws, the error's code tells a full disk (`QuotaExceeded`) from
+/// every other failure (`StorageFailed`).
 pub struct HandleSink {
     handle: FileSystemSyncAccessHandle,
     len: u64,
-    /// The handle keeps no reference to the bytes that it is given: it may see wasm memory itself.
+    /// True if the handle keeps no reference to the bytes that it is given. Then it may get views of wasm memory.
     lend_views: bool,
 }
 
 impl HandleSink {
-    /// Appends behind what the handle has. `lend_views`: the handle's `read` and `write` get views of wasm memory, and may keep none of
-    /// them; a browser's own handles keep none. Otherwise they get copies.
+    /// Makes a sink that appends behind what the handle has. With `lend_views`, the handle's `read` and `write` get
+    /// views of wasm memory and must not keep them: a browser's own handles do not. Otherwise they get copies.
     pub fn new(handle: FileSystemSyncAccessHandle, lend_views: bool) -> Result<Self> {
         let size = handle.get_size().map_err(from_js)?;
         if !(size >= 0.0 && size <= MAX_OFFSET as f64 && size.fract() == 0.0) {
@@ -45,7 +45,7 @@ impl HandleSink {
         Ok(Self { handle, len: size as u64, lend_views })
     }
 
-    /// To read from, whatever its length. The handle gets views of wasm memory.
+    /// Makes a source to read from. It may have any length. The handle gets views of wasm memory.
     pub fn source(handle: FileSystemSyncAccessHandle) -> Self {
         Self { handle, len: 0, lend_views: true }
     }

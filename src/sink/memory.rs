@@ -5,7 +5,7 @@ use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::Result;
 use crate::error::{fail, reserve};
 
-/// Bytes in memory. A clone shares them, so that a test can look at what a store wrote.
+/// Bytes in memory. Clones share the bytes, so that a test can look at what a store wrote.
 #[derive(Clone, Default)]
 pub struct MemorySink {
     bytes: Rc<RefCell<Vec<u8>>>,
@@ -71,7 +71,7 @@ impl ByteSource for MemorySink {
     }
 }
 
-/// Keeps no bytes, only counts them: for a store that lives in memory alone.
+/// Counts the bytes and keeps none of them. It is for a store that is only in memory.
 #[derive(Default)]
 pub struct CountingSink {
     len: u64,

@@ -1,4 +1,4 @@
-//! The seam between the store and a medium.
+//! The interface between the store and a storage.
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 pub mod crash;
@@ -24,21 +24,24 @@ pub use memory::{CountingSink, MemorySink};
 use crate::Result;
 use crate::error::fail;
 
-/// The unit that a medium writes whole or not at all.
+/// The unit that a disk writes completely or not at all.
 pub const SECTOR: u64 = 512;
 
-/// Where bytes go: append-only but for [`publish`](ByteSink::publish).
+/// A file that bytes are written to. Bytes are only appended, except by [`publish`](ByteSink::publish).
 ///
-/// The contract; `conformance` tests each number on every sink.
+/// This is the contract. `conformance` tests each number on every sink.
 ///
-/// 1. `len` is the count of bytes appended and not truncated away, those included that were there when the sink was opened.
-/// 2. `append` writes all of `bytes` at `len` or fails. A medium that takes fewer bytes and says nothing is a failure too.
-/// 3. After a failed `append`, `len` is unchanged. Bytes behind `len` may lie on the medium until the next `truncate_to`, which
-///    must remove them even when it is given the present `len`.
-/// 4. `publish` overwrites 4 bytes that lie wholly before `len`, and changes nothing else.
-/// 5. `truncate_to` shrinks only; a length beyond `len` fails and changes nothing.
-/// 6. When `flush` has returned, everything before it is on the medium, and nothing that comes after it can be there without it.
-///    Between two flushes the medium may have kept any part of what was written, by whole sectors of 512 bytes, in any order.
+/// 1. `len` is the number of bytes that were appended and not truncated. Bytes that were there when the sink was opened
+///    count, too.
+/// 2. `append` writes all of `bytes` at `len`, or fails. If the storage takes fewer bytes without an error, that is a
+///    failure, too.
+/// 3. After a failed `append`, `len` is unchanged. Bytes may lie behind `len` until the next `truncate_to`. That call
+///    must remove them, even if it is given the present `len`.
+/// 4. `publish` overwrites 4 bytes that lie completely before `len`. It changes nothing else.
+/// 5. `truncate_to` can only shrink the file. With a length beyond `len` it fails and changes nothing.
+/// 6. When `flush` has returned, everything that was written before it is durable. Nothing that is written later can be
+///    durable without it. Between two flushes, the disk may have kept any part of what was written, by whole sectors of
+///    512 bytes, in any order.
 /// 7. Appending nothing, truncating to `len` and flushing twice are no errors.
 pub trait ByteSink {
     fn len(&self) -> Result<u64>;
@@ -52,10 +55,10 @@ pub trait ByteSink {
     }
 }
 
-/// Where bytes come from, on media that can be read synchronously.
+/// A file that bytes are read from, on storage that can be read synchronously.
 pub trait ByteSource {
     fn len(&self) -> Result<u64>;
-    /// Fills all of `out` from `at`, or fails.
+    /// Fills all of `out` with the bytes from `at` on, or fails.
     fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()>;
 
     fn is_empty(&self) -> Result<bool> {
@@ -63,7 +66,7 @@ pub trait ByteSource {
     }
 }
 
-/// The contract's 4: a place to publish lies before `len`.
+/// Checks rule 4 of the contract: `publish` writes before `len`.
 pub(crate) fn check_publish(at: u64, len: u64) -> Result<()> {
     if at.checked_add(4).is_none_or(|end| end > len) {
         fail!(StorageFailed, "publish at {at} is outside the {len} bytes written");
@@ -71,7 +74,7 @@ pub(crate) fn check_publish(at: u64, len: u64) -> Result<()> {
     Ok(())
 }
 
-/// The contract's 5: a cut shrinks only.
+/// Checks rule 5 of the contract: `truncate_to` only shrinks.
 pub(crate) fn check_cut(to: u64, len: u64) -> Result<()> {
     if to > len {
         fail!(StorageFailed, "truncate to {to} would grow {len} bytes");

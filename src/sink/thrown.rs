@@ -1,4 +1,4 @@
-//! What a handle threw, kept beside the error that it became.
+//! The JavaScript values that handles throw, kept beside the errors that they cause.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,11 +10,12 @@ use crate::error::error_from;
 use crate::{Code, Error};
 
 thread_local! {
-    /// What a handle threw last. An `anyhow` error must be `Send`, which a `JsValue` is not, so it travels beside.
+    /// The last value that a handle threw, and its number. An `anyhow` error must be `Send`, and a `JsValue` is not, so
+    /// the error cannot hold it.
     static THROWN: RefCell<(u32, JsValue)> = const { RefCell::new((0, JsValue::UNDEFINED)) };
 }
 
-/// Stands in an error's chain for the JavaScript value that caused it.
+/// The place of the JavaScript value in an error's chain of causes.
 struct Thrown {
     #[cfg_attr(not(feature = "bindings"), expect(dead_code, reason = "only JavaScript is given the value itself"))]
     number: u32,
@@ -54,7 +55,7 @@ fn code_of_thrown(value: &JsValue) -> Code {
     }
 }
 
-/// What a handle threw, as an error of ours.
+/// Makes an error from a value that a handle threw.
 pub fn from_js(value: JsValue) -> Error {
     let name = text(&value, "name").unwrap_or_else(|| "an exception".into());
     let message = text(&value, "message").or_else(|| value.as_string()).unwrap_or_default();
@@ -67,7 +68,7 @@ pub fn from_js(value: JsValue) -> Error {
     error_from(code, "the storage threw", thrown)
 }
 
-/// The JavaScript value that caused this error, if it was the last one that a handle threw.
+/// Returns the JavaScript value that caused this error, if it is the last one that a handle threw.
 #[cfg(feature = "bindings")]
 pub fn thrown_by(error: &Error) -> Option<JsValue> {
     let thrown = error.chain().find_map(|cause| cause.downcast_ref::<Thrown>())?;

@@ -9,8 +9,8 @@ use crate::search::kernel;
 use crate::segment::op::{self, AttrsScan, Bad, Reader};
 use crate::{Meta, Result};
 
-/// The number of numbers that are scaled while they are in the cache, before they are moved to their place, and the
-/// number of rows.
+/// The number of numbers that are scaled at once, so that they stay in the cache until they are moved to their place;
+/// and the most rows.
 const TILE: usize = 1 << 14;
 const MOST: usize = 64;
 

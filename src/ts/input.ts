@@ -162,10 +162,11 @@ export function checkMinScore(minScore: unknown): number {
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  const { addEventListener, removeEventListener } = reading('signal', () => {
-    const { addEventListener, removeEventListener } = (signal ?? {}) as AbortSignal
-    return { addEventListener, removeEventListener }
+  // A proxy around one has its methods, but they do not work.
+  const { aborted, addEventListener } = reading('signal', () => {
+    const { aborted, addEventListener } = (signal ?? {}) as AbortSignal
+    return { aborted, addEventListener }
   })
-  if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
   return signal as AbortSignal
 }

@@ -4,7 +4,7 @@ import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
 import { captureBatch, captureIds, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from './input.js'
 import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, STORE, UPSERT } from './keys.js'
-import { checkName, checkOpen, checkOptions, checkStorage, oneOf } from './options.js'
+import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
   Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
@@ -139,8 +139,6 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
     const { signal, onProgress, transfer } = checkOptions(options, UPSERT, 'upsert')
-    oneOf(transfer, 'transfer', [true, false])
-    if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
     const name = collectionName(collection)
     const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
     let own = transfer === true || lent ? undefined : vectors
@@ -260,7 +258,6 @@ async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, fi
 async function searchAll<A extends AttrsOf<A>>(db: Nidus<A>, queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
   const { collections, topK, minScore, filter, withVectors, signal } = options
   const names = collectionNames(collections)
-  oneOf(withVectors, 'withVectors', [true, false])
   const { wire, scores, vectors, counts } = await db[BACKEND]().call(
     'search',
     [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],

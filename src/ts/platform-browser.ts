@@ -7,13 +7,19 @@ import type { StorageKind } from './types/index.js'
 
 const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
 
-/** Handles exist only in dedicated workers: a page needs one; in a worker that cannot start another, this thread will do. */
+/**
+ * File handles exist only in dedicated workers, so a page starts one. A worker that cannot start another uses its own
+ * thread.
+ */
 const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./here.js')
 const salvageHere = () => import('./salvage-here.js')
 
-/** In a worker, or where the page may not start one, in its own thread as far as that can: OPFS has handles in workers only. */
+/**
+ * Runs the work in a worker. Where none can be started, runs it in this thread, as far as that can: OPFS has its
+ * handles only in workers.
+ */
 async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
   if (!canStart()) return alone()
   try {
@@ -28,14 +34,14 @@ async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>
   }
 }
 
-/** `whole`: the address of the wasm that a salvage needs. */
+/** `whole` returns the address of the wasm that a salvage needs. */
 export function browserPlatform(startWorker: StartWorker, whole?: () => string): Platform {
   startWorker.packaged = true
   return {
     defaultStorage: undefined,
     async open(spec, worker = startWorker, wasm, source) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
-      // A response can be read once.
+      // A response can be read only once.
       const own = canStart() ? await sendable(wasm) : wasm
       return inWorker<Backend>(spec.storage, () => RemoteStore.open(spec, worker, own, source), async () => (await here()).openHere(spec, own, source))
     },

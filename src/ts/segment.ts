@@ -2,7 +2,7 @@ import { Segment as CoreSegment, type CoreHandle } from './core.js'
 import { NidusError, coreError, invalid, isTrap, storageError } from './errors.js'
 import { captureQuery, checkMinScore, checkTopK } from './input.js'
 import { SEGMENT, SEGMENT_SEARCH } from './keys.js'
-import { checkOptions } from './options.js'
+import { checkDimension, checkOptions, checkWasm } from './options.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from './types/segment.js'
 import { setWasmDefaults } from './wasm-source.js'
 import { coreLoaded, deadCore, loadCore, noteTrap } from './wasm.js'
@@ -12,7 +12,12 @@ import { describe } from './wire.js'
 /** The `init` of one runtime. An entry exports what this returns, so that no bundler drops the call. */
 export function initWith(...defaults: Parameters<typeof setWasmDefaults>) {
   setWasmDefaults(...defaults)
-  return (wasm?: WasmSource): Promise<void> => loadCore(wasm).then(() => needWhole('a segment'))
+  return async (wasm?: WasmSource): Promise<void> => {
+    // Also where one is loaded already.
+    checkWasm(wasm)
+    await loadCore(wasm)
+    await needWhole('a segment')
+  }
 }
 
 function run<T>(work: () => T): T {
@@ -25,13 +30,6 @@ function run<T>(work: () => T): T {
     if (isTrap(error)) noteTrap(error)
     throw coreError(error)
   }
-}
-
-function checkDimension(dimension: unknown): number {
-  if (typeof dimension !== 'number' || !Number.isInteger(dimension) || dimension < 1 || dimension > 65_536) {
-    throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
-  }
-  return dimension
 }
 
 function checkSink(sink: SyncAccessHandle): CoreHandle {

@@ -1,4 +1,5 @@
-//! What is fuzzed (`fuzz/`), here with the inputs that fuzzing found to reach the most, and with inputs near them.
+//! Runs the fuzzed functions (`fuzz/`) with the inputs that reached the most code while fuzzing, and with inputs near
+//! them.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;
@@ -8,7 +9,7 @@ mod targets;
 
 use targets::{data, glob_filter, log, ops, segment};
 
-/// So many changed ones for each input of the corpus.
+/// The number of changed inputs for each input of the corpus.
 const NEAR: usize = 12;
 
 fn bytes(hex: &str) -> Vec<u8> {

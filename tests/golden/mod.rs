@@ -1,6 +1,7 @@
-//! Reads the golden files beside this: hex up to a `|`, under a line that names the file, `#` before what is no hex.
+//! Reads the golden files in this directory: hex up to a `|`, under a line that names the file. Lines with `#` are no
+//! hex.
 
-/// `data` and `log`.
+/// Returns `data` and `log`.
 pub fn parse(text: &str) -> (Vec<u8>, Vec<u8>) {
     let (mut data, mut log) = (Vec::new(), Vec::new());
     let mut into = &mut data;

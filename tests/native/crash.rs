@@ -1,4 +1,4 @@
-//! What native leaves behind when it is killed, and what native does with what we leave.
+//! What native leaves when it is killed, and what native does with what this crate leaves.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -34,7 +34,7 @@ fn native_store() -> (Vec<u8>, Vec<u8>) {
     files(dir.path())
 }
 
-/// Both open the same bytes; they find the same and leave the same, then and after one more write.
+/// Opens the same bytes with both. They find the same and leave the same, now and after one more write.
 fn assert_recover_alike(data: &[u8], log: &[u8]) -> Recovery {
     let (native_dir, our_dir) = (dir_with(data, log), dir_with(data, log));
     let mut native = open_native(native_dir.path(), DIMENSION, false).unwrap();
@@ -59,7 +59,8 @@ fn assert_recover_alike(data: &[u8], log: &[u8]) -> Recovery {
     recovery
 }
 
-/// A native writer killed anywhere in a log write. (Native publishes nothing: the first half of a batch is there.)
+/// A native writer is killed anywhere in a write of the log. Native publishes nothing, so the first half of a batch is
+/// there.
 #[test]
 fn a_log_that_ends_anywhere() {
     let (data, log) = native_store();
@@ -75,7 +76,7 @@ fn a_log_that_ends_anywhere() {
     }
 }
 
-/// Killed between data and log, or within data: rows that nothing names, and a part of one.
+/// The writer is killed between data and log, or within data. It leaves rows that nothing names, and a part of a row.
 #[test]
 fn rows_without_frames() {
     let (data, log) = native_store();
@@ -87,7 +88,8 @@ fn rows_without_frames() {
     }
 }
 
-/// A file system that grew the log and did not write it. Native refuses from nine zeros on; eight are an empty frame to it.
+/// The file system grew the log and did not write it. Native refuses nine zeros or more. Eight zeros are an empty frame
+/// for it.
 #[test]
 fn a_tail_of_zeros() {
     let (data, log) = native_store();
@@ -108,8 +110,9 @@ fn a_tail_of_zeros() {
     }
 }
 
-/// Native renames data, then log. Between the two the log names rows that are gone: native forgets those documents and gives others
-/// the wrong vectors, silently. We refuse and leave the bytes. (Where no row was dead, nothing in the two files tells.)
+/// Native renames data, then log. Between the two, the log names rows that are gone: native forgets those documents and
+/// silently gives others the wrong vectors. This crate refuses and leaves the bytes as they are. If no row was dead,
+/// nothing in the two files tells.
 #[test]
 fn native_killed_between_its_two_renames() {
     let dir = tempfile::tempdir().unwrap();
@@ -130,7 +133,7 @@ fn native_killed_between_its_two_renames() {
     assert_eq!((left.len(), left[0].id.as_str(), left[0].vector.as_slice()), (1, "y", &[0.0, 0.0, 1.0][..]), "z is gone and y has its vector");
 }
 
-/// A creation that was cut short: native gives up where a header has begun, we make it anew.
+/// A creation was interrupted. If a header has begun, native gives up, and this crate makes the store anew.
 #[test]
 fn a_creation_cut_short() {
     let (data, _) = native_store();
@@ -144,7 +147,7 @@ fn a_creation_cut_short() {
     }
 }
 
-/// A log that remembers what it was before its last `publish`: what a crash just before the commit point leaves.
+/// A log that remembers its bytes before its last `publish`: a crash just before the commit point leaves these.
 #[derive(Clone, Default)]
 struct BeforePublish {
     log: MemorySink,
@@ -170,7 +173,8 @@ impl ByteSink for BeforePublish {
     }
 }
 
-/// Our writer killed before the commit point: rows are there, and a run whose first length is still shut.
+/// Our writer is killed before the commit point. Its rows are there, and so is a run whose first length is not
+/// published.
 #[test]
 fn native_cuts_our_unpublished_run() {
     let (data, log) = native_store();
@@ -190,7 +194,7 @@ fn native_cuts_our_unpublished_run() {
     let before = open_native(dir_with(&data, &log).path(), DIMENSION, false).unwrap().get_all("docs");
     type Open = fn(&std::path::Path, usize) -> nidus::Result<Nidus>;
     for open in [open_native_read_only as Open, |dir, dimension| open_native(dir, dimension, true)] {
-        // Any part of the run may have reached the medium before the crash.
+        // Any part of the run may have reached the disk before the crash.
         for end in (log.len() + 4..=unpublished.len()).rev().step_by(7) {
             let dir = dir_with(&data_after, &unpublished[..end]);
             let native = open(dir.path(), DIMENSION).unwrap();
@@ -202,7 +206,7 @@ fn native_cuts_our_unpublished_run() {
     assert_eq!((recovery.log_bytes, recovery.log_frames), ((unpublished.len() - log.len()) as u64, 3));
 }
 
-/// The lock as our fs host holds it: native's file with a nonce more, its time 10 minutes ahead.
+/// Our fs host holds this lock: native's file with a nonce added, and a time that is 10 minutes ahead.
 #[test]
 fn native_keeps_out_while_we_hold_its_lock() {
     let (data, log) = native_store();
@@ -216,15 +220,15 @@ fn native_keeps_out_while_we_hold_its_lock() {
     assert!(error.to_string().contains("locked"), "{error:#}");
     assert_eq!(fs::read_to_string(&lock).unwrap(), content);
     assert!(files(dir.path()) == (data.clone(), log.clone()));
-    // Its readers take no lock, and look at none.
+    // Native's readers take no lock and look at none.
     open_native_read_only(dir.path(), DIMENSION).unwrap();
-    // Were the time not ahead, native would take the lock after a minute.
+    // If the time were not ahead, native would take over the lock after a minute.
     file.set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
     open_native(dir.path(), DIMENSION, true).unwrap();
     assert!(!lock.exists());
 }
 
-/// What stands in the place of `log` while our fs host exchanges the two files: native refuses it and changes nothing.
+/// Our fs host puts this in the place of `log` while it exchanges the two files. Native refuses it and changes nothing.
 #[test]
 fn native_refuses_the_barrier() {
     let (data, _) = native_store();
@@ -240,7 +244,7 @@ fn native_refuses_the_barrier() {
     assert!(files(dir.path()) == (data, barrier));
 }
 
-/// Operations that only later natives write.
+/// Only later natives write these operations.
 #[test]
 fn an_operation_of_a_later_native() {
     let (data, log) = native_store();

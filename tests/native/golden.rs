@@ -1,6 +1,6 @@
-//! Golden files: what native writes for every operation and every value, byte by byte, with what each byte says.
+//! Golden files: the bytes that native writes for every operation and every value, with an explanation of each byte.
 //!
-//! `GOLDEN=write cargo test --test native golden` writes them anew, all but the one that a later native wrote.
+//! `GOLDEN=write cargo test --test native golden` writes them anew, except for the one that a later native wrote.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ fn path(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden", &format!("{name}.txt")].iter().collect()
 }
 
-/// Takes bytes from the front and says what they are: a decoder of its own, so that it shares no mistake with the one in `src`.
+/// Takes bytes from the front and explains them. It has its own decoder, so that it shares no mistake with the one in
+/// `src`.
 struct Explain<'a> {
     rest: &'a [u8],
     text: String,
@@ -162,7 +163,7 @@ fn options(dimension: usize) -> OpenOptions {
     OpenOptions { dimension: Some(dimension), ..Default::default() }
 }
 
-/// Native's files are the golden ones, ours are the same, and both read them alike.
+/// Native's files are the golden ones, ours are the same, and both crates read them alike.
 fn check_pair(mut pair: Pair, name: &str, title: &str) {
     let dimension = pair.dimension();
     pair.commit();
@@ -258,7 +259,7 @@ fn newer_batches() -> [Vec<(&'static str, Vec<(&'static str, nidus_wasm::Value)>
     [vec![("new values", new, [3.0, 4.0]), ("old values", old, [0.0, 2.0])], vec![("last", last, [1.0, 0.0])]]
 }
 
-/// Written by native 0.105.0 into a store of ours: its upserts name the vector.
+/// Native 0.105.0 wrote this into a store of ours. Its upserts name the vector.
 #[test]
 fn named_upserts() {
     if let Some(dir) = std::env::var_os("NATIVE_0_105") {
@@ -284,7 +285,7 @@ fn named_upserts() {
     }
     assert!(files(dir.path()) == (data.clone(), log.clone()), "opening changed something");
 
-    // Ours goes on in its own form; opened again, all is there.
+    // Our store goes on in its own form. Opened again, everything is there.
     let mut batch = Batch::new();
     batch.push("more", &[]);
     store.stage_upsert("docs", 1, batch.bytes(), &[1.0, 0.0]).unwrap();
@@ -294,12 +295,12 @@ fn named_upserts() {
     let mut store = open_ours(dir.path(), options(2)).unwrap();
     assert_eq!((store.count(None, &Default::default()), store.footprint().readable_by), (3, "0.105.0"));
 
-    // Compacted it is what native 0.3.0 would have written.
+    // After a compaction the files are those that native 0.3.0 would have written.
     compact_ours(&mut store, dir.path());
     assert_eq!(store.footprint().readable_by, "0.3.0");
     assert_same_documents(&open_native(dir.path(), 2, true).unwrap(), &store);
 
-    // Salvage takes all of it as well.
+    // Salvage takes all of it, too.
     let mut salvage = nidus_wasm::Salvage::new(None, data.len() as u64, log.len() as u64).unwrap();
     salvage.feed_data(&data).unwrap();
     salvage.feed_log(&log).unwrap();
@@ -325,7 +326,7 @@ fn what_else_a_later_native_writes_is_refused_by_name() {
         };
         refused(&log, says);
         if name.starts_with("vectors") {
-            // Without the declaration before it the upsert itself is told.
+            // Without the declaration before it, the error names the upsert itself.
             let declared = log.windows(4).position(|bytes| bytes == [11, 0, 0, 0]).unwrap() - 4;
             let len = u32::from_le_bytes(log[declared..declared + 4].try_into().unwrap()) as usize + 8;
             refused(&[&log[..declared], &log[declared + len..]].concat(), "an operation 10 UpsertVectors: it has 2 vectors, \"default\" \"title\"");
@@ -333,7 +334,7 @@ fn what_else_a_later_native_writes_is_refused_by_name() {
     }
 }
 
-/// Ours and a later native's: the same but for the frame that keeps native 0.3.0 from cutting the one before it.
+/// Our log is that of a later native, except for the frame that keeps native 0.3.0 from cutting off the one before it.
 #[test]
 fn float_and_datetime() {
     let dir = tempfile::tempdir().unwrap();
@@ -364,7 +365,7 @@ fn float_and_datetime() {
             let found = &records.iter().find(|record| record.id == id).unwrap().attrs;
             assert_eq!(found.len(), attrs.len());
             for (key, value) in attrs {
-                // Debug, so that NaN equals itself.
+                // They are compared as text, so that NaN equals itself.
                 assert_eq!(format!("{:?}", found[key]), format!("{value:?}"));
             }
         }

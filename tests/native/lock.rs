@@ -1,4 +1,5 @@
-//! Native's lock and ours in one directory: whoever has it, the other is refused. Ours is the real one, in a process of Node.
+//! Native's lock and ours in one directory: if one has it, the other is refused. Ours is the real one, in a process of
+//! Node.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +11,7 @@ use nidus::{Config, Nidus};
 
 const DIMENSION: usize = 4;
 
-/// pkg-tests/kill/racer.mjs: a line in, a line out.
+/// Runs pkg-tests/kill/racer.mjs. Each line in gives a line out.
 struct Ours {
     child: Child,
     to: ChildStdin,
@@ -18,7 +19,7 @@ struct Ours {
 }
 
 impl Ours {
-    /// Nothing where there is no Node or the package was not built.
+    /// Returns None if there is no Node or the package was not built.
     fn start() -> Option<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         if !root.join("dist/node.js").exists() {
@@ -78,7 +79,7 @@ fn native_is_refused_while_we_hold_it_even_with_our_event_loop_blocked_for_minut
     refused(dir.path());
     assert_eq!(ours.ask("block\t600"), "blocking");
     refused(dir.path());
-    // As after nine minutes in which it was not renewed: what native looks at is its time, and that is all.
+    // The lock looks as if it was not renewed for nine minutes. Native looks only at its time.
     let ahead = |seconds| SystemTime::now() + Duration::from_secs(seconds);
     assert!(lock.metadata().unwrap().modified().unwrap() > ahead(540));
     File::options().write(true).open(&lock).unwrap().set_modified(ahead(60)).unwrap();
@@ -97,7 +98,8 @@ fn we_are_refused_while_native_holds_it_however_old_its_lock() {
     let dir = tempfile::tempdir().unwrap();
     let held = native(dir.path()).unwrap();
     assert!(ours.open(dir.path()).starts_with("LOCKED "));
-    // Native never renews its own: after a minute another native would take it. We do not: it may be alive.
+    // Native never renews its own lock: after a minute another native would take it over. We do not, because its owner
+    // may be alive.
     File::options().write(true).open(dir.path().join("lock")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     assert!(ours.open(dir.path()).starts_with("LOCKED "));
     drop(held);

@@ -1,4 +1,5 @@
-//! Both ways with the native crate `nidus` 0.3.0: the same operations give the same files, and each opens the other's store.
+//! Both directions with the native crate `nidus` 0.3.0: the same operations give the same files, and each opens the
+//! other's store.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod crash;

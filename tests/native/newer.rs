@@ -1,4 +1,5 @@
-//! Float and DateTime, which native knows from 0.52.0 on: 0.3.0 refuses a log that holds one, in every mode, and changes nothing.
+//! Float and DateTime, which native knows from 0.52.0 on. 0.3.0 refuses a log with such a value, in every mode, and
+//! changes nothing.
 
 use std::path::Path;
 
@@ -43,7 +44,7 @@ fn native_refuses_and_changes_nothing() {
             upsert(db, "c", &[("f", FLOAT)]).unwrap();
             upsert(db, "other", &[("f", FLOAT)]).unwrap();
         },
-        // Dropped again within the same group: its frame is in the log all the same.
+        // The document is dropped again in the same group. Its frame is in the log all the same.
         |db| {
             upsert(db, "c", &[("f", FLOAT)]).unwrap();
             db.stage_drop("c").unwrap();
@@ -74,7 +75,7 @@ fn native_refuses_and_changes_nothing() {
             assert_eq!(store.footprint().readable_by, "0.52.0");
             let there = store.collections();
             assert_native_refuses(dir.path());
-            // Compacted, it is refused as long as a document with such a value lives.
+            // After a compaction the log is refused as long as a document with such a value lives.
             compact_ours(&mut store, dir.path());
             let newer = there.iter().any(|name| store.get_all(name).unwrap().iter().any(|record| {
                 record.attrs.values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_)))
@@ -92,7 +93,7 @@ fn native_refuses_and_changes_nothing() {
     }
 }
 
-/// Why a run never ends with such a value: native 0.3.0 would take its frame for a torn one.
+/// A run never ends with such a value, because native 0.3.0 would take its frame for a half-written one.
 #[test]
 fn native_would_cut_a_newer_frame_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
@@ -111,7 +112,7 @@ fn native_would_cut_a_newer_frame_at_the_end() {
     assert!(files(unsealed.path()) == (data, old), "cut, silently");
 }
 
-/// The same operations, group by group, give the same log but for the one redundant frame.
+/// The same operations, group by group, give the same log, except for the one redundant frame.
 #[test]
 fn a_redundant_creation_is_all_there_is_more() {
     let dir = tempfile::tempdir().unwrap();
@@ -148,7 +149,8 @@ fn compat_rejects_them() {
     assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
 }
 
-/// Later natives write a metric into the header: 1 is Euclidean, its rows as they were given. 0.3.0 does not look.
+/// Later natives write a metric into the header. 1 is Euclidean, with rows as they were given. 0.3.0 does not look at
+/// it.
 #[test]
 fn another_metric_is_refused() {
     let dir = tempfile::tempdir().unwrap();

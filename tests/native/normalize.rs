@@ -1,4 +1,4 @@
-//! Normalization: equal bits, whatever the vector.
+//! Normalization gives the same bits as native's, whatever the vector.
 
 use nidus::{Nidus, Record};
 use nidus_wasm::Store;
@@ -26,13 +26,13 @@ fn assert_same(vectors: &[Vec<f32>]) {
 fn hostile_vectors() {
     let edge = 1e-12f32;
     let mut vectors: Vec<Vec<f32>> = Vec::new();
-    // Around the length below which a vector is left alone, on one axis and on two.
+    // Lengths around the one below which a vector is left as it is, on one axis and on two.
     for step in -40i32..40 {
         let x = f32::from_bits(edge.to_bits().wrapping_add_signed(step));
         vectors.push(vec![x, 0.0, 0.0, 0.0]);
         vectors.push(vec![x * std::f32::consts::FRAC_1_SQRT_2, 0.0, -x * std::f32::consts::FRAC_1_SQRT_2, 0.0]);
     }
-    // Around the length whose square overflows.
+    // Lengths around the one whose square overflows.
     for step in -40i32..40 {
         let x = f32::from_bits(1.844_674_3e19f32.to_bits().wrapping_add_signed(step));
         vectors.push(vec![0.0, x, 0.0, 0.0]);
@@ -50,7 +50,8 @@ fn hostile_vectors() {
     }
 }
 
-/// Batches around the sizes at which rows are taken together, and chunks begin: the rows are native's, in their order.
+/// Batches of sizes around those at which rows are taken together and chunks begin. The rows are native's, in their
+/// order.
 #[test]
 fn batches_of_all_sizes() {
     let mut seed = 1u32;
@@ -82,7 +83,7 @@ proptest! {
     fn any_bits(numbers in vec(any::<u32>(), 1..300), scale in -60i32..60) {
         let finite = |bits: &u32| Some(f32::from_bits(*bits)).filter(|x| x.is_finite()).unwrap_or(1.0);
         let any: Vec<f32> = numbers.iter().map(finite).collect();
-        // All of one magnitude, so that no number drowns the others.
+        // All numbers have the same magnitude, so that none of them is lost in the others.
         let even = numbers.iter().map(|bits| (*bits as i32 as f32 / i32::MAX as f32) * 2f32.powi(scale)).collect();
         assert_same(&[any, even]);
     }

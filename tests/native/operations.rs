@@ -1,4 +1,5 @@
-//! Generated sequences of operations: byte-identical files after every group of them, and before and after compaction.
+//! Generated sequences of operations give byte-identical files, after every group of them, and before and after
+//! compaction.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +20,13 @@ enum Write {
     SetMeta(String, BTreeMap<String, String>),
     Upsert(String, Vec<Record>),
     Delete(String, Vec<String>),
-    /// The record with that serial number, if it is still there: native deletes several in no certain order.
+    /// Deletes the record with that serial number, if it is still there. Native deletes several in no fixed order.
     DeleteOne(String, Index),
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Native one by one, ours as one group.
+    /// Native makes them one by one, and we make them as one group.
     Write(Vec<Write>),
     Flush,
     Compact,
@@ -99,7 +100,7 @@ fn apply(pair: &mut Pair, write: Write, serial: &mut i64) {
     }
 }
 
-/// The frames of a log, by their lengths alone.
+/// The frames of a log, found by their lengths alone.
 fn frames(mut log: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while let Some(len) = log.first_chunk() {
@@ -129,7 +130,7 @@ fn run(options: OpenOptions, steps: Vec<Step>, searches: &[Asked]) {
             Step::Write(writes) => {
                 writes.into_iter().for_each(|write| apply(&mut pair, write, &mut serial));
                 pair.commit();
-                // Relaxed: the log is held back until a flush.
+                // A relaxed store holds its log back until a flush.
                 !options.relaxed
             }
             Step::Flush => {
@@ -150,7 +151,7 @@ fn run(options: OpenOptions, steps: Vec<Step>, searches: &[Asked]) {
                 ours.commit().unwrap();
                 ours.flush().unwrap();
                 assert_same_frames(&pair, before);
-                // Of the order of the deletes nothing is left then.
+                // The order of the deletes is not seen any more after this.
                 pair.compact();
                 true
             }

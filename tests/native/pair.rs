@@ -1,4 +1,4 @@
-//! The two stores side by side, each in a directory of its own.
+//! Both stores side by side, each in a directory of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +32,7 @@ pub fn our_filter(filter: &nidus::Filter) -> Filter {
     Filter::And(filter.0.iter().map(predicate).collect())
 }
 
-/// Every other record with its keys in descending order, which a store has to put right.
+/// Every other record has its keys in descending order, and the store has to sort them.
 pub fn batch(records: &[nidus::Record]) -> (Batch, Vec<f32>) {
     let mut batch = Batch::new();
     let mut vectors = Vec::new();
@@ -47,7 +47,7 @@ pub fn batch(records: &[nidus::Record]) -> (Batch, Vec<f32>) {
     (batch, vectors)
 }
 
-/// `data` and `log` of a directory.
+/// Returns `data` and `log` of a directory.
 pub fn files(dir: &Path) -> (Vec<u8>, Vec<u8>) {
     (fs::read(dir.join("data")).unwrap(), fs::read(dir.join("log")).unwrap())
 }
@@ -72,7 +72,7 @@ pub fn open_ours(dir: &Path, options: OpenOptions) -> nidus_wasm::Result<Store> 
     Store::open(FileSink::open(dir.join("data"))?, FileSink::open(dir.join("log"))?, options)
 }
 
-/// Compacts onto fresh files and puts them in the place of the old ones.
+/// Compacts into new files and puts them in the place of the old ones.
 pub fn compact_ours(store: &mut Store, dir: &Path) {
     let fresh = |name: &str| Box::new(FileSink::open(dir.join(name)).unwrap());
     store.compact_into(fresh("data.new"), fresh("log.new")).unwrap();
@@ -112,7 +112,7 @@ impl Pair {
         self.ours = Some(ours);
     }
 
-    /// Each opens the other's directory from now on.
+    /// From now on, each opens the other's directory.
     pub fn swap(&mut self) {
         (self.native, self.ours) = (None, None);
         std::mem::swap(&mut self.native_dir, &mut self.our_dir);
@@ -147,7 +147,7 @@ impl Pair {
         assert!(native.0 == ours.0, "data differs\nnative {:02x?}\n  ours {:02x?}", native.0, ours.0);
     }
 
-    /// `readable_by` is 0.3.0: nothing newer can come from what both know.
+    /// `readable_by` is 0.3.0, because both know everything that was written.
     pub fn assert_same_contents(&mut self) {
         let (native, ours) = self.both();
         assert_same_documents(native, ours);
@@ -159,7 +159,7 @@ impl Pair {
     }
 }
 
-/// Collections, their metadata, and every record with its vector's bits.
+/// Compares the collections, their metadata, and every record with the bits of its vector.
 pub fn assert_same_documents(native: &Nidus, store: &Store) {
     assert_eq!(native.collections(), store.collections());
     for name in store.collections() {

@@ -16,7 +16,7 @@ fn marked<T>(store: &mut Store, sender: u128, number: u64, stage: impl FnOnce(&m
     result
 }
 
-/// Every operation, alone and in groups, with or without receipts.
+/// Makes every operation, alone and in groups, with or without receipts.
 fn fill(store: &mut Store, receipts: bool) {
     let mut number = 0;
     let mut write = |store: &mut Store, stage: &dyn Fn(&mut Store) -> nidus_wasm::Result<usize>| {
@@ -52,7 +52,7 @@ fn native_reads_a_store_with_receipts_and_compacts_it_to_the_same_bytes() {
     for number in [1, 2, 4, 5, 6, 7, 8] {
         assert_eq!(ours.known(7, number), Known::Made(number as u32 * 10));
     }
-    // It changed nothing, and went along with the next that did.
+    // The receipt changed nothing, and was written with the next operation that did.
     assert_eq!(ours.known(7, 3), Known::Made(30));
     assert_eq!((ours.known(7, 9), ours.known(8, 1), ours.newest(7)), (Known::Unmade, Known::Unmade, 8));
     assert_same_documents(&open_native(with.path(), 2, false).unwrap(), &ours);
@@ -80,7 +80,7 @@ fn a_compaction_keeps_receipts_in_a_frame_that_changes_nothing() {
         let mut store = open_ours(dir.path(), OPTIONS).unwrap();
         assert_eq!((store.known(7, 2), store.known(7, 3), store.known(7, 8)), (Known::Made(20), Known::Made(30), Known::Made(80)));
         assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
-        // All below the floor was answered: nobody asks, and nothing is kept.
+        // Every write below the floor was answered. Nobody asks for it, and nothing is kept.
         store.expect_receipt(Receipt { sender: 7, number: 2000, back: 0, result: 0 }).unwrap();
         store.stage_create("more").unwrap();
         store.stage_receipt(1);
@@ -111,7 +111,7 @@ fn a_write_that_is_missing_before_a_later_one_was_refused_and_one_of_a_forgotten
         assert_eq!((store.known(5, 3), store.known(1010, 1), store.known(1299, 1)), (Known::Forgotten, Known::Forgotten, Known::Made(10)));
         assert_eq!(store.known(2000, 1), Known::Unmade);
     }
-    // Rolled back, it is not there.
+    // After a roll-back the receipt is not there.
     marked(&mut store, 2000, 1, |db| db.stage_create("x"));
     assert_eq!(store.known(2000, 1), Known::Made(10));
     store.unstage_all();

@@ -1,4 +1,4 @@
-//! Every search: native's scores to the bit, and native's documents in our order.
+//! Every search gives native's scores, to the bit, and native's documents in our order.
 
 use std::cmp::Ordering;
 
@@ -17,11 +17,11 @@ use crate::pair::{batch, our_filter, ours};
 #[derive(Clone, Debug)]
 pub struct Asked {
     vector: Vec<f32>,
-    /// None: all. Collections that are not there are among them.
+    /// None means all collections. Some of the names do not exist.
     scope: Option<Vec<&'static str>>,
     filter: nidus::Filter,
     top_k: Index,
-    /// One of the scores that there are, or some number.
+    /// One of the scores that occur, or any number.
     min_score: Option<Result<Index, f32>>,
 }
 
@@ -34,7 +34,7 @@ pub fn asked(dimension: usize) -> impl Strategy<Value = Asked> {
 
 type Scored = (String, String, u32, std::collections::BTreeMap<String, nidus_wasm::Value>);
 
-/// NaN behind every number.
+/// NaN comes behind every number.
 fn by_score(a: f32, b: f32) -> Ordering {
     b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
@@ -65,7 +65,7 @@ pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
     };
     let top_k = asked.top_k.index(most + 1);
 
-    // What must come out: all that native finds, in the order that native leaves open among equals.
+    // The expected hits are all that native finds, in our order. Native leaves the order of equal scores open.
     let mut expected = native_hits(native, asked, most, min_score);
     expected.sort_by(|(a, x), (b, y)| by_score(*a, *b).then_with(|| (&x.0, &x.1).cmp(&(&y.0, &y.1))));
     expected.truncate(top_k);
@@ -76,7 +76,7 @@ pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
     let found: Vec<Scored> = found.into_iter().map(|hit| (hit.collection, hit.id, score_bits(hit.score), hit.attrs)).collect();
     assert_eq!(found, expected, "{asked:?} top {top_k} of {documents}, at least {min_score:?}");
 
-    // And native's own answer of that size: the same scores, and above the last one the same documents.
+    // Native's own answer of that size must have the same scores, and the same documents above the last score.
     let native: Vec<Scored> = native_hits(native, asked, top_k, min_score).into_iter().map(|(_, hit)| hit).collect();
     let scores = |hits: &[Scored]| hits.iter().map(|hit| hit.2).collect::<Vec<_>>();
     assert_eq!(scores(&native), scores(&found));
@@ -89,7 +89,7 @@ pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
     assert_eq!(above(native), above(found));
 }
 
-/// The same documents in two stores in memory; row numbers of the collections are mixed.
+/// Puts the same documents into two stores in memory. The row numbers of the collections are mixed.
 fn fill(records: &[(String, Record)], dimension: usize) -> (Nidus, Store) {
     let mut native = Nidus::open_in_memory(dimension).unwrap();
     let mut store = Store::in_memory(dimension).unwrap();
@@ -118,7 +118,7 @@ proptest! {
         }
     }
 
-    /// Each pattern against many texts: native's matcher is reached through a search.
+    /// Compares each pattern on many texts. Native's matcher is reached through a search.
     #[test]
     fn globs_agree(patterns in vec(generate::pattern(), 40), texts in btree_map(generate::text(), Just(()), 1..40)) {
         let mut native = Nidus::open_in_memory(1).unwrap();
@@ -135,7 +135,7 @@ proptest! {
     }
 }
 
-/// Large enough for blocks, chunks and the way around them: one collection of few rows among many.
+/// This is large enough for blocks, for chunks, and for a collection of few rows among many.
 #[test]
 fn searches_agree_in_a_larger_store() {
     let mut seed = 1u32;
@@ -153,7 +153,7 @@ fn searches_agree_in_a_larger_store() {
         .collect();
     let (native, mut store) = fill(&records, dimension);
     let mut runner = TestRunner::deterministic();
-    // Without codes, with some, with all.
+    // The codes are missing, partly made, and complete.
     for _ in 0..3 {
         for _ in 0..40 {
             let asked = asked(dimension).new_tree(&mut runner).unwrap().current();
@@ -168,7 +168,8 @@ fn searches_agree_in_a_larger_store() {
     assert!(store.footprint().coded_rows > 2900);
 }
 
-/// Native takes vectors that have no direction, and leaves them as they are. We refuse them, and read them where native left them.
+/// Native takes vectors that have no direction, and leaves them as they are. We refuse them, but we read them in
+/// native's stores.
 #[test]
 fn what_native_should_not_have_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -200,14 +201,14 @@ fn what_native_should_not_have_taken() {
     for vector in [&[][..], &[1.0], &[1.0; 4]] {
         assert_eq!(code_of(&store.search(vector, &Query { top_k: 1, ..Default::default() }).unwrap_err()), Code::DimensionMismatch);
     }
-    // A NaN is not at least anything: with `min_score` we leave it out, where native keeps it.
+    // NaN is not at least anything. With `min_score` we leave it out, and native keeps it.
     let min_score = Some(-1.0);
     let native = native.search("docs", &[1.0, 0.0, 0.0], &SearchOpts { top_k: 9, min_score, ..Default::default() }).unwrap();
     let found = store.search(&[1.0, 0.0, 0.0], &Query { top_k: 9, min_score, ..Default::default() }).unwrap();
     assert!(native.iter().any(|hit| hit.score.is_nan()) && found.iter().all(|hit| hit.score >= -1.0));
 }
 
-/// Native counts a collection that is named twice twice; we do not.
+/// If a collection is named twice, native counts it twice. We do not.
 #[test]
 fn a_collection_named_twice_counts_once() {
     let record = Record { id: "a".into(), vector: vec![1.0], attrs: Default::default() };

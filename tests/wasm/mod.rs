@@ -1,4 +1,4 @@
-//! What the tests in Node and in a browser share.
+//! Functions that the tests in Node and in a browser share.
 
 use nidus_wasm::search::{Filter, kernel};
 use nidus_wasm::sink::{ByteSink, ByteSource};
@@ -14,7 +14,7 @@ impl Random {
         self.0
     }
 
-    /// Within -1 and 1.
+    /// A number within -1 and 1.
     pub fn number(&mut self) -> f32 {
         self.bits() as i32 as f32 / 2_147_483_648.0
     }
@@ -41,7 +41,8 @@ fn upsert(store: &mut Store, collection: &str, ids: std::ops::Range<i64>, random
     assert_eq!(store.stage_upsert(collection, batch.len(), batch.bytes(), &vectors).unwrap(), batch.len());
 }
 
-/// The whole API over sinks that `open` gives by name, the same bytes again under the same name. Returns data and log at the end.
+/// Uses the whole API over sinks that `open` gives by name: the same name gives the same bytes again. Returns data and
+/// log at the end.
 pub fn exercise<S: ByteSink + ByteSource + 'static>(open: impl Fn(&str) -> S) -> (Vec<u8>, Vec<u8>) {
     let mut random = Random(7);
     let options = OpenOptions { dimension: Some(5), ..Default::default() };
@@ -106,7 +107,7 @@ pub fn exercise<S: ByteSink + ByteSource + 'static>(open: impl Fn(&str) -> S) ->
     check(&read_only);
     drop(read_only);
 
-    // A torn tail, and a run that was not published.
+    // The log ends with a run that was not published, and then with a half-written frame.
     let (data, log) = (contents(open("data")), contents(open("log")));
     for tail in [&[0xFF; 30][..], &log[..17]] {
         let mut sink = open("log");

@@ -1,4 +1,4 @@
-import { Nidus, NidusError, type CloseReason, type Filter, type Footprint, type Hit, type Persistence } from 'nidus-wasm'
+import { Nidus, type CloseReason, type Filter, type Footprint, type Hit, type Persistence } from 'nidus-wasm'
 import file from 'nidus-wasm/worker?worker&url'
 import { confined } from './confined'
 import { DIMENSION } from './embedder'
@@ -119,9 +119,9 @@ export class Library {
       vectors.set(file.vectors, at)
       at += file.vectors.length
     }
-    await again(() => this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) }))
+    await this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
     // What the file no longer has.
-    for (const { source, passages } of files) await again(() => this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } }))
+    for (const { source, passages } of files) await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
   }
 
   async removeFile(path: string) {
@@ -175,14 +175,3 @@ export class Library {
 }
 
 const escapeGlob = (text: string) => text.replace(/[*?[\]]/g, '[$&]')
-
-/** A write whose outcome is not known (the tab that had the store was closed) is made again: only one tab indexes, so nothing newer is overwritten. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof NidusError && error.code === 'OUTCOME_UNKNOWN')) throw error
-    }
-  }
-}

@@ -1,4 +1,5 @@
-// A real page takes its vectors from an embedding model; these count groups of three letters, so that the example needs none.
+// A real page takes its vectors from an embedding model. This one counts groups of three letters, so that it needs no
+// model.
 export const DIMENSION = 128
 
 export function embed(text) {

@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client'
 import { Nidus } from 'nidus-wasm'
 import { DIMENSION, embed } from './embed.js'
 
-// Once for the page, not for a component: React may mount one twice.
+// The store is opened once for the page, and not in a component, because React may mount a component twice.
 const opened = Nidus.open('react-notes', { dimension: DIMENSION })
 
 function Notes() {

@@ -1,4 +1,4 @@
-//! A wasm module of your own, with a store in its memory: no JavaScript of this package, no imports.
+//! A wasm module of your own with a store in its memory. It needs none of this package's JavaScript, and no imports.
 
 use nidus_wasm::{Batch, OpenOptions, Query, Result, Store, sink::MemorySink};
 
@@ -14,8 +14,8 @@ fn nearest(query: [f32; 3]) -> Result<usize> {
     Ok(hits.first().and_then(|hit| hit.id.parse().ok()).unwrap_or(usize::MAX))
 }
 
-/// The axis that lies nearest to (x, y, z); -1 if something went wrong.
-// Exports have to say that their names are theirs alone.
+/// Returns the axis that is nearest to (x, y, z), or -1 if something went wrong.
+// Rust asks exports to promise that nothing else has their names.
 #[unsafe(no_mangle)]
 pub extern "C" fn nearest_axis(x: f32, y: f32, z: f32) -> i32 {
     nearest([x, y, z]).map_or(-1, |axis| axis as i32)

@@ -1,4 +1,5 @@
-// duckdb-wasm, its blocking build (no message between us and it). Rows go in as Arrow; the vectors are then one FLOAT[n] column.
+// duckdb-wasm in its blocking build, so that no message is needed for a query. Rows go in as Arrow. The vectors are
+// then one FLOAT[n] column.
 import * as duckdb from '@duckdb/duckdb-wasm/blocking'
 import { FixedSizeList, Field, Float32, Int32, Table, RecordBatch, Schema, Struct, makeData, tableToIPC, vectorFromArray } from 'apache-arrow'
 
@@ -38,13 +39,14 @@ export default {
           const table = new Table(schema, new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length, nullCount: 0, children })))
           connection.insertArrowFromIPCStream(tableToIPC(table, 'stream'), { name: 'rows', create: false })
         }
-        // As a table of one row: anything else casts the query's text once a vector, at twice the time.
+        // The query is a table of one row. In any other form its text is cast once for each vector, which takes twice
+        // the time.
         const statement = (where) =>
           connection.prepare(`WITH q AS MATERIALIZED (SELECT ?::VARCHAR::FLOAT[${input.dimension}] AS q) SELECT id FROM rows, q ${where} ORDER BY array_cosine_similarity(v, q) DESC LIMIT ?`)
         all = statement('')
         some = statement('WHERE bucket = ?')
       },
-      // A bound parameter can be no list here, so the query is text.
+      // A bound parameter cannot be a list here, so the query is text.
       prepare: (query) => `[${query.join(',')}]`,
       search: (query, k, bucket) => (bucket === undefined ? all.query(query, k) : some.query(query, bucket, k)),
       rowsOf: (table) => Array.from(table.getChild('id')),

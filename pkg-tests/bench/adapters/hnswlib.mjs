@@ -1,5 +1,6 @@
-// hnswlib-wasm: its brute force and its graph. Rows are of unit length, so the inner product is the cosine; one point a call, as typed arrays,
-// which is the quickest of its ways in (addItems takes an array of arrays, and copies each number by itself).
+// hnswlib-wasm: its brute force and its graph. Rows have unit length, so the inner product is the cosine. Each call
+// adds one point as a typed array, which is its quickest way: addItems takes an array of arrays and copies each number
+// separately.
 import factory from 'hnswlib-wasm/dist/hnswlib-317962d7.js'
 
 const common = {
@@ -7,7 +8,10 @@ const common = {
   download: { bundle: ['hnswlib-wasm/dist/hnswlib-317962d7.js'] },
 }
 
-/** Its module itself: the loader around it mounts a file system in IndexedDB, which nothing here needs. It asks for a page; Node and workers say that they are one. */
+/**
+ * Loads the module itself. The loader around it mounts a file system in IndexedDB, which is not needed here. The module
+ * asks whether it runs in a page, and Node and workers say yes.
+ */
 async function load() {
   globalThis.window ??= globalThis
   return factory()

@@ -1,4 +1,4 @@
-// What people write by hand: one Float32Array, four accumulators, a sorted list of the best.
+// The code that people write by hand: one Float32Array, four accumulators, a sorted list of the best.
 export default {
   name: 'plain loop',
   index: 'none; exact',

@@ -1,4 +1,5 @@
-// Ours, through the public API alone. In Node the engine runs in the caller's thread; in a browser OPFS stores run in the package's own worker.
+// This package, through its public API. In Node the engine runs in the caller's thread. In a browser a store in OPFS
+// runs in the package's own worker.
 const BATCH = 1000
 
 export default {
@@ -24,7 +25,7 @@ export default {
           taken += ms
           await onBatch?.(from + batch.ids.length, ms)
         }
-        // Rows that had to be generated first are not to be counted.
+        // The time is not counted if the rows had to be generated first.
         return input.vectors ? undefined : taken
       },
       search: (query, k, bucket) => db.search(query, { topK: k, filter: filterOf(bucket) }),

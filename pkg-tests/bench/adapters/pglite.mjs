@@ -1,4 +1,5 @@
-// @electric-sql/pglite with pgvector: Postgres in wasm, in memory. Rows go in by COPY from a blob, its quickest way; `<#>` is the negative inner product.
+// @electric-sql/pglite with pgvector: Postgres in wasm, in memory. Rows go in by COPY from a blob, which is its
+// quickest way. `<#>` is the negative inner product.
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 
@@ -10,7 +11,7 @@ const common = {
   },
 }
 
-/** COPY's binary form, big-endian: of each row the fields id, bucket and v (dimension, zero, floats). */
+/** Writes COPY's binary form, big-endian. Each row has the fields id, bucket and v (dimension, zero, floats). */
 function copyOf(input, from, to) {
   const { dimension } = input
   const each = 2 + 8 + 8 + 4 + 4 + dimension * 4
@@ -33,7 +34,7 @@ const engine = (graph) => async () => {
   return {
     async build(input) {
       await db.exec(`CREATE TABLE rows (id integer PRIMARY KEY, bucket integer, v vector(${input.dimension}))`)
-      // Uncompressed and within the row: what a scan reads best.
+      // A scan is fastest if the vectors are not compressed and lie within the row.
       await db.exec('ALTER TABLE rows ALTER COLUMN v SET STORAGE PLAIN')
       for (let from = 0; from < input.rows; from += 1000) {
         await db.query("COPY rows FROM '/dev/blob' WITH (FORMAT binary)", [], { blob: copyOf(input, from, Math.min(input.rows, from + 1000)) })

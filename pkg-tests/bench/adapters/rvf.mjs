@@ -1,4 +1,5 @@
-// @ruvector/rvf-wasm: its C interface, driven as its wrapper @ruvector/rvf drives it. Its store scans; the graph in its name is not in its exports.
+// @ruvector/rvf-wasm: its C interface, used as its wrapper @ruvector/rvf uses it. Its store scans all rows. The graph
+// in its name is not in its exports.
 import init from '@ruvector/rvf-wasm'
 
 const BATCH = 1000
@@ -35,7 +36,7 @@ export default {
       search(query, k) {
         new Float32Array(wasm.memory.buffer, at, query.length).set(query)
         const count = wasm.rvf_store_query(store, at, k, COSINE, found)
-        // Of each hit eight bytes of id, four of distance.
+        // Each hit has eight bytes of id and four of distance.
         const view = new DataView(wasm.memory.buffer, found, count * 12)
         return Array.from({ length: count }, (_, i) => ({ id: view.getBigUint64(i * 12, true), distance: view.getFloat32(i * 12 + 8, true) }))
       },

@@ -1,4 +1,5 @@
-// voy-search: a k-d tree. Its entry imports the .wasm as a module, which neither Node 20 nor a browser can: so its glue is given the instance by hand.
+// voy-search: a k-d tree. Its entry imports the .wasm as a module, which neither Node 20 nor a browser can do. So its
+// glue is given the instance by hand.
 import * as glue from 'voy-search/voy_search_bg.js'
 
 export default {

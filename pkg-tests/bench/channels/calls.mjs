@@ -1,4 +1,4 @@
-// Questions and answers over whatever carries messages; each with its patience.
+// Calls and answers over anything that carries messages. Each call has a time limit.
 export class Calls {
   #send
   #open = new Map()
@@ -32,7 +32,7 @@ export class Calls {
     else this.#settle(id, 'reject', new Error(error))
   }
 
-  /** Nobody will answer any more. */
+  /** Nobody will answer any more, so all calls fail. */
   fail(why) {
     this.#gone = why
     for (const id of [...this.#open.keys()]) this.#settle(id, 'reject', new Error(why))

@@ -1,4 +1,5 @@
-// A worker for each engine, all in pages of one real Chromium that Playwright starts; each in a page of its own, so that one that dies takes no other along.
+// A worker for each engine, in one real Chromium that Playwright starts. Each worker is in a page of its own, so that
+// one that dies does not end another.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +24,7 @@ export async function chromium({ wall, files }) {
       await page.waitForFunction(() => 'ask' in globalThis)
       return { call: (op, args, patience) => calls.call(op, args, patience), end: () => page.close().catch(() => {}) }
     },
-    /** What a page fetches from the package to open a store in OPFS and search it: paths in dist/. */
+    /** Returns the files that a page loads from the package to open a store in OPFS and search it: paths in dist/. */
     async downloads() {
       const page = await context.newPage()
       const before = server.fetched.length

@@ -1,4 +1,4 @@
-// Counts the bytes that a worker writes to OPFS handles, and tells whoever asks.
+// Counts the bytes that a worker writes to OPFS handles, and answers questions for the number.
 let written = 0
 const { prototype } = FileSystemSyncAccessHandle
 const { write } = prototype

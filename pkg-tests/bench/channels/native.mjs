@@ -1,4 +1,4 @@
-// Native nidus 0.3.0: built here, by the toolchain that the project uses, with the default target and for this very processor.
+// Native nidus 0.3.0, built here by the project's toolchain: for the default target, and for this processor.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,7 +14,7 @@ async function built(which) {
   const { native: rust } = await toolchain({ mayInstall: true })
   const target = at('target/bench-native', which)
   const args = [...rust.select, 'build', '--locked', '--release', '--manifest-path', join(crate, 'Cargo.toml')]
-  // The encoded form beats a RUSTFLAGS that the user may have set.
+  // The encoded form takes precedence over a RUSTFLAGS that the user may have set.
   const env = { ...rust.env, CARGO_TARGET_DIR: target, CARGO_ENCODED_RUSTFLAGS: FLAGS[which].join('\x1f') }
   await step(`cargo build of native nidus (${FLAGS[which].join(' ') || 'default target'})`, () => run(rust.cargo, args, { env, quiet: true }))
   return join(target, 'release', process.platform === 'win32' ? 'nidus-bench.exe' : 'nidus-bench')

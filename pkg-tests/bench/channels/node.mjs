@@ -1,4 +1,4 @@
-// A process of Node for each engine: its heap is its own, and what kills it kills nothing else.
+// A process of Node for each engine. Each has its own heap, and one that dies does not end another.
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Calls } from './calls.mjs'

@@ -1,4 +1,5 @@
-// The site of the bench's pages: dist and the peers as they are, adapters bundled by esbuild, inputs, isolated from other origins (finer clocks).
+// The web server for the bench's pages. It serves dist and the peers unchanged, the adapters bundled by esbuild, and
+// the inputs. The pages are isolated from other origins, which makes their clocks finer.
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
@@ -8,13 +9,15 @@ import { at } from '../../../scripts/lib.mjs'
 const bench = fileURLToPath(new URL('..', import.meta.url))
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.cjs': 'text/javascript', '.wasm': 'application/wasm', '.gz': 'application/octet-stream' }
 
-/** What finds its own files by import.meta.url is served as it is; the rest is bundled into the adapter. */
+/**
+ * Packages that find their own files by import.meta.url are served unchanged. All others are bundled into the adapter.
+ */
 const SERVED = { '@electric-sql/pglite': '/node_modules/@electric-sql/pglite/dist/index.js', '@electric-sql/pglite-pgvector': '/node_modules/@electric-sql/pglite-pgvector/dist/index.js' }
 const asServed = {
   name: 'served',
   setup(build) {
     build.onResolve({ filter: /^@electric-sql\// }, ({ path }) => (SERVED[path] ? { path: SERVED[path], external: true } : undefined))
-    // Its exports name a file for browsers that it does not have; this is the one that is meant.
+    // Its exports name a browser file that does not exist. This is the one that is meant.
     build.onResolve({ filter: /^@duckdb\/duckdb-wasm\/blocking$/ }, () => ({ path: join(bench, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-browser-blocking.mjs') }))
   },
 }
@@ -37,7 +40,7 @@ export async function bundled(entry, options = {}) {
   return outputFiles[0].contents
 }
 
-/** `files`: the inputs, by the name they have in a URL. */
+/** `files`: the inputs, by their names in URLs. */
 export async function serve({ wall, files }) {
   const bundles = new Map()
   const fetched = []

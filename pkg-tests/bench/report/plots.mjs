@@ -1,4 +1,4 @@
-// Plots as SVG, by ECharts without a page.
+// Draws plots as SVG, by ECharts without a page.
 import * as echarts from 'echarts'
 
 const SIZE = { width: 860, height: 460 }
@@ -27,10 +27,10 @@ export const lines = ({ title, x, y, series, log = false, scatter = false }) =>
     })),
   })
 
-/** `bars`: [{ name, value, ours, note }], the quickest on top. */
+/** `bars`: [{ name, value, ours, note }], with the quickest on top. */
 export function bars({ title, x, bars: given }) {
   const sorted = [...given].sort((one, other) => other.value - one.value)
-  // On a logarithmic axis bars begin at 1 unless told otherwise.
+  // On a logarithmic axis bars begin at 1 unless a least value is given.
   const least = 10 ** Math.floor(Math.log10(Math.min(...given.map(({ value }) => value))))
   return draw(
     {

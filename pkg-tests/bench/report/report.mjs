@@ -1,11 +1,11 @@
-// Writes what was measured: results.json (all of it), results.md, the plots, and on demand the README's section.
+// Writes the results: results.json (all of it), results.md, the plots, and on demand the section of the README.
 import { rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { at, filesUnder, say, writeBetween, writeFile } from '../../../scripts/lib.mjs'
 import { downloadTable, durableTable, engineTable, filterTable, filterText, machineText, millionTable, modesTable, number, searchTable, shortTable } from './table.mjs'
 
 const RUNTIMES = { node: 'Node', chromium: 'Chromium' }
-/** Figures have no more digits than they deserve. */
+/** Rounds figures to as many digits as are meaningful. */
 const rounded = (_, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value)
 
 const note = ({ search, recall, wall }) => `${search.p50 < 10 ? search.p50.toFixed(2) : search.p50.toFixed(0)} ms${!wall && recall < 0.9995 ? `, recall ${recall.toFixed(2)}` : ''}`
@@ -34,7 +34,7 @@ function plots({ tables, curves }, { bars, lines }) {
   return found
 }
 
-/** Durable appends over the size of the store, from the durable inserts. */
+/** Plots durable appends over the size of the store, from the durable inserts. */
 function durablePlots(durable, { lines }) {
   const biggest = durable.filter((one) => !durable.some((other) => other.runtime === one.runtime && other.size > one.size))
   if (biggest.length === 0) return []
@@ -81,9 +81,9 @@ function readmeSection(results, images, out) {
   return parts.join('\n\n')
 }
 
-/** `readme`: its path, where its section is to be written too. */
+/** `readme`: the path of the README, if its section is to be written, too. */
 export async function report(results, { out, readme }) {
-  // The library that draws them is installed with the peers: without it there are the tables.
+  // The plotting library is installed with the peers. Without it there are only tables.
   const draw = await import('./plots.mjs').catch((error) => void say(`! no plots: ${error.message.split('\n')[0]}`))
   const images = draw ? [...plots(results, draw), ...durablePlots(results.durable, draw)] : []
   for (const old of filesUnder(out, (path) => path.endsWith('.svg'))) if (!images.some(({ file }) => file === old)) rmSync(join(out, old))

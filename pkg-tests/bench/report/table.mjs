@@ -1,7 +1,7 @@
-// Results as Markdown.
+// Writes results as Markdown.
 const ms = (value) => (value === undefined ? '' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3))
 const seconds = (value) => (value === undefined ? '' : value === 0 ? '0 ms' : value < 995 ? `${ms(value)} ms` : `${(value / 1000).toFixed(1)} s`)
-/** In 1,024s, as the build tells its sizes. */
+/** In units of 1,024, as the build prints its sizes. */
 const bytes = (value) => {
   if (value === undefined) return ''
   const mib = value / 2 ** 20
@@ -24,7 +24,7 @@ const memory = ({ memory: both, wall }) => {
 
 const HEAD = ['engine', 'index', 'recall@10', 'p50 ms', 'p95', 'worst', 'of the wall', 'ours is faster by', 'filtered p50', '32 at once', 'insert', 'first search', 'memory']
 
-/** One runtime, one input, one size. */
+/** The table of one runtime, one input and one size. */
 export function searchTable({ rows }) {
   const wall = rows.find((row) => row.wall)?.search?.p50
   const ours = rows.find((row) => row.ours)?.search?.p50
@@ -40,7 +40,7 @@ export function searchTable({ rows }) {
   }))
 }
 
-/** What a reader wants first: the same, with fewer columns. */
+/** The same table with fewer columns, for a first look. */
 export function shortTable({ rows }) {
   const wall = rows.find((row) => row.wall)?.search?.p50
   const ours = rows.find((row) => row.ours)?.search?.p50
@@ -67,14 +67,14 @@ export function durableTable(durable) {
 
 export const downloadTable = (downloads) => markdown(['engine', 'gzip'], downloads.map(({ label, bytes: size, failed }) => [label, failed ?? bytes(size)]))
 
-/** Full memory first; the others beside it. */
+/** Full memory comes first, and the others beside it. */
 export const modesTable = (modes) =>
   markdown(['', 'rows', 'mode', 'search p50 ms', 'p95', 'of full memory', '32 in one call, each', 'wasm memory'], modes.flatMap(({ runtime, input, size, rows }) => rows.map((one, i) =>
     [i ? '' : `${runtime}, ${input}`, number(size), one.mode, ms(one.search.p50), ms(one.search.p95), times(one.ratio), ms(one.together), runtime === 'node' ? '' : bytes(one.wasm)])))
 
 const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 
-/** One input: a line for each share that matches, the operators' median and worst in a cell. */
+/** The table of one input. It has a line for each share that matches, and the operators' median and worst in a cell. */
 export function filterTable({ cells }) {
   const of = (name) => [...new Set(cells.map((cell) => cell[name]))]
   const titles = { none: 'any rows', nearest: 'the nearest rows', farthest: 'the farthest rows' }
@@ -92,7 +92,7 @@ export function filterText({ cells }) {
 export const millionTable = (millions) =>
   markdown(['1,000,000 x 384', 'memory', 'wasm memory', 'insert', 'search p50', 'p95', 'worst'], millions.map((one) => [one.runtime, one.memory, bytes(one.wasm), seconds(one.build), seconds(one.search.p50), seconds(one.search.p95), seconds(one.search.worst)]))
 
-/** What was used of each engine, once. */
+/** The way in which each engine was used, once. */
 export function engineTable(tables, peers) {
   const seen = new Map()
   for (const row of tables.flatMap(({ rows }) => rows)) if (row.how && !seen.has(row.id)) seen.set(row.id, row)

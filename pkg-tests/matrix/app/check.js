@@ -1,4 +1,4 @@
-// What each cell does: a store is made, written to, searched, closed, and found again.
+// Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again.
 export async function check(Nidus, name, options = {}) {
   const db = await Nidus.open(name, { dimension: 3, ...options })
   await db.upsert('c', [{ id: 'a', vector: [1, 0, 0], attrs: { n: 1 } }, { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } }])

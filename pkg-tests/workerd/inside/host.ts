@@ -9,7 +9,7 @@ import { use } from './place'
 const D = 4
 const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) => Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
-/** The object's store as an earlier version left it, which asked for no name. */
+/** Makes the object's store look like one of an earlier version, which took no name. */
 const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
 const named = (name: string, options: OpenOptions = {}) => Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
 
@@ -54,12 +54,12 @@ export function hostSuite() {
         }
       }
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'default' }])
-      // Two names at a time are one store, and it says why.
+      // Two names that are open at the same time mean one store, and the error says why.
       const one = await named('one')
       const error = (await named('two').catch((error: NidusError) => error)) as NidusError
       expect(error.code).toBe('LOCKED')
       expect(error.message).toMatch(/"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/)
-      // One made by its name beside it is that one from then on.
+      // Once a store of that name is made beside it, the name means the new store.
       const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
       await two.upsert('c', rows(1))
       await two.close()
@@ -70,7 +70,7 @@ export function hostSuite() {
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'two' }])
     })
 
-    it('imports and salvages go by the name, too', async () => {
+    it('import and salvage use the name, too', async () => {
       const db = await named('from')
       await db.upsert('c', rows(2))
       const tar = await new Response(db.export()).blob()
@@ -88,7 +88,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: one at a time', () => {
-    it('a second opener is LOCKED, a store of another name is not', async () => {
+    it('a second opening is LOCKED, and a store of another name is not', async () => {
       const db = await open()
       expect(db.storage).toBe('durable-object')
       await db.upsert('c', rows(1))
@@ -106,7 +106,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('opened through another `storage` it is taken over, and the first is FAILED before it can write', async () => {
+    it('an opening through another `storage` takes the store over, and the first is FAILED before it can write', async () => {
       const first = await open()
       await first.upsert('c', rows(1))
       const second = await open({}, watched().storage)
@@ -125,7 +125,7 @@ export function hostSuite() {
       const db = await open({ dimension })
       await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)) })
       await db.delete('c', ['0', '1'])
-      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go.
+      // The 12 MB are read in at least three pieces. Between two of them the rows are replaced.
       let reads = 0
       const { storage } = watched({
         exec: (query) => {
@@ -144,7 +144,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: what is written', () => {
-    it('is acknowledged only when synced', async () => {
+    it('a write is acknowledged only after a sync', async () => {
       let release!: () => void
       const watch = watched({ sync: () => new Promise<void>((resolve) => (release = resolve)) }, false)
       const db = await open({}, watch.storage)
@@ -154,7 +154,7 @@ export function hostSuite() {
       while (!release) await new Promise((resolve) => setTimeout(resolve, 1))
       await new Promise((resolve) => setTimeout(resolve, 20))
       expect([acknowledged, await db.count()]).toEqual([false, 0])
-      // What comes meanwhile waits, and is one transaction.
+      // Writes that come meanwhile wait, and become one transaction.
       const before = watch.transactions
       const more = Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', rows(1, i))))
       watch.on = false
@@ -177,7 +177,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('is hardly more than rows and frames, and only what is new', async () => {
+    it('a write adds hardly more bytes than its rows and frames, and writes nothing again', async () => {
       const dimension = 384, count = 5000
       const watch = watched()
       const db = await open({ dimension }, watch.storage)
@@ -190,7 +190,7 @@ export function hostSuite() {
       expect((await isWhole()).length).toBeLessThan(80)
     })
 
-    it('is few extents however small the commits are, over reopens as well', async () => {
+    it('many small commits leave few extents, also after reopening', async () => {
       for (let round = 0; round < 4; round++) {
         const db = await open()
         for (let i = 0; i < 150; i++) await db.upsert('c', rows(1, 150 * round + i))
@@ -203,7 +203,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('is cut up, where it is larger than a row may be', async () => {
+    it('a write that is larger than a row of SQLite is split', async () => {
       const dimension = 1024, count = 2000
       const db = await open({ dimension })
       await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: new Float32Array(count * dimension).fill(1), attrs: Array.from({ length: count }, () => ({ text: 'x'.repeat(1500) })) })
@@ -217,7 +217,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: beside the object\'s own work', () => {
-    it('can be opened, written and closed while other events are blocked', async () => {
+    it('a store can be opened, written and closed while other events are blocked', async () => {
       const before = await open()
       await before.upsert('c', rows(1))
       await use().blockConcurrencyWhile(async () => {
@@ -233,7 +233,7 @@ export function hostSuite() {
       await after.close()
     })
 
-    it('what a transaction of its own rolled back makes the store FAILED', async () => {
+    it('a write that a transaction of the object rolled back makes the store FAILED', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       const rolledBack = use().storage.transaction(async () => {
@@ -248,7 +248,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('deleteAll makes the store FAILED, and the next a new one', async () => {
+    it('deleteAll makes the store FAILED, and the next opening makes a new one', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       await use().storage.deleteAll()
@@ -261,7 +261,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: faults', () => {
-    it('a transaction that throws half-way leaves nothing, and the store goes on', async () => {
+    it('a transaction that throws half-way leaves nothing, and the store keeps working', async () => {
       let fault: { at: number; error: Error } | undefined
       const watch = watched({
         exec: (query) => {
@@ -307,7 +307,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a transaction that cannot even be rolled back is the same', async () => {
+    it('a transaction that cannot even be rolled back ends the same way', async () => {
       const watch = watched({ transaction: () => { throw new Error('no such savepoint') } }, false)
       const db = await open({}, watch.storage)
       watch.on = true
@@ -325,7 +325,7 @@ export function hostSuite() {
         expect(await codeOf(() => db.upsert('c', rows(1, 1))), query).toBe('FAILED')
         await db.close()
         if (!query.startsWith('UPDATE')) {
-          // What is left is not to be taken for no store at all.
+          // The remaining tables must not count as "no store".
           expect(await codeOf(() => open()), query).toBe('CORRUPT')
           sql('DROP TABLE nidus_extents_1')
         }
@@ -333,7 +333,7 @@ export function hostSuite() {
       }
     })
 
-    it('an extent that is missing is CORRUPT, and nothing is changed', async () => {
+    it('a missing extent is CORRUPT, and nothing is changed', async () => {
       const db = await open()
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(1, i))
       await db.close()
@@ -356,7 +356,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a torn tail is cut, in the middle of an extent too', async () => {
+    it('a half-written tail is cut off, also in the middle of an extent', async () => {
       const db = await open()
       await db.upsert('c', rows(20))
       await db.close()
@@ -378,7 +378,7 @@ export function hostSuite() {
       await last.close()
     })
 
-    it('takes no storage that is none, and has none by default', async () => {
+    it('a wrong `storage` is refused, and there is no default', async () => {
       for (const storage of [undefined, null, 7, {}, { sql: {} }]) expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
       for (const options of [7, { name: '' }, { name: 7 }]) expect(await codeOf(() => durableObject(use().storage, options as never))).toBe('INVALID_ARGUMENT')
       for (const storage of [undefined, 'opfs', 'indexeddb', 'fs'] as const) {
@@ -390,7 +390,7 @@ export function hostSuite() {
       expect(await codeOf(() => Nidus.destroy('x'))).toBe('STORAGE_UNAVAILABLE')
     })
 
-    it('is removed without a trace', async () => {
+    it('destroy leaves nothing behind', async () => {
       const storage = durableObject(use().storage)
       await Nidus.destroy('x', { storage })
       const db = await open()
@@ -412,7 +412,7 @@ export function hostSuite() {
       return db
     }
 
-    it('hands over what is larger than its buffer, piece by piece', async () => {
+    it('a compaction that is larger than its buffer is written in pieces', async () => {
       const watch = watched()
       const db = await filled(watch.storage)
       const { transactions } = watch
@@ -431,7 +431,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('refused at any point leaves the old pair, and no rubbish', async () => {
+    it('a compaction that fails at any point leaves the old pair and nothing else', async () => {
       let left = Infinity
       const watch = watched({
         exec: (query) => {
@@ -451,7 +451,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('cut half-way leaves what the next commit removes, or the next open', async () => {
+    it('the next commit or the next opening removes what an interrupted compaction left', async () => {
       let left = 0
       const watch = watched({
         exec: (query) => {
@@ -477,7 +477,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('whose promotion was not confirmed makes the store FAILED', async () => {
+    it('a compaction whose promote was not confirmed makes the store FAILED', async () => {
       const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
       const db = await open({}, watch.storage)
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(20))

@@ -1,4 +1,4 @@
-// A worker whose object runs tests within itself, each in an object of its own.
+// A worker that runs each test within an object of its own.
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
@@ -11,7 +11,7 @@ import { tests } from './vitest'
 let n = 0
 let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-// A host has no names: the one last asked for is the one in use.
+// A host does not know the names of its stores, so the last one that was asked for is in use.
 apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
 codesSuite('a Durable Object in compact memory', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }), memory: 'compact' }), again: true })
 codesSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })

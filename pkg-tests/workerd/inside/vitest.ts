@@ -1,4 +1,4 @@
-// Stands for 'vitest' within workerd: the real `expect`, and a list of tests that are run by request.
+// Takes the place of 'vitest' within workerd: the real `expect`, and a list of tests that run by request.
 import * as chai from 'chai'
 import { JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect'
 
@@ -8,7 +8,7 @@ chai.use(JestAsymmetricMatchers)
 
 const plain = (value: unknown, message?: string) => chai.expect(value, message)
 
-/** The one matcher that follows, until it is met. */
+/** Repeats the one matcher that follows until it holds. */
 const poll = (read: () => unknown, { timeout = 10_000, interval = 20 } = {}) =>
   new Proxy({}, {
     get: (_, matcher: string) => async (...args: unknown[]) => {

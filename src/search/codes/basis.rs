@@ -1,4 +1,5 @@
-//! A basis whose first directions hold most of the rows' length, found by subspace iteration on a sample, in small steps.
+//! A basis whose first directions hold most of the rows' length, found by subspace iteration on a sample, in small
+//! steps.
 
 use super::bound::{NORMS, Skew, norm_squared, product_error};
 use super::kernel::products;
@@ -7,15 +8,16 @@ use crate::error;
 use crate::search::kernel::dot;
 use crate::segment::{Matrix, Supplied};
 
-/// Rows looked at.
+/// The number of rows that are looked at.
 const SAMPLE: usize = 2048;
-/// Rounds of the iteration. More change little: only how much the first directions hold counts, not which they are.
+/// The rounds of the iteration. More rounds change little: only how much the first directions hold matters, and not
+/// which directions these are.
 const ROUNDS: usize = 4;
-/// If the first layer leaves more than this of the sample's rows (root mean square), whole codes are quicker.
+/// If the first layer leaves more than this of the sample's rows (root mean square), codes without a basis are quicker.
 const MOST_REST: f32 = 0.6;
-/// Multiplications in a step, about.
+/// The approximate number of multiplications in a step.
 const STEP: usize = 1 << 24;
-/// Below, a layer would not be worth its own numbers; above, rotating rows takes too long.
+/// In a lower dimension a layer would not be worth its own numbers. In a higher one, rotating rows takes too long.
 const DIMENSIONS: std::ops::RangeInclusive<usize> = 96..=2048;
 
 /// Two layers of directions, the strongest first.
@@ -23,17 +25,17 @@ pub struct Basis {
     widths: [usize; 2],
     directions: Vec<f32>,
     skew: f64,
-    /// What the first layer leaves of a row, at the time it was made.
+    /// How much of a row the first layer left when the basis was made.
     rest: f32,
 }
 
 impl Basis {
-    /// Directions in each layer.
+    /// The number of directions in each layer.
     pub fn widths(&self) -> [usize; 2] {
         self.widths
     }
 
-    /// One behind the other.
+    /// The directions, one behind the other.
     pub fn directions(&self) -> &[f32] {
         &self.directions
     }
@@ -52,7 +54,8 @@ fn width(dimension: usize) -> usize {
     ((dimension / 3 + 16) / 32 * 32).clamp(32, 192)
 }
 
-/// Of the second layer: as many as the first's, or twice that, as far as there are so many.
+/// The widths of both layers. The second one is as wide as the first, or twice as wide, as far as there are so many
+/// directions.
 fn widths(dimension: usize, whole: bool) -> [usize; 2] {
     let first = width(dimension);
     [first, (if whole { 2 * first } else { first }).min((dimension - first) / 16 * 16)]
@@ -66,7 +69,7 @@ enum Stage {
     Skew(usize),
 }
 
-/// What became of it: a basis, or none that would pay.
+/// The result of a step.
 pub enum Found {
     NotYet,
     /// Rows of the sample are missing.
@@ -80,10 +83,10 @@ pub struct Builder {
     dimension: usize,
     widths: [usize; 2],
     stage: Stage,
-    /// The sample's numbers, those of one dimension side by side; later unused.
+    /// The sample's numbers, with those of one dimension side by side. Not used later.
     sample: Vec<f32>,
     sampled: usize,
-    /// Sums of products of each two dimensions.
+    /// The sums of the products of each two dimensions.
     moments: Vec<f32>,
     directions: Vec<f32>,
     next: Vec<f32>,
@@ -98,7 +101,7 @@ fn zeros(len: usize) -> Result<Vec<f32>> {
 }
 
 impl Builder {
-    /// None where no basis pays, whatever the rows, and for dimensions that hardly any model has.
+    /// Returns None if no basis can pay whatever the rows, and for dimensions that hardly any model has.
     pub fn new(dimension: usize, whole: bool) -> Option<Self> {
         (DIMENSIONS.contains(&dimension) && dimension.is_multiple_of(4)).then(|| Self {
             dimension,
@@ -114,12 +117,12 @@ impl Builder {
         })
     }
 
-    /// Of the first `rows` rows.
+    /// Does a step of making a basis of the first `rows` rows.
     #[inline(never)]
     pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Found> {
         let d = self.dimension;
         let count: usize = self.widths.iter().sum();
-        // Behind these any directions will do, if only they are straight to all others.
+        // Behind these, any directions will do if they are orthogonal to all others.
         let strong = count.min(2 * self.widths[0]);
         match self.stage {
             Stage::Sampling => {
@@ -203,7 +206,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Takes from direction `i` what it has of those before it. Once leaves some where little is left; the last time that counts.
+    /// Makes direction `i` orthogonal to those before it, `times` times in a row. Where little is left of the
+    /// direction, once is not exact enough.
     fn straighten(&mut self, i: usize, times: usize) {
         let d = self.dimension;
         let (before, from) = self.directions.split_at_mut(i * d);
@@ -215,7 +219,7 @@ impl Builder {
             }
             let length = norm_squared(direction).sqrt();
             if !(length > 1e-30 && length.is_finite()) {
-                // The sample has no further direction: this one stands for none.
+                // The sample has no further direction. Zeros stand for none.
                 direction.fill(0.0);
                 return;
             }
@@ -224,14 +228,15 @@ impl Builder {
         }
     }
 
-    /// How much of the sample's squared length the first layer holds: each direction times its image.
+    /// Measures how much of the sample's squared length the first layer holds, from each direction and its image.
     fn measure_held(&mut self) {
         let d = self.dimension;
         let both = self.directions.chunks_exact(d).zip(self.next.chunks_exact(d));
         self.held = both.take(self.widths[0]).map(|(direction, image)| dot(direction, image) as f64).sum();
     }
 
-    /// `‖BᵀB − I‖`, by its Frobenius norm, which is not below. A direction of zeros is none, so it has no part in it.
+    /// Adds to `‖BᵀB − I‖`, as the Frobenius norm, which is not below the exact norm. A direction of zeros counts as
+    /// none.
     fn measure_skew(&mut self, i: usize) {
         let d = self.dimension;
         let own = &self.directions[i * d..(i + 1) * d];
@@ -249,7 +254,7 @@ impl Builder {
     fn finish(&mut self) -> Found {
         let rest = (1.0 - self.held / self.sampled.max(1) as f64).max(0.0).sqrt() as f32;
         let skew = self.off.sqrt() + 1e-9;
-        // Worse than any rounding: then something is odd about the rows.
+        // This is worse than any rounding: something about the rows is unusual.
         if !(rest <= MOST_REST) || !(skew < 0.01) {
             return Found::Flat;
         }
@@ -257,7 +262,7 @@ impl Builder {
     }
 }
 
-/// Where the iteration begins: any directions will do, and the same ones each time.
+/// The directions that the iteration begins with. Any will do, but they must be the same every time.
 fn noise(len: usize) -> Result<Vec<f32>> {
     let mut noise = zeros(len)?;
     let mut state = 0x9E37_79B9u32;

@@ -1,52 +1,55 @@
-//! How far a code's product can be from the true one.
+//! How far a product of codes can be from the true one.
 //!
-//! Let `B` be the basis, its `m` directions as columns, with `‖BᵀB − I‖ ≤ ε` measured; `p̂` the numbers that a row's codes stand for,
-//! `r = v − B p̂` what they leave of the row; `a` the query's numbers in the basis and `s = q − B a` what they leave of it. Then
+//! Let `B` be the basis with its `m` directions as columns, and let `ε` be measured so that `‖BᵀB − I‖ ≤ ε`. `p̂` are
+//! the numbers that a row's codes stand for, and `r = v − B p̂` is the remainder of the row. `a` are the query's
+//! numbers in the basis, and `s = q − B a` is the remainder of the query. Then
 //!
 //! ```text
 //! q·v = (Bᵀq)·p̂ + (B a + s)·r,   so   |q·v − a·p̂| ≤ ‖Bᵀq − a‖‖p̂‖ + ‖a‖‖Bᵀr‖ + ‖s‖‖r‖.
 //! ```
 //!
-//! With `p` the row's numbers in the basis as they were computed, and `δ` a bound on their distance from the exact `Bᵀv`,
+//! Let `p` be the row's numbers in the basis as they were computed, and `δ` a bound on their distance from the exact
+//! `Bᵀv`. Then
 //!
 //! ```text
 //! ‖Bᵀr‖ ≤ ‖p − p̂‖ + δ + ε‖p̂‖
 //! ‖r‖²  ≤ ‖v‖² − 2 p·p̂ + 2δ‖p̂‖ + (1 + ε)‖p̂‖²
 //! ```
 //!
-//! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. No second product with the basis is needed, and any basis will do. All this is
-//! computed in f64 and rounded up to f32; what f64 itself rounds is covered by `TINY`. The basis may be the identity: then `p` is the
-//! row itself and `δ`, `ε` and `‖s‖` are 0. The whole argument is in SPEC.md.
+//! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. This needs no second product with the basis, and any basis will
+//! do. All of it is computed in f64 and rounded up to f32. `TINY` covers the rounding of f64 itself. The basis may be
+//! the identity: then `p` is the row itself, and `δ`, `ε` and `‖s‖` are 0. SPEC.md has the whole argument.
 
-/// Unit roundoff of f32.
+/// The unit roundoff of f32.
 const U: f64 = 1.0 / (1u64 << 24) as f64;
-/// Above what sums of squares near 1 lose in f64, even with 65,536 terms.
+/// More than sums of squares near 1 lose in f64, even with 65,536 terms.
 const TINY: f64 = 1e-9;
-/// Rows and queries whose norm is not in here have no codes and are scored as they are.
+/// Rows and queries whose norm is outside of this range have no codes and are scored without them.
 pub const NORMS: std::ops::RangeInclusive<f64> = 0.999..=1.001;
-/// Greatest norm of what codes stand for; with a longer one a row has none.
+/// The greatest norm of the numbers that codes stand for. If it is greater, the row has no codes.
 const LONGEST: f64 = 1.1;
-/// For the f32 operations that evaluate a bound: 22 with a second layer's, of numbers below 4.5 and most of them near 1, which lose
-/// 41 U at most.
+/// Covers the f32 operations that evaluate a bound. There are 22 with the second layer's, on numbers below 4.5, most of
+/// them near 1. Together they lose at most 41 U.
 const EVALUATION: f64 = 64.0 * U;
 
-/// A number of f32 that is not below `x`.
+/// Returns a number of f32 that is not below `x`.
 pub fn up(x: f64) -> f32 {
     (x * (1.0 + 4.0 * U)) as f32
 }
 
-/// Of the product of two vectors of norm 1, summed in f32 in four lanes or more: how far it may be off.
+/// Bounds the error of the product of two vectors of norm 1, if it is summed in f32 in four lanes or more.
 pub fn product_error(dimension: usize) -> f64 {
     (dimension as f64 / 4.0 + 16.0) * U * 1.01
 }
 
-/// Of the exact score as native computes it (eight lanes), for rows and queries with norms within [`NORMS`].
+/// Bounds the error of the exact score as native computes it (in eight lanes), for rows and queries whose norms are
+/// within [`NORMS`].
 fn score_error(dimension: usize) -> f64 {
     (dimension as f64 / 8.0 + 11.0) * U * 1.01
 }
 
 pub fn norm_squared(v: &[f32]) -> f64 {
-    // Two sums, so that one does not wait for the other.
+    // There are two sums, so that one need not wait for the other.
     let (pairs, rest) = v.as_chunks::<2>();
     let mut sums = [0.0f64; 2];
     for pair in pairs {
@@ -56,7 +59,7 @@ pub fn norm_squared(v: &[f32]) -> f64 {
     sums[0] + sums[1] + rest.iter().map(|x| *x as f64 * *x as f64).sum::<f64>()
 }
 
-/// What is known of a basis.
+/// The errors of a basis.
 #[derive(Clone, Copy)]
 pub struct Skew {
     /// `ε`
@@ -97,7 +100,7 @@ impl Sums {
         }
     }
 
-    /// `(‖Bᵀr‖, ‖r‖)`, rounded up. None: the row is too long or too short.
+    /// Returns `(‖Bᵀr‖, ‖r‖)`, rounded up, or None if the row is too long or too short.
     pub fn bounds(&self, norm_squared: f64, basis: Skew) -> Option<(f32, f32)> {
         let kept = self.kept.sqrt();
         if !NORMS.contains(&norm_squared.sqrt()) || !(kept <= LONGEST) {
@@ -110,19 +113,20 @@ impl Sums {
     }
 }
 
-/// A query's side of the bound.
+/// The query's part of the bound.
 #[derive(Clone, Copy, Default)]
 pub struct Reach {
     /// `‖a‖`, to be multiplied by a row's `‖Bᵀr‖`.
     pub along: f32,
     /// `‖s‖`, to be multiplied by a row's `‖r‖`.
     pub off: f32,
-    /// What is added whatever the row.
+    /// Added for every row.
     pub slack: f32,
 }
 
 impl Reach {
-    /// `numbers` of the query in the basis; `lost`: how far, squared, the query's own codes are from them. Identity: `whole`.
+    /// `numbers` are those of the query in the basis. `lost` is the squared distance of the query's own codes from
+    /// them. `whole` says that the basis is the identity.
     pub fn new(query: &[f32], numbers: &[f32], lost: f64, basis: Skew, whole: bool) -> Self {
         let along = norm_squared(numbers);
         let distance = basis.distance(numbers.len());

@@ -1,4 +1,4 @@
-//! Rows as integers, a chunk at a time.
+//! Codes of rows, a chunk at a time.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use crate::error::{fail, reserve, zeros};
 use crate::search::kernel::dots;
 
 const LAYERS: usize = 2;
-/// What a row's `inside` is if it has no codes: it is scored as it is.
+/// The value of `inside` for a row that has no codes and is scored without them.
 const EXCEPTION: f32 = -1.0;
 
-/// Of each row of a group what one code is worth, and the two norms of [`bound`](super::bound).
+/// For each row of a group, the value of one unit of its codes and the two norms of [`bound`](super::bound).
 #[derive(Clone, Copy)]
 struct Meta {
     scale: [f32; GROUP],
@@ -26,13 +26,15 @@ struct Meta {
 #[derive(Default)]
 struct Layer {
     codes: Vec<i8>,
-    /// One a group.
+    /// One for each group.
     metas: Vec<Meta>,
 }
 
-/// Codes of a number of rows in one basis. The first layer holds the strongest directions, [`GROUP`] rows side by side, so that a
-/// pass reads it alone and in order; the second one, which few rows need, holds as many more or twice that, row by row. Without a basis there is one
-/// layer with the row's own numbers.
+/// Codes of some rows in one basis.
+///
+/// The first layer holds the strongest directions, with [`GROUP`] rows side by side, so that a pass reads only this
+/// layer, and in order. Few rows need the second layer. It holds as many more directions or twice as many, row by row.
+/// Without a basis there is one layer with the row's own numbers.
 pub struct Chunk {
     dimension: usize,
     basis: Option<Rc<Basis>>,
@@ -40,7 +42,7 @@ pub struct Chunk {
     rows: usize,
 }
 
-/// Space for the numbers of one group of rows, kept between groups.
+/// Memory for the numbers of one group of rows, kept between groups.
 #[derive(Default)]
 pub struct Space {
     rows: Vec<f32>,
@@ -48,12 +50,12 @@ pub struct Space {
     codes: Vec<i8>,
 }
 
-/// The layers' widths; a second one of none is not there.
+/// The widths of the layers. A second layer of width 0 does not exist.
 fn shape(basis: Option<&Basis>, dimension: usize) -> [usize; LAYERS] {
     basis.map_or([dimension.next_multiple_of(QUAD), 0], Basis::widths)
 }
 
-/// Where each layer's numbers lie among those of a row.
+/// The place of each layer's numbers among those of a row.
 fn layers(widths: [usize; LAYERS]) -> impl Iterator<Item = Range<usize>> {
     let [first, second] = widths;
     [0..first, first..first + second].into_iter().take(if second == 0 { 1 } else { LAYERS })
@@ -77,7 +79,7 @@ impl Chunk {
         self.basis.as_ref()
     }
 
-    /// Bytes of a group in the first layer.
+    /// The number of bytes of a group in the first layer.
     pub fn group_bytes(&self) -> usize {
         (self.layers[0].codes.len() * GROUP / self.rows.max(1)).max(1)
     }
@@ -90,7 +92,8 @@ impl Chunk {
         self.layers[0].metas[row / GROUP].inside[row % GROUP] < 0.0
     }
 
-    /// Adds [`GROUP`] rows, which `row` has by 0 to 15; there is room. Returns the sum of what the first layer leaves of them, for finding out whether the basis still fits.
+    /// Adds [`GROUP`] rows. `row` returns them by their numbers from 0 to 15. There must be room. Returns the sum of
+    /// what the first layer leaves of them, which tells whether the basis still fits.
     #[inline(never)]
     pub fn push_group<'a>(&mut self, row: &mut dyn FnMut(usize) -> Option<&'a [f32]>, space: &mut Space) -> Result<f32> {
         let dimension = self.dimension;
@@ -158,8 +161,9 @@ impl Chunk {
         Ok(all_rest)
     }
 
-    /// Writes of each row of `groups` an upper bound of its score to `upper`, and shows to `visit` those whose approximate score is not
-    /// below a limit, which `visit` returns anew. Both arrays are the chunk's; groups of which `among` has none are passed over.
+    /// Writes an upper bound of the score of each row of `groups` to `upper`. Calls `visit` for each row whose
+    /// approximate score is not below the limit, and takes the new limit from it. `upper` and `among` are those of this
+    /// chunk. Groups without any row in `among` are skipped.
     pub fn bound(&self, groups: Range<usize>, query: &QueryCodes, upper: &mut [f32], among: Option<&[u16]>, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
         let Layer { codes, metas } = &self.layers[0];
         let QueryLayer { pairs, begin, scale: query_scale, reach, .. } = &query.layers[0];
@@ -185,7 +189,7 @@ impl Chunk {
         limit
     }
 
-    /// A closer upper bound of the row `i` of a group, from the one that [`bound`](Self::bound) found.
+    /// Returns a closer upper bound for row `i` of a group, from the one that [`bound`](Self::bound) found.
     #[inline(always)]
     pub fn bound_closer(&self, query: &QueryCodes, group: usize, i: usize, upper: f32) -> f32 {
         let ([first, layer], [first_query, query]) = (&self.layers, &query.layers);
@@ -204,7 +208,8 @@ impl Chunk {
     }
 }
 
-/// Codes from −127 to 127 and what one of them is worth. Any rounding will do: what it loses is measured.
+/// Writes codes from −127 to 127, and returns the value of one unit. Any rounding will do, because its loss is
+/// measured.
 fn quantize(numbers: &[f32], codes: &mut [i8]) -> f32 {
     let most = greatest(numbers);
     let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
@@ -214,7 +219,7 @@ fn quantize(numbers: &[f32], codes: &mut [i8]) -> f32 {
     most / 127.0
 }
 
-/// The nearest integer; of numbers up to some millions.
+/// Returns the nearest integer. It is right for numbers up to some millions.
 fn nearest(x: f32) -> i32 {
     /// Adding it leaves the nearest integer in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
@@ -224,14 +229,14 @@ fn nearest(x: f32) -> i32 {
 #[derive(Default)]
 struct QueryLayer {
     codes: Vec<i16>,
-    /// The same, as a pass over groups takes them.
+    /// The same codes in the order in which a pass over groups takes them.
     pairs: Vec<Pairs>,
     begin: i32,
     scale: f32,
     reach: Reach,
 }
 
-/// Whether a query can be bounded: its norm must be near 1.
+/// Returns whether a query can be bounded: its norm must be near 1.
 pub fn has_codes(query: &[f32]) -> bool {
     NORMS.contains(&bound::norm_squared(query).sqrt())
 }
@@ -267,11 +272,11 @@ impl QueryCodes {
         for (n, (layer, own)) in made.iter_mut().zip(layers(widths)).enumerate() {
             let (width, end) = (own.len(), own.end);
             let own = &numbers[own];
-            // So that no sum leaves i32.
+            // With at most this, no sum leaves i32.
             let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
             zeros(&mut layer.codes, width, "codes")?;
             let greatest = greatest(own);
-            // A sum must end within i32; a number that is multiplied must be within i16.
+            // A sum must end within i32, and a number that is multiplied must be within i16.
             layer.scale = greatest / most;
             if n == 0 {
                 let (coarse, fine) = own.split_at(width / 2);
@@ -296,6 +301,6 @@ impl QueryCodes {
 
 fn greatest(numbers: &[f32]) -> f32 {
     let most = numbers.iter().fold(0.0f32, |most, x| if x.abs() > most { x.abs() } else { most });
-    // Next to nothing is nothing: what dividing by it would give need not be a number.
+    // Such a small number counts as 0: dividing by it might not give a number.
     if most > 1e-20 { most } else { 0.0 }
 }

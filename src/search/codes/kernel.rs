@@ -1,40 +1,44 @@
-//! The inner loops over codes and over the basis: integers are exact, so every version gives the same; sums of `f32` are within
-//! [`product_error`](super::bound::product_error) whatever their order.
+//! The inner loops over codes and over the basis. Integers are exact, so every version gives the same result. Sums of
+//! `f32` are within [`product_error`](super::bound::product_error), whatever their order.
 
 pub use super::layout::{GROUP, Pairs, QUAD};
 
-/// What is added to a fine code (see [`place`]), so that it is no negative number.
+/// Added to a fine code (see [`place`]), so that it is not negative.
 #[cfg(not(feature = "relaxed-simd"))]
 const BIAS: i32 = 128;
 
 #[cfg(feature = "relaxed-simd")]
 pub use super::relaxed::{Base, base, least_scale, pairs, place};
 
-/// What a group's sums begin with besides the query's own: nothing here.
+/// The start of a group's sums, besides the query's own start. Here there is none.
 #[cfg(not(feature = "relaxed-simd"))]
 pub type Base = ();
 
-/// Of [`GROUP`] rows of codes, one after the other.
+/// Takes the codes of [`GROUP`] rows, one row after the other.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn base(_: &[i8], _: usize) -> Base {}
 
-/// The least that a query's code may be worth, of the greatest numbers of both halves: what is multiplied must be within i16.
+/// Returns the least value of one unit of the query's codes, from the greatest numbers of both halves. What is
+/// multiplied must be within i16.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn least_scale(coarse: f32, fine: f32) -> f32 {
     ((coarse + 256.0 * fine) / 32_600.0).max(fine / 127.0)
 }
 
-/// Where the code of direction `at` of `width` lies among those of its row, and how it is kept. The first half of the directions, in
-/// [`GROUP`]s of rows, are *coarse*: the upper bytes of 16-bit numbers whose lower bytes are the *fine* ones of the second half. A
-/// number is then multiplied as it is (`256 coarse + fine`), and its upper byte alone: no byte has to be taken apart from its neighbour.
+/// Returns the place of the code of direction `at` of `width` among those of its row, and the form in which it is kept.
+///
+/// In a [`GROUP`], the codes of the first half of the directions are *coarse*: they are the upper bytes of 16-bit
+/// numbers. The *fine* codes of the second half are the lower bytes. A number is multiplied as it is (`256 coarse +
+/// fine`), and its upper byte is multiplied alone. So no byte has to be separated from its neighbour.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn place(at: usize, width: usize, code: i8) -> (usize, i8) {
     let half = width / 2;
     if at < half { (2 * at + 1, code) } else { (2 * (at - half), (code as i32 + BIAS) as u8 as i8) }
 }
 
-/// The query's codes for [`group_sums`], in the order of the directions: the sum to begin with, and a pair of pairs a [`QUAD`]. A coarse one and 256 times
-/// the fine one beside it are together within ±32,767.
+/// Arranges the query's codes for [`group_sums`]. They come in the order of the directions. Returns the start of the
+/// sums, and writes a pair of pairs for each [`QUAD`]. A coarse code and 256 times the fine code beside it are together
+/// within ±32,767.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
     let (coarse, fine) = codes.split_at(codes.len() / 2);
@@ -46,8 +50,8 @@ pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
     -BIAS * fine.iter().map(|code| *code as i32).sum::<i32>()
 }
 
-/// Of [`GROUP`] rows the sums of code times query: a [`QUAD`] of row 0, one of row 1, ..., then the next one of row 0. What is summed may
-/// leave `i32` on the way, and comes back.
+/// Returns the sums of code times query for [`GROUP`] rows. The codes are a [`QUAD`] of row 0, one of row 1, ..., then
+/// the next one of row 0. A sum may leave `i32` on the way and comes back.
 #[cfg_attr(feature = "relaxed-simd", allow(unreachable_code, unused_variables))]
 pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32, base: &Base) -> [i32; GROUP] {
     #[cfg(feature = "relaxed-simd")]
@@ -60,7 +64,7 @@ pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32, base: &Base) -> [i3
     scalar::group_sums(codes, query, begin)
 }
 
-/// The sum of one row's codes times the query, both in order; whole [`GROUP`]s of numbers.
+/// Returns the sum of one row's codes times the query, both in order. The number of codes is a multiple of [`GROUP`].
 pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     return simd::row_sum(codes, query);
@@ -68,7 +72,7 @@ pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
     scalar::row_sum(codes, query)
 }
 
-/// A bit for each number that is not below the limit (and is a number).
+/// Returns a bit for each number that is at least the limit. NaN is not.
 #[inline(always)]
 pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -77,7 +81,7 @@ pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
     scalar::at_least(numbers, limit)
 }
 
-/// Where the bits are that are set, the lowest first.
+/// Iterates over the places of the bits that are set, the lowest first.
 #[inline(always)]
 pub fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -89,7 +93,8 @@ pub fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
     })
 }
 
-/// `near` is each sum times its `scale` and `by`; `upper` adds `along` times `inside`, `off` times `rest`, and `slack`.
+/// Computes two numbers for each sum. `near` is the sum times its `scale` and `by`. `upper` is `near` plus `along`
+/// times `inside`, plus `off` times `rest`, plus `slack`.
 #[inline(always)]
 pub fn bounds(sums: &[i32; GROUP], scale: [&[f32; GROUP]; 3], by: [f32; 4]) -> [[f32; GROUP]; 2] {
     let [scale, inside, rest] = scale.map(|numbers| numbers.as_chunks::<4>().0);
@@ -107,8 +112,8 @@ pub fn bounds(sums: &[i32; GROUP], scale: [&[f32; GROUP]; 3], by: [f32; 4]) -> [
     out
 }
 
-/// `out[r * n + j]` is the product of row `r` of `rows` and direction `j` of the `n` in `directions`, each of `dimension` numbers. Rows,
-/// directions and dimension come in fours.
+/// Writes the product of row `r` of `rows` and direction `j` of the `n` in `directions` to `out[r * n + j]`. Each of
+/// them has `dimension` numbers. Rows, directions and dimension come in fours.
 #[inline(never)]
 pub fn products(rows: &[f32], directions: &[f32], dimension: usize, out: &mut [f32]) {
     let n = directions.len() / dimension;
@@ -123,7 +128,8 @@ pub fn products(rows: &[f32], directions: &[f32], dimension: usize, out: &mut [f
     }
 }
 
-/// Four rows by two directions: eight sums that fit the registers, each number read for several of them.
+/// Four rows by two directions. The eight sums fit into the registers, and each number is read once for several of
+/// them.
 #[inline(always)]
 fn eight_products(rows: &[f32], directions: &[f32], n: usize) -> [[f32; 2]; 4] {
     let (rows, directions) = (rows.as_chunks::<4>().0, directions.as_chunks::<4>().0);
@@ -217,7 +223,7 @@ mod lanes {
     }
 }
 
-/// What the simd version is tested against, and what runs elsewhere.
+/// The version without simd. It runs where there is none, and the tests compare the simd version with it.
 pub mod scalar {
     use super::{GROUP, Pairs, QUAD};
 
@@ -263,7 +269,8 @@ pub mod simd {
         [i32x4_extract_lane::<0>(x), i32x4_extract_lane::<1>(x), i32x4_extract_lane::<2>(x), i32x4_extract_lane::<3>(x)]
     }
 
-    /// Two broadcast pairs of the query for 64 bytes read in order, no sum across lanes: measured at the memory's speed.
+    /// Uses two broadcast pairs of the query for 64 bytes that are read in order. It needs no sum across lanes, and ran
+    /// at the speed of memory.
     #[inline(always)]
     pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
         let begin = i32x4_splat(begin);

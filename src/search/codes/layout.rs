@@ -1,10 +1,11 @@
-//! How codes lie in memory, which every version of the inner loops shares.
+//! How codes lie in memory. Every version of the inner loops shares this.
 
-/// Rows whose codes lie side by side.
+/// The number of rows whose codes lie side by side.
 pub const GROUP: usize = 16;
 
-/// Codes of one row that lie side by side in a group's layout.
+/// The number of codes of one row that lie side by side in a group.
 pub const QUAD: usize = 4;
 
-/// The query's side of a [`QUAD`]: two fine codes, and two coarse ones less 256 times the fine ones, as halves of a number, the first one low.
+/// The query's part of a [`QUAD`]: two fine codes, and two coarse codes less 256 times the fine ones. Each pair shares
+/// a number, with the first one in the lower half.
 pub type Pairs = [i32; 2];

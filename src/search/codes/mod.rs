@@ -1,5 +1,5 @@
-//! Small integers beside the rows: a twelfth of their bytes tells of nearly every row that it cannot be among the best. What is
-//! proven is only ever a bound; scores come from the rows themselves.
+//! Codes: small integers beside the rows. A twelfth of a row's bytes show for nearly every row that it cannot be among
+//! the best. Codes prove only bounds. Scores come from the rows themselves.
 
 mod basis;
 pub mod bound;
@@ -26,13 +26,14 @@ use kernel::GROUP;
 /// When codes are made, and how many rows lie in one chunk.
 #[derive(Clone, Copy)]
 pub struct Tuning {
-    /// Fewer rows are scanned as they are.
+    /// With fewer rows there are no codes: the rows are scanned.
     pub least_rows: usize,
-    /// From here on a basis is looked for, and again whenever there are `GROWTH` times as many rows.
+    /// From so many rows on a basis is looked for, and again whenever there are `GROWTH` times as many.
     pub basis_rows: usize,
-    /// Codes in a layer of a chunk, at most (but for a group of rows).
+    /// The number of codes in one layer of a chunk, at most. (A chunk has at least one group of rows.)
     pub chunk: usize,
-    /// Twice as many directions in the second layer as in the first: closer bounds, for a tenth more memory.
+    /// True if the second layer has twice as many directions as the first. That makes bounds closer and takes a tenth
+    /// more memory.
     pub whole: bool,
 }
 
@@ -47,15 +48,16 @@ impl Default for Tuning {
 }
 
 const GROWTH: usize = 4;
-/// Rows whose codes are made in a step, at a dimension of 384; fewer if there are more.
+/// The work of one step: codes for 128 rows of dimension 384, and for fewer rows of a higher dimension.
 const STEP: usize = 128 * 384;
-/// Bytes of codes that are read for one query after the other: they stay in the first cache.
+/// The number of bytes of codes that are read for one query after the other. They stay in the first cache.
 const BLOCK: usize = 1 << 14;
-/// Rows after which the basis may be found not to fit any more, and by how much more it must leave of them. They must be a part
-/// (`GROWTH`) of all rows too: else a store whose later rows differ for good would be coded anew every few thousand rows.
+/// The number of new rows after which the basis may be found not to fit any more, and how much more than before it must
+/// leave of them. The new rows must also be a part (`GROWTH`) of all rows. Otherwise a store whose later rows differ
+/// for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
-/// How far a step of some work came. JavaScript gets the number: `core.d.ts` names the same ones.
+/// The result of a step of some work. JavaScript gets the number, and `core.d.ts` has the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Step {
@@ -63,29 +65,29 @@ pub enum Step {
     More = 0,
     /// Nothing is left to do.
     Done = 1,
-    /// Rows are missing; which ones was told.
+    /// Rows are missing. `supplied` lists them.
     Wanting = 2,
 }
 
-/// The codes of the rows `0..rows()`, a multiple of [`GROUP`].
+/// The codes of the rows `0..rows()`. Their number is a multiple of [`GROUP`].
 pub struct Codes {
     dimension: usize,
     tuning: Tuning,
     chunk_rows: usize,
     chunks: Vec<Chunk>,
     rows: usize,
-    /// Rows among them that have none.
+    /// The rows among them that have no codes.
     exceptions: Vec<u32>,
     basis: Option<Rc<Basis>>,
     builder: Option<Builder>,
-    /// Rows when a basis was last looked for.
+    /// The number of rows when a basis was last looked for.
     looked_at: usize,
-    /// What the basis left of the rows that came after it was looked for: their number, and the sum.
+    /// The rows that came after the basis was looked for: their number, and the sum of what the basis left of them.
     since: (usize, f32),
-    /// A chunk that is being made again, in the current basis.
+    /// A chunk that is being coded again in the current basis, and its place.
     again: Option<(usize, Chunk)>,
     space: Space,
-    /// There was no memory for more.
+    /// True if there was no memory for more codes.
     full: bool,
 }
 
@@ -113,12 +115,12 @@ impl Codes {
         self.rows
     }
 
-    /// Rows in a chunk, but perhaps the last one.
+    /// The number of rows in each chunk but the last.
     pub fn chunk_rows(&self) -> usize {
         self.chunk_rows
     }
 
-    /// Rows that are scored as they are, among those that have codes.
+    /// The rows that have no codes and are scored without them.
     pub fn exceptions(&self) -> &[u32] {
         &self.exceptions
     }
@@ -131,7 +133,7 @@ impl Codes {
         self.chunks.iter().map(Chunk::memory_bytes).sum()
     }
 
-    /// Rows have changed their places: begin again. The basis is still as good.
+    /// Begins again, because rows have moved. The basis stays, since it is still as good.
     pub fn clear(&mut self) {
         self.chunks.clear();
         self.exceptions.clear();
@@ -141,20 +143,21 @@ impl Codes {
         self.full = false;
     }
 
-    /// Does some milliseconds of what there is to do for the first `rows` rows.
+    /// Works for some milliseconds on the codes of the first `rows` rows.
     pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Step {
         if self.full || rows < self.tuning.least_rows {
             return Step::Done;
         }
         let done = self.try_step(matrix, rows, supplied);
         if done.is_err() {
-            // Searches do without; the memory is better left for rows.
+            // Searches work without codes. The memory is more useful for rows.
             (self.full, self.again, self.builder, self.space) = (true, None, None, Space::default());
         }
         done.unwrap_or(Step::Done)
     }
 
-    /// With a basis from rows of a store that is about to be read, so that none need be looked for when they are there.
+    /// Makes a basis from a sample of a store that is about to be read. Then none has to be looked for once its rows
+    /// are there.
     pub fn prime(&mut self, sample: &Matrix, rows: usize) -> Result<()> {
         if let Some(mut builder) = Builder::new(self.dimension, self.tuning.whole) {
             let mut supplied = Supplied::default();
@@ -170,12 +173,12 @@ impl Codes {
         Ok(())
     }
 
-    /// For the same rows in another order: nothing but the basis.
+    /// Returns codes for the same rows in another order. Only the basis is taken over.
     pub fn successor(&self) -> Self {
         Self { basis: self.basis.clone(), looked_at: self.looked_at, ..Self::new(self.dimension, self.tuning) }
     }
 
-    /// Codes for all the first `rows` rows that have none, but for less than a group; memory holds them.
+    /// Makes codes for all of the first `rows` rows, except for an incomplete last group. The rows must be in memory.
     pub fn catch_up(&mut self, matrix: &Matrix, rows: usize) -> Result<()> {
         while !self.full && self.rows + GROUP <= rows {
             self.add(matrix, rows)?;
@@ -184,7 +187,7 @@ impl Codes {
     }
 
     fn try_step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Step> {
-        // A compaction may have left fewer: what comes from here on is what is new.
+        // A compaction may have left fewer rows. All rows from here on count as new.
         self.looked_at = self.looked_at.min(rows);
         if self.builder.is_none() && self.is_basis_due(rows) {
             self.looked_at = rows;
@@ -245,8 +248,9 @@ impl Codes {
         Ok(())
     }
 
-    /// Chunks that were made in another basis, one after the other. Their exceptions are the same ones: what codes stand for can be
-    /// too long only from a dimension of some thousands on, where there is no basis, so that a row's norm alone decides.
+    /// Codes the chunks of an older basis again, one after the other. Their exceptions stay the same. The numbers that
+    /// codes stand for can be too long only from a dimension of some thousands on. There is no basis there, so a row's
+    /// norm alone decides.
     #[inline(never)]
     fn make_again(&mut self, matrix: &Matrix, supplied: &mut Supplied) -> Result<Step> {
         let (at, mut chunk) = match self.again.take() {
@@ -276,7 +280,7 @@ impl Codes {
         Ok(Step::More)
     }
 
-    /// A query in every basis that there is. None: it has no codes.
+    /// Returns the codes of a query in every basis that is in use, or None if it can have none.
     pub fn query(&self, query: &[f32]) -> Result<Option<Bounded>> {
         let mut bases: Vec<(Option<Rc<Basis>>, QueryCodes)> = Vec::new();
         for chunk in &self.chunks {
@@ -289,13 +293,13 @@ impl Codes {
         Ok(Some(Bounded { bases, upper: Vec::new(), limit: f32::NEG_INFINITY }))
     }
 
-    /// As `Chunk::bound` for every row and every query, whose number `visit` is told first; those that have no `upper` yet for all
-    /// rows are given one. Codes are read once for all.
+    /// Runs `Chunk::bound` for every row and every query. `visit` gets the query's number first. Queries whose `upper`
+    /// is too short get a longer one. Codes are read once for all the queries.
     pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, share: Share, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
         for query in &mut *queries {
             let more = self.rows.saturating_sub(query.upper.len());
             reserve(&mut query.upper, more, "bounds")?;
-            // What a search before left in it is written over.
+            // What an earlier search left in it is overwritten.
             query.upper.resize(self.rows, 0.0);
         }
         let together = if queries.len() > 1 { BLOCK } else { usize::MAX };
@@ -319,7 +323,7 @@ impl Codes {
         Ok(())
     }
 
-    /// As `Chunk::bound_closer`, for the rows of a group whose bits are set.
+    /// Runs `Chunk::bound_closer` for the rows of a group whose bits are set.
     #[inline(always)]
     pub fn closer(&self, query: &Bounded, group: usize, bits: u32, mut visit: impl FnMut(usize, f32)) {
         let (first, groups) = (group * GROUP, self.chunk_rows / GROUP);
@@ -332,10 +336,11 @@ impl Codes {
     }
 }
 
-/// The bound of a row that is not to be looked at any more.
+/// The bound of a row that must not be looked at any more.
 pub const NEVER: f32 = f32::NEG_INFINITY;
 
-/// Chunks that others search: of those before `dealt` all but each `parts`th, the first one on.
+/// The chunks that other threads search. Of the first `dealt` chunks, this thread keeps every `parts`th, beginning with
+/// the first.
 #[derive(Clone, Copy)]
 pub struct Share {
     pub parts: usize,
@@ -349,7 +354,7 @@ impl Share {
         chunk < self.dealt && !chunk.is_multiple_of(self.parts)
     }
 
-    /// The rows of part `part`, in order, by their first one and their number: runs of `rows` each.
+    /// Iterates over the rows of a part, in order. They come in runs of `rows`: each run's first row is returned.
     pub fn runs(&self, part: usize, rows: usize) -> impl Iterator<Item = usize> {
         (part..self.dealt).step_by(self.parts).map(move |chunk| chunk * rows)
     }
@@ -358,9 +363,9 @@ impl Share {
 /// A query for [`Codes::bound_all`].
 pub struct Bounded {
     bases: Vec<(Option<Rc<Basis>>, QueryCodes)>,
-    /// Of each row what its score cannot be above.
+    /// For each row, a number that its score cannot exceed.
     pub upper: Vec<f32>,
-    /// What `visit` returned last.
+    /// The limit that `visit` returned last.
     pub limit: f32,
 }
 

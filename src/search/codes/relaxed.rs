@@ -1,12 +1,13 @@
-//! The pass over codes where a processor's own product of bytes can be had. Of the two bytes that are multiplied the second never has its top bit set, and two
-//! products together are within `i16` (127 × 127 × 2): whichever of the instructions that the standard allows an engine takes, the integer is the same.
+//! The pass over codes with the processor's own product of bytes (relaxed SIMD). The second of the two bytes that are
+//! multiplied never has its top bit set, and the sum of two products is within `i16` (127 × 127 × 2). So the result is
+//! the same whichever of the allowed instructions an engine uses.
 
 use super::layout::{GROUP, Pairs, QUAD};
 
-/// What is added to a query's code, so that two numbers of seven bits hold it.
+/// Added to a query's code, so that two numbers of seven bits hold it.
 const BIAS: i32 = 8192;
 
-/// What a group's sums begin with: [`BIAS`] times what its rows' codes add up to, taken off.
+/// The start of a group's sums: for each row, −[`BIAS`] times the sum of its codes.
 pub type Base = [i32; GROUP];
 
 pub fn base(codes: &[i8], width: usize) -> Base {
@@ -17,17 +18,17 @@ pub fn base(codes: &[i8], width: usize) -> Base {
     base
 }
 
-/// As they are.
+/// Here codes are kept as they are, in their order.
 pub fn place(at: usize, _: usize, code: i8) -> (usize, i8) {
     (at, code)
 }
 
-/// The least that a query's code may be worth, of the greatest numbers of both halves.
+/// Returns the least value of one unit of the query's codes, from the greatest numbers of both halves.
 pub fn least_scale(coarse: f32, fine: f32) -> f32 {
     (if coarse > fine { coarse } else { fine }) / (BIAS - 1) as f32
 }
 
-/// Four upper halves and four lower ones a [`QUAD`].
+/// Writes four upper halves and four lower halves for each [`QUAD`].
 pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
     for (codes, pairs) in codes.as_chunks::<QUAD>().0.iter().zip(out) {
         let biased = codes.map(|code| (code as i32 + BIAS) as u32);
@@ -58,7 +59,8 @@ pub fn scalar(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
     sums
 }
 
-/// The feature is this function's alone: elsewhere the compiler might fuse or approximate what must be the same everywhere.
+/// Only this function has the feature. Elsewhere the compiler might fuse or approximate operations whose result must be
+/// the same everywhere.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[target_feature(enable = "relaxed-simd")]
 pub fn simd(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
@@ -95,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against codes times query, one after the other.
+        /// The sums equal those of codes times query, added one after the other.
         #[test]
         fn sums_are_exact(
             rows in (1usize..40).prop_flat_map(|quads| prop::collection::vec(prop::collection::vec(prop_oneof![-127i8..=127, Just(-127), Just(127)], quads * QUAD), GROUP)),

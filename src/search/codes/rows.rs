@@ -1,24 +1,24 @@
-//! Rows that are hard on a bound, for the tests of codes here and in tests/.
+//! Rows that are hard to bound, for the tests of codes here and in tests/.
 
 use proptest::prelude::Rng;
 use proptest::test_runner::TestRng;
 
-/// Rows by the sorts that are hard on a bound.
+/// The kinds of rows that are hard to bound.
 #[derive(Clone, Copy, Debug)]
 pub enum Sort {
     Gaussian,
-    /// Most of the length in a few directions, as text has it.
+    /// Most of the length is in a few directions, as in rows of text.
     Strong,
-    /// Weaker from direction to direction, so that much of a row is in the second layer.
+    /// Each direction is weaker than the one before, so much of a row is in the second layer.
     Falling,
     Equal,
     NearlyEqual,
     OneHot,
-    /// Of norms around 1, and far from it.
+    /// The norms are around 1, or far from it.
     Odd,
     /// Numbers from 1 down to subnormal ones in the same row.
     Wide,
-    /// Numbers of one size: every code at its greatest.
+    /// All numbers have the same size, so every code is the greatest.
     Signs,
 }
 
@@ -29,7 +29,7 @@ fn gaussian(rng: &mut TestRng) -> f32 {
     (0..6).map(|_| unit(rng)).sum()
 }
 
-/// Not scaled to unit length yet.
+/// Returns a row that is not scaled to unit length yet.
 pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32> {
     match sort {
         Sort::Gaussian | Sort::Odd => (0..dimension).map(|_| gaussian(rng)).collect(),
@@ -52,7 +52,7 @@ pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32
     }
 }
 
-/// Unit length, or what only a native store holds.
+/// Scales a row to unit length, or makes of it what only a native store can hold.
 pub fn finish(sort: Sort, n: usize, row: &mut [f32]) {
     let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
     if norm >= 1e-12 {

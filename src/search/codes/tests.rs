@@ -22,7 +22,7 @@ fn filled(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Matr
     matrix
 }
 
-/// How near the worst row came to its bound: 1 would be at it.
+/// Returns how much of its bound the worst row used. 1 would be all of it.
 fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
     let matrix = filled(sort, dimension, count, rng);
     let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension, whole: count.is_multiple_of(2) });
@@ -82,12 +82,13 @@ fn no_score_is_above_its_bound() {
     nearest_to_bound(Sort::Strong, 384, 5000, &mut rng).unwrap();
     nearest_to_bound(Sort::Falling, 96, 1000, &mut rng).unwrap();
     nearest_to_bound(Sort::Gaussian, 4096, 70, &mut rng).unwrap();
-    // Sums at the ends of i32: around the dimension from which the query's codes have fewer bits, and at the greatest.
+    // Sums reach the ends of i32: around the dimension from which the query's codes have fewer bits, and at the
+    // greatest dimension.
     for dimension in [515, 516, 517, 518, 520, 65_536] {
         nearest_to_bound(Sort::Signs, dimension, 32, &mut rng).unwrap();
     }
     println!("the worst row used {most:.3} of its bound");
-    // Were it never near, the bound would be needlessly wide, or this test blind.
+    // If no row ever came near its bound, the bound would be too wide, or this test would see nothing.
     assert!(most > 0.5, "{most}");
 }
 
@@ -104,7 +105,8 @@ fn bounds_hold_for_any_rows() {
         .unwrap();
 }
 
-/// Two looks for a basis, the second while there are several chunks in the first one's, each of more rows than a step codes.
+/// Codes after two looks for a basis. The second look happens while the first basis has several chunks, each with more
+/// rows than a step codes.
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
     let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension, whole: true });
@@ -147,8 +149,9 @@ fn nothing_is_left_of_rows_that_have_moved() {
     nearest_in(&codes, &matrix, Sort::Strong, &mut rng).unwrap();
 }
 
-/// Rows of two sorts, of one of which any basis leaves more: it is looked for again as rows become more by a part, not every few
-/// thousand, and not because of rows that were there when it was looked for.
+/// There are rows of two kinds, and every basis leaves more of one of them. A basis is looked for again when the rows
+/// have grown by a certain part. It is not looked for every few thousand rows, nor because of rows that were there at
+/// the last look.
 #[test]
 fn a_basis_is_not_looked_for_without_end() {
     let (dimension, half) = (96, 40_000);

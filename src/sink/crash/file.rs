@@ -1,4 +1,4 @@
-//! One file of a medium that can lose power, and every state in which a crash may leave it.
+//! One file on a disk that can lose power, and all the states in which a crash may leave it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
@@ -9,12 +9,13 @@ use crate::sink::SECTOR;
 const BYTES: usize = SECTOR as usize;
 type Sector = [u8; BYTES];
 
-/// What a flush put down, what the file holds now, and all that any sector held and any length it had in between.
+/// The bytes as of the last flush, the bytes now, and everything that any sector held and every length that the file
+/// had in between.
 #[derive(Clone, Default)]
 pub struct File {
     durable: Vec<u8>,
     pub now: Vec<u8>,
-    /// As `now`, but what was truncated away still lies behind the end: in the last sector it may come to light again.
+    /// The same as `now`, but with the truncated bytes still behind the end. In the last sector they may come back.
     stale: Vec<u8>,
     versions: BTreeMap<usize, Vec<Sector>>,
     lengths: BTreeSet<usize>,
@@ -45,7 +46,7 @@ impl File {
                     versions.push(version);
                 }
             }
-            // The newest last.
+            // The newest version comes last.
             let newest = sector_of(&self.now, sector);
             versions.retain(|version| *version != newest);
             versions.push(newest);
@@ -65,7 +66,7 @@ impl File {
         }
         self.remember(at, end);
         if end > before {
-            // It may have grown in steps: by sectors, or to any byte where a write ended early.
+            // The file may have grown in steps: by sectors, or to any byte if a write ended early.
             self.lengths.extend((before / BYTES + 1..end.div_ceil(BYTES)).map(|sector| sector * BYTES));
             let within = before + 1 + rng.below((end - before) as u64) as usize;
             self.lengths.extend([before, before + 1, before + 3, end - 1, within, end].into_iter().filter(|len| *len <= end));
@@ -89,7 +90,8 @@ impl File {
         self.lengths.clear();
     }
 
-    /// Every image that a crash may leave, each once; or, where they are more than `most`, the plain ones and a sample.
+    /// Returns every image that a crash may leave, each once. If there are more than `most`, returns the plain ones and
+    /// a sample.
     pub fn images(&self, most: usize, rng: &mut Rng) -> Vec<Image> {
         let mut images = Images::default();
         if self.clean() {
@@ -131,7 +133,8 @@ impl File {
             }
             return images.all;
         }
-        // Nothing, everything, every prefix and every suffix of what was written, with every length.
+        // The plain images: nothing, everything, every prefix and every suffix of what was written, each with every
+        // length.
         for len in &lengths {
             for cut in 0..=sectors.len() {
                 images.add(build(*len, &mut |n, of| if n < cut { of - 1 } else { 0 }));

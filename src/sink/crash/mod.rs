@@ -1,8 +1,10 @@
-//! A medium that can lose power, for tests: before each call it shows all that could be left if the power went out just then.
+//! A disk that can lose power, for tests. Before each call it records everything that could be left if the power went
+//! out at this moment.
 //!
-//! What a flush has put down stays. Of what came after the last flush each sector of 512 bytes holds what it held then or anything that
-//! it was given since, whatever its neighbours do; a file that grew has its old length, its new one or one between; sectors that were
-//! never written are zeros. A host's promote has happened or not.
+//! What was flushed stays. Each sector of 512 bytes that was written after the last flush holds its old bytes, or any
+//! of those that it was given since, independently of other sectors. A file that grew has its old length, its new one,
+//! or one in between. Sectors that were never written hold zeros. A host's `promote` has happened completely or not at
+//! all.
 
 mod file;
 
@@ -14,7 +16,7 @@ use crate::Result;
 use crate::error::fail;
 use file::File;
 
-/// A small deterministic generator (xorshift64*), so that a failing image can be had again from its seed.
+/// A small deterministic generator (xorshift64*). With the same seed it makes the same failing image again.
 #[derive(Clone)]
 pub struct Rng(u64);
 
@@ -35,7 +37,7 @@ impl Rng {
     }
 }
 
-/// 128 bits that tell images apart: two lanes of multiply and fold. Nobody forges images here.
+/// A hash of 128 bits that tells images apart: two lanes of multiply and fold. It need not resist forgery.
 pub fn hash(bytes: &[u8]) -> u128 {
     let fold = |a: u64, b: u64| {
         let wide = u128::from(a) * u128::from(b);
@@ -58,57 +60,57 @@ pub struct Image {
     pub hash: u128,
 }
 
-/// What a crash leaves of a store: data and log.
+/// The two files of a store after a crash: data and log.
 pub type Pair = [Image; 2];
 
-/// How one call fails.
+/// The way in which one call fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// It does nothing.
+    /// The call does nothing.
     Refused,
-    /// An append writes so many bytes; any other call does nothing.
+    /// An append writes this many bytes. Any other call does nothing.
     Short(usize),
-    /// It does all that it was asked to, and says that it failed.
+    /// The call does all that it was asked to do, and reports a failure.
     Done,
 }
 
-/// Whether a pair of images is one that was not looked at yet.
+/// Returns whether a pair of images was not looked at yet.
 pub type IsNew = Rc<dyn Fn(&Pair) -> bool>;
 
-/// Two pairs of files, data and log, that lose power together, and which pair counts.
+/// Two pairs of files (data and log) that lose power together, and the number of the current pair.
 #[derive(Clone)]
 pub struct CrashMedium(Rc<RefCell<Medium>>);
 
 struct Medium {
     pairs: [[File; 2]; 2],
     current: usize,
-    /// While a promote is under way nobody knows which pair counts.
+    /// True while a `promote` is under way. Then either pair may be the current one.
     promoting: bool,
     rng: Rng,
     most: usize,
     is_new: IsNew,
     pending: Vec<Pair>,
-    /// One of all images since the last time, new or not, and how many they were.
+    /// A random one of all images since the last time, new or not, and their number.
     sample: Option<Pair>,
     shown: u64,
     fault: Option<(u64, Fault)>,
-    /// A copy of the whole medium is kept at the call with this number: there the process, not the power, ends.
+    /// The call at which the process is killed while the power stays on. A copy of the whole disk is kept there.
     kill_at: Option<u64>,
     killed: Option<([[File; 2]; 2], usize)>,
 }
 
 impl CrashMedium {
-    /// `most` images a call; pairs of files are looked at if `is_new` says so.
+    /// At most `most` images are made for each call. A pair of images is recorded if `is_new` returns true.
     pub fn new(seed: u64, most: usize, is_new: IsNew) -> Self {
         Self::over([File::default(), File::default()], seed, most, is_new)
     }
 
-    /// A medium that holds what a crash has left.
+    /// A disk with the files that a crash has left.
     pub fn from_image(image: &Pair, seed: u64, most: usize, is_new: IsNew) -> Self {
         Self::over([File::with(&image[0].bytes), File::with(&image[1].bytes)], seed, most, is_new)
     }
 
-    /// The same medium, whose images are new to somebody else.
+    /// The same disk, with another judge of which images are new.
     pub fn watched_by(self, is_new: IsNew) -> Self {
         self.0.borrow_mut().is_new = is_new;
         self
@@ -138,13 +140,13 @@ impl CrashMedium {
         CrashSink { medium: self.clone(), pair, file, len }
     }
 
-    /// Data and log as they are now, of the pair that counts.
+    /// The data and the log of the current pair, as they are now.
     pub fn sinks(&self) -> [CrashSink; 2] {
         let current = self.0.borrow().current;
         [self.sink(current, 0), self.sink(current, 1)]
     }
 
-    /// A host's `create`: the other pair, emptied.
+    /// Does what a host's `create` does: empties the other pair and returns it.
     pub fn create(&self) -> [CrashSink; 2] {
         let other = {
             let mut medium = self.0.borrow_mut();
@@ -155,7 +157,7 @@ impl CrashMedium {
         [self.sink(other, 0), self.sink(other, 1)]
     }
 
-    /// A host's `promote`: during it either pair may count.
+    /// Does what a host's `promote` does. While it runs, either pair may be the current one.
     pub fn promote(&self) {
         self.snapshot();
         self.0.borrow_mut().promoting = true;
@@ -173,12 +175,13 @@ impl CrashMedium {
         self.0.borrow_mut().fault = None;
     }
 
-    /// The process will be killed before the call with this number from now.
+    /// Kills the process before the call with this number, counted from now.
     pub fn kill_at(&self, calls: u64) {
         self.0.borrow_mut().kill_at = Some(calls);
     }
 
-    /// The medium as the killed process left it: nothing more is flushed than was, and the next process sees all that was written.
+    /// Returns the disk as the killed process left it. No more is flushed than was, but the next process sees all that
+    /// was written.
     pub fn take_killed(&self, seed: u64) -> Option<Self> {
         let mut medium = self.0.borrow_mut();
         medium.kill_at = None;
@@ -192,7 +195,7 @@ impl CrashMedium {
         Some(killed)
     }
 
-    /// Takes down what could be left now.
+    /// Records everything that could be left now.
     pub fn snapshot(&self) {
         let Medium { pairs, current, promoting, rng, most, is_new, pending, sample, shown, .. } = &mut *self.0.borrow_mut();
         let mut lot = rng.clone();
@@ -213,7 +216,7 @@ impl CrashMedium {
                 (0..data.len()).for_each(|a| (0..log.len()).for_each(|b| look(a, b)));
                 continue;
             }
-            // Each image of either file at least twice; then more pairs, at random.
+            // Takes each image of either file at least twice, and then more pairs at random.
             for _ in 0..2 {
                 (0..data.len()).for_each(|a| look(a, rng.below(log.len() as u64) as usize));
                 (0..log.len()).for_each(|b| look(rng.below(data.len() as u64) as usize, b));
@@ -222,7 +225,7 @@ impl CrashMedium {
         }
     }
 
-    /// What was taken down since the last time.
+    /// Returns the images that were recorded since the last time.
     pub fn take_images(&self) -> Vec<Pair> {
         std::mem::take(&mut self.0.borrow_mut().pending)
     }
@@ -259,7 +262,7 @@ pub struct CrashSink {
     medium: CrashMedium,
     pair: usize,
     file: usize,
-    /// Bytes of a failed append lie behind it.
+    /// The length without the bytes of a failed append, which lie behind it.
     len: usize,
 }
 
@@ -363,7 +366,7 @@ mod tests {
         data.append(&[2; 900]).unwrap();
         let images: Vec<Vec<u8>> = all(&medium).into_iter().map(|[data, _]| data.bytes.to_vec()).collect();
         assert!(images.iter().all(|data| data.len() >= 700 && data[..700].iter().all(|byte| *byte == 1)));
-        // 324 bytes of the second sector, the third, and 64 of the fourth, each written or not.
+        // 324 bytes of the second sector, the third sector, and 64 bytes of the fourth are each written or not.
         let whole: BTreeSet<[bool; 3]> = images.iter().filter(|data| data.len() == 1600).map(|data| [data[700] == 2, data[1024] == 2, data[1536] == 2]).collect();
         assert_eq!(whole.len(), 8);
         let lengths: BTreeSet<usize> = images.iter().map(Vec::len).collect();

@@ -61,6 +61,8 @@ export interface Backend {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
+  /** Called when a compaction that nobody asked for fails, after the opening; `recovery` tells it then. */
+  onCompactionError?: (error: NidusError) => void
   /** It knows `keep`. */
   readonly borrows?: boolean
   call<M extends Method>(method: M, args: Parameters<Calls[M]>, options?: CallOptions): Promise<ReturnType<Calls[M]>>

@@ -32,6 +32,7 @@ export class Engine implements Backend {
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
   readonly borrows = true
+  onCompactionError?: (error: NidusError) => void
   readonly #spec: OpenSpec
   readonly #host: Host
   readonly #core: Store
@@ -131,7 +132,10 @@ export class Engine implements Backend {
       exporting: () => this.#exports.any,
       ended,
       compact: (giveWay) => this.#queue.push({ alone: () => this.#compact(giveWay) }),
-      failed: (error) => (this.recovery.compactionError = error),
+      failed: (error) => {
+        this.recovery.compactionError = error
+        this.onCompactionError?.(error)
+      },
     })
   }
 

@@ -8,7 +8,7 @@ import type { DurableStorage } from '../types/durable-object.js'
 import type { Nidus as Store } from '../types/index.js'
 import { Nidus } from './workerd.js'
 
-export { ShardedNidus } from '../sharded/client.js'
+export { ShardedNidus } from '../sharded/public.js'
 export { ShardedError } from '../sharded/words.js'
 
 type Storage = DurableStorage & ShardStorage & { setAlarm(at: number): Promise<void> }

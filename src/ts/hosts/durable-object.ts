@@ -1,7 +1,7 @@
 import { NotPromoted, SESSION, type Host } from '../engine/backend.js'
 import { NidusError, invalid, readOnlyError } from '../errors.js'
 import type { KeysOf } from '../keys.js'
-import { checkOptions } from '../options.js'
+import { checkName, checkOptions } from '../options.js'
 import type { DurableObjectOptions, DurableStorage } from '../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 import { describe } from '../wire.js'
@@ -22,7 +22,7 @@ export function durableObject(storage: DurableStorage, options?: DurableObjectOp
     throw invalid(`durableObject takes the ctx.storage of a Durable Object, not ${describe(storage)}`)
   }
   const { name } = checkOptions(options, OPTIONS, 'durableObject')
-  if (name !== undefined && (typeof name !== 'string' || name === '')) throw invalid(`name must be a string that is not empty, not ${describe(name)}`)
+  if (name !== undefined) checkName(name, 'durableObject: name')
   const session = (asked?: string) => sessionHost(storage, name, asked)
   return Object.assign(session(), { [SESSION]: session })
 }

@@ -1,4 +1,5 @@
-// A document's metadata as attributes, and back, the same. What attributes hold is one, so that filters see it; the rest is JSON under a key of its own.
+// Converts a document's metadata to attributes and back, without loss. A value that an attribute can hold becomes one,
+// so that filters see it. All other values become JSON under one key of their own.
 import { invalid } from '../errors.js'
 import type { Attrs, AttrValue } from '../types/index.js'
 import { describe } from '../wire.js'
@@ -16,13 +17,13 @@ const isAttr = (value: unknown): value is AttrValue =>
   (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) ||
   (value instanceof Date && !Number.isNaN(value.getTime())) ||
   (Array.isArray(value) && Array.from(value).every(isText))
-/** It would come back as a number. */
+/** Such a bigint would come back as a number. */
 const isSmall = (value: unknown) => typeof value === 'bigint' && Number.isSafeInteger(Number(value))
 
 const TAGS = ['$int', '$float', '$date', '$object']
 const isPlain = (value: object) => [null, Object.prototype].includes(Object.getPrototypeOf(value) as null)
 
-/** With tags where JSON has no word; `where` names the value. */
+/** Tags the values that JSON cannot express. `where` names the value in errors. */
 function packed(value: unknown, where: () => string, depth = 0): unknown {
   if (depth > MOST_DEPTH) throw invalid(`${where().slice(0, 200)} is nested more than ${MOST_DEPTH} deep`)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
@@ -32,7 +33,7 @@ function packed(value: unknown, where: () => string, depth = 0): unknown {
   if (Array.isArray(value)) return Array.from(value, (item, i) => packed(item, () => `${where()}[${i}]`, depth + 1))
   if (typeof value !== 'object' || !isPlain(value)) throw invalid(`${where()} is ${describe(value)}, which cannot be kept; plain objects, arrays, texts, numbers, bigints, booleans, dates and null can`)
   const entries = Object.entries(value).filter(([, part]) => part !== undefined).map(([key, part]) => [key, packed(part, () => `${where()}.${key}`, depth + 1)] as const)
-  // One that looks like a tag.
+  // An object that looks like a tag gets a tag itself.
   return entries.length === 1 && TAGS.includes(entries[0]![0]) ? { $object: entries[0] } : Object.fromEntries(entries)
 }
 
@@ -49,7 +50,10 @@ function unpacked(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, unpacked(part)]))
 }
 
-/** `who`: the document, for what is told of its metadata. A text's lone surrogates (a chunk may end in the middle of a character) become U+FFFD, as everywhere on the web. */
+/**
+ * `who` names the document in errors. A lone surrogate in a text (a chunk may end in the middle of a character) becomes
+ * U+FFFD, as everywhere on the web.
+ */
 export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: () => string): Attrs {
   if (typeof text !== 'string') throw invalid(`${who()}: pageContent must be a string, not ${describe(text)}`)
   if (metadata !== undefined && metadata !== null && (typeof metadata !== 'object' || Array.isArray(metadata))) throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)

@@ -1,20 +1,26 @@
 import { Document, type DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
-import { VectorStore, type MaxMarginalRelevanceSearchOptions } from '@langchain/core/vectorstores'
+import { VectorStore, type MaxMarginalRelevanceSearchOptions, type VectorStoreRetriever, type VectorStoreRetrieverInput, type VectorStoreRetrieverMMRSearchKwargs } from '@langchain/core/vectorstores'
 import { invalid } from '../errors.js'
-import { checkKeys, type Known } from '../keys.js'
+import { checkTopK } from '../input.js'
+import { checkKeys, type KeysOf, type Known } from '../keys.js'
+import { encodeFilter } from '../filter.js'
 import type { Filter, Hit } from '../types/index.js'
 import type { NidusVectorStoreArgs } from '../types/langchain.js'
-import { describe, isPlainObject } from '../wire.js'
+import { checkString, describe, isPlainObject } from '../wire.js'
 import { attrsOf, metadataOf } from './metadata.js'
 
-const ARGS = { db: 1, collection: 1, textKey: 1 } as const
-const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } as const
+const ARGS = { db: 1, collection: 1, textKey: 1 } satisfies KeysOf<NidusVectorStoreArgs>
+const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } satisfies KeysOf<MaxMarginalRelevanceSearchOptions<Filter>>
+const MMR_KWARGS = { fetchK: 1, lambda: 1 } satisfies KeysOf<VectorStoreRetrieverMMRSearchKwargs>
+const RETRIEVER = {
+  k: 1, filter: 1, searchType: 1, searchKwargs: 1, vectorStore: 1, callbacks: 1, tags: 1, metadata: 1, verbose: 1,
+} satisfies KeysOf<VectorStoreRetrieverInput<NidusVectorStore>>
 
-/** The keys that LangChain's own callers leave undefined count as absent. */
+/** Keys that are undefined count as absent: LangChain itself passes such keys. */
 function object<T extends object>(value: T | undefined, known: Known, what: string): Partial<T> {
-  if (value === undefined || value === null) return {}
+  if (value === undefined) return {}
   if (!isPlainObject(value)) throw invalid(`${what} takes an object (${Object.keys(known).join(', ')}), not ${describe(value)}`)
   checkKeys(value, known, what)
   return value
@@ -24,15 +30,27 @@ function list(value: unknown, what: string): asserts value is unknown[] {
   if (!Array.isArray(value)) throw invalid(`${what} must be an array, not ${describe(value)}`)
 }
 
-// These are no private methods: a proxy around the adapter (Vue's, MobX's) does not have those.
-function check(documents: DocumentInterface[], options: { ids?: string[] } | undefined) {
+/** Checks a `k`, which is LangChain's name for topK. */
+function checkK(k: unknown, what: string): number {
+  if (typeof k !== 'number' || !Number.isSafeInteger(k) || k < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(k)}`)
+  return checkTopK(k)
+}
+
+function checkEmbeddings(embeddings: EmbeddingsInterface) {
+  if (typeof embeddings?.embedQuery !== 'function' || typeof embeddings.embedDocuments !== 'function') throw invalid(`NidusVectorStore: embeddings must have embedQuery and embedDocuments, not ${describe(embeddings)}`)
+}
+
+// These are functions and not private methods, because a proxy around the adapter (Vue's, MobX's) has no private
+// methods.
+function check(documents: DocumentInterface[], options: { ids?: string[] } | undefined, method: string) {
   list(documents, 'documents')
   documents.forEach((document, i) => {
     if (typeof document?.pageContent !== 'string') throw invalid(`document ${i}: pageContent must be a string, not ${describe(document?.pageContent)}`)
   })
-  const { ids } = object(options, { ids: 1 }, 'the options of addDocuments')
+  const { ids } = object(options, { ids: 1 }, method)
   if (ids === undefined) return
   list(ids, 'ids')
+  ids.forEach((id, i) => checkString(id, () => `ids[${i}]`))
   if (ids.length !== documents.length) throw invalid(`${ids.length} ids are not one for each of ${documents.length} documents`)
 }
 
@@ -53,11 +71,14 @@ export class NidusVectorStore extends VectorStore {
 
   constructor(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs) {
     super(embeddings, args)
-    const { db } = object(args, ARGS, 'the arguments of NidusVectorStore')
+    checkEmbeddings(embeddings)
+    const { db, collection, textKey } = object(args, ARGS, 'the arguments of NidusVectorStore')
     if (typeof db?.upsert !== 'function') throw invalid(`the arguments of NidusVectorStore: db must be an open Nidus, not ${describe(db)}`)
     this.db = db
-    this.collection = args.collection ?? 'documents'
-    this.textKey = args.textKey ?? 'text'
+    if (collection !== undefined) checkString(collection, () => 'the arguments of NidusVectorStore: collection')
+    if (textKey !== undefined) checkString(textKey, () => 'the arguments of NidusVectorStore: textKey')
+    this.collection = collection ?? 'documents'
+    this.textKey = textKey ?? 'text'
   }
 
   override _vectorstoreType(): string {
@@ -65,12 +86,12 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override async addDocuments(documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
-    check(documents, options)
+    check(documents, options, 'addDocuments')
     return this.addVectors(await this.embeddings.embedDocuments(documents.map(({ pageContent }) => pageContent)), documents, options)
   }
 
   override async addVectors(vectors: number[][], documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]> {
-    check(documents, options)
+    check(documents, options, 'addVectors')
     list(vectors, 'vectors')
     if (vectors.length !== documents.length) throw invalid(`${vectors.length} vectors are not one for each of ${documents.length} documents`)
     const given = options?.ids
@@ -80,28 +101,51 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override async similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]> {
-    const hits = await this.db.search(query, { collections: this.collection, topK: k, ...(filter !== undefined && { filter }) })
+    const hits = await this.db.search(query, { collections: this.collection, topK: checkK(k, 'k'), ...(filter !== undefined && { filter }) })
     return hits.map((hit) => [documentOf(hit, this.textKey), hit.score])
   }
 
   override async maxMarginalRelevanceSearch(text: string, options: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]> {
     object(options, MMR, 'maxMarginalRelevanceSearch')
     const { k, fetchK = 20, lambda, filter } = options
+    checkK(k, 'maxMarginalRelevanceSearch: k')
+    checkK(fetchK, 'maxMarginalRelevanceSearch: fetchK')
+    if (lambda !== undefined && !(typeof lambda === 'number' && lambda >= 0 && lambda <= 1)) throw invalid(`maxMarginalRelevanceSearch: lambda must be a number from 0 to 1, not ${describe(lambda)}`)
     const query = await this.embeddings.embedQuery(text)
     const hits = await this.db.search(query, { collections: this.collection, topK: Math.max(k, fetchK), withVectors: true, ...(filter !== undefined && { filter }) })
     const chosen = maximalMarginalRelevance(query, hits.map(({ vector }) => Array.from(vector!)), lambda, k)
     return chosen.map((i) => documentOf(hits[i]!, this.textKey))
   }
 
+  override asRetriever(kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>, ...more: never[]): VectorStoreRetriever<this> {
+    if (typeof kOrFields === 'number') checkK(kOrFields, 'asRetriever: k')
+    else {
+      const { k, filter, searchType, searchKwargs } = object(kOrFields as Partial<VectorStoreRetrieverInput<NidusVectorStore>> & { searchKwargs?: object }, RETRIEVER, 'asRetriever')
+      if (k !== undefined) checkK(k, 'asRetriever: k')
+      if (searchType !== undefined && !['similarity', 'mmr'].includes(searchType)) throw invalid(`asRetriever: searchType is ${describe(searchType)}; it can be "similarity" or "mmr"`)
+      if (filter !== undefined) encodeFilter(filter)
+      object(searchKwargs, MMR_KWARGS, 'searchKwargs of asRetriever')
+    }
+    return super.asRetriever(kOrFields, ...more)
+  }
+
   override async delete(params: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
     const { ids, filter } = object(params, { ids: 1, filter: 1 }, 'delete')
     if (ids === undefined && filter === undefined) throw invalid('`ids` or a `filter` says what to delete; `{ filter: {} }` is everything')
     if (ids !== undefined) list(ids, 'ids')
+    // Before any is deleted.
+    if (filter !== undefined) encodeFilter(filter)
     if (ids) await this.db.delete(this.collection, ids)
     if (filter !== undefined) await this.db.deleteWhere(this.collection, filter)
   }
 
   static override async fromTexts(texts: string[], metadatas: object[] | object, embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore> {
+    list(texts, 'texts')
+    texts.forEach((text, i) => {
+      if (typeof text !== 'string') throw invalid(`texts[${i}] must be a string, not ${describe(text)}`)
+    })
+    if (metadatas !== undefined && (typeof metadatas !== 'object' || metadatas === null)) throw invalid(`metadatas must be an object, or an array of one for each text, not ${describe(metadatas)}`)
+    if (Array.isArray(metadatas) && metadatas.length > 0 && metadatas.length !== texts.length) throw invalid(`${metadatas.length} metadatas are not one for each of ${texts.length} texts`)
     const metadata = (i: number) => (Array.isArray(metadatas) ? metadatas[i] : metadatas)
     return this.fromDocuments(texts.map((pageContent, i) => new Document({ pageContent, metadata: metadata(i) })), embeddings, args)
   }

@@ -128,6 +128,7 @@ export class RemoteStore implements Backend {
         this.#failure ??= failedError(this.#spec.name, error)
         this.#ended({ reason: 'failed', error })
       },
+      compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
     }
     for (;;) {
       let line: Line | undefined
@@ -292,7 +293,7 @@ export class RemoteStore implements Backend {
 const suspended = () =>
   new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
 
-const silent: PageSide = { progress() {}, failed() {}, part: async () => ({ ok: undefined }) }
+const silent: PageSide = { progress() {}, failed() {}, compactionError() {}, part: async () => ({ ok: undefined }) }
 
 async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
   const line = await Line.connect(() => start(true), silent, () => {}, undefined, start.packaged)

@@ -6,7 +6,7 @@ import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from './answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 5
+export const VERSION = 6
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -30,6 +30,7 @@ export interface PageSide {
   part(): Promise<Answer<Awaited<ReturnType<Parts>>>>
   progress(number: number, done: number, total: number): void
   failed(error: ErrorMessage): void
+  compactionError(error: ErrorMessage): void
 }
 
 export interface Port {

@@ -38,6 +38,7 @@ export function serve(scope: Scope, needsWhole?: Error) {
           return undefined
         }
         store = opened
+        store.onCompactionError = (error) => void page.compactionError.asEvent(packError(error))
         void store.closed.then((reason) => {
           if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
         })
@@ -59,7 +60,7 @@ export function serve(scope: Scope, needsWhole?: Error) {
   const page = createBirpc<PageSide, WorkerSide>(functions, {
     post: poster(scope),
     on: (receive) => scope.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
-    eventNames: ['progress', 'failed'],
+    eventNames: ['progress', 'failed', 'compactionError'],
     timeout: -1,
   })
 }

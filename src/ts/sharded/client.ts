@@ -1,6 +1,7 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
-import { checkCall, checkEnv, checkFilter, checkRecord, checkSearch } from './checks.js'
+import { describe } from '../wire.js'
+import { checkCall, checkCollection, checkEnv, checkFilter, checkIds, checkRecord, checkSearch, checkShards, checkVector, listOf } from './checks.js'
 import { placeOf, type Layout } from './layout.js'
 import { merge } from './merge.js'
 import { checkSize, isTooLarge, MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
@@ -9,26 +10,26 @@ import { aborted, groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOU
 const TRIES = 10
 const COUNTS = 100
 
-/** What is wrong with the question, not with a shard. */
+/** These errors say that the question is wrong, and not that a shard failed. */
 const ASKED: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'DIMENSION_MISMATCH', 'ABORTED'])
 const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
 
-/** One call: by which layout it goes, how long an answer is waited for, and until when. */
+/** One call: its layout, its timeout and its signal. */
 interface At {
   layout: Layout
   timeout: number
   signal: AbortSignal | undefined
 }
 
-/** A store that is spread over many Durable Objects. It keeps nothing but how many these are: make one for each request, or keep it. */
-export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
+/** A client of a sharded store. ./public.ts has the public class around it. */
+export class Client<A extends AttrsOf<A> = Attrs> {
   readonly name: string
   readonly dimension: number
   readonly #env: ShardedEnv
   readonly #first: number
   readonly #timeout: number
   #layout: Promise<Layout> | undefined
-  /** Writes are numbered. What was given up of them is told to the shard with the next one. */
+  /** Writes have numbers. With its next write, a shard is told which ones were given up. */
   readonly #id = crypto.randomUUID()
   #turn = 0
   readonly #givenUp = new Map<number, number>()
@@ -43,8 +44,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
-    const sent = Array.from(records, (record, i) => this.#sent(record, i))
-    await this.#by(checkCall(options), async (at) => {
+    const call = checkCall(options, 'upsert')
+    checkCollection(collection)
+    const sent = listOf(records, 'records must be an array, or another iterable of records').map((record, i) => this.#sent(record, i))
+    await this.#by(call, async (at) => {
       const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
         for (const part of parts(group)) await this.#ask(at, index, 'upsert', collection, part)
@@ -53,10 +56,12 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number> {
-    const all = [...new Set(ids)]
-    // Over all tries: the second no longer finds what the first has deleted.
+    const call = checkCall(options, 'delete')
+    checkCollection(collection)
+    const all = [...new Set(checkIds(ids))]
+    // Counted over all attempts, because the second attempt no longer finds what the first one deleted.
     let deleted = 0
-    await this.#by(checkCall(options), async (at) => {
+    await this.#by(call, async (at) => {
       const groups = groupBy(all, (id) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
         for (const part of partsOfIds(group)) {
@@ -73,9 +78,11 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   async deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number> {
     if (filter === undefined) throw new ShardedError('INVALID_ARGUMENT', 'deleteWhere needs a filter; {} deletes everything')
+    const call = checkCall(options, 'deleteWhere')
+    checkCollection(collection)
     checkFilter(filter)
     let deleted = 0
-    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, async (index) => {
+    await this.#by(call, (at) => this.#everywhere(at.layout, async (index) => {
       const gone = await this.#ask(at, index, 'deleteWhere', collection, filter as Filter)
       deleted += gone
     }))
@@ -83,11 +90,13 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
-    const all = [...ids]
-    return this.#by(checkCall(options), async (at) => {
+    const call = checkCall(options, 'get')
+    checkCollection(collection)
+    const all = checkIds(ids)
+    return this.#by(call, async (at) => {
       const found: (VectorRecord<A> | undefined)[] = new Array(all.length).fill(undefined)
       const groups = groupBy(all.map((_, n) => n), (n) => placeOf(collection, all[n]!, at.layout.from))
-      // As many as records without attributes that fit in an answer: of larger ones fewer come back.
+      // So many records without attributes fit into an answer. If records are larger, fewer come back.
       const most = Math.max(1, Math.floor(MOST_BYTES / (4 * this.dimension + 1024)))
       await this.#all([...groups], async ([index, group]) => {
         for (let done = 0; done < group.length; ) {
@@ -102,26 +111,28 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     })
   }
 
-  /** Exact over all shards, or an error that names those that did not answer. */
+  /** Searches all shards exactly, or rejects with an error that names the shards that did not answer. */
   async search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]> {
-    return (await this.searchMany([query], options))[0]!
+    return (await this.#whole([query], options, 'search'))[0]!
   }
 
   async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
-    const { hits, missing, causes } = await this.#search(queries, options)
-    if (missing.length) throw failure(missing, causes)
-    return hits
+    if (!Array.isArray(queries)) throw new ShardedError('INVALID_ARGUMENT', `queries must be an array of vectors, not ${describe(queries)}`)
+    return this.#whole(queries, options, 'searchMany')
   }
 
-  /** What the shards that answer have; `missing`: those that do not. */
+  /** Searches the shards that answer. `missing` lists the others. */
   async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
-    const { hits, missing } = await this.#search([query], options)
+    const { hits, missing } = await this.#search([query], options, 'searchAvailable')
     return { hits: hits[0]!, missing: [...missing].sort((a, b) => a - b) }
   }
 
-  /** Of all shards at one moment: while the store grows it waits for one at which nothing is on its way, and is `BUSY` if none comes. */
+  /**
+   * Counts the records of all shards at one moment. While the store grows, waits for a moment at which no record is
+   * being moved, and rejects with `BUSY` if there is none.
+   */
   async count(options?: ShardedCallOptions): Promise<number> {
-    return this.#by(checkCall(options), async (at) => {
+    return this.#by(checkCall(options, 'count'), async (at) => {
       const { layout } = at
       const waits = new Set<number>()
       for (let tries = 0; tries < COUNTS; tries++) {
@@ -140,41 +151,51 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async collections(options?: ShardedCallOptions): Promise<string[]> {
-    return this.#by(checkCall(options), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
+    return this.#by(checkCall(options, 'collections'), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
   }
 
   async compact(options?: ShardedCallOptions): Promise<void> {
-    await this.#by(checkCall(options), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
+    await this.#by(checkCall(options, 'compact'), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
   }
 
-  /** How many shards there are, and what each says of itself. */
+  /** Returns the number of shards and the figures that each of them reports. */
   async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
-    return this.#by(checkCall(options), async (at) => {
+    return this.#by(checkCall(options, 'stats'), async (at) => {
       const { from, to } = at.layout
       return { shards: from, growingTo: from < to ? to : undefined, each: await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'stats')) }
     })
   }
 
-  /** More shards. Goes on when the call is cut off, and when objects are restarted; asked for again, it waits for the end. */
+  /**
+   * Adds shards. The growth goes on if this call is interrupted or objects restart. The same call again waits for its
+   * end.
+   */
   async grow(shards: number, options?: ShardedCallOptions): Promise<void> {
-    const { timeout = this.#timeout, signal } = checkCall(options)
+    const { timeout = this.#timeout, signal } = checkCall(options, 'grow')
+    checkShards(shards)
     await this.#known(timeout, signal)
     for (;;) {
       if (signal?.aborted) throw aborted(signal)
-      // The router waits for a part of that, and says how far it is.
+      // The router waits for a part of the timeout, and then reports how far it is.
       const layout: Layout = await this.#open<Layout>(this.#router().grow(this.name, shards, timeout), { timeout, signal })
       this.#layout = Promise.resolve(layout)
       if (layout.from >= shards) return
     }
   }
 
-  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
-    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options)
-    const vectors = Array.from(queries, (query) => this.#vector(query))
+  async #whole(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<Hit<A>[][]> {
+    const { hits, missing, causes } = await this.#search(queries, options, method)
+    if (missing.length) throw failure(missing, causes)
+    return hits
+  }
+
+  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
+    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options, method)
+    const vectors = Array.from(queries, (query, i) => checkVector(query, this.dimension, () => (method === 'searchMany' ? `query ${i}` : 'the query')))
     const [missing, causes]: [Set<number>, unknown[]] = [new Set(), []]
     return this.#by(call, async (at) => {
       const ask = async (index: number, some: Float32Array[], asked: number): Promise<Hit<A>[][]> => {
-        // One that did not answer is not waited for again.
+        // A shard that did not answer is not waited for again.
         if (missing.has(index)) return some.map(() => [])
         try {
           return (await this.#hits(at, index, some, { ...wanted, topK: asked })) as Hit<A>[][]
@@ -187,7 +208,8 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
       }
       const hits: Hit<A>[][] = []
       for (const some of partsOfQueries(vectors)) {
-        // What moved between two answers takes a place of a list's that a better one might have had: then longer lists are asked for.
+        // A record that moved meanwhile is in two lists, and may have taken the place of a better hit. Then longer
+        // lists are asked for.
         for (let asked = topK; ; asked *= 2) {
           const answers = (await this.#phases(at.layout, (index) => ask(index, some, asked))).flat()
           const merged = some.map((_, which) => merge(answers.map((answer) => answer[which]!), topK, asked))
@@ -200,7 +222,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     })
   }
 
-  /** One shard's answer, all parts of it. */
+  /** Returns the complete answer of one shard, in all its parts. */
   async #hits(at: At, index: number, queries: Float32Array[], wanted: Wanted): Promise<Hit[][]> {
     const answer = await this.#call(at, index, 'search', [queries, wanted])
     try {
@@ -215,12 +237,14 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
       }
       return lists
     } finally {
-      // The shard holds what was not fetched for as long as somebody might.
+      // Without this, the shard would keep the remaining parts for as long as somebody might fetch them.
       if (Symbol.dispose) (answer as { [Symbol.dispose]?: () => void })[Symbol.dispose]?.()
     }
   }
 
-  /** The old shards, then the new ones: a record that moves meanwhile is seen in one of them at least. */
+  /**
+   * Asks the old shards first and then the new ones. So a record that moves meanwhile is seen in at least one of them.
+   */
   async #phases<T>(layout: Layout, work: (index: number) => Promise<T>): Promise<[T[], T[]]> {
     return [await this.#all(range(0, layout.from), work), await this.#all(range(layout.from, layout.to), work)]
   }
@@ -228,7 +252,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return (await this.#phases(layout, work)).flat()
   }
 
-  /** With a newer layout all begins again, whatever else failed. */
+  /** If there is a newer layout, everything begins again, whatever else failed. */
   async #all<I, T>(items: I[], work: (item: I) => Promise<T>): Promise<T[]> {
     let stale: Stale | undefined
     const all = items.map((item) => work(item).catch((error: unknown) => {
@@ -240,7 +264,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     })
   }
 
-  /** By the layout that is known; with a newer one, if a shard has it. Everything that is done this way may be done twice. */
+  /**
+   * Works by the layout that is known, and again by a newer one if a shard has it. So the work must be safe to do
+   * twice.
+   */
   async #by<T>({ timeout = this.#timeout, signal }: ShardedCallOptions, work: (at: At) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       const layout = await this.#known(timeout, signal)
@@ -259,7 +286,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     const known = (this.#layout ??= this.#open(this.#router().layout(this.name, this.dimension, this.#first), { timeout, signal: undefined }))
     const forget = () => void (this.#layout === known && (this.#layout = undefined))
     known.catch(forget)
-    // Another request may have asked, which is over.
+    // The layout may have been asked for by another request, which is over.
     return within(known, timeout, () => (forget(), silent('the router', timeout, [])), signal)
   }
 
@@ -279,7 +306,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     const asked = shardAt(this.#env.shards, this.name, index).call({ name: this.name, index, layout, timeout, parts: true, ...(write && { client }) }, method, args) as Promise<Answer<ReturnType<Calls[M]>>>
     if (!write) return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal)
     return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal).catch((error: unknown) => {
-      // It may still come; not after what this client does next.
+      // The write may still arrive, but not after the next write of this client.
       this.#givenUp.set(index, Math.max(turn, this.#givenUp.get(index) ?? 0))
       throw error
     })
@@ -300,14 +327,8 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return found.ok
   }
 
-  #vector(vector: ArrayLike<number>): Float32Array {
-    if (vector === null || typeof vector !== 'object' || vector.length !== this.dimension) throw new ShardedError('DIMENSION_MISMATCH', `a vector has ${this.dimension} numbers, not ${(vector as ArrayLike<number> | undefined)?.length}`)
-    return Float32Array.from(vector)
-  }
-
   #sent(record: RecordInput<A>, i: number): Sent {
-    const { id, vector, attrs } = checkRecord(record, i)
-    const sent = { id, vector: this.#vector(vector), ...(attrs !== undefined && { attrs: attrs as Attrs }) }
+    const sent = checkRecord(record, i, this.dimension)
     checkSize(sent)
     return sent
   }
@@ -320,5 +341,5 @@ const failure = (shards: number[], causes: unknown[]) => {
   return new ShardedError(codes.size === 1 ? [...codes][0]! : 'SHARD_FAILED', `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`, shards, { cause: causes[0] })
 }
 
-/** Of records with one id the last counts. */
+/** If an id occurs twice, the last record counts. */
 const last = (records: Sent[]) => [...new Map(records.map((record) => [record.id, record])).values()]

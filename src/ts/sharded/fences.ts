@@ -7,12 +7,15 @@ interface Heard {
 }
 const HEARD = 'nidus-heard/'
 const GIVEN_UP = 'nidus-given-up/'
-/** Of so many clients it is known what they gave up. */
+/** For so many clients a shard knows which writes they gave up. */
 const MOST_CLIENTS = 1000
 
 const late = (who: string) => new ShardedError('ABORTED', `${who} gave this up, and has sent something else since`)
 
-/** What may no longer come. It is on the disk before anything that it lets in is: what arrives behind it is refused in every later life. */
+/**
+ * Refuses messages that were given up. What it must refuse is on the disk before a newer message is let in, so it is
+ * still refused after a restart.
+ */
 export class Fences {
   readonly #storage: ShardStorage
   readonly #heard = new Map<number, Heard>()
@@ -27,7 +30,7 @@ export class Fences {
     for (const [key, fence] of await this.#storage.list<number>({ prefix: GIVEN_UP })) this.#givenUp.set(key.slice(GIVEN_UP.length), fence)
   }
 
-  /** Of another shard's sendings each is let in only before all later ones. */
+  /** Lets in a message of another shard, unless a later one was let in before. */
   async pass({ index, epoch, turn }: NonNullable<Whom['sender']>) {
     const heard = this.#heard.get(index)
     if (heard && (epoch < heard.epoch || (epoch === heard.epoch && turn <= heard.turn))) throw late(`shard ${index}`)
@@ -35,7 +38,10 @@ export class Fences {
     await this.#storage.put(HEARD + index, { epoch, turn })
   }
 
-  /** A client's calls go side by side; what it has given up is refused once it has sent something else. */
+  /**
+   * Lets in a call of a client. Calls of one client may overtake each other. Once a client sends something else, the
+   * calls that it gave up are refused.
+   */
   async passClient({ id, turn, fence }: NonNullable<Whom['client']>) {
     const known = this.#givenUp.get(id) ?? 0
     if (turn <= known) throw late('the client')

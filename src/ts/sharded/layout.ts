@@ -1,4 +1,7 @@
-/** Which shards there are. `from` < `to`: records are on their way from the first `from` shards to the new ones. */
+/**
+ * The shards that there are. If `from` < `to`, the store is growing: records move from the first `from` shards to the
+ * new ones.
+ */
 export interface Layout {
   version: number
   from: number
@@ -17,7 +20,8 @@ function hash(text: string, seed: number): number {
 }
 
 /**
- * The shard of a record: jump consistent hash (Lamping and Veach, 2014) over a generator of 32 bits. With more shards a record stays where it is or moves to one of the new ones.
+ * Returns the shard of a record, by jump consistent hash (Lamping and Veach, 2014) over a generator of 32 bits. If
+ * there are more shards, a record stays where it is or moves to one of the new ones.
  */
 export function placeOf(collection: string, id: string, shards: number): number {
   let state = hash(`${collection}\u0000${id}`, 0x811c9dc5)

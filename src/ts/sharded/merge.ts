@@ -6,17 +6,20 @@ function byBytes(a: string, b: string): number {
   for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i]! - y[i]!
   return x.length - y.length
 }
-/** As in one store. */
+/** The same order as in one store. */
 const order = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) => b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
 
-/** The best of all lists. Undefined: a list that ended at what was asked of it may have hidden one of them, since another list had some of the same. */
+/**
+ * Returns the best hits of all lists. Returns undefined if one of them may be missing: a list may have ended early
+ * because another list has some of the same records.
+ */
 export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, asked: number): Hit<A>[] | undefined {
   const seen = new Map<string, Hit<A>>()
   let twice = false
   for (const hit of lists.flat()) {
-    // Whatever characters both have.
+    // The length keeps the two apart, whatever characters they contain.
     const key = `${hit.collection.length} ${hit.collection}${hit.id}`
-    // The list that was made first counts: it is of the old shards.
+    // The earlier list counts, because it comes from the old shards.
     if (seen.has(key)) twice = true
     else seen.set(key, hit)
   }

@@ -7,7 +7,9 @@ interface Kept {
   layout: Layout
 }
 
-/** The one object that knows how many shards a store has, and sees a growth through, whatever is killed meanwhile. */
+/**
+ * The one object that knows how many shards a store has. It completes a growth, even if objects are killed meanwhile.
+ */
 export class Router {
   readonly #storage: ShardStorage & { setAlarm(at: number): Promise<void> }
   readonly #shards: () => Namespace<ShardStub>
@@ -25,14 +27,14 @@ export class Router {
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
     return this.#answer(async () => {
       const kept = await this.#alone(async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })))
-      if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}`)
-      // What was cut off goes on with whoever comes next.
+      if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take another name for vectors of another model`)
+      // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
       return kept.layout
     })
   }
 
-  /** Waits for a part of `timeout`; whoever asked sees by the layout whether to come again. */
+  /** Waits for a part of `timeout`. The caller sees by the layout whether to ask again. */
   async grow(name: string, shards: number, timeout = TIMEOUT_MS): Promise<Answer<Layout>> {
     return this.#answer(async () => {
       const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
@@ -44,12 +46,12 @@ export class Router {
 
   async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
     const kept = await this.#kept
-    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store ${name} yet`)
+    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store "${name}" yet: it is made by the first call that writes or reads`)
     const { layout } = kept
-    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `a store of ${layout.to} shards cannot get ${shards}: from ${layout.to} to ${MOST_SHARDS}`)
+    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and never gets fewer`)
     if (layout.from === layout.to) {
       if (shards === layout.to) return { growth: Promise.resolve() }
-      // The growth before still tells everybody of its end: that one is not what was asked for.
+      // The previous growth is still telling all shards of its end. It is not the growth that was asked for.
       if (this.#growing) return { growth: this.#growing.catch(() => {}) }
       await this.#storage.setAlarm(Date.now() + ALARM_MS)
       await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
@@ -57,7 +59,7 @@ export class Router {
     return { growth: this.#grow(timeout) }
   }
 
-  /** After a restart in the middle nobody may ask for a while. */
+  /** After a restart in the middle of a growth, it may be a while until the next request. */
   async alarm() {
     const kept = await this.#kept
     if (!kept || kept.layout.from === kept.layout.to) return
@@ -74,7 +76,7 @@ export class Router {
     }
   }
 
-  /** One after the other: what is written down. */
+  /** Runs changes of the stored layout one after the other. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#deciding.then(work)
     this.#deciding = run.catch(() => {})
@@ -94,13 +96,13 @@ export class Router {
     return growing
   }
 
-  /** Each step may come again: layouts only get newer, and what has moved is not there to be moved. */
+  /** Each step may be repeated: layouts only get newer, and a record that has moved is not moved again. */
   async #drive(timeout: number) {
     const { name, layout } = (await this.#kept)!
     const all = Array.from({ length: layout.to }, (_, index) => index)
     const call = (known: Layout, index: number, method: Call) => this.#call(name, known, index, method, timeout)
     await this.#each(all, (index) => call(layout, index, 'layout'))
-    // From here on no shard answers anybody who knows of the old ones alone.
+    // From here on, no shard answers a caller that knows only the old shards.
     await this.#each(all.slice(0, layout.from), async (index, failed) => {
       while (!failed() && (await call(layout, index, 'move')) > 0);
     })
@@ -115,7 +117,7 @@ export class Router {
       try {
         return await within(unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, [])), timeout, () => silent(`shard ${index}`, timeout, [index]))
       } catch (error) {
-        // An object that was restarted is there again at the next call. One that says nothing is not asked all over.
+        // An object that was restarted answers the next call. An object that stays silent is not asked again and again.
         if (tries < TRIES && Date.now() - began < timeout / 2) {
           await new Promise((resolve) => setTimeout(resolve, 50 * tries))
           continue
@@ -127,7 +129,7 @@ export class Router {
     }
   }
 
-  /** Some at a time. With the first that fails no more is begun, and what is under way is waited for. */
+  /** Works on some items at a time. After the first failure it begins no more, and waits for those under way. */
   async #each(indices: number[], work: (index: number, failed: () => boolean) => Promise<unknown>) {
     const left = indices.values()
     const failures: unknown[] = []
@@ -147,7 +149,7 @@ const TRIES = 5
 const ALARM_MS = 10_000
 
 function first(dimension: number, shards: number): Layout {
-  if (!Number.isInteger(dimension) || dimension < 1) throw new ShardedError('INVALID_ARGUMENT', `dimension is ${dimension}`)
-  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) throw new ShardedError('INVALID_ARGUMENT', `shards is ${shards}: from 1 to ${MOST_SHARDS}`)
+  if (!Number.isInteger(dimension) || dimension < 1) throw new ShardedError('INVALID_ARGUMENT', `dimension must be an integer from 1 to 65536, not ${dimension}`)
+  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) throw new ShardedError('INVALID_ARGUMENT', `shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
   return { version: 1, from: shards, to: shards, dimension }
 }

@@ -6,14 +6,14 @@ import { fitting, isTooLarge, parts, partsOfHits } from './sizes.js'
 import type { ShardStorage } from './storage.js'
 import { groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
 
-/** Requests under way in one shard: more are told to come again. */
+/** The most requests under way in one shard. Further ones are told to come again. */
 const AT_ONCE = 64
-/** Records of one move, and of one look for such. */
+/** The most records that are moved at once, or looked at to find such records. */
 const BATCH = 100
 const LOOK = 2000
-/** Another shard is waited for so long at most, so that whoever asked hears which one it was. */
+/** The most time to wait for another shard. It is short, so that the caller hears which shard was silent. */
 const PEER_MS = 15_000
-/** So long is no sign of trouble yet. */
+/** A wait of this length is no sign of trouble yet. */
 const SOON_MS = 1000
 
 interface Kept {
@@ -25,7 +25,7 @@ interface Kept {
 const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
 const ARRIVALS: ReadonlySet<Call> = new Set(['put', 'adopt', 'remove'])
 
-/** One object's share of a store. */
+/** The share of a store that one object has. */
 export class Shard {
   readonly #storage: ShardStorage
   readonly #shards: () => Namespace<ShardStub>
@@ -33,21 +33,21 @@ export class Shard {
   readonly #fences: Fences
   #db: Promise<Nidus> | undefined
   #kept: Kept | undefined
-  /** The newest layout is on the disk, and what came by the one before is done. */
+  /** Resolves once the newest layout is on the disk and the calls of the previous layout are done. */
   #noted: Promise<unknown> = Promise.resolve()
   #moved = 0
-  /** A move or a write did not come to its end: what was to leave may be in two shards. */
+  /** True if a move or a write did not come to its end. Some records may then be in two shards. */
   #torn = false
-  /** Shards to which something is under way that was given up, or may be. */
+  /** The shards that may still receive something that was given up. */
   readonly #unsure = new Set<number>()
-  /** Since when other shards are waited for. */
+  /** The waits for other shards, and when they began. */
   readonly #waiting = new Map<object, { index: number; since: number }>()
-  /** Which of its lives this is. */
+  /** A number that changes with each restart of the object. */
   #epoch = 0
   #turn = 0
   readonly #ready: Promise<void>
   #running = 0
-  /** Writes that a newer layout may not overtake. */
+  /** The writes that must end before a newer layout takes effect. */
   readonly #writing = new Set<Promise<unknown>>()
   #leaving: Promise<unknown> = Promise.resolve()
   #leavers = 0
@@ -66,14 +66,14 @@ export class Shard {
     this.#kept = await this.#storage.get<Kept>('nidus-shard')
     await this.#fences.wake()
     this.#torn = this.#source
-    // An earlier life may have sent anything.
+    // An earlier life of this object may have sent anything.
     if (this.#torn) for (let index = this.#kept!.layout.from; index < this.#kept!.layout.to; index++) this.#unsure.add(index)
     this.#epoch = ((await this.#storage.get<number>('nidus-epoch')) ?? 0) + 1
     await this.#storage.put('nidus-epoch', this.#epoch)
   }
 
   async call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>> {
-    // What shards do among themselves is not held up by what is asked of them from outside: two could wait for each other.
+    // Calls between shards do not wait for calls from outside. Otherwise two shards could wait for each other.
     const inner = whom.sender !== undefined || method === 'layout' || method === 'move'
     if (!inner && this.#running >= AT_ONCE) return { error: { code: 'BUSY', message: `shard ${whom.index} has ${AT_ONCE} requests under way`, shards: [whom.index] } }
     this.#running++
@@ -97,13 +97,13 @@ export class Shard {
     }
   }
 
-  /** Keeps a newer layout; returns the own one, if that is newer. */
+  /** Keeps a newer layout. If its own layout is newer, returns that. */
   async #note({ name, index, layout }: Pick<Whom, 'name' | 'index' | 'layout'>): Promise<Layout | undefined> {
     const kept = this.#kept
     if (kept && (kept.name !== name || kept.index !== index)) throw new ShardedError('INVALID_ARGUMENT', `this is shard ${kept.index} of ${kept.name}, not ${index} of ${name}`)
     if (!kept || kept.layout.version < layout.version) {
       const now = (this.#kept = { name, index, layout })
-      // What comes by the older one is refused from here on, and what came is done before anything else begins.
+      // From here on, calls of the older layout are refused. Those that came before end before anything else begins.
       this.#noted = Promise.all([this.#noted, this.#arriving, this.#storage.put('nidus-shard', now)]).catch((error: unknown) => {
         if (this.#kept === now) this.#kept = kept
         throw error
@@ -139,7 +139,7 @@ export class Shard {
       case 'stats': return { ...(await db.footprint()), epoch: this.#epoch }
       case 'collections': return db.collections()
       case 'compact': return (await db.compact(), null)
-      // Whoever wrote by an older one has to be done: what they take to be at home here may have to leave.
+      // Writes of an older layout must end first. They may put records here that now have to leave.
       case 'layout': return (await Promise.allSettled(this.#writing), null)
       case 'move': return this.#move(patience)
       case 'find': {
@@ -158,7 +158,7 @@ export class Shard {
     return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }
   }
 
-  /** What another shard is asked. If it is not known whether a write got there, it may still come: that is remembered. */
+  /** Calls another shard. If it is not known whether a write got there, it may still arrive: this is remembered. */
   async #peer<M extends Call>(patience: number, index: number, method: M, ...args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
     const { name, index: own, layout } = this.#kept!
     const key = {}
@@ -179,11 +179,11 @@ export class Shard {
     }
   }
 
-  /** One after the other: what leaves, by a move or because it was written anew. */
+  /** Runs one after the other all that sends records away: moves and writes. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     this.#leavers++
     const counted = async () => {
-      // Odd while something is on its way: whoever counts must not see it twice.
+      // The number is odd while a record is on its way, so that nobody counts it twice.
       this.#moved++
       try {
         return await work()
@@ -200,14 +200,14 @@ export class Shard {
     return run
   }
 
-  /** Whether records may have to leave from here. */
+  /** True if records may have to leave this shard. */
   get #source() {
     return this.#kept !== undefined && this.#kept.index < this.#kept.layout.from && this.#kept.layout.from < this.#kept.layout.to
   }
 
   #ownerOf = (collection: string, id: string) => placeOf(collection, id, this.#kept!.layout.to)
 
-  /** Each where it belongs. What belongs elsewhere is there before it is gone from here. */
+  /** Writes each record where it belongs. A record that belongs elsewhere is there before it is removed here. */
   async #write(patience: number, collection: string, records: Sent[]): Promise<number> {
     const groups = groupBy(records, ({ id }) => this.#ownerOf(collection, id))
     const { index } = this.#kept!
@@ -236,7 +236,7 @@ export class Shard {
       await this.#alone(() => settled([...groups].map(async ([other, group]) => {
         const here = new Set((await find(db, collection, group)).flatMap((record) => (record ? [record.id] : [])))
         deleted += await this.#peer(patience, other, 'remove', collection, group.filter((id) => !here.has(id)))
-        // A copy of these may be there, too: each counts once.
+        // The other shard may have copies of these, too. Each record counts once.
         if (here.size === 0) return
         await this.#peer(patience, other, 'remove', collection, [...here])
         deleted += await db.delete(collection, [...here])
@@ -251,7 +251,7 @@ export class Shard {
   async #deleteWhere(patience: number, collection: string, filter: Filter): Promise<number> {
     const db = await this.#store()
     const work = () => db.deleteWhere(collection, filter)
-    // What arrives looks first, and writes then: not between the two.
+    // What arrives from another shard looks first and then writes. Nothing may come in between.
     if (this.#kept!.index >= this.#kept!.layout.from) return this.#inOrder(work)
     if (!this.#source) return work()
     return this.#alone(async () => {
@@ -260,12 +260,15 @@ export class Shard {
     })
   }
 
-  /** Nothing that was given up may come any more. */
+  /** Makes sure that nothing that was given up can arrive any more. */
   async #fence(patience: number) {
     await settled([...this.#unsure].map((other) => this.#peer(patience, other, 'remove', '', [])))
   }
 
-  /** Ends what did not come to its end: a record that is where it belongs is no longer here. What is there is never older. */
+  /**
+   * Completes what did not come to its end: a record that is where it belongs is removed here. The other copy is never
+   * older.
+   */
   async #mend(patience: number) {
     await this.#fence(patience)
     if (!this.#torn) return
@@ -293,7 +296,7 @@ export class Shard {
     return { count: await db.count(), moved: this.#torn && this.#source ? 1 : this.#moved, waits }
   }
 
-  /** First here, then where it may have gone since. */
+  /** Looks here first, and then where the record may have gone meanwhile. */
   async #get(patience: number, collection: string, ids: string[]): Promise<(Sent | null)[]> {
     const found = await find(await this.#store(), collection, ids)
     const missing = ids.flatMap((id, n) => (found[n] || this.#ownerOf(collection, id) === this.#kept!.index ? [] : [n]))
@@ -308,7 +311,10 @@ export class Shard {
     return found
   }
 
-  /** How many were found that leave: with none, the last has left. Some may have left by a write before it came to them. */
+  /**
+   * Returns how many records were found that must leave. With 0, the last one has left. Some may have left by a write
+   * before.
+   */
   async #move(patience: number): Promise<number> {
     const db = await this.#store()
     const { index } = this.#kept!
@@ -326,7 +332,7 @@ export class Shard {
           }))
           if (records.length) await db.delete(collection, records.map(({ id }) => id))
         })
-        // Whoever sees to the growth is told in time that it goes on.
+        // The router must hear in time that the growth goes on.
         if (Date.now() > until) return leaving.length
       }
       if (leaving.length > 0) return leaving.length
@@ -345,10 +351,10 @@ export class Shard {
     }
   }
 
-  /** From another shard, one after the other. */
+  /** Takes records from another shard, one call after the other. */
   #arrive({ sender, layout }: Whom, method: 'put' | 'adopt' | 'remove', collection: string, what: (Sent & string)[]): Promise<number> {
     return this.#inOrder(async () => {
-      // It may have waited for its turn while the growth that it belongs to ended.
+      // The growth that it belongs to may have ended while it waited for its turn.
       if (layout.version < this.#kept!.layout.version) throw new Stale(this.#kept!.layout)
       await this.#fences.pass(sender!)
       const db = await this.#store()
@@ -374,7 +380,7 @@ async function find(db: Nidus, collection: string, ids: string[]): Promise<(Sent
 }
 
 async function search(db: Nidus, queries: Float32Array[], { collections, ...wanted }: Wanted): Promise<Hit[][]> {
-  // A shard need not have each collection.
+  // A shard need not have every collection.
   const there = await db.collections()
   const asked = collections === undefined ? undefined : (Array.isArray(collections) ? collections : [collections]).filter((name) => there.includes(name))
   if (asked?.length === 0) return queries.map(() => [])

@@ -1,16 +1,16 @@
 import type { Attrs, Hit } from '../types/index.js'
 import { ShardedError, type Sent } from './words.js'
 
-/** Bytes of one call: Cloudflare takes 32 MiB. */
+/** The most bytes of one call. Cloudflare takes 32 MiB. */
 export const MOST_BYTES = 8 * 2 ** 20
-/** Of one record: with all that goes with it, it must fit in a call. */
+/** The most bytes of one record. It must fit into a call with all that goes with it. */
 const MOST_RECORD = 31 * 2 ** 20
 
-/** A text has a byte for each character if all are of Latin 1, else two. */
+/** A text takes one byte for each character if all of them are in Latin 1, else two. */
 const bytesOf = (text: string) => (/^[\0-\xff]*$/.test(text) ? text.length : 2 * text.length)
 const twice = (text: string) => 2 * text.length
 
-/** No less than a record has on its way, nearly. */
+/** Estimates the bytes that a record takes on its way. The estimate is hardly ever too small. */
 function sizeOf({ id, vector, attrs = {} }: { id: string; vector?: Float32Array | undefined; attrs?: Attrs }, textSize = twice): number {
   let size = 64 + 2 * id.length + (vector?.byteLength ?? 0)
   for (const [key, value] of Object.entries(attrs)) {
@@ -21,14 +21,14 @@ function sizeOf({ id, vector, attrs = {} }: { id: string; vector?: Float32Array 
   return size
 }
 
-/** A record that no call could carry is refused before it is anywhere. */
+/** Refuses a record that no call could carry, before it is stored anywhere. */
 export function checkSize(record: Sent) {
   if (sizeOf(record) <= MOST_RECORD) return
   const size = sizeOf(record, bytesOf)
   if (size > MOST_RECORD) throw new ShardedError('INVALID_ARGUMENT', `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it can have 31`)
 }
 
-/** As Cloudflare says it. */
+/** Cloudflare's own words. */
 export const isTooLarge = (error: unknown) => /limited to 32 ?MiB/.test((error as Error)?.message ?? '')
 
 function split<T>(items: T[], size: (item: T) => number): T[][] {
@@ -46,15 +46,15 @@ function split<T>(items: T[], size: (item: T) => number): T[][] {
   return all
 }
 
-/** As few as can be sent, in their order. */
+/** Splits records into as few parts as can be sent, in their order. */
 export const parts = (records: Sent[]): Sent[][] => split(records, sizeOf)
 
-/** Ids are sent for so many records at once. */
+/** Splits ids, which are sent for that many records at once. */
 export const partsOfIds = (ids: string[]): string[][] => split(ids, (id) => 8 + 2 * id.length)
 
 export const partsOfQueries = (queries: Float32Array[]): Float32Array[][] => split(queries, ({ byteLength }) => 64 + byteLength)
 
-/** Of the records that `some` finds for a few ids at a time: as many as fit in one answer, and one at least. */
+/** Finds records for a few ids at a time, and returns as many as fit into one answer, but at least one. */
 export async function fitting(ids: string[], some: (ids: string[]) => Promise<(Sent | null)[]>): Promise<(Sent | null)[]> {
   const all: (Sent | null)[] = []
   let room = MOST_BYTES
@@ -71,7 +71,7 @@ export async function fitting(ids: string[], some: (ids: string[]) => Promise<(S
 }
 const AT_A_TIME = 64
 
-/** The same lists in parts: laid one after the other, list by list, they are the lists. */
+/** Splits lists of hits into parts. Joined one after the other, list by list, the parts give the lists again. */
 export function partsOfHits(lists: Hit[][]): Hit[][][] {
   const flat = lists.flatMap((hits, which) => hits.map((hit) => ({ hit, which })))
   const all = split(flat, ({ hit }) => sizeOf(hit) + 2 * hit.collection.length + 32).map((part) => {

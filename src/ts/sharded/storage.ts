@@ -1,4 +1,4 @@
-/** As much as is used of an object's storage for what a shard, or the router, must not forget. */
+/** The part of an object's storage that a shard or the router uses to remember things. */
 export interface ShardStorage {
   get<T>(key: string): Promise<T | undefined>
   put(key: string, value: unknown): Promise<void>

@@ -4,7 +4,7 @@ import type { Layout } from './layout.js'
 
 export type ShardedCode = NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
 
-/** An error of a sharded store; `shards`: of which of them. */
+/** An error of a sharded store. `shards` lists the shards that it is about. */
 export class ShardedError extends Error {
   override readonly name = 'ShardedError'
   readonly code: ShardedCode
@@ -17,12 +17,12 @@ export class ShardedError extends Error {
   }
 }
 
-/** Whoever asked goes by an older layout. `done`: how many were deleted before that showed. */
+/** Says that the caller has an older layout. `done` is the number of records that were deleted before this showed. */
 export class Stale {
   constructor(readonly layout: Layout, public done = 0) {}
 }
 
-/** A record as it travels. */
+/** The form in which a record is sent. */
 export interface Sent {
   id: string
   vector: Float32Array
@@ -36,57 +36,66 @@ export interface Wanted {
   withVectors?: boolean
 }
 
-/** What shards are asked, and answer. */
+/** The calls of a shard and their answers. */
 export interface Calls {
   upsert(collection: string, records: Sent[]): number
   delete(collection: string, ids: string[]): number
   deleteWhere(collection: string, filter: Filter): number
-  /** Of the first ids, as many as fit in an answer. */
+  /** Answers for the first ids: as many as fit into one answer. */
   get(collection: string, ids: string[]): (Sent | null)[]
   search(queries: Float32Array[], wanted: Wanted): Hit[][]
-  /** `moved` is odd where records may be in two shards; `waits`: for which other shards this one waits. */
+  /** `moved` is odd if records may be in two shards. `waits` lists the shards that this one waits for. */
   count(): { count: number; moved: number; waits?: number[] }
   stats(): Record<string, unknown>
   collections(): string[]
   compact(): null
-  /** Takes note of the layout that came along. */
+  /** Takes the layout that comes with the call. */
   layout(): null
-  /** Moves some of the records that belong elsewhere; how many that were. */
+  /** Moves some of the records that belong elsewhere. Returns how many there were. */
   move(): number
-  /** From another shard: written here, or only what is not here yet, or deleted. With nothing in it: what was sent before is refused from now on. */
+  /**
+   * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here, and
+   * `remove` deletes them. Without any records, it only makes sure that everything sent before is refused from now on.
+   */
   put(collection: string, records: Sent[]): number
   adopt(collection: string, records: Sent[]): number
   remove(collection: string, ids: string[]): number
-  /** As get, of this shard alone. */
+  /** Works like `get`, on this shard alone. */
   find(collection: string, ids: string[]): (Sent | null)[]
   has(collection: string, ids: string[]): boolean[]
 }
 export type Call = keyof Calls
 
-/** With every call: whom it is for, by which layout, and, from another shard, from which of its lives and which of its sendings. */
+/**
+ * Comes with every call: the shard that it is for and the layout. If another shard calls, also which of its lives that
+ * is and the number of the message.
+ */
 export interface Whom {
   name: string
   index: number
   layout: Layout
   sender?: { index: number; epoch: number; turn: number }
-  /** From a client: which one, its number, and up to which number it has given up what it sent here. */
+  /**
+   * If a client calls: its id, the number of the call, and the number up to which it has given up its calls to this
+   * shard.
+   */
   client?: { id: string; turn: number; fence: number }
-  /** So many milliseconds are waited for the answer. */
+  /** The caller waits so many milliseconds for the answer. */
   timeout?: number
-  /** Answers may come in parts. */
+  /** The caller accepts an answer in parts. */
   parts?: true
 }
-/** `more`: the next part, until there is none. */
+/** `more` returns the next part, or null after the last one. */
 export type Answer<T> = { ok: T; more?: () => Promise<T | null> } | { stale: Layout; done?: number } | { error: Told }
 interface Told { code: ShardedCode; message: string; shards?: number[] }
 
-/** As much of Cloudflare's API as is used. */
+/** The part of Cloudflare's API that is used. */
 export interface ShardStub {
   call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>>
 }
 export interface RouterStub {
   layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>>
-  /** Waits for a while: the layout that there is then. */
+  /** Waits for a while, and then returns the layout as it is. */
   grow(name: string, shards: number, timeout: number): Promise<Answer<Layout>>
 }
 export interface Namespace<Stub> {
@@ -102,12 +111,12 @@ export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
   throw new Stale(found.stale, found.done)
 }
 
-/** How long an answer is waited for, unless somebody says otherwise. */
+/** The time to wait for an answer, if the caller gives none. */
 export const TIMEOUT_MS = 30_000
 const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
 export const silent = (who: string, ms: number, shards: number[]) => new ShardedError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
 
-/** No longer than `ms`, and not beyond the signal. What is under way goes on unheard. */
+/** Waits for at most `ms`, and until the signal aborts. The work itself goes on without being waited for. */
 export function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = () => {
@@ -138,7 +147,7 @@ export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, 
   return groups
 }
 
-/** All at once. The first failure counts, but nothing is left under way: what is done next comes next. */
+/** Runs all at once. The first failure counts, but all of them are waited for, so that nothing is left under way. */
 export async function settled<T>(work: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(work)
   return outcomes.map((outcome) => {

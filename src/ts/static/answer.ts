@@ -2,7 +2,7 @@ import { NidusError, invalid } from '../errors.js'
 import type { Deadlines, Exchange } from './deadline.js'
 import type { Validators } from './file.js'
 
-/** Bytes of a body whose length nobody announced. */
+/** The most bytes of a body whose length was not announced. */
 const MOST = 2 ** 32
 
 export const trouble = (url: string, what: string, cause?: unknown) => new NidusError('STORAGE_FAILED', `${url} ${what}`, { cause })
@@ -20,14 +20,14 @@ export interface HttpOptions {
   fetch: typeof fetch
   headers: Record<string, string>
   waits: Deadlines
-  /** Only ranges will do: the whole is not to be held. */
+  /** True if only ranges are accepted, because the whole file must not be in memory. */
   ranged: boolean
-  /** Of one file, as soon as it is known. */
+  /** Called with the size of the file as soon as it is known. */
   onSize(size: number): void
   onBytes(taken: number): void
 }
 
-/** What a server answers. Its body is read, or dropped. */
+/** The answer of a server. Its body is read or dropped. */
 export class Answer {
   readonly url: string
   readonly response: Response
@@ -62,19 +62,19 @@ export class Answer {
     return (this.response.headers.get('content-encoding') ?? 'identity') !== 'identity'
   }
 
-  /** As the server announces it for the bytes that are read here. */
+  /** The announced length of the bytes that are read here. */
   get length(): number | undefined {
     const length = this.response.headers.get('content-length')
     return length === null || this.coded || !Number.isSafeInteger(Number(length)) ? undefined : Number(length)
   }
 
-  /** As a range's answer tells it; also one that says that there is no such range. */
+  /** The length of the whole file, which the answer to a range request tells, even if it refuses the range. */
   get total(): number | undefined {
     const total = /\/(\d+)$/.exec(this.response.headers.get('content-range') ?? '')?.[1]
     return total === undefined || !Number.isSafeInteger(Number(total)) ? undefined : Number(total)
   }
 
-  /** Its body is dropped with it if it is of no use. */
+  /** Refuses an answer that cannot be used, and drops its body. */
   check(): this {
     const { status, ok } = this.response
     if (ok) return this
@@ -88,7 +88,7 @@ export class Answer {
     this.response.body?.cancel().catch(() => {})
   }
 
-  /** The body, in the pieces that come, and of that length. */
+  /** Returns the body in the pieces in which it arrives, and checks that it has this length. */
   async *pieces(length = this.length): AsyncGenerator<Uint8Array> {
     let at = 0
     const reader = this.response.body?.getReader()
@@ -114,7 +114,7 @@ export class Answer {
     const pieces: Uint8Array[] = []
     let size = 0
     try {
-      // The length is only what the server says: memory is taken for what has come.
+      // The length is only what the server claims. Memory is taken for the bytes that have arrived.
       for await (const piece of this.pieces(length)) {
         pieces.push(piece)
         size += piece.length
@@ -135,7 +135,7 @@ export class Answer {
   }
 }
 
-/** Many servers answer every address with a page, and with 200. */
+/** Refuses an HTML page. Many servers answer every address with one, and with status 200. */
 function refusePage(url: string, start: Uint8Array) {
   const text = String.fromCharCode(...start.subarray(0, 256)).replace(/^\xef\xbb\xbf/, '')
   if (/^\s*<(!doctype|!--|html|head|body|\?xml)/i.test(text)) {

@@ -6,12 +6,17 @@ import { httpFile } from './http.js'
 import { cacheStorage, digest, opfs } from './keep.js'
 import { Kept, NotKept, equal, type FileName, type Taken, type Version } from './kept.js'
 
-/** Where one file changes and the other does not, a server may be in the middle of getting a new version: it is taken once it has stood so long. */
+/**
+ * If one file changes and the other does not, the server may be in the middle of an upload. Once this state has lasted
+ * so long, it counts as a version.
+ */
 const SETTLED_MS = 10 * 60_000
 
 const has = (error: unknown, ...codes: string[]) => error instanceof NidusError && codes.includes(error.code)
 
-/** Whether this state of the server, of which one file is known already, has stood for long enough to be a version. */
+/**
+ * Returns whether this state of the server, of which one file is kept already, has lasted long enough to be a version.
+ */
 async function settled(kept: Kept, { entry }: Version, which: string): Promise<boolean> {
   const { half } = entry
   const now = Date.now()
@@ -22,7 +27,10 @@ async function settled(kept: Kept, { entry }: Version, which: string): Promise<b
 
 const describe = (file: FileName, answer: Answer) => [file, answer.validators.etag, answer.validators.modified, answer.length].join(' ')
 
-/** Fetches what the server has now, whole. `undefined`: what is kept is what it has, or it has no whole version. */
+/**
+ * Fetches both files that the server has now. Returns `undefined` if they are the kept ones, or if the server has no
+ * complete version.
+ */
 async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName, string>): Promise<{ version: Version; fresh: string[] } | undefined> {
   const taken: Partial<Record<FileName, Taken>> = {}
   const give = async () => {
@@ -34,7 +42,7 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
   try {
     const data = await kept.ask('data', old?.entry.data)
     if (old) {
-      // The log's head first: a body would have to wait until the data is here.
+      // The head of the log comes first. Otherwise its body would have to wait until the data is here.
       const log = await kept.ask('log', old.entry.log).catch((error: unknown) => (data?.drop(), Promise.reject(error as Error)))
       if (!data && !log) return undefined
       if (data) log?.drop()
@@ -43,7 +51,7 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
         const which = describe('log', log!)
         taken.log = await kept.take('log', log!)
         const { blob } = taken.log
-        // A log that only grew belongs to the data that it belonged to.
+        // If the log only grew, it still belongs to the same data.
         const grew = blob.size >= old.log.size && (await equal(old.log, blob.slice(0, old.log.size)))
         if (!grew && !(await settled(kept, old, which))) return await give(), undefined
       }
@@ -53,7 +61,7 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
       const log = await kept.ask('log', old?.entry.log)
       if (log) taken.log = await kept.take('log', log)
       if (old && taken.log) {
-        // A server without ETags and dates sends all of it each time.
+        // A server without ETags and dates sends everything each time.
         const [same, sameLog] = [await equal(old.data, taken.data.blob), await equal(old.log, taken.log.blob)]
         const half = same !== sameLog && !(same && (await equal(old.log, taken.log.blob.slice(0, old.log.size))))
         if ((same && sameLog) || (half && !(await settled(kept, old, `${urls.data} ${same}`)))) return await give(), undefined
@@ -75,8 +83,9 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
 }
 
 /**
- * Opens the version that the server has, if that can be had whole and opens, and makes it the one that is kept; else the one that is kept.
- * `open` refuses what is no store. `anew` tells that what was fetched so far is of no use.
+ * Opens the version that the server has, if it can be fetched completely and opened, and makes it the kept one.
+ * Otherwise opens the kept one. `open` refuses files that are no store. `anew` tells that what was fetched so far
+ * cannot be used.
  */
 export async function openKept(
   where: 'opfs' | 'cache-storage', urls: Record<FileName, string>, options: HttpOptions, open: (pair: Pair) => Promise<Backend>, anew: () => void,
@@ -99,7 +108,7 @@ export async function openKept(
       for (const name of next.fresh) await kept.drop(name)
       throw error
     }
-    // Without the last step it serves all the same, and is not kept.
+    // If this step fails, the store works all the same and is not kept.
     await kept.commit(next.version.entry).then(() => kept.sweep()).catch(() => {})
     return backend
   }
@@ -108,7 +117,7 @@ export async function openKept(
   try {
     const backend = await openNewer(old)
     if (backend) {
-      // Its files may be in use still, one of them by the newer version.
+      // Its files may still be in use, one of them by the newer version.
       if (old) void backend.closed.then(old.release)
       return backend
     }
@@ -116,7 +125,7 @@ export async function openKept(
     failure = error
     if (!has(error, 'ABORTED') && error instanceof NotKept) {
       anew()
-      // No room for it, perhaps. It is used without being kept.
+      // There may be no room to keep the files. They are then used without being kept.
       const files = async () => [await httpFile(urls.data, { ...options, ranged: false }), await httpFile(urls.log, { ...options, ranged: false })] as const
       const backend = await files().then(open).catch((error: unknown) => void (failure = error))
       if (backend) return old?.release(), backend
@@ -134,7 +143,7 @@ export async function openKept(
   } catch (error) {
     old.release()
     if (failure !== undefined || !has(error, 'CORRUPT')) throw failure ?? error
-    // It was spoilt here: the server has it still.
+    // The kept files were damaged here. The server still has good ones.
     await kept.clear()
     anew()
     return (await openNewer(undefined))!

@@ -1,20 +1,20 @@
 import { NidusError, aborted } from '../errors.js'
 
-/** One request and its answer. */
+/** One request with its answer. */
 export interface Exchange {
-  /** Aborts with whatever ends the exchange early. */
+  /** Aborts with the error that ends the request early. */
   readonly signal: AbortSignal
-  /** Waits for one thing: the answer's head, or the next bytes of its body. */
+  /** Waits for one event: the head of the answer, or the next bytes of its body. */
   hear<T>(work: () => Promise<T>): Promise<T>
   done(): void
 }
 
-/** No wait for a server lasts longer than the deadline, the caller's signal, and the store. */
+/** The limits of every wait for a server: the deadline, the caller's signal, and the life of the store. */
 export class Deadlines {
   readonly #timeout: number
   readonly #open = new Set<(error: NidusError) => void>()
   #ended: NidusError | undefined
-  /** The opening's, for as long as that lasts. */
+  /** The signal of the opening, until the store is open. */
   signal: AbortSignal | undefined
 
   constructor(timeout: number, signal: AbortSignal | undefined) {
@@ -63,7 +63,7 @@ export class Deadlines {
     }
   }
 
-  /** Requests that are under way, and those to come, fail with this. */
+  /** Ends all requests, those under way and later ones, with this error. */
   end(error: NidusError) {
     this.#ended = error
     for (const give of [...this.#open]) give(error)

@@ -3,16 +3,16 @@ export interface Validators {
   modified: string | null
 }
 
-/** A file that is only read, and stays what it is, or says that it does not. */
+/** A file that is only read. It rejects if it is not the same any more. */
 export interface StaticFile {
   readonly name: string
   readonly size: number
   read(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
-  /** Refuses if it is not any more what it was when it was opened. */
+  /** Rejects if the file is not what it was when it was opened. */
   check(): Promise<void>
 }
 
-/** A version of an index: its data and its log. */
+/** One version of an index: its data and its log. */
 export type Pair = readonly [data: StaticFile, log: StaticFile]
 
 export const blobFile = (name: string, blob: Blob): StaticFile => ({

@@ -2,19 +2,22 @@ import { NidusError } from '../errors.js'
 import { Answer, changed, trouble, type HttpOptions } from './answer.js'
 import type { StaticFile, Validators } from './file.js'
 
-/** As many bytes as tell of a file how it is served; of one without ETag and date as many at both its ends are compared. */
+/**
+ * The first request asks for so many bytes, to see how the server serves the file. Without ETag and date, so many bytes
+ * at both ends of the file are compared.
+ */
 const FIRST = 64 * 1024
-/** No content coding: ranges of a compressed answer are not ranges of the file. */
+/** Asks for no content coding: ranges of a compressed answer are not ranges of the file. */
 const PLAIN = { 'accept-encoding': 'identity' }
 
 const rangeOf = (at: number, length: number) => `bytes=${at}-${at + length - 1}`
 const equal = (one: Uint8Array, other: Uint8Array) => one.length === other.length && one.every((byte, i) => byte === other[i])
-/** Weak ones say less than `If-Match` needs; they are compared all the same. */
+/** Weak ETags are not allowed in `If-Match`. They are compared nevertheless. */
 const strong = (etag: string | null) => (etag && !etag.startsWith('W/') ? etag : undefined)
 export const unlike = (one: Validators, other: Validators) => one.etag !== other.etag || one.modified !== other.modified
 export const none = ({ etag, modified }: Validators) => etag === null && modified === null
 
-/** How a file begins: all of it if the server knows no ranges, or it is short. */
+/** The first bytes of a file. They are the whole file if it is short, or if the server has no range requests. */
 interface Start {
   size: number
   ranged: boolean
@@ -30,7 +33,7 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
     onSize(0)
     return { size: 0, ranged: true, first: answer.validators, bytes: new Uint8Array() }
   }
-  // What a server cannot do with ranges it may do without.
+  // Without ranges, the server can still send the whole file.
   if (answer.status === 416 || (answer.status === 206 && answer.coded)) {
     answer.drop()
     answer = await Answer.to(options, url, PLAIN)
@@ -39,7 +42,7 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
   if (answer.status !== 206) {
     const length = answer.length
     if (ranged && length !== 0) {
-      // A page is told from a store before anything else is said of it.
+      // Reading a piece refuses an HTML page. This comes before any other complaint.
       for await (const _ of answer.pieces()) break
       throw new NidusError('UNSUPPORTED', `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`)
     }
@@ -59,11 +62,11 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
   return { size, ranged: true, first, bytes: await answer.bytes(onBytes, length) }
 }
 
-/** Whether it is still what it was, by its head; undefined where that does not tell. */
+/** Returns whether the file is still the same, by a HEAD request. Returns undefined if that does not tell. */
 export async function sameHead(url: string, { size, first, ranged }: Omit<Start, 'bytes'>, options: HttpOptions): Promise<boolean | undefined> {
   const answer = await Answer.to(options, url, PLAIN, 'HEAD')
   answer.drop()
-  // What is said of a compressed answer is not said of ranges.
+  // The headers of a compressed answer say nothing about ranges.
   if (!answer.response.ok || (answer.coded && ranged)) return undefined
   const { validators, length } = answer
   if (length !== undefined && length > 0 && length !== size) return false
@@ -71,7 +74,7 @@ export async function sameHead(url: string, { size, first, ranged }: Omit<Start,
   return !unlike(validators, first)
 }
 
-/** A file on a web server: by ranges where that knows them, else whole. */
+/** Opens a file on a web server: by ranges if the server has them, else completely. */
 export async function httpFile(url: string, options: HttpOptions): Promise<StaticFile> {
   const start = await startOf(url, options)
   const { size, first } = start
@@ -81,7 +84,7 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
     const answer = await Answer.to(options, url, { range: rangeOf(at, length), ...PLAIN, ...(match && { 'if-match': match }) }, 'GET', signal)
     answer.check()
     const range = answer.response.headers.get('content-range')
-    // Whatever a server makes of If-Match: another file is not this one.
+    // A server may ignore If-Match. A file with other validators is not this one.
     if (unlike(answer.validators, first) || (range !== null && answer.total !== size)) {
       answer.drop()
       throw changed(url)
@@ -105,7 +108,7 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
       const same = await sameHead(url, start, options)
       if (same) return
       if (same === false) throw changed(url)
-      // The head is refused, or says nothing.
+      // The server refuses HEAD requests, or its answer says too little.
       const quiet = { ...options, ranged: false, onSize() {}, onBytes() {} }
       if (!start.ranged && !none(first)) {
         const answer = (await Answer.to(options, url, PLAIN)).check()
@@ -113,7 +116,7 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
         if (unlike(answer.validators, first)) throw changed(url)
         return
       }
-      // The bytes are compared: of a server without ranges all of them.
+      // The bytes are compared. Without ranges these are all bytes of the file.
       const again = await startOf(url, quiet)
       if (again.size !== size || unlike(again.first, first) || !equal(again.bytes, start.bytes)) throw changed(url)
       if (none(first) && end && !equal(await part(size - end.length, end.length, undefined, () => {}), end)) throw changed(url)

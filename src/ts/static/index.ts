@@ -6,7 +6,7 @@ import { checkOpen, checkOptions } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { StorageHost, SyncAccessHandle } from '../types/index.js'
 import type { StaticBucket, StaticOptions, StaticSource } from '../types/static.js'
-import { describe, isPlainObject } from '../wire.js'
+import { checkString, describe, isPlainObject } from '../wire.js'
 import { absolute, type HttpOptions } from './answer.js'
 import { openKept } from './cache.js'
 import { Deadlines } from './deadline.js'
@@ -16,12 +16,12 @@ import { r2File } from './r2.js'
 import { Ranges } from './ranges.js'
 
 const TIMEOUT_MS = 30_000
-/** Beyond it a timer would go off at once. */
+/** A timer with a longer delay would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
 const readOnly = () => new NidusError('READ_ONLY', 'a static index is only read')
 
-/** As the engine reads it; of what writes there is none. */
+/** Makes a handle that the engine can read from. It has no methods that write. */
 function handleOf(file: StaticFile): SyncAccessHandle {
   const ranges = new Ranges((at, length, signal) => file.read(at, length, signal))
   const refuse = () => {
@@ -30,7 +30,7 @@ function handleOf(file: StaticFile): SyncAccessHandle {
   return { readAsync: (at, length, signal) => ranges.get(at, Math.min(length, file.size - at), signal), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close() {} }
 }
 
-/** `DIR/` or `DIR`, the two files, or what a bucket has of them. */
+/** Finds the two files in `DIR/` or `DIR`, in an object with both, or in a bucket. */
 function filesOf(source: StaticSource | string | URL): { data: unknown; log: unknown; bucket?: StaticBucket; name: string } {
   if (typeof source === 'string' || source instanceof URL) {
     const directory = `${source}`.replace(/\/?(\?.*)?$/, '/$1')
@@ -39,6 +39,8 @@ function filesOf(source: StaticSource | string | URL): { data: unknown; log: unk
   }
   if (!isPlainObject(source) || !('data' in source) || !('log' in source)) throw invalid(`a static index is an address, or { data, log }, not ${describe(source)}`)
   checkKeys(source, STATIC_SOURCE, 'the source of fromStatic')
+  const { head, get } = (source as { bucket?: StaticBucket }).bucket ?? {}
+  if ('bucket' in source && source.bucket !== undefined && (typeof head !== 'function' || typeof get !== 'function')) throw invalid(`bucket must be an R2 bucket's binding, not ${describe(source.bucket)}`)
   return { data: source.data, log: source.log, ...('bucket' in source && { bucket: source.bucket }), name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
 }
 
@@ -57,7 +59,8 @@ function hostOf([data, log]: Pair): StorageHost {
 
 export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
   const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, timeout = TIMEOUT_MS, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
+  if (!isPlainObject(headers)) throw invalid(`headers must be an object of strings, not ${describe(headers)}`)
+  for (const [key, value] of Object.entries(headers)) checkString(value, () => `headers: ${describe(key)}`)
   if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
   if (!(Number.isSafeInteger(timeout) && timeout >= 1 && timeout <= LONGEST_MS)) throw invalid(`timeout must be a number of milliseconds, an integer from 1 to ${LONGEST_MS}, not ${describe(timeout)}`)
   const signal = checkSignal(given)
@@ -99,7 +102,7 @@ export async function openStatic(platform: Platform, source: StaticSource | stri
   const open = async (files: Pair): Promise<Backend> => {
     const backend = await platform.openOwn(spec, hostOf(files), wasm)
     try {
-      // Those whose parts are not all read again later, and both together.
+      // Both files are checked again, at the same moment.
       await Promise.all(files.map((each) => each.check()))
       return backend
     } catch (error) {
@@ -112,14 +115,14 @@ export async function openStatic(platform: Platform, source: StaticSource | stri
       if (typeof fetcher !== 'function') throw invalid('there is no fetch here')
       return openKept(cache, { data: absolute(data), log: absolute(log) }, http, open, () => void (taken = total = 0))
     }
-    // One after the other: what the second is held against is what the first was.
+    // The files are opened one after the other, because the second is compared with what the first one was.
     return open([await file(data), await file(log)])
   }
   try {
     if (signal?.aborted) throw aborted(signal)
     const backend = await openAny()
     opening = false
-    // Once it is open, searches have signals of their own.
+    // The store is open. Searches have signals of their own.
     waits.signal = undefined
     if (onProgress && total) report(total)
     const close = backend.close.bind(backend)

@@ -1,12 +1,15 @@
 import { NidusError } from '../errors.js'
 
-/** A place for files, by name. Nothing is ever written over but what is small. */
+/** A place that keeps files by name. Only small files are ever overwritten. */
 export interface Place {
   find(name: string): Promise<Blob | undefined>
   write(name: string, body: ReadableStream<Uint8Array>): Promise<void>
   remove(name: string): Promise<void>
   names(): Promise<string[]>
-  /** Earlier versions of this package kept each file by itself, and so did not know which belonged together. */
+  /**
+   * Removes the files of earlier versions of this package. Those kept each file alone, and did not know which ones
+   * belong together.
+   */
   forget(urls: string[]): Promise<void>
 }
 
@@ -56,7 +59,7 @@ export async function opfs(): Promise<Place> {
       }
     },
     async write(name, body) {
-      // What is written takes the file's place when it is closed, which `pipeTo` does at the end.
+      // The new bytes replace the file when the stream is closed. `pipeTo` closes it at the end.
       await body.pipeTo(await (await folder.getFileHandle(name, { create: true })).createWritable())
     },
     remove: (name) => remove(folder, name),

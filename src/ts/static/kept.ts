@@ -3,23 +3,23 @@ import type { Validators } from './file.js'
 import { none, sameHead, unlike } from './http.js'
 import type { Place } from './keep.js'
 
-/** What is kept of one file: under which name, and what it is. */
+/** One kept file: its name and its validators. */
 export interface Part extends Validators {
   name: string
   size: number
 }
-/** Written in one step: it alone says which files are current. */
+/** The entry that says which files are current. It is written in one step. */
 export interface Entry {
   format: 2
   data: Part
   log: Part
-  /** A version of which the server had one file and not yet the other, and since when. */
+  /** A version of which the server had only one file so far, and since when. */
   half?: { which: string; since: number }
 }
 export type FileName = 'data' | 'log'
 const BOTH = ['data', 'log'] as const
 
-/** Both files of one version, which nobody removes before `release`. */
+/** Both files of one version. Nobody removes them before `release`. */
 export interface Version {
   entry: Entry
   data: Blob
@@ -34,20 +34,20 @@ export interface Taken {
 
 const TRIES = 3
 
-/** The place did not take it: no matter of the server. */
+/** The place could not keep the files. The server is not to blame. */
 export class NotKept extends Error {}
 
-/** Another tab that holds a file to remove it does so for a moment, unless it is stopped then. */
+/** A tab that removes a file locks it only for a moment, unless the tab is stopped just then. */
 const HOLD_MS = 2000
 
-/** A file in use is not removed by another tab. */
+/** Locks files that are in use, so that no other tab removes them. */
 async function hold(names: string[]): Promise<() => void> {
   const { locks } = navigator
   let release!: () => void
   const over = new Promise<void>((resolve) => (release = resolve))
   const held = names.map((name) => new Promise<void>((resolve) => {
     const lock = locks?.request(`nidus-static:${name}`, { mode: 'shared', signal: AbortSignal.timeout(HOLD_MS) }, () => (resolve(), over))
-    // Without it the file is read all the same.
+    // Without the lock the file is read nevertheless.
     if (lock) lock.catch(() => resolve())
     else resolve()
   }))
@@ -71,7 +71,7 @@ const streamOf = (bytes: AsyncGenerator<Uint8Array>) =>
 
 const PIECE = 1 << 20
 
-/** Byte by byte. */
+/** Compares two blobs byte by byte. */
 export async function equal(one: Blob, other: Blob): Promise<boolean> {
   if (one.size !== other.size) return false
   for (let at = 0; at < one.size; at += PIECE) {
@@ -81,7 +81,7 @@ export async function equal(one: Blob, other: Blob): Promise<boolean> {
   return true
 }
 
-/** The version of an index that is kept here, and the way of a newer one to its place. */
+/** The version of an index that is kept here, and the steps by which a newer one replaces it. */
 export class Kept {
   readonly #place: Place
   readonly #key: string
@@ -95,7 +95,9 @@ export class Kept {
     this.#options = options
   }
 
-  /** Both files, held until `release`. What is not whole, or of another format, is as if it were not there. */
+  /**
+   * Returns both files, locked until `release`. A version that is incomplete or of another format counts as missing.
+   */
   async find(): Promise<Version | undefined> {
     for (let tried = 0; tried < TRIES; tried++) {
       const entry = await this.#entry()
@@ -103,7 +105,7 @@ export class Kept {
       const release = await hold(BOTH.map((file) => entry[file].name))
       const [data, log] = await Promise.all(BOTH.map((file) => this.#place.find(entry[file].name)))
       if (data?.size === entry.data.size && log?.size === entry.log.size) return { entry, data, log, release }
-      // Another tab may just have put a newer version in its place.
+      // Another tab may just have replaced it by a newer version.
       release()
     }
     return undefined
@@ -119,7 +121,7 @@ export class Kept {
     }
   }
 
-  /** `undefined`: it is still the same. Its body is not read yet. */
+  /** Asks the server for a file. Returns `undefined` if it has not changed. The body is not read yet. */
   async ask(file: FileName, kept: Part | undefined): Promise<Answer | undefined> {
     const conditions: Record<string, string> = kept?.etag ? { 'if-none-match': kept.etag } : kept?.modified ? { 'if-modified-since': kept.modified } : {}
     const answer = await Answer.to(this.#options, this.#urls[file], conditions)
@@ -127,7 +129,7 @@ export class Kept {
     return answer.check()
   }
 
-  /** All of a body, under a name of its own, which is held. */
+  /** Stores a complete body under a new name, and locks it. */
   async take(file: FileName, answer: Answer): Promise<Taken> {
     const name = `${this.#key}.${crypto.randomUUID()}.${file}`
     const release = await hold([name])
@@ -163,7 +165,7 @@ export class Kept {
     throw failure ?? new NotKept('what was kept cannot be read')
   }
 
-  /** Whether the server still has what was taken, so that both files were there together at one moment. */
+  /** Returns whether the server still has this file. If it has, both files were there at the same moment. */
   async still(file: FileName, { part, blob }: Taken) {
     const url = this.#urls[file]
     const same = await sameHead(url, { size: part.size, first: part, ranged: false }, this.#options)
@@ -187,18 +189,18 @@ export class Kept {
     await this.#place.remove(name).catch(() => {})
   }
 
-  /** What is kept is of no use. */
+  /** Removes the entry, because the kept files cannot be used. */
   async clear() {
     await this.drop(this.#key)
   }
 
-  /** The one step that makes a version current. */
+  /** Makes a version the current one, in one step. */
   async commit(entry: Entry) {
     const text = new TextEncoder().encode(JSON.stringify(entry))
     await this.#place.write(this.#key, new Blob([text]).stream())
   }
 
-  /** Removes what nobody uses any more: replaced, or left by a tab that went away. */
+  /** Removes files that nobody uses any more: those that were replaced, and those of a tab that went away. */
   async sweep() {
     const { locks } = navigator
     const entry = await this.#entry()
@@ -207,7 +209,7 @@ export class Kept {
     for (const name of await this.#place.names()) {
       if (!name.startsWith(`${this.#key}.`) || BOTH.some((file) => entry[file].name === name)) continue
       await locks.request(`nidus-static:${name}`, { mode: 'exclusive', ifAvailable: true }, async (lock) => {
-        // Read again under the lock: it may have become current.
+        // The entry is read again under the lock, because the file may have become current.
         const now = await this.#entry()
         if (lock && now && BOTH.every((file) => now[file].name !== name)) await this.#place.remove(name)
       })

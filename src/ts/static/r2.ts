@@ -5,13 +5,13 @@ import type { StaticFile } from './file.js'
 
 type Options = Pick<HttpOptions, 'waits' | 'onSize' | 'onBytes'>
 
-/** An object in a bucket, read by ranges. */
+/** Opens an object in a bucket, which is read by ranges. */
 export async function r2File(bucket: StaticBucket, key: string, { waits, onSize, onBytes }: Options): Promise<StaticFile> {
   const failed = (error: unknown) => new NidusError('STORAGE_FAILED', `the bucket's ${key} could not be read`, { cause: error })
   const attempt = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const exchange = waits.begin(`the bucket's ${key}`, signal)
     try {
-      // Async, so that what it throws at once is a rejection as well.
+      // In an async function, an error that is thrown at once becomes a rejection, too.
       return await exchange.hear(async () => work())
     } catch (error) {
       throw error instanceof NidusError ? error : failed(error)
@@ -28,7 +28,7 @@ export async function r2File(bucket: StaticBucket, key: string, { waits, onSize,
     size: first.size,
     async read(at, length, signal) {
       const object = await attempt(() => bucket.get(key, { range: { offset: at, length }, onlyIf: { etagMatches: first.etag } }), signal)
-      // Without a body the condition did not hold.
+      // If there is no body, the condition did not hold.
       if (!object || !('arrayBuffer' in object) || object.etag !== first.etag) throw changed(key)
       const bytes = new Uint8Array(await attempt(() => object.arrayBuffer!(), signal))
       if (bytes.length !== length) throw failed(new Error(`${bytes.length} bytes instead of ${length}`))

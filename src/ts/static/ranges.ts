@@ -1,9 +1,9 @@
-/** Reads a part of a file: exactly these bytes. */
+/** Reads exactly these bytes of a file. */
 export type ReadRange = (at: number, length: number, signal: AbortSignal | undefined) => Promise<Uint8Array>
 
-/** Between two wanted ranges, bytes that are cheaper to fetch along than to ask a second time for. */
+/** If two ranges are no farther apart than this, one request for both is cheaper than two requests. */
 const GAP = 32 * 1024
-/** Of one request. */
+/** The most bytes of one request. */
 const MOST = 4 * 1024 * 1024
 const AT_ONCE = 6
 
@@ -15,7 +15,10 @@ interface Wanted {
   reject(error: unknown): void
 }
 
-/** What is wanted in one turn of the event loop is fetched in as few requests as make sense, some at a time. */
+/**
+ * Collects the ranges that are wanted in one turn of the event loop. They are fetched in few requests, some of them at
+ * a time.
+ */
 export class Ranges {
   readonly #read: ReadRange
   #wanted: Wanted[] = []
@@ -46,7 +49,7 @@ export class Ranges {
       fetches.push({ gone, parts, done: this.#fetch(start, end, parts, gone.signal) })
       from = to
     }
-    // Each goes on for as long as anybody wants any of it.
+    // A request goes on as long as anybody wants a part of it.
     const leave = () => {
       for (const { gone, parts } of fetches) if (parts.every(({ signal }) => signal?.aborted)) gone.abort()
     }

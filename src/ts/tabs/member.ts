@@ -19,6 +19,8 @@ const TICK_MS = 1000
 /** In ticks, not in time: a machine that slept has not waited. */
 const NO_WELCOME = 10
 const SILENCE = 30
+/** Who does not want the answer any more, or asks something new, does not wait so long. */
+const QUIET = 3
 
 interface Pending {
   method: Method
@@ -54,6 +56,7 @@ export class Member implements Backend {
   storage = ''
   recovery!: RecoveryReport
   readonly closed: Promise<CloseReason>
+  onCompactionError?: (error: NidusError) => void
   readonly #spec: OpenSpec
   readonly #openStore: OpenStore
   readonly #id = crypto.randomUUID()
@@ -184,7 +187,8 @@ export class Member implements Backend {
       called.then((result) => (method === 'flush' && this.#owed.answered(method, ticket, result), resolve(result))).catch(reject)
       return
     }
-    if (!following) return
+    // Of what a silent leader is not sent it is certain that it was not made.
+    if (!following || this.#quiet >= QUIET) return
     pending.sentTo = following
     following.call(number, method, args, options.onProgress !== undefined, ticket).then(
       (answer) => {
@@ -284,6 +288,12 @@ export class Member implements Backend {
         this.#engine = engine
         void engine.closed.then((reason) => reason.reason === 'failed' && void this.#stepDown(reason.error))
         this.#openedAs(engine, engine.recovery)
+        engine.onCompactionError = (error) => {
+          this.recovery.compactionError = error
+          this.onCompactionError?.(error)
+        }
+        // That of this opening, by one that followed until now.
+        if (engine.recovery.compactionError) engine.onCompactionError(engine.recovery.compactionError)
         this.#sendAll()
       },
       (error: NidusError) => void this.#stepDown(error),
@@ -297,28 +307,39 @@ export class Member implements Backend {
   }
 
   #watch() {
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+    if (this.#timer) return
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    if (this.#quiet >= QUIET) this.#tick()
   }
 
   #tick() {
     if (this.#leader || (this.#calls.size === 0 && !this.#opening)) {
       clearInterval(this.#timer)
       this.#timer = undefined
-      this.#quiet = 0
+      if (this.#quiet < QUIET) this.#quiet = 0
       return
     }
     const following = this.#following
-    if (following) following.ping().then(() => (this.#quiet = 0), () => {})
+    if (following) following.ping().then(() => following === this.#following && this.#heard(), () => {})
     else this.#ask()
-    if (++this.#quiet < (this.#opening && !following ? NO_WELCOME : SILENCE)) return
-    this.#quiet = 0
-    const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE') => new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen)`)
-    if (this.#opening) return this.#fail(silent('LOCKED'))
-    for (const { sentTo, ticket, reject } of this.#calls.values()) {
-      // One that may have been made is answered by whoever has the store next, or has it still. Who closes does not wait for that.
+    const quiet = ++this.#quiet
+    const over = quiet >= (this.#opening && !following ? NO_WELCOME : SILENCE)
+    if (over) this.#quiet = QUIET
+    const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', more = '') =>
+      new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger)${more}`)
+    if (over && this.#opening) return this.#fail(silent('LOCKED'))
+    for (const { sentTo, ticket, options, reject } of this.#calls.values()) {
+      if (!over && !(quiet >= QUIET && options.signal?.aborted)) continue
+      // One that was sent is made when that tab goes on, or was made before it stopped.
       if (!ticket || !(sentTo || ticket.again)) reject(silent('STORAGE_UNAVAILABLE'))
-      else if (this.#closing) reject(lost())
+      else reject(silent('OUTCOME_UNKNOWN', ': it is not known whether it made the write, or will make it when it goes on. It is made whole or not at all'))
     }
+  }
+
+  /** The leader lives. What waited for that is sent, in its order. */
+  #heard() {
+    this.#quiet = 0
+    if (this.#joined) this.#sendAll()
   }
 
   #failed() {

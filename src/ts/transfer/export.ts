@@ -2,7 +2,7 @@ import type { Backend, Exported } from '../engine/backend.js'
 import { PIECE } from './source.js'
 import { tarEnd, tarHeader, tarPadding } from './tar.js'
 
-/** Asked for one piece at a time, so that there is never more than that in memory. */
+/** Reads one piece at a time, so that no more than one is in memory. */
 export async function* tarOf(backend: Backend, { id, ...lengths }: Exported): AsyncGenerator<Uint8Array> {
   try {
     for (const file of ['data', 'log'] as const) {

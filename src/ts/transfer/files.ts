@@ -5,7 +5,7 @@ import { fsHost } from '../hosts/fs.js'
 import type { ImportSource, SyncAccessHandle } from '../types/index.js'
 import { PIECE } from './source.js'
 
-/** Native's directory, or a tar file. */
+/** Returns the files of a directory of native nidus, or of a tar. */
 export async function filesOf(given: string | URL): Promise<ImportSource> {
   const path = given instanceof URL ? fileURLToPath(given) : given
   try {
@@ -29,7 +29,7 @@ async function* tarFile(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** As a reader would open it: without a lock, and whatever a compaction left half done. */
+/** Reads a directory as a reader would open it: without a lock, and past whatever a compaction left half done. */
 async function directory(path: string): Promise<ImportSource> {
   const host = fsHost(path)
   const files = await host.open({ readOnly: true, mustExist: true })

@@ -6,7 +6,7 @@ import { FILES, IMPORT, checkKeys } from '../keys.js'
 import { checkOpen, checkOptions, checkStorage } from '../options.js'
 import type { Platform } from '../platform.js'
 import type { ImportOptions, StorageKind } from '../types/index.js'
-import { describe, isPlainObject } from '../wire.js'
+import { isPlainObject } from '../wire.js'
 import { Input } from './source.js'
 import { partsOfTar } from './tar.js'
 
@@ -16,8 +16,6 @@ type Part = { file: FileName; bytes: Uint8Array }
 
 export async function importStore(platform: Platform, name: string, from: unknown, options: ImportOptions | undefined): Promise<Backend> {
   const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options, IMPORT, 'import')
-  if (typeof replace !== 'boolean') throw invalid(`replace is ${describe(replace)}; it can be true or false`)
-  if (onProgress !== undefined && typeof onProgress !== 'function') throw invalid(`onProgress must be a function, not ${describe(onProgress)}`)
   const signal = checkSignal(given)
   const storage = checkStorage(rest.storage, platform.defaultStorage)
   const spec = checkOpen(name, rest, storage)
@@ -39,14 +37,14 @@ export async function importStore(platform: Platform, name: string, from: unknow
     const source = await reading(SOURCE, () => sourceOf(from, platform))
     const parts = reading(SOURCE, () => partsOf(source, input))
     const total = inputs.some(({ size }) => size === undefined) ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0)
-    // In a turn of its own: what it throws must not be taken for a failed import.
+    // The callback runs in a turn of its own, so that an error of it is not taken for a failed import.
     const report = (done: number, of: number | undefined) => onProgress && queueMicrotask(() => onProgress(done, of))
     const taken = () => inputs.reduce((sum, { taken }) => sum + taken, 0)
     let told = 0
     const pieces: Source = {
       replace,
       async parts() {
-        // All but the last word: that is told when the store is there.
+        // The last progress, with done equal to total, is reported only once the store is complete.
         if (taken() > told && taken() !== total) report((told = taken()), total)
         const next = await Promise.race([stopped, parts.next()])
         return next.done ? undefined : next.value
@@ -54,7 +52,7 @@ export async function importStore(platform: Platform, name: string, from: unknow
     }
     const open = typeof storage === 'object' ? platform.openOwn(spec, storage, rest.wasm, pieces) : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, pieces)
     const backend = await open.catch((error: unknown) => {
-      // A reason does not cross the thread; the caller's own is here.
+      // The reason of an abort does not cross from one thread to another, but the caller's own signal is here.
       throw signal?.aborted && (error as { code?: string }).code === 'ABORTED' ? aborted(signal) : error
     })
     report(total ?? taken(), total ?? taken())
@@ -65,7 +63,7 @@ export async function importStore(platform: Platform, name: string, from: unknow
   }
 }
 
-/** A path means files, where there are any. */
+/** A string counts as a path, if this runtime has files. */
 function sourceOf(from: unknown, platform: Platform): unknown {
   if (typeof from !== 'string' && !(from instanceof URL)) return from
   if (!platform.files) throw invalid('here there are no files: fetch it, and import the Response')

@@ -1,7 +1,7 @@
 import { NidusError, invalid } from '../errors.js'
 import { describe } from '../wire.js'
 
-/** What goes on in one piece: enough that a piece costs nothing, and little enough that nobody waits for it. */
+/** The bytes of one piece: enough that the cost of a piece does not matter, and few enough that nobody waits for it. */
 export const PIECE = 1024 * 1024
 
 const bytesOf = (chunk: unknown): Uint8Array => {
@@ -10,7 +10,7 @@ const bytesOf = (chunk: unknown): Uint8Array => {
   throw invalid(`the source gave ${describe(chunk)} where bytes were expected`)
 }
 
-/** Not every browser can iterate over one. */
+/** Reads a stream by hand, because not every browser can iterate over one. */
 async function* iterate(stream: ReadableStream): AsyncGenerator<unknown> {
   const reader = stream.getReader()
   let whole = false
@@ -33,14 +33,14 @@ const is = <T>(value: unknown, name: 'ReadableStream' | 'Blob' | 'Response'): va
   return type !== undefined && value instanceof type
 }
 
-/** The bytes of a source as they are asked for, and how many there are, if that is known. */
+/** The bytes of a source, read as they are asked for, and their number, if it is known. */
 export class Input {
   readonly size: number | undefined
-  /** How many were taken. */
+  /** The number of bytes that were taken. */
   taken = 0
-  /** There are no more. */
+  /** True if there are no more bytes. */
   ended = false
-  /** The last `pieces` came to the end before they were complete. */
+  /** True if the last `pieces` met the end before they were complete. */
   short = false
   readonly #chunks: AsyncIterator<unknown>
   #rest: Uint8Array = new Uint8Array()
@@ -51,7 +51,7 @@ export class Input {
     this.size = size
   }
 
-  /** Something, if there is anything. */
+  /** Reads more bytes. Returns false at the end. */
   async #fill(): Promise<boolean> {
     while (this.#rest.length === 0 && !this.ended) {
       let next: IteratorResult<unknown>
@@ -75,7 +75,7 @@ export class Input {
     return bytes
   }
 
-  /** At most so many, in a buffer of their own; fewer only at the end. */
+  /** Returns at most so many bytes, in a buffer of their own, and fewer only at the end. */
   async #upTo(size: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(size)
     let filled = 0
@@ -97,13 +97,13 @@ export class Input {
     return size === 0
   }
 
-  /** The next `size`, or all that there are. */
+  /** Returns the next `size` bytes in pieces, or all bytes that there are. */
   async *pieces(size = Infinity): AsyncGenerator<Uint8Array> {
     this.short = false
     while (size > 0) {
       const bytes = await this.#upTo(Math.min(size, PIECE))
       size -= bytes.length
-      // Given away: its buffer may be gone when this comes back.
+      // The receiver owns the piece: its buffer may be gone when this goes on.
       if (bytes.length > 0) yield bytes
       if (size > 0 && this.ended) {
         this.short = true
@@ -112,7 +112,7 @@ export class Input {
     }
   }
 
-  /** Nothing more is wanted. */
+  /** Ends the reading early. */
   end() {
     this.ended = true
     this.#rest = new Uint8Array()
@@ -132,7 +132,7 @@ function open(source: unknown): [AsyncIterable<unknown>, number | undefined] {
   if (is<Blob>(source, 'Blob')) return [iterate(source.stream()), source.size]
   if (is<Response>(source, 'Response')) {
     if (!source.ok) throw invalid(`what was to be imported could not be fetched: ${source.url} answered ${source.status}`)
-    // What is compressed on the way has another length.
+    // If the body is compressed on the way, the header tells another length.
     const length = source.headers.get('content-encoding') ? null : source.headers.get('content-length')
     return source.body ? [streamed(source.body), length === null ? undefined : Number(length)] : [once(new Uint8Array()), 0]
   }

@@ -1,53 +1,96 @@
 /**
- * A value of an attribute. Safe integers (not -0) and bigints are stored as 64-bit integers, other finite numbers as 64-bit floats, a Date in whole milliseconds.
- * Integers read back as number where that is exact, else as bigint; a date that is none in JavaScript (another program wrote it, more than 8.64e15 ms from 1970) as a bigint of its milliseconds. NaN, infinities, invalid dates, bigints beyond 64 bits, and strings with a lone
- * surrogate are `INVALID_ARGUMENT`.
+ * A value that an attribute can hold: a string, a number, a bigint, a boolean, a date, a list of strings, or null.
+ *
+ * - Safe integers (except -0) and bigints are stored as 64-bit integers. All other finite numbers are stored as
+ *   64-bit floats.
+ * - A Date is stored in whole milliseconds.
+ * - An integer is read back as a number where that is exact, and as a bigint otherwise.
+ * - A date that JavaScript cannot express is read back as a bigint of its milliseconds. Only another program can
+ *   have written one: it is more than 8.64e15 ms away from 1970.
+ * - NaN, infinities, invalid dates, bigints beyond 64 bits and strings with a lone surrogate are refused with
+ *   `INVALID_ARGUMENT`.
  */
 export type AttrValue = null | string | number | bigint | boolean | Date | string[]
-/** A key whose value is `undefined` counts as absent. `null` is present. */
+/**
+ * The attributes of a record: keys with an {@link AttrValue} each. A key whose value is `undefined` counts as absent.
+ * A key whose value is `null` is present.
+ */
 export type Attrs = { [key: string]: AttrValue | undefined }
-/** What a type of attributes of your own must be like, as an interface or a type: `Nidus.open<{ lang: string; year?: number }>(...)` types filters, hits and records. */
+/**
+ * The constraint on a type of attributes of your own. Such a type may be an interface or a type alias:
+ * `Nidus.open<{ lang: string; year?: number }>(...)` types filters, hits and records.
+ */
 export type AttrsOf<A> = { [K in keyof A]: AttrValue | undefined }
 
-/** What a value of type `V` is compared with. Integers and floats compare by value, whatever they are in JavaScript. */
+/**
+ * The type of value that an attribute of type `V` can be compared with. Integers and floats compare by value,
+ * whether JavaScript holds them as number or as bigint.
+ */
 export type Operand<V> = V extends number | bigint ? number | bigint : V extends boolean ? boolean : V
 
 /**
- * Conditions on one attribute; several are ANDed. An absent key fails each of them but `$exists: false` and `$not`.
+ * Conditions on one attribute. All of them must hold. If a record does not have the attribute, every operator fails,
+ * except `$exists: false` and `$not`.
  *
  * ```js
  * { year: { $gte: 2020, $lt: 2025 } }
  * ```
  */
 export type Operators<V = AttrValue> = {
-  /** Holds only within one type: a text is not equal to a list that holds it (`$contains` finds that). */
+  /**
+   * Matches if the value equals this one. Values of different types are never equal: a string does not equal a list
+   * that contains it (use `$contains` for that).
+   */
   $eq?: Operand<V>
+  /** Matches if the attribute is present and does not equal this value. */
   $ne?: Operand<V>
+  /** Matches if the value equals one of these. */
   $in?: Operand<V>[]
+  /** Matches if the attribute is present and equals none of these. */
   $nin?: Operand<V>[]
-  /** Ordering holds only within one type; integers and floats compare by value, lists element by element. Null has no order. */
+  /**
+   * Matches if the value is greater than this one. Order exists only within one type. Integers and floats compare by
+   * value, lists element by element, strings in UTF-8 order. Null has no order.
+   */
   $gt?: Exclude<Operand<V>, null>
+  /** Matches if the value is greater than this one or equal to it. The rules of `$gt` apply. */
   $gte?: Exclude<Operand<V>, null>
+  /** Matches if the value is less than this one. The rules of `$gt` apply. */
   $lt?: Exclude<Operand<V>, null>
+  /** Matches if the value is less than this one or equal to it. The rules of `$gt` apply. */
   $lte?: Exclude<Operand<V>, null>
-  /** For strings, the whole of them, upper and lower case apart: `*` any run (also over `/`), `?` one character, `[a-z]` one of a class, `[!a-z]` one not of it. */
+  /**
+   * Matches if the value is a string and the whole of it fits this pattern. Upper and lower case differ. `*` stands
+   * for any run of characters (also `/`), `?` for one character, `[a-z]` for one character of a class, and `[!a-z]`
+   * for one character outside of it.
+   */
   $glob?: [Extract<V, string>] extends [never] ? never : string
-  /** For lists: this element is in it. Never holds for a string: a part of a text is found by `$glob: '*part*'`. */
+  /**
+   * Matches if the value is a list that contains this element. It never matches a string: use `$glob: '*part*'` to
+   * find a part of a string.
+   */
   $contains?: Extract<V, string[]>[number]
+  /** `true` matches if the attribute is present, even if it is null. `false` matches if it is absent. */
   $exists?: boolean
+  /** Matches if this condition does not. An absent attribute therefore matches. */
   $not?: Condition<V>
 }
-/** A plain value means `$eq`. */
+/** A condition on one attribute: operators, or a plain value, which means `$eq`. */
 export type Condition<V = AttrValue> = Operand<V> | Operators<V>
 
 /** The keys that are named, without an index signature. */
 type Named<A> = keyof { [K in keyof A as string extends K ? never : K & string]: A[K] }
 
 /**
- * `{ path: { $glob: 'src/*' }, lang: 'rust', year: { $gte: 2020, $lt: 2025 }, $or: [{ tag: 'a' }, { tag: 'b' }] }`: all must hold.
- * A plain value means `$eq`. `{}` matches everything. Keys that begin with `$` are operators. Nested at most 64 deep.
+ * Selects records by their attributes. A record matches if all the conditions hold. A plain value means `$eq`.
+ * `{}` matches every record.
  *
- * Of a store with a type of attributes (`Nidus.open<MyAttrs>`) only its keys, and operands of their types.
+ * ```js
+ * { path: { $glob: 'src/*' }, lang: 'rust', year: { $gte: 2020, $lt: 2025 }, $or: [{ tag: 'a' }, { tag: 'b' }] }
+ * ```
+ *
+ * Keys that begin with `$` are operators: `$and`, `$or` and `$not` combine filters, at most 64 deep. If the store has
+ * a type of attributes (`Nidus.open<MyAttrs>`), a filter takes only the keys and the operands of that type.
  */
 export type Filter<A extends AttrsOf<A> = Attrs> = [Named<A>] extends [never]
   ? { [key: string]: Condition | Filter<A> | Filter<A>[] | undefined }

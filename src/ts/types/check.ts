@@ -8,7 +8,7 @@ import type * as langchain from './langchain.js'
 import type * as main from './index.js'
 import type * as segment from './segment.js'
 
-// Compiled, never run: the handwritten types say of the classes only what is so.
+// This file is compiled and never run. It checks that the real classes fit the types that are written by hand.
 type Statics<T> = { [K in keyof T as K extends 'prototype' ? never : K]: T[K] }
 type Is<Real extends Declared, Declared> = Real
 

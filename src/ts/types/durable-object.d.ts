@@ -1,6 +1,6 @@
 import type { StorageHost } from './index.js'
 
-/** What is used of a Durable Object's `ctx.storage`, which must be SQLite-backed. */
+/** The parts of a Durable Object's `ctx.storage` that a store uses. The object must be SQLite-backed. */
 export interface DurableStorage {
   readonly sql: { exec(query: string, ...bindings: any[]): Iterable<Record<string, any>> }
   transactionSync<T>(work: () => T): T
@@ -8,29 +8,35 @@ export interface DurableStorage {
 }
 
 export interface DurableObjectOptions {
-  /** The store's name within the object, if it is another than the one given to `open`. */
+  /** The store's name within the object. Default: the name given to `open`. */
   name?: string
 }
 
 /**
- * A store in a Durable Object's SQLite:
+ * Returns the storage host for a store in a Durable Object's SQLite database:
  *
  * ```js
  * const db = await Nidus.open('notes', { dimension: 384, storage: durableObject(ctx.storage) })
  * ```
  *
- * Several stores fit in one object, each under its name: the one that `open` (`import`, `salvage`, `destroy`) is given. Until version 0.1 that one meant nothing, and a store was called `default`: one that was made then goes by any
- * name, as long as the object has none of the name that is asked for.
+ * One object can hold several stores. The name given to `open` (or `import`, `salvage`, `destroy`) tells them apart.
+ * Version 0.1 ignored that name and called the store `default`. Such a store can still be opened by any name, as long
+ * as the object has no other store of that name.
  *
- * Writes are acknowledged after `storage.sync()`. The tables are called `nidus_...`; leave them alone while a store is open. What is opened twice at a time is `LOCKED`.
+ * A write is acknowledged after `storage.sync()`. The tables are called `nidus_...`. Do not change them while a store
+ * is open. Opening a store twice at the same time fails with `LOCKED`.
  *
- * Do not write within `storage.transaction()` or `transactionSync()`: what they roll back is gone, although it was acknowledged, and the store is `FAILED` at its next write. Within
- * `ctx.blockConcurrencyWhile()` do not wait for a store that another event is writing to: neither would end.
+ * Do not write to a store within `storage.transaction()` or `transactionSync()`. If such a transaction is rolled back,
+ * the write is lost although it was acknowledged, and the store's next write fails with `FAILED`.
+ *
+ * Within `ctx.blockConcurrencyWhile()`, do not wait for a store that another event is writing to. Each of the two would
+ * wait for the other without end.
  */
 export function durableObject(storage: DurableStorage, options?: DurableObjectOptions): StorageHost
 
 /**
- * The code (`NOT_FOUND`, `BUSY`, ...) of an error that an object's method threw, for whoever called it over RPC:
+ * Returns the code (`NOT_FOUND`, `BUSY`, ...) of an error that reached its caller over RPC from a method of an object.
+ * Returns undefined if the error did not come from a store.
  *
  * ```js
  * try {
@@ -41,6 +47,7 @@ export function durableObject(storage: DurableStorage, options?: DurableObjectOp
  * }
  * ```
  *
- * `error.code` says it where errors keep their properties (a `compatibility_date` of 2026-04-21 or later, or the flag `enhanced_error_serialization`). Where they do not, the message begins with it. Undefined: the error is none of a store's.
+ * Errors keep `error.code` with a `compatibility_date` of 2026-04-21 or later, or with the flag
+ * `enhanced_error_serialization`. Without these, `codeOf` reads the code from the beginning of the message.
  */
 export function codeOf(error: unknown): string | undefined

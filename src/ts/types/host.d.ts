@@ -1,40 +1,49 @@
 import type { SyncAccessHandle } from './segment.js'
 
-/** A pair of sinks: `data` (rows) and `log` (operations). */
+/** The two files of a store: `data` holds the rows, `log` holds the operations. */
 export interface StoreFiles {
   data: SyncAccessHandle
   log: SyncAccessHandle
 }
 
 /**
- * Where a store lives. Write your own for another medium: it runs in the caller's thread. Every handle is closed by the store, once;
- * `close` of the host comes after.
+ * The place where a store is kept. Write your own host for a storage that the package does not know. It runs in the
+ * caller's thread. The store closes every handle once, and calls the host's `close` after that.
  */
 export interface StorageHost {
+  /** The name of this kind of storage. `db.storage` returns it. */
   readonly kind: string
-  /** The sinks only buffer, and `commit` applies everything in one transaction. */
+  /** True: the handles only buffer what is written, and `commit` applies all of it in one transaction. */
   readonly transactional?: boolean
   /**
-   * Takes the lock (reject with a `NidusError` of code `LOCKED` if another holds it) and returns the current pair, empty sinks for a new store.
-   * `mustExist`: reject with `NOT_FOUND` instead of creating. `readOnly`: take no lock and change nothing.
+   * Takes the lock and returns the current files. For a new store both are empty.
+   *
+   * Rejects with a `NidusError` of code `LOCKED` if somebody else holds the lock. With `mustExist`, rejects with
+   * `NOT_FOUND` instead of creating a store. With `readOnly`, takes no lock and changes nothing.
    */
   open(mode: { readOnly: boolean; mustExist: boolean }): Promise<StoreFiles>
-  /** A fresh, empty pair that nothing points at yet. */
+  /** Returns two new, empty files. They are not part of the store until `promote`. */
   create(): Promise<StoreFiles>
-  /** The one atomic step that makes a pair from `create`, complete and flushed, the current one. If it rejects, the store is `FAILED`. */
+  /**
+   * Makes the files from `create`, complete and flushed, the current ones, in one atomic step. If this rejects, the
+   * store is `FAILED`.
+   */
   promote(files: StoreFiles): Promise<void>
   /**
-   * Resolves once everything written so far is durable. A transactional host that rejects has applied nothing,
-   * unless the error is a `NidusError` of code `OUTCOME_UNKNOWN`. For any other host a rejection means that the outcome is unknown.
+   * Resolves once everything written so far is durable.
+   *
+   * If a transactional host rejects, it must have applied nothing, unless the error is a `NidusError` of code
+   * `OUTCOME_UNKNOWN`. If any other host rejects, the store takes the outcome as unknown.
    */
   commit(): Promise<void>
-  /** Releases the lock. `open` may follow. */
+  /** Releases the lock. `open` may be called again afterwards. */
   close(): Promise<void>
-  /** Removes the store, which is closed. */
+  /** Removes the store. It is closed when this is called. */
   destroy(): Promise<void>
   /**
-   * Between the slices of a compaction or an import: writes out what the sinks of `create` have buffered, so that it need not all be in memory at once; with `all`, to the last byte, since an import reads
-   * back what it wrote before `promote`. Needed only where the sinks cannot read what they have buffered.
+   * Writes out what the handles of `create` have buffered. A compaction and an import call this between their steps, so
+   * that memory need not hold all the new bytes at once. With `all`, writes everything, to the last byte: an import
+   * reads its bytes back before `promote`. Needed only if the handles cannot read what they have buffered.
    */
   drain?(all?: boolean): Promise<void>
 }

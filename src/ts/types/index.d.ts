@@ -13,81 +13,123 @@ export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
 
 /**
- * A record on its way in. The vector need not be normalized; it is captured when the call is made. One shorter than 1e-12 is stored as it is, as native does: its scores are nearly 0, and those of a
- * vector of zeros are 0. A query of that kind scores every record so. An embedding of zeros is mostly a fault of the model's: check for it where vectors are made.
+ * A record to store.
+ *
+ * A key that is not listed here is refused with `INVALID_ARGUMENT`, as in batches and in every object of options. A key
+ * whose value is undefined counts as absent.
  */
 export interface RecordInput<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. A record of the same id is replaced. */
   id: string
+  /**
+   * As many numbers as the store's dimension. The store scales them to length 1. They are copied before the call
+   * returns, so the array may be changed afterwards.
+   *
+   * A vector shorter than 1e-12 is stored as it is, and its scores are 0 or nearly 0. A query that short gives every
+   * record such a score. A vector of zeros mostly comes from a fault in the embedding model: check for it where you
+   * make the vectors.
+   */
   vector: Float32Array | number[]
+  /** Values to filter by and to get back with the record. {@link AttrValue} says which types they may have. */
   attrs?: A
 }
 
-/** Many records on their way in, the quick form. */
+/** Many records to store, as columns. This form is faster than a list of records. */
 export interface ColumnarBatch<A extends AttrsOf<A> = Attrs> {
+  /** The ids of the records. */
   ids: string[]
-  /** `ids.length * dimension` numbers, row by row. */
+  /** The vectors of all records, one after the other: `ids.length * dimension` numbers. */
   vectors: Float32Array
-  /** One per id, if given. */
+  /** The attributes of all records: one object for each id. {@link AttrValue} says which types the values may have. */
   attrs?: A[]
 }
 
+/** A record as the store holds it. */
 export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. */
   id: string
-  /** As stored: normalized. */
+  /** The vector, scaled to length 1. */
   vector: Float32Array
+  /** The record's attributes; `{}` if it has none. */
   attrs: A
 }
 
+/** A record that a search found. */
 export interface Hit<A extends AttrsOf<A> = Attrs> {
+  /** The collection that the record is in. */
   collection: string
+  /** The record's name within its collection. */
   id: string
-  /** Cosine similarity. */
+  /** The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. */
   score: number
+  /** The record's attributes; `{}` if it has none. */
   attrs: A
-  /** Only with `withVectors`. */
+  /** The record's vector, scaled to length 1. Present only if the search has `withVectors: true`. */
   vector?: Float32Array
 }
 
-/** A key that is not among these is `INVALID_ARGUMENT`, here and in every other object of options, in records and in batches. One whose value is undefined counts as absent. */
 export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
-  /** Default: all. Named twice counts once. One that does not exist holds nothing and is no error, since a collection begins with its first record: for a misspelt name ask `hasCollection`. */
+  /**
+   * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
+   * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
+   * whether a name exists.
+   */
   collections?: string | string[]
-  /** Default 10. 0 gives []. */
+  /** The number of hits to return at most. Default: 10. 0 returns an empty list. */
   topK?: number
-  /** Only hits whose score is at least this. */
+  /** The least score that a hit may have. Default: no limit. */
   minScore?: number
+  /** Searches only the records that match this filter. Default: all records. */
   filter?: Filter<A>
+  /** Returns each hit's vector, too. Default: false. */
   withVectors?: boolean
+  /** Aborts the search: the call rejects with `ABORTED`. */
   signal?: AbortSignal
 }
 
 export interface UpsertOptions {
-  /** Aborts until the batch is published (`ABORTED`, nothing written); after that the true outcome is told. */
+  /**
+   * Aborts the write. Until the batch becomes durable, the call rejects with `ABORTED` and nothing is written. After
+   * that the call ends as it would without the signal.
+   */
   signal?: AbortSignal
-  /** Rows taken up so far, of all; equal only when the batch is acknowledged. */
+  /**
+   * Called with the number of records processed so far and the length of the batch. The two are equal only once the
+   * batch is acknowledged.
+   */
   onProgress?: (done: number, total: number) => void
-  /** Columnar input: gives the array away instead of copying it. Do not use it afterwards, not even if the call fails. */
+  /**
+   * For columns: moves the array of vectors to the store instead of copying it. Do not use the array afterwards, not
+   * even if the call fails. Default: false.
+   */
   transfer?: boolean
 }
 
+/** The reason why a store can no longer be used: `close` was called, or the store failed with this error. */
 export type CloseReason = { reason: 'closed' } | { reason: 'failed'; error: NidusError }
 
+/** The size of a store, in memory and on the disk. */
 export interface Footprint {
-  /** Rows in the data file, dead ones too. */
+  /** The number of rows in the data file, dead rows included. */
   rows: number
-  /** Rows that no record refers to: what `compact` frees. */
+  /** The number of rows that no record refers to any more. `compact` removes them. */
   deadRows: number
-  /** Rows that a search need not read whole. Codes are made in the background after opening and writing; searches are exact with and without. */
+  /**
+   * The number of rows that have codes. A code is a short form of a row. It lets a search skip most rows without
+   * reading them. Codes are made in the background after opening and writing. Searches are exact with and without them.
+   */
   codedRows: number
+  /** The number of numbers in a vector. */
   dimension: number
-  /** Bytes of all rows: what `maxVectorBytes` limits. */
+  /** The size of all rows, in bytes. `maxVectorBytes` limits this. */
   vectorBytes: number
+  /** The number of records in all collections. */
   docCount: number
-  /** The whole wasm memory, in bytes. */
+  /** The size of the whole wasm memory, in bytes. */
   memoryBytes: number
-  /** Lengths of data and log. */
+  /** The lengths of the data and the log file together, in bytes. */
   diskBytes: number
-  /** The oldest native nidus that can read the store. */
+  /** The oldest version of native nidus that can read the store. */
   readableBy: string
 }
 
@@ -101,13 +143,21 @@ export interface Footprint {
  * await db.close()
  * ```
  *
- * Every method rejects with {@link NidusError} (`CLOSED` after `close`, `FAILED` once the medium failed in a way that leaves its state unknown).
+ * Every method rejects with a {@link NidusError}. Its code is `CLOSED` after `close`, `INVALID_ARGUMENT` for a wrong
+ * argument, and `FAILED` once the storage has failed in such a way that nobody knows which bytes it holds.
  */
 export class Nidus<A extends AttrsOf<A> = Attrs> {
   private constructor()
   /**
-   * Opens a store, or makes it if there is none: then `dimension` is needed (`INVALID_ARGUMENT` without; `NOT_FOUND` with `readOnly`). `DIMENSION_MISMATCH` if the store's is another, `LOCKED` if it is open elsewhere and not to be
-   * shared, `CORRUPT` if it is damaged (nothing is changed then: see `salvage`), `STORAGE_UNAVAILABLE` if the kind of storage cannot be used.
+   * Opens a store. Makes the store if there is none, which needs a `dimension`.
+   *
+   * Rejects with:
+   * - `INVALID_ARGUMENT` if there is no such store and no `dimension` is given
+   * - `NOT_FOUND` if there is no such store and `readOnly` is set
+   * - `DIMENSION_MISMATCH` if the store has another dimension
+   * - `LOCKED` if the store is open elsewhere and cannot be shared
+   * - `CORRUPT` if the store is damaged. Nothing is changed then; `salvage` can rescue what is left.
+   * - `STORAGE_UNAVAILABLE` if this kind of storage cannot be used
    *
    * ```js
    * const db = await Nidus.open('notes', { dimension: 384 })
@@ -115,7 +165,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   static open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>>
   /**
-   * The stores of one kind of storage; of none given, all that can be read here.
+   * Lists the stores of one kind of storage. Without `storage`, lists the stores of every kind that can be read here.
    *
    * ```js
    * for (const { name, storage, dimension } of await Nidus.list()) console.log(name, storage, dimension)
@@ -123,7 +173,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   static list(options?: StoreOptions): Promise<StoreInfo[]>
   /**
-   * Removes a store and all that is in it, of whatever kind it is if none is given; `LOCKED` while it is open. One that does not exist is no error.
+   * Removes a store with all its records. Without `storage`, removes it whatever kind it is of. A store that does not
+   * exist is no error. Rejects with `LOCKED` while the store is open.
    *
    * ```js
    * await Nidus.destroy('notes')
@@ -131,8 +182,9 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   static destroy(name: string, options?: StoreOptions): Promise<void>
   /**
-   * Whether the browser promises to keep what the origin stores. Never waits for longer than `timeout`: Firefox does not answer while its question is open
-   * (the state is then `'unknown'`, and told by a later call). Rejects only for wrong options.
+   * Tells whether the browser promises to keep the data of this origin, and can ask the browser for that promise.
+   * Answers within `timeout`. Firefox does not answer while it asks the user: the state is then `'unknown'`, and a
+   * later call tells the user's decision. Rejects only for wrong options.
    *
    * ```js
    * const { state, usage, quota } = await Nidus.persistence({ request: true })
@@ -140,9 +192,15 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   static persistence(options?: PersistenceOptions): Promise<Persistence>
   /**
-   * Reads a store, also one that `open` refuses as `CORRUPT`, without changing it, and writes all that is good in it into the new store `into` (`ALREADY_EXISTS` if there is one),
-   * which is there whole or not at all. Behind damage later operations apply to what is known: a document may be there in an older version, or again although it was deleted.
-   * `LOCKED` if somebody keeps writing to it meanwhile.
+   * Rescues the records of a damaged store: copies all that is still good into the new store `into`, and returns a
+   * report. It also reads a store that `open` refuses as `CORRUPT`. It never changes the damaged store. A crash leaves
+   * either no new store or a complete one.
+   *
+   * Where a part of the log is lost, the later operations are applied to what is known. So a record can be there in an
+   * older version, and a deleted record can be there again.
+   *
+   * Rejects with `ALREADY_EXISTS` if the store `into` exists, and with `LOCKED` if somebody keeps writing to the
+   * damaged store.
    *
    * ```js
    * const { salvaged } = await Nidus.salvage('notes', 'notes-saved')
@@ -150,37 +208,62 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   static salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport>
   /**
-   * Makes a store of what `export` gave, or native nidus's directory as a tar or as two files, byte for byte, and opens it. In Node, Deno and Bun `source` may also be the path (or file URL) of native's directory or of a tar.
-   * Everything is checked as in `open` before the store is there: what is damaged is `CORRUPT`, what is no tar or not that of a store `INVALID_ARGUMENT`, and whatever fails leaves nothing behind.
-   * A torn end, which `open` would cut, is cut and told by `recovery`. The store must not be open anywhere (`LOCKED`). While it runs there may be the old store and the new one on the medium, never more.
-   * `OUTCOME_UNKNOWN` if the browser suspends the page meanwhile.
+   * Makes a store from an export and opens it. The new store has the same bytes. `source` is the tar that `export`
+   * returns, or a directory of native nidus as a tar or as two files. In Node, Deno and Bun it can also be the path (or
+   * the file URL) of such a directory or tar.
+   *
+   * Everything is checked as `open` checks it, before the store exists. If the import fails, it leaves nothing behind.
+   * If a crash left the last operation half written, `open` would cut it off: the import does the same, and `recovery`
+   * reports it. During an import the disk holds at most the old store and the new one.
+   *
+   * Rejects with:
+   * - `ALREADY_EXISTS` if there is a store of that name and `replace` is not set
+   * - `LOCKED` if the store is open anywhere
+   * - `CORRUPT` if the source is damaged
+   * - `INVALID_ARGUMENT` if the source is no tar, or no store
+   * - `OUTCOME_UNKNOWN` if the browser suspends the page during the import
    *
    * ```js
-   * const db = await Nidus.import('notes', await fetch('/notes.tar'), { onProgress: (done, total) => console.log(done, total) })
+   * const db = await Nidus.import('notes', await fetch('/notes.tar'), {
+   *   onProgress: (done, total) => console.log(done, total),
+   * })
    * ```
    */
   static import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>>
 
   /**
-   * Opens a store that is served as plain files, to be read only: an address under which native's `data` and `log` lie, the two files, or two objects in an R2 bucket. It runs in the caller's thread. A file that changes meanwhile is told by its ETag, its date or its length, and is
-   * `STORAGE_FAILED`: never a mix of two stores. `NOT_FOUND` if there is none; `UNSUPPORTED` if compact memory is asked for and the server knows no ranges. What would write is `READ_ONLY`.
+   * Opens a store that is served as plain files, for reading only. `source` is the address of the directory with the
+   * files `data` and `log`, or the two files themselves, or two objects in an R2 bucket. The store runs in the caller's
+   * thread.
+   *
+   * If a file changes while the store is open, its ETag, its date or its length tells: the call fails with
+   * `STORAGE_FAILED` and never mixes two versions. Methods that write reject with `READ_ONLY`.
+   *
+   * Rejects with `NOT_FOUND` if there is no store, and with `UNSUPPORTED` if `memory` is `'compact'` and the server
+   * cannot send a part of a file (range requests).
    *
    * ```js
-   * const db = await Nidus.fromStatic('https://example.com/index/', { memory: 'compact', onProgress: (done, total) => console.log(done, total) })
+   * const db = await Nidus.fromStatic('https://example.com/index/', {
+   *   memory: 'compact',
+   *   onProgress: (done, total) => console.log(done, total),
+   * })
    * ```
    */
   static fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>>
 
+  /** The name that the store was opened by. */
   readonly name: string
+  /** The number of numbers in a vector. */
   readonly dimension: number
-  /** The kind of storage in use: what was chosen, if it was not asked for. */
+  /** The kind of storage that the store is in. If `open` was given no `storage`, this is the kind that it chose. */
   readonly storage: string
+  /** A report on what this opening had to repair, for example after a crash. */
   readonly recovery: RecoveryReport
-  /** Resolves when the store can no longer be used, with the reason. Never rejects. */
+  /** Resolves with the reason once the store can no longer be used. Never rejects. */
   readonly closed: Promise<CloseReason>
 
   /**
-   * One that exists is left as it is.
+   * Creates a collection. Does nothing if the collection exists.
    *
    * ```js
    * await db.createCollection('docs')
@@ -188,7 +271,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   createCollection(name: string): Promise<void>
   /**
-   * Whether it existed.
+   * Deletes a collection with its records and its metadata. Returns whether the collection existed.
    *
    * ```js
    * const existed = await db.dropCollection('docs')
@@ -196,7 +279,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   dropCollection(name: string): Promise<boolean>
   /**
-   * Whether there is one of that name.
+   * Returns whether a collection exists.
    *
    * ```js
    * if (!(await db.hasCollection('docs'))) console.log('nothing yet')
@@ -204,7 +287,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   hasCollection(name: string): Promise<boolean>
   /**
-   * Their names, in UTF-8 order.
+   * Returns the names of all collections, in UTF-8 order.
    *
    * ```js
    * const names = await db.collections()
@@ -212,7 +295,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   collections(): Promise<string[]>
   /**
-   * A collection's own metadata; `{}` if there is none, or no such collection.
+   * Returns the metadata of a collection. Returns `{}` if the collection has none or does not exist.
    *
    * ```js
    * const { model } = await db.getMeta('docs')
@@ -220,7 +303,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   getMeta(collection: string): Promise<Record<string, string>>
   /**
-   * Replaces all of it.
+   * Sets the metadata of a collection, replacing all that was there. Creates the collection if it does not exist.
    *
    * ```js
    * await db.setMeta('docs', { model: 'all-MiniLM-L6-v2' })
@@ -228,17 +311,22 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   setMeta(collection: string, meta: Record<string, string>): Promise<void>
   /**
-   * Adds records or replaces those of the same id. One call, one atomic batch; creates the collection. Of equal ids in a batch the last counts.
-   * The input is captured before the call returns. Returns the batch's length.
+   * Stores records, replacing those of the same id. Creates the collection if it does not exist. Returns the number of
+   * records in the batch.
+   *
+   * One call is one atomic batch: after a crash all of its records are there or none. If an id occurs twice in a batch,
+   * the last record counts. The records are copied before the call returns.
    *
    * ```js
    * await db.upsert('docs', [{ id: 'a', vector: new Float32Array(384), attrs: { lang: 'en' } }])
-   * await db.upsert('docs', { ids: ['b', 'c'], vectors: new Float32Array(2 * 384) }, { onProgress: (done, total) => console.log(done, total) })
+   * await db.upsert('docs', { ids: ['b', 'c'], vectors: new Float32Array(2 * 384) }, {
+   *   onProgress: (done, total) => console.log(done, total),
+   * })
    * ```
    */
   upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number>
   /**
-   * In the order asked for, `undefined` where there is none.
+   * Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`.
    *
    * ```js
    * const [a, none] = await db.get('docs', ['a', 'no such id'])
@@ -246,15 +334,23 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]>
   /**
-   * All records by id (UTF-8 order), a page at a time: what is written meanwhile may or may not be seen.
+   * Iterates over the records of a collection, ordered by id (in UTF-8 order). With `filter`, only over those that
+   * match. Records are read a page at a time: a record that is written meanwhile may be seen or not.
    *
    * ```js
    * for await (const { id, attrs } of db.records('docs', { filter: { lang: 'en' } })) console.log(id, attrs)
    * ```
    */
-  records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>>
+  records(
+    collection: string,
+    options?: {
+      /** Only the records that match this filter. Default: all records. */
+      filter?: Filter<A>
+    },
+  ): AsyncIterableIterator<VectorRecord<A>>
   /**
-   * Records of one collection, or of all.
+   * Counts the records of one collection, or of all collections if none is given. With `filter`, counts only the
+   * records that match.
    *
    * ```js
    * const english = await db.count('docs', { lang: 'en' })
@@ -262,7 +358,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   count(collection?: string, filter?: Filter<A>): Promise<number>
   /**
-   * How many there were.
+   * Deletes the records with these ids, in one atomic batch. Returns how many there were.
    *
    * ```js
    * const removed = await db.delete('docs', ['a', 'b'])
@@ -270,7 +366,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   delete(collection: string, ids: string[]): Promise<number>
   /**
-   * Deletes what matches; how many they were. One atomic batch.
+   * Deletes the records that match a filter, in one atomic batch. Returns how many there were.
    *
    * ```js
    * await db.deleteWhere('docs', { year: { $lt: 2000 } })
@@ -278,7 +374,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   deleteWhere(collection: string, filter: Filter<A>): Promise<number>
   /**
-   * The best `topK` by cosine, exactly. Equal scores by collection, then id.
+   * Finds the `topK` records that are most similar to a query, best first. The result is exact: it is the same as if
+   * every record had been compared. Similarity is the cosine of query and record. Hits of equal score are ordered by
+   * collection, then by id.
+   *
+   * Rejects with `DIMENSION_MISMATCH` if the query has another length than the store's vectors.
    *
    * ```js
    * const hits = await db.search(query, { topK: 5, filter: { lang: 'en' }, minScore: 0.3 })
@@ -287,7 +387,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]>
   /**
-   * Several searches with the same options, in one pass over the codes for each eight of them: their hits, in the same order.
+   * Searches for several queries with the same options. Returns one list of hits for each query, in the order of the
+   * queries. It is faster than single searches, because eight queries share one pass over the store.
    *
    * ```js
    * const [first, second] = await db.searchMany([queryA, queryB], { topK: 5 })
@@ -295,7 +396,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
   /**
-   * Resolves once everything acknowledged is durable (`durability: 'relaxed'`); rejects if some of it may be lost.
+   * Waits until every acknowledged write is durable. It is needed only under `durability: 'relaxed'`. Rejects if some
+   * of the acknowledged writes may be lost.
    *
    * ```js
    * await db.flush()
@@ -303,7 +405,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   flush(): Promise<void>
   /**
-   * Rewrites the files without dead rows. Searches go on meanwhile, writes wait.
+   * Removes dead rows by writing the store's files anew. Searches go on meanwhile. Writes wait until it is done.
    *
    * ```js
    * if ((await db.footprint()).deadRows > 10_000) await db.compact()
@@ -311,7 +413,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   compact(): Promise<void>
   /**
-   * What the store holds and takes up.
+   * Returns how many rows and records the store holds, and how much memory and disk it takes.
    *
    * ```js
    * const { rows, deadRows, diskBytes } = await db.footprint()
@@ -319,9 +421,15 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   footprint(): Promise<Footprint>
   /**
-   * A tar of native nidus's directory (`data`, `log`) as it is after all that was called before, and never anything later: write on meanwhile. The same store gives the same bytes. It is read from the store as it is read from, about 1 MiB at
-   * a time. `compact` waits until an export is through or cancelled, or has not been read from for a minute: then it goes ahead, and the export's next read fails with `ABORTED`, as it does when
-   * the tab that leads the store goes away, or files opened read-only are replaced. `CLOSED` after `close`.
+   * Returns the whole store as a stream: a tar with the files `data` and `log`, as native nidus has them.
+   *
+   * The tar holds the store as it is after all earlier calls. Later writes may go on and are not in it. The same store
+   * gives the same bytes. The stream reads about 1 MiB at a time.
+   *
+   * `compact` waits until the export has been read or cancelled. If nobody reads from the export for a minute,
+   * `compact` goes ahead. The export's next read then fails with `ABORTED`. It also fails so if the browser tab that
+   * runs the store goes away, or if the files of a store opened read-only are replaced. It fails with `CLOSED` after
+   * `close`.
    *
    * ```js
    * await db.export().pipeTo(await fileHandle.createWritable())
@@ -329,8 +437,15 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   export(): ReadableStream<Uint8Array>
   /**
-   * Finishes what was accepted, then releases everything. Idempotent. Rejects, with everything released all the same, if what was acknowledged under `durability: 'relaxed'` may be lost.
-   * A host of your own whose `readAsync` does not answer is waited for a second; a static index's requests are ended at once. What waits for them is `CLOSED`.
+   * Finishes the calls that were accepted, then closes the store and releases its lock and its memory. Further calls do
+   * nothing.
+   *
+   * Rejects if acknowledged writes may be lost, which can happen only under `durability: 'relaxed'`. The store is
+   * closed nevertheless.
+   *
+   * Closing a static store ends its requests at once. If a host of your own does not answer a `readAsync`, `close`
+   * waits for it for a second. Calls that still wait for a read reject
+   * with `CLOSED`.
    *
    * ```js
    * await using db = await Nidus.open('notes') // closes at the end of the block, or:
@@ -338,5 +453,6 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   close(): Promise<void>
+  /** Closes the store, as `close` does. `await using` calls this at the end of the block. */
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -1,157 +1,261 @@
 import type { NidusError, WasmSource } from './segment.js'
 import type { StorageHost } from './host.js'
 
+/**
+ * The kinds of storage that the package brings. In Durable Objects use `durableObject`, or write a {@link StorageHost}.
+ */
 export type StorageKind = 'opfs' | 'indexeddb' | 'fs' | 'memory'
 
 export interface OpenOptions {
-  /** Numbers in a vector, 1 to 65,536. Needed only to create a store; checked against an existing one. */
+  /**
+   * The number of numbers in a vector, from 1 to 65,536. Needed to create a store. An existing store is checked against
+   * it.
+   */
   dimension?: number
   /**
-   * Default in browsers: what the store is kept in; for a new one `'opfs'` if a file really opens there, else `'indexeddb'`. The kind is recorded when the store is made, and kept:
-   * where it cannot be used, or another one is asked for, `STORAGE_UNAVAILABLE`. In Node, Deno and Bun: `'fs'` (the name is the directory's path). In workerd: none.
+   * The kind of storage, or a host of your own.
+   *
+   * Default in browsers: the kind that the store is in already. A new store goes to `'opfs'` if a file can really be
+   * opened there, and to `'indexeddb'` otherwise. The store remembers its kind. If that kind cannot be used later, or
+   * if another kind is asked for, opening rejects with `STORAGE_UNAVAILABLE`.
+   *
+   * Default in Node, Deno and Bun: `'fs'`, and the name is the path of a directory. In Cloudflare's workerd there is no
+   * default.
    */
   storage?: StorageKind | StorageHost
-  /** Takes no lock, changes nothing, repairs nothing; sees the store as it was at open. */
+  /**
+   * Opens the store for reading only: takes no lock, changes nothing and repairs nothing. The store is seen as it was
+   * when it was opened. Default: false.
+   */
   readOnly?: boolean
-  /** `'strict'` (default): acknowledged means durable. `'relaxed'`: acknowledged when written, durable within about a second or after `flush()`; `flush()` and `close()` reject if something acknowledged may be lost. */
+  /**
+   * `'strict'` (default): a write is durable when it is acknowledged. `'relaxed'`: a write is acknowledged earlier. It
+   * becomes durable within about a second, or with `flush()`. `flush()` and `close()` reject if an acknowledged write
+   * may be lost.
+   */
   durability?: 'strict' | 'relaxed'
   /**
-   * Compact if more than this part of the rows is dead: at open, and while open once nothing was written for half a second and at least 8,192 dead rows (or 8 MiB of them) are to be gained. Default 0.5; `false`: never.
-   * While open it never begins during an export, in an opening that had to cut something (`recovery.bytes`), in one that imported the store, or in workerd; and it gives way to a write that waits for a quarter of a second.
+   * Compacts the store by itself if more than this share of its rows is dead: a number from 0 to 1, or `false` for
+   * never. Default: 0.5.
+   *
+   * This happens when the store is opened. It also happens while the store is open, once nothing was written for half a
+   * second and there are at least 8,192 dead rows, or 8 MiB of them. It stops for a write that has waited for a quarter
+   * of a second.
+   *
+   * It never happens during an export, in workerd, or in an opening that imported the store or had to cut something off
+   * (`recovery.bytes`).
    */
   autoCompact?: number | false
-  /** Refuse (`CAPACITY`) rows beyond this many bytes. Default: no limit. */
+  /** The most bytes that the rows may take. A write beyond this rejects with `CAPACITY`. Default: no limit. */
   maxVectorBytes?: number
-  /** `'0.3'`: reject values that native nidus 0.3 cannot read (floats, dates). */
+  /** `'0.3'`: refuses attributes that native nidus 0.3 cannot read (floats and dates). Default: none are refused. */
   compat?: '0.3'
   /**
-   * `'full'` (default): all rows are in memory, and codes beside them, a quarter as large. `'compact'`: the codes alone, about a quarter of the rows' bytes; the few rows that a search, `get`,
-   * `records` or a compaction wants are read from the storage. The same answers, to the bit. Opening reads every row once and makes its codes. Not with `storage: 'memory'` (`UNSUPPORTED`).
+   * `'full'` (default): keeps all rows in memory, and codes of them, which take about a quarter as much. A code is a
+   * short form of a row that lets a search skip most rows.
+   *
+   * `'compact'`: keeps only the codes in memory. The few rows that a search, `get`, `records` or a compaction needs are
+   * read from the storage. The answers are exactly the same. Opening reads every row once to make the codes. Rejects
+   * with `UNSUPPORTED` for `storage: 'memory'`.
    */
   memory?: 'full' | 'compact'
   /**
-   * Threads that search, this one included. Default 1. The further ones are workers with copies of their share of the rows (a half of them for 2), so that a search of many rows takes a part of the time;
-   * the answers are the same, to the bit. Pays from some 50,000 rows on. Not with `memory: 'compact'`, nor where there are no workers (workerd): `UNSUPPORTED`.
+   * The number of threads that search, including the store's own: 1 to 256. Default: 1. Each further thread is a worker
+   * with a copy of its share of the rows, so with 2 threads half of the rows are in memory twice. The answers are
+   * exactly the same. It makes searches faster from about 50,000 rows on.
+   *
+   * Rejects with `UNSUPPORTED` together with `memory: 'compact'`, and where there are no workers (workerd).
    */
   workers?: number
   /**
-   * Default in browsers, for `opfs` and `indexeddb`: any number of tabs and workers of the origin may open the store. The first has it, the others ask that one; when it is closed, killed or
-   * frozen another goes on. What was asked and not answered is asked again, and each write is made exactly once. Under relaxed durability the next `flush()` or `close()` tells (`OUTCOME_UNKNOWN`) if what was acknowledged was lost with
-   * another tab. `false`: this opening alone, and `LOCKED` to (or by) others. Needs Web Locks, so https or localhost.
+   * Lets any number of tabs and workers of the origin open the store at the same time. Default: true in browsers, for
+   * `'opfs'` and `'indexeddb'`. It needs Web Locks, so https or localhost. With `false`, only this opening has the
+   * store, and other openings reject with `LOCKED`.
+   *
+   * The tab that opened the store first runs it, and the others send their calls to that tab. When it is closed, killed
+   * or frozen, another tab takes over. Calls without an answer are sent again, and each write is made exactly once.
+   * Under relaxed durability, acknowledged writes can be lost together with a tab. The next `flush()` or `close()` then
+   * rejects with `OUTCOME_UNKNOWN`.
    */
   multiTab?: boolean
   /**
-   * Starts the package's worker, where a bundler needs to be told how: `() => new Worker(...)` of `nidus-wasm/worker`. Browsers only. Where `whole` is false, the smaller
-   * `nidus-wasm/worker-opfs` will do; should the store need more, the function is called again.
+   * Starts the package's worker, for bundlers that cannot find it by themselves: return a `new Worker(...)` of
+   * `nidus-wasm/worker`. If `whole` is false, the smaller `nidus-wasm/worker-opfs` is enough. If the store turns out to
+   * need more, the function is called again. For browsers only.
    */
   worker?: (whole: boolean) => Worker
-  /** In place of the package's own file: `nidus-wasm/nidus-page.wasm` will do, and with `workers` above 1 `nidus-wasm/nidus.wasm`. */
+  /**
+   * The wasm to use in place of the package's own file: `nidus-wasm/nidus-page.wasm`, or `nidus-wasm/nidus.wasm` if
+   * `workers` is above 1.
+   */
   wasm?: WasmSource
 }
 
 export interface StoreOptions {
+  /** The kind of storage, or a host of your own. Default: every kind that can be used here. */
   storage?: StorageKind | StorageHost
-  /** `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
+  /** For `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
   root?: string
+  /** Starts the package's worker. See {@link OpenOptions.worker}. */
   worker?: (whole: boolean) => Worker
+  /** The wasm to use in place of the package's own file. See {@link OpenOptions.wasm}. */
   wasm?: WasmSource
 }
 
 export interface PersistenceOptions {
-  /** Ask the browser to keep the origin's storage (`navigator.storage.persist()`). Some ask the user; where only pages may ask (workers), it is not asked. Default false. */
+  /**
+   * Asks the browser to keep the origin's data (`navigator.storage.persist()`). Some browsers ask the user. In a worker
+   * the browser is not asked, because only pages may do that. Default: false.
+   */
   request?: boolean
-  /** How long each of the browser's answers may take, in milliseconds. Default 3000. */
+  /** The time to wait for each of the browser's answers, in milliseconds, at most 2147483647. Default: 3000. */
   timeout?: number
 }
 
+/** The browser's promise about this origin's data, and how much room there is. */
 export interface Persistence {
-  /** `'best-effort'`: the browser may remove all of the origin's storage when the device runs out of room. `'unknown'`: it does not say, or not in time; and wherever there is no browser. */
+  /**
+   * `'persistent'`: the browser keeps the origin's data. `'best-effort'`: the browser may remove all of it when the
+   * device runs out of room. `'unknown'`: the browser does not tell, or not in time, or there is no browser.
+   */
   state: 'persistent' | 'best-effort' | 'unknown'
-  /** Bytes that the origin uses, and may use, as far as the browser tells. */
+  /** The number of bytes that the origin uses, if the browser tells. */
   usage?: number
+  /** The number of bytes that the origin may use, if the browser tells. */
   quota?: number
 }
 
+/** A store that `Nidus.list` found. */
 export interface StoreInfo {
+  /** The name to open it by. */
   name: string
+  /** The kind of storage that it is in. */
   storage: string
-  /** Missing if the store was never finished. */
+  /** The number of numbers in a vector. Missing if the creation of the store was interrupted. */
   dimension?: number
-  /** Lengths of data and log, in bytes. */
+  /** The lengths of the data and the log file together, in bytes. */
   diskBytes: number
 }
 
-/** What opening had to do. All zero for a store that was closed in order. */
+/**
+ * A report on what an opening had to repair. If the store was closed properly before, all the numbers are 0.
+ *
+ * `Nidus.salvage` returns the same shape, with `salvaged`. Its numbers count what could not be rescued.
+ */
 export interface RecoveryReport {
-  /** Bytes cut from the ends of both files. */
+  /** The number of bytes that were cut off the ends of both files. */
   bytes: number
-  /** Frames of the log, whole or begun, within the bytes cut. */
+  /** The number of operations of the log within the bytes that were cut off, complete or not. */
   frames: number
+  /** The number of bytes that were cut off the log. */
   logBytes: number
+  /** The number of bytes that were cut off the data. */
   dataBytes: number
-  /** This open made the store. */
+  /** True if this opening created the store. */
   created: boolean
-  /** This open compacted the store. */
+  /** True if this opening compacted the store. */
   compacted: boolean
   /**
-   * Only where there are any: rows in the data that no operation of the log names. An interrupted write leaves such rows, and so does a log that lost operations (an empty one, one that was cut or copied in part): then
-   * put the log back, or see what `Nidus.salvage` tells. Nothing removes them unasked: while there are any, or where this open cut anything, `autoCompact` does nothing. `compact()` removes them.
+   * The number of rows in the data that no operation of the log names. Present only if there are any.
+   *
+   * An interrupted write leaves such rows. So does a log that lost operations because it was emptied, cut or copied in
+   * part: then put the right log back, or look at what `Nidus.salvage` reports. `compact()` removes such rows. Nothing
+   * else does: `autoCompact` does nothing while there are any, or if this opening cut something off.
    */
   orphanedRows?: number
-  /** Auto-compaction was due and failed, at open or (a store in the caller's own thread) later; the store is as it was. */
+  /**
+   * The error of an automatic compaction that failed. The store is unchanged. It can be set at the opening, and in the
+   * tab that runs the store also later.
+   */
   compactionError?: NidusError
-  /** Only of `Nidus.salvage`. The numbers above then tell what could not be taken: bytes of both files, and frames as far as they can be told apart. */
+  /** The result of `Nidus.salvage`. Only `salvage` sets it. */
   salvaged?: Salvaged
 }
 
-/** What salvage brought along, and what was wrong. */
+/** A report on what `Nidus.salvage` rescued and what was damaged. */
 export interface Salvaged {
+  /** The number of records that were rescued. */
   documents: number
+  /** The number of collections that were rescued. */
   collections: number
-  /** Frames of the log whose operations were taken. */
+  /** The number of operations of the log that were rescued. */
   frames: number
-  /** Whole rows in the data. */
+  /** The number of complete rows in the data. */
   rows: number
-  /** Rows that no document refers to: overwritten, deleted, or with their documents lost. */
+  /** The number of rows without a record: the record was overwritten or deleted, or it is lost. */
   orphanedRows: number
-  /** Upserts passed over since the data has no such row. */
+  /** The number of writes of a record that were skipped because the data does not have their row. */
   missingRows: number
-  /** Documents dropped since their rows are not of unit length, or were given to a later document. */
+  /**
+   * The number of records that were dropped because their row does not have length 1, or because a later record has
+   * the same row.
+   */
   damagedRows: number
-  /** Places of damage in the log. */
+  /** The number of places at which the log is damaged. */
   damages: number
-  /** The first 64 of them. */
+  /** The first 64 of these places: offset and length in the log, in bytes. */
   damage: { offset: number; length: number }[]
-  /** Rows that no operation names which was read: whose they are only a log that is not here could tell. */
+  /**
+   * The number of rows that none of the rescued operations names. Only the lost part of the log could tell their
+   * records.
+   */
   unnamedRows: number
-  /** Whole operations that another version wrote and this one does not know, passed over: no damage. Only where there are any. The first 64 places. */
+  /**
+   * Complete operations that were skipped because another version of nidus wrote them. They are no damage. `places`
+   * lists the first 64. Present only if there are any.
+   */
   unsupported?: { code: 'UNSUPPORTED_VERSION'; frames: number; places: { offset: number; length: number }[] }
 }
 
 export interface SalvageOptions {
-  /** The dimension, where the data's header is damaged. One that is given counts, whatever the header says. */
+  /**
+   * The number of numbers in a vector. Needed if the header of the data is damaged. If it is given, the header is not
+   * looked at.
+   */
   dimension?: number
-  /** Of both stores; as in `open`. */
+  /** The kind of storage of both stores, or a host of your own for the damaged one. Default: as in `open`. */
   storage?: StorageKind | StorageHost
-  /** With a host of your own: the one to salvage into. */
+  /** The host of the new store. Needed if `storage` is a host of your own. */
   into?: StorageHost
+  /** Starts the package's worker. See {@link OpenOptions.worker}. */
   worker?: (whole: boolean) => Worker
-  /** In place of the package's own file: `nidus-wasm/nidus.wasm`. The one of a page's stores, nidus-page.wasm, cannot salvage. */
+  /**
+   * The wasm to use in place of the package's own file: `nidus-wasm/nidus.wasm`. The smaller `nidus-page.wasm` cannot
+   * salvage.
+   */
   wasm?: WasmSource
 }
 
-/** Bytes to import. What it throws is passed on; what is no `NidusError` as the `cause` of one of code `FAILED`. */
+/**
+ * The bytes to import. If reading them fails with a `NidusError`, the import rejects with that error. Any other error
+ * becomes the `cause` of a `NidusError` of code `FAILED`.
+ */
 export type ImportBytes = ReadableStream<Uint8Array> | Blob | Response | ArrayBuffer | Uint8Array | AsyncIterable<Uint8Array>
 
-/** A tar with the files `data` and `log` (in any directory, in any order; others are passed over), or the two files each by itself. Not to be changed before the import has ended. */
+/**
+ * The source of an import: a tar with the files `data` and `log`, or the two files separately. In a tar the two may lie
+ * in any directory and in any order, and other files are skipped. Do not change the bytes before the import has ended.
+ */
 export type ImportSource = ImportBytes | { data: ImportBytes; log: ImportBytes }
 
-/** `dimension` is compared to the input's; `readOnly` is refused; `autoCompact` counts from the next opening on: what is imported stays as it is. */
+/**
+ * The options of `Nidus.import`, which opens the store with them. `dimension` is compared to that of the source.
+ * `readOnly` is refused. `autoCompact` takes effect when the store is opened again, because an import keeps every byte.
+ */
 export interface ImportOptions extends OpenOptions {
-  /** Puts the import in the place of a store of that name, atomically: after a crash there is the old one or the new one, whole. Default false: `ALREADY_EXISTS`. */
+  /**
+   * Replaces the store of that name in one atomic step: after a crash there is either the complete old store or the
+   * complete new one. Default: false, and the import rejects with `ALREADY_EXISTS` if there is such a store.
+   */
   replace?: boolean
-  /** Aborts (`ABORTED`, and everything is as before) until the new store is made current; after that the true outcome is told. */
+  /**
+   * Aborts the import. Until the new store is in place, the call rejects with `ABORTED` and everything is as it was
+   * before. After that the call ends as it would without the signal.
+   */
   signal?: AbortSignal
-  /** Bytes of the source taken up so far, of all, if that is known; equal only when the import is done. */
+  /**
+   * Called with the number of bytes read so far and the length of the source, if it is known. The two are equal only
+   * once the import is done.
+   */
   onProgress?: (done: number, total: number | undefined) => void
 }

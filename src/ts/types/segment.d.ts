@@ -1,8 +1,9 @@
 /**
- * `nidus-wasm/segment`: the data segment alone. Synchronous: for workers, edge functions and command lines.
- * Every method throws {@link NidusError}.
+ * `nidus-wasm/segment`: a file of vectors, without ids, attributes or a log. All calls are synchronous. Use it in
+ * workers, edge functions and command lines. Every method throws a {@link NidusError} if it fails.
  */
 
+/** The codes of all errors. */
 export type NidusErrorCode =
   | 'INVALID_ARGUMENT'
   | 'DIMENSION_MISMATCH'
@@ -24,48 +25,72 @@ export type NidusErrorCode =
   | 'ABORTED'
   | 'WORKER_FAILED'
 
-/** Every error of this package. Decide by `code`; `message` is for people; `cause` is what the medium threw, where it threw. */
+/**
+ * The error that every call of this package throws or rejects with. Decide by its `code`. The `message` is for people.
+ * If the storage threw an error, that error is the `cause`.
+ */
 export class NidusError extends Error {
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown })
+  /** The kind of the error, for programs to decide by. */
   readonly code: NidusErrorCode
 }
 
 /**
- * What a sink must look like: the web's `FileSystemSyncAccessHandle`, or anything of that shape. All synchronous, offsets and lengths in bytes.
+ * A file that a store or a segment reads and writes: the web's `FileSystemSyncAccessHandle`, or an object with the same
+ * methods. All calls except `readAsync` are synchronous. Offsets and lengths are in bytes.
  *
- * A sink may be given the same buffer's memory only for the time of the call, or (sinks other than real OPFS handles) a copy that is its to keep.
+ * A real OPFS handle gets a buffer that is valid only during the call. Every other object gets a copy, which it may
+ * keep.
  */
 export interface SyncAccessHandle {
-  /** Fills `buffer` from `at`; returns how many bytes there were (0 at the end). A medium that cannot read synchronously has `readAsync` instead. */
+  /**
+   * Fills `buffer` with the bytes from `at` on. Returns how many bytes there were: fewer than asked for only at the
+   * end, 0 behind it. An object that cannot read synchronously has `readAsync` instead.
+   */
   read?(buffer: Uint8Array, options: { at: number }): number
   /**
-   * The `length` bytes from `at`; fewer only at the end. Needed where `read` is missing. `signal` aborts when nobody waits for them any more: the search was aborted, or the store is
-   * being closed, which waits a second for a read.
+   * Resolves with the `length` bytes from `at` on: fewer only at the end. Needed if there is no `read`. `signal` aborts
+   * once nobody waits for the bytes any more: the search was aborted, or the store is being closed. `close` waits for a
+   * read for a second.
    */
   readAsync?(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
-  /** Writes all of `buffer` at `at` and returns its length. Fewer is taken for a failure. */
+  /** Writes all of `buffer` at `at`. Returns its length. A smaller number counts as a failure. */
   write(buffer: Uint8Array, options: { at: number }): number
+  /** Sets the length of the file to `size` bytes. */
   truncate(size: number): void
-  /** Everything written before is on the medium before anything written after. */
+  /** Makes everything that was written so far durable, before anything that is written later. */
   flush(): void
+  /** Returns the length of the file in bytes. */
   getSize(): number
+  /** Releases the file. */
   close(): void
 }
 
-/** Where the `.wasm` comes from when the default (the file beside the package's own code) does not suit. */
+/**
+ * A replacement for the package's own `.wasm` file: its address, a response that brings it, its bytes, or the module.
+ */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
 
-/** Loads the wasm, once for the thread; needed before the first {@link Segment}. A load that failed can be tried again. */
+/**
+ * Loads the wasm, once for each thread. Wait for this before you make the first {@link Segment}. If it fails, it may be
+ * called again.
+ */
 export function init(wasm?: WasmSource): Promise<void>
 
+/** A row that a search found. */
 export interface SegmentHit {
+  /** The index of the row. */
   row: number
-  /** Dot product of the normalized query and the row as it is: the cosine, if the row was normalized. */
+  /**
+   * The dot product of the row and the query, which is scaled to length 1 first. If the row has length 1, this is the
+   * cosine similarity.
+   */
   score: number
 }
 
 /**
- * Rows of `dimension` f32 after a 64-byte header: native nidus's `data` file.
+ * A file of rows of `dimension` 32-bit floats, behind a header of 64 bytes. This is the format of native nidus's `data`
+ * file.
  *
  * ```js
  * await init()
@@ -78,23 +103,41 @@ export interface SegmentHit {
  */
 export class Segment {
   private constructor()
-  /** Opens what the sink holds, or begins a new segment in an empty one. The sink belongs to the segment from here on; `close` closes it. */
+  /**
+   * Opens the segment that a file holds. If the file is empty, begins a new segment in it. The segment owns the file
+   * from now on, and `close` closes it.
+   */
   static open(sink: SyncAccessHandle, options: { dimension: number }): Segment
+  /** Makes a new segment that is kept in memory only. */
   static inMemory(dimension: number): Segment
+  /** The number of numbers in a row. */
   readonly dimension: number
+  /** The number of rows. */
   readonly rowCount: number
-  /** All rows or none, as given (not normalized). Returns the index of the first new row. Durable after {@link Segment.sync}. */
+  /**
+   * Appends rows as they are, without scaling them to length 1. Appends all of them or, if it throws, none. Returns the
+   * index of the first new row. The rows are durable after {@link Segment.sync}.
+   */
   append(vectors: Float32Array): number
-  /** A copy of row `i`. */
+  /** Returns a copy of row `i`. */
   row(i: number): Float32Array
-  /** Best first; equal scores by row. `topK` is 10 if not given. */
+  /**
+   * Finds the `topK` rows with the highest scores, best first. Rows of equal score are ordered by index. Default:
+   * `topK` is 10, and there is no `minScore`.
+   */
   search(query: Float32Array, options?: { topK?: number; minScore?: number }): SegmentHit[]
-  /** Keeps the first `rows` rows. When the file cannot be cut, later changes are `FAILED`: open it again. */
+  /**
+   * Removes all rows but the first `rows`. If the file cannot be cut, all later changes throw `FAILED`: open the
+   * segment again.
+   */
   truncateTo(rows: number): void
-  /** Resolves to nothing once everything appended is on the medium, or throws. */
+  /** Returns once everything that was appended is durable. */
   sync(): void
-  /** Writes exactly `rows` (a whole number of rows) to a fresh sink and goes on over that one; the old sink is closed. */
+  /**
+   * Replaces all rows by `rows` (a whole number of rows): writes them to a new file, goes on with that file, and closes
+   * the old one.
+   */
   rewriteTo(sink: SyncAccessHandle, rows: Float32Array): void
-  /** Releases the memory and closes the sink. Does not sync. Idempotent. */
+  /** Releases the memory and closes the file, without `sync`. Further calls do nothing. */
   close(): void
 }

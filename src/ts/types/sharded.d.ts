@@ -1,93 +1,143 @@
 import type { Attrs, AttrsOf, Filter, Hit, NidusErrorCode, RecordInput, SearchOptions, VectorRecord } from './index.js'
 
-/** A Durable Object namespace, as it is bound. */
+/** The binding of a Durable Object namespace. */
 export interface ShardedNamespace {
   idFromName(name: string): any
   get(id: any): any
 }
 
+/** The two bindings that a sharded store needs. */
 export interface ShardedEnv {
-  /** Of the class that extends {@link NidusRouter}. */
+  /** The namespace of your class that extends {@link NidusRouter}. */
   router: ShardedNamespace
-  /** Of the class that extends {@link NidusShard}. */
+  /** The namespace of your class that extends {@link NidusShard}. */
   shards: ShardedNamespace
 }
 
 export interface ShardedOptions {
-  /** Numbers of a vector. */
+  /** The number of numbers in a vector. */
   dimension: number
-  /** Shards that a new store begins with (default 4); one that is there has those that it has. */
+  /** The number of shards of a new store. Default: 4. A store that exists keeps its own number: `grow` changes it. */
   shards?: number
-  /** Milliseconds for which a shard, or the router, may keep silent before it counts as one that does not answer (default 30,000). */
+  /**
+   * Milliseconds. A shard or a router that is silent for so long counts as one that does not answer. Default: 30,000.
+   */
   timeout?: number
 }
 
 export interface ShardedCallOptions {
-  /** Ends the wait at once, with `ABORTED`; what was sent may still be done. */
+  /** Aborts the call: it rejects with `ABORTED` at once. A shard may still do what was sent to it. */
   signal?: AbortSignal
-  /** Of this call: see {@link ShardedOptions.timeout}. */
+  /** The timeout of this call, in milliseconds. Default: {@link ShardedOptions.timeout} of the store. */
   timeout?: number
 }
 
-/** Every error of a sharded store. Beside the codes of a store: `BUSY` (too much is under way: come again) and `SHARD_FAILED` (objects that did not answer, or not in time). `shards`: which they were. */
+/**
+ * The error that every call of a sharded store rejects with. It has two codes that other stores do not have. `BUSY`:
+ * too many calls are under way, so try again later. `SHARD_FAILED`: an object did not answer, or not in time.
+ */
 export class ShardedError extends Error {
   constructor(code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED', message: string, shards?: number[], options?: { cause?: unknown })
+  /** The kind of the error, for programs to decide by. */
   readonly code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
+  /** The numbers of the shards that the error is about. */
   readonly shards: number[]
 }
 
 /**
- * A store that is spread over many Durable Objects by its records' ids; searched in all of them at once, exact as one store is.
+ * A store whose records are spread over many Durable Objects (shards) by their ids. A search asks all shards at once
+ * and is as exact as a search in one store.
  *
  * ```js
- * const db = new ShardedNidus({ router: env.NIDUS_ROUTER, shards: env.NIDUS_SHARD }, 'docs', { dimension: 384, shards: 16 })
+ * const bindings = { router: env.NIDUS_ROUTER, shards: env.NIDUS_SHARD }
+ * const db = new ShardedNidus(bindings, 'docs', { dimension: 384, shards: 16 })
  * await db.upsert('pages', [{ id: 'a', vector, attrs: { title: 'At the sea' } }])
  * const hits = await db.search(vector, { topK: 5 })
  * ```
  *
- * A call with several records is one write for each shard: if it fails, some of them may be written (`SHARD_FAILED`, `BUSY`); made again, it ends the same.
+ * A call with several records makes at least one write in each shard that they belong to. If such a call fails with
+ * `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to make the same call again.
  */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   constructor(env: ShardedEnv, name: string, options: ShardedOptions)
+  /** The name of the store. */
   readonly name: string
+  /** The number of numbers in a vector. */
   readonly dimension: number
-  /** Resolves when each shard has them on its disk. A record has at most 31 MiB. */
+  /**
+   * Stores records, replacing those of the same id. Resolves once every shard has its records on its disk. A record may
+   * have at most 31 MiB.
+   */
   upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void>
-  /** How many there were, exactly, also while the store grows. */
+  /**
+   * Deletes the records with these ids. Returns how many there were. The number is exact even while the store grows.
+   */
   delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number>
+  /** Deletes the records that match a filter. Returns how many there were. */
   deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number>
+  /** Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`. */
   get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
-  /** The best of all shards, with scores and order as in one store. `SHARD_FAILED` or `BUSY`, naming the shards, if one does not answer. */
+  /**
+   * Finds the records of all shards that are most similar to a query. Scores and order are those of one store. Rejects
+   * with `SHARD_FAILED` or `BUSY` if a shard does not answer: the error's `shards` says which.
+   */
   search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]>
+  /** Searches for several queries with the same options. Returns one list of hits for each query, in their order. */
   searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]>
-  /** The best of the shards that answer in time; `missing` are those that do not: if there are any, better hits may lie there. */
+  /**
+   * Finds the most similar records of the shards that answer in time. `missing` lists the shards that do not answer:
+   * they may hold better hits.
+   */
   searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }>
-  /** While the store grows it waits for a moment at which nothing moves; if none comes, `BUSY`, or `SHARD_FAILED` naming the shard that records wait for. */
+  /**
+   * Counts the records of all shards. While the store grows, waits for a moment at which no record is being moved. If
+   * there is no such moment, rejects with `BUSY`, or with `SHARD_FAILED` if the records wait for a shard that does not
+   * answer.
+   */
   count(options?: ShardedCallOptions): Promise<number>
+  /** Returns the names of the collections of all shards, sorted. */
   collections(options?: ShardedCallOptions): Promise<string[]>
+  /** Removes dead rows in every shard by writing its files anew. */
   compact(options?: ShardedCallOptions): Promise<void>
+  /**
+   * Returns the number of shards, the number that the store is growing to (undefined if it is not growing), and figures
+   * of each shard.
+   */
   stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }>
   /**
-   * Gives the store more shards, while it is read and written. Resolves when all has moved; what is cut off goes on by itself. Each record is in one place before and after, and found in between.
-   * Rejects if the store does not have so many then: `BUSY` while it grows to another number.
+   * Adds shards until the store has `shards` of them. The store may be read and written meanwhile: searches find every
+   * record while it moves. Resolves once all records have moved. If the growth is interrupted, it goes on by itself.
+   * Rejects with `BUSY` while the store grows to another number of shards.
    */
   grow(shards: number, options?: ShardedCallOptions): Promise<void>
 }
 
-/** A shard. Your class extends it and is bound as `NIDUS_SHARD`, or says where it is: `get shards() { return this.env.MY_SHARDS }`. */
+/**
+ * The Durable Object of one shard. Extend it with a class of your own. If its binding is not called `NIDUS_SHARD`, your
+ * class needs a getter: `get shards() { return this.env.MY_SHARDS }`.
+ */
 export class NidusShard {
   constructor(ctx: any, env: any)
   protected readonly env: any
+  /** The namespace of the shards. Default: the binding `NIDUS_SHARD`. */
   get shards(): ShardedNamespace
+  /** Runs one call of a {@link ShardedNidus}. Not for your own use. */
   call(whom: any, method: any, args: unknown[]): Promise<any>
 }
 
-/** Knows how many shards a store has. Your class extends it; it has to be given the shards' namespace like {@link NidusShard}. */
+/**
+ * The Durable Object that keeps a store's number of shards. Extend it with a class of your own. If the shards' binding
+ * is not called `NIDUS_SHARD`, your class needs the same getter as {@link NidusShard}.
+ */
 export class NidusRouter {
   constructor(ctx: any, env: any)
   protected readonly env: any
+  /** The namespace of the shards. Default: the binding `NIDUS_SHARD`. */
   get shards(): ShardedNamespace
+  /** Returns how many shards a store has. For {@link ShardedNidus}, not for your own use. */
   layout(name: string, dimension: number, shards: number): Promise<any>
+  /** Adds shards to a store. For {@link ShardedNidus}, not for your own use. */
   grow(name: string, shards: number, timeout?: number): Promise<any>
+  /** Goes on with a growth that was interrupted. The runtime calls it. */
   alarm(): Promise<void>
 }

@@ -1,31 +1,45 @@
 import type { WasmSource } from './segment.js'
 
-/** What is used of an R2 bucket's binding. */
+/** The methods of an R2 bucket's binding that a static store uses. */
 export interface StaticBucket {
   head(key: string): Promise<{ size: number; etag: string } | null>
   get(key: string, options: { range: { offset: number; length: number }; onlyIf: { etagMatches: string } }): Promise<{ etag: string; arrayBuffer?(): Promise<ArrayBuffer> } | null>
 }
 
-/** The two files of a store: by their addresses, as Blobs, or by their keys in a bucket. */
+/** The two files of a store: their addresses, the files as Blobs, or their keys in a bucket. */
 export type StaticSource = { data: string | URL | Blob; log: string | URL | Blob } | { bucket: StaticBucket; data: string; log: string }
 
 export interface StaticOptions {
-  /** `'full'` (default): all rows are fetched and kept in memory. `'compact'`: opening reads every row once and makes codes; the few rows that a search wants are fetched by ranges. */
+  /**
+   * `'full'` (default) fetches all rows when the store is opened and keeps them in memory. `'compact'` reads every row
+   * once when the store is opened and keeps only short codes of them. A search then fetches the few rows that it needs
+   * by range requests.
+   */
   memory?: 'full' | 'compact'
-  /** Bytes fetched so far while opening, of all. */
+  /** Called while the store is being opened, with the bytes fetched so far and the bytes of both files. */
   onProgress?: (done: number, total: number) => void
-  /** Aborts the opening. Searches take a signal of their own. */
+  /** Aborts the opening (`ABORTED`). A search takes a signal of its own. */
   signal?: AbortSignal
-  /** Milliseconds: a server that sends nothing for so long has failed (`STORAGE_FAILED`), while opening and later. Default: 30,000. */
+  /**
+   * Milliseconds. If the server sends nothing for so long, the opening or the search fails with `STORAGE_FAILED`.
+   * Default: 30,000.
+   */
   timeout?: number
   /**
-   * Where both files are kept, if both are addresses: in the origin's private file system (`'opfs'`) or in Cache Storage (`'cache-storage'`). They are fetched again only when they
-   * have changed. A newer version takes the place of the one that is kept in one step, once both its files are here and open; until then, and when it cannot be had whole (no network, a
-   * server in trouble), the one that is kept serves. `STORAGE_UNAVAILABLE` where there is no such place; when there is no room the store opens without being kept. Default: neither.
+   * Keeps both files in the browser: `'opfs'` in the origin's private file system, `'cache-storage'` in Cache Storage.
+   * Both files must be given as addresses. They are fetched again only when they have changed. Default: not kept.
+   *
+   * A newer version replaces the kept one in one step, once both of its files are here and could be opened. Until then
+   * the kept version is used. It is also used if there is no network or the server has a fault.
+   *
+   * If the chosen place does not exist, opening fails with `STORAGE_UNAVAILABLE`. If there is no room in it, the store
+   * opens without being kept.
    */
   cache?: 'opfs' | 'cache-storage' | false
-  /** For every request. */
+  /** Headers that are sent with every request. */
   headers?: Record<string, string>
+  /** The function that makes the requests. Default: the runtime's own `fetch`. */
   fetch?: typeof fetch
+  /** The wasm to use in place of the package's own file. */
   wasm?: WasmSource
 }

@@ -1,4 +1,4 @@
-//! The log's encoding, written down a second time from SPEC 1.2, slowly and with owned values.
+//! The encoding of the log, written a second time from SPEC 1.2, slowly and with owned values.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ pub fn value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// An attribute map with its entries as they come.
+/// Writes an attribute map with its entries in the given order.
 pub fn entries<'a>(out: &mut Vec<u8>, entries: impl ExactSizeIterator<Item = (&'a String, &'a Value)>) {
     out.extend((entries.len() as u64).to_le_bytes());
     for (key, entry) in entries {
@@ -66,7 +66,7 @@ pub fn entries<'a>(out: &mut Vec<u8>, entries: impl ExactSizeIterator<Item = (&'
     }
 }
 
-/// The one encoding that equal maps share.
+/// Returns the one encoding that all equal maps share.
 pub fn canonical(attrs: &Attrs) -> Vec<u8> {
     let mut out = Vec::new();
     entries(&mut out, attrs.iter());
@@ -119,7 +119,7 @@ impl Decoder<'_> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
     }
 
-    /// How many things follow that take `least` bytes each, at the least: so many must be there.
+    /// Reads how many things follow. Each takes at least `least` bytes, and so many bytes must be there.
     fn count(&mut self, least: u128) -> Result<u64, Bad> {
         let count = self.number(8)?;
         if u128::from(count) * least > self.0.len() as u128 { Err(Bad::Malformed) } else { Ok(count) }
@@ -148,14 +148,14 @@ impl Decoder<'_> {
     }
 }
 
-/// An attribute map and nothing behind it.
+/// Reads an attribute map with nothing behind it.
 pub fn decode_attrs(bytes: &[u8]) -> Result<Attrs, Bad> {
     let mut decoder = Decoder(bytes);
     let attrs = (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?;
     if decoder.0.is_empty() { Ok(attrs) } else { Err(Bad::Malformed) }
 }
 
-/// The operation at the beginning of a payload.
+/// Reads the operation at the beginning of a payload.
 pub fn decode(payload: &[u8]) -> Result<Op, Bad> {
     let mut decoder = Decoder(payload);
     let variant = decoder.number(4)?;

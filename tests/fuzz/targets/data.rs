@@ -1,4 +1,4 @@
-//! Any bytes for the data, beside a small good log.
+//! Fuzzes the data with any bytes, beside a small good log.
 
 use std::cmp::Ordering;
 
@@ -12,13 +12,14 @@ use super::memory;
 use super::model;
 use super::oracle::{self, Verdict};
 
-/// What SPEC 1.1 and 2.3 say of the data alone: its dimension and rows, none for a creation that was not finished.
+/// Reads the data as SPEC 1.1 and 2.3 say: its dimension and rows, or nothing if its creation was not finished.
 fn read(data: &[u8], options: OpenOptions) -> Result<Option<(usize, u64)>, Code> {
     if data.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
     if data.len() < 64 {
-        // Of a header that was being written the beginning is there, with any dimension. Other bytes are another program's.
+        // If a header was being written, its beginning is there, with any dimension. Other bytes belong to another
+        // program.
         let mut begun = header(0);
         begun.truncate(data.len());
         for at in 8..12.min(data.len()) {
@@ -53,7 +54,7 @@ fn log(upserts: usize, collections: usize) -> Vec<u8> {
     (0..upserts).flat_map(|n| codec::frame(&codec::encode(&upsert(n)))).collect()
 }
 
-/// SPEC 3's score: eight lanes, folded, the rest one by one.
+/// The score of SPEC 3: eight lanes, folded, and the rest added one by one.
 fn score(query: &[f32], row: &[f32]) -> f32 {
     let whole = query.len() / 8 * 8;
     let mut lanes = [0.0f32; 8];
@@ -73,7 +74,7 @@ pub fn unit(query: &[f32]) -> Vec<f32> {
     if norm < 1e-12 { query.to_vec() } else { query.iter().map(|x| x * (1.0 / norm)).collect() }
 }
 
-/// By score, then collection, then id; NaN behind every number.
+/// Orders by score, then collection, then id. NaN comes behind every number.
 fn order(a: &(f32, &str, &str), b: &(f32, &str, &str)) -> Ordering {
     let scores = a.0.is_nan().cmp(&b.0.is_nan()).then_with(|| b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal));
     scores.then_with(|| a.1.as_bytes().cmp(b.1.as_bytes())).then_with(|| a.2.as_bytes().cmp(b.2.as_bytes()))
@@ -159,7 +160,7 @@ pub fn run(bytes: &[u8]) {
             refused(expected, opened);
             let absent = matches!(expected, Code::InvalidArgument) && read(&data, OpenOptions::default()) == Ok(None) && log.is_empty() && dimension.is_none();
             assert_eq!(code(reader), Err(if absent { Code::NotFound } else { expected }));
-            // The log alone can already tell that no data of this length has its rows.
+            // The log alone can show that data of this length does not have its rows.
             assert!(matches!(code(fed), Err(code) if code == expected || code == Code::Corrupt));
         }
         Ok(None) => {

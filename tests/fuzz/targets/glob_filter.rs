@@ -1,4 +1,4 @@
-//! Globs and filters against second ones; any bytes for a filter.
+//! Compares globs and filters with a second implementation, and fuzzes the decoding of filters with any bytes.
 
 use nidus_wasm::attrs::{Packed, Words};
 use nidus_wasm::search::Filter;
@@ -18,13 +18,13 @@ fn key(input: &mut Input<'_>) -> String {
     KEYS[input.below(KEYS.len())].to_string()
 }
 
-/// Of few different characters, those that mean something in a glob most of all.
+/// Makes a text of few different characters, mostly those that have a meaning in a glob.
 fn text(input: &mut Input<'_>) -> String {
     let len = input.below(12);
     input.bytes(len).iter().map(|byte| CHARACTERS[usize::from(byte % 16)]).collect()
 }
 
-/// Numbers that lie near each other, whether integers or floats.
+/// Makes numbers that are near each other, both integers and floats.
 fn number(input: &mut Input<'_>) -> Value {
     let base = [0, 5, -5, i64::MAX, i64::MIN, 1 << 53, -(1 << 53)][input.below(7)];
     let off = input.u8() as i8;
@@ -78,7 +78,7 @@ fn any_glob(input: &mut Input<'_>, raw: bool) {
     assert_eq!(glob::matches(&pattern, &text), naive_filter::glob(&pattern, &text), "{pattern:?} {text:?}");
 }
 
-/// A filter from any bytes: refused as an argument, or read such that writing it gives the bytes again.
+/// Decodes a filter from any bytes. It is refused with `INVALID_ARGUMENT`, or writing it gives the same bytes again.
 fn any_filter(bytes: &[u8], attrs: &Attrs) {
     match memory::within(bytes.len(), 16 << 10, 80, || Filter::decode(bytes)) {
         Err(error) => {
@@ -93,7 +93,7 @@ fn any_filter(bytes: &[u8], attrs: &Attrs) {
             let (mut words, mut packed) = (Words::default(), Vec::new());
             words.pack(&codec::canonical(attrs), &mut packed).unwrap();
             assert_eq!(filter.matches(Packed::new(&packed, &words)), naive_filter::matches(&filter, attrs), "{filter:?} {attrs:?}");
-            // No attributes at all, but it must not be the worse for them.
+            // These bytes are no attributes, but matching them must do no harm.
             filter.matches(Packed::new(bytes, &words));
         }
     }
@@ -108,7 +108,7 @@ pub fn run(bytes: &[u8]) {
             any_filter(input.rest(), &attrs);
         }
         3 => {
-            // So many times nested.
+            // The filter is nested so many times.
             let (depth, attrs) = (usize::from(input.u8()) * 4, attrs(&mut input));
             let mut nested = Vec::new();
             for _ in 0..depth.min(300) {

@@ -1,4 +1,4 @@
-/// A program read from bytes: zeros when they are used up.
+/// Reads decisions from bytes. When they are used up, zeros follow.
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -22,7 +22,7 @@ impl<'a> Input<'a> {
         (0..8).fold(0, |n, i| n | u64::from(self.u8()) << (8 * i))
     }
 
-    /// One of `0..n`, which is at most 256.
+    /// Returns one of `0..n`. `n` is at most 256.
     pub fn below(&mut self, n: usize) -> usize {
         usize::from(self.u8()) % n
     }

@@ -1,4 +1,4 @@
-//! Any bytes for a log, beside good data: against a second reading of SPEC 2.3.
+//! Fuzzes the log with any bytes, beside good data, and compares with a second implementation of SPEC 2.3.
 
 use nidus_wasm::{Code, OpenOptions, Store, Value, code_of};
 
@@ -10,7 +10,7 @@ use super::oracle::{self, Rows, Verdict};
 
 const DIMENSION: usize = 2;
 
-/// A data stream of so many rows that differ.
+/// Makes data with so many different rows.
 pub fn rows(dimension: usize, rows: usize) -> Vec<u8> {
     let mut data = header(dimension as u32);
     data.extend((0..rows * dimension).flat_map(|n| (n as f32 - 3.5).to_le_bytes()));
@@ -59,7 +59,7 @@ fn op(input: &mut Input<'_>, rows: usize) -> Op {
     }
 }
 
-/// Frames of operations, some of another version or with more bytes behind the operation.
+/// Makes frames of operations. Some are of another version, and some have more bytes behind the operation.
 fn frames(input: &mut Input<'_>, rows: usize) -> Vec<u8> {
     let mut log = Vec::new();
     while !input.is_empty() && log.len() < 1 << 14 {
@@ -74,7 +74,7 @@ fn frames(input: &mut Input<'_>, rows: usize) -> Vec<u8> {
     log
 }
 
-/// Rights the checksum of every frame that is as long as it says.
+/// Corrects the checksum of every frame whose length is right.
 fn right_checksums(log: &mut [u8]) {
     let mut at = 0;
     while let Some(len) = log.get(at..at + 4) {
@@ -102,7 +102,7 @@ fn edit(log: &mut Vec<u8>, kind: u8, at: usize, byte: u8) {
     }
 }
 
-/// The log that an input stands for, and how many rows the data has.
+/// Makes a log from an input, and the number of rows in the data.
 fn build(bytes: &[u8]) -> (Vec<u8>, usize, u8) {
     let mut input = Input::new(bytes);
     let (flags, rows) = (input.u8(), input.below(9));
@@ -124,7 +124,7 @@ fn build(bytes: &[u8]) -> (Vec<u8>, usize, u8) {
     (log, rows, flags)
 }
 
-/// What the oracle read, with the rows that it names.
+/// Adds the rows to what the oracle read.
 pub fn with_rows(read: &Rows, data: &[u8], dimension: usize) -> State {
     let vector = |row: u64| -> Vec<u32> {
         let at = 64 + row as usize * dimension * 4;
@@ -143,7 +143,7 @@ fn code(opened: nidus_wasm::Result<Store>) -> Result<Store, Code> {
     })
 }
 
-/// Bytes that opening takes beside what it is fed: a chunk of rows, one of ids.
+/// The memory that opening takes besides its input: a chunk of rows and a chunk of ids.
 pub const FIXED: i64 = 2 << 20;
 pub const EACH: i64 = 40;
 
@@ -176,7 +176,7 @@ pub fn run(bytes: &[u8]) {
             assert_eq!(found, expected);
             assert!(media[0].to_vec() == data && media[1].to_vec() == log, "a refusal changed bytes");
             assert_eq!(code(read).err(), Some(expected));
-            // Before the data is read, a row beyond it is noticed at the end.
+            // Before the data is read, a row beyond it is noticed only at the end.
             let fed = fed.err();
             assert!(fed == Some(expected) || log_first && matches!(fed, Some(Code::Corrupt | Code::UnsupportedVersion)), "{fed:?}");
         }

@@ -1,4 +1,4 @@
-//! A disk of a few files that fails when it is told to, and of which a picture can be taken as losing power would leave it (SPEC 2.1).
+//! A disk with a few files. It fails when told to, and can be copied as a loss of power would leave it (SPEC 2.1).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,14 +9,14 @@ use nidus_wasm::{Code, Result, error};
 
 const SECTOR: usize = 512;
 
-/// How a call fails.
+/// The way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// Nothing is done.
+    /// The call does nothing.
     Refused,
-    /// An append or a publish does so much of it, other calls nothing.
+    /// An append or a publish does a part of its work. Other calls do nothing.
     Short(usize),
-    /// All is done, and yet it says that it failed.
+    /// The call does all its work and reports a failure.
     Done,
 }
 
@@ -24,7 +24,7 @@ pub enum Fault {
 struct File {
     durable: Vec<u8>,
     now: Vec<u8>,
-    /// Bytes that were acknowledged; more may lie behind them.
+    /// The number of bytes that were acknowledged. More may lie behind them.
     len: usize,
     dirty: BTreeSet<usize>,
 }
@@ -38,7 +38,8 @@ impl File {
         }
     }
 
-    /// What losing power leaves: `choose` picks the length, and of each sector written since the last flush whether it is new.
+    /// Returns what a loss of power leaves. `choose` picks the length, and for each sector written since the last flush
+    /// whether it is new.
     fn left(&self, choose: &mut dyn FnMut(usize) -> usize) -> Vec<u8> {
         let (low, high) = (self.durable.len().min(self.now.len()), self.durable.len().max(self.now.len()));
         let mut lens = vec![self.durable.len(), self.now.len()];
@@ -60,11 +61,11 @@ impl File {
 struct Inner {
     files: Vec<File>,
     calls: u64,
-    /// From, to (exclusive), how.
+    /// The first call, the call behind the last, and the fault.
     faults: Vec<(u64, u64, Fault)>,
-    /// Before which call the power is lost, and how that goes.
+    /// The call before which the power is lost, and the choices for it.
     cut: Option<(u64, Vec<u8>)>,
-    /// The files that count.
+    /// The numbers of the current files.
     current: [usize; 2],
     picture: Option<[Vec<u8>; 2]>,
 }
@@ -87,7 +88,7 @@ impl Disk {
         Sink { disk: self.clone(), file: inner.files.len() - 1 }
     }
 
-    /// The files that count, opened anew.
+    /// Opens the current files again.
     pub fn current(&self) -> [Sink; 2] {
         let inner = &mut *self.0.borrow_mut();
         inner.current.map(|file| {
@@ -96,7 +97,7 @@ impl Disk {
         })
     }
 
-    /// A fresh pair, for a compaction.
+    /// Returns two new files, for a compaction.
     pub fn fresh(&self) -> [Sink; 2] {
         [self.add(Vec::new()), self.add(Vec::new())]
     }
@@ -105,13 +106,13 @@ impl Disk {
         self.0.borrow_mut().current = pair;
     }
 
-    /// What a killed process leaves: all that was written.
+    /// Returns what a killed process leaves: all that was written.
     pub fn now(&self) -> [Vec<u8>; 2] {
         let inner = self.0.borrow();
         inner.current.map(|file| inner.files[file].now.clone())
     }
 
-    /// Calls `from..to`, counted from now, fail.
+    /// Makes the calls `from..to`, counted from now, fail.
     pub fn fail(&self, from: u64, to: u64, fault: Fault) {
         let inner = &mut *self.0.borrow_mut();
         inner.faults.push((inner.calls + from, inner.calls + to, fault));
@@ -121,18 +122,18 @@ impl Disk {
         self.0.borrow_mut().faults.clear();
     }
 
-    /// Takes a picture before the `n`-th call from now.
+    /// Copies the disk before the `n`-th call from now, as a loss of power would leave it.
     pub fn cut_at(&self, n: u64, choices: Vec<u8>) {
         let inner = &mut *self.0.borrow_mut();
         inner.cut = Some((inner.calls + n, choices));
     }
 
-    /// The picture, if it was taken.
+    /// Returns that copy, if it was made.
     pub fn picture(&self) -> Option<[Vec<u8>; 2]> {
         self.0.borrow_mut().picture.take()
     }
 
-    /// A picture now.
+    /// Copies the disk now, as a loss of power would leave it.
     pub fn cut(&self, choices: &[u8]) -> [Vec<u8>; 2] {
         self.0.borrow().left(choices)
     }
@@ -153,7 +154,7 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Does `work` on the file, or the part of it that a fault leaves (`all` is how much there is to do).
+    /// Does `work` on the file, or the part of it that a fault allows. `all` is the amount of work.
     fn call(&mut self, all: usize, work: impl FnOnce(&mut File, usize) -> Result<()>) -> Result<()> {
         let inner = &mut *self.disk.0.borrow_mut();
         let n = inner.calls;

@@ -1,9 +1,9 @@
-//! How much memory a piece of work takes.
+//! Measures how much memory a piece of work takes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts what this thread takes.
+/// Counts the memory that this thread takes.
 struct Counting;
 
 thread_local! {
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Does the work, which may take `fixed` bytes at a time and `each` for each of the `input`'s bytes.
+/// Does the work. At any time it may take `fixed` bytes, and `each` bytes for each byte of the input.
 pub fn within<T>(input: usize, fixed: i64, each: i64, work: impl FnOnce() -> T) -> T {
     let before = NOW.get();
     PEAK.set(before);

@@ -1,5 +1,5 @@
-//! What is fuzzed. Each target takes any bytes and panics where a promise does not hold. The corpus in this crate is replayed by the
-//! tests beside; the crate `fuzz` hands the same functions to libFuzzer.
+//! The fuzzed functions. Each target takes any bytes and panics if a promise does not hold. The tests beside replay the
+//! corpus of this crate. The crate `fuzz` gives the same functions to libFuzzer.
 
 mod codec;
 pub mod data;

@@ -1,4 +1,4 @@
-//! What a store says that it holds, with floats as bits, and checks that everything it says agrees.
+//! Reads everything that a store says it holds, with floats as bits, and checks that all of it agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use nidus_wasm::{Meta, OpenOptions, Opening, Query, Result, Store, Value};
 
 use super::codec;
 
-/// Of each id its vector's bits and its attributes, encoded.
+/// The bits of the vector and the encoded attributes of each id.
 pub type Docs = BTreeMap<String, (Vec<u32>, Vec<u8>)>;
 pub type State = BTreeMap<String, (Meta, Docs)>;
 
@@ -38,7 +38,7 @@ pub fn state(store: &Store) -> State {
     if state.values().flat_map(|(_, docs)| docs.values()).any(|(_, attrs)| newer(attrs)) {
         assert_eq!(footprint.readable_by, "0.52.0");
     }
-    // Whatever is found by its row is found under its id: the two indices agree.
+    // A document that is found by its row is also found by its id: the two indices agree.
     let mut query = vec![0.0; store.dimension()];
     query[0] = 1.0;
     let hits = store.search(&query, &Query { top_k: usize::MAX, ..Query::default() }).unwrap();
@@ -54,7 +54,7 @@ fn newer(attrs: &[u8]) -> bool {
     codec::decode_attrs(attrs).unwrap().values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_)))
 }
 
-/// Counts calls that may change something.
+/// Counts the calls that may change something.
 pub struct Watched {
     inner: MemorySink,
     pub allowed: bool,
@@ -99,13 +99,13 @@ impl ByteSource for Watched {
     }
 }
 
-/// Opened over copies of the bytes: the store, and what the media hold from then on.
+/// Opens copies of the bytes. Returns the store and the files that it writes to.
 pub fn open(data: &[u8], log: &[u8], options: OpenOptions) -> (Result<Store>, [MemorySink; 2]) {
     let ((data, data_bytes), (log, log_bytes)) = (Watched::new(data, !options.read_only), Watched::new(log, !options.read_only));
     (Store::open(data, log, options), [data_bytes, log_bytes])
 }
 
-/// Opened by feeding pieces of `size`, the log first or the data first.
+/// Opens a store by feeding it pieces of `size` bytes, the log first or the data first.
 pub fn open_fed(data: &[u8], log: &[u8], options: OpenOptions, size: usize, log_first: bool) -> Result<Store> {
     let mut opening = Opening::new(options, data.len() as u64, log.len() as u64)?;
     let mut feed = |log_now: bool| -> Result<()> {
@@ -120,7 +120,8 @@ pub fn open_fed(data: &[u8], log: &[u8], options: OpenOptions, size: usize, log_
     opening.finish(sink(data), sink(log))
 }
 
-/// What opens must open again as the same, with nothing to recover and nothing changed; so must what a further write and a compaction leave.
+/// A store that opens must open again as the same, with nothing to recover and nothing changed. The same holds after a
+/// further write and a compaction.
 pub fn lives_on(mut store: Store, media: [MemorySink; 2], further: bool) {
     let same = |store: &Store, media: &[MemorySink; 2]| {
         let before = [media[0].to_vec(), media[1].to_vec()];

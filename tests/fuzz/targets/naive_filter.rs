@@ -1,4 +1,5 @@
-//! Globs and filters a second time, from SPEC 3.1: over decoded attributes, by sets and by exact arithmetic.
+//! A second implementation of globs and filters, from SPEC 3.1: over decoded attributes, with sets and exact
+//! arithmetic.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -13,11 +14,11 @@ enum Part {
     Run,
     Any,
     Is(char),
-    /// Negated, and ranges.
+    /// Whether it is negated, and its ranges.
     Class(bool, Vec<(char, char)>),
 }
 
-/// A class that begins behind a `[`, and how many characters it has with its `]`.
+/// Returns the class that begins behind a `[`, and its length in characters with its `]`.
 fn class(pattern: &[char]) -> Option<(Part, usize)> {
     let negated = matches!(pattern.first(), Some('!' | '^'));
     let mut at = usize::from(negated);
@@ -59,7 +60,7 @@ fn parts(pattern: &str) -> Vec<Part> {
     parts
 }
 
-/// All places in the text that each further part of the pattern can reach.
+/// Computes all places of the text that each further part of the pattern can reach.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut places = BTreeSet::from([0]);
@@ -75,7 +76,7 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     places.contains(&text.len())
 }
 
-/// A number as an integer and whether more than that follows; very large ones as integers just beyond all of i64.
+/// Returns a number as an integer and a remainder. Very large numbers become integers just beyond those of i64.
 fn exact(value: &Value) -> Option<(i128, f64)> {
     match value {
         Value::Int(int) => Some((i128::from(*int), 0.0)),
@@ -126,7 +127,7 @@ pub fn matches(filter: &Filter, attrs: &Attrs) -> bool {
     }
 }
 
-/// The wire form: a tag, then its parts.
+/// Writes the wire form: a tag, then the parts.
 pub fn encode(filter: &Filter, out: &mut Vec<u8>) {
     fn many<T>(out: &mut Vec<u8>, parts: &[T], one: impl Fn(&T, &mut Vec<u8>)) {
         out.extend((parts.len() as u32).to_le_bytes());

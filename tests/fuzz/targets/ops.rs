@@ -1,5 +1,5 @@
-//! Sequences of operations with faults, lost power, reopening and compaction, against a model of maps: what was acknowledged is there,
-//! what failed is not, and a store that says FAILED takes no more writes.
+//! Sequences of operations with faults, lost power, reopening and compaction, compared with a model of maps. What was
+//! acknowledged is there, what failed is not, and a store that says FAILED takes no more writes.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ struct World {
     options: OpenOptions,
     disk: Disk,
     store: Store,
-    /// What is on the medium, what was acknowledged, and what is staged besides.
+    /// The state on the disk, the acknowledged state, and the state with all that is staged.
     durable: State,
     live: State,
     next: State,
-    /// What the host of a transactional store made durable.
+    /// The bytes that the host of a transactional store made durable.
     committed: [Vec<u8>; 2],
 }
 
@@ -35,7 +35,7 @@ fn id(n: u8) -> String {
     format!("{}{}", n % 12, "x".repeat(usize::from(n % 12) * 17))
 }
 
-/// A vector and attributes that differ from record to record; the vector of some is refused.
+/// A vector and attributes that differ from record to record. The vector of some records is refused.
 fn record(seed: u8) -> (Vec<f32>, Vec<(&'static str, Value)>) {
     let mut vector: Vec<f32> = (0..DIMENSION).map(|i| ((usize::from(seed) * 7 + i * 13) % 31) as f32 - 15.0).collect();
     match seed {
@@ -72,7 +72,8 @@ impl World {
         Self { options, disk, store, durable: State::new(), live: State::new(), next: State::new(), committed }
     }
 
-    /// Stages one operation, on the model as well. Its answer must be the model's; when it fails, it has changed nothing.
+    /// Stages one operation, on the model, too. The answers must agree. If the operation fails, it must have changed
+    /// nothing.
     fn stage(&mut self, input: &mut Input<'_>) {
         let (kind, collection) = (input.u8() % 12, name(input.u8()));
         let mut next = self.next.clone();
@@ -154,7 +155,7 @@ impl World {
         (self.store.stage_upsert(collection, batch.len(), &bytes, &vectors), expected)
     }
 
-    /// What is staged is written; a transactional store's host then commits it, or not.
+    /// Writes what is staged. The host of a transactional store then commits it, or fails to.
     fn write(&mut self, input: &mut Input<'_>) {
         let before = self.disk.now();
         let after = if self.options.relaxed { self.durable.clone() } else { self.next.clone() };
@@ -201,7 +202,7 @@ impl World {
         }
     }
 
-    /// What losing power left during the last call is what was durable, or what that call was about.
+    /// A loss of power during the last call leaves the state before that call or the state after it.
     fn picture(&self, after: &State) {
         if let Some(bytes) = self.disk.picture().filter(|_| !self.options.transactional) {
             self.left(bytes, after);
@@ -218,7 +219,7 @@ impl World {
         found
     }
 
-    /// The store has failed: it says so, reads go on, and what lies on the medium is one of two states.
+    /// The store has failed. It says so, reads go on, and the disk holds one of two states.
     fn failed(&mut self, after: &State, input: &mut Input<'_>) {
         assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
         assert_eq!(code_of(&self.store.flush().unwrap_err()), Code::Failed);
@@ -228,7 +229,7 @@ impl World {
         self.reopen(after, input);
     }
 
-    /// The store is dropped, or the power is lost, and it is opened again from what is there.
+    /// Drops the store, or loses the power, and opens the store again from what is there.
     fn reopen(&mut self, after: &State, input: &mut Input<'_>) {
         let how = input.u8();
         let bytes = match (self.options.transactional, how & 1) {
@@ -246,7 +247,7 @@ impl World {
             let [data, log] = disk.current();
             Store::open(data, log, self.options)
         };
-        // What recovery cuts may fail to be cut; the next time it is.
+        // Recovery may fail to cut something off. The next opening does it.
         let opened = open(&self.disk).or_else(|_| {
             self.disk.heal();
             open(&self.disk)
@@ -258,7 +259,8 @@ impl World {
         (self.durable, self.live, self.next) = (found.clone(), found.clone(), found);
     }
 
-    /// Slice by slice, with looks between them; given up, promoted, or promoted with nobody knowing whether it was.
+    /// Compacts slice by slice, with searches in between. The compaction is given up, promoted, or promoted with an
+    /// unknown outcome.
     fn compact(&mut self, input: &mut Input<'_>) {
         self.store.unstage_all();
         self.next = self.live.clone();
@@ -308,7 +310,7 @@ impl World {
     }
 }
 
-/// Without the counts of rows, which are in between while rows are exchanged.
+/// The counts of rows are left out, because they are in between while rows are exchanged.
 fn model_of(store: &Store) -> State {
     let docs = |name: &str| store.get_all(name).unwrap().into_iter().map(|r| (r.id, (model::bits(&r.vector), codec::canonical(&r.attrs)))).collect();
     store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect()

@@ -1,4 +1,4 @@
-//! Recovery, SPEC 2.3, a second time: the whole log at once, everything by trying.
+//! A second implementation of recovery (SPEC 2.3). It looks at the whole log at once and tries everything.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::codec::{self, Attrs, Bad, Op};
 
 const SECTOR: usize = 512;
 
-/// Collections: their metadata, and of each id the row and the attributes.
+/// The collections: their metadata, and the row and the attributes of each id.
 pub type Rows = BTreeMap<String, (Meta, BTreeMap<String, (u64, Attrs)>)>;
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub enum Verdict {
     Refused(Code),
 }
 
-/// The payload of the frame at `at`, if its length and its checksum are right.
+/// Returns the payload of the frame at `at`, if its length and its checksum are right.
 fn payload(log: &[u8], at: usize) -> Option<&[u8]> {
     let len = u32::from_le_bytes(log.get(at..at + 4)?.try_into().ok()?);
     if len == 0 || len == u32::MAX {
@@ -29,7 +29,7 @@ fn payload(log: &[u8], at: usize) -> Option<&[u8]> {
     (codec::crc32(&log[at + 4..end]) == crc).then(|| &log[at + 4..end])
 }
 
-/// Whether what begins at `at`, which is no good frame, is what a crash can leave, whatever follows.
+/// There is no good frame at `at`. Returns whether a crash can have left these bytes, whatever follows.
 fn crash_left(log: &[u8], at: usize) -> bool {
     // The sector in which the length ends.
     let sector_end = ((at + 3) / SECTOR + 1) * SECTOR;
@@ -45,7 +45,8 @@ fn crash_left(log: &[u8], at: usize) -> bool {
     shut(at, at + 4) || shut(at + 3, at + 4) || across
 }
 
-/// A frame that some version wrote: an operation, or one with an operation or a value that is not known here.
+/// Returns whether some version wrote this frame: it is an operation, or has an operation or a value that is not known
+/// here.
 fn written_by_someone(payload: &[u8]) -> bool {
     match codec::decode(payload) {
         Ok(_) => true,
@@ -79,7 +80,7 @@ fn apply(state: &mut Rows, op: Op, rows: u64) -> Result<(), Code> {
     Ok(())
 }
 
-/// Whether the last frame of a log of good ones holds a value that native 0.3.0 does not know.
+/// Returns whether the last frame of a good log holds a value that native 0.3.0 does not know.
 pub fn ends_newer(log: &[u8]) -> bool {
     let (mut at, mut newer) = (0, false);
     while let Some(payload) = payload(log, at) {
@@ -92,8 +93,9 @@ pub fn ends_newer(log: &[u8]) -> bool {
     newer
 }
 
-/// Whether the first frame of a log, which is not good, can be what a crash left of one. A frame begins with its length, the number of its
-/// operation and the length of a name; what is not there, or was not written, reads as zeros. All else is another program's.
+/// The first frame of a log is not good. Returns whether a crash can have left it. A frame begins with its length, the
+/// number of its operation and the length of a name. Bytes that are missing or were not written read as zeros. Any
+/// other bytes belong to another program.
 fn begun(log: &[u8]) -> bool {
     let mut first = log[..log.len().min(16)].to_vec();
     first.resize(16, 0);
@@ -103,7 +105,7 @@ fn begun(log: &[u8]) -> bool {
     (shut || len <= longest) && variant < 16 && name <= 1 << 20 && more == 0
 }
 
-/// What becomes of a log beside data of so many rows.
+/// Decides about a log beside data of so many rows.
 pub fn read(log: &[u8], rows: u64) -> Verdict {
     let (mut state, mut at) = (Rows::new(), 0);
     while let Some(payload) = payload(log, at) {

@@ -1,4 +1,4 @@
-//! The segment alone: any bytes for its file, then calls with faults against a list of rows.
+//! Fuzzes the segment alone: any bytes for its file, then calls with faults, compared with a list of rows.
 
 use nidus_wasm::{Code, DataSegment, code_of};
 
@@ -21,7 +21,7 @@ fn same(segment: &DataSegment, model: &[f32]) {
     assert_eq!(segment.row(segment.row_count()).err().map(|error| code_of(&error)), Some(Code::InvalidArgument));
 }
 
-/// Any bytes: opened as they are, or refused and left alone.
+/// Opens any bytes. They are opened as they are, or refused and not changed.
 fn any_bytes(bytes: Vec<u8>, dimension: usize) {
     let disk = Disk::new([bytes.clone(), Vec::new()]);
     let [file, _] = disk.current();
@@ -100,7 +100,7 @@ pub fn run(bytes: &[u8]) {
                 continue;
             }
             _ => {
-                // Opened again, as a process does that comes after.
+                // The segment is opened again, as a later process would open it.
                 disk.heal();
                 drop(segment);
                 segment = DataSegment::open(disk.current().into_iter().next().unwrap(), dimension).unwrap();
@@ -118,7 +118,7 @@ pub fn run(bytes: &[u8]) {
                 same(&segment, &model);
             }
             Err(error) => {
-                // What failed is not seen, and is taken back; if that failed too, the segment takes no more.
+                // What failed is not seen, and is rolled back. If that failed, too, the segment takes no more changes.
                 same(&segment, &model);
                 if disk.now()[0] != before && !matches!(code_of(&error), Code::Failed) {
                     disk.heal();

@@ -1,4 +1,5 @@
-//! Native nidus 0.3.0 as an engine of the bench: one JSON line in, one out, the calls of engine.mjs. Times in milliseconds.
+//! Native nidus 0.3.0 as an engine of the bench. It reads and writes lines of JSON, with the calls of engine.mjs. Times
+//! are in milliseconds.
 use anyhow::{Context, Result};
 use nidus::{Config, Filter, Nidus, Predicate, Record, SearchOpts, Value};
 use serde_json::{Value as Json, json};
@@ -23,7 +24,7 @@ fn floats(path: &str, at_most: usize) -> Result<Vec<f32>> {
     Ok(bytes.chunks_exact(4).take(at_most).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect())
 }
 
-/// As input.mjs has it.
+/// The same function as in input.mjs.
 fn bucket_of(row: usize) -> i64 {
     let mixed = (row as u32 + 1).wrapping_mul(2_654_435_761);
     i64::from((mixed >> 16) % 10)
@@ -33,7 +34,7 @@ fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
-/// What this process has had read or written by system calls, where the kernel tells.
+/// Returns the bytes that this process had read or written by system calls, if the kernel tells.
 fn written() -> u64 {
     let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     text.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|n| n.parse().ok()).unwrap_or(0)
@@ -44,7 +45,7 @@ impl Bench {
         self.rows.len() / self.dimension
     }
 
-    /// Owned records, as its `upsert` wants them: made off the clock.
+    /// Makes the owned records that its `upsert` needs. This is not measured.
     fn batch(&self, from: usize) -> Vec<Record> {
         (from..self.count().min(from + BATCH))
             .map(|row| Record {
@@ -128,7 +129,7 @@ impl Bench {
         }
     }
 
-    /// Inserted with its default, a sync per batch; opened again; the first search.
+    /// Inserts rows with native's default of a sync for each batch, opens the store again, and makes the first search.
     fn durable(&mut self, dir: &Path) -> Result<Json> {
         let _ = std::fs::remove_dir_all(dir);
         let before = written();

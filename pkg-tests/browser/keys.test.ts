@@ -1,0 +1,31 @@
+// The list that Node walks, for each entry that pages have.
+import { expect, it } from 'vitest'
+import { taken } from 'virtual:public-types'
+import { callsOfNidus, callsOfSegment, walkKeys, walkValues, type Calls } from '../common/keys'
+
+async function walk(calls: Calls, what: string, of: string) {
+  const own = taken.filter(({ place }) => place.startsWith(of))
+  expect(Object.keys(calls).sort()).toEqual(own.map(({ place }) => place).sort())
+  const [keys, values] = [await walkKeys(own, calls), await walkValues(own, calls)]
+  console.log(`${what}: ${keys} objects with a misspelt key and ${values} values of a wrong type were refused, in ${own.length} places`)
+}
+
+const slim = { worker: () => new Worker(new URL('../../dist/worker.js', import.meta.url), { type: 'module' }), wasm: new URL('../../dist/nidus.wasm', import.meta.url).href }
+it.each([
+  ['nidus-wasm', () => import('nidus-wasm'), {}],
+  ['nidus-wasm/slim', () => import('nidus-wasm/slim'), slim],
+  ['nidus-wasm/inline', () => import('nidus-wasm/inline'), {}],
+] as const)('%s refuses misspelt keys and values of a wrong type in each object that a method takes', async (name, load, more) => {
+  const entry = (await load()) as typeof import('nidus-wasm')
+  const db = await entry.Nidus.open(`keys ${name}`, { storage: 'memory', dimension: 3, ...more })
+  await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
+  await walk(callsOfNidus(entry, db, more), name, 'Nidus.')
+  expect(await db.count()).toBe(1)
+  await db.close()
+})
+
+it('nidus-wasm/segment does so, too', async () => {
+  const { Segment, init } = await import('nidus-wasm/segment')
+  await init()
+  await walk(callsOfSegment(Segment), 'nidus-wasm/segment', 'Segment.')
+})

@@ -1,0 +1,122 @@
+// The tab that has the store is stopped from outside, as a debugger or the system may do: it says nothing and keeps its lock.
+import { describe, expect, it } from 'vitest'
+import type { Page } from 'playwright'
+import { browser, site, visit } from './pages.mjs'
+import { goOn, processOf, stop } from './stop.mjs'
+import { timesWritten } from './stress.mjs'
+
+type Calls = Record<'upsert' | 'delete' | 'search' | 'count' | 'close', (...args: unknown[]) => Promise<unknown>>
+interface Tab { store: Calls; asked: Record<string, Promise<unknown>>; nidus: { Nidus: { open(name: string, options: object): Promise<Calls> } } }
+
+const open = (page: Page, name: string, storage: string, tick: number) =>
+  page.evaluate(async ([name, storage, tick]) => {
+    const tab = window as unknown as Tab
+    tab.asked = {}
+    const worker = () => new Worker(`/worker-of-${tick}.js`, { type: 'module' })
+    tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage, worker })
+  }, [name, storage, tick] as const)
+
+/** Asks, and does not wait. With `aborted` the signal ends the wait in the same turn. */
+const ask = (page: Page, id: string, aborted = false) =>
+  page.evaluate(([id, aborted]) => {
+    const { asked, store } = window as unknown as Tab
+    const abort = new AbortController()
+    const wait = store.upsert('c', [{ id, vector: [1, 2] }], { signal: abort.signal })
+    asked[id as string] = wait.catch((error: { code?: string }) => error.code ?? String(error))
+    if (aborted) abort.abort()
+  }, [id, aborted] as const)
+const outcome = (page: Page, id: string) => page.evaluate((id) => (window as unknown as Tab).asked[id], id)
+const call = (page: Page, method: keyof Calls, ...args: unknown[]) =>
+  page.evaluate(([method, args]) => (window as unknown as Tab).store[method as keyof Calls](...(args as unknown[])).then((value) => value, (error: { code?: string }) => error.code ?? String(error)), [method, args] as const)
+
+interface Two { a: Page; b: Page; pid: number; name: string; times(): Promise<Map<string, number>> }
+async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, work: (tabs: Two) => Promise<void>) {
+  const place = await site()
+  const machine = await browser(kind)
+  let pid: number | undefined
+  try {
+    const name = `stopped ${storage}`
+    const [a, b] = [await visit(machine.context, place.url), await visit(machine.context, place.url)]
+    await open(a, name, storage, tick)
+    await open(b, name, storage, tick)
+    expect(await call(b, 'upsert', 'c', [{ id: 'before', vector: [1, 2] }])).toBe(1)
+    pid = await processOf(machine.profile, a)
+    expect(await processOf(machine.profile, b), 'both tabs are of one process: this test says nothing').not.toBe(pid)
+    await work({ a, b, pid: pid, name, times: async () => new Map(await b.evaluate(timesWritten, { name, storage })) })
+  } finally {
+    if (pid) {
+      try {
+        goOn(pid)
+      } catch {
+        // It is gone.
+      }
+    }
+    await machine.close()
+    await place.close()
+  }
+}
+
+const places = [['chromium', 'opfs'], ['chromium', 'indexeddb'], ['firefox', 'opfs']] as const
+
+describe.runIf(process.platform === 'linux')('the tab that has the store is stopped', () => {
+  for (const [kind, storage] of places) {
+    it(`and goes on: what others wrote meanwhile is made once, and a signal ends their wait (${kind}, ${storage})`, async () => {
+      await two(kind, storage, 1000, async ({ b, pid, times }) => {
+        await stop(pid)
+        await ask(b, 'sent')
+        await ask(b, 'given up', true)
+        // By now the silence was noticed.
+        expect(await outcome(b, 'given up')).toBe('OUTCOME_UNKNOWN')
+        await ask(b, 'held')
+        await ask(b, 'not wanted', true)
+        expect(await outcome(b, 'not wanted')).toBe('ABORTED')
+        goOn(pid)
+        expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
+        const written = await times()
+        expect([written.get('sent'), written.get('held'), written.get('not wanted')]).toEqual([1, 1, undefined])
+        const [late] = [written.get('given up') ?? 0]
+        expect(late).toBeLessThan(2)
+        expect(await call(b, 'delete', 'c', ['sent', 'held', 'not wanted', 'given up', 'before'])).toBe(3 + late)
+      })
+    })
+
+    it(`for long: every wait ends with a code, which is true (${kind}, ${storage})`, async () => {
+      await two(kind, storage, 100, async ({ b, pid, times }) => {
+        await stop(pid)
+        await ask(b, 'sent')
+        expect(await call(b, 'search', [1, 2])).toBe('STORAGE_UNAVAILABLE')
+        expect(await outcome(b, 'sent')).toBe('OUTCOME_UNKNOWN')
+        // From now on nothing more is sent to it.
+        expect(await call(b, 'upsert', 'c', [{ id: 'held', vector: [1, 2] }])).toBe('STORAGE_UNAVAILABLE')
+        expect(await call(b, 'count')).toBe('STORAGE_UNAVAILABLE')
+        goOn(pid)
+        // Its ticks are short: on a busy machine it may still seem silent for a while.
+        let after: unknown
+        for (let n = 0; typeof after !== 'number' && n < 20; n++) after = await call(b, 'upsert', 'c', [{ id: 'after', vector: [1, 2] }])
+        expect(after).toBe(1)
+        const written = await times()
+        expect(written.get('held')).toBeUndefined()
+        const late = written.get('sent') ?? 0
+        expect(late).toBeLessThan(2)
+        expect(await call(b, 'delete', 'c', ['sent', 'held', 'before'])).toBe(1 + late)
+      })
+    })
+
+    // A stock Firefox whose process is killed takes the pages of all with it, as far as its driver can tell.
+    it.runIf(kind === 'chromium')(`and then ended: what others had asked of it is made once by the next (${kind}, ${storage})`, async () => {
+      await two(kind, storage, 1000, async ({ b, pid, times }) => {
+        await stop(pid)
+        await ask(b, 'sent')
+        await ask(b, 'given up', true)
+        expect(await outcome(b, 'given up')).toBe('OUTCOME_UNKNOWN')
+        await ask(b, 'held')
+        process.kill(pid, 'SIGKILL')
+        expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
+        const written = await times()
+        expect([written.get('sent'), written.get('held')]).toEqual([1, 1])
+        expect(await call(b, 'delete', 'c', ['sent', 'held', 'before'])).toBe(3)
+        expect(await call(b, 'close')).toBeUndefined()
+      })
+    })
+  }
+})

@@ -1,0 +1,75 @@
+import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
+import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
+import { Client } from './client.js'
+
+/**
+ * This is no private field, because a proxy around a store (Vue's, MobX's) has no private fields. Its value is a
+ * function, which such proxies return as it is.
+ */
+const CLIENT = Symbol()
+
+/**
+ * A store that is spread over many Durable Objects. It remembers only how many there are. Make one for each request, or
+ * keep it.
+ */
+export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
+  readonly name: string
+  readonly dimension: number
+  /** @internal */
+  declare readonly [CLIENT]: () => Client<A>
+
+  constructor(env: ShardedEnv, name: string, options: ShardedOptions) {
+    const client = new Client<A>(env, name, options)
+    this.name = name
+    this.dimension = client.dimension
+    Object.defineProperty(this, CLIENT, { value: () => client })
+  }
+
+  async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
+    return this[CLIENT]().upsert(collection, records, options)
+  }
+
+  async delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number> {
+    return this[CLIENT]().delete(collection, ids, options)
+  }
+
+  async deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number> {
+    return this[CLIENT]().deleteWhere(collection, filter, options)
+  }
+
+  async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
+    return this[CLIENT]().get(collection, ids, options)
+  }
+
+  async search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]> {
+    return this[CLIENT]().search(query, options)
+  }
+
+  async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
+    return this[CLIENT]().searchMany(queries, options)
+  }
+
+  async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
+    return this[CLIENT]().searchAvailable(query, options)
+  }
+
+  async count(options?: ShardedCallOptions): Promise<number> {
+    return this[CLIENT]().count(options)
+  }
+
+  async collections(options?: ShardedCallOptions): Promise<string[]> {
+    return this[CLIENT]().collections(options)
+  }
+
+  async compact(options?: ShardedCallOptions): Promise<void> {
+    return this[CLIENT]().compact(options)
+  }
+
+  async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
+    return this[CLIENT]().stats(options)
+  }
+
+  async grow(shards: number, options?: ShardedCallOptions): Promise<void> {
+    return this[CLIENT]().grow(shards, options)
+  }
+}
