@@ -10,7 +10,7 @@ import { setUp } from './setup.mjs'
 import { TooLarge } from './sizes.mjs'
 import { BUILD, filesOf, SUITES } from './suites.mjs'
 
-/** How a suite that weighs too much ends: what was built can be tested. */
+/** The exit code of a suite whose build is too large. The build can still be tested. */
 const TOO_LARGE = 3
 
 async function alone(name) {
@@ -43,7 +43,7 @@ main(async () => {
     const { say, end } = turns.voice()
     try {
       if (!unbuilt && !built) {
-        // What lies in dist/ would be of other sources.
+        // The files in dist/ were built from other sources.
         return results.set(name, { how: 'NOT RUN: there is no build' })
       }
       if (needs && !needs()) {
