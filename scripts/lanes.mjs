@@ -1,9 +1,9 @@
-// Suites side by side: while one waits for a browser, another computes.
+// Runs suites at the same time: while one waits for a browser, another computes.
 import { spawn } from 'node:child_process'
 
 /**
- * `work` for each of `jobs`, at most `atOnce` of them at a time, in their order. Passed over until another has ended is one whose `ready` says no,
- * and one that takes what one that runs has taken. Resolves when all have ended.
+ * Runs `work` for each of `jobs`, at most `atOnce` at a time, in their order. A job must wait if its `ready` says no,
+ * or if it takes what a running job has taken. Resolves when all have ended.
  */
 export async function sideBySide(jobs, atOnce, work) {
   const waiting = [...jobs]
@@ -26,7 +26,10 @@ export async function sideBySide(jobs, atOnce, work) {
   }
 }
 
-/** Prints for several at once, and never mixes them: the one that began first is heard as it speaks, the others when it has ended. */
+/**
+ * Prints the output of several jobs without mixing them. The job that began first prints at once, and the others when
+ * it has ended.
+ */
 export class Turns {
   #voices = []
   #write
@@ -50,13 +53,13 @@ export class Turns {
     }
   }
 
-  /** For when there is no more time to wait for a turn. */
+  /** Lets all print, when there is no more time to wait for a turn. */
   all() {
     for (const voice of this.#voices.slice(1)) for (const text of voice.kept.splice(0)) this.#write(text)
   }
 }
 
-/** Runs a program whose output is for a voice. Resolves to its code; whatever ends it otherwise is 1. */
+/** Runs a program and prints its output in turn. Resolves to its exit code, or to 1 if it ends in any other way. */
 export function heard(command, args, options, say) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -13,7 +13,7 @@ import { toolchain } from './toolchain.mjs'
 
 const git = (...args) => execFileSync('git', args, { cwd: at(), encoding: 'utf8' }).trim()
 
-/** The version that package.json, its lock file and the crate agree on. */
+/** The version in package.json, in its lock file and in the crate. They must agree. */
 export function version() {
   const found = {
     'package.json': readJson(at('package.json')).version,
@@ -25,14 +25,14 @@ export function version() {
   return found['package.json']
 }
 
-/** The changelog's section of a version; while there is none, of what is unreleased. */
+/** Returns the changelog's section of a version or, if there is none, the unreleased section. */
 export function notes(version) {
   const sections = readFileSync(at('CHANGELOG.md'), 'utf8').split(/^## /m).slice(1)
   const section = sections.find((section) => section.startsWith(`[${version}]`))
   return { found: section !== undefined, text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim() }
 }
 
-/** What is unreleased is this version, from this day on. */
+/** Gives the unreleased section of the changelog this version and this day. */
 export function cut(changelog, version, day) {
   if (changelog.includes(`## [${version}]`)) throw new Trouble(`CHANGELOG.md has a section [${version}]`)
   const made = changelog.replace('## [Unreleased]\n', `## [Unreleased]\n\n## [${version}] - ${day}\n`)
@@ -63,7 +63,7 @@ if (isMain(import.meta.url)) main(async () => {
   expect(text !== '', 'the changelog says nothing of this version')
   expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
   const checked = sources(is)
-  // A dry run before the cut sees what the cut will make.
+  // A dry run before the cut sees the changelog that the cut will make.
   problems.push(...problemsOf(dry && !found && text ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
   if (!dry) problems.push(...missingOf(process.env))
   if (problems.length) throw new Trouble(problems.join('\n'))
@@ -72,7 +72,7 @@ if (isMain(import.meta.url)) main(async () => {
   if (!values.tested) await step('tests', () => run('npm', ['test']))
   const { native: rust } = await toolchain()
   const cargo = (args, options) => run(rust.cargo, [...rust.select, ...args], { ...options, env: rust.env })
-  // Neither can be taken back: whatever can be known is found out before anything is there.
+  // Neither can be undone, so everything that can be checked is checked before anything is published.
   await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
   await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
   if (dry) {

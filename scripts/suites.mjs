@@ -12,37 +12,42 @@ async function native() {
   const { native: rust } = await toolchain()
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env: rust.env })
   await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], { env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' } })
-  // The other module's codes lie differently.
+  // The codes of this module lie differently in memory.
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'relaxed-simd', '--lib', '--test', 'codes'], { env: rust.env })
 }
 
-/** tests/wasm_node*.rs and tests/wasm_browser*.rs: by name, since the other tests in there compile only natively. */
+/**
+ * tests/wasm_node*.rs and tests/wasm_browser*.rs. They are selected by name, because the other tests compile only
+ * natively.
+ */
 async function wasm(prefix, features = []) {
   const { wasm: rust } = await toolchain()
   const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) => path.slice(0, -3))
   if (names.length === 0) throw new Trouble(`there is no tests/${prefix}*.rs`)
   const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...rust.flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
-  // With std compiled here, tests that abort as the shipped module does can share the std that the build made.
+  // If std is compiled here, tests abort as the shipped module does, and can share the std of the build.
   if (rust.flags.length) args.push('-Z', 'panic-abort-tests')
   await run(rust.cargo, args, {
     env: {
       ...rust.env,
       CARGO_ENCODED_RUSTFLAGS: wasmFlags(rust),
       CARGO_TARGET_DIR: at('target'),
-      // Node 20 has the instruction behind a flag, which later ones do not know, and its baseline compiler gets it wrong.
+      // Node 20 has this instruction only with a flag, which later versions do not know. Its baseline compiler compiles
+      // the instruction wrongly.
       ...(features.length && Number(process.versions.node.split('.')[0]) < 21 && { NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff' }),
-      // Relative, and so free of spaces, which cargo would split at: it runs tests in the crate's root.
+      // The path is relative and has no spaces, at which cargo would split it. cargo runs tests in the root of the
+      // crate.
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
     },
   })
 }
 
-/** A wasm module of one's own takes the sink over OPFS alone. */
+/** A wasm module of somebody's own may take only the sink over OPFS. */
 async function opfsAlone() {
   const { wasm: rust } = await toolchain()
   const alone = ['--lib', '--no-default-features', '--features', 'opfs']
   const env = { ...rust.env, CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`, CARGO_TARGET_DIR: at('target') }
-  // Checked against a std that is there already, where one is.
+  // It is checked with a std that is there already, if there is one.
   const flags = existsSync(join(rust.sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : rust.flags
   await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...flags, ...alone], { env })
 }
@@ -54,14 +59,17 @@ async function types() {
 
 const reportOf = (name) => at('target/test-times', `${name}.json`)
 
-/** Vitest, which leaves a report of how long its files took. */
+/** Runs Vitest, which writes a report of how long its files took. */
 async function vitest(name, ...args) {
   mkdirSync(at('target/test-times'), { recursive: true })
   rmSync(reportOf(name), { force: true })
   await node('vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportOf(name)}`, ...args)
 }
 
-/** In milliseconds, by the file's name and where it ran. A report that a killed run left behind half is none. */
+/**
+ * Returns milliseconds by the file's name and where it ran. A report that a killed run left half written counts as
+ * none.
+ */
 export function timesOf(report, name) {
   try {
     const { testResults } = JSON.parse(report)
@@ -71,22 +79,27 @@ export function timesOf(report, name) {
   }
 }
 
-/** How long each file of a suite took. */
+/** Returns how long each file of a suite took. */
 export const filesOf = ({ report }) => (report && existsSync(reportOf(report)) ? timesOf(readFileSync(reportOf(report), 'utf8'), report) : [])
 
-/** Two files at a time also on two processors, where Vitest would take one: much of the time they wait for other processes. */
+/**
+ * Runs two files at a time, even on two processors, where Vitest would take one. Files often wait for other processes.
+ */
 const project = (report) => ({ report, work: () => vitest(report, '--project', report, '--maxWorkers', '2') })
-/** The page is built as it is deployed and driven from outside, so it has a configuration of its own. */
+/** The page is built as it is deployed and driven from outside, so it has its own configuration. */
 const www = { report: 'www', work: () => vitest('www', '--config', at('www/vitest.config.ts')) }
 const kill = () => run(process.execPath, [at('pkg-tests/kill/run.mjs'), '--cycles', '20', '--hard', '8', '--at-once', '2', '--seed', '1', '--prove'])
 const inBrowser = { needs: () => !!webdriver(), lack: 'no chromedriver' }
 
-/** cargo lets one at a time into target/release. */
+/** cargo allows one run at a time in target/release. */
 const release = { takes: 'target/release' }
 
 export const BUILD = { name: 'build, size budget', unbuilt: true, ...release, work: () => build({ purpose: 'test' }) }
 
-/** In the order in which they begin: the long ones first, so that at the end none is alone. `unbuilt`: it does without dist/. */
+/**
+ * The suites in the order in which they begin. The long ones come first, so that none is alone at the end. `unbuilt`
+ * says that a suite does not need dist/.
+ */
 export const SUITES = [
   { group: 'rust', name: 'cargo test, on this machine', unbuilt: true, work: native },
   { group: 'js', name: 'package in Node', ...project('node') },

@@ -1,4 +1,5 @@
-// `npm test`: set up, build, then every suite; or only the groups that are named: node scripts/test.mjs rust wasm types js kill matrix www
+// `npm test`: sets up, builds, and runs every suite, or only the groups that are named: node scripts/test.mjs rust wasm
+// types js kill matrix www
 //   --at-once 1    one suite at a time (otherwise two, where there are two processors)
 //   --suite NAME   this one alone, on a build that is there
 import { availableParallelism } from 'node:os'
@@ -10,7 +11,7 @@ import { setUp } from './setup.mjs'
 import { TooLarge } from './sizes.mjs'
 import { BUILD, filesOf, SUITES } from './suites.mjs'
 
-/** How a suite that weighs too much ends: what was built can be tested. */
+/** The exit code of a suite whose build is too large. The build can still be tested. */
 const TOO_LARGE = 3
 
 async function alone(name) {
@@ -43,7 +44,7 @@ main(async () => {
     const { say, end } = turns.voice()
     try {
       if (!unbuilt && !built) {
-        // What lies in dist/ would be of other sources.
+        // The files in dist/ were built from other sources.
         return results.set(name, { how: 'NOT RUN: there is no build' })
       }
       if (needs && !needs()) {

@@ -1,7 +1,8 @@
 //! The core of nidus-wasm: an exact, durable vector store over a pluggable byte sink.
 //!
-//! A store is two append-only byte streams, `data` (rows of `f32`) and `log` (operations), with the very bytes that the native crate
-//! `nidus` 0.3.0 writes. The core never opens a file: it is fed the bytes of both streams and writes to two [`sink::ByteSink`]s.
+//! A store is two append-only byte streams, `data` (rows of `f32`) and `log` (operations). Their bytes are those that
+//! the native crate `nidus` 0.3.0 writes. The core never opens a file: it is fed the bytes of both streams, and it
+//! writes to two [`sink::ByteSink`]s.
 //!
 //! ```
 //! use nidus_wasm::{Batch, OpenOptions, Query, Store, sink::MemorySink};

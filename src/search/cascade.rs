@@ -17,7 +17,7 @@ use crate::segment::{Matrix, Supplied};
 #[path = "cascade_tests.rs"]
 mod tests;
 
-/// What is kept between searches: memory to use again, and whether bounds were of use.
+/// Kept between searches: memory to use again, and whether bounds were of use.
 #[derive(Default)]
 pub struct Memo {
     upper: RefCell<Vec<Vec<f32>>>,

@@ -3,7 +3,7 @@ import type { SalvageSpec } from './engine/salvage.js'
 import type { ImportSource, RecoveryReport, SalvageOptions, StorageHost, StorageKind, StoreInfo, StoreOptions } from './types/index.js'
 import type { WasmSource } from './types/segment.js'
 
-/** What one runtime can do. Each entry supplies its own. Storage is chosen by its name only here. */
+/** The abilities of one runtime. Each entry supplies its own. Storage is chosen by its name only here. */
 export interface Platform {
   /** Undefined: the kind is chosen for each store when it is made. */
   readonly defaultStorage: StorageKind | undefined

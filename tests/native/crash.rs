@@ -1,4 +1,4 @@
-//! What native leaves when it is killed, and what native does with what this crate leaves.
+//! Native is killed, and this crate opens what it leaves; and the other way round.
 
 use std::cell::RefCell;
 use std::fs::{self, File};

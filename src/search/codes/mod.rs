@@ -299,7 +299,7 @@ impl Codes {
         for query in &mut *queries {
             let more = self.rows.saturating_sub(query.upper.len());
             reserve(&mut query.upper, more, "bounds")?;
-            // What an earlier search left in it is overwritten.
+            // The bounds of an earlier search are overwritten.
             query.upper.resize(self.rows, 0.0);
         }
         let together = if queries.len() > 1 { BLOCK } else { usize::MAX };

@@ -251,7 +251,7 @@ export class Shard {
   async #deleteWhere(patience: number, collection: string, filter: Filter): Promise<number> {
     const db = await this.#store()
     const work = () => db.deleteWhere(collection, filter)
-    // What arrives from another shard looks first and then writes. Nothing may come in between.
+    // A message of another shard looks first and then writes. Nothing may come in between.
     if (this.#kept!.index >= this.#kept!.layout.from) return this.#inOrder(work)
     if (!this.#source) return work()
     return this.#alone(async () => {

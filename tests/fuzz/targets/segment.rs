@@ -118,7 +118,8 @@ pub fn run(bytes: &[u8]) {
                 same(&segment, &model);
             }
             Err(error) => {
-                // What failed is not seen, and is rolled back. If that failed, too, the segment takes no more changes.
+                // A change that failed is not seen, and is rolled back. If that failed, too, the segment takes no more
+                // changes.
                 same(&segment, &model);
                 if disk.now()[0] != before && !matches!(code_of(&error), Code::Failed) {
                     disk.heal();
