@@ -82,7 +82,7 @@ pub struct Footprint {
     pub readable_by: &'static str,
 }
 
-/// What an opening had to cut off. If the store was closed properly before, all the numbers are 0.
+/// A report on what an opening had to cut off. If the store was closed properly before, all the numbers are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// The number of bytes that were cut off the log.

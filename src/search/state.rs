@@ -1,4 +1,4 @@
-//! What a store keeps beside its rows to make searches quick.
+//! The data that a store keeps beside its rows to make searches quick.
 
 use std::cell::{Ref, RefCell, RefMut};
 

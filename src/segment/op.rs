@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a walk over an attribute map found.
+/// The result of a walk over an attribute map.
 #[derive(Clone, Copy, Debug)]
 pub struct AttrsScan<'a> {
     pub bytes: &'a [u8],

@@ -9,7 +9,7 @@ use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::{Code, Result, error};
 
-/// Of a tail that is cut off whatever it holds, at most so many bytes are kept.
+/// If a tail is cut off whatever it holds, at most so many bytes of it are kept.
 const KEPT: usize = 1 << 20;
 
 /// How a log ends.

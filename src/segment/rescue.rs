@@ -9,7 +9,7 @@ use crate::error::{fail, reserve};
 /// The number of places of damage that are reported. Further ones are only counted.
 const PLACES: usize = 64;
 
-/// What was read of a log, and what could not be read.
+/// Counts of what was read of a log, and of what could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogDamage {
     /// The number of frames whose operations were taken.

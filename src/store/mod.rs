@@ -88,7 +88,7 @@ impl Store {
         self.options.read_only
     }
 
-    /// What the opening had to cut off.
+    /// A report on what the opening had to cut off.
     pub fn recovery(&self) -> Recovery {
         self.recovery
     }

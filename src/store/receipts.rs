@@ -33,7 +33,7 @@ pub(super) struct Receipts {
     begun: usize,
 }
 
-/// What is known of a write.
+/// The knowledge about a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     Made(u32),

@@ -94,7 +94,7 @@ impl Staged {
     /// Begins an operation. `arena` is the present mark of the arena.
     pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
         if self.run.is_empty() {
-            // What failed operations left here is not needed any more. Its mark may be from before a compaction that
+            // The remains of failed operations are not needed any more. Its mark may be from before a compaction that
             // packed the arena anew.
             *self = Self { run: std::mem::take(&mut self.run), arena, ..Self::default() };
         }

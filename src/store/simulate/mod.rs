@@ -48,7 +48,7 @@ struct Line {
     children: Vec<(Start, u32)>,
     /// The number of the last operation that was asked for.
     number: u64,
-    /// What was done so far, for whoever reads of a failure.
+    /// The steps so far, for whoever reads of a failure.
     trail: Vec<String>,
     checked: u64,
 }
@@ -193,7 +193,7 @@ impl Line {
         let Some(found) = found else { return Err(format!("opened to {:?}", oracle::state(&store))) };
         self.store = Some(store);
         self.current = found.clone();
-        // What an open store shows is durable.
+        // The state that an open store shows is durable.
         self.settled(vec![found])
     }
 
