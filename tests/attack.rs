@@ -125,7 +125,7 @@ fn bad_delete(store: &mut Store, collection: &str, ids: &[&str]) {
 /// An operation fails alone, a compaction follows, and then a group is rolled back. This once removed ids and
 /// attributes of living documents, because they were packed anew behind a mark from before.
 #[test]
-fn taking_back_after_a_compaction_leaves_the_living() {
+fn a_roll_back_after_a_compaction_keeps_the_living_documents() {
     for unstage in [false, true] {
         let faults = Faults::new();
         let sink = || FaultSink::new(MemorySink::new(), &faults, ["append", "publish", "truncate", "flush"]);
@@ -177,7 +177,7 @@ fn a_rolled_back_group_is_not_held() {
 
 /// A collection that was dropped in the same group once came back when a later operation on it failed.
 #[test]
-fn a_failure_behind_a_drop_brings_nothing_back() {
+fn a_failure_after_a_drop_brings_nothing_back() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
     upsert(&mut store, "a", &["x"]).unwrap();
     assert!(store.stage_drop("a").unwrap());
@@ -216,7 +216,7 @@ fn a_compaction_that_failed_cannot_go_on() {
 
 /// Nothing becomes current that was not flushed.
 #[test]
-fn an_unflushed_compaction_is_not_adopted() {
+fn a_compaction_that_was_not_flushed_is_not_adopted() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
     upsert(&mut store, "a", &["x"]).unwrap();
     store.commit().unwrap();
@@ -404,7 +404,7 @@ fn a_large_group_gives_its_memory_back() {
 
 /// Overwriting and compacting can go on without end: memory and files do not grow.
 #[test]
-fn overwriting_and_compacting_does_not_grow() {
+fn overwriting_and_compacting_takes_no_more_memory() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
     let round = |store: &mut Store| {
         for n in 0..200 {
@@ -426,7 +426,7 @@ fn overwriting_and_compacting_does_not_grow() {
 
 /// If all operations fail and no group is ever written, the names that they mention must not stay in memory.
 #[test]
-fn failures_alone_do_not_grow() {
+fn failures_alone_take_no_memory_for_good() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
     bad_upsert(&mut store, "first", &["x"]);
     let (_, grown, _) = taken(|| (0..2000).for_each(|n| bad_upsert(&mut store, &format!("collection {n}"), &["x"])));
@@ -590,7 +590,7 @@ fn varied(n: usize) -> Vec<(String, Value)> {
 /// refused once. Each document is always what was acknowledged last, also after a compaction and an opening, whichever
 /// words the store had room for.
 #[test]
-fn attributes_stay_theirs_whatever_memory_is_refused() {
+fn each_document_keeps_its_attributes_whatever_memory_is_refused() {
     const DOCS: usize = 400;
     type Expected = BTreeMap<String, BTreeMap<String, Value>>;
     let told = |store: &Store| -> Expected { store.get_all("a").unwrap().into_iter().map(|record| (record.id, record.attrs)).collect() };

@@ -67,11 +67,11 @@ fn a_read_only_file_takes_no_writes() {
     assert_eq!(fs::read(&path).unwrap(), b"abcdef");
 }
 
-/// The test below runs this one again as a user who is not root.
+/// The test below sets this variable when it runs itself again as a user who is not root.
 const DIR: &str = "NIDUS_TEST_READ_ONLY_DIR";
 
 #[test]
-fn files_without_leave_to_write_are_read() {
+fn files_without_permission_to_write_are_read() {
     if let Some(dir) = std::env::var_os(DIR) {
         assert!(FileSink::open(Path::new(&dir).join("data")).is_err(), "this user may write");
         let store = Store::open_dir(&dir, READ_ONLY).unwrap();
@@ -89,7 +89,7 @@ fn files_without_leave_to_write_are_read() {
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut again = Command::new(program);
-    again.args(["--exact", "files_without_leave_to_write_are_read"]).env(DIR, dir.path()).current_dir(dir.path());
+    again.args(["--exact", "files_without_permission_to_write_are_read"]).env(DIR, dir.path()).current_dir(dir.path());
     if fs::metadata(dir.path()).map(|found| std::os::unix::fs::MetadataExt::uid(&found)).unwrap() == 0 {
         again.uid(65_534).gid(65_534);
     }

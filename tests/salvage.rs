@@ -101,7 +101,7 @@ impl Built {
 }
 
 #[test]
-fn of_a_healthy_store_takes_everything() {
+fn salvage_of_a_healthy_store_takes_everything() {
     let built = build();
     for piece in [1, 7, 100_000] {
         let (found, docs) = salvage(&built.data, &built.log, None, piece).unwrap();
@@ -111,7 +111,7 @@ fn of_a_healthy_store_takes_everything() {
 }
 
 #[test]
-fn of_a_log_with_one_byte_changed_loses_one_frame_at_most() {
+fn salvage_of_a_log_with_one_changed_byte_loses_at_most_one_frame() {
     let built = build();
     let frames = scan(&built.log);
     for at in 0..built.log.len() {
@@ -135,7 +135,7 @@ fn of_a_log_with_one_byte_changed_loses_one_frame_at_most() {
 }
 
 #[test]
-fn of_a_log_damaged_in_two_places_takes_what_lies_whole_around_them() {
+fn salvage_of_a_log_damaged_in_two_places_takes_all_complete_frames_around_them() {
     let built = build();
     let frames = scan(&built.log);
     for (a, b) in (0..built.log.len()).step_by(5).zip((0..built.log.len()).cycle().skip(400).step_by(11)) {
@@ -153,7 +153,7 @@ fn of_a_log_damaged_in_two_places_takes_what_lies_whole_around_them() {
 }
 
 #[test]
-fn of_a_log_cut_anywhere_takes_the_frames_before() {
+fn salvage_of_a_log_cut_anywhere_takes_the_frames_before_the_cut() {
     let built = build();
     for end in 0..built.log.len() {
         let (found, docs) = salvage(&built.data, &built.log[..end], None, 50).unwrap();
@@ -163,7 +163,7 @@ fn of_a_log_cut_anywhere_takes_the_frames_before() {
 }
 
 #[test]
-fn never_takes_frames_of_a_run_that_was_not_published() {
+fn salvage_never_takes_frames_of_a_run_that_was_not_published() {
     let built = build();
     let frames = scan(&built.log);
     for n in 1..frames.len() {
@@ -181,7 +181,7 @@ fn never_takes_frames_of_a_run_that_was_not_published() {
 }
 
 #[test]
-fn of_data_with_one_byte_changed_gives_no_wrong_vector_that_can_be_told() {
+fn salvage_of_data_with_one_changed_byte_gives_no_vector_whose_length_is_wrong() {
     let built = build();
     for at in 0..built.data.len() {
         for flip in [1, 0x40, 0x80] {
@@ -208,7 +208,7 @@ fn of_data_with_one_byte_changed_gives_no_wrong_vector_that_can_be_told() {
 }
 
 #[test]
-fn with_a_dimension_needs_no_header_and_no_whole_data() {
+fn salvage_with_a_dimension_needs_no_header_and_no_complete_data() {
     let built = build();
     let mut data = built.data.clone();
     data[..64].fill(0xAA);
@@ -226,7 +226,7 @@ fn with_a_dimension_needs_no_header_and_no_whole_data() {
 }
 
 #[test]
-fn of_two_documents_in_one_row_takes_the_later_and_passes_over_what_it_does_not_know() {
+fn salvage_takes_the_later_of_two_documents_in_one_row_and_skips_unknown_operations() {
     let built = build();
     let frame = |payload: &[u8]| [&(payload.len() as u32).to_le_bytes()[..], payload, &crc32fast::hash(payload).to_le_bytes()].concat();
     let mut again = 3u32.to_le_bytes().to_vec();

@@ -277,7 +277,7 @@ fn a_handle_that_misbehaves() {
 }
 
 #[wasm_bindgen_test]
-fn codes_in_simd_equal_those_in_scalar() {
+fn codes_in_simd_equal_scalar_codes() {
     use codes::kernel::{Base, GROUP, QUAD, at_least, base, group_sums, pairs, row_sum, scalar, simd};
     let mut random = Random(11);
     for width in (4..=64).step_by(4).chain([128, 384, 1024, 2064]) {

@@ -230,7 +230,7 @@ fn native_keeps_out_while_we_hold_its_lock() {
 
 /// Our fs host puts this in the place of `log` while it exchanges the two files. Native refuses it and changes nothing.
 #[test]
-fn native_refuses_the_barrier() {
+fn native_refuses_the_file_that_stands_in_for_the_log() {
     let (data, _) = native_store();
     let payload = [0xFF; 4];
     let mut barrier = 4u32.to_le_bytes().to_vec();

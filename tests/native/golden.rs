@@ -309,7 +309,7 @@ fn named_upserts() {
 }
 
 #[test]
-fn what_else_a_later_native_writes_is_refused_by_name() {
+fn other_operations_of_a_later_native_are_refused_by_name() {
     for (name, says) in [
         ("vectors-native-0.105.0", "an operation 11 SetVectorNames"),
         ("text-native-0.105.0", "an operation 5 UpsertText"),

@@ -71,7 +71,7 @@ fn refused(dir: &Path) {
 }
 
 #[test]
-fn native_is_refused_while_we_hold_it_even_with_our_event_loop_blocked_for_minutes() {
+fn native_is_refused_while_we_hold_the_lock_even_if_our_event_loop_is_blocked_for_minutes() {
     let Some(mut ours) = Ours::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     let lock = dir.path().join("lock");
@@ -93,7 +93,7 @@ fn native_is_refused_while_we_hold_it_even_with_our_event_loop_blocked_for_minut
 }
 
 #[test]
-fn we_are_refused_while_native_holds_it_however_old_its_lock() {
+fn we_are_refused_while_native_holds_the_lock_however_old_it_is() {
     let Some(mut ours) = Ours::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     let held = native(dir.path()).unwrap();
@@ -108,7 +108,7 @@ fn we_are_refused_while_native_holds_it_however_old_its_lock() {
 }
 
 #[test]
-fn when_native_takes_it_from_one_that_slept_too_long_that_one_writes_no_more() {
+fn a_store_that_slept_until_native_took_its_lock_writes_no_more() {
     let Some(mut ours) = Ours::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(ours.open(dir.path()), "got");

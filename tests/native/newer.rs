@@ -114,7 +114,7 @@ fn native_would_cut_a_newer_frame_at_the_end() {
 
 /// The same operations, group by group, give the same log, except for the one redundant frame.
 #[test]
-fn a_redundant_creation_is_all_there_is_more() {
+fn a_redundant_creation_is_the_only_difference() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open_ours(dir.path(), OPTIONS).unwrap();
     store.stage_create("a").unwrap();
@@ -132,7 +132,7 @@ fn a_redundant_creation_is_all_there_is_more() {
 }
 
 #[test]
-fn compat_rejects_them() {
+fn compat_rejects_floats_and_dates() {
     let dir = tempfile::tempdir().unwrap();
     let options = OpenOptions { only_0_3: true, ..OPTIONS };
     let mut store = open_ours(dir.path(), options).unwrap();

@@ -91,7 +91,7 @@ fn a_compaction_keeps_receipts_in_a_frame_that_changes_nothing() {
 }
 
 #[test]
-fn a_write_that_is_missing_before_a_later_one_was_refused_and_one_of_a_forgotten_sender_cannot_be_told() {
+fn a_missing_write_before_a_later_one_was_refused_and_nothing_is_known_of_a_forgotten_sender() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open_ours(dir.path(), OPTIONS).unwrap();
     let one = |store: &mut Store, sender: u128, number: u64| {

@@ -171,7 +171,7 @@ fn searches_agree_in_a_larger_store() {
 /// Native takes vectors that have no direction, and leaves them as they are. We refuse them, but we read them in
 /// native's stores.
 #[test]
-fn what_native_should_not_have_taken() {
+fn vectors_without_a_direction_are_read_and_refused() {
     let dir = tempfile::tempdir().unwrap();
     let nan = f32::NAN;
     let odd: [[f32; 3]; 6] = [[nan, 0.0, 1.0], [f32::INFINITY, 0.0, 1.0], [1.0, f32::NEG_INFINITY, 0.0], [3e38, 3e38, 0.0], [2e19, 0.0, 0.0], [0.0; 3]];
