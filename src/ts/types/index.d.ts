@@ -239,8 +239,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * If a file changes while the store is open, its ETag, its date or its length tells: the call fails with
    * `STORAGE_FAILED` and never mixes two versions. Methods that write reject with `READ_ONLY`.
    *
-   * Rejects with `NOT_FOUND` if there is no store, and with `UNSUPPORTED` if `memory` is `'compact'` and the server
-   * cannot send a part of a file (range requests).
+   * Rejects with `NOT_FOUND` if there is no store. Rejects with `UNSUPPORTED` if `memory` is `'compact'`, no `cache` is
+   * used, and the server cannot send a part of a file (range requests).
    *
    * ```js
    * const db = await Nidus.fromStatic('https://example.com/index/', {
@@ -437,8 +437,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   export(): ReadableStream<Uint8Array>
   /**
-   * Finishes the calls that were accepted, then closes the store and releases its lock and its memory. Further calls do
-   * nothing.
+   * Finishes the calls that were accepted, then closes the store and releases its lock and its memory. Further calls of
+   * `close` do nothing.
    *
    * Rejects if acknowledged writes may be lost, which can happen only under `durability: 'relaxed'`. The store is
    * closed nevertheless.

@@ -92,7 +92,7 @@ export interface OpenOptions {
 }
 
 export interface StoreOptions {
-  /** The kind of storage, or a host of your own. Default: every kind that can be used here. */
+  /** The kind of storage. `destroy` also takes a host of your own. Default: every kind that can be used here. */
   storage?: StorageKind | StorageHost
   /** For `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
   root?: string
