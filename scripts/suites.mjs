@@ -10,20 +10,28 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 
 async function native() {
   const { native: rust } = await toolchain()
-  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env: rust.env })
+  // A fifth of the crash images; `npm run test:long` looks at them all.
+  // From a bare clone nothing is compiled a second time, so nothing is kept for that.
+  const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: '200_000', ...(process.env.NIDUS_CRASH_IMAGES && { NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES }), ...rust.env }
+  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env })
   await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], { env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' } })
   // The other module's codes lie differently.
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'relaxed-simd', '--lib', '--test', 'codes'], { env: rust.env })
 }
+
+/** For tests the std will do that the toolchain has. Where it has none, it is compiled with them. */
+const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : flags)
 
 /** tests/wasm_node*.rs and tests/wasm_browser*.rs: by name, since the other tests in there compile only natively. */
 async function wasm(prefix, features = []) {
   const { wasm: rust } = await toolchain()
   const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) => path.slice(0, -3))
   if (names.length === 0) throw new Trouble(`there is no tests/${prefix}*.rs`)
-  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...rust.flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
-  // With std compiled here, tests that abort as the shipped module does can share the std that the build made.
-  if (rust.flags.length) args.push('-Z', 'panic-abort-tests')
+  await bundleForWasm()
+  const flags = stdFlags(rust)
+  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
+  // Where std is compiled with them, they abort as the shipped module does.
+  if (flags.length) args.push('-Z', 'panic-abort-tests')
   await run(rust.cargo, args, {
     env: {
       ...rust.env,
@@ -37,14 +45,18 @@ async function wasm(prefix, features = []) {
   })
 }
 
+/** What tests/wasm_node.rs takes in of the TypeScript. */
+async function bundleForWasm() {
+  const { build } = await import('esbuild')
+  await build({ entryPoints: [at('tests/wasm/idb-buffer.ts')], outfile: at('target/nidus-wasm/idb-buffer.js'), bundle: true, format: 'iife', globalName: 'idb', target: 'es2022', logLevel: 'error' })
+}
+
 /** A wasm module of one's own takes the sink over OPFS alone. */
 async function opfsAlone() {
   const { wasm: rust } = await toolchain()
   const alone = ['--lib', '--no-default-features', '--features', 'opfs']
   const env = { ...rust.env, CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`, CARGO_TARGET_DIR: at('target') }
-  // Checked against a std that is there already, where one is.
-  const flags = existsSync(join(rust.sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : rust.flags
-  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...flags, ...alone], { env })
+  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...stdFlags(rust), ...alone], { env })
 }
 
 async function types() {

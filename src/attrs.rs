@@ -313,7 +313,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::few_or(100, 400), failure_persistence: None, ..ProptestConfig::default() })]
 
         /// Whatever came before: the same bytes for the log, the same values, under each key its own.
         #[test]

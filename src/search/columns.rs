@@ -361,7 +361,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::few_or(150, 500), failure_persistence: None, ..ProptestConfig::default() })]
 
         /// Row by row, as rows come, as filters are asked for again and anew, and when rows have moved.
         #[test]
