@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
+import { until } from '../common/until'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
 
 const D = 8
@@ -34,9 +35,7 @@ async function call(on: On, method: string, ...args: unknown[]) {
 }
 const fault = (store: string, index: number, method: string, kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass') => call({ store }, 'fault', store, index, method, kind)
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-async function met(store: string, index: number, method: string) {
-  while ((await call({ store }, 'met', store, index, method)) === 0) await sleep(5)
-}
+const met = (store: string, index: number, method: string) => until(`${method} to reach shard ${index} of ${store}`, async () => (await call({ store }, 'met', store, index, method)) > 0)
 const record = (id: string, version: number) => ({ id, vector: random(version * 7 + id.length).vector(D), attrs: { version } })
 const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
 /** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
