@@ -46,3 +46,9 @@ pub use error::{Code, Error, Result, code_of, error, error_from};
 pub use model::{Batch, Footprint, Hit, Meta, Record, Recovery, Value};
 pub use segment::DataSegment;
 pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};
+
+/// Cases of a generated test: all of them only where `npm run test:long` asks for them.
+#[cfg(test)]
+pub(crate) fn few_or(few: u32, all: u32) -> u32 {
+    if std::env::var_os("NIDUS_EVERY_CASE").is_some() { all } else { few }
+}
