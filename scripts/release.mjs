@@ -63,8 +63,10 @@ if (isMain(import.meta.url)) main(async () => {
   expect(text !== '', 'the changelog says nothing of this version')
   expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
   const checked = sources(is)
-  // A dry run before the cut sees the changelog that the cut will make.
-  problems.push(...problemsOf(dry && !found && text ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
+  // A dry run before the cut checks everything else on the changelog that the cut will make. It ends by naming what is
+  // still to be done.
+  const uncut = dry && !found && text !== ''
+  problems.push(...problemsOf(uncut ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
   if (!dry) problems.push(...missingOf(process.env))
   if (problems.length) throw new Trouble(problems.join('\n'))
   writeFile(at('target/release-notes.md'), `${text}\n`)
@@ -75,8 +77,9 @@ if (isMain(import.meta.url)) main(async () => {
   // Neither can be undone, so everything that can be checked is checked before anything is published.
   await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
   await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
+  if (uncut) throw new Trouble(`All else is fit, but CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`)
   if (dry) {
-    say(`\nnothing was published; version ${is}${found ? '' : '; --cut still has to name it in CHANGELOG.md'}`)
+    say(`\nnothing was published; version ${is}`)
     return 0
   }
   const done = await publish({ registries: registriesOf(is, cargo), commit: git('rev-parse', 'HEAD') })

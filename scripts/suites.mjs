@@ -10,11 +10,19 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 
 async function native() {
   const { native: rust } = await toolchain()
-  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env: rust.env })
+  // Only a fifth of the crash images are looked at. `npm run test:long` looks at all of them. From a bare clone nothing
+  // is compiled a second time, so nothing is kept for that.
+  const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '200_000', ...rust.env }
+  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env })
   await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], { env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' } })
-  // The codes of this module lie differently in memory.
-  await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'relaxed-simd', '--lib', '--test', 'codes'], { env: rust.env })
+  // Only the codes of this module lie differently in memory.
+  const relaxed = [...rust.select, 'test', '--locked', '--features', 'relaxed-simd']
+  await run(rust.cargo, [...relaxed, '--lib', '--', 'search::'], { env })
+  await run(rust.cargo, [...relaxed, '--test', 'codes'], { env })
 }
+
+/** Tests use the std of the toolchain. If there is none, it is compiled with them. */
+const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : flags)
 
 /**
  * tests/wasm_node*.rs and tests/wasm_browser*.rs. They are selected by name, because the other tests compile only
@@ -24,9 +32,11 @@ async function wasm(prefix, features = []) {
   const { wasm: rust } = await toolchain()
   const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) => path.slice(0, -3))
   if (names.length === 0) throw new Trouble(`there is no tests/${prefix}*.rs`)
-  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...rust.flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
-  // If std is compiled here, tests abort as the shipped module does, and can share the std of the build.
-  if (rust.flags.length) args.push('-Z', 'panic-abort-tests')
+  await bundleForWasm()
+  const flags = stdFlags(rust)
+  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
+  // If std is compiled with them, the tests abort as the shipped module does.
+  if (flags.length) args.push('-Z', 'panic-abort-tests')
   await run(rust.cargo, args, {
     env: {
       ...rust.env,
@@ -42,14 +52,18 @@ async function wasm(prefix, features = []) {
   })
 }
 
+/** Bundles the TypeScript that tests/wasm_node.rs includes. */
+async function bundleForWasm() {
+  const { build } = await import('esbuild')
+  await build({ entryPoints: [at('tests/wasm/idb-buffer.ts')], outfile: at('target/nidus-wasm/idb-buffer.js'), bundle: true, format: 'iife', globalName: 'idb', target: 'es2022', logLevel: 'error' })
+}
+
 /** A wasm module of somebody's own may take only the sink over OPFS. */
 async function opfsAlone() {
   const { wasm: rust } = await toolchain()
   const alone = ['--lib', '--no-default-features', '--features', 'opfs']
   const env = { ...rust.env, CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`, CARGO_TARGET_DIR: at('target') }
-  // It is checked with a std that is there already, if there is one.
-  const flags = existsSync(join(rust.sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : rust.flags
-  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...flags, ...alone], { env })
+  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...stdFlags(rust), ...alone], { env })
 }
 
 async function types() {

@@ -3,8 +3,17 @@
 import { parseArgs } from 'node:util'
 import { at, isMain, main, run, say, seconds, Trouble, which } from './lib.mjs'
 import { buildAnyWeight } from './build.mjs'
+import { toolchain } from './toolchain.mjs'
 
 const script = (name, ...args) => () => run(process.execPath, [at(name), ...args])
+
+/** Runs generated tests with all their cases. `npm test` runs some of each kind. */
+const EVERY_CASE = { NIDUS_EVERY_CASE: '1' }
+async function rust() {
+  const { native } = await toolchain()
+  await run(native.cargo, [...native.select, 'test', '--locked', '--no-fail-fast'], { env: { ...native.env, ...EVERY_CASE } })
+}
+const node = (...files) => run(process.execPath, [at('node_modules/vitest/vitest.mjs'), 'run', '--project', 'node', '--maxWorkers', '2', ...files], { env: EVERY_CASE })
 
 /**
  * The long suites. `minutes` is the time of each on two cores. Those that find the most in the least time come first.
@@ -12,6 +21,8 @@ const script = (name, ...args) => () => run(process.execPath, [at(name), ...args
 export const LONG = [
   { name: 'tabs, Firefox', minutes: 4, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '3', '--browser', 'firefox', '--storage', 'indexeddb') },
   { name: 'tabs, Chromium', minutes: 11, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs') },
+  { name: 'a million crash images, every case in Rust', minutes: 9, work: rust },
+  { name: 'every case in Node', minutes: 4, work: () => node('pkg-tests/node/static-cache.test.ts') },
   { name: 'fuzz', minutes: 52, work: script('scripts/fuzz.mjs'), needs: () => which('cargo-fuzz'), lack: 'no cargo-fuzz' },
   { name: 'matrix', minutes: 20, work: script('pkg-tests/matrix/run.mjs') },
   { name: 'examples', minutes: 8, work: script('pkg-tests/examples/run.mjs') },
@@ -42,6 +53,6 @@ if (isMain(import.meta.url)) main(async () => {
     if (failure) process.stderr.write(`${failure instanceof Trouble ? failure.message : failure.stack}\n`)
     results.push({ name, how: failure ? 'FAILED' : 'passed', time: seconds(began) })
   }
-  for (const { name, how, time } of results) say(`  ${name.padEnd(20)}${how.padEnd(9)}${time.padStart(10)}`)
+  for (const { name, how, time } of results) say(`  ${name.padEnd(46)}${how.padEnd(9)}${time.padStart(10)}`)
   return results.some(({ how }) => how === 'FAILED') ? 1 : 0
 })

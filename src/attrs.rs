@@ -317,7 +317,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::few_or(100, 400), failure_persistence: None, ..ProptestConfig::default() })]
 
         /// Whatever was packed before, the same attributes give the same bytes for the log, and each key has its own
         /// value.

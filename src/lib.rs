@@ -46,3 +46,9 @@ pub use error::{Code, Error, Result, code_of, error, error_from};
 pub use segment::{Batch, DataSegment};
 pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};
 pub use types::{Footprint, Hit, Meta, Record, Recovery, Value};
+
+/// Returns the number of cases of a generated test. Only `npm run test:long` asks for all of them.
+#[cfg(test)]
+pub(crate) fn few_or(few: u32, all: u32) -> u32 {
+    if std::env::var_os("NIDUS_EVERY_CASE").is_some() { all } else { few }
+}

@@ -204,6 +204,74 @@ fn a_handle_conforms() {
     }
 }
 
+/// IndexedDB's buffer, as `scripts/suites.mjs` bundles it of `tests/wasm/idb-buffer.ts`: a database to which handles can be opened.
+fn idb_database() -> Object {
+    let code = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/nidus-wasm/idb-buffer.js"));
+    Function::new_no_args(&format!("{code}; return idb.database()")).call0(&JsValue::NULL).unwrap().unchecked_into()
+}
+
+fn call(database: &Object, method: &str) -> JsValue {
+    Reflect::get(database, &method.into()).unwrap().unchecked_into::<Function>().call0(database).unwrap()
+}
+
+#[wasm_bindgen_test]
+fn the_buffer_of_indexeddb_conforms() {
+    let database = idb_database();
+    // It keeps the bytes that it is given, so it is lent none.
+    conformance::check(|| HandleSink::new(call(&database, "open").unchecked_into(), false)).unwrap();
+    assert!(call(&database, "commits").as_f64().unwrap() >= 2.0);
+}
+
+#[wasm_bindgen_test]
+fn the_buffer_of_indexeddb_has_what_a_sink_in_memory_has() {
+    let database = idb_database();
+    let open = || HandleSink::new(call(&database, "open").unchecked_into(), false).unwrap();
+    let (mut sink, mut memory) = (open(), MemorySink::new());
+    let mut random = Random(11);
+    for round in 0..600 {
+        let len = ByteSink::len(&memory).unwrap();
+        match random.bits() % 20 {
+            // Many small commits in a row are merged; a few are large.
+            0..=15 => {
+                let bytes: Vec<u8> = (0..random.bits() % 90).map(|i| (i + round) as u8).collect();
+                sink.append(&bytes).unwrap();
+                memory.append(&bytes).unwrap();
+            }
+            16 if round % 5 == 0 => {
+                let bytes = vec![round as u8; 40_000 + random.bits() as usize % 9000];
+                sink.append(&bytes).unwrap();
+                memory.append(&bytes).unwrap();
+            }
+            17 => {
+                let to = len - len.min(u64::from(random.bits() % 300));
+                sink.truncate_to(to).unwrap();
+                memory.truncate_to(to).unwrap();
+            }
+            18 => sink = open_after_flush(sink, open),
+            _ => {}
+        }
+        if random.bits() % 3 > 0 {
+            sink.flush().unwrap();
+        }
+        if round % 7 == 0 {
+            assert!(read_all(&mut sink) == memory.to_vec(), "after {round} rounds");
+        }
+    }
+    assert!(read_all(&mut open_after_flush(sink, open)) == memory.to_vec());
+    assert!(call(&database, "merges").as_f64().unwrap() > 5.0);
+}
+
+fn read_all(sink: &mut HandleSink) -> Vec<u8> {
+    let mut all = vec![0; ByteSource::len(sink).unwrap() as usize];
+    sink.read_exact_at(0, &mut all).unwrap();
+    all
+}
+
+fn open_after_flush(mut sink: HandleSink, open: impl Fn() -> HandleSink) -> HandleSink {
+    sink.flush().unwrap();
+    open()
+}
+
 #[wasm_bindgen_test]
 fn store_over_handles() {
     let memory = std::cell::RefCell::new(std::collections::HashMap::<String, MemorySink>::new());

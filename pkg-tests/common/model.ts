@@ -1,5 +1,8 @@
 import type { Attrs, Filter } from 'nidus-wasm'
 
+/** Set by `npm run test:long`: generated tests take all of their cases. */
+export const EVERY_CASE = typeof process !== 'undefined' && !!process.env.NIDUS_EVERY_CASE
+
 /** Small, seeded, the same everywhere. */
 export function random(seed: number) {
   let state = seed >>> 0

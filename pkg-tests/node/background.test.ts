@@ -6,6 +6,7 @@ import { Nidus, NidusError } from 'nidus-wasm'
 import { GivenUp, Tidy } from '../../src/ts/engine/tidy'
 import { arraysHost } from '../common/arrays'
 import { random } from '../common/model'
+import { until } from '../common/until'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-background-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -13,8 +14,6 @@ afterEach(() => {
   vi.useRealTimers()
   vi.restoreAllMocks()
 })
-
-const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 describe('a loop of searches right after an insert', () => {
   const D = 384
@@ -62,7 +61,7 @@ describe('dead rows of an open store', () => {
     for (let time = 0; time < times; time++) await db.upsert('c', { ids, vectors: Float32Array.from({ length: rows * D }, (_, i) => Math.sin(i + time)) })
   }
   const compacted = async (db: Nidus) => {
-    while ((await db.footprint()).deadRows > 0) await turn()
+    await until('a compaction in the background', async () => (await db.footprint()).deadRows === 0)
   }
 
   it.each(['fs', 'memory', 'own'] as const)('are let go once nobody writes (%s)', async (kind) => {
@@ -110,7 +109,7 @@ describe('dead rows of an open store', () => {
     }
     const db = await Nidus.open('x', { storage: host, dimension: D })
     await rewrite(db, 12)
-    while (!db.recovery.compactionError) await turn()
+    await until('the error of a compaction', () => db.recovery.compactionError)
     expect(db.recovery.compactionError).toMatchObject({ code: 'QUOTA_EXCEEDED' })
     expect(await db.count()).toBe(1000)
     host.create = create
@@ -132,7 +131,7 @@ describe('dead rows of an open store', () => {
     const ids = Array.from({ length: 40_000 }, (_, i) => `${i}`)
     const vectors = Float32Array.from({ length: ids.length * 32 }, (_, i) => Math.sin(i))
     for (let time = 0; time < 3; time++) await db.upsert('c', { ids, vectors })
-    while (!state.write) await turn()
+    await until('the write during a compaction', () => state.write)
     await state.write
     expect(created).toHaveBeenCalledTimes(1)
     expect((await db.footprint()).deadRows).toBe(80_000)

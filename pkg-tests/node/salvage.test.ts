@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { Nidus, NidusError, type StorageHost, type SyncAccessHandle } from 'nidus-wasm'
+import { Nidus, NidusError, type StorageHost } from 'nidus-wasm'
+import { failingHost as host } from '../common/failing-host'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-salvage-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -79,52 +80,6 @@ it('refuses what is not there, and arguments that make no sense', async () => {
   expect(await codeOf(Nidus.salvage(await build(), into, { into: {} as StorageHost }))).toBe('INVALID_ARGUMENT')
   expect(existsSync(into)).toBe(false)
 })
-
-/** Whatever fails at the `nth` step of writing the new store. */
-function host(bytes: { data: Uint8Array; log: Uint8Array }, failAt = Infinity) {
-  let steps = 0
-  let made = bytes
-  const step = () => {
-    if (++steps === failAt) throw new Error('the medium failed')
-  }
-  const handle = (pair: { data: Uint8Array; log: Uint8Array }, file: 'data' | 'log'): SyncAccessHandle => ({
-    read: (buffer, { at }) => (buffer.set(pair[file].subarray(at, at + buffer.length)), Math.max(0, Math.min(buffer.length, pair[file].length - at))),
-    write(buffer, { at }) {
-      step()
-      const grown = new Uint8Array(Math.max(pair[file].length, at + buffer.length))
-      grown.set(pair[file])
-      grown.set(buffer, at)
-      pair[file] = grown
-      return buffer.length
-    },
-    truncate: (size) => (step(), void (pair[file] = pair[file].slice(0, size))),
-    flush: step,
-    getSize: () => pair[file].length,
-    close() {},
-  })
-  const both = (pair: typeof bytes) => ({ data: handle(pair, 'data'), log: handle(pair, 'log') })
-  const log = { destroyed: 0, steps: () => steps, current: () => bytes }
-  const own: StorageHost = {
-    kind: 'mine',
-    async open() {
-      return both(bytes)
-    },
-    async create() {
-      step()
-      return both((made = { data: new Uint8Array(), log: new Uint8Array() }))
-    },
-    async promote() {
-      step()
-      bytes = made
-    },
-    async commit() {},
-    async close() {},
-    async destroy() {
-      log.destroyed++
-    },
-  }
-  return { own, log }
-}
 
 it('writes all or nothing, whatever step of the writing fails', async () => {
   const name = await build()

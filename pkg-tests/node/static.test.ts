@@ -8,6 +8,7 @@ import { Nidus, type SearchOptions, type StaticOptions } from 'nidus-wasm'
 import { random } from '../common/model'
 import { openBrowser, repository } from './tarball.js'
 import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
+import { until } from '../common/until'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-static-'))
 const D = 96
@@ -112,7 +113,7 @@ describe('by HTTP', () => {
   it('in compact memory a search fetches little, in few requests', async () => {
     const url = await serve()
     const db = await opened(url, { memory: 'compact' })
-    while ((await db.footprint()).codedRows < 5900) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until('codes of 5,900 rows', async () => (await db.footprint()).codedRows >= 5900)
     const before = server.asked.length
     const { next } = random(3)
     const queries = 20

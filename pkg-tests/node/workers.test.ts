@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { random } from '../common/model'
+import { until } from '../common/until'
 
 const D = 384
 
@@ -36,10 +37,6 @@ async function filled(workers: number, rows = 4000) {
   return { db, queries: Array.from({ length: 6 }, (_, i) => (i === 0 ? vectors.slice(0, D) : Float32Array.from({ length: D }, () => next() - 0.5))) }
 }
 
-const until = async (done: () => boolean | Promise<boolean>) => {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 it('deals rows to workers, and finds with them what one thread finds', async () => {
   const one = await filled(1)
   const { asked, workers } = watch()
@@ -54,8 +51,8 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   }
   await same()
   // Six chunks of 672 rows at most, of which the store keeps each third.
-  await until(() => asked.append === 3)
-  await until(async () => (await two.db.search(two.queries[0]!), asked.best! > 0))
+  await until('three appends by workers', () => asked.append === 3)
+  await until('a search that asks a worker', async () => (await two.db.search(two.queries[0]!), asked.best! > 0))
   await same()
   for (const { db } of [one, two]) {
     await db.delete('b', ['0', '700', '2100'])
@@ -64,7 +61,7 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   await same()
   await Promise.all([one.db.compact(), two.db.compact()])
   await same()
-  await until(() => asked.append! >= 6)
+  await until('six appends by workers', () => asked.append! >= 6)
   await same()
   expect(asked.clear).toBe(2)
 

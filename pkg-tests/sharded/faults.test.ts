@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
+import { until } from '../common/until'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
 
 const D = 8
@@ -34,11 +35,18 @@ async function call(on: On, method: string, ...args: unknown[]) {
 }
 const fault = (store: string, index: number, method: string, kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass') => call({ store }, 'fault', store, index, method, kind)
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-async function met(store: string, index: number, method: string) {
-  while ((await call({ store }, 'met', store, index, method)) === 0) await sleep(5)
-}
+const met = (store: string, index: number, method: string) => until(`${method} to reach shard ${index} of ${store}`, async () => (await call({ store }, 'met', store, index, method)) > 0)
 const record = (id: string, version: number) => ({ id, vector: random(version * 7 + id.length).vector(D), attrs: { version } })
 const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
+/** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
+async function growing(on: On) {
+  const ids = idsOf(60)
+  await fill(on, ids)
+  await fault(on.store, 0, 'move', 'hold')
+  const grown = ask({ ...on, client: 9 }, 'grow', 2)
+  await met(on.store, 0, 'move')
+  return { grown, moving: ids.find((id) => placeOf('c', id, 2) === 1)! }
+}
 async function fill(on: On, ids: string[], version = 0) {
   for (let at = 0; at < ids.length; at += 1000) await call(on, 'upsert', 'c', ids.slice(at, at + 1000).map((id) => record(id, version)))
 }
@@ -121,12 +129,7 @@ it('a write that partly failed has ended when it rejects: a later write wins ove
 
 it('a write that arrives after its sender gave it up is refused', async () => {
   const on = { store: 'given up' }
-  const ids = idsOf(60)
-  await fill(on, ids)
-  const b = ids.find((id) => placeOf('c', id, 2) === 1)!
-  await fault(on.store, 0, 'move', 'hold')
-  const grown = ask({ ...on, client: 9 }, 'grow', 2)
-  await met(on.store, 0, 'move')
+  const { grown, moving: b } = await growing(on)
   await fault(on.store, 1, 'put', 'late')
   expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
   await fault(on.store, 1, 'put', 'pass')
@@ -233,12 +236,8 @@ describe('a late message', () => {
 
   it.each(['the process', 'the receiver', 'the sender'])('a put that was given up does not win over a newer one, though %s was started anew', async (who) => {
     const on = { store: `late put ${who}` }
-    const ids = idsOf(60)
-    await fill(on, ids)
-    const b = ids.find((id) => placeOf('c', id, 2) === 1)!
-    await fault(on.store, 0, 'move', 'hold')
-    const grown = ask({ ...on, client: 9 }, 'grow', 2).catch(() => undefined)
-    await met(on.store, 0, 'move')
+    const { grown: growth, moving: b } = await growing(on)
+    const grown = growth.catch(() => undefined)
     await fault(on.store, 1, 'put', 'keep')
     expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
     await fault(on.store, 1, 'put')
@@ -259,12 +258,7 @@ describe('a late message', () => {
 
   it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
     const on = { store: 'late layout' }
-    const ids = idsOf(60)
-    await fill(on, ids)
-    const b = ids.find((id) => placeOf('c', id, 2) === 1)!
-    await fault(on.store, 0, 'move', 'hold')
-    const grown = ask({ ...on, client: 9 }, 'grow', 2)
-    await met(on.store, 0, 'move')
+    const { grown, moving: b } = await growing(on)
     await call({ ...on, client: 3 }, 'stats')
     // The old shard is the last to hear that the growth has ended.
     await fault(on.store, 0, 'layout', 'hold')

@@ -85,8 +85,13 @@ export async function session() {
     processes.signal('SIGKILL')
   }
   try {
-    for (let tries = 0; !(await ask('GET', '/status').then(() => true, () => false)); tries++) {
-      if (tries > 300) throw new Error('WebKitWebDriver did not start')
+    let ended = false
+    void processes.exited.then(() => (ended = true))
+    // Only what hangs takes so long.
+    const late = performance.now() + 600_000
+    while (!(await ask('GET', '/status').then(() => true, () => false))) {
+      if (ended) throw new Error('WebKitWebDriver ended before it answered')
+      if (performance.now() > late) throw new Error('waited 10 minutes for WebKitWebDriver to answer')
       await sleep(50)
     }
     const capabilities = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } }

@@ -364,7 +364,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::few_or(150, 500), failure_persistence: None, ..ProptestConfig::default() })]
 
         /// Filters are checked row by row: as rows are added, as filters are asked for again and anew, and after rows
         /// have moved.

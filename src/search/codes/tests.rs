@@ -94,7 +94,7 @@ fn no_score_is_above_its_bound() {
 
 #[test]
 fn bounds_hold_for_any_rows() {
-    let mut runner = TestRunner::new(Config::with_cases(300));
+    let mut runner = TestRunner::new(Config::with_cases(crate::few_or(60, 300)));
     runner
         .run(&(0..SORTS.len(), 1usize..300, 16usize..300, any::<u64>()), |(sort, dimension, count, seed)| {
             let mut bytes = [0; 32];
