@@ -65,7 +65,7 @@ const CALLS: Record<string, (name: string) => Promise<unknown>> = {
 const REPLACES = ['import replace', 'destroy']
 
 /** How each call ends, by file and state: the table of SPEC 2.3. */
-const spec = readFileSync(new URL('../../SPEC.md', import.meta.url), 'utf8').split('<!-- damage:begin -->')[1]!.split('<!-- damage:end -->')[0]!
+const spec = readFileSync(new URL('../../docs/spec/recovery.md', import.meta.url), 'utf8').split('<!-- damage:begin -->')[1]!.split('<!-- damage:end -->')[0]!
 const table = new Map(
   spec.trim().split('\n').slice(2).map((line) => {
     const [row, ...ends] = line.slice(2, -2).split(' | ')

@@ -292,7 +292,7 @@ mod tests {
         crate::segment::op::canonical(&batch.bytes()[8..], crate::segment::op::skip_value).unwrap()
     }
 
-    /// The truth table of SPEC.md, one line each: the value under `k`, the filter, the answer.
+    /// The truth table of docs/spec/filters.md, one line each: the value under `k`, the filter, the answer.
     #[test]
     fn truth_table() {
         use Bound::*;

@@ -18,7 +18,7 @@
 //!
 //! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. This needs no second product with the basis, and any basis will
 //! do. All of it is computed in f64 and rounded up to f32. `TINY` covers the rounding of f64 itself. The basis may be
-//! the identity: then `p` is the row itself, and `δ`, `ε` and `‖s‖` are 0. SPEC.md has the whole argument.
+//! the identity: then `p` is the row itself, and `δ`, `ε` and `‖s‖` are 0. docs/spec/codes.md has the whole argument.
 
 /// The unit roundoff of f32.
 const U: f64 = 1.0 / (1u64 << 24) as f64;

@@ -1,4 +1,4 @@
-//! A second implementation of globs and filters, from SPEC 3.1: over decoded attributes, with sets and exact
+//! A second implementation of globs and filters, from SPEC 3.2: over decoded attributes, with sets and exact
 //! arithmetic.
 
 use std::cmp::Ordering;
