@@ -13,7 +13,7 @@ export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
 
 /**
- * A record on its way in. The vector need not be normalized; it is captured when the call is made. One shorter than 1e-12 is stored as it is, as native does: its scores are nearly 0, and those of a
+ * A record on its way in. (A hit is none: of one, give `{ id, vector, attrs }`, with a search that was asked for `withVectors`.) The vector need not be normalized; it is captured when the call is made. One shorter than 1e-12 is stored as it is, as native does: its scores are nearly 0, and those of a
  * vector of zeros are 0. A query of that kind scores every record so. An embedding of zeros is mostly a fault of the model's: check for it where vectors are made.
  */
 export interface RecordInput<A extends AttrsOf<A> = Attrs> {
@@ -66,7 +66,7 @@ export interface UpsertOptions {
   signal?: AbortSignal
   /** Rows taken up so far, of all; equal only when the batch is acknowledged. */
   onProgress?: (done: number, total: number) => void
-  /** Columnar input: gives the array away instead of copying it. Do not use it afterwards, not even if the call fails. */
+  /** Columnar input: gives the array away instead of copying it. Do not use it afterwards, not even if the call fails. A part of a larger buffer, and shared memory, are copied as ever; all of a wasm module's memory cannot be sent to a worker (`INVALID_ARGUMENT`). */
   transfer?: boolean
 }
 
