@@ -15,6 +15,10 @@ use crate::{Code, Result, error};
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
 
+/// As many rows without names, one behind the other, can be an interrupted write's; and this part of all rows, those of several.
+const INTERRUPTED_ROWS: usize = 1024;
+const INTERRUPTED_SHARE: usize = 8;
+
 /// A document. `collection` is an index into the collections.
 #[derive(Clone, Copy)]
 pub struct Doc {
@@ -76,6 +80,8 @@ pub struct Index {
     live: usize,
     /// Rows between others that no operation has named.
     skipped_rows: usize,
+    /// The longest run of those.
+    widest_gap: usize,
 }
 
 impl Index {
@@ -95,6 +101,12 @@ impl Index {
     /// How many of so many rows no replayed operation has named.
     pub fn unnamed(&self, rows: usize) -> usize {
         self.skipped_rows + rows.saturating_sub(self.owner.len())
+    }
+
+    /// Whether interrupted writes can have left the rows without names: no more in one place than one of them leaves, few in all, and others were written
+    /// behind them. (At the end of the data they may as well be those of a log that lost its last operations.)
+    pub fn left_by_writes(&self, rows: usize) -> bool {
+        self.widest_gap <= INTERRUPTED_ROWS && self.skipped_rows * INTERRUPTED_SHARE <= rows && rows <= self.owner.len()
     }
 
     pub fn owner(&self, row: usize) -> u32 {
@@ -326,7 +338,9 @@ impl Index {
                 let row = row as usize;
                 self.reserve_rows(row + 1)?;
                 reserve(&mut self.docs, 1, "the index of documents")?;
-                self.skipped_rows += row.saturating_sub(self.owner.len());
+                let gap = row.saturating_sub(self.owner.len());
+                self.skipped_rows += gap;
+                self.widest_gap = self.widest_gap.max(gap);
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];
                 if owner != DEAD && self.find(number, id) != Some(owner) {

@@ -79,6 +79,8 @@ pub struct Store {
     recovery: Recovery,
     /// Rows that no operation of the log names.
     orphaned: usize,
+    /// Those are few enough, and so placed, that interrupted writes left them.
+    left_by_writes: bool,
     codes: Codes,
     memo: Memo,
     columns: RefCell<Columns>,
@@ -111,15 +113,15 @@ impl Store {
     }
 
     /// Rows that no operation of the log names: an interrupted write leaves some, and so does a log that lost operations.
-    /// Nothing removes them but a compaction that somebody asks for.
+    /// Unless they are few, and others were written behind them, nothing removes them but a compaction that somebody asks for.
     pub fn orphaned_rows(&self) -> usize {
         self.orphaned
     }
 
-    /// Whether a compaction that nobody asked for may run: not where the open had to cut anything, nor where rows have no name.
-    /// Their names may be in a log that somebody still has.
+    /// Whether a compaction that nobody asked for may run: not where the open had to cut anything, nor where more rows have no name than
+    /// interrupted writes leave. Their names may be in a log that somebody still has.
     pub fn tidies_itself(&self) -> bool {
-        self.orphaned == 0 && self.recovery.log_bytes + self.recovery.data_bytes == 0
+        (self.orphaned == 0 || self.left_by_writes) && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }
 
     /// Why the store takes no more writes until it is opened again.

@@ -195,13 +195,13 @@ impl Store {
     #[inline(never)]
     pub(super) fn of(options: OpenOptions, data: DataSegment, log: Option<Box<dyn ByteSink>>, mut index: Index) -> Result<Store> {
         let rows = data.row_count();
-        let orphaned = index.unnamed(rows);
+        let (orphaned, left_by_writes) = (index.unnamed(rows), index.left_by_writes(rows));
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
         let (staged, held, recovery) = (Staged::default(), Run::default(), Recovery::default());
         let codes = Codes::new(data.dimension(), if options.compact { COMPACT } else { Tuning::default() });
         let memo = Memo::default();
-        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, named: false, recovery, orphaned, codes, memo, columns: Default::default(), compaction: None, failed: None })
+        Ok(Store { options, data, log, log_len: 0, index, staged, held, receipts: Receipts::default(), newer: false, named: false, recovery, orphaned, left_by_writes, codes, memo, columns: Default::default(), compaction: None, failed: None })
     }
 
     /// Opens (or, with a dimension, creates) a store on media that can be read synchronously.

@@ -336,6 +336,40 @@ export function hostSuite() {
       }
     })
 
+    it.each([
+      'CREATE TABLE nidus_stores (title TEXT, place TEXT)', 'CREATE TABLE Nidus_Stores (store INTEGER, name TEXT)', 'CREATE VIEW nidus_stores AS SELECT 1 AS store', 'CREATE INDEX nidus_stores ON own (title)',
+    ])('another program has what is called like ours (%s): refused by name, and untouched', async (query) => {
+      sql('CREATE TABLE own (title TEXT)')
+      sql(query)
+      if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
+      const all = () => JSON.stringify([sql('SELECT * FROM sqlite_master'), query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores')])
+      const before = all()
+      const storage = durableObject(use().storage)
+      for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage }), () => Nidus.salvage('x', 'y', { storage, into: storage })]) {
+        const error = (await call().then(() => undefined, (error: unknown) => error)) as NidusError | undefined
+        expect([error?.code, error?.message]).toEqual(['CORRUPT', expect.stringMatching(/nidus_stores of this object is another program's/i)])
+        expect(all()).toBe(before)
+      }
+      sql(query.startsWith('CREATE INDEX') ? 'DROP INDEX nidus_stores' : query.startsWith('CREATE VIEW') ? 'DROP VIEW nidus_stores' : 'DROP TABLE nidus_stores')
+      sql('DROP TABLE own')
+      await (await open()).close()
+    })
+
+    it('a table of another program in the place of a store\'s extents is refused by name, and untouched', async () => {
+      const storage = durableObject(use().storage)
+      const db = await open()
+      await db.upsert('c', rows(2))
+      await db.close()
+      sql('DROP TABLE nidus_extents_1')
+      sql('CREATE TABLE nidus_extents_1 (title TEXT)')
+      sql(`INSERT INTO nidus_extents_1 VALUES ('my own')`)
+      const before = JSON.stringify([await rowOf(), sql('SELECT * FROM nidus_extents_1')])
+      for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage })]) {
+        expect(await codeOf(call)).toBe('CORRUPT')
+        expect(JSON.stringify([await rowOf(), sql('SELECT * FROM nidus_extents_1')])).toBe(before)
+      }
+    })
+
     it('an extent that is missing is CORRUPT, and nothing is changed', async () => {
       const db = await open()
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(1, i))
