@@ -336,9 +336,9 @@ export function hostSuite() {
       }
     })
 
-    it.each([
+    for (const query of [
       'CREATE TABLE nidus_stores (title TEXT, place TEXT)', 'CREATE TABLE Nidus_Stores (store INTEGER, name TEXT)', 'CREATE VIEW nidus_stores AS SELECT 1 AS store', 'CREATE INDEX nidus_stores ON own (title)',
-    ])('another program has what is called like ours (%s): refused by name, and untouched', async (query) => {
+    ]) it(`another program has what is called like ours (${query}): refused by name, and untouched`, async () => {
       sql('CREATE TABLE own (title TEXT)')
       sql(query)
       if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
@@ -347,7 +347,7 @@ export function hostSuite() {
       const storage = durableObject(use().storage)
       for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage }), () => Nidus.salvage('x', 'y', { storage, into: storage })]) {
         const error = (await call().then(() => undefined, (error: unknown) => error)) as NidusError | undefined
-        expect([error?.code, error?.message]).toEqual(['CORRUPT', expect.stringMatching(/nidus_stores of this object is another program's/i)])
+        expect([error?.code, /nidus_stores of this object is another program's/i.test(error?.message ?? '')]).toEqual(['CORRUPT', true])
         expect(all()).toBe(before)
       }
       sql(query.startsWith('CREATE INDEX') ? 'DROP INDEX nidus_stores' : query.startsWith('CREATE VIEW') ? 'DROP VIEW nidus_stores' : 'DROP TABLE nidus_stores')

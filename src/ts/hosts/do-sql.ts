@@ -71,10 +71,12 @@ function isThere(sql: Sql, table: string, ours: string[]): boolean {
 export function findRow(sql: Sql, name: string): Row | undefined {
   if (!isThere(sql, STORES, COLUMNS)) return undefined
   const [row] = sql.exec(`SELECT * FROM ${STORES} WHERE name = ?`, name)
-  if (row) isThere(sql, tableOf(row['store']), ['id', 'bytes'])
   if (row && row['version'] !== VERSION) throw new NidusError('UNSUPPORTED_VERSION', `the store "${name}" was made by a later version of nidus-wasm`)
   return row as Row | undefined
 }
+
+/** Refuses what is not the table of a store's extents, before it is read, written or dropped. */
+export const checkExtents = (sql: Sql, { store }: Row) => isThere(sql, tableOf(store), ['id', 'bytes'])
 
 /** Whether the object has a store of an earlier version, which made it without asking for a name. */
 export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) < NAMED
@@ -99,6 +101,7 @@ export function putRow(sql: Sql, { store, generation, data, log, epoch, cuts }: 
 export function removeStore(sql: Sql, name: string) {
   const row = findRow(sql, name)
   if (!row) return
+  checkExtents(sql, row)
   sql.exec(`DROP TABLE IF EXISTS ${tableOf(row.store)}`)
   sql.exec(`DELETE FROM ${STORES} WHERE store = ?`, row.store)
   if ([...sql.exec(`SELECT 1 FROM ${STORES} LIMIT 1`)].length === 0) sql.exec(`DROP TABLE ${STORES}`)
