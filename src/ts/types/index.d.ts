@@ -61,6 +61,11 @@ export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
   signal?: AbortSignal
 }
 
+export interface SignalOption {
+  /** Ends the call with `ABORTED`: also while a filter is worked off that takes long, and of a deletion only until it is published (nothing is deleted then; after that the true outcome is told). */
+  signal?: AbortSignal
+}
+
 export interface UpsertOptions {
   /** Aborts until the batch is published (`ABORTED`, nothing written); after that the true outcome is told. */
   signal?: AbortSignal
@@ -252,7 +257,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for await (const { id, attrs } of db.records('docs', { filter: { lang: 'en' } })) console.log(id, attrs)
    * ```
    */
-  records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>>
+  records(collection: string, options?: { filter?: Filter<A> } & SignalOption): AsyncIterableIterator<VectorRecord<A>>
   /**
    * Records of one collection, or of all.
    *
@@ -260,7 +265,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const english = await db.count('docs', { lang: 'en' })
    * ```
    */
-  count(collection?: string, filter?: Filter<A>): Promise<number>
+  count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number>
   /**
    * How many there were.
    *
@@ -276,7 +281,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.deleteWhere('docs', { year: { $lt: 2000 } })
    * ```
    */
-  deleteWhere(collection: string, filter: Filter<A>): Promise<number>
+  deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number>
   /**
    * The best `topK` by cosine, exactly. Equal scores by collection, then id.
    *
