@@ -289,7 +289,7 @@ mod tests {
         crate::segment::op::canonical(&batch.bytes()[8..], crate::segment::op::skip_value).unwrap()
     }
 
-    /// The truth table of SPEC.md, a line each: what is stored under `k`, the filter, the answer.
+    /// The truth table of docs/spec/filters.md, a line each: what is stored under `k`, the filter, the answer.
     #[test]
     fn truth_table() {
         use Bound::*;

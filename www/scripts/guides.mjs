@@ -1,5 +1,6 @@
 // The guides as pages: Markdown from www/guides, one HTML file each, with a stylesheet and no script.
 import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Marked } from 'marked'
 
@@ -9,13 +10,22 @@ const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflar
 
 /** Headings by the names that links within the documents use. */
 const slug = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, '').trim().replace(/\s/g, '-')
-const marked = new Marked({
-  renderer: {
-    heading({ tokens, depth, text }) {
-      return `<h${depth} id="${slug(text)}">${this.parser.parseInline(tokens)}</h${depth}>\n`
+
+/** Markdown as HTML. `page` names the page of a file; a link to a file that is no page stays as its text. */
+const html = (text, path, page) =>
+  new Marked({
+    renderer: {
+      heading({ tokens, depth, text }) {
+        return `<h${depth} id="${slug(text)}">${this.parser.parseInline(tokens)}</h${depth}>\n`
+      },
+      link({ href, tokens }) {
+        const [file, anchor] = href.split('#')
+        const target = !file || /^[a-z]+:/.test(href) ? file : page(posix.join(posix.dirname(path), file))
+        const text = this.parser.parseInline(tokens)
+        return target === undefined ? text : `<a href="${escaped(anchor ? `${target}#${anchor}` : target)}">${text}</a>`
+      },
     },
-  },
-})
+  }).parse(text)
 
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
 
@@ -38,14 +48,17 @@ ${body}</main>
 
 /** [{ fileName, source }], for the site's folder. */
 export function guidePages(policy) {
-  const names = readdirSync(at('guides')).filter((name) => name.endsWith('.md')).map((name) => name.slice(0, -3))
+  const markdown = (folder) => readdirSync(at(`../${folder}`)).filter((name) => name.endsWith('.md')).map((name) => name.slice(0, -3))
+  const names = markdown('www/guides')
   names.sort((a, b) => (ORDER.indexOf(a) + 1 || 99) - (ORDER.indexOf(b) + 1 || 99) || (a < b ? -1 : 1))
-  const all = [...names.map((name) => [name, `guides/${name}.md`]), ['specification', '../SPEC.md']]
-  const guides = all.map(([name, path]) => {
-    const text = readFileSync(at(path), 'utf8').replace(/<!--.*?-->\n+/gs, '')
-    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: marked.parse(text.replaceAll('](../../SPEC.md', '](specification.html')).replace(/href="([\w-]+)\.md(?=[#"])/g, 'href="$1.html') }
+  // A guide and a part of the specification may have the same name.
+  const paths = new Map([...names.map((name) => [`www/guides/${name}.md`, name]), ['SPEC.md', 'specification'], ...markdown('docs/spec').map((name) => [`docs/spec/${name}.md`, `spec-${name}`])])
+  const pageOf = (path) => paths.has(path) ? `${paths.get(path)}.html` : undefined
+  const guides = [...paths].map(([path, name]) => {
+    const text = readFileSync(at(`../${path}`), 'utf8').replace(/<!--.*?-->\n+/gs, '')
+    return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: html(text, path, pageOf) }
   })
-  const list = guides.map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`).join('\n')
+  const list = guides.filter(({ name }) => !name.startsWith('spec-')).map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`).join('\n')
   return [
     { fileName: 'guides/index.html', source: page('Guides', `<h1>Guides</h1>\n<ul>\n${list}\n</ul>\n`, policy) },
     { fileName: 'guides/guides.css', source: readFileSync(at('guides/guides.css'), 'utf8') },

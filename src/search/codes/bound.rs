@@ -16,7 +16,7 @@
 //!
 //! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. No second product with the basis is needed, and any basis will do. All this is
 //! computed in f64 and rounded up to f32; what f64 itself rounds is covered by `TINY`. The basis may be the identity: then `p` is the
-//! row itself and `δ`, `ε` and `‖s‖` are 0. The whole argument is in SPEC.md.
+//! row itself and `δ`, `ε` and `‖s‖` are 0. The whole argument is in docs/spec/codes.md.
 
 /// Unit roundoff of f32.
 const U: f64 = 1.0 / (1u64 << 24) as f64;

@@ -1,4 +1,4 @@
-//! Globs and filters a second time, from SPEC 3.1: over decoded attributes, by sets and by exact arithmetic.
+//! Globs and filters a second time, from SPEC 3.2: over decoded attributes, by sets and by exact arithmetic.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
