@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import spec from '../../SPEC.md?raw'
+import spec from '../../docs/spec/recovery.md?raw'
 import { check, tableIn, type Names } from '../common/damage'
 import type { Tasks } from './damage-worker'
 

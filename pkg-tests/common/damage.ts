@@ -27,7 +27,7 @@ export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) =>
   "another program's": () => CSV,
 }
 
-/** A table of SPEC 2.3: how each call ends, by file and state. */
+/** A table of SPEC 2.3 (docs/spec/recovery.md): how each call ends, by file and state. */
 export function tableIn(spec: string, mark: string): { calls: string[]; ends: Map<string, string[]> } {
   const lines = spec.split(`<!-- ${mark}:begin -->`)[1]!.split(`<!-- ${mark}:end -->`)[0]!.trim().split('\n')
   const [head, , ...rows] = lines.map((line) => line.slice(2, -2).split(' | '))

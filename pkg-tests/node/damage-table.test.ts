@@ -7,7 +7,7 @@ import { afterAll, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { BYTES, check, factsOf, tableIn, type File, type Place, type States } from '../common/damage'
 import { tar } from '../common/tar'
-import spec from '../../SPEC.md?raw'
+import spec from '../../docs/spec/recovery.md?raw'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-table-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
