@@ -69,14 +69,13 @@ const place: Place = {
   },
 }
 
-/** How each call ends, by file and state: the table of SPEC 2.3. */
-const spec = readFileSync(new URL('../../docs/spec/recovery.md', import.meta.url), 'utf8').split('<!-- damage:begin -->')[1]!.split('<!-- damage:end -->')[0]!
-const table = new Map(
-  spec.trim().split('\n').slice(2).map((line) => {
-    const [row, ...ends] = line.slice(2, -2).split(' | ')
-    return [row!, ends] as const
-  }),
-)
+const table = tableIn(spec, 'damage')
+it('the table has these calls', () => expect(Object.keys(place.calls)).toEqual(table.calls))
+it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((state) => [file, state] as const)))('%s %s: no call changes a byte that it has no right to', async (file, state) => {
+  const facts = await factsOf(place, good, file, state)
+  check(expect, { called: (file) => file }, facts, file, state)
+  expect(facts.map(({ end }) => end).join(' | ')).toBe(table.ends.get(`${file} ${state}`)?.join(' | '))
+})
 
 /** What a file or the folder may be used for, by whoever is not the system's own user. */
 const MODES: { [row: string]: { data?: number; log?: number; folder?: number } } = {
