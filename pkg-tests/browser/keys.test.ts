@@ -29,3 +29,16 @@ it('nidus-wasm/segment does so, too', async () => {
   await init()
   await walk(callsOfSegment(Segment), 'nidus-wasm/segment', 'Segment.')
 })
+
+it("says of a wasm module's memory that it cannot be given away, and takes a part of it as a copy", async () => {
+  const { Nidus } = await import('nidus-wasm')
+  const db = await Nidus.open('given', { storage: 'memory', dimension: 4 })
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  const vectors = new Float32Array(memory.buffer).fill(1)
+  const ids = Array.from({ length: vectors.length / 4 }, (_, i) => `${i}`)
+  await expect(db.upsert('c', { ids, vectors }, { transfer: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/^this cannot be sent to the worker: /) })
+  expect([vectors.length, vectors[5], await db.count()]).toEqual([16384, 1, 0])
+  expect(await db.upsert('c', { ids: ['a'], vectors: vectors.subarray(4, 8) }, { transfer: true })).toBe(1)
+  expect(await db.upsert('c', { ids, vectors })).toBe(ids.length)
+  await db.close()
+})

@@ -1,46 +1,42 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
+import { BYTES, check, factsOf, tableIn, type File, type Place, type States } from '../common/damage'
 import { tar } from '../common/tar'
+import spec from '../../docs/spec/recovery.md?raw'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-table-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
-let made = 0
-const fresh = () => join(root, `s${made++}`)
 const D = 4
 
-async function store(rows: number) {
-  const name = fresh()
+async function store(name: string, rows: number) {
   const db = await Nidus.open(name, { dimension: D })
   for (let i = 0; i < rows; i++) await db.upsert('c', [{ id: `${i}`, vector: [i + 1, 1, 0, 0] }])
   await db.close()
   return name
 }
-const good = await store(300)
-const other = await store(7)
+const good = await store(join(root, 'good'), 300)
+const other = await store(join(root, 'other'), 7)
 const whole = tar(['data', 'log'].map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(other, name))) })))
 
-const bytesIn = (folder: string): Record<string, string> =>
-  existsSync(folder) ? Object.fromEntries(readdirSync(folder).sort().map((file) => [file, statSync(join(folder, file)).isFile() ? readFileSync(join(folder, file), 'hex') : 'a folder'])) : {}
-
-/** Makes one of the two files something else. */
-const STATES: Record<string, (path: string, which: 'data' | 'log') => void> = {
-  absent: (path) => rmSync(path),
-  empty: (path) => truncateSync(path),
-  'cut in the middle': (path) => truncateSync(path, Math.floor(statSync(path).size / 2) + 1),
-  'zeroed tail': (path) => {
-    const bytes = readFileSync(path)
-    writeFileSync(path, bytes.fill(0, Math.floor(bytes.length / 2)))
-  },
-  "another store's": (path, which) => cpSync(join(other, which), path),
-  "another program's": (path) => writeFileSync(path, 'name,place\nAda,London\n'.repeat(1000)),
-  'a folder': (path) => {
-    rmSync(path)
-    mkdirSync(path)
+const inFile: States = {
+  ...Object.fromEntries(
+    Object.entries(BYTES).map(([state, change]) => [
+      state,
+      (name: string, file: File) => {
+        const bytes = change(new Uint8Array(readFileSync(join(name, file))), new Uint8Array(readFileSync(join(other, file))))
+        if (bytes) writeFileSync(join(name, file), bytes)
+        else rmSync(join(name, file))
+      },
+    ]),
+  ),
+  'a folder': (name, file) => {
+    rmSync(join(name, file))
+    mkdirSync(join(name, file))
   },
 }
 /** The command line ends with 1 if it found damage. */
@@ -52,51 +48,99 @@ const command = (...args: string[]) =>
     }),
   )
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-const CALLS: Record<string, (name: string) => Promise<unknown>> = {
-  open: async (name) => (await Nidus.open(name, { dimension: D })).close(),
-  'open readOnly': async (name) => (await Nidus.open(name, { readOnly: true })).close(),
-  verify: (name) => command('verify', name),
-  salvage: async (name) => void (await Nidus.salvage(name, fresh())),
-  import: async (name) => (await Nidus.import(name, whole)).close(),
-  'import replace': async (name) => (await Nidus.import(name, whole, { replace: true })).close(),
-  destroy: (name) => Nidus.destroy(name),
+const place: Place = {
+  async all(name) {
+    if (!existsSync(name)) return {}
+    return Object.fromEntries(readdirSync(name).sort().map((file) => [file, statSync(join(name, file)).isFile() ? readFileSync(join(name, file), 'hex') : 'a folder']))
+  },
+  async copy(from, to) {
+    mkdirSync(to)
+    for (const file of ['data', 'log']) copyFileSync(join(from, file), join(to, file))
+  },
+  states: { data: inFile, log: inFile },
+  calls: {
+    open: async (name) => (await Nidus.open(name, { dimension: D })).close(),
+    'open readOnly': async (name) => (await Nidus.open(name, { readOnly: true })).close(),
+    verify: (name) => command('verify', name),
+    salvage: (name) => Nidus.salvage(name, `${name}-salvaged`),
+    import: async (name) => (await Nidus.import(name, whole)).close(),
+    'import replace': async (name) => (await Nidus.import(name, whole, { replace: true })).close(),
+    destroy: (name) => Nidus.destroy(name),
+  },
 }
-/** These are asked to put something in the place of what is there. */
-const REPLACES = ['import replace', 'destroy']
 
-/** How each call ends, by file and state: the table of SPEC 2.3. */
-const spec = readFileSync(new URL('../../docs/spec/recovery.md', import.meta.url), 'utf8').split('<!-- damage:begin -->')[1]!.split('<!-- damage:end -->')[0]!
-const table = new Map(
-  spec.trim().split('\n').slice(2).map((line) => {
-    const [row, ...ends] = line.slice(2, -2).split(' | ')
-    return [row!, ends] as const
-  }),
-)
+const table = tableIn(spec, 'damage')
+it('the table has these calls', () => expect(Object.keys(place.calls)).toEqual(table.calls))
+it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((state) => [file, state] as const)))('%s %s: no call changes a byte that it has no right to', async (file, state) => {
+  const facts = await factsOf(place, good, file, state)
+  check(expect, { called: (file) => file }, facts, file, state)
+  expect(facts.map(({ end }) => end).join(' | ')).toBe(table.ends.get(`${file} ${state}`)?.join(' | '))
+})
 
-for (const which of ['data', 'log'] as const) {
-  for (const [state, damage] of Object.entries(STATES)) {
-    it(`${which} ${state}: no call changes a byte that it has no right to`, async () => {
-      const ends: string[] = []
-      for (const [call, work] of Object.entries(CALLS)) {
-        const name = fresh()
-        cpSync(good, name, { recursive: true })
-        damage(join(name, which), which)
-        const before = bytesIn(name)
-        const end = await work(name).then(() => 'ok', (error: { code?: string }) => error.code ?? String(error))
-        ends.push(end)
-        const after = bytesIn(name)
-        const what = `${which} ${state}, ${call}: ${end}`
-        expect(end, what).toMatch(/^(ok|told|[A-Z_]+)$/)
-        if (end !== 'ok' || ['open readOnly', 'verify', 'salvage'].includes(call)) expect(after, what).toEqual(before)
-        // An opening that goes on cuts what no frame is in, and takes no row.
-        else if (call === 'open') {
-          expect(after['data'], what).toBe(before['data'])
-          expect(before['log']!.startsWith(after['log']!), what).toBe(true)
-        } else expect(REPLACES, what).toContain(call)
-        // Another program's file and a folder outlive every call.
-        if (state === "another program's" || state === 'a folder') expect(after[which], what).toBe(before[which])
-      }
-      expect(ends).toEqual(table.get(`${which} ${state}`))
-    })
+/** What a file or the folder may be used for, by whoever is not the system's own user. */
+const MODES: { [row: string]: { data?: number; log?: number; folder?: number } } = {
+  'data no permission': { data: 0 },
+  'data only to be read': { data: 0o444 },
+  'log no permission': { log: 0 },
+  'log only to be read': { log: 0o444 },
+  'the folder no permission': { folder: 0 },
+  'the folder only to be read': { folder: 0o555 },
+  'all only to be read': { data: 0o444, log: 0o444, folder: 0o555 },
+}
+const NOBODY = 65534
+/** The same calls, in a process of a user for whom permissions count. */
+const CHILD = `
+  import { execFile } from 'node:child_process'
+  import { readFileSync } from 'node:fs'
+  const { dist, names, whole, into } = JSON.parse(process.argv[1])
+  const { Nidus } = await import(dist + '/node.js')
+  const tar = new Uint8Array(readFileSync(whole))
+  const calls = {
+    open: async (name) => (await Nidus.open(name, { dimension: ${D} })).close(),
+    'open readOnly': async (name) => (await Nidus.open(name, { readOnly: true })).close(),
+    verify: (name) => new Promise((resolve, reject) => execFile(process.execPath, [new URL(dist + '/cli.js').pathname, 'verify', name, '--json'], (error, stdout) =>
+      error ? reject({ code: error.code === 1 ? 'told' : JSON.parse(stdout).error.code }) : resolve())),
+    salvage: (name) => Nidus.salvage(name, into),
+    import: async (name) => (await Nidus.import(name, tar)).close(),
+    'import replace': async (name) => (await Nidus.import(name, tar, { replace: true })).close(),
+    destroy: (name) => Nidus.destroy(name),
   }
-}
+  const ends = {}
+  for (const [call, name] of Object.entries(names)) ends[call] = await calls[call](name).then(() => 'ok', (error) => error.code ?? String(error))
+  console.log(JSON.stringify(ends))`
+const modes = tableIn(spec, 'damage:permissions')
+it('the table of permissions has these calls and rows', () => expect([modes.calls, [...modes.ends.keys()]]).toEqual([Object.keys(place.calls), Object.keys(MODES)]))
+// Windows has no such modes.
+it.skipIf(process.platform === 'win32').each(Object.entries(MODES))('%s: no call changes a byte that it has no right to', async (row, mode) => {
+  const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+  const own = (path: string) => as.uid !== undefined && chownSync(path, NOBODY, NOBODY)
+  const home = mkdtempSync(join(root, 'modes-'))
+  chmodSync(root, 0o755)
+  own(home)
+  const names: Record<string, string> = {}
+  for (const call of Object.keys(place.calls)) {
+    const name = (names[call] = join(home, call.replace(' ', '-')))
+    cpSync(good, name, { recursive: true })
+    for (const path of [name, join(name, 'data'), join(name, 'log')]) own(path)
+    for (const file of ['data', 'log'] as const) chmodSync(join(name, file), mode[file] ?? 0o644)
+    chmodSync(name, mode.folder ?? 0o755)
+  }
+  const tarFile = join(home, 'whole.tar')
+  writeFileSync(tarFile, whole)
+  chmodSync(tarFile, 0o644)
+  const before = await place.all(good)
+  const dist = new URL('../../dist', import.meta.url).href
+  const told = JSON.stringify({ dist, names, whole: tarFile, into: join(home, 'salvaged') })
+  const ends = await new Promise<Record<string, string>>((resolve, reject) =>
+    execFile(process.execPath, ['--input-type=module', '-e', CHILD, told], { ...as, cwd: home }, (error, stdout, stderr) => (error ? reject(new Error(`${error.message} ${stderr}`)) : resolve(JSON.parse(stdout) as Record<string, string>))),
+  )
+  for (const name of Object.values(names)) if (existsSync(name)) chmodSync(name, 0o755)
+  for (const [call, name] of Object.entries(names)) {
+    if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
+    const what = `${row}, ${call}: ${ends[call]}`
+    // One with a right to the folder may put other files in the place of those.
+    if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
+    expect(await place.all(name), what).toEqual(before)
+  }
+  expect(Object.values(ends).join(' | ')).toBe(modes.ends.get(row)?.join(' | '))
+})

@@ -82,3 +82,23 @@ it('refuses a misspelt flag of every command of the command line, and names the 
     expect([code, out], flag).toEqual([2, expect.stringContaining(`--${flag}x: did you mean \`--${flag}\`?`)])
   }
 })
+
+it('says of a hit, and of what lies in a proxy, what to give instead', async () => {
+  const db = await Nidus.open('keys', memory)
+  await db.upsert('c', [{ id: 'a', vector: q, attrs: { n: 1 } }])
+  const hits = await db.search(q, { withVectors: true })
+  await expect(db.upsert('c', hits as never)).rejects.toThrow('record 0 (id "a"): unknown key `collection`: of a hit give id, vector, attrs')
+  expect(await db.upsert('c', hits.map(({ id, vector, attrs }) => ({ id, vector: vector!, attrs })))).toBe(1)
+  const proxied = <T extends object>(of: T) => new Proxy(of, {})
+  for (const call of [
+    () => db.search(proxied(new Float32Array(3))),
+    () => db.upsert('c', [{ id: 'b', vector: proxied(new Float32Array(3)) }]),
+    () => db.upsert('c', { ids: ['b'], vectors: proxied(new Float32Array(3)) }),
+    () => db.upsert('c', [{ id: 'b', vector: q, attrs: { seen: proxied(new Date()) } }]),
+    () => db.count('c', { seen: { $lt: proxied(new Date()) } }),
+  ]) await expect(call(), `${call}`).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('in a proxy (markRaw it)') })
+  // Plain objects and lists work inside one.
+  expect(await db.upsert('c', proxied([proxied({ id: 'b', vector: proxied([0, 1, 0]), attrs: proxied({ n: 1, tags: proxied(['x']) }) })]))).toBe(1)
+  expect((await db.search(proxied([0, 1, 0]), proxied({ filter: proxied({ n: 1 }), topK: 1 })))[0]!.attrs).toEqual({ n: 1, tags: ['x'] })
+  await db.close()
+})

@@ -1,6 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
@@ -52,6 +54,61 @@ describe('damage is not acted on', () => {
   })
 })
 
+describe('an interrupted write', () => {
+  const row = Buffer.alloc(D * 4, 1)
+  const rewritten = async (name: string, ids: number) => {
+    const db = await Nidus.open(name, { autoCompact: false })
+    for (let i = 0; i < ids; i++) await db.upsert('c', [{ id: `${i % 3}`, vector: [i + 1, 1, 0, 0] }])
+    await db.close()
+  }
+
+  it('that left a few rows does not end automatic compaction: it comes back once others are written behind them', async () => {
+    const name = await filled(20)
+    appendFileSync(join(name, 'data'), Buffer.concat([row, row, row]))
+    const first = await Nidus.open(name)
+    expect([first.recovery.orphanedRows, first.recovery.compacted]).toEqual([3, false])
+    await first.close()
+    await rewritten(name, 60)
+    const db = await Nidus.open(name)
+    expect([db.recovery.orphanedRows, db.recovery.compacted]).toEqual([3, true])
+    expect([await db.count(), (await db.footprint()).rows]).toEqual([20, 20])
+    await db.close()
+  })
+
+  it.each([['at the end, where a log may have lost its last operations', 3, 0], ['more than one write leaves', 1025, 20_000], ['a large part of all', 12, 60]])('rows without names stay: %s', async (_, unnamed, behind) => {
+    const name = await filled(20)
+    if (behind === 0) await rewritten(name, 60)
+    appendFileSync(join(name, 'data'), Buffer.concat(Array.from({ length: unnamed }, () => row)))
+    if (behind > 0) {
+      const db = await Nidus.open(name, { autoCompact: false })
+      for (let i = 0; i < behind; i += 1000) await db.upsert('c', Array.from({ length: Math.min(1000, behind) }, (_, j) => ({ id: `${j % 3}`, vector: [j + 1, 1, 0, 0] })))
+      await db.close()
+    }
+    const data = readFileSync(join(name, 'data'))
+    for (let i = 0; i < 2; i++) {
+      const db = await Nidus.open(name)
+      expect([db.recovery.orphanedRows, db.recovery.compacted]).toEqual([unnamed, false])
+      await db.close()
+      expect(readFileSync(join(name, 'data')).equals(data)).toBe(true)
+    }
+  })
+
+  it('the command line tells of its rows, and compacts them away only if told so', async () => {
+    const name = await filled(20)
+    appendFileSync(join(name, 'data'), Buffer.concat([row, row, row]))
+    appendFileSync(join(name, 'log'), Buffer.from([9, 0, 0, 0, 1]))
+    const run = (...args: string[]) => new Promise<string>((resolve) => execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => resolve(`${error?.code ?? 0} ${stdout}${stderr}`)))
+    const before = bytesIn(name)
+    expect(await run('inspect', name)).toMatch(/^0 [^]*unnamed rows +3,/)
+    expect(await run('verify', name)).toMatch(/^1 [^]*3 rows that no operation of the log names/)
+    expect(await run('compact', name)).toMatch(/^3 nidus-wasm: INVALID_ARGUMENT: 3 rows [^]*--drop-unnamed/)
+    expect(bytesIn(name)).toEqual(before)
+    expect(await run('compact', name, '--drop-unnamed')).toMatch(/^0 3 dead rows removed/)
+    expect(await run('verify', name)).toMatch(/^0 clean: 20 documents, 20 rows/)
+  })
+})
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
 describe('somebody else\'s files', () => {
   const CSV = 'id,name\n1,one\n'
   it.each([
@@ -82,11 +139,40 @@ describe('somebody else\'s files', () => {
     for (const file of ['data.compacted', 'log.compacted', 'compacted', 'compacted.draft', 'log.barrier']) {
       writeFileSync(join(store, file), CSV)
       const db = await Nidus.open(store)
-      expect(await codeOf(() => db.compact()), file).toBe('INVALID_ARGUMENT')
-      expect(await db.count()).toBe(3)
+      await db.upsert('c', [{ id: '0', vector: [1, 1, 0, 0] }])
+      await db.compact()
+      expect([await db.count(), (await db.footprint()).rows], file).toEqual([3, 3])
       await db.close()
       expect(readFileSync(join(store, file), 'utf8')).toBe(CSV)
+      expect(readdirSync(store).sort()).toEqual(['data', 'log', file].sort())
       rmSync(join(store, file))
+    }
+  })
+
+  it('a compaction that broke off beside another program\'s files is finished by the next opening, and only its own files go', async () => {
+    const name = await filled(3)
+    const old = { data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
+    const suffix = `.${'0123456789ab'.repeat(2)}`
+    const next = await filled(5)
+    const put = (file: string, bytes: Uint8Array | string) => writeFileSync(join(name, file), bytes)
+    for (const file of ['data.compacted', 'log.compacted', 'compacted', 'log.barrier']) put(file, CSV)
+    const theirs = `data.compacted.${'f'.repeat(24)}`
+    put(theirs, CSV)
+    const identity = () => ['data', 'log'].map((file) => {
+      const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
+      return `${ino} ${size} ${mtimeNs}`
+    }).join(', ')
+    const kept = () => Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
+    const before = kept()
+    // Killed before the marker was made, and behind it.
+    for (const [marked, count] of [[false, 3], [true, 5]] as const) {
+      for (const file of ['data', 'log'] as const) put(file, old[file])
+      for (const file of ['data', 'log'] as const) put(`${file}.compacted${suffix}`, readFileSync(join(next, file)))
+      if (marked) put(`compacted${suffix}`, JSON.stringify({ data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, old: identity() }))
+      const db = await Nidus.open(name)
+      expect(await db.count()).toBe(count)
+      await db.close()
+      expect(kept()).toEqual(before)
     }
   })
 })

@@ -89,6 +89,68 @@ describe('a full quota', () => {
   }
 })
 
+describe('a full quota under relaxed durability', () => {
+  type Told = { batch: string; acknowledged: boolean; safe: boolean }
+  /** In the page: writes and flushes until some were refused; then what it was told of each batch. With `close` also by that. */
+  const writeAndFlush = (page: Page, who: string) =>
+    page.evaluate(async ([who, dimension]) => {
+      const store = window.store as unknown as { upsert(collection: string, batch: object): Promise<number>; flush(): Promise<void> }
+      const told: Told[] = []
+      const codes: string[] = []
+      for (let n = 0; n < 60 && codes.length < 4; n++) {
+        const mine = { batch: `${who}-${n}`, acknowledged: false, safe: false }
+        told.push(mine)
+        const ids = Array.from({ length: 200 }, (_, i) => `${mine.batch}-${i}`)
+        const failed = (error: { code?: string }) => void codes.push(error.code ?? String(error))
+        await store.upsert('c', { ids, vectors: Float32Array.from({ length: 200 * Number(dimension) }, (_, i) => Math.sin(i + n)) }).then(() => (mine.acknowledged = true), failed)
+        const before = told.filter(({ acknowledged }) => acknowledged)
+        if (n % 3 === 2) await store.flush().then(() => before.forEach((batch) => (batch.safe = true)), (error: { code?: string }) => { failed(error); for (const batch of before) if (!batch.safe) batch.acknowledged = false })
+      }
+      return { told, codes }
+    }, [who, String(D)]) as Promise<{ told: Told[]; codes: string[] }>
+
+  for (const storage of ['opfs', 'indexeddb']) {
+    it(`whoever was told that all is flushed finds it, in the tab that has the store and in another (chromium, ${storage})`, async () => {
+      const place = await site()
+      const machine = await browser('chromium')
+      try {
+        const [a, b] = [await arrive(machine.context, place.url), await arrive(machine.context, place.url)]
+        const cdp = await machine.context.newCDPSession(a)
+        const { origin } = new URL(place.url)
+        await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: storage === 'opfs' ? 8_000_000 : 4_000_000 })
+        for (const page of [a, b]) {
+          await page.evaluate(
+            async ([storage, dimension]) => void (window.store = await window.package.Nidus.open('relaxed and full', { dimension: Number(dimension), storage, autoCompact: false, durability: 'relaxed' })),
+            [storage, String(D)],
+          )
+        }
+        const both = await Promise.all([writeAndFlush(a, 'a'), writeAndFlush(b, 'b')])
+        const codes = both.flatMap(({ codes }) => codes)
+        expect(codes.length, 'the quota was never met').toBeGreaterThan(0)
+        expect(codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)), codes.join(' ')).toBe(true)
+        // A close that resolves says the same as a flush.
+        for (const [i, page] of [a, b].entries()) if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
+        await cdp.send('Storage.overrideQuotaForOrigin', { origin })
+        const c = await arrive(machine.context, place.url)
+        const there = await c.evaluate(async (storage) => {
+          const store = (await window.package.Nidus.open('relaxed and full', { storage })) as unknown as { records(collection: string): AsyncIterable<{ id: string }>; close(): Promise<void> }
+          const counts: Record<string, number> = {}
+          for await (const { id } of store.records('c')) counts[id.replace(/-\d+$/, '')] = (counts[id.replace(/-\d+$/, '')] ?? 0) + 1
+          await store.close()
+          return counts
+        }, storage)
+        const told = both.flatMap(({ told }) => told)
+        expect(told.filter(({ safe }) => safe).length).toBeGreaterThan(2)
+        expect(told.filter(({ safe, batch }) => safe && there[batch] !== 200)).toEqual([])
+        expect(Object.entries(there).filter(([, count]) => count !== 200)).toEqual([])
+      } finally {
+        await machine.close()
+        await place.close()
+      }
+    })
+  }
+})
+
 describe('in Chromium', () => {
   let place: Awaited<ReturnType<typeof site>>
   let machine: Awaited<ReturnType<typeof browser>>

@@ -19,6 +19,7 @@ async function serve(pages: Record<string, string>, allow = (_file: string) => f
     const path = new URL(url ?? '', 'http://localhost').pathname
     const file = /^\/dist\/([\w.-]+)$/.exec(path)?.[1]
     const type = file?.endsWith('.js') ? 'text/javascript' : file?.endsWith('.wasm') ? 'application/wasm' : 'text/html'
+    if (path === '/none') return response.writeHead(404).end()
     const cors = file && allow(file) ? { 'access-control-allow-origin': '*' } : {}
     try {
       response.writeHead(200, { 'content-type': type, ...cors }).end(file ? readFileSync(join(dist, file)) : pages[path])
@@ -63,6 +64,9 @@ const tried = (where: Page | Frame) =>
       list: await outcome(() => Nidus.list()),
       destroy: await outcome(() => Nidus.destroy('none')),
       persistence: await outcome(async () => typeof (await Nidus.persistence()).state),
+      // Where the files could be kept they are asked for, and are no store.
+      keptInOpfs: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'opfs' })),
+      keptInCache: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'cache-storage' })),
     }
   }) as Promise<Record<string, string>>
 
@@ -73,6 +77,7 @@ const visit = async (context: BrowserContext, url: string) => {
   return page
 }
 
+const NONE = expect.stringMatching(/^(NOT_FOUND|CORRUPT): /) as string
 const DENIED = expect.stringMatching(/^STORAGE_UNAVAILABLE: /) as string
 
 describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
@@ -86,7 +91,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const cdn = await serve({}, () => true)
     const home = await serve({ '/': page(cdn) })
     const where = await visit(own.context, home)
-    expect(await tried(where)).toEqual({ chosen: 'opfs a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: 'opfs a', list: [], destroy: undefined, persistence: 'string' })
+    expect(await tried(where)).toEqual({ chosen: 'opfs a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: 'opfs a', list: [], destroy: undefined, persistence: 'string', keptInOpfs: NONE, keptInCache: NONE })
     await where.close()
   })
 
@@ -96,7 +101,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const where = await visit(own.context, home)
     expect(await tried(where)).toEqual({
       chosen: 'indexeddb a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; .*\(CORS\)/) as string,
-      list: [], destroy: undefined, persistence: 'string',
+      list: [], destroy: undefined, persistence: 'string', keptInOpfs: NONE, keptInCache: NONE,
     })
     await where.close()
   })
@@ -109,7 +114,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
       const frame = where.frames().find((frame) => frame.url().endsWith('/frame'))!
       await frame.waitForFunction(() => 'package' in window)
       expect(await frame.evaluate(() => self.origin)).toBe('null')
-      expect(await tried(frame)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string' })
+      expect(await tried(frame)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
       await where.close()
     }
   })
@@ -125,11 +130,20 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
       const where = await visit(blocked.context, home)
       // That it is blocked.
       expect(await where.evaluate(() => { try { return typeof localStorage } catch (error) { return (error as Error).name } })).toBe('SecurityError')
-      expect(await tried(where)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string' })
+      expect(await tried(where)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
     } finally {
       await blocked.close()
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
     }
+  })
+
+  it("a policy that lets no worker start (worker-src 'none'): in the page, as far as that can", async () => {
+    const home = await serve({ '/': `<!doctype html><meta http-equiv="content-security-policy" content="worker-src 'none'">${page('').slice('<!doctype html>'.length)}` })
+    const where = await visit(own.context, home)
+    expect(await tried(where)).toMatchObject({
+      chosen: 'indexeddb a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; /) as string, list: [], destroy: undefined, persistence: 'string',
+    })
+    await where.close()
   })
 
   it('a browser whose getters throw', async () => {
@@ -143,7 +157,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await where.goto(home)
     await where.waitForFunction(() => 'package' in window)
     // The worker's own getters are as ever.
-    expect(await tried(where)).toMatchObject({ chosen: 'opfs a', memory: 'memory a', persistence: 'string' })
+    expect(await tried(where)).toMatchObject({ chosen: 'opfs a', memory: 'memory a', persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
     await where.close()
   })
 })

@@ -15,6 +15,11 @@ use crate::{Code, Result, error};
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
 
+/// So many rows without names, one behind the other, can come from one interrupted write.
+const INTERRUPTED_ROWS: usize = 1024;
+/// One row of so many can come from several interrupted writes.
+const INTERRUPTED_SHARE: usize = 8;
+
 /// A document. `collection` is the number of its collection.
 #[derive(Clone, Copy)]
 pub struct Doc {
@@ -76,6 +81,8 @@ pub struct Index {
     live: usize,
     /// The number of rows between others that no operation has named.
     skipped_rows: usize,
+    /// The longest run of those.
+    widest_gap: usize,
 }
 
 impl Index {
@@ -95,6 +102,12 @@ impl Index {
     /// Returns how many of so many rows no replayed operation has named.
     pub fn unnamed(&self, rows: usize) -> usize {
         self.skipped_rows + rows.saturating_sub(self.owner.len())
+    }
+
+    /// Whether interrupted writes can have left the rows without names: no more in one place than one of them leaves, few in all, and others were written
+    /// behind them. (At the end of the data they may as well be those of a log that lost its last operations.)
+    pub fn left_by_writes(&self, rows: usize) -> bool {
+        self.widest_gap <= INTERRUPTED_ROWS && self.skipped_rows * INTERRUPTED_SHARE <= rows && rows <= self.owner.len()
     }
 
     pub fn owner(&self, row: usize) -> u32 {
@@ -328,7 +341,9 @@ impl Index {
                 let row = row as usize;
                 self.reserve_rows(row + 1)?;
                 reserve(&mut self.docs, 1, "the index of documents")?;
-                self.skipped_rows += row.saturating_sub(self.owner.len());
+                let gap = row.saturating_sub(self.owner.len());
+                self.skipped_rows += gap;
+                self.widest_gap = self.widest_gap.max(gap);
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];
                 if owner != DEAD && self.find(number, id) != Some(owner) {

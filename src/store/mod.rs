@@ -63,6 +63,8 @@ pub struct Store {
     recovery: Recovery,
     /// The number of rows that no operation of the log names.
     orphaned: usize,
+    /// They are so few, and so placed, that interrupted writes left them.
+    left_by_writes: bool,
     quick: SearchState,
     compaction: Option<Compaction>,
     failed: Option<String>,
@@ -94,15 +96,16 @@ impl Store {
     }
 
     /// The number of rows that no operation of the log names. An interrupted write leaves such rows, and so does a log
-    /// that lost operations. Only a compaction that somebody asks for removes them.
+    /// that lost operations. Unless they are few and others were written behind them, only a compaction that somebody
+    /// asks for removes them.
     pub fn orphaned_rows(&self) -> usize {
         self.orphaned
     }
 
-    /// Returns whether a compaction may run by itself. It may not if the opening had to cut something off, or if there
-    /// are rows that no operation names: somebody may still have the log that names them.
+    /// Returns whether a compaction may run by itself. It may not if the opening had to cut something off, or if more
+    /// rows have no name than interrupted writes leave: somebody may still have the log that names them.
     pub fn tidies_itself(&self) -> bool {
-        self.orphaned == 0 && self.recovery.log_bytes + self.recovery.data_bytes == 0
+        (self.orphaned == 0 || self.left_by_writes) && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }
 
     /// The reason why the store takes no more writes until it is opened again.

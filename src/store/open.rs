@@ -199,13 +199,27 @@ impl Store {
     #[inline(never)]
     pub(super) fn of(options: OpenOptions, data: DataSegment, log: LogSegment, mut index: Index) -> Result<Store> {
         let rows = data.row_count();
-        let orphaned = index.unnamed(rows);
+        let (orphaned, left_by_writes) = (index.unnamed(rows), index.left_by_writes(rows));
         index.reserve_rows(rows)?;
         index.grow_rows(rows);
         let (staged, recovery) = (Staged::default(), Recovery::default());
         let tuning = if options.compact { COMPACT } else { Tuning::default() };
         let quick = SearchState::new(Codes::new(data.dimension(), tuning));
-        Ok(Store { options, data, log, index, staged, receipts: Receipts::default(), recovery, orphaned, quick, compaction: None, failed: None })
+        let receipts = Receipts::default();
+        Ok(Store {
+            options,
+            data,
+            log,
+            index,
+            staged,
+            receipts,
+            recovery,
+            orphaned,
+            left_by_writes,
+            quick,
+            compaction: None,
+            failed: None,
+        })
     }
 
     /// Opens (or, with a dimension, creates) a store on storage that can be read synchronously.

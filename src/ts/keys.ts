@@ -1,7 +1,7 @@
 import { invalid } from './errors.js'
 import { nearest } from './nearest.js'
 import type {
-  ColumnarBatch, ImportOptions, Nidus, OpenOptions, PersistenceOptions, RecordInput, SalvageOptions, SearchOptions, StaticOptions, StaticSource, StoreOptions, UpsertOptions,
+  ColumnarBatch, ImportOptions, Nidus, OpenOptions, PersistenceOptions, RecordInput, SalvageOptions, SearchOptions, SignalOption, StaticOptions, StaticSource, StoreOptions, UpsertOptions,
 } from './types/index.js'
 import type { Segment } from './types/segment.js'
 
@@ -24,7 +24,8 @@ export const UPSERT = { signal: 1, onProgress: 1, transfer: 1 } satisfies KeysOf
 export const RECORD = { id: 1, vector: 1, attrs: 1 } satisfies KeysOf<RecordInput>
 export const BATCH = { ids: 1, vectors: 1, attrs: 1 } satisfies KeysOf<ColumnarBatch>
 export const SEARCH = { collections: 1, topK: 1, minScore: 1, filter: 1, withVectors: 1, signal: 1 } satisfies KeysOf<SearchOptions>
-export const RECORDS = { filter: 1 } satisfies KeysOf<NonNullable<Parameters<Nidus['records']>[1]>>
+export const SIGNAL = { signal: 1 } satisfies KeysOf<SignalOption>
+export const RECORDS = { filter: 1, ...SIGNAL } satisfies KeysOf<NonNullable<Parameters<Nidus['records']>[1]>>
 export const SEGMENT = { dimension: 1 } satisfies KeysOf<Parameters<typeof Segment.open>[1]>
 export const SEGMENT_SEARCH = { topK: 1, minScore: 1 } satisfies KeysOf<NonNullable<Parameters<Segment['search']>[1]>>
 

@@ -31,6 +31,7 @@ function distance(a: string, b: string): number {
 export function nearest(key: string, known: string[]): string {
   const asked = plain(key)
   if (asked === 'metric') return ': the metric is always the cosine'
+  if (known[2] === 'attrs' && /^(score|collection)$/.test(asked)) return ': of a hit give id, vector, attrs'
   const far = known.map((each) => (` ${ALIASES[each]} `.includes(` ${asked} `) ? 0 : distance(asked, plain(each))))
   const least = Math.min(...far)
   return least <= Math.max(1, asked.length / 3) ? `: did you mean \`${known[far.indexOf(least)]}\`?` : `: there are ${known.join(', ')}`

@@ -1,13 +1,14 @@
-import type { Backend, OpenSpec } from './engine/backend.js'
+import type { Backend, Calls, OpenSpec } from './engine/backend.js'
+import type { Reads } from './engine/methods.js'
 import { NidusError, aborted, invalid, reading, storageError } from './errors.js'
 import { encodeFilter } from './filter.js'
 import { userHost } from './hosts/user.js'
 import { captureBatch, captureIds, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from './input.js'
-import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, STORE, UPSERT } from './keys.js'
+import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SIGNAL, STORE, UPSERT } from './keys.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from './options.js'
 import { currentPlatform } from './platform.js'
 import type {
-  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
+  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, SignalOption, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
   UpsertOptions, VectorRecord,
 } from './types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from './wire.js'
@@ -159,13 +160,14 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() }))
   }
 
-  records(collection: string, options?: { filter?: Filter<A> }): AsyncIterableIterator<VectorRecord<A>> {
+  records(collection: string, options?: { filter?: Filter<A> } & SignalOption): AsyncIterableIterator<VectorRecord<A>> {
     const name = collectionName(collection)
-    return pages<A>(this, name, encodeFilter(checkOptions(options, RECORDS, 'records').filter))
+    const { filter, signal } = checkOptions(options, RECORDS, 'records')
+    return pages<A>(this, name, encodeFilter(filter), checkSignal(signal))
   }
 
-  async count(collection?: string, filter?: Filter<A>): Promise<number> {
-    return this[BACKEND]().call('count', [collection === undefined ? undefined : collectionName(collection), encodeFilter(filter)])
+  async count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number> {
+    return read(this[BACKEND](), 'count', [collection === undefined ? undefined : collectionName(collection), encodeFilter(filter)], signalOf(options, 'count'))
   }
 
   async delete(collection: string, ids: string[]): Promise<number> {
@@ -173,10 +175,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return this[BACKEND]().call('delete', [collectionName(collection), asked.length, wire])
   }
 
-  async deleteWhere(collection: string, filter: Filter<A>): Promise<number> {
+  async deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number> {
     // `{}` says it: everything. A forgotten argument does not.
     if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
-    return this[BACKEND]().call('deleteWhere', [collectionName(collection), encodeFilter(filter)])
+    return this[BACKEND]().call('deleteWhere', [collectionName(collection), encodeFilter(filter)], { signal: signalOf(options, 'deleteWhere') })
   }
 
   async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
@@ -241,11 +243,20 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 /** A copy, so that keeping one record does not keep its whole page. */
 const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array => vectors.slice(i * dimension, (i + 1) * dimension)
 
-async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, filter: Uint8Array): AsyncIterableIterator<VectorRecord<A>> {
+const signalOf = (options: SignalOption | undefined, place: string) => checkSignal(checkOptions(options, SIGNAL, place).signal)
+
+/** Where it is aborted nothing was to be written, and the error does not speak of that. */
+function read<M extends Reads>(store: Backend, method: M, args: Parameters<Calls[M]>, signal: AbortSignal | undefined) {
+  return store.call(method, args, { signal }).catch((error: unknown) => {
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, `${method}: the call was aborted`) : error
+  })
+}
+
+async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, filter: Uint8Array, signal: AbortSignal | undefined): AsyncIterableIterator<VectorRecord<A>> {
   let after: string | undefined
   for (;;) {
     // The filter is sent along each time, and what is sent is given away.
-    const { wire, vectors, count, more } = await db[BACKEND]().call('records', [collection, filter.slice(), after, PAGE])
+    const { wire, vectors, count, more } = await read(db[BACKEND](), 'records', [collection, filter.slice(), after, PAGE], signal)
     const reader = new Reader(wire)
     for (let i = 0; i < count; i++) {
       after = reader.str()
@@ -258,13 +269,12 @@ async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, fi
 async function searchAll<A extends AttrsOf<A>>(db: Nidus<A>, queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
   const { collections, topK, minScore, filter, withVectors, signal } = options
   const names = collectionNames(collections)
-  const { wire, scores, vectors, counts } = await db[BACKEND]().call(
+  const { wire, scores, vectors, counts } = await read(
+    db[BACKEND](),
     'search',
     [queries, names?.length, encodeIds(names ?? []), checkTopK(topK), checkMinScore(minScore), encodeFilter(filter), withVectors === true],
-    { signal: checkSignal(signal) },
-  ).catch((error: unknown) => {
-    throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, 'the search was aborted') : error
-  })
+    checkSignal(signal),
+  )
   const reader = new Reader(wire)
   let i = 0
   return Array.from(counts, (count) => {

@@ -20,6 +20,8 @@ export interface Seen {
   look: Look
 }
 
+const NONE: Seen = { size: 0, look: 'none' }
+
 /** `head`: at least the first 64 bytes, or all. */
 export function lookAtData(head: Uint8Array, size: number): Seen {
   const start = head.subarray(0, HEADER)
@@ -44,7 +46,7 @@ export function lookAtLog(head: Uint8Array, size: number): Seen {
 }
 
 /** Which of the two is somebody else's. One that is ours vouches for one that was begun; without it only what is no longer than a header can be an unfinished creation. */
-export function foreignOf(data: Seen, log: Seen): Which | undefined {
+export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefined {
   if (data.look === 'foreign') return 'data'
   if (log.look === 'foreign') return 'log'
   if (data.look === 'ours' || log.look === 'ours') return undefined

@@ -29,7 +29,9 @@ export function describe(value: unknown): string {
   try {
     if (Array.isArray(value)) return 'an array'
     const name = (value as { constructor?: { name?: unknown } }).constructor?.name
-    return typeof name === 'string' && name && name !== 'Object' ? `a ${name}` : 'an object'
+    if (typeof name !== 'string' || !name || name === 'Object') return 'an object'
+    // Only within a proxy does a built-in have no tag of its own.
+    return `a ${name}${/^Date|\dArray$/.test(name) && isPlainObject(value) ? ' in a proxy (markRaw it)' : ''}`
   } catch {
     return 'an object that cannot be read'
   }

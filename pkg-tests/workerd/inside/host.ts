@@ -3,13 +3,13 @@ import { durableObject, type DurableStorage } from 'nidus-wasm/durable-object'
 import { Segment, init } from 'nidus-wasm/segment'
 import { describe, expect, it } from 'vitest'
 import { codeOf } from '../../common/api'
-import { isWhole, rows, rowOf, sql, watched } from './tools'
+import { isWhole, putTables, rows, rowOf, sql, tables, watched } from './tools'
 import { use } from './place'
 
 const D = 4
 const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) => Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
-/** Makes the object's store look like one of an earlier version, which took no name. */
+/** The object's store as an earlier version left it, which asked for no name. */
 const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
 const named = (name: string, options: OpenOptions = {}) => Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
 
@@ -54,12 +54,12 @@ export function hostSuite() {
         }
       }
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'default' }])
-      // Two names that are open at the same time mean one store, and the error says why.
+      // Two names at a time are one store, and it says why.
       const one = await named('one')
       const error = (await named('two').catch((error: NidusError) => error)) as NidusError
       expect(error.code).toBe('LOCKED')
       expect(error.message).toMatch(/"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/)
-      // Once a store of that name is made beside it, the name means the new store.
+      // One made by its name beside it is that one from then on.
       const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
       await two.upsert('c', rows(1))
       await two.close()
@@ -70,7 +70,7 @@ export function hostSuite() {
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'two' }])
     })
 
-    it('import and salvage use the name, too', async () => {
+    it('imports and salvages go by the name, too', async () => {
       const db = await named('from')
       await db.upsert('c', rows(2))
       const tar = await new Response(db.export()).blob()
@@ -88,7 +88,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: one at a time', () => {
-    it('a second opening is LOCKED, and a store of another name is not', async () => {
+    it('a second opener is LOCKED, a store of another name is not', async () => {
       const db = await open()
       expect(db.storage).toBe('durable-object')
       await db.upsert('c', rows(1))
@@ -106,7 +106,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('an opening through another `storage` takes the store over, and the first is FAILED before it can write', async () => {
+    it('opened through another `storage` it is taken over, and the first is FAILED before it can write', async () => {
       const first = await open()
       await first.upsert('c', rows(1))
       const second = await open({}, watched().storage)
@@ -125,26 +125,29 @@ export function hostSuite() {
       const db = await open({ dimension })
       await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)) })
       await db.delete('c', ['0', '1'])
-      // The 12 MB are read in at least three pieces. Between two of them the rows are replaced.
+      const before = tables()
+      await db.compact()
+      await db.close()
+      const after = tables()
+      putTables(before)
+      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go, all at once as a compaction's last transaction does it.
       let reads = 0
       const { storage } = watched({
         exec: (query) => {
-          if (query.includes('ORDER BY id') && ++reads === 2) compacting = db.compact()
+          if (query.includes('ORDER BY id') && ++reads === 2) putTables(after)
         },
       })
-      let compacting: Promise<void> | undefined
       const reader = await open({ dimension, readOnly: true }, storage)
-      await compacting
       expect(reads).toBeGreaterThan(4)
       expect(await reader.count()).toBe(count - 2)
+      expect((await reader.get('c', ['1', '2', '2999'])).map((found) => found?.id)).toEqual([undefined, '2', '2999'])
       await reader.close()
-      await db.close()
       expect((await rowOf()).generation).toBe(1)
     })
   })
 
   describe('durableObject: what is written', () => {
-    it('a write is acknowledged only after a sync', async () => {
+    it('is acknowledged only when synced', async () => {
       let release!: () => void
       const watch = watched({ sync: () => new Promise<void>((resolve) => (release = resolve)) }, false)
       const db = await open({}, watch.storage)
@@ -154,7 +157,7 @@ export function hostSuite() {
       while (!release) await new Promise((resolve) => setTimeout(resolve, 1))
       await new Promise((resolve) => setTimeout(resolve, 20))
       expect([acknowledged, await db.count()]).toEqual([false, 0])
-      // Writes that come meanwhile wait, and become one transaction.
+      // What comes meanwhile waits, and is one transaction.
       const before = watch.transactions
       const more = Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', rows(1, i))))
       watch.on = false
@@ -177,7 +180,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('a write adds hardly more bytes than its rows and frames, and writes nothing again', async () => {
+    it('is hardly more than rows and frames, and only what is new', async () => {
       const dimension = 384, count = 5000
       const watch = watched()
       const db = await open({ dimension }, watch.storage)
@@ -190,7 +193,7 @@ export function hostSuite() {
       expect((await isWhole()).length).toBeLessThan(80)
     })
 
-    it('many small commits leave few extents, also after reopening', async () => {
+    it('is few extents however small the commits are, over reopens as well', async () => {
       for (let round = 0; round < 4; round++) {
         const db = await open()
         for (let i = 0; i < 150; i++) await db.upsert('c', rows(1, 150 * round + i))
@@ -203,7 +206,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('a write that is larger than a row of SQLite is split', async () => {
+    it('is cut up, where it is larger than a row may be', async () => {
       const dimension = 1024, count = 2000
       const db = await open({ dimension })
       await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: new Float32Array(count * dimension).fill(1), attrs: Array.from({ length: count }, () => ({ text: 'x'.repeat(1500) })) })
@@ -217,7 +220,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: beside the object\'s own work', () => {
-    it('a store can be opened, written and closed while other events are blocked', async () => {
+    it('can be opened, written and closed while other events are blocked', async () => {
       const before = await open()
       await before.upsert('c', rows(1))
       await use().blockConcurrencyWhile(async () => {
@@ -233,7 +236,7 @@ export function hostSuite() {
       await after.close()
     })
 
-    it('a write that a transaction of the object rolled back makes the store FAILED', async () => {
+    it('what a transaction of its own rolled back makes the store FAILED', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       const rolledBack = use().storage.transaction(async () => {
@@ -248,7 +251,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('deleteAll makes the store FAILED, and the next opening makes a new one', async () => {
+    it('deleteAll makes the store FAILED, and the next a new one', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       await use().storage.deleteAll()
@@ -261,7 +264,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: faults', () => {
-    it('a transaction that throws half-way leaves nothing, and the store keeps working', async () => {
+    it('a transaction that throws half-way leaves nothing, and the store goes on', async () => {
       let fault: { at: number; error: Error } | undefined
       const watch = watched({
         exec: (query) => {
@@ -307,7 +310,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a transaction that cannot even be rolled back ends the same way', async () => {
+    it('a transaction that cannot even be rolled back is the same', async () => {
       const watch = watched({ transaction: () => { throw new Error('no such savepoint') } }, false)
       const db = await open({}, watch.storage)
       watch.on = true
@@ -325,7 +328,7 @@ export function hostSuite() {
         expect(await codeOf(() => db.upsert('c', rows(1, 1))), query).toBe('FAILED')
         await db.close()
         if (!query.startsWith('UPDATE')) {
-          // The remaining tables must not count as "no store".
+          // What is left is not to be taken for no store at all.
           expect(await codeOf(() => open()), query).toBe('CORRUPT')
           sql('DROP TABLE nidus_extents_1')
         }
@@ -333,7 +336,41 @@ export function hostSuite() {
       }
     })
 
-    it('a missing extent is CORRUPT, and nothing is changed', async () => {
+    for (const query of [
+      'CREATE TABLE nidus_stores (title TEXT, place TEXT)', 'CREATE TABLE Nidus_Stores (store INTEGER, name TEXT)', 'CREATE VIEW nidus_stores AS SELECT 1 AS store', 'CREATE INDEX nidus_stores ON own (title)',
+    ]) it(`another program has what is called like ours (${query}): refused by name, and untouched`, async () => {
+      sql('CREATE TABLE own (title TEXT)')
+      sql(query)
+      if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
+      const all = () => JSON.stringify([sql('SELECT * FROM sqlite_master'), query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores')])
+      const before = all()
+      const storage = durableObject(use().storage)
+      for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage }), () => Nidus.salvage('x', 'y', { storage, into: storage })]) {
+        const error = (await call().then(() => undefined, (error: unknown) => error)) as NidusError | undefined
+        expect([error?.code, /nidus_stores of this object is another program's/i.test(error?.message ?? '')]).toEqual(['CORRUPT', true])
+        expect(all()).toBe(before)
+      }
+      sql(query.startsWith('CREATE INDEX') ? 'DROP INDEX nidus_stores' : query.startsWith('CREATE VIEW') ? 'DROP VIEW nidus_stores' : 'DROP TABLE nidus_stores')
+      sql('DROP TABLE own')
+      await (await open()).close()
+    })
+
+    it('a table of another program in the place of a store\'s extents is refused by name, and untouched', async () => {
+      const storage = durableObject(use().storage)
+      const db = await open()
+      await db.upsert('c', rows(2))
+      await db.close()
+      sql('DROP TABLE nidus_extents_1')
+      sql('CREATE TABLE nidus_extents_1 (title TEXT)')
+      sql(`INSERT INTO nidus_extents_1 VALUES ('my own')`)
+      const before = JSON.stringify([await rowOf(), sql('SELECT * FROM nidus_extents_1')])
+      for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage })]) {
+        expect(await codeOf(call)).toBe('CORRUPT')
+        expect(JSON.stringify([await rowOf(), sql('SELECT * FROM nidus_extents_1')])).toBe(before)
+      }
+    })
+
+    it('an extent that is missing is CORRUPT, and nothing is changed', async () => {
       const db = await open()
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(1, i))
       await db.close()
@@ -356,7 +393,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a half-written tail is cut off, also in the middle of an extent', async () => {
+    it('a torn tail is cut, in the middle of an extent too', async () => {
       const db = await open()
       await db.upsert('c', rows(20))
       await db.close()
@@ -378,7 +415,7 @@ export function hostSuite() {
       await last.close()
     })
 
-    it('a wrong `storage` is refused, and there is no default', async () => {
+    it('takes no storage that is none, and has none by default', async () => {
       for (const storage of [undefined, null, 7, {}, { sql: {} }]) expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
       for (const options of [7, { name: '' }, { name: 7 }]) expect(await codeOf(() => durableObject(use().storage, options as never))).toBe('INVALID_ARGUMENT')
       for (const storage of [undefined, 'opfs', 'indexeddb', 'fs'] as const) {
@@ -390,7 +427,7 @@ export function hostSuite() {
       expect(await codeOf(() => Nidus.destroy('x'))).toBe('STORAGE_UNAVAILABLE')
     })
 
-    it('destroy leaves nothing behind', async () => {
+    it('is removed without a trace', async () => {
       const storage = durableObject(use().storage)
       await Nidus.destroy('x', { storage })
       const db = await open()
@@ -412,7 +449,7 @@ export function hostSuite() {
       return db
     }
 
-    it('a compaction that is larger than its buffer is written in pieces', async () => {
+    it('hands over what is larger than its buffer, piece by piece', async () => {
       const watch = watched()
       const db = await filled(watch.storage)
       const { transactions } = watch
@@ -431,7 +468,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a compaction that fails at any point leaves the old pair and nothing else', async () => {
+    it('refused at any point leaves the old pair, and no rubbish', async () => {
       let left = Infinity
       const watch = watched({
         exec: (query) => {
@@ -451,7 +488,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('the next commit or the next opening removes what an interrupted compaction left', async () => {
+    it('cut half-way leaves what the next commit removes, or the next open', async () => {
       let left = 0
       const watch = watched({
         exec: (query) => {
@@ -477,7 +514,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a compaction whose promote was not confirmed makes the store FAILED', async () => {
+    it('whose promotion was not confirmed makes the store FAILED', async () => {
       const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
       const db = await open({}, watch.storage)
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(20))

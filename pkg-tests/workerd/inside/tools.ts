@@ -8,10 +8,18 @@ export const sql = (query: string, ...bindings: unknown[]) => [...use().storage.
 export const rowOf = async () => sql('SELECT generation, data, log, cuts FROM nidus_stores')[0] as { generation: number; data: number; log: number; cuts: number }
 export const rows = (n: number, from = 0) => Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
 
-/**
- * Checks the extents of the object's only store: they follow each other without a gap, up to the length in the row, and
- * there are no others.
- */
+type SqlRow = Record<string, unknown>
+const TABLES = ['nidus_stores', 'nidus_extents_1']
+/** All that the object has of its one store, to be put back with `putTables`. */
+export const tables = () => TABLES.map((table) => sql(`SELECT * FROM ${table}`) as SqlRow[])
+export function putTables(all: SqlRow[][]) {
+  for (const [n, table] of TABLES.entries()) {
+    sql(`DELETE FROM ${table}`)
+    for (const row of all[n]!) sql(`INSERT INTO ${table} (${Object.keys(row).join()}) VALUES (${Object.keys(row).map(() => '?').join()})`, ...Object.values(row))
+  }
+}
+
+/** The extents of the object's one store: one after the other, without a gap, up to the length in the row, and no others. */
 export async function isWhole() {
   const row = await rowOf()
   const extents = (sql('SELECT id, length(bytes) AS length FROM nidus_extents_1 ORDER BY id') as { id: number; length: number }[]).map(({ id, length }) => ({
@@ -35,7 +43,7 @@ export interface Faults {
   transaction?: () => void
 }
 
-/** Counts the calls on the object's storage, and makes them fail while `on`. */
+/** The object's storage, counted, and with faults while `on`. */
 export function watched(faults: Faults = {}, on = true) {
   const { storage } = use()
   let inTransaction = 0

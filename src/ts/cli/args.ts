@@ -8,6 +8,7 @@ const OPTIONS = {
   json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' }, vector: { type: 'string' },
   like: { type: 'string' }, top: { type: 'string' }, collection: { type: 'string' }, filter: { type: 'string' },
   'min-score': { type: 'string' }, ids: { type: 'string' }, batch: { type: 'string' }, replace: { type: 'boolean' },
+  'drop-unnamed': { type: 'boolean' },
 } as const
 export type Values = { -readonly [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K]['type'] extends 'boolean' ? boolean : string }
 

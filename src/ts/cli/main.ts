@@ -30,7 +30,7 @@ const USAGE = `nidus-wasm COMMAND DIR [options]       a store in a directory, na
   import DIR FILE.tar [--replace]        a whole store, also from a directory
   export DIR FILE                        a tar of the store; .jsonl: its documents as lines of JSON; - : the tar to
                                          stdout. A file of that name is replaced once the new one is whole.
-  compact DIR                            rewrites it without dead rows
+  compact DIR [--drop-unnamed]           rewrites it without dead rows; rows that the log does not name only if told so
 
   --json                                 one line of JSON instead of a table
   --help, --version
@@ -68,6 +68,7 @@ async function inspect(directory: string, _: string[], values: Values) {
       ['rows', `${count(facts.rows)}, ${count(facts.deadRows)} of them dead`],
       ['on disk', bytes(facts.diskBytes)],
       ['readable by', `native nidus ${facts.readableBy} and later`],
+      ...(db.recovery.orphanedRows ? [['unnamed rows', `${count(db.recovery.orphanedRows)}, of which the log says nothing (verify tells more)`] as [string, string]] : []),
       ...(db.recovery.bytes ? [['torn end', `${bytes(db.recovery.bytes)}, which the next writer cuts`] as [string, string]] : []),
     ])
     say('')
@@ -192,7 +193,7 @@ async function exportTar(directory: string, write: Write, bar: ReturnType<typeof
 
 async function compact(directory: string, _: string[], values: Values) {
   if (!existsSync(directory)) throw new NidusError('NOT_FOUND', `there is no ${directory}`)
-  await using db = await openThere(directory)
+  await using db = await openThere(directory, values['drop-unnamed'])
   const before = await db.footprint()
   if (before.deadRows > 0) await db.compact()
   const after = await db.footprint()
@@ -201,12 +202,15 @@ async function compact(directory: string, _: string[], values: Values) {
   return 0
 }
 
-/** For writing, and not made anew. */
-async function openThere(directory: string) {
-  const { dimension } = await (async () => {
+/** For writing, and not made anew; without having touched a byte of one that may be damaged. */
+async function openThere(directory: string, dropUnnamed = false) {
+  const { dimension, recovery } = await (async () => {
     await using db = await reading(directory)
     return db
   })()
+  if (recovery.orphanedRows && !dropUnnamed) {
+    throw new NidusError('INVALID_ARGUMENT', `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to be put back, compact with --drop-unnamed`)
+  }
   return Nidus.open(directory, { dimension, autoCompact: false })
 }
 
@@ -224,7 +228,7 @@ const COMMANDS: Record<string, Command> = {
   search: { work: search, takes: ['vector', 'like', 'top', 'collection', 'filter', 'min-score'], names: 1 },
   import: { work: importInto, takes: ['collection', 'ids', 'batch', 'replace'], names: 2 },
   export: { work: exportFrom, takes: [], names: 2 },
-  compact: { work: compact, takes: [], names: 1 },
+  compact: { work: compact, takes: ['drop-unnamed'], names: 1 },
 }
 
 /** The exit code. */

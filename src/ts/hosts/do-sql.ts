@@ -57,17 +57,26 @@ export function atomically<T>(storage: DurableStorage, work: () => T): T {
 const full = (error: unknown) =>
   error instanceof Error && error.message.includes('SQLITE_FULL') ? new NidusError('QUOTA_EXCEEDED', `the object's database is full: ${error.message}`, { cause: error }) : undefined
 
+const COLUMNS = ['store', 'name', 'version', 'generation', 'data', 'log', 'epoch', 'cuts']
+
+/** Whether there is a table of ours of that name. Anything else of that name is refused. */
+function isThere(sql: Sql, table: string, ours: string[]): boolean {
+  const [found] = sql.exec('SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE', table)
+  if (!found) return false
+  const columns = new Set([...sql.exec(`SELECT name FROM pragma_table_info('${table}')`)].map(({ name }) => name))
+  if (found['type'] === 'table' && ours.every((column) => columns.has(column))) return true
+  throw new NidusError('CORRUPT', `the ${found['type']} ${table} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`)
+}
+
 export function findRow(sql: Sql, name: string): Row | undefined {
-  const [table] = sql.exec(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '${STORES}'`)
-  if (!table) return undefined
-  const columns = new Set([...sql.exec(`SELECT name FROM pragma_table_info('${STORES}')`)].map(({ name }) => name))
-  if (['store', 'name', 'version', 'generation', 'data', 'log', 'epoch', 'cuts'].some((column) => !columns.has(column))) {
-    throw new NidusError('CORRUPT', `the table ${STORES} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`)
-  }
+  if (!isThere(sql, STORES, COLUMNS)) return undefined
   const [row] = sql.exec(`SELECT * FROM ${STORES} WHERE name = ?`, name)
   if (row && row['version'] !== VERSION) throw new NidusError('UNSUPPORTED_VERSION', `the store "${name}" was made by a later version of nidus-wasm`)
   return row as Row | undefined
 }
+
+/** Refuses what is not the table of a store's extents, before it is read, written or dropped. */
+export const checkExtents = (sql: Sql, { store }: Row) => isThere(sql, tableOf(store), ['id', 'bytes'])
 
 /** Whether the object has a store of an earlier version, which made it without asking for a name. */
 export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) < NAMED
@@ -78,7 +87,7 @@ export function makeStore(sql: Sql, name: string): Row {
   sql.exec(`INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, 0, 0, '', 0)`, name === UNNAMED ? NAMED : null, name)
   const row = findRow(sql, name)!
   const table = tableOf(row.store)
-  const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ?', table)
+  const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE', table)
   if (orphan) throw new NidusError('CORRUPT', `there is a table ${table}, and in ${STORES} nothing that says what is in it`)
   sql.exec(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)`)
   return row
@@ -92,6 +101,7 @@ export function putRow(sql: Sql, { store, generation, data, log, epoch, cuts }: 
 export function removeStore(sql: Sql, name: string) {
   const row = findRow(sql, name)
   if (!row) return
+  checkExtents(sql, row)
   sql.exec(`DROP TABLE IF EXISTS ${tableOf(row.store)}`)
   sql.exec(`DELETE FROM ${STORES} WHERE store = ?`, row.store)
   if ([...sql.exec(`SELECT 1 FROM ${STORES} LIMIT 1`)].length === 0) sql.exec(`DROP TABLE ${STORES}`)

@@ -5,7 +5,7 @@ import { checkName, checkOptions } from '../options.js'
 import type { DurableObjectOptions, DurableStorage } from '../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 import { describe } from '../wire.js'
-import { NotApplied, SqlExtents, UNNAMED, atomically, findRow, isUnnamed, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
+import { NotApplied, SqlExtents, UNNAMED, atomically, checkExtents, findRow, isUnnamed, makeStore, putRow, removeOthers, removeStore, type Row } from './do-sql.js'
 
 /** A new pair's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
@@ -134,6 +134,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     current = atomically(storage, () => {
       const found = findRow(storage.sql, name)
       if (!found && mustExist) throw missing()
+      if (found) checkExtents(storage.sql, found)
       row = { ...(found ?? makeStore(storage.sql, name)), epoch }
       putRow(storage.sql, row)
       removeOthers(storage.sql, row)
@@ -149,6 +150,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
   function openReadOnly() {
     const found = findRow(storage.sql, name)
     if (!found) throw missing()
+    checkExtents(storage.sql, found)
     row = found
     return pair(row)
   }

@@ -153,7 +153,7 @@ export class Extents {
   }
 }
 
-export const damaged = (file: FileName, at: number) => new NidusError('CORRUPT', `the extent of ${file} at ${at} is missing in the database, or has another length`)
+export const damaged = (file: FileName, at: number) => new NidusError('CORRUPT', `the extent of ${file} at ${at} is missing in the database, or is not what was written there. Nothing was changed`)
 
 export function concat(parts: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))

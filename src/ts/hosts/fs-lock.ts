@@ -1,4 +1,4 @@
-import { closeSync, existsSync, linkSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, ftruncateSync, futimesSync, linkSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { NidusError } from '../errors.js'
@@ -20,7 +20,7 @@ const tryOr = <T, F>(attempt: () => T, otherwise: F): T | F => {
 const codeOf = (error: unknown) => (error as { code?: string }).code
 
 /** A process's state, when it began (clock ticks since boot: with the pid it names one process for ever), and how many threads it has. Linux only. */
-function statOf(pid: number): { state: string; start: string; threads: string } {
+function statOf(pid: number | string): { state: string; start: string; threads: string } {
   return tryOr(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -49,17 +49,26 @@ function isOfEarlierBoot(place: string, expired: boolean): boolean {
   return expired && !!host && !!machine && host === hostNow && machine === machineNow && boot !== '%3F' && bootNow !== '%3F' && boot !== bootNow
 }
 
-interface Holder { pid: number; nonce: string; start: string; place: string }
+/** The thread that this is, if it may end before its process does: its number in /proc, and when it began. */
+function threadOf(): string | undefined {
+  const [pid, , thread] = tryOr(() => readlinkSync('/proc/thread-self'), '').split('/')
+  return thread === undefined || thread === pid ? undefined : `${thread}.${statOf(`${pid}/task/${thread}`).start}`
+}
+
+interface Holder { pid: number; nonce: string; start: string; place: string; thread: string | undefined }
+/** Stands for the pid in a lock that was let go where its file could not be removed. */
+const NOBODY = '0'
 
 function parse(content: string): Holder | undefined {
   const [pid, , ours] = content.split(' ')
-  const [nonce = '', start, ...place] = ours?.split(';') ?? []
+  const [nonce = '', start, place = '', thread] = ours?.split(';') ?? []
   if (!/^\d+$/.test(pid ?? '') || !/^[0-9a-f]{24}$/.test(nonce) || start === undefined) return undefined
-  return { pid: Number(pid), nonce, start, place: place.join(';') }
+  return { pid: Number(pid), nonce, start, place, thread }
 }
 
 /** Only where it is certain. A native lock names no machine, and a pid may belong to another container's process. */
-function surelyDead({ pid, start, place }: Holder, expired: boolean): boolean {
+function surelyDead({ pid, start, place, thread }: Holder, expired: boolean): boolean {
+  if (pid === 0) return true
   if (isOfEarlierBoot(place, expired)) return true
   if (place !== placeOf() || place.includes('%3F')) return false
   try {
@@ -70,20 +79,26 @@ function surelyDead({ pid, start, place }: Holder, expired: boolean): boolean {
   const now = statOf(pid)
   if (start === '?' || now.start === '?') return false
   // One that ended and was not waited for is dead once its last thread is.
-  return now.start !== start || (/^[ZX]$/.test(now.state) && now.threads === '1')
+  if (now.start !== start || (/^[ZX]$/.test(now.state) && now.threads === '1')) return true
+  // A thread that was ended leaves its process, and its lock.
+  const [number, began] = thread?.split('.') ?? []
+  return began !== undefined && began !== '?' && existsSync(`/proc/${pid}/task`) && statOf(`${pid}/task/${number}`).start !== began
 }
 
 export class FsLock {
   readonly #path: string
   readonly #content: string
   readonly #inode: bigint
+  /** The file itself, wherever its folder is moved to. */
+  readonly #file: number
   readonly #timer: ReturnType<typeof setInterval>
 
   /** Throws LOCKED, naming the file, unless the lock is free or its holder is surely dead. */
   static acquire(directory: string): FsLock {
     const path = join(directory, 'lock')
+    const thread = threadOf()
     const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const content = `${process.pid} ${Date.now()} ${random};${statOf(process.pid).start};${placeOf()}`
+    const content = `${process.pid} ${Date.now()} ${random};${statOf(process.pid).start};${placeOf()}${thread ? `;${thread}` : ''}`
     take(path, path, content, random)
     try {
       removeLeftovers(directory)
@@ -97,7 +112,8 @@ export class FsLock {
   private constructor(path: string, content: string) {
     this.#path = path
     this.#content = content
-    this.#inode = statSync(path, { bigint: true }).ino
+    this.#file = openSync(path, 'r+')
+    this.#inode = fstatSync(this.#file, { bigint: true }).ino
     this.#renew()
     this.#timer = setInterval(() => this.held() && this.#renew(), RENEW_MS)
     this.#timer.unref?.()
@@ -113,7 +129,20 @@ export class FsLock {
 
   release() {
     clearInterval(this.#timer)
-    if (this.held()) tryOr(() => unlinkSync(this.#path), undefined)
+    const here = this.held()
+    if (!here) tryOr(() => this.#letGo(), undefined)
+    closeSync(this.#file)
+    if (here) tryOr(() => unlinkSync(this.#path), undefined)
+  }
+
+  /** Its folder was moved: what is in the file says then that nobody has it, to us and, by its age, to native. One that somebody else wrote stays. */
+  #letGo() {
+    if (readFileSync(this.#file, 'utf8') !== this.#content) return
+    const [, millis, ours] = this.#content.split(' ')
+    const free = `${NOBODY} ${millis} ${ours}`
+    ftruncateSync(this.#file, 0)
+    writeSync(this.#file, free, 0)
+    futimesSync(this.#file, 0, 0)
   }
 }
 

@@ -42,13 +42,12 @@ export function lookAt(path: string, which: Which): Seen | undefined {
 }
 
 export type Pair = { [W in Which]: Seen | undefined }
-const NONE: Seen = { size: 0, look: 'none' }
 
 export const pairIn = (directory: string): Pair => ({ data: lookAt(join(directory, 'data'), 'data'), log: lookAt(join(directory, 'log'), 'log') })
 
 /** Refuses, by name, what is not ours. */
 export function refuseForeign(directory: string, { data, log }: Pair, code?: 'INVALID_ARGUMENT') {
-  const foreign = foreignOf(data ?? NONE, log ?? NONE)
+  const foreign = foreignOf(data, log)
   if (foreign) throw foreignError(join(directory, foreign), foreign, code)
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NidusError } from '../errors.js'
 import { crc32 } from './crc32.js'
@@ -9,13 +9,25 @@ import { lookAt } from './fs-own.js'
  * a marker names the new pair; a barrier replaces `log`, which native refuses to open; the new data, then the new log are renamed into place; the marker goes.
  * From any middle the next open goes on. Up to the barrier native may still open, and write to, the old pair: then the new one is outdated.
  */
-export const NEW_DATA = 'data.compacted'
-export const NEW_LOG = 'log.compacted'
-export const MARKER = 'compacted'
-const BARRIER = 'log.barrier'
-const MARKER_DRAFT = 'compacted.draft'
-/** Everything that we may leave in the directory besides data, log and lock. Only the lock's holder makes them, and each is removed only if it is what we write. */
-const LEFTOVERS = [NEW_DATA, NEW_LOG, BARRIER, MARKER_DRAFT, MARKER]
+export interface Names {
+  data: string
+  log: string
+  marker: string
+  draft: string
+  barrier: string
+}
+/** Only the lock's holder makes them, so one set of names does. Where another program's file has one of them, all get a suffix that nobody else has. */
+const namesOf = (suffix: string): Names => ({
+  data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, marker: `compacted${suffix}`, draft: `compacted.draft${suffix}`, barrier: `log.barrier${suffix}`,
+})
+const SUFFIX = /\.[0-9a-f]{24}$/
+const suffix = () => `.${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+
+/** Every set of names of which something may be there. Everything that we may leave besides data, log and lock is among them, and is removed only if it is what we write. */
+function namesIn(directory: string): Names[] {
+  const all = new Set(readdirSync(directory).flatMap((name) => (/^(data\.|log\.)?(compacted|barrier)/.test(name) ? (SUFFIX.exec(name) ?? []) : [])))
+  return ['', ...all].map(namesOf)
+}
 
 /** One whole frame with an operation that does not exist and a byte too many. */
 function barrier(): Uint8Array {
@@ -45,7 +57,7 @@ export function syncDirectory(directory: string) {
 }
 
 function writeDurably(path: string, bytes: Uint8Array | string) {
-  const file = openSync(path, 'w')
+  const file = openSync(path, 'wx')
   try {
     writeFileSync(file, bytes)
     fsyncSync(file)
@@ -65,36 +77,38 @@ function identity(directory: string): string {
 }
 
 /** Step 1, from which on the new pair counts. The files must be written and synced. If this throws, nothing was promoted, as far as `cancel` succeeds. */
-export function mark(directory: string) {
+export function mark(directory: string, { data, log, draft, marker }: Names) {
   syncDirectory(directory)
-  writeDurably(join(directory, MARKER_DRAFT), JSON.stringify({ data: NEW_DATA, log: NEW_LOG, old: identity(directory) }))
-  renameSync(join(directory, MARKER_DRAFT), join(directory, MARKER))
+  writeDurably(join(directory, draft), JSON.stringify({ data, log, old: identity(directory) }))
+  renameSync(join(directory, draft), join(directory, marker))
   syncDirectory(directory)
 }
 
 /** Steps 2 to 4. */
-export function swap(directory: string) {
-  writeDurably(join(directory, BARRIER), barrier())
-  renameSync(join(directory, BARRIER), join(directory, 'log'))
+export function swap(directory: string, names: Names) {
+  if (there(directory, names.barrier) && isOurs(directory, names.barrier)) remove(directory, names.barrier)
+  const name = there(directory, names.barrier) ? namesOf(suffix()).barrier : names.barrier
+  writeDurably(join(directory, name), barrier())
+  renameSync(join(directory, name), join(directory, 'log'))
   syncDirectory(directory)
-  swapBehindBarrier(directory)
+  swapBehindBarrier(directory, names)
 }
 
-function swapBehindBarrier(directory: string) {
+function swapBehindBarrier(directory: string, names: Names) {
   const move = (from: string, to: string) => {
     if (!existsSync(join(directory, from))) return
     renameSync(join(directory, from), join(directory, to))
     // One after the other on the medium, too: the new log must never stand beside the old data.
     syncDirectory(directory)
   }
-  move(NEW_DATA, 'data')
-  move(NEW_LOG, 'log')
-  removeMarker(directory)
+  move(names.data, 'data')
+  move(names.log, 'log')
+  removeMarker(directory, names)
 }
 
 /** Durably, before anything can be written under the names in it. */
-function removeMarker(directory: string) {
-  remove(directory, MARKER)
+export function removeMarker(directory: string, { marker }: Names) {
+  remove(directory, marker)
   syncDirectory(directory)
 }
 
@@ -107,11 +121,11 @@ export function remove(directory: string, name: string) {
 }
 
 /** A whole marker: it was synced before it got its name. Anything else of that name is somebody's file. */
-function markerIn(directory: string): { old?: string } | undefined {
+function markerIn(directory: string, { marker, data }: Names): { old?: string } | undefined {
   try {
-    if (!lstatSync(join(directory, MARKER)).isFile()) return undefined
-    const marker = JSON.parse(readFileSync(join(directory, MARKER), 'utf8')) as { data?: string; old?: string }
-    return marker.data === NEW_DATA ? marker : undefined
+    if (!lstatSync(join(directory, marker)).isFile()) return undefined
+    const found = JSON.parse(readFileSync(join(directory, marker), 'utf8')) as { data?: string; old?: string }
+    return found.data === data ? found : undefined
   } catch {
     return undefined
   }
@@ -125,11 +139,13 @@ function begins(path: string, whole: Uint8Array): boolean {
 
 function isOurs(directory: string, name: string): boolean {
   const path = join(directory, name)
+  const names = namesOf(SUFFIX.exec(name)?.[0] ?? '')
   try {
-    const { size } = lstatSync(path)
-    if (name === MARKER) return markerIn(directory) !== undefined
-    if (name === MARKER_DRAFT) return size < 1024 && begins(path, Buffer.from(`{"data":"${NEW_DATA}"`))
-    if (name === BARRIER) return size <= 13 && begins(path, barrier())
+    const found = lstatSync(path)
+    if (!found.isFile()) return false
+    if (name === names.marker) return markerIn(directory, names) !== undefined
+    if (name === names.draft) return found.size < 1024 && begins(path, Buffer.from(`{"data":"${names.data}"`))
+    if (name === names.barrier) return found.size <= 13 && begins(path, barrier())
     if (name.startsWith('data')) return lookAt(path, 'data')!.look !== 'foreign'
     const log = lookAt(path, 'log')!.look
     // One that was only begun says nothing by itself; the data that was written along with it does.
@@ -144,15 +160,16 @@ const there = (directory: string, name: string) => lstatSync(join(directory, nam
 /** Removes what a killed process of ours, or native's, left, and leaves what is somebody else's. */
 export function removeLeftovers(directory: string, more: string[] = []) {
   // The logs first: the data beside them tells whose they are.
-  const ours = [...LEFTOVERS, ...more].filter((name) => there(directory, name) && isOurs(directory, name))
+  const all = namesIn(directory).flatMap(({ data, log, barrier, draft, marker }) => [data, log, barrier, draft, marker])
+  const ours = [...all, ...more].filter((name) => there(directory, name) && isOurs(directory, name))
   for (const name of ours) remove(directory, name)
 }
 
-/** Before a pair is written under these names. */
-export function makeRoom(directory: string) {
+/** Names under which a pair can be written: nothing is there. */
+export function makeRoom(directory: string): Names {
   removeLeftovers(directory)
-  const taken = LEFTOVERS.find((name) => there(directory, name))
-  if (taken) throw new NidusError('INVALID_ARGUMENT', `${join(directory, taken)} is not this store's, and a compaction or an import needs that name. Nothing was changed: move it away`)
+  const names = namesOf('')
+  return Object.values(names).some((name) => there(directory, name as string)) ? namesOf(suffix()) : names
 }
 
 const isBarrier = (directory: string) => {
@@ -163,20 +180,20 @@ const isBarrier = (directory: string) => {
 /** Which files hold the store now; with `writable` also finishes, or clears away, what an earlier process left half done. */
 export function settle(directory: string, writable: boolean): { data: string; log: string } {
   const has = (name: string) => existsSync(join(directory, name))
-  const current = { data: 'data', log: 'log' }
-  const marker = markerIn(directory)
-  if (marker) {
-    // What a killed process had renamed is on the medium before anything is built on it.
-    if (writable) syncDirectory(directory)
-    if (isBarrier(directory)) {
-      if (!has(NEW_LOG)) throw new NidusError('CORRUPT', `${join(directory, NEW_LOG)} is missing, which a half-done compaction needs`)
-      if (!writable) return { data: has(NEW_DATA) ? NEW_DATA : 'data', log: NEW_LOG }
-      swapBehindBarrier(directory)
-    } else if (writable) {
-      if (has(NEW_DATA) && has(NEW_LOG) && marker.old === identity(directory)) swap(directory)
-      else removeMarker(directory)
+  const marked = namesIn(directory).filter((names) => markerIn(directory, names))
+  // What a killed process had renamed is on the medium before anything is built on it.
+  if (writable && marked.length > 0) syncDirectory(directory)
+  if (marked.length > 0 && isBarrier(directory)) {
+    const names = marked.find(({ log }) => has(log))
+    if (!names) throw new NidusError('CORRUPT', `${join(directory, marked[0]!.log)} is missing, which a half-done compaction needs`)
+    if (!writable) return { data: has(names.data) ? names.data : 'data', log: names.log }
+    swapBehindBarrier(directory, names)
+  } else if (writable) {
+    for (const names of marked) {
+      if (has(names.data) && has(names.log) && markerIn(directory, names)?.old === identity(directory)) swap(directory, names)
+      else removeMarker(directory, names)
     }
   }
   if (writable) removeLeftovers(directory)
-  return current
+  return { data: 'data', log: 'log' }
 }

@@ -8,7 +8,7 @@ import { FsFile, type Guard } from './fs-file.js'
 import { FsLock } from './fs-lock.js'
 import { completes } from './fs-native.js'
 import { absent, directoryOf, pairIn, refuseForeign, refuseMissing } from './fs-own.js'
-import { MARKER, NEW_DATA, NEW_LOG, makeRoom, mark, remove, removeLeftovers, settle, swap, syncDirectory } from './fs-promote.js'
+import { makeRoom, mark, remove, removeLeftovers, removeMarker, settle, swap, syncDirectory, type Names } from './fs-promote.js'
 
 const HEADER = 64
 const MAGIC = [0x4e, 0x49, 0x44, 0x55, 0x53, 0] // "NIDUS\0"
@@ -19,6 +19,7 @@ export function fsHost(name: string): Host {
   let lock: FsLock | undefined
   let fresh: StoreFiles | undefined
   let promoted = false
+  let names: Names
 
   const guard: Guard = {
     lost: undefined,
@@ -166,12 +167,12 @@ export function fsHost(name: string): Host {
     },
     async create() {
       guard.check()
-      makeRoom(directory)
+      names = makeRoom(directory)
       promoted = false
-      fresh = both(NEW_DATA, NEW_LOG, 'w+', guard)
+      fresh = both(names.data, names.log, 'wx+', guard)
       const { data, log } = fresh
       // Closed without having been promoted, they are of no more use.
-      for (const [file, name] of [[data, NEW_DATA], [log, NEW_LOG]] as [FsFile, string][]) {
+      for (const [file, name] of [[data, names.data], [log, names.log]] as [FsFile, string][]) {
         const close = file.close.bind(file)
         file.close = () => {
           close()
@@ -185,15 +186,14 @@ export function fsHost(name: string): Host {
         if (files !== fresh) throw new Error('this pair was not made by create()')
         guard.check()
         for (const file of [files.data, files.log] as FsFile[]) fsyncSync(file.fd)
-        mark(directory)
+        mark(directory, names)
       } catch (error) {
         // With the marker gone, or never there, the old pair is the store. If that is uncertain, so is the outcome.
-        remove(directory, MARKER)
-        syncDirectory(directory)
+        removeMarker(directory, names)
         throw new NotPromoted(error)
       }
       promoted = true
-      swap(directory)
+      swap(directory, names)
     },
     // Writing is durable by itself; that the store is still ours was seen before each write.
     async commit() {},

@@ -40,7 +40,7 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
         then(extents.openCursor(range, 'prev'), (cursor) => {
           const at = (cursor?.key as Key | undefined)?.[2]
           const bytes = cursor?.value as Uint8Array | undefined
-          if (at === undefined || !bytes || at + bytes.length < cutAt) throw damaged(file, cutAt)
+          if (at === undefined || !isExtent(bytes) || at + bytes.length < cutAt) throw damaged(file, cutAt)
           if (at + bytes.length > cutAt) cursor!.update(bytes.slice(0, cutAt - at))
         })
     }
@@ -49,6 +49,9 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
   }
 }
 
+/** Anything else under such a key is another program's. */
+export const isExtent = (value: unknown): value is Uint8Array => value instanceof Uint8Array
+
 /** The small extents at a file's end, in order, as long as they are small and neighbours; the file must end where it should. */
 export function smallEnd({ extents, then }: Transaction, file: FileName, generation: number, length: number, found: (small: Found[]) => void) {
   const small: Found[] = []
@@ -56,6 +59,7 @@ export function smallEnd({ extents, then }: Transaction, file: FileName, generat
   then(extents.openCursor(extentsOf(file, generation), 'prev'), (cursor) => {
     const at = (cursor?.key as Key | undefined)?.[2] ?? 0
     const bytes = cursor?.value as Uint8Array | undefined
+    if (cursor && !isExtent(bytes)) throw damaged(file, at)
     if (end === length && at + (bytes?.length ?? 0) !== end) throw damaged(file, end)
     if (!cursor || !bytes || bytes.length > SMALL || at + bytes.length !== end) return found(small)
     small.unshift({ at, bytes })

@@ -90,13 +90,17 @@ export async function connect(database: string, what: string, make: false | ((db
   })
 }
 
-/** Deletes it if it is a store's. */
-export async function deleteDatabase(name: string): Promise<void> {
+/** Deletes it if all that is in it is a store's, which `check` throws at if not. */
+export async function deleteDatabase(name: string, check: (db: IDBDatabase) => Promise<void>): Promise<void> {
+  let db: IDBDatabase | undefined
   try {
-    ;(await openDatabase(name, false)).close()
+    db = await openDatabase(name, false)
+    await check(db)
   } catch (error) {
     if (error instanceof NidusError && error.code === 'NOT_FOUND') return
     throw error
+  } finally {
+    db?.close()
   }
   await drop(databaseName(name), `database of "${name}"`)
 }

@@ -3,7 +3,8 @@ import { sleep } from '../engine/schedule.js'
 import { NidusError, readOnlyError, storageError } from '../errors.js'
 import type { StoreFiles, StoreInfo } from '../types/index.js'
 import { concat, damaged, type FileName, type Found } from './extents.js'
-import { ExtentSink, extentsOf, smallEnd } from './idb-sink.js'
+import { ExtentSink, extentsOf, isExtent, smallEnd } from './idb-sink.js'
+import { foreignError, foreignOf, lookAtData, lookAtLog } from '../ownership.js'
 import {
   META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, renewLog, transact, type Meta, type Transaction,
 } from './idb.js'
@@ -96,6 +97,7 @@ export function indexeddbHost(name: string): Host {
         then(extents.getAllKeys(range), (keys) =>
           then<Uint8Array[]>(extents.getAll(range), (values) => {
             values.forEach((bytes, i) => {
+              if (!isExtent(bytes)) throw damaged(file, end)
               const begins = (keys[i] as [FileName, number, number])[2]
               if (begins + bytes.length <= at) return
               if (begins > end || (end > at && begins !== end)) throw damaged(file, end)
@@ -151,7 +153,7 @@ export function indexeddbHost(name: string): Host {
     const small = {} as { [F in FileName]: Found[] }
     await transact(db!, 'readwrite', (transaction) =>
       transaction.then<Meta | undefined>(transaction.meta.get(META_KEY), (found) => {
-        if (!found) throw new NidusError('CORRUPT', `the database of "${name}" does not say what is in it`)
+        if (!isMeta(found)) throw unknownContent(name)
         meta = { ...found, epoch }
         transaction.meta.put(meta, META_KEY)
         removeOthers(transaction, meta.generation)
@@ -168,6 +170,7 @@ export function indexeddbHost(name: string): Host {
   async function openReadOnly(): Promise<Pair> {
     await connect(false)
     meta = await readMeta(db!, name)
+    if (meta.data + meta.log === 0) await refuseUntold(db!, name, meta.generation)
     return pair(meta.generation, meta.data, meta.log)
   }
 
@@ -290,16 +293,53 @@ async function takeLock(name: string): Promise<() => Promise<void>> {
 }
 
 async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
-  let meta: Meta | undefined
-  await transact(db, 'readonly', (transaction) => transaction.then<Meta | undefined>(transaction.meta.get(META_KEY), (found) => (meta = found)))
-  if (!meta) throw new NidusError('CORRUPT', `the database of "${name}" does not say what is in it`)
+  let meta: unknown
+  await transact(db, 'readonly', (transaction) => transaction.then(transaction.meta.get(META_KEY), (found) => (meta = found)))
+  if (!isMeta(meta)) throw unknownContent(name)
   return meta
+}
+
+/** A row that tells of no bytes beside extents that it counts. */
+async function refuseUntold(db: IDBDatabase, name: string, generation: number) {
+  let untold = 0
+  await transact(db, 'readonly', ({ extents, then }) => FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (untold += count))))
+  if (untold > 0) throw unknownContent(name)
+}
+
+const isMeta = (row: unknown): row is Meta =>
+  typeof row === 'object' && row !== null && ['generation', 'data', 'log'].every((key) => Number.isSafeInteger((row as Record<string, unknown>)[key])) && typeof (row as Meta).epoch === 'string'
+
+const unknownContent = (name: string) => new NidusError('CORRUPT', `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`)
+
+/** Throws if anything in the database is not a store's. */
+async function checkOurs(db: IDBDatabase, name: string) {
+  let foreign = ''
+  const first: { [F in FileName]: Uint8Array } = { data: new Uint8Array(), log: new Uint8Array() }
+  let others = 0
+  await transact(db, 'readonly', ({ meta, extents, then }) => {
+    then(meta.getAllKeys(), (keys) => (foreign ||= keys.some((key) => key !== META_KEY) ? 'what stands beside its row' : ''))
+    then(meta.get(META_KEY), (row: unknown) => (foreign ||= row !== undefined && !isMeta(row) ? `its row "${META_KEY}"` : ''))
+    then(extents.count(), (all) => (others += all))
+    for (const file of FILES) {
+      const range = IDBKeyRange.bound([file], [file, []])
+      then(extents.count(range), (ours) => (others -= ours))
+      then(extents.openCursor(range), (cursor) => {
+        if (!cursor) return
+        if (!isExtent(cursor.value)) foreign ||= `the first extent of ${file}`
+        else if ((cursor.key as number[])[2] === 0) first[file] = cursor.value
+      })
+    }
+  })
+  if (others > 0) foreign ||= `what "extents" holds under other keys`
+  if (foreign) throw new NidusError('INVALID_ARGUMENT', `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove the database`)
+  const which = foreignOf(lookAtData(first.data, first.data.length), lookAtLog(first.log, first.log.length))
+  if (which) throw foreignError(`the ${which} in the database of "${name}"`, which, 'INVALID_ARGUMENT')
 }
 
 async function removeStore(name: string) {
   const release = await takeLock(name)
   try {
-    await deleteDatabase(name)
+    await deleteDatabase(name, (db) => checkOurs(db, name))
   } finally {
     await release()
   }

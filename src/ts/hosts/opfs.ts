@@ -3,7 +3,7 @@ import { NotPromoted } from '../engine/backend.js'
 import { sleep } from '../engine/schedule.js'
 import { NidusError, storageError } from '../errors.js'
 import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../types/index.js'
-import { HEADER, foreignError, lookAtData, missingError, missingOf } from '../ownership.js'
+import { foreignError, foreignOf, lookAtData, lookAtLog, missingError, missingOf, type Seen } from '../ownership.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
 const ROOT = 'nidus-wasm'
@@ -55,6 +55,8 @@ export function opfsHost(name: string): Host {
   let generation = 0
   let unused: StoreFiles | undefined
   let stale = false
+  /** Another program's file, of the pair that does not count. */
+  let taken: FileName | undefined
 
   const pair = (of: number): StoreFiles => ({ data: sink(handles![`data.${of % 2}` as FileName]), log: sink(handles![`log.${of % 2}` as FileName]) })
   const empty = (of: number) => {
@@ -73,7 +75,7 @@ export function opfsHost(name: string): Host {
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
-    await refuseOthers(name, directory)
+    taken = (await refuseOthers(name, directory))[0]
     handles = await lockAll(name, directory)
     const head = new Uint8Array(HEAD_SIZE)
     handles.head.read(head, { at: 0 })
@@ -88,7 +90,7 @@ export function opfsHost(name: string): Host {
     generation = current ?? 0
     // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a head that lost its newer slot.
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0) throw new NidusError('CORRUPT', `the head of "${name}" names an empty pair of files, yet the other pair is not empty`)
-    stale = sizeOf(generation + 1) > 0
+    stale = !taken && sizeOf(generation + 1) > 0
     // An import as a new store that came to no end (see `create`). Gone before the one zero that says so can go.
     if (stale && sizeOf(generation) < 64) {
       empty(generation + 1)
@@ -100,8 +102,8 @@ export function opfsHost(name: string): Host {
   return {
     kind: 'opfs',
     lendViews: true,
-    async open({ readOnly, mustExist }) {
-      if (readOnly) return openSnapshot(name)
+    async open({ readOnly, mustExist, lenient }) {
+      if (readOnly) return openSnapshot(name, lenient)
       try {
         return await openWritable(mustExist)
       } catch (error) {
@@ -111,11 +113,12 @@ export function opfsHost(name: string): Host {
     },
     async changed(files) {
       const { data, log } = files as { data: Snapshot; log: Snapshot }
-      const now = await openSnapshot(name)
+      const now = await openSnapshot(name, true)
       if (now.generation !== data.generation || now.log.getSize() < log.getSize() || now.data.getSize() < data.getSize()) return 'replaced'
       return now.log.modified !== log.modified || now.data.modified !== data.modified ? 'grew' : 'no'
     },
     async create() {
+      if (taken) throw foreignError(`"${taken}", whose name is needed, in the store "${name}"`, taken.split('.')[0] as 'data', 'INVALID_ARGUMENT')
       empty(generation + 1)
       // In a store that is not made yet: what is going to be written beside must not make its empty pair look like a lost slot's. One zero is a creation that was not finished.
       if (sizeOf(generation) === 0) {
@@ -212,49 +215,58 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   }
 }
 
-async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Promise<File | undefined> {
+const FOLDER = 'folder'
+
+async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Promise<File | typeof FOLDER | undefined> {
   try {
     return await (await directory.getFileHandle(name)).getFile()
   } catch (error) {
     if ((error as Error).name === 'NotFoundError') return undefined
-    if ((error as Error).name === 'TypeMismatchError') throw foreignError(`the folder "${name}" of the store's`, 'data')
+    if ((error as Error).name === 'TypeMismatchError') return FOLDER
     throw error
   }
 }
 
-/** Rows of ours vouch for a head that is damaged. */
-async function hasRows(directory: FileSystemDirectoryHandle) {
-  for (const name of ['data.0', 'data.1'] as const) {
+/**
+ * Before anything is made or removed: another program's file stays, and what is missing beside rows or operations is not made anew. Of the pair that does not
+ * count another program's files are no hindrance: they are returned, to be left alone.
+ */
+async function refuseOthers(store: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT', lenient?: boolean): Promise<FileName[]> {
+  const called = (file: string) => `"${file}" of the store "${store}"`
+  const foreign = (file: FileName) => foreignError(called(file), file.split('.')[0] as 'head', code)
+  const seen: { [file: string]: Seen } = {}
+  let head: Uint8Array | undefined
+  for (const name of FILES) {
     const file = await fileIn(directory, name)
-    if (file && lookAtData(new Uint8Array(await file.slice(0, HEADER).arrayBuffer()), file.size).look === 'ours') return true
+    if (file === FOLDER) throw foreign(name)
+    if (!file) continue
+    const start = new Uint8Array(await file.slice(0, HEAD_SIZE).arrayBuffer())
+    if (name === 'head') head = start
+    else seen[name] = (name < 'e' ? lookAtData : lookAtLog)(start, file.size)
   }
-  return false
-}
-
-/** Before anything is made: a head of another program's stays, and what is missing beside rows or operations is not made anew. */
-async function refuseOthers(store: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT') {
-  const head = await fileIn(directory, 'head')
-  const bytes = head && new Uint8Array(await head.slice(0, HEAD_SIZE).arrayBuffer())
-  if (!bytes || isForeignHead(bytes)) {
-    const rows = await hasRows(directory)
-    if (bytes && !rows) throw foreignError(`"head" of the store "${store}"`, 'head', code)
-    if (!bytes && !code && rows) throw new NidusError('CORRUPT', `"head" of the store "${store}" is missing, and there are rows beside it. Nothing was changed: put it back`)
-    // Without a head and without rows of ours whatever has bytes is another program's.
-    for (const file of bytes || rows ? [] : FILES) if ((await fileIn(directory, file))?.size) throw foreignError(`"${file}" of the store "${store}"`, file.startsWith('log') ? 'log' : 'data', code)
-  }
-  const generation = (bytes && decodeHead(bytes)) ?? 0
-  if (code) return
-  const size = async (file: 'data' | 'log') => (await fileIn(directory, `${file}.${generation % 2}` as FileName))?.size
-  const missing = missingOf(await size('data'), await size('log'))
-  if (missing) throw missingError(`"${missing}.${generation % 2}" of the store "${store}"`, missing)
+  if (head && isForeignHead(head)) throw foreign('head')
+  const generation = head && decodeHead(head)
+  const of = (file: 'data' | 'log') => seen[`${file}.${(generation ?? 0) % 2}`]
+  const rows = [0, 1].some((one) => seen[`data.${one}`]?.look === 'ours')
+  // Without a head and without rows of ours whatever has bytes is another program's.
+  const others = FILES.filter((file) => seen[file]?.look === 'foreign' || (!head && !rows && seen[file]?.size))
+  if (generation === undefined && others[0]) throw foreign(others[0])
+  const which = generation !== undefined && !lenient && foreignOf(of('data'), of('log'))
+  if (which) throw foreign(`${which}.${generation % 2}` as FileName)
+  if (code) return others
+  if (generation === undefined && rows) throw new NidusError('CORRUPT', `${called('head')} is missing or damaged, and there are rows beside it. Nothing was changed: put it back`)
+  const missing = !lenient && missingOf(of('data')?.size, of('log')?.size)
+  if (missing) throw missingError(called(`${missing}.${(generation ?? 0) % 2}`), missing)
+  return others
 }
 
 interface Snapshot extends SyncAccessHandle { generation: number; modified: string }
 
 /** Reading through File objects takes no lock, so a writer may be at work meanwhile. */
-async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
+async function openSnapshot(name: string, lenient?: boolean): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
   const directory = await findDirectory(name, false)
-  const file = async (file: FileName) => (await directory.getFileHandle(file)).getFile()
+  await refuseOthers(name, directory, undefined, lenient)
+  const file = async (file: FileName) => ((await fileIn(directory, file)) ?? new File([], file, { lastModified: 0 })) as File
   const head = new Uint8Array(await (await file('head')).arrayBuffer())
   const generation = decodeHead(head)
   if (generation === undefined) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
@@ -287,14 +299,14 @@ async function openSnapshot(name: string): Promise<{ data: Snapshot; log: Snapsh
 async function removeStore(name: string) {
   if (!(await hasOpfs(name))) return
   const directory = await findDirectory(name, false)
-  await refuseOthers(name, directory, 'INVALID_ARGUMENT')
+  const keep = await refuseOthers(name, directory, 'INVALID_ARGUMENT')
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
-  let others = false
+  let others = keep.length > 0
   for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>) others ||= !FILES.includes(file as FileName)
   if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
   // Another program's files stay, and with them the folder. The head goes last: with it a removal that broke off can be tried again.
-  for (const file of [...FILES].reverse()) {
+  for (const file of [...FILES].reverse().filter((file) => !keep.includes(file))) {
     await directory.removeEntry(file).catch((error: Error) => {
       if (error.name !== 'NotFoundError') throw error
     })

@@ -20,10 +20,38 @@ function addressOf(start: () => Worker): URL | undefined {
   return found
 }
 
+/** The event comes only as it happens, so it is tried once more. */
+const REFUSED_MS = 1000
+
+/** Whether the page's policy (CSP) is why no worker starts. */
+function isRefused(start: () => Worker, address: URL): Promise<boolean> {
+  return new Promise((resolve) => {
+    const over = new AbortController()
+    let worker: Worker | undefined
+    const end = (refused: boolean) => {
+      over.abort()
+      worker?.terminate()
+      resolve(refused)
+    }
+    addEventListener('securitypolicyviolation', ({ blockedURI }) => blockedURI === address.href && end(true), { signal: over.signal })
+    setTimeout(() => end(false), REFUSED_MS)
+    try {
+      worker = start()
+      worker.addEventListener('error', (event) => event.preventDefault())
+    } catch {
+      // The event tells.
+    }
+  })
+}
+
 /** Starts a worker of the page's own that imports the other's script, which that server must allow (CORS). Undefined: the script was not the trouble. */
-export function elsewhere(start: () => Worker): (() => Worker) | undefined {
+export async function elsewhere(start: () => Worker): Promise<(() => Worker) | undefined> {
   const address = addressOf(start)
-  if (!address || address.origin === self.origin) return undefined
+  if (!address) return undefined
+  if (address.origin === self.origin) {
+    if (await isRefused(start, address)) throw new DOMException("the page's policy (CSP: worker-src) does not allow it", 'SecurityError')
+    return undefined
+  }
   // Kept as long as the page: the worker starts further ones from it.
   const own = URL.createObjectURL(new Blob([`import ${JSON.stringify(address.href)}`], { type: 'text/javascript' }))
   return () => new Worker(own, { type: 'module' })

@@ -35,7 +35,7 @@ export class Line {
       return await connect(start)
     } catch (error) {
       if (!packaged || !isUnstarted(error)) throw error
-      const other = await import('./elsewhere.js').then(({ elsewhere }) => elsewhere(start), () => undefined)
+      const other = await import('./elsewhere.js').then(({ elsewhere }) => elsewhere(start).catch((cause) => Promise.reject(unstarted(cause))), () => undefined)
       if (!other) throw error
       return connect(other).catch(({ message }: Error) => {
         throw unstarted(new DOMException(`its script is of another origin, whose server must allow this one to import it (CORS): ${message}`, 'SecurityError'))

@@ -17,9 +17,20 @@ const NAME = 'nidus-static-pairs'
 const EARLIER = 'nidus-static'
 const unavailable = (what: string, cause?: unknown) => new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
 
+/** Where storage is denied (a sandboxed frame, say) the mere mention may throw. */
+async function there<T>(what: string, get: () => T | undefined | Promise<T>): Promise<T> {
+  let cause: unknown
+  try {
+    const found = await get()
+    if (found) return found
+  } catch (error) {
+    cause = error
+  }
+  throw unavailable(what, cause)
+}
+
 export async function cacheStorage(): Promise<Place> {
-  if (typeof caches === 'undefined') throw unavailable('Cache Storage')
-  const cache = await caches.open(NAME).catch((error: unknown) => Promise.reject(unavailable('Cache Storage', error)))
+  const cache = await there('Cache Storage', () => globalThis.caches?.open(NAME))
   const at = (name: string) => `https://nidus.invalid/${name}`
   return {
     find: async (name) => (await cache.match(at(name)))?.blob(),
@@ -37,15 +48,8 @@ export async function cacheStorage(): Promise<Place> {
 const missing = (error: unknown) => (error as { name?: string } | undefined)?.name === 'NotFoundError'
 
 export async function opfs(): Promise<Place> {
-  if (!globalThis.navigator?.storage?.getDirectory) throw unavailable('private file system')
-  let root: FileSystemDirectoryHandle
-  let folder: FileSystemDirectoryHandle
-  try {
-    root = await navigator.storage.getDirectory()
-    folder = await root.getDirectoryHandle(NAME, { create: true })
-  } catch (error) {
-    throw unavailable('private file system', error)
-  }
+  const root = await there('private file system', () => globalThis.navigator?.storage?.getDirectory?.())
+  const folder = await there('private file system', () => root.getDirectoryHandle(NAME, { create: true }))
   const remove = async (from: FileSystemDirectoryHandle, name: string) => {
     await from.removeEntry(name).catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error as Error)))
   }

@@ -13,7 +13,7 @@ export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
 
 /**
- * A record to store.
+ * A record to store. A hit is not one: give `{ id, vector, attrs }` of a hit that a search returned `withVectors`.
  *
  * A key that is not listed here is refused with `INVALID_ARGUMENT`, as in batches and in every object of options. A key
  * whose value is undefined counts as absent.
@@ -87,6 +87,15 @@ export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
   signal?: AbortSignal
 }
 
+/** The options of `count` and `deleteWhere`, and one of those of `records`. */
+export interface SignalOption {
+  /**
+   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A deletion is aborted only until it becomes
+   * durable, and deletes nothing then. After that the call ends as it would without the signal.
+   */
+  signal?: AbortSignal
+}
+
 export interface UpsertOptions {
   /**
    * Aborts the write. Until the batch becomes durable, the call rejects with `ABORTED` and nothing is written. After
@@ -100,7 +109,8 @@ export interface UpsertOptions {
   onProgress?: (done: number, total: number) => void
   /**
    * For columns: moves the array of vectors to the store instead of copying it. Do not use the array afterwards, not
-   * even if the call fails. Default: false.
+   * even if the call fails. An array that is a part of a larger buffer, or lies in shared memory, is copied all the
+   * same. The memory of a wasm module cannot be sent to a worker (`INVALID_ARGUMENT`). Default: false.
    */
   transfer?: boolean
 }
@@ -346,7 +356,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     options?: {
       /** Only the records that match this filter. Default: all records. */
       filter?: Filter<A>
-    },
+    } & SignalOption,
   ): AsyncIterableIterator<VectorRecord<A>>
   /**
    * Counts the records of one collection, or of all collections if none is given. With `filter`, counts only the
@@ -356,7 +366,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const english = await db.count('docs', { lang: 'en' })
    * ```
    */
-  count(collection?: string, filter?: Filter<A>): Promise<number>
+  count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number>
   /**
    * Deletes the records with these ids, in one atomic batch. Returns how many there were.
    *
@@ -372,7 +382,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.deleteWhere('docs', { year: { $lt: 2000 } })
    * ```
    */
-  deleteWhere(collection: string, filter: Filter<A>): Promise<number>
+  deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number>
   /**
    * Finds the `topK` records that are most similar to a query, best first. The result is exact: it is the same as if
    * every record had been compared. Similarity is the cosine of query and record. Hits of equal score are ordered by

@@ -1,0 +1,76 @@
+export type File = 'data' | 'log' | 'head' | 'meta' | 'extents'
+
+/** Another program's, and no beginning of anything of ours. */
+export const CSV = new TextEncoder().encode('name,place\nAda,London\n'.repeat(100))
+
+export type States = { [state: string]: (name: string, file: File) => unknown }
+/** Where the stores of one kind lie. */
+export interface Place {
+  /** Everything that is kept under the name: what it is called, and its bytes. */
+  all(name: string): Promise<Record<string, string>>
+  /** Makes one file something else. */
+  states: { [F in File]?: States }
+  copy(from: string, to: string): Promise<void>
+  calls: { [call: string]: (name: string) => Promise<unknown> }
+}
+
+/** How a call ended, and everything that was there before and after. */
+export interface Fact { call: string; end: string; before: Record<string, string>; after: Record<string, string> }
+
+/** What is made of a file's bytes. `undefined`: there is none. */
+export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) => Uint8Array | undefined } = {
+  absent: () => undefined,
+  empty: () => new Uint8Array(0),
+  'cut in the middle': (bytes) => bytes.slice(0, Math.floor(bytes.length / 2) + 1),
+  'zeroed tail': (bytes) => bytes.slice().fill(0, Math.floor(bytes.length / 2)),
+  "another store's": (_, other) => other,
+  "another program's": () => CSV,
+}
+
+/** A table of SPEC 2.3 (docs/spec/recovery.md): how each call ends, by file and state. */
+export function tableIn(spec: string, mark: string): { calls: string[]; ends: Map<string, string[]> } {
+  const lines = spec.split(`<!-- ${mark}:begin -->`)[1]!.split(`<!-- ${mark}:end -->`)[0]!.trim().split('\n')
+  const [head, , ...rows] = lines.map((line) => line.slice(2, -2).split(' | '))
+  return { calls: head!.slice(1), ends: new Map(rows.map(([row, ...ends]) => [row!, ends])) }
+}
+
+/** What `Place.all` calls a store's files; of the rest, what an opening may write. */
+export interface Names { called(file: File): string; written?: string }
+
+/** These are asked to put something in the place of what is there. */
+const REPLACES = ['import replace', 'destroy']
+const READS = ['open readOnly', 'verify', 'salvage']
+/** No call takes these away. */
+const OTHERS = ["another program's", 'a folder']
+let made = 0
+
+/** Makes every call on a store of which one file is something else. */
+export function factsOf(place: Place, good: string, file: File, state: string): Promise<Fact[]> {
+  const one = async ([call, work]: [string, (name: string) => Promise<unknown>]): Promise<Fact> => {
+    const name = `${good}-${made++}`
+    await place.copy(good, name)
+    await place.states[file]![state]!(name, file)
+    const before = await place.all(name)
+    const end = await work(name).then(() => 'ok', (error: { code?: string }) => error.code ?? String(error))
+    return { call, end, before, after: await place.all(name) }
+  }
+  return Promise.all(Object.entries(place.calls).map(one))
+}
+
+type Expect = (value: unknown, what: string) => { toEqual(other: unknown): void; toBe(other: unknown): void; toMatch(pattern: RegExp): void; toContain(other: unknown): void }
+
+/** No call changed a byte that it had no right to. */
+export function check(expect: Expect, { called, written }: Names, facts: Fact[], file: File, state: string) {
+  const [data, log] = [called('data'), called('log')]
+  for (const { call, end, before, after } of facts) {
+    const what = `${file} ${state}, ${call}: ${end}`
+    expect(end, what).toMatch(/^(ok|told|[A-Z_]+)$/)
+    if (end !== 'ok' || READS.includes(call)) expect(after, what).toEqual(before)
+    // An opening that goes on cuts what no frame is in, and takes no row.
+    else if (call === 'open') {
+      expect((before[log] ?? '').startsWith(after[log] ?? ''), what).toBe(true)
+      for (const name of [data, ...Object.keys(before)]) if (![log, written].includes(name)) expect(after[name], `${what}: ${name}`).toBe(before[name])
+    } else expect(REPLACES, what).toContain(call)
+    if (OTHERS.includes(state)) expect(after[called(file)], what).toBe(before[called(file)])
+  }
+}

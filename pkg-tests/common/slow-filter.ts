@@ -1,0 +1,48 @@
+import { expect } from 'vitest'
+import type { Filter, Nidus } from 'nidus-wasm'
+
+const ROWS = 6000
+let asked = 0
+/** Globs over texts of a hundred characters, and nothing matches; each time another, since what a filter matches is remembered. */
+const slow = (): Filter => ({ $or: Array.from({ length: 120 }, (_, i) => ({ text: { $glob: `*${asked++}x${i}*[ab]?[bc]q*` } })) }) as Filter
+
+export async function fill(db: Nidus) {
+  const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
+  const vectors = Float32Array.from({ length: ROWS * db.dimension }, (_, i) => 1 + (i % 7))
+  await db.upsert('c', { ids, vectors, attrs: ids.map((id) => ({ text: `${id} ${'abc'.repeat(33)}` })) })
+}
+
+const calls: { [method: string]: (db: Nidus, filter: Filter, signal?: AbortSignal) => Promise<unknown> } = {
+  search: (db, filter, signal) => db.search(new Float32Array(db.dimension).fill(1), { filter, signal: signal! }),
+  count: (db, filter, signal) => db.count('c', filter, { signal: signal! }),
+  records: (db, filter, signal) => db.records('c', { filter, signal: signal! }).next(),
+  deleteWhere: (db, filter, signal) => db.deleteWhere('c', { $not: filter } as Filter, { signal: signal! }),
+}
+export const methods = Object.keys(calls)
+
+/**
+ * `turn`: something else that happens only between two slices of the work. How often it happens, and not how long anything takes, tells that
+ * the work gave way, and that a signal ended it.
+ */
+export async function endsBySignal(method: string, db: Nidus, turn: () => Promise<unknown>) {
+  const until = async (call: Promise<unknown>, after: (turns: number) => void) => {
+    let over = false
+    const outcome = call.then(() => 'answered', ({ code }: { code: string }) => code).finally(() => (over = true))
+    let turns = 0
+    for (; !over; after(++turns)) await turn()
+    return { outcome: await outcome, turns }
+  }
+  // To its end, so that it is known how many turns that leaves to others. (Of a deletion: the same work, by a count.)
+  const whole = await until(calls[method === 'deleteWhere' ? 'count' : method]!(db, slow()), () => {})
+  expect(whole.outcome).toBe('answered')
+  expect(whole.turns).toBeGreaterThan(8)
+  const abort = new AbortController()
+  const ended = await until(calls[method]!(db, slow(), abort.signal), (turns) => turns === 2 && abort.abort())
+  expect(ended.outcome).toBe('ABORTED')
+  expect(ended.turns).toBeLessThan(whole.turns / 2)
+  // A write waits for all that was asked before it: what was given up holds up nothing.
+  const behind = await until(db.setMeta('c', { asked: `${asked}` }), () => {})
+  expect(behind.outcome).toBe('answered')
+  expect(behind.turns).toBeLessThan(whole.turns / 2)
+  expect(await db.count('c')).toBe(ROWS)
+}
