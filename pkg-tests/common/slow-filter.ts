@@ -3,8 +3,8 @@ import type { Filter, Nidus } from 'nidus-wasm'
 
 const ROWS = 6000
 let asked = 0
-/** Globs over texts of a hundred characters, and nothing matches; each time another, since what a filter matches is remembered. */
-const slow = (): Filter => ({ $or: Array.from({ length: 120 }, (_, i) => ({ text: { $glob: `*${asked++}x${i}*[ab]?[bc]q*` } })) }) as Filter
+/** Globs over texts of a hundred characters, every second one without a class; nothing matches. Each time others, since what a filter matches is remembered. */
+const slow = (): Filter => ({ $or: Array.from({ length: 120 }, (_, i) => ({ text: { $glob: `*${asked++}x${i}*${i % 2 ? '[ab]?[bc]' : 'b?a'}q*` } })) }) as Filter
 
 export async function fill(db: Nidus) {
   const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)

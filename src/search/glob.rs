@@ -22,6 +22,12 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Whether a star may be tried at every place in the text with more behind it than plain characters, to judge by what is not at either end.
+pub(crate) fn is_general(pattern: &str) -> bool {
+    let inner = pattern.as_bytes().get(1..).unwrap_or_default().iter().rev().skip(1);
+    pattern.bytes().any(|byte| byte == b'*') && inner.fold(false, |found, byte| found | b"*?[".contains(byte))
+}
+
 fn general(pattern: &str, text: &str) -> bool {
     // A class ends at the first `]`. If fewer bytes are left than this, none follows.
     let closing = pattern.rfind(']').map_or(usize::MAX, |at| pattern.len() - at);

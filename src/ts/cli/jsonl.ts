@@ -4,7 +4,7 @@ import type { Backend } from '../engine/backend.js'
 import { NidusError } from '../errors.js'
 import { encodeFilter } from '../filter.js'
 import { checkKeys } from '../keys.js'
-import { Reader, Writer, decodeMeta, describe, encodeMeta, isPlainObject } from '../wire.js'
+import { Reader, Writer, checkString, decodeMeta, describe, encodeMeta, isPlainObject } from '../wire.js'
 import { invalid, type Part } from './input.js'
 import { parseExactly, readAttrs, writeAttrs } from './values.js'
 
@@ -77,7 +77,9 @@ function parse(bytes: Buffer, first: boolean, who: () => string): Record<string,
   return line
 }
 
-function checkVector(vector: unknown, who: () => string): number[] {
+function checkVector(given: unknown, who: () => string): number[] {
+  // A long whole number was kept exactly when it was parsed.
+  const vector = Array.isArray(given) ? given.map((x: unknown) => (isPlainObject(x) && '$int' in x ? Number(x.$int) : x)) : given
   if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number')) throw invalid(`${who()}: "vector" must be an array of numbers`)
   const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x as number)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)
@@ -114,7 +116,8 @@ export async function* jsonLines(path: string, total: number, batch: number): As
     const line = parse(bytes, number === 1, who)
     if (!line) continue
     const { id, vector, attrs, collection, meta } = line
-    if (collection !== undefined && typeof collection !== 'string') throw invalid(`${who()}: "collection" must be a string`)
+    // Also that it has no lone surrogate: in UTF-8 all of these are one character, and two collections would become one.
+    if (collection !== undefined) checkString(collection, () => `${who()}: "collection"`)
     if ('dimension' in line) {
       checkKeys(line, HEADER, who)
       if (!Number.isInteger(line.dimension)) throw invalid(`${who()}: "dimension" must be a whole number`)

@@ -9,6 +9,8 @@ const MOST_DATE = 8_640_000_000_000_000n
 const I64_MIN = -(2n ** 63n), I64_MAX = 2n ** 63n - 1n
 const ISO = /^(\d{4}|[+-]\d{6})-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
 
+const DECIMAL = /^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?Infinity|NaN)$/i
+
 const isSafe = (int: bigint) => int >= BigInt(Number.MIN_SAFE_INTEGER) && int <= BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Digits alone would be an integer. */
@@ -52,7 +54,9 @@ function milliseconds(given: unknown, who: () => string): bigint {
   if (typeof given === 'string') {
     if (/^[+-]?\d+$/.test(given)) return int64(given, who)
     const time = ISO.test(given) ? Date.parse(given) : NaN
-    if (!Number.isNaN(time)) return BigInt(time)
+    // The 30th of February would become the first of March.
+    const day = given.replace(/T.*/, '')
+    if (!Number.isNaN(time) && new Date(day).getUTCDate() === Number(day.slice(-2))) return BigInt(time)
   }
   throw invalid(`${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`)
 }
@@ -67,7 +71,7 @@ function writeTagged(writer: Writer, tag: string, given: unknown, who: () => str
   if (tag === '$float') {
     // A long number was kept exactly when it was parsed.
     if (isPlainObject(given) && '$int' in given) given = given.$int
-    const float = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
+    const float = typeof given === 'string' && DECIMAL.test(given) ? Number(given) : given
     if (typeof float !== 'number' || (Number.isNaN(float) && given !== 'NaN')) throw invalid(`${who()}: $float is ${describe(given)}; it must be a number, or one in a string`)
     writer.u32(FLOAT)
     return writer.f64(float)
