@@ -7,7 +7,7 @@ import type { Input } from './source.js'
 export const BLOCK = 512
 const OCTAL = 8 ** 11
 /** Of a header's fields: where they begin, and how long they are. */
-const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257
+const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257, PREFIX = [345, 500]
 type Field = number[]
 
 const ascii = (text: string) => new TextEncoder().encode(text)
@@ -64,6 +64,12 @@ function paxSize(text: string | undefined): number | undefined {
   return Number(text)
 }
 
+/** Of a long path POSIX has the folders in a field of their own. (What GNU has there is something else.) */
+function pathIn(header: Uint8Array): string {
+  const prefix = textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0' ? textIn(header.subarray(...(PREFIX as [number, number]))) : ''
+  return `${prefix && `${prefix}/`}${textIn(header.subarray(0, NAME[1]))}`
+}
+
 /** `length key=value\n`, the length counting itself, one after the other. */
 function paxIn(bytes: Uint8Array): Map<string, string> {
   const found = new Map<string, string>()
@@ -115,7 +121,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
     else if (type === 'L') longName = textIn(await all(size))
     else if (type === 'g' || type === 'K') await all(size)
     else {
-      const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? longName ?? textIn(header.subarray(0, NAME[1]))
+      const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? longName ?? pathIn(header)
       const sparse = type === 'S' || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.'))
       pax = new Map()
       longName = undefined
