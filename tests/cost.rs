@@ -101,7 +101,7 @@ fn collections() {
     in_proportion("compacting", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), _| {
         store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
     });
-    in_proportion("naming them in a search", 16_000, IN_PROPORTION, |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()), |((store, ..), names), n| {
+    in_proportion("naming them in a search", 4_000, IN_PROPORTION, |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()), |((store, ..), names), n| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let query = Query { collections: Some(&names), top_k: n, ..Default::default() };
         assert_eq!(store.search(&[1.0], &query).unwrap().len(), n);

@@ -10,7 +10,9 @@ const fresh = () => {
 afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
-const dist = (file: string) => new URL(`../../dist/${file}`, import.meta.url).href
+// Each by its whole path: of a template Vite loads every file that it can mean, maps too.
+const entry = new URL('../../dist/browser.js', import.meta.url).href
+const wasm = new URL('../../dist/nidus.wasm', import.meta.url).href
 
 interface Frame extends Window { Worker: unknown; eval(code: string): unknown; __vitest_browser_runner__: object }
 
@@ -20,7 +22,7 @@ it('in the thread of a page where no worker can be started: IndexedDB', async ()
   const page = frame.contentWindow as unknown as Frame
   // The test server rewrites the package's own import().
   Object.assign(page, { Worker: undefined, __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() } })
-  const own = (await page.eval(`import(${JSON.stringify(dist('browser.js'))})`)) as typeof import('nidus-wasm')
+  const own = (await page.eval(`import(${JSON.stringify(entry)})`)) as typeof import('nidus-wasm')
   const db = await own.Nidus.open(name, { dimension: 4 })
   expect(db.storage).toBe('indexeddb')
   await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }])
@@ -43,7 +45,7 @@ it.for(['classic', 'module'] as const)('in a real service worker (%s), bundled i
       new Promise((resolve) => {
         const { port1, port2 } = new MessageChannel()
         port1.onmessage = ({ data }) => resolve(data)
-        worker.postMessage({ name, id, wasm: dist('nidus.wasm') }, [port2])
+        worker.postMessage({ name, id, wasm }, [port2])
       })
     expect(await ask('a')).toEqual({ ok: ['indexeddb', ['a'], true] })
     const db = await Nidus.open(name)
@@ -59,7 +61,7 @@ it.for(['classic', 'module'] as const)('in a real service worker (%s), bundled i
     await inFiles.close()
     const { port1, port2 } = new MessageChannel()
     const refused = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)))
-    worker.postMessage({ name: inFiles.name, id: 'c', wasm: dist('nidus.wasm') }, [port2])
+    worker.postMessage({ name: inFiles.name, id: 'c', wasm }, [port2])
     expect(await refused).toEqual({ error: expect.stringMatching(/^STORAGE_UNAVAILABLE.*opfs/) })
   } finally {
     await registration.unregister()

@@ -12,7 +12,9 @@ afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
 
-const dist = (file: string) => new URL(`../../dist/${file}`, import.meta.url)
+/** Vite would load every file that a template with the path in it can mean, maps too. */
+const up = '../..'
+const dist = (file: string) => new URL(`${up}/dist/${file}`, import.meta.url)
 /** Starts them and tells which. */
 function started(small = dist('worker-opfs.js')) {
   const files: string[] = []

@@ -1,6 +1,6 @@
 import { invalid, reading } from './errors.js'
 import { nearest } from './nearest.js'
-import { Writer, checkString, describe, isPlainObject } from './wire.js'
+import { Writer, checkString, describe, isPlainObject, keysOf } from './wire.js'
 
 const AND = 0, OR = 1, NOT = 2, EQ = 3, IN = 4, COMPARE = 5, GLOB = 6, CONTAINS = 7, EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
@@ -15,11 +15,10 @@ const NONE = new Uint8Array(0)
 export function encodeFilter(filter: unknown): Uint8Array<ArrayBuffer> {
   if (filter === undefined) return NONE.slice()
   return reading('the filter', () => {
-    if (isPlainObject(filter) && Object.keys(filter).length === 0) return NONE.slice()
     const writer = new Writer()
     parts = listed = 0
     expression(writer, filter, 1, 'the filter')
-    return writer.finish()
+    return Object.keys(filter as object).length ? writer.finish() : NONE.slice()
   })
 }
 
@@ -35,7 +34,7 @@ function count() {
 function expression(writer: Writer, filter: unknown, depth: number, where: string) {
   deeper(depth)
   if (!isPlainObject(filter)) throw invalid(`${where} must be an object, not ${describe(filter)}`)
-  const keys = Object.keys(filter)
+  const keys = keysOf(filter, () => where)
   if (keys.length !== 1) {
     writer.u8(AND)
     writer.u32(keys.length)

@@ -163,7 +163,7 @@ export class Writer {
     if (!isPlainObject(attrs)) throw invalid(`${what()}: attrs must be an object, not ${describe(attrs)}`)
     const at = this.#reserve(8)
     let count = 0
-    for (const key of Object.keys(attrs)) {
+    for (const key of keysOf(attrs, what)) {
       const value = attrs[key]
       if (value === undefined) continue
       this.str(key, () => `${what()}: an attribute's key`)
@@ -184,6 +184,14 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]' && !ArrayBuffer.isView(value)
 }
 
+/** Its keys. An object that shows none, but has a class's getters or private fields, or inherits, is not to be taken for an empty one: as a filter that is everything. */
+export function keysOf(object: object, what: () => string): string[] {
+  const keys = Object.keys(object)
+  const above = Object.getPrototypeOf(object) as object | null
+  if (keys.length < 1 && ((above && Object.getPrototypeOf(above)) || Object.getOwnPropertyNames(object)[0] !== undefined)) throw invalid(`${what()}: no key of its own in ${describe(object)}: give a plain object`)
+  return keys
+}
+
 export function encodeIds(ids: readonly unknown[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer(16 + Math.min(ids.length * 24, MOST_AHEAD))
   for (let i = 0; i < ids.length; i++) {
@@ -195,7 +203,7 @@ export function encodeIds(ids: readonly unknown[]): Uint8Array<ArrayBuffer> {
 export function encodeMeta(meta: unknown): Uint8Array<ArrayBuffer> {
   if (!isPlainObject(meta)) throw invalid(`meta must be an object of strings, not ${describe(meta)}`)
   const writer = new Writer()
-  const keys = Object.keys(meta)
+  const keys = keysOf(meta, () => 'meta')
   writer.u64(keys.length)
   for (const key of keys) {
     writer.str(key, () => "a meta entry's key")

@@ -1,7 +1,7 @@
 // Files to import: matrices of numbers as NumPy writes them. (Lines of JSON: ./jsonl.ts.)
 import { open, readFile } from 'node:fs/promises'
 import { NidusError } from '../errors.js'
-import { Writer } from '../wire.js'
+import { Writer, describe } from '../wire.js'
 
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
 
@@ -32,6 +32,12 @@ async function idsOf(path: string, rows: number): Promise<string[]> {
   }
   const ids = text.replace(/\r?\n$/, '').split(/\r?\n/)
   if (ids.length !== rows) throw invalid(`${path} has ${ids.length} ids for ${rows} rows`)
+  // Of two rows of one id only the last would stay.
+  const lines = new Map<string, number>()
+  ids.forEach((id, i) => {
+    if (lines.has(id)) throw invalid(`${path} has the id ${describe(id)} twice, in lines ${lines.get(id)! + 1} and ${i + 1}`)
+    lines.set(id, i)
+  })
   return ids
 }
 

@@ -6,7 +6,7 @@ import { encodeFilter } from '../filter.js'
 import { checkKeys } from '../keys.js'
 import { Reader, Writer, checkString, decodeMeta, describe, encodeMeta, isPlainObject } from '../wire.js'
 import { invalid, type Part } from './input.js'
-import { parseExactly, readAttrs, writeAttrs } from './values.js'
+import { longNumber, parseExactly, readAttrs, writeAttrs } from './values.js'
 
 const PAGE = 500
 /** A line that goes on for longer is no line. */
@@ -79,7 +79,10 @@ function parse(bytes: Buffer, first: boolean, who: () => string): Record<string,
 
 function checkVector(given: unknown, who: () => string): number[] {
   // A long whole number was kept exactly when it was parsed.
-  const vector = Array.isArray(given) ? given.map((x: unknown) => (isPlainObject(x) && '$int' in x ? Number(x.$int) : x)) : given
+  const vector = Array.isArray(given) ? given.map((x: unknown) => {
+    const long = longNumber(x)
+    return long === undefined ? x : Number(long)
+  }) : given
   if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number')) throw invalid(`${who()}: "vector" must be an array of numbers`)
   const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x as number)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)

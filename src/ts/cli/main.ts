@@ -44,9 +44,9 @@ function wholeNumber(text: string | undefined, fallback: number, name: string): 
   return number
 }
 
-function json<T>(text: string | undefined, name: string): T | undefined {
+function json<T>(text: string | undefined, name: string, parse: (text: string) => unknown = parseExactly): T | undefined {
   try {
-    return text === undefined ? undefined : (parseExactly(text) as T)
+    return text === undefined ? undefined : (parse(text) as T)
   } catch {
     throw new Usage(`--${name} is no JSON: ${text}`)
   }
@@ -89,18 +89,19 @@ async function check(directory: string, _: string[], values: Values) {
 async function search(directory: string, _: string[], values: Values) {
   if ((values.vector === undefined) === (values.like === undefined)) throw new Usage('search wants --vector or --like')
   await using db = await reading(directory)
-  let query = json<number[]>(values.vector, 'vector')
+  let query = json<number[]>(values.vector, 'vector', JSON.parse)
   if (values.like !== undefined) {
-    for (const name of values.collection ? [values.collection] : await db.collections()) query ??= (await db.get(name, [values.like]))[0]?.vector as unknown as number[]
+    for (const name of values.collection !== undefined ? [values.collection] : await db.collections()) query ??= (await db.get(name, [values.like]))[0]?.vector as unknown as number[]
     if (!query) throw new NidusError('NOT_FOUND', `there is no document "${values.like}"`)
   }
   const filter = untagged(json(values.filter, 'filter'), '--filter') as Filter | undefined
   const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score'])
-  if (Number.isNaN(minScore)) throw new Usage(`--min-score must be a number, not ${values['min-score']}`)
+  if (Number.isNaN(minScore) || values['min-score']?.trim() === '') throw new Usage(`--min-score must be a number, not ${values['min-score']}`)
   const hits = await db.search(query!, {
     topK: wholeNumber(values.top, 10, 'top'),
     ...(values.collection !== undefined && { collections: values.collection }),
-    ...(filter && { filter }),
+    // Also one that is null: the search refuses it, and does not go on without.
+    ...(filter !== undefined && { filter }),
     ...(minScore !== undefined && { minScore }),
   })
   out(values, hits.map((hit) => ({ ...hit, attrs: tagged(hit.attrs) })), () => table(['score', 'collection', 'id', 'attributes'], hits.map(({ score, collection, id, attrs }) => [score.toFixed(4), collection, id, JSON.stringify(tagged(attrs))])))
@@ -110,7 +111,7 @@ async function search(directory: string, _: string[], values: Values) {
 async function importInto(directory: string, [path]: string[], values: Values) {
   if (path === undefined) throw new Usage('import wants a file')
   if (!existsSync(path)) throw new NidusError('NOT_FOUND', `there is no ${path}`)
-  const kind = /\.(jsonl|ndjson)$/.test(path) ? 'lines of JSON' : /\.npy$/.test(path) ? 'a .npy file' : 'a whole store'
+  const kind = statSync(path).isDirectory() ? 'a whole store' : /\.(jsonl|ndjson)$/i.test(path) ? 'lines of JSON' : /\.npy$/i.test(path) ? 'a .npy file' : 'a whole store'
   allowed(values, `import of ${kind}`, kind === 'a whole store' ? ['replace'] : kind === 'a .npy file' ? ['collection', 'ids', 'batch'] : ['collection', 'batch'])
   const batch = wholeNumber(values.batch, 1000, 'batch')
   const bar = progress('importing')
@@ -158,7 +159,7 @@ async function exportFrom(directory: string, [path]: string[], values: Values) {
     return 0
   }
   const bar = progress('exporting')
-  const documents = await writeWhole(path, (write) => (/\.(jsonl|ndjson)$/.test(path) ? exportLines(directory, write, bar) : exportTar(directory, write, bar))).finally(bar.end)
+  const documents = await writeWhole(path, (write) => (/\.(jsonl|ndjson)$/i.test(path) ? exportLines(directory, write, bar) : exportTar(directory, write, bar))).finally(bar.end)
   const { size } = statSync(path)
   out(values, { file: path, bytes: size, documents }, () => say(`${count(documents)} documents in ${path}, ${bytes(size)}`))
   return 0

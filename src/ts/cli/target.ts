@@ -1,10 +1,11 @@
 // The file that is written: under a name of its own until it is whole, so that neither an old one nor another's is lost.
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { NidusError } from '../errors.js'
+import { lookAt } from '../hosts/fs-own.js'
 
 export type Write = (bytes: Uint8Array) => Promise<void>
 
@@ -15,11 +16,12 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
   // A link stays one: what it leads to is replaced.
   const target = await realpath(path).catch(() => path)
   const there = await stat(target).catch(() => undefined)
+  if (path === '') throw new NidusError('INVALID_ARGUMENT', 'a file\'s name is needed')
+  if (isInStore(target) || (there?.isFile() && isOfStore(target))) throw new NidusError('INVALID_ARGUMENT', `${path} belongs to a store, which would be lost. Nothing was changed: use another name`)
   if (there?.isDirectory()) throw new NidusError('INVALID_ARGUMENT', `${path} is a directory; a file's name is needed`)
   // A pipe or a device takes what comes; there is nothing to be put in its place.
   if (there && !there.isFile()) return into(await open(target, 'w'), work, false)
   const part = join(dirname(target), `.${basename(target).slice(0, 80)}.${randomUUID()}.part`)
-  const file = await open(part, 'wx', there ? there.mode & 0o777 : 0o666)
   const end = (signal: NodeJS.Signals) => {
     rmSync(part, { force: true })
     for (const name of SIGNALS) process.off(name, end)
@@ -27,6 +29,10 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
   }
   for (const name of SIGNALS) process.on(name, end)
   try {
+    // In one turn with the handlers: no signal comes between the file and who removes it.
+    closeSync(openSync(part, 'wx', there ? (there.mode & 0o777) | 0o200 : 0o666))
+    const file = await open(part, 'r+')
+    if (there) await file.chmod(there.mode & 0o777)
     const result = await into(file, work, true)
     await rename(part, target)
     await syncDirectory(dirname(target))
@@ -38,6 +44,21 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
     for (const name of SIGNALS) process.off(name, end)
   }
 }
+
+/** Whether a file is one of a store. */
+const isOf = (path: string, which: 'data' | 'log') => {
+  try {
+    return lookAt(path, which)?.look === 'ours'
+  } catch {
+    return false
+  }
+}
+
+/** Whether a store has a file of that name in its folder. */
+const isInStore = (path: string) => ['data', 'log', 'lock'].includes(basename(path)) && (isOf(join(dirname(path), 'data'), 'data') || isOf(join(dirname(path), 'log'), 'log'))
+
+/** What begins as a store's file is one, whatever its name: a link may lead to it. */
+const isOfStore = (path: string) => isOf(path, 'data') || isOf(path, 'log')
 
 async function into<T>(file: FileHandle, work: (write: Write) => Promise<T>, durable: boolean): Promise<T> {
   try {

@@ -61,20 +61,36 @@ function milliseconds(given: unknown, who: () => string): bigint {
   throw invalid(`${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`)
 }
 
+function integer(given: unknown, who: () => string): bigint {
+  const text = typeof given === 'number' && Number.isSafeInteger(given) ? `${given}` : given
+  if (typeof text !== 'string' || !/^[+-]?\d+$/.test(text)) throw invalid(`${who()}: $int is ${describe(given)}; it must be digits in a string`)
+  return int64(text.replace(/^\+/, ''), who)
+}
+
+function float64(given: unknown, who: () => string): number {
+  const number = longNumber(given) ?? given
+  const float = typeof number === 'string' && DECIMAL.test(number) ? Number(number) : number
+  // One that is too large, or no number, must say so.
+  if (typeof float !== 'number' || (!Number.isFinite(float) && !/^([+-]?Infinity|NaN)$/.test(`${number as string}`)) || (typeof number === 'number' && !Number.isFinite(number))) {
+    throw invalid(`${who()}: $float is ${describe(given)}; it must be a number, or one in a string`)
+  }
+  return float
+}
+
+/** The digits of a number that was kept exactly when it was parsed. */
+export function longNumber(value: unknown): string | undefined {
+  if (!isPlainObject(value) || Object.keys(value).length !== 1 || typeof value.$int !== 'string' || !/^[+-]?\d+$/.test(value.$int)) return undefined
+  return value.$int
+}
+
 function writeTagged(writer: Writer, tag: string, given: unknown, who: () => string) {
   if (tag === '$int') {
-    const text = typeof given === 'number' && Number.isSafeInteger(given) ? `${given}` : given
-    if (typeof text !== 'string' || !/^[+-]?\d+$/.test(text)) throw invalid(`${who()}: $int is ${describe(given)}; it must be digits in a string`)
     writer.u32(INT)
-    return writer.i64(int64(text.replace(/^\+/, ''), who))
+    return writer.i64(integer(given, who))
   }
   if (tag === '$float') {
-    // A long number was kept exactly when it was parsed.
-    if (isPlainObject(given) && '$int' in given) given = given.$int
-    const float = typeof given === 'string' && DECIMAL.test(given) ? Number(given) : given
-    if (typeof float !== 'number' || (Number.isNaN(float) && given !== 'NaN')) throw invalid(`${who()}: $float is ${describe(given)}; it must be a number, or one in a string`)
     writer.u32(FLOAT)
-    return writer.f64(float)
+    return writer.f64(float64(given, who))
   }
   writer.u32(DATE)
   return writer.i64(milliseconds(given, who))
@@ -111,8 +127,8 @@ export function untagged(value: unknown, who: string): unknown {
   if (Array.isArray(value)) return value.map((item) => untagged(item, who))
   if (!isPlainObject(value)) return value
   const [key, ...more] = Object.keys(value)
-  if (more.length === 0 && key === '$int') return int64(`${value[key] as string}`, () => who)
-  if (more.length === 0 && key === '$float') return Number(value[key])
+  if (more.length === 0 && key === '$int') return integer(value[key], () => who)
+  if (more.length === 0 && key === '$float') return float64(value[key], () => who)
   if (more.length === 0 && key === '$date') return new Date(Number(milliseconds(value[key], () => who)))
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, untagged(part, who)]))
 }

@@ -146,18 +146,21 @@ export class FsLock {
   }
 }
 
+/** Undefined: it is not there, or no file. A named pipe would never answer. */
+const read = (path: string) => tryOr(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined)
+
 /** Makes the file `path`, or throws LOCKED. What a dead holder left is taken away first. */
 function take(path: string, lock: string, content: string, random: string) {
   // Each turn after the first, somebody else got something done.
   for (let attempt = 0; attempt < 10; attempt++) {
     if (create(path, lock, content, random)) return
-    const found = tryOr(() => readFileSync(path, 'utf8'), undefined)
+    const found = read(path)
     if (found === undefined) continue // released in between
     const holder = parse(found)
     if (!holder || !surelyDead(holder, isExpired(path))) throw locked(path, found, holder)
     reclaim(path, lock, found, holder, content, random)
   }
-  throw locked(path, tryOr(() => readFileSync(path, 'utf8'), ''), undefined)
+  throw locked(path, read(path) ?? '', undefined)
 }
 
 /** Whole or not at all: a lock whose holder cannot be read could never be reclaimed. */
@@ -200,7 +203,6 @@ function reclaim(path: string, lock: string, judged: string, dead: Holder, conte
   const right = `${lock}.heir.${dead.nonce}`
   take(right, lock, content, random)
   try {
-    const read = (file: string) => tryOr(() => readFileSync(file, 'utf8'), undefined)
     if (read(path) !== judged) return
     // Native knows nothing of this; its own reclaiming must not come in between.
     setAhead(path)
@@ -221,7 +223,7 @@ function removeLeftovers(directory: string) {
   for (const name of readdirSync(directory)) {
     if (!/^lock\.(new|heir|stale)\.[0-9a-f]{24}$/.test(name)) continue
     const path = join(directory, name)
-    const content = tryOr(() => readFileSync(path, 'utf8'), undefined)
+    const content = read(path)
     const holder = content === undefined ? undefined : parse(content)
     if (holder ? surelyDead(holder, isExpired(path)) : name.startsWith('lock.new.')) tryOr(() => unlinkSync(path), undefined)
   }

@@ -7,21 +7,35 @@ import type { SyncAccessHandle } from '../types/index.js'
 
 /** A store's directory: a path, or the `file:` URL of one. */
 export function directoryOf(name: string): string {
-  if (!/^file:\/\//i.test(name)) return resolve(name)
+  if (name.includes('\0')) throw invalid(`"${name.replaceAll('\0', '\\0')}" has a zero in it, which no path can have`)
+  if (!/^file:\//i.test(name)) {
+    // It would become a folder named `https:`. (One letter is a drive.)
+    if (/^[a-z][a-z\d+.-]+:\/\//i.test(name)) throw invalid(`"${name}" is an address, and a store on disk has a path: Nidus.fromStatic opens what a server has`)
+    return resolve(name)
+  }
   try {
-    return fileURLToPath(name)
+    const path = fileURLToPath(name)
+    if (!path.includes('\0')) return path
+    throw new Error('it has a zero in it')
   } catch (error) {
     throw invalid(`"${name}" is no path on this machine: ${(error as Error).message}`, error)
   }
 }
 
 /** Nothing there, not even a link that leads nowhere: that is refused, as is all that is no plain file. A named pipe would never answer. */
-function plain(path: string): Stats | undefined {
+export function plain(path: string): Stats | undefined {
   if (!lstatSync(path, { throwIfNoEntry: false })) return undefined
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isFile()) return found
   const what = found?.isDirectory() ? 'a folder' : found ? 'no plain file' : 'a link that leads nowhere'
   throw new NidusError('INVALID_ARGUMENT', `${path} is ${what}, where a store has a file of that name. Nothing was changed: use another name, or move it away`)
+}
+
+/** A store is a folder. What is something else of that name is refused, as is a link that leads nowhere. */
+export function refuseNoFolder(directory: string) {
+  const found = statSync(directory, { throwIfNoEntry: false })
+  if (found?.isDirectory() || (!found && !lstatSync(directory, { throwIfNoEntry: false }))) return
+  throw invalid(`${directory} is ${found ? 'no folder, and a store is one that holds data and log' : 'a link that leads nowhere'}. Nothing was changed`)
 }
 
 /** Undefined: there is none. */

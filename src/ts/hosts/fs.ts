@@ -7,7 +7,7 @@ import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../types/index.js'
 import { FsFile, type Guard } from './fs-file.js'
 import { FsLock } from './fs-lock.js'
 import { completes } from './fs-native.js'
-import { absent, directoryOf, pairIn, refuseForeign, refuseMissing } from './fs-own.js'
+import { absent, directoryOf, pairIn, plain, refuseForeign, refuseMissing, refuseNoFolder } from './fs-own.js'
 import { makeRoom, mark, remove, removeLeftovers, removeMarker, settle, swap, syncDirectory, type Names } from './fs-promote.js'
 
 const HEADER = 64
@@ -57,6 +57,7 @@ export function fsHost(name: string): Host {
   }
 
   function openWritable(mustExist: boolean): StoreFiles {
+    refuseNoFolder(directory)
     const before = look()
     if (mustExist && !before.data && !before.log) throw new NidusError('NOT_FOUND', `there is no store in ${directory}`)
     made = { files: [], root: makeDirectory(directory) }
@@ -96,8 +97,11 @@ export function fsHost(name: string): Host {
   }
 
   async function openReadOnly(lenient: boolean): Promise<StoreFiles> {
+    refuseNoFolder(directory)
     for (let attempt = 1; ; attempt++) {
       const { data, log } = settle(directory, false)
+      // A named pipe would never answer.
+      for (const name of [data, log]) plain(join(directory, name))
       try {
         return both(data, log, 'r', undefined)
       } catch (error) {
@@ -151,7 +155,7 @@ export function fsHost(name: string): Host {
     },
     async halfCompacted(files, readOnly) {
       const path = join(directory, 'log.tmp')
-      if (!existsSync(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data')))) return undefined
+      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data')))) return undefined
       if (readOnly) {
         files.log.close()
         return { data: files.data, log: file('log.tmp', 'r', undefined) }
@@ -207,9 +211,22 @@ export function fsHost(name: string): Host {
   }
 }
 
+/** Where nothing can be written Node 20 says that something is missing: the one that is made first tells what it is. */
+function makeAll(directory: string): string | undefined {
+  try {
+    return mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    let first = directory
+    while (!existsSync(dirname(first)) && first !== dirname(first)) first = dirname(first)
+    mkdirSync(first)
+    return mkdirSync(directory, { recursive: true }) ?? first
+  }
+}
+
 /** With every directory above that had to be made; their names are durable afterwards. */
 function makeDirectory(directory: string): string | undefined {
-  const first = mkdirSync(directory, { recursive: true })
+  const first = makeAll(directory)
   if (first === undefined) return undefined
   for (let made = directory; ; made = dirname(made)) {
     syncDirectory(dirname(made))
@@ -217,9 +234,12 @@ function makeDirectory(directory: string): string | undefined {
   }
 }
 
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
 function readHeader(path: string): number | undefined {
   let file: number | undefined
   try {
+    if (!isFile(path)) return undefined
     file = openSync(path, 'r')
     const header = new Uint8Array(HEADER)
     if (readSync(file, header, 0, HEADER, 0) !== HEADER || !MAGIC.every((byte, i) => header[i] === byte)) return undefined
@@ -240,6 +260,7 @@ export function destroyFs(name: string): void {
     return pair
   }
   try {
+    refuseNoFolder(directory)
     const pair = look()
     if (!pair.data && !pair.log) return
     const lock = FsLock.acquire(directory)
@@ -261,7 +282,7 @@ export function destroyFs(name: string): void {
 }
 
 export function listFs(given = '.'): StoreInfo[] {
-  const root = /^file:\/\//i.test(given) ? directoryOf(given) : given
+  const root = /^file:\//i.test(given) || given.includes('\0') ? directoryOf(given) : given
   try {
     return readdirSync(root, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

@@ -296,10 +296,11 @@ async function openSnapshot(name: string, lenient?: boolean): Promise<{ data: Sn
   return { log, data: await open('data'), generation }
 }
 
-async function removeStore(name: string) {
+/** `made`: nothing was there, and what is in its files was written just now, by an import that was refused, say. */
+async function removeStore(name: string, made = false) {
   if (!(await hasOpfs(name))) return
   const directory = await findDirectory(name, false)
-  const keep = await refuseOthers(name, directory, 'INVALID_ARGUMENT')
+  const keep = made ? [] : await refuseOthers(name, directory, 'INVALID_ARGUMENT')
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
   let others = keep.length > 0
@@ -313,9 +314,9 @@ async function removeStore(name: string) {
   }
 }
 
-export async function destroyOpfs(name: string): Promise<void> {
+export async function destroyOpfs(name: string, made?: boolean): Promise<void> {
   try {
-    await removeStore(name)
+    await removeStore(name, made)
   } catch (error) {
     throw storageError(error, `the store "${name}" (opfs) could not be removed`, true)
   }

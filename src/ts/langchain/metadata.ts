@@ -2,9 +2,10 @@
 // so that filters see it. All other values become JSON under one key of their own.
 import { invalid } from '../errors.js'
 import type { Attrs, AttrValue } from '../types/index.js'
-import { describe } from '../wire.js'
+import { describe, isPlainObject, keysOf } from '../wire.js'
 
-const REST = '$metadata'
+/** The attribute that holds it. */
+export const REST = '$metadata'
 const MOST_DEPTH = 100
 const SURROGATE = /\p{Surrogate}/u
 
@@ -56,7 +57,8 @@ function unpacked(value: unknown): unknown {
  */
 export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: () => string): Attrs {
   if (typeof text !== 'string') throw invalid(`${who()}: pageContent must be a string, not ${describe(text)}`)
-  if (metadata !== undefined && metadata !== null && (typeof metadata !== 'object' || Array.isArray(metadata))) throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)
+  if (metadata !== undefined && metadata !== null && !isPlainObject(metadata)) throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)
+  if (metadata) keysOf(metadata, () => `${who()}: metadata`)
   const [attrs, rest]: [string, AttrValue][][] = [[], []]
   for (const [key, value] of Object.entries(metadata ?? {}) as [string, unknown][]) {
     if (value === undefined) continue

@@ -9,7 +9,7 @@ import { encodeFilter } from '../filter.js'
 import type { Filter, Hit } from '../types/index.js'
 import type { NidusVectorStoreArgs } from '../types/langchain.js'
 import { checkString, describe, isPlainObject } from '../wire.js'
-import { attrsOf, metadataOf } from './metadata.js'
+import { REST, attrsOf, metadataOf } from './metadata.js'
 
 const ARGS = { db: 1, collection: 1, textKey: 1 } satisfies KeysOf<NidusVectorStoreArgs>
 const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } satisfies KeysOf<MaxMarginalRelevanceSearchOptions<Filter>>
@@ -77,6 +77,7 @@ export class NidusVectorStore extends VectorStore {
     this.db = db
     if (collection !== undefined) checkString(collection, () => 'the arguments of NidusVectorStore: collection')
     if (textKey !== undefined) checkString(textKey, () => 'the arguments of NidusVectorStore: textKey')
+    if (textKey === REST) throw invalid(`the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds metadata that are no attributes`)
     this.collection = collection ?? 'documents'
     this.textKey = textKey ?? 'text'
   }

@@ -1,13 +1,14 @@
 import { open, stat } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { NidusError, storageError } from '../errors.js'
+import { NidusError, invalid, storageError } from '../errors.js'
+import { directoryOf } from '../hosts/fs-own.js'
 import { fsHost } from '../hosts/fs.js'
 import type { ImportSource, SyncAccessHandle } from '../types/index.js'
 import { PIECE } from './source.js'
 
 /** Returns the files of a directory of native nidus, or of a tar. */
 export async function filesOf(given: string | URL): Promise<ImportSource> {
-  const path = given instanceof URL ? fileURLToPath(given) : given
+  if (/^https?:/i.test(`${given}`)) throw invalid(`"${given}" is an address: fetch it, and import the Response`)
+  const path = given instanceof URL || /^file:/i.test(given) || given.includes('\0') ? directoryOf(`${given}`) : given
   try {
     if (!(await stat(path)).isDirectory()) return tarFile(path)
     return await directory(path)

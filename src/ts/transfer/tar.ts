@@ -8,7 +8,7 @@ import type { Input } from './source.js'
 export const BLOCK = 512
 const OCTAL = 8 ** 11
 /** The fields of a header: where they begin and how long they are. */
-const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257
+const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257, PREFIX = [345, 500]
 type Field = number[]
 
 const ascii = (text: string) => new TextEncoder().encode(text)
@@ -116,7 +116,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
     else if (type === 'L') longName = textIn(await all(size))
     else if (type === 'g' || type === 'K') await all(size)
     else {
-      const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? longName ?? textIn(header.subarray(0, NAME[1]))
+      const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? longName ?? pathIn(header)
       const sparse = type === 'S' || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.'))
       pax = new Map()
       longName = undefined
