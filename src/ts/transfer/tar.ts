@@ -2,12 +2,11 @@ import type { FileName } from '../engine/backend.js'
 import { NidusError, invalid } from '../errors.js'
 import type { Input } from './source.js'
 
-// This is the part of the tar format (POSIX ustar, with the additions of GNU and pax) that a directory of two files
-// needs.
+// Of the tar format (POSIX ustar, with what GNU and pax add) as much as a directory of two files takes.
 
 export const BLOCK = 512
 const OCTAL = 8 ** 11
-/** The fields of a header: where they begin and how long they are. */
+/** Of a header's fields: where they begin, and how long they are. */
 const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257, PREFIX = [345, 500]
 type Field = number[]
 
@@ -15,14 +14,14 @@ const ascii = (text: string) => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array) => new TextDecoder('utf-8').decode(bytes)
 const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK
 
-/** Adds up all bytes, with those of the sum itself taken as spaces. */
+/** The sum of all bytes, those of the sum itself taken as spaces. */
 function sumOf(header: Uint8Array): number {
   let sum = 8 * 0x20
   for (let i = 0; i < BLOCK; i++) if (i < SUM[0]! || i >= SUM[0]! + SUM[1]!) sum += header[i]!
   return sum
 }
 
-/** Makes a header that depends only on the name and the size. It has no times and no users. */
+/** The same for the same name and size: no times, no users. */
 export function tarHeader(name: string, size: number): Uint8Array {
   const header = new Uint8Array(BLOCK)
   const octal = ([at, length]: Field, value: number) => header.set(ascii(value.toString(8).padStart(length! - 1, '0')), at)
@@ -32,7 +31,7 @@ export function tarHeader(name: string, size: number): Uint8Array {
   octal(GID, 0)
   if (size < OCTAL) octal(SIZE, size)
   else {
-    // Greater lengths are written in base 256, big-endian, with the first bit set.
+    // Base 256, big-endian, the first bit set.
     header[SIZE[0]!] = 0x80
     new DataView(header.buffer).setBigUint64(SIZE[0]! + 4, BigInt(size))
   }
@@ -53,19 +52,25 @@ const numberIn = (header: Uint8Array, [at, length]: Field): number => {
   return text === '' ? 0 : /^[0-7]+$/.test(text) ? parseInt(text, 8) : NaN
 }
 
-/** A text ends at its first zero. */
+/** Texts end at their first zero. */
 const textIn = (bytes: Uint8Array) => textOf(bytes).replace(/\0.*$/s, '')
 
 const unreadable = () => new NidusError('CORRUPT', 'the tar has an extended header that cannot be read')
 
-/** Reads a length as pax writes it. An empty one cancels the record: the length in the header counts. */
+/** A length as pax writes it. An empty one takes the record back: the header's own counts. */
 function paxSize(text: string | undefined): number | undefined {
   if (!text) return undefined
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw new NidusError('CORRUPT', `the tar has an extended header with the size ${JSON.stringify(text.slice(0, 40))}, which is no length`)
   return Number(text)
 }
 
-/** Reads records of the form `length key=value\n`. The length includes itself. */
+/** Of a long path POSIX has the folders in a field of their own. (What GNU has there is something else.) */
+function pathIn(header: Uint8Array): string {
+  const prefix = textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0' ? textIn(header.subarray(...(PREFIX as [number, number]))) : ''
+  return `${prefix && `${prefix}/`}${textIn(header.subarray(0, NAME[1]))}`
+}
+
+/** `length key=value\n`, the length counting itself, one after the other. */
 function paxIn(bytes: Uint8Array): Map<string, string> {
   const found = new Map<string, string>()
   for (let at = 0; at < bytes.length;) {
@@ -79,10 +84,10 @@ function paxIn(bytes: Uint8Array): Map<string, string> {
   return found
 }
 
-/** No path needs more bytes. */
+/** More than any path takes. */
 const MAX_EXTENDED = 1024 * 1024
 
-/** Returns the pieces of `data` and `log`, in whatever directory they lie. Other files are skipped. */
+/** `data` and `log`, in whatever directory they lie; all else is passed over. */
 export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName; bytes: Uint8Array }> {
   const found = new Set<string>()
   let folder: string | undefined
@@ -122,7 +127,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
       longName = undefined
       const file = path.split('/').pop()!
       if ((file !== 'data' && file !== 'log') || type === '5') {
-        // Links, devices and directories have no bytes, whatever their size field says.
+        // Links, devices and directories have no bytes, whatever their size says.
         if (!(await input.skip(/[1-6]/.test(type) ? 0 : size + padding(size)))) throw cut(`within "${path}"`)
         continue
       }
