@@ -85,9 +85,15 @@ export class Line {
   /** Nobody tells when a worker is terminated; but the lock that it holds as long as it lives is free then. */
   async #watch(life: string) {
     const { locks } = navigator
-    // Free at once: this page and the worker do not share their locks. (Chromium, for a page whose storage was cleared while it was open.)
-    if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null)) return
+    // Free at once: the worker is gone already, or this page and the worker do not share their locks. (Chromium, for a page whose storage was
+    // cleared while it was open.) A worker that lives says so.
+    if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null)) return this.#hear()
     await locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () => this.#die('the worker was terminated'))
+  }
+
+  async #hear() {
+    const timer = setTimeout(() => this.#die('the worker was terminated'), HELLO_MS)
+    await this.ask('hello', []).finally(() => clearTimeout(timer))
   }
 
   #die(what: string) {
