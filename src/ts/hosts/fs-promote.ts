@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NidusError } from '../errors.js'
@@ -21,7 +22,7 @@ const namesOf = (suffix: string): Names => ({
   data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, marker: `compacted${suffix}`, draft: `compacted.draft${suffix}`, barrier: `log.barrier${suffix}`,
 })
 const SUFFIX = /\.[0-9a-f]{24}$/
-const suffix = () => `.${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+const suffix = () => `.${randomBytes(12).toString('hex')}`
 
 /** Every set of names of which something may be there. Everything that we may leave besides data, log and lock is among them, and is removed only if it is what we write. */
 function namesIn(directory: string): Names[] {
@@ -86,7 +87,11 @@ export function mark(directory: string, { data, log, draft, marker }: Names) {
 
 /** Steps 2 to 4. */
 export function swap(directory: string, names: Names) {
-  if (there(directory, names.barrier) && isOurs(directory, names.barrier)) remove(directory, names.barrier)
+  if (there(directory, names.barrier) && isOurs(directory, names.barrier)) {
+    remove(directory, names.barrier)
+    // A killed process may not have synced that one: a crash must not give its file the name `log`.
+    syncDirectory(directory)
+  }
   const name = there(directory, names.barrier) ? namesOf(suffix()).barrier : names.barrier
   writeDurably(join(directory, name), barrier())
   renameSync(join(directory, name), join(directory, 'log'))
