@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
-import { patchedWorker } from './in-worker'
+import { breakable, patchedWorker } from './in-worker'
 
 const D = 4
 const DEAD = 8192
@@ -15,19 +15,13 @@ async function rewrite(db: Nidus) {
   for (let time = 0; time * ids.length < 2 * DEAD; time++) await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * D }, (_, i) => Math.sin(i + time)) })
 }
 /** From "break" on nothing is compacted: there is no room for another pair. */
-const script = `
-  let broken = false
-  addEventListener('message', (event) => {
-    if (event.data !== 'break') return
-    event.stopImmediatePropagation()
-    broken = true
-  })
+const script = breakable(`
   const full = () => new DOMException('injected', 'QuotaExceededError')
   const { truncate } = FileSystemSyncAccessHandle.prototype
   FileSystemSyncAccessHandle.prototype.truncate = function (size) {
     if (broken && size === 0) throw full()
     return truncate.call(this, size)
-  }`
+  }`)
 
 it('a compaction in the background that fails is told to the page whose store is in a worker, also when the tab came to lead later', async () => {
   const name = `told ${Date.now()}`

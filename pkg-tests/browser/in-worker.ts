@@ -17,6 +17,16 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
   }
 }
 
+/** Begins a script for `patchedWorker`: `broken` is false until the test sends the message 'break'. */
+export const breakable = (script: string) => `
+  let broken = false
+  addEventListener('message', (event) => {
+    if (event.data !== 'break') return
+    event.stopImmediatePropagation()
+    broken = true
+  })
+  ${script}`
+
 /**
  * The package's own worker, behind a script of the test's. It loads later than its first messages arrive: they are held back for it. Strings are the
  * test's own; the script takes them with a listener that stops them.

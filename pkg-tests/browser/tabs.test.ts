@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Nidus, type NidusError, type OpenOptions } from 'nidus-wasm'
 import { codeOf } from '../common/api'
-import { patchedWorker } from './in-worker'
+import { breakable, patchedWorker } from './in-worker'
 
 const D = 4
 const used: string[] = []
@@ -254,13 +254,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
 
     it('hands on a store that failed, and keeps failing where it did', async () => {
       const name = fresh()
-      const script = `
-        let broken = false
-        addEventListener('message', (event) => {
-          if (event.data !== 'break') return
-          event.stopImmediatePropagation()
-          broken = true
-        })
+      const script = breakable(`
         const fail = () => { throw new DOMException('injected', 'InvalidStateError') }
         if (globalThis.FileSystemSyncAccessHandle) {
           const { flush } = FileSystemSyncAccessHandle.prototype
@@ -270,7 +264,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         IDBDatabase.prototype.transaction = function (...args) {
           if (broken) setTimeout(() => this.dispatchEvent(new Event('close')))
           return transaction.apply(this, args)
-        }`
+        }`)
       let started!: Worker
       const a = await of(name, { worker: () => (started = patchedWorker(script)) })
       const b = await of(name)

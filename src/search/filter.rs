@@ -138,7 +138,7 @@ impl Filter {
             Filter::Not(part) => part.work(by_row) + 1,
             Filter::In(_, values) if by_row => 4 + values.len() / 4,
             // Behind a star every place in the text may be tried. How long the texts are is not known: long ones are assumed.
-            Filter::Glob(_, pattern) if glob::is_general(pattern) => 4 + 256 * pattern.len(),
+            Filter::Glob(_, pattern) if glob::is_slow(pattern) => 4 + 256 * pattern.len(),
             Filter::Glob(_, pattern) => 4 + pattern.len() / 8,
             _ => 4,
         }

@@ -8,9 +8,8 @@
 /// After each `*`, no part of the pattern is looked at more than once for each place in the text. That includes
 /// classes: whether a `]` follows a `[` is found out once, in advance.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let (from, rest) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
-    let (to, part) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
-    if part.bytes().any(|byte| b"*?[".contains(&byte)) {
+    let (from, to, part) = ends(pattern);
+    if !is_plain(part) {
         return general(pattern, text);
     }
     let (text, part) = (text.as_bytes(), part.as_bytes());
@@ -22,10 +21,21 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Whether a star may be tried at every place in the text with more behind it than plain characters, to judge by what is not at either end.
-pub(crate) fn is_general(pattern: &str) -> bool {
-    let inner = pattern.as_bytes().get(1..).unwrap_or_default().iter().rev().skip(1);
-    pattern.bytes().any(|byte| byte == b'*') && inner.fold(false, |found, byte| found | b"*?[".contains(byte))
+/// Returns whether `matches` may try a star at every place of the text, with more behind it than plain characters.
+pub(crate) fn is_slow(pattern: &str) -> bool {
+    let (from, to, part) = ends(pattern);
+    !is_plain(part) && (from || to || part.contains('*'))
+}
+
+/// Returns whether the pattern begins and ends with a star, and what is left of it without these two.
+fn ends(pattern: &str) -> (bool, bool, &str) {
+    let (from, rest) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
+    let (to, part) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
+    (from, to, part)
+}
+
+fn is_plain(part: &str) -> bool {
+    !part.bytes().any(|byte| b"*?[".contains(&byte))
 }
 
 fn general(pattern: &str, text: &str) -> bool {

@@ -148,9 +148,12 @@ export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<Arra
 }
 
 export function checkTopK(topK: unknown): number {
-  if (topK === undefined) return 10
-  if (typeof topK !== 'number' || !Number.isSafeInteger(topK) || topK < 0) throw invalid(`topK must be an integer from 0 up, not ${describe(topK)}`)
-  return Math.min(topK, 0xffffffff)
+  return topK === undefined ? 10 : checkCount(topK, 'topK')
+}
+
+export function checkCount(count: unknown, what: string): number {
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(count)}`)
+  return Math.min(count, 0xffffffff)
 }
 
 /** NaN is how the core is told that there is none. */

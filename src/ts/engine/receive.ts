@@ -91,7 +91,7 @@ export async function receive(spec: OpenSpec, host: Host, { parts, replace }: So
     if (core && !deadCore()) core.free()
     closeHandles(files)
     // Takes away what the fresh pair has left on the medium.
-    if (exists && !unknown) await host.commit().catch(() => {})
+    if (!unknown) await host.commit().catch(() => {})
     if (unknown) await release(old, host)
     else await refuse(old, host)
     throw exists || unknown ? error : new Incomplete(error)

@@ -14,7 +14,7 @@ import { destroyOpfs, hasOpfs, listOpfs, opfsHost, probeOpfs } from './opfs.js'
 import { forgetKind, recordKind, recordedKind, type Kind } from './registry.js'
 
 /** What browsers have, for the worker and for the caller's thread alike. The better one first. */
-const KINDS: { [K in Kind]: { host(name: string): Host; has(name: string): Promise<boolean>; list(): Promise<StoreInfo[]>; destroy(name: string, made?: boolean): Promise<void> } } = {
+const KINDS: { [K in Kind]: { host(name: string): Host; has(name: string): Promise<boolean>; list(): Promise<StoreInfo[]>; destroy(name: string): Promise<void> } } = {
   opfs: { host: opfsHost, has: hasOpfs, list: listOpfs, destroy: destroyOpfs },
   indexeddb: { host: indexeddbHost, has: hasDatabase, list: listIndexeddb, destroy: destroyIndexeddb },
 }
@@ -127,8 +127,7 @@ export async function browserList(storage: StorageKind | undefined): Promise<Sto
   return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : [])).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
-/** `made`: what is removed was made by the caller, who found that it comes to nothing. */
-export async function browserDestroy(storage: StorageKind | undefined, name: string, made?: boolean): Promise<void> {
+export async function browserDestroy(storage: StorageKind | undefined, name: string): Promise<void> {
   if (storage !== undefined && !(storage in KINDS)) return
   await guarded(name, { signal: AbortSignal.timeout(OPENING_MS) }, async () => {
     const { recorded, blind } = await lookUp(name)
@@ -137,7 +136,7 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
     else if (blind && !(await hasOpfs(name).catch(() => false))) throw blind
     for (const kind of asked ? [asked] : ALL) {
       try {
-        await KINDS[kind].destroy(name, made)
+        await KINDS[kind].destroy(name)
       } catch (error) {
         if (asked || !isUnavailable(error)) throw error
       }
@@ -156,7 +155,7 @@ export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source):
     kind = host.kind as Kind
     return core.then(() => Engine.open(spec, host, wasm, source))
   })
-  return orRemove(work, () => browserDestroy(kind, spec.name, true))
+  return orRemove(work, () => browserDestroy(kind, spec.name))
 }
 
 export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm?: WasmSource): Promise<RecoveryReport> {
@@ -168,6 +167,6 @@ export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSp
       return work(host)
     })
   // As above, of the dimension.
-  const hosts: SalvageHosts = { from, probe: (work) => withHost(at(spec.into), work), into: (work) => withHost(at(spec.into, 1), work), remove: () => browserDestroy(kind, spec.into, true) }
+  const hosts: SalvageHosts = { from, probe: (work) => withHost(at(spec.into), work), into: (work) => withHost(at(spec.into, 1), work), remove: () => browserDestroy(kind, spec.into) }
   return salvage(spec, hosts, wasm)
 }

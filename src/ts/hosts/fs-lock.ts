@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fstatSync, ftruncateSync, futimesSync, linkSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -97,7 +98,7 @@ export class FsLock {
   static acquire(directory: string): FsLock {
     const path = join(directory, 'lock')
     const thread = threadOf()
-    const random = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const random = randomBytes(12).toString('hex')
     const content = `${process.pid} ${Date.now()} ${random};${statOf(process.pid).start};${placeOf()}${thread ? `;${thread}` : ''}`
     take(path, path, content, random)
     try {

@@ -8,10 +8,8 @@ import { FsFile, type Guard } from './fs-file.js'
 import { FsLock } from './fs-lock.js'
 import { completes } from './fs-native.js'
 import { absent, directoryOf, pairIn, plain, refuseForeign, refuseMissing, refuseNoFolder } from './fs-own.js'
+import { HEADER, lookAtData } from '../ownership.js'
 import { makeRoom, mark, remove, removeLeftovers, removeMarker, settle, swap, syncDirectory, type Names } from './fs-promote.js'
-
-const HEADER = 64
-const MAGIC = [0x4e, 0x49, 0x44, 0x55, 0x53, 0] // "NIDUS\0"
 
 /** A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:` URL. */
 export function fsHost(name: string): Host {
@@ -242,7 +240,7 @@ function readHeader(path: string): number | undefined {
     if (!isFile(path)) return undefined
     file = openSync(path, 'r')
     const header = new Uint8Array(HEADER)
-    if (readSync(file, header, 0, HEADER, 0) !== HEADER || !MAGIC.every((byte, i) => header[i] === byte)) return undefined
+    if (readSync(file, header, 0, HEADER, 0) !== HEADER || lookAtData(header, HEADER).look !== 'ours') return undefined
     return new DataView(header.buffer).getUint32(8, true)
   } catch {
     return undefined

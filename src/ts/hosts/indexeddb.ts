@@ -311,8 +311,8 @@ const isMeta = (row: unknown): row is Meta =>
 
 const unknownContent = (name: string) => new NidusError('CORRUPT', `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`)
 
-/** Throws if anything in the database is not a store's. `made`: whatever lies under a store's keys was written just now, by an import that was refused, say. */
-async function checkOurs(db: IDBDatabase, name: string, made: boolean) {
+/** Throws if anything in the database is not a store's. */
+async function checkOurs(db: IDBDatabase, name: string) {
   let foreign = ''
   const first: { [F in FileName]: Uint8Array } = { data: new Uint8Array(), log: new Uint8Array() }
   let others = 0
@@ -333,21 +333,21 @@ async function checkOurs(db: IDBDatabase, name: string, made: boolean) {
   if (others > 0) foreign ||= `what "extents" holds under other keys`
   if (foreign) throw new NidusError('INVALID_ARGUMENT', `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove the database`)
   const which = foreignOf(lookAtData(first.data, first.data.length), lookAtLog(first.log, first.log.length))
-  if (which && !made) throw foreignError(`the ${which} in the database of "${name}"`, which, 'INVALID_ARGUMENT')
+  if (which) throw foreignError(`the ${which} in the database of "${name}"`, which, 'INVALID_ARGUMENT')
 }
 
-async function removeStore(name: string, made = false) {
+async function removeStore(name: string) {
   const release = await takeLock(name)
   try {
-    await deleteDatabase(name, (db) => checkOurs(db, name, made))
+    await deleteDatabase(name, (db) => checkOurs(db, name))
   } finally {
     await release()
   }
 }
 
-export async function destroyIndexeddb(name: string, made?: boolean): Promise<void> {
+export async function destroyIndexeddb(name: string): Promise<void> {
   try {
-    await removeStore(name, made)
+    await removeStore(name)
   } catch (error) {
     throw storageError(error, `the store "${name}" (indexeddb) could not be removed`, true)
   }

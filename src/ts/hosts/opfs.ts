@@ -296,11 +296,10 @@ async function openSnapshot(name: string, lenient?: boolean): Promise<{ data: Sn
   return { log, data: await open('data'), generation }
 }
 
-/** `made`: nothing was there, and what is in its files was written just now, by an import that was refused, say. */
-async function removeStore(name: string, made = false) {
+async function removeStore(name: string) {
   if (!(await hasOpfs(name))) return
   const directory = await findDirectory(name, false)
-  const keep = made ? [] : await refuseOthers(name, directory, 'INVALID_ARGUMENT')
+  const keep = await refuseOthers(name, directory, 'INVALID_ARGUMENT')
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
   let others = keep.length > 0
@@ -314,9 +313,9 @@ async function removeStore(name: string, made = false) {
   }
 }
 
-export async function destroyOpfs(name: string, made?: boolean): Promise<void> {
+export async function destroyOpfs(name: string): Promise<void> {
   try {
-    await removeStore(name, made)
+    await removeStore(name)
   } catch (error) {
     throw storageError(error, `the store "${name}" (opfs) could not be removed`, true)
   }

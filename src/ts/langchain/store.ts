@@ -3,7 +3,7 @@ import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
 import { VectorStore, type MaxMarginalRelevanceSearchOptions, type VectorStoreRetriever, type VectorStoreRetrieverInput, type VectorStoreRetrieverMMRSearchKwargs } from '@langchain/core/vectorstores'
 import { invalid } from '../errors.js'
-import { checkTopK } from '../input.js'
+import { checkCount } from '../input.js'
 import { checkKeys, type KeysOf, type Known } from '../keys.js'
 import { encodeFilter } from '../filter.js'
 import type { Filter, Hit } from '../types/index.js'
@@ -28,12 +28,6 @@ function object<T extends object>(value: T | undefined, known: Known, what: stri
 
 function list(value: unknown, what: string): asserts value is unknown[] {
   if (!Array.isArray(value)) throw invalid(`${what} must be an array, not ${describe(value)}`)
-}
-
-/** Checks a `k`, which is LangChain's name for topK. */
-function checkK(k: unknown, what: string): number {
-  if (typeof k !== 'number' || !Number.isSafeInteger(k) || k < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(k)}`)
-  return checkTopK(k)
 }
 
 function checkEmbeddings(embeddings: EmbeddingsInterface) {
@@ -102,15 +96,15 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override async similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]> {
-    const hits = await this.db.search(query, { collections: this.collection, topK: checkK(k, 'k'), ...(filter !== undefined && { filter }) })
+    const hits = await this.db.search(query, { collections: this.collection, topK: checkCount(k, 'k'), ...(filter !== undefined && { filter }) })
     return hits.map((hit) => [documentOf(hit, this.textKey), hit.score])
   }
 
   override async maxMarginalRelevanceSearch(text: string, options: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]> {
     object(options, MMR, 'maxMarginalRelevanceSearch')
     const { k, fetchK = 20, lambda, filter } = options
-    checkK(k, 'maxMarginalRelevanceSearch: k')
-    checkK(fetchK, 'maxMarginalRelevanceSearch: fetchK')
+    checkCount(k, 'maxMarginalRelevanceSearch: k')
+    checkCount(fetchK, 'maxMarginalRelevanceSearch: fetchK')
     if (lambda !== undefined && !(typeof lambda === 'number' && lambda >= 0 && lambda <= 1)) throw invalid(`maxMarginalRelevanceSearch: lambda must be a number from 0 to 1, not ${describe(lambda)}`)
     const query = await this.embeddings.embedQuery(text)
     const hits = await this.db.search(query, { collections: this.collection, topK: Math.max(k, fetchK), withVectors: true, ...(filter !== undefined && { filter }) })
@@ -119,10 +113,10 @@ export class NidusVectorStore extends VectorStore {
   }
 
   override asRetriever(kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>, ...more: never[]): VectorStoreRetriever<this> {
-    if (typeof kOrFields === 'number') checkK(kOrFields, 'asRetriever: k')
+    if (typeof kOrFields === 'number') checkCount(kOrFields, 'asRetriever: k')
     else {
       const { k, filter, searchType, searchKwargs } = object(kOrFields as Partial<VectorStoreRetrieverInput<NidusVectorStore>> & { searchKwargs?: object }, RETRIEVER, 'asRetriever')
-      if (k !== undefined) checkK(k, 'asRetriever: k')
+      if (k !== undefined) checkCount(k, 'asRetriever: k')
       if (searchType !== undefined && !['similarity', 'mmr'].includes(searchType)) throw invalid(`asRetriever: searchType is ${describe(searchType)}; it can be "similarity" or "mmr"`)
       if (filter !== undefined) encodeFilter(filter)
       object(searchKwargs, MMR_KWARGS, 'searchKwargs of asRetriever')
