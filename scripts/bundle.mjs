@@ -9,21 +9,21 @@ import { namesOf, renameInGlue } from './names.mjs'
  * groups, and sharing chunks between groups would make more chunks. ./segment needs another wasm than the stores of a
  * page.
  */
-export const GROUPS = { browser: ['browser'], segment: ['segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'shard-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
+export const GROUPS = { browser: ['browser'], segment: ['segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'search-worker-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
 /**
  * Workers are started by URL. Each is in one file, so that it costs one request and no bundler has to find its chunks.
  */
 export const ALONE = ['worker', 'worker-opfs']
 /**
- * worker-opfs.js is worker.js without these modules, and src/ts/lean.ts takes their place. Both workers are complete
+ * worker-opfs.js is worker.js without these modules, and src/ts/platforms/small-worker.ts takes their place. Both workers are complete
  * files, because not every bundler lets a worker load parts of itself.
  */
-const LEFT_OUT = ['engine/receive', 'engine/salvage', 'engine/shards', 'hosts/indexeddb', 'hosts/memory']
+const LEFT_OUT = ['engine/import', 'engine/search-workers', 'hosts/indexeddb/host', 'hosts/memory', 'stores/browser-upkeep']
 /**
  * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others, so
  * that the files of a page are not split for them.
  */
-export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/persistence.ts', 'salvage-here': 'src/ts/salvage-here.ts' }
+export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/api/persistence.ts', salvage: 'src/ts/platforms/salvage-this-thread.ts' }
 /**
  * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.
  * It has its own copies of LATER, which are not minified either. `node --enable-source-maps` and debuggers follow its
@@ -79,11 +79,11 @@ const later = {
   },
 }
 
-const lean = {
-  name: 'lean',
+const smallWorker = {
+  name: 'small-worker',
   setup({ onResolve }) {
     const left = new Set(LEFT_OUT.map((name) => at('src/ts', `${name}.ts`)))
-    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => (left.has(join(resolveDir, path).replace(/\.js$/, '.ts')) ? { path: at('src/ts/lean.ts') } : undefined))
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => (left.has(join(resolveDir, path).replace(/\.js$/, '.ts')) ? { path: at('src/ts/platforms/small-worker.ts') } : undefined))
   },
 }
 
@@ -111,7 +111,7 @@ export async function bundle(glue, wasm) {
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
   for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }) })
-  const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, lean] })
+  const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, smallWorker] })
   const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
 
   const { [READABLE]: readable, ...others } = groups
@@ -126,7 +126,7 @@ export async function bundle(glue, wasm) {
   // worker.
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
-    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/open-own.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
+    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
     './segment': [...reached(groups.segment.metafile, 'segment-browser.js', true)],
     './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
     './inline': ['inline.js'],

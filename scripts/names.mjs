@@ -3,7 +3,7 @@
 import { Trouble } from './lib.mjs'
 
 /**
- * src/ts/wasm.ts looks for these names. Every module of this package has the first one, and only the complete module
+ * src/ts/core/load.ts looks for these names. Every module of this package has the first one, and only the complete module
  * has the second.
  */
 const KEPT = new Set(['__wbindgen_start', 'salvage_new'])

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus, NidusError } from 'nidus-wasm'
-import { GivenUp, Tidy } from '../../src/ts/engine/tidy'
+import { GivenUp, AutoCompaction } from '../../src/ts/engine/auto-compaction'
 import { arraysHost } from '../common/arrays'
 import { random } from '../common/model'
 import { until } from '../common/until'
@@ -145,7 +145,7 @@ describe('dead rows of an open store', () => {
 describe('the policy', () => {
   const made = (over: object = {}) => {
     const state = { ratio: 0.9, dead: 10_000, waited: 0, exporting: false, ended: false, runs: 0, told: [] as NidusError[], outcome: async (_giveWay: () => boolean): Promise<unknown> => true, ...over }
-    const tidy = new Tidy(0.5, {
+    const tidy = new AutoCompaction(0.5, {
       deadRatio: () => state.ratio,
       footprint: () => ({ deadRows: state.dead, dimension: 4 }) as never,
       waited: () => state.waited,

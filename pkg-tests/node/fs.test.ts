@@ -205,7 +205,7 @@ describe('fs: a compaction that was cut short', () => {
 
   it('is finished, or undone, from every middle', async () => {
     const { name, before, after } = await prepared()
-    const { crc32 } = await import('../../src/ts/hosts/crc32')
+    const { crc32 } = await import('../../src/ts/format/crc32')
     const barrier = Buffer.concat([BARRIER, Buffer.alloc(4)])
     barrier.writeUInt32LE(crc32(barrier.subarray(4, 9)), 9)
     // Written, no marker yet.

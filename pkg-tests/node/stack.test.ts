@@ -39,14 +39,14 @@ const maps = () => readdirSync(dist('')).filter((name) => name.endsWith('.map'))
 it('leads to the lines of src/ts with --enable-source-maps, and is short there too', async () => {
   const { err } = await uncaught(`import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`, '--enable-source-maps')
   const [, line] = /\/src\/ts\/options\.ts:(\d+):\d+\)/.exec(err) ?? []
-  const source = readFileSync(new URL('../../src/ts/options.ts', import.meta.url), 'utf8').split('\n')
+  const source = readFileSync(new URL('../../src/ts/arguments/options.ts', import.meta.url), 'utf8').split('\n')
   expect(source[Number(line) - 1]).toMatch(/dimension must be|checkDimension\(/)
   expect(Math.max(...err.split('\n').map((each) => each.length))).toBeLessThan(400)
 })
 
 it("has maps, with the sources in them, for all that Node loads and for nothing that a page does", () => {
   const found = maps()
-  expect(found).toEqual(expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'shard-node.js.map']))
+  expect(found).toEqual(expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'search-worker-node.js.map']))
   for (const name of found) {
     const { sources, sourcesContent } = JSON.parse(read(name)) as { sources: string[]; sourcesContent: string[] }
     expect(read(name.replace('.map', ''))).toContain(`//# sourceMappingURL=${name}`)

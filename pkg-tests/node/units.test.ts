@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { coreError, packError, storageError, unpackError, NidusError } from '../../src/ts/errors'
-import { encodeFilter } from '../../src/ts/filter'
-import { crc32 } from '../../src/ts/hosts/crc32'
-import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from '../../src/ts/hosts/head'
-import { poster } from '../../src/ts/rpc/protocol'
-import { Reader, Writer, batchCuts } from '../../src/ts/wire'
+import { coreError, packError, storageError, unpackError, NidusError } from '../../src/ts/errors/errors'
+import { encodeFilter } from '../../src/ts/arguments/filter'
+import { crc32 } from '../../src/ts/format/crc32'
+import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from '../../src/ts/hosts/opfs/head'
+import { poster } from '../../src/ts/messages/poster'
+import { Reader, Writer, batchCuts } from '../../src/ts/core/wire'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const str = (text: string) => `${Buffer.from(text).length.toString(16).padStart(2, '0')}00000000000000${Buffer.from(text).toString('hex')}`

@@ -1,4 +1,4 @@
-//! The interface for JavaScript. No other module knows of JavaScript. `src/ts/core.d.ts` is the same interface in
+//! The interface for JavaScript. No other module knows of JavaScript. `src/ts/core/core.d.ts` is the same interface in
 //! TypeScript.
 
 mod error;

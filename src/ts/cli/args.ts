@@ -1,6 +1,6 @@
 // Options of the command line: what is unknown, said twice, or of no use to the command is refused by name.
 import { parseArgs } from 'node:util'
-import { nearest } from '../nearest.js'
+import { nearest } from '../arguments/nearest.js'
 
 export class Usage extends Error {}
 

@@ -1,7 +1,7 @@
 // Files to import: matrices of numbers as NumPy writes them. (Lines of JSON: ./jsonl.ts.)
 import { open, readFile } from 'node:fs/promises'
-import { NidusError } from '../errors.js'
-import { Writer, describe } from '../wire.js'
+import { NidusError } from '../errors/errors.js'
+import { Writer, describe } from '../core/wire.js'
 
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
 

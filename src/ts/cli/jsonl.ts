@@ -1,10 +1,10 @@
 // A store as lines of JSON, and back. First { "dimension" }; then, for each collection, { "collection", "meta" } and its records.
 import { createReadStream } from 'node:fs'
-import type { Backend } from '../engine/backend.js'
-import { NidusError } from '../errors.js'
-import { encodeFilter } from '../filter.js'
-import { checkKeys } from '../keys.js'
-import { Reader, Writer, checkString, decodeMeta, describe, encodeMeta, isPlainObject } from '../wire.js'
+import type { Backend } from '../contract/backend.js'
+import { NidusError } from '../errors/errors.js'
+import { encodeFilter } from '../arguments/filter.js'
+import { checkKeys } from '../arguments/keys.js'
+import { Reader, Writer, checkString, decodeMeta, describe, encodeMeta, isPlainObject } from '../core/wire.js'
 import { invalid, type Part } from './input.js'
 import { longNumber, parseExactly, readAttrs, writeAttrs } from './values.js'
 
@@ -19,12 +19,12 @@ const HEADER = { dimension: 1 } as const
 export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; documents: number }> {
   const { dimension } = store
   yield { text: JSON.stringify({ dimension }), documents: 0 }
-  for (const collection of new Reader(await store.call('collections', [])).strings()) {
-    const meta = decodeMeta(await store.call('getMeta', [collection]))
+  for (const collection of new Reader(await store.call('collections', {})).strings()) {
+    const meta = decodeMeta(await store.call('getMeta', { collection }))
     yield { text: JSON.stringify({ collection, meta }), documents: 0 }
     let after: string | undefined
     for (let more = true; more;) {
-      const page = await store.call('records', [collection, encodeFilter(undefined), after, PAGE])
+      const page = await store.call('records', { collection, filter: encodeFilter(undefined), after, limit: PAGE })
       const reader = new Reader(page.wire)
       for (let i = 0; i < page.count; i++) {
         after = reader.str()

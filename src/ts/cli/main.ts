@@ -3,11 +3,12 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { argv, exit, stderr, stdout } from 'node:process'
 import { Writable } from 'node:stream'
-import type { Backend } from '../engine/backend.js'
-import { Nidus, NidusError } from '../entry/node.js'
-import { checkOpen } from '../options.js'
-import { nearest } from '../nearest.js'
-import { nodePlatform } from '../platform-node.js'
+import type { Backend } from '../contract/backend.js'
+import { Nidus } from '../api/nidus.js'
+import { NidusError } from '../errors/errors.js'
+import { checkOpen } from '../arguments/options.js'
+import { nearest } from '../arguments/nearest.js'
+import { nodePlatform } from '../platforms/node.js'
 import type { Filter } from '../types/index.js'
 import { Usage, allowed, parse, type Values } from './args.js'
 import { npy, type Part } from './input.js'
@@ -135,9 +136,9 @@ async function importParts(directory: string, parts: AsyncGenerator<Part>, value
       db ??= await nodePlatform.open({ ...checkOpen(directory, { dimension }, 'fs'), storage: 'fs' }, undefined, undefined)
       if (dimension !== undefined && dimension !== db.dimension) throw new NidusError('DIMENSION_MISMATCH', `the store "${directory}" has dimension ${db.dimension}, not ${dimension}`)
       const collection = named ?? values.collection ?? 'default'
-      if (vectors) documents += await db.call('upsert', [collection, count!, wire!, vectors])
-      else if (named !== undefined || meta) await db.call('createCollection', [collection])
-      if (meta) await db.call('setMeta', [collection, meta])
+      if (vectors) documents += await db.call('upsert', { collection, count: count!, batch: wire!, vectors })
+      else if (named !== undefined || meta) await db.call('createCollection', { collection })
+      if (meta) await db.call('setMeta', { collection, meta })
       bar.tell(read, total)
     }
   } catch (error) {
@@ -168,7 +169,7 @@ async function exportFrom(directory: string, [path]: string[], values: Values) {
 async function exportLines(directory: string, write: Write, bar: ReturnType<typeof progress>) {
   const db = await nodePlatform.open({ ...checkOpen(directory, { readOnly: true }, 'fs'), storage: 'fs' }, undefined, undefined)
   try {
-    const { docCount } = await db.call('footprint', [])
+    const { docCount } = await db.call('footprint', {})
     const encoder = new TextEncoder()
     let done = 0
     for await (const { text, documents } of linesOf(db)) {

@@ -4,8 +4,8 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
-import { NidusError } from '../errors.js'
-import { lookAt } from '../hosts/fs-own.js'
+import { NidusError } from '../errors/errors.js'
+import { lookAt } from '../hosts/fs/ownership.js'
 
 export type Write = (bytes: Uint8Array) => Promise<void>
 

@@ -1,9 +1,9 @@
 // Attributes as JSON that loses nothing. What JSON has no word for is an object with one key, which no attribute can be:
 // { "$int": "digits" } beyond 2^53, { "$float": 5 } for a float that is a whole number, { "$date": ... }.
-import { invalid } from '../errors.js'
-import { describe, isPlainObject, type Reader, type Writer } from '../wire.js'
+import { invalid } from '../errors/errors.js'
+import { describe, isPlainObject, type Reader, type Writer } from '../core/wire.js'
 
-// As the log has them; src/ts/wire.ts reads and writes them, but tells a whole float from an integer no more than JavaScript does.
+// As the log has them; src/ts/core/wire.ts reads and writes them, but tells a whole float from an integer no more than JavaScript does.
 const STR = 1, INT = 2, BOOL = 3, LIST = 4, FLOAT = 5, DATE = 6
 const MOST_DATE = 8_640_000_000_000_000n
 const I64_MIN = -(2n ** 63n), I64_MAX = 2n ** 63n - 1n

@@ -1,6 +1,6 @@
 import { salvage } from '../engine/salvage.js'
-import { NidusError } from '../errors.js'
-import { fsHost } from '../hosts/fs.js'
+import { NidusError } from '../errors/errors.js'
+import { fsHost } from '../hosts/fs/host.js'
 import { memoryHost } from '../hosts/memory.js'
 
 /** Something wrong, and where. */

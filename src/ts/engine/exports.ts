@@ -1,7 +1,7 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 import type { StoreFiles } from '../types/index.js'
-import type { Exported, FileName } from './backend.js'
-import { sleep } from './schedule.js'
+import type { Exported, FileName } from '../contract/calls.js'
+import { sleep } from '../runtime/schedule.js'
 
 /** A compaction waits for an export, but not for one that nobody has read from for so long. */
 const IDLE_MS = 60_000

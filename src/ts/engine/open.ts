@@ -1,10 +1,12 @@
-import { Opening, type CoreHandle, type Store } from '../core.js'
-import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '../errors.js'
+import { Opening, type CoreHandle, type Store } from '../core/core.js'
+import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '../errors/errors.js'
 import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
-import { deadCore, noteTrap } from '../wasm.js'
-import type { Host, OpenSpec } from './backend.js'
-import { HEADER, fill, readSome } from './rows.js'
-import { breathe, inSlices, sleep } from './schedule.js'
+import { deadCore, noteTrap } from '../core/load.js'
+import type { OpenSpec } from '../contract/backend.js'
+import type { Host } from '../contract/host.js'
+import { HEADER } from '../format/ownership.js'
+import { fill, readSome } from './rows.js'
+import { breathe, inSlices, sleep } from '../runtime/schedule.js'
 
 const SLICE = 4 * 1024 * 1024
 /** Rows of a sample, in runs that are read at once. */
@@ -110,11 +112,11 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
     // The log's length first: rows are durable before the frames that name them.
     const logLength = log.getSize()
     const dataLength = data.getSize()
-    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat, spec.compact)
+    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat, spec.compactMemory)
     const into = opening
     // The header first: with another dimension the log would only seem to name rows beyond the data.
     let begun = 0
-    if (spec.compact && dataLength > HEADER) {
+    if (spec.compactMemory && dataLength > HEADER) {
       // The header, then rows from all over: what is read after them is coded at once, and not kept.
       const header = await readSome(data, 0, HEADER)
       into.feedData(header)

@@ -1,5 +1,6 @@
-import { aborted } from '../errors.js'
-import { breathe } from './schedule.js'
+import { aborted } from '../errors/errors.js'
+import { onAbort } from '../runtime/signals.js'
+import { breathe } from '../runtime/schedule.js'
 
 /**
  * A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand. With `keep` it is staged
@@ -21,26 +22,6 @@ export interface Group {
 
 /** Enough to fill a medium's pipe; more would only hold the first callers up. */
 const ENOUGH = 8 * 1024 * 1024
-
-const watched = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>()
-
-/** One listener a signal, however many wait with it: Node warns of a leak from eleven on. Returns what takes `call` back. */
-export function onAbort(signal: AbortSignal, call: () => void): () => void {
-  let watch = watched.get(signal)
-  if (!watch) {
-    const calls = new Set<() => void>()
-    watch = { calls, listener: () => calls.forEach((call) => call()) }
-    watched.set(signal, watch)
-    signal.addEventListener('abort', watch.listener, { once: true })
-  }
-  const { calls, listener } = watch
-  calls.add(call)
-  return () => {
-    if (!calls.delete(call) || calls.size > 0) return
-    signal.removeEventListener('abort', listener)
-    watched.delete(signal)
-  }
-}
 
 /** Mutations in the order of their calls, as many in one commit as wait for it. */
 export class Queue {

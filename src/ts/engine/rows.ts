@@ -1,11 +1,9 @@
-import { Rows } from '../core.js'
-import { storageError } from '../errors.js'
+import { Rows } from '../core/core.js'
+import { storageError } from '../errors/errors.js'
 import type { SyncAccessHandle } from '../types/index.js'
-import type { Waits } from './waits.js'
+import { HEADER } from '../format/ownership.js'
+import type { HostReads } from './host-reads.js'
 
-export const HEADER = 64
-/** Of a step in the core: rows are wanting. */
-export const WANTING = 2
 /** Read at once, at most. */
 const MOST = 4 * 1024 * 1024
 const AT_ONCE = 64
@@ -15,16 +13,16 @@ export interface RowReader {
   readonly dimension: number
   data(): SyncAccessHandle
   run<T>(work: () => T): T
-  readonly waits: Waits
+  readonly hostReads: HostReads
 }
 
 /** Reads what is wanted. At once where the medium can: then nothing happens in between. */
-export function supply(rows: Rows, { dimension, data, run, waits }: RowReader, signal?: AbortSignal): void | Promise<void> {
+export function supply(rows: Rows, { dimension, data, run, hostReads }: RowReader, signal?: AbortSignal): void | Promise<void> {
   const wanted = run(() => rows.wanted())
   const vectors = new Float32Array(wanted.length * dimension)
   const done = () => run(() => rows.supply(vectors, dimension))
   const handle = data()
-  if (!handle.read) return waits.for(async (gone) => fill(vectors, wanted, dimension, handle, gone), signal).then(done)
+  if (!handle.read) return hostReads.for(async (gone) => fill(vectors, wanted, dimension, handle, gone), signal).then(done)
   void fill(vectors, wanted, dimension, handle)
   done()
 }

@@ -1,24 +1,19 @@
-import { Salvage } from '../core.js'
-import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors.js'
+import { Salvage } from '../core/core.js'
+import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors/errors.js'
 import type { Footprint, RecoveryReport } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
-import { Reader } from '../wire.js'
-import { deadCore, noteTrap } from '../wasm.js'
-import { loadWhole, needWhole } from '../wasm-whole.js'
-import type { Host } from './backend.js'
-import { writeAnew } from './compact.js'
+import { Reader } from '../core/wire.js'
+import { deadCore, noteTrap } from '../core/load.js'
+import { loadWhole, needWhole } from '../core/whole.js'
+import type { SalvageSpec } from '../contract/backend.js'
+import type { Host } from '../contract/host.js'
+import { writeAnew } from './compaction.js'
 import { TRIES, checkFiles, feed, openHost, refuse, release } from './open.js'
-import { Incomplete, checkOurs, isStore, orRemove } from './receive.js'
-import { sleep } from './schedule.js'
+import { Incomplete, checkOurs, isStore, orRemove } from './import.js'
+import { sleep } from '../runtime/schedule.js'
 
 /** Places of a kind that the core tells. */
 const PLACES = 64
-
-export interface SalvageSpec {
-  name: string
-  into: string
-  dimension: number | undefined
-}
 
 type With = <T>(work: (host: Host) => Promise<T>) => Promise<T>
 

@@ -1,2 +1,2 @@
-export { durableObject } from '../hosts/durable-object.js'
-export { codeOf } from '../rpc-codes.js'
+export { durableObject } from '../hosts/durable-object/host.js'
+export { codeOf } from '../errors/durable-object-rpc.js'

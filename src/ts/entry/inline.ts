@@ -1,10 +1,10 @@
 import bytes from 'inline:nidus.wasm'
 import source from 'inline:worker.js'
-import { Nidus as Api } from '../nidus.js'
-import { browserPlatform } from '../platform-browser.js'
-import { withPlatform, type Platform } from '../platform.js'
+import { Nidus as Api } from '../api/nidus.js'
+import { browserPlatform } from '../platforms/browser.js'
+import type { Platform } from '../contract/platform.js'
 import type { WasmSource } from '../types/segment.js'
-import { setWasmDefaults } from '../wasm-source.js'
+import { configured } from '../runtime/configure.js'
 
 // Kept for as long as the page: workers start further ones from it.
 let address: string | undefined
@@ -19,5 +19,5 @@ const inlined: Platform = {
   open: async (spec, worker, wasm, source) => platform.open(spec, worker, await own(wasm), source),
   salvage: async (storage, spec, options) => platform.salvage(storage, spec, { ...options, wasm: await own(options.wasm) }),
 }
-export const Nidus = withPlatform(inlined, () => setWasmDefaults(() => bytes as BufferSource), Api)
-export { NidusError } from '../errors.js'
+export const Nidus = configured({ platform: inlined, wasm: { plain: () => bytes as BufferSource } }, Api)
+export { NidusError } from '../errors/errors.js'

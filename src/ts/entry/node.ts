@@ -1,18 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { setShardStart } from '../engine/shards.js'
-import { Nidus as Api } from '../nidus.js'
-import { nodePlatform } from '../platform-node.js'
-import { withPlatform } from '../platform.js'
-import { nodeWorker } from '../threads-node.js'
-import { readWasm } from '../wasm-node.js'
-import { setWasmDefaults } from '../wasm-source.js'
+import { Nidus as Api } from '../api/nidus.js'
+import { nodeRuntime } from '../platforms/node.js'
+import { configured } from '../runtime/configure.js'
 
-// Not new URL(…, import.meta.url): webpack would take it for an asset and hand a wrong URL to readFileSync.
-const here = import.meta.url
-export const Nidus = withPlatform(
-  nodePlatform,
-  () => setWasmDefaults(() => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))), () => new Uint8Array(readFileSync(new URL('./nidus-relaxed.wasm', here))), readWasm),
-  Api,
-)
-setShardStart(() => nodeWorker(new URL('./shard-node.js', here)))
-export { NidusError } from '../errors.js'
+export const Nidus = configured(nodeRuntime, Api)
+export { NidusError } from '../errors/errors.js'

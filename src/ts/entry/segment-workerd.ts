@@ -1,9 +1,9 @@
 import wasm from './nidus.wasm'
-import { tellCodes } from '../rpc-codes.js'
-import { initWith } from '../segment.js'
+import { tellCodes } from '../errors/durable-object-rpc.js'
+import { initWith } from '../api/segment.js'
 
 tellCodes()
 
-export const init = initWith(() => wasm)
-export { NidusError } from '../errors.js'
-export { Segment } from '../segment.js'
+export const init = initWith({ wasm: { plain: () => wasm } })
+export { NidusError } from '../errors/errors.js'
+export { Segment } from '../api/segment.js'

@@ -1,15 +1,15 @@
 import { DurableObject } from 'cloudflare:workers'
-import { durableObject } from '../hosts/durable-object.js'
+import { durableObject } from '../hosts/durable-object/host.js'
 import { Router } from '../sharded/router.js'
 import { Shard } from '../sharded/shard.js'
 import type { ShardStorage } from '../sharded/storage.js'
-import type { Namespace, ShardStub, Whom, Call } from '../sharded/words.js'
+import type { Namespace, ShardStub, Whom, Call } from '../sharded/protocol.js'
 import type { DurableStorage } from '../types/durable-object.js'
 import type { Nidus as Store } from '../types/index.js'
 import { Nidus } from './workerd.js'
 
 export { ShardedNidus } from '../sharded/public.js'
-export { ShardedError } from '../sharded/words.js'
+export { ShardedError } from '../sharded/protocol.js'
 
 type Storage = DurableStorage & ShardStorage & { setAlarm(at: number): Promise<void> }
 interface Env { NIDUS_SHARD?: Namespace<ShardStub> }

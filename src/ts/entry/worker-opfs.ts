@@ -1,13 +1,14 @@
-import { NEEDS_WHOLE } from '../lean.js'
-import { serve } from '../rpc/server.js'
-import { setWasmDefaults } from '../wasm-source.js'
+import { NEEDS_WHOLE } from '../platforms/small-worker.js'
+import { serve } from '../remote/worker.js'
+import { configureRuntime } from '../runtime/configure.js'
 
-setWasmDefaults(
-  () => fetch(new URL('./nidus-page.wasm', import.meta.url)),
-  () => fetch(new URL('./nidus-page-relaxed.wasm', import.meta.url)),
-  undefined,
-  () => fetch(new URL('./nidus.wasm', import.meta.url)),
-)
+configureRuntime({
+  wasm: {
+    relaxed: () => fetch(new URL('./nidus-page-relaxed.wasm', import.meta.url)),
+    plain: () => fetch(new URL('./nidus-page.wasm', import.meta.url)),
+    whole: () => fetch(new URL('./nidus.wasm', import.meta.url)),
+  },
+})
 if (typeof WorkerGlobalScope !== 'undefined') serve(globalThis as unknown as Parameters<typeof serve>[0], NEEDS_WHOLE)
 
 declare const WorkerGlobalScope: unknown

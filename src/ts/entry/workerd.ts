@@ -1,12 +1,11 @@
 import wasm from './nidus.wasm'
-import { tellCodes } from '../rpc-codes.js'
-import { Nidus as Api } from '../nidus.js'
-import { workerdPlatform } from '../platform-workerd.js'
-import { withPlatform } from '../platform.js'
-import { setWasmDefaults } from '../wasm-source.js'
+import { tellCodes } from '../errors/durable-object-rpc.js'
+import { Nidus as Api } from '../api/nidus.js'
+import { workerdPlatform } from '../platforms/workerd.js'
+import { configured } from '../runtime/configure.js'
 
 tellCodes()
 
 // workerd compiles nothing at run time: the import above is the compiled module.
-export const Nidus = withPlatform(workerdPlatform, () => setWasmDefaults(() => wasm), Api)
-export { NidusError } from '../errors.js'
+export const Nidus = configured({ platform: workerdPlatform, wasm: { plain: () => wasm } }, Api)
+export { NidusError } from '../errors/errors.js'

@@ -1,4 +1,4 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 
 /** No extent is larger. */
 export const MAX_EXTENT = 1024 * 1024
@@ -11,7 +11,7 @@ interface Small { at: number; bytes: Uint8Array; rank: number }
 
 export type FileName = 'data' | 'log'
 /** As they are found at a file's end. */
-export interface Found { at: number; bytes: Uint8Array }
+export interface StoredExtent { at: number; bytes: Uint8Array }
 
 export interface Plan {
   /** All extents from here on go. */
@@ -48,7 +48,7 @@ export class Extents {
   }
 
   /** Small extents at the end, as they were found, in order. */
-  adopt(small: Found[]) {
+  adopt(small: StoredExtent[]) {
     // Their ranks are forgotten: one by size keeps them from being merged too often or never.
     this.#small = small.map(({ at, bytes }) => ({ at, bytes, rank: bytes.length < SMALL / FAN ? 0 : 1 }))
   }

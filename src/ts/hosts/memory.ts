@@ -1,8 +1,8 @@
-import { NidusError } from '../errors.js'
-import type { Host } from '../engine/backend.js'
+import { HEADER } from '../format/ownership.js'
+import { NidusError } from '../errors/errors.js'
+import type { Host } from '../contract/host.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
-const HEADER = 64
 
 /** Keeps its first bytes and counts the others: the core has every row in its own memory, so a second copy would serve nobody. */
 class Sink implements SyncAccessHandle {

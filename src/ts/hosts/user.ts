@@ -1,6 +1,6 @@
-import { invalid, reading } from '../errors.js'
-import { SESSION, type Host } from '../engine/backend.js'
-import { describe } from '../wire.js'
+import { invalid, reading } from '../errors/errors.js'
+import { SESSION, type Host } from '../contract/host.js'
+import { describe } from '../core/wire.js'
 import type { StorageHost } from '../types/index.js'
 
 const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const

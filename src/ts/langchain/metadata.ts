@@ -1,8 +1,8 @@
 // Converts a document's metadata to attributes and back, without loss. A value that an attribute can hold becomes one,
 // so that filters see it. All other values become JSON under one key of their own.
-import { invalid } from '../errors.js'
+import { invalid } from '../errors/errors.js'
 import type { Attrs, AttrValue } from '../types/index.js'
-import { describe, isPlainObject, keysOf } from '../wire.js'
+import { describe, isPlainObject, keysOf } from '../core/wire.js'
 
 /** The attribute that holds it. */
 export const REST = '$metadata'

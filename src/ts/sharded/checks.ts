@@ -1,13 +1,13 @@
-import { NidusError } from '../errors.js'
-import { encodeFilter } from '../filter.js'
-import { checkMinScore, checkSignal, checkTopK } from '../input.js'
-import { RECORD, SEARCH, checkKeys, type KeysOf } from '../keys.js'
-import { checkDimension, checkName, checkOptions } from '../options.js'
+import { NidusError } from '../errors/errors.js'
+import { encodeFilter } from '../arguments/filter.js'
+import { checkMinScore, checkSignal, checkTopK } from '../arguments/input.js'
+import { RECORD, SEARCH, checkKeys, type KeysOf } from '../arguments/keys.js'
+import { checkDimension, checkName, checkOptions } from '../arguments/options.js'
 import type { Attrs, AttrsOf, Filter, RecordInput, SearchOptions } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
-import { Writer, checkString, describe, isPlainObject } from '../wire.js'
+import { Writer, checkString, describe, isPlainObject } from '../core/wire.js'
 import { MOST_SHARDS } from './layout.js'
-import { ShardedError, type Sent, type Wanted } from './words.js'
+import { ShardedError, type Sent, type Wanted } from './protocol.js'
 
 const ENV = { router: 1, shards: 1 } satisfies KeysOf<ShardedEnv>
 const CALL = { signal: 1, timeout: 1 } satisfies KeysOf<ShardedCallOptions>

@@ -1,11 +1,11 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
-import { describe } from '../wire.js'
+import { describe } from '../core/wire.js'
 import { checkCall, checkCollection, checkEnv, checkFilter, checkIds, checkRecord, checkSearch, checkShards, checkVector, listOf } from './checks.js'
 import { placeOf, type Layout } from './layout.js'
 import { merge } from './merge.js'
 import { checkSize, isTooLarge, MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
-import { aborted, groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, within, type Answer, type Call, type Calls, type Sent, type Wanted } from './words.js'
+import { aborted, groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, within, type Answer, type Call, type Calls, type Sent, type Wanted } from './protocol.js'
 
 const TRIES = 10
 const COUNTS = 100

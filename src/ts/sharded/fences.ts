@@ -1,5 +1,5 @@
 import type { ShardStorage } from './storage.js'
-import { ShardedError, type Whom } from './words.js'
+import { ShardedError, type Whom } from './protocol.js'
 
 interface Heard {
   epoch: number

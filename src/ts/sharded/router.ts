@@ -1,6 +1,6 @@
 import { MOST_SHARDS, type Layout } from './layout.js'
 import type { ShardStorage } from './storage.js'
-import { shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Namespace, type ShardStub } from './words.js'
+import { shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Namespace, type ShardStub } from './protocol.js'
 
 interface Kept {
   name: string

@@ -1,10 +1,10 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 import type { Filter, Hit, Nidus, NidusError as AnyError } from '../types/index.js'
 import { Fences } from './fences.js'
 import { placeOf, type Layout } from './layout.js'
 import { fitting, isTooLarge, parts, partsOfHits } from './sizes.js'
 import type { ShardStorage } from './storage.js'
-import { groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './words.js'
+import { groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Calls, type Namespace, type Sent, type ShardStub, type Wanted, type Whom } from './protocol.js'
 
 /** The most requests under way in one shard. Further ones are told to come again. */
 const AT_ONCE = 64

@@ -1,5 +1,5 @@
 import type { Attrs, Hit } from '../types/index.js'
-import { ShardedError, type Sent } from './words.js'
+import { ShardedError, type Sent } from './protocol.js'
 
 /** The most bytes of one call. Cloudflare takes 32 MiB. */
 export const MOST_BYTES = 8 * 2 ** 20

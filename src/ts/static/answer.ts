@@ -1,4 +1,4 @@
-import { NidusError, invalid } from '../errors.js'
+import { NidusError, invalid } from '../errors/errors.js'
 import type { Deadlines, Exchange } from './deadline.js'
 import type { Validators } from './file.js'
 

@@ -1,5 +1,5 @@
-import type { Backend } from '../engine/backend.js'
-import { NidusError } from '../errors.js'
+import type { Backend } from '../contract/backend.js'
+import { NidusError } from '../errors/errors.js'
 import type { Answer, HttpOptions } from './answer.js'
 import { blobFile, type Pair } from './file.js'
 import { httpFile } from './http.js'

@@ -1,4 +1,4 @@
-import { NidusError, aborted } from '../errors.js'
+import { NidusError, aborted } from '../errors/errors.js'
 
 /** One request with its answer. */
 export interface Exchange {

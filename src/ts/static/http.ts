@@ -1,4 +1,4 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 import { Answer, changed, trouble, type HttpOptions } from './answer.js'
 import type { StaticFile, Validators } from './file.js'
 

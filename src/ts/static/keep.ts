@@ -1,4 +1,4 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 
 /** A place that keeps files by name. Only small files are ever overwritten. */
 export interface Place {

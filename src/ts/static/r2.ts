@@ -1,4 +1,4 @@
-import { NidusError } from '../errors.js'
+import { NidusError } from '../errors/errors.js'
 import type { StaticBucket } from '../types/static.js'
 import { changed, type HttpOptions } from './answer.js'
 import type { StaticFile } from './file.js'

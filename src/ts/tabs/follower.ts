@@ -1,20 +1,21 @@
 import { createBirpc, type BirpcReturn } from 'birpc'
-import type { Method, OpenSpec } from '../engine/backend.js'
-import type { Ticket } from '../engine/tickets.js'
-import type { Answer, Opened } from '../rpc/answer.js'
-import { poster } from '../rpc/protocol.js'
-import { Link } from './link.js'
-import { linkName, type FollowerSide, type LeaderSide, type Moved } from './words.js'
+import type { OpenSpec } from '../contract/backend.js'
+import type { Method } from '../contract/calls.js'
+import type { Ticket } from '../contract/tickets.js'
+import type { Answer, Opened } from '../messages/answer.js'
+import { poster } from '../messages/poster.js'
+import { TabChannel } from './tab-channel.js'
+import { tabChannelName, type FollowerSide, type LeaderSide, type Moved } from './protocol.js'
 
 /** The way to one leader. Once it is gone nothing it was asked is ever answered. */
-export class Following {
+export class LeaderConnection {
   readonly leader: string
-  readonly #link: Link
+  readonly #link: TabChannel
   readonly #rpc: BirpcReturn<LeaderSide, FollowerSide, false>
 
   constructor(store: string, leader: string, id: string, progress: FollowerSide['progress'], ended: () => void) {
     this.leader = leader
-    this.#link = new Link(linkName(store, leader, id))
+    this.#link = new TabChannel(tabChannelName(store, leader, id))
     this.#link.onend = ended
     this.#rpc = createBirpc<LeaderSide, FollowerSide, false>({ progress }, {
       post: poster(this.#link),
@@ -28,7 +29,7 @@ export class Following {
     return this.#ask<Answer<Opened> | Moved>('open', [spec])
   }
 
-  call(number: number, method: Method, args: unknown[], progress: boolean, ticket?: Ticket) {
+  call(number: number, method: Method, args: object, progress: boolean, ticket?: Ticket) {
     return this.#ask<Answer<unknown> | Moved>('call', [number, method, args, progress, ticket])
   }
 

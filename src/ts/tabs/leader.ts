@@ -1,13 +1,13 @@
 import { createBirpc } from 'birpc'
-import type { Backend, OpenSpec } from '../engine/backend.js'
-import { isWrite } from '../engine/methods.js'
-import { breathe, sleep } from '../engine/schedule.js'
-import { NidusError, invalid } from '../errors.js'
-import { answer, callsOf, packOpened } from '../rpc/answer.js'
-import { poster } from '../rpc/protocol.js'
-import { Link } from './link.js'
+import type { Backend, OpenSpec } from '../contract/backend.js'
+import { isWrite } from '../contract/calls.js'
+import { breathe, sleep } from '../runtime/schedule.js'
+import { NidusError, invalid } from '../errors/errors.js'
+import { answer, callsOf, packOpened } from '../messages/answer.js'
+import { poster } from '../messages/poster.js'
+import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
-import { VERSION, linkName, type FollowerSide, type LeaderSide, type Moved, type Word } from './words.js'
+import { VERSION, tabChannelName, type FollowerSide, type LeaderSide, type Moved, type TabMessage } from './protocol.js'
 
 /** A follower that takes nothing more off its link is not waited for any longer than this. */
 const DRAIN_MS = 2000
@@ -17,12 +17,12 @@ export class Leader {
   readonly #id: string
   readonly #spec: OpenSpec
   readonly #store: Promise<Backend>
-  readonly #say: (word: Word) => void
-  #followers = new Map<string, { link: Link; forget: () => void }>()
+  readonly #say: (word: TabMessage) => void
+  #followers = new Map<string, { link: TabChannel; forget: () => void }>()
   #running = new Set<Promise<unknown>>()
   #leaving = false
 
-  constructor(id: string, spec: OpenSpec, store: Promise<Backend>, say: (word: Word) => void) {
+  constructor(id: string, spec: OpenSpec, store: Promise<Backend>, say: (word: TabMessage) => void) {
     this.#id = id
     this.#spec = spec
     this.#store = store
@@ -30,7 +30,7 @@ export class Leader {
     say({ nidus: 'lead', version: VERSION, leader: id, exclusive: !spec.multiTab })
   }
 
-  welcome({ id, version, life }: Word & { nidus: 'join' }) {
+  welcome({ id, version, life }: TabMessage & { nidus: 'join' }) {
     if (this.#leaving) return
     const exclusive = !this.#spec.multiTab
     if (version === VERSION && !exclusive && !this.#followers.has(id)) this.#accept(id, life)
@@ -38,7 +38,7 @@ export class Leader {
   }
 
   #accept(id: string, life: string) {
-    const link = new Link(linkName(this.#spec.name, this.#id, id))
+    const link = new TabChannel(tabChannelName(this.#spec.name, this.#id, id))
     const forget = onEnd(life, () => this.#drop(id))
     this.#followers.set(id, { link, forget })
     link.onend = () => this.#drop(id)
@@ -72,7 +72,7 @@ export class Leader {
           if (failed && ticket && 'error' in result && result.error.code === 'OUTCOME_UNKNOWN') return { moved: true }
           // Acknowledged means durable to whom opened it so, however the leader did.
           if (this.#spec.relaxed && !relaxed && isWrite(method) && 'ok' in result) {
-            const flushed = await answer(() => store!.call('flush', []))
+            const flushed = await answer(() => store!.call('flush', {}))
             if ('error' in flushed) return failed ? { moved: true } : flushed
           }
           return result

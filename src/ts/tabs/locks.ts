@@ -1,4 +1,4 @@
-import { hold } from '../hosts/web-locks.js'
+import { hold } from '../runtime/web-locks.js'
 
 export const leaderLock = (name: string) => `nidus-wasm:leader:${name}`
 

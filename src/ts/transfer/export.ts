@@ -1,4 +1,5 @@
-import type { Backend, Exported } from '../engine/backend.js'
+import type { Backend } from '../contract/backend.js'
+import type { Exported } from '../contract/calls.js'
 import { PIECE } from './source.js'
 import { tarEnd, tarHeader, tarPadding } from './tar.js'
 
@@ -9,14 +10,14 @@ export async function* tarOf(backend: Backend, { id, ...lengths }: Exported): As
       const length = lengths[file]
       yield tarHeader(file, length)
       for (let at = 0; at < length;) {
-        const bytes = await backend.call('exportRead', [id, file, at, Math.min(PIECE, length - at)])
+        const bytes = await backend.call('exportRead', { id, file, at, length: Math.min(PIECE, length - at) })
         at += bytes.length
         yield bytes
       }
       if (length % 512 > 0) yield tarPadding(length)
     }
   } finally {
-    backend.call('exportEnd', [id]).catch(() => {})
+    backend.call('exportEnd', { id }).catch(() => {})
   }
   yield tarEnd()
 }

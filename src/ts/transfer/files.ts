@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
-import { NidusError, invalid, storageError } from '../errors.js'
-import { directoryOf } from '../hosts/fs-own.js'
-import { fsHost } from '../hosts/fs.js'
+import { NidusError, invalid, storageError } from '../errors/errors.js'
+import { directoryOf } from '../hosts/fs/ownership.js'
+import { fsHost } from '../hosts/fs/host.js'
 import type { ImportSource, SyncAccessHandle } from '../types/index.js'
 import { PIECE } from './source.js'
 

@@ -1,5 +1,5 @@
-import { NidusError, invalid } from '../errors.js'
-import { describe } from '../wire.js'
+import { NidusError, invalid } from '../errors/errors.js'
+import { describe } from '../core/wire.js'
 
 /** The bytes of one piece: enough that the cost of a piece does not matter, and few enough that nobody waits for it. */
 export const PIECE = 1024 * 1024

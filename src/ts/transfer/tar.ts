@@ -1,5 +1,5 @@
-import type { FileName } from '../engine/backend.js'
-import { NidusError, invalid } from '../errors.js'
+import type { FileName } from '../contract/calls.js'
+import { NidusError, invalid } from '../errors/errors.js'
 import type { Input } from './source.js'
 
 // Of the tar format (POSIX ustar, with what GNU and pax add) as much as a directory of two files takes.

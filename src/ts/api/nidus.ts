@@ -1,0 +1,299 @@
+import type { Backend, OpenSpec } from '../contract/backend.js'
+import type { Args, MethodOf, Kind } from '../contract/calls.js'
+import { NidusError, aborted, invalid, reading, storageError } from '../errors/errors.js'
+import { encodeFilter } from '../arguments/filter.js'
+import { userHost } from '../hosts/user.js'
+import { captureBatch, captureIds, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from '../arguments/input.js'
+import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SIGNAL, STORE, UPSERT } from '../arguments/keys.js'
+import { checkName, checkOpen, checkOptions, checkStorage } from '../arguments/options.js'
+import { runtime } from '../runtime/configure.js'
+import type {
+  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, SignalOption, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
+  UpsertOptions, VectorRecord,
+} from '../types/index.js'
+import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from '../core/wire.js'
+
+const currentPlatform = () => runtime.platform!
+
+const PAGE = 512
+
+const collectionName = (collection: unknown) => {
+  checkString(collection, () => "the collection's name")
+  return collection
+}
+
+/** Each once, as they are now; undefined: all. */
+const collectionNames = (collections: unknown): string[] | undefined =>
+  collections === undefined ? undefined : reading('collections', () => {
+    const names = new Set<string>()
+    for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
+    return [...names]
+  })
+
+/** What few pages need is loaded when they do. */
+const load = <T>(part: Promise<T>): Promise<T> =>
+  part.catch((cause: unknown) => {
+    throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })
+  })
+const transfer = () => load(import('../transfer/index.js'))
+
+/** Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+const BACKEND = Symbol()
+
+/** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
+export class Nidus<A extends AttrsOf<A> = Attrs> {
+  readonly name: string
+  readonly dimension: number
+  readonly storage: string
+  readonly recovery: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  /** @internal */
+  declare readonly [BACKEND]: () => Backend
+
+  private constructor(name: string, backend: Backend) {
+    this.name = name
+    this.storage = backend.storage
+    this.dimension = backend.dimension
+    this.recovery = backend.recovery
+    this.closed = backend.closed
+    Object.defineProperty(this, BACKEND, { value: () => backend })
+  }
+
+  static async open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>> {
+    const checked = checkOptions(options, OPEN, 'open')
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    const spec = checkOpen(name, checked, storage)
+    if (typeof storage === 'object') {
+      userHost(storage) // what is wrong with it is told before anything is loaded
+      return new Nidus<A>(name, await platform.openOwn(spec, storage, checked.wasm))
+    }
+    return new Nidus<A>(name, await platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, checked.worker, checked.wasm))
+  }
+
+  static async list(options?: StoreOptions): Promise<StoreInfo[]> {
+    const checked = checkOptions(options, STORE, 'list')
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    if (typeof storage === 'object') throw invalid('a host of your own knows its stores itself')
+    return platform.list(storage, checked)
+  }
+
+  static async destroy(name: string, options?: StoreOptions): Promise<void> {
+    const checked = checkOptions(options, STORE, 'destroy')
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    if (typeof storage !== 'object') return platform.destroy(storage, checkName(name), checked)
+    try {
+      await userHost(storage, checkName(name)).destroy()
+    } catch (error) {
+      throw storageError(error, `the store "${checkName(name)}" could not be removed`, true)
+    }
+  }
+
+  static async persistence(options?: PersistenceOptions): Promise<Persistence> {
+    const checked = checkOptions(options, PERSISTENCE, 'persistence')
+    return (await load(import('./persistence.js'))).persistence(checked)
+  }
+
+  static async salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport> {
+    const checked = checkOptions(options, SALVAGE, 'salvage')
+    const platform = currentPlatform()
+    const storage = checkStorage(checked.storage, platform.defaultStorage)
+    const { dimension } = checkOpen(name, { dimension: checked.dimension }, storage)
+    if ((typeof storage === 'object') !== (checked.into !== undefined)) throw invalid('`into` is another host of your own, for a store in a host of your own')
+    return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
+  }
+
+  static async import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
+    const { importStore } = await transfer()
+    return new Nidus<A>(name, await importStore(currentPlatform(), name, source, options))
+  }
+
+  static async fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>> {
+    const { openStatic } = await load(import('../static/index.js'))
+    const backend = await openStatic(currentPlatform(), source, options)
+    return new Nidus<A>(typeof source === 'string' || source instanceof URL ? `${source}` : 'static', backend)
+  }
+
+  async createCollection(name: string): Promise<void> {
+    await this[BACKEND]().call('createCollection', { collection: collectionName(name) })
+  }
+
+  async dropCollection(name: string): Promise<boolean> {
+    return this[BACKEND]().call('dropCollection', { collection: collectionName(name) })
+  }
+
+  async hasCollection(name: string): Promise<boolean> {
+    return this[BACKEND]().call('hasCollection', { collection: collectionName(name) })
+  }
+
+  async collections(): Promise<string[]> {
+    return new Reader(await this[BACKEND]().call('collections', {})).strings()
+  }
+
+  async getMeta(collection: string): Promise<Record<string, string>> {
+    return decodeMeta(await this[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
+  }
+
+  async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
+    await this[BACKEND]().call('setMeta', { collection: collectionName(collection), meta: reading('meta', () => encodeMeta(meta)) })
+  }
+
+  async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
+    const { signal, onProgress, transfer } = checkOptions(options, UPSERT, 'upsert')
+    const name = collectionName(collection)
+    const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
+    let own = transfer === true || lent ? undefined : vectors
+    const keep = lent ? () => (own = copyOf(vectors)) : undefined
+    // In a turn of its own: what it throws must not be taken for a failed upsert.
+    const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
+    const result = await this[BACKEND]().call('upsert', { collection: name, count, batch: wire, vectors }, { signal: checkSignal(signal), onProgress: report, keep })
+    report?.(count, count)
+    if (own) giveBack(own)
+    return result
+  }
+
+  async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
+    const { ids: asked, wire: sent } = captureIds(ids)
+    const { wire, vectors } = await this[BACKEND]().call('get', { collection: collectionName(collection), count: asked.length, ids: sent })
+    const reader = new Reader(wire)
+    let row = 0
+    return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() }))
+  }
+
+  records(collection: string, options?: { filter?: Filter<A> } & SignalOption): AsyncIterableIterator<VectorRecord<A>> {
+    const name = collectionName(collection)
+    const { filter, signal } = checkOptions(options, RECORDS, 'records')
+    return pages<A>(this, name, encodeFilter(filter), checkSignal(signal))
+  }
+
+  async count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number> {
+    return read(this[BACKEND](), 'count', { collection: collection === undefined ? undefined : collectionName(collection), filter: encodeFilter(filter) }, signalOf(options, 'count'))
+  }
+
+  async delete(collection: string, ids: string[]): Promise<number> {
+    const { ids: asked, wire } = captureIds(ids)
+    return this[BACKEND]().call('delete', { collection: collectionName(collection), count: asked.length, ids: wire })
+  }
+
+  async deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number> {
+    // `{}` says it: everything. A forgotten argument does not.
+    if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
+    return this[BACKEND]().call('deleteWhere', { collection: collectionName(collection), filter: encodeFilter(filter) }, { signal: signalOf(options, 'deleteWhere') })
+  }
+
+  async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
+    const [hits] = await searchAll<A>(this, captureQuery(query, this.dimension), checkOptions(options, SEARCH, 'search'))
+    return hits!
+  }
+
+  async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
+    const all = reading('queries', () => {
+      if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
+      const all = new Float32Array(queries.length * this.dimension)
+      for (let i = 0; i < queries.length; i++) all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
+      return all
+    })
+    return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
+  }
+
+  async flush(): Promise<void> {
+    await this[BACKEND]().call('flush', {})
+  }
+
+  async compact(): Promise<void> {
+    await this[BACKEND]().call('compact', {})
+  }
+
+  async footprint(): Promise<Footprint> {
+    return this[BACKEND]().call('footprint', {})
+  }
+
+  export(): ReadableStream<Uint8Array> {
+    const backend = this[BACKEND]()
+    const begun = backend.call('exportBegin', {})
+    let tar: AsyncGenerator<Uint8Array> | undefined
+    return new ReadableStream<Uint8Array>(
+      {
+        // Also that it cannot be, at once.
+        start: () => begun.then(() => {}),
+        async pull(controller) {
+          tar ??= (await transfer()).tarOf(backend, await begun)
+          const { done, value } = await tar.next()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        },
+        async cancel() {
+          await tar?.return(undefined)
+          await backend.call('exportEnd', { id: (await begun).id }).catch(() => {})
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  close(): Promise<void> {
+    return this[BACKEND]().close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A copy, so that keeping one record does not keep its whole page. */
+const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array => vectors.slice(i * dimension, (i + 1) * dimension)
+
+const signalOf = (options: SignalOption | undefined, place: string) => checkSignal(checkOptions(options, SIGNAL, place).signal)
+
+/** Where it is aborted nothing was to be written, and the error does not speak of that. */
+function read<M extends MethodOf<Kind.Read | Kind.Rows>>(store: Backend, method: M, args: Args<M>, signal: AbortSignal | undefined) {
+  return store.call(method, args, { signal }).catch((error: unknown) => {
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, `${method}: the call was aborted`) : error
+  })
+}
+
+async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, filter: Uint8Array, signal: AbortSignal | undefined): AsyncIterableIterator<VectorRecord<A>> {
+  let after: string | undefined
+  for (;;) {
+    // The filter is sent along each time, and what is sent is given away.
+    const { wire, vectors, count, more } = await read(db[BACKEND](), 'records', { collection, filter: filter.slice(), after, limit: PAGE }, signal)
+    const reader = new Reader(wire)
+    for (let i = 0; i < count; i++) {
+      after = reader.str()
+      yield { id: after, vector: rowOf(db, vectors, i), attrs: reader.attrs<A>() }
+    }
+    if (!more) return
+  }
+}
+
+async function searchAll<A extends AttrsOf<A>>(db: Nidus<A>, queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
+  const { collections, topK, minScore, filter, withVectors, signal } = options
+  const names = collectionNames(collections)
+  const { wire, scores, vectors, counts } = await read(
+    db[BACKEND](),
+    'search',
+    {
+      queries,
+      collections: names?.length,
+      names: encodeIds(names ?? []),
+      topK: checkTopK(topK),
+      minScore: checkMinScore(minScore),
+      filter: encodeFilter(filter),
+      withVectors: withVectors === true,
+    },
+    checkSignal(signal),
+  )
+  const reader = new Reader(wire)
+  let i = 0
+  return Array.from(counts, (count) => {
+    const hits: Hit<A>[] = []
+    for (const end = i + count; i < end; i++) {
+      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
+      if (vectors) hit.vector = rowOf(db, vectors, i)
+      hits.push(hit)
+    }
+    return hits
+  })
+}

@@ -1,0 +1,175 @@
+import { NidusError, invalid, reading } from '../errors/errors.js'
+import { BATCH, RECORD, checkKeys } from './keys.js'
+import type { ColumnarBatch, RecordInput } from '../types/index.js'
+import { MOST_AHEAD, Writer, describe, encodeIds, isPlainObject } from '../core/wire.js'
+
+const MAX_F32 = 3.4028234663852886e38
+
+/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors that are not lent). */
+export interface Captured {
+  count: number
+  batch: Uint8Array<ArrayBuffer>
+  vectors: Float32Array
+  /** They are the caller's own. */
+  lent: boolean
+}
+
+/** What may be done with a columnar batch's vectors. */
+export type Way = 'copy' | 'transfer' | 'lend'
+
+const isFloats = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]'
+
+const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
+
+const wrongLength = (who: string, length: number, dimension: number) =>
+  new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
+
+export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
+  return reading('the batch', () => {
+    if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
+    if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
+    throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
+  })
+}
+
+function captureRecords(records: RecordInput[], dimension: number): Captured {
+  let vectors: Float32Array<ArrayBuffer> | undefined
+  const writer = new Writer(64 + Math.min(records.length * 64, MOST_AHEAD))
+  let i = 0
+  reading(() => `record ${i}`, () => {
+    for (; i < records.length; i++) {
+      const record: unknown = records[i]
+      if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
+      const { id, vector, attrs } = record
+      const who = () => recordName(i, id)
+      checkKeys(record, RECORD, who)
+      writer.str(id, () => `record ${i}: id`)
+      writer.attrs(attrs, who)
+      // Not before: of an array that is nothing but a length the first record is missing.
+      vectors ??= newFloats(records.length * dimension)
+      copyVector(vector, vectors, i * dimension, dimension, who)
+    }
+  })
+  return { count: records.length, batch: writer.finish(), vectors: vectors ?? newFloats(0), lent: false }
+}
+
+function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Captured {
+  const { ids, vectors, attrs } = batch
+  if (ids === undefined && 'id' in batch) throw invalid('a batch is an array of records, or columns { ids, vectors, attrs }; one record goes into an array: [record]')
+  checkKeys(batch, BATCH, 'the batch')
+  if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
+  if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
+  if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
+  if (attrs && attrs.length !== ids.length) throw invalid(`the batch has ${ids.length} ids but ${attrs.length} attrs`)
+  if (vectors.length !== ids.length * dimension) {
+    throw new NidusError('DIMENSION_MISMATCH', `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`)
+  }
+  const writer = new Writer(64 + Math.min(ids.length * 64, MOST_AHEAD))
+  let i = 0
+  reading(() => `record ${i}`, () => {
+    for (; i < ids.length; i++) {
+      writer.str(ids[i], () => `record ${i}: id`)
+      writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
+    }
+  })
+  const lent = way === 'lend' && vectors.length > 0
+  // Giving away part of a buffer would take the rest of it from the caller as well.
+  const given = way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  // Lent, too, in a plain array: a subclass has its own ideas of a part.
+  const captured = lent ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length) : given ? vectors : copyOf(vectors)
+  return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
+}
+
+/** Not `slice`, which asks a subclass for its kind of array, and throws for one that was given away. */
+export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
+  const copy = newFloats(vectors.length)
+  if (vectors.length > 0) copy.set(vectors)
+  return copy
+}
+
+/** The memory of a copy that has served: allocating some for each batch costs more, in collections, than the batch itself. */
+let spare: ArrayBuffer | undefined
+const MOST_SPARE = 1 << 23
+
+export function giveBack({ buffer }: Float32Array) {
+  // One that was sent to a worker has no bytes any more.
+  if (buffer.byteLength > (spare?.byteLength ?? 0) && buffer.byteLength <= MOST_SPARE) spare = buffer as ArrayBuffer
+}
+
+function newFloats(length: number): Float32Array<ArrayBuffer> {
+  const kept = spare
+  if (kept && kept.byteLength >= length * 4) {
+    spare = undefined
+    return new Float32Array(kept, 0, length)
+  }
+  try {
+    return new Float32Array(length)
+  } catch (cause) {
+    throw new NidusError('OUT_OF_MEMORY', `no memory for ${length} numbers; upsert fewer records at once`, { cause })
+  }
+}
+
+function copyVector(vector: unknown, into: Float32Array, at: number, dimension: number, who: () => string) {
+  if (!isFloats(vector) && !Array.isArray(vector)) throw invalid(`${who()}: vector must be a Float32Array or an array of numbers, not ${describe(vector)}`)
+  if (vector.length !== dimension) throw wrongLength(who(), vector.length, dimension)
+  if (!isFloats(vector)) {
+    for (let i = 0; i < vector.length; i++) {
+      const number: unknown = vector[i]
+      if (typeof number !== 'number') throw invalid(`${who()}: vector[${i}] is ${describe(number)}, not a number`)
+    }
+  }
+  into.set(vector, at)
+}
+
+/** The numbers must be finite, also as f32, and so must the sum of their squares. (Of rows the core sees to it.) */
+function checkVector(vector: Float32Array, who: string) {
+  let squares = 0
+  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!
+  if (squares <= MAX_F32) return
+  const bad = vector.findIndex((number) => !Number.isFinite(number))
+  throw invalid(bad < 0 ? `${who}: the vector is too long: its squared norm overflows a 32-bit float` : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`)
+}
+
+export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
+  const copy = new Float32Array(dimension)
+  reading(who, () => copyVector(query, copy, 0, dimension, () => who))
+  checkVector(copy, who)
+  return copy
+}
+
+/** The ids as they are now, and as they are sent. */
+export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
+  return reading('ids', () => {
+    if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
+    // In this order: of an array that is nothing but a length the first id is missing.
+    const wire = encodeIds(ids)
+    return { ids: [...ids] as string[], wire }
+  })
+}
+
+export function checkTopK(topK: unknown): number {
+  return topK === undefined ? 10 : checkCount(topK, 'topK')
+}
+
+export function checkCount(count: unknown, what: string): number {
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(count)}`)
+  return Math.min(count, 0xffffffff)
+}
+
+/** NaN is how the core is told that there is none. */
+export function checkMinScore(minScore: unknown): number {
+  if (minScore === undefined) return NaN
+  if (typeof minScore !== 'number' || Number.isNaN(minScore)) throw invalid(`minScore must be a number, not ${describe(minScore)}`)
+  return minScore
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  // A proxy around one has its methods, but they do not work.
+  const { aborted, addEventListener } = reading('signal', () => {
+    const { aborted, addEventListener } = (signal ?? {}) as AbortSignal
+    return { aborted, addEventListener }
+  })
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
+  return signal as AbortSignal
+}

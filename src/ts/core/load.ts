@@ -1,0 +1,126 @@
+import { initSync } from './core.js'
+import { NidusError, invalid } from '../errors/errors.js'
+import type { WasmSource } from '../types/segment.js'
+import { runtime, type WasmFiles } from '../runtime/configure.js'
+import { describe } from './wire.js'
+
+let loading: Promise<void> | undefined
+let loaded = false
+let trap: unknown
+let loadedModule: WebAssembly.Module | undefined
+
+/** For another thread, which then need not load it. */
+export const coreModule = () => loadedModule
+
+/** Loads the core once for the thread. A load that failed can be tried again, also with another source. */
+export function loadCore(source?: WasmSource): Promise<void> {
+  if (trap !== undefined) return Promise.reject(deadCore())
+  loading ??= start(source).then(
+    () => {
+      loaded = true
+    },
+    (error: unknown) => {
+      loading = undefined
+      throw error
+    },
+  )
+  return loading
+}
+
+export const coreLoaded = () => loaded
+
+/** After a trap the instance, which all stores of the thread share, must not be entered again. */
+export function noteTrap(error: unknown) {
+  trap ??= error
+}
+
+export function deadCore(): NidusError | undefined {
+  return trap === undefined ? undefined
+    : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', { cause: trap })
+}
+
+/** One function, three vectors in and one out, of the instruction alone: `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
+const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 147, 2, 11]
+
+/**
+ * Whether the instruction is there and right. V8's baseline compiler got it wrong when it was new (seen in 11.3 and 11.8, no more in 12.4), and nothing but a
+ * later feature tells such a V8: this of regular expressions came with 12.5.
+ */
+function trusted() {
+  try {
+    return new RegExp('(?i:a)').test('A') && WebAssembly.validate(new Uint8Array(PROBE))
+  } catch {
+    return false
+  }
+}
+
+/** The package's own module: one of two or three that do the same here. */
+async function own() {
+  const { relaxed, plain, whole } = runtime.wasm
+  if (!plain) throw invalid('there is no default for the `wasm` option here')
+  let last: unknown
+  for (const read of [trusted() && relaxed, plain, whole]) {
+    if (!read) continue
+    try {
+      return await compile(undefined, read)
+    } catch (error) {
+      // Perhaps only this file is missing; if not, the last one says what is wrong.
+      last = error
+    }
+  }
+  throw last
+}
+
+async function start(source: WasmSource | undefined) {
+  const module = source === undefined ? await own() : await compile(source)
+  // Once instantiated, even in vain, the glue would take no other module.
+  if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
+    throw new NidusError('UNSUPPORTED', 'this .wasm is not that of nidus-wasm')
+  }
+  try {
+    initSync({ module })
+    loadedModule = module
+  } catch (error) {
+    throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${textOf(error)}`, { cause: error })
+  }
+}
+
+/** What `source` is, or else what `read` reads. */
+async function compile(source: WasmSource | undefined, read?: NonNullable<WasmFiles['plain']>): Promise<WebAssembly.Module> {
+  let bytes: Response | BufferSource | WebAssembly.Module
+  try {
+    if (read) bytes = await read()
+    else if (typeof source === 'string' || source instanceof URL) bytes = await runtime.readWasm(source)
+    else bytes = source!
+    if (typeof Response !== 'undefined' && bytes instanceof Response) {
+      if (!bytes.ok) throw new Error(`${bytes.url} answered ${bytes.status}`)
+      // Streaming wants the right type; a wrong one is common on small servers and no fault of the bytes.
+      if (bytes.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm' && 'compileStreaming' in WebAssembly) {
+        return await WebAssembly.compileStreaming(bytes)
+      }
+      bytes = await bytes.arrayBuffer()
+    }
+  } catch (error) {
+    if (error instanceof NidusError) throw error
+    if (error instanceof WebAssembly.CompileError) throw cannotCompile(error)
+    throw new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+  }
+  if (bytes instanceof WebAssembly.Module) return bytes
+  if (!ArrayBuffer.isView(bytes) && !/Buffer\]$/.test(Object.prototype.toString.call(bytes))) {
+    throw invalid(`wasm can be an address, a Response, bytes or a WebAssembly.Module, not ${describe(bytes)}`)
+  }
+  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes as ArrayBuffer)
+  if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
+    throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page)')
+  }
+  try {
+    return await WebAssembly.compile(view as BufferSource)
+  } catch (error) {
+    throw cannotCompile(error)
+  }
+}
+
+const cannotCompile = (error: unknown) =>
+  new NidusError('UNSUPPORTED', `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${textOf(error)}`, { cause: error })
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

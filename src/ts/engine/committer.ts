@@ -1,0 +1,194 @@
+import type { CallOptions } from '../contract/backend.js'
+import type { Calls, MethodOf, Kind } from '../contract/calls.js'
+import type { Matching } from '../core/core.js'
+import { batchCuts } from '../core/wire.js'
+import { NidusError, aborted, storageError, unsavedError } from '../errors/errors.js'
+import { breathe, inSlices } from '../runtime/schedule.js'
+import { deadCore } from '../core/load.js'
+import { matchingOf, runWrite, type AnyCall } from './core-calls.js'
+import type { OpenCore } from './open-core.js'
+import { Queue } from './queue.js'
+import { madeBefore } from './receipts.js'
+
+/** The vectors of a larger upsert are staged in slices of this size. */
+const BULK = 4 * 1024 * 1024
+/** Relaxed durability: a flush comes after so long, or after so many bytes of the log or of both files. */
+const RELAXED_MS = 1000
+const RELAXED_LOG = 1024 * 1024
+const RELAXED_BYTES = 32 * 1024 * 1024
+
+/** What the committer needs of the engine. */
+export interface Committing {
+  /** True if reads may be between two turns of the event loop, so that what a write changes must wait for them. */
+  readsSpanTurns(): boolean
+  /** Called once a group is visible. Writes that follow wait for it. */
+  committed(): Promise<void> | void
+}
+
+/** Makes writes durable and visible, in the order of their calls, and as groups where several wait. */
+export class Committer {
+  readonly queue: Queue
+  readonly #open: OpenCore
+  readonly #engine: Committing
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Bytes written since the last flush. */
+  #unflushed = 0
+  /** Writes that were acknowledged since the last flush, and those of the group that is being staged. */
+  #unsaved = 0
+  #staged = 0
+
+  constructor(open: OpenCore, engine: Committing) {
+    this.#open = open
+    this.#engine = engine
+    this.queue = new Queue({ size: () => open.store.stagedBytes, commit: () => this.#commit() })
+  }
+
+  write(call: AnyCall<MethodOf<Kind.Write>>, options: CallOptions): Promise<unknown> {
+    const { signal, keep } = options
+    const { store } = this.#open
+    if (call.method === 'upsert' && call.args.vectors.byteLength > BULK) {
+      const { args } = call
+      if (keep) args.vectors = keep()
+      return this.queue.push({ alone: () => this.#bulk(args, options) }, signal)
+    }
+    const stage = () => this.#stage(call, options)
+    const matching = this.#open.run(() => matchingOf(store, call))
+    if (matching) return this.queue.push({ alone: () => this.#afterMatching(matching, stage, signal) }, signal)
+    return this.queue.push({ stage, keep: keep && call.method === 'upsert' ? () => (call.args.vectors = keep()) : undefined }, signal)
+  }
+
+  #stage(call: AnyCall<MethodOf<Kind.Write>>, { ticket }: CallOptions): unknown {
+    const { store } = this.#open
+    this.#open.check()
+    return this.#open.run(() => {
+      const before = ticket && madeBefore(store, call.method, ticket)
+      if (before) return before.result
+      const result = runWrite(store, call)
+      if (ticket) store.stageReceipt(Number(result ?? 0))
+      this.#staged++
+      return result
+    })
+  }
+
+  async #afterMatching(matching: Matching, stage: () => unknown, signal: AbortSignal | undefined) {
+    await match(this.#open, matching, signal)
+    const result = stage()
+    await this.#commit()
+    return result
+  }
+
+  /** One batch, staged in slices so that readers are not held up, and published as one. */
+  async #bulk({ collection, count, batch, vectors }: Calls['upsert']['args'], { signal, onProgress, ticket }: CallOptions) {
+    const { store } = this.#open
+    const { dimension } = store
+    this.#open.check()
+    const before = ticket && this.#open.run(() => madeBefore(store, 'upsert', ticket))
+    if (before) return before.result
+    const every = Math.max(1, Math.floor(BULK / (dimension * 4)))
+    const cuts = batchCuts(batch, count, every)
+    try {
+      for (let done = 0, i = 0; done < count; i++) {
+        if (signal?.aborted) throw aborted(signal)
+        const rows = Math.min(every, count - done)
+        const floats = vectors.subarray(done * dimension, (done + rows) * dimension)
+        this.#open.run(() => store.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats, done))
+        done += rows
+        if (done < count) onProgress?.(done, count)
+        await breathe()
+      }
+      if (signal?.aborted) throw aborted(signal)
+      if (ticket) this.#open.run(() => store.stageReceipt(count))
+    } catch (error) {
+      if (!this.#open.failure) this.#open.run(() => store.unstage())
+      throw error
+    }
+    this.#staged++
+    await this.#commit()
+    return count
+  }
+
+  /** Makes what is staged durable, then visible. Strict durability ends in `Store.write`, or in the host's commit. */
+  async #commit() {
+    const open = this.#open
+    const { store, spec } = open
+    open.check()
+    const staged = this.#staged
+    this.#staged = 0
+    const size = store.stagedBytes
+    open.run(() => store.write())
+    if (size > 0) await this.#hostCommit()
+    const apply = () => open.run(() => store.apply())
+    if (this.#engine.readsSpanTurns()) await open.turns.change(apply)
+    else apply()
+    await this.#engine.committed()
+    if (spec.relaxed && size > 0) {
+      this.#unflushed += size
+      this.#unsaved += staged
+      if (store.heldBytes >= RELAXED_LOG || this.#unflushed >= RELAXED_BYTES) await this.flush()
+      else this.#timer ??= setTimeout(() => void this.#timedFlush(), RELAXED_MS)
+    }
+  }
+
+  async #hostCommit() {
+    const { host, store } = this.#open
+    try {
+      await host.commit()
+    } catch (error) {
+      const coded = storageError(error, 'the commit failed')
+      const undone = host.transactional && coded.code !== 'OUTCOME_UNKNOWN' && coded.code !== 'FAILED'
+      if (undone) this.#open.run(() => store.rollback())
+      else this.#open.fail(coded)
+      throw coded
+    }
+  }
+
+  async flush() {
+    const { host, store } = this.#open
+    this.#open.check()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#unflushed = 0
+    this.#open.run(() => store.flush())
+    try {
+      await host.commit()
+    } catch (error) {
+      const coded = storageError(error, 'the flush failed')
+      this.#open.fail(coded)
+      throw coded
+    }
+    this.#unsaved = 0
+  }
+
+  /** Nobody waits for it, so a failure must be told by every call from then on, and by `close`. */
+  async #timedFlush() {
+    try {
+      await this.queue.push({ alone: () => this.flush() })
+    } catch (error) {
+      this.#open.fail(error)
+    }
+  }
+
+  /** Ends all that was asked. Returns the error to tell: writes that were acknowledged may not be durable. */
+  async close(): Promise<unknown> {
+    const { spec } = this.#open
+    await this.queue.idle()
+    clearTimeout(this.#timer)
+    let failed: unknown
+    if (spec.relaxed && !spec.readOnly && !this.#open.failure) await this.flush().catch((error: unknown) => (failed = error))
+    if (this.#unsaved === 0) return failed
+    return unsavedError(spec.name, this.#unsaved, (failed as NidusError | undefined) ?? this.#open.failure ?? deadCore())
+  }
+}
+
+/** Does a filter's work, with turns for everything else, the caller's signal too. */
+export async function match(open: OpenCore, matching: Matching, signal: AbortSignal | undefined) {
+  try {
+    await inSlices(() => {
+      open.check()
+      if (signal?.aborted) throw aborted(signal)
+      return open.run(() => matching.step(open.store))
+    })
+  } finally {
+    if (!deadCore()) matching.free()
+  }
+}

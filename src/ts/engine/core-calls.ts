@@ -1,0 +1,81 @@
+import type { Args, Calls, Hits, Method, MethodOf, Result, Kind } from '../contract/calls.js'
+import type { Hits as CoreHits, Matching, Rows, Store } from '../core/core.js'
+import type { Footprint } from '../types/index.js'
+
+// The step into the core of every write and every read.
+
+/** One call with its arguments: `method` tells which arguments it has. */
+export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
+type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
+/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
+export interface SteppedRead<R> {
+  step(rows: Rows): R | undefined
+  free?(): void
+}
+
+export const writes: { readonly [M in MethodOf<Kind.Write>]: Run<M> } = {
+  createCollection: (core, { collection }) => core.stageCreate(collection),
+  dropCollection: (core, { collection }) => core.stageDrop(collection),
+  setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, meta),
+  upsert: (core, { collection, count, batch, vectors }) => core.stageUpsert(collection, count, batch, vectors, 0),
+  delete: (core, { collection, count, ids }) => core.stageDelete(collection, count, ids),
+  deleteWhere: (core, { collection, filter }) => core.stageDeleteWhere(collection, filter),
+}
+
+export const reads: { readonly [M in MethodOf<Kind.Read>]: Run<M> } = {
+  hasCollection: (core, { collection }) => core.hasCollection(collection),
+  collections: (core) => core.collections(),
+  getMeta: (core, { collection }) => core.getMeta(collection),
+  count: (core, { collection, filter }) => core.count(collection, filter),
+  footprint: (core) => JSON.parse(core.footprint()) as Footprint,
+  newest: (core, { sender }) => core.receipt(sender, 0, 0),
+}
+
+export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args: Args<M>) => SteppedRead<Result<M>> } = {
+  get: (core, { collection, count, ids }) => ({
+    step: (rows) => take(core.get(collection, count, ids, rows), ({ wire, vectors }) => ({ wire, vectors })),
+  }),
+  records: (core, { collection, filter, after, limit }) => ({
+    step: (rows) =>
+      take(core.records(collection, filter, after, limit, rows), ({ wire, vectors, count, more }) => ({ wire, vectors, count, more })),
+  }),
+  search: (core, args) => {
+    const search = beginSearch(core, args)
+    return { step: (rows) => hitsOf(search.advance(core, rows, args.withVectors)), free: () => search.free() }
+  },
+}
+
+/** A call by its name: TypeScript does not see by itself that a name and its arguments go together. */
+export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>) => (writes[method] as Run<M>)(core, args)
+export const runRead = <M extends MethodOf<Kind.Read>>(core: Store, { method, args }: AnyCall<M>) => (reads[method] as Run<M>)(core, args)
+export const beginRead = <M extends MethodOf<Kind.Rows>>(core: Store, { method, args }: AnyCall<M>) =>
+  (rowReads[method] as (core: Store, args: Args<M>) => SteppedRead<Result<M>>)(core, args)
+
+export const beginSearch = (core: Store, { queries, collections, names, topK, minScore, filter }: Calls['search']['args']) =>
+  core.beginSearch(queries, collections, names, topK, minScore, filter)
+
+export const hitsOf = (hits: CoreHits | undefined): Hits | undefined =>
+  take(hits, ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts }))
+
+/** Results are copied out of the wasm memory by the getters, so they may be freed at once. */
+function take<T extends { free(): void }, R>(result: T | undefined, copy: (result: T) => R): R | undefined {
+  try {
+    return result && copy(result)
+  } finally {
+    result?.free()
+  }
+}
+
+/**
+ * Returns the work of a call's filter, if finding out what it matches takes so long that it is done in slices before
+ * the call itself.
+ */
+export function matchingOf(core: Store, { method, args }: AnyCall): Matching | undefined {
+  if (method === 'search') return args.filter.length > 0 ? core.matching(onlyName(args), args.filter, false) : undefined
+  if (method !== 'count' && method !== 'records' && method !== 'deleteWhere') return undefined
+  return args.filter.length > 0 ? core.matching(args.collection, args.filter, true) : undefined
+}
+
+/** The name of the collection, if a search is in just one. A name follows its length of eight bytes. */
+const onlyName = ({ collections, names }: Calls['search']['args']) =>
+  collections === 1 ? new TextDecoder().decode(names.subarray(8)) : undefined

@@ -1,0 +1,108 @@
+import type { Store } from '../core/core.js'
+import { NidusError, invalid, storageError } from '../errors/errors.js'
+import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
+import { deadCore } from '../core/load.js'
+import type { OpenSpec, Source } from '../contract/backend.js'
+import type { Host } from '../contract/host.js'
+import { promote } from './compaction.js'
+import { HEADER, foreignError, foreignOf, headOfLog, lookAtData, lookAtLog } from '../format/ownership.js'
+import { checkFiles, closeHandles, openHost, refuse, release, replay, type Opened } from './open.js'
+import { readSome } from './rows.js'
+import { breathe } from '../runtime/schedule.js'
+
+/** A store whose creation was not finished is none. */
+export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
+
+/** Refuses what is somebody else's, whatever kept it: it is about to be replaced. */
+export async function checkOurs(name: string, { data, log }: StoreFiles): Promise<void> {
+  const first = async (handle: SyncAccessHandle, length: number) => {
+    const parts: number[] = []
+    while (parts.length < length) {
+      const bytes = await readSome(handle, parts.length, length - parts.length)
+      if (bytes.length === 0) break
+      for (const byte of bytes) parts.push(byte)
+    }
+    return Uint8Array.from(parts)
+  }
+  const [dataSize, logSize] = [data.getSize(), log.getSize()]
+  const start = await first(log, Math.min(logSize, HEADER))
+  const looks = [lookAtData(await first(data, Math.min(dataSize, HEADER)), dataSize), lookAtLog(await first(log, headOfLog(start, logSize)), logSize)] as const
+  const foreign = foreignOf(...looks)
+  if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
+}
+
+/** A store was begun and certainly not finished. */
+export class Incomplete extends Error {
+  constructor(cause: unknown) {
+    super('incomplete', { cause })
+  }
+}
+
+/** What was begun and not finished is taken away, and the reason told. */
+export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof Incomplete)) throw error
+    await remove().catch(() => {})
+    throw error.cause
+  }
+}
+
+/**
+ * Writes the source into a fresh pair, reads that back by the way of every opening, and only then makes it current. It can come in any order and of unknown lengths, and what is
+ * checked is what the medium will give.
+ */
+export async function openImported(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
+  const old = await openHost(spec, host, false)
+  const exists = isStore(old)
+  try {
+    checkFiles(old)
+    await checkOurs(spec.name, old)
+    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}": with replace: true the import takes its place`)
+  } catch (error) {
+    await refuse(old, host)
+    throw storageError(error, 'what is there could not be read')
+  }
+  let files: StoreFiles | undefined
+  let core: Store | undefined
+  let unknown = false
+  try {
+    files = await attempt(() => host.create(true))
+    checkFiles(files)
+    for (let part; (part = await parts()); await breathe()) {
+      const { file, bytes } = part
+      const sink = files[file]
+      await attempt(async () => {
+        if (sink.write(bytes, { at: sink.getSize() }) !== bytes.length) throw new Error('a short write')
+        await host.drain?.()
+      })
+    }
+    await attempt(async () => host.drain?.(true))
+    core = await replay(spec, host, files)
+    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw invalid('the data to be imported has no header')
+    // In time until here: an abort is told by this.
+    await parts()
+    const { data, log } = files
+    await attempt(async () => (data.flush(), log.flush()))
+    await promote(host, files, 'the import', () => (unknown = true))
+    closeHandles(old)
+    return { core, files }
+  } catch (error) {
+    if (core && !deadCore()) core.free()
+    closeHandles(files)
+    // Takes away what the fresh pair has left on the medium.
+    if (!unknown) await host.commit().catch(() => {})
+    if (unknown) await release(old, host)
+    else await refuse(old, host)
+    throw exists || unknown ? error : new Incomplete(error)
+  }
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(error, 'the import could not be written')
+  }
+}

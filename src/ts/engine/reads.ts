@@ -1,0 +1,99 @@
+import { aborted, closedError } from '../errors/errors.js'
+import { deadCore } from '../core/load.js'
+import { Rows } from '../core/core.js'
+import type { Calls, MethodOf, Kind } from '../contract/calls.js'
+import { dueTurn } from '../runtime/schedule.js'
+import type { Coder } from './coder.js'
+import { match } from './committer.js'
+import { beginRead, matchingOf, rowReads, runRead, type AnyCall, type SteppedRead } from './core-calls.js'
+import type { OpenCore } from './open-core.js'
+import { supply } from './rows.js'
+import type { SearchWorkers } from './search-workers.js'
+
+type Read = AnyCall<MethodOf<Kind.Read | Kind.Rows>>
+const readsRows = (call: Read): call is AnyCall<MethodOf<Kind.Rows>> => Object.hasOwn(rowReads, call.method)
+
+/**
+ * Answers reads. Within the call, unless timers wait, the filter takes long, rows must be read from the medium without
+ * a synchronous read, or search workers have a share.
+ */
+export class Reads {
+  readonly #open: OpenCore
+  readonly #coder: Coder
+  readonly #workers: () => SearchWorkers | undefined
+  #closed = false
+
+  constructor(open: OpenCore, coder: Coder, workers: () => SearchWorkers | undefined) {
+    this.#open = open
+    this.#coder = coder
+    this.#workers = workers
+  }
+
+  /** Reads that have not begun are refused from now on. */
+  close() {
+    this.#closed = true
+  }
+
+  read(call: Read, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted) throw aborted(signal)
+    const open = this.#open
+    const numbers = call.method === 'search' ? open.files.data.getSize() / 4 : open.store.dimension
+    let due = dueTurn(numbers)
+    const together = call.method === 'search' && this.#workers()?.share === true
+    const takesTurns = together || (readsRows(call) && open.spec.compactMemory && !open.files.data.read)
+    const matching = open.run(() => matchingOf(open.store, call))
+    if (!due && !takesTurns && !matching) return this.#answer(call)
+    const wait = signal && ((gate: Promise<void>) => open.hostReads.for(() => gate, signal))
+    return open.turns.read(async () => {
+      for (; due; due = dueTurn(0)) await due
+      if (this.#closed) throw closedError(open.spec.name)
+      if (signal?.aborted) throw aborted(signal)
+      open.check()
+      if (matching) await match(open, matching, signal)
+      return this.#answer(call, signal)
+    }, wait)
+  }
+
+  #answer(call: Read, signal?: AbortSignal): unknown {
+    const open = this.#open
+    if (!readsRows(call)) return open.run(() => runRead(open.store, call))
+    if (call.method === 'search') return this.#search(call.args, signal)
+    return this.#toTheEnd(open.run(() => beginRead(open.store, call)), signal)
+  }
+
+  #search(args: Calls['search']['args'], signal: AbortSignal | undefined): unknown {
+    const open = this.#open
+    const alone = () => this.#toTheEnd(open.run(() => rowReads.search(open.store, args)), signal)
+    const workers = this.#workers()
+    return this.#coder.search(args.queries.length / open.store.dimension, () => (workers?.share ? workers.search(args, alone) : alone()))
+  }
+
+  /** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */
+  #toTheEnd<R>({ step, free }: SteppedRead<R>, signal: AbortSignal | undefined): R | Promise<R> {
+    const open = this.#open
+    const rows = open.spec.compactMemory ? open.run(() => new Rows()) : open.rows
+    const end = () => {
+      if (deadCore()) return
+      free?.()
+      if (rows !== open.rows) rows.free()
+    }
+    const go = (): R | Promise<R> => {
+      for (;;) {
+        const result = open.run(() => step(rows))
+        if (result !== undefined) return result
+        const read = supply(rows, open.reader, signal)
+        if (read) return read.then(go)
+      }
+    }
+    let result: R | Promise<R>
+    try {
+      result = go()
+      if (result instanceof Promise) return result.finally(end)
+    } catch (error) {
+      end()
+      throw error
+    }
+    end()
+    return result
+  }
+}

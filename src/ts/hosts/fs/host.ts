@@ -1,0 +1,300 @@
+import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmdirSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { NotPromoted, type Host } from '../../contract/host.js'
+import { sleep } from '../../runtime/schedule.js'
+import { NidusError, storageError } from '../../errors/errors.js'
+import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../../types/index.js'
+import { FsFile, type Guard } from './file.js'
+import { FsLock } from './lock.js'
+import { completes } from './native.js'
+import { absent, directoryOf, pairIn, plain, refuseForeign, refuseMissing, refuseNoFolder } from './ownership.js'
+import { HEADER, lookAtData } from '../../format/ownership.js'
+import { makeRoom, mark, remove, removeLeftovers, removeMarker, settle, swap, syncDirectory, type Names } from './promote.js'
+
+/** A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:` URL. */
+export function fsHost(name: string): Host {
+  const directory = directoryOf(name)
+  let lock: FsLock | undefined
+  let fresh: StoreFiles | undefined
+  let promoted = false
+  let names: Names
+
+  const guard: Guard = {
+    lost: undefined,
+    check() {
+      if (guard.lost) throw guard.lost
+      if (lock?.held()) return
+      guard.lost = new NidusError('FAILED', `${join(directory, 'lock')} is no longer this process's: another program took the store over`)
+      throw guard.lost
+    },
+  }
+  const file = (name: string, flags: string, guarded: Guard | undefined) => {
+    const path = join(directory, name)
+    return new FsFile(openSync(path, flags), path, guarded)
+  }
+  const both = (data: string, log: string, flags: string, guarded: Guard | undefined): StoreFiles => {
+    const opened = file(log, flags, guarded)
+    try {
+      return { log: opened, data: file(data, flags, guarded) }
+    } catch (error) {
+      opened.close()
+      throw error
+    }
+  }
+
+  /** Files and directories that this opening made, to be taken back if it is refused. */
+  let made: { files: string[]; root: string | undefined } = { files: [], root: undefined }
+
+  /** Refuses what is not ours before anything is made, and again under the lock. */
+  function look() {
+    const pair = pairIn(directory)
+    // With both there the core tells more about a damaged store.
+    refuseForeign(directory, pair)
+    refuseMissing(directory, pair)
+    return pair
+  }
+
+  function openWritable(mustExist: boolean): StoreFiles {
+    refuseNoFolder(directory)
+    const before = look()
+    if (mustExist && !before.data && !before.log) throw new NidusError('NOT_FOUND', `there is no store in ${directory}`)
+    made = { files: [], root: makeDirectory(directory) }
+    lock = FsLock.acquire(directory)
+    guard.lost = undefined
+    look()
+    settle(directory, true)
+    const pair = look()
+    for (const name of ['log', 'data'] as const) {
+      if (pair[name]) continue
+      closeSync(openSync(join(directory, name), 'wx'))
+      made.files.push(name)
+    }
+    const files = both('data', 'log', 'r+', guard)
+    // Also where nothing was created: a process that was killed may have made or renamed files and not come to this.
+    syncDirectory(directory)
+    return files
+  }
+
+  /** What was made for nothing. */
+  function takeBack() {
+    for (const name of made.files) {
+      if (statSync(join(directory, name), { throwIfNoEntry: false })?.size === 0) remove(directory, name)
+    }
+    lock?.release()
+    lock = undefined
+    const { root } = made
+    made = { files: [], root: undefined }
+    for (let path = directory; root !== undefined; path = dirname(path)) {
+      try {
+        rmdirSync(path)
+      } catch {
+        return // Somebody has put something there.
+      }
+      if (path === root || path === dirname(path)) return
+    }
+  }
+
+  async function openReadOnly(lenient: boolean): Promise<StoreFiles> {
+    refuseNoFolder(directory)
+    for (let attempt = 1; ; attempt++) {
+      const { data, log } = settle(directory, false)
+      // A named pipe would never answer.
+      for (const name of [data, log]) plain(join(directory, name))
+      try {
+        return both(data, log, 'r', undefined)
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'ENOENT') throw error
+        // A writer may be renaming a compacted pair into place.
+        if (attempt < 5 && existsSync(join(directory, 'log'))) await sleep(20)
+        else return readRest(lenient, error)
+      }
+    }
+  }
+
+  /** One of the two is missing, or both are. */
+  function readRest(lenient: boolean, error: unknown): StoreFiles {
+    const pair = pairIn(directory)
+    if (!pair.data && !pair.log) throw error
+    if (!lenient) refuseMissing(directory, pair)
+    if (!lenient) throw new NidusError('NOT_FOUND', `the creation of the store in ${directory} was never finished`)
+    const one = (name: 'data' | 'log'): SyncAccessHandle => (pair[name] ? file(name, 'r', undefined) : absent())
+    return { log: one('log'), data: one('data') }
+  }
+
+  return {
+    kind: 'fs',
+    lendViews: true,
+    async open({ readOnly, mustExist, lenient }) {
+      if (readOnly) return openReadOnly(lenient === true)
+      try {
+        return openWritable(mustExist)
+      } catch (error) {
+        takeBack()
+        throw error
+      }
+    },
+    async refused() {
+      if (lock) takeBack()
+    },
+    async changed({ data, log }) {
+      let change: 'no' | 'grew' | 'replaced' = 'no'
+      const names = settle(directory, false)
+      for (const [name, file] of [[names.data, data], [names.log, log]] as [string, FsFile | ReturnType<typeof absent>][]) {
+        const now = statSync(join(directory, name), { throwIfNoEntry: false })
+        if ('absent' in file) {
+          if (now) return 'replaced'
+          continue
+        }
+        const then = fstatSync(file.fd)
+        if (now?.ino !== then.ino || then.size < file.opened) return 'replaced'
+        if (then.size > file.opened || then.mtimeMs !== file.modified) change = 'grew'
+      }
+      return change
+    },
+    async halfCompacted(files, readOnly) {
+      const path = join(directory, 'log.tmp')
+      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data')))) return undefined
+      if (readOnly) {
+        files.log.close()
+        return { data: files.data, log: file('log.tmp', 'r', undefined) }
+      }
+      guard.check()
+      const synced = openSync(path, 'r+')
+      fsyncSync(synced)
+      closeSync(synced)
+      renameSync(path, join(directory, 'log'))
+      syncDirectory(directory)
+      files.log.close()
+      return { data: files.data, log: file('log', 'r+', guard) }
+    },
+    async create() {
+      guard.check()
+      names = makeRoom(directory)
+      promoted = false
+      fresh = both(names.data, names.log, 'wx+', guard)
+      const { data, log } = fresh
+      // Closed without having been promoted, they are of no more use.
+      for (const [file, name] of [[data, names.data], [log, names.log]] as [FsFile, string][]) {
+        const close = file.close.bind(file)
+        file.close = () => {
+          close()
+          if (!promoted && !guard.lost) remove(directory, name)
+        }
+      }
+      return fresh
+    },
+    async promote(files) {
+      try {
+        if (files !== fresh) throw new Error('this pair was not made by create()')
+        guard.check()
+        for (const file of [files.data, files.log] as FsFile[]) fsyncSync(file.fd)
+        mark(directory, names)
+      } catch (error) {
+        // With the marker gone, or never there, the old pair is the store. If that is uncertain, so is the outcome.
+        removeMarker(directory, names)
+        throw new NotPromoted(error)
+      }
+      promoted = true
+      swap(directory, names)
+    },
+    // Writing is durable by itself; that the store is still ours was seen before each write.
+    async commit() {},
+    async close() {
+      lock?.release()
+      lock = undefined
+    },
+    async destroy() {
+      destroyFs(directory)
+    },
+  }
+}
+
+/** Where nothing can be written Node 20 says that something is missing: the one that is made first tells what it is. */
+function makeAll(directory: string): string | undefined {
+  try {
+    return mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    let first = directory
+    while (!existsSync(dirname(first)) && first !== dirname(first)) first = dirname(first)
+    mkdirSync(first)
+    return mkdirSync(directory, { recursive: true }) ?? first
+  }
+}
+
+/** With every directory above that had to be made; their names are durable afterwards. */
+function makeDirectory(directory: string): string | undefined {
+  const first = makeAll(directory)
+  if (first === undefined) return undefined
+  for (let made = directory; ; made = dirname(made)) {
+    syncDirectory(dirname(made))
+    if (made === resolve(first) || made === dirname(made)) return resolve(first)
+  }
+}
+
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
+function readHeader(path: string): number | undefined {
+  let file: number | undefined
+  try {
+    if (!isFile(path)) return undefined
+    file = openSync(path, 'r')
+    const header = new Uint8Array(HEADER)
+    if (readSync(file, header, 0, HEADER, 0) !== HEADER || lookAtData(header, HEADER).look !== 'ours') return undefined
+    return new DataView(header.buffer).getUint32(8, true)
+  } catch {
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+/** Removes the store's own files, and the directory if nothing else is in it. What is not ours is refused by name. */
+export function destroyFs(name: string): void {
+  const directory = directoryOf(name)
+  const look = () => {
+    const pair = pairIn(directory)
+    refuseForeign(directory, pair, 'INVALID_ARGUMENT')
+    return pair
+  }
+  try {
+    refuseNoFolder(directory)
+    const pair = look()
+    if (!pair.data && !pair.log) return
+    const lock = FsLock.acquire(directory)
+    try {
+      look()
+      removeLeftovers(directory, ['log.tmp', 'data.tmp'])
+      for (const name of ['log', 'data']) remove(directory, name)
+    } finally {
+      lock.release()
+    }
+    try {
+      rmdirSync(directory)
+    } catch {
+      // Other files are in it.
+    }
+  } catch (error) {
+    throw storageError(error, `the store in ${directory} could not be removed`, true)
+  }
+}
+
+export function listFs(given = '.'): StoreInfo[] {
+  const root = /^file:\//i.test(given) || given.includes('\0') ? directoryOf(given) : given
+  try {
+    return readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => {
+        const name = join(root, entry.name)
+        const dimension = readHeader(join(name, 'data'))
+        const size = (file: string) => statSync(join(name, file), { throwIfNoEntry: false })?.size
+        // Of what cannot be read, or is no store, not even the sizes are asked: that may throw.
+        if (dimension === undefined) return []
+        const [data, log] = [size('data'), size('log')]
+        if (log === undefined) return []
+        return [{ name, storage: 'fs', dimension, diskBytes: (data ?? 0) + log }]
+      })
+  } catch (error) {
+    throw storageError(error, `the directory ${root} could not be listed`, true)
+  }
+}

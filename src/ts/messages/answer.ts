@@ -1,0 +1,55 @@
+import type { Backend, CallOptions } from '../contract/backend.js'
+import type { Method } from '../contract/calls.js'
+import type { Ticket } from '../contract/tickets.js'
+import { packError, unpackError, type ErrorMessage } from '../errors/errors.js'
+import type { RecoveryReport } from '../types/index.js'
+
+/** An error has a code and a cause, which birpc's own errors would lose. */
+export type Answer<T> = { ok: T } | { error: ErrorMessage }
+
+export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { ok: await work() }
+  } catch (error) {
+    return { error: packError(error) }
+  }
+}
+
+export function taken<T>(answer: Answer<T>): T {
+  if ('error' in answer) throw unpackError(answer.error)
+  return answer.ok
+}
+
+export interface Opened {
+  dimension: number
+  storage: string
+  recovery: Omit<RecoveryReport, 'compactionError'> & { compactionError?: ErrorMessage }
+}
+
+export function packOpened({ dimension, storage, recovery: { compactionError, ...rest } }: Backend): Opened {
+  return { dimension, storage, recovery: { ...rest, ...(compactionError && { compactionError: packError(compactionError) }) } }
+}
+
+export function unpackRecovery({ recovery: { compactionError, ...rest } }: Opened): RecoveryReport {
+  return { ...rest, ...(compactionError && { compactionError: unpackError(compactionError) }) }
+}
+
+/** The two functions by which a store is used over a wire. A call's number is its caller's own: cancel and progress name it. */
+export function callsOf(backend: () => Backend, progress: (number: number, done: number, total: number) => void) {
+  const controllers = new Map<number, AbortController>()
+  return {
+    call: (number: number, method: Method, args: object, wantsProgress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown>> =>
+      answer(async () => {
+        const abort = new AbortController()
+        controllers.set(number, abort)
+        const options: CallOptions = { signal: abort.signal, ticket }
+        if (wantsProgress) options.onProgress = (done, total) => progress(number, done, total)
+        try {
+          return await backend().call(method, args as never, options)
+        } finally {
+          controllers.delete(number)
+        }
+      }),
+    cancel: (number: number) => controllers.get(number)?.abort(),
+  }
+}

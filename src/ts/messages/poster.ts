@@ -1,0 +1,50 @@
+export interface Port {
+  postMessage(message: unknown, transfer: Transferable[]): void
+}
+
+/**
+ * Messages of one turn go as one, so that calls made together arrive together and share a commit.
+ * Every typed array in them is a copy made for the journey, so its buffer goes along instead of being copied again.
+ */
+export function poster(port: Port): (message: unknown) => Promise<void> {
+  let waiting: { message: unknown; resolve: () => void; reject: (error: unknown) => void }[] = []
+  const flush = () => {
+    const batch = waiting
+    waiting = []
+    try {
+      post(port, batch.map(({ message }) => message))
+      for (const { resolve } of batch) resolve()
+    } catch {
+      // One that cannot be cloned must not take the others with it.
+      for (const { message, resolve, reject } of batch) {
+        try {
+          post(port, [message])
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+    }
+  }
+  return (message) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ message, resolve, reject }) === 1) queueMicrotask(flush)
+    })
+}
+
+function post(port: Port, messages: unknown[]) {
+  const buffers = new Set<ArrayBuffer>()
+  collect(messages, buffers, 5)
+  port.postMessage(messages, [...buffers])
+}
+
+function collect(value: unknown, buffers: Set<ArrayBuffer>, depth: number) {
+  if (typeof value !== 'object' || value === null || depth < 0) return
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer)
+  } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
+    for (const part of Object.values(value)) {
+      if (typeof part === 'object') collect(part, buffers, depth - 1)
+    }
+  }
+}

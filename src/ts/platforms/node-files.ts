@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Runtime, WasmFiles } from '../runtime/configure.js'
+
+// Not `new URL(…, import.meta.url)`: webpack would take it for an asset and hand a wrong URL to readFileSync.
+const here = import.meta.url
+export const packaged = (name: string) => new URL(`./${name}`, here)
+
+const wasm: WasmFiles = {
+  relaxed: () => new Uint8Array(readFileSync(packaged('nidus-relaxed.wasm'))),
+  plain: () => new Uint8Array(readFileSync(packaged('nidus.wasm'))),
+}
+
+/** Reads a path, or an address: `fetch` does not know files in Node. */
+async function readWasm(source: string | URL): Promise<Response | Uint8Array<ArrayBuffer>> {
+  if (/^(https?|data|blob):/.test(String(source))) return fetch(source)
+  const path = source instanceof URL || source.startsWith('file:') ? new URL(source) : resolve(source)
+  return new Uint8Array(await readFile(path))
+}
+
+/** The package's own files, as Node, Deno and Bun read them. */
+export const nodeFiles: Pick<Runtime, 'wasm' | 'readWasm'> = { wasm, readWasm }

@@ -1,0 +1,275 @@
+import { isWrite, type Args, type Method, type Result } from '../contract/calls.js'
+import type { Backend, CallOptions, OpenSpec, SalvageSpec, Source } from '../contract/backend.js'
+import { sleep } from '../runtime/schedule.js'
+import { newSender } from '../contract/tickets.js'
+import { Ledger, type PendingCall } from '../messages/ledger.js'
+import { Unflushed, mayBeLost } from '../messages/unflushed.js'
+import { NidusError, aborted, closedError, failedError, unpackError } from '../errors/errors.js'
+import { giveBack } from '../arguments/input.js'
+import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
+import type { WasmSource } from '../types/segment.js'
+import { answer, taken, unpackRecovery, type Opened } from '../messages/answer.js'
+import { WorkerConnection, textOf } from './worker-connection.js'
+import { watchPage } from './page-life.js'
+import type { PageSide, WireSource, WorkerSide } from './protocol.js'
+
+/** Reads what a page may hand in and a worker cannot be sent. Relative addresses are the page's. */
+async function read(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
+  if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
+  if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
+  if (typeof Response !== 'undefined' && wasm instanceof Response) {
+    if (!wasm.ok) throw new NidusError('FAILED', `the .wasm file could not be loaded: ${wasm.url} answered ${wasm.status}`)
+    return wasm.arrayBuffer()
+  }
+  return ArrayBuffer.isView(wasm)
+    ? (wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) as ArrayBuffer)
+    : (wasm as ArrayBuffer)
+}
+
+export const sendable = (wasm: WasmSource | undefined) =>
+  read(wasm).catch((error: unknown) => {
+    throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+  })
+
+/** What closing may take once all that was asked has been answered. */
+const CLOSE_MS = 10_000
+
+/** `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start the first. */
+export interface StartWorker {
+  (whole: boolean): Worker
+  /** The package's own, which may be asked once more where the page may not start its worker. */
+  packaged?: boolean
+}
+
+/** Where storage is denied the mere mention may throw. */
+function storageOf(): Partial<StorageManager> | undefined {
+  try {
+    return navigator.storage
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the small worker may be all that it takes. */
+const isOrdinary = ({ storage, workers }: OpenSpec) =>
+  (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
+
+/** What is sent is given away; of a write of at most so many bytes the page keeps a copy, should it have to be asked again. */
+const KEPT = 4 * 1024 * 1024
+
+/** A store in a worker of its own. While the page sleeps there is no worker: another tab may go on with the store. */
+export class RemoteStore implements Backend {
+  dimension = 0
+  storage = ''
+  recovery!: RecoveryReport
+  readonly closed: Promise<CloseReason>
+  readonly #spec: OpenSpec
+  readonly #start: StartWorker
+  #whole: boolean
+  readonly #wasm: WireSource | undefined
+  /** Until it was taken in. */
+  #source: Source | undefined
+  #connection: WorkerConnection | undefined
+  /** The worker that is opening, or has the store. */
+  #worker: WorkerConnection | undefined
+  #asleep = false
+  #unwatch = () => {}
+  #failure: NidusError | undefined
+  #ended!: (reason: CloseReason) => void
+  #closing: Promise<void> | undefined
+  readonly #ledger: Ledger<WorkerConnection>
+  readonly #unflushed: Unflushed
+
+  static async open(spec: OpenSpec, start: StartWorker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
+    const store = new RemoteStore(spec, start, await sendable(wasm), source)
+    // A store in memory ends with its worker, and a reader holds nothing.
+    if (spec.storage !== 'memory' && !spec.readOnly) store.#unwatch = watchPage(() => store.#sleep(), () => store.#wake(), () => store.#hide())
+    try {
+      await store.#connect()
+      return store
+    } catch (error) {
+      store.#unwatch()
+      throw error
+    }
+  }
+
+  private constructor(spec: OpenSpec, start: StartWorker, wasm: WireSource | undefined, source: Source | undefined) {
+    // A store in memory ends with its worker.
+    this.#spec = spec.storage === 'memory' ? spec : { ...spec, sender: newSender() }
+    this.#unflushed = new Unflushed(spec)
+    this.#ledger = new Ledger(this.#spec.sender, ({ number, sentTo }) => {
+      sentTo?.tell('cancel', [number])
+      return true
+    })
+    this.#start = start
+    this.#wasm = wasm
+    this.#source = source
+    // A function without a parameter knows one worker, which has everything.
+    this.#whole = source !== undefined || start.length === 0 || !isOrdinary(spec)
+    this.closed = new Promise((resolve) => (this.#ended = resolve))
+  }
+
+  async #connect() {
+    const page: PageSide = {
+      part: () => answer(() => this.#source!.parts()),
+      progress: (number, done, total) => this.#ledger.onProgress(number, done, total),
+      failed: (message) => {
+        const error = unpackError(message)
+        this.#failure ??= failedError(this.#spec.name, error)
+        this.#ended({ reason: 'failed', error })
+      },
+      compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
+    }
+    for (;;) {
+      let connection: WorkerConnection | undefined
+      const whole = this.#whole
+      try {
+        connection = await WorkerConnection.connect(() => this.#start(whole), page, (error) => (whole || this.#connection) && this.#died(error), (made) => (this.#worker = made), this.#start.packaged)
+        // A store that this one knew is not to be made anew, empty.
+        const opened = await connection.get<Opened | undefined>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
+        if (!opened) {
+          connection.end()
+          this.#whole = true
+          continue
+        }
+        // Before anything new: what the worker before said it had written.
+        if (this.#unflushed.last) this.#unflushed.found(await connection.get<number>('call', [0, 'newest', { sender: this.#spec.sender }, false]))
+        this.#connection = connection
+        this.#source = undefined
+        if (!this.recovery) {
+          this.dimension = opened.dimension
+          this.storage = opened.storage
+          this.recovery = unpackRecovery(opened)
+        }
+        break
+      } catch (error) {
+        connection?.end()
+        if (!this.#asleep) {
+          // It need not be where worker.js is: who copies files by hand may have only that.
+          if (whole || (error as NidusError).code !== 'WORKER_FAILED') throw error
+          this.#whole = true
+          continue
+        }
+        // What was read of it is gone.
+        if (this.#source) throw suspended()
+        await this.#awake()
+      }
+    }
+    for (const call of this.#ledger.waiting) this.#send(call)
+  }
+
+  #died(error: NidusError) {
+    this.#failure ??= error
+    this.#ended({ reason: 'failed', error })
+  }
+
+  #woken: () => void = () => {}
+  #awake(): Promise<void> {
+    return this.#asleep ? new Promise((resolve) => (this.#woken = resolve)) : Promise.resolve()
+  }
+
+  /** What a crash would do, done by ourselves: the worker could not finish anything while the page is frozen. */
+  #sleep() {
+    if (this.#asleep || this.#closing || this.#failure) return
+    this.#asleep = true
+    if (this.#connection) this.#ledger.lost(this.#connection)
+    this.#connection = undefined
+    this.#worker?.end()
+    this.#worker = undefined
+  }
+
+  #wake() {
+    if (!this.#asleep) return
+    this.#asleep = false
+    this.#woken()
+    if (!this.recovery) return
+    this.#connect().catch((error: NidusError) => {
+      this.#died(error)
+      for (const { reject } of this.#ledger.calls) reject(error)
+    })
+  }
+
+  /** The last moment that a page is sure to see. */
+  #hide() {
+    if (!this.#unflushed.last || this.#unflushed.lost || !this.#connection || this.#closing) return
+    // What it has to tell is for the caller's own flush.
+    this.call('flush', {}).catch(() => (this.#unflushed.lost = true))
+  }
+
+  call<M extends Method>(method: M, args: Args<M>, options: CallOptions = {}): Promise<Result<M>> {
+    const { signal } = options
+    if (this.#closing) return Promise.reject(closedError(this.#spec.name))
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (signal?.aborted) return Promise.reject(aborted(signal))
+    const call = this.#ledger.add(method, args, options)
+    this.#send(call)
+    return call.done as Promise<Result<M>>
+  }
+
+  #send(call: PendingCall<WorkerConnection>) {
+    const { number, method, args = {}, options, ticket, resolve, reject } = call
+    const connection = this.#connection
+    if (!connection) return
+    this.#ledger.sent(call, connection)
+    const kept = !isWrite(method) || (ticket && bytesOf(args) <= KEPT)
+    call.args = kept ? structuredClone(args) : undefined
+    const asked = connection.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, args, options.onProgress !== undefined, ticket])
+    asked
+      .then((answered) => {
+        if (answered.spare) giveBack(answered.spare)
+        const value = taken(answered)
+        this.#unflushed.answered(method, ticket, value)
+        resolve(value)
+      })
+      .catch((error: NidusError) => {
+        if (call.sentTo !== connection) return
+        // A reason does not cross the thread; the caller's own is here.
+        reject(error.code === 'ABORTED' && options.signal ? aborted(options.signal) : error)
+      })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close() {
+    this.#unwatch()
+    try {
+      // A worker that a browser's call never returned to still ends.
+      const late = this.#ledger.settled().then(() => sleep(CLOSE_MS)).then(() => true)
+      const connection = this.#connection
+      const silent = connection ? await Promise.race([connection.get<undefined>('close', []), late]) : true
+      if (this.#unflushed.lost || (silent && this.#unflushed.last)) throw mayBeLost()
+    } catch (error) {
+      // A dead worker holds nothing any more.
+      if ((error as NidusError).code !== 'WORKER_FAILED' || this.#unflushed.last) throw error
+    } finally {
+      this.#ended({ reason: 'closed' })
+      this.#worker?.end()
+      for (const { reject } of this.#ledger.calls) reject(closedError(this.#spec.name))
+    }
+  }
+}
+
+const bytesOf = (args: object): number =>
+  Object.values(args).reduce<number>((sum, part) => sum + ((part as ArrayBufferView | undefined)?.byteLength ?? 0), 0)
+
+const suspended = () =>
+  new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
+
+const silent: PageSide = { progress() {}, failed() {}, compactionError() {}, part: async () => ({ ok: undefined }) }
+
+async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
+  const connection = await WorkerConnection.connect(() => start(true), silent, () => {}, undefined, start.packaged)
+  try {
+    return await connection.get<T>(method, args)
+  } finally {
+    connection.end()
+  }
+}
+
+export const remoteList = (start: StartWorker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
+export const remoteDestroy = (start: StartWorker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])
+export const remoteSalvage = async (start: StartWorker, storage: StorageKind | undefined, spec: SalvageSpec, wasm: WasmSource | undefined) =>
+  once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])

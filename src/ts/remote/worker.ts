@@ -1,0 +1,69 @@
+import type { Args } from '../contract/calls.js'
+import { poster } from '../messages/poster.js'
+import { createBirpc } from 'birpc'
+import type { Backend } from '../contract/backend.js'
+import { NidusError, packError } from '../errors/errors.js'
+import { browserOpen } from '../stores/browser-open.js'
+import { browserDestroy, browserList, browserSalvage } from '../stores/browser-upkeep.js'
+import { locks } from '../runtime/web-locks.js'
+import { lifeLock } from '../tabs/locks.js'
+import { destroyAlone, openShared } from '../tabs/shared-store.js'
+import { answer, callsOf, packOpened, taken } from '../messages/answer.js'
+import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
+
+interface Scope {
+  postMessage(message: unknown, transfer: Transferable[]): void
+  addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
+}
+
+/** The worker: one store, and the page that opened it. `needsWhole`: thrown where this worker lacks what the open needs; it is then one for OPFS alone. */
+export function serve(scope: Scope, needsWhole?: Error) {
+  let store: Backend | undefined
+
+  const calls = callsOf(
+    () => {
+      if (!store) throw new NidusError('CLOSED', 'no store is open')
+      return store
+    },
+    (number, done, total) => void page.progress.asEvent(number, done, total),
+  )
+  const functions: WorkerSide = {
+    hello: async () => ({ version: VERSION, life: locks() && (await lifeLock().catch(() => undefined)) }),
+    open: (spec, wasm, replace) =>
+      answer(async () => {
+        const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.part()) }
+        const opened = await openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch((error: unknown) => {
+          if (!needsWhole || error !== needsWhole) throw error
+        })
+        // A follower's turn to lead can come at any time.
+        if (!opened || (needsWhole && opened.storage !== 'opfs')) {
+          await opened?.close()
+          return undefined
+        }
+        store = opened
+        store.onCompactionError = (error) => void page.compactionError.asEvent(packError(error))
+        void store.closed.then((reason) => {
+          if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
+        })
+        return packOpened(store)
+      }),
+    ...calls,
+    call: async (number, method, args, progress, ticket) => {
+      const answered = await calls.call(number, method, args, progress, ticket)
+      // One that went on to another tab is gone.
+      const spare: Float32Array | undefined = method === 'upsert' ? (args as Args<'upsert'>).vectors : undefined
+      return spare?.byteLength ? { ...answered, spare } : answered
+    },
+    close: () => answer(async () => (await store?.close(), undefined)),
+    list: (storage) => answer(() => browserList(storage)),
+    destroy: (storage, name) => answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
+    salvage: (storage, spec, wasm) => answer(() => browserSalvage(storage, spec, wasm)),
+  }
+
+  const page = createBirpc<PageSide, WorkerSide>(functions, {
+    post: poster(scope),
+    on: (receive) => scope.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
+    eventNames: ['progress', 'failed', 'compactionError'],
+    timeout: -1,
+  })
+}

@@ -1,0 +1,39 @@
+import type { Platform } from '../contract/platform.js'
+import type { SearchWorker } from '../contract/search-worker.js'
+
+type Source = Response | BufferSource | WebAssembly.Module
+type Load = () => Promise<Source> | Source
+
+/** The package's own .wasm files, as the runtime's entry finds them. The first one that can be loaded is used. */
+export interface WasmFiles {
+  /** The same module with an instruction that makes searches quicker. It is tried first where the runtime has it. */
+  relaxed?: Load | undefined
+  plain?: Load | undefined
+  /** The module that has everything. It is tried last. */
+  whole?: Load | undefined
+}
+
+/** What differs by runtime. An entry gives its own, before anything is opened. */
+export interface Runtime {
+  platform?: Platform
+  wasm: WasmFiles
+  /** Reads a .wasm file at an address that the caller gave. */
+  readWasm: (url: string | URL) => Promise<Response | BufferSource>
+  /** The files to use instead of `wasm` once the module that has everything is needed. */
+  wholeWasm?: WasmFiles
+  /** Starts one more search worker. Missing where there are no workers. */
+  startSearchWorker?: () => SearchWorker
+}
+
+export const runtime: Runtime = { wasm: {}, readWasm: (url) => fetch(url) }
+
+export const configureRuntime = (parts: Partial<Runtime>): void => void Object.assign(runtime, parts)
+
+/**
+ * Configures the runtime and returns the class that an entry exports. An entry must export what this returns: bundlers
+ * may drop a module of which nothing is used, and a mere call with it.
+ */
+export function configured<T>(parts: Partial<Runtime>, api: T): T {
+  configureRuntime(parts)
+  return api
+}

@@ -1,0 +1,22 @@
+const watched = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>()
+
+/**
+ * Calls back when the signal is aborted. Has one listener a signal, however many wait with it: Node warns of a leak
+ * from eleven on. Returns what takes `call` back.
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  let watch = watched.get(signal)
+  if (!watch) {
+    const calls = new Set<() => void>()
+    watch = { calls, listener: () => calls.forEach((call) => call()) }
+    watched.set(signal, watch)
+    signal.addEventListener('abort', watch.listener, { once: true })
+  }
+  const { calls, listener } = watch
+  calls.add(call)
+  return () => {
+    if (!calls.delete(call) || calls.size > 0) return
+    signal.removeEventListener('abort', listener)
+    watched.delete(signal)
+  }
+}

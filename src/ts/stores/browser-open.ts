@@ -1,0 +1,23 @@
+import type { OpenSpec, Source } from '../contract/backend.js'
+import { loadCore } from '../core/load.js'
+import { Engine } from '../engine/engine.js'
+import { orRemove } from '../engine/import.js'
+import { SearchWorkers } from '../engine/search-workers.js'
+import type { WasmSource } from '../types/segment.js'
+import { withHost } from './browser-kind.js'
+import { browserDestroy } from './browser-upkeep.js'
+import type { Kind } from './registry.js'
+
+/** Opens a store in the browser's storage, in this thread. */
+export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source): Promise<Engine> {
+  let kind: Kind
+  // While it is found out where the store is.
+  const core = spec.workers > 1 ? SearchWorkers.load(wasm) : loadCore(wasm)
+  core.catch(() => {})
+  // Any dimension will do: it only says that the store may be made.
+  const work = withHost(source ? { ...spec, dimension: 1 } : spec, (host) => {
+    kind = host.kind as Kind
+    return core.then(() => Engine.open(spec, host, wasm, source))
+  })
+  return orRemove(work, () => browserDestroy(kind, spec.name))
+}

@@ -1,0 +1,46 @@
+import { NidusError, storageError } from '../errors/errors.js'
+import { connect } from '../hosts/indexeddb/database.js'
+
+const DATABASE = 'nidus-wasm'
+const STORES = 'stores'
+
+/** Where a browser keeps things. */
+export type Kind = 'opfs' | 'indexeddb'
+interface Entry { kind: Kind }
+
+/** One strict transaction on the origin's list of stores. Only `make` makes the list. */
+async function inRegistry(mode: IDBTransactionMode, make: boolean, name: string, work: (found: Entry | undefined, stores: IDBObjectStore) => Entry | undefined) {
+  let db: IDBDatabase | undefined
+  try {
+    db = await connect(DATABASE, 'list of stores', make && ((made) => made.createObjectStore(STORES)))
+    const transaction = db.transaction(STORES, mode, { durability: 'strict' })
+    return await new Promise<Kind | undefined>((resolve, reject) => {
+      const stores = transaction.objectStore(STORES)
+      const request: IDBRequest<Entry | undefined> = stores.get(name)
+      let entry: Entry | undefined
+      request.onsuccess = () => (entry = work(request.result, stores))
+      transaction.oncomplete = () => resolve(entry?.kind)
+      transaction.onabort = () => reject(transaction.error ?? new Error('the browser aborted the transaction'))
+    })
+  } catch (error) {
+    if (error instanceof NidusError && error.code === 'NOT_FOUND') return undefined
+    throw storageError(error, `the kind of storage of "${name}" could not be ${make ? 'recorded' : 'looked up'}`, true)
+  } finally {
+    db?.close()
+  }
+}
+
+export const recordedKind = (name: string) => inRegistry('readonly', false, name, (found) => found)
+
+/** Of two at once the first wins; what both get is what counts. Durable once it resolves. */
+export const recordKind = async (name: string, kind: Kind) =>
+  (await inRegistry('readwrite', true, name, (found, stores) => {
+    if (!found) stores.put({ kind } satisfies Entry, name)
+    return found ?? { kind }
+  }))!
+
+export const forgetKind = (name: string, kind: Kind) =>
+  inRegistry('readwrite', false, name, (found, stores) => {
+    if (found?.kind === kind) stores.delete(name)
+    return undefined
+  })
