@@ -16,7 +16,10 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm\/langchain$/, replacement: dist('langchain.js') },
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
-  ...['nidus-relaxed', 'nidus-page', 'nidus-page-relaxed'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}\\.wasm`), replacement: dist(`${name}.wasm`) })),
+  ...['nidus-relaxed', 'nidus-page', 'nidus-page-relaxed'].map((name) => ({
+    find: new RegExp(`^nidus-wasm/${name}\\.wasm`),
+    replacement: dist(`${name}.wasm`),
+  })),
 ]
 
 /** /service-worker.js, as whoever uses the package would bundle theirs. */
@@ -31,7 +34,10 @@ const serviceWorker: Plugin = {
         format: request.url?.includes('module') ? 'esm' : 'iife',
         logLevel: 'error',
       })
-      response.setHeader('content-type', 'text/javascript').setHeader('cross-origin-embedder-policy', 'require-corp').end(outputFiles[0]!.text)
+      response
+        .setHeader('content-type', 'text/javascript')
+        .setHeader('cross-origin-embedder-policy', 'require-corp')
+        .end(outputFiles[0]!.text)
     }),
 }
 
@@ -39,10 +45,15 @@ const serviceWorker: Plugin = {
 const publicTypes: Plugin = {
   name: 'public-types',
   resolveId: (id) => (id === 'virtual:public-types' ? `\0${id}` : undefined),
-  load: async (id) => (id === '\0virtual:public-types' ? `export const { taken, methods } = ${JSON.stringify((await import('./pkg-tests/common/public-types.mjs')).publicTypes())}` : undefined),
+  load: async (id) =>
+    id === '\0virtual:public-types'
+      ? `export const { taken, methods } = ${JSON.stringify((await import('./pkg-tests/common/public-types.mjs')).publicTypes())}`
+      : undefined,
 }
 
-/** Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long. */
+/**
+ * Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long.
+ */
 const HANGS = { testTimeout: 1_200_000, hookTimeout: 1_200_000, expect: { poll: { timeout: 600_000 } } }
 
 export default defineConfig({
@@ -74,12 +85,15 @@ export default defineConfig({
         plugins: [serviceWorker, publicTypes],
         // Nothing is to be found out, and a reload half-way through a run because something was: no.
         optimizeDeps: { noDiscovery: true, include: [] },
-        server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
+        server: {
+          headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+        },
         test: {
           name: 'browser',
           include: ['pkg-tests/browser/**/*.test.ts'],
           ...HANGS,
-          // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by one.
+          // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by
+          // one.
           fileParallelism: false,
           browser: {
             enabled: true,

@@ -12,7 +12,8 @@ const isDebian = () => {
 }
 
 /** `sudo -n` fails instead of asking for a password. */
-export const canApt = async () => isDebian() && !!which('apt-get') && (isRoot || (await ask('sudo', '-n', 'true')) !== undefined)
+export const canApt = async () =>
+  isDebian() && !!which('apt-get') && (isRoot || (await ask('sudo', '-n', 'true')) !== undefined)
 
 let updated
 let last = Promise.resolve()
@@ -21,13 +22,18 @@ let last = Promise.resolve()
 export function aptInstall(packages) {
   const apt = (...args) => {
     const line = ['apt-get', '-o', 'DPkg::Lock::Timeout=900', '-q', ...args]
-    return run(isRoot ? 'env' : 'sudo', [...(isRoot ? [] : ['-n', 'env']), 'DEBIAN_FRONTEND=noninteractive', ...line], { quiet: true })
+    return run(isRoot ? 'env' : 'sudo', [...(isRoot ? [] : ['-n', 'env']), 'DEBIAN_FRONTEND=noninteractive', ...line], {
+      quiet: true,
+    })
   }
   const mine = last.then(async () => {
     updated ??= apt('update')
     await updated
     await apt('install', '-y', '--no-install-recommends', ...packages)
   })
-  last = mine.then(() => {}, () => {})
+  last = mine.then(
+    () => {},
+    () => {},
+  )
   return mine
 }

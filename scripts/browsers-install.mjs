@@ -18,12 +18,17 @@ async function installWebkit() {
   const cannot = (why) => say(`! no WebKitGTK (${why}): the tests in it will be skipped`)
   if (!(await canApt())) return cannot('it comes with apt on Debian only')
   const wanted = ['webkit2gtk-driver', 'xvfb', 'xauth', 'dbus']
-  await step(`apt-get install ${wanted.join(' ')}`, () => aptInstall(wanted)).catch(({ message }) => cannot(message.split('\n').at(-1)))
+  await step(`apt-get install ${wanted.join(' ')}`, () => aptInstall(wanted)).catch(({ message }) =>
+    cannot(message.split('\n').at(-1)),
+  )
 }
 
 async function installChromiumAndFirefox() {
   let browsers = await look()
-  const missing = () => Object.entries(browsers.present()).filter(([, path]) => !path).map(([name]) => name)
+  const missing = () =>
+    Object.entries(browsers.present())
+      .filter(([, path]) => !path)
+      .map(([name]) => name)
   if (missing().length === 0 && browsers.webdriver()) return
   if (await canApt()) {
     const wanted = [
@@ -37,7 +42,9 @@ async function installChromiumAndFirefox() {
   const lacking = missing()
   if (lacking.length) {
     const cli = at('node_modules/playwright/cli.js')
-    await step(`playwright install ${lacking.join(' ')}`, () => run(process.execPath, [cli, 'install', ...lacking], { quiet: true }))
+    await step(`playwright install ${lacking.join(' ')}`, () =>
+      run(process.execPath, [cli, 'install', ...lacking], { quiet: true }),
+    )
     browsers = await look()
     if (missing().length) throw new Trouble(`Still no ${missing().join(', ')}: the browser tests need it.`)
   }
@@ -51,7 +58,11 @@ async function installChromiumAndFirefox() {
 async function downloadChromedriver() {
   const dir = cache('chrome')
   const get = (what) =>
-    run('npx', ['--yes', '@puppeteer/browsers@2.13.2', 'install', `${what}@stable`, '--path', dir], { quiet: true, mayFail: true, timeout: 300_000 })
+    run('npx', ['--yes', '@puppeteer/browsers@2.13.2', 'install', `${what}@stable`, '--path', dir], {
+      quiet: true,
+      mayFail: true,
+      timeout: 300_000,
+    })
   const codes = await step('download chromedriver and its Chrome', async () => [
     (await get('chromedriver')).code,
     (await get('chrome-headless-shell')).code,

@@ -52,6 +52,7 @@ export function webdriver() {
   const [driver, binary] = [installed('chromedriver'), installed('chromium')]
   if (driver && binary) return { driver, binary, args: chromium.args }
   const downloaded = readJson(cache('chromedriver.json'))
-  if (downloaded && existsSync(downloaded.driver) && existsSync(downloaded.binary)) return { ...downloaded, args: chromium.args }
+  if (downloaded && existsSync(downloaded.driver) && existsSync(downloaded.binary))
+    return { ...downloaded, args: chromium.args }
   return undefined
 }

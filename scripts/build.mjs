@@ -2,7 +2,22 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ALONE, bundle, GROUPS, LATER } from './bundle.mjs'
-import { at, filesUnder, hashFiles, isMain, locked, main, readJson, run, say, seconds, sha, step, Trouble, writeFile } from './lib.mjs'
+import {
+  at,
+  filesUnder,
+  hashFiles,
+  isMain,
+  locked,
+  main,
+  readJson,
+  run,
+  say,
+  seconds,
+  sha,
+  step,
+  Trouble,
+  writeFile,
+} from './lib.mjs'
 import { namesOf, notWithin, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
@@ -14,9 +29,23 @@ const made = (...parts) => at('target/nidus-wasm', ...parts)
 /**
  * The wasm features that the module may use. Every supported browser has them. They are rustc's own defaults and SIMD.
  */
-const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue']
+const FEATURES = [
+  'simd',
+  'bulk-memory',
+  'bulk-memory-opt',
+  'nontrapping-float-to-int',
+  'sign-ext',
+  'mutable-globals',
+  'reference-types',
+  'multivalue',
+]
 
-const WANTED = [...[...Object.values(GROUPS).flat(), ...ALONE, 'inline', ...Object.keys(LATER)].map((name) => `${name}.js`), 'index.d.ts', 'segment.d.ts', 'durable-object.d.ts']
+const WANTED = [
+  ...[...Object.values(GROUPS).flat(), ...ALONE, 'inline', ...Object.keys(LATER)].map((name) => `${name}.js`),
+  'index.d.ts',
+  'segment.d.ts',
+  'durable-object.d.ts',
+]
 
 /** Does the work only if its inputs have changed since it last succeeded, or if its output is missing. */
 async function when(name, inputs, outputs, work) {
@@ -34,19 +63,41 @@ const RELAXED = ['--features', 'relaxed-simd']
  * Four modules are made of one source. Most runtimes take a relaxed one, which needs an instruction that some runtimes
  * do not have. A page takes one with only what opening, inserting and searching need.
  */
-const MODULES = { 'nidus.wasm': [], 'nidus-relaxed.wasm': RELAXED, 'nidus-page.wasm': PART, 'nidus-page-relaxed.wasm': [...PART, ...RELAXED] }
+const MODULES = {
+  'nidus.wasm': [],
+  'nidus-relaxed.wasm': RELAXED,
+  'nidus-page.wasm': PART,
+  'nidus-page-relaxed.wasm': [...PART, ...RELAXED],
+}
 
 async function compile({ wasm }, name) {
-  const sources = [...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`), 'Cargo.toml', 'Cargo.lock']
+  const sources = [
+    ...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`),
+    'Cargo.toml',
+    'Cargo.lock',
+  ]
   const { released } = wasm
   const flags = wasmFlags(wasm, released.rustc)
   const output = made('compiled', name)
-  const args = [...wasm.select, 'build', '--locked', '--release', '--lib', '--target', TARGET, ...wasm.flags, ...released.cargo, ...MODULES[name]]
+  const args = [
+    ...wasm.select,
+    'build',
+    '--locked',
+    '--release',
+    '--lib',
+    '--target',
+    TARGET,
+    ...wasm.flags,
+    ...released.cargo,
+    ...MODULES[name],
+  ]
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
   await when(`cargo build of ${name}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
     takeSeed(key)
     // The encoded form takes precedence over a RUSTFLAGS that the user may have set. So everyone gets the same module.
-    await run(wasm.cargo, args, { env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') } })
+    await run(wasm.cargo, args, {
+      env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') },
+    })
     // cargo writes all of them to the same place.
     writeFile(output, readFileSync(at('target', TARGET, 'release/nidus_wasm.wasm')))
     leaveSeed(key)
@@ -56,7 +107,14 @@ async function compile({ wasm }, name) {
 
 async function optimise(compiled, name) {
   const bindgen = join(wasmBindgenDir(), process.platform === 'win32' ? 'wasm-bindgen.exe' : 'wasm-bindgen')
-  const options = ['--target', 'web', '--no-typescript', '--omit-default-module-path', '--remove-name-section', '--remove-producers-section']
+  const options = [
+    '--target',
+    'web',
+    '--no-typescript',
+    '--omit-default-module-path',
+    '--remove-name-section',
+    '--remove-producers-section',
+  ]
   const folder = made(`bound-${name}`)
   const glue = join(folder, 'core.js')
   const raw = join(folder, 'core_bg.wasm')
@@ -64,9 +122,19 @@ async function optimise(compiled, name) {
     run(bindgen, [...options, '--out-dir', folder, '--out-name', 'core', compiled]),
   )
   const small = made(name)
-  const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map((feature) => `--enable-${feature}`)
+  const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map(
+    (feature) => `--enable-${feature}`,
+  )
   // The lowest addresses are the far end of the stack, so no offset that is folded begins below them.
-  const passes = ['-O3', '--converge', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers', '--strip-target-features']
+  const passes = [
+    '-O3',
+    '--converge',
+    '--low-memory-unused',
+    ...features,
+    '--strip-debug',
+    '--strip-producers',
+    '--strip-target-features',
+  ]
   const version = readFileSync(at('node_modules/binaryen/package.json'))
   await when(`wasm-opt of ${name}`, sha(readFileSync(raw), version, ...passes), [small], () =>
     run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),
@@ -81,7 +149,10 @@ async function allModules(tools) {
   const [{ glue }, ...others] = compiled
   for (const other of others) {
     const missing = notWithin(readFileSync(other.glue, 'utf8'), readFileSync(glue, 'utf8'))
-    if (missing) throw new Trouble(`wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among those of ${compiled[0].name}`)
+    if (missing)
+      throw new Trouble(
+        `wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among those of ${compiled[0].name}`,
+      )
   }
   return { glue, compiled }
 }
@@ -102,7 +173,8 @@ export async function build({ purpose = 'build' } = {}) {
     const modules = new Map(compiled.map(({ name, wasm }) => [name, renameInWasm(readFileSync(wasm), names)]))
     const { files, pages } = await bundle(glue, modules.get('nidus.wasm'))
     for (const [name, bytes] of modules) files.set(name, bytes)
-    for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts'))) files.set(name, readFileSync(at('src/ts/types', name)))
+    for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts')))
+      files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
     // This check comes last, so that the files that exist can be tried while others are still being written.
     const missing = WANTED.filter((name) => !files.has(name))

@@ -9,21 +9,40 @@ import { namesOf, renameInGlue } from './names.mjs'
  * groups, and sharing chunks between groups would make more chunks. ./segment needs another wasm than the stores of a
  * page.
  */
-export const GROUPS = { browser: ['browser'], segment: ['segment-browser'], slim: ['slim'], node: ['node', 'segment-node', 'search-worker-node', 'cli'], edge: ['workerd', 'segment-workerd', 'durable-object'], sharded: ['sharded'], langchain: ['langchain'] }
+export const GROUPS = {
+  browser: ['browser'],
+  segment: ['segment-browser'],
+  slim: ['slim'],
+  node: ['node', 'segment-node', 'search-worker-node', 'cli'],
+  edge: ['workerd', 'segment-workerd', 'durable-object'],
+  sharded: ['sharded'],
+  langchain: ['langchain'],
+}
 /**
  * Workers are started by URL. Each is in one file, so that it costs one request and no bundler has to find its chunks.
  */
 export const ALONE = ['worker', 'worker-opfs']
 /**
- * worker-opfs.js is worker.js without these modules, and src/ts/platforms/small-worker.ts takes their place. Both workers are complete
- * files, because not every bundler lets a worker load parts of itself.
+ * worker-opfs.js is worker.js without these modules, and src/ts/platforms/small-worker.ts takes their place. Both
+ * workers are complete files, because not every bundler lets a worker load parts of itself.
  */
-const LEFT_OUT = ['engine/import', 'engine/search-workers', 'hosts/indexeddb/host', 'hosts/memory', 'stores/browser-upkeep']
+const LEFT_OUT = [
+  'engine/import',
+  'engine/search-workers',
+  'hosts/indexeddb/host',
+  'hosts/memory',
+  'stores/browser-upkeep',
+]
 /**
  * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others, so
  * that the files of a page are not split for them.
  */
-export const LATER = { transfer: 'src/ts/transfer/index.ts', static: 'src/ts/static/index.ts', persistence: 'src/ts/api/persistence.ts', salvage: 'src/ts/platforms/salvage-this-thread.ts' }
+export const LATER = {
+  transfer: 'src/ts/transfer/index.ts',
+  static: 'src/ts/static/index.ts',
+  persistence: 'src/ts/api/persistence.ts',
+  salvage: 'src/ts/platforms/salvage-this-thread.ts',
+}
 /**
  * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.
  * It has its own copies of LATER, which are not minified either. `node --enable-source-maps` and debuggers follow its
@@ -45,7 +64,9 @@ const PAGES_WORKER = 'worker-opfs'
 const core = (glue) => ({
   name: 'core',
   setup(build) {
-    build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) => (importer.startsWith(at('src/ts')) ? { path: glue } : undefined))
+    build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) =>
+      importer.startsWith(at('src/ts')) ? { path: glue } : undefined,
+    )
     build.onLoad({ filter: /core\.js$/ }, ({ path }) => {
       if (path !== glue) return undefined
       const text = readFileSync(path, 'utf8')
@@ -65,7 +86,10 @@ const inline = (files) => ({
   name: 'inline',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^inline:/ }, ({ path }) => ({ path: path.slice('inline:'.length), namespace: 'inline' }))
-    onLoad({ filter: /.*/, namespace: 'inline' }, ({ path }) => ({ contents: files.get(path), loader: path.endsWith('.wasm') ? 'binary' : 'text' }))
+    onLoad({ filter: /.*/, namespace: 'inline' }, ({ path }) => ({
+      contents: files.get(path),
+      loader: path.endsWith('.wasm') ? 'binary' : 'text',
+    }))
   },
 })
 
@@ -73,7 +97,9 @@ const later = {
   name: 'later',
   setup({ onResolve }) {
     onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
-      const name = kind === 'dynamic-import' && Object.keys(LATER).find((name) => join(resolveDir, path).replace(/\.js$/, '.ts') === at(LATER[name]))
+      const name =
+        kind === 'dynamic-import' &&
+        Object.keys(LATER).find((name) => join(resolveDir, path).replace(/\.js$/, '.ts') === at(LATER[name]))
       return name ? { path: `./${name}.js`, external: true } : undefined
     })
   },
@@ -83,7 +109,11 @@ const smallWorker = {
   name: 'small-worker',
   setup({ onResolve }) {
     const left = new Set(LEFT_OUT.map((name) => at('src/ts', `${name}.ts`)))
-    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => (left.has(join(resolveDir, path).replace(/\.js$/, '.ts')) ? { path: at('src/ts/platforms/small-worker.ts') } : undefined))
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
+      left.has(join(resolveDir, path).replace(/\.js$/, '.ts'))
+        ? { path: at('src/ts/platforms/small-worker.ts') }
+        : undefined,
+    )
   },
 }
 
@@ -110,33 +140,68 @@ export async function bundle(glue, wasm) {
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
-  for (const [name, entries] of Object.entries(GROUPS)) groups[name] = await build({ ...options, entryPoints: paths(entries), splitting: true, chunkNames: 'chunk-[hash]', ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }) })
-  const small = await build({ ...options, entryPoints: paths([PAGES_WORKER]), plugins: [core(glue), later, smallWorker] })
-  const alone = await build({ ...options, entryPoints: [...paths(ALONE.filter((name) => name !== PAGES_WORKER)), ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name }))] })
+  for (const [name, entries] of Object.entries(GROUPS))
+    groups[name] = await build({
+      ...options,
+      entryPoints: paths(entries),
+      splitting: true,
+      chunkNames: 'chunk-[hash]',
+      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }),
+    })
+  const small = await build({
+    ...options,
+    entryPoints: paths([PAGES_WORKER]),
+    plugins: [core(glue), later, smallWorker],
+  })
+  const alone = await build({
+    ...options,
+    entryPoints: [
+      ...paths(ALONE.filter((name) => name !== PAGES_WORKER)),
+      ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name })),
+    ],
+  })
 
   const { [READABLE]: readable, ...others } = groups
-  const files = await written({ outputFiles: [...Object.values(others), small, alone].flatMap(({ outputFiles }) => outputFiles) })
+  const files = await written({
+    outputFiles: [...Object.values(others), small, alone].flatMap(({ outputFiles }) => outputFiles),
+  })
   for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
-  for (const [name, text] of await written(await build({ ...options, entryPoints: paths(['inline']), plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))] }))) files.set(name, text)
+  for (const [name, text] of await written(
+    await build({
+      ...options,
+      entryPoints: paths(['inline']),
+      plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))],
+    }),
+  ))
+    files.set(name, text)
   for (const [name, bytes] of files) {
     if (!/\.js(\.map)?$/.test(name)) throw new Trouble(`the bundle holds ${name}, which is no JavaScript`)
-    if (name.endsWith('.js') && Buffer.from(bytes).includes('_bg.wasm')) throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
+    if (name.endsWith('.js') && Buffer.from(bytes).includes('_bg.wasm'))
+      throw new Trouble(`${name} names the wasm that wasm-bindgen wrote: the entries load nidus.wasm`)
   }
   // A page whose store is in the worker never loads the engine. A page with a host of its own loads it and starts no
   // worker.
   const pages = {
     'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
-    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap((name) => [...reached(groups.browser.metafile, name, false)]),
+    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap(
+      (name) => [...reached(groups.browser.metafile, name, false)],
+    ),
     './segment': [...reached(groups.segment.metafile, 'segment-browser.js', true)],
     './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
     './inline': ['inline.js'],
     'Node, Deno, Bun': [...reached(groups.node.metafile, 'node.js', true)],
-    'workerd, Durable Object': [...reached(groups.edge.metafile, 'workerd.js', true), ...reached(groups.edge.metafile, 'durable-object.js', true)],
+    'workerd, Durable Object': [
+      ...reached(groups.edge.metafile, 'workerd.js', true),
+      ...reached(groups.edge.metafile, 'durable-object.js', true),
+    ],
   }
   return { files, pages }
 }
 
-const written = async ({ outputFiles }) => new Map(await Promise.all(outputFiles.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])))
+const written = async ({ outputFiles }) =>
+  new Map(
+    await Promise.all(outputFiles.map(async ({ path, text }) => [basename(path), await smaller(basename(path), text)])),
+  )
 
 /**
  * Makes esbuild's output 4 % smaller. Addresses stay in quotes, because some bundlers do not find them in backticks.
@@ -149,7 +214,8 @@ async function smaller(name, text) {
 }
 
 /** The file that a source became, if it is loaded on demand. */
-const outputOf = ({ outputs }, source) => basename(Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
+const outputOf = ({ outputs }, source) =>
+  basename(Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
 
 /** Collects an output and all that it imports. With `later`, what it loads on demand counts, too. */
 function reached({ outputs }, name, later, found = new Set()) {

@@ -15,7 +15,11 @@ const LIMITS = ['-timeout=20', '-rss_limit_mb=1024', '-malloc_limit_mb=256']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '10' }, jobs: { type: 'string', default: '1' }, minimize: { type: 'boolean', default: false } },
+  options: {
+    minutes: { type: 'string', default: '10' },
+    jobs: { type: 'string', default: '1' },
+    minimize: { type: 'boolean', default: false },
+  },
 })
 
 const found = (target) => at('fuzz/corpus', target)
@@ -24,7 +28,8 @@ const artifacts = (target) => at('fuzz/artifacts', target)
 /** The code forbids `unsafe`, so a sanitizer would find nothing and only cost time. */
 const fuzz = (command, ...args) => ['+nightly', 'fuzz', command, '--fuzz-dir', at('fuzz'), '-s', 'none', ...args]
 
-const lines = (target) => (existsSync(kept(target)) ? readFileSync(kept(target), 'utf8').split('\n').filter(Boolean) : [])
+const lines = (target) =>
+  existsSync(kept(target)) ? readFileSync(kept(target), 'utf8').split('\n').filter(Boolean) : []
 
 /** Writes the corpus as the fuzzer needs it: one file for each input. */
 function unpack(target) {
@@ -36,7 +41,12 @@ function unpack(target) {
 async function search(target, minutes) {
   const start = performance.now()
   unpack(target)
-  const limits = [`-max_total_time=${Math.round(minutes * 60)}`, `-max_len=${LONGEST[target]}`, ...LIMITS, '-print_final_stats=1']
+  const limits = [
+    `-max_total_time=${Math.round(minutes * 60)}`,
+    `-max_len=${LONGEST[target]}`,
+    ...LIMITS,
+    '-print_final_stats=1',
+  ]
   const args = fuzz('run', target, found(target), '--', ...limits)
   const { code, output } = await run('cargo', args, { quiet: true, mayFail: true })
   const last = (pattern) => [...output.matchAll(pattern)].at(-1)
@@ -47,7 +57,15 @@ async function search(target, minutes) {
     say(`\n${output.slice(Math.max(from, 0)).split('\n').slice(0, 60).join('\n')}\n`)
     say(`What fails lies in ${artifacts(target)}: ${readdirSync(artifacts(target)).join(', ')}`)
   }
-  return { target, executions, cov, ft, inputs: readdirSync(found(target)).length, time: seconds(start), how: code === 0 ? 'nothing found' : 'FOUND' }
+  return {
+    target,
+    executions,
+    cov,
+    ft,
+    inputs: readdirSync(found(target)).length,
+    time: seconds(start),
+    how: code === 0 ? 'nothing found' : 'FOUND',
+  }
 }
 
 /** Inputs that once failed are kept, each under its comment. */
@@ -55,11 +73,17 @@ async function minimize(target) {
   unpack(target)
   const into = mkdtempSync(join(tmpdir(), 'nidus-fuzz-'))
   // Only edges count, and not how often they are taken. Otherwise thousands of inputs would remain.
-  await run('cargo', fuzz('run', target, into, found(target), '--', '-merge=1', '-use_counters=0', `-max_len=${LONGEST[target]}`), { quiet: true })
+  await run(
+    'cargo',
+    fuzz('run', target, into, found(target), '--', '-merge=1', '-use_counters=0', `-max_len=${LONGEST[target]}`),
+    { quiet: true },
+  )
   const inputs = readdirSync(into).map((name) => readFileSync(join(into, name)).toString('hex'))
   rmSync(into, { recursive: true })
   const failed = lines(target).filter((line, n, all) => line.startsWith('#') || all[n - 1]?.startsWith('#'))
-  const rest = inputs.filter((input) => input && !failed.includes(input)).sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+  const rest = inputs
+    .filter((input) => input && !failed.includes(input))
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
   writeFile(kept(target), `${[...failed, ...rest].join('\n')}\n`)
   say(`  ${target}: ${rest.length} inputs, ${rest.join('').length / 2} bytes`)
 }
@@ -67,12 +91,15 @@ async function minimize(target) {
 main(async () => {
   const targets = positionals.length ? positionals : Object.keys(LONGEST)
   const unknown = targets.filter((target) => !LONGEST[target])
-  if (unknown.length) throw new Trouble(`no such target: ${unknown.join(', ')}; there are ${Object.keys(LONGEST).join(', ')}`)
+  if (unknown.length)
+    throw new Trouble(`no such target: ${unknown.join(', ')}; there are ${Object.keys(LONGEST).join(', ')}`)
   const minutes = Number(values.minutes)
   const jobs = Number(values.jobs)
   if (!(minutes > 0 && jobs >= 1)) throw new Trouble('--minutes and --jobs take positive numbers')
   if (!(await ask('cargo', '+nightly', 'fuzz', '--version'))) {
-    throw new Trouble('Fuzzing needs a nightly Rust and cargo-fuzz:\n  rustup toolchain install nightly --profile minimal\n  cargo install cargo-fuzz --version 0.13.2')
+    throw new Trouble(
+      'Fuzzing needs a nightly Rust and cargo-fuzz:\n  rustup toolchain install nightly --profile minimal\n  cargo install cargo-fuzz --version 0.13.2',
+    )
   }
   await run('cargo', fuzz('build'), { quiet: true })
   if (values.minimize) {
@@ -82,7 +109,7 @@ main(async () => {
   const waiting = [...targets]
   const results = []
   const worker = async () => {
-    for (let target; (target = waiting.shift()); ) {
+    for (let target; (target = waiting.shift());) {
       say(`· ${target}: ${minutes} minutes ...`)
       results.push(await search(target, minutes))
     }

@@ -1,4 +1,8 @@
-export interface Job { name: string; ready?: () => boolean; takes?: string }
+export interface Job {
+  name: string
+  ready?: () => boolean
+  takes?: string
+}
 export function sideBySide<T extends Job>(jobs: T[], atOnce: number, work: (job: T) => Promise<unknown>): Promise<void>
 export class Turns {
   constructor(write: (text: string) => void)

@@ -19,7 +19,8 @@ export async function sideBySide(jobs, atOnce, work) {
       continue
     }
     if (running.size === 0) {
-      if (waiting.length) throw new Error(`nothing runs that these wait for: ${waiting.map(({ name }) => name).join(', ')}`)
+      if (waiting.length)
+        throw new Error(`nothing runs that these wait for: ${waiting.map(({ name }) => name).join(', ')}`)
       return
     }
     await Promise.race(running)

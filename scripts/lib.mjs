@@ -63,7 +63,11 @@ export function run(command, args, { cwd = root, env = {}, quiet = false, mayFai
       clearTimeout(timer)
       const code = status ?? 1
       if (code === 0 || mayFail) return resolve({ code, output })
-      const how = late ? `took longer than ${timeout / 1000} s` : signal ? `was ended by ${signal}` : `ended with ${code}`
+      const how = late
+        ? `took longer than ${timeout / 1000} s`
+        : signal
+          ? `was ended by ${signal}`
+          : `ended with ${code}`
       const shown = output.trim().split('\n').slice(-60).join('\n')
       reject(new Trouble(`${shown}${shown && '\n'}\`${[command, ...args].join(' ')}\` ${how}`))
     })
@@ -79,10 +83,13 @@ export async function ask(command, ...args) {
 /** The path of a program, found as a shell would find it. */
 export function which(name, more = []) {
   const exe = process.platform === 'win32' ? `${name}.exe` : name
-  return [...(process.env.PATH ?? '').split(delimiter), ...more].map((dir) => join(dir, exe)).find((path) => existsSync(path))
+  return [...(process.env.PATH ?? '').split(delimiter), ...more]
+    .map((dir) => join(dir, exe))
+    .find((path) => existsSync(path))
 }
 
-export const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex')
+export const sha = (...parts) =>
+  parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex')
 export const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined)
 
 /** All files under a directory whose path passes the test, as relative paths, sorted. */
@@ -90,7 +97,11 @@ export function filesUnder(dir, wanted = () => true) {
   if (!existsSync(dir)) return []
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(dir, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
+    .map((entry) =>
+      relative(dir, join(entry.parentPath ?? entry.path, entry.name))
+        .split(sep)
+        .join('/'),
+    )
     .filter(wanted)
     .sort()
 }
@@ -117,7 +128,7 @@ export function writeFile(path, bytes) {
 export async function locked(dir, work) {
   mkdirSync(dirname(dir), { recursive: true })
   const owner = join(dir, 'pid')
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     try {
       mkdirSync(dir)
       break

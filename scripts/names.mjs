@@ -3,8 +3,8 @@
 import { Trouble } from './lib.mjs'
 
 /**
- * src/ts/core/load.ts looks for these names. Every module of this package has the first one, and only the complete module
- * has the second.
+ * src/ts/core/load.ts looks for these names. Every module of this package has the first one, and only the complete
+ * module has the second.
  */
 const KEPT = new Set(['__wbindgen_start', 'salvage_new'])
 /** Internal names of the wrappers. Only the glue uses them. */
@@ -16,8 +16,19 @@ const EXPORTED = /\bwasm\.(\w+)/g
 
 /** Returns the short name of each function of one glue. All modules that share the glue get the same names. */
 export function namesOf(glue) {
-  const long = new Set([...[...glue.matchAll(IMPORTED)].map(([, , name]) => name), ...[...glue.matchAll(EXPORTED)].map(([, name]) => name)])
-  return new Map([[MODULE, 'a'], ...[...long].sort().map((name, i) => [name, KEPT.has(name) ? name : `${String.fromCharCode(97 + (i % 26))}${i < 26 ? '' : Math.floor(i / 26)}`])])
+  const long = new Set([
+    ...[...glue.matchAll(IMPORTED)].map(([, , name]) => name),
+    ...[...glue.matchAll(EXPORTED)].map(([, name]) => name),
+  ])
+  return new Map([
+    [MODULE, 'a'],
+    ...[...long]
+      .sort()
+      .map((name, i) => [
+        name,
+        KEPT.has(name) ? name : `${String.fromCharCode(97 + (i % 26))}${i < 26 ? '' : Math.floor(i / 26)}`,
+      ]),
+  ])
 }
 
 export function renameInGlue(glue, names) {
@@ -25,7 +36,10 @@ export function renameInGlue(glue, names) {
     .replace(IMPORTED, (_, space, name) => space + names.get(name))
     .replace(EXPORTED, (_, name) => `wasm.${names.get(name)}`)
     .replaceAll(`"${MODULE}"`, `"${names.get(MODULE)}"`)
-  return Object.entries(INTERNAL).reduce((text, [long, name]) => text.replaceAll(new RegExp(`\\b${long}\\b`, 'g'), name), short)
+  return Object.entries(INTERNAL).reduce(
+    (text, [long, name]) => text.replaceAll(new RegExp(`\\b${long}\\b`, 'g'), name),
+    short,
+  )
 }
 
 /**
@@ -34,11 +48,12 @@ export function renameInGlue(glue, names) {
  */
 export function renameInWasm(bytes, names) {
   const sections = [bytes.subarray(0, 8)]
-  for (let at = 8; at < bytes.length; ) {
+  for (let at = 8; at < bytes.length;) {
     const id = bytes[at]
     const [size, from] = number(bytes, at + 1)
     const to = from + size
-    const body = id === 2 ? imports(bytes, from, names) : id === 7 ? exports(bytes, from, names) : bytes.subarray(from, to)
+    const body =
+      id === 2 ? imports(bytes, from, names) : id === 7 ? exports(bytes, from, names) : bytes.subarray(from, to)
     sections.push(Buffer.from([id, ...leb(body.length)]), body)
     at = to
   }
@@ -49,7 +64,8 @@ function imports(bytes, at, names) {
   return entries(bytes, at, (at) => {
     const [module, afterModule] = text(bytes, at)
     const [name, from] = text(bytes, afterModule)
-    if (!names.has(module) || !names.has(name)) throw new Trouble(`the wasm imports ${module} ${name}, which its glue does not have`)
+    if (!names.has(module) || !names.has(name))
+      throw new Trouble(`the wasm imports ${module} ${name}, which its glue does not have`)
     // Every import is a function: a kind and an index.
     if (bytes[from] !== 0) throw new Trouble(`the wasm imports ${name}, which is no function`)
     const to = number(bytes, from + 1)[1]
@@ -95,13 +111,18 @@ const word = (name) => Buffer.from([...leb(name.length), ...Buffer.from(name)])
  * The parts of a glue: the functions that it gives to the wasm, and its other functions and methods, except for those
  * that list all the others.
  */
-const PARTS = [/^        (__wb\w+): (function|\()[^]*?^        \},$/gm, /^(?:export )?(?:async )?function (?!__wbg_(?:get_imports|finalize_init)\b)\w+\([^]*?^\}$/gm, /^    (?:static |get )*\w+\([^]*?^    \}$/gm]
+const PARTS = [
+  /^        (__wb\w+): (function|\()[^]*?^        \},$/gm,
+  /^(?:export )?(?:async )?function (?!__wbg_(?:get_imports|finalize_init)\b)\w+\([^]*?^\}$/gm,
+  /^    (?:static |get )*\w+\([^]*?^    \}$/gm,
+]
 
 /**
  * Returns the first line of a part of the glue `part` that the glue `whole` does not contain unchanged. A module that
  * was made for the one would not work with the other.
  */
 export function notWithin(part, whole) {
-  for (const pattern of PARTS) for (const [text] of part.matchAll(pattern)) if (!whole.includes(text)) return text.split('\n')[0].trim()
+  for (const pattern of PARTS)
+    for (const [text] of part.matchAll(pattern)) if (!whole.includes(text)) return text.split('\n')[0].trim()
   return undefined
 }

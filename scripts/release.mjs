@@ -21,7 +21,12 @@ export function version() {
     'Cargo.toml': /^version = "(.*)"$/m.exec(readFileSync(at('Cargo.toml'), 'utf8'))?.[1],
     'Cargo.lock': /name = "nidus-wasm"\nversion = "(.*)"/.exec(readFileSync(at('Cargo.lock'), 'utf8'))?.[1],
   }
-  if (new Set(Object.values(found)).size !== 1) throw new Trouble(`The versions differ: ${Object.entries(found).map(([name, version]) => `${name} ${version}`).join(', ')}`)
+  if (new Set(Object.values(found)).size !== 1)
+    throw new Trouble(
+      `The versions differ: ${Object.entries(found)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', ')}`,
+    )
   return found['package.json']
 }
 
@@ -29,7 +34,10 @@ export function version() {
 export function notes(version) {
   const sections = readFileSync(at('CHANGELOG.md'), 'utf8').split(/^## /m).slice(1)
   const section = sections.find((section) => section.startsWith(`[${version}]`))
-  return { found: section !== undefined, text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim() }
+  return {
+    found: section !== undefined,
+    text: (section ?? sections.find((section) => section.startsWith('[Unreleased]')) ?? '').replace(/^.*\n/, '').trim(),
+  }
 }
 
 /** Gives the unreleased section of the changelog this version and this day. */
@@ -40,49 +48,64 @@ export function cut(changelog, version, day) {
   return made
 }
 
-if (isMain(import.meta.url)) main(async () => {
-  const { values } = parseArgs({ options: { cut: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, repository: { type: 'string' }, tag: { type: 'string' }, tested: { type: 'boolean' } } })
-  const dry = values['dry-run'] ?? false
-  const problems = []
-  const expect = (good, what) => good || problems.push(what)
+if (isMain(import.meta.url))
+  main(async () => {
+    const { values } = parseArgs({
+      options: {
+        cut: { type: 'boolean' },
+        'dry-run': { type: 'boolean' },
+        repository: { type: 'string' },
+        tag: { type: 'string' },
+        tested: { type: 'boolean' },
+      },
+    })
+    const dry = values['dry-run'] ?? false
+    const problems = []
+    const expect = (good, what) => good || problems.push(what)
 
-  const is = version()
-  if (values.cut) {
-    writeFile(at('CHANGELOG.md'), cut(readFileSync(at('CHANGELOG.md'), 'utf8'), is, new Date().toISOString().slice(0, 10)))
-    say(`CHANGELOG.md: [${is}]`)
-    return 0
-  }
-  if (values.repository) {
-    moveTo(values.repository)
-    say(`package.json and Cargo.toml: ${values.repository}`)
-    return 0
-  }
-  const { found, text } = notes(is)
-  expect(values.tag === undefined || values.tag === `v${is}`, `the tag ${values.tag} is not v${is}`)
-  expect(dry || values.tag !== undefined, '--tag says which tag this is the release of')
-  expect(text !== '', 'the changelog says nothing of this version')
-  expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
-  const checked = sources(is)
-  // A dry run before the cut checks everything else on the changelog that the cut will make. It ends by naming what is
-  // still to be done.
-  const uncut = dry && !found && text !== ''
-  problems.push(...problemsOf(uncut ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
-  if (!dry) problems.push(...missingOf(process.env))
-  if (problems.length) throw new Trouble(problems.join('\n'))
-  writeFile(at('target/release-notes.md'), `${text}\n`)
+    const is = version()
+    if (values.cut) {
+      writeFile(
+        at('CHANGELOG.md'),
+        cut(readFileSync(at('CHANGELOG.md'), 'utf8'), is, new Date().toISOString().slice(0, 10)),
+      )
+      say(`CHANGELOG.md: [${is}]`)
+      return 0
+    }
+    if (values.repository) {
+      moveTo(values.repository)
+      say(`package.json and Cargo.toml: ${values.repository}`)
+      return 0
+    }
+    const { found, text } = notes(is)
+    expect(values.tag === undefined || values.tag === `v${is}`, `the tag ${values.tag} is not v${is}`)
+    expect(dry || values.tag !== undefined, '--tag says which tag this is the release of')
+    expect(text !== '', 'the changelog says nothing of this version')
+    expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
+    const checked = sources(is)
+    // A dry run before the cut checks everything else on the changelog that the cut will make. It ends by naming what
+    // is still to be done.
+    const uncut = dry && !found && text !== ''
+    problems.push(...problemsOf(uncut ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
+    if (!dry) problems.push(...missingOf(process.env))
+    if (problems.length) throw new Trouble(problems.join('\n'))
+    writeFile(at('target/release-notes.md'), `${text}\n`)
 
-  if (!values.tested) await step('tests', () => run('npm', ['test']))
-  const { native: rust } = await toolchain()
-  const cargo = (args, options) => run(rust.cargo, [...rust.select, ...args], { ...options, env: rust.env })
-  // Neither can be undone, so everything that can be checked is checked before anything is published.
-  await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
-  await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
-  if (uncut) throw new Trouble(`All else is fit, but CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`)
-  if (dry) {
-    say(`\nnothing was published; version ${is}`)
+    if (!values.tested) await step('tests', () => run('npm', ['test']))
+    const { native: rust } = await toolchain()
+    const cargo = (args, options) => run(rust.cargo, [...rust.select, ...args], { ...options, env: rust.env })
+    // Neither can be undone, so everything that can be checked is checked before anything is published.
+    await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
+    await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
+    if (uncut)
+      throw new Trouble(
+        `All else is fit, but CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`,
+      )
+    if (dry) {
+      say(`\nnothing was published; version ${is}`)
+      return 0
+    }
+    const done = await publish({ registries: registriesOf(is, cargo), commit: git('rev-parse', 'HEAD') })
+    say(`\n${done.join('\n')}`)
     return 0
-  }
-  const done = await publish({ registries: registriesOf(is, cargo), commit: git('rev-parse', 'HEAD') })
-  say(`\n${done.join('\n')}`)
-  return 0
-})
+  })

@@ -14,14 +14,26 @@ main(async () => {
       const dir = join(folder, name)
       await run('git', ['clone', '--quiet', '--no-hardlinks', at(), dir], { quiet: true })
       // The results of earlier builds on this machine must not be used.
-      await step(`build ${built.length + 1}`, () => run(process.execPath, ['scripts/build.mjs'], { cwd: dir, quiet: true, env: { NIDUS_NO_SEED: '1' } }))
-      built.push(new Map(filesUnder(join(dir, 'dist'), () => true).map((file) => [file, sha(readFileSync(join(dir, 'dist', file)))])))
+      await step(`build ${built.length + 1}`, () =>
+        run(process.execPath, ['scripts/build.mjs'], { cwd: dir, quiet: true, env: { NIDUS_NO_SEED: '1' } }),
+      )
+      built.push(
+        new Map(
+          filesUnder(join(dir, 'dist'), () => true).map((file) => [file, sha(readFileSync(join(dir, 'dist', file)))]),
+        ),
+      )
     }
     const [first, second] = built
-    const differ = [...new Set([...first.keys(), ...second.keys()])].filter((file) => first.get(file) !== second.get(file))
+    const differ = [...new Set([...first.keys(), ...second.keys()])].filter(
+      (file) => first.get(file) !== second.get(file),
+    )
     for (const file of [...first.keys()].filter((file) => file.endsWith('.wasm'))) say(`${file}  ${first.get(file)}`)
     const { wasm } = await toolchain()
-    say(differ.length ? `these differ: ${differ.join(', ')}` : `${first.size} files, the same twice; compiler: ${wasm.id}`)
+    say(
+      differ.length
+        ? `these differ: ${differ.join(', ')}`
+        : `${first.size} files, the same twice; compiler: ${wasm.id}`,
+    )
     return differ.length ? 1 : 0
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })

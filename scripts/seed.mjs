@@ -16,7 +16,11 @@ function copy(from, to) {
       mkdirSync(join(to, profile, part), { recursive: true })
       for (const entry of readdirSync(join(from, profile, part))) {
         // cargo compares time stamps, so they are kept.
-        if (!/nidus|\.tmp/.test(entry)) cpSync(join(from, profile, part, entry), join(to, profile, part, entry), { recursive: true, preserveTimestamps: true })
+        if (!/nidus|\.tmp/.test(entry))
+          cpSync(join(from, profile, part, entry), join(to, profile, part, entry), {
+            recursive: true,
+            preserveTimestamps: true,
+          })
       }
     }
   }
@@ -43,6 +47,8 @@ export function leaveSeed(key) {
     if (!existsSync(cache(name))) throw cause
   }
   const age = (set) => statSync(cache(set)).mtimeMs
-  const sets = readdirSync(cache()).filter((set) => /^compiled-[0-9a-f]+$/.test(set)).sort((a, b) => age(b) - age(a))
+  const sets = readdirSync(cache())
+    .filter((set) => /^compiled-[0-9a-f]+$/.test(set))
+    .sort((a, b) => age(b) - age(a))
   for (const old of sets.slice(SETS)) rmSync(cache(old), { recursive: true, force: true })
 }

@@ -39,12 +39,24 @@ async function wasmBindgen() {
   mkdirSync(cache(), { recursive: true })
   // There is no --locked, because the lock file of the published 0.2.130 names a yanked crate. A debug build is fast
   // enough, and is built in half the time.
-  const args = [...native.select, 'install', '--debug', 'wasm-bindgen-cli', '--version', `=${version}`, '--root', beside]
+  const args = [
+    ...native.select,
+    'install',
+    '--debug',
+    'wasm-bindgen-cli',
+    '--version',
+    `=${version}`,
+    '--root',
+    beside,
+  ]
   try {
     await step(`cargo install wasm-bindgen-cli ${version}`, () =>
       // It has its own target directory. The user may share one between projects, and another build would hold its
       // lock.
-      run(native.cargo, args, { env: { ...native.env, CARGO_PROFILE_DEV_DEBUG: '0', CARGO_TARGET_DIR: join(beside, 'target') }, quiet: true }),
+      run(native.cargo, args, {
+        env: { ...native.env, CARGO_PROFILE_DEV_DEBUG: '0', CARGO_TARGET_DIR: join(beside, 'target') },
+        quiet: true,
+      }),
     )
     rmSync(join(beside, 'target'), { recursive: true, force: true })
     try {
@@ -83,7 +95,10 @@ export async function setUp(purpose) {
   await locked(at('target/.nidus-setup'), async () => {
     // All parts are waited for, so that none is still running when a failure is reported.
     const failed = (await Promise.allSettled(parts.map((part) => part()))).filter(({ status }) => status === 'rejected')
-    if (failed.length) throw failed.length === 1 ? failed[0].reason : new Trouble(failed.map(({ reason }) => reason.message).join('\n\n'))
+    if (failed.length)
+      throw failed.length === 1
+        ? failed[0].reason
+        : new Trouble(failed.map(({ reason }) => reason.message).join('\n\n'))
   })
   say(`set-up for ${purpose}: ${seconds(start)}`)
 }

@@ -10,7 +10,8 @@ const PAGES = new Set(['a page (store in the worker)', 'a page (a host of its ow
 
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(11)
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
-const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length
+const brotli = (bytes) =>
+  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length
 
 /** Only the size is wrong, so the tests can still run. */
 export class TooLarge extends Trouble {}
@@ -22,20 +23,35 @@ export class TooLarge extends Trouble {}
 export function reportSizes(files, pages, { released }) {
   const line = (name, sizes) => say(`  ${name.padEnd(30)}${sizes.join('')}`)
   const sizes = new Map([...files].map(([name, bytes]) => [name, [bytes.length, gzip(bytes), brotli(bytes)]]))
-  line('dist/', ['raw', 'gzip', 'brotli'].map((title) => title.padStart(11)))
+  line(
+    'dist/',
+    ['raw', 'gzip', 'brotli'].map((title) => title.padStart(11)),
+  )
   for (const name of [...files.keys()].sort()) line(name, sizes.get(name).map(kilobytes))
   // A page loads only one of the two.
   const larger = (...names) => names.reduce((a, b) => (sizes.get(a)[1] > sizes.get(b)[1] ? a : b))
-  const [whole, page] = [larger('nidus.wasm', 'nidus-relaxed.wasm'), larger('nidus-page.wasm', 'nidus-page-relaxed.wasm')]
+  const [whole, page] = [
+    larger('nidus.wasm', 'nidus-relaxed.wasm'),
+    larger('nidus-page.wasm', 'nidus-page-relaxed.wasm'),
+  ]
   const totals = Object.entries(pages).map(([title, names]) => {
     // inline.js contains the wasm.
     const own = names.includes('inline.js') ? [] : [PAGES.has(title) ? page : whole]
-    const sums = [...new Set([...names, ...own])].reduce((sums, name) => sums.map((sum, i) => sum + sizes.get(name)[i]), [0, 0, 0])
+    const sums = [...new Set([...names, ...own])].reduce(
+      (sums, name) => sums.map((sum, i) => sum + sizes.get(name)[i]),
+      [0, 0, 0],
+    )
     line(title, sums.map(kilobytes))
     return { title, bytes: sums[1] }
   })
   // The others are files on a disk, or a single file that somebody chose.
   const over = totals.slice(0, 4).find(({ bytes }) => bytes > BUDGET)
-  if (over && !released) say(`${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is precompiled, the released one's is not.`)
-  else if (over) throw new TooLarge(`${over.title} downloads ${kilobytes(over.bytes).trim()} (gzip); the budget is ${kilobytes(BUDGET).trim()}.`)
+  if (over && !released)
+    say(
+      `${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is precompiled, the released one's is not.`,
+    )
+  else if (over)
+    throw new TooLarge(
+      `${over.title} downloads ${kilobytes(over.bytes).trim()} (gzip); the budget is ${kilobytes(BUDGET).trim()}.`,
+    )
 }

@@ -12,6 +12,9 @@ main(async () => {
   // The demo is built and served as it would be deployed, with its Content-Security-Policy.
   await step('vite build of the demo', () => vite.build(common))
   // If the port is taken, Vite uses the next free one.
-  const server = await vite.preview({ ...common, preview: { port: Number(process.env.PORT) || 5173, strictPort: false } })
+  const server = await vite.preview({
+    ...common,
+    preview: { port: Number(process.env.PORT) || 5173, strictPort: false },
+  })
   say(`\n  The demo is at  ${server.resolvedUrls.local[0]}  (Ctrl+C ends it)\n`)
 })

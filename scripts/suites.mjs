@@ -14,7 +14,9 @@ async function native() {
   // is compiled a second time, so nothing is kept for that.
   const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '200_000', ...rust.env }
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env })
-  await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], { env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' } })
+  await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], {
+    env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' },
+  })
   // Only the codes of this module lie differently in memory.
   const relaxed = [...rust.select, 'test', '--locked', '--features', 'relaxed-simd']
   await run(rust.cargo, [...relaxed, '--lib', '--', 'search::'], { env })
@@ -30,11 +32,23 @@ const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib'
  */
 async function wasm(prefix, features = []) {
   const { wasm: rust } = await toolchain()
-  const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) => path.slice(0, -3))
+  const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) =>
+    path.slice(0, -3),
+  )
   if (names.length === 0) throw new Trouble(`there is no tests/${prefix}*.rs`)
   await bundleForWasm()
   const flags = stdFlags(rust)
-  const args = [...rust.select, 'test', '--locked', '--release', '--target', TARGET, ...flags, ...features.flatMap((name) => ['--features', name]), ...names.flatMap((name) => ['--test', name])]
+  const args = [
+    ...rust.select,
+    'test',
+    '--locked',
+    '--release',
+    '--target',
+    TARGET,
+    ...flags,
+    ...features.flatMap((name) => ['--features', name]),
+    ...names.flatMap((name) => ['--test', name]),
+  ]
   // If std is compiled with them, the tests abort as the shipped module does.
   if (flags.length) args.push('-Z', 'panic-abort-tests')
   await run(rust.cargo, args, {
@@ -44,7 +58,10 @@ async function wasm(prefix, features = []) {
       CARGO_TARGET_DIR: at('target'),
       // Node 20 has this instruction only with a flag, which later versions do not know. Its baseline compiler compiles
       // the instruction wrongly.
-      ...(features.length && Number(process.versions.node.split('.')[0]) < 21 && { NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff' }),
+      ...(features.length &&
+        Number(process.versions.node.split('.')[0]) < 21 && {
+          NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff',
+        }),
       // The path is relative and has no spaces, at which cargo would split it. cargo runs tests in the root of the
       // crate.
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
@@ -55,14 +72,26 @@ async function wasm(prefix, features = []) {
 /** Bundles the TypeScript that tests/wasm_node.rs includes. */
 async function bundleForWasm() {
   const { build } = await import('esbuild')
-  await build({ entryPoints: [at('tests/wasm/idb-buffer.ts')], outfile: at('target/nidus-wasm/idb-buffer.js'), bundle: true, format: 'iife', globalName: 'idb', target: 'es2022', logLevel: 'error' })
+  await build({
+    entryPoints: [at('tests/wasm/idb-buffer.ts')],
+    outfile: at('target/nidus-wasm/idb-buffer.js'),
+    bundle: true,
+    format: 'iife',
+    globalName: 'idb',
+    target: 'es2022',
+    logLevel: 'error',
+  })
 }
 
 /** A wasm module of somebody's own may take only the sink over OPFS. */
 async function opfsAlone() {
   const { wasm: rust } = await toolchain()
   const alone = ['--lib', '--no-default-features', '--features', 'opfs']
-  const env = { ...rust.env, CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`, CARGO_TARGET_DIR: at('target') }
+  const env = {
+    ...rust.env,
+    CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`,
+    CARGO_TARGET_DIR: at('target'),
+  }
   await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...stdFlags(rust), ...alone], { env })
 }
 
@@ -77,7 +106,14 @@ const reportOf = (name) => at('target/test-times', `${name}.json`)
 async function vitest(name, ...args) {
   mkdirSync(at('target/test-times'), { recursive: true })
   rmSync(reportOf(name), { force: true })
-  await node('vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportOf(name)}`, ...args)
+  await node(
+    'vitest/vitest.mjs',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${reportOf(name)}`,
+    ...args,
+  )
 }
 
 /**
@@ -87,14 +123,18 @@ async function vitest(name, ...args) {
 export function timesOf(report, name) {
   try {
     const { testResults } = JSON.parse(report)
-    return testResults.map((file) => ({ file: `${relative(at(), file.name)}, ${name}`, time: file.endTime - file.startTime }))
+    return testResults.map((file) => ({
+      file: `${relative(at(), file.name)}, ${name}`,
+      time: file.endTime - file.startTime,
+    }))
   } catch {
     return []
   }
 }
 
 /** Returns how long each file of a suite took. */
-export const filesOf = ({ report }) => (report && existsSync(reportOf(report)) ? timesOf(readFileSync(reportOf(report), 'utf8'), report) : [])
+export const filesOf = ({ report }) =>
+  report && existsSync(reportOf(report)) ? timesOf(readFileSync(reportOf(report), 'utf8'), report) : []
 
 /**
  * Runs two files at a time, even on two processors, where Vitest would take one. Files often wait for other processes.
@@ -102,7 +142,19 @@ export const filesOf = ({ report }) => (report && existsSync(reportOf(report)) ?
 const project = (report) => ({ report, work: () => vitest(report, '--project', report, '--maxWorkers', '2') })
 /** The page is built as it is deployed and driven from outside, so it has its own configuration. */
 const www = { report: 'www', work: () => vitest('www', '--config', at('www/vitest.config.ts')) }
-const kill = () => run(process.execPath, [at('pkg-tests/kill/run.mjs'), '--cycles', '20', '--hard', '8', '--at-once', '2', '--seed', '1', '--prove'])
+const kill = () =>
+  run(process.execPath, [
+    at('pkg-tests/kill/run.mjs'),
+    '--cycles',
+    '20',
+    '--hard',
+    '8',
+    '--at-once',
+    '2',
+    '--seed',
+    '1',
+    '--prove',
+  ])
 const inBrowser = { needs: () => !!webdriver(), lack: 'no chromedriver' }
 
 /** cargo allows one run at a time in target/release. */
@@ -123,9 +175,24 @@ export const SUITES = [
   { group: 'wasm', ...release, name: 'wasm-bindgen-test in Node', work: () => wasm('wasm_node') },
   { group: 'wasm', ...release, name: 'wasm-bindgen-test in Chromium', ...inBrowser, work: () => wasm('wasm_browser') },
   { group: 'kill', name: 'kill loops', work: kill },
-  { group: 'wasm', ...release, name: 'relaxed: wasm-bindgen-test in Node', work: () => wasm('wasm_node', ['relaxed-simd']) },
-  { group: 'wasm', ...release, name: 'relaxed: in Chromium', ...inBrowser, work: () => wasm('wasm_browser', ['relaxed-simd']) },
-  { group: 'matrix', name: 'the tarball, installed', work: () => run(process.execPath, [at('pkg-tests/matrix/run.mjs'), '--core']) },
+  {
+    group: 'wasm',
+    ...release,
+    name: 'relaxed: wasm-bindgen-test in Node',
+    work: () => wasm('wasm_node', ['relaxed-simd']),
+  },
+  {
+    group: 'wasm',
+    ...release,
+    name: 'relaxed: in Chromium',
+    ...inBrowser,
+    work: () => wasm('wasm_browser', ['relaxed-simd']),
+  },
+  {
+    group: 'matrix',
+    name: 'the tarball, installed',
+    work: () => run(process.execPath, [at('pkg-tests/matrix/run.mjs'), '--core']),
+  },
   { group: 'types', name: 'types', work: types },
   { group: 'wasm', ...release, name: 'the sink over OPFS alone', work: opfsAlone },
 ]

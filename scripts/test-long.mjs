@@ -5,25 +5,49 @@ import { at, isMain, main, run, say, seconds, Trouble, which } from './lib.mjs'
 import { buildAnyWeight } from './build.mjs'
 import { toolchain } from './toolchain.mjs'
 
-const script = (name, ...args) => () => run(process.execPath, [at(name), ...args])
+const script =
+  (name, ...args) =>
+  () =>
+    run(process.execPath, [at(name), ...args])
 
 /** Runs generated tests with all their cases. `npm test` runs some of each kind. */
 const EVERY_CASE = { NIDUS_EVERY_CASE: '1' }
 async function rust() {
   const { native } = await toolchain()
-  await run(native.cargo, [...native.select, 'test', '--locked', '--no-fail-fast'], { env: { ...native.env, ...EVERY_CASE } })
+  await run(native.cargo, [...native.select, 'test', '--locked', '--no-fail-fast'], {
+    env: { ...native.env, ...EVERY_CASE },
+  })
 }
-const node = (...files) => run(process.execPath, [at('node_modules/vitest/vitest.mjs'), 'run', '--project', 'node', '--maxWorkers', '2', ...files], { env: EVERY_CASE })
+const node = (...files) =>
+  run(
+    process.execPath,
+    [at('node_modules/vitest/vitest.mjs'), 'run', '--project', 'node', '--maxWorkers', '2', ...files],
+    { env: EVERY_CASE },
+  )
 
 /**
  * The long suites. `minutes` is the time of each on two cores. Those that find the most in the least time come first.
  */
 export const LONG = [
-  { name: 'tabs, Firefox', minutes: 4, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '3', '--browser', 'firefox', '--storage', 'indexeddb') },
-  { name: 'tabs, Chromium', minutes: 11, work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs') },
+  {
+    name: 'tabs, Firefox',
+    minutes: 4,
+    work: script('pkg-tests/tabs/stress.mjs', '--minutes', '3', '--browser', 'firefox', '--storage', 'indexeddb'),
+  },
+  {
+    name: 'tabs, Chromium',
+    minutes: 11,
+    work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs'),
+  },
   { name: 'a million crash images, every case in Rust', minutes: 9, work: rust },
   { name: 'every case in Node', minutes: 4, work: () => node('pkg-tests/node/static-cache.test.ts') },
-  { name: 'fuzz', minutes: 52, work: script('scripts/fuzz.mjs'), needs: () => which('cargo-fuzz'), lack: 'no cargo-fuzz' },
+  {
+    name: 'fuzz',
+    minutes: 52,
+    work: script('scripts/fuzz.mjs'),
+    needs: () => which('cargo-fuzz'),
+    lack: 'no cargo-fuzz',
+  },
   { name: 'matrix', minutes: 20, work: script('pkg-tests/matrix/run.mjs') },
   { name: 'examples', minutes: 8, work: script('pkg-tests/examples/run.mjs') },
   { name: 'kill loops', minutes: 60, work: script('pkg-tests/kill/run.mjs', '--cycles', '1000') },
@@ -35,24 +59,32 @@ export function fitting(suites, minutes) {
   return suites.filter((suite) => suite.minutes <= left && ((left -= suite.minutes), true))
 }
 
-if (isMain(import.meta.url)) main(async () => {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { minutes: { type: 'string' } } })
-  const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
-  if (Number.isNaN(minutes)) throw new Trouble(`--minutes is a number, not ${values.minutes}`)
-  const unknown = positionals.find((word) => !LONG.some(({ name }) => name.includes(word)))
-  if (unknown) throw new Trouble(`there is no long test ${unknown}; there are ${LONG.map(({ name }) => name).join('; ')}`)
-  const there = LONG.filter(({ needs, name, lack }) => !needs || needs() || say(`${name}: ${lack}`))
-  const chosen = fitting(there.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word))), minutes)
-  for (const { name } of LONG) if (!chosen.some((suite) => suite.name === name)) say(`not now: ${name}`)
-  if (chosen.length) await buildAnyWeight({ purpose: 'test' })
-  const results = []
-  for (const { name, work } of chosen) {
-    say(`\n==== ${name} ====`)
-    const began = performance.now()
-    const failure = await work().then(() => undefined, (error) => error)
-    if (failure) process.stderr.write(`${failure instanceof Trouble ? failure.message : failure.stack}\n`)
-    results.push({ name, how: failure ? 'FAILED' : 'passed', time: seconds(began) })
-  }
-  for (const { name, how, time } of results) say(`  ${name.padEnd(46)}${how.padEnd(9)}${time.padStart(10)}`)
-  return results.some(({ how }) => how === 'FAILED') ? 1 : 0
-})
+if (isMain(import.meta.url))
+  main(async () => {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { minutes: { type: 'string' } } })
+    const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
+    if (Number.isNaN(minutes)) throw new Trouble(`--minutes is a number, not ${values.minutes}`)
+    const unknown = positionals.find((word) => !LONG.some(({ name }) => name.includes(word)))
+    if (unknown)
+      throw new Trouble(`there is no long test ${unknown}; there are ${LONG.map(({ name }) => name).join('; ')}`)
+    const there = LONG.filter(({ needs, name, lack }) => !needs || needs() || say(`${name}: ${lack}`))
+    const chosen = fitting(
+      there.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word))),
+      minutes,
+    )
+    for (const { name } of LONG) if (!chosen.some((suite) => suite.name === name)) say(`not now: ${name}`)
+    if (chosen.length) await buildAnyWeight({ purpose: 'test' })
+    const results = []
+    for (const { name, work } of chosen) {
+      say(`\n==== ${name} ====`)
+      const began = performance.now()
+      const failure = await work().then(
+        () => undefined,
+        (error) => error,
+      )
+      if (failure) process.stderr.write(`${failure instanceof Trouble ? failure.message : failure.stack}\n`)
+      results.push({ name, how: failure ? 'FAILED' : 'passed', time: seconds(began) })
+    }
+    for (const { name, how, time } of results) say(`  ${name.padEnd(46)}${how.padEnd(9)}${time.padStart(10)}`)
+    return results.some(({ how }) => how === 'FAILED') ? 1 : 0
+  })

@@ -25,11 +25,15 @@ async function alone(name) {
 }
 
 main(async () => {
-  const { values, positionals: groups } = parseArgs({ allowPositionals: true, options: { 'at-once': { type: 'string' }, suite: { type: 'string' } } })
+  const { values, positionals: groups } = parseArgs({
+    allowPositionals: true,
+    options: { 'at-once': { type: 'string' }, suite: { type: 'string' } },
+  })
   if (values.suite) return alone(values.suite)
   const start = performance.now()
   const atOnce = values['at-once'] === undefined ? Math.min(2, availableParallelism()) : Number(values['at-once'])
-  if (!Number.isInteger(atOnce) || atOnce < 1) throw new Trouble(`--at-once is a whole number from 1 on, not ${values['at-once']}`)
+  if (!Number.isInteger(atOnce) || atOnce < 1)
+    throw new Trouble(`--at-once is a whole number from 1 on, not ${values['at-once']}`)
   const unknown = groups.filter((group) => !SUITES.some((suite) => suite.group === group))
   if (unknown.length) throw new Trouble(`no such group of tests: ${unknown.join(', ')}`)
   const chosen = [BUILD, ...SUITES.filter(({ group }) => groups.length === 0 || groups.includes(group))]
@@ -54,7 +58,12 @@ main(async () => {
       const began = performance.now()
       say(`\n==== ${name} ====\n`)
       const env = { ...process.env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) }
-      const code = await heard(process.execPath, [fileURLToPath(import.meta.url), '--suite', name], { cwd: root, env }, say)
+      const code = await heard(
+        process.execPath,
+        [fileURLToPath(import.meta.url), '--suite', name],
+        { cwd: root, env },
+        say,
+      )
       if (name === BUILD.name) built = code === 0 || code === TOO_LARGE
       results.set(name, { how: code === 0 ? 'passed' : 'FAILED', time: seconds(began) })
       say(`==== ${name}: ${results.get(name).how}, ${results.get(name).time} ====\n`)
@@ -62,14 +71,21 @@ main(async () => {
       end()
     }
   }
-  await sideBySide(chosen.map((suite) => ({ ...suite, ready: () => suite.unbuilt || built !== undefined })), atOnce, attempt)
+  await sideBySide(
+    chosen.map((suite) => ({ ...suite, ready: () => suite.unbuilt || built !== undefined })),
+    atOnce,
+    attempt,
+  )
 
   say(`\nAll of it: ${seconds(start)}`)
   for (const { name } of chosen) {
     const { how, time = '' } = results.get(name)
     say(`  ${name.padEnd(36)}${how.padEnd(9)}${time.padStart(9)}`)
   }
-  const slowest = chosen.flatMap(filesOf).sort((a, b) => b.time - a.time).slice(0, 20)
+  const slowest = chosen
+    .flatMap(filesOf)
+    .sort((a, b) => b.time - a.time)
+    .slice(0, 20)
   if (slowest.length) say('\nThe slowest files of tests:')
   for (const { file, time } of slowest) say(`${`${(time / 1000).toFixed(1)} s`.padStart(9)}  ${file}`)
   say('')

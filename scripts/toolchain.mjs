@@ -45,13 +45,30 @@ const compiledStd = (env = {}) => ({
 const stdSource = (sysroot) => join(sysroot, 'lib/rustlib/src/rust/library')
 /** Gets the crates that std needs, from cargo's cache or the network. */
 const fetchStd = ({ cargo, select, sysroot }, how, timeout) =>
-  run(cargo, [...select, 'fetch', '--locked', '--target', TARGET, ...how, '--manifest-path', join(stdSource(sysroot), 'sysroot/Cargo.toml')], { env: UNSTABLE, quiet: true, mayFail: true, timeout })
+  run(
+    cargo,
+    [
+      ...select,
+      'fetch',
+      '--locked',
+      '--target',
+      TARGET,
+      ...how,
+      '--manifest-path',
+      join(stdSource(sysroot), 'sysroot/Cargo.toml'),
+    ],
+    { env: UNSTABLE, quiet: true, mayFail: true, timeout },
+  )
 
 /** Returns whether this toolchain can compile std and knows the flags, which are not stable. */
 async function stdBuilds(found) {
   if (!existsSync(join(stdSource(found.sysroot), 'std/Cargo.toml'))) return false
   const rustc = join(found.sysroot, 'bin', process.platform === 'win32' ? 'rustc.exe' : 'rustc')
-  const flags = await run(rustc, ['--print', 'cfg', '--target', TARGET, ...SMALL], { env: UNSTABLE, quiet: true, mayFail: true })
+  const flags = await run(rustc, ['--print', 'cfg', '--target', TARGET, ...SMALL], {
+    env: UNSTABLE,
+    quiet: true,
+    mayFail: true,
+  })
   return flags.code === 0 && (await fetchStd(found, ['--offline'], 20_000)).code === 0
 }
 
@@ -65,7 +82,11 @@ async function addStdSource({ cargo, select, sysroot, id }) {
   const rustup = which('rustup', [cargoBin])
   await step('the source of std, for a smaller module', async () => {
     if (!existsSync(stdSource(sysroot)) && rustup) {
-      await run(rustup, ['component', 'add', 'rust-src', '--toolchain', basename(sysroot)], { quiet: true, mayFail: true, timeout: 120_000 })
+      await run(rustup, ['component', 'add', 'rust-src', '--toolchain', basename(sysroot)], {
+        quiet: true,
+        mayFail: true,
+        timeout: 120_000,
+      })
     }
     if (existsSync(stdSource(sysroot))) await fetchStd({ cargo, select, sysroot }, [], 60_000)
   })
@@ -87,7 +108,10 @@ async function withPrecompiledStd() {
     if (!found || !existsSync(join(found.sysroot, 'lib/rustlib', TARGET, 'lib'))) continue
     const common = { id: found.id, sysroot: found.sysroot, cargo, select, env: {} }
     const small = await stdBuilds(common)
-    return { native: common, wasm: { ...common, ...(small ? compiledStd() : { flags: [], released: { cargo: [], rustc: [] } }) } }
+    return {
+      native: common,
+      wasm: { ...common, ...(small ? compiledStd() : { flags: [], released: { cargo: [], rustc: [] } }) },
+    }
   }
   return undefined
 }

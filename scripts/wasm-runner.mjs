@@ -19,7 +19,11 @@ main(async () => {
     env.CHROMEDRIVER = found.driver
   }
   try {
-    const { code } = await run(join(wasmBindgenDir(), 'wasm-bindgen-test-runner'), [resolve(wasm), ...rest], { cwd, env, mayFail: true })
+    const { code } = await run(join(wasmBindgenDir(), 'wasm-bindgen-test-runner'), [resolve(wasm), ...rest], {
+      cwd,
+      env,
+      mayFail: true,
+    })
     return code
   } finally {
     rmSync(cwd, { recursive: true, force: true })

@@ -293,7 +293,12 @@ mod tests {
         prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
-            prop_oneof![any::<i64>(), -300i64..300, (0u32..64, -1i64..2).prop_map(|(bit, more)| (1i64 << bit).wrapping_add(more))].prop_map(Value::Int),
+            prop_oneof![
+                any::<i64>(),
+                -300i64..300,
+                (0u32..64, -1i64..2).prop_map(|(bit, more)| (1i64 << bit).wrapping_add(more))
+            ]
+            .prop_map(Value::Int),
             any::<i64>().prop_map(Value::DateTime),
             any::<u64>().prop_map(|bits| Value::Float(f64::from_bits(bits))),
             prop_oneof!["[a-c]{0,4}", "\\PC{0,300}", "a{250,260}"].prop_map(Value::Str),
@@ -356,12 +361,22 @@ mod tests {
     #[test]
     fn what_comes_again_is_kept_once() {
         let mut words = Words::default();
-        let attrs: Vec<_> = (0..3000).map(|n| encoded(&BTreeMap::from([("language".to_string(), Value::Str(format!("language {}", n % 7))), ("title".to_string(), Value::Str(format!("title {n}")))]))).collect();
-        let sizes: Vec<usize> = attrs.iter().map(|attrs| {
-            let mut packed = Vec::new();
-            words.pack(attrs, &mut packed).unwrap();
-            packed.len()
-        }).collect();
+        let attrs: Vec<_> = (0..3000)
+            .map(|n| {
+                encoded(&BTreeMap::from([
+                    ("language".to_string(), Value::Str(format!("language {}", n % 7))),
+                    ("title".to_string(), Value::Str(format!("title {n}"))),
+                ]))
+            })
+            .collect();
+        let sizes: Vec<usize> = attrs
+            .iter()
+            .map(|attrs| {
+                let mut packed = Vec::new();
+                words.pack(attrs, &mut packed).unwrap();
+                packed.len()
+            })
+            .collect();
         assert_eq!(words.ends.len(), 2 + 7);
         assert!(sizes[100..].iter().all(|size| *size <= 3 + 1 + 1 + "title 2999".len() + 1), "{sizes:?}");
     }
@@ -369,13 +384,20 @@ mod tests {
     #[test]
     fn without_room_for_more_words_they_stand_where_they_are() {
         let mut words = Words::default();
-        let attrs = |n: usize| encoded(&BTreeMap::from([(format!("{n:0>256}"), Value::Null), ("z".repeat(n % 300), Value::Str(format!("{n:x>250}")))]));
+        let attrs = |n: usize| {
+            encoded(&BTreeMap::from([
+                (format!("{n:0>256}"), Value::Null),
+                ("z".repeat(n % 300), Value::Str(format!("{n:x>250}"))),
+            ]))
+        };
         let count = MOST_BYTES / 256 + 500;
-        let all: Vec<Vec<u8>> = (0..count).map(|n| {
-            let mut packed = Vec::new();
-            words.pack(&attrs(n), &mut packed).unwrap();
-            packed
-        }).collect();
+        let all: Vec<Vec<u8>> = (0..count)
+            .map(|n| {
+                let mut packed = Vec::new();
+                words.pack(&attrs(n), &mut packed).unwrap();
+                packed
+            })
+            .collect();
         assert!(words.bytes.len() <= MOST_BYTES && words.bytes.len() > MOST_BYTES - 600);
         for n in (0..count).step_by(97).chain(count - 5..count) {
             assert_eq!(back(Packed::new(&all[n], &words)), attrs(n));

@@ -75,7 +75,11 @@ pub fn error(code: Code, message: impl Into<String>) -> Error {
 }
 
 /// Makes an error with a cause.
-pub fn error_from(code: Code, message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub fn error_from(
+    code: Code,
+    message: impl Into<String>,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
     Error::new(Coded { code, message: message.into(), source: Some(Box::new(source)) })
 }
 

@@ -7,13 +7,10 @@
 //! ```
 //! use nidus_wasm::{Batch, OpenOptions, Query, Store, sink::MemorySink};
 //!
-//! let mut db = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(3), ..Default::default() })?;
-//! let mut batch = Batch::new();
-//! batch.push("a", &[("lang", "rust".into())]);
-//! db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?;
-//! db.commit()?;
-//! let hits = db.search(&[1.0, 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?;
-//! assert_eq!(hits[0].id, "a");
+//! let mut db = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(3),
+//! ..Default::default() })?; let mut batch = Batch::new(); batch.push("a", &[("lang", "rust".into())]);
+//! db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?; db.commit()?; let hits = db.search(&[1.0,
+//! 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?; assert_eq!(hits[0].id, "a");
 //! # Ok::<(), nidus_wasm::Error>(())
 //! ```
 //!
@@ -28,10 +25,10 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("rows are kept in memory exactly as they are on the medium, which is little-endian");
 
+pub mod attrs;
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 #[doc(hidden)]
 pub mod bindings;
-pub mod attrs;
 mod error;
 mod hash;
 mod mutant;

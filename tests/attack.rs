@@ -27,12 +27,13 @@ const LARGE: usize = 2048;
 
 fn refused(size: usize) -> bool {
     size >= LARGE
-        && GIVEN.try_with(|given| {
-            let left = given.get();
-            given.set(left.checked_sub(1).unwrap_or(u64::MAX));
-            left == 0
-        })
-        .unwrap_or(false)
+        && GIVEN
+            .try_with(|given| {
+                let left = given.get();
+                given.set(left.checked_sub(1).unwrap_or(u64::MAX));
+                left == 0
+            })
+            .unwrap_or(false)
 }
 
 fn took(bytes: i64) {
@@ -85,7 +86,11 @@ fn state(store: &Store) -> State {
     let hits = store.search(&[1.0, 0.5], &Query { top_k: usize::MAX, ..Query::default() }).unwrap();
     assert_eq!(hits.len(), live);
     assert_eq!(store.footprint().doc_count, live);
-    store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), store.get_all(&name).unwrap()))).collect()
+    store
+        .collections()
+        .into_iter()
+        .map(|name| (name.clone(), (store.get_meta(&name), store.get_all(&name).unwrap())))
+        .collect()
 }
 
 fn reopen(data: &MemorySink, log: &MemorySink) -> nidus_wasm::Result<Store> {
@@ -161,7 +166,9 @@ fn a_roll_back_after_a_compaction_keeps_the_living_documents() {
 fn a_rolled_back_group_is_not_held() {
     for transactional in [true, false] {
         let (data, log) = (MemorySink::new(), MemorySink::new());
-        let mut store = Store::create(data.clone(), log.clone(), OpenOptions { relaxed: true, transactional, ..options() }).unwrap();
+        let mut store =
+            Store::create(data.clone(), log.clone(), OpenOptions { relaxed: true, transactional, ..options() })
+                .unwrap();
         upsert(&mut store, "a", &["kept"]).unwrap();
         store.commit().unwrap();
         upsert(&mut store, "a", &["gone", "gone too"]).unwrap();
@@ -193,7 +200,9 @@ fn a_compaction_that_failed_cannot_go_on() {
     for failing in [3, 4, 5, 6] {
         let faults = Faults::new();
         let (data, log) = (MemorySink::new(), MemorySink::new());
-        let sink = |inner: &MemorySink| Box::new(FaultSink::new(inner.clone(), &faults, ["append", "publish", "truncate", "flush"]));
+        let sink = |inner: &MemorySink| {
+            Box::new(FaultSink::new(inner.clone(), &faults, ["append", "publish", "truncate", "flush"]))
+        };
         let mut store = Store::in_memory(DIMENSION).unwrap();
         upsert(&mut store, "a", &["x", "y", "z"]).unwrap();
         store.commit().unwrap();
@@ -311,7 +320,9 @@ fn stage(store: &mut Store, model: &mut Model, act: &Act, version: usize) {
         }
         Act::Delete(c, ids) => {
             let ids = names(ids);
-            let count = model.get_mut(name(c)).map_or(0, |(_, docs)| ids.iter().filter(|id| docs.remove(*id).is_some()).count());
+            let count = model
+                .get_mut(name(c))
+                .map_or(0, |(_, docs)| ids.iter().filter(|id| docs.remove(*id).is_some()).count());
             assert_eq!(store.stage_delete(name(c), ids.iter().map(|id| Ok(id.as_str()))).unwrap(), count);
         }
         Act::DeleteWhere(c, n) => {
@@ -319,8 +330,12 @@ fn stage(store: &mut Store, model: &mut Model, act: &Act, version: usize) {
             let count = model.get_mut(name(c)).map_or(0, |(_, docs)| usize::from(docs.remove(&id).is_some()));
             assert_eq!(store.stage_delete_where(name(c), &Filter::Eq("id".into(), id.as_str().into())).unwrap(), count);
         }
-        Act::BadUpsert(c, ids) => bad_upsert(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>()),
-        Act::BadDelete(c, ids) => bad_delete(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>()),
+        Act::BadUpsert(c, ids) => {
+            bad_upsert(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>())
+        }
+        Act::BadDelete(c, ids) => {
+            bad_delete(store, name(c), &names(ids).iter().map(String::as_str).collect::<Vec<_>>())
+        }
         Act::BadMeta(c) => assert!(store.stage_set_meta(name(c), &[1, 0, 0]).is_err()),
     }
 }
@@ -333,7 +348,10 @@ fn modelled(store: &Store) -> Model {
         };
         records.iter().map(|record| (record.id.clone(), version(record))).collect()
     };
-    state(store).into_iter().map(|(name, (meta, records))| (name, (meta.get("n").cloned().unwrap_or_default(), docs(records)))).collect()
+    state(store)
+        .into_iter()
+        .map(|(name, (meta, records))| (name, (meta.get("n").cloned().unwrap_or_default(), docs(records))))
+        .collect()
 }
 
 proptest! {
@@ -417,7 +435,12 @@ fn overwriting_and_compacting_takes_no_more_memory() {
             store.commit().unwrap();
             bad_upsert(store, &format!("nor {n}"), &["z"]);
         }
-        store.compact_into(Box::new(nidus_wasm::sink::CountingSink::default()), Box::new(nidus_wasm::sink::CountingSink::default())).unwrap();
+        store
+            .compact_into(
+                Box::new(nidus_wasm::sink::CountingSink::default()),
+                Box::new(nidus_wasm::sink::CountingSink::default()),
+            )
+            .unwrap();
     };
     round(&mut store);
     let (_, grown, _) = taken(|| (0..20).for_each(|_| round(&mut store)));
@@ -480,7 +503,8 @@ fn an_unpublished_run_is_cut_without_reading_it_in() {
 fn a_row_beyond_data_takes_no_memory() {
     const DIM: usize = 1024;
     let (data, log) = (MemorySink::new(), MemorySink::new());
-    let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(DIM), ..options() }).unwrap();
+    let mut store =
+        Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(DIM), ..options() }).unwrap();
     let mut batch = Batch::new();
     batch.push("x", &[]);
     store.stage_upsert("a", 1, batch.bytes(), &[1.0; DIM]).unwrap();
@@ -488,11 +512,17 @@ fn a_row_beyond_data_takes_no_memory() {
     let mut frames = Vec::new();
     let row = 8 * MIB as u64 / 4 - 1;
     let attrs = nidus_wasm::segment::op::Reader::new(&[0; 8]).attrs().ok().unwrap();
-    nidus_wasm::segment::frame::put_frame(&mut frames, &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs, named: false }).unwrap();
+    nidus_wasm::segment::frame::put_frame(
+        &mut frames,
+        &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs, named: false },
+    )
+    .unwrap();
     let mut rows = data.to_vec();
     rows.resize(64 + 8 * MIB as usize, 0);
     for dimension in [None, Some(DIM)] {
-        let mut opening = Opening::new(OpenOptions { dimension, ..OpenOptions::default() }, rows.len() as u64, frames.len() as u64).unwrap();
+        let mut opening =
+            Opening::new(OpenOptions { dimension, ..OpenOptions::default() }, rows.len() as u64, frames.len() as u64)
+                .unwrap();
         opening.feed_data(&rows).unwrap();
         let (error, _, most) = taken(|| opening.feed_log(&frames).unwrap_err());
         assert_eq!(code_of(&error), Code::Corrupt, "{error:#}");
@@ -540,7 +570,8 @@ fn out_of_memory_is_an_error_everywhere() {
                 store.apply();
                 assert_eq!(CALLS.get(), calls);
             }
-            let compacted = done.and_then(|()| store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())));
+            let compacted =
+                done.and_then(|()| store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())));
             let refused = GIVEN.replace(u64::MAX) > n;
             if compacted.is_err() {
                 assert!(store.failure().is_none());
@@ -577,7 +608,10 @@ fn varied(n: usize) -> Vec<(String, Value)> {
         (format!("key {}", n % 3000), text(n % 700, 20)),
         ("k".repeat(n % 5 * 80), text(n % 40, [0, 2, 3, 254, 255, 256, 257, 5000][n % 8])),
         ("year".into(), Value::Int(1990 + n as i64 % 30)),
-        ("tags".into(), Value::List((0..n % 4).map(|i| ["", "a", "long ", "tag"][(n + i) % 4].repeat(i * 30)).collect())),
+        (
+            "tags".into(),
+            Value::List((0..n % 4).map(|i| ["", "a", "long ", "tag"][(n + i) % 4].repeat(i * 30)).collect()),
+        ),
         ("when".into(), Value::DateTime(-(n as i64) << (n % 50))),
         ("w".into(), Value::Float(n as f64 / 7.0)),
         ("ok".into(), if n.is_multiple_of(3) { Value::Null } else { Value::Bool(n.is_multiple_of(2)) }),
@@ -593,13 +627,18 @@ fn varied(n: usize) -> Vec<(String, Value)> {
 fn each_document_keeps_its_attributes_whatever_memory_is_refused() {
     const DOCS: usize = 400;
     type Expected = BTreeMap<String, BTreeMap<String, Value>>;
-    let told = |store: &Store| -> Expected { store.get_all("a").unwrap().into_iter().map(|record| (record.id, record.attrs)).collect() };
+    let told = |store: &Store| -> Expected {
+        store.get_all("a").unwrap().into_iter().map(|record| (record.id, record.attrs)).collect()
+    };
     let check = |store: &Store, expected: &Expected| {
         assert_eq!(told(store), *expected);
         let asked = Filter::Eq("year".into(), 1995.0.into());
         let matching = expected.values().filter(|attrs| attrs.get("year") == Some(&Value::Int(1995))).count();
         assert_eq!(store.count(Some("a"), &asked), matching);
-        assert_eq!(store.search(&[1.0, 0.5], &Query { top_k: usize::MAX, filter: asked, ..Query::default() }).unwrap().len(), matching);
+        assert_eq!(
+            store.search(&[1.0, 0.5], &Query { top_k: usize::MAX, filter: asked, ..Query::default() }).unwrap().len(),
+            matching
+        );
     };
     let mut refusals = 0;
     for refused_at in (0..).step_by(3) {
@@ -621,8 +660,12 @@ fn each_document_keeps_its_attributes_whatever_memory_is_refused() {
             gone.iter().for_each(|id| drop(next.remove(id)));
             let vectors = vec![0.5f32; DOCS * DIMENSION];
             GIVEN.set(given);
-            let staged = store.stage_upsert("a", DOCS, batch.bytes(), &vectors).and_then(|_| store.stage_delete("a", gone.iter().map(|id| Ok(id.as_str()))));
-            let written = staged.and_then(|_| if round == 3 { Err(nidus_wasm::error(Code::Aborted, "forgotten")) } else { store.write() });
+            let staged = store
+                .stage_upsert("a", DOCS, batch.bytes(), &vectors)
+                .and_then(|_| store.stage_delete("a", gone.iter().map(|id| Ok(id.as_str()))));
+            let written = staged.and_then(|_| {
+                if round == 3 { Err(nidus_wasm::error(Code::Aborted, "forgotten")) } else { store.write() }
+            });
             let given = GIVEN.replace(u64::MAX);
             match written {
                 Ok(()) => {
@@ -669,5 +712,10 @@ fn a_long_text_leaves_no_memory_behind() {
         store.unstage_all();
     });
     // The frame, for which the run keeps room, and the document.
-    assert!(most < (2 * LONG) as i64 + MIB && left < LONG as i64 + MIB, "{} MiB at most, {} MiB left", most / MIB, left / MIB);
+    assert!(
+        most < (2 * LONG) as i64 + MIB && left < LONG as i64 + MIB,
+        "{} MiB at most, {} MiB left",
+        most / MIB,
+        left / MIB
+    );
 }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use nidus_wasm::search::{Tuning, kernel};
 use nidus_wasm::sink::MemorySink;
-use nidus_wasm::{Batch, OpenOptions, Query, Store, Value, search::{Filter, filter::Bound}};
+use nidus_wasm::{
+    Batch, OpenOptions, Query, Store, Value,
+    search::{Filter, filter::Bound},
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rows::{SORTS, Sort, finish, row};
@@ -25,7 +28,8 @@ fn generator(seed: u64) -> TestRng {
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
-const TUNING: fn(usize) -> Tuning = |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension, whole: dimension % 3 != 1 };
+const TUNING: fn(usize) -> Tuning =
+    |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension, whole: dimension % 3 != 1 };
 
 /// Makes three collections with some documents overwritten and deleted. The rows are written past the checks, as native
 /// would have written them.
@@ -50,7 +54,8 @@ fn filled(case: &Case, rng: &mut TestRng) -> Store {
     let mut bytes = data.to_vec();
     bytes.truncate(64);
     bytes.extend(vectors.iter().flat_map(|x| x.to_le_bytes()));
-    let mut store = Store::open(MemorySink::with_bytes(bytes), MemorySink::with_bytes(log.to_vec()), options()).unwrap();
+    let mut store =
+        Store::open(MemorySink::with_bytes(bytes), MemorySink::with_bytes(log.to_vec()), options()).unwrap();
     store.tune(TUNING(d));
     store
 }
@@ -61,11 +66,20 @@ fn bits(score: f32) -> u32 {
     if score.is_nan() { f32::NAN.to_bits() } else { (score + 0.0).to_bits() }
 }
 
-fn by_scan(store: &Store, query: &[f32], asked: &Query<'_>, keep: impl Fn(&BTreeMap<String, Value>) -> bool) -> Vec<Scored> {
+fn by_scan(
+    store: &Store,
+    query: &[f32],
+    asked: &Query<'_>,
+    keep: impl Fn(&BTreeMap<String, Value>) -> bool,
+) -> Vec<Scored> {
     let mut unit = query.to_vec();
     kernel::normalize(&mut unit);
     let mut all = Vec::new();
-    for collection in store.collections().into_iter().filter(|name| asked.collections.is_none_or(|names| names.contains(&name.as_str()))) {
+    for collection in store
+        .collections()
+        .into_iter()
+        .filter(|name| asked.collections.is_none_or(|names| names.contains(&name.as_str())))
+    {
         for record in store.get_all(&collection).unwrap() {
             let score = kernel::scalar::dot(&unit, &record.vector);
             if keep(&record.attrs) && asked.min_score.is_none_or(|least| score >= least) {
@@ -92,15 +106,30 @@ fn compare(case: &Case, store: &Store, rng: &mut TestRng) {
         if !query.iter().map(|x| x * x).sum::<f32>().is_finite() {
             continue;
         }
-        for (top_k, min_score, collections, filter) in
-            [(10, None, None, false), (1, None, None, false), (10, None, Some(&["a", "c"][..]), false), (5, Some(0.3), None, false), (3, None, None, true), (count, None, None, false)]
-        {
+        for (top_k, min_score, collections, filter) in [
+            (10, None, None, false),
+            (1, None, None, false),
+            (10, None, Some(&["a", "c"][..]), false),
+            (5, Some(0.3), None, false),
+            (3, None, None, true),
+            (count, None, None, false),
+        ] {
             let wanted = rng.next_u32() as i64 % 50;
             let filter_ours = if filter { Filter::Eq("n".into(), Value::Int(wanted)) } else { Filter::default() };
             let asked = Query { collections, top_k, min_score, filter: filter_ours };
-            let expected = by_scan(store, &query, &asked, |attrs| !filter || attrs.get("n") == Some(&Value::Int(wanted)));
-            let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();
-            assert_eq!(found, expected, "{sort:?} x {dimension}, {count} rows, seed {}, query {n}, top {top_k}", case.seed);
+            let expected =
+                by_scan(store, &query, &asked, |attrs| !filter || attrs.get("n") == Some(&Value::Int(wanted)));
+            let found: Vec<Scored> = store
+                .search(&query, &asked)
+                .unwrap()
+                .into_iter()
+                .map(|hit| (bits(hit.score), hit.collection, hit.id))
+                .collect();
+            assert_eq!(
+                found, expected,
+                "{sort:?} x {dimension}, {count} rows, seed {}, query {n}, top {top_k}",
+                case.seed
+            );
         }
     }
 }
@@ -226,7 +255,8 @@ fn upsert(store: &mut Store, count: usize, rng: &mut TestRng) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for n in 0..count {
         batch.push(&(rng.next_u32() % 2000).to_string(), &[("n", Value::Int((n % 50) as i64))]);
-        let sort = [Sort::Strong, Sort::Falling, Sort::Strong, Sort::Equal, Sort::Gaussian][rng.next_u32() as usize % 5];
+        let sort =
+            [Sort::Strong, Sort::Falling, Sort::Strong, Sort::Equal, Sort::Gaussian][rng.next_u32() as usize % 5];
         vectors.extend(if n % 40 == 7 { vec![0.0; store.dimension()] } else { row(sort, store.dimension(), n, rng) });
     }
     store.stage_upsert(["a", "b", "c"][rng.next_u32() as usize % 3], count, batch.bytes(), &vectors).unwrap();
@@ -260,7 +290,12 @@ fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
     let expected = by_scan(store, &query, &asked, keep);
     // After four searches in which codes told nothing, seven go without them.
     for _ in 0..13 {
-        let found: Vec<Scored> = store.search(&query, &asked).unwrap().into_iter().map(|hit| (bits(hit.score), hit.collection, hit.id)).collect();
+        let found: Vec<Scored> = store
+            .search(&query, &asked)
+            .unwrap()
+            .into_iter()
+            .map(|hit| (bits(hit.score), hit.collection, hit.id))
+            .collect();
         assert_eq!(found, expected, "seed {seed}, step {step}");
     }
 }

@@ -21,7 +21,8 @@ struct Kept {
 impl Kept {
     fn open(data: Vec<u8>, log: Vec<u8>, compact: bool, tuning: Tuning) -> Self {
         let (data, log) = (MemorySink::with_bytes(data), MemorySink::with_bytes(log));
-        let mut store = Store::open(data.clone(), log.clone(), OpenOptions { compact, ..OpenOptions::default() }).unwrap();
+        let mut store =
+            Store::open(data.clone(), log.clone(), OpenOptions { compact, ..OpenOptions::default() }).unwrap();
         store.tune(tuning);
         Self { store, data, log }
     }
@@ -29,7 +30,12 @@ impl Kept {
     fn supply(data: &MemorySink, rows: &mut Supplied, dimension: usize) -> usize {
         let bytes = data.to_vec();
         let at = |row: &u32| 64 + *row as usize * dimension * 4;
-        let vectors: Vec<f32> = rows.wanted().unwrap().iter().flat_map(|row| bytes[at(row)..][..dimension * 4].as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x))).collect();
+        let vectors: Vec<f32> = rows
+            .wanted()
+            .unwrap()
+            .iter()
+            .flat_map(|row| bytes[at(row)..][..dimension * 4].as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)))
+            .collect();
         rows.space(vectors.len(), dimension).unwrap().copy_from_slice(&vectors);
         vectors.len() / dimension
     }
@@ -87,7 +93,8 @@ fn generator(seed: u64) -> TestRng {
 /// Returns the bytes of a store with rows as native may have written them: not all have unit length.
 fn bytes_of(sort: Sort, d: usize, count: usize, rng: &mut TestRng) -> (Vec<u8>, Vec<u8>) {
     let (data, log) = (MemorySink::new(), MemorySink::new());
-    let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(d), ..OpenOptions::default() }).unwrap();
+    let mut store =
+        Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(d), ..OpenOptions::default() }).unwrap();
     let mut vectors = Vec::new();
     for n in 0..count {
         let mut batch = Batch::new();
@@ -118,10 +125,21 @@ fn same(full: &Store, compact: &Kept, sort: Sort, what: &str, rng: &mut TestRng)
         queries.extend(query);
     }
     let few = Filter::Eq("n".into(), Value::Int(7));
-    let asked = [(10, None, None, Filter::default()), (3, Some(0.3), Some(&["a", "c"][..]), Filter::default()), (5, None, Some(&["b"][..]), few.clone()), (4, None, None, few), (10_000, None, None, Filter::default())];
+    let asked = [
+        (10, None, None, Filter::default()),
+        (3, Some(0.3), Some(&["a", "c"][..]), Filter::default()),
+        (5, None, Some(&["b"][..]), few.clone()),
+        (4, None, None, few),
+        (10_000, None, None, Filter::default()),
+    ];
     for (top_k, min_score, collections, filter) in asked {
         let query = Query { collections, top_k, min_score, filter };
-        let bits = |found: Vec<Vec<Hit>>| -> Vec<Vec<(u32, String, String)>> { found.into_iter().map(|hits| hits.into_iter().map(|hit| (hit.score.to_bits(), hit.collection, hit.id)).collect()).collect() };
+        let bits = |found: Vec<Vec<Hit>>| -> Vec<Vec<(u32, String, String)>> {
+            found
+                .into_iter()
+                .map(|hits| hits.into_iter().map(|hit| (hit.score.to_bits(), hit.collection, hit.id)).collect())
+                .collect()
+        };
         let expected = bits(full.search_many(&queries, &query).unwrap());
         assert!(bits(compact.search(&queries, &query)) == expected, "{what}, {sort:?} x {d}, top {top_k}");
         assert!(bits(compact.search(&queries[..d], &query)) == expected[..1], "{what}, {sort:?} x {d}, top {top_k}");
@@ -162,7 +180,10 @@ fn answers_and_bytes_are_those_of_full_memory() {
             for kept in [&mut full, &mut compact] {
                 kept.compact();
             }
-            assert!(full.data.to_vec() == compact.data.to_vec() && full.log.to_vec() == compact.log.to_vec(), "{sort:?} x {d}");
+            assert!(
+                full.data.to_vec() == compact.data.to_vec() && full.log.to_vec() == compact.log.to_vec(),
+                "{sort:?} x {d}"
+            );
             same(&full.store, &compact, sort, "compacted", &mut rng);
             compact.code(usize::MAX);
             same(&full.store, &compact, sort, "codes again", &mut rng);

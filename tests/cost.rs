@@ -31,7 +31,11 @@ fn in_proportion<T>(what: &str, least: usize, most: u32, make: impl Fn(usize) ->
             .unwrap()
     };
     let (few, many) = (time(least), time(8 * least));
-    println!("{what}: {least} in {few:?}, {} in {many:?}: {:.1} times", 8 * least, many.as_secs_f64() / few.as_secs_f64());
+    println!(
+        "{what}: {least} in {few:?}, {} in {many:?}: {:.1} times",
+        8 * least,
+        many.as_secs_f64() / few.as_secs_f64()
+    );
     assert!(many < most * few.max(TICK), "{what}: {least} took {few:?}, {} took {many:?}", 8 * least);
 }
 
@@ -48,7 +52,8 @@ fn name(n: usize) -> String {
 /// Makes so many collections. With `filled`, each has one document.
 fn with_collections(n: usize, filled: bool) -> (Store, MemorySink, MemorySink) {
     let (data, log) = (MemorySink::new(), MemorySink::new());
-    let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(1), ..Default::default() }).unwrap();
+    let mut store =
+        Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(1), ..Default::default() }).unwrap();
     stage(&mut store, n, filled);
     store.commit().unwrap();
     (store, data, log)
@@ -82,42 +87,85 @@ fn globs() {
 
 #[test]
 fn collections() {
-    in_proportion("staging new collections", 16_000, IN_PROPORTION, |_| Store::in_memory(1).unwrap(), |store, n| stage(store, n, true));
-    in_proportion("applying them", 16_000, IN_PROPORTION, |n| {
-        let mut store = Store::in_memory(1).unwrap();
-        stage(&mut store, n, true);
-        store
-    }, |store, _| store.commit().unwrap());
-    in_proportion("opening", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(_, data, log), n| {
-        assert_eq!(Store::open(data.clone(), log.clone(), OpenOptions::default()).unwrap().collections().len(), n);
-    });
-    in_proportion("dropping all", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), n| {
-        (0..n).for_each(|n| assert!(store.stage_drop(&name(n)).unwrap()));
-        store.commit().unwrap();
-        // Their numbers are used again.
-        stage(store, n, false);
-        store.commit().unwrap();
-    });
-    in_proportion("compacting", 16_000, IN_PROPORTION, |n| with_collections(n, true), |(store, ..), _| {
-        store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
-    });
-    in_proportion("naming them in a search", 4_000, IN_PROPORTION, |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()), |((store, ..), names), n| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let query = Query { collections: Some(&names), top_k: n, ..Default::default() };
-        assert_eq!(store.search(&[1.0], &query).unwrap().len(), n);
-    });
-    in_proportion("metadata", 16_000, IN_PROPORTION, |n| (Store::in_memory(1).unwrap(), (0..n).map(|n| (name(n), name(n))).collect()), |(store, meta), _| {
-        store.stage_set_meta_map("c", meta).unwrap();
-        store.commit().unwrap();
-        assert_eq!(store.get_meta("c").len(), meta.len());
-    });
+    in_proportion(
+        "staging new collections",
+        16_000,
+        IN_PROPORTION,
+        |_| Store::in_memory(1).unwrap(),
+        |store, n| stage(store, n, true),
+    );
+    in_proportion(
+        "applying them",
+        16_000,
+        IN_PROPORTION,
+        |n| {
+            let mut store = Store::in_memory(1).unwrap();
+            stage(&mut store, n, true);
+            store
+        },
+        |store, _| store.commit().unwrap(),
+    );
+    in_proportion(
+        "opening",
+        16_000,
+        IN_PROPORTION,
+        |n| with_collections(n, true),
+        |(_, data, log), n| {
+            assert_eq!(Store::open(data.clone(), log.clone(), OpenOptions::default()).unwrap().collections().len(), n);
+        },
+    );
+    in_proportion(
+        "dropping all",
+        16_000,
+        IN_PROPORTION,
+        |n| with_collections(n, true),
+        |(store, ..), n| {
+            (0..n).for_each(|n| assert!(store.stage_drop(&name(n)).unwrap()));
+            store.commit().unwrap();
+            // Their numbers are used again.
+            stage(store, n, false);
+            store.commit().unwrap();
+        },
+    );
+    in_proportion(
+        "compacting",
+        16_000,
+        IN_PROPORTION,
+        |n| with_collections(n, true),
+        |(store, ..), _| {
+            store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+        },
+    );
+    in_proportion(
+        "naming them in a search",
+        4_000,
+        IN_PROPORTION,
+        |n| (with_collections(n, true), (0..2 * n).map(|i| name(i % n)).collect::<Vec<_>>()),
+        |((store, ..), names), n| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let query = Query { collections: Some(&names), top_k: n, ..Default::default() };
+            assert_eq!(store.search(&[1.0], &query).unwrap().len(), n);
+        },
+    );
+    in_proportion(
+        "metadata",
+        16_000,
+        IN_PROPORTION,
+        |n| (Store::in_memory(1).unwrap(), (0..n).map(|n| (name(n), name(n))).collect()),
+        |(store, meta), _| {
+            store.stage_set_meta_map("c", meta).unwrap();
+            store.commit().unwrap();
+            assert_eq!(store.get_meta("c").len(), meta.len());
+        },
+    );
 }
 
 #[test]
 fn documents() {
     let store = |n: usize, attrs: &dyn Fn(usize) -> Vec<(String, Value)>| {
         let (data, log) = (MemorySink::new(), MemorySink::new());
-        let mut store = Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(1), ..Default::default() }).unwrap();
+        let mut store =
+            Store::create(data.clone(), log.clone(), OpenOptions { dimension: Some(1), ..Default::default() }).unwrap();
         let mut batch = Batch::new();
         for n in 0..n {
             let attrs = attrs(n);
@@ -130,21 +178,45 @@ fn documents() {
     };
     let distinct = |n: usize| vec![("k".to_string(), Value::Str(name(n)))];
     let glob = Filter::Glob("k".into(), "*7*".into());
-    in_proportion("a filter on distinct values", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
-        store.search(&[1.0], &Query { top_k: 5, filter: glob.clone(), ..Default::default() }).unwrap();
-    });
-    in_proportion("deleting what matches", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
-        store.stage_delete_where("c", &glob).unwrap();
-        store.commit().unwrap();
-    });
-    in_proportion("compacting", 16_000, IN_PROPORTION, |n| store(n, &distinct), |(store, ..), _| {
-        store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
-    });
+    in_proportion(
+        "a filter on distinct values",
+        16_000,
+        IN_PROPORTION,
+        |n| store(n, &distinct),
+        |(store, ..), _| {
+            store.search(&[1.0], &Query { top_k: 5, filter: glob.clone(), ..Default::default() }).unwrap();
+        },
+    );
+    in_proportion(
+        "deleting what matches",
+        16_000,
+        IN_PROPORTION,
+        |n| store(n, &distinct),
+        |(store, ..), _| {
+            store.stage_delete_where("c", &glob).unwrap();
+            store.commit().unwrap();
+        },
+    );
+    in_proportion(
+        "compacting",
+        16_000,
+        IN_PROPORTION,
+        |n| store(n, &distinct),
+        |(store, ..), _| {
+            store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+        },
+    );
     // One document has so many keys.
-    in_proportion("keys of a document", 2_000, IN_PROPORTION, |n| n, |n, _| {
-        let attrs: Vec<(String, Value)> = (0..*n).map(|n| (name(n), Value::Int(n as i64))).collect();
-        let (_, data, log) = store(1, &|_| attrs.clone());
-        let store = Store::open(data, log, OpenOptions::default()).unwrap();
-        assert_eq!(store.get("c", &name(0)).unwrap().unwrap().attrs.len(), *n);
-    });
+    in_proportion(
+        "keys of a document",
+        2_000,
+        IN_PROPORTION,
+        |n| n,
+        |n, _| {
+            let attrs: Vec<(String, Value)> = (0..*n).map(|n| (name(n), Value::Int(n as i64))).collect();
+            let (_, data, log) = store(1, &|_| attrs.clone());
+            let store = Store::open(data, log, OpenOptions::default()).unwrap();
+            assert_eq!(store.get("c", &name(0)).unwrap().unwrap().attrs.len(), *n);
+        },
+    );
 }

@@ -14,7 +14,11 @@ mod golden;
 type State = BTreeMap<String, (Meta, Vec<Record>)>;
 
 fn state(store: &Store) -> State {
-    store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), store.get_all(&name).unwrap()))).collect()
+    store
+        .collections()
+        .into_iter()
+        .map(|name| (name.clone(), (store.get_meta(&name), store.get_all(&name).unwrap())))
+        .collect()
 }
 
 fn open(data: &[u8], log: &[u8]) -> nidus_wasm::Result<Store> {
@@ -53,7 +57,12 @@ fn build() -> Built {
     done(&mut store);
     store.stage_set_meta_map("docs", &Meta::from([("model".into(), "minilm".into())])).unwrap();
     done(&mut store);
-    upsert(&mut store, "a", 1.0, &[("s", "text".into()), ("i", Value::Int(-7)), ("n", Value::Null), ("b", Value::Bool(true))]);
+    upsert(
+        &mut store,
+        "a",
+        1.0,
+        &[("s", "text".into()), ("i", Value::Int(-7)), ("n", Value::Null), ("b", Value::Bool(true))],
+    );
     done(&mut store);
     upsert(&mut store, "b", 2.0, &[("l", Value::List(vec!["x".into(), "y".into()]))]);
     done(&mut store);
@@ -75,13 +84,21 @@ fn check(built: &Built, data: &[u8], log: &[u8], what: &str) -> Result<usize, Co
     let mut store = match open_sinks(&sinks.0, &sinks.1) {
         Ok(store) => store,
         Err(error) => {
-            assert_eq!((sinks.0.to_vec(), sinks.1.to_vec()), (data.to_vec(), log.to_vec()), "{what}: an error must change nothing");
+            assert_eq!(
+                (sinks.0.to_vec(), sinks.1.to_vec()),
+                (data.to_vec(), log.to_vec()),
+                "{what}: an error must change nothing"
+            );
             return Err(code_of(&error));
         }
     };
     let recovery = store.recovery();
     let kept = log.len() as u64 - recovery.log_bytes;
-    let frames = built.ends.iter().position(|(end, _)| *end == kept).unwrap_or_else(|| panic!("{what}: cut inside a frame at {kept}"));
+    let frames = built
+        .ends
+        .iter()
+        .position(|(end, _)| *end == kept)
+        .unwrap_or_else(|| panic!("{what}: cut inside a frame at {kept}"));
     assert_eq!(state(&store), built.ends[frames].1, "{what}");
     assert_eq!(sinks.1.to_vec(), log[..kept as usize], "{what}");
     assert_eq!(recovery.log_frames > 0, log[kept as usize..].iter().any(|byte| *byte != 0), "{what}: {recovery:?}");
@@ -196,7 +213,10 @@ fn every_flipped_bit_of_the_golden_stores() {
             let sinks = [data, log].map(|bytes| MemorySink::with_bytes(bytes.to_vec()));
             let options = OpenOptions { dimension: Some(dimension), ..OpenOptions::default() };
             let opened = Store::open(sinks[0].clone(), sinks[1].clone(), options);
-            assert!(opened.is_ok() || [sinks[0].to_vec(), sinks[1].to_vec()] == [data, log], "golden {n}: an error must change nothing");
+            assert!(
+                opened.is_ok() || [sinks[0].to_vec(), sinks[1].to_vec()] == [data, log],
+                "golden {n}: an error must change nothing"
+            );
             opened.map(|store| (state(&store), store.recovery().log_bytes)).map_err(|error| code_of(&error))
         };
         let flipped = |bytes: &[u8], at: usize, bit: usize| {
@@ -212,11 +232,17 @@ fn every_flipped_bit_of_the_golden_stores() {
         let (whole, before_last) = (open(&data, &log).unwrap().0, open(&data, &log[..last]).unwrap().0);
         for (at, bit) in (0..log.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             match open(&data, &flipped(&log, at, bit)) {
-                Err(code) => assert!(at < last && code == Code::Corrupt, "golden {n}: {code:?} for bit {bit} of log byte {at}"),
+                Err(code) => {
+                    assert!(at < last && code == Code::Corrupt, "golden {n}: {code:?} for bit {bit} of log byte {at}")
+                }
                 Ok(opened) => {
                     assert!(at >= last, "golden {n}: bit {bit} of log byte {at} of an inner frame was cut");
                     // They are compared as text, because NaN equals nothing.
-                    assert_eq!(format!("{opened:?}"), format!("{:?}", (&before_last, log.len() - last)), "golden {n}: bit {bit} of log byte {at}");
+                    assert_eq!(
+                        format!("{opened:?}"),
+                        format!("{:?}", (&before_last, log.len() - last)),
+                        "golden {n}: bit {bit} of log byte {at}"
+                    );
                 }
             }
         }
@@ -229,7 +255,11 @@ fn every_flipped_bit_of_the_golden_stores() {
             }
             let mut expected = whole.clone();
             let (found, cut) = opened.unwrap();
-            for (was, is) in expected.values_mut().flat_map(|(_, records)| records).zip(found.values().flat_map(|(_, records)| records)) {
+            for (was, is) in expected
+                .values_mut()
+                .flat_map(|(_, records)| records)
+                .zip(found.values().flat_map(|(_, records)| records))
+            {
                 let number = (at - 64) / 4 % dimension;
                 let flip = 1u32 << (at % 4 * 8 + bit);
                 if was.vector[number].to_bits() ^ flip == is.vector[number].to_bits() {
@@ -237,7 +267,11 @@ fn every_flipped_bit_of_the_golden_stores() {
                     changed += 1;
                 }
             }
-            assert_eq!((format!("{found:?}"), cut), (format!("{expected:?}"), 0), "golden {n}: bit {bit} of data byte {at}");
+            assert_eq!(
+                (format!("{found:?}"), cut),
+                (format!("{expected:?}"), 0),
+                "golden {n}: bit {bit} of data byte {at}"
+            );
         }
         let live: usize = whole.values().map(|(_, records)| records.len()).sum();
         assert_eq!(changed, live * dimension * 32, "golden {n}");
@@ -292,16 +326,58 @@ fn hostile_lengths_take_no_memory() {
     let cases: Vec<(Vec<u8>, Code)> = vec![
         // The length of a collection's name, and that of an attribute map, claim to be endless.
         ([&[0u8, 0, 0, 0][..], &huge].concat(), Code::Corrupt),
-        ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[0; 8], &huge].concat(), Code::Corrupt),
+        (
+            [&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[0; 8], &huge].concat(),
+            Code::Corrupt,
+        ),
         // The row is beyond all data.
-        ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &huge, &[0; 8]].concat(), Code::Corrupt),
-        ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[3, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat(), Code::Corrupt),
+        (
+            [&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &huge, &[0; 8]].concat(),
+            Code::Corrupt,
+        ),
+        (
+            [
+                &[3u8, 0, 0, 0][..],
+                &1u64.to_le_bytes(),
+                b"c",
+                &1u64.to_le_bytes(),
+                b"i",
+                &[3, 0, 0, 0, 0, 0, 0, 0],
+                &[0; 8],
+            ]
+            .concat(),
+            Code::Corrupt,
+        ),
         // Two documents have the same row.
-        ([&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[2, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat(), Code::Corrupt),
+        (
+            [
+                &[3u8, 0, 0, 0][..],
+                &1u64.to_le_bytes(),
+                b"c",
+                &1u64.to_le_bytes(),
+                b"i",
+                &[2, 0, 0, 0, 0, 0, 0, 0],
+                &[0; 8],
+            ]
+            .concat(),
+            Code::Corrupt,
+        ),
         // Operations and values of later versions.
         ([&[9u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c"].concat(), Code::UnsupportedVersion),
         (
-            [&[3u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", &1u64.to_le_bytes(), b"i", &[0; 8], &1u64.to_le_bytes(), &1u64.to_le_bytes(), b"k", &[7, 0, 0, 0]].concat(),
+            [
+                &[3u8, 0, 0, 0][..],
+                &1u64.to_le_bytes(),
+                b"c",
+                &1u64.to_le_bytes(),
+                b"i",
+                &[0; 8],
+                &1u64.to_le_bytes(),
+                &1u64.to_le_bytes(),
+                b"k",
+                &[7, 0, 0, 0],
+            ]
+            .concat(),
             Code::UnsupportedVersion,
         ),
         // The payload is no operation, and its checksum is right.
@@ -310,7 +386,10 @@ fn hostile_lengths_take_no_memory() {
     for (payload, code) in cases {
         let log = [&built.log[..], &frame(&payload)].concat();
         assert_eq!(check(&built, &built.data, &log, &format!("{payload:?}")), Err(code), "{payload:?}");
-        assert_eq!(check(&built, &built.data, &[&log[..], &frame(&[0; 13])].concat(), "with a frame behind"), Err(code));
+        assert_eq!(
+            check(&built, &built.data, &[&log[..], &frame(&[0; 13])].concat(), "with a frame behind"),
+            Err(code)
+        );
     }
     // Bytes behind an operation are accepted, as native accepts them.
     let log = [&built.log[..], &frame(&[&[0u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", b"more"].concat())].concat();

@@ -11,8 +11,15 @@ use std::process::Command;
 use nidus_wasm::sink::{ByteSink, FileSink};
 use nidus_wasm::{Batch, Code, OpenOptions, Store, code_of};
 
-const NEW: OpenOptions =
-    OpenOptions { dimension: Some(2), read_only: false, relaxed: false, transactional: false, max_vector_bytes: None, only_0_3: false, compact: false };
+const NEW: OpenOptions = OpenOptions {
+    dimension: Some(2),
+    read_only: false,
+    relaxed: false,
+    transactional: false,
+    max_vector_bytes: None,
+    only_0_3: false,
+    compact: false,
+};
 const READ_ONLY: OpenOptions = OpenOptions { dimension: None, read_only: true, ..NEW };
 
 fn upsert(store: &mut Store, id: &str) {
@@ -23,7 +30,8 @@ fn upsert(store: &mut Store, id: &str) {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -47,9 +55,13 @@ fn an_opening_that_fails_leaves_no_new_file() {
     let error = Store::open_dir(dir.path(), OpenOptions { dimension: None, ..NEW }).err().unwrap();
     assert_eq!(code_of(&error), Code::InvalidArgument);
     assert!(names(dir.path()).is_empty());
-    assert_eq!(code_of(&Store::open_dir(dir.path(), OpenOptions { dimension: Some(0), ..NEW }).err().unwrap()), Code::InvalidArgument);
+    assert_eq!(
+        code_of(&Store::open_dir(dir.path(), OpenOptions { dimension: Some(0), ..NEW }).err().unwrap()),
+        Code::InvalidArgument
+    );
     assert!(names(dir.path()).is_empty());
-    fs::write(dir.path().join("data"), "somebody else's file, which is long enough to be a header and more than that").unwrap();
+    fs::write(dir.path().join("data"), "somebody else's file, which is long enough to be a header and more than that")
+        .unwrap();
     assert_eq!(code_of(&Store::open_dir(dir.path(), NEW).err().unwrap()), Code::Corrupt);
     assert_eq!(names(dir.path()), ["data"]);
 }
@@ -61,7 +73,8 @@ fn a_read_only_file_takes_no_writes() {
     fs::write(&path, b"abcdef").unwrap();
     let mut sink = FileSink::open_read_only(&path).unwrap();
     assert_eq!(ByteSink::len(&sink).unwrap(), 6);
-    for refused in [sink.append(b"x"), sink.publish(0, [0; 4]), sink.truncate_to(1), sink.truncate_to(6), sink.flush()] {
+    for refused in [sink.append(b"x"), sink.publish(0, [0; 4]), sink.truncate_to(1), sink.truncate_to(6), sink.flush()]
+    {
         assert_eq!(code_of(&refused.unwrap_err()), Code::ReadOnly);
     }
     assert_eq!(fs::read(&path).unwrap(), b"abcdef");
@@ -108,5 +121,8 @@ fn a_relaxed_store_that_is_dropped_keeps_what_it_acknowledged() {
     store.stage_create("never committed").unwrap();
     drop(store);
     let store = Store::open_dir(dir.path(), READ_ONLY).unwrap();
-    assert_eq!((store.get_all("c").unwrap().len(), store.recovery(), store.collections()), (2, Default::default(), vec!["c".to_string()]));
+    assert_eq!(
+        (store.get_all("c").unwrap().len(), store.recovery(), store.collections()),
+        (2, Default::default(), vec!["c".to_string()])
+    );
 }

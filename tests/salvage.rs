@@ -17,7 +17,8 @@ fn text(record: &Record) -> String {
 }
 
 fn docs(store: &Store) -> Docs {
-    let all = |name: String| store.get_all(&name).unwrap().into_iter().map(move |r| ((name.clone(), r.id.clone()), text(&r)));
+    let all =
+        |name: String| store.get_all(&name).unwrap().into_iter().map(move |r| ((name.clone(), r.id.clone()), text(&r)));
     store.collections().into_iter().flat_map(all).collect()
 }
 
@@ -62,9 +63,13 @@ fn build() -> Built {
                 let mut batch = Batch::new();
                 let count = if n == 3 { 3 } else { 1 };
                 for i in 0..count {
-                    batch.push(&format!("{id}{}", "+".repeat(i)), &[("step", Value::Int(step)), ("text", Value::Str("x".repeat(random as usize % 40)))]);
+                    batch.push(
+                        &format!("{id}{}", "+".repeat(i)),
+                        &[("step", Value::Int(step)), ("text", Value::Str("x".repeat(random as usize % 40)))],
+                    );
                 }
-                let vectors: Vec<f32> = (0..count * D).map(|i| (random as f32 / 1e9) + (i * i) as f32 - step as f32).collect();
+                let vectors: Vec<f32> =
+                    (0..count * D).map(|i| (random as f32 / 1e9) + (i * i) as f32 - step as f32).collect();
                 store.stage_upsert(collection, count, batch.bytes(), &vectors).map(drop).unwrap();
             }
         }
@@ -95,7 +100,10 @@ fn scan(log: &[u8]) -> Vec<(usize, usize)> {
 impl Built {
     fn check(&self, found: &Docs, what: &str) {
         for (key, version) in found {
-            assert!(self.ever.get(key).is_some_and(|ever| ever.contains(version)), "{what}: {key:?} was never {version}");
+            assert!(
+                self.ever.get(key).is_some_and(|ever| ever.contains(version)),
+                "{what}: {key:?} was never {version}"
+            );
         }
     }
 }
@@ -127,7 +135,8 @@ fn salvage_of_a_log_with_one_changed_byte_loses_at_most_one_frame() {
                 assert_eq!(found.log.bytes, (log.len() - frame) as u64, "{what}");
                 continue;
             }
-            let whole = found.log.frames == built.frames && found.log.places == [[frame as u64, 4]] && docs == built.now;
+            let whole =
+                found.log.frames == built.frames && found.log.places == [[frame as u64, 4]] && docs == built.now;
             let lost = found.log.frames == built.frames - 1 && found.log.places == [[frame as u64, size as u64]];
             assert!(if at < frame + 4 { whole } else { lost }, "{what}: {found:?}");
         }
@@ -176,7 +185,11 @@ fn salvage_never_takes_frames_of_a_run_that_was_not_published() {
         log[before + 6] ^= 0x40;
         assert_eq!(salvage(&built.data, &log, None, 64).unwrap().0.log.frames, n as u64 - 1, "run {n}");
         log[before] ^= 0x40;
-        assert_eq!(salvage(&built.data, &log, None, 64).unwrap().0.log.frames, n as u64 - 1, "run {n}, and the length before it");
+        assert_eq!(
+            salvage(&built.data, &log, None, 64).unwrap().0.log.frames,
+            n as u64 - 1,
+            "run {n}, and the length before it"
+        );
     }
 }
 
@@ -196,11 +209,17 @@ fn salvage_of_data_with_one_changed_byte_gives_no_vector_whose_length_is_wrong()
                     assert!(at < 64 || wrong == 0 || untold && wrong == 1, "byte {at} ^ {flip}: {wrong}, {found:?}");
                     // With another dimension, hardly any row has unit length.
                     if at < 12 {
-                        assert!(docs.len() <= 1 && found.damaged_rows + found.missing_rows > 5, "byte {at} ^ {flip}: {found:?}");
+                        assert!(
+                            docs.len() <= 1 && found.damaged_rows + found.missing_rows > 5,
+                            "byte {at} ^ {flip}: {found:?}"
+                        );
                     }
                 }
                 Err(error) => {
-                    assert!(at < 64 && matches!(code_of(&error), Code::Corrupt | Code::UnsupportedVersion), "byte {at} ^ {flip}: {error}")
+                    assert!(
+                        at < 64 && matches!(code_of(&error), Code::Corrupt | Code::UnsupportedVersion),
+                        "byte {at} ^ {flip}: {error}"
+                    )
                 }
             }
         }
@@ -228,7 +247,9 @@ fn salvage_with_a_dimension_needs_no_header_and_no_complete_data() {
 #[test]
 fn salvage_takes_the_later_of_two_documents_in_one_row_and_skips_unknown_operations() {
     let built = build();
-    let frame = |payload: &[u8]| [&(payload.len() as u32).to_le_bytes()[..], payload, &crc32fast::hash(payload).to_le_bytes()].concat();
+    let frame = |payload: &[u8]| {
+        [&(payload.len() as u32).to_le_bytes()[..], payload, &crc32fast::hash(payload).to_le_bytes()].concat()
+    };
     let mut again = 3u32.to_le_bytes().to_vec();
     for text in ["docs", "later"] {
         again.extend((text.len() as u64).to_le_bytes());
@@ -242,7 +263,10 @@ fn salvage_takes_the_later_of_two_documents_in_one_row_and_skips_unknown_operati
     let log = [&built.log[..], &frame(&unknown), &frame(&again)].concat();
     let (found, docs) = salvage(&built.data, &log, None, 64).unwrap();
     // These frames are skipped and reported as what they are: no damage.
-    assert_eq!((found.log.frames, found.log.skipped, found.log.damages, found.log.foreign), (built.frames + 1, 1, 0, 1));
+    assert_eq!(
+        (found.log.frames, found.log.skipped, found.log.damages, found.log.foreign),
+        (built.frames + 1, 1, 0, 1)
+    );
     assert!(docs.contains_key(&("docs".into(), "later".into())));
     let there = |docs: &Docs| docs.len() as u64;
     assert_eq!(there(&docs), there(&built.now) + 1 - found.damaged_rows);

@@ -71,7 +71,9 @@ async fn store_over_opfs() {
 async fn segment_over_opfs() {
     let rows: Vec<f32> = (0..3000).map(|n| n as f32 / 7.0).collect();
     let first = empty("segment").await;
-    let open = |handle: &FileSystemSyncAccessHandle| DataSegment::open(HandleSink::new(handle.clone(), true).unwrap(), 6).unwrap();
+    let open = |handle: &FileSystemSyncAccessHandle| {
+        DataSegment::open(HandleSink::new(handle.clone(), true).unwrap(), 6).unwrap()
+    };
     let mut segment = open(&first);
     assert_eq!(segment.append_rows(&rows).unwrap(), 0);
     assert_eq!(segment.append_rows(&rows[..6]).unwrap(), 500);

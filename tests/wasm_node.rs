@@ -28,7 +28,9 @@ fn simd_equals_scalar() {
         ("plain", |random| random.number()),
         ("of all magnitudes", |random| f32::from_bits(random.bits() & 0xBFFF_FFFF)),
         ("subnormal", |random| f32::from_bits(random.bits() & 0x807F_FFFF)),
-        ("with infinities", |random| if random.bits() % 16 == 0 { f32::INFINITY.copysign(random.number()) } else { random.number() }),
+        ("with infinities", |random| {
+            if random.bits() % 16 == 0 { f32::INFINITY.copysign(random.number()) } else { random.number() }
+        }),
         ("any bits", |random| f32::from_bits(random.bits())),
     ];
     for dimension in (1..=80).chain([384, 768]) {
@@ -65,7 +67,8 @@ fn normalization() {
             let mut ours = vector.clone();
             kernel::normalize(&mut ours);
             let inverse = 1.0 / norm;
-            let expected: Vec<f32> = vector.iter().map(|x| if norm < 1e-12 || !norm.is_finite() { *x } else { x * inverse }).collect();
+            let expected: Vec<f32> =
+                vector.iter().map(|x| if norm < 1e-12 || !norm.is_finite() { *x } else { x * inverse }).collect();
             assert_same_bits(&ours, &expected, &format!("{dimension} x {scale:e}"));
             let rows: Vec<f32> = random.vector(7 * dimension).iter().map(|x| x * scale).collect();
             let mut sums = [0.5; 7];
@@ -139,14 +142,17 @@ fn golden_files() {
             }
             for record in records {
                 let mut batch = Batch::new();
-                let attrs: Vec<(&str, Value)> = record.attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+                let attrs: Vec<(&str, Value)> =
+                    record.attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
                 batch.push(&record.id, &attrs);
                 copy.stage_upsert(name, 1, batch.bytes(), &record.vector).unwrap();
             }
         }
         copy.commit().unwrap();
         assert!(again.1.to_vec() == log.to_vec());
-        let rows = |sink: &MemorySink| sink.to_vec()[64..].chunks(4).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect::<Vec<_>>();
+        let rows = |sink: &MemorySink| {
+            sink.to_vec()[64..].chunks(4).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect::<Vec<_>>()
+        };
         assert!(rows(&again.0).iter().zip(&rows(&data)).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 }
@@ -204,7 +210,8 @@ fn a_handle_conforms() {
     }
 }
 
-/// IndexedDB's buffer, as `scripts/suites.mjs` bundles it of `tests/wasm/idb-buffer.ts`: a database to which handles can be opened.
+/// IndexedDB's buffer, as `scripts/suites.mjs` bundles it of `tests/wasm/idb-buffer.ts`: a database to which handles
+/// can be opened.
 fn idb_database() -> Object {
     let code = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/nidus-wasm/idb-buffer.js"));
     Function::new_no_args(&format!("{code}; return idb.database()")).call0(&JsValue::NULL).unwrap().unchecked_into()
@@ -314,7 +321,12 @@ fn a_handle_that_misbehaves() {
         // The second write returns something wrong.
         let write: JsValue = get(&handle, "write");
         Reflect::set(&handle, &"plain".into(), &write).unwrap();
-        set(&handle, "write", "buffer, options", &format!("if (!this.calls) {{ this.calls = 1; return this.plain(buffer, options) }} {body}"));
+        set(
+            &handle,
+            "write",
+            "buffer, options",
+            &format!("if (!this.calls) {{ this.calls = 1; return this.plain(buffer, options) }} {body}"),
+        );
         handle
     };
     assert_eq!(code(&failing("return this.plain(buffer.subarray(0, 2), options)")), Code::StorageFailed);
@@ -349,10 +361,16 @@ fn codes_in_simd_equal_scalar_codes() {
     use codes::kernel::{Base, GROUP, QUAD, at_least, base, group_sums, pairs, row_sum, scalar, simd};
     let mut random = Random(11);
     for width in (4..=64).step_by(4).chain([128, 384, 1024, 2064]) {
-        let codes: Vec<i8> = (0..width * GROUP).map(|_| (random.bits() % 255) as i8).map(|code| code.max(-127)).collect();
+        let codes: Vec<i8> =
+            (0..width * GROUP).map(|_| (random.bits() % 255) as i8).map(|code| code.max(-127)).collect();
         let most = (i32::MAX / (128 * width as i32)).min(if cfg!(feature = "relaxed-simd") { 8191 } else { 100 });
-        let numbers: Vec<i16> = (0..width).map(|_| ((random.bits() % (2 * most as u32 + 1)) as i32 - most) as i16).collect();
-        for (numbers, codes) in [(numbers, codes), (vec![most as i16; width], vec![-127; width * GROUP]), (vec![-most as i16; width], vec![127; width * GROUP])] {
+        let numbers: Vec<i16> =
+            (0..width).map(|_| ((random.bits() % (2 * most as u32 + 1)) as i32 - most) as i16).collect();
+        for (numbers, codes) in [
+            (numbers, codes),
+            (vec![most as i16; width], vec![-127; width * GROUP]),
+            (vec![-most as i16; width], vec![127; width * GROUP]),
+        ] {
             let mut query = vec![[0; 2]; width / QUAD];
             let begin = pairs(&numbers, &mut query);
             let base: Base = base(&codes, width);
@@ -363,21 +381,32 @@ fn codes_in_simd_equal_scalar_codes() {
                     laid[(to / QUAD * GROUP + row) * QUAD + to % QUAD] = code;
                 }
             }
-            let exact: Vec<i32> = codes.chunks_exact(width).map(|row| row.iter().zip(&numbers).map(|(code, q)| *code as i32 * *q as i32).sum()).collect();
+            let exact: Vec<i32> = codes
+                .chunks_exact(width)
+                .map(|row| row.iter().zip(&numbers).map(|(code, q)| *code as i32 * *q as i32).sum())
+                .collect();
             assert_eq!(group_sums(&laid, &query, begin, &base).to_vec(), exact, "{width}");
             #[cfg(feature = "relaxed-simd")]
             assert_eq!(codes::relaxed::scalar(&laid, &query, &base).to_vec(), exact);
             // The kernel of the other build. In this build it is compared only with its own scalar version.
             assert_eq!(simd::group_sums(&laid, &query, begin), scalar::group_sums(&laid, &query, begin));
             let whole = width / GROUP * GROUP;
-            assert_eq!(simd::row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]), "{width}");
-            assert_eq!(row_sum(&codes[..whole], &numbers[..whole]), scalar::row_sum(&codes[..whole], &numbers[..whole]));
+            assert_eq!(
+                simd::row_sum(&codes[..whole], &numbers[..whole]),
+                scalar::row_sum(&codes[..whole], &numbers[..whole]),
+                "{width}"
+            );
+            assert_eq!(
+                row_sum(&codes[..whole], &numbers[..whole]),
+                scalar::row_sum(&codes[..whole], &numbers[..whole])
+            );
         }
     }
     for _ in 0..1000 {
         let mut group: [f32; GROUP] = std::array::from_fn(|_| random.number());
         let limit = [group[random.bits() as usize % GROUP], 0.0, f32::NEG_INFINITY][random.bits() as usize % 3];
-        group[random.bits() as usize % GROUP] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0][random.bits() as usize % 4];
+        group[random.bits() as usize % GROUP] =
+            [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0][random.bits() as usize % 4];
         assert_eq!(simd::at_least(&group, limit), scalar::at_least(&group, limit), "{group:?} {limit}");
         assert_eq!(at_least(&group, limit), scalar::at_least(&group, limit));
     }
@@ -393,7 +422,8 @@ fn searches_with_codes_equal_a_scan() {
         let mut vectors = Vec::new();
         let axes: Vec<Vec<f32>> = (0..20).map(|_| random.vector(dimension)).collect();
         let mut row = |random: &mut Random| {
-            let mut row: Vec<f32> = random.vector(dimension).iter().map(|x| x * if strong { 0.2 } else { 1.0 }).collect();
+            let mut row: Vec<f32> =
+                random.vector(dimension).iter().map(|x| x * if strong { 0.2 } else { 1.0 }).collect();
             for axis in axes.iter().filter(|_| strong) {
                 let by = random.number();
                 row.iter_mut().zip(axis).for_each(|(x, y)| *x += by * y);
@@ -409,7 +439,10 @@ fn searches_with_codes_equal_a_scan() {
         let queries: Vec<Vec<f32>> = (0..20).map(|_| row(&mut random)).collect();
         let search = |db: &Store| -> Vec<Vec<(String, u32)>> {
             let query = Query { top_k: 10, ..Query::default() };
-            queries.iter().map(|q| db.search(q, &query).unwrap().into_iter().map(|hit| (hit.id, hit.score.to_bits())).collect()).collect()
+            queries
+                .iter()
+                .map(|q| db.search(q, &query).unwrap().into_iter().map(|hit| (hit.id, hit.score.to_bits())).collect())
+                .collect()
         };
         let scanned = search(&db);
         while !db.code_step() {

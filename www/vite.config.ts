@@ -25,7 +25,10 @@ function policy(dev: boolean) {
   ].join('; ')
 }
 
-/** As a meta element, so that the page is as strict on a host that sets no headers; its workers inherit it (src/confined.ts). */
+/**
+ * As a meta element, so that the page is as strict on a host that sets no headers; its workers inherit it
+ * (src/confined.ts).
+ */
 function contentSecurityPolicy(): Plugin {
   let dev = false
   return {

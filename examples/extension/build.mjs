@@ -7,5 +7,13 @@ import { build } from 'esbuild'
 mkdirSync('dist', { recursive: true })
 await build({ entryPoints: ['page.js'], outdir: 'dist', bundle: true, format: 'esm' })
 const parts = dirname(fileURLToPath(import.meta.resolve('nidus-wasm/nidus.wasm')))
-for (const name of ['worker.js', 'worker-opfs.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) copyFileSync(join(parts, name), join('dist', name))
+for (const name of [
+  'worker.js',
+  'worker-opfs.js',
+  'nidus.wasm',
+  'nidus-relaxed.wasm',
+  'nidus-page.wasm',
+  'nidus-page-relaxed.wasm',
+])
+  copyFileSync(join(parts, name), join('dist', name))
 for (const name of ['manifest.json', 'page.html']) copyFileSync(name, join('dist', name))

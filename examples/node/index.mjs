@@ -17,11 +17,22 @@ function embed(text) {
 
 const db = await Nidus.open('notes.nidus', { dimension: DIMENSION })
 if ((await db.count('notes')) === 0) {
-  const notes = ['buy bread and milk', 'call the dentist on monday', 'milk the goat at dawn', 'write to the landlord about the roof']
-  await db.upsert('notes', notes.map((text, i) => ({ id: `note-${i}`, vector: embed(text), attrs: { text, done: false } })))
+  const notes = [
+    'buy bread and milk',
+    'call the dentist on monday',
+    'milk the goat at dawn',
+    'write to the landlord about the roof',
+  ]
+  await db.upsert(
+    'notes',
+    notes.map((text, i) => ({ id: `note-${i}`, vector: embed(text), attrs: { text, done: false } })),
+  )
   console.log(`wrote ${notes.length} notes`)
 }
-for (const { score, attrs } of await db.search(embed(process.argv[2] ?? 'who needs milk?'), { topK: 2, filter: { done: false } })) {
+for (const { score, attrs } of await db.search(embed(process.argv[2] ?? 'who needs milk?'), {
+  topK: 2,
+  filter: { done: false },
+})) {
   console.log(score.toFixed(3), attrs.text)
 }
 await db.close()

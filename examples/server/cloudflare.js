@@ -14,7 +14,11 @@ export class Index extends DurableObject {
    */
   #open() {
     if (this.#db) return this.#db
-    const opened = (this.#db = Nidus.open('index', { dimension: Number(this.env.DIMENSION), storage: durableObject(this.ctx.storage), memory: 'compact' }))
+    const opened = (this.#db = Nidus.open('index', {
+      dimension: Number(this.env.DIMENSION),
+      storage: durableObject(this.ctx.storage),
+      memory: 'compact',
+    }))
     const over = () => void (this.#db === opened && (this.#db = undefined))
     opened.then((db) => db.closed.then(over), over)
     return opened

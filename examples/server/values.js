@@ -7,16 +7,20 @@ const wrong = (tag, value, wanted) => new TypeError(`${tag} is ${JSON.stringify(
 
 const TAGS = {
   $int(value) {
-    if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value) || !isI64(BigInt(value))) throw wrong('$int', value, 'an integer of 64 bits, its digits in a string')
+    if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value) || !isI64(BigInt(value)))
+      throw wrong('$int', value, 'an integer of 64 bits, its digits in a string')
     return BigInt(value)
   },
   $float(value) {
     const number = Number(value)
-    if ((typeof value !== 'number' && typeof value !== 'string') || value === '' || !Number.isFinite(number)) throw wrong('$float', value, 'a number')
+    if ((typeof value !== 'number' && typeof value !== 'string') || value === '' || !Number.isFinite(number))
+      throw wrong('$float', value, 'a number')
     return number
   },
   $date(value) {
-    const date = new Date(typeof value === 'string' && /^[+-]?\d{4,6}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) ? value : NaN)
+    const date = new Date(
+      typeof value === 'string' && /^[+-]?\d{4,6}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) ? value : NaN,
+    )
     if (Number.isNaN(date.getTime())) throw wrong('$date', value, 'ISO 8601 with its time zone')
     return date
   },
@@ -33,19 +37,25 @@ export function untagged(value) {
 }
 
 /** Each attribute is converted alone, because an attribute may have the name of a tag. */
-export const untaggedAttrs = (attrs) => (isObject(attrs) ? Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, untagged(value)])) : attrs)
+export const untaggedAttrs = (attrs) =>
+  isObject(attrs) ? Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, untagged(value)])) : attrs
 
 function taggedValue(value) {
   if (typeof value === 'bigint') return { $int: `${value}` }
   if (value instanceof Date) return { $date: value.toISOString() }
   // A plain number in JSON would come back as an integer.
-  if (typeof value === 'number' && (Object.is(value, -0) || (Number.isInteger(value) && !Number.isSafeInteger(value)))) return { $float: Object.is(value, -0) ? '-0' : `${value}` }
+  if (typeof value === 'number' && (Object.is(value, -0) || (Number.isInteger(value) && !Number.isSafeInteger(value))))
+    return { $float: Object.is(value, -0) ? '-0' : `${value}` }
   return value
 }
-export const tagged = (attrs) => Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, taggedValue(value)]))
+export const tagged = (attrs) =>
+  Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, taggedValue(value)]))
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
-const exact = (token) => (/^-?\d{16,19}$/.test(token) && !Number.isSafeInteger(Number(token)) && isI64(BigInt(token)) ? `{"$int":"${token}"}` : token)
+const exact = (token) =>
+  /^-?\d{16,19}$/.test(token) && !Number.isSafeInteger(Number(token)) && isI64(BigInt(token))
+    ? `{"$int":"${token}"}`
+    : token
 
 /** JSON.parse rounds integers beyond 2^53 without an error. Here they become { "$int" }. */
 export function parseExactly(text) {

@@ -1,6 +1,7 @@
-// Searches in a loop right after an insert: when they are as quick as with codes, the slowest of that time, and how late timers are meanwhile.
-//   node pkg-tests/bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]     (deno run -A, bun: alike)
-// It judges nothing: figures depend on the machine, whose load is told with them.
+// Searches in a loop right after an insert: when they are as quick as with codes, the slowest of that time, and how
+// late timers are meanwhile.
+// node pkg-tests/bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]     (deno run -A, bun:
+// alike) It judges nothing: figures depend on the machine, whose load is told with them.
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 
@@ -8,13 +9,17 @@ import { parseArgs } from 'node:util'
 async function measure({ entry, options, rows, dimension, queries }) {
   const { Nidus } = await import(entry)
   let state = 42
-  const next = () => ((state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 31) - 1
+  const next = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 31 - 1
   const vector = () => Float32Array.from({ length: dimension }, next)
   const db = await Nidus.open(options.name, { dimension, autoCompact: false, ...options.open })
   const each = 10_000
   for (let from = 0; from < rows; from += each) {
     const ids = Array.from({ length: Math.min(each, rows - from) }, (_, i) => `${from + i}`)
-    await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * dimension }, next) }, { transfer: true })
+    await db.upsert(
+      'c',
+      { ids, vectors: Float32Array.from({ length: ids.length * dimension }, next) },
+      { transfer: true },
+    )
   }
   const asked = Array.from({ length: queries }, vector)
   let late = 0
@@ -47,14 +52,29 @@ async function measure({ entry, options, rows, dimension, queries }) {
   const slowest = Math.max(...took.slice(0, Math.max(1, reached)))
   const round = (x) => Math.round(x * 100) / 100
   return {
-    rows, dimension, queries, scanMs: round(scan), codedMs: round(coded), reachedQuery: reached, reachedSeconds: round(at[reached] / 1000),
-    slowestMs: round(slowest), slowestOverScan: round(slowest / scan), timersFired: fired, timerLateMs: round(late), totalSeconds: round(total / 1000),
+    rows,
+    dimension,
+    queries,
+    scanMs: round(scan),
+    codedMs: round(coded),
+    reachedQuery: reached,
+    reachedSeconds: round(at[reached] / 1000),
+    slowestMs: round(slowest),
+    slowestOverScan: round(slowest / scan),
+    timersFired: fired,
+    timerLateMs: round(late),
+    totalSeconds: round(total / 1000),
   }
 }
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
-  options: { browser: { type: 'string' }, rows: { type: 'string', default: '100000' }, dimension: { type: 'string', default: '384' }, queries: { type: 'string', default: '600' } },
+  options: {
+    browser: { type: 'string' },
+    rows: { type: 'string', default: '100000' },
+    dimension: { type: 'string', default: '384' },
+    queries: { type: 'string', default: '600' },
+  },
 })
 const size = { rows: Number(values.rows), dimension: Number(values.dimension), queries: Number(values.queries) }
 const load = () => os.loadavg().map((x) => Math.round(x * 10) / 10)
@@ -68,14 +88,22 @@ if (values.browser) {
   const machine = await browser(values.browser)
   try {
     const page = await visit(machine.context, place.url)
-    result = await page.evaluate(measure, { entry: '/dist/browser.js', options: { name: 'after insert', open: {} }, ...size })
+    result = await page.evaluate(measure, {
+      entry: '/dist/browser.js',
+      options: { name: 'after insert', open: {} },
+      ...size,
+    })
   } finally {
     await machine.close()
     await place.close()
   }
 } else {
   where = globalThis.Deno ? 'Deno' : globalThis.Bun ? 'Bun' : `Node ${process.version}`
-  result = await measure({ entry: new URL('../../dist/node.js', import.meta.url).href, options: { name: 'after insert', open: { storage: 'memory' } }, ...size })
+  result = await measure({
+    entry: new URL('../../dist/node.js', import.meta.url).href,
+    options: { name: 'after insert', open: { storage: 'memory' } },
+    ...size,
+  })
 }
 console.log(JSON.stringify({ where, ...result, load: { before, after: load() } }))
 process.exit(0)

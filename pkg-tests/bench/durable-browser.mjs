@@ -22,11 +22,19 @@ export async function durable({ runs }, { input, query }) {
     async create(file) {
       const opened = await handle(file)
       opened.truncate(0)
-      return { write: (bytes, at) => opened.write(bytes, { at }), flush: () => opened.flush(), close: () => opened.close() }
+      return {
+        write: (bytes, at) => opened.write(bytes, { at }),
+        flush: () => opened.flush(),
+        close: () => opened.close(),
+      }
     },
     async reopen(file) {
       const opened = await handle(file)
-      return { size: () => opened.getSize(), read: (buffer, at) => opened.read(buffer, { at }), close: () => opened.close() }
+      return {
+        size: () => opened.getSize(),
+        read: (buffer, at) => opened.read(buffer, { at }),
+        close: () => opened.close(),
+      }
     },
     async clean() {
       for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})

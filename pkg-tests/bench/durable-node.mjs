@@ -1,5 +1,15 @@
 // The files of Node, for durable.mjs.
-import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -28,7 +38,7 @@ export async function durable({ dir, runs }, { input, query }) {
       const fd = openSync(path(file), 'w')
       return {
         write: (bytes, at) => {
-          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
+          for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
         },
         flush: () => fdatasyncSync(fd),
         close: () => closeSync(fd),
@@ -36,7 +46,11 @@ export async function durable({ dir, runs }, { input, query }) {
     },
     reopen(file) {
       const fd = openSync(path(file), 'r')
-      return { size: () => fstatSync(fd).size, read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at), close: () => closeSync(fd) }
+      return {
+        size: () => fstatSync(fd).size,
+        read: (buffer, at) => readSync(fd, buffer, 0, buffer.length, at),
+        close: () => closeSync(fd),
+      }
     },
     clean: () => rmSync(dir, { recursive: true, force: true }),
   }

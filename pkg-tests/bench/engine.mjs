@@ -7,7 +7,8 @@ import { TOP } from './measure.mjs'
 const memories = new Set()
 {
   const keep = (instance) => {
-    for (const value of Object.values(instance.exports)) if (value instanceof WebAssembly.Memory) memories.add(new WeakRef(value))
+    for (const value of Object.values(instance.exports))
+      if (value instanceof WebAssembly.Memory) memories.add(new WeakRef(value))
     return instance
   }
   const Memory = WebAssembly.Memory
@@ -18,7 +19,9 @@ const memories = new Set()
       return memory
     },
   })
-  WebAssembly.Instance = new Proxy(WebAssembly.Instance, { construct: (target, args, to) => keep(Reflect.construct(target, args, to)) })
+  WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+    construct: (target, args, to) => keep(Reflect.construct(target, args, to)),
+  })
   for (const name of ['instantiate', 'instantiateStreaming']) {
     const plain = WebAssembly[name]
     WebAssembly[name] = async (...args) => {
@@ -78,7 +81,10 @@ export function engine(env) {
     /** Releases the rows: the engine has them now. */
     async release() {
       input = undefined
-      return { wasm: instance.wasmBytes ? await instance.wasmBytes() : wasmBytes(), heap: env.heapBytes ? env.heapBytes() - heapBefore - queries.byteLength : undefined }
+      return {
+        wasm: instance.wasmBytes ? await instance.wasmBytes() : wasmBytes(),
+        heap: env.heapBytes ? env.heapBytes() - heapBefore - queries.byteLength : undefined,
+      }
     },
 
     /** Searches for the queries in the given order. Converting the query and reading the answer are not measured. */
@@ -106,7 +112,14 @@ export function engine(env) {
       const asked = order.map(query)
       const began = performance.now()
       const found = await instance.searchMany(asked, k)
-      return { time: performance.now() - began, answers: found.map((hits, i) => ({ which: order[i], rows: instance.rowsOf(hits), scores: instance.scoresOf?.(hits) })) }
+      return {
+        time: performance.now() - began,
+        answers: found.map((hits, i) => ({
+          which: order[i],
+          rows: instance.rowsOf(hits),
+          scores: instance.scoresOf?.(hits),
+        })),
+      }
     },
 
     /** Measures the modes that this package can be opened with, each beside the first one, in turns. */
@@ -116,7 +129,12 @@ export function engine(env) {
       const found = []
       for (const mode of modes) {
         const one = await adapter.open(env)
-        await one.build({ ...input, records: (from, to) => input.records(from, to), name: `${spec.name}-${found.length}`, store: { ...mode } })
+        await one.build({
+          ...input,
+          records: (from, to) => input.records(from, to),
+          name: `${spec.name}-${found.length}`,
+          store: { ...mode },
+        })
         // Other workers take part in searches only once they have their codes, and nothing tells when. This time is
         // enough for 100,000 rows.
         const settled = await settle(() => one.search(query(0), TOP), { least: mode.workers ? 4000 : 800 })
@@ -196,5 +214,10 @@ export async function settle(search, { least = 300, most = 20_000 } = {}) {
   }
   const end = low(seen.slice(-Math.max(3, seen.length >> 2)))
   const index = seen.findIndex((_, i) => low(seen.slice(i, i + 5)) <= end * 1.15)
-  return { first: seen[0][1], ms: index <= 0 ? 0 : seen[index][0], slowest: Math.max(...seen.map(([, ms]) => ms)), p50: end }
+  return {
+    first: seen[0][1],
+    ms: index <= 0 ? 0 : seen[index][0],
+    slowest: Math.max(...seen.map(([, ms]) => ms)),
+    p50: end,
+  }
 }

@@ -7,7 +7,12 @@ export const ENGINES = [
   { id: 'nidus', label: 'nidus-wasm', file: 'nidus' },
   { id: 'loop', label: 'plain loop', file: 'loop' },
   { id: 'native', label: 'nidus 0.3.0, native', native: 'default', facts: facts('Rust, default target, no wasm') },
-  { id: 'native-cpu', label: 'nidus 0.3.0, native, target-cpu=native', native: 'native', facts: facts('Rust, this very processor, no wasm') },
+  {
+    id: 'native-cpu',
+    label: 'nidus 0.3.0, native, target-cpu=native',
+    native: 'native',
+    facts: facts('Rust, this very processor, no wasm'),
+  },
   { id: 'hnswlib-brute', label: 'hnswlib-wasm, brute force', file: 'hnswlib', adapter: 'brute' },
   { id: 'hnswlib', label: 'hnswlib-wasm, HNSW', file: 'hnswlib', adapter: 'graph' },
   { id: 'rvf', label: '@ruvector/rvf-wasm', file: 'rvf' },
@@ -23,4 +28,5 @@ export const ENGINES = [
  * Selects engines for `--only`: by id, or by the beginning of an id ("native" means both). The wall is always included,
  * because everything is compared with it.
  */
-export const chosen = (only) => ENGINES.filter(({ id }) => id === 'wall' || !only || only.some((name) => id === name || id.startsWith(`${name}-`)))
+export const chosen = (only) =>
+  ENGINES.filter(({ id }) => id === 'wall' || !only || only.some((name) => id === name || id.startsWith(`${name}-`)))

@@ -13,7 +13,13 @@ import { DIMENSION, scratch } from './inputs.mjs'
 import { dot, judge, median, summary, truth } from './measure.mjs'
 
 const bench = fileURLToPath(new URL('.', import.meta.url))
-const specOf = (runtime, input, rows) => ({ name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(runtime.name === 'node' ? input.paths : input.urls) })
+const specOf = (runtime, input, rows) => ({
+  name: input.name,
+  kind: input.kind,
+  rows,
+  dimension: input.dimension,
+  ...(runtime.name === 'node' ? input.paths : input.urls),
+})
 
 async function within(channel, work) {
   const opened = await channel
@@ -30,7 +36,10 @@ export function curve(runtime, input, rows, searches) {
   return within(runtime.channel(), async ({ call }) => {
     await call('open', { file: 'nidus', name: 'default', input: specOf(runtime, input, rows) })
     const { appends, points } = await call('curve', { marks, searches })
-    return { appends, points: points.map(({ rows, times, settled }) => ({ rows, ...summary(times), settled: settled.ms })) }
+    return {
+      appends,
+      points: points.map(({ rows, times, settled }) => ({ rows, ...summary(times), settled: settled.ms })),
+    }
   })
 }
 
@@ -39,14 +48,22 @@ export function modes(runtime, input, rows, rounds) {
   const dir = scratch('modes')
   const kept = runtime.name === 'node' ? { storage: 'fs' } : { storage: 'opfs' }
   const name = (n) => ({ name: runtime.name === 'node' ? join(dir, `${n}`) : `bench-modes-${input.name}-${n}` })
-  const all = [{ ...kept, ...name(0) }, { ...kept, ...name(1), memory: 'compact' }, { ...kept, ...name(2), workers: 2 }]
+  const all = [
+    { ...kept, ...name(0) },
+    { ...kept, ...name(1), memory: 'compact' },
+    { ...kept, ...name(2), workers: 2 },
+  ]
   rmSync(dir, { recursive: true, force: true })
   return within(runtime.channel(), async ({ call }) => {
     await call('open', { file: 'nidus', name: 'default', input: specOf(runtime, input, rows) })
     const found = await call('modes', { modes: all, rounds }, 600_000)
     const [first] = found
     return found.map(({ mode, times, together, wasm, settled }) => ({
-      mode: mode.memory ?? (mode.workers ? `${mode.workers} workers` : 'full'), search: summary(times), together: median(together), wasm, settled: settled.ms,
+      mode: mode.memory ?? (mode.workers ? `${mode.workers} workers` : 'full'),
+      search: summary(times),
+      together: median(together),
+      wasm,
+      settled: settled.ms,
       ratio: median(times) / median(first.times),
     }))
   }).finally(() => rmSync(dir, { recursive: true, force: true }))
@@ -57,8 +74,14 @@ export function modes(runtime, input, rows, rounds) {
  * runs only in Node, because the cost of filters is in the wasm.
  */
 export function filterGrid(input, rows) {
-  const given = input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]
-  return JSON.parse(execFileSync(process.execPath, [join(bench, 'filters.mjs'), ...given, '--json'], { encoding: 'utf8', maxBuffer: 1 << 24 }))
+  const given =
+    input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]
+  return JSON.parse(
+    execFileSync(process.execPath, [join(bench, 'filters.mjs'), ...given, '--json'], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 24,
+    }),
+  )
 }
 
 /** Measures durable inserts of this package beside direct writes, and in Node also those of native nidus. */
@@ -91,13 +114,25 @@ export async function million(runtime, { paths, urls }, rows = 1_000_000) {
   const queries = generate('uniform', DIMENSION, 0, 20, 2).slice()
   const count = queries.length / DIMENSION
   function* parts() {
-    for (let base = 0; base < rows; base += 20 * BLOCK) yield { rows: generate('uniform', DIMENSION, base, Math.min(rows, base + 20 * BLOCK)), base }
+    for (let base = 0; base < rows; base += 20 * BLOCK)
+      yield { rows: generate('uniform', DIMENSION, base, Math.min(rows, base + 20 * BLOCK)), base }
   }
   const best = truth({ parts, dimension: DIMENSION, queries })
   const attempt = (memory) =>
     within(runtime.channel(), async ({ call }) => {
-      const store = { name: runtime.name === 'node' ? dir : 'bench-million', storage: runtime.name === 'node' ? 'fs' : 'opfs', memory }
-      const spec = { name: 'uniform', kind: 'uniform', rows, dimension: DIMENSION, store, queries: runtime.name === 'node' ? paths.queries : urls.queries }
+      const store = {
+        name: runtime.name === 'node' ? dir : 'bench-million',
+        storage: runtime.name === 'node' ? 'fs' : 'opfs',
+        memory,
+      }
+      const spec = {
+        name: 'uniform',
+        kind: 'uniform',
+        rows,
+        dimension: DIMENSION,
+        store,
+        queries: runtime.name === 'node' ? paths.queries : urls.queries,
+      }
       await call('open', { file: 'nidus', name: 'default', input: spec })
       const { build, first } = await call('build', {}, 1_800_000)
       const settled = await call('settle', {}, 120_000)
@@ -133,7 +168,11 @@ export async function downloads(runtime, rows) {
   const found = []
   if (runtime.downloads) {
     const files = await runtime.downloads()
-    found.push({ label: 'nidus-wasm', bytes: files.reduce((sum, name) => sum + gzip(readFileSync(at('dist', name))), 0), files })
+    found.push({
+      label: 'nidus-wasm',
+      bytes: files.reduce((sum, name) => sum + gzip(readFileSync(at('dist', name))), 0),
+      files,
+    })
   }
   const seen = new Set()
   for (const { package: name, download, failed } of rows) {
@@ -143,7 +182,9 @@ export async function downloads(runtime, rows) {
       let bytes = 0
       for (const entry of download.bundle) {
         const stdin = { contents: `export * from ${JSON.stringify(entry)}`, resolveDir: bench }
-        bytes += gzip(await bundled(undefined, { entryPoints: undefined, stdin, minify: true, loader: { '.wasm': 'empty' } }))
+        bytes += gzip(
+          await bundled(undefined, { entryPoints: undefined, stdin, minify: true, loader: { '.wasm': 'empty' } }),
+        )
       }
       for (const file of download.files ?? []) {
         const path = join(bench, 'node_modules', file)

@@ -19,7 +19,9 @@ function rowsOf(input, rows) {
 
 /** Returns a query that no row equals. */
 function queryOf(queries, vectors) {
-  return queries ? floatsOf(queries).slice(0, D) : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
+  return queries
+    ? floatsOf(queries).slice(0, D)
+    : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
 async function filters(input, rows, queries) {
@@ -30,13 +32,25 @@ async function filters(input, rows, queries) {
   const byScore = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => scores[b] - scores[a])
   const rank = new Uint32Array(rows)
   byScore.forEach((row, at) => (rank[row] = at))
-  const places = { none: (row) => (row * 7919 + 13) % rows, nearest: (row) => rank[row], farthest: (row) => rows - 1 - rank[row] }
+  const places = {
+    none: (row) => (row * 7919 + 13) % rows,
+    nearest: (row) => rank[row],
+    farthest: (row) => rows - 1 - rank[row],
+  }
   const db = await Nidus.open('filters', { storage: 'memory', dimension: D })
   const level = (at) => SHARES.findIndex((share) => at < share * rows)
-  const attrs = Array.from({ length: rows }, (_, row) => Object.fromEntries(Object.entries(places).flatMap(([name, place]) => {
-    const at = place(row)
-    return [[`${name}S`, `l${level(at)}`], [`${name}N`, at], [`${name}P`, `src/${'ABCDEFG'.slice(level(at))}/file-${at}.js`]]
-  })))
+  const attrs = Array.from({ length: rows }, (_, row) =>
+    Object.fromEntries(
+      Object.entries(places).flatMap(([name, place]) => {
+        const at = place(row)
+        return [
+          [`${name}S`, `l${level(at)}`],
+          [`${name}N`, at],
+          [`${name}P`, `src/${'ABCDEFG'.slice(level(at))}/file-${at}.js`],
+        ]
+      }),
+    ),
+  )
   await db.upsert('c', { ids: attrs.map((_, row) => `${row}`), vectors, attrs })
   while ((await db.footprint()).codedRows < rows - 16) await new Promise((resolve) => setTimeout(resolve, 20))
   const timed = async (filter) => {
@@ -50,7 +64,10 @@ async function filters(input, rows, queries) {
     for (const [n, share] of SHARES.entries()) {
       const upTo = Array.from({ length: n + 1 }, (_, i) => `l${i}`)
       const asked = {
-        string: n === 0 ? { [`${name}S`]: 'l0' } : { $not: { [`${name}S`]: { $in: SHARES.map((_, i) => `l${i}`).slice(n + 1) } } },
+        string:
+          n === 0
+            ? { [`${name}S`]: 'l0' }
+            : { $not: { [`${name}S`]: { $in: SHARES.map((_, i) => `l${i}`).slice(n + 1) } } },
         range: { [`${name}N`]: { $lt: share * rows } },
         in: { [`${name}S`]: { $in: [...upTo, ...Array.from({ length: 20 }, (_, i) => `x${i}`)] } },
         glob: { [`${name}P`]: { $glob: `*${'ABCDEFG'[n]}*` } },
@@ -74,12 +91,23 @@ async function filters(input, rows, queries) {
   return cells
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { queries: { type: 'string' }, json: { type: 'boolean' } } })
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { queries: { type: 'string' }, json: { type: 'boolean' } },
+})
 const [input = 'uniform', rows = '100000'] = positionals
 const cells = await filters(input, Number(rows), values.queries)
 if (values.json) console.log(JSON.stringify(cells))
 else {
-  for (const { correlation, share, operator, base, first, ratio } of cells) console.log(correlation.padEnd(9), `${share * 100} %`.padEnd(8), operator.padEnd(7), `plain ${base.toFixed(2)} ms, first ${first.toFixed(2)} x, then ${ratio.toFixed(2)} x`)
+  for (const { correlation, share, operator, base, first, ratio } of cells)
+    console.log(
+      correlation.padEnd(9),
+      `${share * 100} %`.padEnd(8),
+      operator.padEnd(7),
+      `plain ${base.toFixed(2)} ms, first ${first.toFixed(2)} x, then ${ratio.toFixed(2)} x`,
+    )
   const [ratios, firsts] = ['ratio', 'first'].map((name) => cells.map((cell) => cell[name]))
-  console.log(`median ${median(ratios).toFixed(2)} x, most ${Math.max(...ratios).toFixed(2)} x; first use: median ${median(firsts).toFixed(2)} x, most ${Math.max(...firsts).toFixed(2)} x`)
+  console.log(
+    `median ${median(ratios).toFixed(2)} x, most ${Math.max(...ratios).toFixed(2)} x; first use: median ${median(firsts).toFixed(2)} x, most ${Math.max(...firsts).toFixed(2)} x`,
+  )
 }

@@ -16,13 +16,21 @@ export class Wrong extends Error {}
 
 const range = (count, from, of) => Array.from({ length: count }, (_, i) => (from + i) % of)
 /** Shortens a message to one line, without paths of this machine. */
-const short = (error) => String(error?.message ?? error).split('\n')[0].replace(/(\w+:\/\/)?(\/[^\s/'"]+)+\/(?=[^/\s'"]+)/g, '').slice(0, 160)
+const short = (error) =>
+  String(error?.message ?? error)
+    .split('\n')[0]
+    .replace(/(\w+:\/\/)?(\/[^\s/'"]+)+\/(?=[^/\s'"]+)/g, '')
+    .slice(0, 160)
 
 /** The true answers of an input at a size, with and without the filter. */
 export function truths({ vectors, rows, dimension, queries }) {
   const part = vectors.subarray(0, rows * dimension)
   const of = (wanted) => truth({ parts: () => [{ rows: part, base: 0 }], dimension, queries, wanted })
-  return { plain: of(() => true), filtered: of(WANTED), score: (which) => (row) => dot(part, row, dimension, queries, which) }
+  return {
+    plain: of(() => true),
+    filtered: of(WANTED),
+    score: (which) => (row) => dot(part, row, dimension, queries, which),
+  }
 }
 
 /**
@@ -41,7 +49,10 @@ export async function measure({ runtime, engines, input, rows, options, earlier 
       const row = { id: engine.id, label: engine.label, ...engine.facts }
       done.push(row)
       row.failed = hopeless(engine, rows, earlier, options.patience)
-      if (!row.failed) await attempt(row, async () => lanes.push(...(await started({ engine, row, runtime, input, rows, options, best, count, channels }))))
+      if (!row.failed)
+        await attempt(row, async () =>
+          lanes.push(...(await started({ engine, row, runtime, input, rows, options, best, count, channels }))),
+        )
       say(`    ${engine.label}: ${row.failed ?? `built in ${(row.build / 1000).toFixed(1)} s`}`)
     }
     for (const lane of lanes) {
@@ -78,7 +89,9 @@ function hopeless({ id }, rows, earlier, patience) {
   const before = earlier.filter((row) => row.id === id).at(-1)
   if (before?.failed) return before.failed
   const expected = before && before.build * (rows / before.rows) ** (before.growth ?? 1)
-  return expected > patience ? `not built: ${Math.round(expected / 1000)} s expected after ${(before.build / 1000).toFixed(1)} s for ${before.rows} rows` : undefined
+  return expected > patience
+    ? `not built: ${Math.round(expected / 1000)} s expected after ${(before.build / 1000).toFixed(1)} s for ${before.rows} rows`
+    : undefined
 }
 
 /** Opens and builds an engine. Returns its lanes: the engine itself, or each of its settings. */
@@ -86,17 +99,37 @@ async function started({ engine, row, runtime, input, rows, options, best, count
   const { patience } = options
   const channel = engine.native ? await native(engine.native).channel() : await runtime.channel()
   channels.push(channel)
-  const spec = { name: input.name, kind: input.kind, rows, dimension: input.dimension, ...(engine.native || runtime.name === 'node' ? input.paths : input.urls) }
-  Object.assign(row, await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience), { label: engine.label })
+  const spec = {
+    name: input.name,
+    kind: input.kind,
+    rows,
+    dimension: input.dimension,
+    ...(engine.native || runtime.name === 'node' ? input.paths : input.urls),
+  }
+  Object.assign(
+    row,
+    await channel.call('open', { file: engine.file, name: engine.adapter ?? 'default', input: spec }, patience),
+    { label: engine.label },
+  )
   const builds = [await channel.call('build', {}, patience * 2)]
   // Quick builds are repeated, and the median of three counts. A slow build says enough the first time.
-  while (builds.length < options.builds && builds[0].build < 5_000) builds.push(await channel.call('build', {}, patience * 2))
+  while (builds.length < options.builds && builds[0].build < 5_000)
+    builds.push(await channel.call('build', {}, patience * 2))
   const of = (name) => median(builds.map((build) => build[name]))
   Object.assign(row, { rows, build: of('build'), start: of('start'), first: builds[0].first })
   if (row.ours) row.settled = await channel.call('settle')
   row.memory = await channel.call('release')
   const settings = row.knob ? await tuned(channel, row, best, count) : [row]
-  return settings.map((setting) => ({ row: setting, channel, score: best.score, times: [], filtered: [], many: [], recalls: [], filteredRecalls: [] }))
+  return settings.map((setting) => ({
+    row: setting,
+    channel,
+    score: best.score,
+    times: [],
+    filtered: [],
+    many: [],
+    recalls: [],
+    filteredRecalls: [],
+  }))
 }
 
 /** A slow engine is asked fewer queries in a turn, but at least three. */
@@ -106,7 +139,8 @@ async function takeTurn(lane, best, round, count, options) {
   const each = Math.max(3, Math.min(most, Math.floor(options.turn / Math.max(now, 0.001))))
   await ask(lane, best, range(each + AGAIN, round * most, count), { skip: AGAIN })
   if (lane.row.wall) return
-  if (lane.row.filters !== false) await ask(lane, best, range(Math.ceil(each / 2) + AGAIN, round * most, count), { skip: AGAIN, filtered: true })
+  if (lane.row.filters !== false)
+    await ask(lane, best, range(Math.ceil(each / 2) + AGAIN, round * most, count), { skip: AGAIN, filtered: true })
   await askMany(lane, best, range(MANY, round * most, count))
 }
 
@@ -127,12 +161,22 @@ async function tuned(channel, row, best, count) {
   const found = []
   for (const value of row.knob.values) {
     const { answers } = await channel.call('search', { order: range(count, 0, count), knob: value })
-    const recall = answers.reduce((sum, answer) => sum + judge(best.plain[answer.which], answer, best.score(answer.which)).recall, 0) / answers.length
+    const recall =
+      answers.reduce(
+        (sum, answer) => sum + judge(best.plain[answer.which], answer, best.score(answer.which)).recall,
+        0,
+      ) / answers.length
     found.push({ value, recall })
     if (recall === 1) break
   }
-  const at = (least) => found.find(({ recall }) => recall >= least) ?? found.reduce((one, other) => (other.recall > one.recall ? other : one))
-  return [...new Set([at(0.95), at(1)])].map(({ value }) => ({ ...row, knob: { ...row.knob, value }, label: `${row.label}, ${row.knob.name} ${value}` }))
+  const at = (least) =>
+    found.find(({ recall }) => recall >= least) ??
+    found.reduce((one, other) => (other.recall > one.recall ? other : one))
+  return [...new Set([at(0.95), at(1)])].map(({ value }) => ({
+    ...row,
+    knob: { ...row.knob, value },
+    label: `${row.label}, ${row.knob.name} ${value}`,
+  }))
 }
 
 function check(lane, list, best, answer, wanted) {
@@ -145,7 +189,14 @@ function check(lane, list, best, answer, wanted) {
 async function ask(lane, best, order, { skip = 0, filtered = false }) {
   const { times, answers } = await lane.channel.call('search', { order, filtered, k: TOP, knob: lane.row.knob?.value })
   lane[filtered ? 'filtered' : 'times'].push(...times.slice(skip))
-  for (const answer of answers) check(lane, filtered ? lane.filteredRecalls : lane.recalls, filtered ? best.filtered : best.plain, answer, filtered ? WANTED : undefined)
+  for (const answer of answers)
+    check(
+      lane,
+      filtered ? lane.filteredRecalls : lane.recalls,
+      filtered ? best.filtered : best.plain,
+      answer,
+      filtered ? WANTED : undefined,
+    )
 }
 
 async function askMany(lane, best, order) {

@@ -24,14 +24,29 @@ function laidDown(input) {
   const paths = { file: scratch(names.file), queries: scratch(names.queries) }
   writeFile(paths.file, bytesOf(input.vectors))
   writeFile(paths.queries, bytesOf(input.queries))
-  return { ...input, paths, urls: names, files: [[names.file, paths.file], [names.queries, paths.queries]] }
+  return {
+    ...input,
+    paths,
+    urls: names,
+    files: [
+      [names.file, paths.file],
+      [names.queries, paths.queries],
+    ],
+  }
 }
 
-const TITLES = { uniform: 'uniform random rows (the worst case)', clustered: '256 clusters with noise 0.7 times as long as a centre' }
+const TITLES = {
+  uniform: 'uniform random rows (the worst case)',
+  clustered: '256 clusters with noise 0.7 times as long as a centre',
+}
 
 export function synthetic(kind, rows, name = kind) {
   const common = { name, title: TITLES[kind], kind, dimension: DIMENSION }
-  return laidDown({ ...common, vectors: generate(kind, DIMENSION, 0, rows), queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice() })
+  return laidDown({
+    ...common,
+    vectors: generate(kind, DIMENSION, 0, rows),
+    queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice(),
+  })
 }
 
 /**
@@ -46,7 +61,8 @@ export function real(dir, rows) {
   }
   const given = JSON.parse(readFileSync(file('ground-truth.json'), 'utf8'))
   const dimension = statSync(file('queries.f32')).size / 4 / given.length
-  if (!Number.isInteger(dimension)) throw new Trouble('--data: queries.f32 and ground-truth.json have not the same number of queries')
+  if (!Number.isInteger(dimension))
+    throw new Trouble('--data: queries.f32 and ground-truth.json have not the same number of queries')
   const has = floatsOf(file('vectors.f32'))
   const queries = floatsOf(file('queries.f32'))
   const best = truth({ parts: () => [{ rows: has, base: 0 }], dimension, queries })
@@ -57,7 +73,15 @@ export function real(dir, rows) {
     if (off.length) throw new Trouble(`--data: ground-truth.json says otherwise than the vectors of query ${which}`)
   })
   const count = has.length / dimension
-  const more = rows > count ? `; more rows than ${count.toLocaleString('en')} are these again, turned away by noise of 0.25` : ''
+  const more =
+    rows > count ? `; more rows than ${count.toLocaleString('en')} are these again, turned away by noise of 0.25` : ''
   const name = basename(resolve(dir)).replace(/[^\w-]/g, '-')
-  return laidDown({ name, title: `real embeddings, ${name}${more}`, kind: 'real', dimension, vectors: rows > count ? extend(has, dimension, rows) : has, queries })
+  return laidDown({
+    name,
+    title: `real embeddings, ${name}${more}`,
+    kind: 'real',
+    dimension,
+    vectors: rows > count ? extend(has, dimension, rows) : has,
+    queries,
+  })
 }

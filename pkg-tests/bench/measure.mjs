@@ -16,11 +16,17 @@ export function median(times) {
   const middle = sorted.length >> 1
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
-export const summary = (times) => ({ p50: median(times), p95: percentile(times, 0.95), worst: Math.max(...times), count: times.length })
+export const summary = (times) => ({
+  p50: median(times),
+  p95: percentile(times, 0.95),
+  worst: Math.max(...times),
+  count: times.length,
+})
 
 export function dot(rows, row, dimension, query, which) {
   let sum = 0
-  for (let i = 0, at = row * dimension, from = which * dimension; i < dimension; i++) sum += rows[at + i] * query[from + i]
+  for (let i = 0, at = row * dimension, from = which * dimension; i < dimension; i++)
+    sum += rows[at + i] * query[from + i]
   return sum
 }
 
@@ -45,7 +51,9 @@ function scan(best, k, rows, count, base, dimension, query, which, wanted) {
 export function truth({ parts, dimension, queries, k = TOP, wanted = () => true }) {
   const count = queries.length / dimension
   const best = Array.from({ length: count }, () => [])
-  for (const { rows, base } of parts()) for (let which = 0; which < count; which++) scan(best[which], k, rows, rows.length / dimension, base, dimension, queries, which, wanted)
+  for (const { rows, base } of parts())
+    for (let which = 0; which < count; which++)
+      scan(best[which], k, rows, rows.length / dimension, base, dimension, queries, which, wanted)
   return best
 }
 
@@ -57,6 +65,7 @@ export function judge(best, found, score, wanted = () => true) {
   let wrong
   if (found.rows.length !== best.length) wrong = `${found.rows.length} hits instead of ${best.length}`
   else if (recall < 1) wrong = `rows ${found.rows.join(' ')} instead of ${best.map(({ row }) => row).join(' ')}`
-  else if (found.scores?.some((given, i) => Math.abs(given - score(found.rows[i])) > NEAR)) wrong = `the scores ${found.scores.join(' ')}`
+  else if (found.scores?.some((given, i) => Math.abs(given - score(found.rows[i])) > NEAR))
+    wrong = `the scores ${found.scores.join(' ')}`
   return { recall, wrong }
 }

@@ -1,7 +1,9 @@
 // Makes the wasm of the memory wall, from its text form by binaryen.
 import { writeFile } from '../../scripts/lib.mjs'
 
-const step = [0, 16, 32, 48].map((offset, i) => `(local.set $s${i} (v128.xor (local.get $s${i}) (v128.load offset=${offset} (local.get $at))))`).join('\n')
+const step = [0, 16, 32, 48]
+  .map((offset, i) => `(local.set $s${i} (v128.xor (local.get $s${i}) (v128.load offset=${offset} (local.get $at))))`)
+  .join('\n')
 const text = `(module
   (memory (export "memory") 1 65536)
   (func (export "read") (param $at i32) (param $end i32) (result i32)

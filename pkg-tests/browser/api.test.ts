@@ -28,7 +28,10 @@ const indexeddb: Place = {
   again: true,
 }
 apiSuite('indexeddb', indexeddb)
-codesSuite('indexeddb in compact memory', { ...indexeddb, options: () => ({ storage: 'indexeddb', memory: 'compact' }) })
+codesSuite('indexeddb in compact memory', {
+  ...indexeddb,
+  options: () => ({ storage: 'indexeddb', memory: 'compact' }),
+})
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 
 const hosts = new Map<string, ArraysHost>()

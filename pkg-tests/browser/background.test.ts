@@ -5,14 +5,16 @@ import { breakable, patchedWorker } from './in-worker'
 const D = 4
 const DEAD = 8192
 /** Turns without a timer, so that a page of the runner's that is not in front does not wait. */
-const turn = () => new Promise<void>((resolve) => {
-  const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => (port1.close(), resolve())
-  port2.postMessage(0)
-})
+const turn = () =>
+  new Promise<void>((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => (port1.close(), resolve())
+    port2.postMessage(0)
+  })
 async function rewrite(db: Nidus) {
   const ids = Array.from({ length: 1000 }, (_, i) => `${i}`)
-  for (let time = 0; time * ids.length < 2 * DEAD; time++) await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * D }, (_, i) => Math.sin(i + time)) })
+  for (let time = 0; time * ids.length < 2 * DEAD; time++)
+    await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * D }, (_, i) => Math.sin(i + time)) })
 }
 /** From "break" on nothing is compacted: there is no room for another pair. */
 const script = breakable(`
@@ -26,7 +28,12 @@ const script = breakable(`
 it('a compaction in the background that fails is told to the page whose store is in a worker, also when the tab came to lead later', async () => {
   const name = `told ${Date.now()}`
   const workers: Worker[] = []
-  const open = () => Nidus.open(name, { dimension: D, storage: 'opfs', worker: () => (workers.push(patchedWorker(script)), workers.at(-1)!) })
+  const open = () =>
+    Nidus.open(name, {
+      dimension: D,
+      storage: 'opfs',
+      worker: () => (workers.push(patchedWorker(script)), workers.at(-1)!),
+    })
   const [first, second] = [await open(), await open()]
   for (const worker of workers) worker.postMessage('break')
   const told = async (db: Nidus) => {

@@ -6,7 +6,8 @@ import type { Tasks } from './damage-worker'
 const worker = new Worker(new URL('./damage-worker.ts', import.meta.url), { type: 'module' })
 const answer = () =>
   new Promise<unknown>((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<{ ok?: unknown; error?: string }>) => (data.error ? reject(new Error(data.error)) : resolve(data.ok))
+    worker.onmessage = ({ data }: MessageEvent<{ ok?: unknown; error?: string }>) =>
+      data.error ? reject(new Error(data.error)) : resolve(data.ok)
     worker.onerror = (event) => reject(new Error(event.message))
   })
 await answer()

@@ -3,21 +3,25 @@ import { Nidus } from 'nidus-wasm'
 import { endsBySignal, fill, methods } from '../common/slow-filter'
 
 const url = new URL('../../dist/worker.js', import.meta.url).href
-const open = (name: string) => Nidus.open(name, { dimension: 4, storage: 'opfs', worker: () => new Worker(url, { type: 'module' }) })
+const open = (name: string) =>
+  Nidus.open(name, { dimension: 4, storage: 'opfs', worker: () => new Worker(url, { type: 'module' }) })
 
 describe('a filter that takes long', () => {
   for (const through of ['its own worker', 'the tab that has the store']) {
-    it.each(methods)(`lets other calls be answered, and is ended by a signal, through ${through} (%s)`, async (method) => {
-      const name = `slow ${Date.now()}`
-      const first = await open(name)
-      const second = await open(name)
-      const asked = through === 'its own worker' ? first : second
-      await fill(first)
-      // Another caller's: it is answered between two slices.
-      await endsBySignal(method, asked, () => first.hasCollection('c'))
-      await second.close()
-      await first.close()
-      await Nidus.destroy(name, { storage: 'opfs' })
-    })
+    it.each(methods)(
+      `lets other calls be answered, and is ended by a signal, through ${through} (%s)`,
+      async (method) => {
+        const name = `slow ${Date.now()}`
+        const first = await open(name)
+        const second = await open(name)
+        const asked = through === 'its own worker' ? first : second
+        await fill(first)
+        // Another caller's: it is answered between two slices.
+        await endsBySignal(method, asked, () => first.hasCollection('c'))
+        await second.close()
+        await first.close()
+        await Nidus.destroy(name, { storage: 'opfs' })
+      },
+    )
   }
 })

@@ -14,8 +14,17 @@ afterEach(async () => {
   for (const name of used.splice(0)) await Nidus.destroy(name, { storage })
 })
 
-export const answer = <T>(request: IDBRequest<T>) => new Promise<T>((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = () => reject(request.error))))
-export async function inDatabase<T>(name: string, work: (meta: IDBObjectStore, extents: IDBObjectStore) => Promise<T>): Promise<T> {
+export const answer = <T>(request: IDBRequest<T>) =>
+  new Promise<T>(
+    (resolve, reject) => (
+      (request.onsuccess = () => resolve(request.result)),
+      (request.onerror = () => reject(request.error))
+    ),
+  )
+export async function inDatabase<T>(
+  name: string,
+  work: (meta: IDBObjectStore, extents: IDBObjectStore) => Promise<T>,
+): Promise<T> {
   const db = await answer(indexedDB.open(`nidus-wasm:${name}`))
   const transaction = db.transaction(['meta', 'extents'], 'readwrite')
   const result = await work(transaction.objectStore('meta'), transaction.objectStore('extents'))
@@ -26,7 +35,10 @@ export type Row = { generation: number; data: number; log: number; epoch: string
 export const metaOf = (name: string) => inDatabase(name, (meta) => answer(meta.get('store') as IDBRequest<Row>))
 export const extentsOf = (name: string) =>
   inDatabase(name, async (_, extents) => {
-    const [keys, values] = await Promise.all([answer(extents.getAllKeys()), answer(extents.getAll() as IDBRequest<Uint8Array[]>)])
+    const [keys, values] = await Promise.all([
+      answer(extents.getAllKeys()),
+      answer(extents.getAll() as IDBRequest<Uint8Array[]>),
+    ])
     return keys.map((key, i) => {
       const [file, generation, at] = key as [string, number, number]
       return { file, generation, at, length: values[i]!.length, buffer: values[i]!.buffer.byteLength }
@@ -49,9 +61,12 @@ export async function isWhole(name: string) {
   return extents
 }
 
-export const rows = (n: number, from = 0) => Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
+export const rows = (n: number, from = 0) =>
+  Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
 
-/** The package's own worker, with every put counted, and faults on demand for the next transaction that puts an extent. */
+/**
+ * The package's own worker, with every put counted, and faults on demand for the next transaction that puts an extent.
+ */
 export function watchedWorker(first = '') {
   const script = `
     ${first}

@@ -1,4 +1,7 @@
-/** Runs a function's own text in a worker of the test's; it may use nothing from around it. `load` imports: the test runner rewrites `import()`. */
+/**
+ * Runs a function's own text in a worker of the test's; it may use nothing from around it. `load` imports: the test
+ * runner rewrites `import()`.
+ */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
   // What the package loads on demand goes through the runner as well, which pages have and workers do not.
   const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
@@ -9,7 +12,8 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
   return {
     run: (argument: A) =>
       new Promise<R>((resolve, reject) => {
-        worker.onmessage = ({ data }: MessageEvent<{ ok: R; error?: string }>) => (data.error ? reject(new Error(data.error)) : resolve(data.ok))
+        worker.onmessage = ({ data }: MessageEvent<{ ok: R; error?: string }>) =>
+          data.error ? reject(new Error(data.error)) : resolve(data.ok)
         worker.onerror = (event) => reject(new Error(event.message))
         worker.postMessage(argument)
       }),
@@ -28,8 +32,8 @@ export const breakable = (script: string) => `
   ${script}`
 
 /**
- * The package's own worker, behind a script of the test's. It loads later than its first messages arrive: they are held back for it. Strings are the
- * test's own; the script takes them with a listener that stops them.
+ * The package's own worker, behind a script of the test's. It loads later than its first messages arrive: they are held
+ * back for it. Strings are the test's own; the script takes them with a listener that stops them.
  */
 export function patchedWorker(first: string): Worker {
   const script = `${first}

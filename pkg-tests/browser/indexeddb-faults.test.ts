@@ -5,11 +5,13 @@ import { extentsOf, fresh, isWhole, metaOf, open, rows, watchedWorker } from './
 describe('indexeddb, its puts watched', () => {
   it('writes hardly more than rows and frames, and only what is new', async () => {
     const name = fresh()
-    const dimension = 384, count = 20_000
+    const dimension = 384,
+      count = 20_000
     const watched = watchedWorker()
     const db = await open(name, { dimension, worker: watched.worker })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.sin(i) + 0.01)
-    for (let at = 0; at < count; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    for (let at = 0; at < count; at += 100)
+      await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const { diskBytes } = await db.footprint()
     const { bytes } = await watched.ask('total')
     expect(bytes).toBeGreaterThanOrEqual(diskBytes)
@@ -48,7 +50,11 @@ describe('indexeddb, its puts watched', () => {
     const db = await open(name, { worker: watched.worker })
     await db.upsert('c', rows(20))
     const before = await extentsOf(name)
-    for (const [fault, code] of [['quota', 'QUOTA_EXCEEDED'], ['throw', 'QUOTA_EXCEEDED'], ['abort', 'STORAGE_FAILED']] as const) {
+    for (const [fault, code] of [
+      ['quota', 'QUOTA_EXCEEDED'],
+      ['throw', 'QUOTA_EXCEEDED'],
+      ['abort', 'STORAGE_FAILED'],
+    ] as const) {
       await watched.ask(fault)
       expect(await codeOf(() => db.upsert('c', rows(20, 20)))).toBe(code)
       expect(await db.count()).toBe(20)
@@ -82,7 +88,8 @@ describe('indexeddb, its puts watched', () => {
 
   it('compacts what is larger than its buffer', async () => {
     const name = fresh()
-    const dimension = 1024, count = 8000
+    const dimension = 1024,
+      count = 8000
     const db = await open(name, { dimension })
     const vectors = Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i))
     const ids = Array.from({ length: count }, (_, i) => `${i}`)
@@ -99,7 +106,8 @@ describe('indexeddb, its puts watched', () => {
 
   it('a compaction refused half-way leaves the old pair, and no rubbish', async () => {
     const name = fresh()
-    const dimension = 1024, count = 8000
+    const dimension = 1024,
+      count = 8000
     const watched = watchedWorker()
     const db = await open(name, { dimension, worker: watched.worker })
     const ids = Array.from({ length: count }, (_, i) => `${i}`)

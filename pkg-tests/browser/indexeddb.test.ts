@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { Nidus, type NidusError } from 'nidus-wasm'
 import { codeOf } from '../common/api'
-import { D, answer, extentsOf, fresh, inDatabase, isWhole, metaOf, open, rows, storage, type Row, watchedWorker } from './idb-tools'
+import {
+  D,
+  answer,
+  extentsOf,
+  fresh,
+  inDatabase,
+  isWhole,
+  metaOf,
+  open,
+  rows,
+  storage,
+  type Row,
+  watchedWorker,
+} from './idb-tools'
 import { inWorker } from './in-worker'
 
 describe('indexeddb', () => {
@@ -13,8 +26,15 @@ describe('indexeddb', () => {
     expect(await codeOf(() => Nidus.destroy(name, { storage }))).toBe('LOCKED')
     const { diskBytes } = await db.footprint()
     await db.close()
-    expect((await Nidus.list({ storage })).find((info) => info.name === name)).toEqual({ name, storage, dimension: D, diskBytes })
-    expect((await Nidus.list()).filter((info) => info.name === name)).toEqual([{ name, storage, dimension: D, diskBytes }])
+    expect((await Nidus.list({ storage })).find((info) => info.name === name)).toEqual({
+      name,
+      storage,
+      dimension: D,
+      diskBytes,
+    })
+    expect((await Nidus.list()).filter((info) => info.name === name)).toEqual([
+      { name, storage, dimension: D, diskBytes },
+    ])
     expect((await Nidus.list({ storage: 'opfs' })).some((info) => info.name === name)).toBe(false)
     await Nidus.destroy(name, { storage })
     expect((await Nidus.list({ storage })).some((info) => info.name === name)).toBe(false)
@@ -92,7 +112,9 @@ describe('indexeddb', () => {
     const first = await open(name)
     await first.upsert('c', rows(1))
     // As a second writer would where there are no locks.
-    await inDatabase(name, async (meta) => meta.put({ ...(await answer(meta.get('store') as IDBRequest<Row>)), epoch: 'another' }, 'store'))
+    await inDatabase(name, async (meta) =>
+      meta.put({ ...(await answer(meta.get('store') as IDBRequest<Row>)), epoch: 'another' }, 'store'),
+    )
     const before = await extentsOf(name)
     expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
     expect(await codeOf(() => first.count())).toBe('FAILED')
@@ -123,7 +145,9 @@ describe('indexeddb', () => {
     await (await open(name)).close()
     const { generation } = await metaOf(name)
     await inDatabase(name, async (_, extents) => {
-      for (const file of ['data', 'log']) for (const left of [generation + 1, generation + 7]) await answer(extents.put(new Uint8Array(9), [file, left, 0]))
+      for (const file of ['data', 'log'])
+        for (const left of [generation + 1, generation + 7])
+          await answer(extents.put(new Uint8Array(9), [file, left, 0]))
     })
     const db = await open(name)
     expect((await extentsOf(name)).every((extent) => extent.generation === generation)).toBe(true)
@@ -182,8 +206,13 @@ describe('indexeddb', () => {
 })
 
 it('without IndexedDB: STORAGE_UNAVAILABLE', async () => {
-  const worker = watchedWorker('Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })')
-  const error = await open('never', { worker: worker.worker }).then(() => undefined, (error: NidusError) => error)
+  const worker = watchedWorker(
+    'Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })',
+  )
+  const error = await open('never', { worker: worker.worker }).then(
+    () => undefined,
+    (error: NidusError) => error,
+  )
   expect(error?.code).toBe('STORAGE_UNAVAILABLE')
 })
 

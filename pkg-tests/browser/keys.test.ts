@@ -7,22 +7,30 @@ async function walk(calls: Calls, what: string, of: string) {
   const own = taken.filter(({ place }) => place.startsWith(of))
   expect(Object.keys(calls).sort()).toEqual(own.map(({ place }) => place).sort())
   const [keys, values] = [await walkKeys(own, calls), await walkValues(own, calls)]
-  console.log(`${what}: ${keys} objects with a misspelt key and ${values} values of a wrong type were refused, in ${own.length} places`)
+  console.log(
+    `${what}: ${keys} objects with a misspelt key and ${values} values of a wrong type were refused, in ${own.length} places`,
+  )
 }
 
-const slim = { worker: () => new Worker(new URL('../../dist/worker.js', import.meta.url), { type: 'module' }), wasm: new URL('../../dist/nidus.wasm', import.meta.url).href }
+const slim = {
+  worker: () => new Worker(new URL('../../dist/worker.js', import.meta.url), { type: 'module' }),
+  wasm: new URL('../../dist/nidus.wasm', import.meta.url).href,
+}
 it.each([
   ['nidus-wasm', () => import('nidus-wasm'), {}],
   ['nidus-wasm/slim', () => import('nidus-wasm/slim'), slim],
   ['nidus-wasm/inline', () => import('nidus-wasm/inline'), {}],
-] as const)('%s refuses misspelt keys and values of a wrong type in each object that a method takes', async (name, load, more) => {
-  const entry = (await load()) as typeof import('nidus-wasm')
-  const db = await entry.Nidus.open(`keys ${name}`, { storage: 'memory', dimension: 3, ...more })
-  await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
-  await walk(callsOfNidus(entry, db, more), name, 'Nidus.')
-  expect(await db.count()).toBe(1)
-  await db.close()
-})
+] as const)(
+  '%s refuses misspelt keys and values of a wrong type in each object that a method takes',
+  async (name, load, more) => {
+    const entry = (await load()) as typeof import('nidus-wasm')
+    const db = await entry.Nidus.open(`keys ${name}`, { storage: 'memory', dimension: 3, ...more })
+    await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
+    await walk(callsOfNidus(entry, db, more), name, 'Nidus.')
+    expect(await db.count()).toBe(1)
+    await db.close()
+  },
+)
 
 it('nidus-wasm/segment does so, too', async () => {
   const { Segment, init } = await import('nidus-wasm/segment')
@@ -36,7 +44,10 @@ it("says of a wasm module's memory that it cannot be given away, and takes a par
   const memory = new WebAssembly.Memory({ initial: 1 })
   const vectors = new Float32Array(memory.buffer).fill(1)
   const ids = Array.from({ length: vectors.length / 4 }, (_, i) => `${i}`)
-  await expect(db.upsert('c', { ids, vectors }, { transfer: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/^this cannot be sent to the worker: /) })
+  await expect(db.upsert('c', { ids, vectors }, { transfer: true })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(/^this cannot be sent to the worker: /),
+  })
   expect([vectors.length, vectors[5], await db.count()]).toEqual([16384, 1, 0])
   expect(await db.upsert('c', { ids: ['a'], vectors: vectors.subarray(4, 8) }, { transfer: true })).toBe(1)
   expect(await db.upsert('c', { ids, vectors })).toBe(ids.length)

@@ -7,12 +7,14 @@ import { inWorker } from './in-worker'
 /** What a browser may lack, by what is done in a worker before the package's own is loaded. */
 const LACKING = {
   nothing: '',
-  handles: 'FileSystemFileHandle.prototype.createSyncAccessHandle = async () => { throw new DOMException("not here", "NotSupportedError") }',
+  handles:
+    'FileSystemFileHandle.prototype.createSyncAccessHandle = async () => { throw new DOMException("not here", "NotSupportedError") }',
   methods: 'delete FileSystemFileHandle.prototype.createSyncAccessHandle',
   opfs: 'Object.defineProperty(navigator, "storage", { value: undefined })',
   'private opfs': 'navigator.storage.getDirectory = async () => { throw new DOMException("private", "SecurityError") }',
   indexeddb: 'Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })',
-  'room in opfs': 'FileSystemDirectoryHandle.prototype.getFileHandle = async () => { throw new DOMException("full", "QuotaExceededError") }',
+  'room in opfs':
+    'FileSystemDirectoryHandle.prototype.getFileHandle = async () => { throw new DOMException("full", "QuotaExceededError") }',
 } as const
 type Lack = keyof typeof LACKING
 
@@ -24,21 +26,31 @@ const fresh = () => {
 }
 const without = (...lacking: Lack[]) => watchedWorker(lacking.map((lack) => LACKING[lack]).join('\n')).worker
 const open = (name: string, options: OpenOptions = {}) => Nidus.open(name, { dimension: D, ...options })
-const refusal = (work: Promise<unknown>) => work.then(() => undefined, (error: NidusError) => error)
+const refusal = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: NidusError) => error,
+  )
 
 const root = async () => (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm', { create: true })
 const encoded = (name: string) => encodeURIComponent(name).replace(/\./g, '%2E')
 async function there(name: string) {
   const databases = await indexedDB.databases()
-  const directory = await (await root()).getDirectoryHandle(encoded(name)).then(() => true, () => false)
-  return [directory && 'opfs', databases.some((info) => info.name === `nidus-wasm:${name}`) && 'indexeddb'].filter(Boolean)
+  const directory = await (await root()).getDirectoryHandle(encoded(name)).then(
+    () => true,
+    () => false,
+  )
+  return [directory && 'opfs', databases.some((info) => info.name === `nidus-wasm:${name}`) && 'indexeddb'].filter(
+    Boolean,
+  )
 }
 async function registry<T>(mode: IDBTransactionMode, work: (stores: IDBObjectStore) => IDBRequest<T>) {
   const db = await answer(indexedDB.open('nidus-wasm'))
   const done = answer(work(db.transaction('stores', mode).objectStore('stores')))
   return done.finally(() => db.close())
 }
-const recorded = async (name: string) => ((await registry('readonly', (stores) => stores.get(name))) as { kind: string } | undefined)?.kind
+const recorded = async (name: string) =>
+  ((await registry('readonly', (stores) => stores.get(name))) as { kind: string } | undefined)?.kind
 const forget = (name: string) => registry('readwrite', (stores) => stores.delete(name))
 
 afterEach(async () => {
@@ -60,47 +72,53 @@ describe('the kind of storage', () => {
     expect(await there(name)).toEqual(['opfs'])
     // The probe leaves nothing.
     const files: string[] = []
-    for await (const file of (await root() as unknown as { keys(): AsyncIterable<string> }).keys()) files.push(file)
+    for await (const file of ((await root()) as unknown as { keys(): AsyncIterable<string> }).keys()) files.push(file)
     expect(files.filter((file) => file.startsWith('probe'))).toEqual([])
   })
 
-  it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)('is IndexedDB without %s, and stays that where OPFS works later', async (lack) => {
-    const name = fresh()
-    const db = await open(name, { worker: without(lack) })
-    expect(db.storage).toBe('indexeddb')
-    await db.upsert('c', rows(3))
-    await db.close()
-    expect(await recorded(name)).toBe('indexeddb')
-    const again = await open(name)
-    expect(again.storage).toBe('indexeddb')
-    expect(await again.count()).toBe(3)
-    await again.close()
-    const reader = await open(name, { readOnly: true })
-    expect([reader.storage, await reader.count()]).toEqual(['indexeddb', 3])
-    await reader.close()
-    expect(await there(name)).toEqual(['indexeddb'])
-  })
+  it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)(
+    'is IndexedDB without %s, and stays that where OPFS works later',
+    async (lack) => {
+      const name = fresh()
+      const db = await open(name, { worker: without(lack) })
+      expect(db.storage).toBe('indexeddb')
+      await db.upsert('c', rows(3))
+      await db.close()
+      expect(await recorded(name)).toBe('indexeddb')
+      const again = await open(name)
+      expect(again.storage).toBe('indexeddb')
+      expect(await again.count()).toBe(3)
+      await again.close()
+      const reader = await open(name, { readOnly: true })
+      expect([reader.storage, await reader.count()]).toEqual(['indexeddb', 3])
+      await reader.close()
+      expect(await there(name)).toEqual(['indexeddb'])
+    },
+  )
 
-  it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)('once OPFS, is not replaced where there are no %s', async (lack) => {
-    const name = fresh()
-    const db = await open(name)
-    await db.upsert('c', rows(3))
-    await db.close()
-    const worker = without(lack)
-    // Files can be read without handles.
-    const seen = lack === 'handles' || lack === 'methods'
-    if (seen) await (await open(name, { worker, readOnly: true })).close()
-    else expect(await codeOf(() => open(name, { worker, readOnly: true }))).toBe('STORAGE_UNAVAILABLE')
-    expect(await codeOf(() => Nidus.open(name, { worker }))).toBe('STORAGE_UNAVAILABLE')
-    const error = await refusal(open(name, { worker }))
-    expect(error?.code).toBe('STORAGE_UNAVAILABLE')
-    expect(error?.message).toContain('opfs')
-    expect(await codeOf(() => open(name, { worker, storage: 'indexeddb' }))).toBe('STORAGE_UNAVAILABLE')
-    expect(await there(name)).toEqual(['opfs'])
-    const again = await open(name)
-    expect(await again.count()).toBe(3)
-    await again.close()
-  })
+  it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)(
+    'once OPFS, is not replaced where there are no %s',
+    async (lack) => {
+      const name = fresh()
+      const db = await open(name)
+      await db.upsert('c', rows(3))
+      await db.close()
+      const worker = without(lack)
+      // Files can be read without handles.
+      const seen = lack === 'handles' || lack === 'methods'
+      if (seen) await (await open(name, { worker, readOnly: true })).close()
+      else expect(await codeOf(() => open(name, { worker, readOnly: true }))).toBe('STORAGE_UNAVAILABLE')
+      expect(await codeOf(() => Nidus.open(name, { worker }))).toBe('STORAGE_UNAVAILABLE')
+      const error = await refusal(open(name, { worker }))
+      expect(error?.code).toBe('STORAGE_UNAVAILABLE')
+      expect(error?.message).toContain('opfs')
+      expect(await codeOf(() => open(name, { worker, storage: 'indexeddb' }))).toBe('STORAGE_UNAVAILABLE')
+      expect(await there(name)).toEqual(['opfs'])
+      const again = await open(name)
+      expect(await again.count()).toBe(3)
+      await again.close()
+    },
+  )
 
   it('once IndexedDB, is not replaced where there is none', async () => {
     const name = fresh()
@@ -156,7 +174,8 @@ describe('the kind of storage', () => {
       const kind = await recorded(name)
       expect(await there(name)).toEqual([kind])
       expect([one, other].filter((how) => how === kind).length).toBeGreaterThanOrEqual(1)
-      for (const how of [one, other]) expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
+      for (const how of [one, other])
+        expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
     }
   })
 
@@ -173,7 +192,10 @@ describe('the kind of storage', () => {
       expect(await recorded(name)).toBeUndefined()
       const other = storage === 'opfs' ? 'indexeddb' : 'opfs'
       const error = await refusal(open(name, { storage: other }))
-      expect([error?.code, error?.message]).toEqual(['STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${storage}, not in ${other}`])
+      expect([error?.code, error?.message]).toEqual([
+        'STORAGE_UNAVAILABLE',
+        `the store "${name}" is kept in ${storage}, not in ${other}`,
+      ])
       const again = await Nidus.open(name)
       expect([again.storage, await again.count()]).toEqual([storage, 4])
       await again.close()
@@ -186,13 +208,19 @@ describe('the kind of storage', () => {
   })
 
   it('is recorded for those that are asked for, and binds', async () => {
-    for (const [storage, other] of [['opfs', 'indexeddb'], ['indexeddb', 'opfs']] as const) {
+    for (const [storage, other] of [
+      ['opfs', 'indexeddb'],
+      ['indexeddb', 'opfs'],
+    ] as const) {
       const name = fresh()
       await (await open(name, { storage })).close()
       expect(await recorded(name)).toBe(storage)
       for (const options of [{}, { readOnly: true }]) {
         const error = await refusal(open(name, { storage: other, ...options }))
-        expect([error?.code, error?.message]).toEqual(['STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${storage}, not in ${other}`])
+        expect([error?.code, error?.message]).toEqual([
+          'STORAGE_UNAVAILABLE',
+          `the store "${name}" is kept in ${storage}, not in ${other}`,
+        ])
       }
       expect(await there(name)).toEqual([storage])
     }
@@ -214,7 +242,12 @@ describe('the kind of storage', () => {
     const [inFiles, inDatabase] = [fresh(), fresh()]
     await (await open(inFiles)).close()
     await (await open(inDatabase, { worker: without('opfs') })).close()
-    const kinds = async (options = {}) => Object.fromEntries((await Nidus.list(options)).filter(({ name }) => used.includes(name)).map(({ name, storage }) => [name, storage]))
+    const kinds = async (options = {}) =>
+      Object.fromEntries(
+        (await Nidus.list(options))
+          .filter(({ name }) => used.includes(name))
+          .map(({ name, storage }) => [name, storage]),
+      )
     expect(await kinds()).toEqual({ [inFiles]: 'opfs', [inDatabase]: 'indexeddb' })
     expect(await kinds({ storage: 'opfs' })).toEqual({ [inFiles]: 'opfs' })
     expect(await kinds({ storage: 'indexeddb' })).toEqual({ [inDatabase]: 'indexeddb' })
@@ -250,7 +283,11 @@ describe('the kind of storage', () => {
   it('is not destroyed while it is being opened', async () => {
     const name = fresh()
     let let_go!: () => void
-    void navigator.locks.request(`nidus-wasm:kind:${name}`, { mode: 'shared' }, () => new Promise<void>((resolve) => (let_go = resolve)))
+    void navigator.locks.request(
+      `nidus-wasm:kind:${name}`,
+      { mode: 'shared' },
+      () => new Promise<void>((resolve) => (let_go = resolve)),
+    )
     await (await open(name)).close()
     expect(await codeOf(() => Nidus.destroy(name))).toBe('LOCKED')
     expect(await there(name)).toEqual(['opfs'])
@@ -274,5 +311,7 @@ function opener(name: string, lack: Lack) {
       return (error as NidusError).code as string
     }
   })
-  return worker.run({ url: new URL('../../dist/browser.js', import.meta.url).href, name, spoil: LACKING[lack] }).finally(worker.end)
+  return worker
+    .run({ url: new URL('../../dist/browser.js', import.meta.url).href, name, spoil: LACKING[lack] })
+    .finally(worker.end)
 }

@@ -8,19 +8,36 @@ const url = new URL('../../dist/worker.js', import.meta.url).href
 let open: Nidus[] = []
 async function tab(name: string, started: (worker: Worker) => void = () => {}) {
   let worker!: Worker
-  const db = await Nidus.open(name, { dimension: D, storage: 'opfs', autoCompact: false, worker: () => (started((worker = new Worker(url, { type: 'module' }))), worker) })
+  const db = await Nidus.open(name, {
+    dimension: D,
+    storage: 'opfs',
+    autoCompact: false,
+    worker: () => (started((worker = new Worker(url, { type: 'module' }))), worker),
+  })
   open.push(db)
   return Object.assign(db, { kill: () => worker.terminate() })
 }
 type Tab = Awaited<ReturnType<typeof tab>>
 const small = (db: Nidus, id: string) => db.upsert('small', [{ id, vector: new Float32Array(D).fill(1) }])
-const outcome = (call: Promise<unknown>) => call.then((value) => value, (error: { code: string }) => error.code)
+const outcome = (call: Promise<unknown>) =>
+  call.then(
+    (value) => value,
+    (error: { code: string }) => error.code,
+  )
 let names = 0
 const fresh = () => `moment ${Date.now()} ${names++}`
 
 /** What a tab does as it ends; `there`: what others may find of it, by whether it was answered. */
 const doing: { [what: string]: { begin(db: Nidus): Promise<unknown>; whole: number; before: number } } = {
-  'a batch of 50 MB': { before: 0, whole: ROWS, begin: (db) => db.upsert('c', { ids: Array.from({ length: ROWS }, (_, i) => `${i}`), vectors: new Float32Array(ROWS * D).fill(1) }) },
+  'a batch of 50 MB': {
+    before: 0,
+    whole: ROWS,
+    begin: (db) =>
+      db.upsert('c', {
+        ids: Array.from({ length: ROWS }, (_, i) => `${i}`),
+        vectors: new Float32Array(ROWS * D).fill(1),
+      }),
+  },
   'a deletion by a filter': { before: 500, whole: 0, begin: (db) => db.deleteWhere('c', { n: { $gte: 0 } }) },
   'a compaction': { before: 500, whole: 500, begin: (db) => db.compact() },
   'the end of a collection': { before: 500, whole: 0, begin: (db) => db.dropCollection('c') },
@@ -29,9 +46,13 @@ const fill = async (db: Nidus, rows: number) => {
   if (rows === 0) return
   const ids = Array.from({ length: rows }, (_, i) => `${i}`)
   // Twice, so that there is something to compact.
-  for (let time = 0; time < 2; time++) await db.upsert('c', { ids, vectors: new Float32Array(rows * D).fill(1), attrs: ids.map((_, n) => ({ n })) })
+  for (let time = 0; time < 2; time++)
+    await db.upsert('c', { ids, vectors: new Float32Array(rows * D).fill(1), attrs: ids.map((_, n) => ({ n })) })
 }
-const ends: { [how: string]: (tab: Tab) => unknown } = { 'is killed': (tab) => tab.kill(), 'is closed': (tab) => tab.close() }
+const ends: { [how: string]: (tab: Tab) => unknown } = {
+  'is killed': (tab) => tab.kill(),
+  'is closed': (tab) => tab.close(),
+}
 
 describe('a tab that ends', () => {
   afterEach(async () => {
@@ -40,7 +61,10 @@ describe('a tab that ends', () => {
 
   for (const [what, { begin, whole, before }] of Object.entries(doing)) {
     for (const [how, end] of Object.entries(ends)) {
-      for (const [which, at] of [['the one that has the store', 0], ['another one', 1]] as const) {
+      for (const [which, at] of [
+        ['the one that has the store', 0],
+        ['another one', 1],
+      ] as const) {
         it(`during ${what}, when it ${how}: ${which}`, async () => {
           const name = fresh()
           const tabs = [await tab(name), await tab(name), await tab(name)]
@@ -95,11 +119,13 @@ describe('a tab that ends', () => {
   it('while it opens', async () => {
     const name = fresh()
     for (let round = 0; round < 4; round++) {
-      const opening = outcome(tab(name, (worker) => {
-        // As soon as it says anything: at the second time it has begun to open.
-        let heard = 0
-        worker.addEventListener('message', () => ++heard > round % 2 && worker.terminate())
-      }))
+      const opening = outcome(
+        tab(name, (worker) => {
+          // As soon as it says anything: at the second time it has begun to open.
+          let heard = 0
+          worker.addEventListener('message', () => ++heard > round % 2 && worker.terminate())
+        }),
+      )
       const other = await tab(name)
       expect(await small(other, `${round}`)).toBe(1)
       await opening
@@ -120,12 +146,23 @@ describe('a tab that ends', () => {
       await old.close()
       let worker!: Worker
       let heard = 0
-      const importing = Nidus.import(name, tar, { storage: 'opfs', replace: true, worker: () => {
-        worker = new Worker(url, { type: 'module' })
-        worker.addEventListener('message', () => ++heard > parts && worker.terminate())
-        return worker
-      } })
-      const code = await importing.then((db) => db.close().then(() => 'whole', () => 'whole'), (error: { code: string }) => error.code)
+      const importing = Nidus.import(name, tar, {
+        storage: 'opfs',
+        replace: true,
+        worker: () => {
+          worker = new Worker(url, { type: 'module' })
+          worker.addEventListener('message', () => ++heard > parts && worker.terminate())
+          return worker
+        },
+      })
+      const code = await importing.then(
+        (db) =>
+          db.close().then(
+            () => 'whole',
+            () => 'whole',
+          ),
+        (error: { code: string }) => error.code,
+      )
       expect(['WORKER_FAILED', 'whole']).toContain(code)
       const after = await tab(name)
       expect([await after.count('old'), await after.count('c')].join(' ')).toMatch(/^(1 0|0 700)$/)

@@ -17,17 +17,26 @@ async function directory(name: string) {
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')
   return root.getDirectoryHandle(encodeURIComponent(name).replace(/\./g, '%2E'))
 }
-const read = async (name: string, file: string) => new Uint8Array(await (await (await (await directory(name)).getFileHandle(file)).getFile()).arrayBuffer())
+const read = async (name: string, file: string) =>
+  new Uint8Array(await (await (await (await directory(name)).getFileHandle(file)).getFile()).arrayBuffer())
 async function write(name: string, file: string, bytes: Uint8Array<ArrayBuffer>) {
   const writable = await (await (await directory(name)).getFileHandle(file, { create: true })).createWritable()
   await writable.write(bytes)
   await writable.close()
 }
-const lengths = async (name: string) => Object.fromEntries(await Promise.all(['head', 'data.0', 'log.0', 'data.1', 'log.1'].map(async (file) => [file, (await read(name, file)).length])))
+const lengths = async (name: string) =>
+  Object.fromEntries(
+    await Promise.all(
+      ['head', 'data.0', 'log.0', 'data.1', 'log.1'].map(async (file) => [file, (await read(name, file)).length]),
+    ),
+  )
 
 async function filled(name: string) {
   const db = await Nidus.open(name, { dimension: D })
-  await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }, { id: 'b', vector: [0, 1, 0, 0] }])
+  await db.upsert('c', [
+    { id: 'a', vector: [1, 0, 0, 0] },
+    { id: 'b', vector: [0, 1, 0, 0] },
+  ])
   await db.upsert('c', [{ id: 'a', vector: [0, 0, 1, 0] }])
   return db
 }
@@ -39,7 +48,12 @@ describe('opfs', () => {
     expect(await codeOf(() => Nidus.destroy(name))).toBe('LOCKED')
     await db.close()
     const found = (await Nidus.list()).find((info) => info.name === name)
-    expect(found).toEqual({ name, storage: 'opfs', dimension: D, diskBytes: 64 + 3 * D * 4 + (await read(name, 'log.0')).length })
+    expect(found).toEqual({
+      name,
+      storage: 'opfs',
+      dimension: D,
+      diskBytes: 64 + 3 * D * 4 + (await read(name, 'log.0')).length,
+    })
     await Nidus.destroy(name)
     expect((await Nidus.list()).find((info) => info.name === name)).toBeUndefined()
     await Nidus.destroy(name)
@@ -151,12 +165,14 @@ describe('opfs', () => {
 
   it('writes hardly more than rows and frames', async () => {
     const name = fresh()
-    const dimension = 384, count = 20_000
+    const dimension = 384,
+      count = 20_000
     // The package's own worker, with every sync handle's writes counted.
     const { worker, total } = countingWorker()
     const db = await Nidus.open(name, { dimension, worker })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.sin(i) + 0.01)
-    for (let at = 0; at < count; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    for (let at = 0; at < count; at += 100)
+      await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const { diskBytes } = await db.footprint()
     const written = await total()
     expect(diskBytes).toBeGreaterThan(count * dimension * 4)
@@ -167,10 +183,16 @@ describe('opfs', () => {
 
   it('tells when the worker cannot be had, and when it dies', async () => {
     const code = (worker: () => Worker) => codeOf(() => Nidus.open('never', { dimension: D, worker }))
-    expect(await code(() => { throw new Error('blocked') })).toBe('WORKER_FAILED')
+    expect(
+      await code(() => {
+        throw new Error('blocked')
+      }),
+    ).toBe('WORKER_FAILED')
     for (const odd of [undefined, {}, Promise.resolve()]) expect(await code(() => odd as never)).toBe('WORKER_FAILED')
     expect(await code(() => new Worker('/nowhere/at/all.js', { type: 'module' }))).toBe('WORKER_FAILED')
-    expect(await code(() => new Worker(URL.createObjectURL(new Blob(['throw new Error("broken")']))))).toBe('WORKER_FAILED')
+    expect(await code(() => new Worker(URL.createObjectURL(new Blob(['throw new Error("broken")']))))).toBe(
+      'WORKER_FAILED',
+    )
     let mine: Worker | undefined
     const { worker } = countingWorker()
     const db = await Nidus.open(fresh(), { dimension: D, worker: () => (mine = worker()) })
@@ -181,7 +203,11 @@ describe('opfs', () => {
   })
 
   it('tells when the wasm cannot be had', async () => {
-    const code = (wasm: string | Uint8Array<ArrayBuffer>) => Nidus.open('never', { dimension: D, storage: 'memory', wasm }).then(() => '', (error: NidusError) => error.code)
+    const code = (wasm: string | Uint8Array<ArrayBuffer>) =>
+      Nidus.open('never', { dimension: D, storage: 'memory', wasm }).then(
+        () => '',
+        (error: NidusError) => error.code,
+      )
     expect(await code('/nowhere/nidus.wasm?raw-404')).toBe('FAILED')
     expect(await code('http://[')).toBe('FAILED')
     expect(await code(7 as never)).toBe('INVALID_ARGUMENT')

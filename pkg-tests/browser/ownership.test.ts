@@ -4,7 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 const NAME = 'owned'
 const vector = Float32Array.of(1, 0)
 
-const directoryOf = async () => (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm', { create: true })).getDirectoryHandle(NAME, { create: true })
+const directoryOf = async () =>
+  (
+    await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm', { create: true })
+  ).getDirectoryHandle(NAME, { create: true })
 
 async function put(file: string, text: string) {
   const writable = await (await (await directoryOf()).getFileHandle(file, { create: true })).createWritable()
@@ -24,13 +27,20 @@ async function bytes() {
 
 async function make(storage: 'opfs' | 'indexeddb') {
   const db = await Nidus.open(NAME, { dimension: 2, storage })
-  await db.upsert('d', [{ id: 'a', vector }, { id: 'b', vector }])
+  await db.upsert('d', [
+    { id: 'a', vector },
+    { id: 'b', vector },
+  ])
   await db.close()
 }
 
 async function clear() {
   const root = await navigator.storage.getDirectory()
-  await (await root.getDirectoryHandle('nidus-wasm', { create: true })).removeEntry(NAME, { recursive: true }).catch(() => {})
+  await (
+    await root.getDirectoryHandle('nidus-wasm', { create: true })
+  )
+    .removeEntry(NAME, { recursive: true })
+    .catch(() => {})
   await new Promise((resolve) => {
     const request = indexedDB.deleteDatabase(`nidus-wasm:${NAME}`)
     request.onsuccess = request.onerror = resolve
@@ -45,9 +55,15 @@ describe('OPFS', () => {
   it('refuses a head of another program by name, and leaves every byte', async () => {
     await put('head', 'my own notes on heads')
     const before = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('head') })
+    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('head'),
+    })
     expect(await bytes()).toEqual(before)
-    await expect(Nidus.destroy(NAME, { storage: 'opfs' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('head') })
+    await expect(Nidus.destroy(NAME, { storage: 'opfs' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('head'),
+    })
     expect(await bytes()).toEqual(before)
     // Gone, so that what follows may remove the rest.
     await (await directoryOf()).removeEntry('head')
@@ -57,26 +73,35 @@ describe('OPFS', () => {
     await make('opfs')
     await (await directoryOf()).removeEntry(file)
     const before = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(file) })
+    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining(file),
+    })
     expect(await bytes()).toEqual(before)
   })
 
-  it('refuses a store whose head is missing, and another program\'s files without one, and makes nothing', async () => {
+  it("refuses a store whose head is missing, and another program's files without one, and makes nothing", async () => {
     await make('opfs')
     await (await directoryOf()).removeEntry('head')
     const before = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('head') })
+    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('head'),
+    })
     expect(await bytes()).toEqual(before)
     await clear()
 
     await put('data.0', 'a,table,of,my,own')
     const own = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('data.0') })
+    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('data.0'),
+    })
     await expect(Nidus.destroy(NAME, { storage: 'opfs' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(await bytes()).toEqual(own)
   })
 
-  it('destroy leaves what is not the store\'s', async () => {
+  it("destroy leaves what is not the store's", async () => {
     await make('opfs')
     await put('mine.txt', 'my own')
     await Nidus.destroy(NAME)

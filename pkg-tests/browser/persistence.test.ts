@@ -42,7 +42,9 @@ it('works where there is nothing to ask, and in a worker, which may not ask', as
     const { Nidus } = (await load(url)) as typeof import('nidus-wasm')
     return (await Nidus.persistence({ request: true })).state
   })
-  expect(await worker.run(new URL('../../dist/browser.js', import.meta.url).href)).toBe((await Nidus.persistence()).state)
+  expect(await worker.run(new URL('../../dist/browser.js', import.meta.url).href)).toBe(
+    (await Nidus.persistence()).state,
+  )
   worker.end()
 })
 

@@ -13,15 +13,21 @@ afterEach(async () => {
 })
 
 type Change = (log: Uint8Array) => void
-interface Medium { read(name: string): Promise<string>; damageLog(name: string, change: Change): Promise<void> }
+interface Medium {
+  read(name: string): Promise<string>
+  damageLog(name: string, change: Change): Promise<void>
+}
 
 const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-const directory = async (name: string) => (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(name)
+const directory = async (name: string) =>
+  (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(name)
 
 const opfs: Medium = {
   async read(name) {
     const found: string[] = []
-    for await (const [file, handle] of (await directory(name)) as unknown as AsyncIterable<[string, FileSystemFileHandle]>) {
+    for await (const [file, handle] of (await directory(name)) as unknown as AsyncIterable<
+      [string, FileSystemFileHandle]
+    >) {
       found.push(`${file} ${hex(new Uint8Array(await (await handle.getFile()).arrayBuffer()))}`)
     }
     return found.sort().join('\n')
@@ -39,7 +45,11 @@ const opfs: Medium = {
 const indexeddb: Medium = {
   read: (name) =>
     inDatabase(name, async (meta, extents) =>
-      JSON.stringify([await answer(meta.get('store')), await answer(extents.getAllKeys()), ((await answer(extents.getAll())) as Uint8Array[]).map(hex)]),
+      JSON.stringify([
+        await answer(meta.get('store')),
+        await answer(extents.getAllKeys()),
+        ((await answer(extents.getAll())) as Uint8Array[]).map(hex),
+      ]),
     ),
   damageLog: (name, change) =>
     inDatabase(name, async (_, extents) => {
@@ -65,14 +75,24 @@ for (const [storage, medium] of Object.entries({ opfs, indexeddb }) as [StorageK
     expect(await codeOf(() => Nidus.open(name))).toBe('CORRUPT')
     const before = await medium.read(name)
     const report = await Nidus.salvage(name, into)
-    expect(report).toMatchObject({ frames: 1, created: true, salvaged: { documents: 2, collections: 1, rows: 3, orphanedRows: 1, damages: 1 } })
+    expect(report).toMatchObject({
+      frames: 1,
+      created: true,
+      salvaged: { documents: 2, collections: 1, rows: 3, orphanedRows: 1, damages: 1 },
+    })
     expect(await medium.read(name)).toBe(before)
     const whole = await Nidus.open(into)
     expect(whole.storage).toBe(storage)
-    expect((await whole.get('docs', ['first', 'second', 'third'])).map((record) => record?.attrs.id)).toEqual(['first', undefined, 'third'])
+    expect((await whole.get('docs', ['first', 'second', 'third'])).map((record) => record?.attrs.id)).toEqual([
+      'first',
+      undefined,
+      'third',
+    ])
     await whole.close()
     expect(await codeOf(() => Nidus.salvage(name, into))).toBe('ALREADY_EXISTS')
     expect(await codeOf(() => Nidus.salvage(fresh(), fresh()))).toBe('NOT_FOUND')
-    expect((await Nidus.list()).filter((info) => used.includes(info.name)).map((info) => info.name)).toEqual([name, into].sort())
+    expect((await Nidus.list()).filter((info) => used.includes(info.name)).map((info) => info.name)).toEqual(
+      [name, into].sort(),
+    )
   })
 }

@@ -9,7 +9,9 @@ it('a Segment over a real OPFS handle, in a worker of the user', async () => {
     await init()
     const modules = performance.getEntriesByType('resource').flatMap(({ name }) => /[\w-]+\.wasm/.exec(name) ?? [])
     const root = await navigator.storage.getDirectory()
-    const file = (await root.getFileHandle('segment-test', { create: true })) as unknown as { createSyncAccessHandle(): Promise<import('nidus-wasm/segment').SyncAccessHandle> }
+    const file = (await root.getFileHandle('segment-test', { create: true })) as unknown as {
+      createSyncAccessHandle(): Promise<import('nidus-wasm/segment').SyncAccessHandle>
+    }
     let segment = Segment.open(await file.createSyncAccessHandle(), { dimension: 2 })
     const first = segment.append(Float32Array.of(1, 0, 0, 1, 1, 1))
     const second = segment.append(Float32Array.of(-1, 0))
@@ -33,8 +35,12 @@ it('a Segment over a real OPFS handle, in a worker of the user', async () => {
     return { first, second, best, after, wrong, modules }
   })
   expect(await worker.run(url)).toEqual({
-    first: 0, second: 3,
-    best: [{ row: 0, score: 1 }, { row: 2, score: 1 }],
+    first: 0,
+    second: 3,
+    best: [
+      { row: 0, score: 1 },
+      { row: 2, score: 1 },
+    ],
     after: { rows: 3, row: [1, 1] },
     wrong: 'DIMENSION_MISMATCH',
     modules: ['nidus-relaxed.wasm'],

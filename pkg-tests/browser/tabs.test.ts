@@ -20,7 +20,8 @@ async function tab(name: string, options: OpenOptions = {}) {
   open.add(db)
   return Object.assign(db, { kill: () => started.terminate() })
 }
-const rows = (n: number, from = 0) => Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0], attrs: { n: from + i } }))
+const rows = (n: number, from = 0) =>
+  Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0], attrs: { n: from + i } }))
 
 for (const storage of ['opfs', 'indexeddb'] as const) {
   describe(`several tabs, ${storage}`, () => {
@@ -63,7 +64,9 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       const a = await of(name)
       const b = await of(name)
       const c = await of(name)
-      const writes = [a, b, c].flatMap((db, t) => Array.from({ length: 20 }, (_, i) => db.upsert('c', rows(2, 100 * t + 2 * i))))
+      const writes = [a, b, c].flatMap((db, t) =>
+        Array.from({ length: 20 }, (_, i) => db.upsert('c', rows(2, 100 * t + 2 * i))),
+      )
       const closing = a.close()
       const late = Array.from({ length: 20 }, (_, i) => c.upsert('c', rows(2, 1000 + 2 * i)))
       expect((await Promise.allSettled([...writes, ...late])).filter(({ status }) => status === 'rejected')).toEqual([])
@@ -88,7 +91,14 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([])
       expect(await before).toBe('WORKER_FAILED')
       expect(await a.closed).toMatchObject({ reason: 'failed', error: { code: 'WORKER_FAILED' } })
-      const there = new Set((await b.get('w', rows(60).map(({ id }) => id))).flatMap((record) => (record ? [record.id] : [])))
+      const there = new Set(
+        (
+          await b.get(
+            'w',
+            rows(60).map(({ id }) => id),
+          )
+        ).flatMap((record) => (record ? [record.id] : [])),
+      )
       expect(there.size).toBe(60)
       expect(await c.upsert('w', rows(1, 900))).toBe(1)
       expect((await b.get('w', ['900']))[0]).toBeDefined()
@@ -120,7 +130,9 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         const c = await of(name)
         // The write may be made and its answer lost, or not be made at all, when c deletes what it finds.
         const write = b.upsert('c', [{ id: `${round}`, vector: [1, 2, 3, 4] }])
-        const others = Array.from({ length: 5 * round }, (_, i) => b.upsert('c', [{ id: `${round} ${i}`, vector: [1, 2, 3, 4] }]))
+        const others = Array.from({ length: 5 * round }, (_, i) =>
+          b.upsert('c', [{ id: `${round} ${i}`, vector: [1, 2, 3, 4] }]),
+        )
         if (round % 3) await new Promise((resolve) => setTimeout(resolve, round))
         a.kill()
         const deletes = [await c.delete('c', [`${round}`]), await c.delete('c', [`${round}`])]
@@ -172,9 +184,13 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await codeOf(() => of(name, { compat: '0.3' }))).toBe('INVALID_ARGUMENT')
       const other = fresh()
       const channel = new BroadcastChannel(`nidus-wasm:${other}`)
-      const release = await new Promise<() => void>((resolve) => void navigator.locks.request(`nidus-wasm:leader:${other}`, () => new Promise<void>((done) => resolve(done))))
+      const release = await new Promise<() => void>(
+        (resolve) =>
+          void navigator.locks.request(`nidus-wasm:leader:${other}`, () => new Promise<void>((done) => resolve(done))),
+      )
       channel.onmessage = ({ data: { nidus, id } }) => {
-        if (nidus === 'join') channel.postMessage({ nidus: 'welcome', version: 99, leader: 'x', exclusive: false, to: id })
+        if (nidus === 'join')
+          channel.postMessage({ nidus: 'welcome', version: 99, leader: 'x', exclusive: false, to: id })
       }
       const error = await of(other).catch((error: NidusError) => error)
       expect(error).toMatchObject({ code: 'LOCKED' })
@@ -194,7 +210,10 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
 
     it('is not left to a tab that holds it and never answers', async () => {
       const name = fresh()
-      const release = await new Promise<() => void>((resolve) => void navigator.locks.request(`nidus-wasm:leader:${name}`, () => new Promise<void>((done) => resolve(done))))
+      const release = await new Promise<() => void>(
+        (resolve) =>
+          void navigator.locks.request(`nidus-wasm:leader:${name}`, () => new Promise<void>((done) => resolve(done))),
+      )
       expect(await codeOf(() => of(name))).toBe('LOCKED')
       release()
       await (await of(name)).close()
@@ -246,7 +265,10 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       abort.abort(new Error('why'))
       await expect(search).rejects.toMatchObject({ code: 'ABORTED', cause: { message: 'why' } })
       const late = new AbortController()
-      const write = b.upsert('c', rows(1), { signal: late.signal }).then(() => 'written', (error: NidusError) => error.code)
+      const write = b.upsert('c', rows(1), { signal: late.signal }).then(
+        () => 'written',
+        (error: NidusError) => error.code,
+      )
       late.abort()
       const outcome = await write
       expect(await b.count('c')).toBe(outcome === 'written' ? 1 : 0)

@@ -14,14 +14,21 @@ afterEach(async () => {
 const entry = new URL('../../dist/browser.js', import.meta.url).href
 const wasm = new URL('../../dist/nidus.wasm', import.meta.url).href
 
-interface Frame extends Window { Worker: unknown; eval(code: string): unknown; __vitest_browser_runner__: object }
+interface Frame extends Window {
+  Worker: unknown
+  eval(code: string): unknown
+  __vitest_browser_runner__: object
+}
 
 it('in the thread of a page where no worker can be started: IndexedDB', async () => {
   const name = fresh()
   const frame = document.body.appendChild(document.createElement('iframe'))
   const page = frame.contentWindow as unknown as Frame
   // The test server rewrites the package's own import().
-  Object.assign(page, { Worker: undefined, __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() } })
+  Object.assign(page, {
+    Worker: undefined,
+    __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() },
+  })
   const own = (await page.eval(`import(${JSON.stringify(entry)})`)) as typeof import('nidus-wasm')
   const db = await own.Nidus.open(name, { dimension: 4 })
   expect(db.storage).toBe('indexeddb')
@@ -36,34 +43,40 @@ it('in the thread of a page where no worker can be started: IndexedDB', async ()
   await here.close()
 })
 
-it.for(['classic', 'module'] as const)('in a real service worker (%s), bundled into one file: IndexedDB, shared with pages', async (type) => {
-  const name = fresh()
-  const registration = await navigator.serviceWorker.register(`/service-worker.js?${type}`, { type, scope: `/service-worker-${type}/` })
-  try {
-    const worker = (registration.installing ?? registration.active)!
-    const ask = (id: string) =>
-      new Promise((resolve) => {
-        const { port1, port2 } = new MessageChannel()
-        port1.onmessage = ({ data }) => resolve(data)
-        worker.postMessage({ name, id, wasm }, [port2])
-      })
-    expect(await ask('a')).toEqual({ ok: ['indexeddb', ['a'], true] })
-    const db = await Nidus.open(name)
-    expect([db.storage, await db.count()]).toEqual(['indexeddb', 1])
-    // While a page has it, through that page.
-    expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b'], true] })
-    expect(await db.count()).toBe(2)
-    await db.upsert('c', [{ id: 'page', vector: [1, 0, 0, 0] }])
-    await db.close()
-    expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b', 'page'], true] })
-    // What is in OPFS can be had by no service worker, and is not replaced by it.
-    const inFiles = await Nidus.open(fresh(), { dimension: 4 })
-    await inFiles.close()
-    const { port1, port2 } = new MessageChannel()
-    const refused = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)))
-    worker.postMessage({ name: inFiles.name, id: 'c', wasm }, [port2])
-    expect(await refused).toEqual({ error: expect.stringMatching(/^STORAGE_UNAVAILABLE.*opfs/) })
-  } finally {
-    await registration.unregister()
-  }
-})
+it.for(['classic', 'module'] as const)(
+  'in a real service worker (%s), bundled into one file: IndexedDB, shared with pages',
+  async (type) => {
+    const name = fresh()
+    const registration = await navigator.serviceWorker.register(`/service-worker.js?${type}`, {
+      type,
+      scope: `/service-worker-${type}/`,
+    })
+    try {
+      const worker = (registration.installing ?? registration.active)!
+      const ask = (id: string) =>
+        new Promise((resolve) => {
+          const { port1, port2 } = new MessageChannel()
+          port1.onmessage = ({ data }) => resolve(data)
+          worker.postMessage({ name, id, wasm }, [port2])
+        })
+      expect(await ask('a')).toEqual({ ok: ['indexeddb', ['a'], true] })
+      const db = await Nidus.open(name)
+      expect([db.storage, await db.count()]).toEqual(['indexeddb', 1])
+      // While a page has it, through that page.
+      expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b'], true] })
+      expect(await db.count()).toBe(2)
+      await db.upsert('c', [{ id: 'page', vector: [1, 0, 0, 0] }])
+      await db.close()
+      expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b', 'page'], true] })
+      // What is in OPFS can be had by no service worker, and is not replaced by it.
+      const inFiles = await Nidus.open(fresh(), { dimension: 4 })
+      await inFiles.close()
+      const { port1, port2 } = new MessageChannel()
+      const refused = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)))
+      worker.postMessage({ name: inFiles.name, id: 'c', wasm }, [port2])
+      expect(await refused).toEqual({ error: expect.stringMatching(/^STORAGE_UNAVAILABLE.*opfs/) })
+    } finally {
+      await registration.unregister()
+    }
+  },
+)

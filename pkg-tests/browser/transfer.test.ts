@@ -13,10 +13,18 @@ const fresh = () => {
   used.push(`transfer/${Date.now()} ü ${n++}`)
   return used.at(-1)!
 }
-const directory = async (name: string) => (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(encodeURIComponent(name))
+const directory = async (name: string) =>
+  (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(
+    encodeURIComponent(name),
+  )
 /** No directory, no database, nothing recorded. */
 async function nothing(name: string) {
-  expect(await directory(name).then(() => 'there', () => 'gone')).toBe('gone')
+  expect(
+    await directory(name).then(
+      () => 'there',
+      () => 'gone',
+    ),
+  ).toBe('gone')
   expect((await indexedDB.databases()).some((info) => info.name === `nidus-wasm:${name}`)).toBe(false)
   const db = await answer(indexedDB.open('nidus-wasm'))
   expect(await answer(db.transaction('stores').objectStore('stores').get(name))).toBeUndefined()
@@ -27,9 +35,14 @@ afterAll(async () => {
 })
 
 transferSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-for (const storage of ['opfs', 'indexeddb'] as const) transferSuite(storage, { fresh, options: () => ({ storage }), again: true }, { gone: nothing })
+for (const storage of ['opfs', 'indexeddb'] as const)
+  transferSuite(storage, { fresh, options: () => ({ storage }), again: true }, { gone: nothing })
 let host: ArraysHost
-transferSuite("a user's host over plain arrays, in the page", { fresh: () => ((host = arraysHost({ keep: false })), `h${n++}`), options: () => ({ storage: host }), again: true })
+transferSuite("a user's host over plain arrays, in the page", {
+  fresh: () => ((host = arraysHost({ keep: false })), `h${n++}`),
+  options: () => ({ storage: host }),
+  again: true,
+})
 
 const D = 16
 const url = new URL('../../dist/worker.js', import.meta.url).href
@@ -41,7 +54,13 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
     const open = new Set<Nidus>()
     async function tab(name: string, options: OpenOptions = {}) {
       let started!: Worker
-      const db = await Nidus.open(name, { dimension: D, storage, autoCompact: false, worker: () => (started = new Worker(url, { type: 'module' })), ...options })
+      const db = await Nidus.open(name, {
+        dimension: D,
+        storage,
+        autoCompact: false,
+        worker: () => (started = new Worker(url, { type: 'module' })),
+        ...options,
+      })
       open.add(db)
       return Object.assign(db, { kill: () => started.terminate() })
     }
@@ -70,7 +89,11 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await Promise.all([a.close(), b.close()])
       // Who opens while it is imported gets what was imported.
       let opening: Promise<Nidus> | undefined
-      const importing = Nidus.import(name, stream(bytes, 300_000), { storage, replace: true, onProgress: () => void (opening ??= tab(name)) })
+      const importing = Nidus.import(name, stream(bytes, 300_000), {
+        storage,
+        replace: true,
+        onProgress: () => void (opening ??= tab(name)),
+      })
       const db = await importing
       open.add(db)
       const other = await opening!
@@ -90,7 +113,11 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         for (let i = 0; i < 3; i++) expect((await reader.read()).done).toBe(false)
         if (how === 'kill') a.kill()
         else await a.close()
-        expect(await codeOf(async () => { while (!(await reader.read()).done); })).toBe('ABORTED')
+        expect(
+          await codeOf(async () => {
+            while (!(await reader.read()).done);
+          }),
+        ).toBe('ABORTED')
         expect(same(await exported(b), bytes)).toBe(true)
       }
     })
@@ -104,7 +131,9 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       })()
       let opening: Promise<Nidus> | undefined
       const onProgress = () => void (opening ??= tab(name))
-      expect(await codeOf(() => Nidus.import(name, stream(bytes.slice(0, 9000), 997), { storage, onProgress }))).toBe('CORRUPT')
+      expect(await codeOf(() => Nidus.import(name, stream(bytes.slice(0, 9000), 997), { storage, onProgress }))).toBe(
+        'CORRUPT',
+      )
       const db = await (opening ?? tab(name))
       expect([db.storage, await db.count()]).toEqual([storage, 0])
     })
@@ -120,9 +149,16 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await (await Nidus.import(name, bytes, { storage, replace: true })).close()
       let started!: Worker
       let told = 0
-      const importing = codeOf(() => Nidus.import(name, stream(big.slice(0, 5_000_000), 100_000, { hang: true }), {
-        storage, replace: true, worker: () => (started = new Worker(url, { type: 'module' })), onProgress: () => { if (++told === 4) started.terminate() },
-      }))
+      const importing = codeOf(() =>
+        Nidus.import(name, stream(big.slice(0, 5_000_000), 100_000, { hang: true }), {
+          storage,
+          replace: true,
+          worker: () => (started = new Worker(url, { type: 'module' })),
+          onProgress: () => {
+            if (++told === 4) started.terminate()
+          },
+        }),
+      )
       expect(await importing).toBe('WORKER_FAILED')
       const again = await tab(name)
       expect(same(await exported(again), bytes)).toBe(true)
@@ -130,7 +166,13 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await again.close()
       if (storage === 'indexeddb') await isWhole(name)
       else {
-        const sizes = await Promise.all([0, 1].flatMap((i) => ['data', 'log'].map(async (file) => (await (await (await directory(name)).getFileHandle(`${file}.${i}`)).getFile()).size)))
+        const sizes = await Promise.all(
+          [0, 1].flatMap((i) =>
+            ['data', 'log'].map(
+              async (file) => (await (await (await directory(name)).getFileHandle(`${file}.${i}`)).getFile()).size,
+            ),
+          ),
+        )
         expect(sizes.filter((size) => size > 0)).toHaveLength(2)
       }
     })
@@ -155,7 +197,11 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await writer.compact()
       await writer.upsert('c', { ids: ids(COUNT), vectors: vectors(COUNT) })
       await writer.compact()
-      expect(await codeOf(async () => { while (!(await late.read()).done); })).toBe('ABORTED')
+      expect(
+        await codeOf(async () => {
+          while (!(await late.read()).done);
+        }),
+      ).toBe('ABORTED')
     })
   })
 }
@@ -187,8 +233,14 @@ describe('a full quota', () => {
       expect(await codeOf(() => Nidus.import(name, big, { storage: 'opfs', worker }))).toBe('QUOTA_EXCEEDED')
       await nothing(name)
       await (await Nidus.import(name, small, { storage: 'opfs' })).close()
-      expect(await codeOf(() => Nidus.import(name, big, { storage: 'opfs', replace: true, worker }))).toBe('QUOTA_EXCEEDED')
-      const sizes = await Promise.all(['data.0', 'log.0', 'data.1', 'log.1'].map(async (file) => (await (await (await directory(name)).getFileHandle(file)).getFile()).size))
+      expect(await codeOf(() => Nidus.import(name, big, { storage: 'opfs', replace: true, worker }))).toBe(
+        'QUOTA_EXCEEDED',
+      )
+      const sizes = await Promise.all(
+        ['data.0', 'log.0', 'data.1', 'log.1'].map(
+          async (file) => (await (await (await directory(name)).getFileHandle(file)).getFile()).size,
+        ),
+      )
       expect(sizes.reduce((a, b) => a + b)).toBe(untar(small).data.length + untar(small).log.length)
       const db = await Nidus.open(name)
       expect(same(await exported(db), small)).toBe(true)
@@ -206,7 +258,9 @@ describe('a full quota', () => {
         if (!told) void watched.ask('quota after 8')
         told = true
       }
-      return codeOf(() => Nidus.import(name, stream(big, 200_000), { storage: 'indexeddb', replace, worker: watched.worker, onProgress }))
+      return codeOf(() =>
+        Nidus.import(name, stream(big, 200_000), { storage: 'indexeddb', replace, worker: watched.worker, onProgress }),
+      )
     }
     expect(await full(false)).toBe('QUOTA_EXCEEDED')
     await nothing(name)

@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest'
 import { Nidus, type OpenOptions } from 'nidus-wasm'
 
-// A page starts the small worker for an ordinary store in OPFS, and the one that has everything for whatever needs more.
+// A page starts the small worker for an ordinary store in OPFS, and the one that has everything for whatever needs
+// more.
 
 const names: string[] = []
 const fresh = () => {
@@ -25,7 +26,8 @@ function started(small = dist('worker-opfs.js')) {
   return { files, worker }
 }
 const D = 4
-const vectors = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `d${i}`, vector: [1, i, 0, 1], attrs: { i } }))
+const vectors = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ id: `d${i}`, vector: [1, i, 0, 1], attrs: { i } }))
 async function openings(name: string, options: OpenOptions) {
   const { files, worker } = started()
   const db = await Nidus.open(name, { dimension: D, ...options, worker })
@@ -42,7 +44,8 @@ it('writes, searches, filters, compacts, exports and follows in the small worker
   const follower = await openings(name, {})
   expect(await follower.db.count()).toBe(40)
   let bytes = 0
-  for await (const piece of (await db.export()).pipeThrough(new TransformStream<Uint8Array, Uint8Array>())) bytes += piece.length
+  for await (const piece of (await db.export()).pipeThrough(new TransformStream<Uint8Array, Uint8Array>()))
+    bytes += piece.length
   expect(bytes).toBeGreaterThan(40 * D * 4)
   await db.close()
   // Its turn to lead, in the small worker as well.

@@ -22,7 +22,10 @@ export async function codeOf(work: () => unknown): Promise<string> {
   }
 }
 
-/** So few turns of the event loop come before the end of what waits for nobody. A timer or a deadline would take thousands. */
+/**
+ * So few turns of the event loop come before the end of what waits for nobody. A timer or a deadline would take
+ * thousands.
+ */
 export const SOON = 200
 /** How many turns the event loop made before it ended: "at once" without a clock. In Node. */
 export async function turnsOf(work: Promise<unknown>) {
@@ -44,7 +47,12 @@ export function apiSuite(kind: string, place: Place) {
       const db = await open()
       expect(db.recovery).toEqual({ bytes: 0, frames: 0, logBytes: 0, dataBytes: 0, created: true, compacted: false })
       expect(db.dimension).toBe(D)
-      expect(await db.upsert('c', [{ id: 'a', vector: vector(1), attrs: { n: 1 } }, { id: 'b', vector: vector(0, 1) }])).toBe(2)
+      expect(
+        await db.upsert('c', [
+          { id: 'a', vector: vector(1), attrs: { n: 1 } },
+          { id: 'b', vector: vector(0, 1) },
+        ]),
+      ).toBe(2)
       const hits = await db.search(vector(2, 1), { withVectors: true })
       expect(hits.map(({ id }) => id)).toEqual(['a', 'b'])
       expect(hits[0]!.score).toBeCloseTo(2 / Math.sqrt(5), 6)
@@ -53,7 +61,9 @@ export function apiSuite(kind: string, place: Place) {
       expect((await db.search(vector(1)))[0]!.vector).toBeUndefined()
       await db.upsert('c', { ids: ['a'], vectors: Float32Array.from(vector(0, 0, 3)), attrs: [{ n: 2 }] })
       expect(await db.get('c', ['a', 'nobody', 'b'])).toEqual([
-        { id: 'a', vector: Float32Array.from(vector(0, 0, 1)), attrs: { n: 2 } }, undefined, { id: 'b', vector: Float32Array.from(vector(0, 1)), attrs: {} },
+        { id: 'a', vector: Float32Array.from(vector(0, 0, 1)), attrs: { n: 2 } },
+        undefined,
+        { id: 'b', vector: Float32Array.from(vector(0, 1)), attrs: {} },
       ])
       expect(await db.delete('c', ['b', 'nobody', 'b'])).toBe(1)
       expect(await db.count('c')).toBe(1)
@@ -71,8 +81,8 @@ export function apiSuite(kind: string, place: Place) {
       expect(await db.collections()).toEqual(['a', 'b'])
       expect(await db.hasCollection('a')).toBe(true)
       expect(await db.hasCollection('c')).toBe(false)
-      await db.setMeta('a', { model: 'm', 'é': '' })
-      expect(await db.getMeta('a')).toEqual({ model: 'm', 'é': '' })
+      await db.setMeta('a', { model: 'm', é: '' })
+      expect(await db.getMeta('a')).toEqual({ model: 'm', é: '' })
       expect(await db.getMeta('nowhere')).toEqual({})
       await db.setMeta('a', {})
       expect(await db.getMeta('a')).toEqual({})
@@ -82,9 +92,27 @@ export function apiSuite(kind: string, place: Place) {
     it('gives every value back as it was', async () => {
       const db = await open()
       const attrs: Attrs = {
-        none: null, text: 'é\u{1f600}\uFEFF', empty: '', int: 42, negative: -7, biggest: Number.MAX_SAFE_INTEGER, float: 0.1, whole: 1e20, minusZero: -0,
-        big: 2n ** 63n - 1n, small: -(2n ** 63n), asNumber: 5n, yes: true, no: false, date: new Date(1234567890123), before: new Date(-1),
-        list: ['a', '', 'é'], nothing: [], ['__proto__']: 'own', constructor: 'x', '\uFEFFbom': 1,
+        none: null,
+        text: 'é\u{1f600}\uFEFF',
+        empty: '',
+        int: 42,
+        negative: -7,
+        biggest: Number.MAX_SAFE_INTEGER,
+        float: 0.1,
+        whole: 1e20,
+        minusZero: -0,
+        big: 2n ** 63n - 1n,
+        small: -(2n ** 63n),
+        asNumber: 5n,
+        yes: true,
+        no: false,
+        date: new Date(1234567890123),
+        before: new Date(-1),
+        list: ['a', '', 'é'],
+        nothing: [],
+        ['__proto__']: 'own',
+        constructor: 'x',
+        '\uFEFFbom': 1,
       }
       await db.upsert('c', [{ id: '\uFEFFid', vector: vector(1), attrs: { ...attrs, skipped: undefined } }])
       const [hit] = await db.search(vector(1))
@@ -102,29 +130,65 @@ export function apiSuite(kind: string, place: Place) {
       const upsert = (batch: unknown) => codeOf(() => db.upsert('c', batch as never))
       expect(await upsert([{ id: 'x', vector: [1, 2, 3] }])).toBe('DIMENSION_MISMATCH')
       expect(await upsert({ ids: ['x'], vectors: new Float32Array(D + 1) })).toBe('DIMENSION_MISMATCH')
-      for (const bad of [NaN, Infinity, -Infinity, 1e39, '1', null, undefined]) expect(await upsert([{ id: 'x', vector: vector(bad as number) }]), String(bad)).toBe('INVALID_ARGUMENT')
+      for (const bad of [NaN, Infinity, -Infinity, 1e39, '1', null, undefined])
+        expect(await upsert([{ id: 'x', vector: vector(bad as number) }]), String(bad)).toBe('INVALID_ARGUMENT')
       expect(await upsert([{ id: 'x', vector: vector(3e38, 3e38) }])).toBe('INVALID_ARGUMENT')
       expect(await upsert({ ids: ['x'], vectors: Float32Array.from(vector(NaN)) })).toBe('INVALID_ARGUMENT')
-      for (const id of [1, null, undefined, {}, 'lone \uD800']) expect(await upsert([{ id, vector: vector(1) }]), String(id)).toBe('INVALID_ARGUMENT')
+      for (const id of [1, null, undefined, {}, 'lone \uD800'])
+        expect(await upsert([{ id, vector: vector(1) }]), String(id)).toBe('INVALID_ARGUMENT')
       for (const value of [NaN, Infinity, new Date(NaN), 2n ** 63n, [1], {}, () => 1, 'lone \uDC00', Symbol('s')]) {
         expect(await upsert([{ id: 'x', vector: vector(1), attrs: { value } }]), typeof value).toBe('INVALID_ARGUMENT')
       }
-      for (const batch of [null, undefined, 'x', 7, [null], [undefined], { ids: 'x', vectors: new Float32Array(D) }, { ids: ['x'], vectors: [1] }, { ids: ['x'], vectors: new Float32Array(D), attrs: [] }]) {
+      for (const batch of [
+        null,
+        undefined,
+        'x',
+        7,
+        [null],
+        [undefined],
+        { ids: 'x', vectors: new Float32Array(D) },
+        { ids: ['x'], vectors: [1] },
+        { ids: ['x'], vectors: new Float32Array(D), attrs: [] },
+      ]) {
         expect(await upsert(batch), JSON.stringify(batch)).toBe('INVALID_ARGUMENT')
       }
-      const message = await db.upsert('c', [{ id: 'ok', vector: vector(1) }, { id: 'x', vector: [1] }]).catch((error: Error) => error.message)
+      const message = await db
+        .upsert('c', [
+          { id: 'ok', vector: vector(1) },
+          { id: 'x', vector: [1] },
+        ])
+        .catch((error: Error) => error.message)
       expect(message).toBe(`record 1 (id "x"): vector has 1 numbers, the store's dimension is ${D}`)
       const search = (query: unknown, options?: unknown) => codeOf(() => db.search(query as never, options as never))
       expect(await search([1])).toBe('DIMENSION_MISMATCH')
       expect(await search(vector(NaN))).toBe('INVALID_ARGUMENT')
       expect(await search('x')).toBe('INVALID_ARGUMENT')
-      for (const topK of [-1, 1.5, NaN, Infinity, '3', null]) expect(await search(vector(1), { topK }), String(topK)).toBe('INVALID_ARGUMENT')
+      for (const topK of [-1, 1.5, NaN, Infinity, '3', null])
+        expect(await search(vector(1), { topK }), String(topK)).toBe('INVALID_ARGUMENT')
       const holes = [, vector(1)] as number[][]
       expect(await codeOf(() => db.searchMany(holes))).toBe('INVALID_ARGUMENT')
       await expect(db.search(vector(1), { filter: { a: { $in: holes as never } } })).rejects.toThrow('undefined')
       // Half a signal used to stop the queue for good.
-      expect(await codeOf(() => db.upsert('c', [{ id: 'good', vector: vector(1) }], { signal: { addEventListener() {} } as never }))).toBe('INVALID_ARGUMENT')
-      for (const filter of [{ $nope: 1 }, { a: { $nope: 1 } }, { a: {} }, { a: undefined }, { $and: {} }, { a: { $in: 1 } }, { a: { $exists: 1 } }, { a: { $glob: 1 } }, { a: NaN }, { $not: 1 }, 'x', null, []]) {
+      expect(
+        await codeOf(() =>
+          db.upsert('c', [{ id: 'good', vector: vector(1) }], { signal: { addEventListener() {} } as never }),
+        ),
+      ).toBe('INVALID_ARGUMENT')
+      for (const filter of [
+        { $nope: 1 },
+        { a: { $nope: 1 } },
+        { a: {} },
+        { a: undefined },
+        { $and: {} },
+        { a: { $in: 1 } },
+        { a: { $exists: 1 } },
+        { a: { $glob: 1 } },
+        { a: NaN },
+        { $not: 1 },
+        'x',
+        null,
+        [],
+      ]) {
         expect(await search(vector(1), { filter }), JSON.stringify(filter)).toBe('INVALID_ARGUMENT')
       }
       let deep: object = { a: 1 }
@@ -147,11 +211,20 @@ export function apiSuite(kind: string, place: Place) {
       const given = new Float32Array(0)
       structuredClone(given.buffer, { transfer: [given.buffer] })
       expect(await db.upsert('empty', { ids: [], vectors: given })).toBe(0)
-      class Odd extends Float32Array { static get [Symbol.species]() { return Array } }
+      class Odd extends Float32Array {
+        static get [Symbol.species]() {
+          return Array
+        }
+      }
       expect(await db.upsert('odd', { ids: ['o'], vectors: Odd.from(vector(0, 0, 1)) })).toBe(1)
       expect(await db.dropCollection('odd')).toBe(true)
       expect(await db.hasCollection('empty')).toBe(true)
-      expect(await db.upsert('c', [{ id: 'twice', vector: vector(1), attrs: { n: 1 } }, { id: 'twice', vector: vector(0, 1), attrs: { n: 2 } }])).toBe(2)
+      expect(
+        await db.upsert('c', [
+          { id: 'twice', vector: vector(1), attrs: { n: 1 } },
+          { id: 'twice', vector: vector(0, 1), attrs: { n: 2 } },
+        ]),
+      ).toBe(2)
       expect(await db.count('c')).toBe(1)
       expect((await db.get('c', ['twice']))[0]!.attrs).toEqual({ n: 2 })
       await db.upsert('c', [{ id: 'zero', vector: vector(0) }])
@@ -182,9 +255,13 @@ export function apiSuite(kind: string, place: Place) {
       await Promise.all(writing)
       const got = await db.get('c', ['a', 'b', 'changed'])
       expect(got.map((found) => [found?.id, found && [...found.vector], found?.attrs])).toEqual([
-        ['a', vector(1), { n: 1 }], ['b', vector(0, 1), { n: 2 }], [undefined, undefined, undefined],
+        ['a', vector(1), { n: 1 }],
+        ['b', vector(0, 1), { n: 2 }],
+        [undefined, undefined, undefined],
       ])
-      expect(await db.upsert('c', { ids: ['t'], vectors: Float32Array.from(vector(0, 0, 1)) }, { transfer: true })).toBe(1)
+      expect(
+        await db.upsert('c', { ids: ['t'], vectors: Float32Array.from(vector(0, 0, 1)) }, { transfer: true }),
+      ).toBe(1)
       expect((await db.search(vector(0, 0, 1), { topK: 1 }))[0]!.id).toBe('t')
       await db.close()
     })
@@ -208,12 +285,18 @@ export function apiSuite(kind: string, place: Place) {
         }
         for (let i = 0; i < 3; i++) {
           const query = r.vector(D)
-          sameHits(await db.search(query, { topK: 20 }), model.search(query, 20).map((hit) => hit), model.search(query, 1e9))
+          sameHits(
+            await db.search(query, { topK: 20 }),
+            model.search(query, 20).map((hit) => hit),
+            model.search(query, 1e9),
+          )
         }
         for (const [what, filter, keep] of filters) {
           const query = r.vector(D)
           const want = model.search(query, 1e9, ['a', 'b'], keep)
-          expect(await db.count('a', filter), what).toBe([...(model.all.get('a')?.docs.values() ?? [])].filter(({ attrs }) => keep(attrs)).length)
+          expect(await db.count('a', filter), what).toBe(
+            [...(model.all.get('a')?.docs.values() ?? [])].filter(({ attrs }) => keep(attrs)).length,
+          )
           sameHits(await db.search(query, { topK: 1000, collections: ['a', 'b'], filter }), want)
         }
       }
@@ -221,7 +304,11 @@ export function apiSuite(kind: string, place: Place) {
         const collection = r.pick(['a', 'b', 'ü'])
         const kind = r.int(12)
         if (kind < 7) {
-          const batch = Array.from({ length: r.int(8) }, () => ({ id: `${collection}${r.int(60)}`, vector: r.vector(D), attrs: someAttrs(r) }))
+          const batch = Array.from({ length: r.int(8) }, () => ({
+            id: `${collection}${r.int(60)}`,
+            vector: r.vector(D),
+            attrs: someAttrs(r),
+          }))
           await db.upsert(collection, batch)
           for (const { id, vector, attrs } of batch) model.collection(collection).docs.set(id, { vector, attrs })
           model.collection(collection)
@@ -264,7 +351,9 @@ export function apiSuite(kind: string, place: Place) {
 
     it('shares commits among calls made together, in their order', async () => {
       const db = await open()
-      const calls = Array.from({ length: 1000 }, (_, i) => db.upsert('c', [{ id: `${i % 500}`, vector: vector(i + 1, 1), attrs: { i } }]))
+      const calls = Array.from({ length: 1000 }, (_, i) =>
+        db.upsert('c', [{ id: `${i % 500}`, vector: vector(i + 1, 1), attrs: { i } }]),
+      )
       expect(await Promise.all(calls)).toEqual(Array(1000).fill(1))
       expect(await db.count('c')).toBe(500)
       expect((await db.get('c', ['0', '499'])).map((found) => found!.attrs)).toEqual([{ i: 500 }, { i: 999 }])
@@ -277,7 +366,15 @@ export function apiSuite(kind: string, place: Place) {
       const r = random(3)
       const vectors = Float32Array.from({ length: count * 256 }, () => r.next() - 0.5)
       const seen: [number, number][] = []
-      const writing = db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors, attrs: Array.from({ length: count }, (_, i) => ({ i, s: 'x', l: ['a'], b: true, n: null })) }, { onProgress: (done, total) => seen.push([done, total]) })
+      const writing = db.upsert(
+        'c',
+        {
+          ids: Array.from({ length: count }, (_, i) => `${i}`),
+          vectors,
+          attrs: Array.from({ length: count }, (_, i) => ({ i, s: 'x', l: ['a'], b: true, n: null })),
+        },
+        { onProgress: (done, total) => seen.push([done, total]) },
+      )
       expect(await db.count()).toBe(0)
       expect(await writing).toBe(count)
       await expect.poll(() => seen.at(-1)).toEqual([count, count])
@@ -287,7 +384,11 @@ export function apiSuite(kind: string, place: Place) {
       const query = vectors.slice(77 * 256, 78 * 256)
       expect((await db.search(query, { topK: 1 }))[0]).toMatchObject({ id: '77', attrs: { i: 77, l: ['a'] } })
       const abort = new AbortController()
-      const aborted = db.upsert('other', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors }, { signal: abort.signal, onProgress: () => abort.abort() })
+      const aborted = db.upsert(
+        'other',
+        { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors },
+        { signal: abort.signal, onProgress: () => abort.abort() },
+      )
       expect(await codeOf(() => aborted)).toBe('ABORTED')
       await db.upsert('c', { ids: ['next'], vectors: query })
       expect(await db.hasCollection('other')).toBe(false)
@@ -297,9 +398,14 @@ export function apiSuite(kind: string, place: Place) {
 
     it('aborts what has not been written', async () => {
       const db = await open()
-      expect(await codeOf(() => db.upsert('c', [{ id: 'a', vector: vector(1) }], { signal: AbortSignal.abort() }))).toBe('ABORTED')
+      expect(
+        await codeOf(() => db.upsert('c', [{ id: 'a', vector: vector(1) }], { signal: AbortSignal.abort() })),
+      ).toBe('ABORTED')
       const abort = new AbortController()
-      const calls = [db.upsert('c', [{ id: 'kept', vector: vector(1) }]), db.upsert('c', [{ id: 'gone', vector: vector(1) }], { signal: abort.signal })]
+      const calls = [
+        db.upsert('c', [{ id: 'kept', vector: vector(1) }]),
+        db.upsert('c', [{ id: 'gone', vector: vector(1) }], { signal: abort.signal }),
+      ]
       abort.abort(new Error('mine'))
       expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
       await expect(calls[1]).rejects.toMatchObject({ code: 'ABORTED', cause: abort.signal.reason as Error })
@@ -317,7 +423,15 @@ export function apiSuite(kind: string, place: Place) {
       expect(await accepted).toBe(1)
       await closing
       expect(await db.closed).toEqual({ reason: 'closed' })
-      for (const call of [() => db.search(vector(1)), () => db.count(), () => db.get('c', ['a']), () => db.flush(), () => db.compact(), () => db.footprint(), () => db.records('c').next()]) {
+      for (const call of [
+        () => db.search(vector(1)),
+        () => db.count(),
+        () => db.get('c', ['a']),
+        () => db.flush(),
+        () => db.compact(),
+        () => db.footprint(),
+        () => db.records('c').next(),
+      ]) {
         expect(await codeOf(call)).toBe('CLOSED')
       }
       await db.close()
@@ -325,9 +439,27 @@ export function apiSuite(kind: string, place: Place) {
 
     it('says which options come later, and refuses what is none', async () => {
       const fails = (options: object) => codeOf(() => open(undefined, options as OpenOptions))
-      for (const options of [{ memory: 'compact', workers: 2 }, { storage: 'memory', memory: 'compact' }]) expect(await fails(options), JSON.stringify(options)).toBe('UNSUPPORTED')
-      for (const options of [{ dimension: 0 }, { dimension: 65_537 }, { dimension: 1.5 }, { dimension: 'x' }, { storage: 'floppy' }, { durability: 'none' }, { autoCompact: -1 }, { autoCompact: 'x' },
-        { maxVectorBytes: -1 }, { compat: '1' }, { memory: 'half' }, { workers: 0 }, { multiTab: 1 }, { readOnly: 1 }]) {
+      for (const options of [
+        { memory: 'compact', workers: 2 },
+        { storage: 'memory', memory: 'compact' },
+      ])
+        expect(await fails(options), JSON.stringify(options)).toBe('UNSUPPORTED')
+      for (const options of [
+        { dimension: 0 },
+        { dimension: 65_537 },
+        { dimension: 1.5 },
+        { dimension: 'x' },
+        { storage: 'floppy' },
+        { durability: 'none' },
+        { autoCompact: -1 },
+        { autoCompact: 'x' },
+        { maxVectorBytes: -1 },
+        { compat: '1' },
+        { memory: 'half' },
+        { workers: 0 },
+        { multiTab: 1 },
+        { readOnly: 1 },
+      ]) {
         expect(await fails(options), JSON.stringify(options)).toBe('INVALID_ARGUMENT')
       }
       expect(await codeOf(() => open(''))).toBe('INVALID_ARGUMENT')
@@ -337,12 +469,19 @@ export function apiSuite(kind: string, place: Place) {
     it('keeps to its limits', async () => {
       const db = await open(undefined, { maxVectorBytes: 2 * D * 4, compat: '0.3' })
       await db.upsert('c', [{ id: 'a', vector: vector(1) }])
-      expect(await codeOf(() => db.upsert('c', [{ id: 'f', vector: vector(1), attrs: { x: 0.5 } }]))).not.toBe('nothing thrown')
+      expect(await codeOf(() => db.upsert('c', [{ id: 'f', vector: vector(1), attrs: { x: 0.5 } }]))).not.toBe(
+        'nothing thrown',
+      )
       const results = await Promise.allSettled([
-        db.upsert('c', [{ id: 'b', vector: vector(1) }, { id: 'c', vector: vector(1) }]),
+        db.upsert('c', [
+          { id: 'b', vector: vector(1) },
+          { id: 'c', vector: vector(1) },
+        ]),
         db.upsert('c', [{ id: 'd', vector: vector(1) }]),
       ])
-      expect(results.map((result) => (result.status === 'rejected' ? (result.reason as NidusError).code : result.value))).toEqual(['CAPACITY', 1])
+      expect(
+        results.map((result) => (result.status === 'rejected' ? (result.reason as NidusError).code : result.value)),
+      ).toEqual(['CAPACITY', 1])
       expect(await db.count()).toBe(2)
       await db.close()
     })
@@ -375,7 +514,14 @@ export function apiSuite(kind: string, place: Place) {
       expect(await codeOf(() => open(name, { dimension: D + 1 }))).toBe('DIMENSION_MISMATCH')
       const reader = await open(name, { readOnly: true })
       expect(await reader.count()).toBe(1)
-      for (const call of [() => reader.upsert('c', []), () => reader.delete('c', ['a']), () => reader.createCollection('x'), () => reader.dropCollection('c'), () => reader.setMeta('c', {}), () => reader.compact()]) {
+      for (const call of [
+        () => reader.upsert('c', []),
+        () => reader.delete('c', ['a']),
+        () => reader.createCollection('x'),
+        () => reader.dropCollection('c'),
+        () => reader.setMeta('c', {}),
+        () => reader.compact(),
+      ]) {
         expect(await codeOf(call)).toBe('READ_ONLY')
       }
       await reader.flush()

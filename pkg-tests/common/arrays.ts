@@ -1,6 +1,9 @@
 import { NidusError, type StorageHost, type StoreFiles, type SyncAccessHandle } from 'nidus-wasm'
 
-/** A handle over a plain array of numbers, written from DESIGN §3 alone. Keeps what it was given, to see that nobody changes it afterwards. */
+/**
+ * A handle over a plain array of numbers, written from DESIGN §3 alone. Keeps what it was given, to see that nobody
+ * changes it afterwards.
+ */
 export class ArrayHandle implements SyncAccessHandle {
   bytes: number[] = []
   written = 0
@@ -43,7 +46,9 @@ export class ArrayHandle implements SyncAccessHandle {
   }
 
   untouched() {
-    return this.kept.every(({ given, copy }) => given.length === copy.length && copy.every((byte, i) => byte === given[i]))
+    return this.kept.every(
+      ({ given, copy }) => given.length === copy.length && copy.every((byte, i) => byte === given[i]),
+    )
   }
 }
 
@@ -66,7 +71,12 @@ export interface ArraysHost extends StorageHost {
   made: ArrayHandle[]
 }
 
-export function arraysHost({ onlyAsync = false, transactional = false, keep = true, commit }: { onlyAsync?: boolean; transactional?: boolean; keep?: boolean; commit?: () => Promise<void> } = {}): ArraysHost {
+export function arraysHost({
+  onlyAsync = false,
+  transactional = false,
+  keep = true,
+  commit,
+}: { onlyAsync?: boolean; transactional?: boolean; keep?: boolean; commit?: () => Promise<void> } = {}): ArraysHost {
   const handle = () => {
     const made = new ArrayHandle()
     made.keep = keep

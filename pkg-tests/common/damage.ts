@@ -15,7 +15,12 @@ export interface Place {
 }
 
 /** How a call ended, and everything that was there before and after. */
-export interface Fact { call: string; end: string; before: Record<string, string>; after: Record<string, string> }
+export interface Fact {
+  call: string
+  end: string
+  before: Record<string, string>
+  after: Record<string, string>
+}
 
 /** What is made of a file's bytes. `undefined`: there is none. */
 export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) => Uint8Array | undefined } = {
@@ -35,7 +40,10 @@ export function tableIn(spec: string, mark: string): { calls: string[]; ends: Ma
 }
 
 /** What `Place.all` calls a store's files; of the rest, what an opening may write. */
-export interface Names { called(file: File): string; written?: string }
+export interface Names {
+  called(file: File): string
+  written?: string
+}
 
 /** These are asked to put something in the place of what is there. */
 const REPLACES = ['import replace', 'destroy']
@@ -51,13 +59,24 @@ export function factsOf(place: Place, good: string, file: File, state: string): 
     await place.copy(good, name)
     await place.states[file]![state]!(name, file)
     const before = await place.all(name)
-    const end = await work(name).then(() => 'ok', (error: { code?: string }) => error.code ?? String(error))
+    const end = await work(name).then(
+      () => 'ok',
+      (error: { code?: string }) => error.code ?? String(error),
+    )
     return { call, end, before, after: await place.all(name) }
   }
   return Promise.all(Object.entries(place.calls).map(one))
 }
 
-type Expect = (value: unknown, what: string) => { toEqual(other: unknown): void; toBe(other: unknown): void; toMatch(pattern: RegExp): void; toContain(other: unknown): void }
+type Expect = (
+  value: unknown,
+  what: string,
+) => {
+  toEqual(other: unknown): void
+  toBe(other: unknown): void
+  toMatch(pattern: RegExp): void
+  toContain(other: unknown): void
+}
 
 /** No call changed a byte that it had no right to. */
 export function check(expect: Expect, { called, written }: Names, facts: Fact[], file: File, state: string) {
@@ -69,7 +88,8 @@ export function check(expect: Expect, { called, written }: Names, facts: Fact[],
     // An opening that goes on cuts what no frame is in, and takes no row.
     else if (call === 'open') {
       expect((before[log] ?? '').startsWith(after[log] ?? ''), what).toBe(true)
-      for (const name of [data, ...Object.keys(before)]) if (![log, written].includes(name)) expect(after[name], `${what}: ${name}`).toBe(before[name])
+      for (const name of [data, ...Object.keys(before)])
+        if (![log, written].includes(name)) expect(after[name], `${what}: ${name}`).toBe(before[name])
     } else expect(REPLACES, what).toContain(call)
     if (OTHERS.includes(state)) expect(after[called(file)], what).toBe(before[called(file)])
   }

@@ -8,7 +8,10 @@ export function failingHost(bytes: { data: Uint8Array; log: Uint8Array }, failAt
     if (++steps === failAt) throw new Error('the medium failed')
   }
   const handle = (pair: { data: Uint8Array; log: Uint8Array }, file: 'data' | 'log'): SyncAccessHandle => ({
-    read: (buffer, { at }) => (buffer.set(pair[file].subarray(at, at + buffer.length)), Math.max(0, Math.min(buffer.length, pair[file].length - at))),
+    read: (buffer, { at }) => (
+      buffer.set(pair[file].subarray(at, at + buffer.length)),
+      Math.max(0, Math.min(buffer.length, pair[file].length - at))
+    ),
     write(buffer, { at }) {
       step()
       const grown = new Uint8Array(Math.max(pair[file].length, at + buffer.length))

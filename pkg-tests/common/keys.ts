@@ -1,4 +1,5 @@
-// Each object that a public method takes, with a misspelt key and with values of a wrong type, in whatever runtime has the entry.
+// Each object that a public method takes, with a misspelt key and with values of a wrong type, in whatever runtime has
+// the entry.
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
 import type { Kind, Taken } from './public-types.mjs'
@@ -14,7 +15,10 @@ const q = [1, 0, 0]
 const memory = { storage: 'memory', dimension: 3 } as const
 let made = 0
 
-/** Those of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store at all; `db`: an open one. */
+/**
+ * Those of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store at all; `db`: an open
+ * one.
+ */
 export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () => `keys-${made++}`): Calls {
   const own = { ...memory, ...more }
   return {
@@ -24,7 +28,8 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.persistence(options)': (o) => Nidus.persistence(o),
     'Nidus.salvage(options)': (o) => Nidus.salvage(name(), name(), { ...more, ...o }),
     'Nidus.import(options)': (o) => Nidus.import(name(), new Uint8Array(0), { ...own, ...o }),
-    'Nidus.import(source)': (o) => Nidus.import(name(), { data: new Uint8Array(0), log: new Uint8Array(0), ...o } as never, own),
+    'Nidus.import(source)': (o) =>
+      Nidus.import(name(), { data: new Uint8Array(0), log: new Uint8Array(0), ...o } as never, own),
     'Nidus.fromStatic(options)': (o) => Nidus.fromStatic('http://127.0.0.1:1/', o),
     'Nidus.fromStatic(source)': (o) => Nidus.fromStatic({ data: new Blob([]), log: new Blob([]), ...o } as never),
     'Nidus.upsert(batch: RecordInput)': (o) => db.upsert('docs', [{ id: 'b', vector: q, ...o }]),
@@ -49,7 +54,10 @@ export function callsOfSegment(Segment: typeof import('nidus-wasm/segment').Segm
 
 type Sharded = typeof import('../../src/ts/types/sharded').ShardedNidus
 /** Namespaces that no call may reach. */
-export function callsOfSharded(ShardedNidus: Sharded, namespace: { idFromName(name: string): unknown; get(id: unknown): unknown }): Calls {
+export function callsOfSharded(
+  ShardedNidus: Sharded,
+  namespace: { idFromName(name: string): unknown; get(id: unknown): unknown },
+): Calls {
   const env = { router: namespace, shards: namespace }
   const db = () => new ShardedNidus(env, 'docs', { dimension: 3 })
   return {
@@ -72,7 +80,10 @@ export function callsOfSharded(ShardedNidus: Sharded, namespace: { idFromName(na
 }
 
 export function callsOfLangChain(Store: typeof NidusVectorStore, db: Db): Calls {
-  const embeddings = { embedQuery: async () => q, embedDocuments: async (texts: string[]) => texts.map(() => q) } as never
+  const embeddings = {
+    embedQuery: async () => q,
+    embedDocuments: async (texts: string[]) => texts.map(() => q),
+  } as never
   const store = new Store(embeddings, { db: db as never })
   const document = { pageContent: 'x', metadata: {} }
   return {
@@ -82,16 +93,23 @@ export function callsOfLangChain(Store: typeof NidusVectorStore, db: Db): Calls 
     'NidusVectorStore.fromExistingIndex(args)': (o) => Store.fromExistingIndex(embeddings, { db, ...o } as never),
     'NidusVectorStore.addDocuments(options)': (o) => store.addDocuments([document], o),
     'NidusVectorStore.addVectors(options)': (o) => store.addVectors([q], [document], o),
-    'NidusVectorStore.maxMarginalRelevanceSearch(options)': (o) => store.maxMarginalRelevanceSearch('x', { k: 1, ...o }),
+    'NidusVectorStore.maxMarginalRelevanceSearch(options)': (o) =>
+      store.maxMarginalRelevanceSearch('x', { k: 1, ...o }),
     'NidusVectorStore.delete(params)': (o) => store.delete({ ...('ids' in o ? {} : { ids: ['none'] }), ...o }),
     'NidusVectorStore.asRetriever(kOrFields)': (o) => store.asRetriever(o),
   }
 }
 
-const misspelt = (key: string) => [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`, `${key[0]}${key}`].filter((wrong) => wrong !== key)
+const misspelt = (key: string) =>
+  [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`, `${key[0]}${key}`].filter(
+    (wrong) => wrong !== key,
+  )
 
 async function refusal(call: () => unknown): Promise<{ code?: unknown; message?: string } | undefined> {
-  return (async () => call())().then(() => undefined, (error: unknown) => error as object)
+  return (async () => call())().then(
+    () => undefined,
+    (error: unknown) => error as object,
+  )
 }
 
 /** How many objects were refused. */
@@ -118,8 +136,22 @@ export async function walkKeys(taken: Taken[], calls: Calls): Promise<number> {
 
 const numbers = [NaN, Infinity, -Infinity, -1, 1.5, 2 ** 53, 1e300]
 const VALUES: [Kind | 'never', unknown][] = [
-  ['string', 'yes'], ['string', '3'], ['string', ''], ['number', 5], ...numbers.map((number): ['number', number] => ['number', number]), ['boolean', true], ['boolean', false],
-  ['function', () => 1], ['array', []], ['array', ['x']], ['object', {}], ['never', null], ['never', 1n], ['never', Symbol('s')], ['object', new Map()], ['object', new Date()],
+  ['string', 'yes'],
+  ['string', '3'],
+  ['string', ''],
+  ['number', 5],
+  ...numbers.map((number): ['number', number] => ['number', number]),
+  ['boolean', true],
+  ['boolean', false],
+  ['function', () => 1],
+  ['array', []],
+  ['array', ['x']],
+  ['object', {}],
+  ['never', null],
+  ['never', 1n],
+  ['never', Symbol('s')],
+  ['object', new Map()],
+  ['object', new Date()],
 ]
 /** Numbers that are right where a number is meant, however odd. */
 const RIGHT: Record<string, (n: number, place: string) => boolean> = {
@@ -130,8 +162,16 @@ const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   lambda: (n) => n >= 0 && n <= 1,
 }
 /** Objects that are right where one is meant; the others of such a key are not tried. */
-const OBJECTS: Record<string, unknown[]> = { filter: ['{}'], attrs: ['{}', '[]'], headers: ['{}'], searchKwargs: ['{}'], collections: ['[]', '["x"]'], ids: ['[]', '["x"]'] }
-const text = (value: unknown) => (value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : '')
+const OBJECTS: Record<string, unknown[]> = {
+  filter: ['{}'],
+  attrs: ['{}', '[]'],
+  headers: ['{}'],
+  searchKwargs: ['{}'],
+  collections: ['[]', '["x"]'],
+  ids: ['[]', '["x"]'],
+}
+const text = (value: unknown) =>
+  value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''
 /** LangChain's own, which its retriever looks after. */
 const THEIRS = ['vectorStore', 'callbacks', 'tags', 'metadata', 'verbose']
 
@@ -155,7 +195,10 @@ export async function walkValues(taken: Taken[], calls: Calls): Promise<number> 
         const what = `${place}: ${key}: ${String(text(value) || String(value))}`
         const error = await refusal(() => calls[place]!({ [key]: value }))
         // A list of the wrong length is of another dimension.
-        expect(/^vectors?$/.test(key) ? ['INVALID_ARGUMENT', 'DIMENSION_MISMATCH'] : ['INVALID_ARGUMENT'], `${what}: ${error?.message}`).toContain(error?.code)
+        expect(
+          /^vectors?$/.test(key) ? ['INVALID_ARGUMENT', 'DIMENSION_MISMATCH'] : ['INVALID_ARGUMENT'],
+          `${what}: ${error?.message}`,
+        ).toContain(error?.code)
         expect(error!.message!.length, what).toBeLessThan(300)
       }
     }

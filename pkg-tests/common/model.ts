@@ -35,7 +35,10 @@ export function byBytes(a: string, b: string) {
   return x.length - y.length
 }
 
-interface Doc { vector: Float32Array; attrs: Attrs }
+interface Doc {
+  vector: Float32Array
+  attrs: Attrs
+}
 
 /** What a store is, told in Maps. */
 export class Model {
@@ -47,9 +50,16 @@ export class Model {
     return found
   }
 
-  search(query: Float32Array, topK: number, collections = [...this.all.keys()], keep: (attrs: Attrs) => boolean = () => true) {
+  search(
+    query: Float32Array,
+    topK: number,
+    collections = [...this.all.keys()],
+    keep: (attrs: Attrs) => boolean = () => true,
+  ) {
     return collections
-      .flatMap((collection) => [...(this.all.get(collection)?.docs ?? [])].map(([id, doc]) => ({ collection, id, ...doc })))
+      .flatMap((collection) =>
+        [...(this.all.get(collection)?.docs ?? [])].map(([id, doc]) => ({ collection, id, ...doc })),
+      )
       .filter(({ attrs }) => keep(attrs))
       .map(({ collection, id, vector }) => ({ collection, id, score: cosine(query, vector) }))
       .sort((a, b) => b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id))
@@ -58,15 +68,21 @@ export class Model {
 }
 
 /** The same hits; two whose scores differ by less than 1e-6 may stand in either order. */
-export function sameHits(got: { id: string; score: number; collection?: string }[], want: { id: string; score: number }[], all = want) {
+export function sameHits(
+  got: { id: string; score: number; collection?: string }[],
+  want: { id: string; score: number }[],
+  all = want,
+) {
   if (got.length !== want.length) throw new Error(`${got.length} hits instead of ${want.length}`)
   const scores = new Map(all.map(({ id, score }) => [id, score]))
   for (const [i, hit] of got.entries()) {
     const expected = want[i]!
-    if (Math.abs(hit.score - expected.score) > 1e-5) throw new Error(`hit ${i}: score ${hit.score} instead of ${expected.score}`)
+    if (Math.abs(hit.score - expected.score) > 1e-5)
+      throw new Error(`hit ${i}: score ${hit.score} instead of ${expected.score}`)
     if (hit.id === expected.id) continue
     const real = scores.get(hit.id)
-    if (real === undefined || Math.abs(real - expected.score) >= 1e-6) throw new Error(`hit ${i}: ${hit.id} (${hit.score}) instead of ${expected.id} (${expected.score})`)
+    if (real === undefined || Math.abs(real - expected.score) >= 1e-6)
+      throw new Error(`hit ${i}: ${hit.id} (${hit.score}) instead of ${expected.id} (${expected.score})`)
   }
 }
 
@@ -74,19 +90,34 @@ export const filters: [string, Filter, (attrs: Attrs) => boolean][] = [
   ['equal', { lang: 'rust' }, (a) => a['lang'] === 'rust'],
   ['not equal needs the key', { lang: { $ne: 'rust' } }, (a) => a['lang'] !== undefined && a['lang'] !== 'rust'],
   ['in', { lang: { $in: ['rust', 'go'] } }, (a) => a['lang'] === 'rust' || a['lang'] === 'go'],
-  ['not in', { lang: { $nin: ['rust', 'go'] } }, (a) => a['lang'] !== undefined && a['lang'] !== 'rust' && a['lang'] !== 'go'],
-  ['a range', { year: { $gte: 2010, $lt: 2020 } }, (a) => typeof a['year'] === 'number' && a['year'] >= 2010 && a['year'] < 2020],
+  [
+    'not in',
+    { lang: { $nin: ['rust', 'go'] } },
+    (a) => a['lang'] !== undefined && a['lang'] !== 'rust' && a['lang'] !== 'go',
+  ],
+  [
+    'a range',
+    { year: { $gte: 2010, $lt: 2020 } },
+    (a) => typeof a['year'] === 'number' && a['year'] >= 2010 && a['year'] < 2020,
+  ],
   ['int against float', { year: { $gt: 2012.5 } }, (a) => typeof a['year'] === 'number' && a['year'] > 2012.5],
   ['glob', { path: { $glob: 'src/*' } }, (a) => typeof a['path'] === 'string' && /^src\//.test(a['path'])],
   ['contains', { tags: { $contains: 'a' } }, (a) => Array.isArray(a['tags']) && a['tags'].includes('a')],
   ['exists', { tags: { $exists: true } }, (a) => a['tags'] !== undefined],
   ['does not exist', { tags: { $exists: false } }, (a) => a['tags'] === undefined],
   ['null must be present', { gone: null }, (a) => a['gone'] === null],
-  ['or', { $or: [{ lang: 'go' }, { year: { $lt: 2005 } }] }, (a) => a['lang'] === 'go' || (typeof a['year'] === 'number' && a['year'] < 2005)],
+  [
+    'or',
+    { $or: [{ lang: 'go' }, { year: { $lt: 2005 } }] },
+    (a) => a['lang'] === 'go' || (typeof a['year'] === 'number' && a['year'] < 2005),
+  ],
   ['not of an absent key', { $not: { lang: 'rust' } }, (a) => a['lang'] !== 'rust'],
   ['not inside a key', { year: { $not: { $gt: 2010 } } }, (a) => !(typeof a['year'] === 'number' && a['year'] > 2010)],
-  ['and, nested', { $and: [{ lang: 'rust' }, { $or: [{ year: 2001 }, { tags: { $contains: 'b' } }] }] },
-    (a) => a['lang'] === 'rust' && (a['year'] === 2001 || (Array.isArray(a['tags']) && a['tags'].includes('b')))],
+  [
+    'and, nested',
+    { $and: [{ lang: 'rust' }, { $or: [{ year: 2001 }, { tags: { $contains: 'b' } }] }] },
+    (a) => a['lang'] === 'rust' && (a['year'] === 2001 || (Array.isArray(a['tags']) && a['tags'].includes('b'))),
+  ],
   ['nothing', { $or: [] }, () => false],
   ['everything', {}, () => true],
 ]

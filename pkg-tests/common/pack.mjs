@@ -4,7 +4,10 @@ import { at, run } from '../../scripts/lib.mjs'
 
 /** Packs what was built into `folder`. Returns the tarball's path. */
 export async function pack(folder) {
-  const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], { cwd: folder, quiet: true })
+  const { output } = await run('npm', ['pack', at(), '--json', '--pack-destination', folder], {
+    cwd: folder,
+    quiet: true,
+  })
   // npm may have something to say before it.
   return join(folder, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
 }

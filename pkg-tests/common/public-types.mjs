@@ -1,19 +1,53 @@
-// The objects that public methods take, with their keys and what each may be, out of the types themselves: nobody has to think of a list.
+// The objects that public methods take, with their keys and what each may be, out of the types themselves: nobody has
+// to think of a list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain']
-/** Objects whose keys are not ours to know: what the runtime, LangChain or the user makes, with whatever else it has; and those whose keys are the user's data. */
+/**
+ * Objects whose keys are not ours to know: what the runtime, LangChain or the user makes, with whatever else it has;
+ * and those whose keys are the user's data.
+ */
 const NOT_OPTIONS = new Set([
-  'URL', 'Blob', 'Response', 'ReadableStream', 'AsyncIterable', 'ArrayBuffer', 'SharedArrayBuffer', 'ArrayBufferView', 'Uint8Array', 'Float32Array', 'Module', 'AbortSignal', 'Error',
-  'StorageHost', 'SyncAccessHandle', 'StaticBucket', 'DurableStorage', 'ShardedNamespace', 'Nidus',
-  'EmbeddingsInterface', 'DocumentInterface', 'Filter', 'Record',
+  'URL',
+  'Blob',
+  'Response',
+  'ReadableStream',
+  'AsyncIterable',
+  'ArrayBuffer',
+  'SharedArrayBuffer',
+  'ArrayBufferView',
+  'Uint8Array',
+  'Float32Array',
+  'Module',
+  'AbortSignal',
+  'Error',
+  'StorageHost',
+  'SyncAccessHandle',
+  'StaticBucket',
+  'DurableStorage',
+  'ShardedNamespace',
+  'Nidus',
+  'EmbeddingsInterface',
+  'DocumentInterface',
+  'Filter',
+  'Record',
 ])
 /** Classes that only the runtime makes and calls. */
 const NOT_CALLED = new Set(['NidusShard', 'NidusRouter', 'NidusError', 'ShardedError'])
-const program = ts.createProgram(ENTRIES.map((name) => fileURLToPath(new URL(`../../src/ts/types/${name}.d.ts`, import.meta.url))), {
-  strict: true, noEmit: true, skipLibCheck: true, exactOptionalPropertyTypes: false, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, target: ts.ScriptTarget.ES2022,
-  lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.asynciterable.d.ts', 'lib.esnext.disposable.d.ts'], types: [],
-})
+const program = ts.createProgram(
+  ENTRIES.map((name) => fileURLToPath(new URL(`../../src/ts/types/${name}.d.ts`, import.meta.url))),
+  {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    exactOptionalPropertyTypes: false,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.asynciterable.d.ts', 'lib.esnext.disposable.d.ts'],
+    types: [],
+  },
+)
 const checker = program.getTypeChecker()
 const isList = (name) => name !== undefined && ['Array', 'ReadonlyArray', 'Iterable', 'ArrayLike'].includes(name)
 /** The object types within a type, those in lists too. */
@@ -21,14 +55,20 @@ function objectsIn(type) {
   if (type.isUnion()) return type.types.flatMap(objectsIn)
   const name = (type.aliasSymbol ?? type.symbol)?.name
   if (isList(type.symbol?.name)) return checker.getTypeArguments(type).slice(0, 1).flatMap(objectsIn)
-  if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection)) || NOT_OPTIONS.has(name ?? '') || NOT_OPTIONS.has(type.symbol?.name ?? '')) return []
+  if (
+    !(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection)) ||
+    NOT_OPTIONS.has(name ?? '') ||
+    NOT_OPTIONS.has(type.symbol?.name ?? '')
+  )
+    return []
   if (type.getCallSignatures().length > 0 || type.getStringIndexType() || type.getProperties().length === 0) return []
   return [type]
 }
 function kindsOf(type) {
   const kinds = new Set()
   for (const each of type.isUnion() ? type.types : [type]) {
-    if (each.flags & ts.TypeFlags.BooleanLiteral) kinds.add(checker.typeToString(each) === 'false' && !kinds.has('boolean') ? 'false' : 'boolean')
+    if (each.flags & ts.TypeFlags.BooleanLiteral)
+      kinds.add(checker.typeToString(each) === 'false' && !kinds.has('boolean') ? 'false' : 'boolean')
     else if (each.flags & ts.TypeFlags.Number) kinds.add('number')
     else if (each.flags & ts.TypeFlags.String) kinds.add('string')
     else if (each.flags & ts.TypeFlags.StringLiteral) kinds.add('word')
@@ -42,27 +82,31 @@ function optionsOf(types, at) {
   const options = new Map()
   for (const type of types) {
     for (const property of type.getProperties()) {
-      const { takes } = options.get(property.name) ?? options.set(property.name, { key: property.name, takes: new Set() }).get(property.name)
-      for (const kind of kindsOf(checker.getTypeOfSymbolAtLocation(property, at)))
-        takes.add(kind)
+      const { takes } =
+        options.get(property.name) ??
+        options.set(property.name, { key: property.name, takes: new Set() }).get(property.name)
+      for (const kind of kindsOf(checker.getTypeOfSymbolAtLocation(property, at))) takes.add(kind)
     }
   }
   return [...options.values()].map(({ key, takes }) => ({ key, takes: [...takes] }))
 }
 function taken(place, signature, at) {
-  return signature.parameters.filter(({ name }) => !/^_?callbacks$/.test(name)).flatMap((parameter) => {
-    const found = objectsIn(checker.getTypeOfSymbolAtLocation(parameter, at))
-    // A batch is an object of one kind or the other; the alternatives of one alias are one object.
-    const byName = new Map()
-    for (const type of found) {
-      const name = place === 'Nidus.upsert' && found.length > 1 ? `: ${type.aliasSymbol?.name ?? type.symbol?.name}` : ''
-      byName.set(name, [...(byName.get(name) ?? []), type])
-    }
-    return [...byName].map(([name, types]) => {
-      const options = optionsOf(types, at)
-      return { place: `${place}(${parameter.name}${name})`, keys: options.map(({ key }) => key), options }
+  return signature.parameters
+    .filter(({ name }) => !/^_?callbacks$/.test(name))
+    .flatMap((parameter) => {
+      const found = objectsIn(checker.getTypeOfSymbolAtLocation(parameter, at))
+      // A batch is an object of one kind or the other; the alternatives of one alias are one object.
+      const byName = new Map()
+      for (const type of found) {
+        const name =
+          place === 'Nidus.upsert' && found.length > 1 ? `: ${type.aliasSymbol?.name ?? type.symbol?.name}` : ''
+        byName.set(name, [...(byName.get(name) ?? []), type])
+      }
+      return [...byName].map(([name, types]) => {
+        const options = optionsOf(types, at)
+        return { place: `${place}(${parameter.name}${name})`, keys: options.map(({ key }) => key), options }
+      })
     })
-  })
 }
 /** All objects that public methods take, and by class the names of its public methods. */
 export function publicTypes() {
@@ -72,19 +116,43 @@ export function publicTypes() {
     for (const symbol of exported) {
       const at = symbol.declarations?.[0]
       if (!at || at.getSourceFile() !== file || NOT_CALLED.has(symbol.name)) continue
-      if (ts.isFunctionDeclaration(at)) all.push(...checker.getTypeOfSymbolAtLocation(symbol, at).getCallSignatures().flatMap((each) => taken(symbol.name, each, at)))
+      if (ts.isFunctionDeclaration(at))
+        all.push(
+          ...checker
+            .getTypeOfSymbolAtLocation(symbol, at)
+            .getCallSignatures()
+            .flatMap((each) => taken(symbol.name, each, at)),
+        )
       if (!ts.isClassDeclaration(at)) continue
-      const [statics, instance] = [checker.getTypeOfSymbolAtLocation(symbol, at), checker.getDeclaredTypeOfSymbol(symbol)]
+      const [statics, instance] = [
+        checker.getTypeOfSymbolAtLocation(symbol, at),
+        checker.getDeclaredTypeOfSymbol(symbol),
+      ]
       const names = []
-      const open = !at.members.some((member) => ts.isConstructorDeclaration(member) && member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword))
+      const open = !at.members.some(
+        (member) =>
+          ts.isConstructorDeclaration(member) &&
+          member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword),
+      )
       if (open) all.push(...statics.getConstructSignatures().flatMap((each) => taken(`new ${symbol.name}`, each, at)))
       for (const member of [...statics.getProperties(), ...instance.getProperties()]) {
         const where = member.valueDeclaration
         // What LangChain's own classes bring along, and is meant for its users.
         const theirs = where?.getSourceFile().fileName.includes('@langchain/')
-        if (!where || !ts.isMethodDeclaration(where) || member.name.startsWith('__') || (theirs && !where.parent.name?.text.startsWith('VectorStore'))) continue
+        if (
+          !where ||
+          !ts.isMethodDeclaration(where) ||
+          member.name.startsWith('__') ||
+          (theirs && !where.parent.name?.text.startsWith('VectorStore'))
+        )
+          continue
         if (!theirs) names.push(member.name)
-        all.push(...checker.getTypeOfSymbolAtLocation(member, at).getCallSignatures().flatMap((each) => taken(`${symbol.name}.${member.name}`, each, at)))
+        all.push(
+          ...checker
+            .getTypeOfSymbolAtLocation(member, at)
+            .getCallSignatures()
+            .flatMap((each) => taken(`${symbol.name}.${member.name}`, each, at)),
+        )
       }
       methods.set(symbol.name, names)
     }

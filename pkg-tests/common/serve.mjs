@@ -11,7 +11,13 @@ export async function serveFolder(folder, headers = {}) {
     if (pathname === '/favicon.ico') return response.writeHead(204).end()
     try {
       const bytes = await readFile(join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname))
-      response.writeHead(200, { ...headers, 'content-type': TYPES[extname(pathname)] ?? (pathname.endsWith('/') ? 'text/html' : 'application/octet-stream') }).end(bytes)
+      response
+        .writeHead(200, {
+          ...headers,
+          'content-type':
+            TYPES[extname(pathname)] ?? (pathname.endsWith('/') ? 'text/html' : 'application/octet-stream'),
+        })
+        .end(bytes)
     } catch {
       response.writeHead(404).end()
     }

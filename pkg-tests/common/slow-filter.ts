@@ -3,8 +3,16 @@ import type { Filter, Nidus } from 'nidus-wasm'
 
 const ROWS = 6000
 let asked = 0
-/** Globs over texts of a hundred characters, every second one without a class; nothing matches. Each time others, since what a filter matches is remembered. */
-const slow = (): Filter => ({ $or: Array.from({ length: 120 }, (_, i) => ({ text: { $glob: `*${asked++}x${i}*${i % 2 ? '[ab]?[bc]' : 'b?a'}q*` } })) }) as Filter
+/**
+ * Globs over texts of a hundred characters, every second one without a class; nothing matches. Each time others, since
+ * what a filter matches is remembered.
+ */
+const slow = (): Filter =>
+  ({
+    $or: Array.from({ length: 120 }, (_, i) => ({
+      text: { $glob: `*${asked++}x${i}*${i % 2 ? '[ab]?[bc]' : 'b?a'}q*` },
+    })),
+  }) as Filter
 
 export async function fill(db: Nidus) {
   const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
@@ -21,13 +29,18 @@ const calls: { [method: string]: (db: Nidus, filter: Filter, signal?: AbortSigna
 export const methods = Object.keys(calls)
 
 /**
- * `turn`: something else that happens only between two slices of the work. How often it happens, and not how long anything takes, tells that
- * the work gave way, and that a signal ended it.
+ * `turn`: something else that happens only between two slices of the work. How often it happens, and not how long
+ * anything takes, tells that the work gave way, and that a signal ended it.
  */
 export async function endsBySignal(method: string, db: Nidus, turn: () => Promise<unknown>) {
   const until = async (call: Promise<unknown>, after: (turns: number) => void) => {
     let over = false
-    const outcome = call.then(() => 'answered', ({ code }: { code: string }) => code).finally(() => (over = true))
+    const outcome = call
+      .then(
+        () => 'answered',
+        ({ code }: { code: string }) => code,
+      )
+      .finally(() => (over = true))
     let turns = 0
     for (; !over; after(++turns)) await turn()
     return { outcome: await outcome, turns }

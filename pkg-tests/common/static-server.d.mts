@@ -22,9 +22,20 @@ export interface Ways {
 export interface StaticServer {
   origin: string
   ways: Ways
-  asked: { method: string; pathname: string; range: string | undefined; status?: number; sent: number; headers: Record<string, string> }[]
+  asked: {
+    method: string
+    pathname: string
+    range: string | undefined
+    status?: number
+    sent: number
+    headers: Record<string, string>
+  }[]
   stop(): Promise<void>
   start(): Promise<void>
 }
-export function serveStatic(files: (path: string) => Uint8Array | undefined, ways?: Ways, others?: (path: string) => { type: string; bytes: Uint8Array } | undefined): Promise<StaticServer>
+export function serveStatic(
+  files: (path: string) => Uint8Array | undefined,
+  ways?: Ways,
+  others?: (path: string) => { type: string; bytes: Uint8Array } | undefined,
+): Promise<StaticServer>
 export function directory(at: string, dir: string): (path: string) => Uint8Array | undefined

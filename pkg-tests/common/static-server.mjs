@@ -35,7 +35,10 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
     if (ways.slow) await new Promise((resolve) => setTimeout(resolve, ways.slow))
     const silent = ways.silent?.(pathname, asked)
     if (silent === 'head') return ways.onSilent?.()
-    if (ways.page) return response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>Home</title>${'.'.repeat(500)}`)
+    if (ways.page)
+      return response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end(`<!doctype html><title>Home</title>${'.'.repeat(500)}`)
     if (ways.head && request.method === 'HEAD') return response.writeHead(ways.head).end()
     const broken = ways.break?.(pathname)
     if (typeof broken === 'number') return response.writeHead(broken).end()
@@ -43,18 +46,28 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
     if (!bytes) return response.writeHead(404).end()
     const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
     const etag = ways.etags === false ? undefined : ways.etags === 'weak' ? `W/"${hash}"` : `"${hash}"`
-    const modified = ways.dates === false ? undefined : new Date(1.7e12 + parseInt(hash.slice(0, 6), 16) * 1000).toUTCString()
-    const headers = { 'content-type': 'application/octet-stream', ...(etag && { etag }), ...(modified && { 'last-modified': modified }), ...(ways.headers ?? {}) }
+    const modified =
+      ways.dates === false ? undefined : new Date(1.7e12 + parseInt(hash.slice(0, 6), 16) * 1000).toUTCString()
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(etag && { etag }),
+      ...(modified && { 'last-modified': modified }),
+      ...(ways.headers ?? {}),
+    }
     const { 'if-match': match, 'if-none-match': noneMatch, 'if-modified-since': since } = request.headers
     if (match && !ways.deaf && match !== etag) return response.writeHead(412).end()
-    if ((noneMatch && noneMatch === etag) || (!noneMatch && since && since === modified)) return response.writeHead(304, headers).end()
+    if ((noneMatch && noneMatch === etag) || (!noneMatch && since && since === modified))
+      return response.writeHead(304, headers).end()
     const send = (status, more, body) => {
       mine.status = status
       mine.sent = body.length
-      if (request.method === 'HEAD') return response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end()
+      if (request.method === 'HEAD')
+        return response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end()
       if (silent === 'body' || broken === 'cut') {
         response.writeHead(status, { ...headers, ...more, 'content-length': body.length })
-        return response.write(body.subarray(0, body.length >> 1), () => (broken ? response.destroy() : ways.onSilent?.()))
+        return response.write(body.subarray(0, body.length >> 1), () =>
+          broken ? response.destroy() : ways.onSilent?.(),
+        )
       }
       if (ways.endless || ways.longer) {
         response.writeHead(status, { ...headers, ...more })
@@ -71,11 +84,17 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
       response.writeHead(status, { ...headers, ...more, 'content-length': body.length }).end(body)
     }
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
-    if (from === undefined || ways.ranges === false) return ways.gzip ? send(200, { 'content-encoding': 'gzip' }, gzipSync(bytes)) : send(200, {}, bytes)
-    if (Number(from) >= bytes.length) return response.writeHead(416, { ...headers, 'content-range': `bytes */${bytes.length}` }).end()
+    if (from === undefined || ways.ranges === false)
+      return ways.gzip ? send(200, { 'content-encoding': 'gzip' }, gzipSync(bytes)) : send(200, {}, bytes)
+    if (Number(from) >= bytes.length)
+      return response.writeHead(416, { ...headers, 'content-range': `bytes */${bytes.length}` }).end()
     const start = Number(from) + (ways.shifted ? 1 : 0)
     const part = bytes.subarray(start, Number(to) + 1)
-    send(206, { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` }, ways.short ? part.subarray(ways.short) : part)
+    send(
+      206,
+      { 'content-range': `bytes ${start}-${start + part.length - 1}/${bytes.length}` },
+      ways.short ? part.subarray(ways.short) : part,
+    )
   })
   const listen = (port) => new Promise((listening) => server.listen(port, '127.0.0.1', listening))
   await listen(0)

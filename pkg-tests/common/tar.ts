@@ -1,5 +1,8 @@
 /** Tars, written and read by what the tests have of their own. */
-export interface Entry { name: string; bytes: Uint8Array }
+export interface Entry {
+  name: string
+  bytes: Uint8Array
+}
 
 const BLOCK = 512
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).replace(/\0.*$/s, '')
@@ -38,8 +41,14 @@ export function untar(bytes: Uint8Array): { data: Uint8Array; log: Uint8Array } 
   let at = 0
   while (bytes[at] !== 0) {
     const header = bytes.subarray(at, at + BLOCK)
-    if (parseInt(text(header.subarray(148, 156)), 8) !== sum(header) || text(header.subarray(257, 263)) !== 'ustar' || header[156] !== 0x30) throw new Error('a bad header')
-    if (parseInt(text(header.subarray(136, 148)), 8) !== 0 || text(header.subarray(100, 108)) !== '0000644') throw new Error('not the same for the same store')
+    if (
+      parseInt(text(header.subarray(148, 156)), 8) !== sum(header) ||
+      text(header.subarray(257, 263)) !== 'ustar' ||
+      header[156] !== 0x30
+    )
+      throw new Error('a bad header')
+    if (parseInt(text(header.subarray(136, 148)), 8) !== 0 || text(header.subarray(100, 108)) !== '0000644')
+      throw new Error('not the same for the same store')
     const size = parseInt(text(header.subarray(124, 136)), 8)
     found.push([text(header.subarray(0, 100)), bytes.subarray(at + BLOCK, at + BLOCK + size)])
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK
@@ -53,14 +62,17 @@ export function untar(bytes: Uint8Array): { data: Uint8Array; log: Uint8Array } 
 export function stream(bytes: Uint8Array, piece = 997, { error, hang }: { error?: Error; hang?: boolean } = {}) {
   let at = 0
   const state = { cancelled: false, read: () => at }
-  const readable = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (at < bytes.length) controller.enqueue(bytes.slice(at, (at += piece)))
-      else if (error) controller.error(error)
-      else if (!hang) controller.close()
-      else return new Promise<void>(() => {})
+  const readable = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (at < bytes.length) controller.enqueue(bytes.slice(at, (at += piece)))
+        else if (error) controller.error(error)
+        else if (!hang) controller.close()
+        else return new Promise<void>(() => {})
+      },
+      cancel: () => void (state.cancelled = true),
     },
-    cancel: () => void (state.cancelled = true),
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
   return Object.assign(readable, { state })
 }

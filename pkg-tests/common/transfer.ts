@@ -13,7 +13,12 @@ export const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a
 /** A store with dead rows, metadata and several collections; about `size` records. */
 export async function fill(db: Nidus, size: number, seed = 1) {
   const r = random(seed)
-  const batch = (n: number) => Array.from({ length: n }, () => ({ id: `id ${r.int(size)}`, vector: r.vector(db.dimension), attrs: { n: r.int(9), text: 'ü'.repeat(r.int(60)) } }))
+  const batch = (n: number) =>
+    Array.from({ length: n }, () => ({
+      id: `id ${r.int(size)}`,
+      vector: r.vector(db.dimension),
+      attrs: { n: r.int(9), text: 'ü'.repeat(r.int(60)) },
+    }))
   await db.setMeta('c', { model: 'm', seed: `${seed}` })
   for (let i = 0; i < 3; i++) await db.upsert('c', batch(size))
   await db.upsert('other', batch(Math.ceil(size / 10)))
@@ -21,7 +26,14 @@ export async function fill(db: Nidus, size: number, seed = 1) {
 }
 
 /** What every storage must do: out and in again, byte for byte, whole or not at all. */
-export function transferSuite(kind: string, place: Place, { gone = async (_name: string) => {}, locks = true }: { gone?: (name: string) => Promise<void>; locks?: boolean } = {}) {
+export function transferSuite(
+  kind: string,
+  place: Place,
+  {
+    gone = async (_name: string) => {},
+    locks = true,
+  }: { gone?: (name: string) => Promise<void>; locks?: boolean } = {},
+) {
   /** A name, and what opens it: a host of one's own has no names. */
   const fresh = () => {
     const name = place.fresh()
@@ -34,7 +46,8 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       name,
       checkGone,
       open: (more: OpenOptions = {}) => Nidus.open(name, { dimension: D, autoCompact: false, ...options, ...more }),
-      import: (source: unknown, more: ImportOptions = {}) => Nidus.import(name, source as never, { ...options, ...more }),
+      import: (source: unknown, more: ImportOptions = {}) =>
+        Nidus.import(name, source as never, { ...options, ...more }),
     }
   }
   const sample = async (size = 300, seed = 1) => {
@@ -56,15 +69,35 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
         ['a Blob', () => new Blob([bytes as Uint8Array<ArrayBuffer>])],
         ['a Response', () => new Response(bytes as Uint8Array<ArrayBuffer>)],
         ['a stream', () => stream(bytes)],
-        ['a generator', async function* () { for (let at = 0; at < bytes.length; at += 5000) yield bytes.slice(at, at + 5000) }],
+        [
+          'a generator',
+          async function* () {
+            for (let at = 0; at < bytes.length; at += 5000) yield bytes.slice(at, at + 5000)
+          },
+        ],
         ['two', () => ({ data: stream(data), log })],
-        ['the log first', () => tar([{ name: 'dir/log', bytes: log }, { name: 'manifest', bytes: new Uint8Array(700) }, { name: 'dir/data', bytes: data }])],
+        [
+          'the log first',
+          () =>
+            tar([
+              { name: 'dir/log', bytes: log },
+              { name: 'manifest', bytes: new Uint8Array(700) },
+              { name: 'dir/data', bytes: data },
+            ]),
+        ],
       ]
       for (const [what, make] of sources) {
         const source = make()
         const at = fresh()
         let db = await at.import(typeof source === 'function' ? (source as () => unknown)() : source, { dimension: D })
-        expect(db.recovery, what).toEqual({ bytes: 0, frames: 0, logBytes: 0, dataBytes: 0, created: false, compacted: false })
+        expect(db.recovery, what).toEqual({
+          bytes: 0,
+          frames: 0,
+          logBytes: 0,
+          dataBytes: 0,
+          created: false,
+          compacted: false,
+        })
         expect([db.name, db.dimension]).toEqual([at.name, D])
         expect(await db.search(new Float32Array(D).fill(1), { topK: 50 })).toEqual(search)
         expect(same(await exported(db), bytes), what).toBe(true)
@@ -102,7 +135,12 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       const copy = await fresh().import(before)
       expect(await copy.collections()).toEqual(['c'])
       await copy.close()
-      const none = await fresh().import(tar([{ name: './data', bytes: empty.data }, { name: './log', bytes: empty.log }]))
+      const none = await fresh().import(
+        tar([
+          { name: './data', bytes: empty.data },
+          { name: './log', bytes: empty.log },
+        ]),
+      )
       expect(await none.collections()).toEqual([])
       await none.close()
     })
@@ -129,7 +167,11 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       await db.count()
       const closing = db.close()
       const reader = other.getReader()
-      expect(await codeOf(async () => { while (!(await reader.read()).done); })).toBe('CLOSED')
+      expect(
+        await codeOf(async () => {
+          while (!(await reader.read()).done);
+        }),
+      ).toBe('CLOSED')
       expect(['CLOSED', 'nothing thrown']).toContain(await waiting)
       await closing
       expect(await codeOf(() => db.export().getReader().read())).toBe('CLOSED')
@@ -138,27 +180,62 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
     it('refuses what is damaged, cut off or something else, and leaves nothing behind', async () => {
       const { bytes, data, log } = await sample(50)
       const flipped = (of: Uint8Array, at: number) => of.map((byte, i) => (i === at ? byte ^ 0x55 : byte))
-      const both = (data: Uint8Array, log: Uint8Array) => tar([{ name: 'data', bytes: data }, { name: 'log', bytes: log }])
+      const both = (data: Uint8Array, log: Uint8Array) =>
+        tar([
+          { name: 'data', bytes: data },
+          { name: 'log', bytes: log },
+        ])
       const bad: [string, unknown, string][] = [
         ['cut within data', bytes.slice(0, 900), 'CORRUPT'],
         ['cut within the log', bytes.slice(0, bytes.length - 1024 - 700), 'CORRUPT'],
         ['cut between the two', bytes.slice(0, 512 + Math.ceil(data.length / 512) * 512), 'CORRUPT'],
         ['cut within a header', bytes.slice(0, 512 + Math.ceil(data.length / 512) * 512 + 100), 'CORRUPT'],
-        ['cut within whole blocks of the log', tar([{ name: 'data', bytes: data }, { name: 'log', bytes: log, size: Math.ceil(log.length / 512) * 512 + 512 }], false), 'CORRUPT'],
+        [
+          'cut within whole blocks of the log',
+          tar(
+            [
+              { name: 'data', bytes: data },
+              { name: 'log', bytes: log, size: Math.ceil(log.length / 512) * 512 + 512 },
+            ],
+            false,
+          ),
+          'CORRUPT',
+        ],
         ['a damaged second header', flipped(bytes, 512 + Math.ceil(data.length / 512) * 512 + 1), 'CORRUPT'],
         ['a damaged frame', both(data, flipped(log, 40)), 'CORRUPT'],
         ['rows are missing', both(data.slice(0, 64 + 4 * D), log), 'CORRUPT'],
         ['data that is something else', both(flipped(data, 1), log), 'CORRUPT'],
         ['data without a header', both(new Uint8Array(64), new Uint8Array(0)), 'INVALID_ARGUMENT'],
         ['two empty files', both(new Uint8Array(0), new Uint8Array(0)), 'INVALID_ARGUMENT'],
-        ['a later version', both(data.map((byte, i) => (i === 6 ? 9 : byte)), log), 'UNSUPPORTED_VERSION'],
+        [
+          'a later version',
+          both(
+            data.map((byte, i) => (i === 6 ? 9 : byte)),
+            log,
+          ),
+          'UNSUPPORTED_VERSION',
+        ],
         ['nothing', new Uint8Array(0), 'INVALID_ARGUMENT'],
         ['no tar', new Uint8Array(3000).fill(65), 'INVALID_ARGUMENT'],
         ['gzip', Uint8Array.from({ length: 600 }, (_, i) => [0x1f, 0x8b][i] ?? i), 'INVALID_ARGUMENT'],
         ['an empty tar', tar([]), 'INVALID_ARGUMENT'],
         ['no log', tar([{ name: 'data', bytes: data }]), 'INVALID_ARGUMENT'],
-        ['two of a name', tar([{ name: 'a/data', bytes: data }, { name: 'b/data', bytes: data }]), 'INVALID_ARGUMENT'],
-        ['a link', tar([{ name: 'data', bytes: new Uint8Array(0), type: '2' }, { name: 'log', bytes: log }]), 'INVALID_ARGUMENT'],
+        [
+          'two of a name',
+          tar([
+            { name: 'a/data', bytes: data },
+            { name: 'b/data', bytes: data },
+          ]),
+          'INVALID_ARGUMENT',
+        ],
+        [
+          'a link',
+          tar([
+            { name: 'data', bytes: new Uint8Array(0), type: '2' },
+            { name: 'log', bytes: log },
+          ]),
+          'INVALID_ARGUMENT',
+        ],
         ['a number', 7, 'INVALID_ARGUMENT'],
         ['nothing at all', undefined, 'INVALID_ARGUMENT'],
         ['half of two', { data }, 'INVALID_ARGUMENT'],
@@ -173,7 +250,9 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       }
       const at = fresh()
       expect(await codeOf(() => at.import(bytes, { dimension: D + 1 }))).toBe('DIMENSION_MISMATCH')
-      expect(await codeOf(() => at.import(both(new Uint8Array(64), new Uint8Array(0)), { dimension: D }))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(() => at.import(both(new Uint8Array(64), new Uint8Array(0)), { dimension: D }))).toBe(
+        'INVALID_ARGUMENT',
+      )
       expect(await codeOf(() => at.import(bytes, { maxVectorBytes: 100 }))).toBe('CAPACITY')
       expect(await codeOf(() => at.import(bytes, { readOnly: true }))).toBe('INVALID_ARGUMENT')
       expect(await codeOf(() => at.import(bytes, { replace: 1 as never }))).toBe('INVALID_ARGUMENT')
@@ -241,7 +320,10 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
       expect(await codeOf(() => at.import(two.bytes.slice(0, 3000), { replace: true }))).toBe('CORRUPT')
       expect(await codeOf(() => at.import(two.bytes, { replace: true, dimension: D + 1 }))).toBe('DIMENSION_MISMATCH')
       const abort = new AbortController()
-      const importing = at.import(stream(two.bytes.slice(0, 9000), 997, { hang: true }), { replace: true, signal: abort.signal })
+      const importing = at.import(stream(two.bytes.slice(0, 9000), 997, { hang: true }), {
+        replace: true,
+        signal: abort.signal,
+      })
       await later(50)
       abort.abort()
       expect(await codeOf(() => importing)).toBe('ABORTED')
@@ -263,14 +345,18 @@ export function transferSuite(kind: string, place: Place, { gone = async (_name:
 
     it('exports what was acknowledged, if relaxed, and lets a signal say why', async () => {
       const db = await fresh().open({ durability: 'relaxed' })
-      await Promise.all(Array.from({ length: 30 }, (_, i) => db.upsert('c', [{ id: `${i}`, vector: new Float32Array(D).fill(i) }])))
+      await Promise.all(
+        Array.from({ length: 30 }, (_, i) => db.upsert('c', [{ id: `${i}`, vector: new Float32Array(D).fill(i) }])),
+      )
       const bytes = await exported(db)
       await db.close()
       const copy = await fresh().import(bytes, { durability: 'relaxed' })
       expect(await copy.count()).toBe(30)
       await copy.upsert('c', [{ id: 'x', vector: new Float32Array(D) }])
       await copy.close()
-      const error = await fresh().import(bytes, { signal: AbortSignal.abort('why') }).catch((error: NidusError) => error)
+      const error = await fresh()
+        .import(bytes, { signal: AbortSignal.abort('why') })
+        .catch((error: NidusError) => error)
       expect(error).toMatchObject({ code: 'ABORTED', cause: 'why' })
     })
   })

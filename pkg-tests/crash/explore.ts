@@ -13,13 +13,27 @@ export interface Opener {
    * Writes the files and lets `work` use the real host: `open` opens the store, `take` imports into it. Returns the
    * calls that the host made as events. `names` are the numbers of the files, and `files` is the next number.
    */
-  record(image: Image, names: Map<string, number>, files: number, work: (store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> }, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]>
+  record(
+    image: Image,
+    names: Map<string, number>,
+    files: number,
+    work: (
+      store: { open(): Promise<Nidus>; take(source: ImportSource): Promise<Nidus> },
+      mark: (from: number, to: number) => void,
+    ) => Promise<void>,
+  ): Promise<Event[]>
   /** Other contents that these files may have, where they depend on the machine, such as inodes. */
   variants?: ((image: Image) => { name: string; image: Image }[]) | undefined
 }
 
 /** Runs {@link Opener.record} for a store that is opened, handed to `use` and closed. */
-export function opened(opener: Opener, image: Image, names: Map<string, number>, files: number, use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>): Promise<Event[]> {
+export function opened(
+  opener: Opener,
+  image: Image,
+  names: Map<string, number>,
+  files: number,
+  use: (db: Nidus, mark: (from: number, to: number) => void) => Promise<void>,
+): Promise<Event[]> {
   return opener.record(image, names, files, async ({ open }, mark) => {
     const db = await open()
     try {
@@ -30,12 +44,24 @@ export function opened(opener: Opener, image: Image, names: Map<string, number>,
   })
 }
 
-export interface Expected { text: string; after: string }
+export interface Expected {
+  text: string
+  after: string
+}
 const MORE: Step[] = [
-  { do: 'upsert', collection: 'after', docs: [0, 1, 2].map((n) => ({ id: `more ${n}`, vector: Array.from({ length: DIMENSION }, (_, i) => Math.cos(i * (n + 1))), attrs: { z: n, text: '' } })) },
+  {
+    do: 'upsert',
+    collection: 'after',
+    docs: [0, 1, 2].map((n) => ({
+      id: `more ${n}`,
+      vector: Array.from({ length: DIMENSION }, (_, i) => Math.cos(i * (n + 1))),
+      attrs: { z: n, text: '' },
+    })),
+  },
   { do: 'delete', collection: 'a', ids: ['id-1', 'id-2', 'id-3'] },
 ]
-export const expectedOf = (states: State[]): Expected[] => states.map((state) => ({ text: textOf(state), after: textOf(MORE.reduce(applied, state)) }))
+export const expectedOf = (states: State[]): Expected[] =>
+  states.map((state) => ({ text: textOf(state), after: textOf(MORE.reduce(applied, state)) }))
 
 async function further(db: Nidus) {
   const [upsert, remove] = MORE as [Extract<Step, { do: 'upsert' }>, Extract<Step, { do: 'delete' }>]
@@ -48,15 +74,25 @@ export class Wrong extends Error {}
  * Opens an image and finds out which of the states it has. Writes to it, and looks again. Returns the host's calls,
  * described in terms of the states before and after.
  */
-async function check(opener: Opener, image: Image, names: Map<string, number>, files: number, allowed: Expected[]): Promise<{ events: Event[]; found: Expected }> {
+async function check(
+  opener: Opener,
+  image: Image,
+  names: Map<string, number>,
+  files: number,
+  allowed: Expected[],
+): Promise<{ events: Event[]; found: Expected }> {
   let found: Expected | undefined
   const sizes = [...image].map(([name, { length }]) => `${name} ${length}`).join(', ')
   const events = await opened(opener, image, names, files, async (db, mark) => {
     const text = await textOfStore(db)
     found = allowed.find((state) => state.text === text)
-    if (!found) throw new Wrong(`[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`)
+    if (!found)
+      throw new Wrong(
+        `[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`,
+      )
     const { bytes, logBytes, dataBytes } = db.recovery
-    if (bytes !== logBytes + dataBytes || dataBytes >= DIMENSION * 4) throw new Wrong(`[${sizes}] reports ${JSON.stringify(db.recovery)}`)
+    if (bytes !== logBytes + dataBytes || dataBytes >= DIMENSION * 4)
+      throw new Wrong(`[${sizes}] reports ${JSON.stringify(db.recovery)}`)
     mark(0, 0)
     mark(0, 1)
     await further(db)
@@ -64,20 +100,39 @@ async function check(opener: Opener, image: Image, names: Map<string, number>, f
     const after = await textOfStore(db)
     if (after !== found.after) throw new Wrong(`[${sizes}] a further write made\n${after}\nnot\n${found.after}`)
   }).catch((error: Error) => {
-    throw error instanceof Wrong ? error : new Wrong(`[${sizes}] does not open or takes no write: ${error.message}`, { cause: error })
+    throw error instanceof Wrong
+      ? error
+      : new Wrong(`[${sizes}] does not open or takes no write: ${error.message}`, { cause: error })
   })
   return { events, found: found! }
 }
 
-export interface Count { images: number; second: number; killed: number }
-export interface Limits { most: number; seed: number; /** One image in so many is gone on from, and ten times as many moments; and all at which a name is not synced, or that the host names. */ every: number }
+export interface Count {
+  images: number
+  second: number
+  killed: number
+}
+export interface Limits {
+  most: number
+  seed: number
+  /** One image in so many is gone on from, and ten times as many moments; and all at which a name is not synced, or that the host names. */ every: number
+}
 
 /**
  * Makes all images that a crash before each event may leave, and opens them. From some images it goes on with the calls
  * of their own opening and of a further write. At some events the process is killed while the power stays on, and the
  * next process goes on with files that were not flushed.
  */
-export async function explore(opener: Opener, medium: Medium, events: Event[], states: Expected[], limits: Limits, generation = 0, seen = new Set<string>(), count: Count = { images: 0, second: 0, killed: 0 }): Promise<Count> {
+export async function explore(
+  opener: Opener,
+  medium: Medium,
+  events: Event[],
+  states: Expected[],
+  limits: Limits,
+  generation = 0,
+  seen = new Set<string>(),
+  count: Count = { images: 0, second: 0, killed: 0 },
+): Promise<Count> {
   const r = random(limits.seed)
   let range: [number, number] | undefined
   const look = async (before?: Event) => {
@@ -98,7 +153,16 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
         const next = new Medium({ flushMakesName: opener.flushMakesName, seed: r.int(1e9) }, variant.image)
         // A variant that depends on the machine stays the same from here on.
         const same = variant.name === '' ? { ...opener, variants: undefined } : opener
-        await explore(same, next, [{ kind: 'allow', from: 0, to: 0 }, ...events], [found, { text: found.after, after: found.after }], limits, 1, seen, count)
+        await explore(
+          same,
+          next,
+          [{ kind: 'allow', from: 0, to: 0 }, ...events],
+          [found, { text: found.after, after: found.after }],
+          limits,
+          1,
+          seen,
+          count,
+        )
       }
     }
     const certain = medium.namesPending || (before && opener.killBefore?.(before))
@@ -112,7 +176,16 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
     const opened = events.findIndex(({ kind }) => kind === 'allow')
     const [opening, rest] = [events.slice(0, opened), events.slice(opened)]
     const killed = medium.clone()
-    await explore(opener, killed, [{ kind: 'allow', from: 0, to: allowed.length - 1 }, ...opening], allowed, limits, 1, seen, count)
+    await explore(
+      opener,
+      killed,
+      [{ kind: 'allow', from: 0, to: allowed.length - 1 }, ...opening],
+      allowed,
+      limits,
+      1,
+      seen,
+      count,
+    )
     await explore(opener, killed, rest, [found, { text: found.after, after: found.after }], limits, 1, seen, count)
   }
   for (const event of events) {
@@ -127,13 +200,22 @@ export async function explore(opener: Opener, medium: Medium, events: Event[], s
 const PLAIN: Limits = { most: 12, seed: 1, every: 1e9 }
 
 /** Checks a complete trace, and checks that the exploration fails if it leaves these events out. */
-export async function expectCaught(opener: Opener, events: Event[], states: Expected[], faults: [string, (event: Event) => boolean][]) {
-  const run = (events: Event[]) => explore(opener, new Medium({ flushMakesName: opener.flushMakesName }), events, states, PLAIN)
+export async function expectCaught(
+  opener: Opener,
+  events: Event[],
+  states: Expected[],
+  faults: [string, (event: Event) => boolean][],
+) {
+  const run = (events: Event[]) =>
+    explore(opener, new Medium({ flushMakesName: opener.flushMakesName }), events, states, PLAIN)
   await run(events)
   for (const [what, left] of faults) {
     const fewer = events.filter((event) => !left(event))
     expect(fewer.length, what).toBeLessThan(events.length)
-    const caught = await run(fewer).then((count) => `not caught by ${count.images} images`, (error: unknown) => error)
+    const caught = await run(fewer).then(
+      (count) => `not caught by ${count.images} images`,
+      (error: unknown) => error,
+    )
     expect(caught, what).toBeInstanceOf(Wrong)
   }
 }

@@ -8,7 +8,17 @@ import type { Event, Image } from './medium'
 import { DIMENSION } from './plan'
 
 type Fs = Record<string, (...args: any[]) => unknown>
-const WATCHED = ['openSync', 'closeSync', 'writeSync', 'writeFileSync', 'ftruncateSync', 'fdatasyncSync', 'fsyncSync', 'renameSync', 'unlinkSync'] as const
+const WATCHED = [
+  'openSync',
+  'closeSync',
+  'writeSync',
+  'writeFileSync',
+  'ftruncateSync',
+  'fdatasyncSync',
+  'fsyncSync',
+  'renameSync',
+  'unlinkSync',
+] as const
 const real = Object.fromEntries(WATCHED.map((method) => [method, (fs as unknown as Fs)[method]])) as Fs
 const base = fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'nidus-crash-'))
 export const removeAll = () => fs.rmSync(base, { recursive: true, force: true })
@@ -20,10 +30,17 @@ export const removeAll = () => fs.rmSync(base, { recursive: true, force: true })
 class Recorder {
   readonly events: Event[] = []
   readonly #open = new Map<number, number | 'directory'>()
-  constructor(readonly directory: string, readonly names: Map<string, number>, private files: number) {}
+  constructor(
+    readonly directory: string,
+    readonly names: Map<string, number>,
+    private files: number,
+  ) {}
 
   start() {
-    const name = (path: unknown) => (typeof path === 'string' && dirname(path) === this.directory && !path.startsWith(join(this.directory, 'lock')) ? path.slice(this.directory.length + 1) : undefined)
+    const name = (path: unknown) =>
+      typeof path === 'string' && dirname(path) === this.directory && !path.startsWith(join(this.directory, 'lock'))
+        ? path.slice(this.directory.length + 1)
+        : undefined
     const record = (event: Event) => this.events.push(event)
     const patch = (method: (typeof WATCHED)[number], after: (args: any[], result: any) => void) => {
       ;(fs as unknown as Fs)[method] = (...args: any[]) => {
@@ -48,9 +65,20 @@ class Recorder {
       if (typeof file === 'number') record(event(file))
     }
     // `writeFileSync` calls this without a position.
-    patch('writeSync', ([fd, buffer, offset, , position], written: number) =>
-      typeof position === 'number' && at(fd, (file) => ({ kind: 'write', file, at: position, bytes: new Uint8Array(buffer.subarray(offset, offset + written)) })))
-    patch('writeFileSync', ([fd, bytes]) => at(fd, (file) => ({ kind: 'write', file, at: 0, bytes: new Uint8Array(Buffer.from(bytes)) })))
+    patch(
+      'writeSync',
+      ([fd, buffer, offset, , position], written: number) =>
+        typeof position === 'number' &&
+        at(fd, (file) => ({
+          kind: 'write',
+          file,
+          at: position,
+          bytes: new Uint8Array(buffer.subarray(offset, offset + written)),
+        })),
+    )
+    patch('writeFileSync', ([fd, bytes]) =>
+      at(fd, (file) => ({ kind: 'write', file, at: 0, bytes: new Uint8Array(Buffer.from(bytes)) })),
+    )
     patch('ftruncateSync', ([fd, size]) => at(fd, (file) => ({ kind: 'truncate', file, size })))
     patch('fdatasyncSync', ([fd]) => at(fd, (file) => ({ kind: 'flush', file })))
     patch('fsyncSync', ([fd]) => {
@@ -89,14 +117,18 @@ export const nodeFs: Opener = {
     for (const [name, bytes] of [...image].sort(([a], [b]) => Number(a === 'compacted') - Number(b === 'compacted'))) {
       let put: Uint8Array | string = bytes
       // A marker contains the inodes of the old pair. On the machine that crashed they would be these.
-      if (name === 'compacted' && Buffer.from(bytes).includes(SAME)) put = Buffer.from(bytes).toString().replace(SAME, identity(directory))
+      if (name === 'compacted' && Buffer.from(bytes).includes(SAME))
+        put = Buffer.from(bytes).toString().replace(SAME, identity(directory))
       fs.writeFileSync(join(directory, name), put)
     }
     const recorder = new Recorder(directory, new Map(names), files)
     recorder.start()
     try {
       await work(
-        { open: () => Nidus.open(directory, { dimension: DIMENSION, autoCompact: false }), take: (source) => Nidus.import(directory, source, { replace: true }) },
+        {
+          open: () => Nidus.open(directory, { dimension: DIMENSION, autoCompact: false }),
+          take: (source) => Nidus.import(directory, source, { replace: true }),
+        },
         (from, to) => recorder.events.push({ kind: 'allow', from, to }),
       )
     } finally {

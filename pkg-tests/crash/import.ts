@@ -5,7 +5,11 @@ import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf, type State } from './plan'
 
 /** Records an import over a store, or, without one, an import as a new store. */
-export async function importTrace(opener: Opener, seed: number, over: boolean): Promise<{ events: Event[]; states: Expected[] }> {
+export async function importTrace(
+  opener: Opener,
+  seed: number,
+  over: boolean,
+): Promise<{ events: Event[]; states: Expected[] }> {
   const [old, next] = [makePlan(seed, 4), makePlan(seed + 1, 9)]
   let bytes!: Uint8Array
   await opened(opener, new Map(), new Map(), 0, async (db) => {
@@ -32,7 +36,11 @@ export async function throughImport(what: string, opener: Opener, seed: number) 
   let images = 0
   for (const over of [true, false]) {
     const { events, states } = await importTrace(opener, seed, over)
-    const count = await explore(opener, new Medium({ flushMakesName: opener.flushMakesName, seed }), events, states, { most: 16, seed, every: 40 })
+    const count = await explore(opener, new Medium({ flushMakesName: opener.flushMakesName, seed }), events, states, {
+      most: 16,
+      seed,
+      every: 40,
+    })
     images += count.images
     expect(count.second + count.killed).toBeGreaterThan(0)
   }

@@ -58,7 +58,8 @@ class CrashFile {
     this.#remember(Math.min(at, before), end)
     if (end <= before) return
     for (const length of [before, before + 1, before + 3, end - 1, end]) if (length <= end) this.lengths.add(length)
-    for (let sector = Math.floor(before / SECTOR) + 1; sector * SECTOR < end; sector++) this.lengths.add(sector * SECTOR)
+    for (let sector = Math.floor(before / SECTOR) + 1; sector * SECTOR < end; sector++)
+      this.lengths.add(sector * SECTOR)
   }
 
   truncate(size: number) {
@@ -93,7 +94,8 @@ class CrashFile {
       const image = resized(this.durable, length)
       for (const [n, { sector, versions }] of sectors.entries()) {
         const picked = pick(n, versions.length + 1)
-        if (picked > 0 && sector * SECTOR < length) image.set(versions[picked - 1]!.subarray(0, length - sector * SECTOR), sector * SECTOR)
+        if (picked > 0 && sector * SECTOR < length)
+          image.set(versions[picked - 1]!.subarray(0, length - sector * SECTOR), sector * SECTOR)
       }
       add(image)
     }
@@ -114,7 +116,8 @@ class CrashFile {
           build(length, (n, of) => (n >= cut ? of - 1 : 0))
         }
       }
-      for (let tries = 0; found.size < most && tries < 4 * most; tries++) build(lengths[int(lengths.length)]!, (_, of) => int(of))
+      for (let tries = 0; found.size < most && tries < 4 * most; tries++)
+        build(lengths[int(lengths.length)]!, (_, of) => int(of))
     }
     return [...found].map(([hash, bytes]) => ({ bytes, hash }))
   }
@@ -214,9 +217,13 @@ export class Medium {
    */
   #namesLeft(): Names[] {
     const n = this.#pending.length
-    const kept = n <= 5
-      ? Array.from({ length: 2 ** n }, (_, mask) => this.#pending.filter((_, i) => mask & (1 << i)))
-      : [...Array.from({ length: n + 1 }, (_, cut) => this.#pending.slice(0, cut)), ...this.#pending.map((_, left) => this.#pending.filter((_, i) => i !== left))]
+    const kept =
+      n <= 5
+        ? Array.from({ length: 2 ** n }, (_, mask) => this.#pending.filter((_, i) => mask & (1 << i)))
+        : [
+            ...Array.from({ length: n + 1 }, (_, cut) => this.#pending.slice(0, cut)),
+            ...this.#pending.map((_, left) => this.#pending.filter((_, i) => i !== left)),
+          ]
     const found = new Map<string, Names>()
     for (const events of kept) {
       const names = new Map(this.#names)

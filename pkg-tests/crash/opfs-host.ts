@@ -7,7 +7,11 @@ import { DIMENSION } from './plan'
 class File {
   bytes: Uint8Array
   open = false
-  constructor(readonly number: number, bytes: Uint8Array, readonly record: (event: Event) => void) {
+  constructor(
+    readonly number: number,
+    bytes: Uint8Array,
+    readonly record: (event: Event) => void,
+  ) {
     this.bytes = bytes.slice()
   }
 
@@ -85,10 +89,16 @@ export const opfs: Opener = {
     // The host also makes files outside of the store's directory, to see whether it can.
     const stores = new Directory((name) => (name === 'crash' ? store : new File(-1, new Uint8Array(0), () => {})))
     const root = new Directory(() => stores)
-    Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { storage: { getDirectory: async () => root } } })
+    Object.defineProperty(globalThis, 'navigator', {
+      configurable: true,
+      value: { storage: { getDirectory: async () => root } },
+    })
     const options = { wasm, storage: 'opfs' } as const
     await work(
-      { open: () => Nidus.open('crash', { dimension: DIMENSION, autoCompact: false, ...options }), take: (source) => Nidus.import('crash', source, { replace: true, ...options }) },
+      {
+        open: () => Nidus.open('crash', { dimension: DIMENSION, autoCompact: false, ...options }),
+        take: (source) => Nidus.import('crash', source, { replace: true, ...options }),
+      },
       (from, to) => record({ kind: 'allow', from, to }),
     )
     return events

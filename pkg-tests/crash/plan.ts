@@ -3,7 +3,11 @@ import { random } from '../common/model'
 
 export const DIMENSION = 24
 
-export interface Doc { id: string; vector: number[]; attrs: Record<string, string | number> }
+export interface Doc {
+  id: string
+  vector: number[]
+  attrs: Record<string, string | number>
+}
 /** The steps on a store, in a form that can be sent into a page. */
 export type Step =
   | { do: 'upsert'; collection: string; docs: Doc[] }
@@ -100,19 +104,29 @@ function unit(vector: Iterable<number>): Float32Array {
 }
 
 const hex = (vector: Float32Array) => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex')
-const sorted = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+const sorted = (record: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 /** Writes a whole state as text: collections, metadata, ids, attributes, the bits of the vectors. */
 export const textOf = (state: State) =>
-  [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { meta, docs }]) =>
-    [`# ${name} ${JSON.stringify(sorted(meta))}`,
-      ...[...docs.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ id, vector, attrs }) => `${id} ${JSON.stringify(sorted(attrs))} ${hex(unit(vector))}`)].join('\n')).join('\n')
+  [...state]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { meta, docs }]) =>
+      [
+        `# ${name} ${JSON.stringify(sorted(meta))}`,
+        ...[...docs.values()]
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .map(({ id, vector, attrs }) => `${id} ${JSON.stringify(sorted(attrs))} ${hex(unit(vector))}`),
+      ].join('\n'),
+    )
+    .join('\n')
 
 export async function textOfStore(db: Nidus) {
   const parts: string[] = []
   for (const name of await db.collections()) {
     parts.push(`# ${name} ${JSON.stringify(sorted(await db.getMeta(name)))}`)
-    for await (const { id, attrs, vector } of db.records(name)) parts.push(`${id} ${JSON.stringify(sorted(attrs))} ${hex(vector)}`)
+    for await (const { id, attrs, vector } of db.records(name))
+      parts.push(`${id} ${JSON.stringify(sorted(attrs))} ${hex(vector)}`)
   }
   return parts.join('\n')
 }

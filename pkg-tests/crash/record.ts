@@ -6,7 +6,10 @@ import * as installed from '../../scripts/browsers.mjs'
 import type { Event } from './medium'
 import { DIMENSION, runPlan, type Plan } from './plan'
 
-export interface Traced { events: Event[]; plan: Plan }
+export interface Traced {
+  events: Event[]
+  plan: Plan
+}
 
 /**
  * Runs before the package's worker. It records every call on a sync handle, and between them what the page says about
@@ -66,10 +69,15 @@ function serve() {
     const path = new URL(request.url!, 'http://localhost').pathname
     if (path === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>')
     if (!/^\/dist\/[\w.-]+$/.test(path)) return response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': types[path.split('.').pop()!] ?? 'text/plain' }).end(readFileSync(new URL(`../..${path}`, import.meta.url)))
+    response
+      .writeHead(200, { 'content-type': types[path.split('.').pop()!] ?? 'text/plain' })
+      .end(readFileSync(new URL(`../..${path}`, import.meta.url)))
   })
   return new Promise<{ url: string; close(): void }>((resolve) =>
-    server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close() })))
+    server.listen(0, '127.0.0.1', () =>
+      resolve({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close() }),
+    ),
+  )
 }
 
 /** Runs a plan in a page of a real browser. Its store is in a real worker over real OPFS. */
@@ -97,7 +105,13 @@ async function record(type: typeof chromium, options: object, plan: Plan): Promi
     })(${JSON.stringify({ plan, dimension: DIMENSION, watch: WATCH })})`
     const events = JSON.parse(await page.evaluate<string>(run)) as Event[]
     const first: Event = { kind: 'allow', from: 0, to: 0 }
-    return { plan, events: [first, ...events.map((event) => (event.kind === 'write' ? { ...event, bytes: Uint8Array.from(event.bytes) } : event))] }
+    return {
+      plan,
+      events: [
+        first,
+        ...events.map((event) => (event.kind === 'write' ? { ...event, bytes: Uint8Array.from(event.bytes) } : event)),
+      ],
+    }
   } finally {
     await browser.close()
     server.close()

@@ -19,13 +19,16 @@ export async function through(what: string, opener: Opener, { events, plan }: Tr
   const began = performance.now()
   const medium = new Medium({ flushMakesName: opener.flushMakesName, seed })
   const count = await explore(opener, medium, events, expectedOf(statesOf(plan)), { most: MOST, seed, every: 150 })
-  console.log(`${what}: ${events.length} events, ${count.images} distinct crash images (${count.second} of a second generation, ${count.killed} killed processes) in ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  console.log(
+    `${what}: ${events.length} events, ${count.images} distinct crash images (${count.second} of a second generation, ${count.killed} killed processes) in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  )
   expect(count.images).toBeGreaterThan(1000)
   expect(count.second).toBeGreaterThan(50)
 }
 
 /** Returns the number of the file that first has this name. */
-const fileOf = (events: Event[], name: string) => (events.find((event) => event.kind === 'link' && event.name === name) as { file: number }).file
+const fileOf = (events: Event[], name: string) =>
+  (events.find((event) => event.kind === 'link' && event.name === name) as { file: number }).file
 export const flushOf = (events: Event[], ...names: string[]) => {
   const files = names.map((name) => fileOf(events, name))
   return (event: Event) => event.kind === 'flush' && files.includes(event.file)

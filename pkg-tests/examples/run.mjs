@@ -1,4 +1,5 @@
-// `npm run test:examples`: what takes an installation of its own. The examples as they stand, and the migration guide's code beside the peers it comes from, on the packed tarball.
+// `npm run test:examples`: what takes an installation of its own. The examples as they stand, and the migration guide's
+// code beside the peers it comes from, on the packed tarball.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +18,8 @@ const npm = (args, cwd) => run('npm', args, { cwd, quiet: true })
 let tarball
 
 function check(what, found, wanted) {
-  if (!(wanted instanceof RegExp ? wanted.test(found) : found === wanted)) throw new Trouble(`${what}: ${JSON.stringify(found)} instead of ${wanted}`)
+  if (!(wanted instanceof RegExp ? wanted.test(found) : found === wanted))
+    throw new Trouble(`${what}: ${JSON.stringify(found)} instead of ${wanted}`)
 }
 
 /** A copy of the example with what it names installed, ours from the tarball. */
@@ -77,7 +79,12 @@ async function cloudflare() {
       return { status: response.status, body: response.status === 204 ? undefined : await response.json() }
     }
     try {
-      if (start === 0) check('PUT', (await ask('/docs/sea', 'PUT', { vector: [0.9, 0.1, 0], attrs: { title: 'At the sea' } })).status, 204)
+      if (start === 0)
+        check(
+          'PUT',
+          (await ask('/docs/sea', 'PUT', { vector: [0.9, 0.1, 0], attrs: { title: 'At the sea' } })).status,
+          204,
+        )
       check('search', (await ask('/search', 'POST', { vector: [1, 0.2, 0] })).body[0].attrs.title, 'At the sea')
       check('a wrong vector', (await ask('/docs/x', 'PUT', { vector: [1] })).body.code, 'DIMENSION_MISMATCH')
       check('DELETE of nothing', (await ask('/docs/none', 'DELETE')).body.deleted, 0)
@@ -91,7 +98,11 @@ async function cloudflare() {
 /** As wrangler would upload it; it wants a newer Node than the package does. */
 async function upload(dir) {
   await npm(['install', '--no-save', '--no-audit', '--no-fund', `node-${process.platform}-${process.arch}@24`], dir)
-  const { output } = await run(join(dir, `node_modules/node-${process.platform}-${process.arch}/bin/node`), [join(dir, 'node_modules/wrangler/bin/wrangler.js'), 'deploy', '--dry-run', '--outdir', 'out'], { cwd: dir, quiet: true, env: { WRANGLER_SEND_METRICS: 'false', CI: '1' } })
+  const { output } = await run(
+    join(dir, `node_modules/node-${process.platform}-${process.arch}/bin/node`),
+    [join(dir, 'node_modules/wrangler/bin/wrangler.js'), 'deploy', '--dry-run', '--outdir', 'out'],
+    { cwd: dir, quiet: true, env: { WRANGLER_SEND_METRICS: 'false', CI: '1' } },
+  )
   check('wrangler', output, /Total Upload/)
 }
 
@@ -113,7 +124,10 @@ async function extension() {
 }
 
 /** The guide's blocks, of one kind. */
-const blocks = (kind) => [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].filter(([, runs]) => runs === kind).map(([, , code]) => code)
+const blocks = (kind) =>
+  [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)]
+    .filter(([, runs]) => runs === kind)
+    .map(([, , code]) => code)
 
 async function migration() {
   const dir = join(folder, 'migration')
@@ -126,8 +140,16 @@ async function migration() {
   }
   const [code] = blocks('bundled')
   const parts = join(dir, 'node_modules/nidus-wasm/dist')
-  await build({ stdin: { contents: code, resolveDir: dir }, outfile: join(dir, 'site/page.js'), bundle: true, format: 'esm', logLevel: 'error', external: ['fs', 'path', 'crypto', 'module', 'url'] })
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) cpSync(join(parts, name), join(dir, 'site', name))
+  await build({
+    stdin: { contents: code, resolveDir: dir },
+    outfile: join(dir, 'site/page.js'),
+    bundle: true,
+    format: 'esm',
+    logLevel: 'error',
+    external: ['fs', 'path', 'crypto', 'module', 'url'],
+  })
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
+    cpSync(join(parts, name), join(dir, 'site', name))
   writeFileSync(join(dir, 'site/index.html'), '<!doctype html><script type="module" src="page.js"></script>')
   const server = await serveFolder(join(dir, 'site'))
   try {
@@ -152,11 +174,21 @@ async function rust() {
   const manifest = join(dir, 'Cargo.toml')
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('path = "../.."', `path = ${JSON.stringify(at())}`))
   const env = { ...tools.env, CARGO_ENCODED_RUSTFLAGS: '', CARGO_TARGET_DIR: join(dir, 'target') }
-  await run(tools.cargo, [...tools.select, 'build', '--release', '--target', TARGET, ...tools.flags], { cwd: dir, env, quiet: true })
+  await run(tools.cargo, [...tools.select, 'build', '--release', '--target', TARGET, ...tools.flags], {
+    cwd: dir,
+    env,
+    quiet: true,
+  })
   const module = new WebAssembly.Module(readFileSync(join(dir, 'target', TARGET, 'release/rust_wasm.wasm')))
   check('imports', JSON.stringify(WebAssembly.Module.imports(module)), '[]')
   const { exports } = new WebAssembly.Instance(module)
-  check('exports', Object.keys(exports).filter((name) => typeof exports[name] === 'function').join(), 'nearest_axis')
+  check(
+    'exports',
+    Object.keys(exports)
+      .filter((name) => typeof exports[name] === 'function')
+      .join(),
+    'nearest_axis',
+  )
   check('the nearest axis', `${exports.nearest_axis(0.1, 0.2, 0.9)}`, '2')
 }
 
@@ -168,7 +200,10 @@ main(async () => {
     tarball = await pack(folder)
     for (const [name, work] of Object.entries(all).filter(([name]) => chosen.length === 0 || chosen.includes(name))) {
       const began = performance.now()
-      const error = await work().then(() => undefined, (error) => error)
+      const error = await work().then(
+        () => undefined,
+        (error) => error,
+      )
       say(`${name.padEnd(12)} ${error ? 'FAILED' : 'passed'} ${seconds(began)}`)
       if (error) {
         say(error instanceof Trouble ? error.message : error.stack)

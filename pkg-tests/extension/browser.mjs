@@ -21,23 +21,39 @@ export async function extension({ module, csp }) {
   const folder = mkdtempSync(join(tmpdir(), 'nidus-extension-'))
   const [unpacked, profile] = [join(folder, 'unpacked'), join(folder, 'profile')]
   mkdirSync(unpacked)
-  const bundle = (entry, format) => build({ entryPoints: [here(entry)], outdir: unpacked, bundle: true, format, logLevel: 'error', logOverride: { 'empty-import-meta': 'silent' } })
+  const bundle = (entry, format) =>
+    build({
+      entryPoints: [here(entry)],
+      outdir: unpacked,
+      bundle: true,
+      format,
+      logLevel: 'error',
+      logOverride: { 'empty-import-meta': 'silent' },
+    })
   await bundle('./page.js', 'esm')
   await bundle('./background.js', module ? 'esm' : 'iife')
   // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is, so these files must lie beside its output.
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
+    copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
   writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
   // The extension's origin follows from its key, or, without a key, from its place.
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
-  const id = createHash('sha256').update(key).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
-  writeFileSync(join(unpacked, 'manifest.json'), JSON.stringify({
-    manifest_version: 3,
-    name: 'nidus',
-    version: '1',
-    key: key.toString('base64'),
-    background: { service_worker: 'background.js', ...(module && { type: 'module' }) },
-    ...(csp && { content_security_policy: { extension_pages: csp } }),
-  }))
+  const id = createHash('sha256')
+    .update(key)
+    .digest('hex')
+    .slice(0, 32)
+    .replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  writeFileSync(
+    join(unpacked, 'manifest.json'),
+    JSON.stringify({
+      manifest_version: 3,
+      name: 'nidus',
+      version: '1',
+      key: key.toString('base64'),
+      background: { service_worker: 'background.js', ...(module && { type: 'module' }) },
+      ...(csp && { content_security_policy: { extension_pages: csp } }),
+    }),
+  )
   const options = {
     // Playwright would start Chromium's headless shell, which cannot have extensions.
     ...(!chromium.executablePath && { channel: 'chromium' }),

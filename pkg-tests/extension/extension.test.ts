@@ -14,24 +14,40 @@ declare global {
 const D = 8
 const ROWS = 200
 const TIMEOUT = 600_000
-const vector = (n: number) => Array.from({ length: D }, (_, i) => (Math.sin((n * D + i + 1) * 12.9898) * 43758.5453) % 1)
-const rows = (from: number, to = from + ROWS) => Array.from({ length: to - from }, (_, i) => ({ id: `r${from + i}`, vector: vector(from + i), attrs: { n: from + i } }))
+const vector = (n: number) =>
+  Array.from({ length: D }, (_, i) => (Math.sin((n * D + i + 1) * 12.9898) * 43758.5453) % 1)
+const rows = (from: number, to = from + ROWS) =>
+  Array.from({ length: to - from }, (_, i) => ({
+    id: `r${from + i}`,
+    vector: vector(from + i),
+    attrs: { n: from + i },
+  }))
 
 /** The one that is asked: the page itself, or the background by a message of the page, which wakes it. */
 type Where = 'page' | 'background'
 const ask = (page: Page, where: Where, ...asked: Asked) =>
-  where === 'page' ? page.evaluate((asked) => window.inPage(...asked), asked) : page.evaluate((asked) => chrome.runtime.sendMessage(asked), asked)
+  where === 'page'
+    ? page.evaluate((asked) => window.inPage(...asked), asked)
+    : page.evaluate((asked) => chrome.runtime.sendMessage(asked), asked)
 async function did(page: Page, where: Where, ...asked: Asked) {
   const answer = await ask(page, where, ...asked)
   if (answer.code) throw new Error(`${asked[1]} in the ${where}: ${answer.code} ${answer.message}`)
   return answer.ok
 }
-const open = (page: Page, where: Where, name: string, options = {}) => did(page, where, name, 'open', { dimension: D, ...options })
+const open = (page: Page, where: Where, name: string, options = {}) =>
+  did(page, where, name, 'open', { dimension: D, ...options })
 
 /** Checks that all rows from 0 to `to` are there, and no others, and that each is nearest to itself. */
 async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
   expect(await did(page, where, name, 'count')).toBe(to)
-  const found = (await did(page, where, name, 'searchMany', rows(0, to).map((row) => row.vector), { topK: 1 })) as { id: string; attrs: { n: number } }[][]
+  const found = (await did(
+    page,
+    where,
+    name,
+    'searchMany',
+    rows(0, to).map((row) => row.vector),
+    { topK: 1 },
+  )) as { id: string; attrs: { n: number } }[][]
   expect(found.map(([hit]) => [hit!.id, hit!.attrs.n])).toEqual(rows(0, to).map(({ id, attrs }) => [id, attrs.n]))
 }
 
@@ -47,7 +63,10 @@ async function stopBackground(page: Page) {
   await cdp.detach()
 }
 
-describe.for([{ form: 'a module', module: true }, { form: 'a classic script', module: false }])('in an extension whose background is $form', ({ module }) => {
+describe.for([
+  { form: 'a module', module: true },
+  { form: 'a classic script', module: false },
+])('in an extension whose background is $form', ({ module }) => {
   let made: Awaited<ReturnType<typeof extension>>
   let machine: Awaited<ReturnType<typeof made.start>>
   let page: Page
@@ -66,45 +85,54 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     ['page', { storage: 'indexeddb' }, 'indexeddb'],
     ['background', {}, 'indexeddb'],
     ['background', { storage: 'indexeddb' }, 'indexeddb'],
-  ] as const)('the %s keeps a store, asked for with %j, in %s, also over a reload or a stop and a restart of the browser', async ([where, options, storage]) => {
-    const name = `${where} ${JSON.stringify(options)}`
-    expect(await open(page, where, name, options)).toBe(storage)
-    expect(await did(page, where, name, 'upsert', 'c', rows(0))).toBe(ROWS)
-    await findsAll(page, where, name)
-    // The store is open in the background that ends.
-    const former = await boot(page)
-    if (where === 'page') await page.reload().then(() => page.waitForFunction(() => 'inPage' in window))
-    else {
-      await stopBackground(page)
-      expect(await boot(page)).not.toBe(former)
-    }
-    expect((await ask(page, where, name, 'count')).code).toBe('none')
-    expect(await open(page, where, name, options)).toBe(storage)
-    await findsAll(page, where, name)
-    expect(await did(page, where, name, 'upsert', 'c', rows(ROWS))).toBe(ROWS)
-    await machine.close()
-    machine = await made.start()
-    page = await visit(machine.context, made.url)
-    // The storage that was recorded is used again.
-    expect(await open(page, where, name)).toBe(storage)
-    await findsAll(page, where, name, 2 * ROWS)
-  })
+  ] as const)(
+    'the %s keeps a store, asked for with %j, in %s, also over a reload or a stop and a restart of the browser',
+    async ([where, options, storage]) => {
+      const name = `${where} ${JSON.stringify(options)}`
+      expect(await open(page, where, name, options)).toBe(storage)
+      expect(await did(page, where, name, 'upsert', 'c', rows(0))).toBe(ROWS)
+      await findsAll(page, where, name)
+      // The store is open in the background that ends.
+      const former = await boot(page)
+      if (where === 'page') await page.reload().then(() => page.waitForFunction(() => 'inPage' in window))
+      else {
+        await stopBackground(page)
+        expect(await boot(page)).not.toBe(former)
+      }
+      expect((await ask(page, where, name, 'count')).code).toBe('none')
+      expect(await open(page, where, name, options)).toBe(storage)
+      await findsAll(page, where, name)
+      expect(await did(page, where, name, 'upsert', 'c', rows(ROWS))).toBe(ROWS)
+      await machine.close()
+      machine = await made.start()
+      page = await visit(machine.context, made.url)
+      // The storage that was recorded is used again.
+      expect(await open(page, where, name)).toBe(storage)
+      await findsAll(page, where, name, 2 * ROWS)
+    },
+  )
 
   it('a background that is stopped while it writes loses nothing that was acknowledged, and leaves no half batch', async () => {
     const name = 'amid'
     await open(page, 'background', name, { storage: 'indexeddb' })
-    const writing = page.evaluate(async ([name, vectors]) => {
-      const acknowledged: number[] = []
-      Object.assign(globalThis, { acknowledged })
-      for (let n = 0; ; n++) {
-        const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
-        // If the background ends, the message has no answer, and the next message finds no store in the new background.
-        const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
-        if (answer?.ok !== 2) return acknowledged
-        acknowledged.push(n)
-      }
-    }, [name, rows(0).map((row) => row.vector)] as const)
-    await expect.poll(() => page.evaluate(() => (globalThis as { acknowledged?: number[] }).acknowledged?.length)).toBeGreaterThan(3)
+    const writing = page.evaluate(
+      async ([name, vectors]) => {
+        const acknowledged: number[] = []
+        Object.assign(globalThis, { acknowledged })
+        for (let n = 0; ; n++) {
+          const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
+          // If the background ends, the message has no answer, and the next message finds no store in the new
+          // background.
+          const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
+          if (answer?.ok !== 2) return acknowledged
+          acknowledged.push(n)
+        }
+      },
+      [name, rows(0).map((row) => row.vector)] as const,
+    )
+    await expect
+      .poll(() => page.evaluate(() => (globalThis as { acknowledged?: number[] }).acknowledged?.length))
+      .toBeGreaterThan(3)
     await stopBackground(page)
     const acknowledged = await writing
     expect(acknowledged.length).toBeGreaterThan(0)
@@ -152,7 +180,9 @@ describe.for([{ form: 'a module', module: true }, { form: 'a classic script', mo
     await findsAll(others[1], 'page', name)
     expect((await ask(page, 'background', name, 'count')).code).toBe('FAILED')
     await others[1].close()
-    await expect.poll(async () => (await ask(page, 'background', name, 'open', { dimension: D })).code).toBe('STORAGE_UNAVAILABLE')
+    await expect
+      .poll(async () => (await ask(page, 'background', name, 'open', { dimension: D })).code)
+      .toBe('STORAGE_UNAVAILABLE')
     expect(await open(page, 'page', name)).toBe('opfs')
     await findsAll(page, 'page', name)
   })
@@ -166,7 +196,11 @@ it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and the err
       const page = await visit(machine.context, made.url)
       for (const where of ['page', 'background'] as const) {
         const { code, message } = await ask(page, where, 'none', 'open', { dimension: D })
-        expect([where, code, message]).toEqual([where, 'UNSUPPORTED', expect.stringContaining("with CSP, 'wasm-unsafe-eval'")])
+        expect([where, code, message]).toEqual([
+          where,
+          'UNSUPPORTED',
+          expect.stringContaining("with CSP, 'wasm-unsafe-eval'"),
+        ])
         expect(await did(page, where, '', 'list')).toEqual([])
       }
     } finally {

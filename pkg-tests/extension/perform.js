@@ -16,4 +16,8 @@ async function step([name, method, ...args]) {
   return stores.get(name)[method](...args)
 }
 
-export const perform = (...of) => step(of).then((ok) => ({ ok }), (error) => ({ code: error.code ?? 'none', message: error.message }))
+export const perform = (...of) =>
+  step(of).then(
+    (ok) => ({ ok }),
+    (error) => ({ code: error.code ?? 'none', message: error.message }),
+  )

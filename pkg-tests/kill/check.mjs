@@ -54,8 +54,9 @@ export class Checker {
     for (let op = this.#at + 1; op <= from; op++) apply(model, this.#seed, op)
     const expected = copy(model)
     let seen = from
-    for (const { records } of Object.values(found.collections)) for (const [, attrs] of records) seen = Math.max(seen, attrs.op)
-    for (let op = from; ; ) {
+    for (const { records } of Object.values(found.collections))
+      for (const [, attrs] of records) seen = Math.max(seen, attrs.op)
+    for (let op = from; ;) {
       if (same(model, found)) {
         this.#vectors(found)
         this.#hits(found, op)
@@ -73,8 +74,16 @@ export class Checker {
   #coherent({ collections }) {
     for (const [name, { count, records }] of Object.entries(collections)) {
       const ids = new Set(records.map(([id]) => id))
-      if (ids.size !== records.length) throw new Loss(`${records.length - ids.size} records of "${name}" are listed twice`, { lost: 0, doubled: records.length - ids.size })
-      if (count !== ids.size) throw new Loss(`"${name}" counts ${count} records and lists ${ids.size}`, { lost: Math.max(0, ids.size - count), doubled: Math.max(0, count - ids.size) })
+      if (ids.size !== records.length)
+        throw new Loss(`${records.length - ids.size} records of "${name}" are listed twice`, {
+          lost: 0,
+          doubled: records.length - ids.size,
+        })
+      if (count !== ids.size)
+        throw new Loss(`"${name}" counts ${count} records and lists ${ids.size}`, {
+          lost: Math.max(0, ids.size - count),
+          doubled: Math.max(0, count - ids.size),
+        })
     }
   }
 
@@ -99,20 +108,29 @@ export class Checker {
   #vectors({ collections }) {
     for (const [name, { records }] of Object.entries(collections)) {
       for (const [id, { op, n, text }, vector] of records) {
-        if (operation(this.#seed, op).ids[n] !== id || attrsOf(op, n).text !== text) throw new Loss(`the attributes of "${id}" in "${name}" are not those of operation ${op}`, { lost: 1, doubled: 0 })
+        if (operation(this.#seed, op).ids[n] !== id || attrsOf(op, n).text !== text)
+          throw new Loss(`the attributes of "${id}" in "${name}" are not those of operation ${op}`, {
+            lost: 1,
+            doubled: 0,
+          })
         const given = vectorOf(this.#seed, op, n)
         const norm = Math.hypot(...given)
-        if (!given.every((x, i) => Math.abs(x / norm - vector[i]) < 1e-6)) throw new Loss(`the vector of "${id}" in "${name}" is not that of operation ${op}`, { lost: 1, doubled: 0 })
+        if (!given.every((x, i) => Math.abs(x / norm - vector[i]) < 1e-6))
+          throw new Loss(`the vector of "${id}" in "${name}" is not that of operation ${op}`, { lost: 1, doubled: 0 })
       }
     }
   }
 
   #hits({ collections, hits, asked }, at) {
-    const all = Object.entries(collections).flatMap(([name, { records }]) => records.map(([id, , vector]) => ({ key: `${name}/${id}`, vector })))
+    const all = Object.entries(collections).flatMap(([name, { records }]) =>
+      records.map(([id, , vector]) => ({ key: `${name}/${id}`, vector })),
+    )
     for (const [n, found] of hits.entries()) {
       const query = queryOf(this.#seed, asked, n)
       const norm = Math.hypot(...query)
-      const want = new Map(all.map(({ key, vector }) => [key, vector.reduce((sum, x, i) => sum + x * query[i], 0) / norm]))
+      const want = new Map(
+        all.map(({ key, vector }) => [key, vector.reduce((sum, x, i) => sum + x * query[i], 0) / norm]),
+      )
       const keys = new Set(found.map(([collection, id]) => `${collection}/${id}`))
       const doubled = found.length - keys.size
       let last = Infinity
@@ -122,7 +140,10 @@ export class Checker {
         return !right
       })
       if (doubled || wrong.length || keys.size !== want.size) {
-        throw new Loss(`behind operation ${at} a search finds ${found.length} of ${want.size} records, ${wrong.length} of them wrongly, ${doubled} of them twice`, { lost: Math.max(0, want.size - keys.size), doubled })
+        throw new Loss(
+          `behind operation ${at} a search finds ${found.length} of ${want.size} records, ${wrong.length} of them wrongly, ${doubled} of them twice`,
+          { lost: Math.max(0, want.size - keys.size), doubled },
+        )
       }
     }
   }
@@ -134,7 +155,12 @@ function same(model, { collections }) {
   return names.every((name) => {
     const { meta, docs } = model.get(name) ?? {}
     const { records, meta: found } = collections[name]
-    return docs?.size === records.length && records.every(([id, { op, n }]) => docs.get(id)?.[0] === op && docs.get(id)[1] === n) && meta.op === found.op && meta.text === found.text
+    return (
+      docs?.size === records.length &&
+      records.every(([id, { op, n }]) => docs.get(id)?.[0] === op && docs.get(id)[1] === n) &&
+      meta.op === found.op &&
+      meta.text === found.text
+    )
   })
 }
 

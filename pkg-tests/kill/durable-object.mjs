@@ -43,15 +43,19 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
       // Some acknowledgements may have been lost on their way, so more operations may be there than those under way: as
       // many as the newest record tells, and then some that leave no record.
       const surely = Math.max(acknowledged, found.newest + 1)
-      while (done < surely || (cycle > 0 && done < surely + WINDOW && (await digest(model)) !== found.digest)) await operate(model, seed, done++)
+      while (done < surely || (cycle > 0 && done < surely + WINDOW && (await digest(model)) !== found.digest))
+        await operate(model, seed, done++)
       if ((await digest(model)) !== found.digest) {
-        throw new Error(`seed ${seed}, cycle ${cycle}: ${acknowledged} operations were acknowledged, and what is there is not what they and some more make: ${JSON.stringify(found)}`)
+        throw new Error(
+          `seed ${seed}, cycle ${cycle}: ${acknowledged} operations were acknowledged, and what is there is not what they and some more make: ${JSON.stringify(found)}`,
+        )
       }
       if (!found.further || found.rubbish > 0) throw new Error(`seed ${seed}, cycle ${cycle}: ${JSON.stringify(found)}`)
       kept += done - acknowledged
       acknowledged = done
       compactions = found.generation
-      if (cycle > 0 && cycle % 50 === 0) say(`${cycle} cycles: ${acknowledged} operations, ${compactions} compactions, ${found.count} records`)
+      if (cycle > 0 && cycle % 50 === 0)
+        say(`${cycle} cycles: ${acknowledged} operations, ${compactions} compactions, ${found.count} records`)
       if (cycle === cycles) break
       acknowledged += await writeAndDie(served, seed, done, Math.random() * LONGEST)
     }
@@ -87,6 +91,10 @@ async function writeAndDie(served, seed, from, after) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { values } = parseArgs({ options: { cycles: { type: 'string', default: '20' }, seed: { type: 'string' } } })
   const began = performance.now()
-  const result = await run({ cycles: Number(values.cycles), seed: values.seed === undefined ? undefined : Number(values.seed), say: console.log })
+  const result = await run({
+    cycles: Number(values.cycles),
+    seed: values.seed === undefined ? undefined : Number(values.seed),
+    say: console.log,
+  })
   console.log(JSON.stringify({ ...result, seconds: Math.round((performance.now() - began) / 1000) }))
 }

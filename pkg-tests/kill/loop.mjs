@@ -9,7 +9,10 @@ const PATIENCE_MS = 600_000
 
 export function patiently(promise, what) {
   let timer
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what}: nothing came for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)))
+  const late = new Promise(
+    (_, reject) =>
+      (timer = setTimeout(() => reject(new Error(`${what}: nothing came for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)),
+  )
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
@@ -27,7 +30,12 @@ export class Inbox {
       else this.#acknowledged.push(message.done)
     } else if (message.saw) this.saw.push(message.saw)
     else if (message.compacting !== undefined) this.onCompacting?.()
-    else this.#waiting.splice(0).forEach(({ resolve, reject }) => (message.failed ? reject(new Loss(message.failed, { lost: 0, doubled: 0 })) : resolve(message)))
+    else
+      this.#waiting
+        .splice(0)
+        .forEach(({ resolve, reject }) =>
+          message.failed ? reject(new Loss(message.failed, { lost: 0, doubled: 0 })) : resolve(message),
+        )
     if (message.failed) this.failure ??= new Loss(message.failed, { lost: 0, doubled: 0 })
   }
 
@@ -58,7 +66,10 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
     const answer = inbox.next(`${name}: opening`)
     writer.send({ open: asked })
     const { found } = await answer
-    Object.assign(now, { recovery: found.recovery, found: Object.entries(found.collections).map(([name, { count }]) => `${name} ${count}`) })
+    Object.assign(now, {
+      recovery: found.recovery,
+      found: Object.entries(found.collections).map(([name, { count }]) => `${name} ${count}`),
+    })
     figures.unseen += checker.check({ ...found, asked })
     await inspect?.()
   }
@@ -90,7 +101,8 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
             }
             const inCompaction = r.int(3) === 0
             inbox.onCompacting = () => {
-              if (inCompaction) sleep(r.int(8)).then(() => (figures.compactionsHit++, (now.hit = 'compaction'), resolve()))
+              if (inCompaction)
+                sleep(r.int(8)).then(() => (figures.compactionsHit++, (now.hit = 'compaction'), resolve()))
             }
             // Some writers are killed before their first acknowledgement.
             setTimeout(resolve, slowness * (r.int(5) === 0 ? r.int(20) : 20 + r.int(400)))
@@ -104,7 +116,10 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
       }
       if (inbox.failure) throw inbox.failure
       figures.cycles = cycle
-      if (cycle % 50 === 0) say(`${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ${Math.round((Date.now() - began) / 1000)} s`)
+      if (cycle % 50 === 0)
+        say(
+          `${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ${Math.round((Date.now() - began) / 1000)} s`,
+        )
     }
     // The store is checked after the last kill, too, and then after a writer that closes it.
     for (const write of [true, false]) {

@@ -10,7 +10,7 @@ const [directory, seed, sabotage] = process.argv.slice(2)
 /** Writes synchronously: an acknowledgement must have left the process before anything else happens in it. */
 function send(message) {
   const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(1, bytes, at)
     } catch (error) {
@@ -19,6 +19,13 @@ function send(message) {
   }
 }
 
-const answer = writer({ Nidus, name: directory, options: sabotage === 'relaxed' ? { durability: 'relaxed' } : {}, seed: Number(seed), sabotage, send })
+const answer = writer({
+  Nidus,
+  name: directory,
+  options: sabotage === 'relaxed' ? { durability: 'relaxed' } : {},
+  seed: Number(seed),
+  sabotage,
+  send,
+})
 createInterface({ input: process.stdin }).on('line', (line) => void answer(JSON.parse(line)))
 send({ hello: true })

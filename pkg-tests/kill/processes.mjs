@@ -59,25 +59,34 @@ function startProcess(command, directory, seed, sabotage, inbox) {
   })
 }
 
-const fsLoop = (runtime) => async ({ cycles, seed, say, sabotage }) => {
-  const command = RUNTIMES[runtime]()
-  const directory = mkdtempSync(join(tmpdir(), `nidus-kill-${runtime}-`))
-  const store = join(directory, 'store')
-  try {
-    return await killLoop({
-      cycles, seed, say, sabotage, name: `${runtime}-fs`,
-      start: ({ inbox, sabotage }) => startProcess(command, store, seed, sabotage, inbox),
-      // Files that the killed processes left are gone after the next opening.
-      inspect() {
-        const left = readdirSync(store).sort().join(' ')
-        if (left !== 'data lock log') throw new Error(`in the directory of an open store there are: ${left}`)
-      },
-    })
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+const fsLoop =
+  (runtime) =>
+  async ({ cycles, seed, say, sabotage }) => {
+    const command = RUNTIMES[runtime]()
+    const directory = mkdtempSync(join(tmpdir(), `nidus-kill-${runtime}-`))
+    const store = join(directory, 'store')
+    try {
+      return await killLoop({
+        cycles,
+        seed,
+        say,
+        sabotage,
+        name: `${runtime}-fs`,
+        start: ({ inbox, sabotage }) => startProcess(command, store, seed, sabotage, inbox),
+        // Files that the killed processes left are gone after the next opening.
+        inspect() {
+          const left = readdirSync(store).sort().join(' ')
+          if (left !== 'data lock log') throw new Error(`in the directory of an open store there are: ${left}`)
+        },
+      })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
   }
-}
 
 export const loops = Object.fromEntries(
-  Object.keys(RUNTIMES).map((runtime) => [`${runtime}-fs`, { run: fsLoop(runtime), lack: () => (RUNTIMES[runtime]() ? undefined : `${runtime} is not installed`) }]),
+  Object.keys(RUNTIMES).map((runtime) => [
+    `${runtime}-fs`,
+    { run: fsLoop(runtime), lack: () => (RUNTIMES[runtime]() ? undefined : `${runtime} is not installed`) },
+  ]),
 )

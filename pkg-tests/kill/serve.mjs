@@ -6,7 +6,12 @@ import { createServer } from 'node:http'
 import { at } from '../../scripts/lib.mjs'
 import { patiently } from './loop.mjs'
 
-const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript', wasm: 'application/wasm' }
+const TYPES = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript',
+  mjs: 'text/javascript',
+  wasm: 'application/wasm',
+}
 const OPCODE = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 }
 
 /**
@@ -32,8 +37,12 @@ export async function serve() {
     socket.on('close', () => sockets.delete(socket))
   })
   server.on('upgrade', (request, socket) => {
-    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+    const accept = createHash('sha1')
+      .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64')
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    )
     const page = speak(socket)
     page.onMessage = (message) => {
       if (message.saw) return void page.saw.push(message.saw)
@@ -45,7 +54,11 @@ export async function serve() {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     port: server.address().port,
-    page: (what) => patiently(arrived.length ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve)), what),
+    page: (what) =>
+      patiently(
+        arrived.length ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve)),
+        what,
+      ),
     async close() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
@@ -72,7 +85,7 @@ function speak(socket) {
   socket.on('end', () => socket.end())
   socket.on('data', (bytes) => {
     rest = rest.length ? Buffer.concat([rest, bytes]) : bytes
-    for (let frame; (frame = take()); ) {
+    for (let frame; (frame = take());) {
       if (frame.opcode === OPCODE.close) socket.end()
       if (frame.opcode === OPCODE.ping) socket.write(Buffer.from([0x80 | OPCODE.pong, 0]))
       if (frame.opcode !== OPCODE.text && frame.opcode !== OPCODE.continuation) continue

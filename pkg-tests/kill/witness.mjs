@@ -5,13 +5,17 @@ const { open } = IDBFactory.prototype
 
 IDBFactory.prototype.open = function (name, version) {
   const request = open.call(this, name, version)
-  request.addEventListener('upgradeneeded', ({ oldVersion, dataLoss, dataLossMessage }) => channel.postMessage({ anew: name, oldVersion, dataLoss, dataLossMessage }))
+  request.addEventListener('upgradeneeded', ({ oldVersion, dataLoss, dataLossMessage }) =>
+    channel.postMessage({ anew: name, oldVersion, dataLoss, dataLossMessage }),
+  )
   return request
 }
 
 /** Runs in a page: reports what is there before the store is opened. */
 export async function before() {
-  const databases = await indexedDB.databases().then((all) => all.map(({ name, version }) => `${name} ${version}`), String)
+  const databases = await indexedDB
+    .databases()
+    .then((all) => all.map(({ name, version }) => `${name} ${version}`), String)
   return { databases }
 }
 

@@ -13,8 +13,15 @@ async function tell(db, seed, from) {
     for await (const { id, attrs, vector } of db.records(name)) records.push([id, attrs, [...vector]])
     collections[name] = { meta: await db.getMeta(name), count: await db.count(name), records }
   }
-  const found = await db.searchMany(Array.from({ length: QUERIES }, (_, n) => queryOf(seed, from, n)), { topK: 1000 })
-  return { collections, hits: found.map((hits) => hits.map(({ collection, id, score }) => [collection, id, score])), recovery: db.recovery }
+  const found = await db.searchMany(
+    Array.from({ length: QUERIES }, (_, n) => queryOf(seed, from, n)),
+    { topK: 1000 },
+  )
+  return {
+    collections,
+    hits: found.map((hits) => hits.map(({ collection, id, score }) => [collection, id, score])),
+    recovery: db.recovery,
+  }
 }
 
 /**

@@ -41,7 +41,11 @@ export function unpackedExtension(folder) {
     ignoreDefaultArgs: ['--disable-extensions'],
   }
   // The origin follows from the extension's place.
-  const id = createHash('sha256').update(folder).digest('hex').slice(0, 32).replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
+  const id = createHash('sha256')
+    .update(folder)
+    .digest('hex')
+    .slice(0, 32)
+    .replace(/./g, (digit) => 'abcdefghijklmnop'[parseInt(digit, 16)])
   return { launch, origin: `chrome-extension://${id}/` }
 }
 

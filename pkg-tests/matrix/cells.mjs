@@ -30,7 +30,8 @@ async function built({ dir, serve }, { folder = 'dist', browser, headers } = {})
 
 /** Copies the files that esbuild, rollup and bun do not copy. */
 function beside({ dir }, folder = 'dist') {
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm']) cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
+  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
+    cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
 }
 
 function page({ dir }, source) {
@@ -40,7 +41,10 @@ function page({ dir }, source) {
 }
 
 const node = (name, install, program) => ({
-  name, install, wants: FS, core: name === 'Node 20',
+  name,
+  install,
+  wants: FS,
+  core: name === 'Node 20',
   async work({ dir, run }) {
     cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'check.js'))
     writeFileSync(join(dir, 'main.mjs'), script())
@@ -49,7 +53,12 @@ const node = (name, install, program) => ({
 })
 
 const vite = (name, version, mode, source, setting, browser) => ({
-  name, install: { vite: version }, wants: OPFS, setting, browser, core: name === 'Vite 8, build',
+  name,
+  install: { vite: version },
+  wants: OPFS,
+  setting,
+  browser,
+  core: name === 'Vite 8, build',
   async work(cell) {
     const { dir, run, background } = cell
     page(cell, source)
@@ -58,7 +67,15 @@ const vite = (name, version, mode, source, setting, browser) => ({
       await run(process.execPath, 'node_modules/vite/bin/vite.js', 'build')
       return built(cell, { browser })
     }
-    const server = await background(/http:\/\/127\.0\.0\.1:\d+\//, process.execPath, 'node_modules/vite/bin/vite.js', '--port', '0', '--logLevel', 'info')
+    const server = await background(
+      /http:\/\/127\.0\.0\.1:\d+\//,
+      process.execPath,
+      'node_modules/vite/bin/vite.js',
+      '--port',
+      '0',
+      '--logLevel',
+      'info',
+    )
     try {
       return await titleOf(server.found, { browser })
     } finally {
@@ -68,7 +85,10 @@ const vite = (name, version, mode, source, setting, browser) => ({
 })
 
 const bundled = (name, install, work, extra = {}) => ({
-  name, install, wants: OPFS, ...extra,
+  name,
+  install,
+  wants: OPFS,
+  ...extra,
   async work(cell) {
     page(cell, extra.source)
     mkdirSync(join(cell.dir, 'dist'))
@@ -92,12 +112,33 @@ const packer = (name, install, from) =>
   })
 
 const rollup = (name, extra) =>
-  bundled(name, { rollup: 'rollup', '@rollup/plugin-node-resolve': '@rollup/plugin-node-resolve' }, async ({ dir, run }) => {
-    writeFileSync(join(dir, 'rollup.config.mjs'), `import resolve from '@rollup/plugin-node-resolve'\nexport default { input: 'page.js', output: { dir: 'dist', format: 'es' }, plugins: [resolve({ browser: true })] }\n`)
-    await run(process.execPath, 'node_modules/rollup/dist/bin/rollup', '-c', '--silent')
-  }, extra)
-const esbuild = (name, extra) => bundled(name, { esbuild: 'esbuild' }, ({ run }) => run('node_modules/.bin/esbuild', 'page.js', '--bundle', '--format=esm', '--outdir=dist', '--log-level=warning'), extra)
-const bunBuild = (name, extra) => bundled(name, {}, ({ run, tool }) => run(tool('bun'), 'build', 'page.js', '--outdir', 'dist', '--target', 'browser'), extra)
+  bundled(
+    name,
+    { rollup: 'rollup', '@rollup/plugin-node-resolve': '@rollup/plugin-node-resolve' },
+    async ({ dir, run }) => {
+      writeFileSync(
+        join(dir, 'rollup.config.mjs'),
+        `import resolve from '@rollup/plugin-node-resolve'\nexport default { input: 'page.js', output: { dir: 'dist', format: 'es' }, plugins: [resolve({ browser: true })] }\n`,
+      )
+      await run(process.execPath, 'node_modules/rollup/dist/bin/rollup', '-c', '--silent')
+    },
+    extra,
+  )
+const esbuild = (name, extra) =>
+  bundled(
+    name,
+    { esbuild: 'esbuild' },
+    ({ run }) =>
+      run('node_modules/.bin/esbuild', 'page.js', '--bundle', '--format=esm', '--outdir=dist', '--log-level=warning'),
+    extra,
+  )
+const bunBuild = (name, extra) =>
+  bundled(
+    name,
+    {},
+    ({ run, tool }) => run(tool('bun'), 'build', 'page.js', '--outdir', 'dist', '--target', 'browser'),
+    extra,
+  )
 
 const SLIM_VITE = `import wasm from 'nidus-wasm/nidus.wasm?url'\nimport NidusWorker from 'nidus-wasm/worker?worker'\nconst worker = () => new NidusWorker()`
 
@@ -112,12 +153,16 @@ export default { fetch: (request, env) => env.NOTES.get(env.NOTES.idFromName('al
 `
 
 const next = (name, ...flags) => ({
-  name, install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' }, wants: `${OPFS}, ${FS}`,
+  name,
+  install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' },
+  wants: `${OPFS}, ${FS}`,
   async work({ dir, run, background, node24 }) {
     mkdirSync(join(dir, 'app/api'), { recursive: true })
     cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'app/check.js'))
     writeFileSync(join(dir, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>\n')
-    writeFileSync(join(dir, 'app/page.js'), `'use client'
+    writeFileSync(
+      join(dir, 'app/page.js'),
+      `'use client'
 import { useEffect, useState } from 'react'
 import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
@@ -127,15 +172,27 @@ useEffect(() => { check(Nidus, 'matrix').then(setFound, (error) => setFound('fai
 useEffect(() => { if (found) document.title = found }, [found])
 return <p>{found}</p>
 }
-`)
-    writeFileSync(join(dir, 'app/api/route.js'), `import { Nidus } from 'nidus-wasm'
+`,
+    )
+    writeFileSync(
+      join(dir, 'app/api/route.js'),
+      `import { Nidus } from 'nidus-wasm'
 import { check } from '../check.js'
 export const dynamic = 'force-dynamic'
 export const GET = async () => new Response(await check(Nidus, './store').catch((error) => 'failed: ' + error.code + ' ' + error.message))
-`)
+`,
+    )
     const env = { NEXT_TELEMETRY_DISABLED: '1' }
     await run({ env }, node24, 'node_modules/next/dist/bin/next', 'build', ...flags)
-    const server = await background(/http:\/\/localhost:\d+/, { env }, node24, 'node_modules/next/dist/bin/next', 'start', '-p', '0')
+    const server = await background(
+      /http:\/\/localhost:\d+/,
+      { env },
+      node24,
+      'node_modules/next/dist/bin/next',
+      'start',
+      '-p',
+      '0',
+    )
     try {
       return `${await titleOf(server.found)}, ${await (await fetch(`${server.found}/api`)).text()}`
     } finally {
@@ -188,7 +245,10 @@ export const CELLS = [
   node('Node 22', { 'node-PLATFORM': 'node22' }, (dir) => [join(dir, 'node_modules/node-PLATFORM/bin/node')]),
   node('Node 24', { 'node-PLATFORM': 'node24' }, (dir) => [join(dir, 'node_modules/node-PLATFORM/bin/node')]),
   {
-    name: 'Deno 2', install: {}, wants: FS, core: true,
+    name: 'Deno 2',
+    install: {},
+    wants: FS,
+    core: true,
     async work({ dir, run, tool }) {
       cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'check.js'))
       writeFileSync(join(dir, 'main.mjs'), script())
@@ -196,7 +256,10 @@ export const CELLS = [
     },
   },
   {
-    name: 'Bun 1', install: {}, wants: FS, core: true,
+    name: 'Bun 1',
+    install: {},
+    wants: FS,
+    core: true,
     async work({ dir, run, tool }) {
       cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'check.js'))
       writeFileSync(join(dir, 'main.mjs'), script())
@@ -204,27 +267,43 @@ export const CELLS = [
     },
   },
   {
-    name: 'workerd: wrangler\'s bundle, in miniflare', install: { wrangler: 'wrangler', miniflare: 'miniflare', 'node-PLATFORM': 'node24' }, wants: 'b 2 durable-object',
+    name: "workerd: wrangler's bundle, in miniflare",
+    install: { wrangler: 'wrangler', miniflare: 'miniflare', 'node-PLATFORM': 'node24' },
+    wants: 'b 2 durable-object',
     async work({ dir, run, node24 }) {
       mkdirSync(join(dir, 'src'))
       cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'src/check.js'))
       writeFileSync(join(dir, 'src/index.js'), CLOUDFLARE)
       cpSync(new URL('../../examples/cloudflare/wrangler.json', import.meta.url).pathname, join(dir, 'wrangler.json'))
       await run(node24, 'node_modules/wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out')
-      writeFileSync(join(dir, 'serve.mjs'), `import { Miniflare } from 'miniflare'
+      writeFileSync(
+        join(dir, 'serve.mjs'),
+        `import { Miniflare } from 'miniflare'
 const server = new Miniflare({ modules: true, scriptPath: 'out/index.js', modulesRoot: 'out', modulesRules: [{ type: 'ESModule', include: ['**/*.js'] }, { type: 'CompiledWasm', include: ['**/*.wasm'] }], compatibilityDate: '2026-07-01', cf: false, durableObjects: { NOTES: { className: 'Notes', useSQLite: true } } })
 console.log(await (await server.dispatchFetch('http://localhost/')).text())
 await server.dispose()
-`)
+`,
+      )
       return run(node24, 'serve.mjs')
     },
   },
   {
-    name: 'workerd: a static index in R2, in miniflare', install: { wrangler: 'wrangler', miniflare: 'miniflare', 'node-PLATFORM': 'node24' }, wants: 'same same STORAGE_FAILED',
+    name: 'workerd: a static index in R2, in miniflare',
+    install: { wrangler: 'wrangler', miniflare: 'miniflare', 'node-PLATFORM': 'node24' },
+    wants: 'same same STORAGE_FAILED',
     async work({ dir, run, node24 }) {
       mkdirSync(join(dir, 'src'))
-      for (const [name, text] of Object.entries({ 'src/index.js': STATIC_WORKER, 'serve.mjs': STATIC_SERVER })) writeFileSync(join(dir, name), text)
-      writeFileSync(join(dir, 'wrangler.json'), JSON.stringify({ name: 'static', main: 'src/index.js', compatibility_date: '2026-07-01', r2_buckets: [{ binding: 'BUCKET', bucket_name: 'bucket' }] }))
+      for (const [name, text] of Object.entries({ 'src/index.js': STATIC_WORKER, 'serve.mjs': STATIC_SERVER }))
+        writeFileSync(join(dir, name), text)
+      writeFileSync(
+        join(dir, 'wrangler.json'),
+        JSON.stringify({
+          name: 'static',
+          main: 'src/index.js',
+          compatibility_date: '2026-07-01',
+          r2_buckets: [{ binding: 'BUCKET', bucket_name: 'bucket' }],
+        }),
+      )
       await run(node24, 'node_modules/wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out')
       return run(node24, 'serve.mjs')
     },
@@ -234,7 +313,13 @@ await server.dispose()
   vite('Vite 8, build, in Firefox', 'vite', 'build', undefined, undefined, 'firefox'),
   vite('Vite 7, development', 'vite7', 'dev'),
   vite('Vite 7, build', 'vite7', 'build'),
-  vite('Vite 7, development, `nidus-wasm/slim`', 'vite7', 'dev', inPage('nidus-wasm/slim', SLIM_VITE), '`wasm` from `?url`, `worker` from `?worker`'),
+  vite(
+    'Vite 7, development, `nidus-wasm/slim`',
+    'vite7',
+    'dev',
+    inPage('nidus-wasm/slim', SLIM_VITE),
+    '`wasm` from `?url`, `worker` from `?worker`',
+  ),
   packer('webpack 5', { webpack: 'webpack' }, "import pack from 'webpack'"),
   packer('rspack', { '@rspack/core': '@rspack/core' }, "import { rspack as pack } from '@rspack/core'"),
   esbuild('esbuild', { setting: COPY, copies: true, core: true }),
@@ -244,30 +329,55 @@ await server.dispose()
   bunBuild('bun build', { setting: COPY, copies: true }),
   bunBuild('bun build, `nidus-wasm/inline`', { source: inPage('nidus-wasm/inline') }),
   {
-    name: 'Parcel 2', install: { parcel: 'parcel' }, wants: OPFS, setting: '`{ "@parcel/resolver-default": { "packageExports": true } }` in package.json',
+    name: 'Parcel 2',
+    install: { parcel: 'parcel' },
+    wants: OPFS,
+    setting: '`{ "@parcel/resolver-default": { "packageExports": true } }` in package.json',
     async work(cell) {
       const { dir, run } = cell
       page(cell)
       const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
-      writeFileSync(join(dir, 'package.json'), JSON.stringify({ ...manifest, '@parcel/resolver-default': { packageExports: true } }))
-      await run(process.execPath, 'node_modules/parcel/lib/bin.js', 'build', 'index.html', '--no-cache', '--public-url', './')
+      writeFileSync(
+        join(dir, 'package.json'),
+        JSON.stringify({ ...manifest, '@parcel/resolver-default': { packageExports: true } }),
+      )
+      await run(
+        process.execPath,
+        'node_modules/parcel/lib/bin.js',
+        'build',
+        'index.html',
+        '--no-cache',
+        '--public-url',
+        './',
+      )
       return built(cell)
     },
   },
   next('Next 16 (Turbopack): client component and server route'),
   next('Next 16 (webpack): client component and server route', '--webpack'),
   {
-    name: 'no bundler, strict Content-Security-Policy', install: {}, wants: OPFS, core: true,
+    name: 'no bundler, strict Content-Security-Policy',
+    install: {},
+    wants: OPFS,
+    core: true,
     async work(cell) {
       const { dir } = cell
       page(cell, inPage('./nidus/browser.js'))
       cpSync(join(dir, 'node_modules/nidus-wasm/dist'), join(dir, 'nidus'), { recursive: true })
       writeFileSync(join(dir, 'index.html'), '<!doctype html><script type="module" src="./page.js"></script>')
-      return built(cell, { folder: '.', headers: { 'content-security-policy': "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'" } })
+      return built(cell, {
+        folder: '.',
+        headers: {
+          'content-security-policy':
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+        },
+      })
     },
   },
   {
-    name: 'no bundler, in Firefox', install: {}, wants: OPFS,
+    name: 'no bundler, in Firefox',
+    install: {},
+    wants: OPFS,
     async work(cell) {
       page(cell, inPage('./nidus/browser.js'))
       cpSync(join(cell.dir, 'node_modules/nidus-wasm/dist'), join(cell.dir, 'nidus'), { recursive: true })
@@ -275,60 +385,120 @@ await server.dispose()
     },
   },
   {
-    name: 'page of a browser extension (Manifest V3)', install: { esbuild: 'esbuild' }, wants: OPFS, setting: `${COPY}; \`script-src 'self' 'wasm-unsafe-eval'\``,
+    name: 'page of a browser extension (Manifest V3)',
+    install: { esbuild: 'esbuild' },
+    wants: OPFS,
+    setting: `${COPY}; \`script-src 'self' 'wasm-unsafe-eval'\``,
     async work(cell) {
       const { dir, run } = cell
       page(cell)
-      await run('node_modules/.bin/esbuild', 'page.js', '--bundle', '--format=esm', '--outdir=dist', '--log-level=warning')
+      await run(
+        'node_modules/.bin/esbuild',
+        'page.js',
+        '--bundle',
+        '--format=esm',
+        '--outdir=dist',
+        '--log-level=warning',
+      )
       beside(cell)
       writeFileSync(join(dir, 'dist/index.html'), PAGE.replace(/<link.*?>/, ''))
-      writeFileSync(join(dir, 'dist/manifest.json'), JSON.stringify({ manifest_version: 3, name: 'matrix', version: '1', content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" } }))
+      writeFileSync(
+        join(dir, 'dist/manifest.json'),
+        JSON.stringify({
+          manifest_version: 3,
+          name: 'matrix',
+          version: '1',
+          content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" },
+        }),
+      )
       return extensionTitle(join(dir, 'dist'))
     },
   },
   {
-    name: 'service worker', install: { esbuild: 'esbuild' }, wants: 'b 2 indexeddb', setting: 'bundled into one file, `wasm` passed',
+    name: 'service worker',
+    install: { esbuild: 'esbuild' },
+    wants: 'b 2 indexeddb',
+    setting: 'bundled into one file, `wasm` passed',
     async work(cell) {
       const { dir, run } = cell
-      page(cell, `const { serviceWorker } = navigator
+      page(
+        cell,
+        `const { serviceWorker } = navigator
 await serviceWorker.register('./service-worker.js')
 const { active } = await serviceWorker.ready
 serviceWorker.onmessage = ({ data }) => (document.title = data)
 active.postMessage('')
-`)
-      writeFileSync(join(dir, 'service-worker.source.js'), `import { Nidus } from 'nidus-wasm'
+`,
+      )
+      writeFileSync(
+        join(dir, 'service-worker.source.js'),
+        `import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
 addEventListener('message', (event) => event.waitUntil(check(Nidus, 'matrix', { wasm: './nidus.wasm' }).then((found) => event.source.postMessage(found), (error) => event.source.postMessage('failed: ' + error.code + ' ' + error.message))))
-`)
-      await run('node_modules/.bin/esbuild', 'service-worker.source.js', '--bundle', '--format=iife', '--outfile=service-worker.js', '--log-level=error')
+`,
+      )
+      await run(
+        'node_modules/.bin/esbuild',
+        'service-worker.source.js',
+        '--bundle',
+        '--format=iife',
+        '--outfile=service-worker.js',
+        '--log-level=error',
+      )
       cpSync(join(dir, 'node_modules/nidus-wasm/dist/nidus.wasm'), join(dir, 'nidus.wasm'))
       return built(cell, { folder: '.' })
     },
   },
   {
-    name: 'every entry, imported on a server', install: {}, wants: 'inline slim segment worker durable-object nidus-wasm', core: true,
+    name: 'every entry, imported on a server',
+    install: {},
+    wants: 'inline slim segment worker durable-object nidus-wasm',
+    core: true,
     async work({ dir, run }) {
-      writeFileSync(join(dir, 'import.mjs'), `const done = []
+      writeFileSync(
+        join(dir, 'import.mjs'),
+        `const done = []
 for (const entry of ['inline', 'slim', 'segment', 'worker', 'durable-object']) { await import('nidus-wasm/' + entry); done.push(entry) }
 await import('nidus-wasm'); done.push('nidus-wasm')
 for (const path of ['browser', 'segment-browser']) await import('./node_modules/nidus-wasm/dist/' + path + '.js')
 console.log(done.join(' '))
-`)
+`,
+      )
       return run(process.execPath, 'import.mjs')
     },
   },
   {
-    name: 'publint', install: { publint: 'publint' }, wants: 'clean', core: true,
+    name: 'publint',
+    install: { publint: 'publint' },
+    wants: 'clean',
+    core: true,
     async work({ dir, run }) {
       const said = await run('node_modules/.bin/publint', 'run', 'node_modules/nidus-wasm', '--strict')
       return /All good!/.test(said) ? 'clean' : said
     },
   },
   {
-    name: 'attw (ES modules only)', install: { '@arethetypeswrong/cli': '@arethetypeswrong/cli' }, wants: 'clean', core: true,
+    name: 'attw (ES modules only)',
+    install: { '@arethetypeswrong/cli': '@arethetypeswrong/cli' },
+    wants: 'clean',
+    core: true,
     async work({ run, tarball }) {
       // attw ends with an error if it finds a problem.
-      await run('node_modules/.bin/attw', tarball, '--profile', 'esm-only', '--exclude-entrypoints', './nidus.wasm', './nidus-relaxed.wasm', './nidus-page.wasm', './nidus-page-relaxed.wasm', './worker', './worker-opfs', '--no-emoji', '--no-color')
+      await run(
+        'node_modules/.bin/attw',
+        tarball,
+        '--profile',
+        'esm-only',
+        '--exclude-entrypoints',
+        './nidus.wasm',
+        './nidus-relaxed.wasm',
+        './nidus-page.wasm',
+        './nidus-page-relaxed.wasm',
+        './worker',
+        './worker-opfs',
+        '--no-emoji',
+        '--no-color',
+      )
       return 'clean'
     },
   },

@@ -16,7 +16,14 @@ const VERSIONS = JSON.parse(readFileSync(here('versions.json'), 'utf8'))
 const PLATFORM = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
 
 /** Returns a user's environment, without the variables that npm set for this process. */
-const clean = (more = {}) => ({ ...Object.fromEntries(Object.keys(process.env).filter((key) => /^(npm_|node_|vite)/i.test(key)).map((key) => [key, undefined])), ...more })
+const clean = (more = {}) => ({
+  ...Object.fromEntries(
+    Object.keys(process.env)
+      .filter((key) => /^(npm_|node_|vite)/i.test(key))
+      .map((key) => [key, undefined]),
+  ),
+  ...more,
+})
 
 /** Starts a program that keeps running, and waits until its output matches `ready`. */
 function background(cwd, ready, ...args) {
@@ -43,14 +50,28 @@ function background(cwd, ready, ...args) {
 
 async function attempt(cell, folder, tarball) {
   const dir = mkdtempSync(join(folder, 'cell-'))
-  const dependencies = Object.fromEntries(Object.entries(cell.install).map(([name, version]) => [name.replace('PLATFORM', PLATFORM), VERSIONS[version]]))
-  writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: { ...dependencies, 'nidus-wasm': `file:${tarball}` } }))
+  const dependencies = Object.fromEntries(
+    Object.entries(cell.install).map(([name, version]) => [name.replace('PLATFORM', PLATFORM), VERSIONS[version]]),
+  )
+  writeFileSync(
+    join(dir, 'package.json'),
+    JSON.stringify({
+      private: true,
+      type: 'module',
+      dependencies: { ...dependencies, 'nidus-wasm': `file:${tarball}` },
+    }),
+  )
   const options = { cwd: dir, quiet: true, timeout: (cell.minutes ?? 20) * 60_000 }
   // Binaries for one platform come as optional dependencies. Their install scripts are not run.
-  const installed = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { ...options, mayFail: true })
-  if (installed.code !== 0) throw new Trouble(`npm could not install: ${installed.output.trim().split('\n').slice(0, 3).join(' ')}`)
+  const installed = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], {
+    ...options,
+    mayFail: true,
+  })
+  if (installed.code !== 0)
+    throw new Trouble(`npm could not install: ${installed.output.trim().split('\n').slice(0, 3).join(' ')}`)
   const tools = {
-    dir, tarball,
+    dir,
+    tarball,
     serve: serveFolder,
     tool: (name) => at('node_modules/.bin', name),
     node24: join(dir, `node_modules/node-${PLATFORM}/bin/node`),
@@ -58,7 +79,13 @@ async function attempt(cell, folder, tarball) {
     async run(...args) {
       const { env = {} } = typeof args[0] === 'object' ? args.shift() : {}
       const [command, ...rest] = args.map((arg) => arg.replaceAll('PLATFORM', PLATFORM))
-      return (await run(command.includes('node_modules/.bin') && !command.startsWith('/') ? join(dir, command) : command, rest, { ...options, env: clean(env) })).output.trim()
+      return (
+        await run(
+          command.includes('node_modules/.bin') && !command.startsWith('/') ? join(dir, command) : command,
+          rest,
+          { ...options, env: clean(env) },
+        )
+      ).output.trim()
     },
   }
   try {
@@ -69,35 +96,51 @@ async function attempt(cell, folder, tarball) {
 }
 
 function table(results) {
-  const lines = results.map(({ name, how, setting }) => `| ${name} | ${how === 'passed' ? 'yes' : '**no**'} | ${setting ?? 'nothing'} |`)
+  const lines = results.map(
+    ({ name, how, setting }) => `| ${name} | ${how === 'passed' ? 'yes' : '**no**'} | ${setting ?? 'nothing'} |`,
+  )
   return ['| where | works | what has to be set |', '| --- | --- | --- |', ...lines].join('\n')
 }
 
 main(async () => {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { core: { type: 'boolean' }, readme: { type: 'boolean' } } })
-  const chosen = CELLS.filter(({ name, core }) => (values.core ? core : positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase()))))
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { core: { type: 'boolean' }, readme: { type: 'boolean' } },
+  })
+  const chosen = CELLS.filter(({ name, core }) =>
+    values.core
+      ? core
+      : positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())),
+  )
   if (chosen.length === 0) throw new Trouble('no cell has such a name')
   const folder = mkdtempSync(join(tmpdir(), 'nidus-matrix-'))
   const results = []
   try {
     const tarball = await pack(folder)
     const left = chosen.map((cell, n) => ({ cell, n }))
-    await Promise.all([0, 1].map(async () => {
-      for (let next = left.shift(); next; next = left.shift()) {
-        const { cell, n } = next
-        const began = performance.now()
-        const found = await attempt(cell, folder, tarball).catch((error) => `${error instanceof Trouble ? error.message : error.stack}`)
-        const how = found === cell.wants ? 'passed' : 'FAILED'
-        results[n] = { name: cell.name, how, ...(cell.setting && { setting: cell.setting }) }
-        say(`${how.padEnd(7)} ${seconds(began).padStart(8)}  ${cell.name}`)
-        if (how === 'FAILED') say(`        ${found.slice(-1500)}`)
-      }
-    }))
+    await Promise.all(
+      [0, 1].map(async () => {
+        for (let next = left.shift(); next; next = left.shift()) {
+          const { cell, n } = next
+          const began = performance.now()
+          const found = await attempt(cell, folder, tarball).catch(
+            (error) => `${error instanceof Trouble ? error.message : error.stack}`,
+          )
+          const how = found === cell.wants ? 'passed' : 'FAILED'
+          results[n] = { name: cell.name, how, ...(cell.setting && { setting: cell.setting }) }
+          say(`${how.padEnd(7)} ${seconds(began).padStart(8)}  ${cell.name}`)
+          if (how === 'FAILED') say(`        ${found.slice(-1500)}`)
+        }
+      }),
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   if (chosen.length === CELLS.length) {
-    writeFile(here('results.json'), `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), versions: VERSIONS, results }, null, 1)}\n`)
+    writeFile(
+      here('results.json'),
+      `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), versions: VERSIONS, results }, null, 1)}\n`,
+    )
     if (values.readme) writeBetween(at('README.md'), 'matrix', `\n${table(results)}\n`)
   }
   const failed = results.filter(({ how }) => how === 'FAILED').length

@@ -13,14 +13,26 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 let n = 0
 codesSuite('memory', { fresh: () => `c${n++}`, options: () => ({ storage: 'memory' }), again: false })
 apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-codesSuite('fs in compact memory', { fresh: () => join(root, `c${n++}`), options: () => ({ memory: 'compact' }), again: true })
+codesSuite('fs in compact memory', {
+  fresh: () => join(root, `c${n++}`),
+  options: () => ({ memory: 'compact' }),
+  again: true,
+})
 apiSuite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
-apiSuite('fs in compact memory', { fresh: () => join(root, `compact/s${n++}`), options: () => ({ memory: 'compact' }), again: true })
+apiSuite('fs in compact memory', {
+  fresh: () => join(root, `compact/s${n++}`),
+  options: () => ({ memory: 'compact' }),
+  again: true,
+})
 
 // A host has no names: the one last asked for is the one in use.
 const hosts = new Map<string, ArraysHost>()
 let current = ''
-for (const [what, setUp] of [['plain arrays', {}], ['arrays that are read asynchronously', { onlyAsync: true }], ['arrays and transactions', { transactional: true }]] as const) {
+for (const [what, setUp] of [
+  ['plain arrays', {}],
+  ['arrays that are read asynchronously', { onlyAsync: true }],
+  ['arrays and transactions', { transactional: true }],
+] as const) {
   const place = (options: object) => ({
     fresh: () => {
       current = `h${n++}`
@@ -43,7 +55,7 @@ it('has no browser to ask about persistence', async () => {
   expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
 })
 
-it("takes what transformers.js gives, and its rows as they are", async () => {
+it('takes what transformers.js gives, and its rows as they are', async () => {
   const { Tensor } = await import('@huggingface/transformers')
   const output = new Tensor('float32', Float32Array.from([3, 0, 0, 4, 0, 5, 12, 0]), [2, 4])
   const db = await Nidus.open('tensors', { storage: 'memory', dimension: output.dims[1]! })

@@ -22,7 +22,12 @@ describe('a loop of searches right after an insert', () => {
   const vectors = Float32Array.from({ length: N * D }, () => next() - 0.5)
   const query = () => Float32Array.from({ length: D }, () => next() - 0.5)
 
-  it.each([['memory', {}], ['fs', {}], ['fs', { memory: 'compact' }], ['memory', { workers: 2 }]] as const)('has all rows coded within 200 searches, and timers fire (%s, %o)', async (storage, options) => {
+  it.each([
+    ['memory', {}],
+    ['fs', {}],
+    ['fs', { memory: 'compact' }],
+    ['memory', { workers: 2 }],
+  ] as const)('has all rows coded within 200 searches, and timers fire (%s, %o)', async (storage, options) => {
     const db = await Nidus.open(join(root, `loop ${JSON.stringify(options)}`), { storage, dimension: D, ...options })
     await db.upsert('c', { ids: Array.from({ length: N }, (_, i) => `${i}`), vectors })
     let fired = 0
@@ -58,7 +63,8 @@ describe('dead rows of an open store', () => {
   const D = 8
   const rewrite = async (db: Nidus, times: number, rows = 1000) => {
     const ids = Array.from({ length: rows }, (_, i) => `${i}`)
-    for (let time = 0; time < times; time++) await db.upsert('c', { ids, vectors: Float32Array.from({ length: rows * D }, (_, i) => Math.sin(i + time)) })
+    for (let time = 0; time < times; time++)
+      await db.upsert('c', { ids, vectors: Float32Array.from({ length: rows * D }, (_, i) => Math.sin(i + time)) })
   }
   const compacted = async (db: Nidus) => {
     await until('a compaction in the background', async () => (await db.footprint()).deadRows === 0)
@@ -70,7 +76,12 @@ describe('dead rows of an open store', () => {
     await rewrite(db, 60)
     await compacted(db)
     expect(await db.footprint()).toMatchObject({ rows: 1000, docCount: 1000 })
-    expect(await db.search(Array.from({ length: D }, (_, i) => Math.sin(i + 59)), { topK: 1 })).toMatchObject([{ id: '0' }])
+    expect(
+      await db.search(
+        Array.from({ length: D }, (_, i) => Math.sin(i + 59)),
+        { topK: 1 },
+      ),
+    ).toMatchObject([{ id: '0' }])
     await rewrite(db, 1)
     expect((await db.footprint()).deadRows).toBe(1000)
     await db.close()
@@ -144,7 +155,17 @@ describe('dead rows of an open store', () => {
 
 describe('the policy', () => {
   const made = (over: object = {}) => {
-    const state = { ratio: 0.9, dead: 10_000, waited: 0, exporting: false, ended: false, runs: 0, told: [] as NidusError[], outcome: async (_giveWay: () => boolean): Promise<unknown> => true, ...over }
+    const state = {
+      ratio: 0.9,
+      dead: 10_000,
+      waited: 0,
+      exporting: false,
+      ended: false,
+      runs: 0,
+      told: [] as NidusError[],
+      outcome: async (_giveWay: () => boolean): Promise<unknown> => true,
+      ...over,
+    }
     const tidy = new AutoCompaction(0.5, {
       deadRatio: () => state.ratio,
       footprint: () => ({ deadRows: state.dead, dimension: 4 }) as never,
@@ -195,7 +216,7 @@ describe('the policy', () => {
     vi.useFakeTimers()
     const { state, tidy } = made()
     state.outcome = async (giveWay) => {
-      expect([(state.waited = 250, giveWay()), (state.waited = 251, giveWay())]).toEqual([false, true])
+      expect([((state.waited = 250), giveWay()), ((state.waited = 251), giveWay())]).toEqual([false, true])
       throw new GivenUp()
     }
     tidy.wrote()
@@ -214,7 +235,10 @@ describe('the policy', () => {
     tidy.wrote()
     await pass(600)
     expect(state.told).toMatchObject([{ code: 'QUOTA_EXCEEDED' }])
-    for (const [dead, runs] of [[19_999, 1], [20_000, 2]] as const) {
+    for (const [dead, runs] of [
+      [19_999, 1],
+      [20_000, 2],
+    ] as const) {
       state.dead = dead
       tidy.wrote()
       await pass(600)

@@ -1,6 +1,16 @@
-// The command line lets out and takes in exactly the data that was there: lines of JSON, matrices, the files that are written.
+// The command line lets out and takes in exactly the data that was there: lines of JSON, matrices, the files that are
+// written.
 import { execFile, spawn } from 'node:child_process'
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +24,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function cli(...args: string[]) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) =>
-    execFile(process.execPath, [program, ...args], { cwd: folder, maxBuffer: 1 << 28 }, (error, out, err) => resolve({ code: error ? Number(error.code) : 0, out, err })),
+    execFile(process.execPath, [program, ...args], { cwd: folder, maxBuffer: 1 << 28 }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out, err }),
+    ),
   )
 }
 const fine = async (...args: string[]) => {
@@ -29,7 +41,11 @@ const refused = async (...args: string[]) => {
 }
 let n = 0
 const fresh = (end = '') => `x${n++}${end}`
-const lines = (file: string) => readFileSync(at(file), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+const lines = (file: string) =>
+  readFileSync(at(file), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
 const write = (...texts: (string | Uint8Array)[]) => {
   const file = fresh('.jsonl')
   writeFileSync(at(file), Buffer.concat(texts.map((text) => Buffer.from(text))))
@@ -40,12 +56,38 @@ const D = 5
 let state = 7
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647
 const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!
-const TEXTS = ['', 'plain', 'ünïcödé 😀', '\u2028\u2029\r\n\t\0', '\uFEFFbom', '"\\{}', '$int', '__proto__', '9007199254740993', ' '.repeat(70)]
+const TEXTS = [
+  '',
+  'plain',
+  'ünïcödé 😀',
+  '\u2028\u2029\r\n\t\0',
+  '\uFEFFbom',
+  '"\\{}',
+  '$int',
+  '__proto__',
+  '9007199254740993',
+  ' '.repeat(70),
+]
 const VALUES: (() => AttrValue)[] = [
-  () => null, () => random() < 0.5, () => pick(TEXTS), () => [], () => [pick(TEXTS), pick(TEXTS)],
-  () => Math.floor((random() - 0.5) * 2 ** 53), () => 2n ** 63n - 1n, () => -(2n ** 63n), () => BigInt(Math.floor(random() * 2 ** 53)) * 1023n,
-  () => -0, () => random() * 1e300, () => 5e-324, () => 1e300, () => 2 ** 60, () => 0.1 + random(),
-  () => new Date(Math.floor((random() - 0.5) * 4e12)), () => new Date(8.64e15), () => new Date(-8.64e15), () => new Date(-1),
+  () => null,
+  () => random() < 0.5,
+  () => pick(TEXTS),
+  () => [],
+  () => [pick(TEXTS), pick(TEXTS)],
+  () => Math.floor((random() - 0.5) * 2 ** 53),
+  () => 2n ** 63n - 1n,
+  () => -(2n ** 63n),
+  () => BigInt(Math.floor(random() * 2 ** 53)) * 1023n,
+  () => -0,
+  () => random() * 1e300,
+  () => 5e-324,
+  () => 1e300,
+  () => 2 ** 60,
+  () => 0.1 + random(),
+  () => new Date(Math.floor((random() - 0.5) * 4e12)),
+  () => new Date(8.64e15),
+  () => new Date(-8.64e15),
+  () => new Date(-1),
 ]
 const key = () => pick([...TEXTS, 'a', 'b', 'c', 'constructor'])
 /** No two properties of one name, and `__proto__` a property like the others. */
@@ -80,9 +122,14 @@ describe('lines of JSON', () => {
       if (random() < 0.7) await db.setMeta(name, object(Array.from({ length: 3 }, () => [key(), pick(TEXTS)])))
       if (name.startsWith('empty')) continue
       const ids = [...new Set(Array.from({ length: 60 }, () => `${pick(TEXTS)}${Math.floor(random() * 100)}`))]
-      await db.upsert(name, ids.map((id) => ({
-        id, vector: Array.from({ length: D }, () => random() - 0.5), attrs: object(Array.from({ length: 6 }, () => [key(), pick(VALUES)()])),
-      })))
+      await db.upsert(
+        name,
+        ids.map((id) => ({
+          id,
+          vector: Array.from({ length: D }, () => random() - 0.5),
+          attrs: object(Array.from({ length: 6 }, () => [key(), pick(VALUES)()])),
+        })),
+      )
     }
     await db.close()
     const [first, second, copy] = [fresh('.jsonl'), fresh('.jsonl'), fresh()]
@@ -100,8 +147,15 @@ describe('lines of JSON', () => {
 
   it('keep what JavaScript itself cannot tell apart or has no word for', async () => {
     const attrs = {
-      whole: { $float: 5 }, int: 5, zero: { $float: '-0' }, nan: { $float: 'NaN' }, big: { $int: '9007199254740993' }, least: { $int: '-9223372036854775808' },
-      day: { $date: '2024-02-29T12:00:00.001Z' }, early: { $date: '-000001-01-01T00:00:00.000Z' }, far: { $date: '9223372036854775807' },
+      whole: { $float: 5 },
+      int: 5,
+      zero: { $float: '-0' },
+      nan: { $float: 'NaN' },
+      big: { $int: '9007199254740993' },
+      least: { $int: '-9223372036854775808' },
+      day: { $date: '2024-02-29T12:00:00.001Z' },
+      early: { $date: '-000001-01-01T00:00:00.000Z' },
+      far: { $date: '9223372036854775807' },
     }
     const file = write(JSON.stringify({ id: 'a', vector: [1, 0], attrs }))
     const store = fresh()
@@ -115,37 +169,81 @@ describe('lines of JSON', () => {
     const db = await Nidus.open(at(store), { readOnly: true })
     const [record] = await db.get('default', ['a'])
     await db.close()
-    expect(record!.attrs).toMatchObject({ big: 9007199254740993n, far: 9223372036854775807n, day: new Date('2024-02-29T12:00:00.001Z'), whole: 5 })
+    expect(record!.attrs).toMatchObject({
+      big: 9007199254740993n,
+      far: 9223372036854775807n,
+      day: new Date('2024-02-29T12:00:00.001Z'),
+      whole: 5,
+    })
   })
 
   it('read integers beyond 2^53 exactly, also without a tag', async () => {
     const store = fresh()
-    await fine('import', store, write('{"id":"9007199254740993 in a text","vector":[0.1234567890123456789,1],"attrs":{"n":9007199254740993,"m":-9223372036854775808,"t":"9007199254740993"}}'))
+    await fine(
+      'import',
+      store,
+      write(
+        '{"id":"9007199254740993 in a text","vector":[0.1234567890123456789,1],"attrs":{"n":9007199254740993,"m":-9223372036854775808,"t":"9007199254740993"}}',
+      ),
+    )
     const db = await Nidus.open(at(store), { readOnly: true })
     const [record] = await db.get('default', ['9007199254740993 in a text'])
     await db.close()
     expect(record!.attrs).toEqual({ n: 9007199254740993n, m: -(2n ** 63n), t: '9007199254740993' })
-    expect(await refused('import', store, write('{"id":"a","vector":[1,0],"attrs":{"n":99999999999999999999}}'))).toContain('line 1: attribute "n": 99999999999999999999 does not fit 64 bits')
+    expect(
+      await refused('import', store, write('{"id":"a","vector":[1,0],"attrs":{"n":99999999999999999999}}')),
+    ).toContain('line 1: attribute "n": 99999999999999999999 does not fit 64 bits')
   })
 
   it('may begin with a byte order mark and end lines as Windows does', async () => {
     const store = fresh()
     await fine('import', store, write('\uFEFF{"id":"a","vector":[1,0]}\r\n', '{"id":"b","vector":[1,0]}'))
-    expect((await everything(store))[1]).toEqual(['default', {}, [['a', []], ['b', []]]])
+    expect((await everything(store))[1]).toEqual([
+      'default',
+      {},
+      [
+        ['a', []],
+        ['b', []],
+      ],
+    ])
   })
 
   it.each<[string, (string | Uint8Array)[], string]>([
-    ['bytes that are no UTF-8', ['{"id":"a","vector":[1,0]}\n{"id":"', Uint8Array.of(0xff), '","vector":[1,0]}'], 'line 2: no UTF-8'],
-    ['an unknown key', ['{"id":"a","vector":[1,0],"metadata":{}}'], 'line 1: unknown key `metadata`: did you mean `attrs`?'],
-    ['an unknown key of a collection', ['{"collection":"a","mata":{}}'], 'line 1: unknown key `mata`: did you mean `meta`?'],
+    [
+      'bytes that are no UTF-8',
+      ['{"id":"a","vector":[1,0]}\n{"id":"', Uint8Array.of(0xff), '","vector":[1,0]}'],
+      'line 2: no UTF-8',
+    ],
+    [
+      'an unknown key',
+      ['{"id":"a","vector":[1,0],"metadata":{}}'],
+      'line 1: unknown key `metadata`: did you mean `attrs`?',
+    ],
+    [
+      'an unknown key of a collection',
+      ['{"collection":"a","mata":{}}'],
+      'line 1: unknown key `mata`: did you mean `meta`?',
+    ],
     ['meta that is none', ['{"dimension":2}\n{"collection":"a","meta":{"x":1}}'], 'line 2: meta "x" must be a string'],
     ['a number of no use', ['{"id":"a","vector":[1,1e39]}'], 'line 1: vector[1] does not fit a 32-bit float'],
-    ['a text with half a character', ['{"id":"a","vector":[1,0],"attrs":{"t":"\\ud83d"}}'], 'line 1: attribute "t" holds a lone surrogate'],
-    ['a date without its zone', ['{"id":"a","vector":[1,0],"attrs":{"t":{"$date":"2024-01-01T00:00"}}}'], 'line 1: attribute "t": $date is'],
+    [
+      'a text with half a character',
+      ['{"id":"a","vector":[1,0],"attrs":{"t":"\\ud83d"}}'],
+      'line 1: attribute "t" holds a lone surrogate',
+    ],
+    [
+      'a date without its zone',
+      ['{"id":"a","vector":[1,0],"attrs":{"t":{"$date":"2024-01-01T00:00"}}}'],
+      'line 1: attribute "t": $date is',
+    ],
     ['an object', ['{"id":"a","vector":[1,0],"attrs":{"t":{"x":1}}}'], 'line 1: attribute "t" is an object'],
     ['attributes that are none', ['{"id":"a","vector":[1,0],"attrs":[1]}'], 'line 1: "attrs" must be an object'],
     ['no object', ['[]'], 'line 1: an object is needed'],
-    ['another dimension', ['{"dimension":3}\n{"id":"a","vector":[1,0]}'], 'line 2: the vector has 2 numbers, those before it 3'],
+    [
+      'another dimension',
+      ['{"dimension":3}\n{"id":"a","vector":[1,0]}'],
+      'line 2: the vector has 2 numbers, those before it 3',
+    ],
   ])('are refused by their number: %s', async (_, texts, message) => {
     expect(await refused('import', fresh(), write(...texts))).toContain(message)
   })
@@ -153,7 +251,9 @@ describe('lines of JSON', () => {
   it('say how many documents before the wrong line are written', async () => {
     const store = fresh()
     const good = Array.from({ length: 20 }, (_, i) => JSON.stringify({ id: `${i}`, vector: [1, i] })).join('\n')
-    expect(await refused('import', store, write(good, '\n{}'), '--batch', '8')).toContain('line 21: "id" must be a string (the 16 documents before it are written)')
+    expect(await refused('import', store, write(good, '\n{}'), '--batch', '8')).toContain(
+      'line 21: "id" must be a string (the 16 documents before it are written)',
+    )
     expect(JSON.parse(await fine('inspect', store, '--json')).docCount).toBe(16)
   })
 })
@@ -163,19 +263,30 @@ it('search tells integers, dates and -0 as the lines do, and takes them in a fil
   const attrs = { n: { $int: '9007199254740993' }, t: { $date: '2024-01-01T00:00:00.000Z' }, z: { $float: '-0' } }
   await fine('import', store, write(JSON.stringify({ id: 'a', vector: [1, 0], attrs }), '\n{"id":"b","vector":[1,0]}'))
   const filter = '{"n":9007199254740993,"t":{"$gte":{"$date":"2024-01-01T00:00:00Z"}}}'
-  const hits = JSON.parse(await fine('search', store, '--vector', '[1,0]', '--filter', filter, '--json')) as { id: string; attrs: object }[]
+  const hits = JSON.parse(await fine('search', store, '--vector', '[1,0]', '--filter', filter, '--json')) as {
+    id: string
+    attrs: object
+  }[]
   expect(hits.map(({ id, attrs }) => [id, attrs])).toEqual([['a', attrs]])
 })
 
 describe('the file that is exported', () => {
-  it('leaves the user\'s own files of a like name alone, and two exports at once both come to their end', async () => {
+  it("leaves the user's own files of a like name alone, and two exports at once both come to their end", async () => {
     const store = fresh()
-    await fine('import', store, write(...Array.from({ length: 500 }, (_, i) => `${JSON.stringify({ id: `${i}`, vector: [1, i] })}\n`)))
+    await fine(
+      'import',
+      store,
+      write(...Array.from({ length: 500 }, (_, i) => `${JSON.stringify({ id: `${i}`, vector: [1, i] })}\n`)),
+    )
     const dir = fresh()
     mkdirSync(at(dir))
     writeFileSync(at(dir, 'x.tar.part'), 'my own')
     const results = await Promise.all([1, 2, 3].map(() => cli('export', store, `${dir}/x.tar`)))
-    expect(results.map(({ code, err }) => [code, err])).toEqual([[0, ''], [0, ''], [0, '']])
+    expect(results.map(({ code, err }) => [code, err])).toEqual([
+      [0, ''],
+      [0, ''],
+      [0, ''],
+    ])
     expect(readFileSync(at(dir, 'x.tar.part'), 'utf8')).toBe('my own')
     expect(readdirSync(at(dir)).sort()).toEqual(['x.tar', 'x.tar.part'])
     await fine('import', fresh(), `${dir}/x.tar`)
@@ -184,10 +295,10 @@ describe('the file that is exported', () => {
   it('is replaced only by a whole one, and a link stays one', async () => {
     const dir = fresh()
     mkdirSync(at(dir))
-    writeFileSync(at(dir, 'real.tar'), 'yesterday\'s')
+    writeFileSync(at(dir, 'real.tar'), "yesterday's")
     symlinkSync('real.tar', at(dir, 'x.tar'))
     expect(await refused('export', 'nowhere', `${dir}/x.tar`)).toContain('NOT_FOUND')
-    expect(readFileSync(at(dir, 'x.tar'), 'utf8')).toBe('yesterday\'s')
+    expect(readFileSync(at(dir, 'x.tar'), 'utf8')).toBe("yesterday's")
     expect(readdirSync(at(dir)).sort()).toEqual(['real.tar', 'x.tar'])
     const store = fresh()
     await fine('import', store, write('{"id":"a","vector":[1,0]}'))
@@ -200,11 +311,25 @@ describe('the file that is exported', () => {
 
   it('leaves nothing behind when the export is told to stop', async () => {
     const store = fresh()
-    await fine('import', store, write(...Array.from({ length: 4000 }, (_, i) => `${JSON.stringify({ id: `${i}`, vector: Array.from({ length: 64 }, () => random()) })}\n`)))
+    await fine(
+      'import',
+      store,
+      write(
+        ...Array.from(
+          { length: 4000 },
+          (_, i) => `${JSON.stringify({ id: `${i}`, vector: Array.from({ length: 64 }, () => random()) })}\n`,
+        ),
+      ),
+    )
     const dir = fresh()
     mkdirSync(at(dir))
-    const child = spawn(process.execPath, [program, 'export', store, `${dir}/x.jsonl`], { cwd: folder, stdio: 'ignore' })
-    const over = new Promise<[number | null, string | null]>((resolve) => child.on('close', (code, signal) => resolve([code, signal])))
+    const child = spawn(process.execPath, [program, 'export', store, `${dir}/x.jsonl`], {
+      cwd: folder,
+      stdio: 'ignore',
+    })
+    const over = new Promise<[number | null, string | null]>((resolve) =>
+      child.on('close', (code, signal) => resolve([code, signal])),
+    )
     const begun = setInterval(() => readdirSync(at(dir)).length && child.kill('SIGTERM'), 1)
     const [code, signal] = await over
     clearInterval(begun)
@@ -219,17 +344,28 @@ describe('a matrix', () => {
     const text = Buffer.from(header.padEnd(118) + '\n')
     const file = fresh('.npy')
     const length = version === 1 ? [text.length & 255, text.length >> 8] : [text.length & 255, text.length >> 8, 0, 0]
-    writeFileSync(at(file), Buffer.concat([Buffer.from([0x93, ...Buffer.from('NUMPY'), version, 0, ...length]), text, bytes]))
+    writeFileSync(
+      at(file),
+      Buffer.concat([Buffer.from([0x93, ...Buffer.from('NUMPY'), version, 0, ...length]), text, bytes]),
+    )
     return file
   }
-  const dict = (descr: string, order: string, shape: string) => `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`
+  const dict = (descr: string, order: string, shape: string) =>
+    `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`
   const floats = new Uint8Array(Float32Array.of(1, 0, 0, 1).buffer)
 
   it('of version 1, 2 or 3 is read', async () => {
     for (const version of [1, 2, 3]) {
       const store = fresh()
       await fine('import', store, npy(dict(`'<f4'`, 'False', '(2, 2)'), floats, version))
-      expect((await everything(store))[1]).toEqual(['default', {}, [['0', []], ['1', []]]])
+      expect((await everything(store))[1]).toEqual([
+        'default',
+        {},
+        [
+          ['0', []],
+          ['1', []],
+        ],
+      ])
     }
   })
 
@@ -289,7 +425,9 @@ describe('an option', () => {
     expect(await refused('import', fresh(), file, '--replace')).toContain('import of lines of JSON takes no --replace')
     expect(await refused('import', fresh(), file, '--ids', 'x')).toContain('import of lines of JSON takes no --ids')
     await fine('export', 's', 'whole.tar')
-    expect(await refused('import', fresh(), 'whole.tar', '--collection', 'x')).toContain('import of a whole store takes no --collection')
+    expect(await refused('import', fresh(), 'whole.tar', '--collection', 'x')).toContain(
+      'import of a whole store takes no --collection',
+    )
     expect(JSON.parse(await fine('search', 's', '--vector', '[1]', '--min-score', '-0.5', '--json'))).toHaveLength(1)
   })
 })
@@ -303,11 +441,21 @@ it('takes nothing for something near it: a lone surrogate, a day that is none, a
     ['"attrs":{"x":{"$date":"2023-02-29"}}', '$date is "2023-02-29"'],
     ['"attrs":{"x":{"$float":"0x10"}}', '$float is "0x10"'],
     ['"attrs":{"x":{"$float":" 1"}}', '$float is " 1"'],
-  ] as const) expect(await refused('import', fresh(), write(line(more))), more).toContain(told)
+  ] as const)
+    expect(await refused('import', fresh(), write(line(more))), more).toContain(told)
   const store = fresh()
-  await fine('import', store, write('{"id":"a","vector":[12345678901234567890,0],"attrs":{"x":{"$date":"2024-02-29T23:00:00+02:00"},"y":{"$date":"+002024-02-29"},"z":{"$float":"-1e3"}}}\n'))
+  await fine(
+    'import',
+    store,
+    write(
+      '{"id":"a","vector":[12345678901234567890,0],"attrs":{"x":{"$date":"2024-02-29T23:00:00+02:00"},"y":{"$date":"+002024-02-29"},"z":{"$float":"-1e3"}}}\n',
+    ),
+  )
   const db = await Nidus.open(at(store), { readOnly: true })
   const [found] = await db.get('default', ['a'])
-  expect([[...found!.vector], found!.attrs]).toEqual([[1, 0], { x: new Date('2024-02-29T21:00:00Z'), y: new Date('2024-02-29'), z: -1000 }])
+  expect([[...found!.vector], found!.attrs]).toEqual([
+    [1, 0],
+    { x: new Date('2024-02-29T21:00:00Z'), y: new Date('2024-02-29'), z: -1000 },
+  ])
   await db.close()
 })

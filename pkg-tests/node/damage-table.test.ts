@@ -1,5 +1,18 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +41,10 @@ const inFile: States = {
     Object.entries(BYTES).map(([state, change]) => [
       state,
       (name: string, file: File) => {
-        const bytes = change(new Uint8Array(readFileSync(join(name, file))), new Uint8Array(readFileSync(join(other, file))))
+        const bytes = change(
+          new Uint8Array(readFileSync(join(name, file))),
+          new Uint8Array(readFileSync(join(other, file))),
+        )
         if (bytes) writeFileSync(join(name, file), bytes)
         else rmSync(join(name, file))
       },
@@ -44,14 +60,25 @@ const command = (...args: string[]) =>
   new Promise<void>((resolve, reject) =>
     execFile(process.execPath, [CLI, ...args, '--json'], (error, stdout) => {
       if (!error) return resolve()
-      reject(Object.assign(new Error(stdout), { code: error.code === 1 ? 'told' : (JSON.parse(stdout) as { error: { code: string } }).error.code }))
+      reject(
+        Object.assign(new Error(stdout), {
+          code: error.code === 1 ? 'told' : (JSON.parse(stdout) as { error: { code: string } }).error.code,
+        }),
+      )
     }),
   )
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const place: Place = {
   async all(name) {
     if (!existsSync(name)) return {}
-    return Object.fromEntries(readdirSync(name).sort().map((file) => [file, statSync(join(name, file)).isFile() ? readFileSync(join(name, file), 'hex') : 'a folder']))
+    return Object.fromEntries(
+      readdirSync(name)
+        .sort()
+        .map((file) => [
+          file,
+          statSync(join(name, file)).isFile() ? readFileSync(join(name, file), 'hex') : 'a folder',
+        ]),
+    )
   },
   async copy(from, to) {
     mkdirSync(to)
@@ -71,11 +98,14 @@ const place: Place = {
 
 const table = tableIn(spec, 'damage')
 it('the table has these calls', () => expect(Object.keys(place.calls)).toEqual(table.calls))
-it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((state) => [file, state] as const)))('%s %s: no call changes a byte that it has no right to', async (file, state) => {
-  const facts = await factsOf(place, good, file, state)
-  check(expect, { called: (file) => file }, facts, file, state)
-  expect(facts.map(({ end }) => end).join(' | ')).toBe(table.ends.get(`${file} ${state}`)?.join(' | '))
-})
+it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((state) => [file, state] as const)))(
+  '%s %s: no call changes a byte that it has no right to',
+  async (file, state) => {
+    const facts = await factsOf(place, good, file, state)
+    check(expect, { called: (file) => file }, facts, file, state)
+    expect(facts.map(({ end }) => end).join(' | ')).toBe(table.ends.get(`${file} ${state}`)?.join(' | '))
+  },
+)
 
 /** What a file or the folder may be used for, by whoever is not the system's own user. */
 const MODES: { [row: string]: { data?: number; log?: number; folder?: number } } = {
@@ -109,38 +139,50 @@ const CHILD = `
   for (const [call, name] of Object.entries(names)) ends[call] = await calls[call](name).then(() => 'ok', (error) => error.code ?? String(error))
   console.log(JSON.stringify(ends))`
 const modes = tableIn(spec, 'damage:permissions')
-it('the table of permissions has these calls and rows', () => expect([modes.calls, [...modes.ends.keys()]]).toEqual([Object.keys(place.calls), Object.keys(MODES)]))
+it('the table of permissions has these calls and rows', () =>
+  expect([modes.calls, [...modes.ends.keys()]]).toEqual([Object.keys(place.calls), Object.keys(MODES)]))
 // Windows has no such modes.
-it.skipIf(process.platform === 'win32').each(Object.entries(MODES))('%s: no call changes a byte that it has no right to', async (row, mode) => {
-  const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
-  const own = (path: string) => as.uid !== undefined && chownSync(path, NOBODY, NOBODY)
-  const home = mkdtempSync(join(root, 'modes-'))
-  chmodSync(root, 0o755)
-  own(home)
-  const names: Record<string, string> = {}
-  for (const call of Object.keys(place.calls)) {
-    const name = (names[call] = join(home, call.replace(' ', '-')))
-    cpSync(good, name, { recursive: true })
-    for (const path of [name, join(name, 'data'), join(name, 'log')]) own(path)
-    for (const file of ['data', 'log'] as const) chmodSync(join(name, file), mode[file] ?? 0o644)
-    chmodSync(name, mode.folder ?? 0o755)
-  }
-  const tarFile = join(home, 'whole.tar')
-  writeFileSync(tarFile, whole)
-  chmodSync(tarFile, 0o644)
-  const before = await place.all(good)
-  const dist = new URL('../../dist', import.meta.url).href
-  const told = JSON.stringify({ dist, names, whole: tarFile, into: join(home, 'salvaged') })
-  const ends = await new Promise<Record<string, string>>((resolve, reject) =>
-    execFile(process.execPath, ['--input-type=module', '-e', CHILD, told], { ...as, cwd: home }, (error, stdout, stderr) => (error ? reject(new Error(`${error.message} ${stderr}`)) : resolve(JSON.parse(stdout) as Record<string, string>))),
-  )
-  for (const name of Object.values(names)) if (existsSync(name)) chmodSync(name, 0o755)
-  for (const [call, name] of Object.entries(names)) {
-    if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
-    const what = `${row}, ${call}: ${ends[call]}`
-    // One with a right to the folder may put other files in the place of those.
-    if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
-    expect(await place.all(name), what).toEqual(before)
-  }
-  expect(Object.values(ends).join(' | ')).toBe(modes.ends.get(row)?.join(' | '))
-})
+it.skipIf(process.platform === 'win32').each(Object.entries(MODES))(
+  '%s: no call changes a byte that it has no right to',
+  async (row, mode) => {
+    const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+    const own = (path: string) => as.uid !== undefined && chownSync(path, NOBODY, NOBODY)
+    const home = mkdtempSync(join(root, 'modes-'))
+    chmodSync(root, 0o755)
+    own(home)
+    const names: Record<string, string> = {}
+    for (const call of Object.keys(place.calls)) {
+      const name = (names[call] = join(home, call.replace(' ', '-')))
+      cpSync(good, name, { recursive: true })
+      for (const path of [name, join(name, 'data'), join(name, 'log')]) own(path)
+      for (const file of ['data', 'log'] as const) chmodSync(join(name, file), mode[file] ?? 0o644)
+      chmodSync(name, mode.folder ?? 0o755)
+    }
+    const tarFile = join(home, 'whole.tar')
+    writeFileSync(tarFile, whole)
+    chmodSync(tarFile, 0o644)
+    const before = await place.all(good)
+    const dist = new URL('../../dist', import.meta.url).href
+    const told = JSON.stringify({ dist, names, whole: tarFile, into: join(home, 'salvaged') })
+    const ends = await new Promise<Record<string, string>>((resolve, reject) =>
+      execFile(
+        process.execPath,
+        ['--input-type=module', '-e', CHILD, told],
+        { ...as, cwd: home },
+        (error, stdout, stderr) =>
+          error
+            ? reject(new Error(`${error.message} ${stderr}`))
+            : resolve(JSON.parse(stdout) as Record<string, string>),
+      ),
+    )
+    for (const name of Object.values(names)) if (existsSync(name)) chmodSync(name, 0o755)
+    for (const [call, name] of Object.entries(names)) {
+      if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
+      const what = `${row}, ${call}: ${ends[call]}`
+      // One with a right to the folder may put other files in the place of those.
+      if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
+      expect(await place.all(name), what).toEqual(before)
+    }
+    expect(Object.values(ends).join(' | ')).toBe(modes.ends.get(row)?.join(' | '))
+  },
+)

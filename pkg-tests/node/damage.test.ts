@@ -15,7 +15,11 @@ async function build() {
   const states: string[] = [await state(db)]
   const steps = [
     () => db.createCollection('c'),
-    () => db.upsert('c', [{ id: 'a', vector: [1, 0], attrs: { s: 'x', n: 1, l: ['q'], f: 0.5, d: new Date(5) } }, { id: 'b', vector: [0, 1] }]),
+    () =>
+      db.upsert('c', [
+        { id: 'a', vector: [1, 0], attrs: { s: 'x', n: 1, l: ['q'], f: 0.5, d: new Date(5) } },
+        { id: 'b', vector: [0, 1] },
+      ]),
     () => db.setMeta('c', { k: 'v' }),
     () => db.upsert('c', [{ id: 'a', vector: [1, 1] }]),
     () => db.delete('c', ['b']),
@@ -47,8 +51,15 @@ function put(data: Uint8Array, log: Uint8Array) {
   writeFileSync(join(name, 'log'), log)
 }
 
-/** Opens, read-only first; returns the state or the code. A refusal must leave the bytes as they are, a cut must be told. */
-async function outcome(data: Uint8Array, log: Uint8Array, what: string): Promise<{ code: string } | { state: string; frames: number; bytes: number; created: boolean }> {
+/**
+ * Opens, read-only first; returns the state or the code. A refusal must leave the bytes as they are, a cut must be
+ * told.
+ */
+async function outcome(
+  data: Uint8Array,
+  log: Uint8Array,
+  what: string,
+): Promise<{ code: string } | { state: string; frames: number; bytes: number; created: boolean }> {
   put(data, log)
   const results: string[] = []
   for (const readOnly of [true, false]) {
@@ -65,10 +76,14 @@ async function outcome(data: Uint8Array, log: Uint8Array, what: string): Promise
       return { state: found, frames, bytes, created }
     } catch (error) {
       if (!(error instanceof NidusError)) throw error
-      expect(error.code, `${what}: ${error.message}`).toMatch(/^(CORRUPT|UNSUPPORTED_VERSION|DIMENSION_MISMATCH|NOT_FOUND)$/)
+      expect(error.code, `${what}: ${error.message}`).toMatch(
+        /^(CORRUPT|UNSUPPORTED_VERSION|DIMENSION_MISMATCH|NOT_FOUND)$/,
+      )
       if (readOnly) results.push(error.code)
       else {
-        expect(readFileSync(join(name, 'data')).equals(data) && readFileSync(join(name, 'log')).equals(log), what).toBe(true)
+        expect(readFileSync(join(name, 'data')).equals(data) && readFileSync(join(name, 'log')).equals(log), what).toBe(
+          true,
+        )
         expect(readdirSync(name).sort(), what).toEqual(['data', 'log'])
         return { code: error.code }
       }
@@ -112,10 +127,11 @@ describe('a small store, damaged at every byte', async () => {
   })
 
   it('the data cut anywhere: refused, since the log names rows beyond', async () => {
-    for (let at = 0; at < data.length; at++) expect(await outcome(data.subarray(0, at), log, `data cut at ${at}`)).toEqual({ code: 'CORRUPT' })
+    for (let at = 0; at < data.length; at++)
+      expect(await outcome(data.subarray(0, at), log, `data cut at ${at}`)).toEqual({ code: 'CORRUPT' })
   })
 
-  it('the data\'s header with any one bit flipped: refused, or of no consequence', async () => {
+  it("the data's header with any one bit flipped: refused, or of no consequence", async () => {
     for (let at = 0; at < 64; at++) {
       for (let bit = 0; bit < 8; bit++) {
         const flipped = Uint8Array.from(data)
@@ -126,7 +142,7 @@ describe('a small store, damaged at every byte', async () => {
     }
   })
 
-  it('rows with any one bit flipped open, as native\'s do: rows have no checksum', async () => {
+  it("rows with any one bit flipped open, as native's do: rows have no checksum", async () => {
     for (let at = 64; at < data.length; at++) {
       const flipped = Uint8Array.from(data)
       flipped[at]! ^= 1
@@ -136,14 +152,27 @@ describe('a small store, damaged at every byte', async () => {
 
   it('zeros, rubbish or a partial row at the end are cut and told', async () => {
     for (const tail of [1, 7, 8, 9, 16, 511, 4096]) {
-      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail)]), `${tail} zeros`)).toMatchObject({ state: final, bytes: tail })
-      expect(await outcome(Buffer.concat([data, Buffer.alloc(tail % (D * 4), 7)]), log, 'data tail')).toMatchObject({ state: final, bytes: tail % (D * 4) })
-      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail, 0xff)]), `${tail} ff`)).toMatchObject({ state: final, bytes: tail })
+      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail)]), `${tail} zeros`)).toMatchObject({
+        state: final,
+        bytes: tail,
+      })
+      expect(await outcome(Buffer.concat([data, Buffer.alloc(tail % (D * 4), 7)]), log, 'data tail')).toMatchObject({
+        state: final,
+        bytes: tail % (D * 4),
+      })
+      expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail, 0xff)]), `${tail} ff`)).toMatchObject({
+        state: final,
+        bytes: tail,
+      })
     }
   })
 
   it('an unfinished creation is made anew, but never over a log', async () => {
-    for (const size of [0, 1, 63]) expect(await outcome(data.subarray(0, size), Buffer.alloc(0), `data of ${size}`)).toMatchObject({ state: '[]', created: true })
+    for (const size of [0, 1, 63])
+      expect(await outcome(data.subarray(0, size), Buffer.alloc(0), `data of ${size}`)).toMatchObject({
+        state: '[]',
+        created: true,
+      })
     expect(await outcome(Buffer.alloc(64), Buffer.alloc(0), 'zeros')).toMatchObject({ created: true })
     expect(await outcome(Buffer.alloc(64), log, 'zeros')).toEqual({ code: 'CORRUPT' })
   })

@@ -1,4 +1,5 @@
-// The documents for those who change the code: their links, the files that they name, and the sections that the code names.
+// The documents for those who change the code: their links, the files that they name, and the sections that the code
+// names.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -6,12 +7,25 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
-const committed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: repository, encoding: 'utf8' }).split('\n')
+const committed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: repository,
+  encoding: 'utf8',
+}).split('\n')
 const read = (path: string) => readFileSync(join(repository, path), 'utf8')
-const exists = (path: string) => committed.some((name) => name === path || name.startsWith(`${path.replace(/\/$/, '')}/`))
+const exists = (path: string) =>
+  committed.some((name) => name === path || name.startsWith(`${path.replace(/\/$/, '')}/`))
 const headings = (text: string) =>
-  new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
-const documents = committed.filter((path) => /^(SPEC|CONTRIBUTING|CHANGELOG|docs\/.*|pkg-tests\/README)\.md$/.test(path))
+  new Set(
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+const documents = committed.filter((path) =>
+  /^(SPEC|CONTRIBUTING|CHANGELOG|docs\/.*|pkg-tests\/README)\.md$/.test(path),
+)
 
 it('every relative link leads to a file of the repository, and to a heading in it', () => {
   const broken: string[] = []
@@ -29,7 +43,9 @@ it('every relative link leads to a file of the repository, and to a heading in i
 it('every file that a document names exists', () => {
   const missing: string[] = []
   for (const path of documents) {
-    for (const [, name] of read(path).matchAll(/`((?:src|tests|pkg-tests|scripts|www|docs|fuzz|examples)\/[\w./-]+)`/g)) {
+    for (const [, name] of read(path).matchAll(
+      /`((?:src|tests|pkg-tests|scripts|www|docs|fuzz|examples)\/[\w./-]+)`/g,
+    )) {
       // NAME stands for a name that the reader chooses.
       if (!name!.includes('NAME') && !exists(name!)) missing.push(`${path}: ${name}`)
     }
@@ -51,6 +67,7 @@ it('every section of SPEC that the code names is a section of SPEC', () => {
 
 it('every file of tests is in the table of suites', () => {
   const table = read('pkg-tests/README.md')
-  const isNamed = (path: string) => table.includes(posix.basename(path)) || table.includes(`${posix.basename(posix.dirname(path))}/*.test.ts`)
+  const isNamed = (path: string) =>
+    table.includes(posix.basename(path)) || table.includes(`${posix.basename(posix.dirname(path))}/*.test.ts`)
   expect(committed.filter((path) => /^pkg-tests\/.*\.test\.ts$/.test(path) && !isNamed(path))).toEqual([])
 })

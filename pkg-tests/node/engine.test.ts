@@ -28,7 +28,8 @@ describe('commits', () => {
     const db = await Nidus.open('x', { dimension, storage: host })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
     // A tenth of the fs figure below: plain arrays are slow.
-    for (let at = 0; at < 2000; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    for (let at = 0; at < 2000; at += 100)
+      await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const { data, log } = host.files!
     expect(data.written + log.written).toBeLessThanOrEqual(1.05 * (data.bytes.length + log.bytes.length))
     await db.close()
@@ -41,7 +42,8 @@ describe('commits', () => {
     const wchar = () => Number(/wchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1])
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
     const before = wchar()
-    for (let at = 0; at < 20_000; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+    for (let at = 0; at < 20_000; at += 100)
+      await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const written = wchar() - before
     const { diskBytes } = await db.footprint()
     expect(written).toBeGreaterThanOrEqual(diskBytes - 64)
@@ -51,8 +53,15 @@ describe('commits', () => {
 
   it('one that cannot be staged fails alone', async () => {
     const db = await open(arraysHost(), { maxVectorBytes: 2 * D * 4 })
-    const settled = await Promise.allSettled([db.upsert('c', one('a')), db.upsert('c', [...one('b'), ...one('c')]), db.upsert('c', one('d')), db.delete('c', ['a'])])
-    expect(settled.map((result) => (result.status === 'fulfilled' ? result.value : (result.reason as NidusError).code))).toEqual([1, 'CAPACITY', 1, 1])
+    const settled = await Promise.allSettled([
+      db.upsert('c', one('a')),
+      db.upsert('c', [...one('b'), ...one('c')]),
+      db.upsert('c', one('d')),
+      db.delete('c', ['a']),
+    ])
+    expect(
+      settled.map((result) => (result.status === 'fulfilled' ? result.value : (result.reason as NidusError).code)),
+    ).toEqual([1, 'CAPACITY', 1, 1])
     expect(await db.count()).toBe(1)
     await db.close()
   })
@@ -66,7 +75,11 @@ describe('a medium that fails', () => {
     const before = [[...host.files!.data.bytes], [...host.files!.log.bytes]]
     const quota = Object.assign(new Error('full'), { name: 'QuotaExceededError' })
     for (const which of ['data', 'log'] as const) {
-      for (const [error, code] of [[quota, 'QUOTA_EXCEEDED'], [Object.assign(new Error('no space'), { code: 'ENOSPC' }), 'QUOTA_EXCEEDED'], [new Error('smoke'), 'STORAGE_FAILED']] as const) {
+      for (const [error, code] of [
+        [quota, 'QUOTA_EXCEEDED'],
+        [Object.assign(new Error('no space'), { code: 'ENOSPC' }), 'QUOTA_EXCEEDED'],
+        [new Error('smoke'), 'STORAGE_FAILED'],
+      ] as const) {
         let failures = 1
         host.files![which].onCall = (what) => {
           if (what === 'write' && failures-- > 0) throw error
@@ -108,7 +121,13 @@ describe('a medium that fails', () => {
     }
     expect(await codeOf(() => db.upsert('c', one('b')))).toBe('STORAGE_FAILED')
     host.files!.log.onCall = () => {}
-    for (const call of [() => db.upsert('c', one('c')), () => db.search([1, 0, 0, 0]), () => db.count(), () => db.flush(), () => db.compact()]) {
+    for (const call of [
+      () => db.upsert('c', one('c')),
+      () => db.search([1, 0, 0, 0]),
+      () => db.count(),
+      () => db.flush(),
+      () => db.compact(),
+    ]) {
       expect(await codeOf(call)).toBe('FAILED')
     }
     expect(await db.closed).toMatchObject({ reason: 'failed', error: { code: 'STORAGE_FAILED', cause: error } })
@@ -227,7 +246,7 @@ describe('a host that does not keep to the contract', () => {
     }
   })
 
-  it('refused by its lock is not closed, which would give another\'s lock away', async () => {
+  it("refused by its lock is not closed, which would give another's lock away", async () => {
     const host = arraysHost()
     const db = await open(host)
     for (let i = 0; i < 3; i++) expect(await codeOf(() => open(host))).toBe('LOCKED')
@@ -248,7 +267,10 @@ describe('a host that does not keep to the contract', () => {
 
   it('counts wrong, or nothing, when it reads: an error', async () => {
     const host = arraysHost()
-    await open(host).then(async (db) => { await db.upsert('c', one('a')); await db.close() })
+    await open(host).then(async (db) => {
+      await db.upsert('c', one('a'))
+      await db.close()
+    })
     for (const count of [undefined, -1, 1e6, NaN, 'x']) {
       host.files!.log.read = () => count as number
       expect(await codeOf(() => open(host)), String(count)).toBe('STORAGE_FAILED')
@@ -262,9 +284,16 @@ describe('signals', () => {
     const { signal } = new AbortController()
     const counts: number[] = []
     let listening = 0
-    const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal)
-    signal.addEventListener = (...args: Parameters<typeof add>) => { counts.push(++listening); add(...args) }
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => { listening--; remove(...args) }
+    const add = signal.addEventListener.bind(signal),
+      remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      counts.push(++listening)
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listening--
+      remove(...args)
+    }
     await Promise.all(Array.from({ length: 30 }, (_, i) => db.upsert('c', one(`${i}`), { signal })))
     expect([Math.max(...counts), listening]).toEqual([1, 0])
     await db.close()
@@ -289,7 +318,9 @@ describe('the memory that copies of batches lie in', () => {
     const sent = new Map<string, number>()
     const upsert = (from: number, count: number) => {
       const ids = Array.from({ length: count }, (_, i) => `${from + i}`)
-      const vectors = Float32Array.from({ length: count * 3 }, (_, i) => (i % 3 === 0 ? 1 : i % 3 === 1 ? from + Math.floor(i / 3) : 0))
+      const vectors = Float32Array.from({ length: count * 3 }, (_, i) =>
+        i % 3 === 0 ? 1 : i % 3 === 1 ? from + Math.floor(i / 3) : 0,
+      )
       for (const id of ids) sent.set(id, Number(id))
       const done = db.upsert('c', { ids, vectors })
       vectors.fill(7)
@@ -303,7 +334,11 @@ describe('the memory that copies of batches lie in', () => {
     expect(await db.count()).toBe(sent.size)
     // What a caller gave away it may still hold, and write to: no batch of another's may lie in it.
     const own = Float32Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? 1 : 0))
-    await db.upsert('c', { ids: Array.from({ length: 1000 }, (_, i) => `given ${i}`), vectors: own }, { transfer: true })
+    await db.upsert(
+      'c',
+      { ids: Array.from({ length: 1000 }, (_, i) => `given ${i}`), vectors: own },
+      { transfer: true },
+    )
     await db.upsert('c', { ids: ['other'], vectors: new Float32Array([0, 1, 0]) })
     expect([...own.subarray(0, 3)]).toEqual([1, 0, 0])
     await db.close()
@@ -314,12 +349,19 @@ describe('a vector that cannot be stored', () => {
   it('is named, in a batch that is taken up in slices too, and nothing of its batch is there', async () => {
     const dimension = 384
     const db = await Nidus.open('bad', { storage: 'memory', dimension })
-    for (const [count, at] of [[3, 1], [100, 99], [5000, 4321]] as const) {
+    for (const [count, at] of [
+      [3, 1],
+      [100, 99],
+      [5000, 4321],
+    ] as const) {
       const ids = Array.from({ length: count }, (_, i) => `${i}`)
       const bad = async (number: number, transfer = false) => {
         const vectors = new Float32Array(count * dimension).fill(1)
         vectors[at * dimension + 5] = number
-        return db.upsert('c', { ids, vectors }, { transfer }).then(() => 'stored', (error: NidusError) => `${error.code} ${error.message}`)
+        return db.upsert('c', { ids, vectors }, { transfer }).then(
+          () => 'stored',
+          (error: NidusError) => `${error.code} ${error.message}`,
+        )
       }
       const who = `INVALID_ARGUMENT record ${at} (id "${at}"):`
       expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float`)
@@ -328,7 +370,10 @@ describe('a vector that cannot be stored', () => {
       expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
       expect(await db.hasCollection('c')).toBe(false)
       // Beside a good one in the same turn, which stands.
-      const [, answer] = await Promise.all([db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]), bad(NaN)])
+      const [, answer] = await Promise.all([
+        db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]),
+        bad(NaN),
+      ])
       expect(answer).toContain(who)
       expect(await db.count()).toBe(1)
     }

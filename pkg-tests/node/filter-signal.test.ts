@@ -25,8 +25,15 @@ describe('a filter that takes long', () => {
   it('is refused in the same turn with a signal that is aborted, and takes only a signal', async () => {
     const signal = AbortSignal.abort('why')
     const filter = { text: 'x' }
-    await expect(db.count('c', filter, { signal })).rejects.toMatchObject({ code: 'ABORTED', cause: 'why', message: 'count: the call was aborted' })
-    await expect(db.records('c', { filter, signal }).next()).rejects.toMatchObject({ code: 'ABORTED', message: 'records: the call was aborted' })
+    await expect(db.count('c', filter, { signal })).rejects.toMatchObject({
+      code: 'ABORTED',
+      cause: 'why',
+      message: 'count: the call was aborted',
+    })
+    await expect(db.records('c', { filter, signal }).next()).rejects.toMatchObject({
+      code: 'ABORTED',
+      message: 'records: the call was aborted',
+    })
     await expect(db.deleteWhere('c', {}, { signal })).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(db.count('c', filter, { signal: {} as never })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(await db.count('c')).toBe(6000)

@@ -1,5 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,13 +30,16 @@ const PACKAGE = fileURLToPath(new URL('../../dist/node.js', import.meta.url))
 
 async function filled(name = fresh()) {
   const db = await Nidus.open(name, { dimension: D })
-  await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }, { id: 'b', vector: [0, 1, 0, 0] }])
+  await db.upsert('c', [
+    { id: 'a', vector: [1, 0, 0, 0] },
+    { id: 'b', vector: [0, 1, 0, 0] },
+  ])
   await db.upsert('c', [{ id: 'a', vector: [0, 0, 1, 0], attrs: { second: true } }])
   return { name, db }
 }
 
 describe('fs: files', () => {
-  it('has native\'s files and nothing else', async () => {
+  it("has native's files and nothing else", async () => {
     const { name, db } = await filled()
     expect(readdirSync(name).sort()).toEqual(['data', 'lock', 'log'])
     await db.compact()
@@ -44,7 +61,9 @@ describe('fs: files', () => {
     const db = await Nidus.open(name, { readOnly: true })
     expect(db.recovery).toMatchObject({ frames: 1, dataBytes: 3 })
     await db.close()
-    expect(readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')).toBe(before)
+    expect(readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')).toBe(
+      before,
+    )
     expect(readdirSync(name).sort()).toEqual(['data', 'log'])
   })
 
@@ -53,12 +72,19 @@ describe('fs: files', () => {
     mkdirSync(parent)
     const { name, db } = await filled(join(parent, 'one'))
     mkdirSync(join(parent, 'no-store'))
-    writeFileSync(join(parent, 'no-store', 'data'), 'somebody\'s own')
+    writeFileSync(join(parent, 'no-store', 'data'), "somebody's own")
     mkdirSync(join(parent, 'unreadable'))
     symlinkSync('data', join(parent, 'unreadable', 'data'))
     expect(await codeOf(() => Nidus.destroy(name))).toBe('LOCKED')
     await db.close()
-    expect(await Nidus.list({ storage: 'fs', root: parent })).toEqual([{ name, storage: 'fs', dimension: D, diskBytes: statSync(join(name, 'data')).size + statSync(join(name, 'log')).size }])
+    expect(await Nidus.list({ storage: 'fs', root: parent })).toEqual([
+      {
+        name,
+        storage: 'fs',
+        dimension: D,
+        diskBytes: statSync(join(name, 'data')).size + statSync(join(name, 'log')).size,
+      },
+    ])
     writeFileSync(join(name, 'mine.txt'), '')
     await Nidus.destroy(name)
     expect(readdirSync(name)).toEqual(['mine.txt'])
@@ -76,7 +102,7 @@ describe('fs: files', () => {
 })
 
 describe('fs: the lock', () => {
-  it('is native\'s, ten minutes ahead, and refuses a second opener by name of the file', async () => {
+  it("is native's, ten minutes ahead, and refuses a second opener by name of the file", async () => {
     const { name, db } = await filled()
     const lock = join(name, 'lock')
     expect(readFileSync(lock, 'utf8')).toMatch(new RegExp(`^${process.pid} \\d{13} \\S+$`))
@@ -94,7 +120,9 @@ describe('fs: the lock', () => {
       await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }])
       console.log('ready')
       setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()))
     expect(await codeOf(() => Nidus.open(name))).toBe('LOCKED')
     const gone = new Promise((resolve) => child.once('exit', resolve))
@@ -121,31 +149,40 @@ describe('fs: the lock', () => {
     unlinkSync(lock)
   })
 
-  it.runIf(existsSync('/etc/machine-id'))('of an earlier boot of this machine is reclaimed once nobody has renewed it, and of no other machine', async () => {
-    const { name, db } = await filled()
-    const lock = join(name, 'lock')
-    const held = readFileSync(lock, 'utf8')
-    await db.close()
-    const [host, boot, pid, time, machine] = held.slice(held.lastIndexOf(';') + 1).split('/')
-    const leave = (place: (string | undefined)[], seconds: number) => {
-      writeFileSync(lock, held.slice(0, held.lastIndexOf(';') + 1) + place.join('/'))
-      utimesSync(lock, seconds, seconds)
-    }
-    const now = Date.now() / 1000
-    for (const [place, seconds] of [[[host, 'earlier', pid, time, machine], now + 300], [[host, 'earlier', pid, time, 'another'], now - 300], [['another', 'earlier', pid, time, machine], now - 300], [[host, 'earlier', pid, time, ''], now - 300]] as const) {
-      leave([...place], seconds)
-      expect(await codeOf(() => Nidus.open(name)), place.join(' ')).toBe('LOCKED')
-    }
-    leave([host, 'earlier', pid, time, machine], now - 300)
-    const again = await Nidus.open(name)
-    expect(boot).not.toBe('earlier')
-    await again.close()
-    expect(readdirSync(name).sort()).toEqual(['data', 'log'])
-  })
+  it.runIf(existsSync('/etc/machine-id'))(
+    'of an earlier boot of this machine is reclaimed once nobody has renewed it, and of no other machine',
+    async () => {
+      const { name, db } = await filled()
+      const lock = join(name, 'lock')
+      const held = readFileSync(lock, 'utf8')
+      await db.close()
+      const [host, boot, pid, time, machine] = held.slice(held.lastIndexOf(';') + 1).split('/')
+      const leave = (place: (string | undefined)[], seconds: number) => {
+        writeFileSync(lock, held.slice(0, held.lastIndexOf(';') + 1) + place.join('/'))
+        utimesSync(lock, seconds, seconds)
+      }
+      const now = Date.now() / 1000
+      for (const [place, seconds] of [
+        [[host, 'earlier', pid, time, machine], now + 300],
+        [[host, 'earlier', pid, time, 'another'], now - 300],
+        [['another', 'earlier', pid, time, machine], now - 300],
+        [[host, 'earlier', pid, time, ''], now - 300],
+      ] as const) {
+        leave([...place], seconds)
+        expect(await codeOf(() => Nidus.open(name)), place.join(' ')).toBe('LOCKED')
+      }
+      leave([host, 'earlier', pid, time, machine], now - 300)
+      const again = await Nidus.open(name)
+      expect(boot).not.toBe('earlier')
+      await again.close()
+      expect(readdirSync(name).sort()).toEqual(['data', 'log'])
+    },
+  )
 
-  it('lost to another: the store fails before it writes a byte, and leaves the other\'s lock', async () => {
+  it("lost to another: the store fails before it writes a byte, and leaves the other's lock", async () => {
     const { name, db } = await filled()
-    const files = () => readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')
+    const files = () =>
+      readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')
     const before = files()
     unlinkSync(join(name, 'lock'))
     writeFileSync(join(name, 'lock'), '1 1')
@@ -185,11 +222,15 @@ describe('fs: a compaction that was cut short', () => {
     mkdirSync(name)
     for (const [file, bytes] of Object.entries(files)) writeFileSync(join(name, file), bytes)
   }
-  const identity = (name: string) => ['data', 'log'].map((file) => {
-    const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
-    return `${ino} ${size} ${mtimeNs}`
-  }).join(', ')
-  const mark = (name: string, old = identity(name)) => writeFileSync(join(name, 'compacted'), JSON.stringify({ data: 'data.compacted', log: 'log.compacted', old }))
+  const identity = (name: string) =>
+    ['data', 'log']
+      .map((file) => {
+        const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
+        return `${ino} ${size} ${mtimeNs}`
+      })
+      .join(', ')
+  const mark = (name: string, old = identity(name)) =>
+    writeFileSync(join(name, 'compacted'), JSON.stringify({ data: 'data.compacted', log: 'log.compacted', old }))
 
   async function holds(name: string, rows: number) {
     for (const readOnly of [true, false]) {
@@ -238,7 +279,7 @@ describe('fs: a compaction that was cut short', () => {
     expect(readFileSync(join(name, 'log')).equals(barrier)).toBe(true)
   })
 
-  it('of native is completed when its log.tmp is the data\'s', async () => {
+  it("of native is completed when its log.tmp is the data's", async () => {
     const { name, before, after } = await prepared()
     const half = () => put(name, { data: after.data, log: before.log, 'log.tmp': after.log })
     half()
@@ -282,4 +323,3 @@ describe('fs: a compaction that was cut short', () => {
     await db.close()
   })
 })
-

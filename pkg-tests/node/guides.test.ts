@@ -29,23 +29,58 @@ it('says of all JavaScript where it runs', () => {
     const text = readFileSync(join(repository, path), 'utf8')
     // What depends on the user's own folders is in one place, and tried by the matrix of bundlers.
     const untried = path.endsWith('bundlers.md') ? 1 : 0
-    expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(blocks.filter(({ name }) => name.startsWith(path)).length + untried)
+    expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(
+      blocks.filter(({ name }) => name.startsWith(path)).length + untried,
+    )
   }
-  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual(['browser', 'bundled', 'deno', 'node', 'peers', 'sharded', 'workerd'])
+  expect([...new Set(blocks.map(({ runs }) => runs))].sort()).toEqual([
+    'browser',
+    'bundled',
+    'deno',
+    'node',
+    'peers',
+    'sharded',
+    'workerd',
+  ])
 })
 
 it.each(of('node'))('$name, in Node', async ({ n, code }) => {
   const name = `node-${n}.mjs`
   // Node 20 has Symbol.asyncDispose, but no `await using`: esbuild writes out what it means.
-  writeFileSync(join(folder, name), (await transform(code, { format: 'esm', target: `node${process.versions.node}` })).code)
+  writeFileSync(
+    join(folder, name),
+    (await transform(code, { format: 'esm', target: `node${process.versions.node}` })).code,
+  )
   const { stderr } = await run(folder, process.execPath, name)
   expect(stderr).toBe('')
 })
 
 it('have TypeScript that compiles, and errors where they say so', async () => {
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: [], lib: ['es2022', 'dom'] }, include: ['*.mts', 'cloudflare.d.ts'] }))
-  const check = () => run(folder, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', '.').then(({ stdout }) => stdout, ({ stdout }: { stdout: string }) => stdout)
-  const found = guides().flatMap((path) => [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({ path, code: code! })))
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        target: 'es2022',
+        module: 'nodenext',
+        strict: true,
+        noEmit: true,
+        types: [],
+        lib: ['es2022', 'dom'],
+      },
+      include: ['*.mts', 'cloudflare.d.ts'],
+    }),
+  )
+  const check = () =>
+    run(folder, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', '.').then(
+      ({ stdout }) => stdout,
+      ({ stdout }: { stdout: string }) => stdout,
+    )
+  const found = guides().flatMap((path) =>
+    [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({
+      path,
+      code: code!,
+    })),
+  )
   expect(found.map(({ path }) => path)).toEqual(['www/guides/cloudflare.md', 'www/guides/filters.md'])
   // Both at once: a compiler takes its time to start.
   const [cloudflare, filters] = found.map(({ code }) => code) as [string, string]
@@ -73,7 +108,9 @@ it('the object that is called over RPC, in workerd: its errors have codes with a
   for (const date of ['2026-05-03', '2025-01-01']) {
     const served = await serve(directory, { objects: { Index: true }, date })
     try {
-      expect(await (await fetch(served.url, { method: 'POST' })).json()).toMatchObject([{ id: 'sea', title: 'At the sea' }])
+      expect(await (await fetch(served.url, { method: 'POST' })).json()).toMatchObject([
+        { id: 'sea', title: 'At the sea' },
+      ])
       const refused = await fetch(`${served.url}?q=1,2`)
       expect([date, refused.status, await refused.text()]).toEqual([date, 400, 'a query has 3 numbers'])
     } finally {
@@ -85,7 +122,16 @@ it('the object that is called over RPC, in workerd: its errors have codes with a
 it.each(of('deno'))('$name, in Deno', async ({ n, code }) => {
   writeFileSync(join(folder, `deno-${n}.mjs`), code)
   const deno = join(repository, 'node_modules/deno/bin.cjs')
-  const { stdout } = await run(folder, process.execPath, deno, 'run', '--allow-read', '--allow-write', '--node-modules-dir=manual', `deno-${n}.mjs`)
+  const { stdout } = await run(
+    folder,
+    process.execPath,
+    deno,
+    'run',
+    '--allow-read',
+    '--allow-write',
+    '--node-modules-dir=manual',
+    `deno-${n}.mjs`,
+  )
   expect(stdout).toBe('a\n')
 })
 
@@ -140,7 +186,9 @@ describe('in Chromium', () => {
 
 it('have pages whose links lead somewhere', async () => {
   const { guidePages } = await import('../../www/scripts/guides.mjs')
-  const pages = new Map(guidePages("default-src 'none'").map(({ fileName, source }) => [fileName.replace('guides/', ''), source]))
+  const pages = new Map(
+    guidePages("default-src 'none'").map(({ fileName, source }) => [fileName.replace('guides/', ''), source]),
+  )
   const topics = readdirSync(join(repository, 'docs/spec')).length
   expect(pages.size).toBe(guides().length + topics + 3)
   for (const [name, source] of pages) {
@@ -158,7 +206,17 @@ it('have pages whose links lead somewhere', async () => {
 
 it('the example for Deno finds the second time what the first left', async () => {
   cpSync(join(repository, 'examples/deno/main.js'), join(folder, 'main.mjs'))
-  const deno = () => run(folder, process.execPath, join(repository, 'node_modules/deno/bin.cjs'), 'run', '--allow-read', '--allow-write', '--node-modules-dir=manual', 'main.mjs')
+  const deno = () =>
+    run(
+      folder,
+      process.execPath,
+      join(repository, 'node_modules/deno/bin.cjs'),
+      'run',
+      '--allow-read',
+      '--allow-write',
+      '--node-modules-dir=manual',
+      'main.mjs',
+    )
   const first = (await deno()).stdout
   expect(first).toMatch(/^wrote 5 colours\norange 0\.\d{3}\n.* 0\.\d{3}\n$/)
   expect((await deno()).stdout).toBe(first.replace('wrote 5 colours\n', ''))

@@ -8,7 +8,15 @@ import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
-import { callsOfLangChain, callsOfNidus, callsOfSegment, callsOfSharded, walkKeys, walkValues, type Calls } from '../common/keys'
+import {
+  callsOfLangChain,
+  callsOfNidus,
+  callsOfSegment,
+  callsOfSharded,
+  walkKeys,
+  walkValues,
+  type Calls,
+} from '../common/keys'
 import { publicTypes } from '../common/public-types.mjs'
 
 const parent = mkdtempSync(join(tmpdir(), 'nidus-keys-'))
@@ -25,14 +33,22 @@ beforeAll(async () => {
   const sharded = join(parent, 'sharded.mjs')
   writeFileSync(join(parent, 'cloudflare.mjs'), 'export class DurableObject {}')
   await build({
-    entryPoints: [fileURLToPath(new URL('../../dist/sharded.js', import.meta.url))], bundle: true, format: 'esm', outfile: sharded, loader: { '.wasm': 'empty' },
-    alias: { 'cloudflare:workers': join(parent, 'cloudflare.mjs') }, logLevel: 'error',
+    entryPoints: [fileURLToPath(new URL('../../dist/sharded.js', import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    outfile: sharded,
+    loader: { '.wasm': 'empty' },
+    alias: { 'cloudflare:workers': join(parent, 'cloudflare.mjs') },
+    logLevel: 'error',
   })
   ;({ ShardedNidus } = (await import(pathToFileURL(sharded).href)) as typeof import('../../src/ts/types/sharded'))
   db = await Nidus.open('keys', { storage: 'memory', dimension: 3 })
   await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
   calls = {
-    ...callsOfNidus({ Nidus }, db, {}, () => join(parent, `${Math.random()}`)), ...callsOfSegment(Segment), ...callsOfSharded(ShardedNidus, namespace), ...callsOfLangChain(NidusVectorStore, db),
+    ...callsOfNidus({ Nidus }, db, {}, () => join(parent, `${Math.random()}`)),
+    ...callsOfSegment(Segment),
+    ...callsOfSharded(ShardedNidus, namespace),
+    ...callsOfLangChain(NidusVectorStore, db),
     'durableObject(options)': (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o),
   }
 })
@@ -46,11 +62,15 @@ it('walks every object that the types of public methods name', () => {
 })
 
 it('has types for every public method that there is', () => {
-  const own = (of: object) => Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
+  const own = (of: object) =>
+    Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
   const getters = ['rowCount']
   for (const [name, of] of Object.entries({ Nidus, Segment, ShardedNidus, NidusVectorStore })) {
     const inherited = name === 'NidusVectorStore' ? ['asRetriever'] : []
-    expect([...new Set([...own(of), ...own(of.prototype as object)])].filter((each) => !getters.includes(each)).sort(), name).toEqual([...new Set([...methods[name]!, ...inherited])].sort())
+    expect(
+      [...new Set([...own(of), ...own(of.prototype as object)])].filter((each) => !getters.includes(each)).sort(),
+      name,
+    ).toEqual([...new Set([...methods[name]!, ...inherited])].sort())
   }
 })
 

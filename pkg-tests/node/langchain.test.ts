@@ -46,7 +46,9 @@ const cosine = (a: number[], b: number[]) => {
 }
 
 const texts = Array.from({ length: 60 }, (_, i) => `note ${i} about ${['the sea', 'hills', 'rain', 'a town'][i % 4]}`)
-const documents = texts.map((pageContent, i) => new Document({ pageContent, metadata: { number: i, kind: i % 2 ? 'odd' : 'even' } }))
+const documents = texts.map(
+  (pageContent, i) => new Document({ pageContent, metadata: { number: i, kind: i % 2 ? 'odd' : 'even' } }),
+)
 
 describe('the LangChain adapter', () => {
   it('finds what a scan finds, with its scores', async () => {
@@ -63,13 +65,30 @@ describe('the LangChain adapter', () => {
         expect(document.pageContent).toBe(texts[expected[i]!])
       })
       const odd = await store.similaritySearch(query, 7, { kind: 'odd', number: { $gte: 10 } })
-      expect(odd.map(({ metadata }) => metadata.number)).toEqual([...texts.keys()].sort((a, b) => scores[b]! - scores[a]!).filter((i) => i % 2 && i >= 10).slice(0, 7))
+      expect(odd.map(({ metadata }) => metadata.number)).toEqual(
+        [...texts.keys()]
+          .sort((a, b) => scores[b]! - scores[a]!)
+          .filter((i) => i % 2 && i >= 10)
+          .slice(0, 7),
+      )
     }
   })
 
   it('keeps metadata of any kind, and ids', async () => {
     const store = new NidusVectorStore(embeddings, { db, collection: 'mine', textKey: 'body' })
-    const metadata = { source: 'a.md', loc: { lines: { from: 1, to: 9 } }, tags: ['x', 'y'], mixed: ['x', 1], none: null, when: new Date(5), body: 'taken', ['$metadata']: 1, flag: true, ratio: 0.5, missing: undefined }
+    const metadata = {
+      source: 'a.md',
+      loc: { lines: { from: 1, to: 9 } },
+      tags: ['x', 'y'],
+      mixed: ['x', 1],
+      none: null,
+      when: new Date(5),
+      body: 'taken',
+      ['$metadata']: 1,
+      flag: true,
+      ratio: 0.5,
+      missing: undefined,
+    }
     const [id] = await store.addDocuments([{ pageContent: 'hello', metadata, id: 'own' }])
     expect(id).toBe('own')
     const [found] = await store.similaritySearch('hello', 1)
@@ -78,7 +97,10 @@ describe('the LangChain adapter', () => {
     expect(await db.collections()).toEqual(['mine'])
     expect(await store.addDocuments([{ pageContent: 'again', metadata: {} }], { ids: ['own'] })).toEqual(['own'])
     expect((await store.similaritySearch('hello', 5)).map(({ pageContent }) => pageContent)).toEqual(['again'])
-    const ids = await store.addDocuments([{ pageContent: 'one', metadata: {} }, { pageContent: 'two', metadata: {} }])
+    const ids = await store.addDocuments([
+      { pageContent: 'one', metadata: {} },
+      { pageContent: 'two', metadata: {} },
+    ])
     expect(new Set(ids).size).toBe(2)
     await store.delete({ ids: [ids[0]!] })
     expect(await db.count('mine')).toBe(2)
@@ -86,20 +108,33 @@ describe('the LangChain adapter', () => {
     await store.delete({ filter: {} })
     expect(await db.count('mine')).toBe(0)
     expect(await store.addDocuments([])).toEqual([])
-    await expect(store.addVectors([[1]], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH' })
-    await expect(store.addVectors([], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-    await expect(store.addDocuments([{ pageContent: '', metadata: {} }], { ids: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(store.addVectors([[1]], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({
+      code: 'DIMENSION_MISMATCH',
+    })
+    await expect(store.addVectors([], [{ pageContent: '', metadata: {} }])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    })
+    await expect(store.addDocuments([{ pageContent: '', metadata: {} }], { ids: [] })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    })
   })
 
   it('is there again when the store is opened again, and serves retrievers of both kinds', async () => {
-    const first = await NidusVectorStore.fromTexts(texts, texts.map((_, number) => ({ number })), embeddings, { db })
+    const first = await NidusVectorStore.fromTexts(
+      texts,
+      texts.map((_, number) => ({ number })),
+      embeddings,
+      { db },
+    )
     const query = 'note 12 about the sea'
     const expected = await first.similaritySearch(query, 4)
     await db.close()
     db = await Nidus.open(db.name)
     const store = await NidusVectorStore.fromExistingIndex(embeddings, { db })
     expect(await store.asRetriever(4).invoke(query)).toEqual(expected)
-    const diverse = await store.asRetriever({ k: 4, searchType: 'mmr', searchKwargs: { fetchK: 20, lambda: 0.1 } }).invoke(query)
+    const diverse = await store
+      .asRetriever({ k: 4, searchType: 'mmr', searchKwargs: { fetchK: 20, lambda: 0.1 } })
+      .invoke(query)
     expect(diverse).toHaveLength(4)
     expect(diverse[0]).toEqual(expected[0])
     expect(diverse).not.toEqual(expected)
@@ -113,11 +148,28 @@ describe('the LangChain adapter', () => {
     const store = new NidusVectorStore(embeddings, { db })
     const hidden = JSON.parse('{"__proto__":{"a":1},"nested":{"__proto__":[2]}}') as Record<string, unknown>
     const metadata = {
-      nan: NaN, infinite: -Infinity, zero: -0, zeros: [-0, NaN], small: 5n, large: 2n ** 62n, larger: 2n ** 70n, bad: new Date(NaN),
-      deep: { when: new Date(7), list: [new Date(8), 3n, { x: null }], empty: {} }, tagged: { $date: 'not one' }, twice: { $object: { $int: 'x' } },
-      cut: 'half \ud83d', ['key \ud83d']: 1, list: ['a', '\udc00'], ...hidden,
+      nan: NaN,
+      infinite: -Infinity,
+      zero: -0,
+      zeros: [-0, NaN],
+      small: 5n,
+      large: 2n ** 62n,
+      larger: 2n ** 70n,
+      bad: new Date(NaN),
+      deep: { when: new Date(7), list: [new Date(8), 3n, { x: null }], empty: {} },
+      tagged: { $date: 'not one' },
+      twice: { $object: { $int: 'x' } },
+      cut: 'half \ud83d',
+      ['key \ud83d']: 1,
+      list: ['a', '\udc00'],
+      ...hidden,
     }
-    Object.defineProperty(metadata, '__proto__', { value: hidden['__proto__'], enumerable: true, configurable: true, writable: true })
+    Object.defineProperty(metadata, '__proto__', {
+      value: hidden['__proto__'],
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
     await store.addDocuments([{ pageContent: 'all', metadata }])
     const [found] = await store.similaritySearch('all', 1)
     expect(Object.entries(found!.metadata).sort()).toEqual(Object.entries(metadata).sort())
@@ -129,16 +181,25 @@ describe('the LangChain adapter', () => {
 
   it('keeps a chunk that cuts a character in half, as U+FFFD', async () => {
     const store = new NidusVectorStore(embeddings, { db })
-    await store.addDocuments([{ pageContent: 'at the sea \ud83c', metadata: {} }, { pageContent: '\udf0a whole \ud83c\udf0a', metadata: {} }])
+    await store.addDocuments([
+      { pageContent: 'at the sea \ud83c', metadata: {} },
+      { pageContent: '\udf0a whole \ud83c\udf0a', metadata: {} },
+    ])
     const found = await store.similaritySearch('sea', 2)
-    expect(found.map(({ pageContent }) => pageContent).sort()).toEqual(['at the sea \ufffd', '\ufffd whole \ud83c\udf0a'].sort())
+    expect(found.map(({ pageContent }) => pageContent).sort()).toEqual(
+      ['at the sea \ufffd', '\ufffd whole \ud83c\udf0a'].sort(),
+    )
   })
 
   it('refuses what it cannot keep, naming document and key, and mistakes by what they are', async () => {
     const store = new NidusVectorStore(embeddings, { db })
     const self: Record<string, unknown> = {}
     self.self = self
-    const add = (metadata: unknown, more: object = {}) => store.addDocuments([{ pageContent: 'a', metadata: {} }, { pageContent: 'b', metadata, id: 'b', ...more } as never])
+    const add = (metadata: unknown, more: object = {}) =>
+      store.addDocuments([
+        { pageContent: 'a', metadata: {} },
+        { pageContent: 'b', metadata, id: 'b', ...more } as never,
+      ])
     const wrong: [Promise<unknown>, string][] = [
       [add({ a: { b: [0, new Map()] } }), 'document 1 ("b"): metadata a.b[1] is a Map'],
       [add({ f: () => 1 }), 'metadata f is a function'],
@@ -154,10 +215,13 @@ describe('the LangChain adapter', () => {
       [store.delete({ ids: 'x' } as never), 'ids must be an array'],
       [store.maxMarginalRelevanceSearch('a', { k: 1, where: {} } as never), 'did you mean `filter`'],
     ]
-    for (const [work, message] of wrong) await expect(work).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) })
+    for (const [work, message] of wrong)
+      await expect(work).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) })
     expect(() => new NidusVectorStore(embeddings, { database: db } as never)).toThrow('unknown key `database`')
     expect(() => new NidusVectorStore(embeddings, {} as never)).toThrow('db must be an open Nidus')
     expect(await db.count()).toBe(0)
-    await expect(store.similaritySearchVectorWithScore(await embeddings.embedQuery('a'), 1, 0 as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(
+      store.similaritySearchVectorWithScore(await embeddings.embedQuery('a'), 1, 0 as never),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 })

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -46,12 +55,15 @@ describe('a folder that is moved while its store is open', () => {
 describe.skipIf(process.platform !== 'linux')('a store that a worker thread has open', () => {
   const thread = async (name: string) => {
     const node = new URL('../../dist/node.js', import.meta.url).href
-    const worker = new Worker(`import(${JSON.stringify(node)}).then(async ({ Nidus }) => {
+    const worker = new Worker(
+      `import(${JSON.stringify(node)}).then(async ({ Nidus }) => {
       const db = await Nidus.open(${JSON.stringify(name)}, { dimension: 2 })
       await db.upsert('c', [{ id: 'a', vector: [1, 0] }])
       require('node:worker_threads').parentPort.postMessage('open')
       setInterval(() => {}, 1000)
-    })`, { eval: true })
+    })`,
+      { eval: true },
+    )
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
     return worker
   }

@@ -36,7 +36,10 @@ describe('the modules', () => {
     const names = (name: string) => {
       // Not compiled: Node 20 does not know the instruction.
       const module = binaryen.readBinary(readFileSync(join(dist, name)))
-      const all = Array.from({ length: module.getNumExports() }, (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name).sort()
+      const all = Array.from(
+        { length: module.getNumExports() },
+        (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name,
+      ).sort()
       module.dispose()
       return all
     }
@@ -51,7 +54,9 @@ describe('the modules', () => {
   it('say which of them salvages, searches in threads and has segments', () => {
     const folder = mkdtempSync(join(root, 'dist-'))
     cpSync(dist, folder, { recursive: true })
-    writeFileSync(join(folder, 'try.mjs'), `
+    writeFileSync(
+      join(folder, 'try.mjs'),
+      `
       import { readFileSync } from 'node:fs'
       import { Nidus } from './node.js'
       import { init } from './segment-node.js'
@@ -64,32 +69,42 @@ describe('the modules', () => {
       await db.close()
       const workers = await told(Nidus.open('y', { storage: 'memory', dimension: 2, workers: 2 }))
       const salvage = await told(Nidus.salvage('from', 'into'))
-      console.log(JSON.stringify({ found, workers, salvage, segment: await told(init()) }))`)
+      console.log(JSON.stringify({ found, workers, salvage, segment: await told(init()) }))`,
+    )
     const said = JSON.parse(execFileSync(process.execPath, [join(folder, 'try.mjs')], { encoding: 'utf8' })) as object
     const refused = 'UNSUPPORTED names nidus.wasm'
     expect(said).toEqual({ found: ['a'], workers: refused, salvage: refused, segment: refused })
   })
 })
 
-describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ? [[name, command()!] as const] : [])))('in %s', (name, command) => {
-  const takes = name !== 'node' || Number(process.versions.node.split('.')[0]) >= 23
-  const opens = (change: (folder: string) => void) => {
-    const folder = mkdtempSync(join(root, 'dist-'))
-    cpSync(dist, folder, { recursive: true })
-    change(folder)
-    writeFileSync(join(folder, 'try.mjs'), `
+describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ? [[name, command()!] as const] : [])))(
+  'in %s',
+  (name, command) => {
+    const takes = name !== 'node' || Number(process.versions.node.split('.')[0]) >= 23
+    const opens = (change: (folder: string) => void) => {
+      const folder = mkdtempSync(join(root, 'dist-'))
+      cpSync(dist, folder, { recursive: true })
+      change(folder)
+      writeFileSync(
+        join(folder, 'try.mjs'),
+        `
       import { Nidus } from './node.js'
       const opened = await Nidus.open('x', { storage: 'memory', dimension: 4 }).then((db) => db.close().then(() => 'opened'), (error) => error.code)
-      console.log(opened)`)
-    return execFileSync(command[0]!, [...command.slice(1), join(folder, 'try.mjs')], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } }).trim()
-  }
+      console.log(opened)`,
+      )
+      return execFileSync(command[0]!, [...command.slice(1), join(folder, 'try.mjs')], {
+        encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1' },
+      }).trim()
+    }
 
-  it(`the ${takes ? 'relaxed' : 'plain'} one is taken`, () => {
-    expect(opens((folder) => rmSync(join(folder, 'nidus.wasm')))).toBe(takes ? 'opened' : 'FAILED')
-  })
+    it(`the ${takes ? 'relaxed' : 'plain'} one is taken`, () => {
+      expect(opens((folder) => rmSync(join(folder, 'nidus.wasm')))).toBe(takes ? 'opened' : 'FAILED')
+    })
 
-  it('the plain one where the other is missing or broken', () => {
-    expect(opens((folder) => rmSync(join(folder, 'nidus-relaxed.wasm')))).toBe('opened')
-    expect(opens((folder) => writeFileSync(join(folder, 'nidus-relaxed.wasm'), '<!doctype html>'))).toBe('opened')
-  })
-})
+    it('the plain one where the other is missing or broken', () => {
+      expect(opens((folder) => rmSync(join(folder, 'nidus-relaxed.wasm')))).toBe('opened')
+      expect(opens((folder) => writeFileSync(join(folder, 'nidus-relaxed.wasm'), '<!doctype html>'))).toBe('opened')
+    })
+  },
+)

@@ -1,6 +1,16 @@
-// Inputs that look like nothing, or never answer: an empty-looking object is no filter, null on the command line is none either, and a named pipe is no file of a store.
+// Inputs that look like nothing, or never answer: an empty-looking object is no filter, null on the command line is
+// none either, and a named pipe is no file of a store.
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,14 +31,19 @@ const Q = [1, 1, 1, 1]
 
 async function filled(name = fresh()) {
   const db = await Nidus.open(name, { dimension: 4 })
-  await db.upsert('c', [{ id: 'a', vector: Q, attrs: { tenant: 'a', n: 3 } }, { id: 'b', vector: [1, 2, 3, 4], attrs: { tenant: 'b' } }])
+  await db.upsert('c', [
+    { id: 'a', vector: Q, attrs: { tenant: 'a', n: 3 } },
+    { id: 'b', vector: [1, 2, 3, 4], attrs: { tenant: 'b' } },
+  ])
   await db.close()
   return name
 }
 /** What hangs is killed, and told. */
 const node = (...args: string[]) =>
   new Promise<string>((resolve) =>
-    execFile(process.execPath, args, { timeout: 30_000, killSignal: 'SIGKILL' }, (error, out, err) => resolve(error?.killed ? 'hangs' : `${Number(error?.code ?? 0)} ${out}${err}`)),
+    execFile(process.execPath, args, { timeout: 30_000, killSignal: 'SIGKILL' }, (error, out, err) =>
+      resolve(error?.killed ? 'hangs' : `${Number(error?.code ?? 0)} ${out}${err}`),
+    ),
   )
 const cli = (...args: string[]) => node(CLI, ...args)
 
@@ -47,7 +62,9 @@ class Fields {
   tenant = 'a'
 }
 const EMPTY: [string, () => object][] = [
-  ['getters of a class', () => new Getters()], ['private fields', () => new Private()], ['what it inherits', () => Object.create({ tenant: 'a' }) as object],
+  ['getters of a class', () => new Getters()],
+  ['private fields', () => new Private()],
+  ['what it inherits', () => Object.create({ tenant: 'a' }) as object],
   ['keys that are not enumerable', () => Object.defineProperty({}, 'tenant', { value: 'a' })],
 ]
 describe('an object that shows no key', () => {
@@ -57,9 +74,15 @@ describe('an object that shows no key', () => {
     await db.setMeta('c', { kept: 'yes' })
     const odd = make() as Filter
     const calls = [
-      () => db.count('c', odd), () => db.search(Q, { filter: odd }), () => db.searchMany([Q], { filter: odd }), () => db.records('c', { filter: odd }).next(), () => db.deleteWhere('c', odd),
-      () => db.deleteWhere('c', { $and: [odd] }), () => db.count('c', { $not: odd }),
-      () => db.upsert('c', [{ id: 'b', vector: Q, attrs: odd as Attrs }]), () => db.upsert('c', { ids: ['b'], vectors: Float32Array.from(Q), attrs: [odd as Attrs] }),
+      () => db.count('c', odd),
+      () => db.search(Q, { filter: odd }),
+      () => db.searchMany([Q], { filter: odd }),
+      () => db.records('c', { filter: odd }).next(),
+      () => db.deleteWhere('c', odd),
+      () => db.deleteWhere('c', { $and: [odd] }),
+      () => db.count('c', { $not: odd }),
+      () => db.upsert('c', [{ id: 'b', vector: Q, attrs: odd as Attrs }]),
+      () => db.upsert('c', { ids: ['b'], vectors: Float32Array.from(Q), attrs: [odd as Attrs] }),
       () => db.setMeta('c', odd as Record<string, string>),
     ]
     for (const call of calls) expect(await codeOf(call)).toBe('INVALID_ARGUMENT')
@@ -69,8 +92,12 @@ describe('an object that shows no key', () => {
 
   it('a plain one that is empty is, from wherever it comes, and so is a class that has fields', async () => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
-    await db.upsert('c', [{ id: 'a', vector: Q, attrs: { tenant: 'a' } }, { id: 'b', vector: Q, attrs: Object.create(null) as Attrs }])
-    for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[]) expect(await db.count('c', filter)).toBe(2)
+    await db.upsert('c', [
+      { id: 'a', vector: Q, attrs: { tenant: 'a' } },
+      { id: 'b', vector: Q, attrs: Object.create(null) as Attrs },
+    ])
+    for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[])
+      expect(await db.count('c', filter)).toBe(2)
     expect(await db.count('c', new Fields() as unknown as Filter)).toBe(1)
     await db.close()
   })
@@ -78,25 +105,44 @@ describe('an object that shows no key', () => {
 
 describe('the command line', () => {
   it.each(['null', '0', '""', 'false', '[]'])('a filter that is %s is refused, and not passed over', async (filter) => {
-    expect(await cli('search', await filled(), '--vector', '[1,1,1,1]', '--filter', filter)).toMatch(/^3 .*INVALID_ARGUMENT: the filter must be an object/)
+    expect(await cli('search', await filled(), '--vector', '[1,1,1,1]', '--filter', filter)).toMatch(
+      /^3 .*INVALID_ARGUMENT: the filter must be an object/,
+    )
   })
 
-  it.each([['$int', '"abc"'], ['$int', '""'], ['$int', '"0x3"'], ['$int', '["3"]'], ['$float', '""'], ['$float', '"abc"'], ['$float', 'null'], ['$float', '[5]'], ['$float', 'true']])('a filter with { %s: %s } is refused by name', async (tag, given) => {
-    expect(await cli('search', await filled(), '--vector', '[1,1,1,1]', '--filter', `{"n":{"$gt":{"${tag}":${given}}}}`)).toMatch(new RegExp(`^3 .*INVALID_ARGUMENT: --filter: \\${tag} is`))
+  it.each([
+    ['$int', '"abc"'],
+    ['$int', '""'],
+    ['$int', '"0x3"'],
+    ['$int', '["3"]'],
+    ['$float', '""'],
+    ['$float', '"abc"'],
+    ['$float', 'null'],
+    ['$float', '[5]'],
+    ['$float', 'true'],
+  ])('a filter with { %s: %s } is refused by name', async (tag, given) => {
+    expect(
+      await cli('search', await filled(), '--vector', '[1,1,1,1]', '--filter', `{"n":{"$gt":{"${tag}":${given}}}}`),
+    ).toMatch(new RegExp(`^3 .*INVALID_ARGUMENT: --filter: \\${tag} is`))
   })
 
   it('--min-score of nothing is no number, a long number in --vector is one, and --collection of nothing is a collection', async () => {
     const store = await filled()
-    expect(await cli('search', store, '--vector', '[1,1,1,1]', '--min-score', '')).toMatch(/^2 .*--min-score must be a number/)
+    expect(await cli('search', store, '--vector', '[1,1,1,1]', '--min-score', '')).toMatch(
+      /^2 .*--min-score must be a number/,
+    )
     expect(await cli('search', store, '--vector', '[12345678901234567890,1,1,1]', '--top', '1')).toMatch(/^0 /)
     expect(await cli('search', store, '--like', 'a', '--collection', '')).toMatch(/^3 .*NOT_FOUND/)
   })
 
-  it.each(['{"$int":null}', '{"$int":""}', '{"$int":"5","x":1}', '{"$int":["5"]}', '"5"', 'true'])('%s in a vector of a line of JSON is no number', async (x) => {
-    const file = fresh('.jsonl')
-    writeFileSync(file, `{"id":"a","vector":[${x},1]}\n`)
-    expect(await cli('import', fresh(), file)).toMatch(/^3 .*line 1: "vector" must be an array of numbers/)
-  })
+  it.each(['{"$int":null}', '{"$int":""}', '{"$int":"5","x":1}', '{"$int":["5"]}', '"5"', 'true'])(
+    '%s in a vector of a line of JSON is no number',
+    async (x) => {
+      const file = fresh('.jsonl')
+      writeFileSync(file, `{"id":"a","vector":[${x},1]}\n`)
+      expect(await cli('import', fresh(), file)).toMatch(/^3 .*line 1: "vector" must be an array of numbers/)
+    },
+  )
 
   it.each(['1e999', '"1e999"', '"-1e999"'])('{ "$float": %s } does not become infinite', async (x) => {
     const file = fresh('.jsonl')
@@ -115,43 +161,65 @@ describe('what is imported', () => {
     const db = await Nidus.import(fresh(), `file://${await filled()}`)
     expect(await db.count()).toBe(2)
     await db.close()
-    for (const source of ['https://example.com/x.tar', new URL('https://example.com/x.tar'), new URL('ftp://example.com/x.tar')]) expect(await codeOf(() => Nidus.import(fresh(), source))).toBe('INVALID_ARGUMENT')
+    for (const source of [
+      'https://example.com/x.tar',
+      new URL('https://example.com/x.tar'),
+      new URL('ftp://example.com/x.tar'),
+    ])
+      expect(await codeOf(() => Nidus.import(fresh(), source))).toBe('INVALID_ARGUMENT')
   })
   it('ids of a matrix that stand there twice are refused: one row would replace the other', async () => {
     const [matrix, ids] = [fresh('.npy'), fresh('.txt')]
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }\n"
-    writeFileSync(matrix, Buffer.concat([Buffer.from([0x93, 78, 85, 77, 80, 89, 1, 0, header.length, 0]), Buffer.from(header), Buffer.from(Float32Array.from([1, 2, 3]).buffer)]))
+    writeFileSync(
+      matrix,
+      Buffer.concat([
+        Buffer.from([0x93, 78, 85, 77, 80, 89, 1, 0, header.length, 0]),
+        Buffer.from(header),
+        Buffer.from(Float32Array.from([1, 2, 3]).buffer),
+      ]),
+    )
     writeFileSync(ids, 'a\nb\na\n')
     const into = fresh()
-    expect(await cli('import', into, matrix, '--ids', ids)).toMatch(/^3 .*INVALID_ARGUMENT: .* has the id "a" twice, in lines 1 and 3/)
+    expect(await cli('import', into, matrix, '--ids', ids)).toMatch(
+      /^3 .*INVALID_ARGUMENT: .* has the id "a" twice, in lines 1 and 3/,
+    )
     expect(existsSync(into)).toBe(false)
   })
 })
 
 // Only Linux has such a file system at hand, and only its own user may mount one.
-it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('where nothing can be written, it is said so', async ({ skip }) => {
-  const mount = fresh()
-  mkdirSync(mount)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=100k', 'none', mount], { stdio: 'ignore' })
-  } catch {
-    return skip()
-  }
-  try {
-    for (const name of [join(mount, 'new'), join(mount, 'new', 'er')]) expect(await codeOf(() => Nidus.open(name, { dimension: 4 }))).toBe('STORAGE_UNAVAILABLE')
-  } finally {
-    execFileSync('umount', ['-l', mount])
-  }
-})
+it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
+  'where nothing can be written, it is said so',
+  async ({ skip }) => {
+    const mount = fresh()
+    mkdirSync(mount)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=100k', 'none', mount], { stdio: 'ignore' })
+    } catch {
+      return skip()
+    }
+    try {
+      for (const name of [join(mount, 'new'), join(mount, 'new', 'er')])
+        expect(await codeOf(() => Nidus.open(name, { dimension: 4 }))).toBe('STORAGE_UNAVAILABLE')
+    } finally {
+      execFileSync('umount', ['-l', mount])
+    }
+  },
+)
 
 // Windows has no named pipes in folders.
-describe.skipIf(process.platform === 'win32')('a named pipe in a store\'s folder', () => {
+describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder", () => {
   const pipe = (path: string) => {
     rmSync(path, { force: true })
     execFileSync('mkfifo', [path])
   }
   const call = (code: string) =>
-    node('--input-type=module', '-e', `const { Nidus } = await import(${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}); await Promise.resolve(${code}).then((r) => r?.close?.() ?? console.log('ok', JSON.stringify(r)), (e) => console.log(e.code, e.message))`)
+    node(
+      '--input-type=module',
+      '-e',
+      `const { Nidus } = await import(${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}); await Promise.resolve(${code}).then((r) => r?.close?.() ?? console.log('ok', JSON.stringify(r)), (e) => console.log(e.code, e.message))`,
+    )
 
   it.each(['data', 'log'])('named %s: whoever reads is refused, and does not wait for ever', async (which) => {
     const folder = fresh()
@@ -160,7 +228,11 @@ describe.skipIf(process.platform === 'win32')('a named pipe in a store\'s folder
     pipe(join(name, which))
     const quoted = JSON.stringify(name)
     const ends = await Promise.all([
-      cli('inspect', name), cli('export', name, fresh('.tar')), cli('import', fresh(), name), call(`Nidus.open(${quoted}, { readOnly: true })`), call(`Nidus.salvage(${quoted}, ${JSON.stringify(fresh())})`),
+      cli('inspect', name),
+      cli('export', name, fresh('.tar')),
+      cli('import', fresh(), name),
+      call(`Nidus.open(${quoted}, { readOnly: true })`),
+      call(`Nidus.salvage(${quoted}, ${JSON.stringify(fresh())})`),
     ])
     for (const end of ends) expect(end).toMatch(/INVALID_ARGUMENT.* is no plain file/)
     expect(await cli('verify', name)).toMatch(/^1 [^]* is no plain file/)
@@ -179,7 +251,10 @@ it('a link that leads nowhere is told as one to whoever only reads', async () =>
   const name = await filled()
   rmSync(join(name, 'log'))
   symlinkSync(join(root, 'nowhere'), join(name, 'log'))
-  await expect(Nidus.open(name, { readOnly: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('a link that leads nowhere') as string })
+  await expect(Nidus.open(name, { readOnly: true })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('a link that leads nowhere') as string,
+  })
 })
 
 describe('a tar with long paths', () => {
@@ -192,13 +267,21 @@ describe('a tar with long paths', () => {
     return joined([header, bytes.slice(512)])
   }
   const pack = (store: string, folders: { data: string; log: string }) =>
-    joined([...(['data', 'log'] as const).map((name) => prefixed(tar([{ name, bytes: new Uint8Array(readFileSync(join(store, name))) }], false), folders[name])), new Uint8Array(1024)])
+    joined([
+      ...(['data', 'log'] as const).map((name) =>
+        prefixed(tar([{ name, bytes: new Uint8Array(readFileSync(join(store, name))) }], false), folders[name]),
+      ),
+      new Uint8Array(1024),
+    ])
 
   it('whose folders stand in the prefix: data and log of two are no store', async () => {
     const store = await filled()
     const long = 'x'.repeat(90)
     const into = fresh()
-    await expect(Nidus.import(into, pack(store, { data: `${long}/one`, log: `${long}/two` }))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('two folders') as string })
+    await expect(Nidus.import(into, pack(store, { data: `${long}/one`, log: `${long}/two` }))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('two folders') as string,
+    })
     expect(readdirSync(root)).not.toContain(into.slice(root.length + 1))
     const db = await Nidus.import(into, pack(store, { data: `${long}/one`, log: `${long}/one` }))
     expect(await db.count()).toBe(2)
@@ -207,25 +290,34 @@ describe('a tar with long paths', () => {
 })
 
 describe('LangChain', () => {
-  const LOST: [string, object][] = [['a Map', new Map([['a', 1]])], ['a Set', new Set(['a'])], ['a Date', new Date(0)], ...EMPTY.map(([name, make]): [string, object] => [name, make()])]
+  const LOST: [string, object][] = [
+    ['a Map', new Map([['a', 1]])],
+    ['a Set', new Set(['a'])],
+    ['a Date', new Date(0)],
+    ...EMPTY.map(([name, make]): [string, object] => [name, make()]),
+  ]
   const at = async () => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
     return { db, store: new NidusVectorStore(new FakeEmbeddings(), { db }) }
   }
   it.each(LOST)('metadata that would be lost is refused: %s', async (_, metadata) => {
     const { db, store } = await at()
-    await expect(store.addDocuments([new Document({ pageContent: 'x', metadata: metadata as Record<string, unknown> })])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(
+      store.addDocuments([new Document({ pageContent: 'x', metadata: metadata as Record<string, unknown> })]),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(await db.count()).toBe(0)
     await db.close()
   })
   it('the text has no place where metadata are', async () => {
     const { db } = await at()
-    expect(await codeOf(() => new NidusVectorStore(new FakeEmbeddings(), { db, textKey: '$metadata' }))).toBe('INVALID_ARGUMENT')
+    expect(await codeOf(() => new NidusVectorStore(new FakeEmbeddings(), { db, textKey: '$metadata' }))).toBe(
+      'INVALID_ARGUMENT',
+    )
     await db.close()
   })
 })
 
-describe('a store\'s own files', () => {
+describe("a store's own files", () => {
   it('are not overwritten by an export: of this store, of another, or by a link', async () => {
     const [store, other] = [await filled(), await filled()]
     const links = fresh()
@@ -235,9 +327,14 @@ describe('a store\'s own files', () => {
       symlinkSync(join(other, name), join(links, `${name}.tar`))
       targets.push(join(links, `${name}.tar`))
     }
-    const before = [store, other].map((folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex')))
-    for (const target of targets) expect(await cli('export', store, target)).toMatch(/^3 .*INVALID_ARGUMENT: .* belongs to a store/)
-    expect([store, other].map((folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex')))).toEqual(before)
+    const before = [store, other].map((folder) =>
+      readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex')),
+    )
+    for (const target of targets)
+      expect(await cli('export', store, target)).toMatch(/^3 .*INVALID_ARGUMENT: .* belongs to a store/)
+    expect(
+      [store, other].map((folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex'))),
+    ).toEqual(before)
     expect(await cli('export', store, join(store, 'backup.tar'))).toMatch(/^0 /)
     // The name alone is nobody's.
     expect(await cli('export', store, join(links, 'data'))).toMatch(/^0 /)
@@ -251,10 +348,18 @@ describe('a store\'s own files', () => {
 })
 
 describe('the name of a store on disk', () => {
-  it.each(['https://example.com/notes', 'opfs://notes', 'a\0b', 'file:///tmp/a%00b'])('%j is no path, and makes no folder', async (name) => {
-    for (const call of [() => Nidus.open(name, { dimension: 4 }), () => Nidus.open(name, { readOnly: true }), () => Nidus.destroy(name)]) expect(await codeOf(call)).toBe('INVALID_ARGUMENT')
-    expect(readdirSync('.').filter((file) => /^(https|opfs):/.test(file))).toEqual([])
-  })
+  it.each(['https://example.com/notes', 'opfs://notes', 'a\0b', 'file:///tmp/a%00b'])(
+    '%j is no path, and makes no folder',
+    async (name) => {
+      for (const call of [
+        () => Nidus.open(name, { dimension: 4 }),
+        () => Nidus.open(name, { readOnly: true }),
+        () => Nidus.destroy(name),
+      ])
+        expect(await codeOf(call)).toBe('INVALID_ARGUMENT')
+      expect(readdirSync('.').filter((file) => /^(https|opfs):/.test(file))).toEqual([])
+    },
+  )
   it('a file URL may have one slash', async () => {
     const path = fresh()
     const db = await Nidus.open(`file:${path}`, { dimension: 4 })
@@ -265,9 +370,21 @@ describe('the name of a store on disk', () => {
     const [file, link, source] = [fresh(), fresh(), await filled()]
     writeFileSync(file, 'mine')
     symlinkSync(join(root, 'nowhere'), link)
-    for (const [name, what] of [[file, 'is no folder'], [link, 'a link that leads nowhere']] as const) {
-      for (const call of [() => Nidus.open(name, { dimension: 4 }), () => Nidus.open(name, { readOnly: true }), () => Nidus.destroy(name), () => Nidus.import(name, source), () => Nidus.salvage(source, name)]) {
-        await expect(call()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(what) as string })
+    for (const [name, what] of [
+      [file, 'is no folder'],
+      [link, 'a link that leads nowhere'],
+    ] as const) {
+      for (const call of [
+        () => Nidus.open(name, { dimension: 4 }),
+        () => Nidus.open(name, { readOnly: true }),
+        () => Nidus.destroy(name),
+        () => Nidus.import(name, source),
+        () => Nidus.salvage(source, name),
+      ]) {
+        await expect(call()).rejects.toMatchObject({
+          code: 'INVALID_ARGUMENT',
+          message: expect.stringContaining(what) as string,
+        })
       }
     }
     expect(readFileSync(file, 'utf8')).toBe('mine')

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +24,15 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 let n = 0
 const fresh = () => join(root, `s${n++}`)
 const D = 4
-const bytesIn = (folder: string) => Object.fromEntries(readdirSync(folder).sort().map((file) => [file, statSync(join(folder, file)).isFile() ? readFileSync(join(folder, file), 'hex') : 'folder']))
+const bytesIn = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((file) => [
+        file,
+        statSync(join(folder, file)).isFile() ? readFileSync(join(folder, file), 'hex') : 'folder',
+      ]),
+  )
 
 async function filled(rows = 20) {
   const name = fresh()
@@ -28,14 +47,18 @@ describe('damage is not acted on', () => {
     const name = await filled()
     renameSync(join(name, 'log'), join(name, 'away'))
     const before = bytesIn(name)
-    for (const options of [{}, { dimension: D }, { readOnly: true }]) expect(await codeOf(() => Nidus.open(name, options))).toBe('CORRUPT')
+    for (const options of [{}, { dimension: D }, { readOnly: true }])
+      expect(await codeOf(() => Nidus.open(name, options))).toBe('CORRUPT')
     expect(bytesIn(name)).toEqual(before)
     const into = fresh()
     expect((await Nidus.salvage(name, into)).salvaged).toMatchObject({ documents: 0, rows: 20, unnamedRows: 20 })
     expect(bytesIn(name)).toEqual(before)
   })
 
-  it.each([['empty', 0], ['cut in the middle', 0.5]])('rows beside a log that is %s stay, in every later open too', async (_, part) => {
+  it.each([
+    ['empty', 0],
+    ['cut in the middle', 0.5],
+  ])('rows beside a log that is %s stay, in every later open too', async (_, part) => {
     const name = await filled()
     const log = readFileSync(join(name, 'log'))
     const data = readFileSync(join(name, 'data'))
@@ -75,13 +98,21 @@ describe('an interrupted write', () => {
     await db.close()
   })
 
-  it.each([['at the end, where a log may have lost its last operations', 3, 0], ['more than one write leaves', 1025, 20_000], ['a large part of all', 12, 60]])('rows without names stay: %s', async (_, unnamed, behind) => {
+  it.each([
+    ['at the end, where a log may have lost its last operations', 3, 0],
+    ['more than one write leaves', 1025, 20_000],
+    ['a large part of all', 12, 60],
+  ])('rows without names stay: %s', async (_, unnamed, behind) => {
     const name = await filled(20)
     if (behind === 0) await rewritten(name, 60)
     appendFileSync(join(name, 'data'), Buffer.concat(Array.from({ length: unnamed }, () => row)))
     if (behind > 0) {
       const db = await Nidus.open(name, { autoCompact: false })
-      for (let i = 0; i < behind; i += 1000) await db.upsert('c', Array.from({ length: Math.min(1000, behind) }, (_, j) => ({ id: `${j % 3}`, vector: [j + 1, 1, 0, 0] })))
+      for (let i = 0; i < behind; i += 1000)
+        await db.upsert(
+          'c',
+          Array.from({ length: Math.min(1000, behind) }, (_, j) => ({ id: `${j % 3}`, vector: [j + 1, 1, 0, 0] })),
+        )
       await db.close()
     }
     const data = readFileSync(join(name, 'data'))
@@ -97,7 +128,12 @@ describe('an interrupted write', () => {
     const name = await filled(20)
     appendFileSync(join(name, 'data'), Buffer.concat([row, row, row]))
     appendFileSync(join(name, 'log'), Buffer.from([9, 0, 0, 0, 1]))
-    const run = (...args: string[]) => new Promise<string>((resolve) => execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => resolve(`${error?.code ?? 0} ${stdout}${stderr}`)))
+    const run = (...args: string[]) =>
+      new Promise<string>((resolve) =>
+        execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) =>
+          resolve(`${error?.code ?? 0} ${stdout}${stderr}`),
+        ),
+      )
     const before = bytesIn(name)
     expect(await run('inspect', name)).toMatch(/^0 [^]*unnamed rows +3,/)
     expect(await run('verify', name)).toMatch(/^1 [^]*3 rows that no operation of the log names/)
@@ -109,10 +145,13 @@ describe('an interrupted write', () => {
 })
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
-describe('somebody else\'s files', () => {
+describe("somebody else's files", () => {
   const CSV = 'id,name\n1,one\n'
   it.each([
-    ['a short data', { data: CSV }], ['a long data', { data: CSV.repeat(1000) }], ['a log', { log: CSV }], ['both', { data: CSV, log: CSV }],
+    ['a short data', { data: CSV }],
+    ['a long data', { data: CSV.repeat(1000) }],
+    ['a log', { log: CSV }],
+    ['both', { data: CSV, log: CSV }],
   ])('%s: refused by everything, and left as it is', async (_, files) => {
     const source = await filled(2)
     const name = fresh()
@@ -121,8 +160,12 @@ describe('somebody else\'s files', () => {
     const before = bytesIn(name)
     const pair = () => ({ data: readFileSync(join(source, 'data')), log: readFileSync(join(source, 'log')) })
     const calls = [
-      () => Nidus.open(name, { dimension: D }), () => Nidus.open(name), () => Nidus.import(name, pair()), () => Nidus.import(name, pair(), { replace: true }),
-      () => Nidus.salvage(source, name), () => Nidus.destroy(name),
+      () => Nidus.open(name, { dimension: D }),
+      () => Nidus.open(name),
+      () => Nidus.import(name, pair()),
+      () => Nidus.import(name, pair(), { replace: true }),
+      () => Nidus.salvage(source, name),
+      () => Nidus.destroy(name),
     ]
     for (const call of calls) {
       expect(await codeOf(call)).toMatch(/^(CORRUPT|INVALID_ARGUMENT|ALREADY_EXISTS)$/)
@@ -133,7 +176,8 @@ describe('somebody else\'s files', () => {
   it('a folder named data, and files that a compaction would take', async () => {
     const name = fresh()
     mkdirSync(join(name, 'data'), { recursive: true })
-    for (const call of [() => Nidus.open(name, { dimension: D }), () => Nidus.destroy(name)]) expect(await codeOf(call)).toBe('INVALID_ARGUMENT')
+    for (const call of [() => Nidus.open(name, { dimension: D }), () => Nidus.destroy(name)])
+      expect(await codeOf(call)).toBe('INVALID_ARGUMENT')
     expect(bytesIn(name)).toEqual({ data: 'folder' })
     const store = await filled(3)
     for (const file of ['data.compacted', 'log.compacted', 'compacted', 'compacted.draft', 'log.barrier']) {
@@ -149,7 +193,7 @@ describe('somebody else\'s files', () => {
     }
   })
 
-  it('a compaction that broke off beside another program\'s files is finished by the next opening, and only its own files go', async () => {
+  it("a compaction that broke off beside another program's files is finished by the next opening, and only its own files go", async () => {
     const name = await filled(3)
     const old = { data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
     const suffix = `.${'0123456789ab'.repeat(2)}`
@@ -158,17 +202,28 @@ describe('somebody else\'s files', () => {
     for (const file of ['data.compacted', 'log.compacted', 'compacted', 'log.barrier']) put(file, CSV)
     const theirs = `data.compacted.${'f'.repeat(24)}`
     put(theirs, CSV)
-    const identity = () => ['data', 'log'].map((file) => {
-      const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
-      return `${ino} ${size} ${mtimeNs}`
-    }).join(', ')
-    const kept = () => Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
+    const identity = () =>
+      ['data', 'log']
+        .map((file) => {
+          const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
+          return `${ino} ${size} ${mtimeNs}`
+        })
+        .join(', ')
+    const kept = () =>
+      Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
     const before = kept()
     // Killed before the marker was made, and behind it.
-    for (const [marked, count] of [[false, 3], [true, 5]] as const) {
+    for (const [marked, count] of [
+      [false, 3],
+      [true, 5],
+    ] as const) {
       for (const file of ['data', 'log'] as const) put(file, old[file])
       for (const file of ['data', 'log'] as const) put(`${file}.compacted${suffix}`, readFileSync(join(next, file)))
-      if (marked) put(`compacted${suffix}`, JSON.stringify({ data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, old: identity() }))
+      if (marked)
+        put(
+          `compacted${suffix}`,
+          JSON.stringify({ data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, old: identity() }),
+        )
       const db = await Nidus.open(name)
       expect(await db.count()).toBe(count)
       await db.close()
@@ -190,6 +245,9 @@ it('a tar whose two files lie in two folders is refused', async () => {
   const name = await filled(2)
   const entry = (path: string, file: string) => ({ name: path, bytes: new Uint8Array(readFileSync(join(name, file))) })
   const into = fresh()
-  await expect(Nidus.import(into, tar([entry('a/data', 'data'), entry('b/log', 'log')]))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('two folders') })
+  await expect(Nidus.import(into, tar([entry('a/data', 'data'), entry('b/log', 'log')]))).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('two folders'),
+  })
   expect(readdirSync(root)).not.toContain(into.split('/').pop())
 })

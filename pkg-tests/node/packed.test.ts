@@ -1,4 +1,5 @@
-// What a user gets: the tarball, installed in a folder of its own, and there what the README and the examples tell users to type, as it stands.
+// What a user gets: the tarball, installed in a folder of its own, and there what the README and the examples tell
+// users to type, as it stands.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
@@ -33,7 +34,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the tarball', () => {
   it('has what was built, what is to be read, and nothing else', () => {
-    expect(filesUnder(installed)).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built.map((name) => `dist/${name}`)].sort())
+    expect(filesUnder(installed)).toEqual(
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built.map((name) => `dist/${name}`)].sort(),
+    )
   })
 
   it('has a changelog that a release is cut from', () => {
@@ -45,11 +48,21 @@ describe('the tarball', () => {
 
   it('brings nothing else along and runs nothing when installed', () => {
     const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-    expect(Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name].optional)).toEqual([])
+    expect(
+      Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name].optional),
+    ).toEqual([])
     for (const kind of ['dependencies', 'optionalDependencies', 'bundleDependencies', 'bundledDependencies']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
-    for (const script of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
+    for (const script of [
+      'preinstall',
+      'install',
+      'postinstall',
+      'prepublish',
+      'preprepare',
+      'prepare',
+      'postprepare',
+    ]) {
       expect(manifest.scripts?.[script], script).toBeUndefined()
     }
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['nidus-wasm'])
@@ -80,7 +93,7 @@ it('no JavaScript in the README goes untried', () => {
 })
 
 describe('Node', () => {
-  it('runs the README\'s start, and again on what it left', async () => {
+  it("runs the README's start, and again on what it left", async () => {
     writeFileSync(join(folder, 'start.mjs'), blocks.get('node')!)
     for (let i = 0; i < 2; i++) {
       const { stdout, stderr } = await run(process.execPath, 'start.mjs')
@@ -105,7 +118,7 @@ describe('Node', () => {
 })
 
 describe('workerd', () => {
-  it('runs the README\'s start, and again on what it left', async () => {
+  it("runs the README's start, and again on what it left", async () => {
     const directory = join(folder, 'workerd')
     await bundle(directory, blocks.get('workerd')!, { folder: installed })
     for (let i = 0; i < 2; i++) {
@@ -147,9 +160,16 @@ describe('Chromium, without a bundler', () => {
   beforeAll(async () => {
     writeFileSync(join(folder, 'browser.html'), pageWith(blocks.get('browser')! + end))
     // Import maps do not reach workers: there the address takes the place of the name.
-    const worker = blocks.get('segment')!.replace(`'nidus-wasm/segment'`, `'/node_modules/nidus-wasm/dist/segment-browser.js'`)
+    const worker = blocks
+      .get('segment')!
+      .replace(`'nidus-wasm/segment'`, `'/node_modules/nidus-wasm/dist/segment-browser.js'`)
     writeFileSync(join(folder, 'segment.js'), worker + end)
-    writeFileSync(join(folder, 'segment.html'), pageWith(`new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`))
+    writeFileSync(
+      join(folder, 'segment.html'),
+      pageWith(
+        `new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`,
+      ),
+    )
     mkdirSync(site)
     cpSync(join(installed, 'dist'), join(site, 'dist'), { recursive: true })
     cpSync(join(repository, 'examples'), join(site, 'examples'), { recursive: true })
@@ -166,7 +186,7 @@ describe('Chromium, without a bundler', () => {
   it.each([
     ['browser', 'sea', 0.92 / (Math.hypot(0.9, 0.1) * Math.hypot(1, 0.2)), ' At the sea'],
     ['segment', '1', 1, ''],
-  ])('runs the README\'s start (%s), and again on what it left', async (name, best, score, rest) => {
+  ])("runs the README's start (%s), and again on what it left", async (name, best, score, rest) => {
     for (let visits = 1; visits <= 2; visits++) {
       said.length = 0
       await visit(`${name}.html`)
@@ -183,7 +203,9 @@ describe('Chromium, without a bundler', () => {
     for (let visits = 1; visits <= 2; visits++) {
       const page = await visit('site/examples/browser/')
       await expect.poll(() => page.locator('output').textContent()).not.toBe('…')
-      expect(await page.locator('output').textContent()).toMatch(new RegExp(`^${visits}, the northernmost of them .*\\d`))
+      expect(await page.locator('output').textContent()).toMatch(
+        new RegExp(`^${visits}, the northernmost of them .*\\d`),
+      )
       expect(complaints).toEqual([])
       await context.close()
       await browse()

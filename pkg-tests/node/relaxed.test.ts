@@ -8,7 +8,11 @@ import { arraysHost } from '../common/arrays'
 
 const D = 4
 const one = (id: string) => [{ id, vector: [1, 2, 3, 4], attrs: { text: 'x'.repeat(2000) } }]
-const told = (promise: Promise<unknown>) => promise.then(() => 'resolved', (error: NidusError) => error)
+const told = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'resolved',
+    (error: NidusError) => error,
+  )
 
 /** A disk of 4 MB, if this process may make one. */
 function smallDisk() {
@@ -27,73 +31,82 @@ afterAll(() => {
   if (disk) rmSync(disk.path, { recursive: true, force: true })
 })
 
-describe.skipIf(!disk)('relaxed, and the disk is full (skipped where no tmpfs can be mounted: it takes root on Linux)', () => {
-  let n = 0
-  let name: string
-  let filler: string
-  beforeAll(() => mkdirSync(join(disk!.path, 'stores')))
+describe.skipIf(!disk)(
+  'relaxed, and the disk is full (skipped where no tmpfs can be mounted: it takes root on Linux)',
+  () => {
+    let n = 0
+    let name: string
+    let filler: string
+    beforeAll(() => mkdirSync(join(disk!.path, 'stores')))
 
-  /** One write that is flushed, 200 that are not, and no room left. */
-  async function filled() {
-    name = join(disk!.path, 'stores', `${n++}`)
-    filler = join(disk!.path, `filler ${n}`)
-    const db = await Nidus.open(name, { dimension: D, durability: 'relaxed' })
-    await db.upsert('c', one('a'))
-    await db.flush()
-    await Promise.all(Array.from({ length: 200 }, (_, i) => db.upsert('c', one(`${i}`))))
-    for (let size = 1 << 20; size >= 1; size >>= 1) {
-      for (;;) {
-        try {
-          writeFileSync(filler, new Uint8Array(size), { flag: 'a' })
-        } catch {
-          break
+    /** One write that is flushed, 200 that are not, and no room left. */
+    async function filled() {
+      name = join(disk!.path, 'stores', `${n++}`)
+      filler = join(disk!.path, `filler ${n}`)
+      const db = await Nidus.open(name, { dimension: D, durability: 'relaxed' })
+      await db.upsert('c', one('a'))
+      await db.flush()
+      await Promise.all(Array.from({ length: 200 }, (_, i) => db.upsert('c', one(`${i}`))))
+      for (let size = 1 << 20; size >= 1; size >>= 1) {
+        for (;;) {
+          try {
+            writeFileSync(filler, new Uint8Array(size), { flag: 'a' })
+          } catch {
+            break
+          }
         }
       }
+      return db
     }
-    return db
-  }
-  async function reopened() {
-    rmSync(filler)
-    const db = await Nidus.open(name)
-    const count = await db.count()
-    await db.close()
-    rmSync(name, { recursive: true })
-    return count
-  }
+    async function reopened() {
+      rmSync(filler)
+      const db = await Nidus.open(name)
+      const count = await db.count()
+      await db.close()
+      rmSync(name, { recursive: true })
+      return count
+    }
 
-  it('close says so when the flush of the timer failed, each time, and lets everything go', async () => {
-    const db = await filled()
-    expect(await db.closed).toMatchObject({ reason: 'failed', error: { code: 'QUOTA_EXCEEDED' } })
-    expect(await told(db.flush())).toMatchObject({ code: 'FAILED' })
-    const first = await told(db.close())
-    expect(first).toMatchObject({ code: 'QUOTA_EXCEEDED', message: expect.stringContaining('(writes: 200) may be lost') as string })
-    expect(await told(db.close())).toBe(first)
-    expect(await reopened()).toBeGreaterThanOrEqual(1)
-  })
-
-  it('close says so when its own flush fails', async () => {
-    const db = await filled()
-    expect(await told(db.close())).toMatchObject({ code: 'QUOTA_EXCEEDED', message: expect.stringContaining('may be lost') as string })
-    expect(await reopened()).toBeGreaterThanOrEqual(1)
-  })
-
-  it('flush says so, and then close does', async () => {
-    const db = await filled()
-    expect(await told(db.flush())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
-    expect(await told(db.close())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
-    expect(await reopened()).toBeGreaterThanOrEqual(1)
-  })
-
-  it('`await using` throws it', async () => {
-    const left = async () => {
+    it('close says so when the flush of the timer failed, each time, and lets everything go', async () => {
       const db = await filled()
-      await db.closed
-      await db[Symbol.asyncDispose]()
-    }
-    expect(await told(left())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
-    expect(await reopened()).toBeGreaterThanOrEqual(1)
-  })
-})
+      expect(await db.closed).toMatchObject({ reason: 'failed', error: { code: 'QUOTA_EXCEEDED' } })
+      expect(await told(db.flush())).toMatchObject({ code: 'FAILED' })
+      const first = await told(db.close())
+      expect(first).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        message: expect.stringContaining('(writes: 200) may be lost') as string,
+      })
+      expect(await told(db.close())).toBe(first)
+      expect(await reopened()).toBeGreaterThanOrEqual(1)
+    })
+
+    it('close says so when its own flush fails', async () => {
+      const db = await filled()
+      expect(await told(db.close())).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        message: expect.stringContaining('may be lost') as string,
+      })
+      expect(await reopened()).toBeGreaterThanOrEqual(1)
+    })
+
+    it('flush says so, and then close does', async () => {
+      const db = await filled()
+      expect(await told(db.flush())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      expect(await told(db.close())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      expect(await reopened()).toBeGreaterThanOrEqual(1)
+    })
+
+    it('`await using` throws it', async () => {
+      const left = async () => {
+        const db = await filled()
+        await db.closed
+        await db[Symbol.asyncDispose]()
+      }
+      expect(await told(left())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      expect(await reopened()).toBeGreaterThanOrEqual(1)
+    })
+  },
+)
 
 describe('relaxed, and a host that fails', () => {
   const failing = async (transactional: boolean) => {
@@ -108,14 +121,20 @@ describe('relaxed, and a host that fails', () => {
     return { host, db, fail: (error: Error | undefined) => void (failure = error) }
   }
 
-  it.each([false, true])('close tells what the timer met, and that much is on the medium when it resolves (transactional: %s)', async (transactional) => {
-    const { host, db, fail } = await failing(transactional)
-    await db.upsert('c', one('a'))
-    fail(new NidusError('OUTCOME_UNKNOWN', 'gone'))
-    await db.closed
-    expect(await told(db.close())).toMatchObject({ code: 'OUTCOME_UNKNOWN', message: expect.stringContaining('(writes: 1) may be lost') as string })
-    expect(host.locked).toBe(false)
-  })
+  it.each([false, true])(
+    'close tells what the timer met, and that much is on the medium when it resolves (transactional: %s)',
+    async (transactional) => {
+      const { host, db, fail } = await failing(transactional)
+      await db.upsert('c', one('a'))
+      fail(new NidusError('OUTCOME_UNKNOWN', 'gone'))
+      await db.closed
+      expect(await told(db.close())).toMatchObject({
+        code: 'OUTCOME_UNKNOWN',
+        message: expect.stringContaining('(writes: 1) may be lost') as string,
+      })
+      expect(host.locked).toBe(false)
+    },
+  )
 
   it('a write that was refused is none that may be lost', async () => {
     const { db, fail } = await failing(true)

@@ -21,13 +21,48 @@ describe('before anything is published', () => {
   })
 
   it.each<[string, (good: Sources) => Partial<Sources>, string]>([
-    ['the changelog is not cut', ({ changelog }) => ({ changelog: changelog.replace(`## [${is}]`, '## [Later]') }), `has no section [${is}]`],
-    ['something is unreleased', ({ changelog }) => ({ changelog: changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- A thing.\n') }), 'calls something [Unreleased]'],
-    ['there is no repository', ({ manifest: { repository: _, ...manifest } }) => ({ manifest }), 'repository.url is undefined'],
-    ['the crate says another one', ({ cargo }) => ({ cargo: cargo.replace(/^repository = .*$/m, 'repository = "https://github.com/x/y"') }), 'Cargo.toml: repository is https://github.com/x/y'],
-    ['the homepage is another', ({ manifest }) => ({ manifest: { ...manifest, homepage: 'https://x' } }), 'homepage is https://x'],
-    ['it runs elsewhere', () => ({ env: { GITHUB_ACTIONS: 'true', GITHUB_SERVER_URL: 'https://github.com', GITHUB_REPOSITORY: 'x/y', ACTIONS_ID_TOKEN_REQUEST_URL: 'x' } }), 'this runs in https://github.com/x/y'],
-    ['the job may not sign', () => ({ env: { GITHUB_ACTIONS: 'true', GITHUB_SERVER_URL: 'x', GITHUB_REPOSITORY: 'y' } }), 'id-token: write'],
+    [
+      'the changelog is not cut',
+      ({ changelog }) => ({ changelog: changelog.replace(`## [${is}]`, '## [Later]') }),
+      `has no section [${is}]`,
+    ],
+    [
+      'something is unreleased',
+      ({ changelog }) => ({ changelog: changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- A thing.\n') }),
+      'calls something [Unreleased]',
+    ],
+    [
+      'there is no repository',
+      ({ manifest: { repository: _, ...manifest } }) => ({ manifest }),
+      'repository.url is undefined',
+    ],
+    [
+      'the crate says another one',
+      ({ cargo }) => ({ cargo: cargo.replace(/^repository = .*$/m, 'repository = "https://github.com/x/y"') }),
+      'Cargo.toml: repository is https://github.com/x/y',
+    ],
+    [
+      'the homepage is another',
+      ({ manifest }) => ({ manifest: { ...manifest, homepage: 'https://x' } }),
+      'homepage is https://x',
+    ],
+    [
+      'it runs elsewhere',
+      () => ({
+        env: {
+          GITHUB_ACTIONS: 'true',
+          GITHUB_SERVER_URL: 'https://github.com',
+          GITHUB_REPOSITORY: 'x/y',
+          ACTIONS_ID_TOKEN_REQUEST_URL: 'x',
+        },
+      }),
+      'this runs in https://github.com/x/y',
+    ],
+    [
+      'the job may not sign',
+      () => ({ env: { GITHUB_ACTIONS: 'true', GITHUB_SERVER_URL: 'x', GITHUB_REPOSITORY: 'y' } }),
+      'id-token: write',
+    ],
   ])('it is told that %s', (_, change, message) => {
     const good = ready()
     expect(problemsOf({ ...good, ...change(good) }).join('\n')).toContain(message)
@@ -52,26 +87,45 @@ describe('publishing', () => {
 
   it('goes on where the run before ended', async () => {
     const log: string[] = []
-    await expect(publish({ registries: [registry('npm', log, undefined), registry('cargo', log, undefined, true)], commit: 'a' })).rejects.toThrow('cargo refused')
-    expect(await publish({ registries: [registry('npm', log, { commit: 'a' }), registry('cargo', log, undefined)], commit: 'a' })).toEqual(['npm: was there', 'cargo: published'])
+    await expect(
+      publish({ registries: [registry('npm', log, undefined), registry('cargo', log, undefined, true)], commit: 'a' }),
+    ).rejects.toThrow('cargo refused')
+    expect(
+      await publish({
+        registries: [registry('npm', log, { commit: 'a' }), registry('cargo', log, undefined)],
+        commit: 'a',
+      }),
+    ).toEqual(['npm: was there', 'cargo: published'])
     expect(log).toEqual(['npm', 'cargo'])
   })
 
   it('leaves the second alone when the first fails, or has the version of another commit', async () => {
     const log: string[] = []
-    await expect(publish({ registries: [registry('npm', log, undefined, true), registry('cargo', log, undefined)], commit: 'a' })).rejects.toThrow('npm refused')
-    await expect(publish({ registries: [registry('npm', log, { commit: 'b' }), registry('cargo', log, undefined)], commit: 'a' })).rejects.toThrow('npm has this version, made of b')
+    await expect(
+      publish({ registries: [registry('npm', log, undefined, true), registry('cargo', log, undefined)], commit: 'a' }),
+    ).rejects.toThrow('npm refused')
+    await expect(
+      publish({ registries: [registry('npm', log, { commit: 'b' }), registry('cargo', log, undefined)], commit: 'a' }),
+    ).rejects.toThrow('npm has this version, made of b')
     expect(log).toEqual([])
   })
 })
 
 describe('links', () => {
   it('in the pages that registries show lead to files that are committed, and to headings that are there', () => {
-    for (const page of ['README.md', 'CHANGELOG.md']) expect([page, brokenLinks(readFileSync(join(repository, page), 'utf8'), committed)]).toEqual([page, []])
+    for (const page of ['README.md', 'CHANGELOG.md'])
+      expect([page, brokenLinks(readFileSync(join(repository, page), 'utf8'), committed)]).toEqual([page, []])
   })
 
   it('that would lead nowhere are found', () => {
-    const page = '# One\n[a](SPEC.md) [b](www) [c](#one) ![d](https://x/y.png) [e](nowhere.md) [f](#two) [g](http://x) [h](/SPEC.md) <img src="no.png">\n'
-    expect(brokenLinks(page, committed).map((problem) => problem.split(/[: ]/)[0])).toEqual(['nowhere.md', '#two', 'http', '/SPEC.md', 'no.png'])
+    const page =
+      '# One\n[a](SPEC.md) [b](www) [c](#one) ![d](https://x/y.png) [e](nowhere.md) [f](#two) [g](http://x) [h](/SPEC.md) <img src="no.png">\n'
+    expect(brokenLinks(page, committed).map((problem) => problem.split(/[: ]/)[0])).toEqual([
+      'nowhere.md',
+      '#two',
+      'http',
+      '/SPEC.md',
+      'no.png',
+    ])
   })
 })

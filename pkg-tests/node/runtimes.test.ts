@@ -1,5 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -65,11 +75,20 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   /** The script's own output; it has Nidus, dir. */
   const script = (dir: string, body: string, flags: string[] = [...command.slice(1)], before: string[] = []) => {
     const file = join(root, `script${n++}.mjs`)
-    writeFileSync(file, `import { Nidus } from ${JSON.stringify(PACKAGE)}\nimport { writeSync } from 'node:fs'\nconst dir = process.argv[2]\nconst say = (what) => writeSync(1, new TextEncoder().encode(JSON.stringify(what) + '\\n'))\n${body}`)
+    writeFileSync(
+      file,
+      `import { Nidus } from ${JSON.stringify(PACKAGE)}\nimport { writeSync } from 'node:fs'\nconst dir = process.argv[2]\nconst say = (what) => writeSync(1, new TextEncoder().encode(JSON.stringify(what) + '\\n'))\n${body}`,
+    )
     const [program, ...args] = [...before, command[0]!, ...flags, file, dir]
-    const { stdout, stderr, status } = spawnSync(program!, args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
+    const { stdout, stderr, status } = spawnSync(program!, args, {
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1' },
+    })
     expect(status, stderr).toBe(0)
-    return stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown)
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
   }
   const fill = `
     const db = await Nidus.open(dir, { dimension: 4 })
@@ -80,7 +99,9 @@ describe.each(runtimes)('fs in %s', (name, command) => {
 
   it('writes, compacts, opens again and finds, and Node reads the same', async () => {
     const dir = fresh()
-    const [counts] = script(dir, `${fill}
+    const [counts] = script(
+      dir,
+      `${fill}
       const before = await db.footprint()
       const second = await Nidus.open(dir).catch((error) => error.code)
       await db.compact()
@@ -89,7 +110,8 @@ describe.each(runtimes)('fs in %s', (name, command) => {
       const again = await Nidus.open(dir)
       const hits = await again.search([0, 0, 1, 0])
       await again.close()
-      say([before.rows, after.rows, second, hits.map(({ id }) => id), hits[0].attrs.when.getTime(), String(hits[0].attrs.n)])`)
+      say([before.rows, after.rows, second, hits.map(({ id }) => id), hits[0].attrs.when.getTime(), String(hits[0].attrs.n)])`,
+    )
     expect(counts).toEqual([4, 2, 'LOCKED', ['a', 'd'], 5, String(2n ** 60n)])
     expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
     const db = await Nidus.open(dir)
@@ -101,7 +123,9 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     const dir = fresh()
     script(dir, `${fill}\nawait db.close(); say(1)`)
     truncateSync(join(dir, 'log'), statSync(join(dir, 'log')).size - 3)
-    expect(script(dir, `const db = await Nidus.open(dir); say([db.recovery.frames, await db.count()]); await db.close()`)).toEqual([[1, 1]])
+    expect(
+      script(dir, `const db = await Nidus.open(dir); say([db.recovery.frames, await db.count()]); await db.close()`),
+    ).toEqual([[1, 1]])
     const log = readFileSync(join(dir, 'log'))
     log[40]! ^= 1
     writeFileSync(join(dir, 'log'), log)
@@ -118,42 +142,88 @@ describe.each(runtimes)('fs in %s', (name, command) => {
 
   const traced = process.platform === 'linux' && spawnSync('strace', ['-V']).status === 0
   if (!traced) console.warn(`fs in ${name}: SKIPPED whether the syncs happen, no strace`)
-  it.skipIf(!traced)('syncs in the right order: rows and gated run before the gate, the gate before the acknowledgement, the directory after each rename', () => {
-    const dir = fresh()
-    const trace = join(root, `trace${n++}`)
-    script(dir, `
+  it.skipIf(!traced)(
+    'syncs in the right order: rows and gated run before the gate, the gate before the acknowledgement, the directory after each rename',
+    () => {
+      const dir = fresh()
+      const trace = join(root, `trace${n++}`)
+      script(
+        dir,
+        `
       const db = await Nidus.open(dir, { dimension: 4 })
       await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }, { id: 'b', vector: [0, 1, 0, 0] }])
       say('acknowledged')
       await db.compact()
       say('compacted')
       await db.close()`,
-      [...command.slice(1)], ['strace', '-f', '-qq', '-y', '-s', '40', '-o', trace, '-e', 'trace=pwrite64,pwritev,write,fsync,fdatasync,rename,renameat,renameat2'])
-    const calls = readFileSync(trace, 'utf8').split('\n').flatMap((line) => {
-      const [, call, rest = ''] = line.match(/^\d+\s+(\w+)\((.*)$/) ?? []
-      if (call?.startsWith('rename')) return [`rename ${/"[^"]*\/([\w.]+)"[^"]*"[^"]*\/([\w.]+)"/.exec(rest)?.slice(1).join(' ')}`]
-      if (/acknowledged|compacted\\"/.test(rest) && call === 'write' && !rest.includes(dir)) return [rest.includes('acknowledged') ? 'ACK' : 'COMPACTED']
-      const path = /^\d+<([^>]*)>/.exec(rest)?.[1]
-      if (path === undefined || !path.startsWith(dir)) return path !== undefined && call === 'fsync' && dir.startsWith(path) ? ['sync parent'] : []
-      const file = path === dir ? 'directory' : path.slice(dir.length + 1)
-      if (file.startsWith('lock')) return []
-      return [`${call!.includes('sync') ? 'sync' : 'write'} ${file}`]
-    })
-    const acknowledged = calls.indexOf('ACK')
-    expect(calls.slice(0, acknowledged)).toEqual([
-      'sync parent', 'sync directory', 'write data', 'sync data', 'sync log',
-      'write data', 'write log', 'sync data', 'sync log', 'write log', 'sync log',
-    ])
-    expect(calls.slice(calls.indexOf('sync data.compacted'), calls.indexOf('COMPACTED'))).toEqual([
-      'sync data.compacted', 'sync log.compacted', 'sync data.compacted', 'sync log.compacted', 'sync directory',
-      'write compacted.draft', 'sync compacted.draft', 'rename compacted.draft compacted', 'sync directory',
-      'write log.barrier', 'sync log.barrier', 'rename log.barrier log', 'sync directory',
-      'rename data.compacted data', 'sync directory', 'rename log.compacted log', 'sync directory', 'sync directory',
-    ])
-  })
+        [...command.slice(1)],
+        [
+          'strace',
+          '-f',
+          '-qq',
+          '-y',
+          '-s',
+          '40',
+          '-o',
+          trace,
+          '-e',
+          'trace=pwrite64,pwritev,write,fsync,fdatasync,rename,renameat,renameat2',
+        ],
+      )
+      const calls = readFileSync(trace, 'utf8')
+        .split('\n')
+        .flatMap((line) => {
+          const [, call, rest = ''] = line.match(/^\d+\s+(\w+)\((.*)$/) ?? []
+          if (call?.startsWith('rename'))
+            return [`rename ${/"[^"]*\/([\w.]+)"[^"]*"[^"]*\/([\w.]+)"/.exec(rest)?.slice(1).join(' ')}`]
+          if (/acknowledged|compacted\\"/.test(rest) && call === 'write' && !rest.includes(dir))
+            return [rest.includes('acknowledged') ? 'ACK' : 'COMPACTED']
+          const path = /^\d+<([^>]*)>/.exec(rest)?.[1]
+          if (path === undefined || !path.startsWith(dir))
+            return path !== undefined && call === 'fsync' && dir.startsWith(path) ? ['sync parent'] : []
+          const file = path === dir ? 'directory' : path.slice(dir.length + 1)
+          if (file.startsWith('lock')) return []
+          return [`${call!.includes('sync') ? 'sync' : 'write'} ${file}`]
+        })
+      const acknowledged = calls.indexOf('ACK')
+      expect(calls.slice(0, acknowledged)).toEqual([
+        'sync parent',
+        'sync directory',
+        'write data',
+        'sync data',
+        'sync log',
+        'write data',
+        'write log',
+        'sync data',
+        'sync log',
+        'write log',
+        'sync log',
+      ])
+      expect(calls.slice(calls.indexOf('sync data.compacted'), calls.indexOf('COMPACTED'))).toEqual([
+        'sync data.compacted',
+        'sync log.compacted',
+        'sync data.compacted',
+        'sync log.compacted',
+        'sync directory',
+        'write compacted.draft',
+        'sync compacted.draft',
+        'rename compacted.draft compacted',
+        'sync directory',
+        'write log.barrier',
+        'sync log.barrier',
+        'rename log.barrier log',
+        'sync directory',
+        'rename data.compacted data',
+        'sync directory',
+        'rename log.compacted log',
+        'sync directory',
+        'sync directory',
+      ])
+    },
+  )
 
   if (name === 'deno') {
-    it('needs to read and write, and all permissions only to take over a killed one\'s lock', async () => {
+    it("needs to read and write, and all permissions only to take over a killed one's lock", async () => {
       const dir = fresh()
       const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
       expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
@@ -178,7 +248,10 @@ describe('fs: racing for the lock', () => {
       mkdirSync(dir)
       writeFileSync(join(dir, 'lock'), lock)
       const said = await Promise.all(racers.map((one) => one.ask('open', dir)))
-      expect(said.filter((words) => words === 'got'), said.join('\n')).toHaveLength(1)
+      expect(
+        said.filter((words) => words === 'got'),
+        said.join('\n'),
+      ).toHaveLength(1)
       expect(said.filter((words) => words.startsWith('LOCKED '))).toHaveLength(7)
       expect(await Promise.all(racers.map((one) => one.ask('check')))).toEqual(Array(8).fill('still'))
       expect(readdirSync(dir).sort()).toEqual(['data', 'lock', 'log'])
@@ -243,10 +316,13 @@ describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
       })`
     const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
     try {
-      await vi.waitFor(() => {
-        const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
-        expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread, too
-      }, { timeout: 600_000 })
+      await vi.waitFor(
+        () => {
+          const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
+          expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread, too
+        },
+        { timeout: 600_000 },
+      )
       const db = await Nidus.open(dir, { dimension: 4 })
       await db.close()
     } finally {

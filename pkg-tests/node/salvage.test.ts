@@ -19,12 +19,21 @@ async function build() {
   return name
 }
 
-const files = (name: string) => Object.fromEntries(readdirSync(name).sort().map((file) => [file, readFileSync(join(name, file)).toString('hex')]))
+const files = (name: string) =>
+  Object.fromEntries(
+    readdirSync(name)
+      .sort()
+      .map((file) => [file, readFileSync(join(name, file)).toString('hex')]),
+  )
 const damage = (name: string, file: string, change: (bytes: Buffer) => Buffer | void) => {
   const bytes = readFileSync(join(name, file))
   writeFileSync(join(name, file), change(bytes) ?? bytes)
 }
-const codeOf = (promise: Promise<unknown>) => promise.then(() => 'resolved', (error: unknown) => (error instanceof NidusError ? error.code : String(error)))
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'resolved',
+    (error: unknown) => (error instanceof NidusError ? error.code : String(error)),
+  )
 async function ids(name: string) {
   const db = await Nidus.open(name)
   const found: string[] = []
@@ -43,7 +52,12 @@ it('salvages a store that open refuses, and leaves its bytes as they are', async
   const into = fresh()
   const report = await Nidus.salvage(name, into)
   expect(files(name)).toEqual(before)
-  expect(report).toMatchObject({ frames: 1, dataBytes: 0, created: true, salvaged: { documents: 2, collections: 1, frames: 4, rows: 3, orphanedRows: 1, damages: 1 } })
+  expect(report).toMatchObject({
+    frames: 1,
+    dataBytes: 0,
+    created: true,
+    salvaged: { documents: 2, collections: 1, frames: 4, rows: 3, orphanedRows: 1, damages: 1 },
+  })
   expect(report.salvaged!.damage).toEqual([{ offset: expect.any(Number), length: report.logBytes }])
   expect(await ids(into)).toEqual(['a=a', 'c=c'])
   expect(readdirSync(into).sort()).toEqual(['data', 'log'])
@@ -83,7 +97,10 @@ it('refuses what is not there, and arguments that make no sense', async () => {
 
 it('writes all or nothing, whatever step of the writing fails', async () => {
   const name = await build()
-  const source = { data: new Uint8Array(readFileSync(join(name, 'data'))), log: new Uint8Array(readFileSync(join(name, 'log'))) }
+  const source = {
+    data: new Uint8Array(readFileSync(join(name, 'data'))),
+    log: new Uint8Array(readFileSync(join(name, 'log'))),
+  }
   const empty = () => ({ data: new Uint8Array(), log: new Uint8Array() })
   const good = host(empty())
   expect((await Nidus.salvage('x', 'y', { storage: host(source).own, into: good.own })).salvaged!.documents).toBe(3)
@@ -92,7 +109,9 @@ it('writes all or nothing, whatever step of the writing fails', async () => {
   expect(steps).toBeGreaterThan(6)
   for (let at = 1; at <= steps; at++) {
     const failing = host(empty(), at)
-    expect(await codeOf(Nidus.salvage('x', 'y', { storage: host(source).own, into: failing.own }))).toBe('STORAGE_FAILED')
+    expect(await codeOf(Nidus.salvage('x', 'y', { storage: host(source).own, into: failing.own }))).toBe(
+      'STORAGE_FAILED',
+    )
     expect(failing.log.current()).toEqual(empty())
     // Of a promotion that failed nobody knows the outcome, so it is not taken back.
     expect(failing.log.destroyed).toBe(at === steps ? 0 : 1)

@@ -1,4 +1,15 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -36,9 +47,12 @@ const codeOf = (work: () => unknown) => {
 it('needs init, once', async () => {
   expect(codeOf(() => Segment.inMemory(2))).toBe('INVALID_ARGUMENT')
   await expect(init(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'FAILED' })
-  for (const wasm of [7, -1, null, {}, Symbol('x'), Promise.resolve()]) await expect(init(wasm as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  for (const wasm of [7, -1, null, {}, Symbol('x'), Promise.resolve()])
+    await expect(init(wasm as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   // Somebody else's module must not become the core for good.
-  await expect(init(new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  await expect(init(new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+  })
   await Promise.all([init(), init()])
   expect(Segment.inMemory(2).rowCount).toBe(0)
   expect(new NidusError('FAILED', '')).toBeInstanceOf(MainError)
@@ -86,13 +100,23 @@ it('appends, searches, truncates, rewrites and is there again', () => {
   expect(codeOf(() => segment.search(new Float32Array(d - 1)))).toBe('DIMENSION_MISMATCH')
   expect(codeOf(() => segment.search(new Float32Array(d).fill(NaN)))).toBe('INVALID_ARGUMENT')
   for (const topK of [-1, 0.5, NaN]) expect(codeOf(() => segment.search(query, { topK }))).toBe('INVALID_ARGUMENT')
-  for (const row of [11, -1, 0.5, NaN]) expect(codeOf(() => segment.row(row)), String(row)).toBe('INVALID_ARGUMENT')
-  for (const dimension of [0, 1.5, 65_537, NaN]) expect(codeOf(() => Segment.inMemory(dimension))).toBe('INVALID_ARGUMENT')
+  for (const row of [11, -1, 0.5, NaN])
+    expect(
+      codeOf(() => segment.row(row)),
+      String(row),
+    ).toBe('INVALID_ARGUMENT')
+  for (const dimension of [0, 1.5, 65_537, NaN])
+    expect(codeOf(() => Segment.inMemory(dimension))).toBe('INVALID_ARGUMENT')
   segment.close()
   const other = sink('b')
   expect(codeOf(() => Segment.open(other, { dimension: d + 1 }))).toBe('DIMENSION_MISMATCH')
   other.close()
-  const failing = () => ({ ...sink('c'), close() { throw new Error('no') } })
+  const failing = () => ({
+    ...sink('c'),
+    close() {
+      throw new Error('no')
+    },
+  })
   for (const work of [(s: Segment) => s.close(), (s: Segment) => s.rewriteTo(sink('d'), new Float32Array(d))]) {
     const segment = Segment.open(failing(), { dimension: d })
     expect(codeOf(() => work(segment))).toBe('STORAGE_FAILED')

@@ -7,12 +7,19 @@ import { expect, it } from 'vitest'
 const dist = (name: string) => new URL(`../../dist/${name}`, import.meta.url)
 const uncaught = (program: string, ...flags: string[]) =>
   new Promise<{ code: unknown; err: string }>((resolve) =>
-    execFile(process.execPath, [...flags, '--input-type=module', '-e', program], (error, _, err) => resolve({ code: error?.code, err })),
+    execFile(process.execPath, [...flags, '--input-type=module', '-e', program], (error, _, err) =>
+      resolve({ code: error?.code, err }),
+    ),
   )
 
 it.each([
   ['opening', `Nidus.open('nowhere', { dimension: 'x' })`, 'checkOpen', 'dimension must be'],
-  ['importing, which is loaded later', `Nidus.import('nowhere', new Uint8Array(5000).fill(7), { storage: 'memory' })`, 'at ', 'tar'],
+  [
+    'importing, which is loaded later',
+    `Nidus.import('nowhere', new Uint8Array(5000).fill(7), { storage: 'memory' })`,
+    'at ',
+    'tar',
+  ],
   ['a static index, which is loaded later', `Nidus.fromStatic(5)`, 'openStatic', ''],
 ])('is short, and names functions: %s', async (_, work, frame, message) => {
   const { code, err } = await uncaught(`import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait ${work}`)
@@ -37,16 +44,21 @@ const read = (name: string) => readFileSync(dist(name), 'utf8')
 const maps = () => readdirSync(dist('')).filter((name) => name.endsWith('.map'))
 
 it('leads to the lines of src/ts with --enable-source-maps, and is short there too', async () => {
-  const { err } = await uncaught(`import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`, '--enable-source-maps')
+  const { err } = await uncaught(
+    `import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`,
+    '--enable-source-maps',
+  )
   const [, line] = /\/src\/ts\/options\.ts:(\d+):\d+\)/.exec(err) ?? []
   const source = readFileSync(new URL('../../src/ts/arguments/options.ts', import.meta.url), 'utf8').split('\n')
   expect(source[Number(line) - 1]).toMatch(/dimension must be|checkDimension\(/)
   expect(Math.max(...err.split('\n').map((each) => each.length))).toBeLessThan(400)
 })
 
-it("has maps, with the sources in them, for all that Node loads and for nothing that a page does", () => {
+it('has maps, with the sources in them, for all that Node loads and for nothing that a page does', () => {
   const found = maps()
-  expect(found).toEqual(expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'search-worker-node.js.map']))
+  expect(found).toEqual(
+    expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'search-worker-node.js.map']),
+  )
   for (const name of found) {
     const { sources, sourcesContent } = JSON.parse(read(name)) as { sources: string[]; sourcesContent: string[] }
     expect(read(name.replace('.map', ''))).toContain(`//# sourceMappingURL=${name}`)
@@ -56,5 +68,14 @@ it("has maps, with the sources in them, for all that Node loads and for nothing 
       if (source.endsWith('.ts')) expect(sourcesContent[i], source).toBe(readFileSync(dist(source), 'utf8'))
     })
   }
-  for (const name of ['browser.js', 'slim.js', 'inline.js', 'worker.js', 'worker-opfs.js', 'segment-browser.js', 'workerd.js']) expect(read(name), name).not.toContain('sourceMappingURL')
+  for (const name of [
+    'browser.js',
+    'slim.js',
+    'inline.js',
+    'worker.js',
+    'worker-opfs.js',
+    'segment-browser.js',
+    'workerd.js',
+  ])
+    expect(read(name), name).not.toContain('sourceMappingURL')
 })

@@ -18,7 +18,8 @@ const ROWS = 3000
 const { next } = random(21)
 const query = Array.from({ length: D }, () => next() - 0.5)
 const TYPES: Record<string, string> = { js: 'text/javascript', wasm: 'application/wasm' }
-const PAGE = '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
+const PAGE =
+  '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
 
 /** Two versions with as many rows and documents of the same name, of which each has another vector. */
 const dirs: Record<string, string> = {}
@@ -27,7 +28,10 @@ beforeAll(async () => {
   for (const name of ['v1', 'v2']) {
     dirs[name] = join(root, name)
     const db = await Nidus.open(dirs[name], { dimension: D })
-    await db.upsert('c', { ids: Array.from({ length: ROWS }, (_, i) => `d${name === 'v1' ? i : ROWS - 1 - i}`), vectors: Float32Array.from({ length: ROWS * D }, () => next() - 0.5) })
+    await db.upsert('c', {
+      ids: Array.from({ length: ROWS }, (_, i) => `d${name === 'v1' ? i : ROWS - 1 - i}`),
+      vectors: Float32Array.from({ length: ROWS * D }, () => next() - 0.5),
+    })
     right[name] = { hits: await db.search(query, { topK: 5 }), count: ROWS }
     await db.close()
   }
@@ -66,7 +70,9 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       (path) => {
         if (path === '/page.html') return { type: 'text/html', bytes: Buffer.from(PAGE) }
         if (path === '/favicon.ico') return { type: 'image/x-icon', bytes: Buffer.alloc(0) }
-        return path.startsWith('/dist/') ? { type: TYPES[path.split('.').at(-1)!] ?? 'text/plain', bytes: readFileSync(join(repository, path)) } : undefined
+        return path.startsWith('/dist/')
+          ? { type: TYPES[path.split('.').at(-1)!] ?? 'text/plain', bytes: readFileSync(join(repository, path)) }
+          : undefined
       },
     )
     context = await browser.newContext()
@@ -84,18 +90,21 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
     return page
   }
   const ask = (options: StaticOptions, on = page) =>
-    on.evaluate(async ({ options, query }) => {
-      try {
-        const { Nidus } = globalThis as unknown as { Nidus: typeof import('nidus-wasm').Nidus }
-        const db = await Nidus.fromStatic(new URL('x/', location.href), options)
-        const hits = await db.search(Float32Array.from(query), { topK: 5 })
-        const count = await db.count()
-        await db.close()
-        return { hits, count }
-      } catch (error) {
-        return { code: (error as { code?: string }).code ?? String(error) }
-      }
-    }, { options, query })
+    on.evaluate(
+      async ({ options, query }) => {
+        try {
+          const { Nidus } = globalThis as unknown as { Nidus: typeof import('nidus-wasm').Nidus }
+          const db = await Nidus.fromStatic(new URL('x/', location.href), options)
+          const hits = await db.search(Float32Array.from(query), { topK: 5 })
+          const count = await db.count()
+          await db.close()
+          return { hits, count }
+        } catch (error) {
+          return { code: (error as { code?: string }).code ?? String(error) }
+        }
+      },
+      { options, query },
+    )
   const set = (ways: Ways, data = versions.data, log = versions.log) => {
     for (const key of Object.keys(server.ways)) delete server.ways[key as keyof Ways]
     Object.assign(server.ways, ways)
@@ -107,12 +116,22 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
   }
   const SILENT = 300
 
-  const KEPT: [StaticOptions][] = [[{ cache: 'opfs' }], [{ cache: 'opfs', memory: 'compact' }], [{ cache: 'cache-storage' }], [{ cache: 'cache-storage', memory: 'compact' }]]
+  const KEPT: [StaticOptions][] = [
+    [{ cache: 'opfs' }],
+    [{ cache: 'opfs', memory: 'compact' }],
+    [{ cache: 'cache-storage' }],
+    [{ cache: 'cache-storage', memory: 'compact' }],
+  ]
   describe.each(KEPT)('kept with %j', (kept) => {
     // Only what never answers is waited for so long.
     const options = { ...kept, timeout: 300_000 }
-    const servers: [string, Ways][] = [['with ETags', {}], ['with neither ETags nor dates', { etags: false, dates: false }], ['without HEAD and ranges', { head: 405, ranges: false }]]
-    // One kind of server to each way of keeping, and in the two browsers each kind to both places: all with all is for `npm run test:long`.
+    const servers: [string, Ways][] = [
+      ['with ETags', {}],
+      ['with neither ETags nor dates', { etags: false, dates: false }],
+      ['without HEAD and ranges', { head: 405, ranges: false }],
+    ]
+    // One kind of server to each way of keeping, and in the two browsers each kind to both places: all with all is for
+    // `npm run test:long`.
     const turn = KEPT.findIndex(([one]) => one === kept) + (name === 'firefox' ? 1 : 0)
     const mine = EVERY_CASE ? servers : servers.filter((_, n) => (n + turn) % servers.length === 0)
     describe.each(mine)('%s', (_, ways) => {
@@ -125,7 +144,13 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
           ['data is gone', { break: (path) => (path.endsWith('data') ? 404 : undefined) }, 'v2', 'v2'],
           ['data breaks off', { break: (path) => (path.endsWith('data') ? 'cut' : undefined) }, 'v2', 'v2'],
           ['log breaks off', { break: (path) => (path.endsWith('log') ? 'cut' : undefined) }, 'v2', 'v2'],
-          ['log is silent', { silent: (path) => (path.endsWith('log') ? 'body' : undefined) }, 'v2', 'v2', { timeout: SILENT }],
+          [
+            'log is silent',
+            { silent: (path) => (path.endsWith('log') ? 'body' : undefined) },
+            'v2',
+            'v2',
+            { timeout: SILENT },
+          ],
           ['only data is new', {}, 'v2', 'v1'],
           ['only log is new', {}, 'v1', 'v2'],
           ['a page answers', { page: true }, 'v2', 'v2'],
@@ -136,7 +161,8 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
           expect(await offline(options), `${fault}, then no server`).toEqual(right.v1)
         }
         set(ways, 'v2', 'v2')
-        changed = (path, bytes) => (path.endsWith('log') ? bytes.map((byte, i) => (i === 300 ? byte ^ 1 : byte)) : bytes)
+        changed = (path, bytes) =>
+          path.endsWith('log') ? bytes.map((byte, i) => (i === 300 ? byte ^ 1 : byte)) : bytes
         expect(await ask(options), 'damaged').toEqual(right.v1)
         expect(await offline(options), 'damaged, then no server').toEqual(right.v1)
         changed = (_, bytes) => bytes
@@ -166,7 +192,12 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       expect(await ask(options)).toEqual(right.v1)
       const other = await arrive()
       versions = { data: 'v2', log: 'v2' }
-      expect(await Promise.all([ask(options), ask(options, other), ask(options), ask(options, other)])).toEqual([right.v2, right.v2, right.v2, right.v2])
+      expect(await Promise.all([ask(options), ask(options, other), ask(options), ask(options, other)])).toEqual([
+        right.v2,
+        right.v2,
+        right.v2,
+        right.v2,
+      ])
       expect(await offline(options)).toEqual(right.v2)
     })
 
@@ -185,7 +216,9 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
         for (const file of ['data', 'log']) {
           const url = new URL(`x/${file}`, location.href).href
           await (await caches.open('nidus-static')).put(url, new Response('old', { headers: { etag: '"old"' } }))
-          const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-static', { create: true })
+          const folder = await (
+            await navigator.storage.getDirectory()
+          ).getDirectoryHandle('nidus-static', { create: true })
           await folder.getFileHandle(encodeURIComponent(url), { create: true })
         }
       })

@@ -16,7 +16,11 @@ const vector = () => Float32Array.from({ length: D }, () => next() - 0.5)
 
 async function write(name: string, rows: number) {
   const db = await Nidus.open(join(root, name), { dimension: D })
-  if (rows) await db.upsert('c', { ids: Array.from({ length: rows }, (_, i) => `${name}-${i}`), vectors: Float32Array.from({ length: rows * D }, () => next() - 0.5) })
+  if (rows)
+    await db.upsert('c', {
+      ids: Array.from({ length: rows }, (_, i) => `${name}-${i}`),
+      vectors: Float32Array.from({ length: rows * D }, () => next() - 0.5),
+    })
   await db.close()
   return join(root, name)
 }
@@ -47,7 +51,11 @@ const opened = async (url: string, options?: StaticOptions) => {
   ended.push(() => db.close())
   return db
 }
-const outcome = (promise: Promise<unknown>) => promise.then(() => ({ code: 'none', message: '' }), ({ code, message }: { code: string; message: string }) => ({ code, message }))
+const outcome = (promise: Promise<unknown>) =>
+  promise.then(
+    () => ({ code: 'none', message: '' }),
+    ({ code, message }: { code: string; message: string }) => ({ code, message }),
+  )
 const codeOf = async (promise: Promise<unknown>) => (await outcome(promise)).code
 /** Something that happens once. */
 function signal() {
@@ -86,8 +94,18 @@ describe('a server', () => {
     expect(await db.count()).toBe(ROWS)
   })
 
-  it.each<[string, Ways]>([['by ranges', {}], ['whole', { ranges: false }], ['whole, and no HEAD', { ranges: false, head: 405 }]])('without ETags and dates is noticed when a length or bytes change while it is read: %s', async (_, ways) => {
-    for (const [name, change] of [['longer', (bytes: Uint8Array) => Buffer.concat([bytes, bytes.subarray(64, 64 + D * 4)])], ['as long', (bytes: Uint8Array) => Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 2 ? byte ^ 1 : byte))]] as const) {
+  it.each<[string, Ways]>([
+    ['by ranges', {}],
+    ['whole', { ranges: false }],
+    ['whole, and no HEAD', { ranges: false, head: 405 }],
+  ])('without ETags and dates is noticed when a length or bytes change while it is read: %s', async (_, ways) => {
+    for (const [name, change] of [
+      ['longer', (bytes: Uint8Array) => Buffer.concat([bytes, bytes.subarray(64, 64 + D * 4)])],
+      [
+        'as long',
+        (bytes: Uint8Array) => Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 2 ? byte ^ 1 : byte)),
+      ],
+    ] as const) {
       const url = await serve({ etags: false, dates: false, ...ways })
       const mine = files
       let seen = 0
@@ -97,7 +115,10 @@ describe('a server', () => {
         const bytes = mine(path)!
         return seen >= (ways.ranges === false ? 1 : 2) && path.endsWith('data') ? change(bytes) : bytes
       }
-      expect(await outcome(Nidus.fromStatic(url)), name).toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('has changed') as string })
+      expect(await outcome(Nidus.fromStatic(url)), name).toMatchObject({
+        code: 'STORAGE_FAILED',
+        message: expect.stringContaining('has changed') as string,
+      })
       await server.stop()
     }
   })
@@ -121,14 +142,19 @@ describe('a server', () => {
     await cut.promise
   })
 
-  it.each<[string, Ways]>([['longer than announced', { longer: 5 }], ['shorter than announced', { short: 5 }]])('whose bodies are %s is refused', async (_, ways) => {
+  it.each<[string, Ways]>([
+    ['longer than announced', { longer: 5 }],
+    ['shorter than announced', { short: 5 }],
+  ])('whose bodies are %s is refused', async (_, ways) => {
     expect(await codeOf(Nidus.fromStatic(await serve(ways)))).toBe('STORAGE_FAILED')
   })
 
   it('that redirects is followed', async () => {
     const target = await serve()
     const { createServer } = await import('node:http')
-    const door = createServer((request, response) => response.writeHead(302, { location: `${target}${request.url!.slice(1)}` }).end())
+    const door = createServer((request, response) =>
+      response.writeHead(302, { location: `${target}${request.url!.slice(1)}` }).end(),
+    )
     await new Promise<void>((listening) => door.listen(0, '127.0.0.1', listening))
     ended.push(() => new Promise((closed) => (door.closeAllConnections(), door.close(closed))))
     const db = await opened(`http://127.0.0.1:${(door.address() as { port: number }).port}/`, { memory: 'compact' })
@@ -141,7 +167,10 @@ describe('silence', () => {
     for (const file of ['data', 'log']) {
       const silent = signal()
       const url = await serve({ silent: (path) => (path.endsWith(file) ? what : undefined), onSilent: silent.resolve })
-      expect(await outcome(Nidus.fromStatic(url, { timeout: 200 }))).toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('nothing came for 0.2 seconds') as string })
+      expect(await outcome(Nidus.fromStatic(url, { timeout: 200 }))).toMatchObject({
+        code: 'STORAGE_FAILED',
+        message: expect.stringContaining('nothing came for 0.2 seconds') as string,
+      })
       const stop = new AbortController()
       const again = signal()
       server.ways.onSilent = again.resolve
@@ -154,7 +183,10 @@ describe('silence', () => {
 
   it('after opening ends a search by its signal, what has none by the deadline, and close at once', async () => {
     for (const ended of ['signal', 'deadline', 'close']) {
-      const db = await Nidus.fromStatic(await serve(), { memory: 'compact', timeout: ended === 'deadline' ? 200 : 60_000 })
+      const db = await Nidus.fromStatic(await serve(), {
+        memory: 'compact',
+        timeout: ended === 'deadline' ? 200 : 60_000,
+      })
       const silent = signal()
       Object.assign(server.ways, { silent: () => 'body', onSilent: silent.resolve } satisfies Ways)
       const stop = new AbortController()
@@ -190,7 +222,8 @@ describe('a bucket', () => {
       const bytes = readFileSync(join(state.dir, key))
       return { size: bytes.length, etag: state.dir, bytes }
     }
-    const answer = <T>(value: T): Promise<T> => (state.silent ? (state.silent(), new Promise(() => {})) : Promise.resolve(value))
+    const answer = <T>(value: T): Promise<T> =>
+      state.silent ? (state.silent(), new Promise(() => {})) : Promise.resolve(value)
     const bucket: StaticBucket = {
       head: (key) => answer(object(key)),
       get(key, { range, onlyIf }) {
@@ -215,11 +248,17 @@ describe('a bucket', () => {
       const count = () => void (++calls === after && (state.dir = v2))
       source.bucket.head = async (key) => (count(), head(key))
       source.bucket.get = async (key, options) => (count(), get(key, options))
-      const code = await Nidus.fromStatic(source, { memory: 'compact' }).then(async (db) => {
-        const found = await db.get('c', ['v2-3', 'v1-3']).then((found) => found.map((one) => one?.id), (error: { code: string }) => error.code)
-        await db.close()
-        return found
-      }, (error: { code: string }) => error.code)
+      const code = await Nidus.fromStatic(source, { memory: 'compact' }).then(
+        async (db) => {
+          const found = await db.get('c', ['v2-3', 'v1-3']).then(
+            (found) => found.map((one) => one?.id),
+            (error: { code: string }) => error.code,
+          )
+          await db.close()
+          return found
+        },
+        (error: { code: string }) => error.code,
+      )
       // All of it was the newer one, or none of it, or it is told.
       expect([['v2-3', undefined], [undefined, 'v1-3'], 'STORAGE_FAILED'], `${after}`).toContainEqual(code)
     }

@@ -25,7 +25,11 @@ async function write(name: string, seed: number, rows: number, compacted = false
   for (let at = 0; at < rows; at += 500) {
     const count = Math.min(500, rows - at)
     const ids = Array.from({ length: count }, (_, i) => `d${below(4) ? at + i : below(at + 1)}-${i}`)
-    await db.upsert(below(3) ? 'a' : 'b', { ids, vectors: Float32Array.from({ length: count * D }, () => next() - 0.5), attrs: ids.map((_, i) => ({ n: i % 7, path: `src/${i % 13}.rs`, ...(i % 5 ? { tags: ['x', `${i % 3}`] } : {}) })) })
+    await db.upsert(below(3) ? 'a' : 'b', {
+      ids,
+      vectors: Float32Array.from({ length: count * D }, () => next() - 0.5),
+      attrs: ids.map((_, i) => ({ n: i % 7, path: `src/${i % 13}.rs`, ...(i % 5 ? { tags: ['x', `${i % 3}`] } : {}) })),
+    })
   }
   await db.deleteWhere('a', { n: 3 })
   if (compacted) await db.compact()
@@ -33,7 +37,12 @@ async function write(name: string, seed: number, rows: number, compacted = false
   return join(root, name)
 }
 
-const OPTIONS: SearchOptions[] = [{}, { topK: 3, withVectors: true }, { topK: 25, filter: { n: { $in: [1, 2] }, path: { $glob: 'src/1*.rs' } } }, { collections: 'b', minScore: 0.05 }]
+const OPTIONS: SearchOptions[] = [
+  {},
+  { topK: 3, withVectors: true },
+  { topK: 25, filter: { n: { $in: [1, 2] }, path: { $glob: 'src/1*.rs' } } },
+  { collections: 'b', minScore: 0.05 },
+]
 
 /** All that can be read is the same. */
 async function expectSame(found: Nidus, dir: string, seed = 5) {
@@ -67,7 +76,11 @@ const opened = async (url: string, options?: StaticOptions) => {
   open.push(() => db.close())
   return db
 }
-const refused = (promise: Promise<unknown>) => promise.then(() => 'nothing', (error: { code?: string }) => error.code)
+const refused = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'nothing',
+    (error: { code?: string }) => error.code,
+  )
 
 beforeAll(async () => {
   big = await write('big', 1, 6000)
@@ -101,7 +114,11 @@ describe('by HTTP', () => {
     for (let seed = 10; seed < 16; seed++) {
       const dir = await write(`g${seed}`, seed, [0, 1, 17, 400, 1300, 2600][seed - 10]!, seed % 2 === 0)
       const from = await serveStatic(directory('/x/', dir))
-      for (const [address, options] of [[`${from.origin}x/`, {}], [`${from.origin}x?v=1`, { memory: 'compact' }], [new URL('x', from.origin), {}]] as const) {
+      for (const [address, options] of [
+        [`${from.origin}x/`, {}],
+        [`${from.origin}x?v=1`, { memory: 'compact' }],
+        [new URL('x', from.origin), {}],
+      ] as const) {
         const db = await Nidus.fromStatic(address, options)
         await expectSame(db, dir, seed)
         await db.close()
@@ -120,7 +137,9 @@ describe('by HTTP', () => {
     for (let i = 0; i < queries; i++) await db.search(Float32Array.from({ length: D }, () => next() - 0.5))
     const asked = server.asked.slice(before)
     // Some 150 rows of uniform noise have to be looked at.
-    expect(asked.reduce((sum, { sent }) => sum + sent, 0) / queries).toBeLessThan(0.7 * readFileSync(join(big, 'data')).length)
+    expect(asked.reduce((sum, { sent }) => sum + sent, 0) / queries).toBeLessThan(
+      0.7 * readFileSync(join(big, 'data')).length,
+    )
     expect(asked.length / queries).toBeLessThan(20)
     expect(asked.every(({ range, headers }) => range !== undefined && headers['if-match'] !== undefined)).toBe(true)
   })
@@ -133,7 +152,10 @@ describe('by HTTP', () => {
     const pair = await Nidus.fromStatic({ data: `${url}/data`, log: new URL(`${url}/log`) })
     await expectSame(pair, big)
     await pair.close()
-    const blobs = await Nidus.fromStatic({ data: new Blob([readFileSync(join(big, 'data'))]), log: new Blob([readFileSync(join(big, 'log'))]) }, { memory: 'compact' })
+    const blobs = await Nidus.fromStatic(
+      { data: new Blob([readFileSync(join(big, 'data'))]), log: new Blob([readFileSync(join(big, 'log'))]) },
+      { memory: 'compact' },
+    )
     await expectSame(blobs, big)
     await blobs.close()
   })
@@ -153,13 +175,26 @@ describe('a file that changes is an error, and no mix', () => {
     now.files = (path) => (names.some((name) => path.endsWith(name)) ? theirs(path) : mine(path))
   }
 
-  it.each<[string, Ways]>([['told by If-Match', {}], ['told by the answer', { deaf: true }], ['told by a weak tag', { etags: 'weak' }], ['told by the date', { etags: false }]])('between searches: %s', async (_, ways) => {
+  it.each<[string, Ways]>([
+    ['told by If-Match', {}],
+    ['told by the answer', { deaf: true }],
+    ['told by a weak tag', { etags: 'weak' }],
+    ['told by the date', { etags: false }],
+  ])('between searches: %s', async (_, ways) => {
     const db = await opened(await serve(ways), { memory: 'compact' })
     await expectSame(db, big)
     swap(['data', 'log'])
     const { next } = random(77)
     let codes: (string | undefined)[] = []
-    for (let i = 0; i < 8; i++) codes.push(await refused(db.search(Float32Array.from({ length: D }, () => next() - 0.5), { topK: 50 })))
+    for (let i = 0; i < 8; i++)
+      codes.push(
+        await refused(
+          db.search(
+            Float32Array.from({ length: D }, () => next() - 0.5),
+            { topK: 50 },
+          ),
+        ),
+      )
     codes = codes.filter((code) => code !== 'nothing')
     expect(codes.length).toBeGreaterThan(0)
     expect(new Set(codes)).toEqual(new Set(['STORAGE_FAILED']))
@@ -175,14 +210,21 @@ describe('a file that changes is an error, and no mix', () => {
           let count = 0
           const before = now.files
           const theirs = directory('/index/', other)
-          now.files = (path) => (count++ >= after && names.some((name) => path.endsWith(name)) ? theirs(path) : before(path))
-          const outcome = await Nidus.fromStatic(url, { memory }).then(async (db) => {
-            // Whole before it changed.
-            const code = memory === 'full' ? await expectSame(db, big).then(() => 'same') : await refused(expectSame(db, big))
-            await db.close()
-            return code
-          }, (error: { code?: string }) => error.code)
-          expect(['same', 'nothing', 'STORAGE_FAILED', 'CORRUPT'], `${what}, ${memory}, after ${after}`).toContain(outcome)
+          now.files = (path) =>
+            count++ >= after && names.some((name) => path.endsWith(name)) ? theirs(path) : before(path)
+          const outcome = await Nidus.fromStatic(url, { memory }).then(
+            async (db) => {
+              // Whole before it changed.
+              const code =
+                memory === 'full' ? await expectSame(db, big).then(() => 'same') : await refused(expectSame(db, big))
+              await db.close()
+              return code
+            },
+            (error: { code?: string }) => error.code,
+          )
+          expect(['same', 'nothing', 'STORAGE_FAILED', 'CORRUPT'], `${what}, ${memory}, after ${after}`).toContain(
+            outcome,
+          )
           await server.stop()
         }
       }
@@ -212,7 +254,8 @@ describe('says what is wrong', () => {
   it('a file that is no store, or damaged', async () => {
     const url = await serve()
     const right = now.files
-    now.files = (path) => (path.endsWith('data') ? Buffer.from('<!doctype html><title>Not found</title>'.repeat(50)) : right(path))
+    now.files = (path) =>
+      path.endsWith('data') ? Buffer.from('<!doctype html><title>Not found</title>'.repeat(50)) : right(path)
     expect(await refused(Nidus.fromStatic(url))).toMatch(/CORRUPT|UNSUPPORTED_VERSION/)
     now.files = (path) => {
       const bytes = right(path)
@@ -227,7 +270,10 @@ describe('says what is wrong', () => {
   it('that it was aborted, at any moment', async () => {
     const url = await serve({ slow: 3 })
     expect(await refused(Nidus.fromStatic(url, { signal: AbortSignal.abort() }))).toBe('ABORTED')
-    for (const ms of [1, 5, 10, 15]) expect(await refused(Nidus.fromStatic(url, { memory: 'compact', signal: AbortSignal.timeout(ms) }))).toBe('ABORTED')
+    for (const ms of [1, 5, 10, 15])
+      expect(await refused(Nidus.fromStatic(url, { memory: 'compact', signal: AbortSignal.timeout(ms) }))).toBe(
+        'ABORTED',
+      )
   })
 })
 
@@ -245,18 +291,21 @@ describe('in Chromium', () => {
   /** Opens, asks, and closes. What was asked of the server is seen there. */
   const ask = async (options: object, query: number[], address = 'index/') => {
     site.asked.length = 0
-    return page.evaluate(async ({ options, query, address }) => {
-      try {
-        const { Nidus } = globalThis as unknown as { Nidus: typeof import('nidus-wasm').Nidus }
-        const db = await Nidus.fromStatic(new URL(address, location.href), options)
-        const hits = await db.search(Float32Array.from(query), { topK: 7 })
-        const count = await db.count()
-        await db.close()
-        return { hits, count }
-      } catch (error) {
-        return { code: (error as { code?: string }).code ?? String(error) }
-      }
-    }, { options, query, address })
+    return page.evaluate(
+      async ({ options, query, address }) => {
+        try {
+          const { Nidus } = globalThis as unknown as { Nidus: typeof import('nidus-wasm').Nidus }
+          const db = await Nidus.fromStatic(new URL(address, location.href), options)
+          const hits = await db.search(Float32Array.from(query), { topK: 7 })
+          const count = await db.count()
+          await db.close()
+          return { hits, count }
+        } catch (error) {
+          return { code: (error as { code?: string }).code ?? String(error) }
+        }
+      },
+      { options, query, address },
+    )
   }
   const truth = async (dir: string, query: number[]) => {
     const db = await Nidus.open(dir, { readOnly: true })
@@ -269,12 +318,19 @@ describe('in Chromium', () => {
 
   beforeAll(async () => {
     now = directory('/index/', big)
-    const script = '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
-    site = await serveStatic((path) => now(path), {}, (path) => {
-      if (path === '/page.html') return { type: 'text/html', bytes: Buffer.from(script) }
-      if (path === '/favicon.ico') return { type: 'image/x-icon', bytes: Buffer.alloc(0) }
-      return path.startsWith('/dist/') ? { type: TYPES[path.split('.').at(-1)!] ?? 'text/plain', bytes: readFileSync(join(repository, path)) } : undefined
-    })
+    const script =
+      '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
+    site = await serveStatic(
+      (path) => now(path),
+      {},
+      (path) => {
+        if (path === '/page.html') return { type: 'text/html', bytes: Buffer.from(script) }
+        if (path === '/favicon.ico') return { type: 'image/x-icon', bytes: Buffer.alloc(0) }
+        return path.startsWith('/dist/')
+          ? { type: TYPES[path.split('.').at(-1)!] ?? 'text/plain', bytes: readFileSync(join(repository, path)) }
+          : undefined
+      },
+    )
     browser = await openBrowser(join(root, 'profile'))
     page = browser.context.pages()[0] ?? (await browser.context.newPage())
     await arrive()
@@ -290,35 +346,38 @@ describe('in Chromium', () => {
     expect(site.asked.some(({ status }) => status === 206)).toBe(true)
   })
 
-  it.each([['opfs'], ['cache-storage']])('keeps what it fetched, asks whether it has changed, and needs no network: %s', async (cache) => {
-    const q = query()
-    const right = await truth(big, q)
-    expect(await ask({ cache }, q)).toEqual(right)
-    expect(site.asked.filter(({ status, method }) => status === 200 && method === 'GET').length).toBe(2)
-    await arrive()
-    for (const memory of ['full', 'compact']) {
-      expect(await ask({ cache, memory }, q)).toEqual(right)
+  it.each([['opfs'], ['cache-storage']])(
+    'keeps what it fetched, asks whether it has changed, and needs no network: %s',
+    async (cache) => {
+      const q = query()
+      const right = await truth(big, q)
+      expect(await ask({ cache }, q)).toEqual(right)
+      expect(site.asked.filter(({ status, method }) => status === 200 && method === 'GET').length).toBe(2)
+      await arrive()
+      for (const memory of ['full', 'compact']) {
+        expect(await ask({ cache, memory }, q)).toEqual(right)
+        expect(site.asked.reduce((sum, { method, sent }) => sum + (method === 'GET' ? sent : 0), 0)).toBe(0)
+      }
+      site.ways.status = 503
+      expect(await ask({ cache }, q)).toEqual(right)
+      site.ways.status = undefined
+      const { origin } = site
+      await site.stop()
+      expect(await ask({ cache }, q)).toEqual(right)
+      expect(await ask({ cache }, q, 'another/')).toEqual({ code: 'STORAGE_FAILED' })
+      await site.start()
+      expect(site.origin).toBe(origin)
+      // What breaks off leaves what was there, which serves.
+      now = directory('/index/', other)
+      site.ways.cut = 50_000
+      expect(await ask({ cache }, q)).toEqual(right)
+      site.ways.cut = undefined
+      now = directory('/index/', big)
+      expect(await ask({ cache }, q)).toEqual(right)
       expect(site.asked.reduce((sum, { method, sent }) => sum + (method === 'GET' ? sent : 0), 0)).toBe(0)
-    }
-    site.ways.status = 503
-    expect(await ask({ cache }, q)).toEqual(right)
-    site.ways.status = undefined
-    const { origin } = site
-    await site.stop()
-    expect(await ask({ cache }, q)).toEqual(right)
-    expect(await ask({ cache }, q, 'another/')).toEqual({ code: 'STORAGE_FAILED' })
-    await site.start()
-    expect(site.origin).toBe(origin)
-    // What breaks off leaves what was there, which serves.
-    now = directory('/index/', other)
-    site.ways.cut = 50_000
-    expect(await ask({ cache }, q)).toEqual(right)
-    site.ways.cut = undefined
-    now = directory('/index/', big)
-    expect(await ask({ cache }, q)).toEqual(right)
-    expect(site.asked.reduce((sum, { method, sent }) => sum + (method === 'GET' ? sent : 0), 0)).toBe(0)
-    now = directory('/index/', other)
-    expect(await ask({ cache }, q)).toEqual(await truth(other, q))
-    now = directory('/index/', big)
-  })
+      now = directory('/index/', other)
+      expect(await ask({ cache }, q)).toEqual(await truth(other, q))
+      now = directory('/index/', big)
+    },
+  )
 })

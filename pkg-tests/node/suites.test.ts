@@ -9,14 +9,20 @@ import { timesOf } from '../../scripts/suites.mjs'
 import { repository } from './tarball.js'
 
 it('times of files come from the report; half a report is none', () => {
-  const report = JSON.stringify({ testResults: [{ name: join(repository, 'pkg-tests/node/suites.test.ts'), startTime: 1000, endTime: 3500 }] })
+  const report = JSON.stringify({
+    testResults: [{ name: join(repository, 'pkg-tests/node/suites.test.ts'), startTime: 1000, endTime: 3500 }],
+  })
   expect(timesOf(report, 'node')).toEqual([{ file: 'pkg-tests/node/suites.test.ts, node', time: 2500 }])
   expect(timesOf(report.slice(0, 20), 'node')).toEqual([])
   expect(timesOf(undefined, 'node')).toEqual([])
 })
 
 it('of the long ones those run that fit, one behind the other', () => {
-  const suites = [{ name: 'a', minutes: 5 }, { name: 'b', minutes: 30 }, { name: 'c', minutes: 4 }]
+  const suites = [
+    { name: 'a', minutes: 5 },
+    { name: 'b', minutes: 30 },
+    { name: 'c', minutes: 4 },
+  ]
   expect(fitting(suites, 10).map(({ name }) => name)).toEqual(['a', 'c'])
   expect(fitting(suites, 3)).toEqual([])
   expect(fitting(LONG, Infinity)).toEqual(LONG)
@@ -51,7 +57,9 @@ it('suites run side by side, in their order, but not two that take the same', as
   await end('compiles')
   await end('last')
   await all
-  await expect(sideBySide([{ name: 'never', ready: () => false }], 2, async () => {})).rejects.toThrow('nothing runs that these wait for: never')
+  await expect(sideBySide([{ name: 'never', ready: () => false }], 2, async () => {})).rejects.toThrow(
+    'nothing runs that these wait for: never',
+  )
 })
 
 it('of suites that run side by side one is heard as it speaks, the others when they have ended', () => {
@@ -77,6 +85,8 @@ it('of suites that run side by side one is heard as it speaks, the others when t
 })
 
 it('no test waits for a time in a page: it waits for what it means', () => {
-  const tests = execFileSync('git', ['ls-files', 'pkg-tests', 'www/tests'], { cwd: repository, encoding: 'utf8' }).split('\n').filter((path) => /\.(ts|mjs)$/.test(path) && path !== 'pkg-tests/node/suites.test.ts')
+  const tests = execFileSync('git', ['ls-files', 'pkg-tests', 'www/tests'], { cwd: repository, encoding: 'utf8' })
+    .split('\n')
+    .filter((path) => /\.(ts|mjs)$/.test(path) && path !== 'pkg-tests/node/suites.test.ts')
   expect(tests.filter((path) => readFileSync(join(repository, path), 'utf8').includes('waitForTimeout'))).toEqual([])
 })

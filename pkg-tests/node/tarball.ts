@@ -15,7 +15,12 @@ export const repository = fileURLToPath(new URL('../../', import.meta.url))
 /** A program in the folder, in the environment of a user: without what npm and vitest told this process. */
 export async function run(folder: string, command: string, ...args: string[]) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|node_|vite)/i.test(key)))
-  return promisify(execFile)(command, args, { cwd: folder, env, timeout: 600_000, shell: process.platform === 'win32' && command === 'npm' })
+  return promisify(execFile)(command, args, {
+    cwd: folder,
+    env,
+    timeout: 600_000,
+    shell: process.platform === 'win32' && command === 'npm',
+  })
 }
 
 /** Packs what was built, and installs that. Returns where it is. */
@@ -36,11 +41,16 @@ export interface Block {
 /** The JavaScript of Markdown pages that says where it runs. */
 export function blocksOf(paths: string[]): Block[] {
   return paths.flatMap((path) =>
-    [...readFileSync(join(repository, path), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(([, runs, code], i) => ({ name: `${path}, ${i + 1}`, runs: runs!, code: code! })),
+    [...readFileSync(join(repository, path), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(
+      ([, runs, code], i) => ({ name: `${path}, ${i + 1}`, runs: runs!, code: code! }),
+    ),
   )
 }
 
-export const guides = () => readdirSync(join(repository, 'www/guides')).filter((name) => name.endsWith('.md')).map((name) => `www/guides/${name}`)
+export const guides = () =>
+  readdirSync(join(repository, 'www/guides'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `www/guides/${name}`)
 
 /** A page that runs the script and finds the package by its name. */
 export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8"><title>A page</title>
@@ -56,7 +66,9 @@ export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8
 export async function openBrowser(profile: string) {
   const context = await chromium.launchPersistentContext(profile, launchOptions)
   const [said, complaints]: [string[], string[]] = [[], []]
-  context.on('console', (message) => (message.type() === 'log' ? said.push(message.text()) : complaints.push(`${message.type()}: ${message.text()}`)))
+  context.on('console', (message) =>
+    message.type() === 'log' ? said.push(message.text()) : complaints.push(`${message.type()}: ${message.text()}`),
+  )
   context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().message}`))
   context.on('requestfailed', (request) => complaints.push(`not loaded: ${request.url()}`))
   return { context, said, complaints }

@@ -16,8 +16,16 @@ let n = 0
 const fresh = () => join(root, `s${n++}`)
 
 transferSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-transferSuite('fs', { fresh, options: () => ({}), again: true }, { gone: async (name) => expect(existsSync(name)).toBe(false) })
-for (const [what, setUp] of [['plain arrays', {}], ['arrays that are read asynchronously', { onlyAsync: true }], ['arrays and transactions', { transactional: true }]] as const) {
+transferSuite(
+  'fs',
+  { fresh, options: () => ({}), again: true },
+  { gone: async (name) => expect(existsSync(name)).toBe(false) },
+)
+for (const [what, setUp] of [
+  ['plain arrays', {}],
+  ['arrays that are read asynchronously', { onlyAsync: true }],
+  ['arrays and transactions', { transactional: true }],
+] as const) {
   let host: ArraysHost
   transferSuite(`a user's host over ${what}`, {
     fresh: () => {
@@ -36,21 +44,25 @@ function golden(name: string) {
   let into = found.data
   for (const line of readFileSync(new URL(`../../tests/golden/${name}.txt`, import.meta.url), 'utf8').split('\n')) {
     if (line === 'data' || line === 'log') into = found[line]
-    else if (!line.startsWith('#')) into.push(...(line.split('|')[0]!.match(/\S+/g) ?? []).map((byte) => parseInt(byte, 16)))
+    else if (!line.startsWith('#'))
+      into.push(...(line.split('|')[0]!.match(/\S+/g) ?? []).map((byte) => parseInt(byte, 16)))
   }
   return { data: Uint8Array.from(found.data), log: Uint8Array.from(found.log) }
 }
 
-describe('native\'s bytes', () => {
-  it.each(['operations', 'values', 'compacted', 'newer'])('written by native (%s), go in and come out as they are', async (name) => {
-    const native = golden(name)
-    const at = fresh()
-    const db = await Nidus.import(at, native)
-    const out = untar(await exported(db))
-    expect([same(out.data, native.data), same(out.log, native.log)]).toEqual([true, true])
-    await db.close()
-    expect([same(files(at).data, native.data), same(files(at).log, native.log)]).toEqual([true, true])
-  })
+describe("native's bytes", () => {
+  it.each(['operations', 'values', 'compacted', 'newer'])(
+    'written by native (%s), go in and come out as they are',
+    async (name) => {
+      const native = golden(name)
+      const at = fresh()
+      const db = await Nidus.import(at, native)
+      const out = untar(await exported(db))
+      expect([same(out.data, native.data), same(out.log, native.log)]).toEqual([true, true])
+      await db.close()
+      expect([same(files(at).data, native.data), same(files(at).log, native.log)]).toEqual([true, true])
+    },
+  )
 
   async function directory() {
     const name = fresh()
@@ -68,7 +80,10 @@ describe('native\'s bytes', () => {
     const { data, log } = untar(await exported(db))
     await db.close()
     const text = (of: string) => new TextEncoder().encode(of)
-    const pair = [{ name: 'data', bytes: data }, { name: 'log', bytes: log }]
+    const pair = [
+      { name: 'data', bytes: data },
+      { name: 'log', bytes: log },
+    ]
     const pax = (record: string) => ({ name: 'pax', type: 'x', bytes: text(record) })
     const size = (value: string) => `${value.length + 8 < 10 ? value.length + 8 : value.length + 9} size=${value}\n`
     const base256 = (...bytes: number[]) => {
@@ -84,20 +99,23 @@ describe('native\'s bytes', () => {
         tar([pax(size(value)), ...pair]),
         tar([pax(size(value)), { name: 'long', type: 'L', bytes: text('data') }, ...pair]),
       ]),
-      ...['-9 path=data\n', '0 path=data\n', '99 path=data\n', '12 path data\n', 'x', '1e1 path=data\n'].map((record) => tar([pax(record), ...pair])),
+      ...['-9 path=data\n', '0 path=data\n', '99 path=data\n', '12 path data\n', 'x', '1e1 path=data\n'].map((record) =>
+        tar([pax(record), ...pair]),
+      ),
       base256(...Array<number>(12).fill(0xff)),
       base256(0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5),
       base256(...text('0000000-005')),
       base256(...text('00000000089')),
     ]
-    for (const [i, bytes] of bad.entries()) expect(await codeOf(() => Nidus.import('y', bytes, { storage: 'memory' })), `${i}`).toBe('CORRUPT')
+    for (const [i, bytes] of bad.entries())
+      expect(await codeOf(() => Nidus.import('y', bytes, { storage: 'memory' })), `${i}`).toBe('CORRUPT')
     // An empty one takes a record back.
     const good = await Nidus.import('y', tar([pax(size('')), ...pair]), { storage: 'memory' })
     expect(good.dimension).toBe(8)
     await good.close()
   })
 
-  it('the system\'s tar reads what is exported', async () => {
+  it("the system's tar reads what is exported", async () => {
     const name = await directory()
     const db = await Nidus.open(name, { readOnly: true })
     const bytes = await exported(db)
@@ -112,8 +130,16 @@ describe('native\'s bytes', () => {
     await second.close()
   })
 
-  it.each([['--format=gnu'], ['--format=posix'], ['--format=v7'], ['--format=ustar'], ['--format=posix', '--pax-option=comment:=xyz,SCHILY.xattr:=1'], ['--format=gnu', '--transform', `s,^\\.,${'long/'.repeat(40)},`],
-    ['--format=posix', '--transform', `s,^\\.,${'länger/'.repeat(40)},`], ['-b', '1']])('the system\'s tar of a directory is read (%s %s)', async (...options) => {
+  it.each([
+    ['--format=gnu'],
+    ['--format=posix'],
+    ['--format=v7'],
+    ['--format=ustar'],
+    ['--format=posix', '--pax-option=comment:=xyz,SCHILY.xattr:=1'],
+    ['--format=gnu', '--transform', `s,^\\.,${'long/'.repeat(40)},`],
+    ['--format=posix', '--transform', `s,^\\.,${'länger/'.repeat(40)},`],
+    ['-b', '1'],
+  ])("the system's tar of a directory is read (%s %s)", async (...options) => {
     const name = await directory()
     const path = join(root, `in${n++}.tar`)
     execFileSync('tar', [...options, '-cf', path, '-C', name, '.'])
@@ -151,7 +177,10 @@ describe('native\'s bytes', () => {
     const into = fresh()
     let writing: Promise<unknown> | undefined
     const big = await Nidus.open(fresh(), { dimension: 256 })
-    await big.upsert('c', { ids: Array.from({ length: 5000 }, (_, i) => `${i}`), vectors: new Float32Array(5000 * 256).fill(1) })
+    await big.upsert('c', {
+      ids: Array.from({ length: 5000 }, (_, i) => `${i}`),
+      vectors: new Float32Array(5000 * 256).fill(1),
+    })
     const onProgress = () => void (writing ??= big.upsert('d', [{ id: 'x', vector: new Float32Array(256).fill(1) }]))
     expect(await codeOf(() => Nidus.import(into, big.name, { onProgress }))).toBe('LOCKED')
     await writing
@@ -172,7 +201,8 @@ describe('native\'s bytes', () => {
   })
 
   it('knows files of more than 8 GiB', async () => {
-    const { partsOfTar, tarHeader } = (await import('../../src/ts/transfer/tar')) as typeof import('../../src/ts/transfer/tar')
+    const { partsOfTar, tarHeader } =
+      (await import('../../src/ts/transfer/tar')) as typeof import('../../src/ts/transfer/tar')
     const { Input } = await import('../../src/ts/transfer/source')
     for (const size of [8 ** 11 - 1, 8 ** 11, 2 ** 40 + 12345]) {
       writeFileSync(join(root, 'big.tar'), tarHeader('data', size))
@@ -203,7 +233,11 @@ describe('an export that nobody reads', () => {
     expect(compacted).toBe(false)
     vi.setSystemTime(Date.now() + 20_000)
     await compacting
-    expect(await codeOf(async () => { while (!(await reader.read()).done); })).toBe('ABORTED')
+    expect(
+      await codeOf(async () => {
+        while (!(await reader.read()).done);
+      }),
+    ).toBe('ABORTED')
     expect(same(await exported(db), await exported(db))).toBe(true)
     await db.close()
   })
@@ -216,11 +250,16 @@ describe('a medium that fails', () => {
     let promoted = 0
     const create = had.create.bind(had)
     const host: ArraysHost = Object.create(had, {
-      create: { value: async () => {
-        const files = await create()
-        for (const made of had.made.slice(-2)) made.onCall = (what) => { if (what === 'write' && ++calls === at) throw error }
-        return files
-      } },
+      create: {
+        value: async () => {
+          const files = await create()
+          for (const made of had.made.slice(-2))
+            made.onCall = (what) => {
+              if (what === 'write' && ++calls === at) throw error
+            }
+          return files
+        },
+      },
       promote: { value: (files: never) => (promoted++, had.promote(files)) },
     })
     return Object.assign(host, { promoted: () => promoted })
@@ -228,16 +267,31 @@ describe('a medium that fails', () => {
 
   it('costs nothing that was there, wherever it does', async () => {
     const sample = await Nidus.open(fresh(), { dimension: 64 })
-    await sample.upsert('c', { ids: Array.from({ length: 9000 }, (_, i) => `${i}`), vectors: new Float32Array(9000 * 64).fill(1) })
+    await sample.upsert('c', {
+      ids: Array.from({ length: 9000 }, (_, i) => `${i}`),
+      vectors: new Float32Array(9000 * 64).fill(1),
+    })
     const bytes = await exported(sample)
     await sample.close()
     for (const exists of [false, true]) {
       for (let at = 1; at <= 5; at++) {
         const had = arraysHost({ keep: false })
-        if (exists) await (await Nidus.import('x', tar([{ name: 'data', bytes: untar(bytes).data.slice(0, 64) }, { name: 'log', bytes: new Uint8Array(0) }]), { storage: had })).close()
+        if (exists)
+          await (
+            await Nidus.import(
+              'x',
+              tar([
+                { name: 'data', bytes: untar(bytes).data.slice(0, 64) },
+                { name: 'log', bytes: new Uint8Array(0) },
+              ]),
+              { storage: had },
+            )
+          ).close()
         const before = had.files && [had.files.data.bytes.length, had.files.log.bytes.length]
         const host = failing(at, Object.assign(new Error('full'), { code: 'ENOSPC' }), had)
-        expect(await codeOf(() => Nidus.import('x', bytes, { storage: host, replace: true })), `${at}`).toBe(at < 5 ? 'QUOTA_EXCEEDED' : 'nothing thrown')
+        expect(await codeOf(() => Nidus.import('x', bytes, { storage: host, replace: true })), `${at}`).toBe(
+          at < 5 ? 'QUOTA_EXCEEDED' : 'nothing thrown',
+        )
         if (at === 5) break
         expect(host.promoted()).toBe(0)
         expect(had.files && [had.files.data.bytes.length, had.files.log.bytes.length]).toEqual(before)

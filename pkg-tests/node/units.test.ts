@@ -7,7 +7,8 @@ import { poster } from '../../src/ts/messages/poster'
 import { Reader, Writer, batchCuts } from '../../src/ts/core/wire'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-const str = (text: string) => `${Buffer.from(text).length.toString(16).padStart(2, '0')}00000000000000${Buffer.from(text).toString('hex')}`
+const str = (text: string) =>
+  `${Buffer.from(text).length.toString(16).padStart(2, '0')}00000000000000${Buffer.from(text).toString('hex')}`
 
 describe('filters on the wire', () => {
   const int = (n: number) => `02000000${n.toString(16).padStart(2, '0')}00000000000000`
@@ -36,7 +37,11 @@ describe('filters on the wire', () => {
 describe('attributes on the wire', () => {
   it('read back as they were written, and are found in a batch', () => {
     const writer = new Writer(1)
-    const records: [string, object][] = [['a', { s: 'é', n: -1, b: true, l: ['x', ''], f: 0.5, d: new Date(7), z: null }], ['', {}], ['c', { big: 2n ** 62n }]]
+    const records: [string, object][] = [
+      ['a', { s: 'é', n: -1, b: true, l: ['x', ''], f: 0.5, d: new Date(7), z: null }],
+      ['', {}],
+      ['c', { big: 2n ** 62n }],
+    ]
     for (const [id, attrs] of records) {
       writer.str(id)
       writer.attrs(attrs, () => id)
@@ -54,10 +59,20 @@ describe('attributes on the wire', () => {
   it('have texts of any length and letters, and numbers of any size', () => {
     const texts = [0, 1, 7, 47, 48, 49, 100].flatMap((length) => {
       const plain = 'x'.repeat(length)
-      return ['', '\u007f', '\u0080', 'é', '\uffff', '𝄞'].flatMap((letter) => [letter + plain, plain + letter, plain + letter + plain])
+      return ['', '\u007f', '\u0080', 'é', '\uffff', '𝄞'].flatMap((letter) => [
+        letter + plain,
+        plain + letter,
+        plain + letter + plain,
+      ])
     })
-    const numbers = [0, 1, 127, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40, 2 ** 53 - 1].flatMap((n) => (n ? [n, -n] : [n]))
-    const attrs = Object.fromEntries([...texts.map((text, i) => [`t${i}`, text]), ...numbers.map((n, i) => [`n${i}`, n]), ['date', new Date(-1)]])
+    const numbers = [0, 1, 127, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40, 2 ** 53 - 1].flatMap(
+      (n) => (n ? [n, -n] : [n]),
+    )
+    const attrs = Object.fromEntries([
+      ...texts.map((text, i) => [`t${i}`, text]),
+      ...numbers.map((n, i) => [`n${i}`, n]),
+      ['date', new Date(-1)],
+    ])
     const writer = new Writer(1)
     for (const text of texts) writer.str(text)
     writer.attrs(attrs, () => 'what')
@@ -71,7 +86,8 @@ describe('attributes on the wire', () => {
       expect(view.getBigInt64(reader.at + 4, true)).toBe(BigInt(n))
       expect(reader.value()).toBe(n)
     }
-    for (const bad of ['\ud800', `${'x'.repeat(48)}\udc00`, `é${'x'.repeat(10)}\ud800`]) expect(() => writer.str(bad, () => 'this')).toThrow('this holds a lone surrogate')
+    for (const bad of ['\ud800', `${'x'.repeat(48)}\udc00`, `é${'x'.repeat(10)}\ud800`])
+      expect(() => writer.str(bad, () => 'this')).toThrow('this holds a lone surrogate')
     expect(() => writer.str(7, () => 'this')).toThrow('this must be a string, not 7')
   })
 })
@@ -110,7 +126,8 @@ describe('errors', () => {
     expect(storageError(named('QuotaExceededError'), 'x').code).toBe('QUOTA_EXCEEDED')
     expect(storageError(Object.assign(new Error(), { code: 'EDQUOT' }), 'x').code).toBe('QUOTA_EXCEEDED')
     expect(storageError(named('NoModificationAllowedError'), 'x', true).code).toBe('LOCKED')
-    for (const name of ['SecurityError', 'UnknownError', 'NotSupportedError', 'NotAllowedError']) expect(storageError(named(name), 'x', true).code).toBe('STORAGE_UNAVAILABLE')
+    for (const name of ['SecurityError', 'UnknownError', 'NotSupportedError', 'NotAllowedError'])
+      expect(storageError(named(name), 'x', true).code).toBe('STORAGE_UNAVAILABLE')
     expect(storageError(named('SecurityError'), 'x').code).toBe('STORAGE_FAILED')
     expect(storageError('a string', 'x').code).toBe('STORAGE_FAILED')
     expect(coreError(new WebAssembly.RuntimeError('unreachable')).code).toBe('FAILED')
@@ -120,7 +137,12 @@ describe('errors', () => {
   it('cross a thread with code, text and cause', () => {
     const there = unpackError(structuredClone(packError(new NidusError('LOCKED', 'why', { cause: named('Late') }))))
     expect(there).toBeInstanceOf(NidusError)
-    expect(there).toMatchObject({ code: 'LOCKED', message: 'why', name: 'NidusError', cause: { name: 'Late', message: 'text' } })
+    expect(there).toMatchObject({
+      code: 'LOCKED',
+      message: 'why',
+      name: 'NidusError',
+      cause: { name: 'Late', message: 'text' },
+    })
     expect(new Error('x')).not.toBeInstanceOf(NidusError)
   })
 })

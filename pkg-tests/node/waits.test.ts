@@ -16,7 +16,10 @@ let bytes: { data: Uint8Array; log: Uint8Array }
 
 beforeAll(async () => {
   const db = await Nidus.open(join(root, 'store'), { dimension: D })
-  await db.upsert('c', { ids: Array.from({ length: ROWS }, (_, i) => `d${i}`), vectors: Float32Array.from({ length: ROWS * D }, () => next() - 0.5) })
+  await db.upsert('c', {
+    ids: Array.from({ length: ROWS }, (_, i) => `d${i}`),
+    vectors: Float32Array.from({ length: ROWS * D }, () => next() - 0.5),
+  })
   await db.close()
   bytes = { data: readFileSync(join(root, 'store/data')), log: readFileSync(join(root, 'store/log')) }
 })
@@ -90,7 +93,12 @@ describe('a host that does not answer', () => {
   it('closing ends what waits, with a signal and without one', async () => {
     const { host, db, nextAsk } = await opened()
     const ask = nextAsk()
-    const waiting = [codeOf(() => db.get('c', ['d1'])), codeOf(() => db.search(vector())), codeOf(() => db.search(vector(), { signal: new AbortController().signal })), codeOf(() => db.records('c').next())]
+    const waiting = [
+      codeOf(() => db.get('c', ['d1'])),
+      codeOf(() => db.search(vector())),
+      codeOf(() => db.search(vector(), { signal: new AbortController().signal })),
+      codeOf(() => db.records('c').next()),
+    ]
     const exporting = codeOf(async () => {
       for await (const part of db.export()) void part
     })

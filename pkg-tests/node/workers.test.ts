@@ -17,7 +17,11 @@ function watch() {
   const asked: Record<string, number> = {}
   const workers = new Set<Worker>()
   const post = Worker.prototype.postMessage
-  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message: { ask?: [string] }, transfer) {
+  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
+    this: Worker,
+    message: { ask?: [string] },
+    transfer,
+  ) {
     workers.add(this)
     if (message.ask) asked[message.ask[0]] = (asked[message.ask[0]] ?? 0) + 1
     return post.call(this, message, transfer)
@@ -32,9 +36,18 @@ async function filled(workers: number, rows = 4000) {
   for (const row of [700, 1500, 2100, 3900]) vectors.copyWithin(row * D, 0, D)
   const db = await Nidus.open('w', { storage: 'memory', dimension: D, workers })
   for (let at = 0; at < rows; at += 500) {
-    await db.upsert(at % 1000 ? 'a' : 'b', { ids: Array.from({ length: 500 }, (_, i) => `${at + i}`), vectors: vectors.slice(at * D, (at + 500) * D), attrs: Array.from({ length: 500 }, (_, i) => ({ n: (at + i) % 20 })) })
+    await db.upsert(at % 1000 ? 'a' : 'b', {
+      ids: Array.from({ length: 500 }, (_, i) => `${at + i}`),
+      vectors: vectors.slice(at * D, (at + 500) * D),
+      attrs: Array.from({ length: 500 }, (_, i) => ({ n: (at + i) % 20 })),
+    })
   }
-  return { db, queries: Array.from({ length: 6 }, (_, i) => (i === 0 ? vectors.slice(0, D) : Float32Array.from({ length: D }, () => next() - 0.5))) }
+  return {
+    db,
+    queries: Array.from({ length: 6 }, (_, i) =>
+      i === 0 ? vectors.slice(0, D) : Float32Array.from({ length: D }, () => next() - 0.5),
+    ),
+  }
 }
 
 it('deals rows to workers, and finds with them what one thread finds', async () => {
@@ -42,10 +55,17 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   const { asked, workers } = watch()
   const two = await filled(3)
   expect(workers.size).toBe(2)
-  const options = [{ topK: 2 }, { topK: 5, filter: { n: { $in: [3, 4, 11] } } }, { topK: 5, collections: 'b' }, { topK: 30, minScore: 0.05 }, { topK: 3, withVectors: true }]
+  const options = [
+    { topK: 2 },
+    { topK: 5, filter: { n: { $in: [3, 4, 11] } } },
+    { topK: 5, collections: 'b' },
+    { topK: 30, minScore: 0.05 },
+    { topK: 3, withVectors: true },
+  ]
   const same = async () => {
     for (const option of options) {
-      for (const query of one.queries) expect(await two.db.search(query, option)).toEqual(await one.db.search(query, option))
+      for (const query of one.queries)
+        expect(await two.db.search(query, option)).toEqual(await one.db.search(query, option))
       expect(await two.db.searchMany(two.queries, option)).toEqual(await one.db.searchMany(one.queries, option))
     }
   }
@@ -99,6 +119,7 @@ describe('a process that does not close its store', () => {
   it('ends all the same, as one does that was started with options which threads refuse', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'nidus-workers-')), 'script.mjs')
     writeFileSync(file, script(dist))
-    for (const args of [[file], ['--input-type=module', '-e', script(dist)]]) expect(run(...args), args[0]).toMatchObject({ status: 0, signal: null, stdout: 'found a\n' })
+    for (const args of [[file], ['--input-type=module', '-e', script(dist)]])
+      expect(run(...args), args[0]).toMatchObject({ status: 0, signal: null, stdout: 'found a\n' })
   })
 })

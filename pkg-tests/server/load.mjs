@@ -46,7 +46,14 @@ async function demand(url, path, body, options) {
 }
 
 const upsert = (url, numbers, version) =>
-  demand(url, 'load/upsert', { collection: 'c', records: numbers.map((number) => ({ id: `${number}`, vector: Array.from(vectorOf(number, version(number))), attrs: { version: version(number), group: number % 10 } })) })
+  demand(url, 'load/upsert', {
+    collection: 'c',
+    records: numbers.map((number) => ({
+      id: `${number}`,
+      vector: Array.from(vectorOf(number, version(number))),
+      attrs: { version: version(number), group: number % 10 },
+    })),
+  })
 
 /** Returns the right answer to a search, from the model. */
 function best(model, query, group) {
@@ -78,16 +85,25 @@ async function load(url, rows, seconds) {
   async function exact() {
     for (const group of [undefined, 3]) {
       const vector = someQuery()
-      const { hits } = await demand(url, 'load/search', { vector: Array.from(vector), topK: TOP, ...(group !== undefined && { filter: { group } }) })
+      const { hits } = await demand(url, 'load/search', {
+        vector: Array.from(vector),
+        topK: TOP,
+        ...(group !== undefined && { filter: { group } }),
+      })
       const wanted = best(model, vector, group)
-      expect(hits.length === wanted.length && hits.every(({ score }, i) => Math.abs(score - wanted[i].score) < NEAR), `wrong answer: ${JSON.stringify(hits.map(({ id, score }) => [id, score]))} instead of ${JSON.stringify(wanted)}`)
+      expect(
+        hits.length === wanted.length && hits.every(({ score }, i) => Math.abs(score - wanted[i].score) < NEAR),
+        `wrong answer: ${JSON.stringify(hits.map(({ id, score }) => [id, score]))} instead of ${JSON.stringify(wanted)}`,
+      )
       checked.exact++
     }
   }
 
   async function client(own, over) {
     // Each client changes only its own documents, so the order of the changes is known.
-    const mine = Array.from({ length: rows - STABLE }, (_, i) => STABLE + i).filter((number) => number % CLIENTS === own)
+    const mine = Array.from({ length: rows - STABLE }, (_, i) => STABLE + i).filter(
+      (number) => number % CLIENTS === own,
+    )
     const some = (count) => [...new Set(Array.from({ length: count }, () => mine[Math.floor(random() * mine.length)]))]
     while (performance.now() < over) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
@@ -96,14 +112,21 @@ async function load(url, rows, seconds) {
       if (dice < 0.7) {
         const known = random() < 0.5 ? Math.floor(random() * STABLE) : undefined
         const vector = known === undefined ? someQuery() : vectorOf(known, 1)
-        const body = { vector: Array.from(vector), topK: TOP, ...(random() < 0.3 && { filter: { group: known === undefined ? 5 : known % 10 } }) }
+        const body = {
+          vector: Array.from(vector),
+          topK: TOP,
+          ...(random() < 0.3 && { filter: { group: known === undefined ? 5 : known % 10 } }),
+        }
         const { hits } = await demand(url, 'load/search', body)
         times.search.push(performance.now() - began)
         expect(hits.length === TOP, `${hits.length} hits`)
         expect(known === undefined || hits[0].id === `${known}`, `${known} does not find itself, but ${hits[0].id}`)
         const asked = unit(vector)
         hits.forEach(({ id, score, attrs }, i) => {
-          expect(Math.abs(score - dot(asked, unit(vectorOf(Number(id), attrs.version)))) < NEAR, `${id} has another score in version ${attrs.version}`)
+          expect(
+            Math.abs(score - dot(asked, unit(vectorOf(Number(id), attrs.version)))) < NEAR,
+            `${id} has another score in version ${attrs.version}`,
+          )
           expect(i === 0 || score <= hits[i - 1].score, 'out of order')
           expect(!body.filter || attrs.group === body.filter.group, `${id} is not in group ${body.filter?.group}`)
         })
@@ -140,14 +163,25 @@ async function load(url, rows, seconds) {
   for (let at = 0; at < numbers.length; at += 200) {
     const part = numbers.slice(at, at + 200)
     const { records } = await demand(url, 'load/get', { collection: 'c', ids: part.map(String) })
-    part.forEach((number, i) => expect((records[i]?.attrs.version ?? undefined) === model.get(number), `${number}: version ${records[i]?.attrs.version} instead of ${model.get(number)}`))
+    part.forEach((number, i) =>
+      expect(
+        (records[i]?.attrs.version ?? undefined) === model.get(number),
+        `${number}: version ${records[i]?.attrs.version} instead of ${model.get(number)}`,
+      ),
+    )
   }
   const end = await demand(url, 'load/stats')
   const p50 = median(times.search)
   const p95 = percentile(times.search, 0.95)
-  say(`  ${checked.searches} searches and ${checked.writes} writes by ${CLIENTS} clients, ${checked.exact} searches held against all documents: no wrong answer, nothing lost`)
-  say(`  search: p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (${(p95 / p50).toFixed(1)} x); upsert of 20: p50 ${median(times.write).toFixed(1)} ms, p95 ${percentile(times.write, 0.95).toFixed(1)} ms`)
-  say(`  wasm memory ${(warm.memoryBytes / 1e6).toFixed(1)} MB after warm-up, ${(end.memoryBytes / 1e6).toFixed(1)} MB at the end (${(end.memoryBytes / warm.memoryBytes).toFixed(2)} x); rows ${end.rows}, of which dead ${end.deadRows}`)
+  say(
+    `  ${checked.searches} searches and ${checked.writes} writes by ${CLIENTS} clients, ${checked.exact} searches held against all documents: no wrong answer, nothing lost`,
+  )
+  say(
+    `  search: p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (${(p95 / p50).toFixed(1)} x); upsert of 20: p50 ${median(times.write).toFixed(1)} ms, p95 ${percentile(times.write, 0.95).toFixed(1)} ms`,
+  )
+  say(
+    `  wasm memory ${(warm.memoryBytes / 1e6).toFixed(1)} MB after warm-up, ${(end.memoryBytes / 1e6).toFixed(1)} MB at the end (${(end.memoryBytes / warm.memoryBytes).toFixed(2)} x); rows ${end.rows}, of which dead ${end.deadRows}`,
+  )
   return { wrong: 0, ratio: p95 / p50, memory: end.memoryBytes / warm.memoryBytes }
 }
 
@@ -156,13 +190,14 @@ async function heapOf(inspector) {
   const [{ webSocketDebuggerUrl }] = await (await fetch(`${inspector}/json`)).json()
   const socket = new WebSocket(webSocketDebuggerUrl)
   await new Promise((resolve, reject) => ((socket.onopen = resolve), (socket.onerror = reject)))
-  const call = (id, method) => new Promise((resolve) => {
-    socket.addEventListener('message', ({ data }) => {
-      const message = JSON.parse(data)
-      if (message.id === id) resolve(message.result)
+  const call = (id, method) =>
+    new Promise((resolve) => {
+      socket.addEventListener('message', ({ data }) => {
+        const message = JSON.parse(data)
+        if (message.id === id) resolve(message.result)
+      })
+      socket.send(JSON.stringify({ id, method }))
     })
-    socket.send(JSON.stringify({ id, method }))
-  })
   const usage = await call(1, 'Runtime.getHeapUsage')
   socket.close()
   return usage
@@ -175,7 +210,13 @@ async function big(start, directory, rows) {
     for (let at = 0; at < rows; at += 500) {
       const count = Math.min(500, rows - at)
       const block = generate('uniform', D, at, at + count)
-      await demand(running.url, 'big/upsert', { collection: 'c', records: Array.from({ length: count }, (_, i) => ({ id: `${at + i}`, vector: Array.from(block.subarray(i * D, i * D + D)) })) })
+      await demand(running.url, 'big/upsert', {
+        collection: 'c',
+        records: Array.from({ length: count }, (_, i) => ({
+          id: `${at + i}`,
+          vector: Array.from(block.subarray(i * D, i * D + D)),
+        })),
+      })
     }
     say(`  ${rows} rows written in ${((performance.now() - began) / 1000).toFixed(1)} s`)
     const query = () => Array.from({ length: D }, () => Math.random() - 0.5)
@@ -183,7 +224,9 @@ async function big(start, directory, rows) {
       const { memoryBytes, codedRows } = await demand(running.url, 'big/stats')
       const heap = running.inspector && (await heapOf(running.inspector))
       const total = memoryBytes + (heap?.usedSize ?? 0)
-      say(`  ${when}: wasm ${(memoryBytes / 1e6).toFixed(1)} MB, V8's heap ${((heap?.usedSize ?? 0) / 1e6).toFixed(1)} MB, together ${(total / 1e6).toFixed(1)} MB of 128; ${codedRows} rows have codes`)
+      say(
+        `  ${when}: wasm ${(memoryBytes / 1e6).toFixed(1)} MB, V8's heap ${((heap?.usedSize ?? 0) / 1e6).toFixed(1)} MB, together ${(total / 1e6).toFixed(1)} MB of 128; ${codedRows} rows have codes`,
+      )
       return total
     }
     const totals = [await report('after writing')]
@@ -193,7 +236,9 @@ async function big(start, directory, rows) {
     const started = performance.now()
     await demand(running.url, 'big/search', { vector: query(), topK: TOP })
     const first = performance.now() - started
-    say(`  started anew: the process ${(started - began).toFixed(0)} ms, then the first search ${first.toFixed(0)} ms, opening included`)
+    say(
+      `  started anew: the process ${(started - began).toFixed(0)} ms, then the first search ${first.toFixed(0)} ms, opening included`,
+    )
     const times = []
     for (let i = 0; i < 200; i++) {
       const at = performance.now()
@@ -209,7 +254,14 @@ async function big(start, directory, rows) {
 }
 
 main(async () => {
-  const { values } = parseArgs({ options: { seconds: { type: 'string', default: '120' }, rows: { type: 'string', default: '20000' }, big: { type: 'string', default: '100000' }, place: { type: 'string', default: 'workerd' } } })
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '120' },
+      rows: { type: 'string', default: '20000' },
+      big: { type: 'string', default: '100000' },
+      place: { type: 'string', default: 'workerd' },
+    },
+  })
   const start = PLACES[values.place]
   if (!start) throw new Trouble(`--place is one of ${Object.keys(PLACES)}`)
   const root = mkdtempSync(join(tmpdir(), 'nidus-load-'))

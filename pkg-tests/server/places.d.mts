@@ -13,5 +13,13 @@ export interface Answer {
   body: any
 }
 export const TOKEN: string
-export const PLACES: Record<'workerd' | 'Deno' | 'Bun', (directory: string, options: { dimension: number; token?: string; inspect?: boolean }) => Promise<Running>>
-export function ask(url: string, path: string, body?: unknown, options?: { token?: string; method?: string; headers?: Record<string, string> }): Promise<Answer>
+export const PLACES: Record<
+  'workerd' | 'Deno' | 'Bun',
+  (directory: string, options: { dimension: number; token?: string; inspect?: boolean }) => Promise<Running>
+>
+export function ask(
+  url: string,
+  path: string,
+  body?: unknown,
+  options?: { token?: string; method?: string; headers?: Record<string, string> },
+): Promise<Answer>

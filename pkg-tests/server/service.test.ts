@@ -21,7 +21,8 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   })
   afterAll(() => running?.kill())
 
-  const post = (path: string, body?: unknown, options?: Parameters<typeof ask>[3]) => ask(running.url, path, body, options)
+  const post = (path: string, body?: unknown, options?: Parameters<typeof ask>[3]) =>
+    ask(running.url, path, body, options)
   const refusal = async (answer: ReturnType<typeof ask>) => {
     const { status, body } = await answer
     expect(body.error.message).toBeTypeOf('string')
@@ -30,7 +31,11 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   const vector = (at: number) => Array.from({ length: D }, (_, i) => (i === at ? 1 : 0.01 * i))
 
   it('answers each kind of request', async () => {
-    const records = Array.from({ length: 10 }, (_, n) => ({ id: `d${n}`, vector: vector(n), attrs: { n, title: `Nr. ${n}` } }))
+    const records = Array.from({ length: 10 }, (_, n) => ({
+      id: `d${n}`,
+      vector: vector(n),
+      attrs: { n, title: `Nr. ${n}` },
+    }))
     expect((await post('one/upsert', { collection: 'docs', records })).body).toEqual({ upserted: 10 })
     const { body } = await post('one/search', { vector: vector(3), topK: 2, filter: { n: { $lt: 9 } } })
     expect(body.hits.length).toBe(2)
@@ -39,27 +44,47 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     const many = (await post('one/search', { vectors: [vector(1), vector(2)], topK: 1, withVectors: true })).body.hits
     expect(many.map(([{ id }]: [{ id: string }]) => id)).toEqual(['d1', 'd2'])
     expect(many[0][0].vector.length).toBe(D)
-    expect((await post('one/get', { collection: 'docs', ids: ['d1', 'none'] })).body.records).toMatchObject([{ id: 'd1', attrs: { n: 1 } }, null])
+    expect((await post('one/get', { collection: 'docs', ids: ['d1', 'none'] })).body.records).toMatchObject([
+      { id: 'd1', attrs: { n: 1 } },
+      null,
+    ])
     expect((await post('one/delete', { collection: 'docs', ids: ['d1', 'none'] })).body).toEqual({ deleted: 1 })
     expect((await post('one/delete', { collection: 'docs', filter: { n: { $gte: 8 } } })).body).toEqual({ deleted: 2 })
-    expect((await post('one/stats')).body).toMatchObject({ docCount: 7, deadRows: 3, collections: ['docs'], dimension: D })
-    expect((await ask(running.url, 'one/compact', undefined, { method: 'POST' })).body).toMatchObject({ docCount: 7, deadRows: 0 })
+    expect((await post('one/stats')).body).toMatchObject({
+      docCount: 7,
+      deadRows: 3,
+      collections: ['docs'],
+      dimension: D,
+    })
+    expect((await ask(running.url, 'one/compact', undefined, { method: 'POST' })).body).toMatchObject({
+      docCount: 7,
+      deadRows: 0,
+    })
     // Another store has none of these records.
     expect((await post('two/stats')).body).toMatchObject({ docCount: 0 })
     const tar = await post('one/export')
     expect(tar.headers.get('content-type')).toBe('application/x-tar')
     const copy = await Nidus.import(`copy of ${name}`, new Blob([tar.body]), { storage: 'memory' })
     expect(await copy.count()).toBe(7)
-    expect((await copy.search(Float32Array.from(vector(3)), { topK: 1 }))[0]).toMatchObject({ id: 'd3', attrs: { title: 'Nr. 3' } })
+    expect((await copy.search(Float32Array.from(vector(3)), { topK: 1 }))[0]).toMatchObject({
+      id: 'd3',
+      attrs: { title: 'Nr. 3' },
+    })
     await copy.close()
   })
 
   it('refuses requests without the token before it makes a store', async () => {
     for (const token of ['', 'wrong', 'a token of the test']) {
       const answer = await post('secret/stats', undefined, { token })
-      expect([answer.status, answer.body.error.code, answer.headers.get('www-authenticate')]).toEqual([401, 'UNAUTHORIZED', 'Bearer'])
+      expect([answer.status, answer.body.error.code, answer.headers.get('www-authenticate')]).toEqual([
+        401,
+        'UNAUTHORIZED',
+        'Bearer',
+      ])
     }
-    expect(await refusal(post('secret/stats', undefined, { headers: { authorization: 'Basic a token of the tests' } }))).toEqual([401, 'UNAUTHORIZED'])
+    expect(
+      await refusal(post('secret/stats', undefined, { headers: { authorization: 'Basic a token of the tests' } })),
+    ).toEqual([401, 'UNAUTHORIZED'])
   })
 
   it('says what is wrong with a request', async () => {
@@ -78,7 +103,14 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
       [post('one/search', { vector: vector(1), filter: { n: { $near: 1 } } }), 400, 'INVALID_ARGUMENT'],
       [post('one/search', { vectors: Array.from({ length: 33 }, () => vector(1)) }), 413, 'TOO_LARGE'],
       [post('one/upsert', { collection: 'docs', records: [{ id: 'x' }] }), 400, 'INVALID_ARGUMENT'],
-      [post('one/upsert', { collection: 'docs', records: Array.from({ length: 2001 }, (_, n) => ({ id: `${n}`, vector: vector(1) })) }), 413, 'TOO_LARGE'],
+      [
+        post('one/upsert', {
+          collection: 'docs',
+          records: Array.from({ length: 2001 }, (_, n) => ({ id: `${n}`, vector: vector(1) })),
+        }),
+        413,
+        'TOO_LARGE',
+      ],
       [post('one/upsert', `{"collection":"docs","records":[${'1,'.repeat(9_000_000)}1]}`), 413, 'TOO_LARGE'],
       [post('one/delete', { collection: 'docs' }), 400, 'INVALID_ARGUMENT'],
       [post('one/delete', { collection: 'docs', ids: 'd1' }), 400, 'INVALID_ARGUMENT'],
@@ -88,61 +120,105 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
   })
 
   it('refuses requests beyond its limit with 429, and answers all the others', async () => {
-    const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => post('one/upsert', { collection: 'flood', records: [{ id: `f${n}`, vector: vector(n % D) }] })))
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) =>
+        post('one/upsert', { collection: 'flood', records: [{ id: `f${n}`, vector: vector(n % D) }] }),
+      ),
+    )
     const of = (wanted: number) => answers.filter(({ status }) => status === wanted)
     expect(of(200).length + of(429).length).toBe(200)
     expect(of(200).length).toBeGreaterThanOrEqual(32)
-    for (const refused of of(429)) expect([refused.body.error.code, refused.headers.get('retry-after')]).toEqual(['BUSY', '1'])
+    for (const refused of of(429))
+      expect([refused.body.error.code, refused.headers.get('retry-after')]).toEqual(['BUSY', '1'])
     const { body } = await post('one/get', { collection: 'flood', ids: answers.map((_, n) => `f${n}`) })
     answers.forEach(({ status }, n) => expect(body.records[n] !== null, `f${n}`).toBe(status === 200))
   })
 
   it('attributes come back exactly as they were sent', async () => {
-    const attrs = { big: { $int: '9007199254740993' }, least: { $int: '-9223372036854775808' }, when: { $date: '2024-05-01T12:00:00.000Z' }, zero: { $float: '-0' }, large: { $float: '100000000000000000' }, n: 5, text: '9007199254740993', list: ['a'], none: null, $int: 'a name' }
-    expect((await post('exact/upsert', { collection: 'c', records: [{ id: 'a', vector: vector(1), attrs }] })).status).toBe(200)
+    const attrs = {
+      big: { $int: '9007199254740993' },
+      least: { $int: '-9223372036854775808' },
+      when: { $date: '2024-05-01T12:00:00.000Z' },
+      zero: { $float: '-0' },
+      large: { $float: '100000000000000000' },
+      n: 5,
+      text: '9007199254740993',
+      list: ['a'],
+      none: null,
+      $int: 'a name',
+    }
+    expect(
+      (await post('exact/upsert', { collection: 'c', records: [{ id: 'a', vector: vector(1), attrs }] })).status,
+    ).toBe(200)
     // Numbers are sent as text here, so that they are not rounded on the way.
     const digits = `{"collection":"c","records":[{"id":"b","vector":${JSON.stringify(vector(2))},"attrs":{"big":9007199254740995,"text":"\\"9007199254740995\\""}}]}`
     expect((await post('exact/upsert', digits)).status).toBe(200)
     const [a, b] = (await post('exact/get', { collection: 'c', ids: ['a', 'b'] })).body.records
     expect(a.attrs).toEqual(attrs)
     expect(b.attrs).toEqual({ big: { $int: '9007199254740995' }, text: '"9007199254740995"' })
-    const ids = async (filter: unknown) => (await post('exact/search', { vector: vector(1), filter })).body.hits.map(({ id }: { id: string }) => id)
+    const ids = async (filter: unknown) =>
+      (await post('exact/search', { vector: vector(1), filter })).body.hits.map(({ id }: { id: string }) => id)
     expect((await post('exact/search', { vector: vector(1), topK: 1 })).body.hits[0].attrs).toEqual(attrs)
     expect(await ids({ big: { $int: '9007199254740993' } })).toEqual(['a'])
     expect(await ids({ big: { $gt: { $int: '9007199254740993' } } })).toEqual(['b'])
     expect(await ids({ $or: [{ when: { $lt: { $date: '2024-05-01T12:00:00.001Z' } } }, { n: 7 }] })).toEqual(['a'])
-    for (const wrong of [{ $int: 5 }, { $int: '1.5' }, { $int: '9223372036854775808' }, { $date: 'soon' }, { $date: 0 }, { $float: 'x' }]) {
-      expect(await refusal(post('exact/upsert', { collection: 'c', records: [{ id: 'x', vector: vector(1), attrs: { wrong } }] }))).toEqual([400, 'INVALID_ARGUMENT'])
-      expect(await refusal(post('exact/search', { vector: vector(1), filter: { big: wrong } }))).toEqual([400, 'INVALID_ARGUMENT'])
+    for (const wrong of [
+      { $int: 5 },
+      { $int: '1.5' },
+      { $int: '9223372036854775808' },
+      { $date: 'soon' },
+      { $date: 0 },
+      { $float: 'x' },
+    ]) {
+      expect(
+        await refusal(
+          post('exact/upsert', { collection: 'c', records: [{ id: 'x', vector: vector(1), attrs: { wrong } }] }),
+        ),
+      ).toEqual([400, 'INVALID_ARGUMENT'])
+      expect(await refusal(post('exact/search', { vector: vector(1), filter: { big: wrong } }))).toEqual([
+        400,
+        'INVALID_ARGUMENT',
+      ])
     }
   })
 
   it('a client that stops sending or reading does not hold up others', async () => {
     const text = 'x'.repeat(5000)
     for (let n = 0; n < 8; n++) {
-      const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${n * 2000 + i}`, vector: vector(i % D), attrs: { text } }))
+      const records = Array.from({ length: 2000 }, (_, i) => ({
+        id: `${n * 2000 + i}`,
+        vector: vector(i % D),
+        attrs: { text },
+      }))
       expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
     }
     const { port } = new URL(running.url)
     const socket = (lines: string[], onData: (text: string) => void) => {
-      const open = connect(Number(port), '127.0.0.1', () => open.write([...lines, 'Host: 127.0.0.1', `Authorization: Bearer ${TOKEN}`, '', ''].join('\r\n')))
+      const open = connect(Number(port), '127.0.0.1', () =>
+        open.write([...lines, 'Host: 127.0.0.1', `Authorization: Bearer ${TOKEN}`, '', ''].join('\r\n')),
+      )
       open.on('error', () => {})
       open.on('data', (data) => onData(data.toString('latin1')))
       return open
     }
     const answered = new Promise<string>((resolve) => {
-      const sending = socket(['POST /stalled/upsert HTTP/1.1', 'Content-Type: application/json', 'Content-Length: 1000'], (data) => resolve(data))
+      const sending = socket(
+        ['POST /stalled/upsert HTTP/1.1', 'Content-Type: application/json', 'Content-Length: 1000'],
+        (data) => resolve(data),
+      )
       sending.once('connect', () => sending.write('{"collection":'))
       sending.once('close', () => resolve('closed'))
     })
     const readers = []
     for (let n = 0; n < 4; n++) {
-      readers.push(await new Promise<ReturnType<typeof connect>>((resolve) => {
-        const reader = socket(['GET /stalled/export HTTP/1.1'], () => {
-          reader.pause()
-          resolve(reader)
-        })
-      }))
+      readers.push(
+        await new Promise<ReturnType<typeof connect>>((resolve) => {
+          const reader = socket(['GET /stalled/export HTTP/1.1'], () => {
+            reader.pause()
+            resolve(reader)
+          })
+        }),
+      )
     }
     // Few exports are allowed at the same time, nothing is compacted while they run, and writes do not wait for them.
     expect(await refusal(post('stalled/export'))).toEqual([429, 'BUSY'])
@@ -151,7 +227,12 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     for (let n = 0; n < 6; n++) expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
     expect(await answered).toMatch(/^HTTP\/1.1 408|^closed$/)
     // The readers never read on. Their exports are ended all the same.
-    await expect.poll(async () => (await ask(running.url, 'stalled/compact', undefined, { method: 'POST' })).status, { timeout: 60_000, interval: 500 }).toBe(200)
+    await expect
+      .poll(async () => (await ask(running.url, 'stalled/compact', undefined, { method: 'POST' })).status, {
+        timeout: 60_000,
+        interval: 500,
+      })
+      .toBe(200)
     expect((await post('stalled/stats')).body).toMatchObject({ docCount: 16_000, deadRows: 0 })
     for (const reader of readers) reader.destroy()
     expect((await post('stalled/export')).body.length).toBeGreaterThan(50_000_000)
@@ -159,7 +240,8 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
 
   it('compacts a store that consists mostly of dead rows', async () => {
     const records = Array.from({ length: 1000 }, (_, n) => ({ id: `${n}`, vector: vector(n % D) }))
-    for (let round = 0; round < 8; round++) expect((await post('tidy/upsert', { collection: 'c', records })).status).toBe(200)
+    for (let round = 0; round < 8; round++)
+      expect((await post('tidy/upsert', { collection: 'c', records })).status).toBe(200)
     const { rows, deadRows, docCount } = (await post('tidy/stats')).body
     expect([docCount, rows - deadRows]).toEqual([1000, 1000])
     expect(deadRows).toBeLessThan(5000)
@@ -174,7 +256,14 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
       const writer = async () => {
         while (!over) {
           const batch = next++
-          const records = Array.from({ length: 8 }, (_, i) => ({ id: `${batch}-${i}`, vector: r.vector(D).map((x) => x + 2).reduce<number[]>((all, x) => [...all, x], []), attrs: { batch } }))
+          const records = Array.from({ length: 8 }, (_, i) => ({
+            id: `${batch}-${i}`,
+            vector: r
+              .vector(D)
+              .map((x) => x + 2)
+              .reduce<number[]>((all, x) => [...all, x], []),
+            attrs: { batch },
+          }))
           const answer = await post('killed/upsert', { collection: 'c', records }).catch(() => undefined)
           if (answer?.status === 200) acknowledged.add(batch)
           else if (answer) expect(answer.status).toBe(429)
@@ -190,7 +279,10 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
       const all = Array.from({ length: next }, (_, batch) => batch)
       for (let at = 0; at < all.length; at += 1000) {
         const part = all.slice(at, at + 1000)
-        const { body } = await post('killed/get', { collection: 'c', ids: part.flatMap((batch) => Array.from({ length: 8 }, (_, i) => `${batch}-${i}`)) })
+        const { body } = await post('killed/get', {
+          collection: 'c',
+          ids: part.flatMap((batch) => Array.from({ length: 8 }, (_, i) => `${batch}-${i}`)),
+        })
         part.forEach((batch, n) => {
           const there = body.records.slice(n * 8, n * 8 + 8).filter((record: unknown) => record !== null).length
           expect([0, 8]).toContain(there)

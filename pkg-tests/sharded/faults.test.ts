@@ -12,7 +12,8 @@ import { bundle, serve, type Served } from '../workerd/harness.mjs'
 const D = 8
 const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-faults-'))
 let served: Served
-const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
+const start = async () =>
+  void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()
@@ -22,10 +23,22 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-interface On { store: string; client?: number; shards?: number; dimension?: number; timeout?: number }
+interface On {
+  store: string
+  client?: number
+  shards?: number
+  dimension?: number
+  timeout?: number
+}
 type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask({ store, client = 0, shards = 1, dimension = D, timeout }: On, method: string, ...args: unknown[]): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards, timeout } }, (_, value) => (value instanceof Float32Array ? Array.from(value) : value))
+async function ask(
+  { store, client = 0, shards = 1, dimension = D, timeout }: On,
+  method: string,
+  ...args: unknown[]
+): Promise<Outcome> {
+  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards, timeout } }, (_, value) =>
+    value instanceof Float32Array ? Array.from(value) : value,
+  )
   return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
 }
 async function call(on: On, method: string, ...args: unknown[]) {
@@ -33,10 +46,23 @@ async function call(on: On, method: string, ...args: unknown[]) {
   if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
   return ok
 }
-const fault = (store: string, index: number, method: string, kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass') => call({ store }, 'fault', store, index, method, kind)
+const fault = (
+  store: string,
+  index: number,
+  method: string,
+  kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass',
+) => call({ store }, 'fault', store, index, method, kind)
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-const met = (store: string, index: number, method: string) => until(`${method} to reach shard ${index} of ${store}`, async () => (await call({ store }, 'met', store, index, method)) > 0)
-const record = (id: string, version: number) => ({ id, vector: random(version * 7 + id.length).vector(D), attrs: { version } })
+const met = (store: string, index: number, method: string) =>
+  until(
+    `${method} to reach shard ${index} of ${store}`,
+    async () => (await call({ store }, 'met', store, index, method)) > 0,
+  )
+const record = (id: string, version: number) => ({
+  id,
+  vector: random(version * 7 + id.length).vector(D),
+  attrs: { version },
+})
 const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
 /** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
 async function growing(on: On) {
@@ -48,7 +74,13 @@ async function growing(on: On) {
   return { grown, moving: ids.find((id) => placeOf('c', id, 2) === 1)! }
 }
 async function fill(on: On, ids: string[], version = 0) {
-  for (let at = 0; at < ids.length; at += 1000) await call(on, 'upsert', 'c', ids.slice(at, at + 1000).map((id) => record(id, version)))
+  for (let at = 0; at < ids.length; at += 1000)
+    await call(
+      on,
+      'upsert',
+      'c',
+      ids.slice(at, at + 1000).map((id) => record(id, version)),
+    )
 }
 
 it('counts nothing twice after a move whose answer was lost', async () => {
@@ -88,7 +120,12 @@ it('a growth goes on after a large write has moved all the records that were nex
   const grown = ask({ ...on, client: 9 }, 'grow', 2)
   await met(on.store, 0, 'move')
   await fault(on.store, 1, 'put', 'hold')
-  const written = call(on, 'upsert', 'c', leaving.slice(0, 2500).map((id) => record(id, 1)))
+  const written = call(
+    on,
+    'upsert',
+    'c',
+    leaving.slice(0, 2500).map((id) => record(id, 1)),
+  )
   await met(on.store, 1, 'put')
   await fault(on.store, 0, 'move')
   await sleep(1500)
@@ -174,14 +211,22 @@ it('a search can be aborted while a shard is silent', async () => {
 it('clients that ask at the same time get the same layout', async () => {
   for (let round = 0; round < 10; round++) {
     const store = `first ${round}`
-    const all = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 + (client % 5) }, 'stats')))
+    const all = await Promise.all(
+      Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 + (client % 5) }, 'stats')),
+    )
     expect(new Set(all.map(({ shards }) => shards)).size).toBe(1)
     const { shards } = all[0]
-    const grown = await Promise.all(Array.from({ length: 6 }, (_, n) => ask({ store, client: n, shards: 1 }, 'grow', shards + 1 + n)))
+    const grown = await Promise.all(
+      Array.from({ length: 6 }, (_, n) => ask({ store, client: n, shards: 1 }, 'grow', shards + 1 + n)),
+    )
     const done = grown.flatMap(({ error }, n) => (error ? [] : [shards + 1 + n]))
     for (const { error } of grown) if (error) expect(['BUSY', 'INVALID_ARGUMENT']).toContain(error.code)
-    const after = await Promise.all(Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 }, 'stats')))
-    expect(new Set(after.map((one) => `${one.shards} ${one.growingTo}`))).toEqual(new Set([`${Math.max(...done)} undefined`]))
+    const after = await Promise.all(
+      Array.from({ length: 24 }, (_, client) => call({ store, client, shards: 1 }, 'stats')),
+    )
+    expect(new Set(after.map((one) => `${one.shards} ${one.growingTo}`))).toEqual(
+      new Set([`${Math.max(...done)} undefined`]),
+    )
   }
 })
 
@@ -204,57 +249,69 @@ it('delete returns the right number even if a growth begins meanwhile', async ()
 it('a large batch is written', async () => {
   const on = { store: 'large', dimension: 1024 }
   const vector = Array.from({ length: 1024 }, (_, i) => (i % 7) - 3)
-  const { error } = await ask(on, 'upsert', 'c', idsOf(9000).map((id) => ({ id, vector })))
+  const { error } = await ask(
+    on,
+    'upsert',
+    'c',
+    idsOf(9000).map((id) => ({ id, vector })),
+  )
   expect(error).toBe(undefined)
   expect(await call(on, 'count')).toBe(9000)
   expect((await call(on, 'get', 'c', idsOf(9000))).filter((one: unknown) => !one).length).toBe(0)
 })
 
-const settledWithin = async <T>(work: Promise<T>, ms: number) => Promise.race([work, sleep(ms).then(() => 'too late' as const)])
+const settledWithin = async <T>(work: Promise<T>, ms: number) =>
+  Promise.race([work, sleep(ms).then(() => 'too late' as const)])
 
 describe('a late message', () => {
-  it.each(['before', 'after'])('an adopt brings nothing back that was deleted meanwhile, %s the growth ends', async (when) => {
-    const on = { store: `late adopt ${when}` }
-    await fill(on, idsOf(60))
-    await fault(on.store, 1, 'adopt', 'keep')
-    const grown = ask({ ...on, client: 9 }, 'grow', 2)
-    await met(on.store, 1, 'adopt')
-    if (when === 'before') await fault(on.store, 0, 'move', 'hold')
-    await fault(on.store, 1, 'adopt')
-    expect(await call(on, 'deleteWhere', 'c', {})).toBe(60)
-    if (when === 'before') {
-      expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
-      await fault(on.store, 0, 'move')
-    }
-    await grown
-    await call(on, 'grow', 2)
-    const late = await call(on, 'deliver', 1)
-    expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
-    expect(await call(on, 'count')).toBe(0)
-    expect(await call(on, 'search', random(1).vector(D))).toEqual([])
-  })
+  it.each(['before', 'after'])(
+    'an adopt brings nothing back that was deleted meanwhile, %s the growth ends',
+    async (when) => {
+      const on = { store: `late adopt ${when}` }
+      await fill(on, idsOf(60))
+      await fault(on.store, 1, 'adopt', 'keep')
+      const grown = ask({ ...on, client: 9 }, 'grow', 2)
+      await met(on.store, 1, 'adopt')
+      if (when === 'before') await fault(on.store, 0, 'move', 'hold')
+      await fault(on.store, 1, 'adopt')
+      expect(await call(on, 'deleteWhere', 'c', {})).toBe(60)
+      if (when === 'before') {
+        expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
+        await fault(on.store, 0, 'move')
+      }
+      await grown
+      await call(on, 'grow', 2)
+      const late = await call(on, 'deliver', 1)
+      expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
+      expect(await call(on, 'count')).toBe(0)
+      expect(await call(on, 'search', random(1).vector(D))).toEqual([])
+    },
+  )
 
-  it.each(['the process', 'the receiver', 'the sender'])('a put that was given up does not win over a newer one, though %s was started anew', async (who) => {
-    const on = { store: `late put ${who}` }
-    const { grown: growth, moving: b } = await growing(on)
-    const grown = growth.catch(() => undefined)
-    await fault(on.store, 1, 'put', 'keep')
-    expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
-    await fault(on.store, 1, 'put')
-    await call(on, 'upsert', 'c', [record(b, 2)])
-    if (who === 'the process') {
-      await served.kill()
-      await start()
-      await fault(on.store, 0, 'move', 'hold')
-    } else await call(on, 'abort', who === 'the receiver' ? 1 : 0)
-    expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
-    expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-    await fault(on.store, 0, 'move')
-    await grown
-    await call(on, 'grow', 2)
-    expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
-    expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-  })
+  it.each(['the process', 'the receiver', 'the sender'])(
+    'a put that was given up does not win over a newer one, though %s was started anew',
+    async (who) => {
+      const on = { store: `late put ${who}` }
+      const { grown: growth, moving: b } = await growing(on)
+      const grown = growth.catch(() => undefined)
+      await fault(on.store, 1, 'put', 'keep')
+      expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
+      await fault(on.store, 1, 'put')
+      await call(on, 'upsert', 'c', [record(b, 2)])
+      if (who === 'the process') {
+        await served.kill()
+        await start()
+        await fault(on.store, 0, 'move', 'hold')
+      } else await call(on, 'abort', who === 'the receiver' ? 1 : 0)
+      expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
+      expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
+      await fault(on.store, 0, 'move')
+      await grown
+      await call(on, 'grow', 2)
+      expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
+      expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
+    },
+  )
 
   it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
     const on = { store: 'late layout' }
@@ -333,14 +390,25 @@ describe('a shard that takes a call and says nothing', () => {
 
   // Each with a store of its own, side by side: they wait for the deadline, not for the machine.
   it.concurrent.each([
-    ['search', 'search', [query]], ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]], ['delete', 'delete', ['c', idsOf(30)]], ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
-    ['get', 'get', ['c', idsOf(30)]], ['count', 'count', []], ['collections', 'collections', []], ['stats', 'stats', []], ['compact', 'compact', []],
+    ['search', 'search', [query]],
+    ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]],
+    ['delete', 'delete', ['c', idsOf(30)]],
+    ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
+    ['get', 'get', ['c', idsOf(30)]],
+    ['count', 'count', []],
+    ['collections', 'collections', []],
+    ['stats', 'stats', []],
+    ['compact', 'compact', []],
   ])('%s says which, in time; or ends with its signal', async (method, held, args) => {
     const on = { store: `says nothing to ${method}`, shards: 3, timeout: TIMEOUT }
     await fill(on, idsOf(90))
     await fault(on.store, 1, held, 'hold')
     const { error } = await ask(on, method, ...args)
-    expect(error).toMatchObject({ code: 'SHARD_FAILED', shards: [1], message: expect.stringContaining('3 s') as string })
+    expect(error).toMatchObject({
+      code: 'SHARD_FAILED',
+      shards: [1],
+      message: expect.stringContaining('3 s') as string,
+    })
     expect((await ask({ ...on, timeout: 60_000 }, method, ...args, { after: 50 })).error?.code).toBe('ABORTED')
     await fault(on.store, 1, held)
   })
@@ -357,28 +425,34 @@ describe('a shard that takes a call and says nothing', () => {
     expect((await call(on, 'searchAvailable', query, { topK: 100 })).missing).toEqual([])
   })
 
-  it.concurrent.each(['layout', 'move', 'adopt'])('grow says which, at %s; and goes on when it is asked again', async (step) => {
-    const on = { store: `silent ${step}`, shards: 2, timeout: TIMEOUT }
-    await fill(on, idsOf(90))
-    const index = step === 'adopt' ? 2 : 1
-    await fault(on.store, index, step, 'hold')
-    expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
-    expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
-    if (step === 'adopt') {
-      // Nobody else is left to find out why there is no count.
-      await fault(on.store, 2, 'remove', 'hold')
-      expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
-      await fault(on.store, 2, 'remove')
-    }
-    await fault(on.store, index, step)
-    await call(on, 'grow', 3)
-    expect(await call(on, 'count')).toBe(90)
-  })
+  it.concurrent.each(['layout', 'move', 'adopt'])(
+    'grow says which, at %s; and goes on when it is asked again',
+    async (step) => {
+      const on = { store: `silent ${step}`, shards: 2, timeout: TIMEOUT }
+      await fill(on, idsOf(90))
+      const index = step === 'adopt' ? 2 : 1
+      await fault(on.store, index, step, 'hold')
+      expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
+      expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
+      if (step === 'adopt') {
+        // Nobody else is left to find out why there is no count.
+        await fault(on.store, 2, 'remove', 'hold')
+        expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
+        await fault(on.store, 2, 'remove')
+      }
+      await fault(on.store, index, step)
+      await call(on, 'grow', 3)
+      expect(await call(on, 'count')).toBe(90)
+    },
+  )
 
   it('a call to a silent router ends, too', async () => {
     const on = { store: 'silent router', timeout: TIMEOUT }
     await call(on, 'router', true)
-    expect((await ask(on, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', message: expect.stringContaining('router') as string })
+    expect((await ask(on, 'count')).error).toMatchObject({
+      code: 'SHARD_FAILED',
+      message: expect.stringContaining('router') as string,
+    })
     expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', { after: 50 })).error?.code).toBe('ABORTED')
     await call(on, 'router', false)
     expect(await call(on, 'count')).toBe(0)
@@ -394,14 +468,23 @@ describe('more bytes than one call carries', () => {
   it('a search answers', async () => {
     const hits = await call(on, 'search', query, { topK: 24 })
     expect(hits.map(({ attrs }: { attrs: { text: number } }) => attrs.text)).toEqual(Array(24).fill(3 * 2 ** 20))
-    expect(hits.slice(0, 3).map(({ attrs }: { attrs: { n: number } }) => attrs.n).sort((a: number, b: number) => a - b)).toEqual([2, 10, 18])
+    expect(
+      hits
+        .slice(0, 3)
+        .map(({ attrs }: { attrs: { n: number } }) => attrs.n)
+        .sort((a: number, b: number) => a - b),
+    ).toEqual([2, 10, 18])
     const lists = await call(on, 'searchMany', [query, query], { topK: 10, withVectors: true })
     expect(lists.map((list: unknown[]) => list.length)).toEqual([10, 10])
   })
 
   it('get answers, and so do a growth and a search after it', async () => {
     const ids = Array.from({ length: 24 }, (_, n) => `${n}`)
-    const texts = async () => (await call(on, 'get', 'c', ids)).map(({ id, attrs }: { id: string; attrs: { text: number } }) => [id, attrs.text])
+    const texts = async () =>
+      (await call(on, 'get', 'c', ids)).map(({ id, attrs }: { id: string; attrs: { text: number } }) => [
+        id,
+        attrs.text,
+      ])
     const whole = ids.map((id) => [id, 3 * 2 ** 20])
     expect(await texts()).toEqual(whole)
     await fault(on.store, 0, 'move', 'hold')
@@ -416,7 +499,10 @@ describe('more bytes than one call carries', () => {
 
   it('a record that no call could move is refused by name; one that can be written can be read and moved', async () => {
     const on = { store: 'huge', shards: 1 }
-    expect((await ask(on, 'large', { records: 1, size: 32 * 2 ** 20 - 500 })).error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/"0" has 32.0 MiB/) as string })
+    expect((await ask(on, 'large', { records: 1, size: 32 * 2 ** 20 - 500 })).error).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/"0" has 32.0 MiB/) as string,
+    })
     await call(on, 'large', { records: 1, size: 31 * 2 ** 20 - 500 })
     const moves = Array.from({ length: 20 }, (_, n) => n + 2).find((shards) => placeOf('c', '0', shards) > 0)!
     await call(on, 'grow', moves)
@@ -432,15 +518,44 @@ it('misspelt options, and values that are no filter, are refused', async () => {
   const code = async (method: string, ...args: unknown[]) => (await ask(on, method, ...args)).error?.code
   for (const method of ['search', 'searchAvailable', 'searchMany']) {
     const asked = method === 'searchMany' ? [query] : query
-    for (const options of [{ where: {} }, { topk: 1 }, { filter: null }, { filter: 0 }, { filter: '' }, { filter: false }, { filter: [] }, { filter: { $near: 1 } }, { topK: -1 }, { timeout: 0 }, 'x', []]) {
+    for (const options of [
+      { where: {} },
+      { topk: 1 },
+      { filter: null },
+      { filter: 0 },
+      { filter: '' },
+      { filter: false },
+      { filter: [] },
+      { filter: { $near: 1 } },
+      { topK: -1 },
+      { timeout: 0 },
+      'x',
+      [],
+    ]) {
       expect([options, await code(method, asked, options)]).toEqual([options, 'INVALID_ARGUMENT'])
     }
   }
   for (const filter of [null, 0, '', false]) expect(await code('deleteWhere', 'c', filter)).toBe('INVALID_ARGUMENT')
-  for (const [method, ...args] of [['get', 'c', ['1']], ['delete', 'c', ['none']], ['deleteWhere', 'c', { version: 99 }], ['count'], ['collections'], ['compact'], ['stats'], ['grow', 1], ['upsert', 'c', []]] as [string, ...unknown[]][]) {
+  for (const [method, ...args] of [
+    ['get', 'c', ['1']],
+    ['delete', 'c', ['none']],
+    ['deleteWhere', 'c', { version: 99 }],
+    ['count'],
+    ['collections'],
+    ['compact'],
+    ['stats'],
+    ['grow', 1],
+    ['upsert', 'c', []],
+  ] as [string, ...unknown[]][]) {
     expect([method, await code(method, ...args, { timout: 5 })]).toEqual([method, 'INVALID_ARGUMENT'])
   }
-  for (const bad of [{ id: 'x', vector: Array.from(query), metadata: { a: 1 } }, { id: 'x', vector: Array.from(query), attrs: 7 }, { vector: Array.from(query) }, null]) expect(await code('upsert', 'c', [bad])).toBe('INVALID_ARGUMENT')
+  for (const bad of [
+    { id: 'x', vector: Array.from(query), metadata: { a: 1 } },
+    { id: 'x', vector: Array.from(query), attrs: 7 },
+    { vector: Array.from(query) },
+    null,
+  ])
+    expect(await code('upsert', 'c', [bad])).toBe('INVALID_ARGUMENT')
   expect((await ask(on, 'search', query, { where: {} })).error!.message).toContain('did you mean `filter`')
   expect(await call(on, 'count')).toBe(5)
 })

@@ -11,9 +11,15 @@ export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url)
     if (pathname !== '/fill') return worker.fetch(request, env)
-    const [from, to, dimension, shards] = ['from', 'to', 'dimension', 'shards'].map((name) => Number(searchParams.get(name)))
-    if (!stores.has(shards)) stores.set(shards, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, 'million', { dimension, shards }))
-    await stores.get(shards).upsert('c', Array.from({ length: to - from }, (_, i) => ({ id: `${from + i}`, vector: vectorOf(from + i, dimension) })))
+    const [from, to, dimension, shards] = ['from', 'to', 'dimension', 'shards'].map((name) =>
+      Number(searchParams.get(name)),
+    )
+    if (!stores.has(shards))
+      stores.set(shards, new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, 'million', { dimension, shards }))
+    await stores.get(shards).upsert(
+      'c',
+      Array.from({ length: to - from }, (_, i) => ({ id: `${from + i}`, vector: vectorOf(from + i, dimension) })),
+    )
     return new Response('written')
   },
 }

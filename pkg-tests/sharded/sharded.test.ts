@@ -15,7 +15,8 @@ const D = 24
 const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-'))
 let served: Served
 
-const start = async () => void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
+const start = async () =>
+  void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
   await start()
@@ -25,10 +26,21 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-interface On { store?: string; client?: number; shards?: number; dimension?: number }
+interface On {
+  store?: string
+  client?: number
+  shards?: number
+  dimension?: number
+}
 type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask({ store = 'docs', client = 0, shards = 3, dimension = D }: On, method: string, ...args: unknown[]): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards } }, (_, value) => (value instanceof Float32Array ? Array.from(value) : value))
+async function ask(
+  { store = 'docs', client = 0, shards = 3, dimension = D }: On,
+  method: string,
+  ...args: unknown[]
+): Promise<Outcome> {
+  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards } }, (_, value) =>
+    value instanceof Float32Array ? Array.from(value) : value,
+  )
   return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
 }
 async function call(on: On, method: string, ...args: unknown[]) {
@@ -38,9 +50,20 @@ async function call(on: On, method: string, ...args: unknown[]) {
 }
 
 const vectorOf = (id: number, version: number) => random(id * 1000 + version).vector(D)
-const record = (id: number, version: number) => ({ id: `${id}`, vector: vectorOf(id, version), attrs: { version, group: id % 7 } })
-const OPTIONS: SearchOptions[] = [{}, { topK: 1 }, { topK: 40, filter: { group: { $in: [1, 3] } } }, { collections: 'b', topK: 5 }, { minScore: 0.3, topK: 100 }]
-const plain = (hits: Hit[]) => JSON.parse(JSON.stringify(hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))))
+const record = (id: number, version: number) => ({
+  id: `${id}`,
+  vector: vectorOf(id, version),
+  attrs: { version, group: id % 7 },
+})
+const OPTIONS: SearchOptions[] = [
+  {},
+  { topK: 1 },
+  { topK: 40, filter: { group: { $in: [1, 3] } } },
+  { collections: 'b', topK: 5 },
+  { minScore: 0.3, topK: 100 },
+]
+const plain = (hits: Hit[]) =>
+  JSON.parse(JSON.stringify(hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))))
 const strip = (hits: Hit[]) => hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))
 
 /** `moved`: rows that have moved were scaled to length 1 again, and may differ in their last bits. */
@@ -48,7 +71,9 @@ async function expectSame(on: On, oracle: Nidus, seed: number, moved = false) {
   const r = random(seed)
   const expectHits = (found: Hit[], wanted: Hit[]) => {
     if (!moved) return expect(strip(found)).toEqual(plain(wanted))
-    expect(found.map(({ id, collection, attrs }) => ({ id, collection, attrs }))).toEqual(plain(wanted).map(({ id, collection, attrs }: Hit) => ({ id, collection, attrs })))
+    expect(found.map(({ id, collection, attrs }) => ({ id, collection, attrs }))).toEqual(
+      plain(wanted).map(({ id, collection, attrs }: Hit) => ({ id, collection, attrs })),
+    )
     found.forEach(({ score }, i) => expect(Math.abs(score - wanted[i]!.score)).toBeLessThan(3e-7))
   }
   for (const option of OPTIONS) {
@@ -74,14 +99,21 @@ describe('a sharded store does what one store does', () => {
         const ids = Array.from({ length: 30 }, () => `${r.int(500)}`)
         expect(await call(on, 'delete', collection, ids)).toBe(await oracle.delete(collection, [...new Set(ids)]))
       }
-      if (round === 7) expect(await call(on, 'deleteWhere', 'a', { group: 5 })).toBe(await oracle.deleteWhere('a', { group: 5 }))
+      if (round === 7)
+        expect(await call(on, 'deleteWhere', 'a', { group: 5 })).toBe(await oracle.deleteWhere('a', { group: 5 }))
       await expectSame(on, oracle, round)
     }
     // Hits of equal score have the order of one store.
-    const ties = Array.from({ length: 30 }, (_, n) => ({ id: `tie ${String.fromCodePoint(97 + (n % 26))}${n > 15 ? 'é' : ''}`, vector: vectorOf(1, 1), attrs: { version: 0, group: 0 } }))
+    const ties = Array.from({ length: 30 }, (_, n) => ({
+      id: `tie ${String.fromCodePoint(97 + (n % 26))}${n > 15 ? 'é' : ''}`,
+      vector: vectorOf(1, 1),
+      attrs: { version: 0, group: 0 },
+    }))
     await call(on, 'upsert', 'b', ties)
     await oracle.upsert('b', ties)
-    expect(strip(await call(on, 'search', vectorOf(1, 1), { topK: 9 }))).toEqual(plain(await oracle.search(vectorOf(1, 1), { topK: 9 })))
+    expect(strip(await call(on, 'search', vectorOf(1, 1), { topK: 9 }))).toEqual(
+      plain(await oracle.search(vectorOf(1, 1), { topK: 9 })),
+    )
     expect(await call(on, 'collections')).toEqual(['a', 'b'])
     const stats = await call(on, 'stats')
     expect(stats.each.length).toBe(5)
@@ -95,14 +127,17 @@ describe('a sharded store does what one store does', () => {
     await oracle.close()
   })
 
-  it("works through a proxy like those of Vue and MobX", async () => {
+  it('works through a proxy like those of Vue and MobX', async () => {
     const on = { store: 'proxied' }
     await call(on, 'upsert', 'c', [record(1, 1), record(2, 1), record(3, 1)])
     expect(await call(on, 'count')).toBe(3)
     expect((await call(on, 'search', vectorOf(2, 1), { topK: 1 }))[0].id).toBe('2')
     expect((await call(on, 'searchMany', [vectorOf(3, 1)], { topK: 1 }))[0][0].id).toBe('3')
     expect((await call(on, 'searchAvailable', vectorOf(2, 1), { topK: 1 })).missing).toEqual([])
-    expect((await call(on, 'get', 'c', ['2', '9'])).map((found: { id: string } | null) => found?.id)).toEqual(['2', undefined])
+    expect((await call(on, 'get', 'c', ['2', '9'])).map((found: { id: string } | null) => found?.id)).toEqual([
+      '2',
+      undefined,
+    ])
     expect([await call(on, 'delete', 'c', ['1']), await call(on, 'deleteWhere', 'c', { group: 2 })]).toEqual([1, 1])
     await call(on, 'grow', 4)
     await call(on, 'compact')
@@ -128,7 +163,12 @@ describe('a sharded store grows', () => {
     const STABLE = 2000
     for (let at = 0; at < 5000; at += 250) {
       const ids = Array.from({ length: 250 }, (_, i) => at + i)
-      await call(on(0), 'upsert', 'a', ids.map((id) => record(id, 0)))
+      await call(
+        on(0),
+        'upsert',
+        'a',
+        ids.map((id) => record(id, 0)),
+      )
       ids.forEach((id) => model.set(id, 0))
     }
     // The growth takes long enough for much to happen meanwhile.
@@ -151,13 +191,20 @@ describe('a sharded store grows', () => {
       const r = random(client)
       let count = 0
       while (growing || count < 20) {
-        const ids = [...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((5000 - STABLE) / 2) + (client % 2)))]
+        const ids = [
+          ...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((5000 - STABLE) / 2) + (client % 2))),
+        ]
         if (r.next() < 0.2) {
           await call(on(client), 'delete', 'a', ids.map(String))
           ids.forEach((id) => model.delete(id))
         } else {
           const version = 1 + (count % 50)
-          await call(on(client), 'upsert', 'a', ids.map((id) => record(id, version)))
+          await call(
+            on(client),
+            'upsert',
+            'a',
+            ids.map((id) => record(id, version)),
+          )
           ids.forEach((id) => model.set(id, version))
         }
         count++
@@ -173,7 +220,10 @@ describe('a sharded store grows', () => {
     expect([stats.shards, stats.growingTo]).toEqual([9, undefined])
     for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 9 / 2)
     const oracle = await Nidus.open('grown', { storage: 'memory', dimension: D })
-    await oracle.upsert('a', [...model].map(([id, version]) => record(id, version)))
+    await oracle.upsert(
+      'a',
+      [...model].map(([id, version]) => record(id, version)),
+    )
     await expectSame(on(8), oracle, 1, true)
     await oracle.close()
   })
@@ -184,7 +234,13 @@ describe('a sharded store grows', () => {
     // The versions that may be there: a write that was not acknowledged may have been made.
     const possible = new Map<number, Set<number | undefined>>()
     for (let id = 0; id < 900; id++) possible.set(id, new Set([0]))
-    for (let at = 0; at < 900; at += 300) await call(on(0), 'upsert', 'a', Array.from({ length: 300 }, (_, i) => record(at + i, 0)))
+    for (let at = 0; at < 900; at += 300)
+      await call(
+        on(0),
+        'upsert',
+        'a',
+        Array.from({ length: 300 }, (_, i) => record(at + i, 0)),
+      )
     let version = 1
     let growth: Promise<unknown> = Promise.resolve()
     for (let cycle = 0; cycle < 8; cycle++) {
@@ -196,7 +252,16 @@ describe('a sharded store grows', () => {
           const remove = r.next() < 0.2
           const wanted = remove ? undefined : version++
           ids.forEach((id) => possible.get(id)!.add(wanted))
-          const outcome = await (remove ? ask(on(client), 'delete', 'a', ids.map(String)) : ask(on(client), 'upsert', 'a', ids.map((id) => record(id, wanted!)))).catch(() => undefined)
+          const outcome = await (
+            remove
+              ? ask(on(client), 'delete', 'a', ids.map(String))
+              : ask(
+                  on(client),
+                  'upsert',
+                  'a',
+                  ids.map((id) => record(id, wanted!)),
+                )
+          ).catch(() => undefined)
           if (outcome && !outcome.error) ids.forEach((id) => possible.set(id, new Set([wanted])))
           else if (!outcome) over = true
         }
@@ -216,11 +281,17 @@ describe('a sharded store grows', () => {
     // The growth ends, and then everything is there once.
     const { shards, growingTo } = await call(on(100), 'stats')
     await call(on(100), 'grow', growingTo ?? shards)
-    const found = (await call(on(100), 'get', 'a', Array.from(possible.keys(), String))) as ({ id: string; attrs: { version: number } } | null)[]
+    const found = (await call(on(100), 'get', 'a', Array.from(possible.keys(), String))) as ({
+      id: string
+      attrs: { version: number }
+    } | null)[]
     const living = found.flatMap((one) => (one ? [one] : []))
     expect(await call(on(100), 'count')).toBe(living.length)
     const oracle = await Nidus.open('survived', { storage: 'memory', dimension: D })
-    await oracle.upsert('a', living.map(({ id, attrs }) => record(Number(id), attrs.version)))
+    await oracle.upsert(
+      'a',
+      living.map(({ id, attrs }) => record(Number(id), attrs.version)),
+    )
     await expectSame(on(100), oracle, 2, true)
     await oracle.close()
   })
@@ -229,7 +300,12 @@ describe('a sharded store grows', () => {
 describe('shards that do not answer, or have too much to do', () => {
   it('search names the shards that do not answer, and searchAvailable returns the hits of the others', async () => {
     const on = { store: 'trouble', shards: 4 }
-    await call(on, 'upsert', 'a', Array.from({ length: 200 }, (_, id) => record(id, 0)))
+    await call(
+      on,
+      'upsert',
+      'a',
+      Array.from({ length: 200 }, (_, id) => record(id, 0)),
+    )
     const whole = (await call(on, 'search', vectorOf(3, 0), { topK: 200 })) as Hit[]
     await call(on, 'break', 1, 3)
     expect(await ask(on, 'search', vectorOf(3, 0))).toMatchObject({ error: { code: 'SHARD_FAILED', shards: [1, 3] } })
@@ -240,22 +316,49 @@ describe('shards that do not answer, or have too much to do', () => {
     expect(hits.length).toBeLessThan(150)
     const left = new Set(hits.map(({ id }: Hit) => id))
     expect(strip(hits)).toEqual(strip(whole.filter(({ id }) => left.has(id))))
-    const partly = await ask(on, 'upsert', 'a', Array.from({ length: 50 }, (_, id) => record(id, 1)))
+    const partly = await ask(
+      on,
+      'upsert',
+      'a',
+      Array.from({ length: 50 }, (_, id) => record(id, 1)),
+    )
     expect(partly.error!.code).toBe('SHARD_FAILED')
     await call(on, 'break')
-    await call(on, 'upsert', 'a', Array.from({ length: 50 }, (_, id) => record(id, 1)))
+    await call(
+      on,
+      'upsert',
+      'a',
+      Array.from({ length: 50 }, (_, id) => record(id, 1)),
+    )
     expect(await call(on, 'count')).toBe(200)
-    expect((await call(on, 'searchAvailable', vectorOf(3, 1), { topK: 1 }))).toMatchObject({ hits: [{ id: '3', attrs: { version: 1 } }], missing: [] })
+    expect(await call(on, 'searchAvailable', vectorOf(3, 1), { topK: 1 })).toMatchObject({
+      hits: [{ id: '3', attrs: { version: 1 } }],
+      missing: [],
+    })
   })
 
   it('rejects further calls with BUSY while a shard has as many as it can take', async () => {
     const on = { store: 'busy', shards: 1 }
     await call(on, 'upsert', 'a', [record(1, 0)])
-    const outcomes = await Promise.all(Array.from({ length: 300 }, (_, i) => ask({ ...on, client: i % 5 }, 'upsert', 'a', Array.from({ length: 20 }, (_, k) => record(i * 20 + k, 0)))))
+    const outcomes = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        ask(
+          { ...on, client: i % 5 },
+          'upsert',
+          'a',
+          Array.from({ length: 20 }, (_, k) => record(i * 20 + k, 0)),
+        ),
+      ),
+    )
     expect(outcomes.filter(({ error }) => error && error.code !== 'BUSY')).toEqual([])
     const taken = outcomes.flatMap(({ error }, i) => (error ? [] : [i]))
     expect(taken.length).toBeGreaterThanOrEqual(64)
-    const found = await call(on, 'get', 'a', taken.map((i) => `${i * 20 + 7}`))
+    const found = await call(
+      on,
+      'get',
+      'a',
+      taken.map((i) => `${i * 20 + 7}`),
+    )
     expect(found.every((one: unknown) => one)).toBe(true)
   })
 })
@@ -282,7 +385,9 @@ describe('the parts of a sharded store', () => {
       const hit = (id: number): Hit => ({ collection: 'c', id: `${id}`, score: r.int(40) / 40, attrs: {} })
       const order = (a: Hit, b: Hit) => b.score - a.score || (a.id < b.id ? -1 : 1)
       const old = Array.from({ length: 12 }, (_, id) => hit(id)).sort(order)
-      const young = Array.from({ length: 12 }, (_, i) => hit(i + 6 + r.int(6))).filter(({ id }, i, all) => all.findIndex((other) => other.id === id) === i).sort(order)
+      const young = Array.from({ length: 12 }, (_, i) => hit(i + 6 + r.int(6)))
+        .filter(({ id }, i, all) => all.findIndex((other) => other.id === id) === i)
+        .sort(order)
       for (let asked = 4; ; asked *= 2) {
         const merged = merge([old.slice(0, asked), young.slice(0, asked)], 4, asked)
         if (merged) {

@@ -17,12 +17,13 @@ const clients = new Map()
  * Works like Vue's `reactive` and MobX's `observable`: objects that are read come as proxies, too, and functions come
  * as they are.
  */
-const deep = (target) => new Proxy(target, {
-  get(of, key, receiver) {
-    const value = Reflect.get(of, key, receiver)
-    return ['[object Object]', '[object Array]'].includes(Object.prototype.toString.call(value)) ? deep(value) : value
-  },
-})
+const deep = (target) =>
+  new Proxy(target, {
+    get(of, key, receiver) {
+      const value = Reflect.get(of, key, receiver)
+      return ['[object Object]', '[object Array]'].includes(Object.prototype.toString.call(value)) ? deep(value) : value
+    },
+  })
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 export class Router extends NidusRouter {
@@ -57,10 +58,12 @@ export class Shard extends NidusShard {
       throw new Error('given up')
     }
     if (fault.kind === 'late') {
-      this.ctx.waitUntil((async () => {
-        while (!late) await sleep(5)
-        await super.call(whom, method, args)
-      })())
+      this.ctx.waitUntil(
+        (async () => {
+          while (!late) await sleep(5)
+          await super.call(whom, method, args)
+        })(),
+      )
       throw new Error('given up')
     }
     if (fault.kind === 'fail') throw new Error('out of order')
@@ -76,7 +79,10 @@ const drive = {
   break: (...indices) => (broken.clear(), indices.forEach((index) => broken.add(index))),
   slow: (most) => void (slow = most),
   /** Without a kind, ends the fault. */
-  fault: (store, index, method, kind) => void (kind ? faults.set(`${store} ${index} ${method}`, { kind, met: 0 }) : faults.delete(`${store} ${index} ${method}`)),
+  fault: (store, index, method, kind) =>
+    void (kind
+      ? faults.set(`${store} ${index} ${method}`, { kind, met: 0 })
+      : faults.delete(`${store} ${index} ${method}`)),
   late: () => void (late = true),
   router: (silent) => void (silentRouter = silent),
   met: (store, index, method) => faults.get(`${store} ${index} ${method}`)?.met ?? 0,
@@ -88,20 +94,37 @@ export default {
     if (Object.hasOwn(drive, method)) return Response.json({ ok: drive[method](...args) ?? null })
     if (method === 'deliver' || method === 'abort') {
       const shard = env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`))
-      return Response.json({ ok: (await shard.call({ name: store, index: args[0] }, method, []).catch(() => null)) ?? null })
+      return Response.json({
+        ok: (await shard.call({ name: store, index: args[0] }, method, []).catch(() => null)) ?? null,
+      })
     }
     if (method === 'large') {
       const { records, size } = args[0]
       const text = 'x'.repeat(size)
       const db = new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options)
       try {
-        for (let n = 0; n < records; n++) await db.upsert('c', [{ id: `${n}`, vector: Array.from({ length: options.dimension }, (_, i) => (i === n % options.dimension ? 1 : 0.1)), attrs: { n, text } }])
+        for (let n = 0; n < records; n++)
+          await db.upsert('c', [
+            {
+              id: `${n}`,
+              vector: Array.from({ length: options.dimension }, (_, i) => (i === n % options.dimension ? 1 : 0.1)),
+              attrs: { n, text },
+            },
+          ])
         return Response.json({ ok: null })
       } catch (error) {
         return Response.json({ error: { code: error.code, message: error.message } })
       }
     }
-    if (method === 'spoil') return Response.json({ ok: (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call({ name: store, index: args[0] }, 'spoil', [args[1]])) ?? null })
+    if (method === 'spoil')
+      return Response.json({
+        ok:
+          (await env.SHARD.get(env.SHARD.idFromName(`${store}/${args[0]}`)).call(
+            { name: store, index: args[0] },
+            'spoil',
+            [args[1]],
+          )) ?? null,
+      })
     const key = `${store} ${client} ${options.timeout}`
     try {
       if (!clients.has(key)) {
@@ -117,7 +140,9 @@ export default {
       // Long texts are not sent back, only their lengths.
       return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {
-      return Response.json({ error: { code: error.code, message: String(error.message ?? error), shards: error.shards } })
+      return Response.json({
+        error: { code: error.code, message: String(error.message ?? error), shards: error.shards },
+      })
     }
   },
 }

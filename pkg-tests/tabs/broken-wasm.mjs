@@ -32,20 +32,43 @@ export function withMemory(pages) {
     }
     const { value: initial } = readLeb(bytes, end + 2)
     const section = [1, 1, ...leb(initial), ...leb(initial + pages)]
-    return Buffer.concat([bytes.subarray(0, at), Buffer.from([5, ...leb(section.length), ...section]), bytes.subarray(end + size)])
+    return Buffer.concat([
+      bytes.subarray(0, at),
+      Buffer.from([5, ...leb(section.length), ...section]),
+      bytes.subarray(end + size),
+    ])
   }
   throw new Error('the wasm has no memory of its own')
 }
 
 /** What an export that the glue calls so is called in what is shipped. */
-const shortName = (name) => namesOf(readFileSync(new URL('../../target/nidus-wasm/bound-nidus.wasm/core.js', import.meta.url), 'utf8')).get(name)
+const shortName = (name) =>
+  namesOf(readFileSync(new URL('../../target/nidus-wasm/bound-nidus.wasm/core.js', import.meta.url), 'utf8')).get(name)
 
 /** This export does what a panic does. */
 export function trapping(name) {
   const module = binaryen.readBinary(shipped())
   try {
-    const { SIMD128, BulkMemory, BulkMemoryOpt = 0, NontrappingFPToInt, SignExt, MutableGlobals, ReferenceTypes, Multivalue } = binaryen.Features
-    module.setFeatures(SIMD128 | BulkMemory | BulkMemoryOpt | NontrappingFPToInt | SignExt | MutableGlobals | ReferenceTypes | Multivalue)
+    const {
+      SIMD128,
+      BulkMemory,
+      BulkMemoryOpt = 0,
+      NontrappingFPToInt,
+      SignExt,
+      MutableGlobals,
+      ReferenceTypes,
+      Multivalue,
+    } = binaryen.Features
+    module.setFeatures(
+      SIMD128 |
+        BulkMemory |
+        BulkMemoryOpt |
+        NontrappingFPToInt |
+        SignExt |
+        MutableGlobals |
+        ReferenceTypes |
+        Multivalue,
+    )
     const found = module.getExport(shortName(name))
     if (!found) throw new Error(`the wasm has no export ${name}`)
     const { value } = binaryen.getExportInfo(found)

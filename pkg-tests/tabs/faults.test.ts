@@ -11,7 +11,11 @@ type Outcome = { codes: (number | string)[]; count: number | string; texts: stri
 const open = (page: Page, name: string, storage: string, wasm?: Buffer) =>
   page.evaluate(
     async ([name, storage, wasm, dimension]) => {
-      const options: { dimension: number; storage: string; autoCompact: boolean; wasm?: Uint8Array } = { dimension: Number(dimension), storage: storage!, autoCompact: false }
+      const options: { dimension: number; storage: string; autoCompact: boolean; wasm?: Uint8Array } = {
+        dimension: Number(dimension),
+        storage: storage!,
+        autoCompact: false,
+      }
       if (wasm) options.wasm = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0))
       window.store = await window.package.Nidus.open(name!, options)
     },
@@ -36,13 +40,27 @@ const write = (page: Page, from: number, batches: number, rows = 200) =>
     },
     [from, batches, rows, D],
   ) as Promise<Outcome>
-const close = (page: Page) => page.evaluate(() => window.store.close().then(() => 'closed', (error: { code: string }) => error.code))
+const close = (page: Page) =>
+  page.evaluate(() =>
+    window.store.close().then(
+      () => 'closed',
+      (error: { code: string }) => error.code,
+    ),
+  )
 const taken = ({ codes }: Outcome) => codes.filter((code) => typeof code === 'number').length
 
 declare global {
   interface Window {
-    store: { upsert(collection: string, batch: object): Promise<number>; count(): Promise<number>; search(query: Float32Array, options: object): Promise<object[]>; close(): Promise<void>; closed: Promise<{ reason: string; error?: { code: string } }> }
-    package: { Nidus: { open(name: string, options: object): Promise<Window['store']>; destroy(name: string): Promise<void> } }
+    store: {
+      upsert(collection: string, batch: object): Promise<number>
+      count(): Promise<number>
+      search(query: Float32Array, options: object): Promise<object[]>
+      close(): Promise<void>
+      closed: Promise<{ reason: string; error?: { code: string } }>
+    }
+    package: {
+      Nidus: { open(name: string, options: object): Promise<Window['store']>; destroy(name: string): Promise<void> }
+    }
   }
 }
 
@@ -59,21 +77,33 @@ describe('a full quota', () => {
   })
   afterAll(() => place?.close())
 
-  const full: ['chromium' | 'firefox', string][] = [['chromium', 'opfs'], ['chromium', 'indexeddb'], ['firefox', 'opfs'], ['firefox', 'indexeddb']]
+  const full: ['chromium' | 'firefox', string][] = [
+    ['chromium', 'opfs'],
+    ['chromium', 'indexeddb'],
+    ['firefox', 'opfs'],
+    ['firefox', 'indexeddb'],
+  ]
   for (const [kind, storage] of full) {
     it(`is QUOTA_EXCEEDED, and costs nothing that was acknowledged (${kind}, ${storage})`, async () => {
       // Firefox is told how much there is before it starts, Chromium before the page first asks.
-      const prefs = { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'dom.quotaManager.temporaryStorage.fixedLimit': 6000 } }
+      const prefs = {
+        firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'dom.quotaManager.temporaryStorage.fixedLimit': 6000 },
+      }
       const machine = await browser(kind, kind === 'firefox' ? prefs : {})
       try {
         const page = await arrive(machine.context, place.url)
         if (kind === 'chromium') {
           const cdp: CDPSession = await machine.context.newCDPSession(page)
-          await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(place.url).origin, quotaSize: storage === 'opfs' ? 8_000_000 : 3_000_000 })
+          await cdp.send('Storage.overrideQuotaForOrigin', {
+            origin: new URL(place.url).origin,
+            quotaSize: storage === 'opfs' ? 8_000_000 : 3_000_000,
+          })
         }
         await open(page, 'full', storage)
         const outcome = await write(page, 0, 40)
-        expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(new Set(['QUOTA_EXCEEDED']))
+        expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(
+          new Set(['QUOTA_EXCEEDED']),
+        )
         expect(taken(outcome)).toBeGreaterThan(3)
         expect(outcome.count).toBe(200 * taken(outcome))
         // A full medium can still be read, and its store closed and opened.
@@ -91,23 +121,44 @@ describe('a full quota', () => {
 
 describe('a full quota under relaxed durability', () => {
   type Told = { batch: string; acknowledged: boolean; safe: boolean }
-  /** In the page: writes and flushes until some were refused; then what it was told of each batch. With `close` also by that. */
+  /**
+   * In the page: writes and flushes until some were refused; then what it was told of each batch. With `close` also by
+   * that.
+   */
   const writeAndFlush = (page: Page, who: string) =>
-    page.evaluate(async ([who, dimension]) => {
-      const store = window.store as unknown as { upsert(collection: string, batch: object): Promise<number>; flush(): Promise<void> }
-      const told: Told[] = []
-      const codes: string[] = []
-      for (let n = 0; n < 60 && codes.length < 4; n++) {
-        const mine = { batch: `${who}-${n}`, acknowledged: false, safe: false }
-        told.push(mine)
-        const ids = Array.from({ length: 200 }, (_, i) => `${mine.batch}-${i}`)
-        const failed = (error: { code?: string }) => void codes.push(error.code ?? String(error))
-        await store.upsert('c', { ids, vectors: Float32Array.from({ length: 200 * Number(dimension) }, (_, i) => Math.sin(i + n)) }).then(() => (mine.acknowledged = true), failed)
-        const before = told.filter(({ acknowledged }) => acknowledged)
-        if (n % 3 === 2) await store.flush().then(() => before.forEach((batch) => (batch.safe = true)), (error: { code?: string }) => { failed(error); for (const batch of before) if (!batch.safe) batch.acknowledged = false })
-      }
-      return { told, codes }
-    }, [who, String(D)]) as Promise<{ told: Told[]; codes: string[] }>
+    page.evaluate(
+      async ([who, dimension]) => {
+        const store = window.store as unknown as {
+          upsert(collection: string, batch: object): Promise<number>
+          flush(): Promise<void>
+        }
+        const told: Told[] = []
+        const codes: string[] = []
+        for (let n = 0; n < 60 && codes.length < 4; n++) {
+          const mine = { batch: `${who}-${n}`, acknowledged: false, safe: false }
+          told.push(mine)
+          const ids = Array.from({ length: 200 }, (_, i) => `${mine.batch}-${i}`)
+          const failed = (error: { code?: string }) => void codes.push(error.code ?? String(error))
+          await store
+            .upsert('c', {
+              ids,
+              vectors: Float32Array.from({ length: 200 * Number(dimension) }, (_, i) => Math.sin(i + n)),
+            })
+            .then(() => (mine.acknowledged = true), failed)
+          const before = told.filter(({ acknowledged }) => acknowledged)
+          if (n % 3 === 2)
+            await store.flush().then(
+              () => before.forEach((batch) => (batch.safe = true)),
+              (error: { code?: string }) => {
+                failed(error)
+                for (const batch of before) if (!batch.safe) batch.acknowledged = false
+              },
+            )
+        }
+        return { told, codes }
+      },
+      [who, String(D)],
+    ) as Promise<{ told: Told[]; codes: string[] }>
 
   for (const storage of ['opfs', 'indexeddb']) {
     it(`whoever was told that all is flushed finds it, in the tab that has the store and in another (chromium, ${storage})`, async () => {
@@ -117,25 +168,42 @@ describe('a full quota under relaxed durability', () => {
         const [a, b] = [await arrive(machine.context, place.url), await arrive(machine.context, place.url)]
         const cdp = await machine.context.newCDPSession(a)
         const { origin } = new URL(place.url)
-        await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: storage === 'opfs' ? 8_000_000 : 4_000_000 })
+        await cdp.send('Storage.overrideQuotaForOrigin', {
+          origin,
+          quotaSize: storage === 'opfs' ? 8_000_000 : 4_000_000,
+        })
         for (const page of [a, b]) {
           await page.evaluate(
-            async ([storage, dimension]) => void (window.store = await window.package.Nidus.open('relaxed and full', { dimension: Number(dimension), storage, autoCompact: false, durability: 'relaxed' })),
+            async ([storage, dimension]) =>
+              void (window.store = await window.package.Nidus.open('relaxed and full', {
+                dimension: Number(dimension),
+                storage,
+                autoCompact: false,
+                durability: 'relaxed',
+              })),
             [storage, String(D)],
           )
         }
         const both = await Promise.all([writeAndFlush(a, 'a'), writeAndFlush(b, 'b')])
         const codes = both.flatMap(({ codes }) => codes)
         expect(codes.length, 'the quota was never met').toBeGreaterThan(0)
-        expect(codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)), codes.join(' ')).toBe(true)
+        expect(
+          codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)),
+          codes.join(' '),
+        ).toBe(true)
         // A close that resolves says the same as a flush.
-        for (const [i, page] of [a, b].entries()) if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
+        for (const [i, page] of [a, b].entries())
+          if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
         await cdp.send('Storage.overrideQuotaForOrigin', { origin })
         const c = await arrive(machine.context, place.url)
         const there = await c.evaluate(async (storage) => {
-          const store = (await window.package.Nidus.open('relaxed and full', { storage })) as unknown as { records(collection: string): AsyncIterable<{ id: string }>; close(): Promise<void> }
+          const store = (await window.package.Nidus.open('relaxed and full', { storage })) as unknown as {
+            records(collection: string): AsyncIterable<{ id: string }>
+            close(): Promise<void>
+          }
           const counts: Record<string, number> = {}
-          for await (const { id } of store.records('c')) counts[id.replace(/-\d+$/, '')] = (counts[id.replace(/-\d+$/, '')] ?? 0) + 1
+          for await (const { id } of store.records('c'))
+            counts[id.replace(/-\d+$/, '')] = (counts[id.replace(/-\d+$/, '')] ?? 0) + 1
           await store.close()
           return counts
         }, storage)
@@ -185,10 +253,17 @@ describe('in Chromium', () => {
       const page = await arrive(machine.context, place.url)
       await open(page, 'memory', storage, withMemory(80))
       const outcome = await write(page, 0, 60)
-      expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(new Set(['OUT_OF_MEMORY']))
+      expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(
+        new Set(['OUT_OF_MEMORY']),
+      )
       expect(taken(outcome)).toBeGreaterThan(3)
       expect(outcome.count).toBe(200 * taken(outcome))
-      expect(await page.evaluate((d) => window.store.search(new Float32Array(d).fill(1), { topK: 3 }).then(({ length }) => length), D)).toBe(3)
+      expect(
+        await page.evaluate(
+          (d) => window.store.search(new Float32Array(d).fill(1), { topK: 3 }).then(({ length }) => length),
+          D,
+        ),
+      ).toBe(3)
       expect(await close(page)).toBe('closed')
       await open(page, 'memory', storage)
       expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
@@ -206,16 +281,27 @@ describe('in Chromium', () => {
         await open(page, name, storage, trapping(where))
         const settled = await page.evaluate(async (d) => {
           const calls = [
-            ...Array.from({ length: 5 }, (_, i) => window.store.upsert('c', { ids: [`x${i}`], vectors: new Float32Array(d).fill(1) })),
+            ...Array.from({ length: 5 }, (_, i) =>
+              window.store.upsert('c', { ids: [`x${i}`], vectors: new Float32Array(d).fill(1) }),
+            ),
             window.store.search(new Float32Array(d).fill(1), {}),
             window.store.count(),
           ]
-          return (await Promise.allSettled(calls)).map((call) => (call.status === 'fulfilled' ? 'answered' : (call.reason as { code: string }).code))
+          return (await Promise.allSettled(calls)).map((call) =>
+            call.status === 'fulfilled' ? 'answered' : (call.reason as { code: string }).code,
+          )
         }, D)
         expect(settled.filter((code) => code === 'FAILED').length).toBeGreaterThan(0)
-        expect(settled.every((code) => code === 'FAILED' || code === 'answered'), settled.join(' ')).toBe(true)
-        expect(await page.evaluate(() => window.store.closed.then(({ reason, error }) => [reason, error?.code]))).toEqual(['failed', 'FAILED'])
-        expect(await page.evaluate(() => window.store.count().catch((error: { code: string }) => error.code))).toBe('FAILED')
+        expect(
+          settled.every((code) => code === 'FAILED' || code === 'answered'),
+          settled.join(' '),
+        ).toBe(true)
+        expect(
+          await page.evaluate(() => window.store.closed.then(({ reason, error }) => [reason, error?.code])),
+        ).toEqual(['failed', 'FAILED'])
+        expect(await page.evaluate(() => window.store.count().catch((error: { code: string }) => error.code))).toBe(
+          'FAILED',
+        )
         expect(await close(page)).toBe('closed')
         await open(page, name, storage)
         const count = await page.evaluate(() => window.store.count())

@@ -1,4 +1,5 @@
-// A tab, as a thread: the browsers' entry over files, with the locks that the main thread keeps. It is killed by ending the thread, at whatever it does.
+// A tab, as a thread: the browsers' entry over files, with the locks that the main thread keeps. It is killed by ending
+// the thread, at whatever it does.
 import { parentPort, workerData } from 'node:worker_threads'
 import { opfsOver } from './opfs-folder.mjs'
 
@@ -33,7 +34,10 @@ const request = (name, options, work) => {
   })
 }
 
-Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { locks: { request }, storage: opfsOver(root, request) } })
+Object.defineProperty(globalThis, 'navigator', {
+  configurable: true,
+  value: { locks: { request }, storage: opfsOver(root, request) },
+})
 
 const { Nidus } = await import(new URL('../../dist/browser.js', import.meta.url).href)
 
@@ -52,7 +56,10 @@ parentPort.on('message', ({ granted, there, id, close }) => {
 async function end() {
   closing = true
   await Promise.all(working)
-  await db.close().then(() => tell({ closed: true }), ({ code }) => tell({ closed: code }))
+  await db.close().then(
+    () => tell({ closed: true }),
+    ({ code }) => tell({ closed: code }),
+  )
 }
 
 let n = 0
@@ -62,7 +69,15 @@ const writer = async () => {
     tell({ begun: id })
     // As large as makes more than one sector of log, now and then.
     const attrs = { text: 'x'.repeat(Math.random() < 0.3 ? 600 : 3) }
-    await db.upsert('c', [{ id, vector: [1, n, 0, 0], attrs }, { id: `shared-${tab % 3}`, vector: [n, 1, 0, 0] }]).then(() => tell({ done: id }), ({ code, message }) => tell({ wrong: `upsert: ${code} ${message}`, failed: id }))
+    await db
+      .upsert('c', [
+        { id, vector: [1, n, 0, 0], attrs },
+        { id: `shared-${tab % 3}`, vector: [n, 1, 0, 0] },
+      ])
+      .then(
+        () => tell({ done: id }),
+        ({ code, message }) => tell({ wrong: `upsert: ${code} ${message}`, failed: id }),
+      )
     await pause(Math.random() * 3)
   }
 }
@@ -73,7 +88,10 @@ const deleter = async () => {
     if (id === undefined) continue
     tell({ deleting: id })
     const by = Math.random() < 0.3 ? db.delete('c', [id, `none-${id}`]) : db.delete('c', [id])
-    await by.then((count) => tell({ deleted: id, count }), ({ code, message }) => tell({ wrong: `delete: ${code} ${message}` }))
+    await by.then(
+      (count) => tell({ deleted: id, count }),
+      ({ code, message }) => tell({ wrong: `delete: ${code} ${message}` }),
+    )
   }
 }
 const flusher = async () => {
@@ -81,7 +99,10 @@ const flusher = async () => {
     await pause(Math.random() * 20)
     // What is answered by now is what this flush answers for.
     tell({ flushing: true })
-    await db.flush().then(() => tell({ flushed: true }), ({ code }) => tell({ flushed: code }))
+    await db.flush().then(
+      () => tell({ flushed: true }),
+      ({ code }) => tell({ flushed: code }),
+    )
   }
 }
 const compacter = async () => {
@@ -92,12 +113,24 @@ const compacter = async () => {
 }
 
 let working = []
-db = await Nidus.open('leaders', { dimension: 4, storage: 'opfs', wasm, autoCompact: false, durability: relaxed ? 'relaxed' : 'strict' })
+db = await Nidus.open('leaders', {
+  dimension: 4,
+  storage: 'opfs',
+  wasm,
+  autoCompact: false,
+  durability: relaxed ? 'relaxed' : 'strict',
+})
 if (last) {
   const present = []
   for await (const { id } of db.records('c')) present.push(id)
   tell({ present })
 } else {
-  working = [writer(), writer(), writer(), ...(relaxed ? [flusher()] : [deleter(), deleter()]), ...(compacts ? [compacter()] : [])]
+  working = [
+    writer(),
+    writer(),
+    writer(),
+    ...(relaxed ? [flusher()] : [deleter(), deleter()]),
+    ...(compacts ? [compacter()] : []),
+  ]
   tell({ open: true })
 }

@@ -1,5 +1,6 @@
-// Tabs as threads over one directory, by the browsers' entry; the one that leads is ended again and again, in the middle of whatever it does.
-// Locks are the only stand-in for a browser's. In the end each write is counted: made twice, lost, or of an outcome that its tab was not told.
+// Tabs as threads over one directory, by the browsers' entry; the one that leads is ended again and again, in the
+// middle of whatever it does. Locks are the only stand-in for a browser's. In the end each write is counted: made
+// twice, lost, or of an outcome that its tab was not told.
 //   node pkg-tests/tabs/leaders.mjs --changes 2000 [--relaxed]
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,10 @@ import { waits } from './until.mjs'
 
 const TABS = 4
 
-/** Web Locks: exclusive and shared ones, in the order in which they were asked for; those of a thread that ended are free. */
+/**
+ * Web Locks: exclusive and shared ones, in the order in which they were asked for; those of a thread that ended are
+ * free.
+ */
 class Locks {
   #queues = new Map()
   /** Called with the worker that has it. */
@@ -60,7 +64,18 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
   const upserts = new Map()
   const deletes = new Map()
   const wrong = []
-  const result = { changes: 0, killed: 0, closed: 0, writes: 0, acknowledged: 0, deleted: 0, twice: 0, lost: 0, unknown: 0, told: 0 }
+  const result = {
+    changes: 0,
+    killed: 0,
+    closed: 0,
+    writes: 0,
+    acknowledged: 0,
+    deleted: 0,
+    twice: 0,
+    lost: 0,
+    unknown: 0,
+    told: 0,
+  }
   const { fail, until } = waits()
   let tabs = []
   let count = 0
@@ -101,9 +116,11 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       }
       if (failed !== undefined) upserts.get(failed).unknown = true
       if (deleting !== undefined) deletes.set(deleting, [...(deletes.get(deleting) ?? []), { tab, count: undefined }])
-      if (deleted !== undefined) deletes.get(deleted).find((call) => call.tab === tab && call.count === undefined).count = message.count
+      if (deleted !== undefined)
+        deletes.get(deleted).find((call) => call.tab === tab && call.count === undefined).count = message.count
       if (flushing) [answersFor, own.acknowledged] = [own.acknowledged, []]
-      if (flushed === true || closed === true) for (const id of [...answersFor, ...(closed ? own.acknowledged : [])]) upserts.get(id).safe = true
+      if (flushed === true || closed === true)
+        for (const id of [...answersFor, ...(closed ? own.acknowledged : [])]) upserts.get(id).safe = true
       else if (flushed !== undefined || (closed !== undefined && relaxed)) {
         if ((flushed ?? closed) !== 'OUTCOME_UNKNOWN') wrong.push(`tab ${tab}: flush or close: ${flushed ?? closed}`)
         result.told++
@@ -152,7 +169,8 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       if (result.changes % 50 === 0) say(`${result.changes} changes, ${upserts.size} upserts`)
     }
     for (const tab of tabs) tab.worker.postMessage({ close: true })
-    for (const { closes, tab } of tabs) await until(`the close of tab ${tab}, and an answer to all that it asked`, closes)
+    for (const { closes, tab } of tabs)
+      await until(`the close of tab ${tab}, and an answer to all that it asked`, closes)
     await Promise.all(tabs.map((tab) => tab.end()))
     tabs = []
     const last = await opened(true)
@@ -168,7 +186,8 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       const gone = acknowledged && safe && !unknown && !present.has(id)
       if (gone && taken === 0 && calls.every(({ count }) => count !== undefined)) result.lost++
     }
-    if (wrong.length || result.twice || result.lost || result.unknown) throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 8).join('\n')}`)
+    if (wrong.length || result.twice || result.lost || result.unknown)
+      throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 8).join('\n')}`)
     return result
   } finally {
     await Promise.all(tabs.map((tab) => tab.end()))
@@ -177,7 +196,13 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
 }
 
 if (isMain(import.meta.url)) {
-  const { values } = parseArgs({ options: { changes: { type: 'string', default: '1000' }, relaxed: { type: 'boolean', default: false } } })
-  console.log(JSON.stringify(await run({ changes: Number(values.changes), relaxed: values.relaxed, say: (line) => console.log(line) })))
+  const { values } = parseArgs({
+    options: { changes: { type: 'string', default: '1000' }, relaxed: { type: 'boolean', default: false } },
+  })
+  console.log(
+    JSON.stringify(
+      await run({ changes: Number(values.changes), relaxed: values.relaxed, say: (line) => console.log(line) }),
+    ),
+  )
   process.exit(0)
 }

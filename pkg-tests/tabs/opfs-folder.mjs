@@ -1,5 +1,6 @@
-// OPFS over a folder of this machine, for threads that stand for tabs. It has the whole of what the standard says of directories, files and their
-// synchronous handles, but for createWritable and move: what the package does not use today it may use tomorrow.
+// OPFS over a folder of this machine, for threads that stand for tabs. It has the whole of what the standard says of
+// directories, files and their synchronous handles, but for createWritable and move: what the package does not use
+// today it may use tomorrow.
 import fs from 'node:fs'
 import { basename, join } from 'node:path'
 
@@ -27,18 +28,24 @@ function find(path, kind, create, make) {
 function accessHandle(path, release) {
   const file = fs.openSync(path, 'r+')
   let open = true
-  const whileOpen = (work) => (...args) => {
-    if (!open) throw wrong('InvalidStateError', `the handle of ${path} was closed`)
-    return work(...args)
-  }
-  const bytesOf = (buffer) => (ArrayBuffer.isView(buffer) ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : new Uint8Array(buffer))
+  const whileOpen =
+    (work) =>
+    (...args) => {
+      if (!open) throw wrong('InvalidStateError', `the handle of ${path} was closed`)
+      return work(...args)
+    }
+  const bytesOf = (buffer) =>
+    ArrayBuffer.isView(buffer)
+      ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+      : new Uint8Array(buffer)
   let cursor = 0
-  const transfer = (io) => whileOpen((buffer, { at = cursor } = {}) => {
-    const bytes = bytesOf(buffer)
-    const done = io(file, bytes, 0, bytes.length, at)
-    cursor = at + done
-    return done
-  })
+  const transfer = (io) =>
+    whileOpen((buffer, { at = cursor } = {}) => {
+      const bytes = bytesOf(buffer)
+      const done = io(file, bytes, 0, bytes.length, at)
+      cursor = at + done
+      return done
+    })
   return {
     read: transfer(fs.readSync),
     write: transfer(fs.writeSync),
@@ -58,7 +65,10 @@ function accessHandle(path, release) {
   }
 }
 
-/** `request` is that of Web Locks: all threads see one another's handles by it, and those of a thread that ended are free. */
+/**
+ * `request` is that of Web Locks: all threads see one another's handles by it, and those of a thread that ended are
+ * free.
+ */
 export function opfsOver(folder, request) {
   const handleLock = (path) => `handle of ${path}`
 
@@ -76,7 +86,10 @@ export function opfsOver(folder, request) {
       find(path, 'file', false)
       const release = await new Promise((resolve, reject) => {
         const holding = (lock) => lock && new Promise((free) => resolve(free))
-        request(handleLock(path), { ifAvailable: true }, holding).then(() => reject(wrong('NoModificationAllowedError', `${path} has a handle already`)), reject)
+        request(handleLock(path), { ifAvailable: true }, holding).then(
+          () => reject(wrong('NoModificationAllowedError', `${path} has a handle already`)),
+          reject,
+        )
       })
       try {
         return accessHandle(path, release)
@@ -107,8 +120,15 @@ export function opfsOver(folder, request) {
         const inner = inside(path, name)
         const kind = kindOf(inner)
         if (!kind) throw wrong('NotFoundError', `there is no ${inner}`)
-        if (kind === 'directory' && !recursive && fs.readdirSync(inner).length > 0) throw wrong('InvalidModificationError', `${inner} is not empty`)
-        const files = kind === 'file' ? [inner] : fs.readdirSync(inner, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+        if (kind === 'directory' && !recursive && fs.readdirSync(inner).length > 0)
+          throw wrong('InvalidModificationError', `${inner} is not empty`)
+        const files =
+          kind === 'file'
+            ? [inner]
+            : fs
+                .readdirSync(inner, { recursive: true, withFileTypes: true })
+                .filter((entry) => entry.isFile())
+                .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
         for (const file of files) {
           const free = await request(handleLock(file), { ifAvailable: true }, (lock) => lock !== null)
           if (!free) throw wrong('NoModificationAllowedError', `${file} has a handle`)

@@ -15,21 +15,29 @@ const quick = (tick) => `import '/dist/worker.js'
 const { setInterval } = self
 self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick} : ms, ...more)`
 
-/** /dist/... is the package, /worker-of-100.js its worker with ticks of so many milliseconds; every other path is an empty page that has it as `window.nidus`. */
+/**
+ * /dist/... is the package, /worker-of-100.js its worker with ticks of so many milliseconds; every other path is an
+ * empty page that has it as `window.nidus`.
+ */
 export async function site() {
   const server = createServer(({ url }, response) => {
     const tick = /^\/worker-of-(\d+)\.js$/.exec(url ?? '')?.[1]
     if (tick) return response.writeHead(200, { 'content-type': TYPES['.js'] }).end(quick(tick))
     const path = /^\/dist\/([\w.-]+)$/.exec(url ?? '')?.[1]
     try {
-      const body = path ? readFileSync(join(dist, path)) : '<!doctype html><script type="module">window.nidus = await import("/dist/browser.js")</script>'
+      const body = path
+        ? readFileSync(join(dist, path))
+        : '<!doctype html><script type="module">window.nidus = await import("/dist/browser.js")</script>'
       response.writeHead(200, { 'content-type': TYPES[path ? extname(path) : '.html'] ?? 'text/plain' }).end(body)
     } catch {
       response.writeHead(404).end()
     }
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) }
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))),
+  }
 }
 
 /** A browser with a profile of its own, or with one that is kept. */

@@ -22,7 +22,9 @@ async function serve(pages: Record<string, string>, allow = (_file: string) => f
     if (path === '/none') return response.writeHead(404).end()
     const cors = file && allow(file) ? { 'access-control-allow-origin': '*' } : {}
     try {
-      response.writeHead(200, { 'content-type': type, ...cors }).end(file ? readFileSync(join(dist, file)) : pages[path])
+      response
+        .writeHead(200, { 'content-type': type, ...cors })
+        .end(file ? readFileSync(join(dist, file)) : pages[path])
     } catch {
       response.writeHead(404).end()
     }
@@ -32,7 +34,8 @@ async function serve(pages: Record<string, string>, allow = (_file: string) => f
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const page = (from: string) => `<!doctype html><script type="module">window.package = await import("${from}/dist/browser.js")</script>`
+const page = (from: string) =>
+  `<!doctype html><script type="module">window.package = await import("${from}/dist/browser.js")</script>`
 
 /** In the page: what a store of each kind comes to, used and closed; and what else storage is asked. */
 const tried = (where: Page | Frame) =>
@@ -91,7 +94,17 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const cdn = await serve({}, () => true)
     const home = await serve({ '/': page(cdn) })
     const where = await visit(own.context, home)
-    expect(await tried(where)).toEqual({ chosen: 'opfs a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: 'opfs a', list: [], destroy: undefined, persistence: 'string', keptInOpfs: NONE, keptInCache: NONE })
+    expect(await tried(where)).toEqual({
+      chosen: 'opfs a',
+      memory: 'memory a',
+      indexeddb: 'indexeddb a',
+      opfs: 'opfs a',
+      list: [],
+      destroy: undefined,
+      persistence: 'string',
+      keptInOpfs: NONE,
+      keptInCache: NONE,
+    })
     await where.close()
   })
 
@@ -100,21 +113,41 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const home = await serve({ '/': page(cdn) })
     const where = await visit(own.context, home)
     expect(await tried(where)).toEqual({
-      chosen: 'indexeddb a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; .*\(CORS\)/) as string,
-      list: [], destroy: undefined, persistence: 'string', keptInOpfs: NONE, keptInCache: NONE,
+      chosen: 'indexeddb a',
+      memory: 'memory a',
+      indexeddb: 'indexeddb a',
+      opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; .*\(CORS\)/) as string,
+      list: [],
+      destroy: undefined,
+      persistence: 'string',
+      keptInOpfs: NONE,
+      keptInCache: NONE,
     })
     await where.close()
   })
 
   it('a sandboxed frame: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
     for (const allow of [() => true, (file: string) => !file.startsWith('worker')]) {
-      const home: string = await serve({ '/frame': page(''), '/': '<!doctype html><iframe sandbox="allow-scripts" src="/frame"></iframe>' }, allow)
+      const home: string = await serve(
+        { '/frame': page(''), '/': '<!doctype html><iframe sandbox="allow-scripts" src="/frame"></iframe>' },
+        allow,
+      )
       const where = await own.context.newPage()
       await where.goto(home)
       const frame = where.frames().find((frame) => frame.url().endsWith('/frame'))!
       await frame.waitForFunction(() => 'package' in window)
       expect(await frame.evaluate(() => self.origin)).toBe('null')
-      expect(await tried(frame)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
+      expect(await tried(frame)).toEqual({
+        chosen: DENIED,
+        memory: 'memory a',
+        indexeddb: DENIED,
+        opfs: DENIED,
+        list: DENIED,
+        destroy: DENIED,
+        persistence: 'string',
+        keptInOpfs: DENIED,
+        keptInCache: DENIED,
+      })
       await where.close()
     }
   })
@@ -122,15 +155,39 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   it('cookies and site data blocked by the user: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
     const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
     mkdirSync(join(profile, 'Default'))
-    writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }))
-    const options = kind === 'firefox' ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } } : {}
+    writeFileSync(
+      join(profile, 'Default', 'Preferences'),
+      JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
+    )
+    const options =
+      kind === 'firefox'
+        ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } }
+        : {}
     const blocked = await browser(kind, options, profile)
     try {
       const home = await serve({ '/': page('') })
       const where = await visit(blocked.context, home)
       // That it is blocked.
-      expect(await where.evaluate(() => { try { return typeof localStorage } catch (error) { return (error as Error).name } })).toBe('SecurityError')
-      expect(await tried(where)).toEqual({ chosen: DENIED, memory: 'memory a', indexeddb: DENIED, opfs: DENIED, list: DENIED, destroy: DENIED, persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
+      expect(
+        await where.evaluate(() => {
+          try {
+            return typeof localStorage
+          } catch (error) {
+            return (error as Error).name
+          }
+        }),
+      ).toBe('SecurityError')
+      expect(await tried(where)).toEqual({
+        chosen: DENIED,
+        memory: 'memory a',
+        indexeddb: DENIED,
+        opfs: DENIED,
+        list: DENIED,
+        destroy: DENIED,
+        persistence: 'string',
+        keptInOpfs: DENIED,
+        keptInCache: DENIED,
+      })
     } finally {
       await blocked.close()
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
@@ -138,10 +195,18 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   })
 
   it("a policy that lets no worker start (worker-src 'none'): in the page, as far as that can", async () => {
-    const home = await serve({ '/': `<!doctype html><meta http-equiv="content-security-policy" content="worker-src 'none'">${page('').slice('<!doctype html>'.length)}` })
+    const home = await serve({
+      '/': `<!doctype html><meta http-equiv="content-security-policy" content="worker-src 'none'">${page('').slice('<!doctype html>'.length)}`,
+    })
     const where = await visit(own.context, home)
     expect(await tried(where)).toMatchObject({
-      chosen: 'indexeddb a', memory: 'memory a', indexeddb: 'indexeddb a', opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; /) as string, list: [], destroy: undefined, persistence: 'string',
+      chosen: 'indexeddb a',
+      memory: 'memory a',
+      indexeddb: 'indexeddb a',
+      opfs: expect.stringMatching(/^STORAGE_UNAVAILABLE: the storage "opfs" needs a worker; /) as string,
+      list: [],
+      destroy: undefined,
+      persistence: 'string',
     })
     await where.close()
   })
@@ -150,14 +215,29 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const home = await serve({ '/': page('') })
     const where = await own.context.newPage()
     await where.addInitScript(() => {
-      for (const [on, name] of [[window, 'indexedDB'], [window, 'localStorage'], [window, 'caches'], [navigator, 'storage']] as const) {
-        Object.defineProperty(on, name, { get() { throw new DOMException('denied', 'SecurityError') } })
+      for (const [on, name] of [
+        [window, 'indexedDB'],
+        [window, 'localStorage'],
+        [window, 'caches'],
+        [navigator, 'storage'],
+      ] as const) {
+        Object.defineProperty(on, name, {
+          get() {
+            throw new DOMException('denied', 'SecurityError')
+          },
+        })
       }
     })
     await where.goto(home)
     await where.waitForFunction(() => 'package' in window)
     // The worker's own getters are as ever.
-    expect(await tried(where)).toMatchObject({ chosen: 'opfs a', memory: 'memory a', persistence: 'string', keptInOpfs: DENIED, keptInCache: DENIED })
+    expect(await tried(where)).toMatchObject({
+      chosen: 'opfs a',
+      memory: 'memory a',
+      persistence: 'string',
+      keptInOpfs: DENIED,
+      keptInCache: DENIED,
+    })
     await where.close()
   })
 })

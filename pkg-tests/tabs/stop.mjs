@@ -9,20 +9,27 @@ const read = (pid, what) => {
   }
 }
 /** Behind the name, which may hold anything: state, parent, and so on. */
-const stat = (pid) => read(pid, 'stat')?.replace(/^.*\) /s, '').split(' ')
+const stat = (pid) =>
+  read(pid, 'stat')
+    ?.replace(/^.*\) /s, '')
+    .split(' ')
 const ticks = (pid) => {
   const fields = stat(pid)
   return fields ? Number(fields[11]) + Number(fields[12]) : 0
 }
 
 function processesOf(profile) {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => ({ pid: Number(pid), parent: Number(stat(pid)?.[1]), line: read(pid, 'cmdline') ?? '' }))
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => ({ pid: Number(pid), parent: Number(stat(pid)?.[1]), line: read(pid, 'cmdline') ?? '' }))
   const own = new Set(all.filter(({ line }) => line.includes(profile)).map(({ pid }) => pid))
   for (let before = -1; before < own.size;) {
     before = own.size
     for (const { pid, parent } of all) if (own.has(parent)) own.add(pid)
   }
-  return all.filter(({ pid, line }) => own.has(pid) && (line.includes('--type=renderer') || line.includes('-contentproc'))).map(({ pid }) => pid)
+  return all
+    .filter(({ pid, line }) => own.has(pid) && (line.includes('--type=renderer') || line.includes('-contentproc')))
+    .map(({ pid }) => pid)
 }
 
 /** The one that works while the page does: more than any other by far, and again where none stands out. */
@@ -33,7 +40,9 @@ export async function processOf(profile, page) {
     await page.evaluate(() => {
       for (let n = 0, x = 1; n < 3e7; n++) if ((x = (x * 48271) % 2147483647) === 0) break
     })
-    const [most, next] = [...before].map(([pid, then]) => ({ pid, used: ticks(pid) - then })).sort((a, b) => b.used - a.used)
+    const [most, next] = [...before]
+      .map(([pid, then]) => ({ pid, used: ticks(pid) - then }))
+      .sort((a, b) => b.used - a.used)
     if (most?.used > 50 && most.used > 4 * (next?.used ?? 0)) return most.pid
   }
   throw new Error('no process of the browser did what the page did')

@@ -1,4 +1,5 @@
-// The tab that has the store is stopped from outside, as a debugger or the system may do: it says nothing and keeps its lock.
+// The tab that has the store is stopped from outside, as a debugger or the system may do: it says nothing and keeps its
+// lock.
 import { describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
 import { browser, site, visit } from './pages.mjs'
@@ -6,30 +7,53 @@ import { goOn, processOf, stop } from './stop.mjs'
 import { timesWritten } from './stress.mjs'
 
 type Calls = Record<'upsert' | 'delete' | 'search' | 'count' | 'close', (...args: unknown[]) => Promise<unknown>>
-interface Tab { store: Calls; asked: Record<string, Promise<unknown>>; nidus: { Nidus: { open(name: string, options: object): Promise<Calls> } } }
+interface Tab {
+  store: Calls
+  asked: Record<string, Promise<unknown>>
+  nidus: { Nidus: { open(name: string, options: object): Promise<Calls> } }
+}
 
 const open = (page: Page, name: string, storage: string, tick: number) =>
-  page.evaluate(async ([name, storage, tick]) => {
-    const tab = window as unknown as Tab
-    tab.asked = {}
-    const worker = () => new Worker(`/worker-of-${tick}.js`, { type: 'module' })
-    tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage, worker })
-  }, [name, storage, tick] as const)
+  page.evaluate(
+    async ([name, storage, tick]) => {
+      const tab = window as unknown as Tab
+      tab.asked = {}
+      const worker = () => new Worker(`/worker-of-${tick}.js`, { type: 'module' })
+      tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage, worker })
+    },
+    [name, storage, tick] as const,
+  )
 
 /** Asks, and does not wait. With `aborted` the signal ends the wait in the same turn. */
 const ask = (page: Page, id: string, aborted = false) =>
-  page.evaluate(([id, aborted]) => {
-    const { asked, store } = window as unknown as Tab
-    const abort = new AbortController()
-    const wait = store.upsert('c', [{ id, vector: [1, 2] }], { signal: abort.signal })
-    asked[id as string] = wait.catch((error: { code?: string }) => error.code ?? String(error))
-    if (aborted) abort.abort()
-  }, [id, aborted] as const)
+  page.evaluate(
+    ([id, aborted]) => {
+      const { asked, store } = window as unknown as Tab
+      const abort = new AbortController()
+      const wait = store.upsert('c', [{ id, vector: [1, 2] }], { signal: abort.signal })
+      asked[id as string] = wait.catch((error: { code?: string }) => error.code ?? String(error))
+      if (aborted) abort.abort()
+    },
+    [id, aborted] as const,
+  )
 const outcome = (page: Page, id: string) => page.evaluate((id) => (window as unknown as Tab).asked[id], id)
 const call = (page: Page, method: keyof Calls, ...args: unknown[]) =>
-  page.evaluate(([method, args]) => (window as unknown as Tab).store[method as keyof Calls](...(args as unknown[])).then((value) => value, (error: { code?: string }) => error.code ?? String(error)), [method, args] as const)
+  page.evaluate(
+    ([method, args]) =>
+      (window as unknown as Tab).store[method as keyof Calls](...(args as unknown[])).then(
+        (value) => value,
+        (error: { code?: string }) => error.code ?? String(error),
+      ),
+    [method, args] as const,
+  )
 
-interface Two { a: Page; b: Page; pid: number; name: string; times(): Promise<Map<string, number>> }
+interface Two {
+  a: Page
+  b: Page
+  pid: number
+  name: string
+  times(): Promise<Map<string, number>>
+}
 async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, work: (tabs: Two) => Promise<void>) {
   const place = await site()
   const machine = await browser(kind)
@@ -56,7 +80,10 @@ async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, 
   }
 }
 
-/** Stops the tab that has the store. One write was sent to it and still waits, one was given up, and one is held back, because the silence was noticed. */
+/**
+ * Stops the tab that has the store. One write was sent to it and still waits, one was given up, and one is held back,
+ * because the silence was noticed.
+ */
 async function stopAndAsk(b: Page, pid: number) {
   await stop(pid)
   await ask(b, 'sent')
@@ -65,7 +92,11 @@ async function stopAndAsk(b: Page, pid: number) {
   await ask(b, 'held')
 }
 
-const places = [['chromium', 'opfs'], ['chromium', 'indexeddb'], ['firefox', 'opfs']] as const
+const places = [
+  ['chromium', 'opfs'],
+  ['chromium', 'indexeddb'],
+  ['firefox', 'opfs'],
+] as const
 
 describe.runIf(process.platform === 'linux')('the tab that has the store is stopped', () => {
   for (const [kind, storage] of places) {
@@ -96,7 +127,8 @@ describe.runIf(process.platform === 'linux')('the tab that has the store is stop
         goOn(pid)
         // Its ticks are short: on a busy machine it may still seem silent for a while.
         let after: unknown
-        for (let n = 0; typeof after !== 'number' && n < 20; n++) after = await call(b, 'upsert', 'c', [{ id: 'after', vector: [1, 2] }])
+        for (let n = 0; typeof after !== 'number' && n < 20; n++)
+          after = await call(b, 'upsert', 'c', [{ id: 'after', vector: [1, 2] }])
         expect(after).toBe(1)
         const written = await times()
         expect(written.get('held')).toBeUndefined()
@@ -107,16 +139,19 @@ describe.runIf(process.platform === 'linux')('the tab that has the store is stop
     })
 
     // A stock Firefox whose process is killed takes the pages of all with it, as far as its driver can tell.
-    it.runIf(kind === 'chromium')(`and then ended: what others had asked of it is made once by the next (${kind}, ${storage})`, async () => {
-      await two(kind, storage, 1000, async ({ b, pid, times }) => {
-        await stopAndAsk(b, pid)
-        process.kill(pid, 'SIGKILL')
-        expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
-        const written = await times()
-        expect([written.get('sent'), written.get('held')]).toEqual([1, 1])
-        expect(await call(b, 'delete', 'c', ['sent', 'held', 'before'])).toBe(3)
-        expect(await call(b, 'close')).toBeUndefined()
-      })
-    })
+    it.runIf(kind === 'chromium')(
+      `and then ended: what others had asked of it is made once by the next (${kind}, ${storage})`,
+      async () => {
+        await two(kind, storage, 1000, async ({ b, pid, times }) => {
+          await stopAndAsk(b, pid)
+          process.kill(pid, 'SIGKILL')
+          expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
+          const written = await times()
+          expect([written.get('sent'), written.get('held')]).toEqual([1, 1])
+          expect(await call(b, 'delete', 'c', ['sent', 'held', 'before'])).toBe(3)
+          expect(await call(b, 'close')).toBeUndefined()
+        })
+      },
+    )
   }
 })

@@ -1,7 +1,8 @@
-// Eight tabs write to and search one store while tabs are closed, killed, frozen and sent away, the one that leads most of all.
+// Eight tabs write to and search one store while tabs are closed, killed, frozen and sent away, the one that leads most
+// of all.
 //   node pkg-tests/tabs/stress.mjs --minutes 10 --browser chromium --storage opfs [--seed 1]
-// Each tab reports what was acknowledged as it happens. In the end: no acknowledged record is lost, none was written twice, no request of a
-// tab that lived failed or went unanswered.
+// Each tab reports what was acknowledged as it happens. In the end: no acknowledged record is lost, none was written
+// twice, no request of a tab that lived failed or went unanswered.
 import { parseArgs } from 'node:util'
 import { isMain } from '../../scripts/lib.mjs'
 import { browser, site, visit } from './pages.mjs'
@@ -18,7 +19,9 @@ const random = (seed) => () => {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
 
-/** In the page: batches of three records, one of which is overwritten time and again; every answer is checked and told. */
+/**
+ * In the page: batches of three records, one of which is overwritten time and again; every answer is checked and told.
+ */
 async function work({ session, name, storage }) {
   const { Nidus } = window.nidus
   const db = await Nidus.open(name, { dimension: 8, storage, autoCompact: false })
@@ -42,9 +45,16 @@ async function work({ session, name, storage }) {
   const writer = async () => {
     while (!window.halt) {
       const mine = n++
-      const records = [`${session}-${mine}-a`, `${session}-${mine}-b`].map((id) => ({ id, vector: vector(mine), attrs: { session, n: mine } }))
+      const records = [`${session}-${mine}-a`, `${session}-${mine}-b`].map((id) => ({
+        id,
+        vector: vector(mine),
+        attrs: { session, n: mine },
+      }))
       void tell({ begun: mine })
-      const { ok, code } = await ask('upsert', db.upsert('c', [...records, { id: `${session}-last`, vector: vector(mine), attrs: { session, n: mine } }]))
+      const { ok, code } = await ask(
+        'upsert',
+        db.upsert('c', [...records, { id: `${session}-last`, vector: vector(mine), attrs: { session, n: mine } }]),
+      )
       if (ok === 3) acknowledged = mine
       // Waited for: else a busy machine's tabs say more than anybody can listen to, and nothing else gets through.
       await tell(ok === 3 ? { done: mine } : { failed: mine, code })
@@ -56,8 +66,12 @@ async function work({ session, name, storage }) {
     while (!window.halt) {
       const expected = acknowledged
       if (expected >= 0) {
-        const { ok, code } = await ask('search', db.search(vector(expected), { topK: 2, filter: { session, n: expected } }))
-        if (ok ? !ok.some(({ id, score }) => id.startsWith(`${session}-${expected}-`) && score > 0.9999) : code) void tell({ wrong: `search for ${expected}: ${code ?? JSON.stringify(ok)}` })
+        const { ok, code } = await ask(
+          'search',
+          db.search(vector(expected), { topK: 2, filter: { session, n: expected } }),
+        )
+        if (ok ? !ok.some(({ id, score }) => id.startsWith(`${session}-${expected}-`) && score > 0.9999) : code)
+          void tell({ wrong: `search for ${expected}: ${code ?? JSON.stringify(ok)}` })
         const got = await ask('get', db.get('c', [`${session}-${expected}-a`]))
         if (!got.ok?.[0]) void tell({ wrong: `get of ${expected}: ${got.code ?? 'nothing'}` })
       }
@@ -68,18 +82,34 @@ async function work({ session, name, storage }) {
   window.db = db
 }
 
-/** In the page: how often the log says that each id was upserted. Straight from the bytes, since a second time leaves no other trace. */
+/**
+ * In the page: how often the log says that each id was upserted. Straight from the bytes, since a second time leaves no
+ * other trace.
+ */
 export async function timesWritten({ name, storage }) {
-  const answer = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = () => reject(request.error))))
+  const answer = (request) =>
+    new Promise(
+      (resolve, reject) => (
+        (request.onsuccess = () => resolve(request.result)),
+        (request.onerror = () => reject(request.error))
+      ),
+    )
   let log
   if (storage === 'opfs') {
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')
     const directory = await root.getDirectoryHandle(encodeURIComponent(name))
-    const files = await Promise.all(['log.0', 'log.1'].map(async (file) => (await directory.getFileHandle(file)).getFile()))
+    const files = await Promise.all(
+      ['log.0', 'log.1'].map(async (file) => (await directory.getFileHandle(file)).getFile()),
+    )
     log = new Uint8Array(await files.find(({ size }) => size > 0).arrayBuffer())
   } else {
     const db = await answer(indexedDB.open(`nidus-wasm:${name}`))
-    const extents = await answer(db.transaction(['extents']).objectStore('extents').getAll(IDBKeyRange.bound(['log'], ['log', []])))
+    const extents = await answer(
+      db
+        .transaction(['extents'])
+        .objectStore('extents')
+        .getAll(IDBKeyRange.bound(['log'], ['log', []])),
+    )
     db.close()
     log = new Uint8Array(await new Blob(extents).arrayBuffer())
   }
@@ -100,7 +130,10 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
   const next = random(seed)
   const { fail, until } = waits(ANSWER_MS)
   const { url, close } = await site()
-  const machine = await until(`${kind} to start`, browser(kind, kind === 'chromium' ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}))
+  const machine = await until(
+    `${kind} to start`,
+    browser(kind, kind === 'chromium' ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
+  )
   const { context } = machine
   const name = `stress ${seed}`
   /** Of each session: the batches begun, those acknowledged, those of unknown outcome. */
@@ -134,7 +167,13 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     sessions[tab.session].over = true
     if (how === 'killed' && kind === 'chromium') {
       const cdp = await context.newCDPSession(tab.page)
-      await until(`the crash of session ${tab.session}`, Promise.race([cdp.send('Page.crash').catch(() => {}), new Promise((resolve) => tab.page.once('crash', resolve))]))
+      await until(
+        `the crash of session ${tab.session}`,
+        Promise.race([
+          cdp.send('Page.crash').catch(() => {}),
+          new Promise((resolve) => tab.page.once('crash', resolve)),
+        ]),
+      )
     } else if (how === 'away') await until(`session ${tab.session} to go to another page`, tab.page.goto('about:blank'))
     await until(`the page of session ${tab.session} to close`, tab.page.close())
   }
@@ -165,30 +204,52 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         const [tab] = tabs.splice(index, 1)
         await end(tab, how)
         // A renderer may have had more tabs than that one.
-        for (let i = tabs.length - 1; i >= 0; i--) if (sessions[tabs[i].session].over) await end(tabs.splice(i, 1)[0], 'closed')
+        for (let i = tabs.length - 1; i >= 0; i--)
+          if (sessions[tabs[i].session].over) await end(tabs.splice(i, 1)[0], 'closed')
         while (tabs.length < TABS) tabs.push(await start())
       }
-      say(`${Math.round((deadline - Date.now()) / 1000)} s left; ${sessions.length} tabs so far, ${JSON.stringify(events)}, ${sessions.reduce((sum, { done }) => sum + done.size, 0)} batches`)
+      say(
+        `${Math.round((deadline - Date.now()) / 1000)} s left; ${sessions.length} tabs so far, ${JSON.stringify(events)}, ${sessions.reduce((sum, { done }) => sum + done.size, 0)} batches`,
+      )
       if (wrong.length) throw new Error(wrong.slice(0, 5).join('\n'))
     }
     const unanswered = []
     for (const { page, session } of tabs) {
-      await until(`session ${session} to hear that it is to end`, page.evaluate(() => (window.halt = true)))
-      const left = await until(`session ${session} to end`, page.evaluate(
-        (limit) => Promise.race([window.working.then(() => []), new Promise((resolve) => setTimeout(() => resolve([...window.outstanding.values()].map(({ what }) => what)), limit))]),
-        ANSWER_MS - 10_000,
-      ))
+      await until(
+        `session ${session} to hear that it is to end`,
+        page.evaluate(() => (window.halt = true)),
+      )
+      const left = await until(
+        `session ${session} to end`,
+        page.evaluate(
+          (limit) =>
+            Promise.race([
+              window.working.then(() => []),
+              new Promise((resolve) =>
+                setTimeout(() => resolve([...window.outstanding.values()].map(({ what }) => what)), limit),
+              ),
+            ]),
+          ANSWER_MS - 10_000,
+        ),
+      )
       for (const what of left) unanswered.push(`session ${session}: ${what}`)
     }
     if (unanswered.length) throw new Error(`unanswered:\n${unanswered.join('\n')}`)
     for (const tab of tabs.slice(1)) await end(tab, 'closed')
-    const { last, present, docs } = await until('all records', tabs[0].page.evaluate(async () => {
-      const present = []
-      const last = []
-      for await (const { id, attrs } of window.db.records('c')) (id.endsWith('-last') ? last : present).push([id, Number(attrs.session), Number(attrs.n)])
-      return { last, present, docs: await window.db.count('c') }
-    }))
-    await until('the last tab to close the store', tabs[0].page.evaluate(() => window.db.close()))
+    const { last, present, docs } = await until(
+      'all records',
+      tabs[0].page.evaluate(async () => {
+        const present = []
+        const last = []
+        for await (const { id, attrs } of window.db.records('c'))
+          (id.endsWith('-last') ? last : present).push([id, Number(attrs.session), Number(attrs.n)])
+        return { last, present, docs: await window.db.count('c') }
+      }),
+    )
+    await until(
+      'the last tab to close the store',
+      tabs[0].page.evaluate(() => window.db.close()),
+    )
     const written = new Map(await until('the log', tabs[0].page.evaluate(timesWritten, { name, storage })))
     const there = new Set(present.map(([id]) => id))
     if (there.size !== present.length || docs !== present.length + last.length) throw new Error('the same id twice')
@@ -204,9 +265,17 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
       }
       const newest = last.find(([, of]) => of === session)?.[2] ?? -1
       // Two writers a tab, each waiting for its own: at most one of them may have been overtaken by the other.
-      if (Math.max(-1, ...done) > newest + 1) wrong.push(`session ${session}: ${Math.max(...done)} was acknowledged, yet the last is ${newest}`)
+      if (Math.max(-1, ...done) > newest + 1)
+        wrong.push(`session ${session}: ${Math.max(...done)} was acknowledged, yet the last is ${newest}`)
     })
-    const result = { tabs: sessions.length, ...events, acknowledged: acknowledged(), unknown: sessions.reduce((sum, { unknown }) => sum + unknown.size, 0), lost, doubled }
+    const result = {
+      tabs: sessions.length,
+      ...events,
+      acknowledged: acknowledged(),
+      unknown: sessions.reduce((sum, { unknown }) => sum + unknown.size, 0),
+      lost,
+      doubled,
+    }
     if (lost || doubled || wrong.length) throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 10).join('\n')}`)
     return result
   } finally {
@@ -216,7 +285,20 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
 }
 
 if (isMain(import.meta.url)) {
-  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, browser: { type: 'string', default: 'chromium' }, storage: { type: 'string', default: 'opfs' }, seed: { type: 'string', default: '1' } } })
-  const result = await run({ kind: values.browser, storage: values.storage, seconds: Number(values.minutes) * 60, seed: Number(values.seed), say: (line) => process.stdout.write(`${line}\n`) })
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '1' },
+      browser: { type: 'string', default: 'chromium' },
+      storage: { type: 'string', default: 'opfs' },
+      seed: { type: 'string', default: '1' },
+    },
+  })
+  const result = await run({
+    kind: values.browser,
+    storage: values.storage,
+    seconds: Number(values.minutes) * 60,
+    seed: Number(values.seed),
+    say: (line) => process.stdout.write(`${line}\n`),
+  })
   console.log(JSON.stringify(result))
 }

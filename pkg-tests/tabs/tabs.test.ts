@@ -3,7 +3,11 @@ import type { BrowserContext, Page } from 'playwright'
 import { browser, site, visit } from './pages.mjs'
 import { run } from './stress.mjs'
 
-type Db = { count(): Promise<number>; upsert(collection: string, rows: object[]): Promise<number>; get(collection: string, ids: string[]): Promise<unknown[]> }
+type Db = {
+  count(): Promise<number>
+  upsert(collection: string, rows: object[]): Promise<number>
+  get(collection: string, ids: string[]): Promise<unknown[]>
+}
 declare global {
   interface Window {
     db: Db
@@ -14,7 +18,10 @@ declare global {
 }
 
 const open = (page: Page, name: string, storage: string) =>
-  page.evaluate(async ([name, storage]) => void (window.db = await window.nidus.Nidus.open(name!, { dimension: 2, storage })), [name, storage])
+  page.evaluate(
+    async ([name, storage]) => void (window.db = await window.nidus.Nidus.open(name!, { dimension: 2, storage })),
+    [name, storage],
+  )
 const upsert = (page: Page, id: string) => page.evaluate((id) => window.db.upsert('c', [{ id, vector: [1, 2] }]), id)
 const count = (page: Page) => page.evaluate(() => window.db.count())
 
@@ -67,7 +74,10 @@ describe('tabs of a browser', () => {
         window.written = Promise.all(
           Array.from({ length: 40 }, async (_, i) => {
             await new Promise((resolve) => setTimeout(resolve, i * 3))
-            return window.db.upsert('c', [{ id: `${i}`, vector: [1, i] }]).then(() => `${i}`, (error: { code: string }) => error.code)
+            return window.db.upsert('c', [{ id: `${i}`, vector: [1, i] }]).then(
+              () => `${i}`,
+              (error: { code: string }) => error.code,
+            )
           }),
         )
       })
@@ -137,7 +147,10 @@ describe('the next write of another tab', () => {
 })
 
 describe('eight tabs, closed and killed at random', () => {
-  for (const [kind, storage] of [['chromium', 'opfs'], ['firefox', 'indexeddb']] as const) {
+  for (const [kind, storage] of [
+    ['chromium', 'opfs'],
+    ['firefox', 'indexeddb'],
+  ] as const) {
     it(`lose nothing, write nothing twice, leave nothing unanswered (${kind}, ${storage})`, async () => {
       const result = await run({ kind, storage, seconds: 12, least: 60, seed: 7 })
       expect(result).toMatchObject({ lost: 0, doubled: 0, unknown: 0 })

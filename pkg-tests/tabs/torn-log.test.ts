@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { browser, site, visit } from './pages.mjs'
 
-/** What Chromium leaves in its log if it is killed between a record's two writes: a header that promises 64 bytes, and none of them. */
+/**
+ * What Chromium leaves in its log if it is killed between a record's two writes: a header that promises 64 bytes, and
+ * none of them.
+ */
 const TORN = Uint8Array.of(0x11, 0x22, 0x33, 0x44, 64, 0, 1)
 
 let place: Awaited<ReturnType<typeof site>>
@@ -36,8 +39,13 @@ async function start() {
 
 it('Chromium, which was killed amid a record of its log, does not delete the store at the start after next', async () => {
   expect((await start()).found).toBe(0)
-  const folder = readdirSync(join(profile, 'Default', 'IndexedDB'), { recursive: true }).map((name) => join(profile, 'Default', 'IndexedDB', String(name)))
-  const log = folder.filter((name) => name.endsWith('.log') && existsSync(name)).sort().at(-1)
+  const folder = readdirSync(join(profile, 'Default', 'IndexedDB'), { recursive: true }).map((name) =>
+    join(profile, 'Default', 'IndexedDB', String(name)),
+  )
+  const log = folder
+    .filter((name) => name.endsWith('.log') && existsSync(name))
+    .sort()
+    .at(-1)
   appendFileSync(log!, TORN)
   expect((await start()).found).toBe(5)
   expect(await start()).toEqual({ found: 10, databases: ['nidus-wasm', 'nidus-wasm:torn'] })

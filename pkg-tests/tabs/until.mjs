@@ -1,7 +1,10 @@
 /** Only what hangs takes so long, even on a busy machine. */
 const HANGS_MS = 120_000
 
-/** For a harness whose parts run elsewhere: each of its waits ends with the first failure of any part, or names what never came. */
+/**
+ * For a harness whose parts run elsewhere: each of its waits ends with the first failure of any part, or names what
+ * never came.
+ */
 export function waits(limit = HANGS_MS) {
   let fail
   const failed = new Promise((_, reject) => (fail = reject))

@@ -15,19 +15,33 @@ interface Note {
 }
 
 export async function typed(db: Nidus<Note>, query: Float32Array) {
-  const hits = await db.search(query, { filter: { lang: 'en', year: { $gte: 2020, $lt: 2025n }, tags: { $contains: 'a' }, title: { $glob: 'A*' } } })
+  const hits = await db.search(query, {
+    filter: { lang: 'en', year: { $gte: 2020, $lt: 2025n }, tags: { $contains: 'a' }, title: { $glob: 'A*' } },
+  })
   same<Same<typeof hits, Hit<Note>[]>>(true)
   same<Same<(typeof hits)[0]['attrs']['lang'], 'en' | 'de'>>(true)
   same<Same<(typeof hits)[0]['attrs']['title'], string | undefined>>(true)
-  for await (const record of db.records('notes', { filter: { due: null } })) same<Same<typeof record.attrs.due, Date | null>>(true)
+  for await (const record of db.records('notes', { filter: { due: null } }))
+    same<Same<typeof record.attrs.due, Date | null>>(true)
   const [first] = await db.get('notes', ['a'])
   same<Same<typeof first, VectorRecord<Note> | undefined>>(true)
 
   await db.count('notes', { $or: [{ lang: 'de' }, { $not: { read: true } }], due: { $exists: true } })
   await db.deleteWhere('notes', { $and: [{ big: { $gt: 5 } }, { due: { $lte: new Date() } }] })
-  await db.count('notes', { lang: { $in: ['en'] }, title: { $not: { $glob: '*' } }, tags: { $eq: ['a', 'b'] }, year: { $ne: 1 } })
-  await db.upsert('notes', [{ id: 'a', vector: query, attrs: { lang: 'en', year: 2026, tags: [], read: false, due: null } }])
-  await db.upsert('notes', { ids: ['a'], vectors: query, attrs: [{ lang: 'en', year: 2026, tags: [], read: false, due: new Date() }] })
+  await db.count('notes', {
+    lang: { $in: ['en'] },
+    title: { $not: { $glob: '*' } },
+    tags: { $eq: ['a', 'b'] },
+    year: { $ne: 1 },
+  })
+  await db.upsert('notes', [
+    { id: 'a', vector: query, attrs: { lang: 'en', year: 2026, tags: [], read: false, due: null } },
+  ])
+  await db.upsert('notes', {
+    ids: ['a'],
+    vectors: query,
+    attrs: [{ lang: 'en', year: 2026, tags: [], read: false, due: new Date() }],
+  })
 
   // @ts-expect-error a key that notes do not have
   await db.search(query, { filter: { language: 'en' } })
@@ -54,7 +68,12 @@ export async function typed(db: Nidus<Note>, query: Float32Array) {
 }
 
 export async function untyped(db: Nidus, query: number[]) {
-  const filter: Filter = { anything: 'x', path: { $glob: 'src/*' }, $or: [{ tag: 'a' }, { year: { $gte: 5n } }], $not: { a: null } }
+  const filter: Filter = {
+    anything: 'x',
+    path: { $glob: 'src/*' },
+    $or: [{ tag: 'a' }, { year: { $gte: 5n } }],
+    $not: { a: null },
+  }
   const [hit] = await db.search(query, { filter, topK: 5 })
   hit?.attrs.anything satisfies null | string | number | bigint | boolean | Date | string[] | undefined
   // @ts-expect-error no value of an attribute
@@ -77,8 +96,14 @@ export type Right<A extends AttrsOf<A>> = Nidus<A>
 export async function opened() {
   await using db = await Nidus.open<Note>('notes', { dimension: 3 })
   same<Same<typeof db, Nidus<Note>>>(true)
-  const copy = await Nidus.import<Note>('copy', db.export(), { signal: AbortSignal.timeout(5000), onProgress: (done, total) => void ((done satisfies number) + (total ?? 0)) })
-  const served = await Nidus.fromStatic<Note>({ data: new Blob(), log: 'https://example.com/log' }, { memory: 'compact', cache: 'opfs', onProgress: (done, total) => void (done + total satisfies number) })
+  const copy = await Nidus.import<Note>('copy', db.export(), {
+    signal: AbortSignal.timeout(5000),
+    onProgress: (done, total) => void ((done satisfies number) + (total ?? 0)),
+  })
+  const served = await Nidus.fromStatic<Note>(
+    { data: new Blob(), log: 'https://example.com/log' },
+    { memory: 'compact', cache: 'opfs', onProgress: (done, total) => void ((done + total) satisfies number) },
+  )
   ;(await served.search([1, 0, 0]))[0]?.attrs satisfies Note | undefined
   // @ts-expect-error: nothing is to be written
   void Nidus.fromStatic('x', { durability: 'strict' })

@@ -6,4 +6,8 @@ export interface Session {
 }
 export function installed(): { driver: string; browser: string } | undefined
 export function session(): Promise<Session>
-export function browse(url: string, home: string, args?: string[]): Promise<{ exited: Promise<unknown>; kill(): Promise<void> }>
+export function browse(
+  url: string,
+  home: string,
+  args?: string[],
+): Promise<{ exited: Promise<unknown>; kill(): Promise<void> }>

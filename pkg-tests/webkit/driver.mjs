@@ -1,4 +1,5 @@
-// WebKitGTK's MiniBrowser: driven over W3C WebDriver, or started by itself with a profile that stays. No dependency but Node.
+// WebKitGTK's MiniBrowser: driven over W3C WebDriver, or started by itself with a profile that stays. No dependency but
+// Node.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -8,7 +9,11 @@ import { which } from '../../scripts/lib.mjs'
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 function miniBrowser() {
-  for (const lib of ['/usr/lib', '/usr/libexec', ...(existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name)) : [])]) {
+  for (const lib of [
+    '/usr/lib',
+    '/usr/libexec',
+    ...(existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name)) : []),
+  ]) {
     for (const api of ['webkit2gtk-4.1', 'webkitgtk-6.0', 'webkit2gtk-4.0']) {
       const path = join(lib, api, 'MiniBrowser')
       if (existsSync(path)) return path
@@ -29,7 +34,11 @@ const ALONE = { DBUS_SESSION_BUS_ADDRESS: 'disabled:', NO_AT_BRIDGE: '1', GTK_A1
 
 /** A process group of its own, so that ending it ends all of the browser's processes. */
 function group(command, env) {
-  const child = spawn(command[0], command.slice(1), { detached: true, stdio: 'ignore', env: { ...process.env, ...ALONE, ...env } })
+  const child = spawn(command[0], command.slice(1), {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, ...ALONE, ...env },
+  })
   const exited = new Promise((resolve) => {
     child.on('exit', resolve)
     child.on('error', resolve)
@@ -44,7 +53,10 @@ function group(command, env) {
   return { exited, signal }
 }
 
-/** One for each browser: it ends by itself with its last client, however that and this process end, and takes its lock along. */
+/**
+ * One for each browser: it ends by itself with its last client, however that and this process end, and takes its lock
+ * along.
+ */
 function display() {
   if (process.env.DISPLAY) return process.env.DISPLAY
   return new Promise((resolve, reject) => {
@@ -74,7 +86,10 @@ export async function session() {
   const port = await freePort()
   const processes = group([driver, `--port=${port}`], { DISPLAY: await display() })
   const ask = async (method, path, body) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body && { body: JSON.stringify(body) }) })
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+    })
     const { value } = await response.json()
     if (!response.ok) throw new Error(`${value?.error}: ${value?.message}`)
     return value
@@ -89,12 +104,20 @@ export async function session() {
     void processes.exited.then(() => (ended = true))
     // Only what hangs takes so long.
     const late = performance.now() + 600_000
-    while (!(await ask('GET', '/status').then(() => true, () => false))) {
+    while (
+      !(await ask('GET', '/status').then(
+        () => true,
+        () => false,
+      ))
+    ) {
       if (ended) throw new Error('WebKitWebDriver ended before it answered')
       if (performance.now() > late) throw new Error('waited 10 minutes for WebKitWebDriver to answer')
       await sleep(50)
     }
-    const capabilities = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } }
+    const capabilities = {
+      browserName: 'MiniBrowser',
+      'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] },
+    }
     const { sessionId } = await ask('POST', '/session', { capabilities: { alwaysMatch: capabilities } })
     const at = `/session/${sessionId}`
     await ask('POST', `${at}/timeouts`, { script: 600_000, pageLoad: 600_000 })
@@ -120,13 +143,18 @@ export async function session() {
   }
 }
 
-/** A browser as a person starts it: what the page at `url` stores is in `home`, and there for the next one. The page must tell of itself. */
+/**
+ * A browser as a person starts it: what the page at `url` stores is in `home`, and there for the next one. The page
+ * must tell of itself.
+ */
 export async function browse(url, home, args = []) {
   const { browser } = installed()
   const env = {
     DISPLAY: await display(),
     HOME: home,
-    XDG_DATA_HOME: join(home, 'data'), XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'),
+    XDG_DATA_HOME: join(home, 'data'),
+    XDG_CACHE_HOME: join(home, 'cache'),
+    XDG_CONFIG_HOME: join(home, 'config'),
   }
   const { exited, signal } = group([browser, ...args, url], env)
   return {

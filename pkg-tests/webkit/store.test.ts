@@ -33,11 +33,17 @@ const served = new Set<string>()
 const server = createServer((request, response) => {
   if (request.method === 'POST') {
     let body = ''
-    request.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => (response.end(), told(body)))
+    request
+      .setEncoding('utf8')
+      .on('data', (text: string) => (body += text))
+      .on('end', () => (response.end(), told(body)))
     return
   }
   const name = /^\/([\w-]+\.\w+)$/.exec(request.url ?? '')?.[1]
-  if (!name) return void response.setHeader('content-type', 'text/html').end(request.url === '/visit' ? VISIT : '<!doctype html><script>load = () => import("/browser.js")</script>')
+  if (!name)
+    return void response
+      .setHeader('content-type', 'text/html')
+      .end(request.url === '/visit' ? VISIT : '<!doctype html><script>load = () => import("/browser.js")</script>')
   served.add(name)
   readFile(new URL(`../../dist/${name}`, import.meta.url)).then(
     (bytes) => response.setHeader('content-type', TYPES[name.split('.').pop()!] ?? 'text/plain').end(bytes),
@@ -61,14 +67,31 @@ describe.skipIf(!here)('WebKitGTK', () => {
     const made = await browser.run(async () => {
       const { Nidus } = await load()
       const db = await Nidus.open('notes', { dimension: 3 })
-      await db.upsert('c', [{ id: 'a', vector: [1, 0, 0], attrs: { n: 1 } }, { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } }])
+      await db.upsert('c', [
+        { id: 'a', vector: [1, 0, 0], attrs: { n: 1 } },
+        { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } },
+      ])
       await db.upsert('c', [{ id: 'c', vector: [0, 0, 1] }])
       await db.delete('c', ['b'])
-      const refused = await Nidus.open('others', { dimension: 3, storage: 'opfs' }).catch((error: Package.NidusError) => error.code)
+      const refused = await Nidus.open('others', { dimension: 3, storage: 'opfs' }).catch(
+        (error: Package.NidusError) => error.code,
+      )
       const { state } = await Nidus.persistence({ request: true, timeout: 5000 })
-      return { storage: db.storage, count: await db.count(), refused, state, databases: (await indexedDB.databases()).map(({ name }) => name).sort() }
+      return {
+        storage: db.storage,
+        count: await db.count(),
+        refused,
+        state,
+        databases: (await indexedDB.databases()).map(({ name }) => name).sort(),
+      }
     })
-    expect(made).toEqual({ storage: 'indexeddb', count: 2, refused: 'STORAGE_UNAVAILABLE', state: 'unknown', databases: ['nidus-wasm', 'nidus-wasm:notes'] })
+    expect(made).toEqual({
+      storage: 'indexeddb',
+      count: 2,
+      refused: 'STORAGE_UNAVAILABLE',
+      state: 'unknown',
+      databases: ['nidus-wasm', 'nidus-wasm:notes'],
+    })
     // It knows the instruction of the other module only behind a switch.
     expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-page.wasm'])
   })
@@ -82,12 +105,24 @@ describe.skipIf(!here)('WebKitGTK', () => {
       await db.compact()
       const hits = await db.search([1, 0.2, 0], { topK: 2 })
       const { rows, deadRows } = await db.footprint()
-      const result = { info: [info!.name, info!.storage, info!.dimension], storage: db.storage, recovery: db.recovery.bytes, rows, deadRows, hits: hits.map(({ id, attrs }) => ({ id, ...attrs })) }
+      const result = {
+        info: [info!.name, info!.storage, info!.dimension],
+        storage: db.storage,
+        recovery: db.recovery.bytes,
+        rows,
+        deadRows,
+        hits: hits.map(({ id, attrs }) => ({ id, ...attrs })),
+      }
       await db.close()
       return result
     })
     expect(found).toEqual({
-      info: ['notes', 'indexeddb', 3], storage: 'indexeddb', recovery: 0, rows: 2, deadRows: 0, hits: [{ id: 'a', n: 1 }, { id: 'c' }],
+      info: ['notes', 'indexeddb', 3],
+      storage: 'indexeddb',
+      recovery: 0,
+      rows: 2,
+      deadRows: 0,
+      hits: [{ id: 'a', n: 1 }, { id: 'c' }],
     })
   })
 
@@ -112,12 +147,22 @@ describe.skipIf(!here)('WebKitGTK', () => {
     const left = await browser.run(async () => {
       const { Nidus } = await load()
       const db = await Nidus.open('notes')
-      const other = new Worker(URL.createObjectURL(new Blob([`
+      const other = new Worker(
+        URL.createObjectURL(
+          new Blob(
+            [
+              `
         Object.defineProperty(globalThis, 'Worker', { value: undefined })
         import(${JSON.stringify(new URL('/browser.js', location.href).href)})
           .then(({ Nidus }) => Nidus.open('notes', { multiTab: false }))
           .then(() => postMessage('opened'), (error) => postMessage(error.code + ' ' + error.message))
-      `], { type: 'text/javascript' })), { type: 'module' })
+      `,
+            ],
+            { type: 'text/javascript' },
+          ),
+        ),
+        { type: 'module' },
+      )
       const answer = await new Promise<string>((resolve) => (other.onmessage = ({ data }) => resolve(data as string)))
       for (let i = 0; i < 50; i++) await db.upsert('c', [{ id: `${i}`, vector: [i, 1, 0] }])
       return { answer, count: await db.count() }

@@ -29,7 +29,9 @@ export class Store extends DurableObject {
   fetch(request) {
     const { searchParams } = new URL(request.url)
     const work = () => busy(Number(searchParams.get('rows')), Number(searchParams.get('searches')))
-    return (searchParams.has('blocking') ? this.ctx.blockConcurrencyWhile(work) : work()).then((found) => Response.json(found))
+    return (searchParams.has('blocking') ? this.ctx.blockConcurrencyWhile(work) : work()).then((found) =>
+      Response.json(found),
+    )
   }
 }
 

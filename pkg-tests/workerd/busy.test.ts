@@ -19,7 +19,11 @@ afterAll(async () => {
 })
 
 const ROWS = 20_000
-it.each([['in a worker', ''], ['in a Durable Object', '&object'], ['in a Durable Object that blocks other events', '&object&blocking']])('all rows have codes within 200 searches, and timers fire, %s', async (_, where) => {
+it.each([
+  ['in a worker', ''],
+  ['in a Durable Object', '&object'],
+  ['in a Durable Object that blocks other events', '&object&blocking'],
+])('all rows have codes within 200 searches, and timers fire, %s', async (_, where) => {
   const answer = await fetch(`${served.url}/?rows=${ROWS}&searches=200${where}`)
   const found = (await answer.json()) as { codedRows: number; fired: number }
   expect(found.codedRows).toBeGreaterThan(ROWS - 4096)

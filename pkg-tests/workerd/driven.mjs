@@ -14,14 +14,24 @@ export class Store {
     const { pathname, searchParams } = new URL(request.url)
     const [seed, from, to, window] = ['seed', 'from', 'to', 'window'].map((name) => Number(searchParams.get(name)))
     try {
-      return await this[pathname.slice(1)]({ seed, from, to: to || Infinity, window: window || 1, file: searchParams.get('file') })
+      return await this[pathname.slice(1)]({
+        seed,
+        from,
+        to: to || Infinity,
+        window: window || 1,
+        file: searchParams.get('file'),
+      })
     } catch (error) {
       return new Response(`${error.code}: ${error.stack}`, { status: 500 })
     }
   }
 
   open() {
-    return (this.db ??= Nidus.open('driven', { dimension: DIMENSION, storage: durableObject(this.ctx.storage), autoCompact: false }))
+    return (this.db ??= Nidus.open('driven', {
+      dimension: DIMENSION,
+      storage: durableObject(this.ctx.storage),
+      autoCompact: false,
+    }))
   }
 
   /** Makes operations in their order, with at most `window` under way. Writes a line for each that is acknowledged. */
@@ -50,11 +60,22 @@ export class Store {
   /** Reports what is there, and checks that the store can be written to. */
   async check() {
     const db = await this.open()
-    const found = { digest: await digest(db), count: await db.count('c'), newest: await newest(db), recovery: db.recovery }
-    await db.upsert('further', [{ id: 'one', vector: new Float32Array(DIMENSION).fill(1), attrs: { count: found.count } }])
+    const found = {
+      digest: await digest(db),
+      count: await db.count('c'),
+      newest: await newest(db),
+      recovery: db.recovery,
+    }
+    await db.upsert('further', [
+      { id: 'one', vector: new Float32Array(DIMENSION).fill(1), attrs: { count: found.count } },
+    ])
     const [further] = await db.get('further', ['one'])
     const [{ generation }] = this.ctx.storage.sql.exec('SELECT generation FROM nidus_stores')
-    const [{ rubbish }] = this.ctx.storage.sql.exec('SELECT count(*) AS rubbish FROM nidus_extents_1 WHERE (id >= ?) <> ?', 2 * ROOM, generation % 2)
+    const [{ rubbish }] = this.ctx.storage.sql.exec(
+      'SELECT count(*) AS rubbish FROM nidus_extents_1 WHERE (id >= ?) <> ?',
+      2 * ROOM,
+      generation % 2,
+    )
     return Response.json({ ...found, generation, rubbish, further: further.attrs.count === found.count })
   }
 
@@ -63,7 +84,9 @@ export class Store {
     const { sql } = this.ctx.storage
     const [{ generation }] = sql.exec('SELECT generation FROM nidus_stores')
     const place = (2 * (generation % 2) + (file === 'log' ? 1 : 0)) * ROOM
-    const extents = [...sql.exec('SELECT bytes FROM nidus_extents_1 WHERE id >= ? AND id < ? ORDER BY id', place, place + ROOM)]
+    const extents = [
+      ...sql.exec('SELECT bytes FROM nidus_extents_1 WHERE id >= ? AND id < ? ORDER BY id', place, place + ROOM),
+    ]
     return new Response(new Blob(extents.map(({ bytes }) => bytes)))
   }
 }

@@ -9,5 +9,18 @@ export interface Served {
   kill(): Promise<void>
   stop(): Promise<void>
 }
-export function bundle(directory: string, entry: string, options?: { folder?: string; alias?: Record<string, string> }): Promise<void>
-export function serve(directory: string, options?: { objects?: Record<string, boolean>; date?: string; flags?: string[]; vars?: Record<string, string>; inspect?: boolean }): Promise<Served>
+export function bundle(
+  directory: string,
+  entry: string,
+  options?: { folder?: string; alias?: Record<string, string> },
+): Promise<void>
+export function serve(
+  directory: string,
+  options?: {
+    objects?: Record<string, boolean>
+    date?: string
+    flags?: string[]
+    vars?: Record<string, string>
+    inspect?: boolean
+  },
+): Promise<Served>

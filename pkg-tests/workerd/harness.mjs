@@ -25,7 +25,10 @@ const require = createRequire(import.meta.url)
 const program = require('workerd').default
 /** Returns the file that the manifest names for workerd. */
 function exportOf(folder, name) {
-  const pick = (target) => (typeof target === 'string' ? target : pick(Object.entries(target).find(([condition]) => ['workerd', 'default'].includes(condition))[1]))
+  const pick = (target) =>
+    typeof target === 'string'
+      ? target
+      : pick(Object.entries(target).find(([condition]) => ['workerd', 'default'].includes(condition))[1])
   return pick(require(join(folder, 'package.json')).exports[name])
 }
 
@@ -70,10 +73,17 @@ const main :Workerd.Worker = (
  * Runs what `bundle` wrote, and resolves when it listens. `objects` says for each class whether it has SQL. The objects
  * are in `directory`/disk, and `vars` are texts in the environment.
  */
-export async function serve(directory, { objects = { Store: true }, date = '2025-01-01', flags = [], vars = {}, inspect = false } = {}) {
+export async function serve(
+  directory,
+  { objects = { Store: true }, date = '2025-01-01', flags = [], vars = {}, inspect = false } = {},
+) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
   writeFileSync(join(directory, 'config.capnp'), config(objects, date, flags, vars))
-  const child = spawn(program, ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const child = spawn(
+    program,
+    ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'],
+    { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] },
+  )
   // It must not outlive the process that started it.
   const last = () => child.kill('SIGKILL')
   process.once('exit', last)
@@ -96,5 +106,13 @@ export async function serve(directory, { objects = { Store: true }, date = '2025
     child.once('error', reject)
     void exited.then(() => reject(new Error(`workerd did not start: ${output}`)))
   })
-  return { url: `http://127.0.0.1:${port}`, pid: child.pid, inspector: inspector && `http://127.0.0.1:${inspector}`, output: () => output, exited, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid,
+    inspector: inspector && `http://127.0.0.1:${inspector}`,
+    output: () => output,
+    exited,
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+  }
 }

@@ -10,8 +10,17 @@ import { bundle, serve } from './harness.mjs'
 const directory = mkdtempSync(join(tmpdir(), 'nidus-workerd-'))
 const inside = (name: string) => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url))
 const ofVitest = createRequire(createRequire(import.meta.url).resolve('vitest/package.json'))
-await bundle(directory, inside('object'), { alias: { vitest: inside('vitest'), chai: ofVitest.resolve('chai'), '@vitest/expect': ofVitest.resolve('@vitest/expect') } })
-const served = await serve(directory, { objects: { Store: true, Plain: false }, flags: ['enhanced_error_serialization'] })
+await bundle(directory, inside('object'), {
+  alias: {
+    vitest: inside('vitest'),
+    chai: ofVitest.resolve('chai'),
+    '@vitest/expect': ofVitest.resolve('@vitest/expect'),
+  },
+})
+const served = await serve(directory, {
+  objects: { Store: true, Plain: false },
+  flags: ['enhanced_error_serialization'],
+})
 afterAll(async () => {
   // It is killed, because it would wait for a test that hangs.
   await served.kill()
@@ -31,6 +40,9 @@ describe('in workerd', () => {
   })
 
   it('an object without SQL is refused', async () => {
-    expect(JSON.parse(await ask('/plain'))).toMatchObject({ code: 'STORAGE_UNAVAILABLE', message: expect.stringContaining('new_sqlite_classes') as string })
+    expect(JSON.parse(await ask('/plain'))).toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringContaining('new_sqlite_classes') as string,
+    })
   })
 })

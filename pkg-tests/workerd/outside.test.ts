@@ -31,22 +31,37 @@ describe('durableObject, from outside', () => {
       return Buffer.from(await response.arrayBuffer())
     }
     let compactions = 0
-    for (const [from, to] of [[0, 40], [40, 100]] as const) {
+    for (const [from, to] of [
+      [0, 40],
+      [40, 100],
+    ] as const) {
       const lines = (await get(`write?seed=3&from=${from}&to=${to}&window=6`)).toString()
       expect(lines).toBe(Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join(''))
       for (let number = from; number < to; number++) await operate(db, 3, number)
       const check = async () => {
         // Compared this way, a difference of megabytes is not printed.
-        for (const file of ['data', 'log']) expect((await get(`file?file=${file}`)).equals(readFileSync(join(files, file))), file).toBe(true)
+        for (const file of ['data', 'log'])
+          expect((await get(`file?file=${file}`)).equals(readFileSync(join(files, file))), file).toBe(true)
       }
       await check()
       await served.stop()
       served = await serve(directory)
       await check()
-      const found = JSON.parse((await get('check')).toString()) as { digest: string; generation: number; further: boolean }
-      expect(found).toMatchObject({ digest: await digest(db), recovery: { bytes: 0, created: false }, rubbish: 0, further: true })
+      const found = JSON.parse((await get('check')).toString()) as {
+        digest: string
+        generation: number
+        further: boolean
+      }
+      expect(found).toMatchObject({
+        digest: await digest(db),
+        recovery: { bytes: 0, created: false },
+        rubbish: 0,
+        further: true,
+      })
       compactions = found.generation
-      await db.upsert('further', [{ id: 'one', vector: new Float32Array(DIMENSION).fill(1), attrs: { count: await db.count('c') } }])
+      await db.upsert('further', [
+        { id: 'one', vector: new Float32Array(DIMENSION).fill(1), attrs: { count: await db.count('c') } },
+      ])
       await check()
     }
     expect(compactions).toBeGreaterThan(1)
@@ -63,6 +78,16 @@ describe('durableObject, from outside', () => {
 
 it('the entry can be imported in runtimes without Durable Objects', async () => {
   expect(await codeOf(() => durableObject({} as never))).toBe('INVALID_ARGUMENT')
-  const storage = { sql: { exec: () => { throw new Error('SQL is not enabled') } }, transactionSync: <T>(work: () => T) => work(), sync: async () => {} }
-  expect(await codeOf(() => Nidus.open('x', { dimension: 4, storage: durableObject(storage) }))).toBe('STORAGE_UNAVAILABLE')
+  const storage = {
+    sql: {
+      exec: () => {
+        throw new Error('SQL is not enabled')
+      },
+    },
+    transactionSync: <T>(work: () => T) => work(),
+    sync: async () => {},
+  }
+  expect(await codeOf(() => Nidus.open('x', { dimension: 4, storage: durableObject(storage) }))).toBe(
+    'STORAGE_UNAVAILABLE',
+  )
 })

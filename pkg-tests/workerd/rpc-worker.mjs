@@ -32,7 +32,7 @@ export class Store extends DurableObject {
     return new ShardedNidus({ router: this.env.ROUTER, shards: this.env.SHARD }, 'docs', { dimension: 3 }).search(query)
   }
   none() {
-    throw new TypeError('INVALID_ARGUMENT: this is somebody else\'s')
+    throw new TypeError("INVALID_ARGUMENT: this is somebody else's")
   }
 }
 
@@ -42,7 +42,12 @@ export default {
     try {
       return Response.json({ ok: await env.STORE.get(env.STORE.idFromName('all'))[method](...args) })
     } catch (error) {
-      return Response.json({ code: codeOf(error) ?? null, name: error.name, own: error.code ?? null, message: error.message })
+      return Response.json({
+        code: codeOf(error) ?? null,
+        name: error.name,
+        own: error.code ?? null,
+        message: error.message,
+      })
     }
   },
 }

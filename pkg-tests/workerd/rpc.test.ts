@@ -9,7 +9,11 @@ import { bundle, serve, type Served } from './harness.mjs'
 const root = mkdtempSync(join(tmpdir(), 'nidus-rpc-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-describe.each([['2026-05-03', true, []], ['2025-01-01', false, []], ['2025-01-01', true, ['enhanced_error_serialization']]] as const)('over RPC, compatibility date %s, whole %s', (date, whole, flags) => {
+describe.each([
+  ['2026-05-03', true, []],
+  ['2025-01-01', false, []],
+  ['2025-01-01', true, ['enhanced_error_serialization']],
+] as const)('over RPC, compatibility date %s, whole %s', (date, whole, flags) => {
   let served: Served
   beforeAll(async () => {
     const directory = join(root, `${date} ${whole}`)
@@ -17,7 +21,8 @@ describe.each([['2026-05-03', true, []], ['2025-01-01', false, []], ['2025-01-01
     served = await serve(directory, { objects: { Store: true, Router: true, Shard: true }, date, flags: [...flags] })
   })
   afterAll(() => served?.kill())
-  const call = async (...what: unknown[]) => (await fetch(served.url, { method: 'POST', body: JSON.stringify(what) })).json() as Promise<Record<string, unknown>>
+  const call = async (...what: unknown[]) =>
+    (await fetch(served.url, { method: 'POST', body: JSON.stringify(what) })).json() as Promise<Record<string, unknown>>
 
   it('results arrive unchanged', async () => {
     expect(await call('upsert', [{ id: 'sea', vector: [0.9, 0.1, 0] }])).toEqual({ ok: 1 })

@@ -21,7 +21,11 @@ export function operate(db, seed, number) {
   const kind = next()
   if (kind < 0.03) return db.compact()
   if (kind < 0.06) return db.setMeta('c', { number: `${number}` })
-  if (kind < 0.15) return db.delete('c', Array.from({ length: 1 + below(20) }, () => `${below(IDS)}`))
+  if (kind < 0.15)
+    return db.delete(
+      'c',
+      Array.from({ length: 1 + below(20) }, () => `${below(IDS)}`),
+    )
   if (kind < 0.18) return db.deleteWhere('c', { group: below(100) })
   const count = kind < 0.4 ? 1 : 1 + below(80)
   const vectors = new Float32Array(count * DIMENSION)
@@ -37,7 +41,10 @@ export function operate(db, seed, number) {
 export async function digest(db) {
   const parts = [new TextEncoder().encode(JSON.stringify(await db.getMeta('c')))]
   for await (const { id, vector, attrs } of db.records('c')) {
-    parts.push(new TextEncoder().encode(JSON.stringify([id, Object.entries(attrs).sort()])), new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
+    parts.push(
+      new TextEncoder().encode(JSON.stringify([id, Object.entries(attrs).sort()])),
+      new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength),
+    )
   }
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0

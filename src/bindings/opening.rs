@@ -2,12 +2,12 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use super::sinks::sinks;
-use crate::sink::HandleSink;
 use super::numbers::size;
+use super::sinks::sinks;
 use super::store::JsStore;
 use crate::error::fail;
 use crate::sink::ByteSource;
+use crate::sink::HandleSink;
 use crate::store::{OpenOptions, Opening};
 
 /// The number of bytes of the log that are read at a time. So few bytes stay in the cache, in memory that was used
@@ -45,9 +45,14 @@ impl JsOpening {
                 Some(other) => fail!(InvalidArgument, "compat {other} is not known; there is 0.3"),
             };
             let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
-            let options = OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3, compact };
+            let options =
+                OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3, compact };
             let log_len = size(log_length, "the log's length")?;
-            Ok(JsOpening { opening: Opening::new(options, size(data_length, "the data's length")?, log_len)?, log_at: 0, log_len })
+            Ok(JsOpening {
+                opening: Opening::new(options, size(data_length, "the data's length")?, log_len)?,
+                log_at: 0,
+                log_len,
+            })
         };
         open().or_throw()
     }

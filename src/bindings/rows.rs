@@ -34,7 +34,12 @@ impl Rows {
 
 impl Rows {
     /// Adds the vectors of documents to the results, if all of them are in memory or supplied.
-    pub(super) fn vectors(&mut self, store: &Store, docs: &mut dyn Iterator<Item = u32>, out: &mut Writer) -> Fallible<bool> {
+    pub(super) fn vectors(
+        &mut self,
+        store: &Store,
+        docs: &mut dyn Iterator<Item = u32>,
+        out: &mut Writer,
+    ) -> Fallible<bool> {
         let mut numbers = Vec::new();
         for doc in docs {
             crate::error::reserve(&mut numbers, 1, "results")?;

@@ -16,7 +16,13 @@ pub struct JsSalvage {
 impl JsSalvage {
     #[wasm_bindgen(constructor)]
     pub fn new(data_length: f64, log_length: f64, dimension: Option<u32>) -> Result<JsSalvage, JsValue> {
-        let new = || Salvage::new(dimension.map(|n| n as usize), size(data_length, "the data's length")?, size(log_length, "the log's length")?);
+        let new = || {
+            Salvage::new(
+                dimension.map(|n| n as usize),
+                size(data_length, "the data's length")?,
+                size(log_length, "the log's length")?,
+            )
+        };
         Ok(JsSalvage { salvage: Some(new().or_throw()?), found: Salvaged::default() })
     }
 
@@ -44,7 +50,22 @@ impl JsSalvage {
     #[wasm_bindgen(getter)]
     pub fn found(&self) -> Vec<f64> {
         let Salvaged { log, missing_rows, damaged_rows, unnamed_rows, data_bytes } = &self.found;
-        let counts = [log.frames, log.skipped, log.bytes, log.damages, *missing_rows, *damaged_rows, *data_bytes, *unnamed_rows, log.foreign];
-        counts.iter().chain(log.places.as_flattened()).chain(log.foreign_places.as_flattened()).map(|n| *n as f64).collect()
+        let counts = [
+            log.frames,
+            log.skipped,
+            log.bytes,
+            log.damages,
+            *missing_rows,
+            *damaged_rows,
+            *data_bytes,
+            *unnamed_rows,
+            log.foreign,
+        ];
+        counts
+            .iter()
+            .chain(log.places.as_flattened())
+            .chain(log.foreign_places.as_flattened())
+            .map(|n| *n as f64)
+            .collect()
     }
 }

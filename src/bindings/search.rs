@@ -16,9 +16,19 @@ use crate::store::{Query, Searching, ids};
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
     #[wasm_bindgen(js_name = beginSearch)]
-    pub fn begin_search(&self, queries: &[f32], collections: Option<u32>, names: &[u8], top_k: f64, min_score: f64, filter: &[u8]) -> Result<JsSearch, JsValue> {
+    pub fn begin_search(
+        &self,
+        queries: &[f32],
+        collections: Option<u32>,
+        names: &[u8],
+        top_k: f64,
+        min_score: f64,
+        filter: &[u8],
+    ) -> Result<JsSearch, JsValue> {
         let begin = || {
-            let names = collections.map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>()).transpose()?;
+            let names = collections
+                .map(|count| ids(names, count as usize).collect::<crate::Result<Vec<&str>>>())
+                .transpose()?;
             let query = Query {
                 collections: names.as_deref(),
                 top_k: size(top_k, "topK")?.try_into().unwrap_or(usize::MAX),
@@ -86,7 +96,14 @@ impl JsSearch {
     }
 
     /// Takes what a part found for a query.
-    pub fn merge(&mut self, store: &JsStore, query: u32, part: u32, rows: &[u32], scores: &[f32]) -> Result<(), JsValue> {
+    pub fn merge(
+        &mut self,
+        store: &JsStore,
+        query: u32,
+        part: u32,
+        rows: &[u32],
+        scores: &[f32],
+    ) -> Result<(), JsValue> {
         store.0.merge(&mut self.0, query as usize, part as usize, rows, scores).or_throw()
     }
 

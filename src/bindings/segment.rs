@@ -3,12 +3,12 @@ use wasm_bindgen::prelude::*;
 use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
-use crate::sink::HandleSink;
 use super::numbers::copy_rows;
 use crate::search::{Among, Bits, Cascade, Codes, Memo, Share, Step, Tuning};
 use crate::segment::Supplied;
-use crate::{DataSegment, Error};
+use crate::sink::HandleSink;
 use crate::store::unit_query;
+use crate::{DataSegment, Error};
 
 #[wasm_bindgen(js_name = Segment)]
 pub struct JsSegment {
@@ -94,11 +94,19 @@ impl JsSegment {
 
     /// Returns the best rows for each of several queries. `only` (groups of sixteen bits) limits them to some rows.
     /// With `ties`, rows with the score of the last hit are returned, too.
-    pub fn best(&self, queries: &[f32], top_k: f64, min_score: f64, only: Option<Vec<u16>>, ties: bool) -> Result<SegmentHits, JsValue> {
+    pub fn best(
+        &self,
+        queries: &[f32],
+        top_k: f64,
+        min_score: f64,
+        only: Option<Vec<u16>>,
+        ties: bool,
+    ) -> Result<SegmentHits, JsValue> {
         let best = || {
             let mut hits = SegmentHits { rows: Vec::new(), scores: Vec::new(), counts: Vec::new() };
             let least = (!min_score.is_nan()).then_some(min_score as f32);
-            let only = only.map(|groups| Bits { ones: groups.iter().map(|group| group.count_ones() as usize).sum(), groups });
+            let only =
+                only.map(|groups| Bits { ones: groups.iter().map(|group| group.count_ones() as usize).sum(), groups });
             let among = Among {
                 matrix: self.data.matrix(),
                 codes: &self.codes,
@@ -149,7 +157,12 @@ impl JsSegment {
     }
 
     #[wasm_bindgen(js_name = rewriteTo)]
-    pub fn rewrite_to(&mut self, handle: FileSystemSyncAccessHandle, rows: &[f32], lend_views: bool) -> Result<(), JsValue> {
+    pub fn rewrite_to(
+        &mut self,
+        handle: FileSystemSyncAccessHandle,
+        rows: &[f32],
+        lend_views: bool,
+    ) -> Result<(), JsValue> {
         let sink = HandleSink::new(handle, lend_views).or_throw()?;
         self.codes.clear();
         self.data.rewrite_to(Box::new(sink), rows).or_throw()

@@ -49,7 +49,11 @@ impl JsStore {
         let cut = self.0.recovery();
         format!(
             r#"{{"logBytes":{},"logFrames":{},"dataBytes":{},"created":{},"orphanedRows":{}}}"#,
-            cut.log_bytes, cut.log_frames, cut.data_bytes, cut.created, self.0.orphaned_rows()
+            cut.log_bytes,
+            cut.log_frames,
+            cut.data_bytes,
+            cut.created,
+            self.0.orphaned_rows()
         )
     }
 
@@ -69,10 +73,18 @@ impl JsStore {
     }
 
     #[wasm_bindgen(js_name = stageUpsert)]
-    pub fn stage_upsert(&mut self, collection: &str, count: u32, batch: &[u8], vectors: &Float32Array, before: u32) -> Result<u32, JsValue> {
+    pub fn stage_upsert(
+        &mut self,
+        collection: &str,
+        count: u32,
+        batch: &[u8],
+        vectors: &Float32Array,
+        before: u32,
+    ) -> Result<u32, JsValue> {
         let fill = &mut |from: usize, rows: &mut [f32]| copy_floats(vectors, from, rows);
         let floats = vectors.length() as usize;
-        Ok(self.0.stage_upsert_with(collection, count as usize, batch, floats, before as usize, fill).or_throw()? as u32)
+        Ok(self.0.stage_upsert_with(collection, count as usize, batch, floats, before as usize, fill).or_throw()?
+            as u32)
     }
 
     #[wasm_bindgen(js_name = stageDelete)]
@@ -168,7 +180,12 @@ impl JsStore {
     }
 
     /// Returns None if the filter takes little time, or if it is known already which rows match.
-    pub fn matching(&self, collection: Option<String>, filter: &[u8], by_row: bool) -> Result<Option<JsMatching>, JsValue> {
+    pub fn matching(
+        &self,
+        collection: Option<String>,
+        filter: &[u8],
+        by_row: bool,
+    ) -> Result<Option<JsMatching>, JsValue> {
         let begin = || self.0.begin_matching(collection.as_deref(), Filter::decode(filter)?, by_row);
         Ok(begin().or_throw()?.map(JsMatching))
     }
@@ -197,7 +214,14 @@ impl JsStore {
     }
 
     /// Returns None if rows are missing.
-    pub fn records(&self, collection: &str, filter: &[u8], after: Option<String>, limit: u32, rows: &mut Rows) -> Result<Option<Page>, JsValue> {
+    pub fn records(
+        &self,
+        collection: &str,
+        filter: &[u8],
+        after: Option<String>,
+        limit: u32,
+        rows: &mut Rows,
+    ) -> Result<Option<Page>, JsValue> {
         let mut page = || {
             let (docs, more) = self.0.page(collection, &Filter::decode(filter)?, after.as_deref(), limit as usize)?;
             let mut out = Writer::default();
@@ -207,7 +231,11 @@ impl JsStore {
                 out.attrs(attrs)?;
             }
             let count = docs.len() as u32;
-            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| Page { found: out.found(), count, more }))
+            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| Page {
+                found: out.found(),
+                count,
+                more,
+            }))
         };
         page().or_throw()
     }
@@ -243,7 +271,15 @@ impl JsStore {
         let f = self.0.footprint();
         format!(
             r#"{{"rows":{},"deadRows":{},"codedRows":{},"dimension":{},"vectorBytes":{},"docCount":{},"memoryBytes":{},"diskBytes":{},"readableBy":"{}"}}"#,
-            f.rows, f.dead_rows, f.coded_rows, f.dimension, f.vector_bytes, f.doc_count, f.memory_bytes, f.disk_bytes, f.readable_by
+            f.rows,
+            f.dead_rows,
+            f.coded_rows,
+            f.dimension,
+            f.vector_bytes,
+            f.doc_count,
+            f.memory_bytes,
+            f.disk_bytes,
+            f.readable_by
         )
     }
 

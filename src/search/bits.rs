@@ -50,6 +50,8 @@ impl Bits {
     /// Iterates over the rows from `from` on, in order.
     pub fn rows(&self, from: usize) -> impl Iterator<Item = usize> {
         let groups = self.groups.iter().enumerate().skip(from / GROUP).filter(|(_, group)| **group > 0);
-        groups.flat_map(|(n, group)| ones(u32::from(*group)).map(move |i| n * GROUP + i)).filter(move |row| *row >= from)
+        groups
+            .flat_map(|(n, group)| ones(u32::from(*group)).map(move |i| n * GROUP + i))
+            .filter(move |row| *row >= from)
     }
 }

@@ -106,7 +106,15 @@ impl Among<'_> {
         reserve(&mut searches, queries.len(), "the searches")?;
         reserve(&mut bounds, queries.len(), "the searches")?;
         for query in queries {
-            let mut search = Cascade { query, wanted, found: Vec::new(), least, bounds: None, stage: Stage::Left(Vec::new(), 0), uncoded: 0..0 };
+            let mut search = Cascade {
+                query,
+                wanted,
+                found: Vec::new(),
+                least,
+                bounds: None,
+                stage: Stage::Left(Vec::new(), 0),
+                uncoded: 0..0,
+            };
             let bounded = if !direct && coded > 0 { codes.query(&search.query)? } else { None };
             if let Some(mut bounded) = bounded {
                 bounded.upper = memo.upper.borrow_mut().pop().unwrap_or_default();
@@ -208,7 +216,8 @@ impl Among<'_> {
         while *at < left.len() {
             let limit = top.limit();
             let piece = if matrix.gone() == 0 { left.len() } else { (*at + PIECE).min(left.len()) };
-            let mut reaching = left[*at..piece].iter().filter(|(_, bound)| *bound >= limit).map(|(row, _)| *row as usize);
+            let mut reaching =
+                left[*at..piece].iter().filter(|(_, bound)| *bound >= limit).map(|(row, _)| *row as usize);
             if !rows.want(matrix, &mut reaching)? {
                 return Ok(false);
             }

@@ -26,7 +26,17 @@ fn text_rows(rng: &mut TestRng) -> Matrix {
 fn search(matrix: &Matrix, codes: &Codes, memo: &Memo, query: &[f32]) {
     let document = |row: usize| Some(row as u32);
     let ties = |a: u32, b: u32| a.cmp(&b);
-    let among = Among { matrix, codes, memo, rows: ROWS, only: None, narrowed: false, document: &document, ties: &ties, share: Share::ALL };
+    let among = Among {
+        matrix,
+        codes,
+        memo,
+        rows: ROWS,
+        only: None,
+        narrowed: false,
+        document: &document,
+        ties: &ties,
+        share: Share::ALL,
+    };
     let mut searches: Vec<Cascade> = among.begin(vec![query.to_vec()], 10, None).unwrap();
     assert!(among.advance(&mut searches[0], &mut Supplied::default()).unwrap());
 }

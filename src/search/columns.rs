@@ -10,9 +10,9 @@ use super::codes::kernel::GROUP;
 use super::filter::{Bound, equal};
 use super::{Bits, Filter};
 use crate::Value;
+use crate::attrs::{self, Packed};
 use crate::error::{reserve, zeros};
 use crate::hash::{Hasher, hash};
-use crate::attrs::{self, Packed};
 use crate::segment::op::{Reader, ValueRef, put_value};
 
 /// The memory of all columns together. If it is full, filters are evaluated later, row by row.
@@ -53,10 +53,19 @@ impl Columns {
 
     /// Returns which of the first `rows` rows match. Dead rows may be among them. Returns None if it is not known:
     /// memory was short, or the filter is new and `now` says that it is not worth the work.
-    pub fn matches(&mut self, filter: &Rc<Filter>, scope: Option<u32>, rows: usize, now: &dyn Fn() -> bool, attrs: AttrsOf<'_>) -> Option<Rc<Bits>> {
+    pub fn matches(
+        &mut self,
+        filter: &Rc<Filter>,
+        scope: Option<u32>,
+        rows: usize,
+        now: &dyn Fn() -> bool,
+        attrs: AttrsOf<'_>,
+    ) -> Option<Rc<Bits>> {
         let mut kept = match self.place(filter, scope) {
             Some(at) => self.kept.remove(at),
-            None if filter.size() > MOST_FILTER => return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None },
+            None if filter.size() > MOST_FILTER => {
+                return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None };
+            }
             None => {
                 let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None };
                 if !now() {
@@ -70,7 +79,9 @@ impl Columns {
         if more != 0 || kept.bits.is_none() {
             kept.bits = match kept.bits.take().and_then(Rc::into_inner) {
                 Some(mut bits) if more < rows / 8 => bits.grow(rows).ok().map(|()| {
-                    (kept.rows..rows).filter(|row| attrs(*row).is_some_and(|attrs| filter.matches(attrs))).for_each(|row| bits.insert(row));
+                    (kept.rows..rows)
+                        .filter(|row| attrs(*row).is_some_and(|attrs| filter.matches(attrs)))
+                        .for_each(|row| bits.insert(row));
                     bits
                 }),
                 _ => self.evaluate(filter, rows, attrs),
@@ -152,7 +163,8 @@ impl Columns {
         if self.columns.len() == MOST_COLUMNS {
             self.columns.remove(0);
         }
-        let mut extended = column.extend(rows, MOST_BYTES.saturating_sub(self.columns.iter().map(Column::bytes).sum()), attrs);
+        let mut extended =
+            column.extend(rows, MOST_BYTES.saturating_sub(self.columns.iter().map(Column::bytes).sum()), attrs);
         if extended.is_none() && !self.columns.is_empty() && !column.failed {
             self.columns.clear();
             extended = column.extend(rows, MOST_BYTES, attrs);
@@ -334,9 +346,24 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
             (-3i64..4).prop_map(Value::Int),
-            prop::sample::select(vec![big - 1, big, big + 1, big + 2, -big, -big - 1, i64::MAX, i64::MIN]).prop_map(Value::Int),
-            prop::sample::select(vec![-0.0, 0.0, 0.5, 1.0, -2.0, big as f64, big as f64 + 2.0, -(big as f64), 2f64.powi(63), -(2f64.powi(63)), f64::NAN, -f64::NAN, f64::INFINITY])
-                .prop_map(Value::Float),
+            prop::sample::select(vec![big - 1, big, big + 1, big + 2, -big, -big - 1, i64::MAX, i64::MIN])
+                .prop_map(Value::Int),
+            prop::sample::select(vec![
+                -0.0,
+                0.0,
+                0.5,
+                1.0,
+                -2.0,
+                big as f64,
+                big as f64 + 2.0,
+                -(big as f64),
+                2f64.powi(63),
+                -(2f64.powi(63)),
+                f64::NAN,
+                -f64::NAN,
+                f64::INFINITY
+            ])
+            .prop_map(Value::Float),
             (-2i64..3).prop_map(Value::DateTime),
             "[ab/]{0,3}".prop_map(Value::Str),
             prop::collection::vec("[ab]{0,2}", 0..3).prop_map(Value::List),

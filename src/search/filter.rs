@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 
 use super::glob;
-use crate::error::{error, fail, reserve};
 use crate::attrs::{Packed, value};
+use crate::error::{error, fail, reserve};
 use crate::segment::op::{Bad, Reader, ValueRef, list};
 use crate::{Code, Result, Value};
 
@@ -74,7 +74,12 @@ impl Filter {
     pub fn key(&self) -> &str {
         match self {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => "",
-            Filter::Eq(key, _) | Filter::In(key, _) | Filter::Compare(key, ..) | Filter::Glob(key, _) | Filter::Contains(key, _) | Filter::Exists(key) => key,
+            Filter::Eq(key, _)
+            | Filter::In(key, _)
+            | Filter::Compare(key, ..)
+            | Filter::Glob(key, _)
+            | Filter::Contains(key, _)
+            | Filter::Exists(key) => key,
         }
     }
 
@@ -91,7 +96,9 @@ impl Filter {
                 Bound::LessOrEqual => order != Ordering::Greater,
             }),
             Filter::Glob(_, pattern) => matches!(found, ValueRef::Str(text) if glob::matches(pattern, text)),
-            Filter::Contains(_, element) => matches!(found, ValueRef::List(items) if list(items).any(|item| item == element)),
+            Filter::Contains(_, element) => {
+                matches!(found, ValueRef::List(items) if list(items).any(|item| item == element))
+            }
             Filter::Exists(_) => true,
         }
     }
@@ -110,12 +117,18 @@ impl Filter {
             fail!(InvalidArgument, "the filter has more than {MAX_PARTS} expressions");
         }
         match self {
-            Filter::And(parts) | Filter::Or(parts) => return parts.iter().try_for_each(|part| part.measure(depth + 1, sum)),
+            Filter::And(parts) | Filter::Or(parts) => {
+                return parts.iter().try_for_each(|part| part.measure(depth + 1, sum));
+            }
             Filter::Not(part) => return part.measure(depth + 1, sum),
             Filter::In(_, values) => sum.values += values.len(),
             Filter::Glob(_, pattern) => {
                 if pattern.len() > MAX_PATTERN {
-                    fail!(InvalidArgument, "a glob pattern of the filter has {} bytes, more than {MAX_PATTERN}", pattern.len());
+                    fail!(
+                        InvalidArgument,
+                        "a glob pattern of the filter has {} bytes, more than {MAX_PATTERN}",
+                        pattern.len()
+                    );
                 }
                 sum.patterns += pattern.len();
             }
@@ -137,7 +150,8 @@ impl Filter {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().map(|part| part.work(by_row)).sum::<usize>() + 1,
             Filter::Not(part) => part.work(by_row) + 1,
             Filter::In(_, values) if by_row => 4 + values.len() / 4,
-            // Behind a star every place in the text may be tried. How long the texts are is not known: long ones are assumed.
+            // Behind a star every place in the text may be tried. How long the texts are is not known: long ones are
+            // assumed.
             Filter::Glob(_, pattern) if glob::is_slow(pattern) => 4 + 256 * pattern.len(),
             Filter::Glob(_, pattern) => 4 + pattern.len() / 8,
             _ => 4,
@@ -345,7 +359,8 @@ mod tests {
             (Some(7.into()), Filter::Or(vec![]), false),
         ];
         for (value, filter, expected) in table {
-            let attrs: Vec<(&str, Value)> = [("a", 1.into()), ("z", "zz".into())].into_iter().chain(value.clone().map(|v| ("k", v))).collect();
+            let attrs: Vec<(&str, Value)> =
+                [("a", 1.into()), ("z", "zz".into())].into_iter().chain(value.clone().map(|v| ("k", v))).collect();
             let (mut words, mut packed) = (Words::default(), Vec::new());
             words.pack(&encoded(&attrs), &mut packed).unwrap();
             assert_eq!(filter.matches(Packed::new(&packed, &words)), expected, "{value:?} {filter:?}");
@@ -394,14 +409,28 @@ mod tests {
             assert!(store.records("c", &filter, None, 1).is_err());
             assert!(store.stage_delete_where("c", &filter).is_err());
         }
-        for filter in [Filter::Or(vec![Filter::Exists("k".into()); MAX_PARTS - 1]), glob(MAX_PATTERN), Filter::Or(vec![glob(MAX_PATTERN); 64]), list(MAX_VALUES)] {
+        for filter in [
+            Filter::Or(vec![Filter::Exists("k".into()); MAX_PARTS - 1]),
+            glob(MAX_PATTERN),
+            Filter::Or(vec![glob(MAX_PATTERN); 64]),
+            list(MAX_VALUES),
+        ] {
             filter.check().unwrap();
         }
         // The limits hold for encoded filters, too: this one is three bytes short of four million, and none of it is
         // decoded.
-        let wire = |count: u32| [vec![1], count.to_le_bytes().to_vec(), [vec![8], 0u64.to_le_bytes().to_vec()].concat().repeat(count as usize)].concat();
+        let wire = |count: u32| {
+            [
+                vec![1],
+                count.to_le_bytes().to_vec(),
+                [vec![8], 0u64.to_le_bytes().to_vec()].concat().repeat(count as usize),
+            ]
+            .concat()
+        };
         assert!(Filter::decode(&wire(MAX_PARTS as u32 - 1)).is_ok());
-        assert!(Filter::decode(&wire(MAX_PARTS as u32)).unwrap_err().to_string().contains("more than 5000 expressions"));
+        assert!(
+            Filter::decode(&wire(MAX_PARTS as u32)).unwrap_err().to_string().contains("more than 5000 expressions")
+        );
         assert!(Filter::decode(&wire(500_000)).unwrap_err().to_string().contains("more than 4194304"));
     }
 

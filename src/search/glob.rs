@@ -17,7 +17,9 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         (false, false) => text == part,
         (false, true) => text.starts_with(part),
         (true, false) => text.ends_with(part),
-        (true, true) => part.split_first().is_none_or(|(first, rest)| text.iter().enumerate().any(|(at, byte)| byte == first && text[at + 1..].starts_with(rest))),
+        (true, true) => part.split_first().is_none_or(|(first, rest)| {
+            text.iter().enumerate().any(|(at, byte)| byte == first && text[at + 1..].starts_with(rest))
+        }),
     }
 }
 
@@ -124,7 +126,9 @@ mod tests {
             let Some(first) = pattern.chars().next() else { return text.is_empty() };
             let (rest, mut left) = (&pattern[first.len_utf8()..], text.chars());
             if first == '*' {
-                return std::iter::once(text).chain(text.char_indices().map(|(at, c)| &text[at + c.len_utf8()..])).any(|text| matches(rest, text));
+                return std::iter::once(text)
+                    .chain(text.char_indices().map(|(at, c)| &text[at + c.len_utf8()..]))
+                    .any(|text| matches(rest, text));
             }
             let Some(c) = left.next() else { return false };
             let behind = match (first, (first == '[').then(|| class(rest, c)).flatten()) {
@@ -188,11 +192,32 @@ mod tests {
     #[test]
     fn as_native_documents() {
         for (pattern, text, expected) in [
-            ("", "", true), ("", "a", false), ("*", "", true), ("**", "abc", true), ("src/*", "src/a/b.rs", true),
-            ("*.rs", "a.rs", true), ("*.rs", "a.rsx", false), ("a?c", "abc", true), ("a?c", "ac", false), ("a*b*c", "a1b2b3c", true),
-            ("[a-c]x", "bx", true), ("[a-c]x", "dx", false), ("[!a-c]x", "dx", true), ("[^a]", "a", false), ("[abc", "[abc", true),
-            ("[", "[", true), ("[]", "[]", false), ("[]a]", "]a]", false), ("[a-]", "-", true), ("[-a]", "-", true), ("[*]", "*", true), ("[*]", "x", false),
-            ("é?", "éü", true), ("*ü", "größeü", true), ("?", "", false), ("*a", "b", false),
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("**", "abc", true),
+            ("src/*", "src/a/b.rs", true),
+            ("*.rs", "a.rs", true),
+            ("*.rs", "a.rsx", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("a*b*c", "a1b2b3c", true),
+            ("[a-c]x", "bx", true),
+            ("[a-c]x", "dx", false),
+            ("[!a-c]x", "dx", true),
+            ("[^a]", "a", false),
+            ("[abc", "[abc", true),
+            ("[", "[", true),
+            ("[]", "[]", false),
+            ("[]a]", "]a]", false),
+            ("[a-]", "-", true),
+            ("[-a]", "-", true),
+            ("[*]", "*", true),
+            ("[*]", "x", false),
+            ("é?", "éü", true),
+            ("*ü", "größeü", true),
+            ("?", "", false),
+            ("*a", "b", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern:?} {text:?}");
         }

@@ -8,7 +8,13 @@ use crate::segment::Matrix;
 const BLOCK: usize = 128;
 
 /// Scores `rows` in their order. Calls `visit` for each row that is not below the limit. `visit` returns the new limit.
-pub fn scan_rows(query: &[f32], matrix: &Matrix, rows: Range<usize>, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) {
+pub fn scan_rows(
+    query: &[f32],
+    matrix: &Matrix,
+    rows: Range<usize>,
+    mut limit: f32,
+    visit: &mut dyn FnMut(usize, f32) -> f32,
+) {
     let mut scores = [0.0f32; BLOCK];
     for (first, span) in matrix.spans(rows.start, rows.end) {
         for (n, block) in span.chunks(BLOCK * query.len()).enumerate() {

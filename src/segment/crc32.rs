@@ -8,21 +8,21 @@ const POLYNOMIAL: u32 = 0xEDB8_8320;
 type Tables = [[u32; 256]; 8];
 
 fn tables() -> Tables {
-        let mut tables = [[0u32; 256]; 8];
+    let mut tables = [[0u32; 256]; 8];
+    for byte in 0..256 {
+        let mut crc = byte as u32;
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+        }
+        tables[0][byte] = crc;
+    }
+    for step in 1..8 {
         for byte in 0..256 {
-            let mut crc = byte as u32;
-            for _ in 0..8 {
-                crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
-            }
-            tables[0][byte] = crc;
+            let before = tables[step - 1][byte];
+            tables[step][byte] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
         }
-        for step in 1..8 {
-            for byte in 0..256 {
-                let before = tables[step - 1][byte];
-                tables[step][byte] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
-            }
-        }
-        tables
+    }
+    tables
 }
 
 thread_local! {

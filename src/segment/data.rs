@@ -206,7 +206,6 @@ impl DataSegment {
         self.matrix.truncate(rows);
         self.written = rows;
     }
-
 }
 
 pub(crate) fn fill_rows(matrix: &mut Matrix, first: usize, mut rows: &[f32]) {

@@ -4,10 +4,10 @@
 use super::crc32::crc32;
 use super::op::{Bad, Op};
 use super::receipt::{LEN, Receipt};
+use crate::Result;
 use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
-use crate::Result;
 
 /// The `len` of the first frame of a run that is not published. Native takes such a frame for a half-written end, too,
 /// and cuts it off.

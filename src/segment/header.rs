@@ -39,7 +39,11 @@ pub(super) fn decode_header(header: &[u8; HEADER_LEN as usize]) -> Result<usize>
     // Later natives name another metric than cosine here. 0.3.0 writes zeros, and would take such rows for unit
     // vectors.
     if let Some(set) = header[12..].iter().position(|byte| *byte != 0) {
-        fail!(UnsupportedVersion, "byte {} of the data's header is not zero: it asks for something that this version does not know", set + 12);
+        fail!(
+            UnsupportedVersion,
+            "byte {} of the data's header is not zero: it asks for something that this version does not know",
+            set + 12
+        );
     }
     Ok(dimension)
 }

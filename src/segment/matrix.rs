@@ -143,7 +143,9 @@ impl Matrix {
         self.gone = self.gone.min(self.len & !(self.chunk_rows - 1));
         self.chunks.truncate(self.len.div_ceil(self.chunk_rows));
         let last = self.len & (self.chunk_rows - 1);
-        if last > 0 && let Some(chunk) = self.chunks.last_mut() {
+        if last > 0
+            && let Some(chunk) = self.chunks.last_mut()
+        {
             chunk.truncate(last * self.dimension);
         }
     }

@@ -17,12 +17,12 @@ mod supplied;
 
 pub use batch::Batch;
 pub use data::DataSegment;
+pub(crate) use data::fill_rows;
+pub(crate) use header::header_bytes;
 pub use header::{HEADER_LEN, MAX_DIMENSION};
+pub(crate) use log::{Failure, LogContents, LogSegment};
 pub use matrix::Matrix;
 pub use reader::{DataFound, DataReader};
-pub(crate) use log::{Failure, LogContents, LogSegment};
 pub(crate) use replay::Replay;
 pub(crate) use run::{Run, RunMark};
 pub use supplied::Supplied;
-pub(crate) use data::fill_rows;
-pub(crate) use header::header_bytes;

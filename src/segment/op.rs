@@ -33,7 +33,8 @@ const NAMED: u32 = 10;
 /// The name of a document's only vector.
 const DEFAULT: &str = "default";
 /// The names of the operations from 5 on in native 0.105.0.
-const LATER: [&str; 7] = ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
+const LATER: [&str; 7] =
+    ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
 
 /// Reads bytes from front to back.
 #[derive(Clone)]
@@ -225,12 +226,28 @@ pub fn list(bytes: &[u8]) -> impl Iterator<Item = &str> {
 /// An operation that refers to its encoded bytes. `attrs` and `meta` are encoded maps.
 #[derive(Clone, Copy, Debug)]
 pub enum Op<'a> {
-    Create { collection: &'a str },
-    Drop { collection: &'a str },
-    SetMeta { collection: &'a str, meta: &'a [u8] },
+    Create {
+        collection: &'a str,
+    },
+    Drop {
+        collection: &'a str,
+    },
+    SetMeta {
+        collection: &'a str,
+        meta: &'a [u8],
+    },
     /// `named` is true for native 0.105.0's own form, which names the vectors. It is read and never written.
-    Upsert { collection: &'a str, id: &'a str, row: u64, attrs: AttrsScan<'a>, named: bool },
-    Delete { collection: &'a str, id: &'a str },
+    Upsert {
+        collection: &'a str,
+        id: &'a str,
+        row: u64,
+        attrs: AttrsScan<'a>,
+        named: bool,
+    },
+    Delete {
+        collection: &'a str,
+        id: &'a str,
+    },
 }
 
 impl<'a> Op<'a> {

@@ -30,7 +30,10 @@ pub struct DataReader {
 pub enum DataFound {
     /// The stream is empty, or is the beginning of a header, or consists of zeros: its creation was interrupted.
     Unfinished,
-    Rows { matrix: Matrix, cut_bytes: u64 },
+    Rows {
+        matrix: Matrix,
+        cut_bytes: u64,
+    },
 }
 
 impl DataReader {
@@ -39,7 +42,18 @@ impl DataReader {
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
         let header = [0; HEADER_LEN as usize];
-        Ok(Self { total, got: 0, header, expected, max_bytes, lenient: false, keeps: false, all_zero: true, matrix: None, spill: Vec::new() })
+        Ok(Self {
+            total,
+            got: 0,
+            header,
+            expected,
+            max_bytes,
+            lenient: false,
+            keeps: false,
+            all_zero: true,
+            matrix: None,
+            spill: Vec::new(),
+        })
     }
 
     /// Makes a reader for damaged data. With a dimension it needs no header.
@@ -81,7 +95,8 @@ impl DataReader {
         if let Some(matrix) = &mut self.matrix {
             let stride = matrix.dimension() * 4;
             let rows = ((self.total - HEADER_LEN) / stride as u64) as usize;
-            let at = usize::try_from(self.got - HEADER_LEN).map_err(|_| error(Code::Capacity, "the data is too long"))?;
+            let at =
+                usize::try_from(self.got - HEADER_LEN).map_err(|_| error(Code::Capacity, "the data is too long"))?;
             let (row, within) = (at / stride, at % stride);
             if row < rows {
                 if row == matrix.len() {
@@ -124,7 +139,10 @@ impl DataReader {
             _ => decode_header(&self.header)?,
         };
         if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
-            fail!(DimensionMismatch, "the store has dimension {dimension}, not {expected}: open it without one, or take another name for vectors of another model");
+            fail!(
+                DimensionMismatch,
+                "the store has dimension {dimension}, not {expected}: open it without one, or take another name for vectors of another model"
+            );
         }
         let rows = (self.total - HEADER_LEN) / (dimension as u64 * 4);
         let bytes = rows.saturating_mul(dimension as u64 * 4);
@@ -185,7 +203,11 @@ impl DataReader {
             None => {
                 let begun = &self.header[..self.total.min(HEADER_LEN) as usize];
                 if !self.all_zero && !begins_header(begun) {
-                    fail!(Corrupt, "the data has {} bytes, and they are not those of nidus data; nothing was changed", self.total);
+                    fail!(
+                        Corrupt,
+                        "the data has {} bytes, and they are not those of nidus data; nothing was changed",
+                        self.total
+                    );
                 }
                 Ok(DataFound::Unfinished)
             }

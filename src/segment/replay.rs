@@ -2,7 +2,8 @@
 
 use super::crc32::crc32;
 use super::frame::{
-    MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_gate, unpublished, zeros_to_sector_end,
+    MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_gate, unpublished,
+    zeros_to_sector_end,
 };
 use super::op::{Bad, Op};
 use crate::error::{fail, reserve};
@@ -114,7 +115,11 @@ impl Replay {
                 Op::unknown(payload)
             ),
             Err(Bad::Malformed) => {
-                fail!(Corrupt, "the log is damaged at offset {}: a frame with a right checksum is no operation", self.offset)
+                fail!(
+                    Corrupt,
+                    "the log is damaged at offset {}: a frame with a right checksum is no operation",
+                    self.offset
+                )
             }
         }
     }
@@ -131,7 +136,11 @@ impl Replay {
             return end(0);
         }
         if self.offset == 0 && !begins_log(tail) {
-            fail!(Corrupt, "the log has {} bytes, and they are not those of a nidus log; nothing was changed", self.total);
+            fail!(
+                Corrupt,
+                "the log has {} bytes, and they are not those of a nidus log; nothing was changed",
+                self.total
+            );
         }
         if zeros_to_sector_end(tail, self.offset) {
             return end(frames_after_gate(tail).saturating_sub(1));

@@ -94,7 +94,8 @@ impl Rescue {
                 None if to_end => at += self.pass(rest, &mut budget, apply)?,
                 None => {
                     let len = rest.first_chunk::<4>().map(|len| u32::from_le_bytes(*len) as u64);
-                    let incomplete = len.is_none_or(|len| len + 8 > rest.len() as u64 && len + 8 <= self.total - self.offset);
+                    let incomplete =
+                        len.is_none_or(|len| len + 8 > rest.len() as u64 && len + 8 <= self.total - self.offset);
                     self.bad = !incomplete;
                     break;
                 }
@@ -123,16 +124,21 @@ impl Rescue {
             return Ok(size);
         }
         // Only this frame is skipped. If bytes within it look like a frame, they belong to a value.
-        let size = rest.first_chunk::<4>().map_or(usize::MAX, |len| (u32::from_le_bytes(*len) as usize).saturating_add(8));
+        let size =
+            rest.first_chunk::<4>().map_or(usize::MAX, |len| (u32::from_le_bytes(*len) as usize).saturating_add(8));
         let fits = rest.get(size..).is_some_and(|next| {
-            next.is_empty() || cut_whatever_follows(next, self.offset + size as u64) || good_frame(next, budget).is_some()
+            next.is_empty()
+                || cut_whatever_follows(next, self.offset + size as u64)
+                || good_frame(next, budget).is_some()
         });
         let next = if fits {
             size
         } else {
             let begins = |at: &usize| {
                 let next = &rest[*at..];
-                *budget == 0 || good_frame(next, budget).is_some() || (next.starts_with(&UNPUBLISHED) && behind_length(next).is_some())
+                *budget == 0
+                    || good_frame(next, budget).is_some()
+                    || (next.starts_with(&UNPUBLISHED) && behind_length(next).is_some())
             };
             (1..rest.len()).find(begins).filter(|_| *budget > 0).unwrap_or(rest.len())
         };

@@ -49,7 +49,11 @@ impl FileSink {
 
     fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
         self.check_writable()?;
-        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).context(&format!("write {} bytes at {at} of {}", bytes.len(), self.path.display()))
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes)).context(&format!(
+            "write {} bytes at {at} of {}",
+            bytes.len(),
+            self.path.display()
+        ))
     }
 }
 
@@ -89,6 +93,10 @@ impl ByteSource for FileSink {
     }
 
     fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
-        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(out)).context(&format!("read {} bytes at {at} of {}", out.len(), self.path.display()))
+        self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(out)).context(&format!(
+            "read {} bytes at {at} of {}",
+            out.len(),
+            self.path.display()
+        ))
     }
 }

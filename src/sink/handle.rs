@@ -1,8 +1,8 @@
 //! The sink over a `FileSystemSyncAccessHandle`, or over any object with the same methods.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
 use super::thrown::from_js;

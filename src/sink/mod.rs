@@ -17,9 +17,9 @@ pub mod conformance;
 pub use file::FileSink;
 #[cfg(all(target_arch = "wasm32", feature = "opfs"))]
 pub use handle::HandleSink;
+pub use memory::{CountingSink, MemorySink};
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 pub(crate) use thrown::thrown_by;
-pub use memory::{CountingSink, MemorySink};
 
 use crate::Result;
 use crate::error::fail;

@@ -7,14 +7,14 @@ use std::ops::Range;
 
 use super::Store;
 use super::index::{Collection, Repack};
+use crate::Result;
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
-use crate::segment::op::{AttrsScan, Op, Reader};
 use crate::search::{Codes, Step};
+use crate::segment::op::{AttrsScan, Op, Reader};
 use crate::segment::{LogContents, Matrix, Run, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
-use crate::Result;
 
 /// The bytes of rows that are written or exchanged in one slice. They take some milliseconds.
 const SLICE_BYTES: usize = 1 << 20;
@@ -85,7 +85,23 @@ impl Store {
         self.receipts.let_go();
         let (runs, stage) = (Vec::new(), Stage::Sorting(0));
         let (codes, rows, run) = (self.quick.codes().successor(), Matrix::new(self.dimension()), Run::default());
-        self.compaction = Some(Compaction { data, log, docs, order, ends, at: 0, runs, run, from: 0, contents: LogContents::default(), ends_newer: false, codes, rows, repack: Repack::default(), stage });
+        self.compaction = Some(Compaction {
+            data,
+            log,
+            docs,
+            order,
+            ends,
+            at: 0,
+            runs,
+            run,
+            from: 0,
+            contents: LogContents::default(),
+            ends_newer: false,
+            codes,
+            rows,
+            repack: Repack::default(),
+            stage,
+        });
         Ok(())
     }
 
@@ -101,8 +117,12 @@ impl Store {
 
     /// Sorts or writes a slice. An error ends the compaction, because a slice is missing then.
     pub fn compact_step_with(&mut self, rows: &mut Supplied) -> Result<Step> {
-        let unwritten = |compaction: &mut Compaction| matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_));
-        let Some(mut compaction) = self.compaction.take_if(unwritten) else { fail!(Failed, "there is no compaction to go on with") };
+        let unwritten = |compaction: &mut Compaction| {
+            matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_))
+        };
+        let Some(mut compaction) = self.compaction.take_if(unwritten) else {
+            fail!(Failed, "there is no compaction to go on with")
+        };
         if let Stage::Sorting(at) = compaction.stage {
             self.sort_slice(&mut compaction, at)?;
         } else if compaction.stage == Stage::Writing {
@@ -156,7 +176,9 @@ impl Store {
                     done = true;
                     break;
                 };
-                let Some(collection) = self.index.collection(number) else { fail!(Failed, "a collection went away during compaction") };
+                let Some(collection) = self.index.collection(number) else {
+                    fail!(Failed, "a collection went away during compaction")
+                };
                 run.push(&Op::Create { collection: &collection.name })?;
                 if collection.meta.len() > 8 {
                     run.push(&Op::SetMeta { collection: &collection.name, meta: &collection.meta })?;
@@ -175,7 +197,11 @@ impl Store {
             let (collection, id, attrs) = self.doc_parts(doc);
             encoded.clear();
             attrs.write(&mut encoded)?;
-            let attrs = AttrsScan { bytes: &encoded, canonical: true, newer: Reader::new(&encoded).attrs().is_ok_and(|scan| scan.newer) };
+            let attrs = AttrsScan {
+                bytes: &encoded,
+                canonical: true,
+                newer: Reader::new(&encoded).attrs().is_ok_and(|scan| scan.newer),
+            };
             run.push(&Op::Upsert { collection, id, row: to.order.len() as u64, attrs, named: false })?;
             to.order.push(doc);
             written += 1;

@@ -72,7 +72,8 @@ impl Store {
         order.extend(0..items.len() as u32);
         sort_by(&mut order, &|a, b| id(a).cmp(id(b)))?;
         let mut items = order.iter().map(|n| items[*n as usize]).enumerate();
-        if let Err(error) = items.try_for_each(|(before, item)| self.staged.delete(&mut self.index, seen, item, before)) {
+        if let Err(error) = items.try_for_each(|(before, item)| self.staged.delete(&mut self.index, seen, item, before))
+        {
             self.forget_deletes(seen, &mark);
             return Err(error);
         }

@@ -28,7 +28,11 @@ impl Store {
         let [data, log] = paths.each_ref().map(FileSink::open);
         let opened = data.and_then(|data| Store::open(data, log?, options));
         if opened.is_err() {
-            for (path, _) in paths.iter().zip(missing).filter(|(path, missing)| *missing && fs::metadata(path).is_ok_and(|found| found.len() == 0)) {
+            for (path, _) in paths
+                .iter()
+                .zip(missing)
+                .filter(|(path, missing)| *missing && fs::metadata(path).is_ok_and(|found| found.len() == 0))
+            {
                 // The error that is returned says more than an error of this would.
                 let _ = fs::remove_file(path);
             }

@@ -104,8 +104,9 @@ impl Index {
         self.skipped_rows + rows.saturating_sub(self.owner.len())
     }
 
-    /// Whether interrupted writes can have left the rows without names: no more in one place than one of them leaves, few in all, and others were written
-    /// behind them. (At the end of the data they may as well be those of a log that lost its last operations.)
+    /// Whether interrupted writes can have left the rows without names: no more in one place than one of them leaves,
+    /// few in all, and others were written behind them. (At the end of the data they may as well be those of a log that
+    /// lost its last operations.)
     pub fn left_by_writes(&self, rows: usize) -> bool {
         self.widest_gap <= INTERRUPTED_ROWS && self.skipped_rows * INTERRUPTED_SHARE <= rows && rows <= self.owner.len()
     }
@@ -147,7 +148,10 @@ impl Index {
 
     /// Iterates over the collections in no order.
     pub fn collections(&self) -> impl Iterator<Item = (u32, &Collection)> {
-        self.collections.iter().enumerate().filter_map(|(number, collection)| Some((number as u32, collection.as_ref()?)))
+        self.collections
+            .iter()
+            .enumerate()
+            .filter_map(|(number, collection)| Some((number as u32, collection.as_ref()?)))
     }
 
     pub fn collection_count(&self) -> usize {
@@ -170,7 +174,8 @@ impl Index {
 
     pub fn find(&self, collection: u32, id: &str) -> Option<u32> {
         let docs = &self.collection(collection)?.docs;
-        docs.find(hash(id.as_bytes()), |doc| self.arena.id_bytes(self.docs[*doc as usize].item) == id.as_bytes()).copied()
+        docs.find(hash(id.as_bytes()), |doc| self.arena.id_bytes(self.docs[*doc as usize].item) == id.as_bytes())
+            .copied()
     }
 
     /// Makes room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
@@ -229,7 +234,9 @@ impl Index {
 
     pub fn drop_collection(&mut self, name: &str) {
         let Self { names, collections, .. } = self;
-        let is = |number: &u32| collections.get(*number as usize).and_then(Option::as_ref).is_some_and(|collection| collection.name == name);
+        let is = |number: &u32| {
+            collections.get(*number as usize).and_then(Option::as_ref).is_some_and(|collection| collection.name == name)
+        };
         let Ok(entry) = names.find_entry(hash(name.as_bytes()), is) else { return };
         let (number, _) = entry.remove();
         self.gaps.push(number);
@@ -260,7 +267,9 @@ impl Index {
     /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on.
     pub fn upsert(&mut self, collection: u32, item: Item, row: u32) {
         let Self { collections, docs, arena, owner, free, live, .. } = self;
-        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
+        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else {
+            return;
+        };
         let hashed = hash(arena.id_bytes(item));
         let found = table.find(hashed, |doc| arena.id_bytes(docs[*doc as usize].item) == arena.id_bytes(item)).copied();
         let doc = Doc { row, collection, item };
@@ -299,7 +308,9 @@ impl Index {
     /// Deletes the document with the id of an item of the arena.
     pub fn delete_item(&mut self, collection: u32, item: Item) {
         let Self { collections, docs, arena, .. } = self;
-        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else { return };
+        let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else {
+            return;
+        };
         let id = arena.id_bytes(item);
         if let Ok(entry) = table.find_entry(hash(id), |doc| arena.id_bytes(docs[*doc as usize].item) == id) {
             let (doc, _) = entry.remove();
@@ -311,7 +322,10 @@ impl Index {
     pub fn replay(&mut self, op: Op<'_>, max_rows: u64) -> Result<()> {
         let collection = match op {
             Op::Drop { collection } => {
-                let deletes = self.find_collection(collection).and_then(|number| self.collection(number)).map_or(0, Collection::len);
+                let deletes = self
+                    .find_collection(collection)
+                    .and_then(|number| self.collection(number))
+                    .map_or(0, Collection::len);
                 self.reserve(0, deletes, 0)?;
                 self.drop_collection(collection);
                 return Ok(());
@@ -347,7 +361,10 @@ impl Index {
                 self.grow_rows(row + 1);
                 let owner = self.owner[row];
                 if owner != DEAD && self.find(number, id) != Some(owner) {
-                    return Err(error(Code::Corrupt, format!("the log gives row {row} to two documents; nothing was changed")));
+                    return Err(error(
+                        Code::Corrupt,
+                        format!("the log gives row {row} to two documents; nothing was changed"),
+                    ));
                 }
                 self.reserve_docs(number, 1)?;
                 let item = if attrs.canonical {
@@ -408,13 +425,22 @@ impl Index {
 
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
-        let tables: usize = self.collections.iter().flatten().map(|c| c.docs.allocation_size() + c.meta.capacity()).sum();
-        tables + self.docs.capacity() * size_of::<Doc>() + (self.owner.capacity() + self.free.capacity()) * 4 + self.arena.memory_bytes()
+        let tables: usize =
+            self.collections.iter().flatten().map(|c| c.docs.allocation_size() + c.meta.capacity()).sum();
+        tables
+            + self.docs.capacity() * size_of::<Doc>()
+            + (self.owner.capacity() + self.free.capacity()) * 4
+            + self.arena.memory_bytes()
     }
 }
 
 fn hash_of(collections: &[Option<Collection>], number: u32) -> u64 {
-    hash(collections.get(number as usize).and_then(Option::as_ref).map_or(&[][..], |collection| collection.name.as_bytes()))
+    hash(
+        collections
+            .get(number as usize)
+            .and_then(Option::as_ref)
+            .map_or(&[][..], |collection| collection.name.as_bytes()),
+    )
 }
 
 pub fn row_beyond_data(row: u64) -> crate::Error {

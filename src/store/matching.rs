@@ -36,7 +36,8 @@ impl Store {
             (None, _) => self.index.live(),
             (_, found) => found.map_or(0, super::index::Collection::len),
         };
-        if filter.work(by_row).saturating_mul(documents) <= SLOW || self.quick.columns().known(&filter, scope).is_some() {
+        if filter.work(by_row).saturating_mul(documents) <= SLOW || self.quick.columns().known(&filter, scope).is_some()
+        {
             return Ok(None);
         }
         let each = (SLICE / filter.work(true)).max(1);
@@ -49,7 +50,8 @@ impl Store {
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
         let mut columns = self.quick.columns_mut();
         if matching.moves != columns.moves {
-            (matching.at, matching.bits, matching.moves, matching.rows) = (0, Bits::none(0)?, columns.moves, self.index.rows());
+            (matching.at, matching.bits, matching.moves, matching.rows) =
+                (0, Bits::none(0)?, columns.moves, self.index.rows());
         }
         let Matching { filter, scope, at, rows, each, bits, .. } = matching;
         bits.grow(*rows)?;
@@ -76,7 +78,9 @@ impl Store {
     pub(super) fn matches<'a>(&'a self, filter: &'a Filter, collection: Option<u32>) -> impl Fn(u32) -> bool + 'a {
         let known = self.quick.columns().known(filter, collection);
         move |doc| match &known {
-            Some((bits, rows)) if (self.index.doc(doc).row as usize) < *rows => bits.contains(self.index.doc(doc).row as usize),
+            Some((bits, rows)) if (self.index.doc(doc).row as usize) < *rows => {
+                bits.contains(self.index.doc(doc).row as usize)
+            }
             _ => filter.matches(self.index.attrs(doc)),
         }
     }

@@ -26,13 +26,13 @@ mod tests;
 pub use matching::Matching;
 pub use open::{OpenOptions, Opening};
 pub use read::Page;
-pub use receipts::Known;
-pub use salvage::{Salvage, Salvaged};
-pub use search::{Query, Searching};
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 pub(crate) use read::ids;
 #[cfg(all(target_arch = "wasm32", feature = "bindings", feature = "whole"))]
 pub(crate) use read::unit_query;
+pub use receipts::Known;
+pub use salvage::{Salvage, Salvaged};
+pub use search::{Query, Searching};
 
 use compact::Compaction;
 use index::Index;

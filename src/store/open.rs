@@ -1,7 +1,7 @@
-use super::index::{Index, row_beyond_data};
-use super::staged::Staged;
 use super::Store;
+use super::index::{Index, row_beyond_data};
 use super::receipts::Receipts;
+use super::staged::Staged;
 use crate::error::{Context, error, fail};
 use crate::mutant::mutant;
 use crate::search::{Codes, SearchState, Tuning};

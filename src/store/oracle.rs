@@ -59,7 +59,9 @@ pub fn stage(store: &mut Store, act: &Act) -> crate::Result<usize> {
     match act {
         Act::Create(c) => store.stage_create(name(*c)).map(usize::from),
         Act::Drop(c) => store.stage_drop(name(*c)).map(usize::from),
-        Act::SetMeta(c, n) => store.stage_set_meta_map(name(*c), &Meta::from([("n".into(), n.to_string())])).map(|()| 0),
+        Act::SetMeta(c, n) => {
+            store.stage_set_meta_map(name(*c), &Meta::from([("n".into(), n.to_string())])).map(|()| 0)
+        }
         Act::Upsert(c, records) => {
             let (mut batch, mut vectors) = (Batch::new(), Vec::new());
             for (n, seed) in records {
@@ -117,7 +119,8 @@ pub fn state(store: &Store) -> Model {
         assert_eq!(records.len(), store.count(Some(name), &Filter::default()));
         records.into_iter().map(|record| (record.id, (record.vector, record.attrs))).collect()
     };
-    let state: Model = store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect();
+    let state: Model =
+        store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect();
     let live: usize = state.values().map(|(_, docs)| docs.len()).sum();
     let footprint = store.footprint();
     assert_eq!((footprint.doc_count, footprint.dead_rows), (live, footprint.rows - live as u64));

@@ -2,8 +2,8 @@
 
 use super::Store;
 use super::index::Collection;
-use crate::error::{fail, reserve};
 use crate::attrs::Packed;
+use crate::error::{fail, reserve};
 use crate::search::{Filter, TopK, kernel};
 use crate::segment::op::Reader;
 use crate::{Meta, Record, Result};
@@ -23,7 +23,9 @@ impl Store {
 
     /// Returns the names in the order of their UTF-8 bytes.
     pub fn collections(&self) -> Vec<String> {
-        let names = self.collection_names().unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u32>()));
+        let names = self
+            .collection_names()
+            .unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u32>()));
         names.into_iter().map(str::to_string).collect()
     }
 
@@ -50,7 +52,10 @@ impl Store {
 
     pub(crate) fn meta_bytes(&self, collection: &str) -> &[u8] {
         const EMPTY: &[u8] = &[0; 8];
-        self.collection(collection).map(|(_, collection)| collection.meta.as_slice()).filter(|meta| !meta.is_empty()).unwrap_or(EMPTY)
+        self.collection(collection)
+            .map(|(_, collection)| collection.meta.as_slice())
+            .filter(|meta| !meta.is_empty())
+            .unwrap_or(EMPTY)
     }
 
     /// Counts the documents that match, in one collection or, with None, in all.
@@ -105,7 +110,13 @@ impl Store {
         Ok(self.records(collection, &Filter::default(), None, usize::MAX)?.records)
     }
 
-    pub(crate) fn page(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<(Vec<u32>, bool)> {
+    pub(crate) fn page(
+        &self,
+        collection: &str,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<u32>, bool)> {
         filter.check()?;
         let Some((number, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
         let matches = self.matches(filter, Some(number));
@@ -147,7 +158,5 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
 /// Reads ids that are packed one behind the other, each with its length.
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
     let mut reader = Reader::new(bytes);
-    (0..count).map(move |n| {
-        reader.str().map_err(|bad| bad.error(crate::Code::InvalidArgument, &format!("id {n}")))
-    })
+    (0..count).map(move |n| reader.str().map_err(|bad| bad.error(crate::Code::InvalidArgument, &format!("id {n}"))))
 }

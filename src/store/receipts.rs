@@ -193,6 +193,9 @@ impl Store {
     /// Returns the highest number of this sender that was made, or 0 if none is known.
     #[inline(never)]
     pub fn newest(&self, sender: Sender) -> u64 {
-        self.receipts.made.iter().fold(0, |most, receipt| if receipt.sender == sender { most.max(receipt.number) } else { most })
+        self.receipts
+            .made
+            .iter()
+            .fold(0, |most, receipt| if receipt.sender == sender { most.max(receipt.number) } else { most })
     }
 }

@@ -1,15 +1,15 @@
 //! Salvage: reads from a store all that is still good, and writes it anew elsewhere, as a compaction does. The damaged
 //! bytes stay as they are.
 
+use super::Store;
 use super::index::{DEAD, Index};
 use super::open::OpenOptions;
-use super::Store;
+use crate::Result;
 use crate::error::fail;
 use crate::segment::op::Op;
 use crate::segment::rescue::{LogDamage, Rescue};
 use crate::segment::{DataFound, DataReader, DataSegment, LogContents, LogSegment};
 use crate::sink::ByteSource;
-use crate::Result;
 
 /// The report of a salvage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,12 @@ impl Salvage {
             }
         }
         let segment = DataSegment::with_rows(None, matrix);
-        let store = Store::of(OpenOptions { transactional, ..OpenOptions::default() }, segment, LogSegment::new(None, LogContents::default(), transactional), index)?;
+        let store = Store::of(
+            OpenOptions { transactional, ..OpenOptions::default() },
+            segment,
+            LogSegment::new(None, LogContents::default(), transactional),
+            index,
+        )?;
         Ok((store, found))
     }
 }

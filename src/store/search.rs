@@ -73,7 +73,12 @@ impl Store {
     pub fn hits(&self, searching: &Searching) -> Result<Vec<Vec<Hit>>> {
         let hit = |found: &Found| {
             let (collection, id, attrs) = self.doc_parts(found.doc);
-            Ok(Hit { collection: collection.to_string(), id: id.to_string(), score: found.score, attrs: attrs.to_map()? })
+            Ok(Hit {
+                collection: collection.to_string(),
+                id: id.to_string(),
+                score: found.score,
+                attrs: attrs.to_map()?,
+            })
         };
         searching.found.iter().map(|found| found.iter().map(hit).collect()).collect()
     }
@@ -93,7 +98,8 @@ impl Store {
         let mut found = Vec::new();
         reserve(&mut found, count, "results")?;
         let scope = self.scope(query.collections)?;
-        let in_scope: usize = scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
+        let in_scope: usize =
+            scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
         let mut searching = Searching {
             queries,
             together: Vec::new(),
@@ -174,21 +180,38 @@ impl Store {
     fn document(&self, searching: &Searching, row: usize) -> Option<u32> {
         let Searching { scoped, filter, .. } = searching;
         let doc = self.index.owner(row);
-        let in_scope = doc != DEAD && (scoped.is_empty() || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
+        let in_scope =
+            doc != DEAD && (scoped.is_empty() || scoped.get(self.index.doc(doc).collection as usize) == Some(&true));
         (in_scope && (filter.is_empty() || filter.matches(self.index.attrs(doc)))).then_some(doc)
     }
 
-    fn among<'a>(&'a self, searching: &'a Searching, document: &'a dyn Fn(usize) -> Option<u32>, ties: Ties<'a>) -> Among<'a> {
+    fn among<'a>(
+        &'a self,
+        searching: &'a Searching,
+        document: &'a dyn Fn(usize) -> Option<u32>,
+        ties: Ties<'a>,
+    ) -> Among<'a> {
         let Searching { only, share, scoped, filter, .. } = searching;
         let narrowed = only.is_some() || !scoped.is_empty() || !filter.is_empty();
-        Among { matrix: self.data.matrix(), codes: self.quick.codes(), memo: self.quick.memo(), rows: self.index.rows(), only: only.as_deref(), narrowed, document, ties, share: *share }
+        Among {
+            matrix: self.data.matrix(),
+            codes: self.quick.codes(),
+            memo: self.quick.memo(),
+            rows: self.index.rows(),
+            only: only.as_deref(),
+            narrowed,
+            document,
+            ties,
+            share: *share,
+        }
     }
 
     /// Leaves to other threads the rows that they have, if this search goes by codes. Their results must then be
     /// [merged](Self::merge) before the search is done.
     pub fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
         share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
-        let splits = share.dealt > 0 && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
+        let splits = share.dealt > 0
+            && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
         if splits {
             searching.share = share;
             // The other threads know only rows, so it must be found out which of them count.
@@ -212,9 +235,18 @@ impl Store {
     }
 
     /// Takes what a part found for one query: the part's numbers of rows, and their scores.
-    pub fn merge(&self, searching: &mut Searching, query: usize, part: usize, rows: &[u32], scores: &[f32]) -> Result<()> {
+    pub fn merge(
+        &self,
+        searching: &mut Searching,
+        query: usize,
+        part: usize,
+        rows: &[u32],
+        scores: &[f32],
+    ) -> Result<()> {
         let (each, Share { parts, dealt }) = (self.quick.codes().chunk_rows(), searching.share);
-        let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else { fail!(InvalidArgument, "there is no query {query}") };
+        let Some(mine) = searching.found.get_mut(query).map(std::mem::take) else {
+            fail!(InvalidArgument, "there is no query {query}")
+        };
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(searching.wanted, mine.len() + rows.len(), searching.least, &order)?;
         mine.iter().for_each(|found| top.offer(found.score, found.doc));
@@ -236,7 +268,8 @@ impl Store {
         while !(searching.queries.is_empty() && searching.together.is_empty()) {
             let mut together = std::mem::take(&mut searching.together);
             let left = searching.queries.len();
-            let mut next = if together.is_empty() { searching.queries.split_off(left - left.min(TOGETHER)) } else { Vec::new() };
+            let mut next =
+                if together.is_empty() { searching.queries.split_off(left - left.min(TOGETHER)) } else { Vec::new() };
             let mut done = true;
             {
                 let document = |row| self.document(searching, row);
@@ -263,7 +296,8 @@ impl Store {
 
     /// Estimates from a few documents whether no more than one of `least` matches.
     fn is_selective(&self, filter: &Filter, least: usize) -> bool {
-        let owners = (0..LOOKED_AT).map(|n| self.index.owner(n * (self.index.rows() / LOOKED_AT))).filter(|doc| *doc != DEAD);
+        let owners =
+            (0..LOOKED_AT).map(|n| self.index.owner(n * (self.index.rows() / LOOKED_AT))).filter(|doc| *doc != DEAD);
         owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * least < LOOKED_AT
     }
 

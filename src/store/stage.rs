@@ -31,7 +31,13 @@ fn not_storable(record: usize, id: &str, vector: &[f32]) -> crate::Error {
     let what = match vector.iter().position(|x| !x.is_finite()) {
         Some(at) => {
             let x = vector[at];
-            let name = if x.is_nan() { "NaN" } else if x > 0.0 { "Infinity" } else { "-Infinity" };
+            let name = if x.is_nan() {
+                "NaN"
+            } else if x > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            };
             format!("vector[{at}] is {name} as a 32-bit float")
         }
         None => "the vector is too long: its squared norm overflows a 32-bit float".to_string(),
@@ -130,7 +136,9 @@ impl Store {
     /// vectors, row by row. Creates the collection if it does not exist, also for an empty batch. Returns `count`.
     pub fn stage_upsert(&mut self, collection: &str, count: usize, batch: &[u8], vectors: &[f32]) -> Result<usize> {
         let floats = vectors.len();
-        self.stage_upsert_with(collection, count, batch, floats, 0, &mut |from, rows| rows.copy_from_slice(&vectors[from..][..rows.len()]))
+        self.stage_upsert_with(collection, count, batch, floats, 0, &mut |from, rows| {
+            rows.copy_from_slice(&vectors[from..][..rows.len()])
+        })
     }
 
     /// Does what [`stage_upsert`](Self::stage_upsert) does. `fill` copies the vectors' numbers from a place on. Errors
@@ -165,7 +173,10 @@ impl Store {
         let rows = self.data.matrix().len() as u64 + count as u64;
         let bytes = rows.saturating_mul(self.dimension() as u64 * 4);
         if bytes > max {
-            fail!(Capacity, "the vectors would take {bytes} bytes, more than maxVectorBytes ({max}); compact() frees dead rows");
+            fail!(
+                Capacity,
+                "the vectors would take {bytes} bytes, more than maxVectorBytes ({max}); compact() frees dead rows"
+            );
         }
         Ok(())
     }
@@ -189,11 +200,16 @@ impl Store {
         zeros(&mut tile, rows.min(count) * dimension, "staging")?;
         let mut reader = Reader::new(batch);
         for n in 0..count {
-            let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {} of the batch", before + n));
+            let malformed =
+                |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {} of the batch", before + n));
             let id = reader.str().map_err(malformed)?;
             let attrs = reader.attrs().map_err(malformed)?;
             if attrs.newer && self.options.only_0_3 {
-                fail!(InvalidArgument, "record {} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)", before + n);
+                fail!(
+                    InvalidArgument,
+                    "record {} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)",
+                    before + n
+                );
             }
             if n % rows == 0 {
                 let tile = &mut tile[..rows.min(count - n) * dimension];

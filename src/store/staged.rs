@@ -190,7 +190,15 @@ impl Staged {
         names.insert_unique(hashed, seen.len() as u32, hasher);
         let base = index.find_collection(name);
         let name = name.to_string();
-        self.seen.push(Seen { name, base, number: base, exists: base.is_some(), created: None, touched: HashTable::new(), upserts: 0 });
+        self.seen.push(Seen {
+            name,
+            base,
+            number: base,
+            exists: base.is_some(),
+            created: None,
+            touched: HashTable::new(),
+            upserts: 0,
+        });
         Ok(self.seen.len() - 1)
     }
 

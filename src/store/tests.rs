@@ -159,7 +159,8 @@ fn one_bad_operation_drops_out_alone() {
 #[test]
 fn limits_and_modes_are_kept() {
     let (data, log) = (MemorySink::new(), MemorySink::new());
-    let limited = OpenOptions { max_vector_bytes: Some(16), only_0_3: true, dimension: Some(2), ..OpenOptions::default() };
+    let limited =
+        OpenOptions { max_vector_bytes: Some(16), only_0_3: true, dimension: Some(2), ..OpenOptions::default() };
     let mut store = Store::create(data.clone(), log.clone(), limited).unwrap();
     let mut batch = Batch::new();
     batch.push("x", &[("when", Value::DateTime(5))]);
@@ -186,7 +187,9 @@ fn limits_and_modes_are_kept() {
     assert_eq!((data.to_vec(), log.to_vec()), before);
     let nothing = Store::open(MemorySink::new(), MemorySink::new(), read_only).map(|_| ()).unwrap_err();
     assert_eq!(code_of(&nothing), Code::NotFound);
-    let query = |store: &Store, vector: &[f32]| code_of(&store.search(vector, &Query { top_k: 1, ..Query::default() }).unwrap_err());
+    let query = |store: &Store, vector: &[f32]| {
+        code_of(&store.search(vector, &Query { top_k: 1, ..Query::default() }).unwrap_err())
+    };
     assert_eq!(query(&reader, &[1.0]), Code::DimensionMismatch);
     assert_eq!(query(&reader, &[1.0, f32::INFINITY]), Code::InvalidArgument);
     assert_eq!(query(&reader, &[f32::MAX, f32::MAX]), Code::InvalidArgument);
@@ -228,7 +231,11 @@ fn feeding_in_any_pieces_opens_the_same_store() {
     let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
     let mut store = Store::create(data.clone(), log.clone(), options()).unwrap();
     let mut model = Model::new();
-    run(&mut store, &mut model, &[Act::Upsert(0, (0..9).map(|n| (n, n * 11)).collect()), Act::SetMeta(2, 5), Act::Delete(0, vec![3])]);
+    run(
+        &mut store,
+        &mut model,
+        &[Act::Upsert(0, (0..9).map(|n| (n, n * 11)).collect()), Act::SetMeta(2, 5), Act::Delete(0, vec![3])],
+    );
     let (data_len, log_len) = (ByteSource::len(&data).unwrap() as usize, ByteSource::len(&log).unwrap() as usize);
     for piece in [1, 2, 3, 7, 64, 65, 1000, 1 << 20] {
         let mut opening = Opening::new(OpenOptions::default(), data_len as u64, log_len as u64).unwrap();
@@ -244,7 +251,9 @@ fn feeding_in_any_pieces_opens_the_same_store() {
         let store = opening.finish(Box::new(data.clone()), Box::new(log.clone())).unwrap();
         assert_eq!(state(&store), model, "pieces of {piece}");
     }
-    let mut opening = Opening::new(OpenOptions { dimension: Some(50), ..OpenOptions::default() }, data_len as u64, log_len as u64).unwrap();
+    let mut opening =
+        Opening::new(OpenOptions { dimension: Some(50), ..OpenOptions::default() }, data_len as u64, log_len as u64)
+            .unwrap();
     opening.feed_log(&log.to_vec()).unwrap();
     assert_eq!(code_of(&opening.feed_data(&data.to_vec()).unwrap_err()), Code::DimensionMismatch);
 }
@@ -252,7 +261,12 @@ fn feeding_in_any_pieces_opens_the_same_store() {
 /// There are more documents than in a sorted run and in a slice, and a newer value in the very last frame.
 #[test]
 fn a_compaction_of_many_slices_is_in_order() {
-    let mut store = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(16), ..OpenOptions::default() }).unwrap();
+    let mut store = Store::create(
+        MemorySink::new(),
+        MemorySink::new(),
+        OpenOptions { dimension: Some(16), ..OpenOptions::default() },
+    )
+    .unwrap();
     for count in [20_000usize, 16_384] {
         let mut batch = Batch::new();
         let mut vectors = Vec::new();
@@ -272,7 +286,10 @@ fn a_compaction_of_many_slices_is_in_order() {
     assert_eq!((store.get_all("many").unwrap(), store.get_all("more").unwrap()), before);
     let again = Store::open(data.clone(), log.clone(), OpenOptions::default()).unwrap();
     assert_eq!((again.get_all("many").unwrap(), again.get_all("more").unwrap()), before);
-    assert_eq!(again.footprint(), crate::Footprint { memory_bytes: again.footprint().memory_bytes, ..store.footprint() });
+    assert_eq!(
+        again.footprint(),
+        crate::Footprint { memory_bytes: again.footprint().memory_bytes, ..store.footprint() }
+    );
     let ids: Vec<&str> = before.0.iter().chain(&before.1).map(|record| record.id.as_str()).collect();
     for (row, id) in ids.iter().enumerate() {
         let collection = if row < 10_000 { "many" } else { "more" };
@@ -289,7 +306,14 @@ fn packing_anew_goes_in_slices() {
     for round in 0..3 {
         let mut batch = Batch::new();
         for n in 0..COUNT {
-            batch.push(&format!("{n}"), &[("n", Value::Int((n * 7 + round) as i64)), ("path", Value::Str(format!("/{}/{n}", n % 50))), ("round", Value::Str(format!("round {round}")))]);
+            batch.push(
+                &format!("{n}"),
+                &[
+                    ("n", Value::Int((n * 7 + round) as i64)),
+                    ("path", Value::Str(format!("/{}/{n}", n % 50))),
+                    ("round", Value::Str(format!("round {round}"))),
+                ],
+            );
         }
         store.stage_upsert("a", COUNT, batch.bytes(), &vec![0.5; COUNT * DIMENSION]).unwrap();
         store.commit().unwrap();
@@ -303,7 +327,10 @@ fn packing_anew_goes_in_slices() {
     while !store.adopt_step().unwrap() {
         slices += 1;
         assert_eq!(store.count(Some("a"), &last), COUNT);
-        assert_eq!(store.search(&[1.0; 3], &Query { top_k: 5, filter: last.clone(), ..Query::default() }).unwrap().len(), 5);
+        assert_eq!(
+            store.search(&[1.0; 3], &Query { top_k: 5, filter: last.clone(), ..Query::default() }).unwrap().len(),
+            5
+        );
         assert_eq!(store.get("a", "777").unwrap().unwrap().attrs["n"], Value::Int(777 * 7 + 2));
         assert_eq!(code_of(&store.stage_create("b").unwrap_err()), Code::Failed);
     }

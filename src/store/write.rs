@@ -33,7 +33,11 @@ impl Store {
             self.drop_staged();
             return Err(error);
         }
-        let written = if self.options.relaxed || mutant!(AcknowledgedWhenWritten) { self.write_held() } else { self.write_through() };
+        let written = if self.options.relaxed || mutant!(AcknowledgedWhenWritten) {
+            self.write_held()
+        } else {
+            self.write_through()
+        };
         self.staged.set_written(written.is_ok());
         written.map_err(|failure| {
             let error = match failure {

@@ -12,7 +12,10 @@ import type * as segment from './types/segment.js'
 type Statics<T> = { [K in keyof T as K extends 'prototype' ? never : K]: T[K] }
 type Is<Real extends Declared, Declared> = Real
 
-interface Example extends main.Attrs { lang: string; year: number }
+interface Example extends main.Attrs {
+  lang: string
+  year: number
+}
 
 export type Checks = [
   Is<RealNidus, main.Nidus>,

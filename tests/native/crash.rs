@@ -117,7 +117,9 @@ fn a_tail_of_zeros() {
 fn native_killed_between_its_two_renames() {
     let dir = tempfile::tempdir().unwrap();
     let mut native = open_native(dir.path(), DIMENSION, false).unwrap();
-    native.upsert("docs", &[record("x", [1.0, 0.0, 0.0]), record("y", [0.0, 1.0, 0.0]), record("z", [0.0, 0.0, 1.0])]).unwrap();
+    native
+        .upsert("docs", &[record("x", [1.0, 0.0, 0.0]), record("y", [0.0, 1.0, 0.0]), record("z", [0.0, 0.0, 1.0])])
+        .unwrap();
     native.delete("docs", &["x"]).unwrap();
     let log = files(dir.path()).1;
     native.compact().unwrap();
@@ -130,7 +132,11 @@ fn native_killed_between_its_two_renames() {
         assert!(files(half.path()) == (data.clone(), log.clone()));
     }
     let left = open_native(half.path(), DIMENSION, false).unwrap().get_all("docs");
-    assert_eq!((left.len(), left[0].id.as_str(), left[0].vector.as_slice()), (1, "y", &[0.0, 0.0, 1.0][..]), "z is gone and y has its vector");
+    assert_eq!(
+        (left.len(), left[0].id.as_str(), left[0].vector.as_slice()),
+        (1, "y", &[0.0, 0.0, 1.0][..]),
+        "z is gone and y has its vector"
+    );
 }
 
 /// A creation was interrupted. If a header has begun, native gives up, and this crate makes the store anew.
@@ -178,7 +184,10 @@ impl ByteSink for BeforePublish {
 #[test]
 fn native_cuts_our_unpublished_run() {
     let (data, log) = native_store();
-    let (data_sink, log_sink) = (MemorySink::with_bytes(data.clone()), BeforePublish { log: MemorySink::with_bytes(log.clone()), ..Default::default() });
+    let (data_sink, log_sink) = (
+        MemorySink::with_bytes(data.clone()),
+        BeforePublish { log: MemorySink::with_bytes(log.clone()), ..Default::default() },
+    );
     let mut opening = Opening::new(options(), data.len() as u64, log.len() as u64).unwrap();
     opening.feed_data(&data).unwrap();
     opening.feed_log(&log).unwrap();
@@ -277,5 +286,19 @@ fn another_dimension_is_refused_by_both() {
     assert!(files(dir.path()) == (data, log));
     let mut store: Store = open_ours(dir.path(), OpenOptions::default()).unwrap();
     assert_eq!(store.dimension(), DIMENSION);
-    assert!(store.stage_upsert("docs", 1, { let mut one = Batch::new(); one.push("x", &[]); one }.bytes(), &[0.0; 4]).is_err());
+    assert!(
+        store
+            .stage_upsert(
+                "docs",
+                1,
+                {
+                    let mut one = Batch::new();
+                    one.push("x", &[]);
+                    one
+                }
+                .bytes(),
+                &[0.0; 4]
+            )
+            .is_err()
+    );
 }

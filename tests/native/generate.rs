@@ -64,7 +64,8 @@ pub fn attrs() -> impl Strategy<Value = Attrs> {
 
 /// Finite numbers, so small that no sum of 40 squares overflows.
 pub fn number() -> impl Strategy<Value = f32> {
-    let hostile = vec![0.0, -0.0, 1.0, -1.0, 1e-45, -1e-39, f32::MIN_POSITIVE, 1e-12, 3e-13, -1e-20, 1e18, -2.5e18, f32::EPSILON];
+    let hostile =
+        vec![0.0, -0.0, 1.0, -1.0, 1e-45, -1e-39, f32::MIN_POSITIVE, 1e-12, 3e-13, -1e-20, 1e18, -2.5e18, f32::EPSILON];
     prop_oneof![8 => -1.0f32..1.0, 1 => select(hostile)]
 }
 
@@ -75,7 +76,8 @@ pub fn vector(dimension: usize) -> impl Strategy<Value = Vec<f32>> {
 
 /// Vectors repeat, so that some scores are equal.
 pub fn record(dimension: usize) -> impl Strategy<Value = Record> {
-    let unit = (0..dimension).prop_map(move |n| (0..dimension).map(|i| f32::from(u8::from(i == n))).collect::<Vec<_>>());
+    let unit =
+        (0..dimension).prop_map(move |n| (0..dimension).map(|i| f32::from(u8::from(i == n))).collect::<Vec<_>>());
     let vector = prop_oneof![3 => vector(dimension), 1 => unit];
     (id(), vector, attrs()).prop_map(|(id, vector, attrs)| Record { id, vector, attrs })
 }

@@ -75,8 +75,20 @@ impl<'a> Explain<'a> {
         let len = u32::from_le_bytes(self.peek(0)) as usize;
         let payload = &self.rest[4..4 + len];
         let op = u32::from_le_bytes(self.peek(4)) as usize;
-        const LATER: [&str; 7] = ["UpsertText", "SetFtsSchema", "SetFtsFields", "SetFilterIndex", "Reinforce", "UpsertVectors", "SetVectorNames"];
-        let name = ["CreateCollection", "DropCollection", "SetMeta", "Upsert", "Delete"].into_iter().chain(LATER).nth(op).unwrap();
+        const LATER: [&str; 7] = [
+            "UpsertText",
+            "SetFtsSchema",
+            "SetFtsFields",
+            "SetFilterIndex",
+            "Reinforce",
+            "UpsertVectors",
+            "SetVectorNames",
+        ];
+        let name = ["CreateCollection", "DropCollection", "SetMeta", "Upsert", "Delete"]
+            .into_iter()
+            .chain(LATER)
+            .nth(op)
+            .unwrap();
         self.text.push_str("#\n");
         self.say(4, &format!("frame of {len} bytes"));
         self.say(4, name);
@@ -137,7 +149,8 @@ fn explain(title: &str, (data, log): &(Vec<u8>, Vec<u8>)) -> String {
     e.say(52, "zeros");
     let mut row = 0;
     while !e.rest.is_empty() {
-        let numbers: Vec<f32> = e.rest.chunks(4).take(dimension as usize).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect();
+        let numbers: Vec<f32> =
+            e.rest.chunks(4).take(dimension as usize).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect();
         e.say(4 * dimension as usize, &format!("row {row}: {numbers:?}"));
         row += 1;
     }
@@ -178,7 +191,11 @@ fn check_pair(mut pair: Pair, name: &str, title: &str) {
 }
 
 fn record(id: &str, vector: &[f32], attrs: &[(&str, Value)]) -> Record {
-    Record { id: id.into(), vector: vector.into(), attrs: attrs.iter().map(|(key, value)| (key.to_string(), value.clone())).collect() }
+    Record {
+        id: id.into(),
+        vector: vector.into(),
+        attrs: attrs.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
+    }
 }
 
 /// Every operation that there is, and those that log nothing.
@@ -194,7 +211,10 @@ fn operations() -> Pair {
         ours.stage_set_meta_map("meta alone", &meta).unwrap();
         native.set_meta("meta alone", meta).unwrap();
     }
-    pair.upsert("docs", &[record("a", &[3.0, 4.0], &[]), record("b", &[0.0, -2.0], &[]), record("a", &[1.0, 0.0], &[])]);
+    pair.upsert(
+        "docs",
+        &[record("a", &[3.0, 4.0], &[]), record("b", &[0.0, -2.0], &[]), record("a", &[1.0, 0.0], &[])],
+    );
     pair.upsert("created by an upsert", &[record("", &[0.0, 0.0], &[])]);
     pair.upsert("created by an empty one", &[]);
     let (native, ours) = pair.both();
@@ -264,9 +284,21 @@ fn newer_batches() -> [Vec<(&'static str, Vec<(&'static str, nidus_wasm::Value)>
 fn named_upserts() {
     if let Some(dir) = std::env::var_os("NATIVE_0_105") {
         for (from, name, title) in [
-            ("m-more", "named-native-0.105.0", "Written by us, then by native 0.105.0: its upserts name their vector, \"default\".\nNot written anew by the tests."),
-            ("m-vectors", "vectors-native-0.105.0", "named-native-0.105.0.txt, and then a second vector of its own name.\nNot written anew by the tests."),
-            ("m-text", "text-native-0.105.0", "named-native-0.105.0.txt, and then a document without a vector.\nNot written anew by the tests."),
+            (
+                "m-more",
+                "named-native-0.105.0",
+                "Written by us, then by native 0.105.0: its upserts name their vector, \"default\".\nNot written anew by the tests.",
+            ),
+            (
+                "m-vectors",
+                "vectors-native-0.105.0",
+                "named-native-0.105.0.txt, and then a second vector of its own name.\nNot written anew by the tests.",
+            ),
+            (
+                "m-text",
+                "text-native-0.105.0",
+                "named-native-0.105.0.txt, and then a document without a vector.\nNot written anew by the tests.",
+            ),
         ] {
             let found = files(&PathBuf::from(&dir).join(from));
             fs::write(path(name), explain(title, &found)).unwrap();
@@ -279,7 +311,12 @@ fn named_upserts() {
     for store in [&read_only, &store] {
         assert_eq!((store.recovery(), store.footprint().readable_by), (Default::default(), "0.105.0"));
         assert_eq!(store.collections(), ["docs", "new"]);
-        let ids: Vec<_> = store.get_all("docs").unwrap().into_iter().map(|record| (record.id, record.vector, record.attrs.len())).collect();
+        let ids: Vec<_> = store
+            .get_all("docs")
+            .unwrap()
+            .into_iter()
+            .map(|record| (record.id, record.vector, record.attrs.len()))
+            .collect();
         assert_eq!(ids, [("over".to_string(), vec![0.6, 0.8], 2), ("theirs".to_string(), vec![0.0, -1.0], 2)]);
         assert_eq!(store.footprint().dead_rows, 2);
     }
@@ -329,7 +366,10 @@ fn other_operations_of_a_later_native_are_refused_by_name() {
             // Without the declaration before it, the error names the upsert itself.
             let declared = log.windows(4).position(|bytes| bytes == [11, 0, 0, 0]).unwrap() - 4;
             let len = u32::from_le_bytes(log[declared..declared + 4].try_into().unwrap()) as usize + 8;
-            refused(&[&log[..declared], &log[declared + len..]].concat(), "an operation 10 UpsertVectors: it has 2 vectors, \"default\" \"title\"");
+            refused(
+                &[&log[..declared], &log[declared + len..]].concat(),
+                "an operation 10 UpsertVectors: it has 2 vectors, \"default\" \"title\"",
+            );
         }
     }
 }
@@ -348,7 +388,11 @@ fn float_and_datetime() {
         store.commit().unwrap();
     }
     let found = files(dir.path());
-    check("newer", "Written by us: the values that native knows from 0.52.0 on. The last frame changes nothing; it keeps native 0.3.0\nfrom taking the one before it for torn.", &found);
+    check(
+        "newer",
+        "Written by us: the values that native knows from 0.52.0 on. The last frame changes nothing; it keeps native 0.3.0\nfrom taking the one before it for torn.",
+        &found,
+    );
 
     let native = parse(&fs::read_to_string(path("newer-native-0.52.0")).unwrap());
     assert!(found.0 == native.0);

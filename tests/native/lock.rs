@@ -112,7 +112,12 @@ fn a_store_that_slept_until_native_took_its_lock_writes_no_more() {
     let Some(mut ours) = Ours::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(ours.open(dir.path()), "got");
-    File::options().write(true).open(dir.path().join("lock")).unwrap().set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
+    File::options()
+        .write(true)
+        .open(dir.path().join("lock"))
+        .unwrap()
+        .set_modified(SystemTime::now() - Duration::from_secs(61))
+        .unwrap();
     let held = native(dir.path()).unwrap();
     let before = crate::pair::files(dir.path());
     assert!(ours.ask("check").starts_with("FAILED "));

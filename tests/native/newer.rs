@@ -7,8 +7,15 @@ use nidus_wasm::{Batch, Code, OpenOptions, Store, Value, code_of};
 
 use crate::pair::*;
 
-const OPTIONS: OpenOptions =
-    OpenOptions { dimension: Some(2), read_only: false, relaxed: false, transactional: false, max_vector_bytes: None, only_0_3: false, compact: false };
+const OPTIONS: OpenOptions = OpenOptions {
+    dimension: Some(2),
+    read_only: false,
+    relaxed: false,
+    transactional: false,
+    max_vector_bytes: None,
+    only_0_3: false,
+    compact: false,
+};
 
 fn upsert(store: &mut Store, collection: &str, records: &[(&str, &[(&str, Value)])]) -> nidus_wasm::Result<usize> {
     let mut batch = Batch::new();
@@ -77,9 +84,11 @@ fn native_refuses_and_changes_nothing() {
             assert_native_refuses(dir.path());
             // After a compaction the log is refused as long as a document with such a value lives.
             compact_ours(&mut store, dir.path());
-            let newer = there.iter().any(|name| store.get_all(name).unwrap().iter().any(|record| {
-                record.attrs.values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_)))
-            }));
+            let newer = there.iter().any(|name| {
+                store.get_all(name).unwrap().iter().any(|record| {
+                    record.attrs.values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_)))
+                })
+            });
             if newer {
                 assert_native_refuses(dir.path());
                 assert_eq!(store.footprint().readable_by, "0.52.0");

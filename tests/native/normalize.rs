@@ -38,7 +38,23 @@ fn hostile_vectors() {
         vectors.push(vec![0.0, x, 0.0, 0.0]);
         vectors.push(vec![x / 2.0; 4]);
     }
-    let numbers = [0.0, -0.0, 1e-45, -1e-45, 1e-40, f32::MIN_POSITIVE, 1e-23, 1e-20, 1e-6, 1.0, 1e15, 1e19, 3e19, f32::MAX, f32::INFINITY];
+    let numbers = [
+        0.0,
+        -0.0,
+        1e-45,
+        -1e-45,
+        1e-40,
+        f32::MIN_POSITIVE,
+        1e-23,
+        1e-20,
+        1e-6,
+        1.0,
+        1e15,
+        1e19,
+        3e19,
+        f32::MAX,
+        f32::INFINITY,
+    ];
     for a in numbers {
         for b in numbers {
             vectors.push(vec![a, b, -a, b]);
@@ -46,7 +62,11 @@ fn hostile_vectors() {
     }
     assert_same(&vectors);
     for dimension in [1, 7, 8, 9, 384, 4096] {
-        assert_same(&[vec![1e-12 / (dimension as f32).sqrt(); dimension], vec![1e17; dimension], vec![1e-45; dimension]]);
+        assert_same(&[
+            vec![1e-12 / (dimension as f32).sqrt(); dimension],
+            vec![1e17; dimension],
+            vec![1e-45; dimension],
+        ]);
     }
 }
 
@@ -59,11 +79,20 @@ fn batches_of_all_sizes() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         seed as i32 as f32 / i32::MAX as f32
     };
-    for (dimension, counts) in [(1, vec![63, 64, 65, 200]), (3, vec![1, 2, 3, 4, 5, 7, 8, 9, 64, 130]), (384, vec![40, 41, 83, 511, 513]), (5000, vec![1, 8, 9, 30])] {
+    for (dimension, counts) in [
+        (1, vec![63, 64, 65, 200]),
+        (3, vec![1, 2, 3, 4, 5, 7, 8, 9, 64, 130]),
+        (384, vec![40, 41, 83, 511, 513]),
+        (5000, vec![1, 8, 9, 30]),
+    ] {
         let mut native = Nidus::open_in_memory(dimension).unwrap();
         let mut store = Store::in_memory(dimension).unwrap();
         for (at, count) in counts.into_iter().enumerate() {
-            let record = |n| Record { id: format!("{at} {n}"), vector: (0..dimension).map(|_| number()).collect(), attrs: Default::default() };
+            let record = |n| Record {
+                id: format!("{at} {n}"),
+                vector: (0..dimension).map(|_| number()).collect(),
+                attrs: Default::default(),
+            };
             let records: Vec<Record> = (0..count).map(record).collect();
             native.upsert("c", &records).unwrap();
             let (batch, vectors) = batch(&records);
@@ -71,7 +100,12 @@ fn batches_of_all_sizes() {
             store.commit().unwrap();
         }
         for record in native.get_all("c") {
-            assert_eq!(bits(&store.get("c", &record.id).unwrap().unwrap().vector), bits(&record.vector), "{dimension}: {}", record.id);
+            assert_eq!(
+                bits(&store.get("c", &record.id).unwrap().unwrap().vector),
+                bits(&record.vector),
+                "{dimension}: {}",
+                record.id
+            );
         }
     }
 }

@@ -31,7 +31,9 @@ enum Step {
     Flush,
     Compact,
     DeleteMany(String, Filter),
-    Reopen { auto_compact: bool },
+    Reopen {
+        auto_compact: bool,
+    },
 }
 
 fn write(dimension: usize) -> impl Strategy<Value = Write> {
@@ -67,7 +69,8 @@ fn apply(pair: &mut Pair, write: Write, serial: &mut i64) {
             return pair.upsert(&name, &records);
         }
         Write::DeleteOne(name, index) => {
-            let filter = Filter(vec![Predicate::Eq("serial".into(), Value::Int(index.index(*serial as usize + 1) as i64))]);
+            let filter =
+                Filter(vec![Predicate::Eq("serial".into(), Value::Int(index.index(*serial as usize + 1) as i64))]);
             let (native, ours) = pair.both();
             let staged = ours.stage_delete_where(&name, &our_filter(&filter)).unwrap();
             assert_eq!(native.delete_where(&name, &filter).unwrap(), staged);

@@ -171,7 +171,10 @@ pub fn assert_same_documents(native: &Nidus, store: &Store) {
         assert_eq!(expected.len(), found.len(), "documents in {name:?}");
         for (expected, found) in expected.iter().zip(&found) {
             let attrs: BTreeMap<_, _> = expected.attrs.iter().map(|(key, value)| (key.clone(), ours(value))).collect();
-            assert_eq!((&expected.id, bits(&expected.vector), attrs), (&found.id, bits(&found.vector), found.attrs.clone()));
+            assert_eq!(
+                (&expected.id, bits(&expected.vector), attrs),
+                (&found.id, bits(&found.vector), found.attrs.clone())
+            );
         }
     }
     assert!(!native.has_collection("no such") && !store.has_collection("no such"));

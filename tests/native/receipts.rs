@@ -6,10 +6,22 @@ use nidus_wasm::{Batch, OpenOptions, Store, Value};
 
 use crate::pair::*;
 
-const OPTIONS: OpenOptions =
-    OpenOptions { dimension: Some(2), read_only: false, relaxed: false, transactional: false, max_vector_bytes: None, only_0_3: true, compact: false };
+const OPTIONS: OpenOptions = OpenOptions {
+    dimension: Some(2),
+    read_only: false,
+    relaxed: false,
+    transactional: false,
+    max_vector_bytes: None,
+    only_0_3: true,
+    compact: false,
+};
 
-fn marked<T>(store: &mut Store, sender: u128, number: u64, stage: impl FnOnce(&mut Store) -> nidus_wasm::Result<T>) -> T {
+fn marked<T>(
+    store: &mut Store,
+    sender: u128,
+    number: u64,
+    stage: impl FnOnce(&mut Store) -> nidus_wasm::Result<T>,
+) -> T {
     store.expect_receipt(Receipt { sender, number, back: 1000, result: 0 }).unwrap();
     let result = stage(store).unwrap();
     store.stage_receipt(number as u32 * 10);
@@ -21,7 +33,11 @@ fn fill(store: &mut Store, receipts: bool) {
     let mut number = 0;
     let mut write = |store: &mut Store, stage: &dyn Fn(&mut Store) -> nidus_wasm::Result<usize>| {
         number += 1;
-        if receipts { marked(store, 7, number, stage) } else { stage(store).unwrap() };
+        if receipts {
+            marked(store, 7, number, stage)
+        } else {
+            stage(store).unwrap()
+        };
         if number % 3 != 1 {
             store.commit().unwrap();
         }
@@ -78,7 +94,10 @@ fn a_compaction_keeps_receipts_in_a_frame_that_changes_nothing() {
         compact_ours(&mut store, dir.path());
         drop(store);
         let mut store = open_ours(dir.path(), OPTIONS).unwrap();
-        assert_eq!((store.known(7, 2), store.known(7, 3), store.known(7, 8)), (Known::Made(20), Known::Made(30), Known::Made(80)));
+        assert_eq!(
+            (store.known(7, 2), store.known(7, 3), store.known(7, 8)),
+            (Known::Made(20), Known::Made(30), Known::Made(80))
+        );
         assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
         // Every write below the floor was answered. Nobody asks for it, and nothing is kept.
         store.expect_receipt(Receipt { sender: 7, number: 2000, back: 0, result: 0 }).unwrap();
@@ -108,7 +127,10 @@ fn a_missing_write_before_a_later_one_was_refused_and_nothing_is_known_of_a_forg
         compact_ours(&mut store, dir.path());
         drop(store);
         store = open_ours(dir.path(), OPTIONS).unwrap();
-        assert_eq!((store.known(5, 3), store.known(1010, 1), store.known(1299, 1)), (Known::Forgotten, Known::Forgotten, Known::Made(10)));
+        assert_eq!(
+            (store.known(5, 3), store.known(1010, 1), store.known(1299, 1)),
+            (Known::Forgotten, Known::Forgotten, Known::Made(10))
+        );
         assert_eq!(store.known(2000, 1), Known::Unmade);
     }
     // After a roll-back the receipt is not there.

@@ -51,7 +51,10 @@ fn native_hits(native: &Nidus, asked: &Asked, top_k: usize, min_score: Option<f3
         Some(some) => native.search(some, &asked.vector, &opts),
     };
     let attrs = |attrs: crate::pair::Attrs| attrs.into_iter().map(|(key, value)| (key, ours(&value))).collect();
-    hits.unwrap().into_iter().map(|hit| (hit.score, (hit.collection, hit.id, score_bits(hit.score), attrs(hit.attrs)))).collect()
+    hits.unwrap()
+        .into_iter()
+        .map(|hit| (hit.score, (hit.collection, hit.id, score_bits(hit.score), attrs(hit.attrs))))
+        .collect()
 }
 
 pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
@@ -73,7 +76,8 @@ pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
 
     let query = Query { collections: asked.scope.as_deref(), top_k, min_score, filter: our_filter(&asked.filter) };
     let found = store.search(&asked.vector, &query).unwrap();
-    let found: Vec<Scored> = found.into_iter().map(|hit| (hit.collection, hit.id, score_bits(hit.score), hit.attrs)).collect();
+    let found: Vec<Scored> =
+        found.into_iter().map(|hit| (hit.collection, hit.id, score_bits(hit.score), hit.attrs)).collect();
     assert_eq!(found, expected, "{asked:?} top {top_k} of {documents}, at least {min_score:?}");
 
     // Native's own answer of that size must have the same scores, and the same documents above the last score.
@@ -174,12 +178,23 @@ fn searches_agree_in_a_larger_store() {
 fn vectors_without_a_direction_are_read_and_refused() {
     let dir = tempfile::tempdir().unwrap();
     let nan = f32::NAN;
-    let odd: [[f32; 3]; 6] = [[nan, 0.0, 1.0], [f32::INFINITY, 0.0, 1.0], [1.0, f32::NEG_INFINITY, 0.0], [3e38, 3e38, 0.0], [2e19, 0.0, 0.0], [0.0; 3]];
+    let odd: [[f32; 3]; 6] = [
+        [nan, 0.0, 1.0],
+        [f32::INFINITY, 0.0, 1.0],
+        [1.0, f32::NEG_INFINITY, 0.0],
+        [3e38, 3e38, 0.0],
+        [2e19, 0.0, 0.0],
+        [0.0; 3],
+    ];
     let mut native = crate::pair::open_native(dir.path(), 3, false).unwrap();
     for (n, vector) in odd.iter().enumerate() {
-        native.upsert("docs", &[Record { id: format!("{n}"), vector: vector.to_vec(), attrs: Default::default() }]).unwrap();
+        native
+            .upsert("docs", &[Record { id: format!("{n}"), vector: vector.to_vec(), attrs: Default::default() }])
+            .unwrap();
     }
-    native.upsert("docs", &[Record { id: "plain".into(), vector: vec![1.0, 2.0, 3.0], attrs: Default::default() }]).unwrap();
+    native
+        .upsert("docs", &[Record { id: "plain".into(), vector: vec![1.0, 2.0, 3.0], attrs: Default::default() }])
+        .unwrap();
     let mut store = crate::pair::open_ours(dir.path(), Default::default()).unwrap();
     crate::pair::assert_same_documents(&native, &store);
     for vector in [[1.0, 0.0, 0.0], [0.0, -1.0, 0.5], [0.0; 3]] {
@@ -187,23 +202,33 @@ fn vectors_without_a_direction_are_read_and_refused() {
             let opts = SearchOpts { top_k, ..Default::default() };
             let scores = |hits: Vec<f32>| hits.into_iter().map(score_bits).collect::<Vec<_>>();
             let expected = native.search("docs", &vector, &opts).unwrap().iter().map(|hit| hit.score).collect();
-            let found = store.search(&vector, &Query { top_k, ..Default::default() }).unwrap().iter().map(|hit| hit.score).collect();
+            let found = store
+                .search(&vector, &Query { top_k, ..Default::default() })
+                .unwrap()
+                .iter()
+                .map(|hit| hit.score)
+                .collect();
             assert_eq!(scores(found), scores(expected));
         }
     }
     for vector in &odd[..5] {
-        let (batch, vectors) = batch(&[Record { id: "new".into(), vector: vector.to_vec(), attrs: Default::default() }]);
+        let (batch, vectors) =
+            batch(&[Record { id: "new".into(), vector: vector.to_vec(), attrs: Default::default() }]);
         let error = store.stage_upsert("docs", 1, batch.bytes(), &vectors).unwrap_err();
         assert_eq!(code_of(&error), Code::InvalidArgument);
         let error = store.search(vector, &Query { top_k: 1, ..Default::default() }).unwrap_err();
         assert_eq!(code_of(&error), Code::InvalidArgument);
     }
     for vector in [&[][..], &[1.0], &[1.0; 4]] {
-        assert_eq!(code_of(&store.search(vector, &Query { top_k: 1, ..Default::default() }).unwrap_err()), Code::DimensionMismatch);
+        assert_eq!(
+            code_of(&store.search(vector, &Query { top_k: 1, ..Default::default() }).unwrap_err()),
+            Code::DimensionMismatch
+        );
     }
     // NaN is not at least anything. With `min_score` we leave it out, and native keeps it.
     let min_score = Some(-1.0);
-    let native = native.search("docs", &[1.0, 0.0, 0.0], &SearchOpts { top_k: 9, min_score, ..Default::default() }).unwrap();
+    let native =
+        native.search("docs", &[1.0, 0.0, 0.0], &SearchOpts { top_k: 9, min_score, ..Default::default() }).unwrap();
     let found = store.search(&[1.0, 0.0, 0.0], &Query { top_k: 9, min_score, ..Default::default() }).unwrap();
     assert!(native.iter().any(|hit| hit.score.is_nan()) && found.iter().all(|hit| hit.score >= -1.0));
 }
@@ -215,5 +240,8 @@ fn a_collection_named_twice_counts_once() {
     let (native, store) = fill(&[("docs".into(), record)], 1);
     let twice: &[&str] = &["docs", "docs"];
     assert_eq!(native.search(twice, &[1.0], &SearchOpts { top_k: 5, ..Default::default() }).unwrap().len(), 2);
-    assert_eq!(store.search(&[1.0], &Query { collections: Some(twice), top_k: 5, ..Default::default() }).unwrap().len(), 1);
+    assert_eq!(
+        store.search(&[1.0], &Query { collections: Some(twice), top_k: 5, ..Default::default() }).unwrap().len(),
+        1
+    );
 }

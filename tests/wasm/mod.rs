@@ -35,7 +35,10 @@ fn upsert(store: &mut Store, collection: &str, ids: std::ops::Range<i64>, random
     let mut vectors = Vec::new();
     for n in ids {
         let lang = if n % 2 == 0 { "rust" } else { "ünï" };
-        batch.push(&format!("id {n}"), &[("lang", lang.into()), ("n", n.into()), ("list", Value::List(vec![format!("{n}")]))]);
+        batch.push(
+            &format!("id {n}"),
+            &[("lang", lang.into()), ("n", n.into()), ("list", Value::List(vec![format!("{n}")]))],
+        );
         vectors.extend(random.vector(store.dimension()));
     }
     assert_eq!(store.stage_upsert(collection, batch.len(), batch.bytes(), &vectors).unwrap(), batch.len());
@@ -88,21 +91,32 @@ pub fn exercise<S: ByteSink + ByteSource + 'static>(open: impl Fn(&str) -> S) ->
         }
         assert_eq!(ids.len(), 18);
         assert!(ids.is_sorted());
-        let query = Query { collections: Some(&["docs", "docs", "absent"]), top_k: 9, min_score: Some(-0.9), filter: lang("rust") };
+        let query = Query {
+            collections: Some(&["docs", "docs", "absent"]),
+            top_k: 9,
+            min_score: Some(-0.9),
+            filter: lang("rust"),
+        };
         let hits = db.search(&found.vector, &query).unwrap();
         assert_eq!(hits.len(), 9);
-        assert!(hits.is_sorted_by(|a, b| a.score >= b.score) && hits.iter().all(|hit| hit.attrs["lang"] == "rust".into()));
+        assert!(
+            hits.is_sorted_by(|a, b| a.score >= b.score) && hits.iter().all(|hit| hit.attrs["lang"] == "rust".into())
+        );
         let best = &db.search(&found.vector, &Query { top_k: 1, ..Default::default() }).unwrap()[0];
         assert_eq!((best.collection.as_str(), best.id.as_str()), ("docs", "id 7"));
         assert!((best.score - 1.0).abs() < 1e-6);
     };
     check(&db);
     let footprint = db.footprint();
-    assert_eq!((footprint.rows, footprint.dead_rows, footprint.doc_count, footprint.vector_bytes), (58, 7, 51, 58 * 20));
+    assert_eq!(
+        (footprint.rows, footprint.dead_rows, footprint.doc_count, footprint.vector_bytes),
+        (58, 7, 51, 58 * 20)
+    );
     assert_eq!(footprint.disk_bytes as usize, contents(open("data")).len() + contents(open("log")).len());
     drop(db);
 
-    let read_only = Store::open(open("data"), open("log"), OpenOptions { read_only: true, ..Default::default() }).unwrap();
+    let read_only =
+        Store::open(open("data"), open("log"), OpenOptions { read_only: true, ..Default::default() }).unwrap();
     assert_eq!(read_only.recovery(), Default::default());
     check(&read_only);
     drop(read_only);

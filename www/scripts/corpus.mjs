@@ -11,8 +11,8 @@ const WANTED = 2500
 const output = fileURLToPath(new URL('../public/corpus.json', import.meta.url))
 
 const about =
-  'Names, summaries and download counts of much used npm packages, from the npm registry\'s public metadata. ' +
-  'The summaries are the words of the packages\' authors.'
+  "Names, summaries and download counts of much used npm packages, from the npm registry's public metadata. " +
+  "The summaries are the words of the packages' authors."
 
 function tidy(text) {
   return text
@@ -41,7 +41,12 @@ const entries = readFileSync(process.argv[2], 'utf8')
   .split('\n')
   .filter(Boolean)
   .map((line) => JSON.parse(line))
-  .map(({ name, downloads, text }) => ({ name, downloads, text: tidy(text), foreign: /[^\x00-\u024f\u2000-\u2bff\ufe0f\u{1f000}-\u{1ffff}]/u.test(text) }))
+  .map(({ name, downloads, text }) => ({
+    name,
+    downloads,
+    text: tidy(text),
+    foreign: /[^\x00-\u024f\u2000-\u2bff\ufe0f\u{1f000}-\u{1ffff}]/u.test(text),
+  }))
   .filter(({ text, foreign }) => !foreign && tells(text))
   .sort((a, b) => b.downloads - a.downloads || (a.name < b.name ? -1 : 1))
   // Families of packages often share one sentence: the most used of them stands for it.
@@ -50,5 +55,8 @@ const entries = readFileSync(process.argv[2], 'utf8')
 
 // One entry a line, so that a change of the corpus shows as such.
 const lines = entries.map(({ name, text, downloads }) => JSON.stringify([name, text, downloads]))
-writeFileSync(output, `{"about":${JSON.stringify(about)},\n"columns":["name","text","downloads"],\n"entries":[\n${lines.join(',\n')}\n]}\n`)
+writeFileSync(
+  output,
+  `{"about":${JSON.stringify(about)},\n"columns":["name","text","downloads"],\n"entries":[\n${lines.join(',\n')}\n]}\n`,
+)
 console.log(`${entries.length} entries, the least used with ${entries.at(-1).downloads} downloads`)

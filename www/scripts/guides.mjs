@@ -6,10 +6,28 @@ import { Marked } from 'marked'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 /** In the order in which one would read them; others follow. */
-const ORDER = ['durability', 'filters', 'memory', 'tabs', 'bundlers', 'cloudflare', 'sharded', 'deno', 'testing', 'native', 'static', 'migration']
+const ORDER = [
+  'durability',
+  'filters',
+  'memory',
+  'tabs',
+  'bundlers',
+  'cloudflare',
+  'sharded',
+  'deno',
+  'testing',
+  'native',
+  'static',
+  'migration',
+]
 
 /** Headings by the names that links within the documents use. */
-const slug = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, '').trim().replace(/\s/g, '-')
+const slug = (text) =>
+  text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s-]/gu, '')
+    .trim()
+    .replace(/\s/g, '-')
 
 /** Markdown as HTML. `page` names the page of a file; a link to a file that is no page stays as its text. */
 const html = (text, path, page) =>
@@ -48,22 +66,35 @@ ${body}</main>
 
 /** [{ fileName, source }], for the site's folder. */
 export function guidePages(policy) {
-  const markdown = (folder) => readdirSync(at(`../${folder}`)).filter((name) => name.endsWith('.md')).map((name) => name.slice(0, -3))
+  const markdown = (folder) =>
+    readdirSync(at(`../${folder}`))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => name.slice(0, -3))
   const names = markdown('www/guides')
   names.sort((a, b) => (ORDER.indexOf(a) + 1 || 99) - (ORDER.indexOf(b) + 1 || 99) || (a < b ? -1 : 1))
   // A guide and a part of the specification may have the same name.
-  const paths = new Map([...names.map((name) => [`www/guides/${name}.md`, name]), ['SPEC.md', 'specification'], ...markdown('docs/spec').map((name) => [`docs/spec/${name}.md`, `spec-${name}`])])
-  const pageOf = (path) => paths.has(path) ? `${paths.get(path)}.html` : undefined
+  const paths = new Map([
+    ...names.map((name) => [`www/guides/${name}.md`, name]),
+    ['SPEC.md', 'specification'],
+    ...markdown('docs/spec').map((name) => [`docs/spec/${name}.md`, `spec-${name}`]),
+  ])
+  const pageOf = (path) => (paths.has(path) ? `${paths.get(path)}.html` : undefined)
   const guides = [...paths].map(([path, name]) => {
     const text = readFileSync(at(`../${path}`), 'utf8').replace(/<!--.*?-->\n+/gs, '')
     return { name, title: /^# (.*)$/m.exec(text)?.[1] ?? name, html: html(text, path, pageOf) }
   })
-  const list = guides.filter(({ name }) => !name.startsWith('spec-')).map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`).join('\n')
+  const list = guides
+    .filter(({ name }) => !name.startsWith('spec-'))
+    .map(({ name, title }) => `<li><a href="${name}.html">${escaped(title)}</a></li>`)
+    .join('\n')
   return [
     { fileName: 'guides/index.html', source: page('Guides', `<h1>Guides</h1>\n<ul>\n${list}\n</ul>\n`, policy) },
     { fileName: 'guides/guides.css', source: readFileSync(at('guides/guides.css'), 'utf8') },
     // Wide code scrolls by itself, with the keyboard too.
-    ...guides.map(({ name, title, html }) => ({ fileName: `guides/${name}.html`, source: page(title, html.replaceAll('<pre>', '<pre tabindex="0">'), policy) })),
+    ...guides.map(({ name, title, html }) => ({
+      fileName: `guides/${name}.html`,
+      source: page(title, html.replaceAll('<pre>', '<pre tabindex="0">'), policy),
+    })),
   ]
 }
 

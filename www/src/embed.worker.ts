@@ -2,7 +2,15 @@
 // The language model, off the main thread. Documents come in batches, queries one by one; a query never waits for more
 // than the batch that is being worked on.
 
-import { AutoModel, AutoTokenizer, env, mean_pooling, type PreTrainedModel, type PreTrainedTokenizer, type Tensor } from '@huggingface/transformers'
+import {
+  AutoModel,
+  AutoTokenizer,
+  env,
+  mean_pooling,
+  type PreTrainedModel,
+  type PreTrainedTokenizer,
+  type Tensor,
+} from '@huggingface/transformers'
 import runtimeUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import type { FromWorker, ToWorker } from './protocol'
 
@@ -23,7 +31,8 @@ function say(message: FromWorker, transfer: Transferable[] = []) {
 }
 
 async function start(modelsUrl: string, local: boolean) {
-  // Only the .wasm is named: with a .mjs beside it the library would load that through a blob: URL, which the policy forbids.
+  // Only the .wasm is named: with a .mjs beside it the library would load that through a blob: URL, which the policy
+  // forbids.
   env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, import.meta.url).href }
   env.backends.onnx.wasm!.numThreads = 1 // more need cross-origin isolation, which a plain static host does not give
   env.allowLocalModels = local
@@ -32,7 +41,8 @@ async function start(modelsUrl: string, local: boolean) {
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
   // Not the library's own progress: to give a total it would first fetch every local file whole to learn its size.
   env.fetch = async (input, init) => {
-    const { href } = new URL(String(input), import.meta.url) // a worker from a `blob:` address has nothing to resolve a path by
+    // a worker from a `blob:` address has nothing to resolve a path by
+    const { href } = new URL(String(input), import.meta.url)
     return counted(await fetched(href, init), href)
   }
   const name = local ? 'all-MiniLM-L6-v2' : 'Xenova/all-MiniLM-L6-v2'

@@ -79,7 +79,8 @@ class ModelWorker {
 
 /**
  * The page's side of the embedding workers: one for as long as the page is open, and while there is an index to build,
- * helpers on the cores that are left. (The runtime's own threads would need headers that a plain static host does not set.)
+ * helpers on the cores that are left. (The runtime's own threads would need headers that a plain static host does not
+ * set.)
  */
 export class Embedder {
   /** What was embedded since the page was opened: after a reload only queries should be. */

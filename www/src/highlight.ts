@@ -1,10 +1,25 @@
 /** Words too common to mark. */
-const COMMON = new Set('a an and are as at be but by can do for from had has have how i if in into is it its me my no not of on or our so that the their them then there they this to was we were what when where which who why will with you your'.split(' '))
+const COMMON = new Set(
+  'a an and are as at be but by can do for from had has have how i if in into is it its me my no not of on or our so that the their them then there they this to was we were what when where which who why will with you your'.split(
+    ' ',
+  ),
+)
 
-const stem = (word: string) => word.toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '').replace(/(ings?|ed|ies|es|s|ly)$/, '')
+const stem = (word: string) =>
+  word
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/(ings?|ed|ies|es|s|ly)$/, '')
 
 /** The query's words of weight, as stems. */
-export const stemsOf = (query: string) => new Set((query.match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => !COMMON.has(word.toLowerCase())).map(stem).filter((stem) => stem.length > 1))
+export const stemsOf = (query: string) =>
+  new Set(
+    (query.match(/[\p{L}\p{N}]+/gu) ?? [])
+      .filter((word) => !COMMON.has(word.toLowerCase()))
+      .map(stem)
+      .filter((stem) => stem.length > 1),
+  )
 
 /** A text in pieces: of plain ones and of marked words. */
 export function marked(text: string, stems: Set<string>): { text: string; mark: boolean }[] {
@@ -21,7 +36,8 @@ export function marked(text: string, stems: Set<string>): { text: string; mark: 
 /** The sentences around the one that has most of the query's words: what is shown of a passage. */
 export function excerpt(text: string, stems: Set<string>, length = 320): string {
   const sentences = text.match(/[^.!?\n]+[.!?]*\s*|\n+/g) ?? [text]
-  const weight = (sentence: string) => new Set((sentence.match(/[\p{L}\p{N}]+/gu) ?? []).map(stem).filter((stem) => stems.has(stem))).size
+  const weight = (sentence: string) =>
+    new Set((sentence.match(/[\p{L}\p{N}]+/gu) ?? []).map(stem).filter((stem) => stems.has(stem))).size
   let best = 0
   sentences.forEach((sentence, n) => {
     if (weight(sentence) > weight(sentences[best]!)) best = n

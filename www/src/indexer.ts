@@ -3,7 +3,10 @@ import type { Indexed, Library } from './library'
 import { passagesOf, type Passage } from './texts/passages'
 import { hashOf, sectionsOf, UnreadableError, type Source } from './texts/read'
 
-/** Passages that are embedded and stored together, of as many files as it takes. A longer file is stored whole all the same. */
+/**
+ * Passages that are embedded and stored together, of as many files as it takes. A longer file is stored whole all the
+ * same.
+ */
 const GROUP = 96
 /** Passages in a message to the model. */
 const BATCH = 16
@@ -33,10 +36,26 @@ interface Read {
 }
 
 /** What a passage is known by: where it stands says much of what it is about. */
-export const embeddedText = (path: string, { headings, text }: Passage) => `${[path.slice(path.lastIndexOf('/') + 1).replace(/\.\w+$/, '').replace(/[-_]+/g, ' '), ...headings].join(' › ')}\n${text}`
+export const embeddedText = (path: string, { headings, text }: Passage) =>
+  `${[
+    path
+      .slice(path.lastIndexOf('/') + 1)
+      .replace(/\.\w+$/, '')
+      .replace(/[-_]+/g, ' '),
+    ...headings,
+  ].join(' › ')}\n${text}`
 
-/** Reads, embeds and stores what is new or has changed. Stopped at any point, what it stored is whole files; the same call again goes on with the rest. */
-export async function index(library: Library, embedder: Embedder, sources: Source[], onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Outcome> {
+/**
+ * Reads, embeds and stores what is new or has changed. Stopped at any point, what it stored is whole files; the same
+ * call again goes on with the rest.
+ */
+export async function index(
+  library: Library,
+  embedder: Embedder,
+  sources: Source[],
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const outcome: Outcome = { indexed: 0, unchanged: 0, unreadable: [] }
   const total = sources.reduce((sum, { size }) => sum + size, 0) || 1
   let [bytes, files, passages, embeddedBytes] = [0, 0, 0, 0]
@@ -50,7 +69,13 @@ export async function index(library: Library, embedder: Embedder, sources: Sourc
   const tell = () => {
     const seconds = (performance.now() - began) / 1000
     const perByte = embeddedBytes > 0 ? seconds / embeddedBytes : 0
-    onProgress({ files, ofFiles: sources.length, fraction: bytes / total, passagesPerSecond: passages / Math.max(seconds, 0.001), secondsLeft: seconds > 2 && perByte ? perByte * (total - bytes) : undefined })
+    onProgress({
+      files,
+      ofFiles: sources.length,
+      fraction: bytes / total,
+      passagesPerSecond: passages / Math.max(seconds, 0.001),
+      secondsLeft: seconds > 2 && perByte ? perByte * (total - bytes) : undefined,
+    })
   }
 
   async function flush(group: Read[]) {
@@ -93,7 +118,10 @@ export async function index(library: Library, embedder: Embedder, sources: Sourc
           continue
         }
         if (passages.length === 0) {
-          outcome.unreadable.push({ path: source.path, reason: source.type === 'pdf' ? 'it has no text (scanned pages?)' : 'it is empty' })
+          outcome.unreadable.push({
+            path: source.path,
+            reason: source.type === 'pdf' ? 'it has no text (scanned pages?)' : 'it is empty',
+          })
           await library.removeFile(source.path)
           done(source, 0)
           continue
@@ -123,12 +151,20 @@ async function readSource(source: Source, outcome: Outcome) {
   }
 }
 
-const reasonOf = (error: unknown) => (error instanceof UnreadableError ? error.message : `it could not be read (${error instanceof Error ? error.message : error})`)
+const reasonOf = (error: unknown) =>
+  error instanceof UnreadableError
+    ? error.message
+    : `it could not be read (${error instanceof Error ? error.message : error})`
 
-/** In batches of texts of like length, since all of a batch are padded to its longest; no more at once than there are workers and one. */
+/**
+ * In batches of texts of like length, since all of a batch are padded to its longest; no more at once than there are
+ * workers and one.
+ */
 async function embedAll(embedder: Embedder, texts: string[], signal: AbortSignal): Promise<Float32Array> {
   const order = [...texts.keys()].sort((a, b) => texts[a]!.length - texts[b]!.length)
-  const batches = Array.from({ length: Math.ceil(order.length / BATCH) }, (_, n) => order.slice(n * BATCH, (n + 1) * BATCH))
+  const batches = Array.from({ length: Math.ceil(order.length / BATCH) }, (_, n) =>
+    order.slice(n * BATCH, (n + 1) * BATCH),
+  )
   const vectors = new Float32Array(texts.length * DIMENSION)
   const left = batches.values()
   const take = async () => {

@@ -65,7 +65,9 @@ export class Library {
 
   /** In the place of what there is, which must be closed. */
   static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
-    return new Library(await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }))
+    return new Library(
+      await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }),
+    )
   }
 
   static destroy() {
@@ -101,7 +103,10 @@ export class Library {
 
   /** Of each source whether these very bytes are indexed. */
   async known(sources: { path: string; hash: string }[]): Promise<boolean[]> {
-    const found = await this.#db.get(COLLECTION, sources.map(({ path }) => idOf(path, 0)))
+    const found = await this.#db.get(
+      COLLECTION,
+      sources.map(({ path }) => idOf(path, 0)),
+    )
     return found.map((record, i) => record?.attrs.hash === sources[i]!.hash)
   }
 
@@ -110,7 +115,17 @@ export class Library {
     const all = files.flatMap(({ source, hash, passages }) =>
       passages.map((passage, place) => ({
         id: idOf(source.path, place),
-        attrs: { file: source.path, folder: folderOf(source.path), type: source.type, modified: source.modified, place, of: passages.length, headings: passage.headings, text: passage.text, hash },
+        attrs: {
+          file: source.path,
+          folder: folderOf(source.path),
+          type: source.type,
+          modified: source.modified,
+          place,
+          of: passages.length,
+          headings: passage.headings,
+          text: passage.text,
+          hash,
+        },
       })),
     )
     const vectors = new Float32Array(all.length * DIMENSION)
@@ -121,7 +136,8 @@ export class Library {
     }
     await this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
     // What the file no longer has.
-    for (const { source, passages } of files) await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
+    for (const { source, passages } of files)
+      await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
   }
 
   async removeFile(path: string) {
@@ -133,7 +149,9 @@ export class Library {
       ...(wanted.type && { type: wanted.type }),
       ...(wanted.since && { modified: { $gte: wanted.since } }),
       $and: [
-        ...(wanted.folder ? [{ $or: [{ folder: wanted.folder }, { folder: { $glob: `${escapeGlob(wanted.folder)}/*` } }] }] : []),
+        ...(wanted.folder
+          ? [{ $or: [{ folder: wanted.folder }, { folder: { $glob: `${escapeGlob(wanted.folder)}/*` } }] }]
+          : []),
         ...(wanted.path ? [{ file: { $glob: `*${escapeGlob(wanted.path)}*` } }] : []),
       ],
     }
@@ -146,7 +164,10 @@ export class Library {
   /** Passages of a file around one. */
   async around({ file, place, of }: PassageAttrs, reach: number) {
     const places = Array.from({ length: of }, (_, n) => n).filter((n) => Math.abs(n - place) <= reach)
-    const found = await this.#db.get(COLLECTION, places.map((n) => idOf(file, n)))
+    const found = await this.#db.get(
+      COLLECTION,
+      places.map((n) => idOf(file, n)),
+    )
     return found.flatMap((record) => (record ? [record.attrs] : []))
   }
 

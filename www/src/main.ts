@@ -18,7 +18,12 @@ const SAMPLES = 1000
 const ON_THE_MAP = 6000
 
 const query = element<HTMLInputElement>('query')
-const fields = { folder: element<HTMLSelectElement>('folder'), type: element<HTMLSelectElement>('type'), since: element<HTMLSelectElement>('since'), path: element<HTMLInputElement>('path') }
+const fields = {
+  folder: element<HTMLSelectElement>('folder'),
+  type: element<HTMLSelectElement>('type'),
+  since: element<HTMLSelectElement>('since'),
+  path: element<HTMLInputElement>('path'),
+}
 const map = new Map2D(element<HTMLCanvasElement>('map'))
 const times: number[] = []
 const shown = new Map<string, PassageHit>()
@@ -39,7 +44,12 @@ let waitsForModel = false
 
 function newEmbedder() {
   return new Embedder((loaded, total) => {
-    if (waitsForModel) status.phase('loading-model', `Loading the language model: ${format.bytes(loaded)} of ${format.bytes(total)}`, loaded / total)
+    if (waitsForModel)
+      status.phase(
+        'loading-model',
+        `Loading the language model: ${format.bytes(loaded)} of ${format.bytes(total)}`,
+        loaded / total,
+      )
   })
 }
 
@@ -50,13 +60,17 @@ async function open(opening: Promise<Library> = Library.open()) {
   try {
     const mine = (library = await opening)
     void mine.closed.then((closed) => {
-      if (library === mine) fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
+      if (library === mine)
+        fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
     })
     await refresh(false)
     rest()
     void search()
     // All is gone through for that: nobody waits.
-    void refresh(true).then(() => library === mine && resting() && rest(), () => {})
+    void refresh(true).then(
+      () => library === mine && resting() && rest(),
+      () => {},
+    )
     await embedder.ready // a page that cannot read a question says so before one is asked
   } catch (error) {
     fail(error)
@@ -69,7 +83,12 @@ function rest() {
   element('keys').hidden = passages === 0
   if (left) status.phase('stopped', `Stopped: ${plural(left.sources.length, 'file')} to look at, when you like`, 1)
   else if (passages === 0) status.phase('empty', 'Nothing here yet', 1)
-  else status.phase('ready', `Ready: ${plural(passages, 'passage')}${files === undefined ? '' : ` of ${plural(files, 'file')}`}, kept on this device`, 1)
+  else
+    status.phase(
+      'ready',
+      `Ready: ${plural(passages, 'passage')}${files === undefined ? '' : ` of ${plural(files, 'file')}`}, kept on this device`,
+      1,
+    )
 }
 
 /** Whether nothing is being done. */
@@ -85,7 +104,11 @@ async function refresh(survey: boolean) {
     const seen = await mine.survey(ON_THE_MAP)
     files = seen.files.size
     folders([...seen.files.values()].map(({ folder }) => folder))
-    if (seen.ids.length > 2) void map.show(seen.ids, seen.groups, seen.vectors).then(() => map.light([...shown.keys()]), () => {})
+    if (seen.ids.length > 2)
+      void map.show(seen.ids, seen.groups, seen.vectors).then(
+        () => map.light([...shown.keys()]),
+        () => {},
+      )
     else map.clear()
   }
   panel.facts(facts, files)
@@ -93,7 +116,9 @@ async function refresh(survey: boolean) {
 }
 
 function folders(of: string[]) {
-  const all = new Set(of.flatMap((folder) => folder.split('/').map((_, n, parts) => parts.slice(0, n + 1).join('/'))).filter(Boolean))
+  const all = new Set(
+    of.flatMap((folder) => folder.split('/').map((_, n, parts) => parts.slice(0, n + 1).join('/'))).filter(Boolean),
+  )
   const kept = fields.folder.value
   fields.folder.replaceChildren(new Option('all', ''), ...[...all].sort().map((folder) => new Option(folder, folder)))
   fields.folder.value = all.has(kept) ? kept : ''
@@ -140,14 +165,20 @@ async function add(found: Found | Promise<Found>) {
       await embedder.ready.finally(() => (waitsForModel = false))
       signal.throwIfAborted()
       let last = 0
-      return index(mine, embedder, sources, (progress) => {
-        status.indexing(progress)
-        panel.embedded(embedder.embedded)
-        if (performance.now() - last < 2000) return
-        last = performance.now()
-        void refresh(false).catch(() => {})
-        void search()
-      }, signal)
+      return index(
+        mine,
+        embedder,
+        sources,
+        (progress) => {
+          status.indexing(progress)
+          panel.embedded(embedder.embedded)
+          if (performance.now() - last < 2000) return
+          last = performance.now()
+          void refresh(false).catch(() => {})
+          void search()
+        },
+        signal,
+      )
     })
     status.outcome(outcome, others)
   } catch (error) {
@@ -165,10 +196,18 @@ const goOn = () => add({ sources: [], others: 0 })
 
 function wanted(): Wanted {
   const days = Number(fields.since.value)
-  return { folder: fields.folder.value || undefined, type: (fields.type.value as Type) || undefined, path: fields.path.value.trim() || undefined, since: days ? new Date(Date.now() - days * 86_400_000) : undefined }
+  return {
+    folder: fields.folder.value || undefined,
+    type: (fields.type.value as Type) || undefined,
+    path: fields.path.value.trim() || undefined,
+    since: days ? new Date(Date.now() - days * 86_400_000) : undefined,
+  }
 }
 
-/** What is shown belongs to this question and these filters; nothing while an answer is due. For who drives the page from outside. */
+/**
+ * What is shown belongs to this question and these filters; nothing while an answer is due. For who drives the page
+ * from outside.
+ */
 function answered(asked: string[] | undefined) {
   const { dataset } = element('results')
   if (asked) dataset.answers = JSON.stringify(asked)
@@ -202,7 +241,8 @@ async function search() {
       if (!embedder.isReady) status.timing('As soon as the language model is loaded…')
       const answer = await embedder.query(text)
       vector = answer.vectors
-      embedded = answer.milliseconds > 0 ? `Understood in ${format.milliseconds(answer.milliseconds)}` : 'Understood before'
+      embedded =
+        answer.milliseconds > 0 ? `Understood in ${format.milliseconds(answer.milliseconds)}` : 'Understood before'
     }
     if (mine !== asked) return
     panel.embedded(embedder.embedded)
@@ -268,12 +308,23 @@ async function importAll(file: File) {
   await before?.close().catch(() => {})
   let refused: unknown
   await open(
-    Library.import(file, (done, total) => status.phase('opening', `Importing ${file.name}…`, total ? done / total : undefined)).catch((error) => {
+    Library.import(file, (done, total) =>
+      status.phase('opening', `Importing ${file.name}…`, total ? done / total : undefined),
+    ).catch((error) => {
       refused = error
       return Library.open() // what there was is as it was
     }),
   )
-  if (refused) status.notice({ ...wordsFor(refused), title: 'This file could not be imported', text: 'What was here before is as it was.', actions: [] }, {})
+  if (refused)
+    status.notice(
+      {
+        ...wordsFor(refused),
+        title: 'This file could not be imported',
+        text: 'What was here before is as it was.',
+        actions: [],
+      },
+      {},
+    )
   changes.postMessage('imported')
 }
 
@@ -335,7 +386,13 @@ element('alike-clear').onclick = () => {
 }
 element('cancel').onclick = () => work?.abort()
 element('resume').onclick = () => void goOn()
-element('sample').onclick = () => void add(sampleSources(SAMPLES).then((sources: Source[]) => ({ sources, others: 0 }), (error) => (fail(error), { sources: [], others: 0 })))
+element('sample').onclick = () =>
+  void add(
+    sampleSources(SAMPLES).then(
+      (sources: Source[]) => ({ sources, others: 0 }),
+      (error) => (fail(error), { sources: [], others: 0 }),
+    ),
+  )
 element('compact').onclick = () => void compact()
 element('export').onclick = () => void exportAll()
 element('delete').onclick = askToDelete
@@ -344,7 +401,12 @@ element('confirm-yes').onclick = () => {
   element<HTMLDialogElement>('confirm').close()
   void deleteAll()
 }
-for (const [id, field] of [['pick-files', 'files'], ['pick-folder', 'folder-files'], ['import', 'tar']] as const) element(id).onclick = () => element(field).click()
+for (const [id, field] of [
+  ['pick-files', 'files'],
+  ['pick-folder', 'folder-files'],
+  ['import', 'tar'],
+] as const)
+  element(id).onclick = () => element(field).click()
 element<HTMLInputElement>('files').accept = ACCEPT
 for (const id of ['files', 'folder-files']) {
   const field = element<HTMLInputElement>(id)
@@ -391,10 +453,13 @@ window.addEventListener('keydown', (event) => {
 
 changes.onmessage = ({ data }) => {
   if (data === 'deleting' || data === 'imported') return location.reload()
-  void refresh(true).then(() => {
-    if (resting()) rest()
-    void search()
-  }, () => {})
+  void refresh(true).then(
+    () => {
+      if (resting()) rest()
+      void search()
+    },
+    () => {},
+  )
 }
 // A page that comes back from the back/forward cache had to let its files go: it opens them again.
 window.addEventListener('pageshow', (event) => event.persisted && location.reload())

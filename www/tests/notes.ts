@@ -41,7 +41,8 @@ Take tram 28 early, before the crowds. The best view is from the terrace by the 
   'node_modules/some/readme.md': 'How long to bake the loaf: never mind.',
 }
 
-const PDF = '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given in writing three months before the end of a quarter.</p>'
+const PDF =
+  '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given in writing three months before the end of a quarter.</p>'
 
 /** Writes them under `folder`; returns its path. */
 export async function writeNotes(folder: string) {

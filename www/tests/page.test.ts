@@ -6,7 +6,20 @@ import { basename, join } from 'node:path'
 import type { Page, Worker } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeNotes } from './notes'
-import { answer, ask, drop, embedded, found, layoutShift, number, phase, serve, shots, thirdParty, Visitor } from './visit'
+import {
+  answer,
+  ask,
+  drop,
+  embedded,
+  found,
+  layoutShift,
+  number,
+  phase,
+  serve,
+  shots,
+  thirdParty,
+  Visitor,
+} from './visit'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const READABLE = 6 // the photograph is none
@@ -43,8 +56,14 @@ const shot = (page: Page, as: string) => page.screenshot({ path: join(shots, `${
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe.run()
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))
+    const { violations } = await (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> }
+      }
+    ).axe.run()
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    )
   })
 }
 
@@ -70,10 +89,13 @@ describe('in Chromium', () => {
       const transfer = new DataTransfer()
       transfer.items.add(new File(['# Loose note\n\nThe bicycle needs new brake pads before the summer.'], 'loose.md'))
       transfer.items.add(new File([new Uint8Array([1, 0, 2])], 'broken.txt'))
-      for (const type of ['dragenter', 'dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: transfer, cancelable: true }))
+      for (const type of ['dragenter', 'dragover', 'drop'])
+        dispatchEvent(new DragEvent(type, { dataTransfer: transfer, cancelable: true }))
     })
     await phase(page, 'ready')
-    expect(await page.locator('#outcome').textContent()).toMatch(/1 file indexed, 1 not readable.*broken\.txt: it is no text/)
+    expect(await page.locator('#outcome').textContent()).toMatch(
+      /1 file indexed, 1 not readable.*broken\.txt: it is no text/,
+    )
     expect(await number(page, 'fact-files')).toBe(1)
     expect((await ask(page, 'fix my bike'))[0]!.file).toBe('loose.md')
   })
@@ -124,7 +146,9 @@ describe('in Chromium', () => {
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowUp')
-    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.file)).toBe(name('house/garden.md'))
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.file)).toBe(
+      name('house/garden.md'),
+    )
     await page.keyboard.press('Enter')
     await page.locator('#reader[open]').waitFor()
     expect(await page.locator('#reader .this').textContent()).toContain('Sow indoors')
@@ -134,7 +158,9 @@ describe('in Chromium', () => {
     await page.keyboard.press('Escape')
     await page.keyboard.press('m')
     await page.locator('#alike').waitFor()
-    await expect.poll(async () => (await found(page)).some(({ id }) => id === `${name('house/garden.md')}#000000`)).toBe(false)
+    await expect
+      .poll(async () => (await found(page)).some(({ id }) => id === `${name('house/garden.md')}#000000`))
+      .toBe(false)
     await page.locator('#alike-clear').click()
     await page.keyboard.press('Escape')
     await page.locator('#pick-files').focus()
@@ -154,7 +180,9 @@ describe('in Chromium', () => {
     expect((await embedded(page)).documents).toBe(0)
     await writeFile(join(notes, 'recipes/bread.txt'), 'Rye bread is baked for two hours at a falling heat.')
     await addFolder(page)
-    await expect.poll(() => page.locator('#outcome').textContent()).toContain(`1 file indexed, ${READABLE - 1} unchanged`)
+    await expect
+      .poll(() => page.locator('#outcome').textContent())
+      .toContain(`1 file indexed, ${READABLE - 1} unchanged`)
     expect((await embedded(page)).documents).toBe(1)
     expect(await number(page, 'fact-files')).toBe(1 + READABLE)
   })
@@ -164,7 +192,11 @@ describe('in Chromium', () => {
     await second.goto(site.url)
     await phase(second, 'ready')
     const files = await number(visitor.page, 'fact-files')
-    await second.locator('#files').setInputFiles({ name: 'tea.txt', mimeType: 'text/plain', buffer: Buffer.from('Green tea wants water of seventy degrees and two minutes.') })
+    await second.locator('#files').setInputFiles({
+      name: 'tea.txt',
+      mimeType: 'text/plain',
+      buffer: Buffer.from('Green tea wants water of seventy degrees and two minutes.'),
+    })
     await expect.poll(() => number(visitor.page, 'fact-files')).toBe(files + 1)
     const here = await ask(visitor.page, 'temperature for brewing')
     expect(here[0]!.file).toBe('tea.txt')
@@ -182,7 +214,9 @@ describe('in Chromium', () => {
     await page.locator('#confirm-yes').click()
     await phase(page, 'empty')
     expect(await number(page, 'fact-documents')).toBe(0)
-    await page.locator('#tar').setInputFiles({ name: 'no.tar', mimeType: 'application/x-tar', buffer: Buffer.from('no tar at all') })
+    await page
+      .locator('#tar')
+      .setInputFiles({ name: 'no.tar', mimeType: 'application/x-tar', buffer: Buffer.from('no tar at all') })
     await page.locator('#notice h3').waitFor()
     expect(await page.locator('#notice').textContent()).toMatch(/could not be imported.*INVALID_ARGUMENT/s)
     await phase(page, 'empty')
@@ -199,8 +233,12 @@ describe('in Chromium', () => {
     await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
     await phase(page, 'indexing')
     // Looked at in the page itself, frame by frame: from outside, a busy machine looks too seldom.
-    await page.waitForFunction(() => /of 1,000 files · \d+ passages a second/.test(document.querySelector('#status-text')!.textContent!))
-    await page.waitForFunction(() => Number(document.querySelector('#fact-documents')!.textContent!.replace(/\D/g, '')) > 100)
+    await page.waitForFunction(() =>
+      /of 1,000 files · \d+ passages a second/.test(document.querySelector('#status-text')!.textContent!),
+    )
+    await page.waitForFunction(
+      () => Number(document.querySelector('#fact-documents')!.textContent!.replace(/\D/g, '')) > 100,
+    )
     await shot(page, 'indexing')
     await page.locator('#cancel').click()
     await phase(page, 'stopped')
@@ -226,7 +264,9 @@ describe('in Chromium', () => {
     expect(await page.locator('#notice').isVisible()).toBe(false)
     expect(await number(page, 'fact-files')).toBe(1000 + 1 + READABLE + 1)
     const outcome = (await page.locator('#outcome').textContent())!
-    const [indexed, unchanged] = [/([\d,]+) files? indexed/, /([\d,]+) unchanged/].map((count) => Number(count.exec(outcome)![1]!.replace(',', '')))
+    const [indexed, unchanged] = [/([\d,]+) files? indexed/, /([\d,]+) unchanged/].map((count) =>
+      Number(count.exec(outcome)![1]!.replace(',', '')),
+    )
     expect(unchanged).toBeGreaterThanOrEqual(documents - 20)
     expect(indexed! + unchanged!).toBe(1000)
     expect((await ask(page, 'colour text in the terminal'))[0]!.file).toMatch(/^npm packages\//)
@@ -236,7 +276,9 @@ describe('in Chromium', () => {
 
   test('without a network it works all the same', async () => {
     const { page, context } = visitor
-    await expect.poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state)).toBe('activated')
+    await expect
+      .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state))
+      .toBe('activated')
     await page.reload()
     await phase(page, 'ready')
     expect(await page.evaluate(() => !!navigator.serviceWorker.controller)).toBe(true)
@@ -261,7 +303,9 @@ describe('in Chromium', () => {
     await page.setViewportSize({ width: 1280, height: 900 })
     await page.emulateMedia({ colorScheme: 'light' })
     expect(await layoutShift(page)).toBeLessThan(0.1)
-    const manifest = await page.evaluate(async () => (await fetch(document.querySelector<HTMLLinkElement>('link[rel=manifest]')!.href)).json())
+    const manifest = await page.evaluate(async () =>
+      (await fetch(document.querySelector<HTMLLinkElement>('link[rel=manifest]')!.href)).json(),
+    )
     expect(manifest).toMatchObject({ display: 'standalone', start_url: './' })
   })
 
@@ -277,12 +321,15 @@ test('open, drop a folder, search, reload: still there', async () => {
     await page.goto(site.url)
     await phase(page, 'empty')
     await shot(page, 'path-1-open')
-    const filters = () => page.locator('.filters label').evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect().left))
+    const filters = () =>
+      page.locator('.filters label').evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect().left))
     const before = await filters()
     await drop(page, notes, join(folder, 'gone.md'))
     await phase(page, 'ready')
     expect(await page.locator('#drop').isVisible()).toBe(false)
-    await expect.poll(() => page.locator('#outcome').textContent()).toMatch(new RegExp(`${READABLE} files indexed, 1 not readable.*gone\\.md: it could not be read`))
+    await expect
+      .poll(() => page.locator('#outcome').textContent())
+      .toMatch(new RegExp(`${READABLE} files indexed, 1 not readable.*gone\\.md: it could not be read`))
     await expect.poll(() => number(page, 'fact-files')).toBe(READABLE)
     await expect.poll(() => page.locator('#folder option').allTextContents()).toContain(name('house'))
     expect(await filters()).toEqual(before)
@@ -310,45 +357,66 @@ test('open, drop a folder, search, reload: still there', async () => {
   }
 })
 
-test.each(['chromium', 'firefox'] as const)('in %s no worker can ask anybody else, though the host sets no headers', async (browser) => {
-  const [other, someone] = [await Visitor.arrive(site.url, browser), await thirdParty()]
-  try {
-    expect((await fetch(site.url)).headers.get('content-security-policy')).toBeNull()
-    const { page } = other
-    const started: string[] = []
-    page.on('worker', (worker) => started.push(worker.url()))
-    await page.goto(site.url)
-    await phase(page, 'empty')
-    await page.locator('#files').setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
-    await phase(page, 'ready')
-    // The store's, the model's (and its helpers'), pdf.js's, and the map's, which ends when it has drawn.
-    await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
-    expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
-    if (browser === 'chromium') {
-      // The map's and the model's helpers may end while they are asked; the store's, the model's and pdf.js's stay.
-      const ask = (worker: Worker) => worker.evaluate((url) => fetch(url).then(() => 'answered', () => 'refused'), someone.url).catch(() => 'ended')
-      const answers = await Promise.all(page.workers().map(ask))
-      expect(answers).not.toContain('answered')
-      expect(answers.filter((answer) => answer === 'refused').length).toBeGreaterThanOrEqual(3)
-    } else {
-      // Firefox's workers cannot be reached from here: one of the same kind tells.
-      const answer = await page.evaluate((url) => new Promise<unknown>((resolve) => {
-        const source = `fetch(${JSON.stringify(url)}).then(() => postMessage('answered'), () => postMessage('refused'))`
-        const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), { type: 'module' })
-        worker.onmessage = ({ data }) => resolve(data)
-        worker.onerror = (event) => resolve(`error ${event.message}`)
-      }), someone.url)
-      expect(answer).toBe('refused')
+test.each(['chromium', 'firefox'] as const)(
+  'in %s no worker can ask anybody else, though the host sets no headers',
+  async (browser) => {
+    const [other, someone] = [await Visitor.arrive(site.url, browser), await thirdParty()]
+    try {
+      expect((await fetch(site.url)).headers.get('content-security-policy')).toBeNull()
+      const { page } = other
+      const started: string[] = []
+      page.on('worker', (worker) => started.push(worker.url()))
+      await page.goto(site.url)
+      await phase(page, 'empty')
+      await page
+        .locator('#files')
+        .setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
+      await phase(page, 'ready')
+      // The store's, the model's (and its helpers'), pdf.js's, and the map's, which ends when it has drawn.
+      await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
+      expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
+      if (browser === 'chromium') {
+        // The map's and the model's helpers may end while they are asked; the store's, the model's and pdf.js's stay.
+        const ask = (worker: Worker) =>
+          worker
+            .evaluate(
+              (url) =>
+                fetch(url).then(
+                  () => 'answered',
+                  () => 'refused',
+                ),
+              someone.url,
+            )
+            .catch(() => 'ended')
+        const answers = await Promise.all(page.workers().map(ask))
+        expect(answers).not.toContain('answered')
+        expect(answers.filter((answer) => answer === 'refused').length).toBeGreaterThanOrEqual(3)
+      } else {
+        // Firefox's workers cannot be reached from here: one of the same kind tells.
+        const answer = await page.evaluate(
+          (url) =>
+            new Promise<unknown>((resolve) => {
+              const source = `fetch(${JSON.stringify(url)}).then(() => postMessage('answered'), () => postMessage('refused'))`
+              const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), {
+                type: 'module',
+              })
+              worker.onmessage = ({ data }) => resolve(data)
+              worker.onerror = (event) => resolve(`error ${event.message}`)
+            }),
+          someone.url,
+        )
+        expect(answer).toBe('refused')
+      }
+      expect(someone.asked).toEqual([])
+      // It would have answered: who has no policy gets through.
+      expect((await fetch(`${someone.url}hello`)).ok).toBe(true)
+      expect(someone.asked).toEqual(['/hello'])
+    } finally {
+      await other.leave()
+      someone.close()
     }
-    expect(someone.asked).toEqual([])
-    // It would have answered: who has no policy gets through.
-    expect((await fetch(`${someone.url}hello`)).ok).toBe(true)
-    expect(someone.asked).toEqual(['/hello'])
-  } finally {
-    await other.leave()
-    someone.close()
-  }
-})
+  },
+)
 
 test('in Firefox: files, a search, a reload', async () => {
   const other = await Visitor.arrive(site.url, 'firefox')
@@ -356,7 +424,9 @@ test('in Firefox: files, a search, a reload', async () => {
     const { page } = other
     await page.goto(site.url)
     await phase(page, 'empty')
-    await page.locator('#files').setInputFiles(['house/roof.md', 'recipes/soup.html', 'house/contract.pdf'].map((path) => join(notes, path)))
+    await page
+      .locator('#files')
+      .setInputFiles(['house/roof.md', 'recipes/soup.html', 'house/contract.pdf'].map((path) => join(notes, path)))
     await phase(page, 'ready')
     expect((await ask(page, 'what did we decide about the leaking roof'))[0]!.file).toBe('roof.md')
     expect((await ask(page, 'how to terminate the lease'))[0]!.file).toBe('contract.pdf')

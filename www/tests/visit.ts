@@ -18,10 +18,16 @@ export const shots = here('.out')
 export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
   if (!existsSync(here('../../dist/browser.js'))) throw new Error('the package is not built: npm run build')
   if (!(await ensureModel({ log: console.log }))) {
-    throw new Error('this test needs a local copy of the language model, and there is none (the line above says why): node www/scripts/model.mjs')
+    throw new Error(
+      'this test needs a local copy of the language model, and there is none (the line above says why): node www/scripts/model.mjs',
+    )
   }
   await mkdir(shots, { recursive: true })
-  const common = { configFile: here('../vite.config.ts'), logLevel: 'warn', build: { outDir: 'tests/.out/site' } } as const
+  const common = {
+    configFile: here('../vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: 'tests/.out/site' },
+  } as const
   await build(common)
   const server: PreviewServer = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
   const address = server.httpServer.address()
@@ -48,7 +54,10 @@ export class Visitor {
   }
 
   async openBrowser() {
-    this.context = await { chromium, firefox }[this.browser].launchPersistentContext(this.profile, { ...settings[this.browser], viewport: { width: 1280, height: 900 } })
+    this.context = await { chromium, firefox }[this.browser].launchPersistentContext(this.profile, {
+      ...settings[this.browser],
+      viewport: { width: 1280, height: 900 },
+    })
     this.context.setDefaultTimeout(HANGS)
     this.context.setDefaultNavigationTimeout(HANGS)
     this.context.on('console', (message) => {
@@ -57,7 +66,8 @@ export class Visitor {
     this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
     this.context.on('request', (request) => {
       // What the page itself made (a download, a worker's code) was fetched from nobody.
-      if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url)) this.complaints.push(`third party: ${request.url()}`)
+      if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url))
+        this.complaints.push(`third party: ${request.url()}`)
     })
     if (this.browser === 'chromium') await this.context.addInitScript(watchLayout)
     this.page = this.context.pages()[0] ?? (await this.context.newPage())
@@ -84,7 +94,8 @@ function watchLayout() {
   }).observe({ type: 'layout-shift', buffered: true })
 }
 
-export const layoutShift = (page: Page) => page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
+export const layoutShift = (page: Page) =>
+  page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
 
 /** Only what hangs takes so long. */
 export const HANGS = 600_000
@@ -99,7 +110,8 @@ export async function phase(page: Page, wanted: string) {
   }
 }
 
-export const number = async (page: Page, id: string) => Number((await page.locator(`#${id}`).textContent())?.replace(/\D/g, ''))
+export const number = async (page: Page, id: string) =>
+  Number((await page.locator(`#${id}`).textContent())?.replace(/\D/g, ''))
 
 export async function embedded(page: Page) {
   const { documents, queries } = await page.locator('#fact-embedded').evaluate((each) => ({ ...each.dataset }))
@@ -121,7 +133,12 @@ export async function thirdParty() {
 export async function drop(page: Page, ...paths: string[]) {
   const cdp = await page.context().newCDPSession(page)
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await cdp.send('Input.dispatchDragEvent', { type, x: 400, y: 500, data: { items: [], files: paths, dragOperationsMask: 1 } })
+    await cdp.send('Input.dispatchDragEvent', {
+      type,
+      x: 400,
+      y: 500,
+      data: { items: [], files: paths, dragOperationsMask: 1 },
+    })
   }
   await cdp.detach()
 }
@@ -133,9 +150,18 @@ export interface Found {
 }
 
 export const found = (page: Page): Promise<Found[]> =>
-  page.locator('.result').evaluateAll((items) => items.map((each) => ({ id: (each as HTMLElement).dataset.id!, file: (each as HTMLElement).dataset.file!, score: Number((each as HTMLElement).dataset.score) })))
+  page.locator('.result').evaluateAll((items) =>
+    items.map((each) => ({
+      id: (each as HTMLElement).dataset.id!,
+      file: (each as HTMLElement).dataset.file!,
+      score: Number((each as HTMLElement).dataset.score),
+    })),
+  )
 
-/** Types a question as a person would, and waits for the answer to the whole of it: the field was emptied first, so none from before can be meant. */
+/**
+ * Types a question as a person would, and waits for the answer to the whole of it: the field was emptied first, so none
+ * from before can be meant.
+ */
 export async function ask(page: Page, question: string) {
   await page.locator('#query').fill('')
   await page.locator('#query').pressSequentially(question, { delay: 10 })
@@ -145,7 +171,9 @@ export async function ask(page: Page, question: string) {
 /** What the page shows, once that belongs to the question and the filters as they stand. */
 export async function answer(page: Page) {
   await page.waitForFunction(() => {
-    const fields = ['query', 'folder', 'type', 'path', 'since'].map((id) => (document.getElementById(id) as HTMLInputElement).value.trim())
+    const fields = ['query', 'folder', 'type', 'path', 'since'].map((id) =>
+      (document.getElementById(id) as HTMLInputElement).value.trim(),
+    )
     return document.getElementById('results')!.dataset.answers === JSON.stringify(fields)
   })
   return found(page)

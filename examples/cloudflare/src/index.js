@@ -32,7 +32,10 @@ export class Notes extends DurableObject {
       }
     } catch (error) {
       const bad = error instanceof SyntaxError
-      return Response.json({ code: bad ? 'INVALID_ARGUMENT' : error.code, message: error.message }, { status: bad ? 400 : (STATUS[error.code] ?? 500) })
+      return Response.json(
+        { code: bad ? 'INVALID_ARGUMENT' : error.code, message: error.message },
+        { status: bad ? 400 : (STATUS[error.code] ?? 500) },
+      )
     }
   }
 }

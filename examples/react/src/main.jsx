@@ -23,10 +23,21 @@ function Notes() {
     setFound(text ? await db.search(embed(text), { topK: 5 }) : [])
   }
 
-  return h('main', null,
-    h('form', { onSubmit: add }, h('input', { name: 'text', required: true, 'aria-label': 'A note' }), h('button', null, 'Add')),
+  return h(
+    'main',
+    null,
+    h(
+      'form',
+      { onSubmit: add },
+      h('input', { name: 'text', required: true, 'aria-label': 'A note' }),
+      h('button', null, 'Add'),
+    ),
     h('input', { type: 'search', onChange: search, 'aria-label': 'Search' }),
-    h('ol', null, found.map(({ id, score, attrs }) => h('li', { key: id }, `${attrs.text} (${score.toFixed(2)})`))),
+    h(
+      'ol',
+      null,
+      found.map(({ id, score, attrs }) => h('li', { key: id }, `${attrs.text} (${score.toFixed(2)})`)),
+    ),
   )
 }
 

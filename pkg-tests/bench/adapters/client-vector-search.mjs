@@ -10,11 +10,16 @@ export default {
     let index
     return {
       build(input) {
-        const object = (row) => ({ id: row, bucket: input.buckets[row], embedding: Array.from(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension)) })
+        const object = (row) => ({
+          id: row,
+          bucket: input.buckets[row],
+          embedding: Array.from(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension)),
+        })
         index = new EmbeddingIndex(Array.from({ length: input.rows }, (_, row) => object(row)))
       },
       prepare: (query) => Array.from(query),
-      search: (query, k, bucket) => index.search(query, { topK: k, useStorage: 'none', ...(bucket !== undefined && { filter: { bucket } }) }),
+      search: (query, k, bucket) =>
+        index.search(query, { topK: k, useStorage: 'none', ...(bucket !== undefined && { filter: { bucket } }) }),
       rowsOf: (found) => found.map(({ object }) => object.id),
       close: () => index?.clear(),
     }

@@ -25,10 +25,12 @@ function engine(make, ...more) {
       build(input) {
         index = make(lib, input)
         buckets = input.buckets.slice()
-        for (let row = 0; row < input.rows; row++) index.addPoint(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension), row, ...more)
+        for (let row = 0; row < input.rows; row++)
+          index.addPoint(input.vectors.subarray(row * input.dimension, (row + 1) * input.dimension), row, ...more)
       },
       set: (ef) => index.setEfSearch(ef),
-      search: (query, k, bucket) => index.searchKnn(query, k, bucket === undefined ? undefined : (label) => buckets[label] === bucket),
+      search: (query, k, bucket) =>
+        index.searchKnn(query, k, bucket === undefined ? undefined : (label) => buckets[label] === bucket),
       rowsOf: ({ neighbors }) => neighbors,
       close: () => index?.delete?.(),
     }
@@ -53,7 +55,10 @@ export const graph = {
   name: 'hnswlib-wasm, HNSW',
   index: 'HNSW, M 16, efConstruction 200',
   how: 'HierarchicalNSW, ip; filter by callback',
-  knob: { name: 'ef', values: [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192] },
+  knob: {
+    name: 'ef',
+    values: [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192],
+  },
   growth: 1.25,
   open: engine((lib, input) => {
     const index = new lib.HierarchicalNSW('ip', input.dimension, '')

@@ -8,7 +8,7 @@ export default {
     let rows, buckets, count, dimension
     return {
       build(input) {
-        ({ rows: count, dimension } = input)
+        ;({ rows: count, dimension } = input)
         rows = input.vectors.slice()
         buckets = input.buckets.slice()
       },
@@ -17,7 +17,10 @@ export default {
         for (let row = 0; row < count; row++) {
           if (bucket !== undefined && buckets[row] !== bucket) continue
           const at = row * dimension
-          let a = 0, b = 0, c = 0, d = 0
+          let a = 0,
+            b = 0,
+            c = 0,
+            d = 0
           for (let i = 0; i < dimension; i += 4) {
             a += rows[at + i] * query[i]
             b += rows[at + i + 1] * query[i + 1]

@@ -11,7 +11,7 @@ export default {
   async open({ nidus }) {
     const { Nidus } = await import(nidus)
     let db
-    const filterOf = (bucket) => bucket === undefined ? undefined : { bucket }
+    const filterOf = (bucket) => (bucket === undefined ? undefined : { bucket })
     return {
       async build(input, onBatch) {
         const { name = `bench-${input.name}`, ...options } = input.store ?? { storage: 'memory' }

@@ -14,14 +14,26 @@ export default {
         db = create({ schema: { bucket: 'number', vector: `vector[${input.dimension}]` } })
         for (let from = 0; from < input.rows; from += 1000) {
           const { ids, attrs } = input.records(from, Math.min(input.rows, from + 1000))
-          const docs = ids.map((id, i) => ({ id, ...attrs[i], vector: Array.from(input.vectors.subarray((from + i) * input.dimension, (from + i + 1) * input.dimension)) }))
+          const docs = ids.map((id, i) => ({
+            id,
+            ...attrs[i],
+            vector: Array.from(input.vectors.subarray((from + i) * input.dimension, (from + i + 1) * input.dimension)),
+          }))
           await insertMultiple(db, docs, 1000)
         }
       },
       search: (query, k, bucket) =>
-        searchVector(db, { mode: 'vector', vector: { value: query, property: 'vector' }, similarity: -1, limit: k, ...(bucket !== undefined && { where: { bucket: { eq: bucket } } }) }),
+        searchVector(db, {
+          mode: 'vector',
+          vector: { value: query, property: 'vector' },
+          similarity: -1,
+          limit: k,
+          ...(bucket !== undefined && { where: { bucket: { eq: bucket } } }),
+        }),
       rowsOf: ({ hits }) => hits.map(({ id }) => Number(id)),
-      close() { db = undefined },
+      close() {
+        db = undefined
+      },
     }
   },
 }

@@ -7,7 +7,9 @@ const common = {
   package: '@electric-sql/pglite',
   download: {
     bundle: ['@electric-sql/pglite', '@electric-sql/pglite-pgvector'],
-    files: ['pglite.wasm', 'pglite.data', 'initdb.wasm'].map((name) => `@electric-sql/pglite/dist/${name}`).concat('@electric-sql/pglite-pgvector/dist/vector.tar.gz'),
+    files: ['pglite.wasm', 'pglite.data', 'initdb.wasm']
+      .map((name) => `@electric-sql/pglite/dist/${name}`)
+      .concat('@electric-sql/pglite-pgvector/dist/vector.tar.gz'),
   },
 }
 
@@ -21,7 +23,7 @@ function copyOf(input, from, to) {
   const int = (value) => (view.setInt32(at, value), (at += 4))
   const short = (value) => (view.setInt16(at, value), (at += 2))
   for (let row = from; row < to; row++) {
-    short(3), int(4), int(row), int(4), int(input.buckets[row]), int(4 + dimension * 4), short(dimension), short(0)
+    ;(short(3), int(4), int(row), int(4), int(input.buckets[row]), int(4 + dimension * 4), short(dimension), short(0))
     for (let i = row * dimension; i < (row + 1) * dimension; i++, at += 4) view.setFloat32(at, input.vectors[i])
   }
   short(-1)
@@ -37,10 +39,14 @@ const engine = (graph) => async () => {
       // A scan is fastest if the vectors are not compressed and lie within the row.
       await db.exec('ALTER TABLE rows ALTER COLUMN v SET STORAGE PLAIN')
       for (let from = 0; from < input.rows; from += 1000) {
-        await db.query("COPY rows FROM '/dev/blob' WITH (FORMAT binary)", [], { blob: copyOf(input, from, Math.min(input.rows, from + 1000)) })
+        await db.query("COPY rows FROM '/dev/blob' WITH (FORMAT binary)", [], {
+          blob: copyOf(input, from, Math.min(input.rows, from + 1000)),
+        })
       }
       if (graph) {
-        await db.exec("SET maintenance_work_mem = '512MB'; CREATE INDEX ON rows USING hnsw (v vector_ip_ops) WITH (m = 16, ef_construction = 200)")
+        await db.exec(
+          "SET maintenance_work_mem = '512MB'; CREATE INDEX ON rows USING hnsw (v vector_ip_ops) WITH (m = 16, ef_construction = 200)",
+        )
         await db.exec('SET hnsw.iterative_scan = strict_order')
       }
       await db.exec('ANALYZE rows')
@@ -51,13 +57,24 @@ const engine = (graph) => async () => {
     search: (query, k, bucket) =>
       bucket === undefined
         ? db.query('SELECT id, v <#> $1 AS distance FROM rows ORDER BY distance LIMIT $2', [query, k])
-        : db.query('SELECT id, v <#> $1 AS distance FROM rows WHERE bucket = $3 ORDER BY distance LIMIT $2', [query, k, bucket]),
+        : db.query('SELECT id, v <#> $1 AS distance FROM rows WHERE bucket = $3 ORDER BY distance LIMIT $2', [
+            query,
+            k,
+            bucket,
+          ]),
     rowsOf: ({ rows }) => rows.map(({ id }) => id),
     close: () => db.close(),
   }
 }
 
-export const exact = { ...common, name: 'pglite + pgvector, exact', index: 'none; exact', exact: true, how: 'sequential scan by <#>', open: engine(false) }
+export const exact = {
+  ...common,
+  name: 'pglite + pgvector, exact',
+  index: 'none; exact',
+  exact: true,
+  how: 'sequential scan by <#>',
+  open: engine(false),
+}
 export const graph = {
   ...common,
   name: 'pglite + pgvector, HNSW',

@@ -23,8 +23,12 @@ export default {
         const ids = wasm.rvf_alloc(BATCH * 8)
         for (let from = 0; from < input.rows; from += BATCH) {
           const count = Math.min(BATCH, input.rows - from)
-          new Float32Array(wasm.memory.buffer, vectors, count * input.dimension).set(input.vectors.subarray(from * input.dimension, (from + count) * input.dimension))
-          new BigUint64Array(wasm.memory.buffer, ids, count).set(BigUint64Array.from({ length: count }, (_, i) => BigInt(from + i)))
+          new Float32Array(wasm.memory.buffer, vectors, count * input.dimension).set(
+            input.vectors.subarray(from * input.dimension, (from + count) * input.dimension),
+          )
+          new BigUint64Array(wasm.memory.buffer, ids, count).set(
+            BigUint64Array.from({ length: count }, (_, i) => BigInt(from + i)),
+          )
           const taken = wasm.rvf_store_ingest(store, vectors, ids, count)
           if (taken !== count) throw new Error(`rvf_store_ingest took ${taken} of ${count} rows`)
         }
@@ -38,7 +42,10 @@ export default {
         const count = wasm.rvf_store_query(store, at, k, COSINE, found)
         // Each hit has eight bytes of id and four of distance.
         const view = new DataView(wasm.memory.buffer, found, count * 12)
-        return Array.from({ length: count }, (_, i) => ({ id: view.getBigUint64(i * 12, true), distance: view.getFloat32(i * 12 + 8, true) }))
+        return Array.from({ length: count }, (_, i) => ({
+          id: view.getBigUint64(i * 12, true),
+          distance: view.getFloat32(i * 12 + 8, true),
+        }))
       },
       rowsOf: (hits) => hits.map(({ id }) => Number(id)),
       close: () => void wasm.rvf_store_close(store),

@@ -17,7 +17,12 @@ export default {
     let index
     return {
       build(input) {
-        const row = (i) => ({ id: String(i), title: '', url: '', embeddings: Array.from(input.vectors.subarray(i * input.dimension, (i + 1) * input.dimension)) })
+        const row = (i) => ({
+          id: String(i),
+          title: '',
+          url: '',
+          embeddings: Array.from(input.vectors.subarray(i * input.dimension, (i + 1) * input.dimension)),
+        })
         const of = (from, to) => ({ embeddings: Array.from({ length: to - from }, (_, i) => row(from + i)) })
         index = new glue.Voy(of(0, Math.min(1000, input.rows)))
         for (let from = 1000; from < input.rows; from += 1000) index.add(of(from, Math.min(input.rows, from + 1000)))

@@ -18,7 +18,9 @@ export default {
       },
       search: () => instance.exports.read(64, 64 + bytes),
       rowsOf: () => [],
-      close() { instance = undefined },
+      close() {
+        instance = undefined
+      },
     }
   },
 }

@@ -13,7 +13,10 @@ export class Calls {
     if (this.#gone) return Promise.reject(new Error(this.#gone))
     const id = ++this.#next
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#settle(id, 'reject', new Error(`no answer to "${op}" in ${Math.round(patience / 1000)} s`)), patience)
+      const timer = setTimeout(
+        () => this.#settle(id, 'reject', new Error(`no answer to "${op}" in ${Math.round(patience / 1000)} s`)),
+        patience,
+      )
       this.#open.set(id, { resolve, reject, timer })
       this.#send({ id, op, args })
     })

@@ -11,13 +11,20 @@ export async function chromium({ wall, files }) {
   const { chromium: driver } = await import('playwright')
   const server = await serve({ wall, files })
   const profile = mkdtempSync(join(tmpdir(), 'nidus-bench-'))
-  const context = await driver.launchPersistentContext(profile, { ...settings, args: [...settings.args, '--js-flags=--expose-gc'] })
+  const context = await driver.launchPersistentContext(profile, {
+    ...settings,
+    args: [...settings.args, '--js-flags=--expose-gc'],
+  })
   return {
     name: 'chromium',
     version: context.browser()?.version() ?? (await versionOf(context)),
     async channel() {
       const page = await context.newPage()
-      const calls = new Calls((message) => page.evaluate((message) => globalThis.ask(message), message).catch((error) => calls.answer({ id: message.id, error: String(error) })))
+      const calls = new Calls((message) =>
+        page
+          .evaluate((message) => globalThis.ask(message), message)
+          .catch((error) => calls.answer({ id: message.id, error: String(error) })),
+      )
       await page.exposeFunction('answer', (message) => calls.answer(message))
       page.on('crash', () => calls.fail('the page crashed'))
       await page.goto(`${server.origin}/page.html`)

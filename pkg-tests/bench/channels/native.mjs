@@ -16,7 +16,9 @@ async function built(which) {
   const args = [...rust.select, 'build', '--locked', '--release', '--manifest-path', join(crate, 'Cargo.toml')]
   // The encoded form takes precedence over a RUSTFLAGS that the user may have set.
   const env = { ...rust.env, CARGO_TARGET_DIR: target, CARGO_ENCODED_RUSTFLAGS: FLAGS[which].join('\x1f') }
-  await step(`cargo build of native nidus (${FLAGS[which].join(' ') || 'default target'})`, () => run(rust.cargo, args, { env, quiet: true }))
+  await step(`cargo build of native nidus (${FLAGS[which].join(' ') || 'default target'})`, () =>
+    run(rust.cargo, args, { env, quiet: true }),
+  )
   return join(target, 'release', process.platform === 'win32' ? 'nidus-bench.exe' : 'nidus-bench')
 }
 

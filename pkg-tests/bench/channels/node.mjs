@@ -18,7 +18,9 @@ export const node = ({ wall }) => ({
     let said = ''
     child.stderr.on('data', (text) => (said = `${said}${text}`.slice(-2000)))
     child.on('message', (message) => calls.answer(message))
-    child.on('exit', (code, signal) => calls.fail(`the engine's process ended (${signal ?? code}) ${said.trim().split('\n').at(-1) ?? ''}`))
+    child.on('exit', (code, signal) =>
+      calls.fail(`the engine's process ended (${signal ?? code}) ${said.trim().split('\n').at(-1) ?? ''}`),
+    )
     return { call: (op, args, patience) => calls.call(op, args, patience), end: () => void child.kill('SIGKILL') }
   },
   async close() {},

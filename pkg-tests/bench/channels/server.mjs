@@ -7,18 +7,32 @@ import { fileURLToPath } from 'node:url'
 import { at } from '../../../scripts/lib.mjs'
 
 const bench = fileURLToPath(new URL('..', import.meta.url))
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.cjs': 'text/javascript', '.wasm': 'application/wasm', '.gz': 'application/octet-stream' }
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.cjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.gz': 'application/octet-stream',
+}
 
 /**
  * Packages that find their own files by import.meta.url are served unchanged. All others are bundled into the adapter.
  */
-const SERVED = { '@electric-sql/pglite': '/node_modules/@electric-sql/pglite/dist/index.js', '@electric-sql/pglite-pgvector': '/node_modules/@electric-sql/pglite-pgvector/dist/index.js' }
+const SERVED = {
+  '@electric-sql/pglite': '/node_modules/@electric-sql/pglite/dist/index.js',
+  '@electric-sql/pglite-pgvector': '/node_modules/@electric-sql/pglite-pgvector/dist/index.js',
+}
 const asServed = {
   name: 'served',
   setup(build) {
-    build.onResolve({ filter: /^@electric-sql\// }, ({ path }) => (SERVED[path] ? { path: SERVED[path], external: true } : undefined))
+    build.onResolve({ filter: /^@electric-sql\// }, ({ path }) =>
+      SERVED[path] ? { path: SERVED[path], external: true } : undefined,
+    )
     // Its exports name a browser file that does not exist. This is the one that is meant.
-    build.onResolve({ filter: /^@duckdb\/duckdb-wasm\/blocking$/ }, () => ({ path: join(bench, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-browser-blocking.mjs') }))
+    build.onResolve({ filter: /^@duckdb\/duckdb-wasm\/blocking$/ }, () => ({
+      path: join(bench, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-browser-blocking.mjs'),
+    }))
   },
 }
 
@@ -33,7 +47,19 @@ export async function bundled(entry, options = {}) {
     platform: 'browser',
     target: 'es2022',
     // Peers name Node's modules in branches that no browser enters.
-    external: ['node:*', 'fs', 'path', 'url', 'crypto', 'module', 'worker_threads', 'os', 'perf_hooks', 'vm', 'child_process'],
+    external: [
+      'node:*',
+      'fs',
+      'path',
+      'url',
+      'crypto',
+      'module',
+      'worker_threads',
+      'os',
+      'perf_hooks',
+      'vm',
+      'child_process',
+    ],
     logLevel: 'silent',
     ...options,
   })
@@ -50,8 +76,14 @@ export async function serve({ wall, files }) {
   }
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname)
-    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cross-Origin-Resource-Policy': 'same-origin', 'Cache-Control': 'no-store' }
-    const send = (bytes, type) => response.writeHead(200, { ...headers, 'Content-Type': type, 'Content-Length': bytes.length }).end(bytes)
+    const headers = {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Cache-Control': 'no-store',
+    }
+    const send = (bytes, type) =>
+      response.writeHead(200, { ...headers, 'Content-Type': type, 'Content-Length': bytes.length }).end(bytes)
     try {
       if (path.includes('..')) throw new Error('no')
       if (path.startsWith('/dist/')) fetched.push(path.slice(6))
@@ -60,7 +92,11 @@ export async function serve({ wall, files }) {
       if (path === '/wall.wasm') return send(readFileSync(wall), type)
       if (path.startsWith('/channels/')) return send(readFileSync(join(bench, path)), type)
       if (path.startsWith('/bundle/')) return send(Buffer.from(await bundle(path.slice(8))), 'text/javascript')
-      const file = path.startsWith('/dist/') ? at(path.slice(1)) : path.startsWith('/node_modules/') ? join(bench, path) : files.get(path.slice('/input/'.length))
+      const file = path.startsWith('/dist/')
+        ? at(path.slice(1))
+        : path.startsWith('/node_modules/')
+          ? join(bench, path)
+          : files.get(path.slice('/input/'.length))
       if (!file || !existsSync(file)) throw new Error('not here')
       response.writeHead(200, { ...headers, 'Content-Type': type, 'Content-Length': statSync(file).size })
       createReadStream(file).pipe(response)

@@ -2,17 +2,45 @@
 import * as echarts from 'echarts'
 
 const SIZE = { width: 860, height: 460 }
-const COLOURS = ['#c2410c', '#475569', '#2563eb', '#16a34a', '#9333ea', '#ca8a04', '#0891b2', '#db2777', '#65a30d', '#7c3aed', '#0f766e', '#b91c1c', '#a16207', '#1d4ed8']
+const COLOURS = [
+  '#c2410c',
+  '#475569',
+  '#2563eb',
+  '#16a34a',
+  '#9333ea',
+  '#ca8a04',
+  '#0891b2',
+  '#db2777',
+  '#65a30d',
+  '#7c3aed',
+  '#0f766e',
+  '#b91c1c',
+  '#a16207',
+  '#1d4ed8',
+]
 
 function draw(option, size = SIZE) {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size })
-  chart.setOption({ animation: false, backgroundColor: '#ffffff', color: COLOURS, textStyle: { fontFamily: 'sans-serif' }, ...option })
+  chart.setOption({
+    animation: false,
+    backgroundColor: '#ffffff',
+    color: COLOURS,
+    textStyle: { fontFamily: 'sans-serif' },
+    ...option,
+  })
   const svg = chart.renderToSVGString()
   chart.dispose()
   return svg
 }
 
-const axis = (name, type, more = {}) => ({ name, type, nameLocation: 'middle', nameGap: 36, minorSplitLine: { show: false }, ...more })
+const axis = (name, type, more = {}) => ({
+  name,
+  type,
+  nameLocation: 'middle',
+  nameGap: 36,
+  minorSplitLine: { show: false },
+  ...more,
+})
 
 /** `series`: [{ name, points: [[x, y]], dashed }] */
 export const lines = ({ title, x, y, series, log = false, scatter = false }) =>
@@ -23,7 +51,12 @@ export const lines = ({ title, x, y, series, log = false, scatter = false }) =>
     xAxis: axis(x, log ? 'log' : 'value'),
     yAxis: axis(y, log ? 'log' : 'value', { nameGap: 46 }),
     series: series.map(({ name, points, dashed }) => ({
-      name, type: scatter && !dashed ? 'scatter' : 'line', data: points, symbolSize: scatter ? 4 : 6, showSymbol: !dashed, lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
+      name,
+      type: scatter && !dashed ? 'scatter' : 'line',
+      data: points,
+      symbolSize: scatter ? 4 : 6,
+      showSymbol: !dashed,
+      lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
     })),
   })
 
@@ -38,10 +71,17 @@ export function bars({ title, x, bars: given }) {
       grid: { left: 290, right: 110, top: 44, bottom: 56 },
       xAxis: axis(x, 'log', { min: least, startValue: least }),
       yAxis: { type: 'category', data: sorted.map(({ name }) => name), axisTick: { show: false } },
-      series: [{
-        type: 'bar', barWidth: '62%', label: { show: true, position: 'right', formatter: ({ dataIndex }) => sorted[dataIndex].note },
-        data: sorted.map(({ value, ours, wall }) => ({ value, itemStyle: { color: ours ? COLOURS[0] : wall ? COLOURS[1] : '#93c5fd' } })),
-      }],
+      series: [
+        {
+          type: 'bar',
+          barWidth: '62%',
+          label: { show: true, position: 'right', formatter: ({ dataIndex }) => sorted[dataIndex].note },
+          data: sorted.map(({ value, ours, wall }) => ({
+            value,
+            itemStyle: { color: ours ? COLOURS[0] : wall ? COLOURS[1] : '#93c5fd' },
+          })),
+        },
+      ],
     },
     { ...SIZE, height: 110 + 27 * sorted.length },
   )

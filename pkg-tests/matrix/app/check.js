@@ -1,7 +1,10 @@
 // Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again.
 export async function check(Nidus, name, options = {}) {
   const db = await Nidus.open(name, { dimension: 3, ...options })
-  await db.upsert('c', [{ id: 'a', vector: [1, 0, 0], attrs: { n: 1 } }, { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } }])
+  await db.upsert('c', [
+    { id: 'a', vector: [1, 0, 0], attrs: { n: 1 } },
+    { id: 'b', vector: [0, 1, 0], attrs: { n: 2 } },
+  ])
   const [hit] = await db.search([0.2, 0.9, 0], { topK: 1, filter: { n: { $gt: 1 } } })
   await db.close()
   const again = await Nidus.open(name, options)

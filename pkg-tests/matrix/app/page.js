@@ -1,4 +1,7 @@
 import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
 
-check(Nidus, 'matrix').then((found) => (document.title = found), (error) => (document.title = `failed: ${error.code} ${error.message}`))
+check(Nidus, 'matrix').then(
+  (found) => (document.title = found),
+  (error) => (document.title = `failed: ${error.code} ${error.message}`),
+)

@@ -7,11 +7,13 @@ import { isWhole, putTables, rows, rowOf, sql, tables, watched } from './tools'
 import { use } from './place'
 
 const D = 4
-const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) => Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
+const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) =>
+  Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
 /** The object's store as an earlier version left it, which asked for no name. */
 const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
-const named = (name: string, options: OpenOptions = {}) => Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
+const named = (name: string, options: OpenOptions = {}) =>
+  Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
 
 export function hostSuite() {
   describe('durableObject: names', () => {
@@ -23,7 +25,13 @@ export function hostSuite() {
       for (const db of all) await db.close()
       await Nidus.destroy('b', { storage: durableObject(use().storage) })
       expect(sql('SELECT name FROM nidus_stores ORDER BY name').map(({ name }) => name)).toEqual(['A', 'a', 'default'])
-      for (const [name, count] of [['a', 1], ['b', 0], ['default', 3], ['A', 4], ['new', 0]] as const) {
+      for (const [name, count] of [
+        ['a', 1],
+        ['b', 0],
+        ['default', 3],
+        ['A', 4],
+        ['new', 0],
+      ] as const) {
         const db = await named(name)
         expect([name, await db.count()]).toEqual([name, count])
         await db.close()
@@ -58,7 +66,9 @@ export function hostSuite() {
       const one = await named('one')
       const error = (await named('two').catch((error: NidusError) => error)) as NidusError
       expect(error.code).toBe('LOCKED')
-      expect(error.message).toMatch(/"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/)
+      expect(error.message).toMatch(
+        /"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/,
+      )
       // One made by its name beside it is that one from then on.
       const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
       await two.upsert('c', rows(1))
@@ -83,7 +93,11 @@ export function hostSuite() {
       const saved = await named('saved')
       expect(await saved.count()).toBe(2)
       await saved.close()
-      expect(sql('SELECT name FROM nidus_stores ORDER BY name').map(({ name }) => name)).toEqual(['copy', 'from', 'saved'])
+      expect(sql('SELECT name FROM nidus_stores ORDER BY name').map(({ name }) => name)).toEqual([
+        'copy',
+        'from',
+        'saved',
+      ])
     })
   })
 
@@ -94,7 +108,9 @@ export function hostSuite() {
       await db.upsert('c', rows(1))
       expect(await codeOf(() => open())).toBe('LOCKED')
       expect(await codeOf(() => Nidus.destroy('x', { storage: durableObject(use().storage) }))).toBe('LOCKED')
-      const others = await Promise.all(['b', 'B', 'DEFAULT', `'";-- ü`].map((name) => open({ storage: durableObject(use().storage, { name }) })))
+      const others = await Promise.all(
+        ['b', 'B', 'DEFAULT', `'";-- ü`].map((name) => open({ storage: durableObject(use().storage, { name }) })),
+      )
       for (const [i, other] of others.entries()) {
         expect(await other.count()).toBe(0)
         await other.upsert('c', rows(i + 2))
@@ -121,16 +137,21 @@ export function hostSuite() {
     })
 
     it('a reader sees one state, also while a writer replaces it', async () => {
-      const dimension = 1024, count = 3000
+      const dimension = 1024,
+        count = 3000
       const db = await open({ dimension })
-      await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)) })
+      await db.upsert('c', {
+        ids: Array.from({ length: count }, (_, i) => `${i}`),
+        vectors: Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i)),
+      })
       await db.delete('c', ['0', '1'])
       const before = tables()
       await db.compact()
       await db.close()
       const after = tables()
       putTables(before)
-      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go, all at once as a compaction's last transaction does it.
+      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go, all at once as a
+      // compaction's last transaction does it.
       let reads = 0
       const { storage } = watched({
         exec: (query) => {
@@ -181,11 +202,13 @@ export function hostSuite() {
     })
 
     it('is hardly more than rows and frames, and only what is new', async () => {
-      const dimension = 384, count = 5000
+      const dimension = 384,
+        count = 5000
       const watch = watched()
       const db = await open({ dimension }, watch.storage)
       const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.sin(i) + 0.01)
-      for (let at = 0; at < count; at += 100) await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
+      for (let at = 0; at < count; at += 100)
+        await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
       const { diskBytes } = await db.footprint()
       expect(watch.bytes).toBeGreaterThanOrEqual(diskBytes)
       expect(watch.bytes / diskBytes).toBeLessThanOrEqual(1.05)
@@ -207,9 +230,14 @@ export function hostSuite() {
     })
 
     it('is cut up, where it is larger than a row may be', async () => {
-      const dimension = 1024, count = 2000
+      const dimension = 1024,
+        count = 2000
       const db = await open({ dimension })
-      await db.upsert('c', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors: new Float32Array(count * dimension).fill(1), attrs: Array.from({ length: count }, () => ({ text: 'x'.repeat(1500) })) })
+      await db.upsert('c', {
+        ids: Array.from({ length: count }, (_, i) => `${i}`),
+        vectors: new Float32Array(count * dimension).fill(1),
+        attrs: Array.from({ length: count }, () => ({ text: 'x'.repeat(1500) })),
+      })
       await db.close()
       const extents = await isWhole()
       expect(extents.filter(({ length }) => length > 900_000).length).toBeGreaterThan(9)
@@ -219,7 +247,7 @@ export function hostSuite() {
     })
   })
 
-  describe('durableObject: beside the object\'s own work', () => {
+  describe("durableObject: beside the object's own work", () => {
     it('can be opened, written and closed while other events are blocked', async () => {
       const before = await open()
       await before.upsert('c', rows(1))
@@ -275,11 +303,16 @@ export function hostSuite() {
       await db.upsert('c', rows(20))
       const before = JSON.stringify([await rowOf(), await isWhole()])
       const cases: [number, Error, string][] = [
-        [1, new Error('a fault'), 'STORAGE_FAILED'], [2, new Error('a fault'), 'STORAGE_FAILED'], [2, new Error('database or disk is full: SQLITE_FULL'), 'QUOTA_EXCEEDED'],
+        [1, new Error('a fault'), 'STORAGE_FAILED'],
+        [2, new Error('a fault'), 'STORAGE_FAILED'],
+        [2, new Error('database or disk is full: SQLITE_FULL'), 'QUOTA_EXCEEDED'],
       ]
       for (const [at, error, code] of cases) {
         fault = { at, error }
-        const failed: NidusError = await db.upsert('c', rows(20, 20)).then(() => Promise.reject(new Error('it was acknowledged')), (error) => error)
+        const failed: NidusError = await db.upsert('c', rows(20, 20)).then(
+          () => Promise.reject(new Error('it was acknowledged')),
+          (error) => error,
+        )
         expect([failed.code, fault.at]).toEqual([code, 0])
         expect(JSON.stringify([await rowOf(), await isWhole()])).toBe(before)
         expect(await db.count()).toBe(20)
@@ -298,10 +331,14 @@ export function hostSuite() {
       const db = await open({}, watch.storage)
       await db.upsert('c', rows(1))
       watch.on = true
-      const failed: NidusError = await db.upsert('c', rows(3, 1)).then(() => Promise.reject(new Error('it was acknowledged')), (error) => error)
+      const failed: NidusError = await db.upsert('c', rows(3, 1)).then(
+        () => Promise.reject(new Error('it was acknowledged')),
+        (error) => error,
+      )
       expect([failed.code, (failed.cause as Error).message]).toEqual(['OUTCOME_UNKNOWN', 'the disk is gone'])
       watch.on = false
-      for (const call of [() => db.upsert('c', rows(1, 9)), () => db.count(), () => db.compact()]) expect(await codeOf(call)).toBe('FAILED')
+      for (const call of [() => db.upsert('c', rows(1, 9)), () => db.count(), () => db.compact()])
+        expect(await codeOf(call)).toBe('FAILED')
       expect(await db.closed).toMatchObject({ reason: 'failed' })
       await db.close()
       const again = await open({}, watch.storage)
@@ -311,7 +348,14 @@ export function hostSuite() {
     })
 
     it('a transaction that cannot even be rolled back is the same', async () => {
-      const watch = watched({ transaction: () => { throw new Error('no such savepoint') } }, false)
+      const watch = watched(
+        {
+          transaction: () => {
+            throw new Error('no such savepoint')
+          },
+        },
+        false,
+      )
       const db = await open({}, watch.storage)
       watch.on = true
       expect(await codeOf(() => db.upsert('c', rows(1)))).toBe('OUTCOME_UNKNOWN')
@@ -321,7 +365,11 @@ export function hostSuite() {
 
     it('tables that are gone make the store FAILED', async () => {
       const storage = durableObject(use().storage)
-      for (const query of ['DROP TABLE nidus_stores', 'DELETE FROM nidus_stores', 'UPDATE nidus_stores SET log = log - 1']) {
+      for (const query of [
+        'DROP TABLE nidus_stores',
+        'DELETE FROM nidus_stores',
+        'UPDATE nidus_stores SET log = log - 1',
+      ]) {
         const db = await open({ storage })
         await db.upsert('c', rows(1))
         sql(query)
@@ -337,25 +385,49 @@ export function hostSuite() {
     })
 
     for (const query of [
-      'CREATE TABLE nidus_stores (title TEXT, place TEXT)', 'CREATE TABLE Nidus_Stores (store INTEGER, name TEXT)', 'CREATE VIEW nidus_stores AS SELECT 1 AS store', 'CREATE INDEX nidus_stores ON own (title)',
-    ]) it(`another program has what is called like ours (${query}): refused by name, and untouched`, async () => {
-      sql('CREATE TABLE own (title TEXT)')
-      sql(query)
-      if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
-      const all = () => JSON.stringify([sql('SELECT * FROM sqlite_master'), query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores')])
-      const before = all()
-      const storage = durableObject(use().storage)
-      for (const call of [() => open(), () => open({ readOnly: true }), () => Nidus.destroy('x', { storage }), () => Nidus.salvage('x', 'y', { storage, into: storage })]) {
-        const error = (await call().then(() => undefined, (error: unknown) => error)) as NidusError | undefined
-        expect([error?.code, /nidus_stores of this object is another program's/i.test(error?.message ?? '')]).toEqual(['CORRUPT', true])
-        expect(all()).toBe(before)
-      }
-      sql(query.startsWith('CREATE INDEX') ? 'DROP INDEX nidus_stores' : query.startsWith('CREATE VIEW') ? 'DROP VIEW nidus_stores' : 'DROP TABLE nidus_stores')
-      sql('DROP TABLE own')
-      await (await open()).close()
-    })
+      'CREATE TABLE nidus_stores (title TEXT, place TEXT)',
+      'CREATE TABLE Nidus_Stores (store INTEGER, name TEXT)',
+      'CREATE VIEW nidus_stores AS SELECT 1 AS store',
+      'CREATE INDEX nidus_stores ON own (title)',
+    ])
+      it(`another program has what is called like ours (${query}): refused by name, and untouched`, async () => {
+        sql('CREATE TABLE own (title TEXT)')
+        sql(query)
+        if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
+        const all = () =>
+          JSON.stringify([
+            sql('SELECT * FROM sqlite_master'),
+            query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores'),
+          ])
+        const before = all()
+        const storage = durableObject(use().storage)
+        for (const call of [
+          () => open(),
+          () => open({ readOnly: true }),
+          () => Nidus.destroy('x', { storage }),
+          () => Nidus.salvage('x', 'y', { storage, into: storage }),
+        ]) {
+          const error = (await call().then(
+            () => undefined,
+            (error: unknown) => error,
+          )) as NidusError | undefined
+          expect([error?.code, /nidus_stores of this object is another program's/i.test(error?.message ?? '')]).toEqual(
+            ['CORRUPT', true],
+          )
+          expect(all()).toBe(before)
+        }
+        sql(
+          query.startsWith('CREATE INDEX')
+            ? 'DROP INDEX nidus_stores'
+            : query.startsWith('CREATE VIEW')
+              ? 'DROP VIEW nidus_stores'
+              : 'DROP TABLE nidus_stores',
+        )
+        sql('DROP TABLE own')
+        await (await open()).close()
+      })
 
-    it('a table of another program in the place of a store\'s extents is refused by name, and untouched', async () => {
+    it("a table of another program in the place of a store's extents is refused by name, and untouched", async () => {
       const storage = durableObject(use().storage)
       const db = await open()
       await db.upsert('c', rows(2))
@@ -377,7 +449,10 @@ export function hostSuite() {
       const extents = await isWhole()
       for (const { id } of extents) {
         const [{ bytes }] = sql('SELECT bytes FROM nidus_extents_1 WHERE id = ?', id) as [{ bytes: ArrayBuffer }]
-        for (const damage of ['DELETE FROM nidus_extents_1 WHERE id = ?', 'UPDATE nidus_extents_1 SET bytes = substr(bytes, 2) WHERE id = ?']) {
+        for (const damage of [
+          'DELETE FROM nidus_extents_1 WHERE id = ?',
+          'UPDATE nidus_extents_1 SET bytes = substr(bytes, 2) WHERE id = ?',
+        ]) {
           sql(damage, id)
           expect(await codeOf(() => open()), damage).toBe('CORRUPT')
           expect(await codeOf(() => open({ readOnly: true })), damage).toBe('CORRUPT')
@@ -416,10 +491,15 @@ export function hostSuite() {
     })
 
     it('takes no storage that is none, and has none by default', async () => {
-      for (const storage of [undefined, null, 7, {}, { sql: {} }]) expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
-      for (const options of [7, { name: '' }, { name: 7 }]) expect(await codeOf(() => durableObject(use().storage, options as never))).toBe('INVALID_ARGUMENT')
+      for (const storage of [undefined, null, 7, {}, { sql: {} }])
+        expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
+      for (const options of [7, { name: '' }, { name: 7 }])
+        expect(await codeOf(() => durableObject(use().storage, options as never))).toBe('INVALID_ARGUMENT')
       for (const storage of [undefined, 'opfs', 'indexeddb', 'fs'] as const) {
-        const failed: NidusError = await Nidus.open('x', { dimension: D, storage }).then(() => Promise.reject(new Error('it opened')), (error) => error)
+        const failed: NidusError = await Nidus.open('x', { dimension: D, storage }).then(
+          () => Promise.reject(new Error('it opened')),
+          (error) => error,
+        )
         expect(failed.code).toBe('STORAGE_UNAVAILABLE')
         expect(failed.message).toContain('durableObject(ctx.storage)')
       }
@@ -440,7 +520,8 @@ export function hostSuite() {
   })
 
   describe('durableObject: compaction', () => {
-    const dimension = 1024, count = 8000
+    const dimension = 1024,
+      count = 8000
     const ids = Array.from({ length: count }, (_, i) => `${i}`)
     const filled = async (storage: DurableStorage) => {
       const db = await open({ dimension }, storage)
@@ -464,7 +545,14 @@ export function hostSuite() {
       await isWhole()
       const again = await open({ dimension })
       expect(await again.footprint()).toMatchObject({ rows: 7001, deadRows: 0 })
-      expect((await again.search(Float32Array.from({ length: dimension }, (_, i) => Math.sin(2000 * dimension + i)), { topK: 1 }))[0]!.id).toBe('2000')
+      expect(
+        (
+          await again.search(
+            Float32Array.from({ length: dimension }, (_, i) => Math.sin(2000 * dimension + i)),
+            { topK: 1 },
+          )
+        )[0]!.id,
+      ).toBe('2000')
       await again.close()
     })
 
@@ -490,11 +578,14 @@ export function hostSuite() {
 
     it('cut half-way leaves what the next commit removes, or the next open', async () => {
       let left = 0
-      const watch = watched({
-        exec: (query) => {
-          if (query.startsWith('DELETE') || (query.startsWith('INSERT') && --left < 0)) throw new Error('a fault')
+      const watch = watched(
+        {
+          exec: (query) => {
+            if (query.startsWith('DELETE') || (query.startsWith('INSERT') && --left < 0)) throw new Error('a fault')
+          },
         },
-      }, false)
+        false,
+      )
       const db = await filled(watch.storage)
       const cut = async () => {
         left = 12

@@ -12,15 +12,37 @@ let n = 0
 let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 // A host does not know the names of its stores, so the last one that was asked for is in use.
-apiSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
-codesSuite('a Durable Object in compact memory', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }), memory: 'compact' }), again: true })
-codesSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+apiSuite('a Durable Object', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }) }),
+  again: true,
+})
+codesSuite('a Durable Object in compact memory', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }), memory: 'compact' }),
+  again: true,
+})
+codesSuite('a Durable Object', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }) }),
+  again: true,
+})
 hostSuite()
 transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-transferSuite('a Durable Object', { fresh: () => (current = `s${n++}`), options: () => ({ storage: durableObject(use().storage, { name: current }) }), again: true })
+transferSuite('a Durable Object', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }) }),
+  again: true,
+})
 
-interface Env { STORE: Namespace; PLAIN: Namespace }
-interface Namespace { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }
+interface Env {
+  STORE: Namespace
+  PLAIN: Namespace
+}
+interface Namespace {
+  idFromName(name: string): unknown
+  get(id: unknown): { fetch(request: Request): Promise<Response> }
+}
 
 export class Store {
   constructor(readonly ctx: Place) {}
@@ -40,7 +62,9 @@ export class Store {
 
 export class Plain extends Store {
   override async fetch(): Promise<Response> {
-    const error = await Nidus.open('x', { dimension: 4, storage: durableObject(this.ctx.storage) }).catch((error: Error) => error)
+    const error = await Nidus.open('x', { dimension: 4, storage: durableObject(this.ctx.storage) }).catch(
+      (error: Error) => error,
+    )
     return Response.json({ code: (error as { code?: string }).code, message: (error as Error).message })
   }
 }

@@ -5,8 +5,15 @@ import { use } from './place'
 const ROOM = 2 ** 50
 
 export const sql = (query: string, ...bindings: unknown[]) => [...use().storage.sql.exec(query, ...bindings)]
-export const rowOf = async () => sql('SELECT generation, data, log, cuts FROM nidus_stores')[0] as { generation: number; data: number; log: number; cuts: number }
-export const rows = (n: number, from = 0) => Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
+export const rowOf = async () =>
+  sql('SELECT generation, data, log, cuts FROM nidus_stores')[0] as {
+    generation: number
+    data: number
+    log: number
+    cuts: number
+  }
+export const rows = (n: number, from = 0) =>
+  Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
 
 type SqlRow = Record<string, unknown>
 const TABLES = ['nidus_stores', 'nidus_extents_1']
@@ -15,15 +22,30 @@ export const tables = () => TABLES.map((table) => sql(`SELECT * FROM ${table}`) 
 export function putTables(all: SqlRow[][]) {
   for (const [n, table] of TABLES.entries()) {
     sql(`DELETE FROM ${table}`)
-    for (const row of all[n]!) sql(`INSERT INTO ${table} (${Object.keys(row).join()}) VALUES (${Object.keys(row).map(() => '?').join()})`, ...Object.values(row))
+    for (const row of all[n]!)
+      sql(
+        `INSERT INTO ${table} (${Object.keys(row).join()}) VALUES (${Object.keys(row)
+          .map(() => '?')
+          .join()})`,
+        ...Object.values(row),
+      )
   }
 }
 
-/** The extents of the object's one store: one after the other, without a gap, up to the length in the row, and no others. */
+/**
+ * The extents of the object's one store: one after the other, without a gap, up to the length in the row, and no
+ * others.
+ */
 export async function isWhole() {
   const row = await rowOf()
-  const extents = (sql('SELECT id, length(bytes) AS length FROM nidus_extents_1 ORDER BY id') as { id: number; length: number }[]).map(({ id, length }) => ({
-    id, length, file: Math.floor(id / ROOM) % 2 === 0 ? 'data' : 'log', parity: Math.floor(id / ROOM / 2), at: id % ROOM,
+  const extents = (
+    sql('SELECT id, length(bytes) AS length FROM nidus_extents_1 ORDER BY id') as { id: number; length: number }[]
+  ).map(({ id, length }) => ({
+    id,
+    length,
+    file: Math.floor(id / ROOM) % 2 === 0 ? 'data' : 'log',
+    parity: Math.floor(id / ROOM / 2),
+    at: id % ROOM,
   }))
   for (const file of ['data', 'log'] as const) {
     let end = 0
@@ -47,7 +69,15 @@ export interface Faults {
 export function watched(faults: Faults = {}, on = true) {
   const { storage } = use()
   let inTransaction = 0
-  const watch = { on, transactions: 0, syncs: 0, bytes: 0, inserts: 0, most: 0, storage: undefined as unknown as DurableStorage }
+  const watch = {
+    on,
+    transactions: 0,
+    syncs: 0,
+    bytes: 0,
+    inserts: 0,
+    most: 0,
+    storage: undefined as unknown as DurableStorage,
+  }
   watch.storage = {
     sql: {
       exec(query, ...bindings) {

@@ -10,18 +10,25 @@ const plain = (value: unknown, message?: string) => chai.expect(value, message)
 
 /** Repeats the one matcher that follows until it holds. */
 const poll = (read: () => unknown, { timeout = 10_000, interval = 20 } = {}) =>
-  new Proxy({}, {
-    get: (_, matcher: string) => async (...args: unknown[]) => {
-      for (const until = Date.now() + timeout; ; ) {
-        try {
-          return (plain(await read()) as unknown as Record<string, (...args: unknown[]) => unknown>)[matcher]!(...args)
-        } catch (error) {
-          if (Date.now() > until) throw error
-        }
-        await new Promise((resolve) => setTimeout(resolve, interval))
-      }
+  new Proxy(
+    {},
+    {
+      get:
+        (_, matcher: string) =>
+        async (...args: unknown[]) => {
+          for (const until = Date.now() + timeout; ;) {
+            try {
+              return (plain(await read()) as unknown as Record<string, (...args: unknown[]) => unknown>)[matcher]!(
+                ...args,
+              )
+            } catch (error) {
+              if (Date.now() > until) throw error
+            }
+            await new Promise((resolve) => setTimeout(resolve, interval))
+          }
+        },
     },
-  })
+  )
 
 export const expect = Object.assign(plain, (globalThis as { expect?: object }).expect, { poll })
 

@@ -138,7 +138,12 @@ impl Builder {
             Stage::Moments(from) => {
                 let to = (from + (STEP / (d * SAMPLE)).next_multiple_of(4)).min(d);
                 let side = |i: usize| i * SAMPLE;
-                products(&self.sample[side(from)..side(to)], &self.sample[..side(to)], SAMPLE, &mut self.next[..(to - from) * to]);
+                products(
+                    &self.sample[side(from)..side(to)],
+                    &self.sample[..side(to)],
+                    SAMPLE,
+                    &mut self.next[..(to - from) * to],
+                );
                 for i in from..to {
                     for j in 0..=i {
                         let product = self.next[(i - from) * to + j];

@@ -95,7 +95,11 @@ impl Chunk {
     /// Adds [`GROUP`] rows. `row` returns them by their numbers from 0 to 15. There must be room. Returns the sum of
     /// what the first layer leaves of them, which tells whether the basis still fits.
     #[inline(never)]
-    pub fn push_group<'a>(&mut self, row: &mut dyn FnMut(usize) -> Option<&'a [f32]>, space: &mut Space) -> Result<f32> {
+    pub fn push_group<'a>(
+        &mut self,
+        row: &mut dyn FnMut(usize) -> Option<&'a [f32]>,
+        space: &mut Space,
+    ) -> Result<f32> {
         let dimension = self.dimension;
         let widths = shape(self.basis.as_deref(), dimension);
         let both = widths.iter().sum();
@@ -128,7 +132,8 @@ impl Chunk {
         for (n, (layer, own)) in self.layers.iter_mut().zip(layers(widths)).enumerate() {
             let width = own.len();
             let codes = &mut codes[..GROUP * width];
-            let mut meta = Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
+            let mut meta =
+                Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
             for (row, codes) in codes.chunks_exact_mut(width).enumerate() {
                 let numbers = &numbers[row * both..][own.clone()];
                 let scale = quantize(numbers, codes);
@@ -164,14 +169,24 @@ impl Chunk {
     /// Writes an upper bound of the score of each row of `groups` to `upper`. Calls `visit` for each row whose
     /// approximate score is not below the limit, and takes the new limit from it. `upper` and `among` are those of this
     /// chunk. Groups without any row in `among` are skipped.
-    pub fn bound(&self, groups: Range<usize>, query: &QueryCodes, upper: &mut [f32], among: Option<&[u16]>, mut limit: f32, visit: &mut dyn FnMut(usize, f32) -> f32) -> f32 {
+    pub fn bound(
+        &self,
+        groups: Range<usize>,
+        query: &QueryCodes,
+        upper: &mut [f32],
+        among: Option<&[u16]>,
+        mut limit: f32,
+        visit: &mut dyn FnMut(usize, f32) -> f32,
+    ) -> f32 {
         let Layer { codes, metas } = &self.layers[0];
         let QueryLayer { pairs, begin, scale: query_scale, reach, .. } = &query.layers[0];
         let bytes = pairs.len() * QUAD * GROUP;
         let first = groups.start;
         let codes = codes[groups.start * bytes..groups.end * bytes].chunks_exact(bytes);
         let upper = upper.as_chunks_mut::<GROUP>().0[groups.clone()].iter_mut();
-        for (n, ((codes, Meta { scale, inside, rest, base }), upper)) in codes.zip(&metas[groups]).zip(upper).enumerate() {
+        for (n, ((codes, Meta { scale, inside, rest, base }), upper)) in
+            codes.zip(&metas[groups]).zip(upper).enumerate()
+        {
             let group = first + n;
             let among = among.map_or(u32::MAX, |among| u32::from(*among.get(group).unwrap_or(&0)));
             if among == 0 {
@@ -179,7 +194,8 @@ impl Chunk {
             }
             let sums = kernel::group_sums(codes, pairs, *begin, base);
             let near;
-            [near, *upper] = kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
+            [near, *upper] =
+                kernel::bounds(&sums, [scale, inside, rest], [*query_scale, reach.along, reach.off, reach.slack]);
             for i in kernel::ones(kernel::at_least(&near, limit) & among) {
                 if near[i] >= limit {
                     limit = visit(group * GROUP + i, near[i]);

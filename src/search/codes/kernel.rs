@@ -105,7 +105,8 @@ pub fn bounds(sums: &[i32; GROUP], scale: [&[f32; GROUP]; 3], by: [f32; 4]) -> [
     for (i, (near_out, upper_out)) in outs.enumerate() {
         let sums = lanes::from_integers(&sums.as_chunks::<4>().0[i]);
         let near = lanes::multiply(sums, lanes::multiply(lanes::load(&scale[i]), by));
-        let upper = lanes::multiply_add(lanes::multiply_add(near, along, lanes::load(&inside[i])), off, lanes::load(&rest[i]));
+        let upper =
+            lanes::multiply_add(lanes::multiply_add(near, along, lanes::load(&inside[i])), off, lanes::load(&rest[i]));
         *near_out = lanes::store(near);
         *upper_out = lanes::store(lanes::add(upper, slack));
     }
@@ -150,8 +151,10 @@ fn eight_products(rows: &[f32], directions: &[f32], n: usize) -> [[f32; 2]; 4] {
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
+    use core::arch::wasm32::{
+        f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4, v128,
+    };
     pub use core::arch::wasm32::{f32x4_add as add, f32x4_mul as multiply, f32x4_splat as splat};
-    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_splat, i32x4, v128};
 
     #[inline(always)]
     pub fn from_integers(x: &[i32; 4]) -> v128 {
@@ -178,7 +181,8 @@ mod lanes {
     }
 
     pub fn sum(x: v128) -> f32 {
-        (f32x4_extract_lane::<0>(x) + f32x4_extract_lane::<1>(x)) + (f32x4_extract_lane::<2>(x) + f32x4_extract_lane::<3>(x))
+        (f32x4_extract_lane::<0>(x) + f32x4_extract_lane::<1>(x))
+            + (f32x4_extract_lane::<2>(x) + f32x4_extract_lane::<3>(x))
     }
 }
 
@@ -255,7 +259,8 @@ pub mod scalar {
 pub mod simd {
     use super::{GROUP, Pairs};
     use core::arch::wasm32::{
-        f32x4, f32x4_ge, f32x4_splat, i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i16x8_shr, i32x4_add, i32x4_bitmask, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
+        f32x4, f32x4_ge, f32x4_splat, i8x16, i16x8, i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i16x8_shr,
+        i32x4_add, i32x4_bitmask, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128,
     };
 
     #[rustfmt::skip]
@@ -279,7 +284,10 @@ pub mod simd {
             let (fine, coarse) = (i32x4_splat(*fine), i32x4_splat(*coarse));
             let both = |sum, numbers: &[i8; 16]| {
                 let numbers = load(numbers);
-                i32x4_add(i32x4_add(sum, i32x4_dot_i16x8(numbers, fine)), i32x4_dot_i16x8(i16x8_shr(numbers, 8), coarse))
+                i32x4_add(
+                    i32x4_add(sum, i32x4_dot_i16x8(numbers, fine)),
+                    i32x4_dot_i16x8(i16x8_shr(numbers, 8), coarse),
+                )
             };
             (a, b, c, d) = (both(a, &quads[0]), both(b, &quads[1]), both(c, &quads[2]), both(d, &quads[3]));
         }
@@ -294,7 +302,9 @@ pub mod simd {
     pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
         let limit = f32x4_splat(limit);
         let fours = numbers.as_chunks::<4>().0.iter().enumerate();
-        fours.fold(0, |bits, (i, x)| bits | u32::from(i32x4_bitmask(f32x4_ge(f32x4(x[0], x[1], x[2], x[3]), limit))) << (4 * i))
+        fours.fold(0, |bits, (i, x)| {
+            bits | u32::from(i32x4_bitmask(f32x4_ge(f32x4(x[0], x[1], x[2], x[3]), limit))) << (4 * i)
+        })
     }
 
     #[inline(always)]

@@ -19,8 +19,8 @@ use crate::Result;
 use crate::error::reserve;
 use crate::segment::{Matrix, Supplied};
 use basis::{Basis, Builder, Found};
-pub use chunk::{QueryCodes, has_codes};
 use chunk::{Chunk, Space};
+pub use chunk::{QueryCodes, has_codes};
 use kernel::GROUP;
 
 /// When codes are made, and how many rows lie in one chunk.
@@ -216,7 +216,9 @@ impl Codes {
             return false;
         }
         let (count, sum) = self.since;
-        let drifted = self.basis.as_ref().is_some_and(|basis| count >= DRIFTED.0.max(self.looked_at / GROWTH) && sum > basis.rest() * DRIFTED.1 * count as f32);
+        let drifted = self.basis.as_ref().is_some_and(|basis| {
+            count >= DRIFTED.0.max(self.looked_at / GROWTH) && sum > basis.rest() * DRIFTED.1 * count as f32
+        });
         self.looked_at == 0 || rows / GROWTH >= self.looked_at || drifted
     }
 
@@ -295,7 +297,13 @@ impl Codes {
 
     /// Runs `Chunk::bound` for every row and every query. `visit` gets the query's number first. Queries whose `upper`
     /// is too short get a longer one. Codes are read once for all the queries.
-    pub fn bound_all(&self, queries: &mut [Bounded], among: Option<&[u16]>, share: Share, visit: &mut dyn FnMut(usize, usize, f32) -> f32) -> Result<()> {
+    pub fn bound_all(
+        &self,
+        queries: &mut [Bounded],
+        among: Option<&[u16]>,
+        share: Share,
+        visit: &mut dyn FnMut(usize, usize, f32) -> f32,
+    ) -> Result<()> {
         for query in &mut *queries {
             let more = self.rows.saturating_sub(query.upper.len());
             reserve(&mut query.upper, more, "bounds")?;
@@ -314,9 +322,14 @@ impl Codes {
             let step = (together / chunk.group_bytes()).clamp(1, groups.max(1));
             for from in (0..groups).step_by(step) {
                 for (q, Bounded { bases, upper, limit }) in queries.iter_mut().enumerate() {
-                    let Some((_, query)) = bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())) else { continue };
+                    let Some((_, query)) = bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis())) else {
+                        continue;
+                    };
                     let upper = &mut upper[first..first + chunk.rows()];
-                    *limit = chunk.bound(from..(from + step).min(groups), query, upper, among, *limit, &mut |row, near| visit(q, first + row, near));
+                    *limit =
+                        chunk.bound(from..(from + step).min(groups), query, upper, among, *limit, &mut |row, near| {
+                            visit(q, first + row, near)
+                        });
                 }
             }
         }
@@ -331,7 +344,10 @@ impl Codes {
         let found = query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis()));
         let upper = &query.upper[first..first + GROUP];
         for i in kernel::ones(bits) {
-            visit(first + i, found.map_or(upper[i], |(_, query)| chunk.bound_closer(query, group % groups, i, upper[i])));
+            visit(
+                first + i,
+                found.map_or(upper[i], |(_, query)| chunk.bound_closer(query, group % groups, i, upper[i])),
+            );
         }
     }
 }

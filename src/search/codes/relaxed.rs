@@ -32,7 +32,8 @@ pub fn least_scale(coarse: f32, fine: f32) -> f32 {
 pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
     for (codes, pairs) in codes.as_chunks::<QUAD>().0.iter().zip(out) {
         let biased = codes.map(|code| (code as i32 + BIAS) as u32);
-        *pairs = [biased.map(|code| (code >> 7 & 127) as u8), biased.map(|code| (code & 127) as u8)].map(i32::from_le_bytes);
+        *pairs =
+            [biased.map(|code| (code >> 7 & 127) as u8), biased.map(|code| (code & 127) as u8)].map(i32::from_le_bytes);
     }
     0
 }
@@ -64,7 +65,9 @@ pub fn scalar(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[target_feature(enable = "relaxed-simd")]
 pub fn simd(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
-    use core::arch::wasm32::{i8x16, i32x4, i32x4_add, i32x4_extract_lane, i32x4_relaxed_dot_i8x16_i7x16_add as dot, i32x4_shl, i32x4_splat};
+    use core::arch::wasm32::{
+        i8x16, i32x4, i32x4_add, i32x4_extract_lane, i32x4_relaxed_dot_i8x16_i7x16_add as dot, i32x4_shl, i32x4_splat,
+    };
     let mut low = [i32x4_splat(0); 4];
     for (sums, base) in low.iter_mut().zip(base.as_chunks::<4>().0) {
         *sums = i32x4(base[0], base[1], base[2], base[3]);

@@ -22,7 +22,17 @@ pub enum Sort {
     Signs,
 }
 
-pub const SORTS: [Sort; 9] = [Sort::Gaussian, Sort::Strong, Sort::Falling, Sort::Equal, Sort::NearlyEqual, Sort::OneHot, Sort::Odd, Sort::Wide, Sort::Signs];
+pub const SORTS: [Sort; 9] = [
+    Sort::Gaussian,
+    Sort::Strong,
+    Sort::Falling,
+    Sort::Equal,
+    Sort::NearlyEqual,
+    Sort::OneHot,
+    Sort::Odd,
+    Sort::Wide,
+    Sort::Signs,
+];
 
 fn gaussian(rng: &mut TestRng) -> f32 {
     let unit = |rng: &mut TestRng| (rng.next_u32() >> 8) as f32 / (1 << 24) as f32 - 0.5;
@@ -36,7 +46,9 @@ pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32
         Sort::Strong => {
             let strengths: Vec<f32> = (0..12).map(|i| gaussian(rng) * 3.0 / (i + 1) as f32).collect();
             let wave = |i: usize, k: usize| ((i * (2 * k + 1) + 7 * k) as f32 * 0.37).sin();
-            (0..dimension).map(|i| strengths.iter().enumerate().map(|(k, s)| s * wave(i, k)).sum::<f32>() + 0.1 * gaussian(rng)).collect()
+            (0..dimension)
+                .map(|i| strengths.iter().enumerate().map(|(k, s)| s * wave(i, k)).sum::<f32>() + 0.1 * gaussian(rng))
+                .collect()
         }
         Sort::Falling => (0..dimension).map(|i| gaussian(rng) / (1.0 + 6.0 * i as f32 / dimension as f32)).collect(),
         Sort::Equal => (0..dimension).map(|i| (i % 7) as f32 - 2.5).collect(),
@@ -64,4 +76,3 @@ pub fn finish(sort: Sort, n: usize, row: &mut [f32]) {
         row.iter_mut().for_each(|x| *x *= factor);
     }
 }
-

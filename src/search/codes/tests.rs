@@ -25,7 +25,10 @@ fn filled(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Matr
 /// Returns how much of its bound the worst row used. 1 would be all of it.
 fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRng) -> Result<f64, TestCaseError> {
     let matrix = filled(sort, dimension, count, rng);
-    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension, whole: count.is_multiple_of(2) });
+    let mut codes = Codes::new(
+        dimension,
+        Tuning { least_rows: 1, basis_rows: 64, chunk: 64 * dimension, whole: count.is_multiple_of(2) },
+    );
     while codes.step(&matrix, count, &mut Supplied::default()) != Step::Done {}
     prop_assert_eq!(codes.rows(), count / GROUP * GROUP);
     nearest_in(&codes, &matrix, sort, rng)
@@ -109,7 +112,8 @@ fn bounds_hold_for_any_rows() {
 /// rows than a step codes.
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
-    let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension, whole: true });
+    let mut codes =
+        Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 320 * dimension, whole: true });
     while codes.step(matrix, count / 4, &mut Supplied::default()) != Step::Done {}
     while codes.again.as_ref().is_none_or(|(at, _)| *at == 0) {
         assert!(codes.step(matrix, count, &mut Supplied::default()) != Step::Done, "no chunk was made again");
@@ -123,7 +127,9 @@ fn bounds_hold_in_two_bases_at_once() {
     for sort in [Sort::Strong, Sort::Falling] {
         let matrix = filled(sort, 192, 2800, &mut rng);
         let mut codes = while_made_again(&matrix, 2800);
-        let others = |codes: &Codes| codes.chunks.iter().filter(|chunk| !super::same(chunk.basis(), codes.basis.as_ref())).count();
+        let others = |codes: &Codes| {
+            codes.chunks.iter().filter(|chunk| !super::same(chunk.basis(), codes.basis.as_ref())).count()
+        };
         assert!((1..codes.chunks.len()).contains(&others(&codes)), "{} of {}", others(&codes), codes.chunks.len());
         loop {
             nearest_in(&codes, &matrix, sort, &mut rng).unwrap();

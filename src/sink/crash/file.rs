@@ -69,7 +69,8 @@ impl File {
             // The file may have grown in steps: by sectors, or to any byte if a write ended early.
             self.lengths.extend((before / BYTES + 1..end.div_ceil(BYTES)).map(|sector| sector * BYTES));
             let within = before + 1 + rng.below((end - before) as u64) as usize;
-            self.lengths.extend([before, before + 1, before + 3, end - 1, within, end].into_iter().filter(|len| *len <= end));
+            self.lengths
+                .extend([before, before + 1, before + 3, end - 1, within, end].into_iter().filter(|len| *len <= end));
         }
     }
 
@@ -103,9 +104,12 @@ impl File {
             .versions
             .iter()
             .zip(&old)
-            .map(|((sector, versions), old)| (*sector, std::iter::once(old).chain(versions.iter().filter(|version| *version != old)).collect()))
+            .map(|((sector, versions), old)| {
+                (*sector, std::iter::once(old).chain(versions.iter().filter(|version| *version != old)).collect())
+            })
             .collect();
-        let mut lengths: Vec<usize> = self.lengths.iter().copied().chain([self.durable.len(), self.now.len()]).collect();
+        let mut lengths: Vec<usize> =
+            self.lengths.iter().copied().chain([self.durable.len(), self.now.len()]).collect();
         lengths.sort_unstable();
         lengths.dedup();
         let build = |len: usize, pick: &mut dyn FnMut(usize, usize) -> usize| {
@@ -121,7 +125,9 @@ impl File {
             }
             image
         };
-        let combinations = sectors.iter().try_fold(lengths.len(), |all, (_, versions)| all.checked_mul(versions.len()).filter(|all| *all <= most));
+        let combinations = sectors
+            .iter()
+            .try_fold(lengths.len(), |all, (_, versions)| all.checked_mul(versions.len()).filter(|all| *all <= most));
         if let Some(combinations) = combinations {
             for number in 0..combinations {
                 let mut rest = number / lengths.len();

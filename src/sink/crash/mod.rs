@@ -197,7 +197,8 @@ impl CrashMedium {
 
     /// Records everything that could be left now.
     pub fn snapshot(&self) {
-        let Medium { pairs, current, promoting, rng, most, is_new, pending, sample, shown, .. } = &mut *self.0.borrow_mut();
+        let Medium { pairs, current, promoting, rng, most, is_new, pending, sample, shown, .. } =
+            &mut *self.0.borrow_mut();
         let mut lot = rng.clone();
         rng.below(2);
         for pair in [*current, 1 - *current].into_iter().take(1 + usize::from(*promoting)) {
@@ -367,10 +368,17 @@ mod tests {
         let images: Vec<Vec<u8>> = all(&medium).into_iter().map(|[data, _]| data.bytes.to_vec()).collect();
         assert!(images.iter().all(|data| data.len() >= 700 && data[..700].iter().all(|byte| *byte == 1)));
         // 324 bytes of the second sector, the third sector, and 64 bytes of the fourth are each written or not.
-        let whole: BTreeSet<[bool; 3]> = images.iter().filter(|data| data.len() == 1600).map(|data| [data[700] == 2, data[1024] == 2, data[1536] == 2]).collect();
+        let whole: BTreeSet<[bool; 3]> = images
+            .iter()
+            .filter(|data| data.len() == 1600)
+            .map(|data| [data[700] == 2, data[1024] == 2, data[1536] == 2])
+            .collect();
         assert_eq!(whole.len(), 8);
         let lengths: BTreeSet<usize> = images.iter().map(Vec::len).collect();
-        assert!(lengths.is_superset(&[700, 701, 703, 1024, 1536, 1599, 1600].into()) && lengths.len() <= 8, "{lengths:?}");
+        assert!(
+            lengths.is_superset(&[700, 701, 703, 1024, 1536, 1599, 1600].into()) && lengths.len() <= 8,
+            "{lengths:?}"
+        );
         data.flush().unwrap();
         assert_eq!(all(&medium).len(), 1);
     }
@@ -387,7 +395,8 @@ mod tests {
         data.append(b"Y").unwrap();
         data.publish(0, *b"1234").unwrap();
         let images: BTreeSet<Vec<u8>> = all(&medium).into_iter().map(|[data, _]| data.bytes.to_vec()).collect();
-        for wanted in [&b"oldest"[..], b"ol", b"olXest", b"olX", b"olXYst", b"olXY", b"1234", b"1234st", b"ol\0\0\0\0"] {
+        for wanted in [&b"oldest"[..], b"ol", b"olXest", b"olX", b"olXYst", b"olXY", b"1234", b"1234st", b"ol\0\0\0\0"]
+        {
             assert!(images.contains(wanted), "{} is not in {images:?}", String::from_utf8_lossy(wanted));
         }
     }

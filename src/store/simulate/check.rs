@@ -95,7 +95,8 @@ impl Seen {
     }
 
     pub fn is_new(&self, [data, log]: &Pair, context: u128) -> bool {
-        let insert = |shards: &[Mutex<HashSet<u128>>], hash: u128| shards[(hash >> 122) as usize].lock().unwrap().insert(hash);
+        let insert =
+            |shards: &[Mutex<HashSet<u128>>], hash: u128| shards[(hash >> 122) as usize].lock().unwrap().insert(hash);
         let bytes = data.hash.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) ^ log.hash.rotate_left(41);
         if !insert(&self.checks, bytes ^ context.wrapping_mul(0xD6E8_FEB8_6659_FD93_A5A3_564E_27F8_862B)) {
             return false;
@@ -109,12 +110,17 @@ impl Seen {
 
 /// Returns which of the allowed states the image opens to, or what is wrong with it.
 pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Result<Rc<State>, String> {
-    let (data_sink, log_sink) = (MemorySink::with_bytes(data.bytes.to_vec()), MemorySink::with_bytes(log.bytes.to_vec()));
-    let mut store = Store::open(data_sink.clone(), log_sink.clone(), options()).map_err(|error| format!("does not open: {error:#}"))?;
+    let (data_sink, log_sink) =
+        (MemorySink::with_bytes(data.bytes.to_vec()), MemorySink::with_bytes(log.bytes.to_vec()));
+    let mut store = Store::open(data_sink.clone(), log_sink.clone(), options())
+        .map_err(|error| format!("does not open: {error:#}"))?;
     let fits = |state: &&Rc<State>| same(&store, &state.model) && same_receipts(&store, &state.made);
     let Some(state) = allowed.iter().find(fits) else {
         let found = oracle::state(&store);
-        return Err(format!("opens to {found:?}, which is none of {:?}", allowed.iter().map(|state| &state.model).collect::<Vec<_>>()));
+        return Err(format!(
+            "opens to {found:?}, which is none of {:?}",
+            allowed.iter().map(|state| &state.model).collect::<Vec<_>>()
+        ));
     };
     let Recovery { log_bytes, log_frames, data_bytes, created } = store.recovery();
     let kept = (ByteSource::len(&data_sink).unwrap_or(0), ByteSource::len(&log_sink).unwrap_or(0));
@@ -134,7 +140,8 @@ pub fn check([data, log]: &Pair, allowed: &[Rc<State>], thorough: bool) -> Resul
     }
     store.commit().map_err(|error| format!("a further write fails: {error:#}"))?;
     drop(store);
-    let again = Store::open(data_sink, log_sink, options()).map_err(|error| format!("does not open behind a further write: {error:#}"))?;
+    let again = Store::open(data_sink, log_sink, options())
+        .map_err(|error| format!("does not open behind a further write: {error:#}"))?;
     if !same_receipts(&again, &state.made) {
         return Err("a further write took receipts away".into());
     }

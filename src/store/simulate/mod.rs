@@ -70,7 +70,9 @@ pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> 
         let empty = State::new(Model::new(), Made::new());
         let (medium, allowed, began) = match start {
             Start::Fresh => (CrashMedium::new(medium_seed, most, is_new), vec![empty], "a new store"),
-            Start::Image(image, state) => (CrashMedium::from_image(&image, medium_seed, most, is_new), vec![state], "an image"),
+            Start::Image(image, state) => {
+                (CrashMedium::from_image(&image, medium_seed, most, is_new), vec![state], "an image")
+            }
             Start::Killed(medium, allowed) => (medium.watched_by(is_new), allowed, "under a killed process"),
         };
         let mut line = Line {
@@ -126,7 +128,9 @@ impl Line {
         let mut hashes: Vec<u128> = allowed.iter().map(|state| state.hash).collect();
         hashes.sort_unstable();
         hashes.dedup();
-        self.context.set(hashes.iter().fold(1, |all, hash| (all ^ hash).wrapping_mul(0xA24B_AED4_963E_E407_9FB2_1C65_1E98_DF25)));
+        self.context.set(
+            hashes.iter().fold(1, |all, hash| (all ^ hash).wrapping_mul(0xA24B_AED4_963E_E407_9FB2_1C65_1E98_DF25)),
+        );
         self.allowed = allowed;
     }
 
@@ -135,8 +139,14 @@ impl Line {
         let images = self.medium.take_images();
         for (n, image) in images.iter().enumerate() {
             self.checked += 1;
-            check(image, &self.allowed, self.checked.is_multiple_of(16))
-                .map_err(|what| format!("image {n} of {} (data {}, log {} bytes) {what}", images.len(), image[0].bytes.len(), image[1].bytes.len()))?;
+            check(image, &self.allowed, self.checked.is_multiple_of(16)).map_err(|what| {
+                format!(
+                    "image {n} of {} (data {}, log {} bytes) {what}",
+                    images.len(),
+                    image[0].bytes.len(),
+                    image[1].bytes.len()
+                )
+            })?;
         }
         if let Some(image) = self.medium.take_sample()
             && self.generation < 3
@@ -189,7 +199,8 @@ impl Line {
             Err(_) if may_fail => return self.open(false),
             Err(error) => return Err(format!("what a process left does not open: {error:#}")),
         };
-        let found = self.allowed.iter().find(|state| same(&store, &state.model) && same_receipts(&store, &state.made)).cloned();
+        let found =
+            self.allowed.iter().find(|state| same(&store, &state.model) && same_receipts(&store, &state.made)).cloned();
         let Some(found) = found else { return Err(format!("opened to {:?}", oracle::state(&store))) };
         self.store = Some(store);
         self.current = found.clone();
@@ -219,7 +230,9 @@ impl Line {
             let receipt = Receipt { sender: SENDER, number, back: u32::MAX, result: 0 };
             let before = self.store().staged.run().bytes().len();
             let staged = if marked { self.store().expect_receipt(receipt) } else { Ok(()) };
-            let result = staged.and_then(|()| stage(self.store(), act)).map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
+            let result = staged
+                .and_then(|()| stage(self.store(), act))
+                .map_err(|error| format!("{act:?} cannot be staged: {error:#}"))?;
             if result != oracle::apply(&mut next, act, DIMENSION) {
                 return Err(format!("{act:?} gave {result}"));
             }
@@ -258,7 +271,14 @@ impl Line {
                     return self.settled(vec![next]);
                 }
                 // A compaction also writes the receipts of operations that changed nothing.
-                let loose = |state: &Rc<State>| next.made.iter().filter(|(_, (_, logged))| !logged).map(|(n, made)| (*n, *made)).chain(state.made.clone()).collect();
+                let loose = |state: &Rc<State>| {
+                    next.made
+                        .iter()
+                        .filter(|(_, (_, logged))| !logged)
+                        .map(|(n, made)| (*n, *made))
+                        .chain(state.made.clone())
+                        .collect()
+                };
                 self.settled(before.iter().map(|state| State::new(state.model.clone(), loose(state))).collect())
             }
             Err(_) if self.store().failure().is_some() => {
@@ -278,7 +298,11 @@ impl Line {
         if !same_receipts(self.store(), made) {
             return Err(format!("the open store has other receipts than {made:?}"));
         }
-        if same(self.store(), model) { Ok(()) } else { Err(format!("the open store is {:?}, not {model:?}", oracle::state(self.store()))) }
+        if same(self.store(), model) {
+            Ok(())
+        } else {
+            Err(format!("the open store is {:?}, not {model:?}", oracle::state(self.store())))
+        }
     }
 
     /// In a relaxed store, everything that was acknowledged since the last flush becomes durable at once.

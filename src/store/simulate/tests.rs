@@ -43,8 +43,15 @@ fn every_crash_image_is_a_state_that_it_may_be() {
             }
         }
     };
-    std::thread::scope(|scope| (0..std::thread::available_parallelism().map_or(2, usize::from)).for_each(|_| drop(scope.spawn(work))));
-    tell(&format!("{} distinct crash images of {} seeds in {:.1} s", seen.distinct(), next.into_inner(), began.elapsed().as_secs_f32()));
+    std::thread::scope(|scope| {
+        (0..std::thread::available_parallelism().map_or(2, usize::from)).for_each(|_| drop(scope.spawn(work)))
+    });
+    tell(&format!(
+        "{} distinct crash images of {} seeds in {:.1} s",
+        seen.distinct(),
+        next.into_inner(),
+        began.elapsed().as_secs_f32()
+    ));
     if let Some(what) = failed.into_inner().unwrap().first() {
         panic!("{what}");
     }
@@ -61,7 +68,9 @@ fn every_mutant_of_the_write_path_is_caught() {
         while let Some((mutant, what)) = ALL.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
             mutant::activate(Some(*mutant));
             let seen = Arc::new(Seen::new());
-            let caught = (0..TRIES).find(|seed| catch_unwind(AssertUnwindSafe(|| run_seed(*seed, &seen, 40))).is_ok_and(|run| run.is_err()));
+            let caught = (0..TRIES).find(|seed| {
+                catch_unwind(AssertUnwindSafe(|| run_seed(*seed, &seen, 40))).is_ok_and(|run| run.is_err())
+            });
             mutant::activate(None);
             match caught {
                 Some(seed) => tell(&format!("caught by seed {seed}, {} images: {what}", seen.distinct())),

@@ -3,13 +3,44 @@ import type { Args, MethodOf, Kind } from '../contract/calls.js'
 import { NidusError, aborted, invalid, reading, storageError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import { userHost } from '../hosts/user.js'
-import { captureBatch, captureIds, captureQuery, checkMinScore, checkSignal, checkTopK, copyOf, giveBack } from '../arguments/input.js'
+import {
+  captureBatch,
+  captureIds,
+  captureQuery,
+  checkMinScore,
+  checkSignal,
+  checkTopK,
+  copyOf,
+  giveBack,
+} from '../arguments/input.js'
 import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SIGNAL, STORE, UPSERT } from '../arguments/keys.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from '../arguments/options.js'
 import { runtime } from '../runtime/configure.js'
 import type {
-  Attrs, AttrsOf, CloseReason, ColumnarBatch, Filter, Footprint, Hit, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecordInput, RecoveryReport, SalvageOptions, SearchOptions, SignalOption, StaticOptions, StaticSource, StorageKind, StoreInfo, StoreOptions,
-  UpsertOptions, VectorRecord,
+  Attrs,
+  AttrsOf,
+  CloseReason,
+  ColumnarBatch,
+  Filter,
+  Footprint,
+  Hit,
+  ImportOptions,
+  ImportSource,
+  OpenOptions,
+  Persistence,
+  PersistenceOptions,
+  RecordInput,
+  RecoveryReport,
+  SalvageOptions,
+  SearchOptions,
+  SignalOption,
+  StaticOptions,
+  StaticSource,
+  StorageKind,
+  StoreInfo,
+  StoreOptions,
+  UpsertOptions,
+  VectorRecord,
 } from '../types/index.js'
 import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from '../core/wire.js'
 
@@ -24,11 +55,13 @@ const collectionName = (collection: unknown) => {
 
 /** Each once, as they are now; undefined: all. */
 const collectionNames = (collections: unknown): string[] | undefined =>
-  collections === undefined ? undefined : reading('collections', () => {
-    const names = new Set<string>()
-    for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
-    return [...names]
-  })
+  collections === undefined
+    ? undefined
+    : reading('collections', () => {
+        const names = new Set<string>()
+        for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
+        return [...names]
+      })
 
 /** What few pages need is loaded when they do. */
 const load = <T>(part: Promise<T>): Promise<T> =>
@@ -37,10 +70,16 @@ const load = <T>(part: Promise<T>): Promise<T> =>
   })
 const transfer = () => load(import('../transfer/index.js'))
 
-/** Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+/**
+ * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
+ * hand on as it is.
+ */
 const BACKEND = Symbol()
 
-/** The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a worker. */
+/**
+ * The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a
+ * worker.
+ */
 export class Nidus<A extends AttrsOf<A> = Attrs> {
   readonly name: string
   readonly dimension: number
@@ -68,7 +107,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
       userHost(storage) // what is wrong with it is told before anything is loaded
       return new Nidus<A>(name, await platform.openOwn(spec, storage, checked.wasm))
     }
-    return new Nidus<A>(name, await platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, checked.worker, checked.wasm))
+    return new Nidus<A>(
+      name,
+      await platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, checked.worker, checked.wasm),
+    )
   }
 
   static async list(options?: StoreOptions): Promise<StoreInfo[]> {
@@ -101,16 +143,24 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const { dimension } = checkOpen(name, { dimension: checked.dimension }, storage)
-    if ((typeof storage === 'object') !== (checked.into !== undefined)) throw invalid('`into` is another host of your own, for a store in a host of your own')
+    if ((typeof storage === 'object') !== (checked.into !== undefined))
+      throw invalid('`into` is another host of your own, for a store in a host of your own')
     return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
   }
 
-  static async import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>> {
+  static async import<A extends AttrsOf<A> = Attrs>(
+    name: string,
+    source: ImportSource | string | URL,
+    options?: ImportOptions,
+  ): Promise<Nidus<A>> {
     const { importStore } = await transfer()
     return new Nidus<A>(name, await importStore(currentPlatform(), name, source, options))
   }
 
-  static async fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>> {
+  static async fromStatic<A extends AttrsOf<A> = Attrs>(
+    source: string | URL | StaticSource,
+    options?: StaticOptions,
+  ): Promise<Nidus<A>> {
     const { openStatic } = await load(import('../static/index.js'))
     const backend = await openStatic(currentPlatform(), source, options)
     return new Nidus<A>(typeof source === 'string' || source instanceof URL ? `${source}` : 'static', backend)
@@ -137,18 +187,34 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
-    await this[BACKEND]().call('setMeta', { collection: collectionName(collection), meta: reading('meta', () => encodeMeta(meta)) })
+    await this[BACKEND]().call('setMeta', {
+      collection: collectionName(collection),
+      meta: reading('meta', () => encodeMeta(meta)),
+    })
   }
 
-  async upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number> {
+  async upsert(
+    collection: string,
+    batch: RecordInput<A>[] | ColumnarBatch<A>,
+    options?: UpsertOptions,
+  ): Promise<number> {
     const { signal, onProgress, transfer } = checkOptions(options, UPSERT, 'upsert')
     const name = collectionName(collection)
-    const { count, batch: wire, vectors, lent } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
+    const {
+      count,
+      batch: wire,
+      vectors,
+      lent,
+    } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
     let own = transfer === true || lent ? undefined : vectors
     const keep = lent ? () => (own = copyOf(vectors)) : undefined
     // In a turn of its own: what it throws must not be taken for a failed upsert.
     const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
-    const result = await this[BACKEND]().call('upsert', { collection: name, count, batch: wire, vectors }, { signal: checkSignal(signal), onProgress: report, keep })
+    const result = await this[BACKEND]().call(
+      'upsert',
+      { collection: name, count, batch: wire, vectors },
+      { signal: checkSignal(signal), onProgress: report, keep },
+    )
     report?.(count, count)
     if (own) giveBack(own)
     return result
@@ -156,10 +222,16 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
     const { ids: asked, wire: sent } = captureIds(ids)
-    const { wire, vectors } = await this[BACKEND]().call('get', { collection: collectionName(collection), count: asked.length, ids: sent })
+    const { wire, vectors } = await this[BACKEND]().call('get', {
+      collection: collectionName(collection),
+      count: asked.length,
+      ids: sent,
+    })
     const reader = new Reader(wire)
     let row = 0
-    return asked.map((id) => (reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() }))
+    return asked.map((id) =>
+      reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() },
+    )
   }
 
   records(collection: string, options?: { filter?: Filter<A> } & SignalOption): AsyncIterableIterator<VectorRecord<A>> {
@@ -169,7 +241,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number> {
-    return read(this[BACKEND](), 'count', { collection: collection === undefined ? undefined : collectionName(collection), filter: encodeFilter(filter) }, signalOf(options, 'count'))
+    return read(
+      this[BACKEND](),
+      'count',
+      { collection: collection === undefined ? undefined : collectionName(collection), filter: encodeFilter(filter) },
+      signalOf(options, 'count'),
+    )
   }
 
   async delete(collection: string, ids: string[]): Promise<number> {
@@ -180,11 +257,19 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   async deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number> {
     // `{}` says it: everything. A forgotten argument does not.
     if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
-    return this[BACKEND]().call('deleteWhere', { collection: collectionName(collection), filter: encodeFilter(filter) }, { signal: signalOf(options, 'deleteWhere') })
+    return this[BACKEND]().call(
+      'deleteWhere',
+      { collection: collectionName(collection), filter: encodeFilter(filter) },
+      { signal: signalOf(options, 'deleteWhere') },
+    )
   }
 
   async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
-    const [hits] = await searchAll<A>(this, captureQuery(query, this.dimension), checkOptions(options, SEARCH, 'search'))
+    const [hits] = await searchAll<A>(
+      this,
+      captureQuery(query, this.dimension),
+      checkOptions(options, SEARCH, 'search'),
+    )
     return hits!
   }
 
@@ -192,7 +277,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const all = reading('queries', () => {
       if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
       const all = new Float32Array(queries.length * this.dimension)
-      for (let i = 0; i < queries.length; i++) all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
+      for (let i = 0; i < queries.length; i++)
+        all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
       return all
     })
     return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
@@ -243,22 +329,41 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 }
 
 /** A copy, so that keeping one record does not keep its whole page. */
-const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array => vectors.slice(i * dimension, (i + 1) * dimension)
+const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array =>
+  vectors.slice(i * dimension, (i + 1) * dimension)
 
-const signalOf = (options: SignalOption | undefined, place: string) => checkSignal(checkOptions(options, SIGNAL, place).signal)
+const signalOf = (options: SignalOption | undefined, place: string) =>
+  checkSignal(checkOptions(options, SIGNAL, place).signal)
 
 /** Where it is aborted nothing was to be written, and the error does not speak of that. */
-function read<M extends MethodOf<Kind.Read | Kind.Rows>>(store: Backend, method: M, args: Args<M>, signal: AbortSignal | undefined) {
+function read<M extends MethodOf<Kind.Read | Kind.Rows>>(
+  store: Backend,
+  method: M,
+  args: Args<M>,
+  signal: AbortSignal | undefined,
+) {
   return store.call(method, args, { signal }).catch((error: unknown) => {
-    throw signal?.aborted && (error as NidusError).code === 'ABORTED' ? aborted(signal, `${method}: the call was aborted`) : error
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED'
+      ? aborted(signal, `${method}: the call was aborted`)
+      : error
   })
 }
 
-async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, filter: Uint8Array, signal: AbortSignal | undefined): AsyncIterableIterator<VectorRecord<A>> {
+async function* pages<A extends AttrsOf<A>>(
+  db: Nidus<A>,
+  collection: string,
+  filter: Uint8Array,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<VectorRecord<A>> {
   let after: string | undefined
   for (;;) {
     // The filter is sent along each time, and what is sent is given away.
-    const { wire, vectors, count, more } = await read(db[BACKEND](), 'records', { collection, filter: filter.slice(), after, limit: PAGE }, signal)
+    const { wire, vectors, count, more } = await read(
+      db[BACKEND](),
+      'records',
+      { collection, filter: filter.slice(), after, limit: PAGE },
+      signal,
+    )
     const reader = new Reader(wire)
     for (let i = 0; i < count; i++) {
       after = reader.str()
@@ -268,7 +373,11 @@ async function* pages<A extends AttrsOf<A>>(db: Nidus<A>, collection: string, fi
   }
 }
 
-async function searchAll<A extends AttrsOf<A>>(db: Nidus<A>, queries: Float32Array, options: SearchOptions<A>): Promise<Hit<A>[][]> {
+async function searchAll<A extends AttrsOf<A>>(
+  db: Nidus<A>,
+  queries: Float32Array,
+  options: SearchOptions<A>,
+): Promise<Hit<A>[][]> {
   const { collections, topK, minScore, filter, withVectors, signal } = options
   const names = collectionNames(collections)
   const { wire, scores, vectors, counts } = await read(

@@ -19,7 +19,8 @@ async function answer<T>(ask: () => Promise<T> | undefined, limit: number): Prom
 
 export async function persistence({ request = false, timeout = 3000 }: PersistenceOptions): Promise<Persistence> {
   // A timer holds 31 bits.
-  if (!(typeof timeout === 'number' && timeout >= 0 && timeout < 2 ** 31)) throw invalid(`timeout must be a number of milliseconds, from 0 to 2147483647, not ${describe(timeout)}`)
+  if (!(typeof timeout === 'number' && timeout >= 0 && timeout < 2 ** 31))
+    throw invalid(`timeout must be a number of milliseconds, from 0 to 2147483647, not ${describe(timeout)}`)
   let storage: Partial<StorageManager> | undefined
   try {
     storage = globalThis.navigator?.storage

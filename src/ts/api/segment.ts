@@ -49,14 +49,19 @@ function closeSink(sink: SyncAccessHandle | undefined) {
 
 declare const FileSystemSyncAccessHandle: (new () => unknown) | undefined
 /** Only of a real one is it known that it keeps no reference to what it is given. */
-const isRealHandle = (sink: unknown) => typeof FileSystemSyncAccessHandle !== 'undefined' && sink instanceof FileSystemSyncAccessHandle
+const isRealHandle = (sink: unknown) =>
+  typeof FileSystemSyncAccessHandle !== 'undefined' && sink instanceof FileSystemSyncAccessHandle
 
 function checkIndex(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(value)}`)
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw invalid(`${what} must be an integer from 0 up, not ${describe(value)}`)
   return value
 }
 
-/** Not private fields, which a proxy around a segment (Vue's, MobX's) does not have; and a function, which such proxies hand on as it is. */
+/**
+ * Not private fields, which a proxy around a segment (Vue's, MobX's) does not have; and a function, which such proxies
+ * hand on as it is.
+ */
 const STATE = Symbol()
 type State = { core: CoreSegment | undefined; sink: SyncAccessHandle | undefined }
 
@@ -67,7 +72,8 @@ function runIn<T>(segment: Segment, work: (core: CoreSegment) => T): T {
 }
 
 function checkRows(vectors: unknown, dimension: number): Float32Array {
-  if (Object.prototype.toString.call(vectors) !== '[object Float32Array]') throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
+  if (Object.prototype.toString.call(vectors) !== '[object Float32Array]')
+    throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
   const rows = vectors as Float32Array
   if (rows.length % dimension !== 0) {
     throw new NidusError('DIMENSION_MISMATCH', `${rows.length} numbers are no whole number of rows of ${dimension}`)
@@ -83,12 +89,18 @@ export class Segment {
   static open(sink: SyncAccessHandle, options: { dimension: number }): Segment {
     const handle = checkSink(sink)
     const dimension = checkDimension(checkOptions(options, SEGMENT, 'Segment.open').dimension)
-    return new Segment(run(() => CoreSegment.open(handle, dimension, isRealHandle(sink))), sink)
+    return new Segment(
+      run(() => CoreSegment.open(handle, dimension, isRealHandle(sink))),
+      sink,
+    )
   }
 
   static inMemory(dimension: number): Segment {
     const checked = checkDimension(dimension)
-    return new Segment(run(() => CoreSegment.inMemory(checked)), undefined)
+    return new Segment(
+      run(() => CoreSegment.inMemory(checked)),
+      undefined,
+    )
   }
 
   private constructor(core: CoreSegment, sink: SyncAccessHandle | undefined) {

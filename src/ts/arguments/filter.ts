@@ -2,12 +2,24 @@ import { invalid, reading } from '../errors/errors.js'
 import { nearest } from './nearest.js'
 import { Writer, checkString, describe, isPlainObject, keysOf } from '../core/wire.js'
 
-const AND = 0, OR = 1, NOT = 2, EQ = 3, IN = 4, COMPARE = 5, GLOB = 6, CONTAINS = 7, EXISTS = 8
+const AND = 0,
+  OR = 1,
+  NOT = 2,
+  EQ = 3,
+  IN = 4,
+  COMPARE = 5,
+  GLOB = 6,
+  CONTAINS = 7,
+  EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', ...Object.keys(COMPARISONS), '$glob', '$contains', '$exists', '$not']
 /** The core has the same limits, but for the first: one condition is up to five of its expressions. */
-const MAX_PARTS = 1000, MAX_VALUES = 65_536, MAX_PATTERN = 1024, MAX_DEPTH = 64
-let parts = 0, listed = 0
+const MAX_PARTS = 1000,
+  MAX_VALUES = 65_536,
+  MAX_PATTERN = 1024,
+  MAX_DEPTH = 64
+let parts = 0,
+  listed = 0
 
 const NONE = new Uint8Array(0)
 
@@ -52,7 +64,9 @@ function expression(writer: Writer, filter: unknown, depth: number, where: strin
       writer.u8(NOT)
       expression(writer, value, depth + 1, '$not')
     } else if (key.startsWith('$')) {
-      throw invalid(`unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not; other operators belong to an attribute: { year: { $gte: 2020 } }`)
+      throw invalid(
+        `unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not; other operators belong to an attribute: { year: { $gte: 2020 } }`,
+      )
     } else {
       checkString(key, () => "a filter's key")
       conditions(writer, key, value, depth)
@@ -91,14 +105,19 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
     case '$nin':
       presentAndNot(writer, key)
       return among(writer, key, operand, what)
-    case '$gt': case '$gte': case '$lt': case '$lte':
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
       writer.u8(COMPARE)
       writer.str(key)
       writer.u8(COMPARISONS[operator]!)
       return writer.value(operand, what)
-    case '$glob': case '$contains':
+    case '$glob':
+    case '$contains':
       checkString(operand, what)
-      if (operator === '$glob' && operand.length > MAX_PATTERN) throw invalid(`${what()} has more than ${MAX_PATTERN} bytes`)
+      if (operator === '$glob' && operand.length > MAX_PATTERN)
+        throw invalid(`${what()} has more than ${MAX_PATTERN} bytes`)
       writer.u8(operator === '$glob' ? GLOB : CONTAINS)
       writer.str(key)
       return writer.str(operand)
@@ -111,7 +130,9 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       writer.u8(NOT)
       return conditions(writer, key, operand, depth + 1)
     default:
-      throw invalid(`unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`)
+      throw invalid(
+        `unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`,
+      )
   }
 }
 

@@ -5,7 +5,10 @@ import { MOST_AHEAD, Writer, describe, encodeIds, isPlainObject } from '../core/
 
 const MAX_F32 = 3.4028234663852886e38
 
-/** A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors that are not lent). */
+/**
+ * A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors
+ * that are not lent).
+ */
 export interface Captured {
   count: number
   batch: Uint8Array<ArrayBuffer>
@@ -17,7 +20,8 @@ export interface Captured {
 /** What may be done with a columnar batch's vectors. */
 export type Way = 'copy' | 'transfer' | 'lend'
 
-const isFloats = (value: unknown): value is Float32Array => Object.prototype.toString.call(value) === '[object Float32Array]'
+const isFloats = (value: unknown): value is Float32Array =>
+  Object.prototype.toString.call(value) === '[object Float32Array]'
 
 const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
 
@@ -36,47 +40,66 @@ function captureRecords(records: RecordInput[], dimension: number): Captured {
   let vectors: Float32Array<ArrayBuffer> | undefined
   const writer = new Writer(64 + Math.min(records.length * 64, MOST_AHEAD))
   let i = 0
-  reading(() => `record ${i}`, () => {
-    for (; i < records.length; i++) {
-      const record: unknown = records[i]
-      if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
-      const { id, vector, attrs } = record
-      const who = () => recordName(i, id)
-      checkKeys(record, RECORD, who)
-      writer.str(id, () => `record ${i}: id`)
-      writer.attrs(attrs, who)
-      // Not before: of an array that is nothing but a length the first record is missing.
-      vectors ??= newFloats(records.length * dimension)
-      copyVector(vector, vectors, i * dimension, dimension, who)
-    }
-  })
+  reading(
+    () => `record ${i}`,
+    () => {
+      for (; i < records.length; i++) {
+        const record: unknown = records[i]
+        if (!isPlainObject(record))
+          throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
+        const { id, vector, attrs } = record
+        const who = () => recordName(i, id)
+        checkKeys(record, RECORD, who)
+        writer.str(id, () => `record ${i}: id`)
+        writer.attrs(attrs, who)
+        // Not before: of an array that is nothing but a length the first record is missing.
+        vectors ??= newFloats(records.length * dimension)
+        copyVector(vector, vectors, i * dimension, dimension, who)
+      }
+    },
+  )
   return { count: records.length, batch: writer.finish(), vectors: vectors ?? newFloats(0), lent: false }
 }
 
 function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Captured {
   const { ids, vectors, attrs } = batch
-  if (ids === undefined && 'id' in batch) throw invalid('a batch is an array of records, or columns { ids, vectors, attrs }; one record goes into an array: [record]')
+  if (ids === undefined && 'id' in batch)
+    throw invalid(
+      'a batch is an array of records, or columns { ids, vectors, attrs }; one record goes into an array: [record]',
+    )
   checkKeys(batch, BATCH, 'the batch')
   if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
   if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
-  if (attrs !== undefined && !Array.isArray(attrs)) throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
+  if (attrs !== undefined && !Array.isArray(attrs))
+    throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
   if (attrs && attrs.length !== ids.length) throw invalid(`the batch has ${ids.length} ids but ${attrs.length} attrs`)
   if (vectors.length !== ids.length * dimension) {
-    throw new NidusError('DIMENSION_MISMATCH', `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`)
+    throw new NidusError(
+      'DIMENSION_MISMATCH',
+      `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`,
+    )
   }
   const writer = new Writer(64 + Math.min(ids.length * 64, MOST_AHEAD))
   let i = 0
-  reading(() => `record ${i}`, () => {
-    for (; i < ids.length; i++) {
-      writer.str(ids[i], () => `record ${i}: id`)
-      writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
-    }
-  })
+  reading(
+    () => `record ${i}`,
+    () => {
+      for (; i < ids.length; i++) {
+        writer.str(ids[i], () => `record ${i}: id`)
+        writer.attrs(attrs?.[i], () => recordName(i, ids[i]))
+      }
+    },
+  )
   const lent = way === 'lend' && vectors.length > 0
   // Giving away part of a buffer would take the rest of it from the caller as well.
-  const given = way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  const given =
+    way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
   // Lent, too, in a plain array: a subclass has its own ideas of a part.
-  const captured = lent ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length) : given ? vectors : copyOf(vectors)
+  const captured = lent
+    ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length)
+    : given
+      ? vectors
+      : copyOf(vectors)
   return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
 }
 
@@ -87,7 +110,10 @@ export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
   return copy
 }
 
-/** The memory of a copy that has served: allocating some for each batch costs more, in collections, than the batch itself. */
+/**
+ * The memory of a copy that has served: allocating some for each batch costs more, in collections, than the batch
+ * itself.
+ */
 let spare: ArrayBuffer | undefined
 const MOST_SPARE = 1 << 23
 
@@ -110,7 +136,8 @@ function newFloats(length: number): Float32Array<ArrayBuffer> {
 }
 
 function copyVector(vector: unknown, into: Float32Array, at: number, dimension: number, who: () => string) {
-  if (!isFloats(vector) && !Array.isArray(vector)) throw invalid(`${who()}: vector must be a Float32Array or an array of numbers, not ${describe(vector)}`)
+  if (!isFloats(vector) && !Array.isArray(vector))
+    throw invalid(`${who()}: vector must be a Float32Array or an array of numbers, not ${describe(vector)}`)
   if (vector.length !== dimension) throw wrongLength(who(), vector.length, dimension)
   if (!isFloats(vector)) {
     for (let i = 0; i < vector.length; i++) {
@@ -127,7 +154,11 @@ function checkVector(vector: Float32Array, who: string) {
   for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!
   if (squares <= MAX_F32) return
   const bad = vector.findIndex((number) => !Number.isFinite(number))
-  throw invalid(bad < 0 ? `${who}: the vector is too long: its squared norm overflows a 32-bit float` : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`)
+  throw invalid(
+    bad < 0
+      ? `${who}: the vector is too long: its squared norm overflows a 32-bit float`
+      : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`,
+  )
 }
 
 export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
@@ -152,14 +183,16 @@ export function checkTopK(topK: unknown): number {
 }
 
 export function checkCount(count: unknown, what: string): number {
-  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) throw invalid(`${what} must be an integer from 0 up, not ${describe(count)}`)
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0)
+    throw invalid(`${what} must be an integer from 0 up, not ${describe(count)}`)
   return Math.min(count, 0xffffffff)
 }
 
 /** NaN is how the core is told that there is none. */
 export function checkMinScore(minScore: unknown): number {
   if (minScore === undefined) return NaN
-  if (typeof minScore !== 'number' || Number.isNaN(minScore)) throw invalid(`minScore must be a number, not ${describe(minScore)}`)
+  if (typeof minScore !== 'number' || Number.isNaN(minScore))
+    throw invalid(`minScore must be a number, not ${describe(minScore)}`)
   return minScore
 }
 
@@ -170,6 +203,7 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
     const { aborted, addEventListener } = (signal ?? {}) as AbortSignal
     return { aborted, addEventListener }
   })
-  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function')
+    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`)
   return signal as AbortSignal
 }

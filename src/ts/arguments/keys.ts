@@ -1,7 +1,19 @@
 import { invalid } from '../errors/errors.js'
 import { nearest } from './nearest.js'
 import type {
-  ColumnarBatch, ImportOptions, Nidus, OpenOptions, PersistenceOptions, RecordInput, SalvageOptions, SearchOptions, SignalOption, StaticOptions, StaticSource, StoreOptions, UpsertOptions,
+  ColumnarBatch,
+  ImportOptions,
+  Nidus,
+  OpenOptions,
+  PersistenceOptions,
+  RecordInput,
+  SalvageOptions,
+  SearchOptions,
+  SignalOption,
+  StaticOptions,
+  StaticSource,
+  StoreOptions,
+  UpsertOptions,
 } from '../types/index.js'
 import type { Segment } from '../types/segment.js'
 
@@ -11,32 +23,62 @@ export type Known = { readonly [key: string]: 1 }
 export type KeysOf<T> = { readonly [K in T extends unknown ? keyof T : never]-?: 1 }
 
 export const OPEN = {
-  dimension: 1, storage: 1, readOnly: 1, durability: 1, autoCompact: 1, maxVectorBytes: 1, compat: 1, memory: 1, workers: 1, multiTab: 1, worker: 1, wasm: 1,
+  dimension: 1,
+  storage: 1,
+  readOnly: 1,
+  durability: 1,
+  autoCompact: 1,
+  maxVectorBytes: 1,
+  compat: 1,
+  memory: 1,
+  workers: 1,
+  multiTab: 1,
+  worker: 1,
+  wasm: 1,
 } satisfies KeysOf<OpenOptions>
 export const STORE = { storage: 1, root: 1, worker: 1, wasm: 1 } satisfies KeysOf<StoreOptions>
 export const PERSISTENCE = { request: 1, timeout: 1 } satisfies KeysOf<PersistenceOptions>
 export const SALVAGE = { dimension: 1, storage: 1, into: 1, worker: 1, wasm: 1 } satisfies KeysOf<SalvageOptions>
 export const IMPORT = { ...OPEN, replace: 1, signal: 1, onProgress: 1 } satisfies KeysOf<ImportOptions>
 export const FILES = { data: 1, log: 1 } satisfies Known
-export const STATIC = { memory: 1, onProgress: 1, signal: 1, cache: 1, headers: 1, fetch: 1, timeout: 1, wasm: 1 } satisfies KeysOf<StaticOptions>
+export const STATIC = {
+  memory: 1,
+  onProgress: 1,
+  signal: 1,
+  cache: 1,
+  headers: 1,
+  fetch: 1,
+  timeout: 1,
+  wasm: 1,
+} satisfies KeysOf<StaticOptions>
 export const STATIC_SOURCE = { data: 1, log: 1, bucket: 1 } satisfies KeysOf<StaticSource>
 export const UPSERT = { signal: 1, onProgress: 1, transfer: 1 } satisfies KeysOf<UpsertOptions>
 export const RECORD = { id: 1, vector: 1, attrs: 1 } satisfies KeysOf<RecordInput>
 export const BATCH = { ids: 1, vectors: 1, attrs: 1 } satisfies KeysOf<ColumnarBatch>
-export const SEARCH = { collections: 1, topK: 1, minScore: 1, filter: 1, withVectors: 1, signal: 1 } satisfies KeysOf<SearchOptions>
+export const SEARCH = {
+  collections: 1,
+  topK: 1,
+  minScore: 1,
+  filter: 1,
+  withVectors: 1,
+  signal: 1,
+} satisfies KeysOf<SearchOptions>
 export const SIGNAL = { signal: 1 } satisfies KeysOf<SignalOption>
 export const RECORDS = { filter: 1, ...SIGNAL } satisfies KeysOf<NonNullable<Parameters<Nidus['records']>[1]>>
 export const SEGMENT = { dimension: 1 } satisfies KeysOf<Parameters<typeof Segment.open>[1]>
 export const SEGMENT_SEARCH = { topK: 1, minScore: 1 } satisfies KeysOf<NonNullable<Parameters<Segment['search']>[1]>>
 
 /**
- * Refuses an object of the caller's with an own, enumerable key that is not known: it would be passed over, and the answer wrong.
- * A key whose value is undefined counts as absent, whatever its name.
+ * Refuses an object of the caller's with an own, enumerable key that is not known: it would be passed over, and the
+ * answer wrong. A key whose value is undefined counts as absent, whatever its name.
  */
 export function checkKeys(object: object, known: Known, place: string | (() => string), noun = 'key') {
   for (const key in object) {
     // Of a class's own keys these are inherited; symbols are never seen here.
-    if (known[key] === 1 || !Object.hasOwn(object, key) || (object as Record<string, unknown>)[key] === undefined) continue
-    throw invalid(`${typeof place === 'string' ? place : place()}: unknown ${noun} \`${key.slice(0, 60)}\`${nearest(key, Object.keys(known))}`)
+    if (known[key] === 1 || !Object.hasOwn(object, key) || (object as Record<string, unknown>)[key] === undefined)
+      continue
+    throw invalid(
+      `${typeof place === 'string' ? place : place()}: unknown ${noun} \`${key.slice(0, 60)}\`${nearest(key, Object.keys(known))}`,
+    )
   }
 }

@@ -1,4 +1,7 @@
-/** What other products call it, in small letters and without `_`, `-` and `$`. (What is a letter or two away is found without.) */
+/**
+ * What other products call it, in small letters and without `_`, `-` and `$`. (What is a letter or two away is found
+ * without.)
+ */
 const ALIASES: { [known: string]: string } = {
   topK: 'k limit top n count size nresults',
   filter: 'where',
@@ -34,5 +37,7 @@ export function nearest(key: string, known: string[]): string {
   if (known[2] === 'attrs' && /^(score|collection)$/.test(asked)) return ': of a hit give id, vector, attrs'
   const far = known.map((each) => (` ${ALIASES[each]} `.includes(` ${asked} `) ? 0 : distance(asked, plain(each))))
   const least = Math.min(...far)
-  return least <= Math.max(1, asked.length / 3) ? `: did you mean \`${known[far.indexOf(least)]}\`?` : `: there are ${known.join(', ')}`
+  return least <= Math.max(1, asked.length / 3)
+    ? `: did you mean \`${known[far.indexOf(least)]}\`?`
+    : `: there are ${known.join(', ')}`
 }

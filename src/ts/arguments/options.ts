@@ -12,10 +12,14 @@ export function checkName(name: unknown, what = "the store's name"): string {
   return name
 }
 
-export function checkStorage(storage: unknown, otherwise: StorageKind | undefined): StorageKind | StorageHost | undefined {
+export function checkStorage(
+  storage: unknown,
+  otherwise: StorageKind | undefined,
+): StorageKind | StorageHost | undefined {
   if (storage === undefined) return otherwise
   if (typeof storage === 'object' && storage !== null) return storage as StorageHost
-  if (typeof storage !== 'string' || !KINDS.includes(storage)) throw invalid(`storage is ${describe(storage)}; there are ${KINDS.join(', ')}, or a host of your own`)
+  if (typeof storage !== 'string' || !KINDS.includes(storage))
+    throw invalid(`storage is ${describe(storage)}; there are ${KINDS.join(', ')}, or a host of your own`)
   return storage as StorageKind
 }
 
@@ -28,7 +32,12 @@ const TYPES: { [type: string]: string[] } = {
 
 /** Here, and not where it is used: that is not reached where a module is loaded already. */
 export function checkWasm(wasm: unknown) {
-  if (wasm === undefined || typeof wasm === 'string' || /URL|Response|\wArray|Buffer|View|Module/.test(Object.prototype.toString.call(wasm))) return
+  if (
+    wasm === undefined ||
+    typeof wasm === 'string' ||
+    /URL|Response|\wArray|Buffer|View|Module/.test(Object.prototype.toString.call(wasm))
+  )
+    return
   throw invalid(`wasm can be an address, a Response, bytes or a WebAssembly.Module, not ${describe(wasm)}`)
 }
 
@@ -42,7 +51,8 @@ export function checkOptions<T extends object>(options: T | undefined, known: Ke
     for (const key in known) {
       const value = (own[key as keyof T] = (options as T)[key as keyof T])
       for (const type in TYPES) {
-        if (value !== undefined && typeof value !== type && TYPES[type]!.includes(key)) throw invalid(`${place}: ${key} must be a ${type}, not ${describe(value)}`)
+        if (value !== undefined && typeof value !== type && TYPES[type]!.includes(key))
+          throw invalid(`${place}: ${key} must be a ${type}, not ${describe(value)}`)
       }
     }
     checkWasm((own as OpenOptions).wasm)
@@ -51,16 +61,32 @@ export function checkOptions<T extends object>(options: T | undefined, known: Ke
 }
 
 export const oneOf = (value: unknown, what: string, values: readonly unknown[]) => {
-  if (value !== undefined && !values.includes(value)) throw invalid(`${what} is ${describe(value)}; it can be ${values.map(describe).join(' or ')}`)
+  if (value !== undefined && !values.includes(value))
+    throw invalid(`${what} is ${describe(value)}; it can be ${values.map(describe).join(' or ')}`)
 }
 
 export function checkDimension(dimension: unknown): number {
-  if (!Number.isInteger(dimension) || (dimension as number) < 1 || (dimension as number) > 65_536) throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
+  if (!Number.isInteger(dimension) || (dimension as number) < 1 || (dimension as number) > 65_536)
+    throw invalid(`dimension must be an integer from 1 to 65536, not ${describe(dimension)}`)
   return dimension as number
 }
 
-export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage: StorageKind | StorageHost | undefined): OpenSpec {
-  const { dimension, readOnly, durability, autoCompact = 0.5, maxVectorBytes, compat, memory, workers, multiTab } = options
+export function checkOpen(
+  name: unknown,
+  options: Partial<OpenOptions>,
+  storage: StorageKind | StorageHost | undefined,
+): OpenSpec {
+  const {
+    dimension,
+    readOnly,
+    durability,
+    autoCompact = 0.5,
+    maxVectorBytes,
+    compat,
+    memory,
+    workers,
+    multiTab,
+  } = options
   if (dimension !== undefined) checkDimension(dimension)
   oneOf(durability, 'durability', ['strict', 'relaxed'])
   oneOf(compat, 'compat', ['0.3'])
@@ -71,10 +97,17 @@ export function checkOpen(name: unknown, options: Partial<OpenOptions>, storage:
   if (maxVectorBytes !== undefined && !(Number.isSafeInteger(maxVectorBytes) && maxVectorBytes >= 0)) {
     throw invalid(`maxVectorBytes must be an integer from 0 up, not ${describe(maxVectorBytes)}`)
   }
-  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= 256)) throw invalid(`workers must be an integer from 1 to 256, not ${describe(workers)}`)
-  if (memory === 'compact' && storage === 'memory') throw new NidusError('UNSUPPORTED', 'memory: "compact" is for stores whose rows are elsewhere, not for storage: "memory"')
-  if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory')) throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
-  if (memory === 'compact' && workers !== undefined && workers > 1) throw new NidusError('UNSUPPORTED', 'workers > 1 goes with memory: "full" only')
+  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= 256))
+    throw invalid(`workers must be an integer from 1 to 256, not ${describe(workers)}`)
+  if (memory === 'compact' && storage === 'memory')
+    throw new NidusError(
+      'UNSUPPORTED',
+      'memory: "compact" is for stores whose rows are elsewhere, not for storage: "memory"',
+    )
+  if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory'))
+    throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
+  if (memory === 'compact' && workers !== undefined && workers > 1)
+    throw new NidusError('UNSUPPORTED', 'workers > 1 goes with memory: "full" only')
   return {
     name: checkName(name),
     storage: typeof storage === 'object' ? 'own' : storage,

@@ -35,7 +35,8 @@ async function idsOf(path: string, rows: number): Promise<string[]> {
   // Of two rows of one id only the last would stay.
   const lines = new Map<string, number>()
   ids.forEach((id, i) => {
-    if (lines.has(id)) throw invalid(`${path} has the id ${describe(id)} twice, in lines ${lines.get(id)! + 1} and ${i + 1}`)
+    if (lines.has(id))
+      throw invalid(`${path} has the id ${describe(id)} twice, in lines ${lines.get(id)! + 1} and ${i + 1}`)
     lines.set(id, i)
   })
   return ids
@@ -47,20 +48,35 @@ function shapeOf(path: string, header: string) {
   const type = /'descr':\s*'([^']*)'/.exec(header)?.[1]
   if (type === undefined) throw invalid(`${path}: its header names no type of numbers: ${header.trim().slice(0, 200)}`)
   if (type === '>f4' || type === '>f8') throw invalid(`${path} holds big-endian numbers ("${type}"); ${save}`)
-  if (type !== '<f4' && type !== '<f8') throw invalid(`${path} holds "${type}"; float32 or float64 ("<f4", "<f8") is needed: ${save}`)
+  if (type !== '<f4' && type !== '<f8')
+    throw invalid(`${path} holds "${type}"; float32 or float64 ("<f4", "<f8") is needed: ${save}`)
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1]
-  if (order === undefined) throw invalid(`${path}: its header does not tell the order of its numbers: ${header.trim().slice(0, 200)}`)
+  if (order === undefined)
+    throw invalid(`${path}: its header does not tell the order of its numbers: ${header.trim().slice(0, 200)}`)
   const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(header)?.[1]
-  const sizes = shape?.split(',').map((size) => size.trim()).filter(Boolean).map(Number)
+  const sizes = shape
+    ?.split(',')
+    .map((size) => size.trim())
+    .filter(Boolean)
+    .map(Number)
   if (!sizes) throw invalid(`${path}: its header does not tell its shape: ${header.trim().slice(0, 200)}`)
-  if (sizes.length !== 2) throw invalid(`${path} has ${sizes.length} dimensions (${sizes.join(' x ')}); rows of numbers, which are two, are needed`)
-  if (order === 'True') throw invalid(`${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it row by row`)
+  if (sizes.length !== 2)
+    throw invalid(
+      `${path} has ${sizes.length} dimensions (${sizes.join(' x ')}); rows of numbers, which are two, are needed`,
+    )
+  if (order === 'True')
+    throw invalid(
+      `${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it row by row`,
+    )
   const [rows, dimension] = sizes as [number, number]
   if (dimension === 0) throw invalid(`${path} has vectors of no numbers`)
   return { rows, dimension, width: type === '<f4' ? 4 : 8 }
 }
 
-/** A two-dimensional array of float32 or float64, row by row, little-endian; the ids from a text file, a line each, or the rows' numbers. */
+/**
+ * A two-dimensional array of float32 or float64, row by row, little-endian; the ids from a text file, a line each, or
+ * the rows' numbers.
+ */
 export async function* npy(path: string, idsPath: string | undefined, batch: number): AsyncGenerator<Part> {
   const file = await open(path)
   try {
@@ -69,19 +85,27 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
       const buffer = new Uint8Array(length)
       for (let done = 0; done < length;) {
         const { bytesRead } = await file.read(buffer, done, length - done, at + done)
-        if (bytesRead === 0) throw invalid(`${path} ends after ${at + done} bytes, within its ${at < 12 + MOST_HEADER && at + length <= 12 + MOST_HEADER ? 'header' : 'rows'}`)
+        if (bytesRead === 0)
+          throw invalid(
+            `${path} ends after ${at + done} bytes, within its ${at < 12 + MOST_HEADER && at + length <= 12 + MOST_HEADER ? 'header' : 'rows'}`,
+          )
         done += bytesRead
       }
       return buffer
     }
     const start = await bytes(0, Math.min(12, size))
-    if (start.length < 12 || String.fromCharCode(...start.subarray(1, 6)) !== 'NUMPY' || start[0] !== 0x93) throw invalid(`${path} is no .npy file`)
+    if (start.length < 12 || String.fromCharCode(...start.subarray(1, 6)) !== 'NUMPY' || start[0] !== 0x93)
+      throw invalid(`${path} is no .npy file`)
     const version = start[6]!
-    if (version < 1 || version > 3) throw invalid(`${path} is of version ${version} of the .npy format; 1, 2 and 3 are known`)
+    if (version < 1 || version > 3)
+      throw invalid(`${path} is of version ${version} of the .npy format; 1, 2 and 3 are known`)
     const view = new DataView(start.buffer)
     const [headerAt, headerLength] = version === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)]
     if (headerLength > MOST_HEADER) throw invalid(`${path}: its header says that it is ${headerLength} bytes long`)
-    const { rows, dimension, width } = shapeOf(path, new TextDecoder('latin1').decode(await bytes(headerAt, headerLength)))
+    const { rows, dimension, width } = shapeOf(
+      path,
+      new TextDecoder('latin1').decode(await bytes(headerAt, headerLength)),
+    )
     const from = headerAt + headerLength
     const whole = from + rows * dimension * width
     if (size !== whole) throw invalid(`${path} has ${size} bytes, where ${rows} x ${dimension} numbers take ${whole}`)
@@ -91,13 +115,24 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
       const { buffer } = await bytes(from + row * dimension * width, count * dimension * width)
       const vectors = width === 4 ? new Float32Array(buffer) : new Float32Array(new Float64Array(buffer))
       const bad = vectors.findIndex((x) => !Number.isFinite(x))
-      if (bad >= 0) throw invalid(`${path}, row ${row + Math.floor(bad / dimension)}: number ${bad % dimension} is ${vectors[bad]} as a 32-bit float`)
+      if (bad >= 0)
+        throw invalid(
+          `${path}, row ${row + Math.floor(bad / dimension)}: number ${bad % dimension} is ${vectors[bad]} as a 32-bit float`,
+        )
       const writer = new Writer(count * 24)
       for (let n = row; n < row + count; n++) {
         writer.str(ids?.[n] ?? `${n}`)
         writer.u64(0) // no attributes
       }
-      yield { collection: undefined, dimension, count, wire: writer.finish(), vectors, read: from + (row + count) * dimension * width, total: size }
+      yield {
+        collection: undefined,
+        dimension,
+        count,
+        wire: writer.finish(),
+        vectors,
+        read: from + (row + count) * dimension * width,
+        total: size,
+      }
     }
   } finally {
     await file.close()

@@ -1,4 +1,5 @@
-// A store as lines of JSON, and back. First { "dimension" }; then, for each collection, { "collection", "meta" } and its records.
+// A store as lines of JSON, and back. First { "dimension" }; then, for each collection, { "collection", "meta" } and
+// its records.
 import { createReadStream } from 'node:fs'
 import type { Backend } from '../contract/backend.js'
 import { NidusError } from '../errors/errors.js'
@@ -29,7 +30,10 @@ export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; d
       for (let i = 0; i < page.count; i++) {
         after = reader.str()
         const vector = JSON.stringify(Array.from(page.vectors.subarray(i * dimension, (i + 1) * dimension)))
-        yield { text: `{"collection":${JSON.stringify(collection)},"id":${JSON.stringify(after)},"vector":${vector},"attrs":${readAttrs(reader)}}`, documents: 1 }
+        yield {
+          text: `{"collection":${JSON.stringify(collection)},"id":${JSON.stringify(after)},"vector":${vector},"attrs":${readAttrs(reader)}}`,
+          documents: 1,
+        }
       }
       more = page.more
     }
@@ -79,11 +83,14 @@ function parse(bytes: Buffer, first: boolean, who: () => string): Record<string,
 
 function checkVector(given: unknown, who: () => string): number[] {
   // A long whole number was kept exactly when it was parsed.
-  const vector = Array.isArray(given) ? given.map((x: unknown) => {
-    const long = longNumber(x)
-    return long === undefined ? x : Number(long)
-  }) : given
-  if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number')) throw invalid(`${who()}: "vector" must be an array of numbers`)
+  const vector = Array.isArray(given)
+    ? given.map((x: unknown) => {
+        const long = longNumber(x)
+        return long === undefined ? x : Number(long)
+      })
+    : given
+  if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number'))
+    throw invalid(`${who()}: "vector" must be an array of numbers`)
   const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x as number)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)
   if (vector.length === 0) throw invalid(`${who()}: the vector has no numbers`)
@@ -106,25 +113,40 @@ class Batch {
   }
 }
 
-/** Records, { "id", "vector", "attrs"?, "collection"? } a line, and what `linesOf` writes besides. Collections that have no name are `otherwise`'s. */
+/**
+ * Records, { "id", "vector", "attrs"?, "collection"? } a line, and what `linesOf` writes besides. Collections that have
+ * no name are `otherwise`'s.
+ */
 export async function* jsonLines(path: string, total: number, batch: number): AsyncGenerator<Part> {
   let number = 0
   let read = 0
   let part: Batch | undefined
   let dimension: number | undefined
-  const full = ({ collection, count, writer, vectors }: Batch): Part =>
-    ({ collection, count, wire: writer.finish(), vectors: new Float32Array(vectors), dimension: dimension!, read, total })
+  const full = ({ collection, count, writer, vectors }: Batch): Part => ({
+    collection,
+    count,
+    wire: writer.finish(),
+    vectors: new Float32Array(vectors),
+    dimension: dimension!,
+    read,
+    total,
+  })
   for await (const { bytes, read: until } of lines(path)) {
     number++
     const line = parse(bytes, number === 1, who)
     if (!line) continue
     const { id, vector, attrs, collection, meta } = line
-    // Also that it has no lone surrogate: in UTF-8 all of these are one character, and two collections would become one.
+    // Also that it has no lone surrogate: in UTF-8 all of these are one character, and two collections would become
+    // one.
     if (collection !== undefined) checkString(collection, () => `${who()}: "collection"`)
     if ('dimension' in line) {
       checkKeys(line, HEADER, who)
       if (!Number.isInteger(line.dimension)) throw invalid(`${who()}: "dimension" must be a whole number`)
-      if (dimension !== undefined && dimension !== line.dimension) throw new NidusError('DIMENSION_MISMATCH', `${who()}: "dimension" is ${line.dimension as number}, and was ${dimension} before`)
+      if (dimension !== undefined && dimension !== line.dimension)
+        throw new NidusError(
+          'DIMENSION_MISMATCH',
+          `${who()}: "dimension" is ${line.dimension as number}, and was ${dimension} before`,
+        )
       dimension = line.dimension as number
       yield { dimension, read, total }
       continue
@@ -140,7 +162,11 @@ export async function* jsonLines(path: string, total: number, batch: number): As
     if (typeof id !== 'string') throw invalid(`${who()}: "id" must be a string`)
     const numbers = checkVector(vector, who)
     dimension ??= numbers.length
-    if (numbers.length !== dimension) throw new NidusError('DIMENSION_MISMATCH', `${who()}: the vector has ${numbers.length} numbers, those before it ${dimension}`)
+    if (numbers.length !== dimension)
+      throw new NidusError(
+        'DIMENSION_MISMATCH',
+        `${who()}: the vector has ${numbers.length} numbers, those before it ${dimension}`,
+      )
     if (part && (part.count >= batch || part.collection !== collection)) {
       yield full(part)
       part = undefined

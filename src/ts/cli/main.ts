@@ -45,7 +45,11 @@ function wholeNumber(text: string | undefined, fallback: number, name: string): 
   return number
 }
 
-function json<T>(text: string | undefined, name: string, parse: (text: string) => unknown = parseExactly): T | undefined {
+function json<T>(
+  text: string | undefined,
+  name: string,
+  parse: (text: string) => unknown = parseExactly,
+): T | undefined {
   try {
     return text === undefined ? undefined : (parse(text) as T)
   } catch {
@@ -60,7 +64,8 @@ async function inspect(directory: string, _: string[], values: Values) {
   await using db = await reading(directory)
   const footprint = await db.footprint()
   const collections: { name: string; documents: number; meta: Record<string, string> }[] = []
-  for (const name of await db.collections()) collections.push({ name, documents: await db.count(name), meta: await db.getMeta(name) })
+  for (const name of await db.collections())
+    collections.push({ name, documents: await db.count(name), meta: await db.getMeta(name) })
   const { memoryBytes: _memory, codedRows: _coded, ...facts } = footprint
   out(values, { directory, ...facts, recovery: db.recovery, collections }, () => {
     pairs([
@@ -69,11 +74,27 @@ async function inspect(directory: string, _: string[], values: Values) {
       ['rows', `${count(facts.rows)}, ${count(facts.deadRows)} of them dead`],
       ['on disk', bytes(facts.diskBytes)],
       ['readable by', `native nidus ${facts.readableBy} and later`],
-      ...(db.recovery.orphanedRows ? [['unnamed rows', `${count(db.recovery.orphanedRows)}, of which the log says nothing (verify tells more)`] as [string, string]] : []),
-      ...(db.recovery.bytes ? [['torn end', `${bytes(db.recovery.bytes)}, which the next writer cuts`] as [string, string]] : []),
+      ...(db.recovery.orphanedRows
+        ? [
+            [
+              'unnamed rows',
+              `${count(db.recovery.orphanedRows)}, of which the log says nothing (verify tells more)`,
+            ] as [string, string],
+          ]
+        : []),
+      ...(db.recovery.bytes
+        ? [['torn end', `${bytes(db.recovery.bytes)}, which the next writer cuts`] as [string, string]]
+        : []),
     ])
     say('')
-    table(['collection', 'documents', 'metadata'], collections.map(({ name, documents, meta }) => [name, count(documents), Object.keys(meta).length ? JSON.stringify(meta) : '']))
+    table(
+      ['collection', 'documents', 'metadata'],
+      collections.map(({ name, documents, meta }) => [
+        name,
+        count(documents),
+        Object.keys(meta).length ? JSON.stringify(meta) : '',
+      ]),
+    )
   })
   return 0
 }
@@ -82,7 +103,15 @@ async function check(directory: string, _: string[], values: Values) {
   const { findings, documents, rows } = await verify(directory)
   out(values, { directory, clean: findings.length === 0, documents, rows, findings }, () => {
     if (findings.length === 0) return say(`clean: ${count(documents)} documents, ${count(rows)} rows`)
-    table(['file', 'offset', 'length', 'what'], findings.map(({ file = '', offset, length, what }) => [file, offset === undefined ? '' : `${offset}`, length === undefined ? '' : `${length}`, what]))
+    table(
+      ['file', 'offset', 'length', 'what'],
+      findings.map(({ file = '', offset, length, what }) => [
+        file,
+        offset === undefined ? '' : `${offset}`,
+        length === undefined ? '' : `${length}`,
+        what,
+      ]),
+    )
   })
   return findings.length === 0 ? 0 : 1
 }
@@ -92,12 +121,14 @@ async function search(directory: string, _: string[], values: Values) {
   await using db = await reading(directory)
   let query = json<number[]>(values.vector, 'vector', JSON.parse)
   if (values.like !== undefined) {
-    for (const name of values.collection !== undefined ? [values.collection] : await db.collections()) query ??= (await db.get(name, [values.like]))[0]?.vector as unknown as number[]
+    for (const name of values.collection !== undefined ? [values.collection] : await db.collections())
+      query ??= (await db.get(name, [values.like]))[0]?.vector as unknown as number[]
     if (!query) throw new NidusError('NOT_FOUND', `there is no document "${values.like}"`)
   }
   const filter = untagged(json(values.filter, 'filter'), '--filter') as Filter | undefined
   const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score'])
-  if (Number.isNaN(minScore) || values['min-score']?.trim() === '') throw new Usage(`--min-score must be a number, not ${values['min-score']}`)
+  if (Number.isNaN(minScore) || values['min-score']?.trim() === '')
+    throw new Usage(`--min-score must be a number, not ${values['min-score']}`)
   const hits = await db.search(query!, {
     topK: wholeNumber(values.top, 10, 'top'),
     ...(values.collection !== undefined && { collections: values.collection }),
@@ -105,19 +136,52 @@ async function search(directory: string, _: string[], values: Values) {
     ...(filter !== undefined && { filter }),
     ...(minScore !== undefined && { minScore }),
   })
-  out(values, hits.map((hit) => ({ ...hit, attrs: tagged(hit.attrs) })), () => table(['score', 'collection', 'id', 'attributes'], hits.map(({ score, collection, id, attrs }) => [score.toFixed(4), collection, id, JSON.stringify(tagged(attrs))])))
+  out(
+    values,
+    hits.map((hit) => ({ ...hit, attrs: tagged(hit.attrs) })),
+    () =>
+      table(
+        ['score', 'collection', 'id', 'attributes'],
+        hits.map(({ score, collection, id, attrs }) => [
+          score.toFixed(4),
+          collection,
+          id,
+          JSON.stringify(tagged(attrs)),
+        ]),
+      ),
+  )
   return 0
 }
 
 async function importInto(directory: string, [path]: string[], values: Values) {
   if (path === undefined) throw new Usage('import wants a file')
   if (!existsSync(path)) throw new NidusError('NOT_FOUND', `there is no ${path}`)
-  const kind = statSync(path).isDirectory() ? 'a whole store' : /\.(jsonl|ndjson)$/i.test(path) ? 'lines of JSON' : /\.npy$/i.test(path) ? 'a .npy file' : 'a whole store'
-  allowed(values, `import of ${kind}`, kind === 'a whole store' ? ['replace'] : kind === 'a .npy file' ? ['collection', 'ids', 'batch'] : ['collection', 'batch'])
+  const kind = statSync(path).isDirectory()
+    ? 'a whole store'
+    : /\.(jsonl|ndjson)$/i.test(path)
+      ? 'lines of JSON'
+      : /\.npy$/i.test(path)
+        ? 'a .npy file'
+        : 'a whole store'
+  allowed(
+    values,
+    `import of ${kind}`,
+    kind === 'a whole store'
+      ? ['replace']
+      : kind === 'a .npy file'
+        ? ['collection', 'ids', 'batch']
+        : ['collection', 'batch'],
+  )
   const batch = wholeNumber(values.batch, 1000, 'batch')
   const bar = progress('importing')
   try {
-    if (kind !== 'a whole store') return await importParts(directory, kind === 'a .npy file' ? npy(path, values.ids, batch) : jsonLines(path, statSync(path).size, batch), values, bar)
+    if (kind !== 'a whole store')
+      return await importParts(
+        directory,
+        kind === 'a .npy file' ? npy(path, values.ids, batch) : jsonLines(path, statSync(path).size, batch),
+        values,
+        bar,
+      )
     await using db = await Nidus.import(directory, path, { replace: values.replace ?? false, onProgress: bar.tell })
     const documents = await db.count()
     bar.end()
@@ -128,13 +192,26 @@ async function importInto(directory: string, [path]: string[], values: Values) {
   }
 }
 
-async function importParts(directory: string, parts: AsyncGenerator<Part>, values: Values, bar: ReturnType<typeof progress>) {
+async function importParts(
+  directory: string,
+  parts: AsyncGenerator<Part>,
+  values: Values,
+  bar: ReturnType<typeof progress>,
+) {
   let db: Backend | undefined
   let documents = 0
   try {
     for await (const { collection: named, dimension, count, wire, vectors, meta, read, total } of parts) {
-      db ??= await nodePlatform.open({ ...checkOpen(directory, { dimension }, 'fs'), storage: 'fs' }, undefined, undefined)
-      if (dimension !== undefined && dimension !== db.dimension) throw new NidusError('DIMENSION_MISMATCH', `the store "${directory}" has dimension ${db.dimension}, not ${dimension}`)
+      db ??= await nodePlatform.open(
+        { ...checkOpen(directory, { dimension }, 'fs'), storage: 'fs' },
+        undefined,
+        undefined,
+      )
+      if (dimension !== undefined && dimension !== db.dimension)
+        throw new NidusError(
+          'DIMENSION_MISMATCH',
+          `the store "${directory}" has dimension ${db.dimension}, not ${dimension}`,
+        )
       const collection = named ?? values.collection ?? 'default'
       if (vectors) documents += await db.call('upsert', { collection, count: count!, batch: wire!, vectors })
       else if (named !== undefined || meta) await db.call('createCollection', { collection })
@@ -143,7 +220,9 @@ async function importParts(directory: string, parts: AsyncGenerator<Part>, value
     }
   } catch (error) {
     if (!(error instanceof NidusError) || documents === 0) throw error
-    throw new NidusError(error.code, `${error.message} (the ${count(documents)} documents before it are written)`, { cause: error })
+    throw new NidusError(error.code, `${error.message} (the ${count(documents)} documents before it are written)`, {
+      cause: error,
+    })
   } finally {
     await db?.close()
     bar.end()
@@ -160,14 +239,22 @@ async function exportFrom(directory: string, [path]: string[], values: Values) {
     return 0
   }
   const bar = progress('exporting')
-  const documents = await writeWhole(path, (write) => (/\.(jsonl|ndjson)$/i.test(path) ? exportLines(directory, write, bar) : exportTar(directory, write, bar))).finally(bar.end)
+  const documents = await writeWhole(path, (write) =>
+    /\.(jsonl|ndjson)$/i.test(path) ? exportLines(directory, write, bar) : exportTar(directory, write, bar),
+  ).finally(bar.end)
   const { size } = statSync(path)
-  out(values, { file: path, bytes: size, documents }, () => say(`${count(documents)} documents in ${path}, ${bytes(size)}`))
+  out(values, { file: path, bytes: size, documents }, () =>
+    say(`${count(documents)} documents in ${path}, ${bytes(size)}`),
+  )
   return 0
 }
 
 async function exportLines(directory: string, write: Write, bar: ReturnType<typeof progress>) {
-  const db = await nodePlatform.open({ ...checkOpen(directory, { readOnly: true }, 'fs'), storage: 'fs' }, undefined, undefined)
+  const db = await nodePlatform.open(
+    { ...checkOpen(directory, { readOnly: true }, 'fs'), storage: 'fs' },
+    undefined,
+    undefined,
+  )
   try {
     const { docCount } = await db.call('footprint', {})
     const encoder = new TextEncoder()
@@ -200,7 +287,12 @@ async function compact(directory: string, _: string[], values: Values) {
   if (before.deadRows > 0) await db.compact()
   const after = await db.footprint()
   out(values, { directory, before: before.diskBytes, after: after.diskBytes, deadRows: before.deadRows }, () =>
-    say(before.deadRows === 0 ? 'nothing to do: no dead rows' : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} are ${bytes(after.diskBytes)} now`))
+    say(
+      before.deadRows === 0
+        ? 'nothing to do: no dead rows'
+        : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} are ${bytes(after.diskBytes)} now`,
+    ),
+  )
   return 0
 }
 
@@ -211,7 +303,10 @@ async function openThere(directory: string, dropUnnamed = false) {
     return db
   })()
   if (recovery.orphanedRows && !dropUnnamed) {
-    throw new NidusError('INVALID_ARGUMENT', `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to be put back, compact with --drop-unnamed`)
+    throw new NidusError(
+      'INVALID_ARGUMENT',
+      `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to be put back, compact with --drop-unnamed`,
+    )
   }
   return Nidus.open(directory, { dimension, autoCompact: false })
 }
@@ -242,7 +337,10 @@ export async function main(): Promise<number> {
     const parsed = parse(argv.slice(2), (given) => (values = given))
     const [name, directory, ...more] = parsed
     if (values.version) {
-      say((JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version)
+      say(
+        (JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+          .version,
+      )
       return 0
     }
     if (values.help) {
@@ -254,17 +352,24 @@ export async function main(): Promise<number> {
       return 2
     }
     const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name!] : undefined
-    if (!command) throw new Usage(name === undefined ? 'say what to do' : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`)
+    if (!command)
+      throw new Usage(
+        name === undefined ? 'say what to do' : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`,
+      )
     allowed(values, name!, command.takes)
     if (directory === undefined) throw new Usage(`${name} wants a directory`)
-    if (more.length >= command.names) throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"`)
+    if (more.length >= command.names)
+      throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"`)
     return await command.work(directory, more, values)
   } catch (error) {
     const coded = error instanceof NidusError ? error.code : undefined
     const wrong = error instanceof Usage
     const message = error instanceof Error ? error.message : String(error)
     if (values.json) say(JSON.stringify({ error: { code: coded ?? (wrong ? 'USAGE' : 'FAILED'), message } }))
-    else stderr.write(`nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help tells how it is used\n' : ''}`)
+    else
+      stderr.write(
+        `nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help tells how it is used\n' : ''}`,
+      )
     return wrong ? 2 : 3
   }
 }

@@ -23,7 +23,13 @@ export function table(head: string[], rows: string[][]) {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
   // Numbers to the right.
   const right = head.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,]*$/.test(row[i]!)))
-  for (const row of [head, ...rows]) say(row.map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join('  ').trimEnd())
+  for (const row of [head, ...rows])
+    say(
+      row
+        .map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
 }
 
 /** A bar on a terminal; nothing where nobody looks. */
@@ -35,7 +41,9 @@ export function progress(what: string) {
       if (!shown || (performance.now() - last < 100 && done !== total)) return
       last = performance.now()
       const part = total ? Math.min(1, done / total) : 0
-      const bar = total ? `[${'='.repeat(Math.round(part * 30)).padEnd(30)}] ${(part * 100).toFixed(0).padStart(3)} %` : count(done)
+      const bar = total
+        ? `[${'='.repeat(Math.round(part * 30)).padEnd(30)}] ${(part * 100).toFixed(0).padStart(3)} %`
+        : count(done)
       stderr.write(`\r${what} ${bar}`)
     },
     end() {

@@ -1,4 +1,5 @@
-// The file that is written: under a name of its own until it is whole, so that neither an old one nor another's is lost.
+// The file that is written: under a name of its own until it is whole, so that neither an old one nor another's is
+// lost.
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
@@ -11,13 +12,20 @@ export type Write = (bytes: Uint8Array) => Promise<void>
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Writes all of it and makes it durable, then puts it in the place of what was there under that name. On failure what was there is as it was. */
+/**
+ * Writes all of it and makes it durable, then puts it in the place of what was there under that name. On failure what
+ * was there is as it was.
+ */
 export async function writeWhole<T>(path: string, work: (write: Write) => Promise<T>): Promise<T> {
   // A link stays one: what it leads to is replaced.
   const target = await realpath(path).catch(() => path)
   const there = await stat(target).catch(() => undefined)
-  if (path === '') throw new NidusError('INVALID_ARGUMENT', 'a file\'s name is needed')
-  if (isInStore(target) || (there?.isFile() && isOfStore(target))) throw new NidusError('INVALID_ARGUMENT', `${path} belongs to a store, which would be lost. Nothing was changed: use another name`)
+  if (path === '') throw new NidusError('INVALID_ARGUMENT', "a file's name is needed")
+  if (isInStore(target) || (there?.isFile() && isOfStore(target)))
+    throw new NidusError(
+      'INVALID_ARGUMENT',
+      `${path} belongs to a store, which would be lost. Nothing was changed: use another name`,
+    )
   if (there?.isDirectory()) throw new NidusError('INVALID_ARGUMENT', `${path} is a directory; a file's name is needed`)
   // A pipe or a device takes what comes; there is nothing to be put in its place.
   if (there && !there.isFile()) return into(await open(target, 'w'), work, false)
@@ -55,7 +63,9 @@ const isOf = (path: string, which: 'data' | 'log') => {
 }
 
 /** Whether a store has a file of that name in its folder. */
-const isInStore = (path: string) => ['data', 'log', 'lock'].includes(basename(path)) && (isOf(join(dirname(path), 'data'), 'data') || isOf(join(dirname(path), 'log'), 'log'))
+const isInStore = (path: string) =>
+  ['data', 'log', 'lock'].includes(basename(path)) &&
+  (isOf(join(dirname(path), 'data'), 'data') || isOf(join(dirname(path), 'log'), 'log'))
 
 /** What begins as a store's file is one, whatever its name: a link may lead to it. */
 const isOfStore = (path: string) => isOf(path, 'data') || isOf(path, 'log')

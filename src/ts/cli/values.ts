@@ -1,12 +1,19 @@
-// Attributes as JSON that loses nothing. What JSON has no word for is an object with one key, which no attribute can be:
-// { "$int": "digits" } beyond 2^53, { "$float": 5 } for a float that is a whole number, { "$date": ... }.
+// Attributes as JSON that loses nothing. What JSON has no word for is an object with one key, which no attribute can
+// be: { "$int": "digits" } beyond 2^53, { "$float": 5 } for a float that is a whole number, { "$date": ... }.
 import { invalid } from '../errors/errors.js'
 import { describe, isPlainObject, type Reader, type Writer } from '../core/wire.js'
 
-// As the log has them; src/ts/core/wire.ts reads and writes them, but tells a whole float from an integer no more than JavaScript does.
-const STR = 1, INT = 2, BOOL = 3, LIST = 4, FLOAT = 5, DATE = 6
+// As the log has them; src/ts/core/wire.ts reads and writes them, but tells a whole float from an integer no more than
+// JavaScript does.
+const STR = 1,
+  INT = 2,
+  BOOL = 3,
+  LIST = 4,
+  FLOAT = 5,
+  DATE = 6
 const MOST_DATE = 8_640_000_000_000_000n
-const I64_MIN = -(2n ** 63n), I64_MAX = 2n ** 63n - 1n
+const I64_MIN = -(2n ** 63n),
+  I64_MAX = 2n ** 63n - 1n
 const ISO = /^(\d{4}|[+-]\d{6})-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
 
 const DECIMAL = /^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?Infinity|NaN)$/i
@@ -20,20 +27,27 @@ function floatText(float: number): string {
   return /[.e]/.test(text) ? text : `{"$float":${text}}`
 }
 
-const dateText = (ms: bigint) => `{"$date":"${ms <= MOST_DATE && ms >= -MOST_DATE ? new Date(Number(ms)).toISOString() : ms}"}`
+const dateText = (ms: bigint) =>
+  `{"$date":"${ms <= MOST_DATE && ms >= -MOST_DATE ? new Date(Number(ms)).toISOString() : ms}"}`
 
 function readValue(reader: Reader): string {
   switch (reader.u32()) {
-    case STR: return JSON.stringify(reader.str())
+    case STR:
+      return JSON.stringify(reader.str())
     case INT: {
       const int = reader.i64()
       return isSafe(int) ? `${int}` : `{"$int":"${int}"}`
     }
-    case BOOL: return `${reader.u8() !== 0}`
-    case LIST: return JSON.stringify(Array.from({ length: reader.length() }, () => reader.str()))
-    case FLOAT: return floatText(reader.f64())
-    case DATE: return dateText(reader.i64())
-    default: return 'null'
+    case BOOL:
+      return `${reader.u8() !== 0}`
+    case LIST:
+      return JSON.stringify(Array.from({ length: reader.length() }, () => reader.str()))
+    case FLOAT:
+      return floatText(reader.f64())
+    case DATE:
+      return dateText(reader.i64())
+    default:
+      return 'null'
   }
 }
 
@@ -45,7 +59,8 @@ export function readAttrs(reader: Reader): string {
 
 function int64(text: string, who: () => string): bigint {
   const int = BigInt(text)
-  if (int < I64_MIN || int > I64_MAX) throw invalid(`${who()}: ${text} does not fit 64 bits; { "$float": "${text}" } keeps about 16 digits of it`)
+  if (int < I64_MIN || int > I64_MAX)
+    throw invalid(`${who()}: ${text} does not fit 64 bits; { "$float": "${text}" } keeps about 16 digits of it`)
   return int
 }
 
@@ -58,12 +73,15 @@ function milliseconds(given: unknown, who: () => string): bigint {
     const day = given.replace(/T.*/, '')
     if (!Number.isNaN(time) && new Date(day).getUTCDate() === Number(day.slice(-2))) return BigInt(time)
   }
-  throw invalid(`${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`)
+  throw invalid(
+    `${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`,
+  )
 }
 
 function integer(given: unknown, who: () => string): bigint {
   const text = typeof given === 'number' && Number.isSafeInteger(given) ? `${given}` : given
-  if (typeof text !== 'string' || !/^[+-]?\d+$/.test(text)) throw invalid(`${who()}: $int is ${describe(given)}; it must be digits in a string`)
+  if (typeof text !== 'string' || !/^[+-]?\d+$/.test(text))
+    throw invalid(`${who()}: $int is ${describe(given)}; it must be digits in a string`)
   return int64(text.replace(/^\+/, ''), who)
 }
 
@@ -71,7 +89,11 @@ function float64(given: unknown, who: () => string): number {
   const number = longNumber(given) ?? given
   const float = typeof number === 'string' && DECIMAL.test(number) ? Number(number) : number
   // One that is too large, or no number, must say so.
-  if (typeof float !== 'number' || (!Number.isFinite(float) && !/^([+-]?Infinity|NaN)$/.test(`${number as string}`)) || (typeof number === 'number' && !Number.isFinite(number))) {
+  if (
+    typeof float !== 'number' ||
+    (!Number.isFinite(float) && !/^([+-]?Infinity|NaN)$/.test(`${number as string}`)) ||
+    (typeof number === 'number' && !Number.isFinite(number))
+  ) {
     throw invalid(`${who()}: $float is ${describe(given)}; it must be a number, or one in a string`)
   }
   return float
@@ -79,7 +101,13 @@ function float64(given: unknown, who: () => string): number {
 
 /** The digits of a number that was kept exactly when it was parsed. */
 export function longNumber(value: unknown): string | undefined {
-  if (!isPlainObject(value) || Object.keys(value).length !== 1 || typeof value.$int !== 'string' || !/^[+-]?\d+$/.test(value.$int)) return undefined
+  if (
+    !isPlainObject(value) ||
+    Object.keys(value).length !== 1 ||
+    typeof value.$int !== 'string' ||
+    !/^[+-]?\d+$/.test(value.$int)
+  )
+    return undefined
   return value.$int
 }
 
@@ -108,7 +136,8 @@ export function writeAttrs(writer: Writer, attrs: unknown, who: () => string) {
     writer.str(key, () => `${who()}: an attribute's key`)
     const [tag, ...more] = isPlainObject(value) ? Object.keys(value) : []
     if (tag === undefined && !isPlainObject(value)) writer.value(value, what)
-    else if (more.length === 0 && (tag === '$int' || tag === '$float' || tag === '$date')) writeTagged(writer, tag, (value as Record<string, unknown>)[tag], what)
+    else if (more.length === 0 && (tag === '$int' || tag === '$float' || tag === '$date'))
+      writeTagged(writer, tag, (value as Record<string, unknown>)[tag], what)
     else throw invalid(`${what()} is an object; only { "$int" }, { "$float" } and { "$date" } can be one`)
   }
 }
@@ -119,7 +148,11 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 export function parseExactly(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text)
   JSON.parse(text) // what is no JSON is not to be made into some
-  return JSON.parse(text.replace(TOKENS, (token) => (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `{"$int":"${token}"}` : token)))
+  return JSON.parse(
+    text.replace(TOKENS, (token) =>
+      /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `{"$int":"${token}"}` : token,
+    ),
+  )
 }
 
 /** The tags' values in JavaScript's own, wherever they stand: in a filter. */
@@ -139,5 +172,7 @@ export function tagged(value: unknown): unknown {
   if (Object.is(value, -0)) return { $float: '-0' }
   if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? null : value.toISOString() }
   if (Array.isArray(value)) return value.map(tagged)
-  return isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([name, part]) => [name, tagged(part)])) : value
+  return isPlainObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, part]) => [name, tagged(part)]))
+    : value
 }

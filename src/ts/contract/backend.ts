@@ -3,7 +3,10 @@ import type { NidusError } from '../errors/errors.js'
 import type { Ticket } from './tickets.js'
 import type { CloseReason, RecoveryReport, StorageKind } from '../types/index.js'
 
-/** What an import takes its bytes from: pieces of at most 4 MiB, each file's in order, each in a buffer of its own; then undefined, as often as it is asked. */
+/**
+ * What an import takes its bytes from: pieces of at most 4 MiB, each file's in order, each in a buffer of its own; then
+ * undefined, as often as it is asked.
+ */
 export type Parts = () => Promise<{ file: FileName; bytes: Uint8Array } | undefined>
 export interface Source {
   parts: Parts
@@ -15,7 +18,10 @@ export interface CallOptions {
   onProgress?: ((done: number, total: number) => void) | undefined
   /** Of a write that may have to be asked again. */
   ticket?: Ticket | undefined
-  /** Of an upsert: its vectors are the caller's own, as they are now. Unless they are taken up before the call returns, this makes a copy of them. */
+  /**
+   * Of an upsert: its vectors are the caller's own, as they are now. Unless they are taken up before the call returns,
+   * this makes a copy of them.
+   */
   keep?: (() => Float32Array) | undefined
 }
 

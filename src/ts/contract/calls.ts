@@ -46,8 +46,15 @@ export interface Calls {
   newest: Call<Kind.Read, { sender: string }, number>
   get: Call<Kind.Rows, { collection: string; count: number; ids: Uint8Array }, FoundRecords>
   /** The records whose ids come after `after`, in the order of their ids. */
-  records: Call<Kind.Rows, { collection: string; filter: Uint8Array; after: string | undefined; limit: number }, RecordPage>
-  /** Any number of queries, one behind the other, in `collections` collections whose names are `names`; undefined: in all. */
+  records: Call<
+    Kind.Rows,
+    { collection: string; filter: Uint8Array; after: string | undefined; limit: number },
+    RecordPage
+  >
+  /**
+   * Any number of queries, one behind the other, in `collections` collections whose names are `names`; undefined: in
+   * all.
+   */
   search: Call<Kind.Rows, SearchArgs, Hits>
   flush: Call<Kind.Control, None, void>
   compact: Call<Kind.Control, None, void>
@@ -98,9 +105,20 @@ export interface SearchArgs {
   withVectors: boolean
 }
 
-export interface FoundRecords { wire: Uint8Array; vectors: Float32Array }
-export interface RecordPage extends FoundRecords { count: number; more: boolean }
-export interface Hits { wire: Uint8Array; scores: Float32Array; vectors: Float32Array | undefined; counts: Uint32Array }
+export interface FoundRecords {
+  wire: Uint8Array
+  vectors: Float32Array
+}
+export interface RecordPage extends FoundRecords {
+  count: number
+  more: boolean
+}
+export interface Hits {
+  wire: Uint8Array
+  scores: Float32Array
+  vectors: Float32Array | undefined
+  counts: Uint32Array
+}
 
 export type FileName = 'data' | 'log'
 /** An export under way, and what it has of both files. */

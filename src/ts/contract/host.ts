@@ -17,7 +17,10 @@ export interface Host extends StorageHost {
   readonly rowsInCore?: boolean
   /** The engine's: to be called when the host finds out by itself that the store can no longer be written. */
   onLost?: (error: NidusError) => void
-  /** The log names rows that data does not have: the pair that completes another program's half-done compaction, if that is what happened. */
+  /**
+   * The log names rows that data does not have: the pair that completes another program's half-done compaction, if that
+   * is what happened.
+   */
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }
 

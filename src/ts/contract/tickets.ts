@@ -11,4 +11,5 @@ export interface Ticket {
 
 /** Sixteen letters, which begin with the time: of later ones it is known that they were never forgotten. */
 export const newSender = () =>
-  Date.now().toString(36).padStart(9, '0') + Array.from(crypto.getRandomValues(new Uint8Array(7)), (n) => (n % 36).toString(36)).join('')
+  Date.now().toString(36).padStart(9, '0') +
+  Array.from(crypto.getRandomValues(new Uint8Array(7)), (n) => (n % 36).toString(36)).join('')

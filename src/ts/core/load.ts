@@ -35,16 +35,22 @@ export function noteTrap(error: unknown) {
 }
 
 export function deadCore(): NidusError | undefined {
-  return trap === undefined ? undefined
-    : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', { cause: trap })
+  return trap === undefined
+    ? undefined
+    : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', {
+        cause: trap,
+      })
 }
 
 /** One function, three vectors in and one out, of the instruction alone: `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
-const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 147, 2, 11]
+const PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
+  253, 147, 2, 11,
+]
 
 /**
- * Whether the instruction is there and right. V8's baseline compiler got it wrong when it was new (seen in 11.3 and 11.8, no more in 12.4), and nothing but a
- * later feature tells such a V8: this of regular expressions came with 12.5.
+ * Whether the instruction is there and right. V8's baseline compiler got it wrong when it was new (seen in 11.3 and
+ * 11.8, no more in 12.4), and nothing but a later feature tells such a V8: this of regular expressions came with 12.5.
  */
 function trusted() {
   try {
@@ -86,7 +92,10 @@ async function start(source: WasmSource | undefined) {
 }
 
 /** What `source` is, or else what `read` reads. */
-async function compile(source: WasmSource | undefined, read?: NonNullable<WasmFiles['plain']>): Promise<WebAssembly.Module> {
+async function compile(
+  source: WasmSource | undefined,
+  read?: NonNullable<WasmFiles['plain']>,
+): Promise<WebAssembly.Module> {
   let bytes: Response | BufferSource | WebAssembly.Module
   try {
     if (read) bytes = await read()
@@ -95,7 +104,10 @@ async function compile(source: WasmSource | undefined, read?: NonNullable<WasmFi
     if (typeof Response !== 'undefined' && bytes instanceof Response) {
       if (!bytes.ok) throw new Error(`${bytes.url} answered ${bytes.status}`)
       // Streaming wants the right type; a wrong one is common on small servers and no fault of the bytes.
-      if (bytes.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm' && 'compileStreaming' in WebAssembly) {
+      if (
+        bytes.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm' &&
+        'compileStreaming' in WebAssembly
+      ) {
         return await WebAssembly.compileStreaming(bytes)
       }
       bytes = await bytes.arrayBuffer()
@@ -109,9 +121,11 @@ async function compile(source: WasmSource | undefined, read?: NonNullable<WasmFi
   if (!ArrayBuffer.isView(bytes) && !/Buffer\]$/.test(Object.prototype.toString.call(bytes))) {
     throw invalid(`wasm can be an address, a Response, bytes or a WebAssembly.Module, not ${describe(bytes)}`)
   }
-  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes as ArrayBuffer)
+  const view = ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes as ArrayBuffer)
   if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
-    throw new NidusError('FAILED', 'what came instead of the .wasm file is no wasm (often a server\'s HTML page)')
+    throw new NidusError('FAILED', "what came instead of the .wasm file is no wasm (often a server's HTML page)")
   }
   try {
     return await WebAssembly.compile(view as BufferSource)
@@ -121,6 +135,10 @@ async function compile(source: WasmSource | undefined, read?: NonNullable<WasmFi
 }
 
 const cannotCompile = (error: unknown) =>
-  new NidusError('UNSUPPORTED', `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${textOf(error)}`, { cause: error })
+  new NidusError(
+    'UNSUPPORTED',
+    `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${textOf(error)}`,
+    { cause: error },
+  )
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -13,5 +13,8 @@ export function loadWhole(wasm: WasmSource | undefined): Promise<void> {
 export function needWhole(what: string) {
   const module = coreModule()
   if (!module || WebAssembly.Module.exports(module).some(({ name }) => name === 'salvage_new')) return
-  throw new NidusError('UNSUPPORTED', `${what} needs nidus.wasm or nidus-relaxed.wasm: nidus-page.wasm, which was loaded, can only open, write and search; pass the other as \`wasm\``)
+  throw new NidusError(
+    'UNSUPPORTED',
+    `${what} needs nidus.wasm or nidus-relaxed.wasm: nidus-page.wasm, which was loaded, can only open, write and search; pass the other as \`wasm\``,
+  )
 }

@@ -1,9 +1,17 @@
 import { NidusError, invalid } from '../errors/errors.js'
 import type { AttrValue, Attrs } from '../types/index.js'
 
-const NULL = 0, STR = 1, INT = 2, BOOL = 3, LIST = 4, FLOAT = 5, DATE = 6
-const I64_MIN = -(2n ** 63n), I64_MAX = 2n ** 63n - 1n
-const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER), SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
+const NULL = 0,
+  STR = 1,
+  INT = 2,
+  BOOL = 3,
+  LIST = 4,
+  FLOAT = 5,
+  DATE = 6
+const I64_MIN = -(2n ** 63n),
+  I64_MAX = 2n ** 63n - 1n
+const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER),
+  SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Characters up to which a text may be written by hand. */
 const SHORT = 48
@@ -109,7 +117,9 @@ export class Writer {
     const bytes = this.#bytes
     let written = 0
     // What is short and ASCII by hand: that takes a tenth of the encoder's call.
-    if (length <= SHORT) for (let code; written < length && (code = text.charCodeAt(written)) < 128; written++) bytes[at + 8 + written] = code
+    if (length <= SHORT)
+      for (let code; written < length && (code = text.charCodeAt(written)) < 128; written++)
+        bytes[at + 8 + written] = code
     if (written < length) {
       checkString(text, what)
       written = encoder.encodeInto(text, bytes.subarray(at + 8)).written
@@ -155,7 +165,9 @@ export class Writer {
       this.u32(DATE)
       return this.int(time)
     }
-    throw invalid(`${what()} is ${describe(value)}; an attribute is null, a string, a number, a bigint, a boolean, a Date or an array of strings`)
+    throw invalid(
+      `${what()} is ${describe(value)}; an attribute is null, a string, a number, a bigint, a boolean, a Date or an array of strings`,
+    )
   }
 
   attrs(attrs: unknown, what: () => string) {
@@ -181,14 +193,26 @@ export class Writer {
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]' && !ArrayBuffer.isView(value)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.prototype.toString.call(value) === '[object Object]' &&
+    !ArrayBuffer.isView(value)
+  )
 }
 
-/** Its keys. An object that shows none, but has a class's getters or private fields, or inherits, is not to be taken for an empty one: as a filter that is everything. */
+/**
+ * Its keys. An object that shows none, but has a class's getters or private fields, or inherits, is not to be taken for
+ * an empty one: as a filter that is everything.
+ */
 export function keysOf(object: object, what: () => string): string[] {
   const keys = Object.keys(object)
   const above = Object.getPrototypeOf(object) as object | null
-  if (keys.length < 1 && ((above && Object.getPrototypeOf(above)) || Object.getOwnPropertyNames(object)[0] !== undefined)) throw invalid(`${what()}: no key of its own in ${describe(object)}: give a plain object`)
+  if (
+    keys.length < 1 &&
+    ((above && Object.getPrototypeOf(above)) || Object.getOwnPropertyNames(object)[0] !== undefined)
+  )
+    throw invalid(`${what()}: no key of its own in ${describe(object)}: give a plain object`)
   return keys
 }
 
@@ -279,25 +303,29 @@ export class Reader {
 
   value(): AttrValue {
     switch (this.u32()) {
-      case STR: return this.str()
+      case STR:
+        return this.str()
       case INT: {
         const int = this.i64()
         return int >= SAFE_MIN && int <= SAFE_MAX ? Number(int) : int
       }
-      case BOOL: return this.u8() !== 0
+      case BOOL:
+        return this.u8() !== 0
       case LIST: {
         const list: string[] = []
         for (let n = this.length(); n > 0; n--) list.push(this.str())
         return list
       }
-      case FLOAT: return this.f64()
+      case FLOAT:
+        return this.f64()
       case DATE: {
         const ms = this.i64()
         const date = new Date(Number(ms))
         // Beyond what JavaScript's dates reach.
         return Number.isNaN(date.getTime()) ? ms : date
       }
-      default: return null
+      default:
+        return null
     }
   }
 
@@ -310,7 +338,8 @@ export class Reader {
 
 /** Assigning to `__proto__` would change the object's prototype instead. */
 function put<T>(object: { [key: string]: T }, key: string, value: T) {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   else object[key] = value
 }
 
@@ -332,10 +361,20 @@ export function batchCuts(batch: Uint8Array, count: number, every: number): numb
     for (let n = reader.length(); n > 0; n--) {
       skipStr()
       switch (reader.u32()) {
-        case STR: skipStr(); break
-        case LIST: for (let m = reader.length(); m > 0; m--) skipStr(); break
-        case BOOL: reader.skip(1); break
-        case INT: case FLOAT: case DATE: reader.skip(8); break
+        case STR:
+          skipStr()
+          break
+        case LIST:
+          for (let m = reader.length(); m > 0; m--) skipStr()
+          break
+        case BOOL:
+          reader.skip(1)
+          break
+        case INT:
+        case FLOAT:
+        case DATE:
+          reader.skip(8)
+          break
       }
     }
   }

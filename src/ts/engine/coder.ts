@@ -13,7 +13,10 @@ const CODE_STEPS = 8
 /** What one search does for later ones takes no longer than a search without codes, and never longer than this. */
 const ALONG_MS = 50
 
-/** Makes the codes that searches are quick by: in the background, and within searches for as long as that gets too little time. */
+/**
+ * Makes the codes that searches are quick by: in the background, and within searches for as long as that gets too
+ * little time.
+ */
 export class Coder {
   readonly #open: OpenCore
   /** Whether somebody wrote a moment ago. */

@@ -54,7 +54,10 @@ export class Committer {
     const stage = () => this.#stage(call, options)
     const matching = this.#open.run(() => matchingOf(store, call))
     if (matching) return this.queue.push({ alone: () => this.#afterMatching(matching, stage, signal) }, signal)
-    return this.queue.push({ stage, keep: keep && call.method === 'upsert' ? () => (call.args.vectors = keep()) : undefined }, signal)
+    return this.queue.push(
+      { stage, keep: keep && call.method === 'upsert' ? () => (call.args.vectors = keep()) : undefined },
+      signal,
+    )
   }
 
   #stage(call: AnyCall<MethodOf<Kind.Write>>, { ticket }: CallOptions): unknown {
@@ -78,7 +81,10 @@ export class Committer {
   }
 
   /** One batch, staged in slices so that readers are not held up, and published as one. */
-  async #bulk({ collection, count, batch, vectors }: Calls['upsert']['args'], { signal, onProgress, ticket }: CallOptions) {
+  async #bulk(
+    { collection, count, batch, vectors }: Calls['upsert']['args'],
+    { signal, onProgress, ticket }: CallOptions,
+  ) {
     const { store } = this.#open
     const { dimension } = store
     this.#open.check()
@@ -174,9 +180,14 @@ export class Committer {
     await this.queue.idle()
     clearTimeout(this.#timer)
     let failed: unknown
-    if (spec.relaxed && !spec.readOnly && !this.#open.failure) await this.flush().catch((error: unknown) => (failed = error))
+    if (spec.relaxed && !spec.readOnly && !this.#open.failure)
+      await this.flush().catch((error: unknown) => (failed = error))
     if (this.#unsaved === 0) return failed
-    return unsavedError(spec.name, this.#unsaved, (failed as NidusError | undefined) ?? this.#open.failure ?? deadCore())
+    return unsavedError(
+      spec.name,
+      this.#unsaved,
+      (failed as NidusError | undefined) ?? this.#open.failure ?? deadCore(),
+    )
   }
 }
 

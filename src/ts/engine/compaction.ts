@@ -8,7 +8,10 @@ import { checkFiles, closeHandles } from './open.js'
 import { supply, type RowReader } from './rows.js'
 import { inSlices } from '../runtime/schedule.js'
 
-/** What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store FAILED. */
+/**
+ * What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store
+ * FAILED.
+ */
 export interface Compacting {
   readonly core: Store
   readonly host: Host
@@ -20,8 +23,14 @@ export interface Compacting {
   between?(): void
 }
 
-/** Writes what is live into a fresh pair and makes that current. `change` makes it so in one turn, in which nobody is in the middle of reading; the old one is still open. */
-export async function compact(compacting: Compacting, change: (adopt: () => void, files: StoreFiles) => Promise<void>): Promise<void> {
+/**
+ * Writes what is live into a fresh pair and makes that current. `change` makes it so in one turn, in which nobody is in
+ * the middle of reading; the old one is still open.
+ */
+export async function compact(
+  compacting: Compacting,
+  change: (adopt: () => void, files: StoreFiles) => Promise<void>,
+): Promise<void> {
   const files = await writeAnew(compacting)
   const { core, run } = compacting
   await change(() => run(() => core.adoptCompaction()), files)
@@ -44,7 +53,10 @@ export async function writeAnew({ core, host, run, fail, reader, between }: Comp
     begun = true
     let state: Step
     do {
-      await inSlices(() => (state = run(() => core.compactStep(rows))) !== Step.More, () => (between?.(), drain(host)))
+      await inSlices(
+        () => (state = run(() => core.compactStep(rows))) !== Step.More,
+        () => (between?.(), drain(host)),
+      )
       if (state! === Step.Wanting) await supply(rows, reader!)
     } while (state! === Step.Wanting)
     between?.()

@@ -31,28 +31,38 @@ export const reads: { readonly [M in MethodOf<Kind.Read>]: Run<M> } = {
   newest: (core, { sender }) => core.receipt(sender, 0, 0),
 }
 
-export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args: Args<M>) => SteppedRead<Result<M>> } = {
-  get: (core, { collection, count, ids }) => ({
-    step: (rows) => take(core.get(collection, count, ids, rows), ({ wire, vectors }) => ({ wire, vectors })),
-  }),
-  records: (core, { collection, filter, after, limit }) => ({
-    step: (rows) =>
-      take(core.records(collection, filter, after, limit, rows), ({ wire, vectors, count, more }) => ({ wire, vectors, count, more })),
-  }),
-  search: (core, args) => {
-    const search = beginSearch(core, args)
-    return { step: (rows) => hitsOf(search.advance(core, rows, args.withVectors)), free: () => search.free() }
-  },
-}
+export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args: Args<M>) => SteppedRead<Result<M>> } =
+  {
+    get: (core, { collection, count, ids }) => ({
+      step: (rows) => take(core.get(collection, count, ids, rows), ({ wire, vectors }) => ({ wire, vectors })),
+    }),
+    records: (core, { collection, filter, after, limit }) => ({
+      step: (rows) =>
+        take(core.records(collection, filter, after, limit, rows), ({ wire, vectors, count, more }) => ({
+          wire,
+          vectors,
+          count,
+          more,
+        })),
+    }),
+    search: (core, args) => {
+      const search = beginSearch(core, args)
+      return { step: (rows) => hitsOf(search.advance(core, rows, args.withVectors)), free: () => search.free() }
+    },
+  }
 
 /** A call by its name: TypeScript does not see by itself that a name and its arguments go together. */
-export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>) => (writes[method] as Run<M>)(core, args)
-export const runRead = <M extends MethodOf<Kind.Read>>(core: Store, { method, args }: AnyCall<M>) => (reads[method] as Run<M>)(core, args)
+export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>) =>
+  (writes[method] as Run<M>)(core, args)
+export const runRead = <M extends MethodOf<Kind.Read>>(core: Store, { method, args }: AnyCall<M>) =>
+  (reads[method] as Run<M>)(core, args)
 export const beginRead = <M extends MethodOf<Kind.Rows>>(core: Store, { method, args }: AnyCall<M>) =>
   (rowReads[method] as (core: Store, args: Args<M>) => SteppedRead<Result<M>>)(core, args)
 
-export const beginSearch = (core: Store, { queries, collections, names, topK, minScore, filter }: Calls['search']['args']) =>
-  core.beginSearch(queries, collections, names, topK, minScore, filter)
+export const beginSearch = (
+  core: Store,
+  { queries, collections, names, topK, minScore, filter }: Calls['search']['args'],
+) => core.beginSearch(queries, collections, names, topK, minScore, filter)
 
 export const hitsOf = (hits: CoreHits | undefined): Hits | undefined =>
   take(hits, ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts }))

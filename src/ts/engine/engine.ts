@@ -1,5 +1,14 @@
 import type { Backend, CallOptions, OpenSpec, Source } from '../contract/backend.js'
-import { isRead, isWrite, type Args, type Calls, type Method, type MethodOf, type Result, type Kind } from '../contract/calls.js'
+import {
+  isRead,
+  isWrite,
+  type Args,
+  type Calls,
+  type Method,
+  type MethodOf,
+  type Result,
+  type Kind,
+} from '../contract/calls.js'
 import type { Host } from '../contract/host.js'
 import type { Store } from '../core/core.js'
 import { deadCore, loadCore } from '../core/load.js'
@@ -156,7 +165,11 @@ export class Engine implements Backend {
   /** Makes the codes that searches are quick by, and gives search workers their rows. */
   #makeCodes() {
     this.#coder.begin()
-    void this.#workers?.deal(() => this.#footprint().rows, () => this.#writing, () => this.#hasEnded)
+    void this.#workers?.deal(
+      () => this.#footprint().rows,
+      () => this.#writing,
+      () => this.#hasEnded,
+    )
   }
 
   #footprint(): Footprint {
@@ -209,7 +222,9 @@ export class Engine implements Backend {
     const { spec, host, hostReads, store } = this.#open
     return this.#exports.read(id, async () => {
       if (host.rowsInCore && file === 'data' && at > 0) {
-        return this.#open.run(() => new Uint8Array(store.rows((at - HEADER) / (4 * this.dimension)).buffer).subarray(0, length))
+        return this.#open.run(() =>
+          new Uint8Array(store.rows((at - HEADER) / (4 * this.dimension)).buffer).subarray(0, length),
+        )
       }
       const handle = this.#open.files[file]
       let bytes: Uint8Array | undefined
@@ -223,7 +238,8 @@ export class Engine implements Backend {
       if (this.#closing) throw closedError(spec.name)
       // Of what is not read at once nobody knows which file it came from.
       const certain = bytes && handle.read
-      if (spec.readOnly && !certain && (await host.changed?.(this.#open.files)) === 'replaced') throw exportEnded(failure)
+      if (spec.readOnly && !certain && (await host.changed?.(this.#open.files)) === 'replaced')
+        throw exportEnded(failure)
       if (!bytes) throw storageError(failure, 'the export could not read the store')
       return bytes
     })

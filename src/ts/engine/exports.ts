@@ -8,8 +8,8 @@ const IDLE_MS = 60_000
 const POLL_MS = 50
 
 /**
- * The exports that are open. Both files only ever grow, so that their lengths at one moment between two groups are that moment's state; a compaction
- * alone puts others in their place, and so waits.
+ * The exports that are open. Both files only ever grow, so that their lengths at one moment between two groups are that
+ * moment's state; a compaction alone puts others in their place, and so waits.
  */
 export class Exports {
   #used = new Map<string, number>()
@@ -52,4 +52,8 @@ export class Exports {
 }
 
 export const exportEnded = (cause?: unknown) =>
-  new NidusError('ABORTED', 'the store is no longer what this export began with: it was compacted (an export that is not read is not waited for), or another tab has it now', { cause })
+  new NidusError(
+    'ABORTED',
+    'the store is no longer what this export began with: it was compacted (an export that is not read is not waited for), or another tab has it now',
+    { cause },
+  )

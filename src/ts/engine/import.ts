@@ -26,7 +26,10 @@ export async function checkOurs(name: string, { data, log }: StoreFiles): Promis
   }
   const [dataSize, logSize] = [data.getSize(), log.getSize()]
   const start = await first(log, Math.min(logSize, HEADER))
-  const looks = [lookAtData(await first(data, Math.min(dataSize, HEADER)), dataSize), lookAtLog(await first(log, headOfLog(start, logSize)), logSize)] as const
+  const looks = [
+    lookAtData(await first(data, Math.min(dataSize, HEADER)), dataSize),
+    lookAtLog(await first(log, headOfLog(start, logSize)), logSize),
+  ] as const
   const foreign = foreignOf(...looks)
   if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
 }
@@ -50,8 +53,8 @@ export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>)
 }
 
 /**
- * Writes the source into a fresh pair, reads that back by the way of every opening, and only then makes it current. It can come in any order and of unknown lengths, and what is
- * checked is what the medium will give.
+ * Writes the source into a fresh pair, reads that back by the way of every opening, and only then makes it current. It
+ * can come in any order and of unknown lengths, and what is checked is what the medium will give.
  */
 export async function openImported(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
   const old = await openHost(spec, host, false)
@@ -59,7 +62,11 @@ export async function openImported(spec: OpenSpec, host: Host, { parts, replace 
   try {
     checkFiles(old)
     await checkOurs(spec.name, old)
-    if (exists && !replace) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.name}": with replace: true the import takes its place`)
+    if (exists && !replace)
+      throw new NidusError(
+        'ALREADY_EXISTS',
+        `there is a store "${spec.name}": with replace: true the import takes its place`,
+      )
   } catch (error) {
     await refuse(old, host)
     throw storageError(error, 'what is there could not be read')
@@ -80,7 +87,8 @@ export async function openImported(spec: OpenSpec, host: Host, { parts, replace 
     }
     await attempt(async () => host.drain?.(true))
     core = await replay(spec, host, files)
-    if ((JSON.parse(core.recovery) as { created: boolean }).created) throw invalid('the data to be imported has no header')
+    if ((JSON.parse(core.recovery) as { created: boolean }).created)
+      throw invalid('the data to be imported has no header')
     // In time until here: an abort is told by this.
     await parts()
     const { data, log } = files

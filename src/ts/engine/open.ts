@@ -33,7 +33,10 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
         return core
       }
       if (attempt === TRIES) {
-        throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`)
+        throw new NidusError(
+          'STORAGE_FAILED',
+          `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`,
+        )
       }
     } catch (error) {
       await refuse(files, host)
@@ -53,12 +56,18 @@ async function settle(spec: OpenSpec, host: Host, core: Store) {
   }
 }
 
-export async function openHost(spec: Pick<OpenSpec, 'name' | 'readOnly'>, host: Host, mustExist: boolean, lenient?: true): Promise<StoreFiles> {
+export async function openHost(
+  spec: Pick<OpenSpec, 'name' | 'readOnly'>,
+  host: Host,
+  mustExist: boolean,
+  lenient?: true,
+): Promise<StoreFiles> {
   try {
     return await host.open({ readOnly: spec.readOnly, mustExist, ...(lenient && { lenient }) })
   } catch (error) {
     const coded = storageError(error, `the store "${spec.name}" (${host.kind}) could not be opened`, true)
-    if (coded.code === 'NOT_FOUND' && !spec.readOnly) throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
+    if (coded.code === 'NOT_FOUND' && !spec.readOnly)
+      throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
     throw coded
   }
 }
@@ -70,7 +79,8 @@ export function checkFiles(files: StoreFiles | undefined) {
 
 function checkHandle(handle: SyncAccessHandle | undefined, which: string) {
   for (const method of ['write', 'truncate', 'flush', 'getSize', 'close'] as const) {
-    if (typeof handle?.[method] !== 'function') throw invalid(`the storage host's ${which} handle has no method ${method}`)
+    if (typeof handle?.[method] !== 'function')
+      throw invalid(`the storage host's ${which} handle has no method ${method}`)
   }
   if (typeof handle?.read !== 'function' && typeof handle?.readAsync !== 'function') {
     throw invalid(`the storage host's ${which} handle has neither read nor readAsync`)
@@ -112,7 +122,17 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
     // The log's length first: rows are durable before the frames that name them.
     const logLength = log.getSize()
     const dataLength = data.getSize()
-    opening = new Opening(dataLength, logLength, spec.dimension, spec.readOnly, spec.relaxed, host.transactional === true, spec.maxVectorBytes, spec.compat, spec.compactMemory)
+    opening = new Opening(
+      dataLength,
+      logLength,
+      spec.dimension,
+      spec.readOnly,
+      spec.relaxed,
+      host.transactional === true,
+      spec.maxVectorBytes,
+      spec.compat,
+      spec.compactMemory,
+    )
     const into = opening
     // The header first: with another dimension the log would only seem to name rows beyond the data.
     let begun = 0
@@ -123,8 +143,22 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
       begun = header.length
       await giveSample(into, data)
     }
-    await feed(data, lend, begun, dataLength, (length) => into.pullData(data as CoreHandle, length), (bytes) => into.feedData(bytes))
-    await feed(log, lend, 0, logLength, (length) => into.pullLog(log as CoreHandle, length), (bytes) => into.feedLog(bytes))
+    await feed(
+      data,
+      lend,
+      begun,
+      dataLength,
+      (length) => into.pullData(data as CoreHandle, length),
+      (bytes) => into.feedData(bytes),
+    )
+    await feed(
+      log,
+      lend,
+      0,
+      logLength,
+      (length) => into.pullLog(log as CoreHandle, length),
+      (bytes) => into.feedLog(bytes),
+    )
     opening = undefined // consumed by finish, also when that throws
     return into.finish(data as CoreHandle, log as CoreHandle, lend)
   } catch (error) {
@@ -139,7 +173,10 @@ async function giveSample(opening: Opening, data: SyncAccessHandle) {
   const rows = opening.wantsSample
   const { runs, rows: each } = SAMPLE
   if (rows < runs * each) return
-  const numbers = Uint32Array.from({ length: runs * each }, (_, i) => Math.floor(((rows - each) * Math.floor(i / each)) / (runs - 1)) + (i % each))
+  const numbers = Uint32Array.from(
+    { length: runs * each },
+    (_, i) => Math.floor(((rows - each) * Math.floor(i / each)) / (runs - 1)) + (i % each),
+  )
   const { dimension } = opening
   const sample = new Float32Array(numbers.length * dimension)
   await fill(sample, numbers, dimension, data)
@@ -147,7 +184,14 @@ async function giveSample(opening: Opening, data: SyncAccessHandle) {
 }
 
 /** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
-export async function feed(handle: SyncAccessHandle, lend: boolean, from: number, size: number, pull: (length: number) => number, push: (bytes: Uint8Array) => void) {
+export async function feed(
+  handle: SyncAccessHandle,
+  lend: boolean,
+  from: number,
+  size: number,
+  pull: (length: number) => number,
+  push: (bytes: Uint8Array) => void,
+) {
   if (lend && handle.read) {
     let left = size - from
     return inSlices(() => {

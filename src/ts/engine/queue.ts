@@ -3,15 +3,26 @@ import { onAbort } from '../runtime/signals.js'
 import { breathe } from '../runtime/schedule.js'
 
 /**
- * A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand. With `keep` it is staged
- * at once if nothing else is under way, else that is called.
+ * A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand.
+ * With `keep` it is staged at once if nothing else is under way, else that is called.
  */
-interface Staging { stage: () => unknown; keep?: (() => void) | undefined }
+interface Staging {
+  stage: () => unknown
+  keep?: (() => void) | undefined
+}
 /** Work that no other may be mixed with. */
-interface Alone { alone: () => Promise<unknown> }
+interface Alone {
+  alone: () => Promise<unknown>
+}
 type Work = Staging | Alone
 
-type Job = Work & { resolve: (value: unknown) => void; reject: (error: unknown) => void; leave: () => void; at: number; staged?: { result: unknown } }
+type Job = Work & {
+  resolve: (value: unknown) => void
+  reject: (error: unknown) => void
+  leave: () => void
+  at: number
+  staged?: { result: unknown }
+}
 
 export interface Group {
   /** Bytes staged so far. */
@@ -40,7 +51,13 @@ export class Queue {
         this.#waiting = this.#waiting.filter((other) => other !== job)
         reject(aborted(signal!))
       }
-      const job: Job = { ...work, resolve, reject, leave: signal ? onAbort(signal, abort) : () => {}, at: performance.now() }
+      const job: Job = {
+        ...work,
+        resolve,
+        reject,
+        leave: signal ? onAbort(signal, abort) : () => {},
+        at: performance.now(),
+      }
       if ('stage' in job && job.keep) {
         if (this.#pump || signal) job.keep()
         else job.staged = { result: job.stage() }
@@ -62,12 +79,14 @@ export class Queue {
   }
 
   async #run() {
-    // Calls made in the same turn, or already under way to this thread, share the first commit; between groups readers get theirs.
+    // Calls made in the same turn, or already under way to this thread, share the first commit; between groups readers
+    // get theirs.
     await breathe()
     while (this.#waiting.length > 0) {
       if ('alone' in this.#waiting[0]!) await this.#runAlone(this.#take()!)
       else await this.#runGroup()
-      // With nothing left to do it waits for nothing: in a Durable Object a timer set here would not end while a caller blocks other events.
+      // With nothing left to do it waits for nothing: in a Durable Object a timer set here would not end while a caller
+      // blocks other events.
       if (this.#waiting.length > 0) await breathe()
     }
     this.#pump = undefined

@@ -58,14 +58,23 @@ export class Reads {
     const open = this.#open
     if (!readsRows(call)) return open.run(() => runRead(open.store, call))
     if (call.method === 'search') return this.#search(call.args, signal)
-    return this.#toTheEnd(open.run(() => beginRead(open.store, call)), signal)
+    return this.#toTheEnd(
+      open.run(() => beginRead(open.store, call)),
+      signal,
+    )
   }
 
   #search(args: Calls['search']['args'], signal: AbortSignal | undefined): unknown {
     const open = this.#open
-    const alone = () => this.#toTheEnd(open.run(() => rowReads.search(open.store, args)), signal)
+    const alone = () =>
+      this.#toTheEnd(
+        open.run(() => rowReads.search(open.store, args)),
+        signal,
+      )
     const workers = this.#workers()
-    return this.#coder.search(args.queries.length / open.store.dimension, () => (workers?.share ? workers.search(args, alone) : alone()))
+    return this.#coder.search(args.queries.length / open.store.dimension, () =>
+      workers?.share ? workers.search(args, alone) : alone(),
+    )
   }
 
   /** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */

@@ -5,12 +5,28 @@ import type { Store } from '../core/core.js'
 import { NidusError } from '../errors/errors.js'
 
 /** The result of a write that was made before. Undefined: it is to be staged now, and then `stageReceipt`. */
-export function madeBefore(core: Store, method: Method, { sender, number, floor, again }: Ticket): { result: unknown } | undefined {
+export function madeBefore(
+  core: Store,
+  method: Method,
+  { sender, number, floor, again }: Ticket,
+): { result: unknown } | undefined {
   const known = core.receipt(sender, number, number - floor)
   if (known >= 0) return { result: method.endsWith('Collection') ? known > 0 : known }
   // Writes of its sender that came behind it were made.
-  if (known === NoReceipt.Refused) throw new NidusError('STORAGE_FAILED', 'the write was refused in a tab that ended before it said why; nothing of it was written')
-  if (again && known === NoReceipt.Forgotten) throw new NidusError('OUTCOME_UNKNOWN', 'the write was asked so long ago that the store cannot tell any more whether it was made: many others wrote since')
-  if (again > 1) throw new NidusError('ABORTED', 'the tab that was to make the write ended, or the page was suspended, before anything was written')
+  if (known === NoReceipt.Refused)
+    throw new NidusError(
+      'STORAGE_FAILED',
+      'the write was refused in a tab that ended before it said why; nothing of it was written',
+    )
+  if (again && known === NoReceipt.Forgotten)
+    throw new NidusError(
+      'OUTCOME_UNKNOWN',
+      'the write was asked so long ago that the store cannot tell any more whether it was made: many others wrote since',
+    )
+  if (again > 1)
+    throw new NidusError(
+      'ABORTED',
+      'the tab that was to make the write ended, or the page was suspended, before anything was written',
+    )
   return undefined
 }

@@ -17,22 +17,33 @@ export interface RowReader {
 }
 
 /** Reads what is wanted. At once where the medium can: then nothing happens in between. */
-export function supply(rows: Rows, { dimension, data, run, hostReads }: RowReader, signal?: AbortSignal): void | Promise<void> {
+export function supply(
+  rows: Rows,
+  { dimension, data, run, hostReads }: RowReader,
+  signal?: AbortSignal,
+): void | Promise<void> {
   const wanted = run(() => rows.wanted())
   const vectors = new Float32Array(wanted.length * dimension)
   const done = () => run(() => rows.supply(vectors, dimension))
   const handle = data()
-  if (!handle.read) return hostReads.for(async (gone) => fill(vectors, wanted, dimension, handle, gone), signal).then(done)
+  if (!handle.read)
+    return hostReads.for(async (gone) => fill(vectors, wanted, dimension, handle, gone), signal).then(done)
   void fill(vectors, wanted, dimension, handle)
   done()
 }
 
 /** Fills `vectors` with the rows of these numbers, which ascend. */
-export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: number, handle: SyncAccessHandle, gone?: AbortSignal): void | Promise<void> {
+export function fill(
+  vectors: Float32Array,
+  numbers: Uint32Array,
+  dimension: number,
+  handle: SyncAccessHandle,
+  gone?: AbortSignal,
+): void | Promise<void> {
   const stride = dimension * 4
   const bytes = new Uint8Array(vectors.buffer)
   const pieces: [at: number, to: Uint8Array][] = []
-  for (let i = 0; i < numbers.length; ) {
+  for (let i = 0; i < numbers.length;) {
     const first = i
     const most = first + Math.max(1, Math.floor(MOST / stride))
     while (++i < numbers.length && i < most && numbers[i] === numbers[i - 1]! + 1);
@@ -46,21 +57,28 @@ export function fill(vectors: Float32Array, numbers: Uint32Array, dimension: num
     } catch (error) {
       throw storageError(error, 'rows could not be read')
     }
-    if (read !== to.length) throw storageError(new Error(`only ${read} of ${to.length} bytes at ${at} were read`), 'rows could not be read')
+    if (read !== to.length)
+      throw storageError(new Error(`only ${read} of ${to.length} bytes at ${at} were read`), 'rows could not be read')
   }
 }
 
-async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAccessHandle, gone: AbortSignal | undefined) {
+async function fillLater(
+  pieces: [at: number, to: Uint8Array][],
+  handle: SyncAccessHandle,
+  gone: AbortSignal | undefined,
+) {
   try {
     // Some at a time, side by side: each may be a way to a server and back.
     for (let from = 0; from < pieces.length && !gone?.aborted; from += AT_ONCE) {
-      await Promise.all(pieces.slice(from, from + AT_ONCE).map(async ([at, to]) => {
-        for (let done = 0; done < to.length && !gone?.aborted; ) {
-          const bytes = await readSome(handle, at + done, to.length - done, gone)
-          to.set(bytes, done)
-          done += bytes.length
-        }
-      }))
+      await Promise.all(
+        pieces.slice(from, from + AT_ONCE).map(async ([at, to]) => {
+          for (let done = 0; done < to.length && !gone?.aborted;) {
+            const bytes = await readSome(handle, at + done, to.length - done, gone)
+            to.set(bytes, done)
+            done += bytes.length
+          }
+        }),
+      )
     }
   } catch (error) {
     throw storageError(error, 'rows could not be read')
@@ -68,7 +86,12 @@ async function fillLater(pieces: [at: number, to: Uint8Array][], handle: SyncAcc
 }
 
 /** At least one byte, and perhaps fewer than `length`, which the file has. */
-export async function readSome(handle: SyncAccessHandle, at: number, length: number, gone?: AbortSignal): Promise<Uint8Array> {
+export async function readSome(
+  handle: SyncAccessHandle,
+  at: number,
+  length: number,
+  gone?: AbortSignal,
+): Promise<Uint8Array> {
   const bytes = handle.read ? readSync(handle, at, length) : await handle.readAsync!(at, length, gone)
   if (!(bytes?.byteLength > 0)) throw new Error(`no bytes at ${at}, where the file has more`)
   return bytes.subarray(0, length)
@@ -77,7 +100,8 @@ export async function readSome(handle: SyncAccessHandle, at: number, length: num
 function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   const read = handle.read!(bytes, { at })
-  if (!(read >= 0 && read <= length)) throw new Error(`read() returned ${String(read)}, asked for ${length} bytes at ${at}`)
+  if (!(read >= 0 && read <= length))
+    throw new Error(`read() returned ${String(read)}, asked for ${length} bytes at ${at}`)
   return bytes.subarray(0, read)
 }
 

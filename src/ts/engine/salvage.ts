@@ -75,10 +75,25 @@ async function readAll({ name, dimension }: SalvageSpec, host: Host): Promise<Sa
       const { data, log } = files
       const logLength = log.getSize()
       const dataLength = data.getSize()
-      if (dataLength + logLength === 0) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
+      if (dataLength + logLength === 0)
+        throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
       const into = (core = new Salvage(dataLength, logLength, dimension))
-      await feed(data, false, 0, dataLength, () => 0, (bytes) => into.feed(false, bytes))
-      await feed(log, false, 0, logLength, () => 0, (bytes) => into.feed(true, bytes))
+      await feed(
+        data,
+        false,
+        0,
+        dataLength,
+        () => 0,
+        (bytes) => into.feed(false, bytes),
+      )
+      await feed(
+        log,
+        false,
+        0,
+        logLength,
+        () => 0,
+        (bytes) => into.feed(true, bytes),
+      )
       whole = ((await host.changed?.(files)) ?? 'no') === 'no'
       if (whole) return core
     } catch (error) {
@@ -103,36 +118,55 @@ function run<T>(work: () => T): T {
   }
 }
 
-type Numbers<N extends number, T extends number[] = []> = T['length'] extends N ? [...T, ...number[]] : Numbers<N, [...T, number]>
+type Numbers<N extends number, T extends number[] = []> = T['length'] extends N
+  ? [...T, ...number[]]
+  : Numbers<N, [...T, number]>
 
 function finish(core: Salvage, host: Host) {
   const store = run(() => core.finish(host.transactional === true))
-    const [frames, skippedFrames, logBytes, damages, missingRows, damagedRows, dataBytes, unnamedRows, unsupportedFrames, ...places] = core.found as unknown as Numbers<9>
-    const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
-    const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1]! }]))
-    const damage = all.slice(0, all.length - Math.min(unsupportedFrames, PLACES))
-    const report: RecoveryReport = {
-      bytes: logBytes + dataBytes,
-      frames: skippedFrames,
-      logBytes,
-      dataBytes,
-      created: true,
-      compacted: false,
-      salvaged: {
-        documents: docCount,
-        collections: new Reader(store.collections()).strings().length,
-        frames,
-        rows,
-        orphanedRows: deadRows,
-        missingRows,
-        damagedRows,
-        damages,
-        damage,
-        unnamedRows,
-        ...(unsupportedFrames > 0 && { unsupported: { code: 'UNSUPPORTED_VERSION' as const, frames: unsupportedFrames, places: all.slice(damage.length) } }),
-      },
-    }
-    return { store, report }
+  const [
+    frames,
+    skippedFrames,
+    logBytes,
+    damages,
+    missingRows,
+    damagedRows,
+    dataBytes,
+    unnamedRows,
+    unsupportedFrames,
+    ...places
+  ] = core.found as unknown as Numbers<9>
+  const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
+  const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1]! }]))
+  const damage = all.slice(0, all.length - Math.min(unsupportedFrames, PLACES))
+  const report: RecoveryReport = {
+    bytes: logBytes + dataBytes,
+    frames: skippedFrames,
+    logBytes,
+    dataBytes,
+    created: true,
+    compacted: false,
+    salvaged: {
+      documents: docCount,
+      collections: new Reader(store.collections()).strings().length,
+      frames,
+      rows,
+      orphanedRows: deadRows,
+      missingRows,
+      damagedRows,
+      damages,
+      damage,
+      unnamedRows,
+      ...(unsupportedFrames > 0 && {
+        unsupported: {
+          code: 'UNSUPPORTED_VERSION' as const,
+          frames: unsupportedFrames,
+          places: all.slice(damage.length),
+        },
+      }),
+    },
+  }
+  return { store, report }
 }
 
 /** Nothing is there until `promote` is through, and all of it is then. */

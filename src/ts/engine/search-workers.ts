@@ -19,7 +19,7 @@ class Quicker {
   /** Returns true if it is the second one's turn. */
   next(): boolean {
     const [first, second] = this.#times
-    return (second <= first) !== (this.#count++ % AGAIN === 0 && second > 0)
+    return second <= first !== (this.#count++ % AGAIN === 0 && second > 0)
   }
 
   took(second: boolean, time: number) {

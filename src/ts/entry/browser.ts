@@ -7,10 +7,13 @@ import { isCopied, placed } from './place.js'
 const whole = () => new URL('./nidus.wasm', import.meta.url)
 export const Nidus = configured(
   {
-    platform: browserPlatform((all) =>
-      isCopied(whole()) ? new Worker(placed(whole()).replace('nidus.wasm', all ? 'worker.js' : 'worker-opfs.js'), { type: 'module' })
-      : all ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-      : new Worker(new URL('./worker-opfs.js', import.meta.url), { type: 'module' }),
+    platform: browserPlatform(
+      (all) =>
+        isCopied(whole())
+          ? new Worker(placed(whole()).replace('nidus.wasm', all ? 'worker.js' : 'worker-opfs.js'), { type: 'module' })
+          : all
+            ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+            : new Worker(new URL('./worker-opfs.js', import.meta.url), { type: 'module' }),
       () => placed(whole()),
     ),
     wasm: {

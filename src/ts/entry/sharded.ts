@@ -12,14 +12,21 @@ export { ShardedNidus } from '../sharded/public.js'
 export { ShardedError } from '../sharded/protocol.js'
 
 type Storage = DurableStorage & ShardStorage & { setAlarm(at: number): Promise<void> }
-interface Env { NIDUS_SHARD?: Namespace<ShardStub> }
+interface Env {
+  NIDUS_SHARD?: Namespace<ShardStub>
+}
 
 export class NidusShard extends DurableObject<Env> {
   readonly #shard: Shard
 
   constructor(ctx: { storage: Storage }, env: Env) {
     super(ctx, env)
-    const open = (dimension: number) => Nidus.open('shard', { dimension, storage: durableObject(ctx.storage, { name: 'default' }), memory: 'compact' }) as unknown as Promise<Store>
+    const open = (dimension: number) =>
+      Nidus.open('shard', {
+        dimension,
+        storage: durableObject(ctx.storage, { name: 'default' }),
+        memory: 'compact',
+      }) as unknown as Promise<Store>
     this.#shard = new Shard(ctx.storage, () => this.shards, open)
   }
 

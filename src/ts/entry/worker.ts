@@ -16,7 +16,8 @@ if (typeof WorkerGlobalScope !== 'undefined') {
   serve(scope)
   // The same file serves as a search worker, too.
   serveSearchWorker(scope)
-  if (typeof Worker === 'function') configureRuntime({ startSearchWorker: () => new Worker(location.href, { type: 'module' }) })
+  if (typeof Worker === 'function')
+    configureRuntime({ startSearchWorker: () => new Worker(location.href, { type: 'module' }) })
 }
 
 declare const WorkerGlobalScope: unknown

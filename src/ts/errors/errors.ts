@@ -3,12 +3,29 @@ import type { NidusErrorCode } from '../types/segment.js'
 export type { NidusErrorCode }
 
 const CODES: ReadonlySet<string> = new Set<NidusErrorCode>([
-  'INVALID_ARGUMENT', 'DIMENSION_MISMATCH', 'NOT_FOUND', 'ALREADY_EXISTS', 'READ_ONLY', 'LOCKED', 'CLOSED', 'FAILED', 'CAPACITY',
-  'OUT_OF_MEMORY', 'QUOTA_EXCEEDED', 'STORAGE_UNAVAILABLE', 'STORAGE_FAILED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'UNSUPPORTED',
-  'UNSUPPORTED_VERSION', 'ABORTED', 'WORKER_FAILED',
+  'INVALID_ARGUMENT',
+  'DIMENSION_MISMATCH',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'READ_ONLY',
+  'LOCKED',
+  'CLOSED',
+  'FAILED',
+  'CAPACITY',
+  'OUT_OF_MEMORY',
+  'QUOTA_EXCEEDED',
+  'STORAGE_UNAVAILABLE',
+  'STORAGE_FAILED',
+  'OUTCOME_UNKNOWN',
+  'CORRUPT',
+  'UNSUPPORTED',
+  'UNSUPPORTED_VERSION',
+  'ABORTED',
+  'WORKER_FAILED',
 ])
 
-// The main entry and ./segment may be bundled apart and meet in one program; an error of the one is to be an instance of the other's class too.
+// The main entry and ./segment may be bundled apart and meet in one program; an error of the one is to be an instance
+// of the other's class too.
 const BRAND = Symbol.for('nidus-wasm.NidusError')
 
 export let textWith = (_: string, message: string) => message
@@ -38,7 +55,11 @@ export const closedError = (name: string) => new NidusError('CLOSED', `the store
 export const failedError = (name: string, cause: NidusError) =>
   new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })
 export const unsavedError = (name: string, writes: number, cause: NidusError | undefined) =>
-  new NidusError(cause?.code ?? 'FAILED', `the store "${name}" is closed, but what was written last and not yet durable (writes: ${writes}) may be lost: ${cause?.message}`, { cause })
+  new NidusError(
+    cause?.code ?? 'FAILED',
+    `the store "${name}" is closed, but what was written last and not yet durable (writes: ${writes}) may be lost: ${cause?.message}`,
+    { cause },
+  )
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
 export const aborted = (signal: AbortSignal, what = 'aborted before anything was written') =>
   new NidusError('ABORTED', what, { cause: signal.reason })
@@ -46,7 +67,16 @@ export const aborted = (signal: AbortSignal, what = 'aborted before anything was
 const QUOTA = new Set(['QuotaExceededError', 'ENOSPC', 'EDQUOT'])
 const MISSING = new Set(['NotFoundError', 'ENOENT'])
 const UNAVAILABLE = new Set([
-  'SecurityError', 'UnknownError', 'NotSupportedError', 'NotAllowedError', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'NotCapable', 'PermissionDenied',
+  'SecurityError',
+  'UnknownError',
+  'NotSupportedError',
+  'NotAllowedError',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOTDIR',
+  'NotCapable',
+  'PermissionDenied',
 ])
 
 /** DOMExceptions tell what they are by name, Node's errors by code. */
@@ -58,7 +88,9 @@ function kindOf(error: unknown): string {
 
 function textOf(error: unknown): string {
   try {
-    return error instanceof Error || kindOf(error) ? `${(error as Error).name}: ${(error as Error).message}` : String(error)
+    return error instanceof Error || kindOf(error)
+      ? `${(error as Error).name}: ${(error as Error).message}`
+      : String(error)
   } catch {
     return 'something that has no text'
   }
@@ -78,12 +110,17 @@ export function reading<T>(what: string | (() => string), read: () => T): T {
 export function storageError(error: unknown, doing: string, opening = false): NidusError {
   if (error instanceof NidusError) return error
   const kind = kindOf(error)
-  const code: NidusErrorCode = QUOTA.has(kind) ? 'QUOTA_EXCEEDED'
-    : !opening ? 'STORAGE_FAILED'
-    : kind === 'NoModificationAllowedError' ? 'LOCKED'
-    : MISSING.has(kind) ? 'NOT_FOUND'
-    : UNAVAILABLE.has(kind) ? 'STORAGE_UNAVAILABLE'
-    : 'STORAGE_FAILED'
+  const code: NidusErrorCode = QUOTA.has(kind)
+    ? 'QUOTA_EXCEEDED'
+    : !opening
+      ? 'STORAGE_FAILED'
+      : kind === 'NoModificationAllowedError'
+        ? 'LOCKED'
+        : MISSING.has(kind)
+          ? 'NOT_FOUND'
+          : UNAVAILABLE.has(kind)
+            ? 'STORAGE_UNAVAILABLE'
+            : 'STORAGE_FAILED'
   return new NidusError(code, `${doing}: ${textOf(error)}`, { cause: error })
 }
 
@@ -97,12 +134,17 @@ export const isCoded = (error: unknown) =>
 /** What the core threw: an Error with our code, and perhaps what a handle threw first. */
 export function coreError(error: unknown): NidusError {
   if (error instanceof NidusError) return error
-  if (isTrap(error)) return new NidusError('FAILED', `the wasm core stopped: ${(error as Error).message}`, { cause: error })
+  if (isTrap(error))
+    return new NidusError('FAILED', `the wasm core stopped: ${(error as Error).message}`, { cause: error })
   const { code, message, cause } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
-  if (kindOf(error) === 'SecurityError') return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${textOf(error)}`, { cause: error })
-  if (code === undefined || !CODES.has(code)) return new NidusError('FAILED', `the wasm core: ${textOf(error)}`, { cause: error })
+  if (kindOf(error) === 'SecurityError')
+    return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${textOf(error)}`, { cause: error })
+  if (code === undefined || !CODES.has(code))
+    return new NidusError('FAILED', `the wasm core: ${textOf(error)}`, { cause: error })
   const first = cause instanceof NidusError ? cause.code : QUOTA.has(kindOf(cause)) ? 'QUOTA_EXCEEDED' : undefined
-  return new NidusError(code === 'STORAGE_FAILED' && first ? first : (code as NidusErrorCode), message ?? code, { cause })
+  return new NidusError(code === 'STORAGE_FAILED' && first ? first : (code as NidusErrorCode), message ?? code, {
+    cause,
+  })
 }
 
 export interface ErrorMessage {
@@ -116,7 +158,14 @@ export function packError(error: unknown): ErrorMessage {
   const { code, message, cause } = error instanceof NidusError ? error : coreError(error)
   if (cause === undefined || cause === null) return { code, message }
   const { name, message: text } = cause as { name?: unknown; message?: unknown }
-  return { code, message, cause: { name: typeof name === 'string' ? name : 'Error', message: typeof text === 'string' ? text : String(cause) } }
+  return {
+    code,
+    message,
+    cause: {
+      name: typeof name === 'string' ? name : 'Error',
+      message: typeof text === 'string' ? text : String(cause),
+    },
+  }
 }
 
 export function unpackError({ code, message, cause }: ErrorMessage): NidusError {

@@ -7,11 +7,18 @@ export const SMALL = 32 * 1024
 const FAN = 16
 
 /** A small extent at the end of the file, merged `rank` times: a byte is rewritten once a rank. */
-interface Small { at: number; bytes: Uint8Array; rank: number }
+interface Small {
+  at: number
+  bytes: Uint8Array
+  rank: number
+}
 
 export type FileName = 'data' | 'log'
 /** As they are found at a file's end. */
-export interface StoredExtent { at: number; bytes: Uint8Array }
+export interface StoredExtent {
+  at: number
+  bytes: Uint8Array
+}
 
 export interface Plan {
   /** All extents from here on go. */
@@ -56,7 +63,8 @@ export class Extents {
   /** Keeps what it is given. */
   write(bytes: Uint8Array, { at }: { at: number }): number {
     this.#check()
-    if (at !== this.#size) throw new Error(`a write at ${at}, where the file ends at ${this.#size}: it can only be appended to`)
+    if (at !== this.#size)
+      throw new Error(`a write at ${at}, where the file ends at ${this.#size}: it can only be appended to`)
     if (bytes.length > 0) this.#pieces.push(bytes)
     this.#size += bytes.length
     return bytes.length
@@ -106,7 +114,14 @@ export class Extents {
   /** What a commit has to do now. Changes nothing here. */
   plan(): Plan {
     const small = this.#small.filter(({ at, bytes }) => at + bytes.length <= this.#base)
-    const plan: Plan = { cutAt: this.cut ? this.#base : undefined, merged: undefined, puts: [], taken: this.#pieces.length, length: this.#size, small }
+    const plan: Plan = {
+      cutAt: this.cut ? this.#base : undefined,
+      merged: undefined,
+      puts: [],
+      taken: this.#pieces.length,
+      length: this.#size,
+      small,
+    }
     // Only neighbours may be merged: what a cut left of an extent is not among them.
     const last = small.at(-1)
     if (last && last.at + last.bytes.length !== this.#base) small.length = 0
@@ -153,7 +168,11 @@ export class Extents {
   }
 }
 
-export const damaged = (file: FileName, at: number) => new NidusError('CORRUPT', `the extent of ${file} at ${at} is missing in the database, or is not what was written there. Nothing was changed`)
+export const damaged = (file: FileName, at: number) =>
+  new NidusError(
+    'CORRUPT',
+    `the extent of ${file} at ${at} is missing in the database, or is not what was written there. Nothing was changed`,
+  )
 
 export function concat(parts: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))

@@ -3,8 +3,10 @@ import { NidusError } from '../errors/errors.js'
 import type { Host } from '../contract/host.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
-
-/** Keeps its first bytes and counts the others: the core has every row in its own memory, so a second copy would serve nobody. */
+/**
+ * Keeps its first bytes and counts the others: the core has every row in its own memory, so a second copy would serve
+ * nobody.
+ */
 class Sink implements SyncAccessHandle {
   #bytes = new Uint8Array()
   #size = 0

@@ -5,14 +5,17 @@ import type { StorageHost } from '../types/index.js'
 
 const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const
 
-/** A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given. */
+/**
+ * A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given.
+ */
 export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => Host }, name?: string): Host {
   const session = reading('the storage host', () => own[SESSION])
   if (session) return session(name)
   for (const method of METHODS) {
     if (typeof own[method] !== 'function') throw invalid(`the storage host has no method ${method}`)
   }
-  if (typeof own.kind !== 'string' || own.kind === '') throw invalid(`the storage host's kind must be a string, not ${describe(own.kind)}`)
+  if (typeof own.kind !== 'string' || own.kind === '')
+    throw invalid(`the storage host's kind must be a string, not ${describe(own.kind)}`)
   return {
     kind: own.kind,
     lendViews: false,

@@ -29,11 +29,19 @@ function packed(value: unknown, where: () => string, depth = 0): unknown {
   if (depth > MOST_DEPTH) throw invalid(`${where().slice(0, 200)} is nested more than ${MOST_DEPTH} deep`)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'bigint') return { $int: `${value}` }
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : { $float: Object.is(value, -0) ? '-0' : `${value}` }
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $float: Object.is(value, -0) ? '-0' : `${value}` }
   if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? null : value.toISOString() }
   if (Array.isArray(value)) return Array.from(value, (item, i) => packed(item, () => `${where()}[${i}]`, depth + 1))
-  if (typeof value !== 'object' || !isPlain(value)) throw invalid(`${where()} is ${describe(value)}, which cannot be kept; plain objects, arrays, texts, numbers, bigints, booleans, dates and null can`)
-  const entries = Object.entries(value).filter(([, part]) => part !== undefined).map(([key, part]) => [key, packed(part, () => `${where()}.${key}`, depth + 1)] as const)
+  if (typeof value !== 'object' || !isPlain(value))
+    throw invalid(
+      `${where()} is ${describe(value)}, which cannot be kept; plain objects, arrays, texts, numbers, bigints, booleans, dates and null can`,
+    )
+  const entries = Object.entries(value)
+    .filter(([, part]) => part !== undefined)
+    .map(([key, part]) => [key, packed(part, () => `${where()}.${key}`, depth + 1)] as const)
   // An object that looks like a tag gets a tag itself.
   return entries.length === 1 && TAGS.includes(entries[0]![0]) ? { $object: entries[0] } : Object.fromEntries(entries)
 }
@@ -46,7 +54,8 @@ function unpacked(value: unknown): unknown {
     if (tag === '$int') return BigInt(given as string)
     if (tag === '$float') return Number(given)
     if (tag === '$date') return new Date((given as string | null) ?? NaN)
-    if (tag === '$object') return Object.fromEntries([[(given as [string, unknown])[0], unpacked((given as [string, unknown])[1])]])
+    if (tag === '$object')
+      return Object.fromEntries([[(given as [string, unknown])[0], unpacked((given as [string, unknown])[1])]])
   }
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, unpacked(part)]))
 }
@@ -57,7 +66,8 @@ function unpacked(value: unknown): unknown {
  */
 export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: () => string): Attrs {
   if (typeof text !== 'string') throw invalid(`${who()}: pageContent must be a string, not ${describe(text)}`)
-  if (metadata !== undefined && metadata !== null && !isPlainObject(metadata)) throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)
+  if (metadata !== undefined && metadata !== null && !isPlainObject(metadata))
+    throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)
   if (metadata) keysOf(metadata, () => `${who()}: metadata`)
   const [attrs, rest]: [string, AttrValue][][] = [[], []]
   for (const [key, value] of Object.entries(metadata ?? {}) as [string, unknown][]) {
@@ -73,6 +83,9 @@ export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: 
 
 export function metadataOf(attrs: Attrs, textKey: string): { text: string; metadata: Record<string, unknown> } {
   const { [textKey]: text, [REST]: rest, ...metadata } = attrs
-  const others = typeof rest === 'string' ? Object.entries(JSON.parse(rest) as object).map(([key, value]) => [key, unpacked(value)] as const) : []
+  const others =
+    typeof rest === 'string'
+      ? Object.entries(JSON.parse(rest) as object).map(([key, value]) => [key, unpacked(value)] as const)
+      : []
   return { text: typeof text === 'string' ? text : '', metadata: { ...metadata, ...Object.fromEntries(others) } }
 }

@@ -27,18 +27,31 @@ export interface Opened {
 }
 
 export function packOpened({ dimension, storage, recovery: { compactionError, ...rest } }: Backend): Opened {
-  return { dimension, storage, recovery: { ...rest, ...(compactionError && { compactionError: packError(compactionError) }) } }
+  return {
+    dimension,
+    storage,
+    recovery: { ...rest, ...(compactionError && { compactionError: packError(compactionError) }) },
+  }
 }
 
 export function unpackRecovery({ recovery: { compactionError, ...rest } }: Opened): RecoveryReport {
   return { ...rest, ...(compactionError && { compactionError: unpackError(compactionError) }) }
 }
 
-/** The two functions by which a store is used over a wire. A call's number is its caller's own: cancel and progress name it. */
+/**
+ * The two functions by which a store is used over a wire. A call's number is its caller's own: cancel and progress name
+ * it.
+ */
 export function callsOf(backend: () => Backend, progress: (number: number, done: number, total: number) => void) {
   const controllers = new Map<number, AbortController>()
   return {
-    call: (number: number, method: Method, args: object, wantsProgress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown>> =>
+    call: (
+      number: number,
+      method: Method,
+      args: object,
+      wantsProgress: boolean,
+      ticket: Ticket | undefined,
+    ): Promise<Answer<unknown>> =>
       answer(async () => {
         const abort = new AbortController()
         controllers.set(number, abort)

@@ -65,7 +65,16 @@ export class Ledger<To> {
       this.#calls.delete(number)
       forget()
     })
-    const call: PendingCall<To> = { number, method, args, options, ticket: this.#ticket(number, method, options), sentTo: undefined, done, ...settle }
+    const call: PendingCall<To> = {
+      number,
+      method,
+      args,
+      options,
+      ticket: this.#ticket(number, method, options),
+      sentTo: undefined,
+      done,
+      ...settle,
+    }
     this.#calls.set(number, call)
     if (signal) forget = onAbort(signal, () => this.#abort(call, signal))
     return call
@@ -84,7 +93,9 @@ export class Ledger<To> {
     if (isRead(call.method) || (!call.sentTo && !call.ticket?.again)) call.reject(aborted(signal))
   }
 
-  /** Notes who is asked. Returns true if the call was aborted before and is asked again only to learn what became of it. */
+  /**
+   * Notes who is asked. Returns true if the call was aborted before and is asked again only to learn what became of it.
+   */
   sent(call: PendingCall<To>, to: To): boolean {
     const { ticket, options } = call
     call.sentTo = to

@@ -12,7 +12,10 @@ export function poster(port: Port): (message: unknown) => Promise<void> {
     const batch = waiting
     waiting = []
     try {
-      post(port, batch.map(({ message }) => message))
+      post(
+        port,
+        batch.map(({ message }) => message),
+      )
       for (const { resolve } of batch) resolve()
     } catch {
       // One that cannot be cloned must not take the others with it.

@@ -39,4 +39,7 @@ export class Unflushed {
 }
 
 export const mayBeLost = () =>
-  new NidusError('OUTCOME_UNKNOWN', 'of what was acknowledged under relaxed durability since the last flush, the last writes are lost: the tab or worker that had the store ended before it flushed them')
+  new NidusError(
+    'OUTCOME_UNKNOWN',
+    'of what was acknowledged under relaxed durability since the last flush, the last writes are lost: the tab or worker that had the store ended before it flushed them',
+  )

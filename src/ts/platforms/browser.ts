@@ -1,11 +1,19 @@
 import { NidusError } from '../errors/errors.js'
 import type { Platform } from '../contract/platform.js'
 import type { Backend } from '../contract/backend.js'
-import { RemoteStore, remoteDestroy, remoteList, remoteSalvage, sendable, type StartWorker } from '../remote/remote-store.js'
+import {
+  RemoteStore,
+  remoteDestroy,
+  remoteList,
+  remoteSalvage,
+  sendable,
+  type StartWorker,
+} from '../remote/remote-store.js'
 import { isForbidden } from '../remote/worker-connection.js'
 import type { StorageKind } from '../types/index.js'
 
-const unavailable = (kind: StorageKind) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
+const unavailable = (kind: StorageKind) =>
+  new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
 
 /**
  * File handles exist only in dedicated workers, so a page starts one. A worker that cannot start another uses its own
@@ -26,7 +34,8 @@ async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>
     return await work()
   } catch (error) {
     if (!isForbidden(error)) throw error
-    const why = (message: string) => new NidusError('STORAGE_UNAVAILABLE', `${message}; ${(error as Error).message}`, { cause: error })
+    const why = (message: string) =>
+      new NidusError('STORAGE_UNAVAILABLE', `${message}; ${(error as Error).message}`, { cause: error })
     if (kind === 'opfs') throw why('the storage "opfs" needs a worker')
     return alone().catch((other: NidusError) => {
       throw other.code === 'STORAGE_UNAVAILABLE' ? why(other.message) : other
@@ -43,24 +52,40 @@ export function browserPlatform(startWorker: StartWorker, whole?: () => string):
       if (spec.storage === 'fs') throw unavailable(spec.storage)
       // A response can be read only once.
       const own = canStart() ? await sendable(wasm) : wasm
-      return inWorker<Backend>(spec.storage, () => RemoteStore.open(spec, worker, own, source), async () => (await here()).openHere(spec, own, source))
+      return inWorker<Backend>(
+        spec.storage,
+        () => RemoteStore.open(spec, worker, own, source),
+        async () => (await here()).openHere(spec, own, source),
+      )
     },
     openOwn: async (...args) => (await import('../stores/open-own-host.js')).openOwn(...args),
     async list(kind, { worker = startWorker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)
-      return inWorker(kind, () => remoteList(worker, kind), async () => (await here()).browserList(kind))
+      return inWorker(
+        kind,
+        () => remoteList(worker, kind),
+        async () => (await here()).browserList(kind),
+      )
     },
     async destroy(kind, name, { worker = startWorker }) {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
-      await inWorker(kind, () => remoteDestroy(worker, kind, name), async () => (await here()).browserDestroy(kind, name))
+      await inWorker(
+        kind,
+        () => remoteDestroy(worker, kind, name),
+        async () => (await here()).browserDestroy(kind, name),
+      )
     },
     async salvage(kind, spec, { into, worker = startWorker, wasm }) {
       if (typeof kind === 'object') return (await salvageHere()).salvageOwn(spec, kind, into!, wasm ?? whole?.())
       if (kind === 'fs' || kind === 'memory') throw unavailable(kind)
       const own = canStart() ? await sendable(wasm) : wasm
-      return inWorker(kind, () => remoteSalvage(worker, kind, spec, own), async () => (await salvageHere()).browserSalvage(kind, spec, own ?? whole?.()))
+      return inWorker(
+        kind,
+        () => remoteSalvage(worker, kind, spec, own),
+        async () => (await salvageHere()).browserSalvage(kind, spec, own ?? whole?.()),
+      )
     },
   }
 }

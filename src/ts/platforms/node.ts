@@ -10,7 +10,11 @@ import type { Platform } from '../contract/platform.js'
 import { salvageOwn } from '../stores/salvage-own-host.js'
 import type { StorageKind } from '../types/index.js'
 
-const unavailable = (kind: StorageKind | undefined) => new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`)
+const unavailable = (kind: StorageKind | undefined) =>
+  new NidusError(
+    'STORAGE_UNAVAILABLE',
+    `the storage "${kind}" exists only in browsers; here there are "fs" and "memory"`,
+  )
 
 export const nodePlatform: Platform = {
   defaultStorage: 'fs',
@@ -35,7 +39,11 @@ export const nodePlatform: Platform = {
     if (typeof storage === 'object') return salvageOwn(spec, storage, own!, wasm)
     if (storage !== 'fs') throw unavailable(storage)
     const into: SalvageHosts['into'] = (work) => work(fsHost(spec.into))
-    return salvage(spec, { from: (work) => work(fsHost(spec.name)), probe: into, into, remove: async () => destroyFs(spec.into) }, wasm)
+    return salvage(
+      spec,
+      { from: (work) => work(fsHost(spec.name)), probe: into, into, remove: async () => destroyFs(spec.into) },
+      wasm,
+    )
   },
 }
 

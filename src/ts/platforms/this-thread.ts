@@ -6,7 +6,8 @@ import { destroyAlone, openShared } from '../tabs/shared-store.js'
 import type { StorageKind } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
-// A store in the caller's own thread. Loaded on demand: a page whose store is in the worker needs neither the engine nor the core's glue.
+// A store in the caller's own thread. Loaded on demand: a page whose store is in the worker needs neither the engine
+// nor the core's glue.
 
 /** As the worker tells what a browser throws. */
 const coded = <T>(work: Promise<T>): Promise<T> =>
@@ -18,4 +19,5 @@ export const openHere = (spec: OpenSpec, wasm: WasmSource | undefined, source: S
   coded(openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined))
 
 export const browserList = (storage: StorageKind | undefined) => coded(list(storage))
-export const browserDestroy = (storage: StorageKind | undefined, name: string) => coded(destroyAlone(name, () => destroy(storage, name)))
+export const browserDestroy = (storage: StorageKind | undefined, name: string) =>
+  coded(destroyAlone(name, () => destroy(storage, name)))

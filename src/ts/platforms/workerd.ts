@@ -5,7 +5,10 @@ import type { Platform } from '../contract/platform.js'
 import { salvageOwn } from '../stores/salvage-own-host.js'
 
 const unavailable = () =>
-  new NidusError('STORAGE_UNAVAILABLE', 'pass the storage here: `durableObject(ctx.storage)` of nidus-wasm/durable-object within a Durable Object, "memory", or a host of your own')
+  new NidusError(
+    'STORAGE_UNAVAILABLE',
+    'pass the storage here: `durableObject(ctx.storage)` of nidus-wasm/durable-object within a Durable Object, "memory", or a host of your own',
+  )
 
 export const workerdPlatform: Platform = {
   defaultStorage: undefined,

@@ -1,6 +1,6 @@
 /**
- * A page that the browser freezes, or keeps for the way back, must hold nothing that other tabs wait for. Returns what stops the watch.
- * (Bound to a document: workers are told nothing.)
+ * A page that the browser freezes, or keeps for the way back, must hold nothing that other tabs wait for. Returns what
+ * stops the watch. (Bound to a document: workers are told nothing.)
  */
 export function watchPage(sleeps: () => void, wakes: () => void, hides: () => void): () => void {
   if (typeof document === 'undefined' || typeof addEventListener !== 'function') return () => {}

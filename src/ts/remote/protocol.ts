@@ -17,12 +17,22 @@ export interface WorkerSide {
   /** `replace`: an import, whose bytes are to be asked for. Undefined: it takes the worker that has everything. */
   open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened | undefined>>
   /** `spare`: the memory of an upsert's vectors, for the next one's. */
-  call(number: number, method: Method, args: object, progress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown> & { spare?: Float32Array }>
+  call(
+    number: number,
+    method: Method,
+    args: object,
+    progress: boolean,
+    ticket: Ticket | undefined,
+  ): Promise<Answer<unknown> & { spare?: Float32Array }>
   cancel(number: number): void
   close(): Promise<Answer<undefined>>
   list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>
   destroy(storage: StorageKind | undefined, name: string): Promise<Answer<undefined>>
-  salvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm: WireSource | undefined): Promise<Answer<RecoveryReport>>
+  salvage(
+    storage: StorageKind | undefined,
+    spec: SalvageSpec,
+    wasm: WireSource | undefined,
+  ): Promise<Answer<RecoveryReport>>
 }
 
 /** What the page is told unasked, and asked for. */

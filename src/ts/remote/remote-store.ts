@@ -18,7 +18,8 @@ async function read(wasm: WasmSource | undefined): Promise<WireSource | undefine
   if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
   if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
   if (typeof Response !== 'undefined' && wasm instanceof Response) {
-    if (!wasm.ok) throw new NidusError('FAILED', `the .wasm file could not be loaded: ${wasm.url} answered ${wasm.status}`)
+    if (!wasm.ok)
+      throw new NidusError('FAILED', `the .wasm file could not be loaded: ${wasm.url} answered ${wasm.status}`)
     return wasm.arrayBuffer()
   }
   return ArrayBuffer.isView(wasm)
@@ -28,13 +29,18 @@ async function read(wasm: WasmSource | undefined): Promise<WireSource | undefine
 
 export const sendable = (wasm: WasmSource | undefined) =>
   read(wasm).catch((error: unknown) => {
-    throw error instanceof NidusError ? error : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+    throw error instanceof NidusError
+      ? error
+      : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
   })
 
 /** What closing may take once all that was asked has been answered. */
 const CLOSE_MS = 10_000
 
-/** `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start the first. */
+/**
+ * `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start
+ * the first.
+ */
 export interface StartWorker {
   (whole: boolean): Worker
   /** The package's own, which may be asked once more where the page may not start its worker. */
@@ -54,7 +60,10 @@ function storageOf(): Partial<StorageManager> | undefined {
 const isOrdinary = ({ storage, workers }: OpenSpec) =>
   (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
 
-/** What is sent is given away; of a write of at most so many bytes the page keeps a copy, should it have to be asked again. */
+/**
+ * What is sent is given away; of a write of at most so many bytes the page keeps a copy, should it have to be asked
+ * again.
+ */
 const KEPT = 4 * 1024 * 1024
 
 /** A store in a worker of its own. While the page sleeps there is no worker: another tab may go on with the store. */
@@ -80,10 +89,20 @@ export class RemoteStore implements Backend {
   readonly #ledger: Ledger<WorkerConnection>
   readonly #unflushed: Unflushed
 
-  static async open(spec: OpenSpec, start: StartWorker, wasm: WasmSource | undefined, source: Source | undefined): Promise<RemoteStore> {
+  static async open(
+    spec: OpenSpec,
+    start: StartWorker,
+    wasm: WasmSource | undefined,
+    source: Source | undefined,
+  ): Promise<RemoteStore> {
     const store = new RemoteStore(spec, start, await sendable(wasm), source)
     // A store in memory ends with its worker, and a reader holds nothing.
-    if (spec.storage !== 'memory' && !spec.readOnly) store.#unwatch = watchPage(() => store.#sleep(), () => store.#wake(), () => store.#hide())
+    if (spec.storage !== 'memory' && !spec.readOnly)
+      store.#unwatch = watchPage(
+        () => store.#sleep(),
+        () => store.#wake(),
+        () => store.#hide(),
+      )
     try {
       await store.#connect()
       return store
@@ -124,16 +143,29 @@ export class RemoteStore implements Backend {
       let connection: WorkerConnection | undefined
       const whole = this.#whole
       try {
-        connection = await WorkerConnection.connect(() => this.#start(whole), page, (error) => (whole || this.#connection) && this.#died(error), (made) => (this.#worker = made), this.#start.packaged)
+        connection = await WorkerConnection.connect(
+          () => this.#start(whole),
+          page,
+          (error) => (whole || this.#connection) && this.#died(error),
+          (made) => (this.#worker = made),
+          this.#start.packaged,
+        )
         // A store that this one knew is not to be made anew, empty.
-        const opened = await connection.get<Opened | undefined>('open', [this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec, this.#wasm, this.#source?.replace])
+        const opened = await connection.get<Opened | undefined>('open', [
+          this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
+          this.#wasm,
+          this.#source?.replace,
+        ])
         if (!opened) {
           connection.end()
           this.#whole = true
           continue
         }
         // Before anything new: what the worker before said it had written.
-        if (this.#unflushed.last) this.#unflushed.found(await connection.get<number>('call', [0, 'newest', { sender: this.#spec.sender }, false]))
+        if (this.#unflushed.last)
+          this.#unflushed.found(
+            await connection.get<number>('call', [0, 'newest', { sender: this.#spec.sender }, false]),
+          )
         this.#connection = connection
         this.#source = undefined
         if (!this.recovery) {
@@ -213,7 +245,13 @@ export class RemoteStore implements Backend {
     this.#ledger.sent(call, connection)
     const kept = !isWrite(method) || (ticket && bytesOf(args) <= KEPT)
     call.args = kept ? structuredClone(args) : undefined
-    const asked = connection.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [number, method, args, options.onProgress !== undefined, ticket])
+    const asked = connection.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [
+      number,
+      method,
+      args,
+      options.onProgress !== undefined,
+      ticket,
+    ])
     asked
       .then((answered) => {
         if (answered.spare) giveBack(answered.spare)
@@ -237,7 +275,10 @@ export class RemoteStore implements Backend {
     this.#unwatch()
     try {
       // A worker that a browser's call never returned to still ends.
-      const late = this.#ledger.settled().then(() => sleep(CLOSE_MS)).then(() => true)
+      const late = this.#ledger
+        .settled()
+        .then(() => sleep(CLOSE_MS))
+        .then(() => true)
       const connection = this.#connection
       const silent = connection ? await Promise.race([connection.get<undefined>('close', []), late]) : true
       if (this.#unflushed.lost || (silent && this.#unflushed.last)) throw mayBeLost()
@@ -256,12 +297,21 @@ const bytesOf = (args: object): number =>
   Object.values(args).reduce<number>((sum, part) => sum + ((part as ArrayBufferView | undefined)?.byteLength ?? 0), 0)
 
 const suspended = () =>
-  new NidusError('OUTCOME_UNKNOWN', 'the browser suspended the page before the write was answered; it is in the store whole or not at all')
+  new NidusError(
+    'OUTCOME_UNKNOWN',
+    'the browser suspended the page before the write was answered; it is in the store whole or not at all',
+  )
 
 const silent: PageSide = { progress() {}, failed() {}, compactionError() {}, part: async () => ({ ok: undefined }) }
 
 async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
-  const connection = await WorkerConnection.connect(() => start(true), silent, () => {}, undefined, start.packaged)
+  const connection = await WorkerConnection.connect(
+    () => start(true),
+    silent,
+    () => {},
+    undefined,
+    start.packaged,
+  )
   try {
     return await connection.get<T>(method, args)
   } finally {
@@ -269,7 +319,13 @@ async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage
   }
 }
 
-export const remoteList = (start: StartWorker, storage: StorageKind | undefined) => once<StoreInfo[]>(start, 'list', [storage])
-export const remoteDestroy = (start: StartWorker, storage: StorageKind | undefined, name: string) => once<undefined>(start, 'destroy', [storage, name])
-export const remoteSalvage = async (start: StartWorker, storage: StorageKind | undefined, spec: SalvageSpec, wasm: WasmSource | undefined) =>
-  once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])
+export const remoteList = (start: StartWorker, storage: StorageKind | undefined) =>
+  once<StoreInfo[]>(start, 'list', [storage])
+export const remoteDestroy = (start: StartWorker, storage: StorageKind | undefined, name: string) =>
+  once<undefined>(start, 'destroy', [storage, name])
+export const remoteSalvage = async (
+  start: StartWorker,
+  storage: StorageKind | undefined,
+  spec: SalvageSpec,
+  wasm: WasmSource | undefined,
+) => once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])

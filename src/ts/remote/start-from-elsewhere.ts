@@ -1,4 +1,5 @@
-// For a page whose origin may not run the package's worker as it is: the package lies on another one (a CDN), or the page has none of its own (a sandboxed frame).
+// For a page whose origin may not run the package's worker as it is: the package lies on another one (a CDN), or the
+// page has none of its own (a sandboxed frame).
 
 const STOP = new Error('not started')
 
@@ -33,7 +34,9 @@ function isRefused(start: () => Worker, address: URL): Promise<boolean> {
       worker?.terminate()
       resolve(refused)
     }
-    addEventListener('securitypolicyviolation', ({ blockedURI }) => blockedURI === address.href && end(true), { signal: over.signal })
+    addEventListener('securitypolicyviolation', ({ blockedURI }) => blockedURI === address.href && end(true), {
+      signal: over.signal,
+    })
     setTimeout(() => end(false), REFUSED_MS)
     try {
       worker = start()
@@ -44,12 +47,16 @@ function isRefused(start: () => Worker, address: URL): Promise<boolean> {
   })
 }
 
-/** Starts a worker of the page's own that imports the other's script, which that server must allow (CORS). Undefined: the script was not the trouble. */
+/**
+ * Starts a worker of the page's own that imports the other's script, which that server must allow (CORS). Undefined:
+ * the script was not the trouble.
+ */
 export async function elsewhere(start: () => Worker): Promise<(() => Worker) | undefined> {
   const address = addressOf(start)
   if (!address) return undefined
   if (address.origin === self.origin) {
-    if (await isRefused(start, address)) throw new DOMException("the page's policy (CSP: worker-src) does not allow it", 'SecurityError')
+    if (await isRefused(start, address))
+      throw new DOMException("the page's policy (CSP: worker-src) does not allow it", 'SecurityError')
     return undefined
   }
   // Kept as long as the page: the worker starts further ones from it.

@@ -10,10 +10,14 @@ const HELLO_MS = 30_000
 export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 const UNLOADED = 'the worker could not be loaded'
-const unstarted = (cause: unknown) => new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
+const unstarted = (cause: unknown) =>
+  new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
 
 /** Whether the page may not start the worker. */
-export const isForbidden = (error: unknown) => error instanceof NidusError && error.code === 'WORKER_FAILED' && (error.cause as Error | undefined)?.name === 'SecurityError'
+export const isForbidden = (error: unknown) =>
+  error instanceof NidusError &&
+  error.code === 'WORKER_FAILED' &&
+  (error.cause as Error | undefined)?.name === 'SecurityError'
 const isUnstarted = (error: unknown) => isForbidden(error) || (error as Error).message === UNLOADED
 
 /** A worker of ours, and what becomes of calls when it dies. */
@@ -25,7 +29,13 @@ export class WorkerConnection {
   #dead: NidusError | undefined
   #waiting = new Set<(error: NidusError) => void>()
 
-  static async connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: WorkerConnection) => void = () => {}, packaged?: boolean): Promise<WorkerConnection> {
+  static async connect(
+    start: () => Worker,
+    page: PageSide,
+    onDeath: (error: NidusError) => void,
+    made: (line: WorkerConnection) => void = () => {},
+    packaged?: boolean,
+  ): Promise<WorkerConnection> {
     let up = false
     const connect = async (start: () => Worker) => {
       const line = await WorkerConnection.#connect(start, page, (error) => up && onDeath(error), made)
@@ -36,15 +46,28 @@ export class WorkerConnection {
       return await connect(start)
     } catch (error) {
       if (!packaged || !isUnstarted(error)) throw error
-      const other = await import('./start-from-elsewhere.js').then(({ elsewhere }) => elsewhere(start).catch((cause) => Promise.reject(unstarted(cause))), () => undefined)
+      const other = await import('./start-from-elsewhere.js').then(
+        ({ elsewhere }) => elsewhere(start).catch((cause) => Promise.reject(unstarted(cause))),
+        () => undefined,
+      )
       if (!other) throw error
       return connect(other).catch(({ message }: Error) => {
-        throw unstarted(new DOMException(`its script is of another origin, whose server must allow this one to import it (CORS): ${message}`, 'SecurityError'))
+        throw unstarted(
+          new DOMException(
+            `its script is of another origin, whose server must allow this one to import it (CORS): ${message}`,
+            'SecurityError',
+          ),
+        )
       })
     }
   }
 
-  static async #connect(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void, made: (line: WorkerConnection) => void): Promise<WorkerConnection> {
+  static async #connect(
+    start: () => Worker,
+    page: PageSide,
+    onDeath: (error: NidusError) => void,
+    made: (line: WorkerConnection) => void,
+  ): Promise<WorkerConnection> {
     let line: WorkerConnection
     try {
       line = new WorkerConnection(start(), page, onDeath)
@@ -55,7 +78,11 @@ export class WorkerConnection {
     const timer = setTimeout(() => line.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
     try {
       const { version, life } = await line.ask<Awaited<ReturnType<WorkerSide['hello']>>>('hello', [])
-      if (version !== VERSION) throw new NidusError('WORKER_FAILED', `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`)
+      if (version !== VERSION)
+        throw new NidusError(
+          'WORKER_FAILED',
+          `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`,
+        )
       if (life) line.#watch(life).catch(() => {})
       return line
     } catch (error) {
@@ -71,7 +98,11 @@ export class WorkerConnection {
     this.#onDeath = onDeath
     this.#rpc = createBirpc<WorkerSide, PageSide, false>(page, {
       post: poster(worker),
-      on: (receive) => worker.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
+      on: (receive) =>
+        worker.addEventListener(
+          'message',
+          ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message)),
+        ),
       timeout: -1,
       proxify: false,
     })
@@ -86,10 +117,12 @@ export class WorkerConnection {
   /** Nobody tells when a worker is terminated; but the lock that it holds as long as it lives is free then. */
   async #watch(life: string) {
     const { locks } = navigator
-    // Free at once: the worker is gone already, or this page and the worker do not share their locks. (Chromium, for a page whose storage was
-    // cleared while it was open.) A worker that lives says so.
+    // Free at once: the worker is gone already, or this page and the worker do not share their locks. (Chromium, for a
+    // page whose storage was cleared while it was open.) A worker that lives says so.
     if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null)) return this.#hear()
-    await locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () => this.#die('the worker was terminated'))
+    await locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () =>
+      this.#die('the worker was terminated'),
+    )
   }
 
   async #hear() {
@@ -118,7 +151,10 @@ export class WorkerConnection {
       this.#waiting.add(reject)
       this.#rpc
         .$callRaw({ method, args })
-        .then((value) => resolve(value as T), (cause) => reject(invalid(`this cannot be sent to the worker: ${textOf(cause)}`, cause)))
+        .then(
+          (value) => resolve(value as T),
+          (cause) => reject(invalid(`this cannot be sent to the worker: ${textOf(cause)}`, cause)),
+        )
         .finally(() => this.#waiting.delete(reject))
     })
   }

@@ -16,7 +16,10 @@ interface Scope {
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
 }
 
-/** The worker: one store, and the page that opened it. `needsWhole`: thrown where this worker lacks what the open needs; it is then one for OPFS alone. */
+/**
+ * The worker: one store, and the page that opened it. `needsWhole`: thrown where this worker lacks what the open needs;
+ * it is then one for OPFS alone.
+ */
 export function serve(scope: Scope, needsWhole?: Error) {
   let store: Backend | undefined
 
@@ -32,9 +35,11 @@ export function serve(scope: Scope, needsWhole?: Error) {
     open: (spec, wasm, replace) =>
       answer(async () => {
         const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.part()) }
-        const opened = await openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch((error: unknown) => {
-          if (!needsWhole || error !== needsWhole) throw error
-        })
+        const opened = await openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch(
+          (error: unknown) => {
+            if (!needsWhole || error !== needsWhole) throw error
+          },
+        )
         // A follower's turn to lead can come at any time.
         if (!opened || (needsWhole && opened.storage !== 'opfs')) {
           await opened?.close()
@@ -56,13 +61,18 @@ export function serve(scope: Scope, needsWhole?: Error) {
     },
     close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
-    destroy: (storage, name) => answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
+    destroy: (storage, name) =>
+      answer(async () => (await destroyAlone(name, () => browserDestroy(storage, name)), undefined)),
     salvage: (storage, spec, wasm) => answer(() => browserSalvage(storage, spec, wasm)),
   }
 
   const page = createBirpc<PageSide, WorkerSide>(functions, {
     post: poster(scope),
-    on: (receive) => scope.addEventListener('message', ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message))),
+    on: (receive) =>
+      scope.addEventListener(
+        'message',
+        ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message)),
+      ),
     eventNames: ['progress', 'failed', 'compactionError'],
     timeout: -1,
   })

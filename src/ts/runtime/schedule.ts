@@ -29,8 +29,8 @@ let turn: Promise<void> | undefined
 let worked = 0
 
 /**
- * A turn of the event loop, if it had none of late: calls that are answered at once and awaited one after the other let nothing else
- * run. `work`: how many numbers the call goes through.
+ * A turn of the event loop, if it had none of late: calls that are answered at once and awaited one after the other let
+ * nothing else run. `work`: how many numbers the call goes through.
  */
 export function dueTurn(work: number): Promise<void> | undefined {
   if (!hasBackground) {

@@ -1,6 +1,7 @@
 import { sleep } from './schedule.js'
 
-// Web Locks are let go by the browser whatever becomes of their holder, which makes them the one thing by which a tab's end can be told.
+// Web Locks are let go by the browser whatever becomes of their holder, which makes them the one thing by which a tab's
+// end can be told.
 
 export const locks = () => (typeof navigator === 'undefined' ? undefined : navigator.locks)
 
@@ -34,7 +35,10 @@ export function hold(name: string, options: LockOptions = {}) {
 /** Browsers release the locks of a page or worker that is gone a little late. */
 const LATE_RELEASE_MS = 1000
 
-/** What lets go of the lock, or undefined if another keeps it. Where there are no locks (insecure contexts) nobody can keep one. */
+/**
+ * What lets go of the lock, or undefined if another keeps it. Where there are no locks (insecure contexts) nobody can
+ * keep one.
+ */
 export async function holdNow(name: string): Promise<(() => Promise<void>) | undefined> {
   if (!locks()) return async () => {}
   for (const deadline = Date.now() + LATE_RELEASE_MS; ;) {

@@ -25,19 +25,29 @@ function coded<T>(work: () => T): T {
   } catch (error) {
     if (error instanceof ShardedError) throw error
     if (error instanceof NidusError) throw new ShardedError(error.code, error.message, [], { cause: error })
-    throw new ShardedError('INVALID_ARGUMENT', `an argument cannot be read: ${(error as Error)?.message ?? error}`, [], { cause: error })
+    throw new ShardedError(
+      'INVALID_ARGUMENT',
+      `an argument cannot be read: ${(error as Error)?.message ?? error}`,
+      [],
+      { cause: error },
+    )
   }
 }
 
-const optionsOf = <T extends object>(options: T | undefined, known: KeysOf<T>, place: string): Partial<T> => coded(() => checkOptions(options, known, place))
+const optionsOf = <T extends object>(options: T | undefined, known: KeysOf<T>, place: string): Partial<T> =>
+  coded(() => checkOptions(options, known, place))
 
 export function checkEnv(env: ShardedEnv, name: string, options: ShardedOptions) {
   coded(() => {
-    if (typeof env !== 'object' || env === null) refuse(`ShardedNidus takes the namespaces { router, shards } first, not ${describe(env)}`)
+    if (typeof env !== 'object' || env === null)
+      refuse(`ShardedNidus takes the namespaces { router, shards } first, not ${describe(env)}`)
     checkKeys(env, ENV, 'the namespaces of ShardedNidus')
     for (const key of ['router', 'shards'] as const) {
       const { get, idFromName } = env[key] ?? {}
-      if (typeof get !== 'function' || typeof idFromName !== 'function') refuse(`ShardedNidus: ${key} must be a Durable Object namespace (a binding from your wrangler configuration), not ${describe(env[key])}`)
+      if (typeof get !== 'function' || typeof idFromName !== 'function')
+        refuse(
+          `ShardedNidus: ${key} must be a Durable Object namespace (a binding from your wrangler configuration), not ${describe(env[key])}`,
+        )
     }
     checkName(name)
   })
@@ -48,12 +58,14 @@ export function checkEnv(env: ShardedEnv, name: string, options: ShardedOptions)
 }
 
 export function checkShards(shards: unknown) {
-  if (!Number.isInteger(shards) || (shards as number) < 1 || (shards as number) > MOST_SHARDS) refuse(`shards must be an integer from 1 to ${MOST_SHARDS}, not ${describe(shards)}`)
+  if (!Number.isInteger(shards) || (shards as number) < 1 || (shards as number) > MOST_SHARDS)
+    refuse(`shards must be an integer from 1 to ${MOST_SHARDS}, not ${describe(shards)}`)
 }
 
 function checkTimeout(timeout: unknown) {
   // A timer takes at most 31 bits.
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) refuse(`timeout must be a number of milliseconds above 0 and up to 2147483647, not ${describe(timeout)}`)
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31))
+    refuse(`timeout must be a number of milliseconds above 0 and up to 2147483647, not ${describe(timeout)}`)
 }
 
 export function checkCall(options: ShardedCallOptions | undefined, method: string): ShardedCallOptions {
@@ -77,7 +89,8 @@ export function checkCollection(collection: unknown): string {
  */
 export function listOf<T>(items: Iterable<T>, what: string): T[] {
   return coded(() => {
-    if (typeof items !== 'object' || typeof items?.[Symbol.iterator] !== 'function') refuse(`${what}, not ${describe(items)}`)
+    if (typeof items !== 'object' || typeof items?.[Symbol.iterator] !== 'function')
+      refuse(`${what}, not ${describe(items)}`)
     return [...items]
   })
 }
@@ -91,10 +104,18 @@ export function checkIds(ids: Iterable<string>): string[] {
 /** Only undefined means that there is no filter. Any other value that is no filter is an error. */
 export const checkFilter = (filter: unknown) => void coded(() => encodeFilter(filter))
 
-export function checkSearch<A extends AttrsOf<A>>(options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): ShardedCallOptions & { wanted: Wanted } {
-  const { collections, topK, minScore, filter, withVectors, signal, timeout } = optionsOf(options, SHARDED_SEARCH, method) as Partial<SearchOptions<A> & ShardedCallOptions>
+export function checkSearch<A extends AttrsOf<A>>(
+  options: (SearchOptions<A> & ShardedCallOptions) | undefined,
+  method: string,
+): ShardedCallOptions & { wanted: Wanted } {
+  const { collections, topK, minScore, filter, withVectors, signal, timeout } = optionsOf(
+    options,
+    SHARDED_SEARCH,
+    method,
+  ) as Partial<SearchOptions<A> & ShardedCallOptions>
   checkFilter(filter)
-  if (collections !== undefined) for (const name of Array.isArray(collections) ? collections : [collections]) checkCollection(name)
+  if (collections !== undefined)
+    for (const name of Array.isArray(collections) ? collections : [collections]) checkCollection(name)
   coded(() => checkMinScore(minScore))
   const wanted: Wanted = {
     topK: coded(() => checkTopK(topK)),
@@ -109,11 +130,17 @@ export function checkSearch<A extends AttrsOf<A>>(options: (SearchOptions<A> & S
 /** Returns a copy. */
 export function checkVector(vector: ArrayLike<number>, dimension: number, who: () => string): Float32Array {
   return coded(() => {
-    if (typeof vector !== 'object' || vector === null || typeof vector.length !== 'number') refuse(`${who()} must be an array of numbers, not ${describe(vector)}`)
-    if (vector.length !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `${who()} has ${vector.length} numbers, the store's dimension is ${dimension}`)
+    if (typeof vector !== 'object' || vector === null || typeof vector.length !== 'number')
+      refuse(`${who()} must be an array of numbers, not ${describe(vector)}`)
+    if (vector.length !== dimension)
+      throw new ShardedError(
+        'DIMENSION_MISMATCH',
+        `${who()} has ${vector.length} numbers, the store's dimension is ${dimension}`,
+      )
     return Float32Array.from({ length: dimension }, (_, i) => {
       const number: unknown = vector[i]
-      if (typeof number !== 'number' || !Number.isFinite(Math.fround(number))) refuse(`${who()}: number ${i} is ${describe(number)}; it must be finite, also as a 32-bit float`)
+      if (typeof number !== 'number' || !Number.isFinite(Math.fround(number)))
+        refuse(`${who()}: number ${i} is ${describe(number)}; it must be finite, also as a 32-bit float`)
       return number as number
     })
   })
@@ -129,6 +156,10 @@ export function checkRecord<A extends AttrsOf<A>>(record: RecordInput<A>, i: num
     // Writes the attributes as a store does. So a wrong one is refused here, with the number of its record, and not by
     // a shard.
     new Writer().attrs(attrs, who)
-    return { id, vector: checkVector(vector, dimension, () => `${who()}: vector`), ...(attrs !== undefined && { attrs: attrs as Attrs }) }
+    return {
+      id,
+      vector: checkVector(vector, dimension, () => `${who()}: vector`),
+      ...(attrs !== undefined && { attrs: attrs as Attrs }),
+    }
   })
 }

@@ -1,11 +1,37 @@
 import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
 import { describe } from '../core/wire.js'
-import { checkCall, checkCollection, checkEnv, checkFilter, checkIds, checkRecord, checkSearch, checkShards, checkVector, listOf } from './checks.js'
+import {
+  checkCall,
+  checkCollection,
+  checkEnv,
+  checkFilter,
+  checkIds,
+  checkRecord,
+  checkSearch,
+  checkShards,
+  checkVector,
+  listOf,
+} from './checks.js'
 import { placeOf, type Layout } from './layout.js'
 import { merge } from './merge.js'
 import { checkSize, isTooLarge, MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
-import { aborted, groupBy, settled, shardAt, ShardedError, silent, Stale, TIMEOUT_MS, within, type Answer, type Call, type Calls, type Sent, type Wanted } from './protocol.js'
+import {
+  aborted,
+  groupBy,
+  settled,
+  shardAt,
+  ShardedError,
+  silent,
+  Stale,
+  TIMEOUT_MS,
+  within,
+  type Answer,
+  type Call,
+  type Calls,
+  type Sent,
+  type Wanted,
+} from './protocol.js'
 
 const TRIES = 10
 const COUNTS = 100
@@ -46,7 +72,9 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
     const call = checkCall(options, 'upsert')
     checkCollection(collection)
-    const sent = listOf(records, 'records must be an array, or another iterable of records').map((record, i) => this.#sent(record, i))
+    const sent = listOf(records, 'records must be an array, or another iterable of records').map((record, i) =>
+      this.#sent(record, i),
+    )
     await this.#by(call, async (at) => {
       const groups = groupBy(last(sent), ({ id }) => placeOf(collection, id, at.layout.from))
       await this.#all([...groups], async ([index, group]) => {
@@ -77,32 +105,49 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   }
 
   async deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number> {
-    if (filter === undefined) throw new ShardedError('INVALID_ARGUMENT', 'deleteWhere needs a filter; {} deletes everything')
+    if (filter === undefined)
+      throw new ShardedError('INVALID_ARGUMENT', 'deleteWhere needs a filter; {} deletes everything')
     const call = checkCall(options, 'deleteWhere')
     checkCollection(collection)
     checkFilter(filter)
     let deleted = 0
-    await this.#by(call, (at) => this.#everywhere(at.layout, async (index) => {
-      const gone = await this.#ask(at, index, 'deleteWhere', collection, filter as Filter)
-      deleted += gone
-    }))
+    await this.#by(call, (at) =>
+      this.#everywhere(at.layout, async (index) => {
+        const gone = await this.#ask(at, index, 'deleteWhere', collection, filter as Filter)
+        deleted += gone
+      }),
+    )
     return deleted
   }
 
-  async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
+  async get(
+    collection: string,
+    ids: Iterable<string>,
+    options?: ShardedCallOptions,
+  ): Promise<(VectorRecord<A> | undefined)[]> {
     const call = checkCall(options, 'get')
     checkCollection(collection)
     const all = checkIds(ids)
     return this.#by(call, async (at) => {
       const found: (VectorRecord<A> | undefined)[] = new Array(all.length).fill(undefined)
-      const groups = groupBy(all.map((_, n) => n), (n) => placeOf(collection, all[n]!, at.layout.from))
+      const groups = groupBy(
+        all.map((_, n) => n),
+        (n) => placeOf(collection, all[n]!, at.layout.from),
+      )
       // So many records without attributes fit into an answer. If records are larger, fewer come back.
       const most = Math.max(1, Math.floor(MOST_BYTES / (4 * this.dimension + 1024)))
       await this.#all([...groups], async ([index, group]) => {
-        for (let done = 0; done < group.length; ) {
+        for (let done = 0; done < group.length;) {
           const asked = group.slice(done, done + most)
-          const records = await this.#ask(at, index, 'get', collection, asked.map((n) => all[n]!))
-          if (records.length === 0) throw new ShardedError('SHARD_FAILED', `shard ${index} gave no answer to what it was asked`, [index])
+          const records = await this.#ask(
+            at,
+            index,
+            'get',
+            collection,
+            asked.map((n) => all[n]!),
+          )
+          if (records.length === 0)
+            throw new ShardedError('SHARD_FAILED', `shard ${index} gave no answer to what it was asked`, [index])
           records.forEach((record, i) => (found[asked[i]!] = (record ?? undefined) as VectorRecord<A> | undefined))
           done += records.length
         }
@@ -117,12 +162,16 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   }
 
   async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
-    if (!Array.isArray(queries)) throw new ShardedError('INVALID_ARGUMENT', `queries must be an array of vectors, not ${describe(queries)}`)
+    if (!Array.isArray(queries))
+      throw new ShardedError('INVALID_ARGUMENT', `queries must be an array of vectors, not ${describe(queries)}`)
     return this.#whole(queries, options, 'searchMany')
   }
 
   /** Searches the shards that answer. `missing` lists the others. */
-  async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
+  async searchAvailable(
+    query: ArrayLike<number>,
+    options?: SearchOptions<A> & ShardedCallOptions,
+  ): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     const { hits, missing } = await this.#search([query], options, 'searchAvailable')
     return { hits: hits[0]!, missing: [...missing].sort((a, b) => a - b) }
   }
@@ -145,24 +194,39 @@ export class Client<A extends AttrsOf<A> = Attrs> {
         for (const each of again) each.waits?.forEach((index) => waits.add(index))
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
-      if (waits.size) throw new ShardedError('SHARD_FAILED', `records are on their way, and waited for is shard ${[...waits].join(', ')}, which does not answer`, [...waits])
+      if (waits.size)
+        throw new ShardedError(
+          'SHARD_FAILED',
+          `records are on their way, and waited for is shard ${[...waits].join(', ')}, which does not answer`,
+          [...waits],
+        )
       throw new ShardedError('BUSY', 'records are on their way all the time')
     })
   }
 
   async collections(options?: ShardedCallOptions): Promise<string[]> {
-    return this.#by(checkCall(options, 'collections'), async (at) => [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort())
+    return this.#by(checkCall(options, 'collections'), async (at) =>
+      [...new Set((await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'collections'))).flat())].sort(),
+    )
   }
 
   async compact(options?: ShardedCallOptions): Promise<void> {
-    await this.#by(checkCall(options, 'compact'), (at) => this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')))
+    await this.#by(checkCall(options, 'compact'), (at) =>
+      this.#everywhere(at.layout, (index) => this.#ask(at, index, 'compact')),
+    )
   }
 
   /** Returns the number of shards and the figures that each of them reports. */
-  async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
+  async stats(
+    options?: ShardedCallOptions,
+  ): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
     return this.#by(checkCall(options, 'stats'), async (at) => {
       const { from, to } = at.layout
-      return { shards: from, growingTo: from < to ? to : undefined, each: await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'stats')) }
+      return {
+        shards: from,
+        growingTo: from < to ? to : undefined,
+        each: await this.#everywhere(at.layout, (index) => this.#ask(at, index, 'stats')),
+      }
     })
   }
 
@@ -177,21 +241,37 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     for (;;) {
       if (signal?.aborted) throw aborted(signal)
       // The router waits for a part of the timeout, and then reports how far it is.
-      const layout: Layout = await this.#open<Layout>(this.#router().grow(this.name, shards, timeout), { timeout, signal })
+      const layout: Layout = await this.#open<Layout>(this.#router().grow(this.name, shards, timeout), {
+        timeout,
+        signal,
+      })
       this.#layout = Promise.resolve(layout)
       if (layout.from >= shards) return
     }
   }
 
-  async #whole(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<Hit<A>[][]> {
+  async #whole(
+    queries: ArrayLike<number>[],
+    options: (SearchOptions<A> & ShardedCallOptions) | undefined,
+    method: string,
+  ): Promise<Hit<A>[][]> {
     const { hits, missing, causes } = await this.#search(queries, options, method)
     if (missing.length) throw failure(missing, causes)
     return hits
   }
 
-  async #search(queries: ArrayLike<number>[], options: (SearchOptions<A> & ShardedCallOptions) | undefined, method: string): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
-    const { wanted: { topK, ...wanted }, ...call } = checkSearch(options, method)
-    const vectors = Array.from(queries, (query, i) => checkVector(query, this.dimension, () => (method === 'searchMany' ? `query ${i}` : 'the query')))
+  async #search(
+    queries: ArrayLike<number>[],
+    options: (SearchOptions<A> & ShardedCallOptions) | undefined,
+    method: string,
+  ): Promise<{ hits: Hit<A>[][]; missing: number[]; causes: unknown[] }> {
+    const {
+      wanted: { topK, ...wanted },
+      ...call
+    } = checkSearch(options, method)
+    const vectors = Array.from(queries, (query, i) =>
+      checkVector(query, this.dimension, () => (method === 'searchMany' ? `query ${i}` : 'the query')),
+    )
     const [missing, causes]: [Set<number>, unknown[]] = [new Set(), []]
     return this.#by(call, async (at) => {
       const ask = async (index: number, some: Float32Array[], asked: number): Promise<Hit<A>[][]> => {
@@ -212,7 +292,13 @@ export class Client<A extends AttrsOf<A> = Attrs> {
         // lists are asked for.
         for (let asked = topK; ; asked *= 2) {
           const answers = (await this.#phases(at.layout, (index) => ask(index, some, asked))).flat()
-          const merged = some.map((_, which) => merge(answers.map((answer) => answer[which]!), topK, asked))
+          const merged = some.map((_, which) =>
+            merge(
+              answers.map((answer) => answer[which]!),
+              topK,
+              asked,
+            ),
+          )
           if (merged.some((list) => list === undefined)) continue
           hits.push(...(merged as Hit<A>[][]))
           break
@@ -229,7 +315,11 @@ export class Client<A extends AttrsOf<A> = Attrs> {
       if (!('ok' in answer)) return await this.#open(Promise.resolve(answer), at, index)
       const lists = answer.ok
       while (answer.more) {
-        const next: Hit[][] | null = await this.#open(answer.more().then((ok) => ({ ok })), at, index)
+        const next: Hit[][] | null = await this.#open(
+          answer.more().then((ok) => ({ ok })),
+          at,
+          index,
+        )
         if (!next) break
         next.forEach((hits, which) => {
           for (const hit of hits) lists[which]!.push(hit)
@@ -255,10 +345,12 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   /** If there is a newer layout, everything begins again, whatever else failed. */
   async #all<I, T>(items: I[], work: (item: I) => Promise<T>): Promise<T[]> {
     let stale: Stale | undefined
-    const all = items.map((item) => work(item).catch((error: unknown) => {
-      if (error instanceof Stale) stale = error
-      throw error
-    }))
+    const all = items.map((item) =>
+      work(item).catch((error: unknown) => {
+        if (error instanceof Stale) stale = error
+        throw error
+      }),
+    )
     return settled(all).catch((error: unknown) => {
       throw stale ?? error
     })
@@ -283,7 +375,10 @@ export class Client<A extends AttrsOf<A> = Attrs> {
 
   async #known(timeout: number, signal: AbortSignal | undefined): Promise<Layout> {
     if (signal?.aborted) throw aborted(signal)
-    const known = (this.#layout ??= this.#open(this.#router().layout(this.name, this.dimension, this.#first), { timeout, signal: undefined }))
+    const known = (this.#layout ??= this.#open(this.#router().layout(this.name, this.dimension, this.#first), {
+      timeout,
+      signal: undefined,
+    }))
     const forget = () => void (this.#layout === known && (this.#layout = undefined))
     known.catch(forget)
     // The layout may have been asked for by another request, which is over.
@@ -298,12 +393,21 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     return this.#open(this.#call(at, index, method, args), at, index)
   }
 
-  async #call<M extends Call>({ layout, timeout, signal }: At, index: number, method: M, args: Parameters<Calls[M]>): Promise<Answer<ReturnType<Calls[M]>>> {
+  async #call<M extends Call>(
+    { layout, timeout, signal }: At,
+    index: number,
+    method: M,
+    args: Parameters<Calls[M]>,
+  ): Promise<Answer<ReturnType<Calls[M]>>> {
     if (signal?.aborted) throw aborted(signal)
     const turn = ++this.#turn
     const write = WRITES.has(method)
     const client = { id: this.#id, turn, fence: this.#givenUp.get(index) ?? 0 }
-    const asked = shardAt(this.#env.shards, this.name, index).call({ name: this.name, index, layout, timeout, parts: true, ...(write && { client }) }, method, args) as Promise<Answer<ReturnType<Calls[M]>>>
+    const asked = shardAt(this.#env.shards, this.name, index).call(
+      { name: this.name, index, layout, timeout, parts: true, ...(write && { client }) },
+      method,
+      args,
+    ) as Promise<Answer<ReturnType<Calls[M]>>>
     if (!write) return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal)
     return within(asked, timeout, () => silent(`shard ${index}`, timeout, [index]), signal).catch((error: unknown) => {
       // The write may still arrive, but not after the next write of this client.
@@ -312,15 +416,27 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     })
   }
 
-  async #open<T>(answer: Promise<Answer<T>>, { timeout, signal }: Pick<At, 'timeout' | 'signal'>, index?: number): Promise<T> {
+  async #open<T>(
+    answer: Promise<Answer<T>>,
+    { timeout, signal }: Pick<At, 'timeout' | 'signal'>,
+    index?: number,
+  ): Promise<T> {
     const [who, shards] = index === undefined ? ['the router', []] : [`shard ${index}`, [index]]
     let found: Answer<T>
     try {
       found = await within(answer, timeout, () => silent(who, timeout, shards), signal)
     } catch (error) {
       if (error instanceof ShardedError) throw error
-      if (isTooLarge(error)) throw new ShardedError('INVALID_ARGUMENT', `this is too much for one call, which carries 32 MiB: ${(error as Error).message}`, shards, { cause: error })
-      throw new ShardedError('SHARD_FAILED', `${who} did not answer: ${(error as Error)?.message ?? error}`, shards, { cause: error })
+      if (isTooLarge(error))
+        throw new ShardedError(
+          'INVALID_ARGUMENT',
+          `this is too much for one call, which carries 32 MiB: ${(error as Error).message}`,
+          shards,
+          { cause: error },
+        )
+      throw new ShardedError('SHARD_FAILED', `${who} did not answer: ${(error as Error)?.message ?? error}`, shards, {
+        cause: error,
+      })
     }
     if ('stale' in found) throw new Stale(found.stale, found.done)
     if ('error' in found) throw new ShardedError(found.error.code, found.error.message, found.error.shards ?? shards)
@@ -338,7 +454,12 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
 const failure = (shards: number[], causes: unknown[]) => {
   const codes = new Set(causes.map((cause) => (cause instanceof ShardedError ? cause.code : 'SHARD_FAILED')))
-  return new ShardedError(codes.size === 1 ? [...codes][0]! : 'SHARD_FAILED', `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`, shards, { cause: causes[0] })
+  return new ShardedError(
+    codes.size === 1 ? [...codes][0]! : 'SHARD_FAILED',
+    `${shards.length === 1 ? 'shard' : 'shards'} ${shards.join(', ')} did not answer: ${(causes[0] as Error)?.message}`,
+    shards,
+    { cause: causes[0] },
+  )
 }
 
 /** If an id occurs twice, the last record counts. */

@@ -26,8 +26,10 @@ export class Fences {
   }
 
   async wake() {
-    for (const [key, heard] of await this.#storage.list<Heard>({ prefix: HEARD })) this.#heard.set(Number(key.slice(HEARD.length)), heard)
-    for (const [key, fence] of await this.#storage.list<number>({ prefix: GIVEN_UP })) this.#givenUp.set(key.slice(GIVEN_UP.length), fence)
+    for (const [key, heard] of await this.#storage.list<Heard>({ prefix: HEARD }))
+      this.#heard.set(Number(key.slice(HEARD.length)), heard)
+    for (const [key, fence] of await this.#storage.list<number>({ prefix: GIVEN_UP }))
+      this.#givenUp.set(key.slice(GIVEN_UP.length), fence)
   }
 
   /** Lets in a message of another shard, unless a later one was let in before. */

@@ -26,7 +26,7 @@ function hash(text: string, seed: number): number {
 export function placeOf(collection: string, id: string, shards: number): number {
   let state = hash(`${collection}\u0000${id}`, 0x811c9dc5)
   let place = 0
-  for (let next = 0; next < shards; ) {
+  for (let next = 0; next < shards;) {
     place = next
     state = (state + 0x6d2b79f5) | 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)

@@ -7,7 +7,8 @@ function byBytes(a: string, b: string): number {
   return x.length - y.length
 }
 /** The same order as in one store. */
-const order = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) => b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
+const order = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) =>
+  b.score - a.score || byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
 
 /**
  * Returns the best hits of all lists. Returns undefined if one of them may be missing: a list may have ended early
@@ -25,6 +26,7 @@ export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, ask
   }
   const best = [...seen.values()].sort(order).slice(0, topK)
   const worst = best[topK - 1]
-  if (twice && lists.some((list) => list.length === asked && (!worst || order(list[asked - 1]!, worst) < 0))) return undefined
+  if (twice && lists.some((list) => list.length === asked && (!worst || order(list[asked - 1]!, worst) < 0)))
+    return undefined
   return best
 }

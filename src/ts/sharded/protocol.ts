@@ -19,7 +19,10 @@ export class ShardedError extends Error {
 
 /** Says that the caller has an older layout. `done` is the number of records that were deleted before this showed. */
 export class Stale {
-  constructor(readonly layout: Layout, public done = 0) {}
+  constructor(
+    readonly layout: Layout,
+    public done = 0,
+  ) {}
 }
 
 /** The form in which a record is sent. */
@@ -87,7 +90,11 @@ export interface Whom {
 }
 /** `more` returns the next part, or null after the last one. */
 export type Answer<T> = { ok: T; more?: () => Promise<T | null> } | { stale: Layout; done?: number } | { error: Told }
-interface Told { code: ShardedCode; message: string; shards?: number[] }
+interface Told {
+  code: ShardedCode
+  message: string
+  shards?: number[]
+}
 
 /** The part of Cloudflare's API that is used. */
 export interface ShardStub {
@@ -102,7 +109,8 @@ export interface Namespace<Stub> {
   idFromName(name: string): unknown
   get(id: unknown): Stub
 }
-export const shardAt = (shards: Namespace<ShardStub>, name: string, index: number) => shards.get(shards.idFromName(`${name}/${index}`))
+export const shardAt = (shards: Namespace<ShardStub>, name: string, index: number) =>
+  shards.get(shards.idFromName(`${name}/${index}`))
 
 export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
   const found = await answer
@@ -114,7 +122,8 @@ export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
 /** The time to wait for an answer, if the caller gives none. */
 export const TIMEOUT_MS = 30_000
 const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
-export const silent = (who: string, ms: number, shards: number[]) => new ShardedError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
+export const silent = (who: string, ms: number, shards: number[]) =>
+  new ShardedError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
 
 /** Waits for at most `ms`, and until the signal aborts. The work itself goes on without being waited for. */
 export function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
@@ -134,7 +143,8 @@ export function within<T>(work: Promise<T>, ms: number, late: () => Error, signa
     work.then(resolve, reject).finally(end)
   })
 }
-export const aborted = (signal: AbortSignal) => new ShardedError('ABORTED', 'the call was aborted; what was sent may still be done', [], { cause: signal.reason })
+export const aborted = (signal: AbortSignal) =>
+  new ShardedError('ABORTED', 'the call was aborted; what was sent may still be done', [], { cause: signal.reason })
 
 export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, T[]> => {
   const groups = new Map<number, T[]>()

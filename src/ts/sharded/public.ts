@@ -37,7 +37,11 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().deleteWhere(collection, filter, options)
   }
 
-  async get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
+  async get(
+    collection: string,
+    ids: Iterable<string>,
+    options?: ShardedCallOptions,
+  ): Promise<(VectorRecord<A> | undefined)[]> {
     return this[CLIENT]().get(collection, ids, options)
   }
 
@@ -49,7 +53,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().searchMany(queries, options)
   }
 
-  async searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }> {
+  async searchAvailable(
+    query: ArrayLike<number>,
+    options?: SearchOptions<A> & ShardedCallOptions,
+  ): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     return this[CLIENT]().searchAvailable(query, options)
   }
 
@@ -65,7 +72,9 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().compact(options)
   }
 
-  async stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
+  async stats(
+    options?: ShardedCallOptions,
+  ): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }> {
     return this[CLIENT]().stats(options)
   }
 

@@ -1,6 +1,18 @@
 import { MOST_SHARDS, type Layout } from './layout.js'
 import type { ShardStorage } from './storage.js'
-import { shardAt, ShardedError, silent, Stale, TIMEOUT_MS, unwrap, within, type Answer, type Call, type Namespace, type ShardStub } from './protocol.js'
+import {
+  shardAt,
+  ShardedError,
+  silent,
+  Stale,
+  TIMEOUT_MS,
+  unwrap,
+  within,
+  type Answer,
+  type Call,
+  type Namespace,
+  type ShardStub,
+} from './protocol.js'
 
 interface Kept {
   name: string
@@ -26,8 +38,14 @@ export class Router {
 
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
     return this.#answer(async () => {
-      const kept = await this.#alone(async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })))
-      if (kept.layout.dimension !== dimension) throw new ShardedError('DIMENSION_MISMATCH', `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take another name for vectors of another model`)
+      const kept = await this.#alone(
+        async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })),
+      )
+      if (kept.layout.dimension !== dimension)
+        throw new ShardedError(
+          'DIMENSION_MISMATCH',
+          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take another name for vectors of another model`,
+        )
       // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
       return kept.layout
@@ -39,23 +57,34 @@ export class Router {
     return this.#answer(async () => {
       const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
       let timer: ReturnType<typeof setTimeout> | undefined
-      await Promise.race([growth, new Promise((resolve) => (timer = setTimeout(resolve, timeout / 2)))]).finally(() => clearTimeout(timer))
+      await Promise.race([growth, new Promise((resolve) => (timer = setTimeout(resolve, timeout / 2)))]).finally(() =>
+        clearTimeout(timer),
+      )
       return (await this.#kept)!.layout
     })
   }
 
   async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
     const kept = await this.#kept
-    if (!kept) throw new ShardedError('NOT_FOUND', `there is no store "${name}" yet: it is made by the first call that writes or reads`)
+    if (!kept)
+      throw new ShardedError(
+        'NOT_FOUND',
+        `there is no store "${name}" yet: it is made by the first call that writes or reads`,
+      )
     const { layout } = kept
-    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to) throw new ShardedError('INVALID_ARGUMENT', `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and never gets fewer`)
+    if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to)
+      throw new ShardedError(
+        'INVALID_ARGUMENT',
+        `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and never gets fewer`,
+      )
     if (layout.from === layout.to) {
       if (shards === layout.to) return { growth: Promise.resolve() }
       // The previous growth is still telling all shards of its end. It is not the growth that was asked for.
       if (this.#growing) return { growth: this.#growing.catch(() => {}) }
       await this.#storage.setAlarm(Date.now() + ALARM_MS)
       await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
-    } else if (shards !== layout.to) throw new ShardedError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
+    } else if (shards !== layout.to)
+      throw new ShardedError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
     return { growth: this.#grow(timeout) }
   }
 
@@ -71,7 +100,8 @@ export class Router {
     try {
       return { ok: await work() }
     } catch (error) {
-      if (error instanceof ShardedError) return { error: { code: error.code, message: error.message, shards: error.shards } }
+      if (error instanceof ShardedError)
+        return { error: { code: error.code, message: error.message, shards: error.shards } }
       return { error: { code: 'SHARD_FAILED', message: `the router: ${(error as Error)?.message ?? error}` } }
     }
   }
@@ -115,7 +145,11 @@ export class Router {
     const began = Date.now()
     for (let tries = 1; ; tries++) {
       try {
-        return await within(unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, [])), timeout, () => silent(`shard ${index}`, timeout, [index]))
+        return await within(
+          unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, [])),
+          timeout,
+          () => silent(`shard ${index}`, timeout, [index]),
+        )
       } catch (error) {
         // An object that was restarted answers the next call. An object that stays silent is not asked again and again.
         if (tries < TRIES && Date.now() - began < timeout / 2) {
@@ -123,7 +157,10 @@ export class Router {
           continue
         }
         if (error instanceof ShardedError) throw error
-        const why = error instanceof Stale ? 'has a newer layout than the router' : `did not answer: ${(error as Error)?.message ?? error}`
+        const why =
+          error instanceof Stale
+            ? 'has a newer layout than the router'
+            : `did not answer: ${(error as Error)?.message ?? error}`
         throw new ShardedError('SHARD_FAILED', `shard ${index} ${why}`, [index])
       }
     }
@@ -134,12 +171,14 @@ export class Router {
     const left = indices.values()
     const failures: unknown[] = []
     const failed = () => failures.length > 0
-    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      for (const index of left) {
-        if (failed()) return
-        await work(index, failed).catch((error: unknown) => failures.push(error))
-      }
-    }))
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (const index of left) {
+          if (failed()) return
+          await work(index, failed).catch((error: unknown) => failures.push(error))
+        }
+      }),
+    )
     if (failed()) throw failures[0]
   }
 }
@@ -149,7 +188,9 @@ const TRIES = 5
 const ALARM_MS = 10_000
 
 function first(dimension: number, shards: number): Layout {
-  if (!Number.isInteger(dimension) || dimension < 1) throw new ShardedError('INVALID_ARGUMENT', `dimension must be an integer from 1 to 65536, not ${dimension}`)
-  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS) throw new ShardedError('INVALID_ARGUMENT', `shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
+  if (!Number.isInteger(dimension) || dimension < 1)
+    throw new ShardedError('INVALID_ARGUMENT', `dimension must be an integer from 1 to 65536, not ${dimension}`)
+  if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS)
+    throw new ShardedError('INVALID_ARGUMENT', `shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
   return { version: 1, from: shards, to: shards, dimension }
 }

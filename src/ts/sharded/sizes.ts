@@ -11,7 +11,10 @@ const bytesOf = (text: string) => (/^[\0-\xff]*$/.test(text) ? text.length : 2 *
 const twice = (text: string) => 2 * text.length
 
 /** Estimates the bytes that a record takes on its way. The estimate is hardly ever too small. */
-function sizeOf({ id, vector, attrs = {} }: { id: string; vector?: Float32Array | undefined; attrs?: Attrs }, textSize = twice): number {
+function sizeOf(
+  { id, vector, attrs = {} }: { id: string; vector?: Float32Array | undefined; attrs?: Attrs },
+  textSize = twice,
+): number {
   let size = 64 + 2 * id.length + (vector?.byteLength ?? 0)
   for (const [key, value] of Object.entries(attrs)) {
     const texts = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
@@ -25,7 +28,11 @@ function sizeOf({ id, vector, attrs = {} }: { id: string; vector?: Float32Array 
 export function checkSize(record: Sent) {
   if (sizeOf(record) <= MOST_RECORD) return
   const size = sizeOf(record, bytesOf)
-  if (size > MOST_RECORD) throw new ShardedError('INVALID_ARGUMENT', `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it can have 31`)
+  if (size > MOST_RECORD)
+    throw new ShardedError(
+      'INVALID_ARGUMENT',
+      `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it can have 31`,
+    )
 }
 
 /** Cloudflare's own words. */
@@ -52,10 +59,14 @@ export const parts = (records: Sent[]): Sent[][] => split(records, sizeOf)
 /** Splits ids, which are sent for that many records at once. */
 export const partsOfIds = (ids: string[]): string[][] => split(ids, (id) => 8 + 2 * id.length)
 
-export const partsOfQueries = (queries: Float32Array[]): Float32Array[][] => split(queries, ({ byteLength }) => 64 + byteLength)
+export const partsOfQueries = (queries: Float32Array[]): Float32Array[][] =>
+  split(queries, ({ byteLength }) => 64 + byteLength)
 
 /** Finds records for a few ids at a time, and returns as many as fit into one answer, but at least one. */
-export async function fitting(ids: string[], some: (ids: string[]) => Promise<(Sent | null)[]>): Promise<(Sent | null)[]> {
+export async function fitting(
+  ids: string[],
+  some: (ids: string[]) => Promise<(Sent | null)[]>,
+): Promise<(Sent | null)[]> {
   const all: (Sent | null)[] = []
   let room = MOST_BYTES
   while (all.length < ids.length) {

@@ -5,14 +5,19 @@ import type { Validators } from './file.js'
 /** The most bytes of a body whose length was not announced. */
 const MOST = 2 ** 32
 
-export const trouble = (url: string, what: string, cause?: unknown) => new NidusError('STORAGE_FAILED', `${url} ${what}`, { cause })
-export const changed = (url: string) => new NidusError('STORAGE_FAILED', `${url} has changed since the store was opened: open it again`)
+export const trouble = (url: string, what: string, cause?: unknown) =>
+  new NidusError('STORAGE_FAILED', `${url} ${what}`, { cause })
+export const changed = (url: string) =>
+  new NidusError('STORAGE_FAILED', `${url} has changed since the store was opened: open it again`)
 
 export function absolute(address: string | URL): string {
   try {
     return new URL(address, (globalThis as { location?: { href?: string } }).location?.href).href
   } catch (error) {
-    throw invalid(`${address} is no address: a static index needs a whole one (https://...), or, in a page, one relative to it`, error)
+    throw invalid(
+      `${address} is no address: a static index needs a whole one (https://...), or, in a page, one relative to it`,
+      error,
+    )
   }
 }
 
@@ -39,7 +44,13 @@ export class Answer {
     this.#exchange = exchange
   }
 
-  static async to({ fetch, headers, waits }: HttpOptions, url: string, more: Record<string, string>, method = 'GET', signal?: AbortSignal): Promise<Answer> {
+  static async to(
+    { fetch, headers, waits }: HttpOptions,
+    url: string,
+    more: Record<string, string>,
+    method = 'GET',
+    signal?: AbortSignal,
+  ): Promise<Answer> {
     const exchange = waits.begin(url, signal)
     try {
       const request = { method, headers: { ...headers, ...more }, cache: 'no-store' as const, signal: exchange.signal }
@@ -98,12 +109,18 @@ export class Answer {
         if (done) break
         if (at === 0) refusePage(this.url, value)
         at += value.length
-        if (at > (length ?? MOST)) throw trouble(this.url, `sent more than ${length === undefined ? MOST : `the ${length}`} bytes ${length === undefined ? 'without saying how many there are' : 'that it announced'}`)
+        if (at > (length ?? MOST))
+          throw trouble(
+            this.url,
+            `sent more than ${length === undefined ? MOST : `the ${length}`} bytes ${length === undefined ? 'without saying how many there are' : 'that it announced'}`,
+          )
         yield value
       }
       if (length !== undefined && at < length) throw trouble(this.url, `sent ${at} bytes instead of ${length}`)
     } catch (error) {
-      throw error instanceof NidusError ? error : trouble(this.url, `broke off after ${at}${length === undefined ? '' : ` of ${length}`} bytes`, error)
+      throw error instanceof NidusError
+        ? error
+        : trouble(this.url, `broke off after ${at}${length === undefined ? '' : ` of ${length}`} bytes`, error)
     } finally {
       this.#exchange.done()
       reader?.cancel().catch(() => {})

@@ -25,13 +25,18 @@ async function settled(kept: Kept, { entry }: Version, which: string): Promise<b
   return false
 }
 
-const describe = (file: FileName, answer: Answer) => [file, answer.validators.etag, answer.validators.modified, answer.length].join(' ')
+const describe = (file: FileName, answer: Answer) =>
+  [file, answer.validators.etag, answer.validators.modified, answer.length].join(' ')
 
 /**
  * Fetches both files that the server has now. Returns `undefined` if they are the kept ones, or if the server has no
  * complete version.
  */
-async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName, string>): Promise<{ version: Version; fresh: string[] } | undefined> {
+async function newer(
+  kept: Kept,
+  old: Version | undefined,
+  urls: Record<FileName, string>,
+): Promise<{ version: Version; fresh: string[] } | undefined> {
   const taken: Partial<Record<FileName, Taken>> = {}
   const give = async () => {
     for (const { part, release } of Object.values(taken)) {
@@ -43,17 +48,19 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
     const data = await kept.ask('data', old?.entry.data)
     if (old) {
       // The head of the log comes first. Otherwise its body would have to wait until the data is here.
-      const log = await kept.ask('log', old.entry.log).catch((error: unknown) => (data?.drop(), Promise.reject(error as Error)))
+      const log = await kept
+        .ask('log', old.entry.log)
+        .catch((error: unknown) => (data?.drop(), Promise.reject(error as Error)))
       if (!data && !log) return undefined
       if (data) log?.drop()
-      if (data && !log && !(await settled(kept, old, describe('data', data)))) return data.drop(), undefined
+      if (data && !log && !(await settled(kept, old, describe('data', data)))) return (data.drop(), undefined)
       if (!data) {
         const which = describe('log', log!)
         taken.log = await kept.take('log', log!)
         const { blob } = taken.log
         // If the log only grew, it still belongs to the same data.
         const grew = blob.size >= old.log.size && (await equal(old.log, blob.slice(0, old.log.size)))
-        if (!grew && !(await settled(kept, old, which))) return await give(), undefined
+        if (!grew && !(await settled(kept, old, which))) return (await give(), undefined)
       }
     }
     if (data) {
@@ -64,7 +71,8 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
         // A server without ETags and dates sends everything each time.
         const [same, sameLog] = [await equal(old.data, taken.data.blob), await equal(old.log, taken.log.blob)]
         const half = same !== sameLog && !(same && (await equal(old.log, taken.log.blob.slice(0, old.log.size))))
-        if ((same && sameLog) || (half && !(await settled(kept, old, `${urls.data} ${same}`)))) return await give(), undefined
+        if ((same && sameLog) || (half && !(await settled(kept, old, `${urls.data} ${same}`))))
+          return (await give(), undefined)
       }
     }
     for (const file of ['data', 'log'] as const) if (taken[file]) await kept.still(file, taken[file])
@@ -88,7 +96,11 @@ async function newer(kept: Kept, old: Version | undefined, urls: Record<FileName
  * cannot be used.
  */
 export async function openKept(
-  where: 'opfs' | 'cache-storage', urls: Record<FileName, string>, options: HttpOptions, open: (pair: Pair) => Promise<Backend>, anew: () => void,
+  where: 'opfs' | 'cache-storage',
+  urls: Record<FileName, string>,
+  options: HttpOptions,
+  open: (pair: Pair) => Promise<Backend>,
+  anew: () => void,
 ): Promise<Backend> {
   const place = await (where === 'opfs' ? opfs : cacheStorage)()
   const kept = new Kept(place, await digest(`${urls.data}\n${urls.log}`), urls, options)
@@ -109,7 +121,10 @@ export async function openKept(
       throw error
     }
     // If this step fails, the store works all the same and is not kept.
-    await kept.commit(next.version.entry).then(() => kept.sweep()).catch(() => {})
+    await kept
+      .commit(next.version.entry)
+      .then(() => kept.sweep())
+      .catch(() => {})
     return backend
   }
   const old = await kept.find().catch(() => undefined)
@@ -126,12 +141,26 @@ export async function openKept(
     if (!has(error, 'ABORTED') && error instanceof NotKept) {
       anew()
       // There may be no room to keep the files. They are then used without being kept.
-      const files = async () => [await httpFile(urls.data, { ...options, ranged: false }), await httpFile(urls.log, { ...options, ranged: false })] as const
-      const backend = await files().then(open).catch((error: unknown) => void (failure = error))
-      if (backend) return old?.release(), backend
+      const files = async () =>
+        [
+          await httpFile(urls.data, { ...options, ranged: false }),
+          await httpFile(urls.log, { ...options, ranged: false }),
+        ] as const
+      const backend = await files()
+        .then(open)
+        .catch((error: unknown) => void (failure = error))
+      if (backend) return (old?.release(), backend)
     }
   }
-  const gone = async () => has(failure, 'NOT_FOUND') && has(await kept.ask('log', undefined).then((log) => log?.drop(), (error: unknown) => error), 'NOT_FOUND')
+  const gone = async () =>
+    has(failure, 'NOT_FOUND') &&
+    has(
+      await kept.ask('log', undefined).then(
+        (log) => log?.drop(),
+        (error: unknown) => error,
+      ),
+      'NOT_FOUND',
+    )
   if (!old || has(failure, 'ABORTED') || (await gone())) {
     old?.release()
     throw failure

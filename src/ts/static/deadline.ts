@@ -48,7 +48,8 @@ export class Deadlines {
           return await new Promise((resolve, reject) => {
             if (error) return reject(error)
             fail = reject
-            const silent = () => give(new NidusError('STORAGE_FAILED', `${name}: nothing came for ${this.#timeout / 1000} seconds`))
+            const silent = () =>
+              give(new NidusError('STORAGE_FAILED', `${name}: nothing came for ${this.#timeout / 1000} seconds`))
             timer = setTimeout(silent, this.#timeout)
             work().then(resolve, (cause: unknown) => reject(error ?? cause))
           })

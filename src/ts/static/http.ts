@@ -11,7 +11,8 @@ const FIRST = 64 * 1024
 const PLAIN = { 'accept-encoding': 'identity' }
 
 const rangeOf = (at: number, length: number) => `bytes=${at}-${at + length - 1}`
-const equal = (one: Uint8Array, other: Uint8Array) => one.length === other.length && one.every((byte, i) => byte === other[i])
+const equal = (one: Uint8Array, other: Uint8Array) =>
+  one.length === other.length && one.every((byte, i) => byte === other[i])
 /** Weak ETags are not allowed in `If-Match`. They are compared nevertheless. */
 const strong = (etag: string | null) => (etag && !etag.startsWith('W/') ? etag : undefined)
 export const unlike = (one: Validators, other: Validators) => one.etag !== other.etag || one.modified !== other.modified
@@ -44,7 +45,10 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
     if (ranged && length !== 0) {
       // Reading a piece refuses an HTML page. This comes before any other complaint.
       for await (const _ of answer.pieces()) break
-      throw new NidusError('UNSUPPORTED', `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`)
+      throw new NidusError(
+        'UNSUPPORTED',
+        `${url}: its server knows no ranges, which memory: "compact" needs; use \`cache\`, or full memory`,
+      )
     }
     if (length !== undefined) onSize(length)
     const bytes = await answer.bytes(onBytes)
@@ -56,14 +60,21 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
   const length = Math.min(size ?? 0, FIRST)
   if (size === undefined || !range!.startsWith(`bytes 0-${length - 1}/`)) {
     answer.drop()
-    throw trouble(url, `answered a range with ${range === null ? 'no Content-Range' : `Content-Range: ${range}`}, where bytes 0 to ${FIRST - 1} were asked for`)
+    throw trouble(
+      url,
+      `answered a range with ${range === null ? 'no Content-Range' : `Content-Range: ${range}`}, where bytes 0 to ${FIRST - 1} were asked for`,
+    )
   }
   onSize(size)
   return { size, ranged: true, first, bytes: await answer.bytes(onBytes, length) }
 }
 
 /** Returns whether the file is still the same, by a HEAD request. Returns undefined if that does not tell. */
-export async function sameHead(url: string, { size, first, ranged }: Omit<Start, 'bytes'>, options: HttpOptions): Promise<boolean | undefined> {
+export async function sameHead(
+  url: string,
+  { size, first, ranged }: Omit<Start, 'bytes'>,
+  options: HttpOptions,
+): Promise<boolean | undefined> {
   const answer = await Answer.to(options, url, PLAIN, 'HEAD')
   answer.drop()
   // The headers of a compressed answer say nothing about ranges.
@@ -81,7 +92,13 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
   const match = strong(first.etag)
   let end: Uint8Array | undefined
   const part = async (at: number, length: number, signal?: AbortSignal, onBytes = options.onBytes) => {
-    const answer = await Answer.to(options, url, { range: rangeOf(at, length), ...PLAIN, ...(match && { 'if-match': match }) }, 'GET', signal)
+    const answer = await Answer.to(
+      options,
+      url,
+      { range: rangeOf(at, length), ...PLAIN, ...(match && { 'if-match': match }) },
+      'GET',
+      signal,
+    )
     answer.check()
     const range = answer.response.headers.get('content-range')
     // A server may ignore If-Match. A file with other validators is not this one.
@@ -91,7 +108,10 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
     }
     if (answer.status !== 206 || answer.coded || !range?.startsWith(`bytes ${at}-${at + length - 1}/`)) {
       answer.drop()
-      throw trouble(url, `answered ${answer.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were asked for`)
+      throw trouble(
+        url,
+        `answered ${answer.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were asked for`,
+      )
     }
     return answer.bytes(onBytes, length)
   }
@@ -119,7 +139,8 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
       // The bytes are compared. Without ranges these are all bytes of the file.
       const again = await startOf(url, quiet)
       if (again.size !== size || unlike(again.first, first) || !equal(again.bytes, start.bytes)) throw changed(url)
-      if (none(first) && end && !equal(await part(size - end.length, end.length, undefined, () => {}), end)) throw changed(url)
+      if (none(first) && end && !equal(await part(size - end.length, end.length, undefined, () => {}), end))
+        throw changed(url)
     },
   }
 }

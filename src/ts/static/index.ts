@@ -27,21 +27,40 @@ function handleOf(file: StaticFile): SyncAccessHandle {
   const refuse = () => {
     throw readOnly()
   }
-  return { readAsync: (at, length, signal) => ranges.get(at, Math.min(length, file.size - at), signal), write: refuse, truncate: refuse, flush() {}, getSize: () => file.size, close() {} }
+  return {
+    readAsync: (at, length, signal) => ranges.get(at, Math.min(length, file.size - at), signal),
+    write: refuse,
+    truncate: refuse,
+    flush() {},
+    getSize: () => file.size,
+    close() {},
+  }
 }
 
 /** Finds the two files in `DIR/` or `DIR`, in an object with both, or in a bucket. */
-function filesOf(source: StaticSource | string | URL): { data: unknown; log: unknown; bucket?: StaticBucket; name: string } {
+function filesOf(source: StaticSource | string | URL): {
+  data: unknown
+  log: unknown
+  bucket?: StaticBucket
+  name: string
+} {
   if (typeof source === 'string' || source instanceof URL) {
     const directory = `${source}`.replace(/\/?(\?.*)?$/, '/$1')
     const at = (name: string) => directory.replace(/(\?.*)?$/, `${name}$1`)
     return { data: at('data'), log: at('log'), name: `${source}` }
   }
-  if (!isPlainObject(source) || !('data' in source) || !('log' in source)) throw invalid(`a static index is an address, or { data, log }, not ${describe(source)}`)
+  if (!isPlainObject(source) || !('data' in source) || !('log' in source))
+    throw invalid(`a static index is an address, or { data, log }, not ${describe(source)}`)
   checkKeys(source, STATIC_SOURCE, 'the source of fromStatic')
   const { head, get } = (source as { bucket?: StaticBucket }).bucket ?? {}
-  if ('bucket' in source && source.bucket !== undefined && (typeof head !== 'function' || typeof get !== 'function')) throw invalid(`bucket must be an R2 bucket's binding, not ${describe(source.bucket)}`)
-  return { data: source.data, log: source.log, ...('bucket' in source && { bucket: source.bucket }), name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static' }
+  if ('bucket' in source && source.bucket !== undefined && (typeof head !== 'function' || typeof get !== 'function'))
+    throw invalid(`bucket must be an R2 bucket's binding, not ${describe(source.bucket)}`)
+  return {
+    data: source.data,
+    log: source.log,
+    ...('bucket' in source && { bucket: source.bucket }),
+    name: typeof source.data === 'string' || source.data instanceof URL ? `${source.data}` : 'static',
+  }
 }
 
 function hostOf([data, log]: Pair): StorageHost {
@@ -57,15 +76,36 @@ function hostOf([data, log]: Pair): StorageHost {
   }
 }
 
-export async function openStatic(platform: Platform, source: StaticSource | string | URL, options: StaticOptions | undefined): Promise<Backend> {
-  const { onProgress, signal: given, fetch: fetcher = globalThis.fetch?.bind(globalThis), headers = {}, cache = false, timeout = TIMEOUT_MS, wasm, ...rest } = checkOptions(options, STATIC, 'fromStatic')
+export async function openStatic(
+  platform: Platform,
+  source: StaticSource | string | URL,
+  options: StaticOptions | undefined,
+): Promise<Backend> {
+  const {
+    onProgress,
+    signal: given,
+    fetch: fetcher = globalThis.fetch?.bind(globalThis),
+    headers = {},
+    cache = false,
+    timeout = TIMEOUT_MS,
+    wasm,
+    ...rest
+  } = checkOptions(options, STATIC, 'fromStatic')
   if (!isPlainObject(headers)) throw invalid(`headers must be an object of strings, not ${describe(headers)}`)
   for (const [key, value] of Object.entries(headers)) checkString(value, () => `headers: ${describe(key)}`)
-  if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs') throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
-  if (!(Number.isSafeInteger(timeout) && timeout >= 1 && timeout <= LONGEST_MS)) throw invalid(`timeout must be a number of milliseconds, an integer from 1 to ${LONGEST_MS}, not ${describe(timeout)}`)
+  if (cache !== false && cache !== 'cache-storage' && cache !== 'opfs')
+    throw invalid(`cache is ${describe(cache)}; it can be "opfs", "cache-storage" or false`)
+  if (!(Number.isSafeInteger(timeout) && timeout >= 1 && timeout <= LONGEST_MS))
+    throw invalid(
+      `timeout must be a number of milliseconds, an integer from 1 to ${LONGEST_MS}, not ${describe(timeout)}`,
+    )
   const signal = checkSignal(given)
   const { data, log, bucket, name } = reading('the source of fromStatic', () => filesOf(source))
-  const spec = checkOpen(name, { ...rest, readOnly: true }, hostOf([blobFile('', new Blob()), blobFile('', new Blob())]))
+  const spec = checkOpen(
+    name,
+    { ...rest, readOnly: true },
+    hostOf([blobFile('', new Blob()), blobFile('', new Blob())]),
+  )
 
   let opening = true
   let [taken, total] = [0, 0]

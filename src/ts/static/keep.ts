@@ -15,7 +15,8 @@ export interface Place {
 
 const NAME = 'nidus-static-pairs'
 const EARLIER = 'nidus-static'
-const unavailable = (what: string, cause?: unknown) => new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
+const unavailable = (what: string, cause?: unknown) =>
+  new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
 
 /** Where storage is denied (a sandboxed frame, say) the mere mention may throw. */
 async function there<T>(what: string, get: () => T | undefined | Promise<T>): Promise<T> {
@@ -34,7 +35,8 @@ export async function cacheStorage(): Promise<Place> {
   const at = (name: string) => `https://nidus.invalid/${name}`
   return {
     find: async (name) => (await cache.match(at(name)))?.blob(),
-    write: (name, body) => cache.put(at(name), new Response(body, { headers: { 'content-type': 'application/octet-stream' } })),
+    write: (name, body) =>
+      cache.put(at(name), new Response(body, { headers: { 'content-type': 'application/octet-stream' } })),
     remove: async (name) => void (await cache.delete(at(name))),
     names: async () => (await cache.keys()).map(({ url }) => url.slice(at('').length)),
     async forget(urls) {
@@ -51,7 +53,9 @@ export async function opfs(): Promise<Place> {
   const root = await there('private file system', () => globalThis.navigator?.storage?.getDirectory?.())
   const folder = await there('private file system', () => root.getDirectoryHandle(NAME, { create: true }))
   const remove = async (from: FileSystemDirectoryHandle, name: string) => {
-    await from.removeEntry(name).catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error as Error)))
+    await from
+      .removeEntry(name)
+      .catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error as Error)))
   }
   return {
     async find(name) {

@@ -45,29 +45,39 @@ async function hold(names: string[]): Promise<() => void> {
   const { locks } = navigator
   let release!: () => void
   const over = new Promise<void>((resolve) => (release = resolve))
-  const held = names.map((name) => new Promise<void>((resolve) => {
-    const lock = locks?.request(`nidus-static:${name}`, { mode: 'shared', signal: AbortSignal.timeout(HOLD_MS) }, () => (resolve(), over))
-    // Without the lock the file is read nevertheless.
-    if (lock) lock.catch(() => resolve())
-    else resolve()
-  }))
+  const held = names.map(
+    (name) =>
+      new Promise<void>((resolve) => {
+        const lock = locks?.request(
+          `nidus-static:${name}`,
+          { mode: 'shared', signal: AbortSignal.timeout(HOLD_MS) },
+          () => (resolve(), over),
+        )
+        // Without the lock the file is read nevertheless.
+        if (lock) lock.catch(() => resolve())
+        else resolve()
+      }),
+  )
   await Promise.all(held)
   return release
 }
 
 const streamOf = (bytes: AsyncGenerator<Uint8Array>) =>
-  new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await bytes.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      } catch (error) {
-        controller.error(error)
-      }
+  new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await bytes.next()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (error) {
+          controller.error(error)
+        }
+      },
+      cancel: async () => void (await bytes.return(undefined)),
     },
-    cancel: async () => void (await bytes.return(undefined)),
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 
 const PIECE = 1 << 20
 
@@ -75,7 +85,9 @@ const PIECE = 1 << 20
 export async function equal(one: Blob, other: Blob): Promise<boolean> {
   if (one.size !== other.size) return false
   for (let at = 0; at < one.size; at += PIECE) {
-    const [a, b] = await Promise.all([one, other].map(async (blob) => new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer())))
+    const [a, b] = await Promise.all(
+      [one, other].map(async (blob) => new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer())),
+    )
     if (!a!.every((byte, i) => byte === b![i])) return false
   }
   return true
@@ -123,9 +135,13 @@ export class Kept {
 
   /** Asks the server for a file. Returns `undefined` if it has not changed. The body is not read yet. */
   async ask(file: FileName, kept: Part | undefined): Promise<Answer | undefined> {
-    const conditions: Record<string, string> = kept?.etag ? { 'if-none-match': kept.etag } : kept?.modified ? { 'if-modified-since': kept.modified } : {}
+    const conditions: Record<string, string> = kept?.etag
+      ? { 'if-none-match': kept.etag }
+      : kept?.modified
+        ? { 'if-modified-since': kept.modified }
+        : {}
     const answer = await Answer.to(this.#options, this.#urls[file], conditions)
-    if (kept && answer.status === 304) return answer.drop(), undefined
+    if (kept && answer.status === 304) return (answer.drop(), undefined)
     return answer.check()
   }
 

@@ -6,8 +6,13 @@ import type { StaticFile } from './file.js'
 type Options = Pick<HttpOptions, 'waits' | 'onSize' | 'onBytes'>
 
 /** Opens an object in a bucket, which is read by ranges. */
-export async function r2File(bucket: StaticBucket, key: string, { waits, onSize, onBytes }: Options): Promise<StaticFile> {
-  const failed = (error: unknown) => new NidusError('STORAGE_FAILED', `the bucket's ${key} could not be read`, { cause: error })
+export async function r2File(
+  bucket: StaticBucket,
+  key: string,
+  { waits, onSize, onBytes }: Options,
+): Promise<StaticFile> {
+  const failed = (error: unknown) =>
+    new NidusError('STORAGE_FAILED', `the bucket's ${key} could not be read`, { cause: error })
   const attempt = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const exchange = waits.begin(`the bucket's ${key}`, signal)
     try {
@@ -27,7 +32,10 @@ export async function r2File(bucket: StaticBucket, key: string, { waits, onSize,
     name: key,
     size: first.size,
     async read(at, length, signal) {
-      const object = await attempt(() => bucket.get(key, { range: { offset: at, length }, onlyIf: { etagMatches: first.etag } }), signal)
+      const object = await attempt(
+        () => bucket.get(key, { range: { offset: at, length }, onlyIf: { etagMatches: first.etag } }),
+        signal,
+      )
       // If there is no body, the condition did not hold.
       if (!object || !('arrayBuffer' in object) || object.etag !== first.etag) throw changed(key)
       const bytes = new Uint8Array(await attempt(() => object.arrayBuffer!(), signal))

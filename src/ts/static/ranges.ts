@@ -40,11 +40,12 @@ export class Ranges {
     const wanted = this.#wanted.sort((a, b) => a.at - b.at)
     this.#wanted = []
     const fetches: { gone: AbortController; parts: Wanted[]; done: Promise<void> }[] = []
-    for (let from = 0; from < wanted.length; ) {
+    for (let from = 0; from < wanted.length;) {
       const start = wanted[from]!.at
       let end = wanted[from]!.end
       let to = from + 1
-      for (; to < wanted.length && wanted[to]!.at <= end + GAP && Math.max(end, wanted[to]!.end) - start <= MOST; to++) end = Math.max(end, wanted[to]!.end)
+      for (; to < wanted.length && wanted[to]!.at <= end + GAP && Math.max(end, wanted[to]!.end) - start <= MOST; to++)
+        end = Math.max(end, wanted[to]!.end)
       const [gone, parts] = [new AbortController(), wanted.slice(from, to)]
       fetches.push({ gone, parts, done: this.#fetch(start, end, parts, gone.signal) })
       from = to

@@ -20,14 +20,19 @@ type Wanted = Pick<OpenSpec, 'name' | 'storage' | 'readOnly' | 'dimension'>
 export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>): Promise<T> {
   const { storage, name } = spec
   if (storage === 'memory') return open(memoryHost(name))
-  if (storage !== undefined && !(storage in KINDS)) throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}`)
+  if (storage !== undefined && !(storage in KINDS))
+    throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}`)
   return guarded(name, { mode: 'shared' }, async () => {
     const kind = await kindOf(spec, storage as Kind | undefined)
     try {
       return await open(KINDS[kind].host(name))
     } catch (error) {
       if (!isUnavailable(error)) throw error
-      throw new NidusError('STORAGE_UNAVAILABLE', `the storage of "${name}", ${kind}, cannot be used: ${error.message}`, { cause: error })
+      throw new NidusError(
+        'STORAGE_UNAVAILABLE',
+        `the storage of "${name}", ${kind}, cannot be used: ${error.message}`,
+        { cause: error },
+      )
     }
   })
 }
@@ -47,7 +52,9 @@ async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undef
     if (asked) return asked
     if (blind) throw blind
     const missing = new NidusError('NOT_FOUND', `there is no store "${name}"`)
-    throw readOnly ? missing : invalid(`there is no store "${name}", and without a dimension none can be created`, missing)
+    throw readOnly
+      ? missing
+      : invalid(`there is no store "${name}", and without a dimension none can be created`, missing)
   }
   const noOpfs = asked === 'indexeddb' ? undefined : await probed()
   if (asked === 'opfs' && noOpfs) throw noOpfs
@@ -58,7 +65,11 @@ async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undef
   } catch (error) {
     if (asked || !isUnavailable(error)) throw error
     const opfs = noOpfs ? `neither in OPFS (${noOpfs.message})` : 'not in OPFS (the choice could not be recorded)'
-    throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" cannot be made: ${opfs} nor in IndexedDB (${error.message})`, { cause: noOpfs ?? error })
+    throw new NidusError(
+      'STORAGE_UNAVAILABLE',
+      `the store "${name}" cannot be made: ${opfs} nor in IndexedDB (${error.message})`,
+      { cause: noOpfs ?? error },
+    )
   }
 }
 
@@ -73,8 +84,13 @@ export async function lookUp(name: string): Promise<{ recorded?: Kind | undefine
 }
 
 export function agreed(name: string, kind: Kind, asked: Kind | undefined): Kind {
-  if (!(kind in KINDS)) throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${kind}, which this version of nidus-wasm does not know`)
-  if (asked && asked !== kind) throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${kind}, not in ${asked}`)
+  if (!(kind in KINDS))
+    throw new NidusError(
+      'STORAGE_UNAVAILABLE',
+      `the store "${name}" is kept in ${kind}, which this version of nidus-wasm does not know`,
+    )
+  if (asked && asked !== kind)
+    throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${kind}, not in ${asked}`)
   return kind
 }
 
@@ -86,13 +102,19 @@ async function probed(): Promise<NidusError | undefined> {
   } catch (error) {
     const why = storageError(error, 'no file could be opened in OPFS', true)
     if (why.code === 'QUOTA_EXCEEDED') throw why
-    return why.code === 'STORAGE_UNAVAILABLE' ? why : new NidusError('STORAGE_UNAVAILABLE', why.message, { cause: error })
+    return why.code === 'STORAGE_UNAVAILABLE'
+      ? why
+      : new NidusError('STORAGE_UNAVAILABLE', why.message, { cause: error })
   }
 }
 
-export const isUnavailable = (error: unknown): error is NidusError => error instanceof NidusError && error.code === 'STORAGE_UNAVAILABLE'
+export const isUnavailable = (error: unknown): error is NidusError =>
+  error instanceof NidusError && error.code === 'STORAGE_UNAVAILABLE'
 
-/** Who opens shares it, who destroys has it alone. Where there are no locks (insecure contexts) there is no OPFS either, so nothing to choose. */
+/**
+ * Who opens shares it, who destroys has it alone. Where there are no locks (insecure contexts) there is no OPFS either,
+ * so nothing to choose.
+ */
 export async function guarded<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
   if (!locks) return work()
@@ -104,7 +126,8 @@ export async function guarded<T>(name: string, options: LockOptions, work: () =>
     })
   } catch (error) {
     if (begun) throw error
-    if ((error as Error).name === 'TimeoutError') throw new NidusError('LOCKED', `the store "${name}" is being opened elsewhere`, { cause: error })
+    if ((error as Error).name === 'TimeoutError')
+      throw new NidusError('LOCKED', `the store "${name}" is being opened elsewhere`, { cause: error })
     throw storageError(error, `the browser gives no lock for the store "${name}"`, true)
   }
 }

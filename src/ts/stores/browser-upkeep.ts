@@ -19,9 +19,12 @@ export async function browserList(storage: StorageKind | undefined): Promise<Sto
   const lists = await Promise.allSettled(ALL.map((kind) => KINDS[kind].list()))
   const failed = lists.filter((list) => list.status === 'rejected').map(({ reason }) => reason as unknown)
   // Where a medium cannot be used, no store in it can be, either.
-  const worst = failed.find((reason) => !isUnavailable(reason)) ?? (failed.length === ALL.length ? failed[0] : undefined)
+  const worst =
+    failed.find((reason) => !isUnavailable(reason)) ?? (failed.length === ALL.length ? failed[0] : undefined)
   if (worst) throw worst
-  return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : [])).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return lists
+    .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
 export async function browserDestroy(storage: StorageKind | undefined, name: string): Promise<void> {
@@ -42,15 +45,29 @@ export async function browserDestroy(storage: StorageKind | undefined, name: str
   })
 }
 
-export function browserSalvage(storage: StorageKind | undefined, spec: SalvageSpec, wasm?: WasmSource): Promise<RecoveryReport> {
+export function browserSalvage(
+  storage: StorageKind | undefined,
+  spec: SalvageSpec,
+  wasm?: WasmSource,
+): Promise<RecoveryReport> {
   let kind = storage
-  const at = (name: string, dimension?: number) => ({ name, storage: kind, readOnly: dimension === undefined, dimension })
+  const at = (name: string, dimension?: number) => ({
+    name,
+    storage: kind,
+    readOnly: dimension === undefined,
+    dimension,
+  })
   const from: SalvageHosts['from'] = (work) =>
     withHost(at(spec.name), (host) => {
       kind = host.kind as Kind
       return work(host)
     })
   // As above, of the dimension.
-  const hosts: SalvageHosts = { from, probe: (work) => withHost(at(spec.into), work), into: (work) => withHost(at(spec.into, 1), work), remove: () => browserDestroy(kind, spec.into) }
+  const hosts: SalvageHosts = {
+    from,
+    probe: (work) => withHost(at(spec.into), work),
+    into: (work) => withHost(at(spec.into, 1), work),
+    remove: () => browserDestroy(kind, spec.into),
+  }
   return salvage(spec, hosts, wasm)
 }

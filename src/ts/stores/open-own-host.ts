@@ -6,8 +6,16 @@ import { userHost } from '../hosts/user.js'
 import type { StorageHost } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
-export const openWith = (spec: OpenSpec, host: Host, wasm: WasmSource | undefined, source: Source | undefined): Promise<Engine> =>
-  orRemove(Engine.open(spec, host, wasm, source), () => host.destroy())
+export const openWith = (
+  spec: OpenSpec,
+  host: Host,
+  wasm: WasmSource | undefined,
+  source: Source | undefined,
+): Promise<Engine> => orRemove(Engine.open(spec, host, wasm, source), () => host.destroy())
 
-export const openOwn = (spec: OpenSpec, own: StorageHost, wasm: WasmSource | undefined, source: Source | undefined): Promise<Engine> =>
-  openWith(spec, userHost(own, spec.name), wasm, source)
+export const openOwn = (
+  spec: OpenSpec,
+  own: StorageHost,
+  wasm: WasmSource | undefined,
+  source: Source | undefined,
+): Promise<Engine> => openWith(spec, userHost(own, spec.name), wasm, source)

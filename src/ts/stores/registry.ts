@@ -6,10 +6,17 @@ const STORES = 'stores'
 
 /** Where a browser keeps things. */
 export type Kind = 'opfs' | 'indexeddb'
-interface Entry { kind: Kind }
+interface Entry {
+  kind: Kind
+}
 
 /** One strict transaction on the origin's list of stores. Only `make` makes the list. */
-async function inRegistry(mode: IDBTransactionMode, make: boolean, name: string, work: (found: Entry | undefined, stores: IDBObjectStore) => Entry | undefined) {
+async function inRegistry(
+  mode: IDBTransactionMode,
+  make: boolean,
+  name: string,
+  work: (found: Entry | undefined, stores: IDBObjectStore) => Entry | undefined,
+) {
   let db: IDBDatabase | undefined
   try {
     db = await connect(DATABASE, 'list of stores', make && ((made) => made.createObjectStore(STORES)))

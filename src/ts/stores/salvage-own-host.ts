@@ -5,8 +5,18 @@ import type { RecoveryReport, StorageHost } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
 /** From one host of the caller's own into another, each of which knows where its store is. */
-export async function salvageOwn(spec: SalvageSpec, from: StorageHost, into: StorageHost, wasm: WasmSource | undefined): Promise<RecoveryReport> {
+export async function salvageOwn(
+  spec: SalvageSpec,
+  from: StorageHost,
+  into: StorageHost,
+  wasm: WasmSource | undefined,
+): Promise<RecoveryReport> {
   const [source, target] = [userHost(from, spec.name), userHost(into, spec.into)]
-  const hosts: SalvageHosts = { from: (work) => work(source), probe: (work) => work(target), into: (work) => work(target), remove: () => target.destroy() }
+  const hosts: SalvageHosts = {
+    from: (work) => work(source),
+    probe: (work) => work(target),
+    into: (work) => work(target),
+    remove: () => target.destroy(),
+  }
   return salvage(spec, hosts, wasm)
 }

@@ -17,12 +17,15 @@ export class LeaderConnection {
     this.leader = leader
     this.#link = new TabChannel(tabChannelName(store, leader, id))
     this.#link.onend = ended
-    this.#rpc = createBirpc<LeaderSide, FollowerSide, false>({ progress }, {
-      post: poster(this.#link),
-      on: (receive) => this.#link.on(receive),
-      timeout: -1,
-      proxify: false,
-    })
+    this.#rpc = createBirpc<LeaderSide, FollowerSide, false>(
+      { progress },
+      {
+        post: poster(this.#link),
+        on: (receive) => this.#link.on(receive),
+        timeout: -1,
+        proxify: false,
+      },
+    )
   }
 
   open(spec: OpenSpec) {

@@ -89,11 +89,18 @@ export class Leader {
   }
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
-    if (storage !== undefined && storage !== store.storage) throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${store.storage}, not in ${storage}`)
+    if (storage !== undefined && storage !== store.storage)
+      throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${store.storage}, not in ${storage}`)
     if (dimension !== undefined && dimension !== store.dimension) {
-      throw new NidusError('DIMENSION_MISMATCH', `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take another name for vectors of another model`)
+      throw new NidusError(
+        'DIMENSION_MISMATCH',
+        `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take another name for vectors of another model`,
+      )
     }
-    if (compat !== this.#spec.compat) throw invalid(`the store "${name}" is open in another tab with ${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`)
+    if (compat !== this.#spec.compat)
+      throw invalid(
+        `the store "${name}" is open in another tab with ${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`,
+      )
   }
 
   #run<T>(work: () => Promise<T | Moved>): Promise<T | Moved> {
@@ -120,7 +127,10 @@ export class Leader {
     await Promise.race([Promise.all([...this.#followers.values()].map(({ link }) => link.drained())), sleep(DRAIN_MS)])
   }
 
-  /** Whatever has not been answered by now was never begun: followers may ask the next leader for it. Only after `leave`. */
+  /**
+   * Whatever has not been answered by now was never begun: followers may ask the next leader for it. Only after
+   * `leave`.
+   */
   end() {
     for (const [, { link, forget }] of this.#followers) {
       forget()
@@ -129,4 +139,3 @@ export class Leader {
     this.#followers.clear()
   }
 }
-

@@ -3,7 +3,10 @@ import type { Method } from '../contract/calls.js'
 import type { Ticket } from '../contract/tickets.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
-/** Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that any two can tell that they differ. */
+/**
+ * Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that
+ * any two can tell that they differ.
+ */
 export const VERSION = 4
 
 /** Said to all tabs of the origin that have this store open. */
@@ -16,14 +19,26 @@ export type TabMessage =
   | { nidus: 'welcome'; version: number; leader: string; exclusive: boolean; to: string }
 
 export const channelName = (store: string) => `nidus-wasm:${store}`
-export const tabChannelName = (store: string, leader: string, follower: string) => `nidus-wasm:${store}:${leader}:${follower}`
+export const tabChannelName = (store: string, leader: string, follower: string) =>
+  `nidus-wasm:${store}:${leader}:${follower}`
 
-/** To be asked of the next leader: this one is leaving. What it had begun it may have made; who asks with a ticket is told so. */
-export interface Moved { moved: true }
+/**
+ * To be asked of the next leader: this one is leaving. What it had begun it may have made; who asks with a ticket is
+ * told so.
+ */
+export interface Moved {
+  moved: true
+}
 
 export interface LeaderSide {
   open(spec: OpenSpec): Promise<Answer<Opened> | Moved>
-  call(number: number, method: Method, args: object, progress: boolean, ticket: Ticket | undefined): Promise<Answer<unknown> | Moved>
+  call(
+    number: number,
+    method: Method,
+    args: object,
+    progress: boolean,
+    ticket: Ticket | undefined,
+  ): Promise<Answer<unknown> | Moved>
   cancel(number: number): void
   ping(): true
 }

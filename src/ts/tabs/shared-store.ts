@@ -28,10 +28,14 @@ type Holder = LeaderConnection | Engine
 
 export type OpenStore = (spec: OpenSpec) => Promise<Engine>
 
-/** Where stores are for one opening alone (in memory, read-only) or the browser lacks what it takes, the store itself. */
+/**
+ * Where stores are for one opening alone (in memory, read-only) or the browser lacks what it takes, the store itself.
+ */
 export async function openShared(spec: OpenSpec, openStore: OpenStore, alone = false): Promise<Backend> {
   const able = locks() !== undefined && typeof BroadcastChannel !== 'undefined'
-  return spec.storage !== 'memory' && !spec.readOnly && able ? SharedStore.open(spec, openStore, alone) : openStore(spec)
+  return spec.storage !== 'memory' && !spec.readOnly && able
+    ? SharedStore.open(spec, openStore, alone)
+    : openStore(spec)
 }
 
 /** Removes a store that nobody has open. */
@@ -41,7 +45,10 @@ export async function destroyAlone(name: string, destroy: () => Promise<void>): 
   await destroy().finally(release)
 }
 
-/** One opening of a store that other tabs may have open too: it has the store itself (it leads), or speaks to the one that does. */
+/**
+ * One opening of a store that other tabs may have open too: it has the store itself (it leads), or speaks to the one
+ * that does.
+ */
 export class SharedStore implements Backend {
   dimension = 0
   storage = ''
@@ -102,7 +109,8 @@ export class SharedStore implements Backend {
 
   async #keep() {
     const release = await holdNow(leaderLock(this.#spec.name))
-    if (!release) throw new NidusError('LOCKED', `the store "${this.#spec.name}" is open elsewhere (another tab or worker)`)
+    if (!release)
+      throw new NidusError('LOCKED', `the store "${this.#spec.name}" is open elsewhere (another tab or worker)`)
     this.#release = release
     await this.#untilOpen(() => void this.#lead())
   }
@@ -113,7 +121,11 @@ export class SharedStore implements Backend {
     await this.#untilOpen(() => {
       lock.granted.then(
         () => void this.#lead(),
-        (error: unknown) => this.#closing || this.#fail(new NidusError('STORAGE_UNAVAILABLE', `Web Locks cannot be used here: ${String(error)}`, { cause: error })),
+        (error: unknown) =>
+          this.#closing ||
+          this.#fail(
+            new NidusError('STORAGE_UNAVAILABLE', `Web Locks cannot be used here: ${String(error)}`, { cause: error }),
+          ),
       )
       this.#ask()
       this.#watch()
@@ -162,10 +174,12 @@ export class SharedStore implements Backend {
     const { method, args, options, ticket, resolve, reject } = call
     const late = this.#ledger.sent(call, engine)
     const called = engine.call(method, args as never, { ...options, ticket, signal: late ? undefined : options.signal })
-    called.then((result) => {
-      if (method === 'flush') this.#unflushed.answered(method, ticket, result)
-      resolve(result)
-    }).catch(reject)
+    called
+      .then((result) => {
+        if (method === 'flush') this.#unflushed.answered(method, ticket, result)
+        resolve(result)
+      })
+      .catch(reject)
   }
 
   #sendToLeader(call: PendingCall<Holder>, leader: LeaderConnection) {
@@ -192,14 +206,22 @@ export class SharedStore implements Backend {
   }
 
   #hear(word: TabMessage) {
-    if (this.#failure || this.#closing && this.#ledger.size === 0) return
+    if (this.#failure || (this.#closing && this.#ledger.size === 0)) return
     if (this.#leader) return word.nidus === 'join' ? this.#leader.welcome(word) : undefined
     if (!this.#spec.multiTab || (word.nidus !== 'lead' && !(word.nidus === 'welcome' && word.to === this.#id))) return
     const { name } = this.#spec
     if (word.version !== VERSION) {
-      return this.#fail(new NidusError('LOCKED', `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ${word.version} there, ${VERSION} here): reload the older one`))
+      return this.#fail(
+        new NidusError(
+          'LOCKED',
+          `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ${word.version} there, ${VERSION} here): reload the older one`,
+        ),
+      )
     }
-    if (word.exclusive) return this.#fail(new NidusError('LOCKED', `the store "${name}" is open in another tab, for that tab alone (multiTab: false)`))
+    if (word.exclusive)
+      return this.#fail(
+        new NidusError('LOCKED', `the store "${name}" is open in another tab, for that tab alone (multiTab: false)`),
+      )
     this.#quiet = 0
     if (this.#following?.leader === word.leader) return
     if (word.nidus === 'welcome' && !this.#following) return void this.#join(word.leader)
@@ -230,7 +252,12 @@ export class SharedStore implements Backend {
       this.#joined = true
       this.#openedAs(opened, unpackRecovery(opened))
       // Before anything new: what the leader before said it had written.
-      if (this.#unflushed.last) void following.call(this.#ledger.next(), 'newest', { sender: this.#sender }, false).then((answer) => this.#following === following && 'ok' in answer && this.#unflushed.found(answer.ok as number))
+      if (this.#unflushed.last)
+        void following
+          .call(this.#ledger.next(), 'newest', { sender: this.#sender }, false)
+          .then(
+            (answer) => this.#following === following && 'ok' in answer && this.#unflushed.found(answer.ok as number),
+          )
       this.#sendAll()
     } catch (error) {
       this.#fail(error as NidusError)
@@ -295,19 +322,32 @@ export class SharedStore implements Backend {
       return
     }
     const following = this.#following
-    if (following) following.ping().then(() => following === this.#following && this.#heard(), () => {})
+    if (following)
+      following.ping().then(
+        () => following === this.#following && this.#heard(),
+        () => {},
+      )
     else this.#ask()
     const quiet = ++this.#quiet
     const over = quiet >= (this.#opening && !following ? NO_WELCOME : SILENCE)
     if (over) this.#quiet = QUIET
     const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', more = '') =>
-      new NidusError(code, `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger)${more}`)
+      new NidusError(
+        code,
+        `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger)${more}`,
+      )
     if (over && this.#opening) return this.#fail(silent('LOCKED'))
     for (const { sentTo, ticket, options, reject } of this.#ledger.calls) {
       if (!over && !(quiet >= QUIET && options.signal?.aborted)) continue
       // One that was sent is made when that tab goes on, or was made before it stopped.
       if (!ticket || !(sentTo || ticket.again)) reject(silent('STORAGE_UNAVAILABLE'))
-      else reject(silent('OUTCOME_UNKNOWN', ': it is not known whether it made the write, or will make it when it goes on. It is made whole or not at all'))
+      else
+        reject(
+          silent(
+            'OUTCOME_UNKNOWN',
+            ': it is not known whether it made the write, or will make it when it goes on. It is made whole or not at all',
+          ),
+        )
     }
   }
 
@@ -327,7 +367,8 @@ export class SharedStore implements Backend {
     this.#opening?.reject(error)
     this.#opening = undefined
     this.#lose()
-    for (const { sentTo, ticket, reject } of this.#ledger.calls) if (!(sentTo instanceof Engine)) reject(ticket?.again ? lost() : this.#failed())
+    for (const { sentTo, ticket, reject } of this.#ledger.calls)
+      if (!(sentTo instanceof Engine)) reject(ticket?.again ? lost() : this.#failed())
     this.#ended({ reason: 'failed', error })
     if (!this.#leader) void this.#letGo()
   }
@@ -374,4 +415,7 @@ export class SharedStore implements Backend {
 }
 
 const lost = () =>
-  new NidusError('OUTCOME_UNKNOWN', 'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is in the store whole or not at all')
+  new NidusError(
+    'OUTCOME_UNKNOWN',
+    'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is in the store whole or not at all',
+  )

@@ -6,8 +6,15 @@ const WINDOW = 2 * LARGEST
 const DEPTH = 6
 
 /** A typed array that came ahead of its message: which of the parts it is, and as what to read it. */
-interface Part { $part: number; float: boolean }
-type Frame = { messages: unknown[]; bytes: number } | { part: Uint8Array; begins: boolean; bytes: number } | { taken: number } | { end: true }
+interface Part {
+  $part: number
+  float: boolean
+}
+type Frame =
+  | { messages: unknown[]; bytes: number }
+  | { part: Uint8Array; begins: boolean; bytes: number }
+  | { taken: number }
+  | { end: true }
 
 type Bytes = Uint8Array | Float32Array
 
@@ -25,7 +32,10 @@ function sizeOf(message: unknown): number {
   return bytes
 }
 
-/** Between two tabs, a broadcast channel that only they know the name of: in order, in messages of at most 4 MiB, and with back-pressure. */
+/**
+ * Between two tabs, a broadcast channel that only they know the name of: in order, in messages of at most 4 MiB, and
+ * with back-pressure.
+ */
 export class TabChannel {
   readonly #channel: BroadcastChannel
   #queue: Frame[] = []
@@ -46,7 +56,10 @@ export class TabChannel {
     this.#receive = receive
   }
 
-  /** As many messages a frame as fit. What they hold is copied before this returns, or waits its turn unchanged: callers give it away. */
+  /**
+   * As many messages a frame as fit. What they hold is copied before this returns, or waits its turn unchanged: callers
+   * give it away.
+   */
   postMessage(messages: unknown[]) {
     let frame: unknown[] = []
     let bytes = 0
@@ -134,7 +147,8 @@ function whole(value: unknown, parts: Uint8Array[][], depth: number): unknown {
   if (Array.isArray(value)) return value.map((part) => whole(part, parts, depth - 1))
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
   const { $part, float } = value as Part
-  if ($part === undefined) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part, parts, depth - 1)]))
+  if ($part === undefined)
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part, parts, depth - 1)]))
   const pieces = parts[$part]!
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0

@@ -8,7 +8,10 @@ import type { Task, BestRows, Reply } from './worker.js'
 
 class PoolWorker {
   readonly #worker: SearchWorker
-  readonly #waiting = new Map<number, { resolve: (found: BestRows | undefined) => void; reject: (error: unknown) => void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve: (found: BestRows | undefined) => void; reject: (error: unknown) => void }
+  >()
   #count = 0
   #dead: NidusError | undefined
 
@@ -52,8 +55,8 @@ const OPEN_MS = 30_000
 const ANSWER_MS = 10_000
 
 /**
- * Workers that search a share of the rows each. Chunks of rows are dealt in turn, the first one to the store itself; a part holds copies of its own. Whatever
- * goes wrong with one of them, the store has all rows and searches alone.
+ * Workers that search a share of the rows each. Chunks of rows are dealt in turn, the first one to the store itself; a
+ * part holds copies of its own. Whatever goes wrong with one of them, the store has all rows and searches alone.
  */
 export class Pool {
   readonly parts: number
@@ -97,7 +100,10 @@ export class Pool {
     for (const part of this.#parts) part.ask('clear').catch(() => this.end())
   }
 
-  /** Deals all chunks whose rows are all there; false: there was none. `rows` tells how many rows there are, `run` enters the core. */
+  /**
+   * Deals all chunks whose rows are all there; false: there was none. `rows` tells how many rows there are, `run`
+   * enters the core.
+   */
   async deal(core: Store, rows: () => number, run: <T>(work: () => T) => T): Promise<boolean> {
     const each = run(() => core.chunkRows)
     const generation = this.#generation
@@ -120,15 +126,37 @@ export class Pool {
     return true
   }
 
-  /** Searches the store's share here and the others there, at once; what they found is merged. False: it is to be searched alone. */
-  async search(search: Search, core: Store, queries: Float32Array, topK: number, minScore: number, own: () => void, run: <T>(work: () => T) => T): Promise<boolean> {
+  /**
+   * Searches the store's share here and the others there, at once; what they found is merged. False: it is to be
+   * searched alone.
+   */
+  async search(
+    search: Search,
+    core: Store,
+    queries: Float32Array,
+    topK: number,
+    minScore: number,
+    own: () => void,
+    run: <T>(work: () => T) => T,
+  ): Promise<boolean> {
     if (!run(() => search.split(core, this.parts, this.#ready))) return false
-    const asked = this.#parts.map((part, i) => part.ask('best', queries, topK, minScore, run(() => search.rowsFor(core, i + 1))))
+    const asked = this.#parts.map((part, i) =>
+      part.ask(
+        'best',
+        queries,
+        topK,
+        minScore,
+        run(() => search.rowsFor(core, i + 1)),
+      ),
+    )
     const found = Promise.all(asked)
     found.catch(() => {})
     own()
     // Nobody tells when a browser ends a worker for its memory.
-    const late = setTimeout(() => this.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')), ANSWER_MS)
+    const late = setTimeout(
+      () => this.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')),
+      ANSWER_MS,
+    )
     for (const [i, best] of (await found.finally(() => clearTimeout(late))).entries()) {
       let at = 0
       best!.counts.forEach((count, query) => {

@@ -10,8 +10,15 @@ export type Task =
   | ['code']
   | ['clear']
   | ['best', queries: Float32Array, topK: number, minScore: number, only: Uint16Array | undefined]
-export interface BestRows { rows: Float64Array; scores: Float32Array; counts: Uint32Array }
-export interface Request { task: number; ask: Task }
+export interface BestRows {
+  rows: Float64Array
+  scores: Float32Array
+  counts: Uint32Array
+}
+export interface Request {
+  task: number
+  ask: Task
+}
 export type Reply = { task: number; found?: BestRows } | { task: number; error: string }
 
 export interface Scope {
@@ -58,7 +65,11 @@ export function serveSearchWorker(scope: Scope) {
     const request = data as Request
     if (!request || typeof request.task !== 'number') return
     work(request.ask).then(
-      (found) => scope.postMessage({ task: request.task, found } satisfies Reply, found ? [found.rows.buffer, found.scores.buffer, found.counts.buffer] as ArrayBuffer[] : []),
+      (found) =>
+        scope.postMessage(
+          { task: request.task, found } satisfies Reply,
+          found ? ([found.rows.buffer, found.scores.buffer, found.counts.buffer] as ArrayBuffer[]) : [],
+        ),
       (error: unknown) => scope.postMessage({ task: request.task, error: String(error) } satisfies Reply, []),
     )
   })

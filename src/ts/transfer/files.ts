@@ -46,7 +46,11 @@ async function directory(path: string): Promise<ImportSource> {
         at += read
       }
       last = --unread === 0
-      if (last && (await host.changed!(files)) !== 'no') throw new NidusError('LOCKED', `the store in ${path} was changed while it was being imported: somebody writes to it`)
+      if (last && (await host.changed!(files)) !== 'no')
+        throw new NidusError(
+          'LOCKED',
+          `the store in ${path} was changed while it was being imported: somebody writes to it`,
+        )
     } finally {
       if (last) for (const file of [files.data, files.log]) file.close()
     }

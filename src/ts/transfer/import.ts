@@ -15,7 +15,12 @@ const SOURCE = 'the source of the import'
 
 type Part = { file: FileName; bytes: Uint8Array }
 
-export async function importStore(platform: Platform, name: string, from: unknown, options: ImportOptions | undefined): Promise<Backend> {
+export async function importStore(
+  platform: Platform,
+  name: string,
+  from: unknown,
+  options: ImportOptions | undefined,
+): Promise<Backend> {
   const { replace = false, signal: given, onProgress, ...rest } = checkOptions(options, IMPORT, 'import')
   const signal = checkSignal(given)
   const storage = checkStorage(rest.storage, platform.defaultStorage)
@@ -37,7 +42,9 @@ export async function importStore(platform: Platform, name: string, from: unknow
   try {
     const source = await reading(SOURCE, () => sourceOf(from, platform))
     const parts = reading(SOURCE, () => partsOf(source, input))
-    const total = inputs.some(({ size }) => size === undefined) ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0)
+    const total = inputs.some(({ size }) => size === undefined)
+      ? undefined
+      : inputs.reduce((sum, { size }) => sum + size!, 0)
     // The callback runs in a turn of its own, so that an error of it is not taken for a failed import.
     const report = (done: number, of: number | undefined) => onProgress && queueMicrotask(() => onProgress(done, of))
     const taken = () => inputs.reduce((sum, { taken }) => sum + taken, 0)
@@ -51,7 +58,10 @@ export async function importStore(platform: Platform, name: string, from: unknow
         return next.done ? undefined : next.value
       },
     }
-    const open = typeof storage === 'object' ? platform.openOwn(spec, storage, rest.wasm, pieces) : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, pieces)
+    const open =
+      typeof storage === 'object'
+        ? platform.openOwn(spec, storage, rest.wasm, pieces)
+        : platform.open(spec as OpenSpec & { storage: StorageKind | undefined }, rest.worker, rest.wasm, pieces)
     const backend = await open.catch((error: unknown) => {
       // The reason of an abort does not cross from one thread to another, but the caller's own signal is here.
       throw signal?.aborted && (error as { code?: string }).code === 'ABORTED' ? aborted(signal) : error
@@ -75,7 +85,8 @@ function partsOf(source: unknown, input: (source: unknown) => Input): AsyncGener
   if (!isPlainObject(source)) return partsOfTar(input(source))
   checkKeys(source, FILES, SOURCE)
   const { data, log } = source
-  if (data === undefined || log === undefined) throw invalid('of the two files that are to be imported one is missing: { data, log }')
+  if (data === undefined || log === undefined)
+    throw invalid('of the two files that are to be imported one is missing: { data, log }')
   return partsOfTwo({ data: input(data), log: input(log) })
 }
 

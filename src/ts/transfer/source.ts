@@ -60,7 +60,11 @@ export class Input {
       } catch (error) {
         this.ended = true
         if (error instanceof NidusError) throw error
-        throw new NidusError('FAILED', `the source of the import failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        throw new NidusError(
+          'FAILED',
+          `the source of the import failed: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        )
       }
       if (next.done) this.ended = true
       else this.#rest = bytesOf(next.value)
@@ -131,14 +135,20 @@ function open(source: unknown): [AsyncIterable<unknown>, number | undefined] {
   }
   if (is<Blob>(source, 'Blob')) return [iterate(source.stream()), source.size]
   if (is<Response>(source, 'Response')) {
-    if (!source.ok) throw invalid(`what was to be imported could not be fetched: ${source.url} answered ${source.status}`)
+    if (!source.ok)
+      throw invalid(`what was to be imported could not be fetched: ${source.url} answered ${source.status}`)
     // If the body is compressed on the way, the header tells another length.
     const length = source.headers.get('content-encoding') ? null : source.headers.get('content-length')
-    return source.body ? [streamed(source.body), length === null ? undefined : Number(length)] : [once(new Uint8Array()), 0]
+    return source.body
+      ? [streamed(source.body), length === null ? undefined : Number(length)]
+      : [once(new Uint8Array()), 0]
   }
   if (is<ReadableStream>(source, 'ReadableStream')) return [streamed(source), undefined]
-  if (typeof (source as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function') return [source as AsyncIterable<unknown>, undefined]
-  throw invalid(`an import takes a stream, a Blob, a Response or bytes of a tar, or two of them as { data, log }, not ${describe(source)}`)
+  if (typeof (source as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function')
+    return [source as AsyncIterable<unknown>, undefined]
+  throw invalid(
+    `an import takes a stream, a Blob, a Response or bytes of a tar, or two of them as { data, log }, not ${describe(source)}`,
+  )
 }
 
 function streamed(stream: ReadableStream) {

@@ -7,7 +7,16 @@ import type { Input } from './source.js'
 export const BLOCK = 512
 const OCTAL = 8 ** 11
 /** Of a header's fields: where they begin, and how long they are. */
-const NAME = [0, 100], MODE = [100, 8], UID = [108, 8], GID = [116, 8], SIZE = [124, 12], MTIME = [136, 12], SUM = [148, 8], TYPE = 156, MAGIC = 257, PREFIX = [345, 500]
+const NAME = [0, 100],
+  MODE = [100, 8],
+  UID = [108, 8],
+  GID = [116, 8],
+  SIZE = [124, 12],
+  MTIME = [136, 12],
+  SUM = [148, 8],
+  TYPE = 156,
+  MAGIC = 257,
+  PREFIX = [345, 500]
 type Field = number[]
 
 const ascii = (text: string) => new TextEncoder().encode(text)
@@ -24,7 +33,8 @@ function sumOf(header: Uint8Array): number {
 /** The same for the same name and size: no times, no users. */
 export function tarHeader(name: string, size: number): Uint8Array {
   const header = new Uint8Array(BLOCK)
-  const octal = ([at, length]: Field, value: number) => header.set(ascii(value.toString(8).padStart(length! - 1, '0')), at)
+  const octal = ([at, length]: Field, value: number) =>
+    header.set(ascii(value.toString(8).padStart(length! - 1, '0')), at)
   header.set(ascii(name), NAME[0])
   octal(MODE, 0o644)
   octal(UID, 0)
@@ -48,7 +58,9 @@ export const tarEnd = () => new Uint8Array(2 * BLOCK)
 const numberIn = (header: Uint8Array, [at, length]: Field): number => {
   const field = header.subarray(at, at! + length!)
   if (field[0]! & 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, field[0]! & 0x7f)
-  const text = textOf(field).replace(/[\0 ]+$/, '').trim()
+  const text = textOf(field)
+    .replace(/[\0 ]+$/, '')
+    .trim()
   return text === '' ? 0 : /^[0-7]+$/.test(text) ? parseInt(text, 8) : NaN
 }
 
@@ -60,13 +72,20 @@ const unreadable = () => new NidusError('CORRUPT', 'the tar has an extended head
 /** A length as pax writes it. An empty one takes the record back: the header's own counts. */
 function paxSize(text: string | undefined): number | undefined {
   if (!text) return undefined
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw new NidusError('CORRUPT', `the tar has an extended header with the size ${JSON.stringify(text.slice(0, 40))}, which is no length`)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text)))
+    throw new NidusError(
+      'CORRUPT',
+      `the tar has an extended header with the size ${JSON.stringify(text.slice(0, 40))}, which is no length`,
+    )
   return Number(text)
 }
 
 /** Of a long path POSIX has the folders in a field of their own. (What GNU has there is something else.) */
 function pathIn(header: Uint8Array): string {
-  const prefix = textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0' ? textIn(header.subarray(...(PREFIX as [number, number]))) : ''
+  const prefix =
+    textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0'
+      ? textIn(header.subarray(...(PREFIX as [number, number])))
+      : ''
   return `${prefix && `${prefix}/`}${textIn(header.subarray(0, NAME[1]))}`
 }
 
@@ -109,12 +128,17 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
     }
     if (header.every((byte) => byte === 0)) {
       if (found.size === 2) return
-      throw invalid(`the tar has no file ${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is not that of a store`)
+      throw invalid(
+        `the tar has no file ${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is not that of a store`,
+      )
     }
     const size = paxSize(pax.get('size')) ?? numberIn(header, SIZE)
     if (numberIn(header, SUM) !== sumOf(header) || !Number.isSafeInteger(size)) {
-      const what = header[0] === 0x1f && header[1] === 0x8b ? ' (but gzip: pipe it through a DecompressionStream first)' : ''
-      throw first ? invalid(`what was to be imported is no tar${what}`) : new NidusError('CORRUPT', 'the tar has a damaged header')
+      const what =
+        header[0] === 0x1f && header[1] === 0x8b ? ' (but gzip: pipe it through a DecompressionStream first)' : ''
+      throw first
+        ? invalid(`what was to be imported is no tar${what}`)
+        : new NidusError('CORRUPT', 'the tar has a damaged header')
     }
     const type = String.fromCharCode(header[TYPE] || 0x30)
     if (type === 'x') pax = paxIn(await all(size))
@@ -131,10 +155,14 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
         if (!(await input.skip(/[1-6]/.test(type) ? 0 : size + padding(size)))) throw cut(`within "${path}"`)
         continue
       }
-      if (sparse || !/[07]/.test(type)) throw invalid(`"${path}" is not a plain file in the tar (make it without --sparse, and with --dereference)`)
+      if (sparse || !/[07]/.test(type))
+        throw invalid(`"${path}" is not a plain file in the tar (make it without --sparse, and with --dereference)`)
       if (found.has(file)) throw invalid(`the tar has two files "${file}": it is not that of one store`)
       const from = path.slice(0, -file.length).replace(/^(\.\/)+/, '')
-      if (folder !== undefined && folder !== from) throw invalid(`the tar has "data" and "log" in two folders, "${folder}" and "${from}": they are not those of one store`)
+      if (folder !== undefined && folder !== from)
+        throw invalid(
+          `the tar has "data" and "log" in two folders, "${folder}" and "${from}": they are not those of one store`,
+        )
       folder = from
       found.add(file)
       for await (const bytes of input.pieces(size)) yield { file, bytes }

@@ -94,4 +94,8 @@ type Named<A> = keyof { [K in keyof A as string extends K ? never : K & string]:
  */
 export type Filter<A extends AttrsOf<A> = Attrs> = [Named<A>] extends [never]
   ? { [key: string]: Condition | Filter<A> | Filter<A>[] | undefined }
-  : { [K in Named<A> & keyof A]?: Condition<Exclude<A[K], undefined>> } & { $and?: Filter<A>[]; $or?: Filter<A>[]; $not?: Filter<A> } & (string extends keyof A ? { [key: string]: unknown } : unknown)
+  : { [K in Named<A> & keyof A]?: Condition<Exclude<A[K], undefined>> } & {
+      $and?: Filter<A>[]
+      $or?: Filter<A>[]
+      $not?: Filter<A>
+    } & (string extends keyof A ? { [key: string]: unknown } : unknown)

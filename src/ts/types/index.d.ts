@@ -1,13 +1,36 @@
 /// <reference lib="esnext.disposable" />
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
-import type { ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecoveryReport, SalvageOptions, StoreInfo, StoreOptions } from './options.js'
+import type {
+  ImportOptions,
+  ImportSource,
+  OpenOptions,
+  Persistence,
+  PersistenceOptions,
+  RecoveryReport,
+  SalvageOptions,
+  StoreInfo,
+  StoreOptions,
+} from './options.js'
 import type { NidusError } from './segment.js'
 import type { StaticOptions, StaticSource } from './static.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
-export type { ImportBytes, ImportOptions, ImportSource, OpenOptions, Persistence, PersistenceOptions, RecoveryReport, Salvaged, SalvageOptions, StorageKind, StoreInfo, StoreOptions } from './options.js'
+export type {
+  ImportBytes,
+  ImportOptions,
+  ImportSource,
+  OpenOptions,
+  Persistence,
+  PersistenceOptions,
+  RecoveryReport,
+  Salvaged,
+  SalvageOptions,
+  StorageKind,
+  StoreInfo,
+  StoreOptions,
+} from './options.js'
 
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
@@ -239,7 +262,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * })
    * ```
    */
-  static import<A extends AttrsOf<A> = Attrs>(name: string, source: ImportSource | string | URL, options?: ImportOptions): Promise<Nidus<A>>
+  static import<A extends AttrsOf<A> = Attrs>(
+    name: string,
+    source: ImportSource | string | URL,
+    options?: ImportOptions,
+  ): Promise<Nidus<A>>
 
   /**
    * Opens a store that is served as plain files, for reading only. `source` is the address of the directory with the
@@ -259,7 +286,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * })
    * ```
    */
-  static fromStatic<A extends AttrsOf<A> = Attrs>(source: string | URL | StaticSource, options?: StaticOptions): Promise<Nidus<A>>
+  static fromStatic<A extends AttrsOf<A> = Attrs>(
+    source: string | URL | StaticSource,
+    options?: StaticOptions,
+  ): Promise<Nidus<A>>
 
   /** The name that the store was opened by. */
   readonly name: string

@@ -53,13 +53,25 @@ export class NidusVectorStore extends VectorStore {
   /** Finds the `k` documents that are most similar to a query's vector. Returns each with its cosine similarity. */
   similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]>
   /** Finds documents that are similar to a query and differ from each other (maximal marginal relevance). */
-  maxMarginalRelevanceSearch(query: string, options: MaxMarginalRelevanceSearchOptions<Filter>): Promise<DocumentInterface[]>
+  maxMarginalRelevanceSearch(
+    query: string,
+    options: MaxMarginalRelevanceSearchOptions<Filter>,
+  ): Promise<DocumentInterface[]>
   /** Deletes the documents with these ids, and those that match a filter. `{ filter: {} }` deletes all documents. */
   delete(params: { ids?: string[]; filter?: Filter }): Promise<void>
   /** Makes the adapter and stores texts with their metadata: one object for each text, or one object for all texts. */
-  static fromTexts(texts: string[], metadatas: object[] | object, embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore>
+  static fromTexts(
+    texts: string[],
+    metadatas: object[] | object,
+    embeddings: EmbeddingsInterface,
+    args: NidusVectorStoreArgs,
+  ): Promise<NidusVectorStore>
   /** Makes the adapter and stores documents. */
-  static fromDocuments(documents: DocumentInterface[], embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore>
+  static fromDocuments(
+    documents: DocumentInterface[],
+    embeddings: EmbeddingsInterface,
+    args: NidusVectorStoreArgs,
+  ): Promise<NidusVectorStore>
   /** Makes the adapter over documents that the store holds already. */
   static fromExistingIndex(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore>
 }

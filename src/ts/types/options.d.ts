@@ -230,7 +230,8 @@ export interface SalvageOptions {
  * The bytes to import. If reading them fails with a `NidusError`, the import rejects with that error. Any other error
  * becomes the `cause` of a `NidusError` of code `FAILED`.
  */
-export type ImportBytes = ReadableStream<Uint8Array> | Blob | Response | ArrayBuffer | Uint8Array | AsyncIterable<Uint8Array>
+export type ImportBytes =
+  ReadableStream<Uint8Array> | Blob | Response | ArrayBuffer | Uint8Array | AsyncIterable<Uint8Array>
 
 /**
  * The source of an import: a tar with the files `data` and `log`, or the two files separately. In a tar the two may lie

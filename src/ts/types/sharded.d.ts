@@ -37,7 +37,12 @@ export interface ShardedCallOptions {
  * too many calls are under way, so try again later. `SHARD_FAILED`: an object did not answer, or not in time.
  */
 export class ShardedError extends Error {
-  constructor(code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED', message: string, shards?: number[], options?: { cause?: unknown })
+  constructor(
+    code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED',
+    message: string,
+    shards?: number[],
+    options?: { cause?: unknown },
+  )
   /** The kind of the error, for programs to decide by. */
   readonly code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
   /** The numbers of the shards that the error is about. */
@@ -88,7 +93,10 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
    * Finds the most similar records of the shards that answer in time. `missing` lists the shards that do not answer:
    * they may hold better hits.
    */
-  searchAvailable(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<{ hits: Hit<A>[]; missing: number[] }>
+  searchAvailable(
+    query: ArrayLike<number>,
+    options?: SearchOptions<A> & ShardedCallOptions,
+  ): Promise<{ hits: Hit<A>[]; missing: number[] }>
   /**
    * Counts the records of all shards. While the store grows, waits for a moment at which no record is being moved. If
    * there is no such moment, rejects with `BUSY`, or with `SHARD_FAILED` if the records wait for a shard that does not
@@ -103,7 +111,9 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
    * Returns the number of shards, the number that the store is growing to (undefined if it is not growing), and figures
    * of each shard.
    */
-  stats(options?: ShardedCallOptions): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }>
+  stats(
+    options?: ShardedCallOptions,
+  ): Promise<{ shards: number; growingTo: number | undefined; each: Record<string, unknown>[] }>
   /**
    * Adds shards until the store has `shards` of them. The store may be read and written meanwhile: searches find every
    * record while it moves. Resolves once all records have moved. If the growth is interrupted, it goes on by itself.

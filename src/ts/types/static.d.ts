@@ -3,11 +3,15 @@ import type { WasmSource } from './segment.js'
 /** The methods of an R2 bucket's binding that a static store uses. */
 export interface StaticBucket {
   head(key: string): Promise<{ size: number; etag: string } | null>
-  get(key: string, options: { range: { offset: number; length: number }; onlyIf: { etagMatches: string } }): Promise<{ etag: string; arrayBuffer?(): Promise<ArrayBuffer> } | null>
+  get(
+    key: string,
+    options: { range: { offset: number; length: number }; onlyIf: { etagMatches: string } },
+  ): Promise<{ etag: string; arrayBuffer?(): Promise<ArrayBuffer> } | null>
 }
 
 /** The two files of a store: their addresses, the files as Blobs, or their keys in a bucket. */
-export type StaticSource = { data: string | URL | Blob; log: string | URL | Blob } | { bucket: StaticBucket; data: string; log: string }
+export type StaticSource =
+  { data: string | URL | Blob; log: string | URL | Blob } | { bucket: StaticBucket; data: string; log: string }
 
 export interface StaticOptions {
   /**

@@ -166,20 +166,34 @@ pub fn decode(payload: &[u8]) -> Result<Op, Bad> {
     Ok(match variant {
         0 => Op::Create(collection),
         1 => Op::Drop(collection),
-        2 => Op::SetMeta(collection, (0..decoder.count(16)?).map(|_| Ok((decoder.text()?, decoder.text()?))).collect::<Result<_, _>>()?),
+        2 => Op::SetMeta(
+            collection,
+            (0..decoder.count(16)?).map(|_| Ok((decoder.text()?, decoder.text()?))).collect::<Result<_, _>>()?,
+        ),
         3 => {
             let (id, row) = (decoder.text()?, decoder.number(8)?);
-            Op::Upsert(collection, id, row, (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?)
+            Op::Upsert(
+                collection,
+                id,
+                row,
+                (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?,
+            )
         }
         4 => Op::Delete(collection, decoder.text()?),
         _ => {
             let id = decoder.text()?;
-            let vectors: Vec<(String, u64)> = (0..decoder.count(16)?).map(|_| Ok((decoder.text()?, decoder.number(8)?))).collect::<Result<_, _>>()?;
+            let vectors: Vec<(String, u64)> =
+                (0..decoder.count(16)?).map(|_| Ok((decoder.text()?, decoder.number(8)?))).collect::<Result<_, _>>()?;
             let [(name, row)] = vectors.as_slice() else { return Err(Bad::Unknown) };
             if name != "default" {
                 return Err(Bad::Unknown);
             }
-            Op::Upsert(collection, id, *row, (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?)
+            Op::Upsert(
+                collection,
+                id,
+                *row,
+                (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?,
+            )
         }
     })
 }

@@ -85,14 +85,17 @@ fn search(store: &Store, input: &mut Input<'_>) {
     let names = [&["a"][..], &["b", "b", "x"], &["", "a"]];
     let pick = input.below(4);
     let collections = names.get(pick).copied();
-    let filter = if input.u8() & 1 == 1 { Filter::Eq("n".into(), Value::Int(input.below(4) as i64)) } else { Filter::default() };
+    let filter =
+        if input.u8() & 1 == 1 { Filter::Eq("n".into(), Value::Int(input.below(4) as i64)) } else { Filter::default() };
     let min_score = (input.u8() & 1 == 1).then(|| f32::from(input.u8() as i8) / 64.0);
     let top_k = input.below(12);
     let hits = store.search(&query, &Query { collections, top_k, min_score, filter: filter.clone() }).unwrap();
 
     let unit = unit(&query);
     let mut records = Vec::new();
-    for name in store.collections().into_iter().filter(|name| collections.is_none_or(|names| names.contains(&name.as_str()))) {
+    for name in
+        store.collections().into_iter().filter(|name| collections.is_none_or(|names| names.contains(&name.as_str())))
+    {
         records.extend(store.get_all(&name).unwrap().into_iter().map(|record| (name.clone(), record)));
     }
     let matches = |value: Option<&Value>| match &filter {
@@ -158,7 +161,10 @@ pub fn run(bytes: &[u8]) {
     match expected {
         Err(expected) => {
             refused(expected, opened);
-            let absent = matches!(expected, Code::InvalidArgument) && read(&data, OpenOptions::default()) == Ok(None) && log.is_empty() && dimension.is_none();
+            let absent = matches!(expected, Code::InvalidArgument)
+                && read(&data, OpenOptions::default()) == Ok(None)
+                && log.is_empty()
+                && dimension.is_none();
             assert_eq!(code(reader), Err(if absent { Code::NotFound } else { expected }));
             // The log alone can show that data of this length does not have its rows.
             assert!(matches!(code(fed), Err(code) if code == expected || code == Code::Corrupt));

@@ -12,7 +12,8 @@ use super::memory;
 use super::naive_filter;
 
 const KEYS: [&str; 5] = ["", "a", "b", "key", "ü"];
-const CHARACTERS: [char; 16] = ['*', '?', '[', ']', '!', '^', '-', 'a', 'b', 'c', 'é', '\u{1F600}', '*', '[', ']', '\0'];
+const CHARACTERS: [char; 16] =
+    ['*', '?', '[', ']', '!', '^', '-', 'a', 'b', 'c', 'é', '\u{1F600}', '*', '[', ']', '\0'];
 
 fn key(input: &mut Input<'_>) -> String {
     KEYS[input.below(KEYS.len())].to_string()
@@ -30,7 +31,10 @@ fn number(input: &mut Input<'_>) -> Value {
     let off = input.u8() as i8;
     match input.u8() % 6 {
         0 => Value::Float(base as f64 + f64::from(off) / 2.0),
-        1 => Value::Float([f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 9_223_372_036_854_775_808.0, 5e-324][usize::from(off as u8) % 6]),
+        1 => Value::Float(
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 9_223_372_036_854_775_808.0, 5e-324]
+                [usize::from(off as u8) % 6],
+        ),
         2 => Value::Float(f64::from_bits(input.u64())),
         3 => Value::DateTime(base.saturating_add(off.into())),
         _ => Value::Int(base.saturating_add(off.into())),
@@ -48,7 +52,9 @@ fn value(input: &mut Input<'_>) -> Value {
 }
 
 fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
-    let parts = |input: &mut Input<'_>| (0..if depth < 5 { input.below(4) } else { 0 }).map(|_| filter(input, depth + 1)).collect();
+    let parts = |input: &mut Input<'_>| {
+        (0..if depth < 5 { input.below(4) } else { 0 }).map(|_| filter(input, depth + 1)).collect()
+    };
     match input.u8() % 12 {
         0 => Filter::And(parts(input)),
         1 => Filter::Or(parts(input)),
@@ -58,7 +64,11 @@ fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
         5 => Filter::Contains(key(input), text(input)),
         6 => Filter::Exists(key(input)),
         7 | 8 => Filter::Eq(key(input), value(input)),
-        n => Filter::Compare(key(input), [Bound::Greater, Bound::GreaterOrEqual, Bound::Less, Bound::LessOrEqual][usize::from(n) % 4], value(input)),
+        n => Filter::Compare(
+            key(input),
+            [Bound::Greater, Bound::GreaterOrEqual, Bound::Less, Bound::LessOrEqual][usize::from(n) % 4],
+            value(input),
+        ),
     }
 }
 
@@ -92,7 +102,11 @@ fn any_filter(bytes: &[u8], attrs: &Attrs) {
             assert!(bytes.is_empty() || again == bytes, "{filter:?}");
             let (mut words, mut packed) = (Words::default(), Vec::new());
             words.pack(&codec::canonical(attrs), &mut packed).unwrap();
-            assert_eq!(filter.matches(Packed::new(&packed, &words)), naive_filter::matches(&filter, attrs), "{filter:?} {attrs:?}");
+            assert_eq!(
+                filter.matches(Packed::new(&packed, &words)),
+                naive_filter::matches(&filter, attrs),
+                "{filter:?} {attrs:?}"
+            );
             // These bytes are no attributes, but matching them must do no harm.
             filter.matches(Packed::new(bytes, &words));
         }

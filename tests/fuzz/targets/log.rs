@@ -54,7 +54,12 @@ fn op(input: &mut Input<'_>, rows: usize) -> Op {
         3 => Op::Delete(collection, name(input.u8())),
         _ => {
             let row = input.below(rows + 1 + usize::from(kind >> 7)) as u64;
-            Op::Upsert(collection, name(input.u8()), row, (0..input.below(4)).map(|_| (name(input.u8()), value(input))).collect())
+            Op::Upsert(
+                collection,
+                name(input.u8()),
+                row,
+                (0..input.below(4)).map(|_| (name(input.u8()), value(input))).collect(),
+            )
         }
     }
 }
@@ -113,7 +118,8 @@ fn build(bytes: &[u8]) -> (Vec<u8>, usize, u8) {
         }
         return (log, rows, flags);
     }
-    let edits: Vec<(u8, usize, u8)> = (0..flags >> 5).map(|_| (input.u8(), usize::from(input.u16()), input.u8())).collect();
+    let edits: Vec<(u8, usize, u8)> =
+        (0..flags >> 5).map(|_| (input.u8(), usize::from(input.u16()), input.u8())).collect();
     let mut log = frames(&mut input, rows);
     for (kind, at, byte) in edits {
         edit(&mut log, kind, at, byte);
@@ -128,7 +134,10 @@ fn build(bytes: &[u8]) -> (Vec<u8>, usize, u8) {
 pub fn with_rows(read: &Rows, data: &[u8], dimension: usize) -> State {
     let vector = |row: u64| -> Vec<u32> {
         let at = 64 + row as usize * dimension * 4;
-        data[at..at + dimension * 4].chunks(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+        data[at..at + dimension * 4]
+            .chunks(4)
+            .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+            .collect()
     };
     let docs = |docs: &std::collections::BTreeMap<String, (u64, codec::Attrs)>| {
         docs.iter().map(|(id, (row, attrs))| (id.clone(), (vector(*row), codec::canonical(attrs)))).collect()
@@ -154,7 +163,8 @@ pub fn run(bytes: &[u8]) {
     let read_only = OpenOptions { read_only: true, ..OpenOptions::default() };
     let (read, unchanged) = model::open(&data, &log, read_only);
     assert!(unchanged[0].to_vec() == data && unchanged[1].to_vec() == log);
-    let (opened, media) = memory::within(data.len() + log.len(), FIXED, EACH, || model::open(&data, &log, OpenOptions::default()));
+    let (opened, media) =
+        memory::within(data.len() + log.len(), FIXED, EACH, || model::open(&data, &log, OpenOptions::default()));
     let (piece, log_first) = (usize::from(flags >> 2) % 7 + 1, flags & 4 == 4);
     let fed = code(model::open_fed(&data, &log, OpenOptions::default(), piece, log_first));
     match (verdict, code(opened)) {
@@ -162,7 +172,10 @@ pub fn run(bytes: &[u8]) {
             let expected = with_rows(&read_back, &data, DIMENSION);
             assert_eq!(model::state(&store), expected);
             let recovery = store.recovery();
-            assert_eq!((recovery.log_bytes, recovery.data_bytes, recovery.created), ((log.len() - keep) as u64, 0, false));
+            assert_eq!(
+                (recovery.log_bytes, recovery.data_bytes, recovery.created),
+                ((log.len() - keep) as u64, 0, false)
+            );
             assert!(recovery.log_frames <= recovery.log_bytes.div_ceil(8));
             assert!(recovery.log_frames == 0 || log[keep..].iter().any(|byte| *byte != 0));
             assert!(media[0].to_vec() == data && media[1].to_vec() == log[..keep]);
@@ -178,7 +191,10 @@ pub fn run(bytes: &[u8]) {
             assert_eq!(code(read).err(), Some(expected));
             // Before the data is read, a row beyond it is noticed only at the end.
             let fed = fed.err();
-            assert!(fed == Some(expected) || log_first && matches!(fed, Some(Code::Corrupt | Code::UnsupportedVersion)), "{fed:?}");
+            assert!(
+                fed == Some(expected) || log_first && matches!(fed, Some(Code::Corrupt | Code::UnsupportedVersion)),
+                "{fed:?}"
+            );
         }
         (verdict, found) => panic!("{verdict:?}, yet {:?}", found.map(|store| model::state(&store))),
     }

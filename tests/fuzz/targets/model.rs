@@ -101,7 +101,8 @@ impl ByteSource for Watched {
 
 /// Opens copies of the bytes. Returns the store and the files that it writes to.
 pub fn open(data: &[u8], log: &[u8], options: OpenOptions) -> (Result<Store>, [MemorySink; 2]) {
-    let ((data, data_bytes), (log, log_bytes)) = (Watched::new(data, !options.read_only), Watched::new(log, !options.read_only));
+    let ((data, data_bytes), (log, log_bytes)) =
+        (Watched::new(data, !options.read_only), Watched::new(log, !options.read_only));
     (Store::open(data, log, options), [data_bytes, log_bytes])
 }
 

@@ -65,12 +65,16 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut places = BTreeSet::from([0]);
     for part in parts(pattern) {
-        let one = |wanted: &dyn Fn(char) -> bool| places.iter().filter(|at| text.get(**at).is_some_and(|c| wanted(*c))).map(|at| at + 1).collect();
+        let one = |wanted: &dyn Fn(char) -> bool| {
+            places.iter().filter(|at| text.get(**at).is_some_and(|c| wanted(*c))).map(|at| at + 1).collect()
+        };
         places = match part {
             Part::Run => places.first().map_or(BTreeSet::new(), |first| (*first..=text.len()).collect()),
             Part::Any => one(&|_| true),
             Part::Is(wanted) => one(&|c| c == wanted),
-            Part::Class(negated, ranges) => one(&|c| ranges.iter().any(|(low, high)| *low <= c && c <= *high) != negated),
+            Part::Class(negated, ranges) => {
+                one(&|c| ranges.iter().any(|(low, high)| *low <= c && c <= *high) != negated)
+            }
         };
     }
     places.contains(&text.len())
@@ -81,7 +85,9 @@ fn exact(value: &Value) -> Option<(i128, f64)> {
     match value {
         Value::Int(int) => Some((i128::from(*int), 0.0)),
         Value::Float(float) if float.is_nan() => None,
-        Value::Float(float) => Some((float.floor() as i128, if float.is_finite() { float - float.floor() } else { 0.0 })),
+        Value::Float(float) => {
+            Some((float.floor() as i128, if float.is_finite() { float - float.floor() } else { 0.0 }))
+        }
         _ => None,
     }
 }

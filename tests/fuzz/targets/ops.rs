@@ -78,8 +78,12 @@ impl World {
         let (kind, collection) = (input.u8() % 12, name(input.u8()));
         let mut next = self.next.clone();
         let (answer, expected) = match kind {
-            0 => (self.store.stage_create(collection).map(usize::from), Ok(usize::from(!next.contains_key(collection)))),
-            1 => (self.store.stage_drop(collection).map(usize::from), Ok(usize::from(next.remove(collection).is_some()))),
+            0 => {
+                (self.store.stage_create(collection).map(usize::from), Ok(usize::from(!next.contains_key(collection))))
+            }
+            1 => {
+                (self.store.stage_drop(collection).map(usize::from), Ok(usize::from(next.remove(collection).is_some())))
+            }
             2 => {
                 let meta = Meta::from([("n".to_string(), input.u8().to_string())]);
                 let staged = self.store.stage_set_meta_map(collection, &meta).map(|()| 0);
@@ -103,7 +107,12 @@ impl World {
         }
     }
 
-    fn stage_delete(&mut self, next: &mut State, collection: &str, input: &mut Input<'_>) -> (Result<usize>, std::result::Result<usize, Code>) {
+    fn stage_delete(
+        &mut self,
+        next: &mut State,
+        collection: &str,
+        input: &mut Input<'_>,
+    ) -> (Result<usize>, std::result::Result<usize, Code>) {
         let how = input.u8();
         let mut none = BTreeMap::new();
         let docs = next.get_mut(collection).map_or(&mut none, |(_, docs)| docs);
@@ -120,11 +129,20 @@ impl World {
         }
         let ids: Vec<String> = (0..input.below(5)).map(|_| id(input.u8())).collect();
         let bad = (how & 6 == 6).then(|| Err(error(Code::InvalidArgument, "no id")));
-        let expected = if bad.is_some() { Err(Code::InvalidArgument) } else { Ok(ids.iter().filter(|id| docs.remove(*id).is_some()).count()) };
+        let expected = if bad.is_some() {
+            Err(Code::InvalidArgument)
+        } else {
+            Ok(ids.iter().filter(|id| docs.remove(*id).is_some()).count())
+        };
         (self.store.stage_delete(collection, ids.iter().map(|id| Ok(id.as_str())).chain(bad)), expected)
     }
 
-    fn stage_upsert(&mut self, next: &mut State, collection: &str, input: &mut Input<'_>) -> (Result<usize>, std::result::Result<usize, Code>) {
+    fn stage_upsert(
+        &mut self,
+        next: &mut State,
+        collection: &str,
+        input: &mut Input<'_>,
+    ) -> (Result<usize>, std::result::Result<usize, Code>) {
         let (mut batch, mut vectors, mut expected) = (Batch::new(), Vec::new(), Ok(0));
         let docs = &mut next.entry(collection.into()).or_default().1;
         let how = input.u8();
@@ -210,7 +228,8 @@ impl World {
     }
 
     fn left(&self, [data, log]: [Vec<u8>; 2], after: &State) -> State {
-        let (store, media) = model::open(&data, &log, OpenOptions { dimension: Some(DIMENSION), ..OpenOptions::default() });
+        let (store, media) =
+            model::open(&data, &log, OpenOptions { dimension: Some(DIMENSION), ..OpenOptions::default() });
         let store = store.unwrap_or_else(|error| panic!("what was left does not open: {error:#}"));
         let found = model::state(&store);
         assert!(found == self.durable || found == *after, "left: {found:?}, neither {:?} nor {after:?}", self.durable);
@@ -312,7 +331,14 @@ impl World {
 
 /// The counts of rows are left out, because they are in between while rows are exchanged.
 fn model_of(store: &Store) -> State {
-    let docs = |name: &str| store.get_all(name).unwrap().into_iter().map(|r| (r.id, (model::bits(&r.vector), codec::canonical(&r.attrs)))).collect();
+    let docs = |name: &str| {
+        store
+            .get_all(name)
+            .unwrap()
+            .into_iter()
+            .map(|r| (r.id, (model::bits(&r.vector), codec::canonical(&r.attrs))))
+            .collect()
+    };
     store.collections().into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect()
 }
 
@@ -326,7 +352,9 @@ pub fn run(bytes: &[u8]) {
             15 => world.flush(&mut input),
             16 => {
                 let (from, len, kind) = (u64::from(input.u8() % 24), u64::from(input.u8() % 4), input.u8());
-                let fault = [Fault::Refused, Fault::Short(usize::from(kind)), Fault::Short(usize::from(kind) * 8), Fault::Done][usize::from(kind) % 4];
+                let fault =
+                    [Fault::Refused, Fault::Short(usize::from(kind)), Fault::Short(usize::from(kind) * 8), Fault::Done]
+                        [usize::from(kind) % 4];
                 world.disk.fail(from, from + 1 + len, fault);
             }
             17 => world.disk.heal(),

@@ -65,7 +65,8 @@ fn apply(state: &mut Rows, op: Op, rows: u64) -> Result<(), Code> {
         }
         Op::SetMeta(collection, meta) => state.entry(collection).or_default().0 = codec::meta(&meta),
         Op::Upsert(collection, id, row, attrs) => {
-            let mut owners = state.iter().flat_map(|(name, (_, docs))| docs.iter().map(move |(id, doc)| (name, id, doc.0)));
+            let mut owners =
+                state.iter().flat_map(|(name, (_, docs))| docs.iter().map(move |(id, doc)| (name, id, doc.0)));
             if row >= rows || owners.any(|(name, other, taken)| taken == row && (*name != collection || *other != id)) {
                 return Err(Code::Corrupt);
             }
@@ -85,7 +86,9 @@ pub fn ends_newer(log: &[u8]) -> bool {
     let (mut at, mut newer) = (0, false);
     while let Some(payload) = payload(log, at) {
         newer = match codec::decode(payload) {
-            Ok(Op::Upsert(.., attrs)) => attrs.iter().any(|(_, value)| matches!(value, Value::Float(_) | Value::DateTime(_))),
+            Ok(Op::Upsert(.., attrs)) => {
+                attrs.iter().any(|(_, value)| matches!(value, Value::Float(_) | Value::DateTime(_)))
+            }
             _ => false,
         };
         at += payload.len() + 8;
@@ -122,7 +125,10 @@ pub fn read(log: &[u8], rows: u64) -> Verdict {
     if at == 0 && !log.is_empty() && !begun(log) {
         return Verdict::Refused(Code::Corrupt);
     }
-    if at < log.len() && !crash_left(log, at) && (at + 1..log.len()).any(|at| payload(log, at).is_some_and(written_by_someone)) {
+    if at < log.len()
+        && !crash_left(log, at)
+        && (at + 1..log.len()).any(|at| payload(log, at).is_some_and(written_by_someone))
+    {
         return Verdict::Refused(Code::Corrupt);
     }
     Verdict::Opens(at, state)

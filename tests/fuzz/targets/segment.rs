@@ -28,7 +28,9 @@ fn any_bytes(bytes: Vec<u8>, dimension: usize) {
     match DataSegment::open(file, dimension) {
         Ok(segment) => {
             let left = disk.now()[0].clone();
-            assert!(left == header(dimension as u32) || left == bytes[..bytes.len() - (bytes.len() - 64) % (dimension * 4)]);
+            assert!(
+                left == header(dimension as u32) || left == bytes[..bytes.len() - (bytes.len() - 64) % (dimension * 4)]
+            );
             assert_eq!(segment.bytes(), left.len() as u64);
             let row = |row: usize| bytes[64 + row * dimension * 4..][..dimension * 4].to_vec();
             for n in 0..segment.row_count() {
@@ -36,7 +38,10 @@ fn any_bytes(bytes: Vec<u8>, dimension: usize) {
             }
         }
         Err(error) => {
-            assert!(matches!(code_of(&error), Code::Corrupt | Code::UnsupportedVersion | Code::DimensionMismatch), "{error:#}");
+            assert!(
+                matches!(code_of(&error), Code::Corrupt | Code::UnsupportedVersion | Code::DimensionMismatch),
+                "{error:#}"
+            );
             assert!(disk.now()[0] == bytes, "a refusal changed bytes");
         }
     }
@@ -88,7 +93,11 @@ pub fn run(bytes: &[u8]) {
             }
             8 => {
                 let (from, len, kind) = (u64::from(input.u8() % 6), u64::from(input.u8() % 4), input.u8());
-                disk.fail(from, from + 1 + len, [Fault::Refused, Fault::Short(kind.into()), Fault::Done][usize::from(kind) % 3]);
+                disk.fail(
+                    from,
+                    from + 1 + len,
+                    [Fault::Refused, Fault::Short(kind.into()), Fault::Done][usize::from(kind) % 3],
+                );
                 continue;
             }
             9 => {
@@ -96,7 +105,10 @@ pub fn run(bytes: &[u8]) {
                 continue;
             }
             10 if dimension > 1 => {
-                assert_eq!(code_of(&segment.append_rows(&vec![1.0; dimension + 1]).unwrap_err()), Code::DimensionMismatch);
+                assert_eq!(
+                    code_of(&segment.append_rows(&vec![1.0; dimension + 1]).unwrap_err()),
+                    Code::DimensionMismatch
+                );
                 continue;
             }
             _ => {

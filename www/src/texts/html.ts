@@ -1,12 +1,19 @@
 import { Parser } from 'htmlparser2'
 import type { Section } from './passages'
 
-const BLOCKS = new Set('address article aside blockquote br dd div dl dt figcaption figure footer form header hr li main nav ol p pre section table td th tr ul'.split(' '))
+const BLOCKS = new Set(
+  'address article aside blockquote br dd div dl dt figcaption figure footer form header hr li main nav ol p pre section table td th tr ul'.split(
+    ' ',
+  ),
+)
 const PASSED_OVER = new Set(['script', 'style', 'template', 'noscript', 'svg', 'iframe', 'object'])
 
 const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ')
 
-/** What a reader would see. By a library: the browser's own parser complains of each style that this page's policy keeps it from applying. */
+/**
+ * What a reader would see. By a library: the browser's own parser complains of each style that this page's policy keeps
+ * it from applying.
+ */
 export function htmlSections(html: string): Section[] {
   const sections: Section[] = []
   const path: string[] = []
@@ -15,7 +22,11 @@ export function htmlSections(html: string): Section[] {
   let passed = 0
   let heading: { name: string; text: string } | undefined
   const close = () => {
-    if (text.trim()) sections.push({ headings: [title, ...path].filter(Boolean), text: text.replace(/[ \t]+/g, ' ').replace(/\s*\n\s*/g, '\n') })
+    if (text.trim())
+      sections.push({
+        headings: [title, ...path].filter(Boolean),
+        text: text.replace(/[ \t]+/g, ' ').replace(/\s*\n\s*/g, '\n'),
+      })
     text = ''
   }
   const parser = new Parser({

@@ -8,7 +8,11 @@ let worker: PDFWorker | undefined
 
 /** A section a page. */
 export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
-  const task = getDocument({ worker: (worker ??= PDFWorker.create({ port: confined(file, 'pdf') })), data: new Uint8Array(bytes), useSystemFonts: true })
+  const task = getDocument({
+    worker: (worker ??= PDFWorker.create({ port: confined(file, 'pdf') })),
+    data: new Uint8Array(bytes),
+    useSystemFonts: true,
+  })
   const pdf = await task.promise
   try {
     const sections: Section[] = []

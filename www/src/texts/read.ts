@@ -13,10 +13,26 @@ export interface Source {
   read(): Promise<ArrayBuffer>
 }
 
-const TYPES: Record<string, Type> = { md: 'markdown', markdown: 'markdown', mdx: 'markdown', txt: 'text', text: 'text', org: 'text', rst: 'text', csv: 'text', log: 'text', html: 'html', htm: 'html', xhtml: 'html', pdf: 'pdf' }
+const TYPES: Record<string, Type> = {
+  md: 'markdown',
+  markdown: 'markdown',
+  mdx: 'markdown',
+  txt: 'text',
+  text: 'text',
+  org: 'text',
+  rst: 'text',
+  csv: 'text',
+  log: 'text',
+  html: 'html',
+  htm: 'html',
+  xhtml: 'html',
+  pdf: 'pdf',
+}
 
 export const typeOf = (path: string): Type | undefined => TYPES[/\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? '']
-export const ACCEPT = Object.keys(TYPES).map((ending) => `.${ending}`).join()
+export const ACCEPT = Object.keys(TYPES)
+  .map((ending) => `.${ending}`)
+  .join()
 
 export class UnreadableError extends Error {
   override name = 'UnreadableError'

@@ -7,6 +7,12 @@ export async function sampleSources(count: number): Promise<Source[]> {
   const { entries } = (await response.json()) as { entries: [name: string, summary: string, downloads: number][] }
   return entries.slice(0, count).map(([name, summary]) => {
     const bytes = new TextEncoder().encode(`${name.replace(/[@/._-]+/g, ' ').trim()}: ${summary}`)
-    return { path: `npm packages/${name.replace('/', '∕')}`, type: 'sample', modified: new Date(0), size: bytes.length, read: async () => bytes.buffer }
+    return {
+      path: `npm packages/${name.replace('/', '∕')}`,
+      type: 'sample',
+      modified: new Date(0),
+      size: bytes.length,
+      read: async () => bytes.buffer,
+    }
   })
 }

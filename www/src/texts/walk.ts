@@ -9,7 +9,14 @@ export interface Found {
 function add(found: Found, file: File, path: string) {
   const type = typeOf(path)
   if (!type) found.others++
-  else found.sources.push({ path, type, modified: new Date(file.lastModified), size: file.size, read: () => file.arrayBuffer() })
+  else
+    found.sources.push({
+      path,
+      type,
+      modified: new Date(file.lastModified),
+      size: file.size,
+      read: () => file.arrayBuffer(),
+    })
 }
 
 /** Hidden folders are tools', not texts. */
@@ -19,7 +26,8 @@ const isTools = (name: string) => name.startsWith('.') || name === 'node_modules
 export function picked(files: Iterable<File>): Found {
   const found: Found = { sources: [], others: 0 }
   for (const file of files) {
-    if (!file.webkitRelativePath.split('/').slice(1).some(isTools)) add(found, file, file.webkitRelativePath || file.name)
+    if (!file.webkitRelativePath.split('/').slice(1).some(isTools))
+      add(found, file, file.webkitRelativePath || file.name)
   }
   return found
 }
@@ -27,7 +35,9 @@ export function picked(files: Iterable<File>): Found {
 /** From a drop: folders are walked. To be called in the event's own turn, which alone may see what was dropped. */
 export async function dropped(items: DataTransferItemList): Promise<Found> {
   const found: Found = { sources: [], others: 0 }
-  const entries = Array.from(items, (item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter((entry) => entry !== null)
+  const entries = Array.from(items, (item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(
+    (entry) => entry !== null,
+  )
   for (const entry of entries) {
     if (entry instanceof File) add(found, entry, entry.name)
     else await walk(found, entry)

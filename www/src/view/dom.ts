@@ -18,4 +18,5 @@ export function button(text: string, act: () => void, className = '') {
   return made
 }
 
-export const plural = (n: number, one: string, many = `${one}s`) => `${new Intl.NumberFormat('en').format(n)} ${n === 1 ? one : many}`
+export const plural = (n: number, one: string, many = `${one}s`) =>
+  `${new Intl.NumberFormat('en').format(n)} ${n === 1 ? one : many}`

@@ -28,15 +28,24 @@ export const panel = {
   /** The last searches, as bars: the store's part alone. */
   times(times: number[]) {
     const shown = times.slice(-SHOWN)
-    setText(element('fact-median'), shown.length ? `${format.milliseconds(format.median(shown))} (${format.milliseconds(shown.at(-1)!)} the last)` : '–')
+    setText(
+      element('fact-median'),
+      shown.length
+        ? `${format.milliseconds(format.median(shown))} (${format.milliseconds(shown.at(-1)!)} the last)`
+        : '–',
+    )
     const most = Math.max(...shown, 1)
     const bars = shown.map((time, n) => {
       const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
       const height = Math.max(1, (time / most) * 40)
-      for (const [name, value] of Object.entries({ x: n * 5, y: 40 - height, width: 4, height })) bar.setAttribute(name, String(value))
+      for (const [name, value] of Object.entries({ x: n * 5, y: 40 - height, width: 4, height }))
+        bar.setAttribute(name, String(value))
       return bar
     })
     element('chart').replaceChildren(...bars)
-    element('chart').setAttribute('aria-label', shown.length ? `The last ${shown.length} searches, at most ${format.milliseconds(most)}` : 'No searches yet')
+    element('chart').setAttribute(
+      'aria-label',
+      shown.length ? `The last ${shown.length} searches, at most ${format.milliseconds(most)}` : 'No searches yet',
+    )
   },
 }

@@ -30,8 +30,23 @@ function item(hit: PassageHit, stems: Set<string>, acts: Acts) {
   number.title = 'Cosine similarity of the question and the passage'
   const name = make('h3', 'name', nameOf(attrs.file))
   const where = [attrs.folder, ...attrs.headings].filter(Boolean).join(' › ')
-  const actions = make('div', 'row', button('Open', () => acts.open(hit), 'small'), button('More like this', () => acts.alike(hit), 'small'))
-  made.append(make('div', 'mark', number, scale), make('div', 'body', name, make('p', 'where', ...text(where || 'at the top', stems)), make('p', 'text', ...text(excerpt(attrs.text, stems), stems)), actions))
+  const actions = make(
+    'div',
+    'row',
+    button('Open', () => acts.open(hit), 'small'),
+    button('More like this', () => acts.alike(hit), 'small'),
+  )
+  made.append(
+    make('div', 'mark', number, scale),
+    make(
+      'div',
+      'body',
+      name,
+      make('p', 'where', ...text(where || 'at the top', stems)),
+      make('p', 'text', ...text(excerpt(attrs.text, stems), stems)),
+      actions,
+    ),
+  )
   return made
 }
 
@@ -74,11 +89,19 @@ export function read(hit: PassageHit, around: PassageAttrs[], query: string) {
   const stems = stemsOf(query)
   setText(element('reader-title'), nameOf(hit.attrs.file))
   const { folder, modified, place, of, type } = hit.attrs
-  setText(element('reader-where'), [folder, `passage ${place + 1} of ${of}`, ...(type === 'sample' ? [] : [format.date(modified)])].filter(Boolean).join(' · '))
+  setText(
+    element('reader-where'),
+    [folder, `passage ${place + 1} of ${of}`, ...(type === 'sample' ? [] : [format.date(modified)])]
+      .filter(Boolean)
+      .join(' · '),
+  )
   let before: string[] = []
   element('reader-text').replaceChildren(
     ...around.flatMap((attrs) => {
-      const heading = attrs.headings.join(' › ') !== before.join(' › ') && attrs.headings.length ? [make('h3', '', ...text(attrs.headings.join(' › '), stems))] : []
+      const heading =
+        attrs.headings.join(' › ') !== before.join(' › ') && attrs.headings.length
+          ? [make('h3', '', ...text(attrs.headings.join(' › '), stems))]
+          : []
       before = attrs.headings
       const passage = make('p', attrs.place === place ? 'passage this' : 'passage', ...text(attrs.text, stems))
       return [...heading, passage]

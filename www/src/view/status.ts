@@ -17,18 +17,21 @@ export const status = {
     const busy = phase === 'indexing' || phase === 'waiting' || phase === 'loading-model'
     element('cancel').hidden = !busy
     element('resume').hidden = phase !== 'stopped'
-    for (const id of ['compact', 'export', 'delete']) element<HTMLButtonElement>(id).disabled = phase === 'opening' || phase === 'failed' || busy
+    for (const id of ['compact', 'export', 'delete'])
+      element<HTMLButtonElement>(id).disabled = phase === 'opening' || phase === 'failed' || busy
     element<HTMLButtonElement>('import').disabled = busy
   },
 
   indexing({ files, ofFiles, fraction, passagesPerSecond, secondsLeft }: Progress) {
     const parts = [`Indexing: ${format.count(files)} of ${plural(ofFiles, 'file')}`]
-    if (passagesPerSecond > 0) parts.push(`${passagesPerSecond.toFixed(passagesPerSecond < 10 ? 1 : 0)} passages a second`)
+    if (passagesPerSecond > 0)
+      parts.push(`${passagesPerSecond.toFixed(passagesPerSecond < 10 ? 1 : 0)} passages a second`)
     if (secondsLeft !== undefined) parts.push(format.duration(secondsLeft))
     this.phase('indexing', parts.join(' · '), fraction)
     // A screen reader is told each quarter, not each file.
     const quarter = Math.floor(fraction * 4)
-    if (quarter !== announcedQuarter && quarter > 0 && quarter < 4) this.announce(`Indexing, ${quarter * 25} percent done`)
+    if (quarter !== announcedQuarter && quarter > 0 && quarter < 4)
+      this.announce(`Indexing, ${quarter * 25} percent done`)
     announcedQuarter = quarter
   },
 
@@ -57,6 +60,11 @@ export const status = {
     box.hidden = !words
     if (!words) return
     const buttons = words.actions.flatMap((action) => (acts[action] ? [button(...acts[action])] : []))
-    box.replaceChildren(make('h3', '', words.title), make('p', '', words.text), ...(words.detail ? [make('p', 'detail', words.detail)] : []), make('div', 'actions', ...buttons))
+    box.replaceChildren(
+      make('h3', '', words.title),
+      make('p', '', words.text),
+      ...(words.detail ? [make('p', 'detail', words.detail)] : []),
+      make('div', 'actions', ...buttons),
+    )
   },
 }

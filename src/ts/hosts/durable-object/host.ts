@@ -5,12 +5,28 @@ import { checkName, checkOptions } from '../../arguments/options.js'
 import type { DurableObjectOptions, DurableStorage } from '../../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../../types/index.js'
 import { describe } from '../../core/wire.js'
-import { NotApplied, SqlExtents, UNNAMED, atomically, checkExtents, findRow, isUnnamed, makeStore, putRow, removeOthers, removeStore, type Row } from './sql.js'
+import {
+  NotApplied,
+  SqlExtents,
+  UNNAMED,
+  atomically,
+  checkExtents,
+  findRow,
+  isUnnamed,
+  makeStore,
+  putRow,
+  removeOthers,
+  removeStore,
+  type Row,
+} from './sql.js'
 
 /** A new pair's bytes are handed to the database when they are this many. */
 const DRAIN = 4 * 1024 * 1024
 
-interface Pair extends StoreFiles { data: SqlExtents; log: SqlExtents }
+interface Pair extends StoreFiles {
+  data: SqlExtents
+  log: SqlExtents
+}
 
 /** Two objects of a class can share an isolate, but never a storage. */
 const opened = new WeakMap<DurableStorage, Set<string>>()
@@ -18,7 +34,12 @@ const opened = new WeakMap<DurableStorage, Set<string>>()
 const OPTIONS = { name: 1 } satisfies KeysOf<DurableObjectOptions>
 
 export function durableObject(storage: DurableStorage, options?: DurableObjectOptions): StorageHost {
-  if (typeof storage !== 'object' || storage === null || typeof storage.transactionSync !== 'function' || typeof storage.sync !== 'function') {
+  if (
+    typeof storage !== 'object' ||
+    storage === null ||
+    typeof storage.transactionSync !== 'function' ||
+    typeof storage.sync !== 'function'
+  ) {
     throw invalid(`durableObject takes the ctx.storage of a Durable Object, not ${describe(storage)}`)
   }
   const { name } = checkOptions(options, OPTIONS, 'durableObject')
@@ -27,7 +48,10 @@ export function durableObject(storage: DurableStorage, options?: DurableObjectOp
   return Object.assign(session(), { [SESSION]: session })
 }
 
-/** Appended bytes wait in memory; `commit` puts them and the lengths in one transaction, and is done when that is synced. */
+/**
+ * Appended bytes wait in memory; `commit` puts them and the lengths in one transaction, and is done when that is
+ * synced.
+ */
 function sessionHost(storage: DurableStorage, given: string | undefined, asked = UNNAMED): Host {
   let name = given ?? asked
   let row: Row
@@ -63,7 +87,8 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     if (!found) throw lose('is gone: its tables were removed')
     if (found.epoch !== row.epoch) throw lose('was opened a second time, through another `storage`')
     // An outer transaction of the object's own that was rolled back took commits of ours along.
-    if (found.generation !== row.generation || found.data !== row.data || found.log !== row.log) throw lose('was changed by somebody else')
+    if (found.generation !== row.generation || found.data !== row.data || found.log !== row.log)
+      throw lose('was changed by somebody else')
   }
 
   /** All or nothing, if it is still ours. Not yet durable. */
@@ -123,12 +148,18 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     name = given ?? asked
     if (given === undefined && !findRow(storage.sql, asked) && isUnnamed(storage.sql)) name = UNNAMED
   }
-  const which = () => (given === undefined && name !== asked ? `"${name}" of this object, which an earlier version made and which goes by any name,` : `"${name}" of this object`)
+  const which = () =>
+    given === undefined && name !== asked
+      ? `"${name}" of this object, which an earlier version made and which goes by any name,`
+      : `"${name}" of this object`
 
   function openWritable(mustExist: boolean) {
     const names = opened.get(storage) ?? new Set()
     if (names.has(name)) {
-      throw new NidusError('LOCKED', `the store ${which()} is already open; give durableObject(ctx.storage, { name }) another name for another store beside it`)
+      throw new NidusError(
+        'LOCKED',
+        `the store ${which()} is already open; give durableObject(ctx.storage, { name }) another name for another store beside it`,
+      )
     }
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
     current = atomically(storage, () => {
@@ -270,6 +301,10 @@ function checkSql(storage: DurableStorage) {
     for (const _ of storage.sql.exec('SELECT 1')) return
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
-    throw new NidusError('STORAGE_UNAVAILABLE', `no SQL can be used in this Durable Object; its class must be SQLite-backed (new_sqlite_classes in wrangler's migrations): ${text}`, { cause: error })
+    throw new NidusError(
+      'STORAGE_UNAVAILABLE',
+      `no SQL can be used in this Durable Object; its class must be SQLite-backed (new_sqlite_classes in wrangler's migrations): ${text}`,
+      { cause: error },
+    )
   }
 }

@@ -3,7 +3,10 @@ import type { SyncAccessHandle } from '../../types/index.js'
 import type { DurableStorage } from '../../types/durable-object.js'
 import { Extents, MAX_EXTENT, SMALL, damaged, type FileName, type StoredExtent, type Plan } from '../extents.js'
 
-/** An extent's key is one integer, its offset and this often its file: the row's own key, so that a row is written, and counted, once. */
+/**
+ * An extent's key is one integer, its offset and this often its file: the row's own key, so that a row is written, and
+ * counted, once.
+ */
 const ROOM = 2 ** 50
 const VERSION = 1
 /** All stores of the object, a row each. */
@@ -50,12 +53,18 @@ export function atomically<T>(storage: DurableStorage, work: () => T): T {
     })
   } catch (error) {
     if (own?.error === error) throw new NotApplied(full(error) ?? error)
-    throw new NidusError('OUTCOME_UNKNOWN', `the transaction could be neither committed nor rolled back: ${String(error)}`, { cause: error })
+    throw new NidusError(
+      'OUTCOME_UNKNOWN',
+      `the transaction could be neither committed nor rolled back: ${String(error)}`,
+      { cause: error },
+    )
   }
 }
 
 const full = (error: unknown) =>
-  error instanceof Error && error.message.includes('SQLITE_FULL') ? new NidusError('QUOTA_EXCEEDED', `the object's database is full: ${error.message}`, { cause: error }) : undefined
+  error instanceof Error && error.message.includes('SQLITE_FULL')
+    ? new NidusError('QUOTA_EXCEEDED', `the object's database is full: ${error.message}`, { cause: error })
+    : undefined
 
 const COLUMNS = ['store', 'name', 'version', 'generation', 'data', 'log', 'epoch', 'cuts']
 
@@ -65,13 +74,17 @@ function isThere(sql: Sql, table: string, ours: string[]): boolean {
   if (!found) return false
   const columns = new Set([...sql.exec(`SELECT name FROM pragma_table_info('${table}')`)].map(({ name }) => name))
   if (found['type'] === 'table' && ours.every((column) => columns.has(column))) return true
-  throw new NidusError('CORRUPT', `the ${found['type']} ${table} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`)
+  throw new NidusError(
+    'CORRUPT',
+    `the ${found['type']} ${table} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`,
+  )
 }
 
 export function findRow(sql: Sql, name: string): Row | undefined {
   if (!isThere(sql, STORES, COLUMNS)) return undefined
   const [row] = sql.exec(`SELECT * FROM ${STORES} WHERE name = ?`, name)
-  if (row && row['version'] !== VERSION) throw new NidusError('UNSUPPORTED_VERSION', `the store "${name}" was made by a later version of nidus-wasm`)
+  if (row && row['version'] !== VERSION)
+    throw new NidusError('UNSUPPORTED_VERSION', `the store "${name}" was made by a later version of nidus-wasm`)
   return row as Row | undefined
 }
 
@@ -84,17 +97,30 @@ export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) <
 export function makeStore(sql: Sql, name: string): Row {
   sql.exec(`CREATE TABLE IF NOT EXISTS ${STORES} (store INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
     generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL, epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
-  sql.exec(`INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, 0, 0, '', 0)`, name === UNNAMED ? NAMED : null, name)
+  sql.exec(
+    `INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, 0, 0, '', 0)`,
+    name === UNNAMED ? NAMED : null,
+    name,
+  )
   const row = findRow(sql, name)!
   const table = tableOf(row.store)
   const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE', table)
-  if (orphan) throw new NidusError('CORRUPT', `there is a table ${table}, and in ${STORES} nothing that says what is in it`)
+  if (orphan)
+    throw new NidusError('CORRUPT', `there is a table ${table}, and in ${STORES} nothing that says what is in it`)
   sql.exec(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)`)
   return row
 }
 
 export function putRow(sql: Sql, { store, generation, data, log, epoch, cuts }: Row) {
-  sql.exec(`UPDATE ${STORES} SET generation = ?, data = ?, log = ?, epoch = ?, cuts = ? WHERE store = ?`, generation, data, log, epoch, cuts, store)
+  sql.exec(
+    `UPDATE ${STORES} SET generation = ?, data = ?, log = ?, epoch = ?, cuts = ? WHERE store = ?`,
+    generation,
+    data,
+    log,
+    epoch,
+    cuts,
+    store,
+  )
 }
 
 /** And the table of the stores with the last of them. */
@@ -127,7 +153,14 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
   readonly #current: () => void
 
   /** @param current throws if what is in the table is no longer what this was opened on */
-  constructor(sql: Sql, file: FileName, { store, generation }: Row, length: number, check: () => void, current: () => void) {
+  constructor(
+    sql: Sql,
+    file: FileName,
+    { store, generation }: Row,
+    length: number,
+    check: () => void,
+    current: () => void,
+  ) {
     super(file, generation, length, check)
     this.#sql = sql
     this.#table = tableOf(store)
@@ -142,13 +175,16 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     if (end <= at) return 0
     const [from, to] = [this.#place + at, this.#place + end]
     const rows = this.#sql.exec(
-      `SELECT id, bytes FROM ${this.#table} WHERE id >= (SELECT max(id) FROM ${this.#table} WHERE id <= ?) AND id < ? ORDER BY id`, from, to,
+      `SELECT id, bytes FROM ${this.#table} WHERE id >= (SELECT max(id) FROM ${this.#table} WHERE id <= ?) AND id < ? ORDER BY id`,
+      from,
+      to,
     )
     let filled = at
     for (const { id, bytes } of rows) {
       const begins = (id as number) - this.#place
       const part = new Uint8Array(bytes as ArrayBuffer)
-      if (begins > filled || begins + part.length <= filled || (filled > at && begins !== filled)) throw damaged(this.file, filled)
+      if (begins > filled || begins + part.length <= filled || (filled > at && begins !== filled))
+        throw damaged(this.file, filled)
       const wanted = part.subarray(filled - begins, end - begins)
       buffer.set(wanted, filled - at)
       filled += wanted.length
@@ -160,7 +196,11 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
   /** To be merged with what follows: the small extents at the end. The file must end where it should. */
   findSmall() {
     let end = this.committed
-    const rows = this.#sql.exec(`SELECT id, length(bytes) AS length FROM ${this.#table} WHERE id >= ? AND id < ? ORDER BY id DESC`, this.#place, this.#place + ROOM)
+    const rows = this.#sql.exec(
+      `SELECT id, length(bytes) AS length FROM ${this.#table} WHERE id >= ? AND id < ? ORDER BY id DESC`,
+      this.#place,
+      this.#place + ROOM,
+    )
     let from = end
     for (const { id, length } of rows) {
       const at = (id as number) - this.#place
@@ -172,8 +212,17 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
       from = at
     }
     if (from === end) return
-    const small = this.#sql.exec(`SELECT id, bytes FROM ${this.#table} WHERE id >= ? AND id < ? ORDER BY id`, this.#place + from, this.#place + end)
-    this.adopt(Array.from(small, ({ id, bytes }): StoredExtent => ({ at: (id as number) - this.#place, bytes: new Uint8Array(bytes as ArrayBuffer) })))
+    const small = this.#sql.exec(
+      `SELECT id, bytes FROM ${this.#table} WHERE id >= ? AND id < ? ORDER BY id`,
+      this.#place + from,
+      this.#place + end,
+    )
+    this.adopt(
+      Array.from(small, ({ id, bytes }): StoredExtent => ({
+        at: (id as number) - this.#place,
+        bytes: new Uint8Array(bytes as ArrayBuffer),
+      })),
+    )
   }
 
   /** Everything of the plan, within a transaction. */
@@ -189,9 +238,14 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     sql.exec(`DELETE FROM ${table} WHERE id >= ? AND id < ?`, place + cutAt, place + ROOM)
     if (cutAt === 0) return
     // The one that the cut goes through. One that merely ends there is left as it is.
-    const [last] = sql.exec(`SELECT id, length(bytes) AS length FROM ${table} WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`, place + cutAt - MAX_EXTENT - 1, place + cutAt)
+    const [last] = sql.exec(
+      `SELECT id, length(bytes) AS length FROM ${table} WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`,
+      place + cutAt - MAX_EXTENT - 1,
+      place + cutAt,
+    )
     const keep = last ? cutAt - (last['id'] - place) : 0
     if (!last || last['length'] < keep) throw damaged(this.file, cutAt)
-    if (last['length'] > keep) sql.exec(`UPDATE ${table} SET bytes = substr(bytes, 1, ?) WHERE id = ?`, keep, last['id'])
+    if (last['length'] > keep)
+      sql.exec(`UPDATE ${table} SET bytes = substr(bytes, 1, ?) WHERE id = ?`, keep, last['id'])
   }
 }

@@ -44,7 +44,11 @@ export class FsFile implements SyncAccessHandle {
     let done = 0
     while (done < buffer.length) {
       const written = writeSync(this.fd, buffer, done, buffer.length - done, at + done)
-      if (!(written > 0)) throw new NidusError('STORAGE_FAILED', `only ${done} of ${buffer.length} bytes at ${at} went into ${this.#path}`)
+      if (!(written > 0))
+        throw new NidusError(
+          'STORAGE_FAILED',
+          `only ${done} of ${buffer.length} bytes at ${at} went into ${this.#path}`,
+        )
       done += written
       this.#size = Math.max(this.#size, at + done)
     }
@@ -82,7 +86,10 @@ export class FsFile implements SyncAccessHandle {
     guard.check()
     const { size } = fstatSync(this.fd)
     if (size === this.#size) return
-    guard.lost = new NidusError('FAILED', `${this.#path} has ${size} bytes where this process left ${this.#size}: another program changed it`)
+    guard.lost = new NidusError(
+      'FAILED',
+      `${this.#path} has ${size} bytes where this process left ${this.#size}: another program changed it`,
+    )
     throw guard.lost
   }
 }

@@ -1,4 +1,17 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmdirSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { NotPromoted, type Host } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
@@ -9,9 +22,22 @@ import { FsLock } from './lock.js'
 import { completes } from './native.js'
 import { absent, directoryOf, pairIn, plain, refuseForeign, refuseMissing, refuseNoFolder } from './ownership.js'
 import { HEADER, lookAtData } from '../../format/ownership.js'
-import { makeRoom, mark, remove, removeLeftovers, removeMarker, settle, swap, syncDirectory, type Names } from './promote.js'
+import {
+  makeRoom,
+  mark,
+  remove,
+  removeLeftovers,
+  removeMarker,
+  settle,
+  swap,
+  syncDirectory,
+  type Names,
+} from './promote.js'
 
-/** A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:` URL. */
+/**
+ * A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:`
+ * URL.
+ */
 export function fsHost(name: string): Host {
   const directory = directoryOf(name)
   let lock: FsLock | undefined
@@ -24,7 +50,10 @@ export function fsHost(name: string): Host {
     check() {
       if (guard.lost) throw guard.lost
       if (lock?.held()) return
-      guard.lost = new NidusError('FAILED', `${join(directory, 'lock')} is no longer this process's: another program took the store over`)
+      guard.lost = new NidusError(
+        'FAILED',
+        `${join(directory, 'lock')} is no longer this process's: another program took the store over`,
+      )
       throw guard.lost
     },
   }
@@ -139,7 +168,10 @@ export function fsHost(name: string): Host {
     async changed({ data, log }) {
       let change: 'no' | 'grew' | 'replaced' = 'no'
       const names = settle(directory, false)
-      for (const [name, file] of [[names.data, data], [names.log, log]] as [string, FsFile | ReturnType<typeof absent>][]) {
+      for (const [name, file] of [
+        [names.data, data],
+        [names.log, log],
+      ] as [string, FsFile | ReturnType<typeof absent>][]) {
         const now = statSync(join(directory, name), { throwIfNoEntry: false })
         if ('absent' in file) {
           if (now) return 'replaced'
@@ -153,7 +185,8 @@ export function fsHost(name: string): Host {
     },
     async halfCompacted(files, readOnly) {
       const path = join(directory, 'log.tmp')
-      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data')))) return undefined
+      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data'))))
+        return undefined
       if (readOnly) {
         files.log.close()
         return { data: files.data, log: file('log.tmp', 'r', undefined) }
@@ -174,7 +207,10 @@ export function fsHost(name: string): Host {
       fresh = both(names.data, names.log, 'wx+', guard)
       const { data, log } = fresh
       // Closed without having been promoted, they are of no more use.
-      for (const [file, name] of [[data, names.data], [log, names.log]] as [FsFile, string][]) {
+      for (const [file, name] of [
+        [data, names.data],
+        [log, names.log],
+      ] as [FsFile, string][]) {
         const close = file.close.bind(file)
         file.close = () => {
           close()

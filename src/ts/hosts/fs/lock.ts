@@ -1,12 +1,30 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, ftruncateSync, futimesSync, linkSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { NidusError } from '../../errors/errors.js'
 
 /**
- * Native nidus's `lock` file, both ways. Native writes `pid millis`, calls a lock stale when its mtime is 60 s old, and never renews its own.
- * Ours has a third word, and an mtime ten minutes ahead that is renewed each minute, so that native never takes it.
+ * Native nidus's `lock` file, both ways. Native writes `pid millis`, calls a lock stale when its mtime is 60 s old, and
+ * never renews its own. Ours has a third word, and an mtime ten minutes ahead that is renewed each minute, so that
+ * native never takes it.
  */
 const AHEAD_S = 600
 const RENEW_MS = 60_000
@@ -20,16 +38,25 @@ const tryOr = <T, F>(attempt: () => T, otherwise: F): T | F => {
 }
 const codeOf = (error: unknown) => (error as { code?: string }).code
 
-/** A process's state, when it began (clock ticks since boot: with the pid it names one process for ever), and how many threads it has. Linux only. */
+/**
+ * A process's state, when it began (clock ticks since boot: with the pid it names one process for ever), and how many
+ * threads it has. Linux only.
+ */
 function statOf(pid: number | string): { state: string; start: string; threads: string } {
-  return tryOr(() => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { state: fields[0] ?? '?', start: fields[19] ?? '?', threads: fields[17] ?? '?' }
-  }, { state: '?', start: '?', threads: '?' })
+  return tryOr(
+    () => {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return { state: fields[0] ?? '?', start: fields[19] ?? '?', threads: fields[17] ?? '?' }
+    },
+    { state: '?', start: '?', threads: '?' },
+  )
 }
 
-/** Where a pid means the same process, and its start the same moment: this boot of this machine and, in containers, these namespaces. */
+/**
+ * Where a pid means the same process, and its start the same moment: this boot of this machine and, in containers,
+ * these namespaces.
+ */
 function placeOf(): string {
   // Deno tells the host's name, and lets /proc be read, only to whoever may; on Linux the boot says what machine it is.
   const host = tryOr(hostname, process.platform === 'linux' ? '' : '?')
@@ -38,16 +65,29 @@ function placeOf(): string {
   const boot = tryOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), '?')
   const namespace = tryOr(() => readlinkSync('/proc/self/ns/pid'), '?')
   const time = tryOr(() => readlinkSync('/proc/self/ns/time'), 'none')
-  // Last, so that the place of a machine before it was started anew differs from its place now in the second part alone.
+  // Last, so that the place of a machine before it was started anew differs from its place now in the second part
+  // alone.
   const machine = tryOr(() => readFileSync('/etc/machine-id', 'latin1').trim(), '')
   return [host, boot, namespace, time, machine].map((part) => encodeURIComponent(part)).join('/')
 }
 
-/** No process outlives its machine's boot. Names can be given twice (containers of one image), but whoever still had this lock would have renewed it. */
+/**
+ * No process outlives its machine's boot. Names can be given twice (containers of one image), but whoever still had
+ * this lock would have renewed it.
+ */
 function isOfEarlierBoot(place: string, expired: boolean): boolean {
   const [host, boot, , , machine] = place.split('/')
   const [hostNow, bootNow, , , machineNow] = placeOf().split('/')
-  return expired && !!host && !!machine && host === hostNow && machine === machineNow && boot !== '%3F' && bootNow !== '%3F' && boot !== bootNow
+  return (
+    expired &&
+    !!host &&
+    !!machine &&
+    host === hostNow &&
+    machine === machineNow &&
+    boot !== '%3F' &&
+    bootNow !== '%3F' &&
+    boot !== bootNow
+  )
 }
 
 /** The thread that this is, if it may end before its process does: its number in /proc, and when it began. */
@@ -56,7 +96,13 @@ function threadOf(): string | undefined {
   return thread === undefined || thread === pid ? undefined : `${thread}.${statOf(`${pid}/task/${thread}`).start}`
 }
 
-interface Holder { pid: number; nonce: string; start: string; place: string; thread: string | undefined }
+interface Holder {
+  pid: number
+  nonce: string
+  start: string
+  place: string
+  thread: string | undefined
+}
 /** Stands for the pid in a lock that was let go where its file could not be removed. */
 const NOBODY = '0'
 
@@ -83,7 +129,12 @@ function surelyDead({ pid, start, place, thread }: Holder, expired: boolean): bo
   if (now.start !== start || (/^[ZX]$/.test(now.state) && now.threads === '1')) return true
   // A thread that was ended leaves its process, and its lock.
   const [number, began] = thread?.split('.') ?? []
-  return began !== undefined && began !== '?' && existsSync(`/proc/${pid}/task`) && statOf(`${pid}/task/${number}`).start !== began
+  return (
+    began !== undefined &&
+    began !== '?' &&
+    existsSync(`/proc/${pid}/task`) &&
+    statOf(`${pid}/task/${number}`).start !== began
+  )
 }
 
 export class FsLock {
@@ -125,7 +176,12 @@ export class FsLock {
   }
 
   held(): boolean {
-    return tryOr(() => statSync(this.#path, { bigint: true }).ino === this.#inode && readFileSync(this.#path, 'utf8') === this.#content, false)
+    return tryOr(
+      () =>
+        statSync(this.#path, { bigint: true }).ino === this.#inode &&
+        readFileSync(this.#path, 'utf8') === this.#content,
+      false,
+    )
   }
 
   release() {
@@ -136,7 +192,10 @@ export class FsLock {
     if (here) tryOr(() => unlinkSync(this.#path), undefined)
   }
 
-  /** Its folder was moved: what is in the file says then that nobody has it, to us and, by its age, to native. One that somebody else wrote stays. */
+  /**
+   * Its folder was moved: what is in the file says then that nobody has it, to us and, by its age, to native. One that
+   * somebody else wrote stays.
+   */
   #letGo() {
     if (readFileSync(this.#file, 'utf8') !== this.#content) return
     const [, millis, ours] = this.#content.split(' ')
@@ -148,7 +207,8 @@ export class FsLock {
 }
 
 /** Undefined: it is not there, or no file. A named pipe would never answer. */
-const read = (path: string) => tryOr(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined)
+const read = (path: string) =>
+  tryOr(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined)
 
 /** Makes the file `path`, or throws LOCKED. What a dead holder left is taken away first. */
 function take(path: string, lock: string, content: string, random: string) {
@@ -196,9 +256,10 @@ function createDirectly(path: string, content: string): boolean {
 }
 
 /**
- * Takes a dead holder's file away. Among those who judged the same file only one may do so at a time, the one that has the lock named after that holder:
- * whoever comes later finds another file there and leaves it alone. So a living holder's lock is never touched, not even for a moment.
- * If the one that has it dies in here, its own file is reclaimed in the same way.
+ * Takes a dead holder's file away. Among those who judged the same file only one may do so at a time, the one that has
+ * the lock named after that holder: whoever comes later finds another file there and leaves it alone. So a living
+ * holder's lock is never touched, not even for a moment. If the one that has it dies in here, its own file is reclaimed
+ * in the same way.
  */
 function reclaim(path: string, lock: string, judged: string, dead: Holder, content: string, random: string) {
   const right = `${lock}.heir.${dead.nonce}`
@@ -219,14 +280,18 @@ function reclaim(path: string, lock: string, judged: string, dead: Holder, conte
   }
 }
 
-/** What others left beside the lock when they were killed. Only the holder may call this: for drafts of the living it is too late, they try again. */
+/**
+ * What others left beside the lock when they were killed. Only the holder may call this: for drafts of the living it is
+ * too late, they try again.
+ */
 function removeLeftovers(directory: string) {
   for (const name of readdirSync(directory)) {
     if (!/^lock\.(new|heir|stale)\.[0-9a-f]{24}$/.test(name)) continue
     const path = join(directory, name)
     const content = read(path)
     const holder = content === undefined ? undefined : parse(content)
-    if (holder ? surelyDead(holder, isExpired(path)) : name.startsWith('lock.new.')) tryOr(() => unlinkSync(path), undefined)
+    if (holder ? surelyDead(holder, isExpired(path)) : name.startsWith('lock.new.'))
+      tryOr(() => unlinkSync(path), undefined)
   }
 }
 
@@ -238,7 +303,18 @@ function setAhead(path: string) {
 }
 
 function locked(path: string, content: string, holder: Holder | undefined) {
-  if (holder?.pid === process.pid && holder.place === placeOf()) return new NidusError('LOCKED', `this process has the store open already (${path}): close it first, or use the one that is open`)
-  const who = holder ? `process ${holder.pid}` : /^\d+ \d+$/.test(content) ? `native nidus, process ${content.split(' ')[0]}` : 'an unknown process'
-  return new NidusError('LOCKED', `the store is open elsewhere: ${path} is held by ${who}. If you are certain that it runs on no machine, remove that file`)
+  if (holder?.pid === process.pid && holder.place === placeOf())
+    return new NidusError(
+      'LOCKED',
+      `this process has the store open already (${path}): close it first, or use the one that is open`,
+    )
+  const who = holder
+    ? `process ${holder.pid}`
+    : /^\d+ \d+$/.test(content)
+      ? `native nidus, process ${content.split(' ')[0]}`
+      : 'an unknown process'
+  return new NidusError(
+    'LOCKED',
+    `the store is open elsewhere: ${path} is held by ${who}. If you are certain that it runs on no machine, remove that file`,
+  )
 }

@@ -3,8 +3,8 @@ import { crc32 } from '../../format/crc32.js'
 const UPSERT = 3
 
 /**
- * Native compacts by renaming first data, then log. Whether `log` is the log that belongs to a data file already renamed:
- * whole, and naming exactly the rows that are there, each once and in order, as native writes them.
+ * Native compacts by renaming first data, then log. Whether `log` is the log that belongs to a data file already
+ * renamed: whole, and naming exactly the rows that are there, each once and in order, as native writes them.
  */
 export function completes(log: Uint8Array, dataSize: number, dimension: number | undefined): boolean {
   if (!dimension) return false
@@ -14,7 +14,8 @@ export function completes(log: Uint8Array, dataSize: number, dimension: number |
     if (log.length - at < 8) return false
     const length = view.getUint32(at, true)
     const end = at + 4 + length
-    if (length < 4 || end + 4 > log.length || crc32(log.subarray(at + 4, end)) !== view.getUint32(end, true)) return false
+    if (length < 4 || end + 4 > log.length || crc32(log.subarray(at + 4, end)) !== view.getUint32(end, true))
+      return false
     if (view.getUint32(at + 4, true) === UPSERT) {
       let row = at + 8
       for (let i = 0; i < 2; i++) {

@@ -2,7 +2,18 @@ import { closeSync, fstatSync, lstatSync, openSync, readSync, statSync, type Sta
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { invalid, NidusError } from '../../errors/errors.js'
-import { HEADER, foreignError, foreignOf, headOfLog, lookAtData, lookAtLog, missingError, missingOf, type Seen, type Which } from '../../format/ownership.js'
+import {
+  HEADER,
+  foreignError,
+  foreignOf,
+  headOfLog,
+  lookAtData,
+  lookAtLog,
+  missingError,
+  missingOf,
+  type Seen,
+  type Which,
+} from '../../format/ownership.js'
 import type { SyncAccessHandle } from '../../types/index.js'
 
 /** A store's directory: a path, or the `file:` URL of one. */
@@ -10,7 +21,8 @@ export function directoryOf(name: string): string {
   if (name.includes('\0')) throw invalid(`"${name.replaceAll('\0', '\\0')}" has a zero in it, which no path can have`)
   if (!/^file:\//i.test(name)) {
     // It would become a folder named `https:`. (One letter is a drive.)
-    if (/^[a-z][a-z\d+.-]+:\/\//i.test(name)) throw invalid(`"${name}" is an address, and a store on disk has a path: Nidus.fromStatic opens what a server has`)
+    if (/^[a-z][a-z\d+.-]+:\/\//i.test(name))
+      throw invalid(`"${name}" is an address, and a store on disk has a path: Nidus.fromStatic opens what a server has`)
     return resolve(name)
   }
   try {
@@ -22,20 +34,28 @@ export function directoryOf(name: string): string {
   }
 }
 
-/** Nothing there, not even a link that leads nowhere: that is refused, as is all that is no plain file. A named pipe would never answer. */
+/**
+ * Nothing there, not even a link that leads nowhere: that is refused, as is all that is no plain file. A named pipe
+ * would never answer.
+ */
 export function plain(path: string): Stats | undefined {
   if (!lstatSync(path, { throwIfNoEntry: false })) return undefined
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isFile()) return found
   const what = found?.isDirectory() ? 'a folder' : found ? 'no plain file' : 'a link that leads nowhere'
-  throw new NidusError('INVALID_ARGUMENT', `${path} is ${what}, where a store has a file of that name. Nothing was changed: use another name, or move it away`)
+  throw new NidusError(
+    'INVALID_ARGUMENT',
+    `${path} is ${what}, where a store has a file of that name. Nothing was changed: use another name, or move it away`,
+  )
 }
 
 /** A store is a folder. What is something else of that name is refused, as is a link that leads nowhere. */
 export function refuseNoFolder(directory: string) {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (found?.isDirectory() || (!found && !lstatSync(directory, { throwIfNoEntry: false }))) return
-  throw invalid(`${directory} is ${found ? 'no folder, and a store is one that holds data and log' : 'a link that leads nowhere'}. Nothing was changed`)
+  throw invalid(
+    `${directory} is ${found ? 'no folder, and a store is one that holds data and log' : 'a link that leads nowhere'}. Nothing was changed`,
+  )
 }
 
 /** Undefined: there is none. */
@@ -57,7 +77,10 @@ export function lookAt(path: string, which: Which): Seen | undefined {
 
 export type Pair = { [W in Which]: Seen | undefined }
 
-export const pairIn = (directory: string): Pair => ({ data: lookAt(join(directory, 'data'), 'data'), log: lookAt(join(directory, 'log'), 'log') })
+export const pairIn = (directory: string): Pair => ({
+  data: lookAt(join(directory, 'data'), 'data'),
+  log: lookAt(join(directory, 'log'), 'log'),
+})
 
 /** Refuses, by name, what is not ours. */
 export function refuseForeign(directory: string, { data, log }: Pair, code?: 'INVALID_ARGUMENT') {

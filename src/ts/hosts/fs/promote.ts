@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { NidusError } from '../../errors/errors.js'
 import { crc32 } from '../../format/crc32.js'
@@ -7,8 +19,9 @@ import { lookAt } from './ownership.js'
 
 /**
  * How a compacted pair becomes current, although two files cannot be renamed at once:
- * a marker names the new pair; a barrier replaces `log`, which native refuses to open; the new data, then the new log are renamed into place; the marker goes.
- * From any middle the next open goes on. Up to the barrier native may still open, and write to, the old pair: then the new one is outdated.
+ * a marker names the new pair; a barrier replaces `log`, which native refuses to open; the new data, then the new log
+ * are renamed into place; the marker goes. From any middle the next open goes on. Up to the barrier native may still
+ * open, and write to, the old pair: then the new one is outdated.
  */
 export interface Names {
   data: string
@@ -17,16 +30,30 @@ export interface Names {
   draft: string
   barrier: string
 }
-/** Only the lock's holder makes them, so one set of names does. Where another program's file has one of them, all get a suffix that nobody else has. */
+/**
+ * Only the lock's holder makes them, so one set of names does. Where another program's file has one of them, all get a
+ * suffix that nobody else has.
+ */
 const namesOf = (suffix: string): Names => ({
-  data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, marker: `compacted${suffix}`, draft: `compacted.draft${suffix}`, barrier: `log.barrier${suffix}`,
+  data: `data.compacted${suffix}`,
+  log: `log.compacted${suffix}`,
+  marker: `compacted${suffix}`,
+  draft: `compacted.draft${suffix}`,
+  barrier: `log.barrier${suffix}`,
 })
 const SUFFIX = /\.[0-9a-f]{24}$/
 const suffix = () => `.${randomBytes(12).toString('hex')}`
 
-/** Every set of names of which something may be there. Everything that we may leave besides data, log and lock is among them, and is removed only if it is what we write. */
+/**
+ * Every set of names of which something may be there. Everything that we may leave besides data, log and lock is among
+ * them, and is removed only if it is what we write.
+ */
 function namesIn(directory: string): Names[] {
-  const all = new Set(readdirSync(directory).flatMap((name) => (/^(data\.|log\.)?(compacted|barrier)/.test(name) ? (SUFFIX.exec(name) ?? []) : [])))
+  const all = new Set(
+    readdirSync(directory).flatMap((name) =>
+      /^(data\.|log\.)?(compacted|barrier)/.test(name) ? (SUFFIX.exec(name) ?? []) : [],
+    ),
+  )
   return ['', ...all].map(namesOf)
 }
 
@@ -77,7 +104,10 @@ function identity(directory: string): string {
     .join(', ')
 }
 
-/** Step 1, from which on the new pair counts. The files must be written and synced. If this throws, nothing was promoted, as far as `cancel` succeeds. */
+/**
+ * Step 1, from which on the new pair counts. The files must be written and synced. If this throws, nothing was
+ * promoted, as far as `cancel` succeeds.
+ */
 export function mark(directory: string, { data, log, draft, marker }: Names) {
   syncDirectory(directory)
   writeDurably(join(directory, draft), JSON.stringify({ data, log, old: identity(directory) }))
@@ -154,13 +184,18 @@ function isOurs(directory: string, name: string): boolean {
     if (name.startsWith('data')) return lookAt(path, 'data')!.look !== 'foreign'
     const log = lookAt(path, 'log')!.look
     // One that was only begun says nothing by itself; the data that was written along with it does.
-    return log === 'ours' || log === 'none' || (log === 'begun' && lookAt(join(directory, name.replace('log', 'data')), 'data')?.look === 'ours')
+    return (
+      log === 'ours' ||
+      log === 'none' ||
+      (log === 'begun' && lookAt(join(directory, name.replace('log', 'data')), 'data')?.look === 'ours')
+    )
   } catch {
     return false
   }
 }
 
-const there = (directory: string, name: string) => lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined
+const there = (directory: string, name: string) =>
+  lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined
 
 /** Removes what a killed process of ours, or native's, left, and leaves what is somebody else's. */
 export function removeLeftovers(directory: string, more: string[] = []) {
@@ -182,7 +217,10 @@ const isBarrier = (directory: string) => {
   return existsSync(path) && statSync(path).size === 13 && barrier().every((byte, i) => readFileSync(path)[i] === byte)
 }
 
-/** Which files hold the store now; with `writable` also finishes, or clears away, what an earlier process left half done. */
+/**
+ * Which files hold the store now; with `writable` also finishes, or clears away, what an earlier process left half
+ * done.
+ */
 export function settle(directory: string, writable: boolean): { data: string; log: string } {
   const has = (name: string) => existsSync(join(directory, name))
   const marked = namesIn(directory).filter((names) => markerIn(directory, names))
@@ -190,12 +228,17 @@ export function settle(directory: string, writable: boolean): { data: string; lo
   if (writable && marked.length > 0) syncDirectory(directory)
   if (marked.length > 0 && isBarrier(directory)) {
     const names = marked.find(({ log }) => has(log))
-    if (!names) throw new NidusError('CORRUPT', `${join(directory, marked[0]!.log)} is missing, which a half-done compaction needs`)
+    if (!names)
+      throw new NidusError(
+        'CORRUPT',
+        `${join(directory, marked[0]!.log)} is missing, which a half-done compaction needs`,
+      )
     if (!writable) return { data: has(names.data) ? names.data : 'data', log: names.log }
     swapBehindBarrier(directory, names)
   } else if (writable) {
     for (const names of marked) {
-      if (has(names.data) && has(names.log) && markerIn(directory, names)?.old === identity(directory)) swap(directory, names)
+      if (has(names.data) && has(names.log) && markerIn(directory, names)?.old === identity(directory))
+        swap(directory, names)
       else removeMarker(directory, names)
     }
   }

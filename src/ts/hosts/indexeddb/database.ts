@@ -44,7 +44,10 @@ export async function openDatabase(name: string, create: boolean): Promise<IDBDa
   const stores = [...db.objectStoreNames]
   if (stores.length === 2 && stores.includes(EXTENTS) && stores.includes(META)) return db
   db.close()
-  throw new NidusError('CORRUPT', `the database "${databaseName(name)}" is another program's, which keeps ${stores.join(', ') || 'nothing'} in it. Nothing was changed: use another name, or remove it`)
+  throw new NidusError(
+    'CORRUPT',
+    `the database "${databaseName(name)}" is another program's, which keeps ${stores.join(', ') || 'nothing'} in it. Nothing was changed: use another name, or remove it`,
+  )
 }
 
 function makeStore(db: IDBDatabase) {
@@ -54,10 +57,18 @@ function makeStore(db: IDBDatabase) {
 }
 
 /** Without `make` a database that is not there is NOT_FOUND and stays that way. */
-export async function connect(database: string, what: string, make: false | ((db: IDBDatabase) => void)): Promise<IDBDatabase> {
+export async function connect(
+  database: string,
+  what: string,
+  make: false | ((db: IDBDatabase) => void),
+): Promise<IDBDatabase> {
   const none = () => new NidusError('NOT_FOUND', `there is no ${what} in IndexedDB`)
   // Trying would do, but WebKit keeps the names of databases that it was told not to make.
-  const all = make ? undefined : await factory().databases?.().catch(() => undefined)
+  const all = make
+    ? undefined
+    : await factory()
+        .databases?.()
+        .catch(() => undefined)
   if (all && !all.some(({ name }) => name === database)) throw none()
   return new Promise((resolve, reject) => {
     const request = factory().open(database, VERSION)
@@ -82,9 +93,17 @@ export async function connect(database: string, what: string, make: false | ((db
       clearTimeout(timer)
       const { error } = request
       if (missing) reject(none())
-      else if (error?.name === 'VersionError') reject(new NidusError('UNSUPPORTED_VERSION', `the ${what} was made by a later version of nidus-wasm`, { cause: error }))
+      else if (error?.name === 'VersionError')
+        reject(
+          new NidusError('UNSUPPORTED_VERSION', `the ${what} was made by a later version of nidus-wasm`, {
+            cause: error,
+          }),
+        )
       // Firefox, where storage is forbidden.
-      else if (error?.name === 'InvalidStateError') reject(new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }))
+      else if (error?.name === 'InvalidStateError')
+        reject(
+          new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }),
+        )
       else reject(error ?? new Error('the database could not be opened'))
     }
   })
@@ -109,7 +128,10 @@ function drop(database: string, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = factory().deleteDatabase(database)
     // Connections of ours let go when they are asked to.
-    const timer = setTimeout(() => reject(new NidusError('LOCKED', `somebody has the ${what} open; it will be gone once that is closed`)), ANSWER_MS)
+    const timer = setTimeout(
+      () => reject(new NidusError('LOCKED', `somebody has the ${what} open; it will be gone once that is closed`)),
+      ANSWER_MS,
+    )
     request.onsuccess = () => {
       clearTimeout(timer)
       resolve()
@@ -123,8 +145,9 @@ function drop(database: string, what: string): Promise<void> {
 }
 
 /**
- * Where a killed browser left half a record at the end of its log, Chromium goes on behind it, and at the start after that takes the two for one
- * damaged record: then it deletes all databases of the origin. It begins a new log when a database is deleted. Best effort: a full disk must not keep a store closed.
+ * Where a killed browser left half a record at the end of its log, Chromium goes on behind it, and at the start after
+ * that takes the two for one damaged record: then it deletes all databases of the origin. It begins a new log when a
+ * database is deleted. Best effort: a full disk must not keep a store closed.
  */
 export async function renewLog(): Promise<void> {
   // Nobody but Chromium has that.
@@ -151,8 +174,15 @@ export class NotApplied extends Error {
   }
 }
 
-/** Resolves on `complete`, when all of it is on the medium, and rejects on `abort`; a request's own success says neither. */
-export function transact(db: IDBDatabase, mode: 'readonly' | 'readwrite', work: (transaction: Transaction) => void): Promise<void> {
+/**
+ * Resolves on `complete`, when all of it is on the medium, and rejects on `abort`; a request's own success says
+ * neither.
+ */
+export function transact(
+  db: IDBDatabase,
+  mode: 'readonly' | 'readwrite',
+  work: (transaction: Transaction) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     // Strict for every one of them: Chromium keeps large values in files beside the database, synced only then.
     const transaction = db.transaction([META, EXTENTS], mode, { durability: 'strict' })
@@ -173,7 +203,11 @@ export function transact(db: IDBDatabase, mode: 'readonly' | 'readwrite', work: 
     transaction.onabort = () => {
       if (own) return reject(new NotApplied(own.error))
       const { error } = transaction
-      reject(error?.name === 'QuotaExceededError' ? new NotApplied(error) : (error ?? new Error('the browser aborted the transaction')))
+      reject(
+        error?.name === 'QuotaExceededError'
+          ? new NotApplied(error)
+          : (error ?? new Error('the browser aborted the transaction')),
+      )
     }
     attempt(() =>
       work({
@@ -190,7 +224,8 @@ export function transact(db: IDBDatabase, mode: 'readonly' | 'readwrite', work: 
 /** The store's name for each database of ours. */
 export async function databaseNames(): Promise<string[]> {
   const all = factory()
-  if (typeof all.databases !== 'function') throw new NidusError('STORAGE_UNAVAILABLE', 'this browser does not tell which databases there are')
+  if (typeof all.databases !== 'function')
+    throw new NidusError('STORAGE_UNAVAILABLE', 'this browser does not tell which databases there are')
   return (await all.databases()).flatMap(({ name }) => (name?.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
 }
 

@@ -6,7 +6,17 @@ import { concat, damaged, type FileName, type StoredExtent } from '../extents.js
 import { ExtentSink, extentsOf, isExtent, smallEnd } from './sink.js'
 import { foreignError, foreignOf, lookAtData, lookAtLog } from '../../format/ownership.js'
 import {
-  META_KEY, NotApplied, databaseNames, deleteDatabase, factory, lockName, openDatabase, renewLog, transact, type Meta, type Transaction,
+  META_KEY,
+  NotApplied,
+  databaseNames,
+  deleteDatabase,
+  factory,
+  lockName,
+  openDatabase,
+  renewLog,
+  transact,
+  type Meta,
+  type Transaction,
 } from './database.js'
 import { holdNow } from '../../runtime/web-locks.js'
 
@@ -14,7 +24,10 @@ import { holdNow } from '../../runtime/web-locks.js'
 const DRAIN = 4 * 1024 * 1024
 const FILES = ['data', 'log'] as const
 
-interface Pair extends StoreFiles { data: ExtentSink; log: ExtentSink }
+interface Pair extends StoreFiles {
+  data: ExtentSink
+  log: ExtentSink
+}
 
 /** Appended bytes wait in memory; `commit` puts them, the lengths and nothing else in one strict transaction. */
 export function indexeddbHost(name: string): Host {
@@ -64,7 +77,8 @@ export function indexeddbHost(name: string): Host {
     try {
       const done = attempt().catch((error: unknown) => {
         // Firefox lets the transaction that follows one aborted by its quota write nothing at all; the next one may.
-        if (error instanceof NotApplied && (error.cause as Error | undefined)?.name === 'InvalidStateError') return attempt()
+        if (error instanceof NotApplied && (error.cause as Error | undefined)?.name === 'InvalidStateError')
+          return attempt()
         throw error
       })
       await Promise.race([done, dead])
@@ -83,7 +97,10 @@ export function indexeddbHost(name: string): Host {
     meta = next
   }
 
-  const unknown = (cause: NidusError) => new NidusError('OUTCOME_UNKNOWN', `the connection was lost before the browser answered: ${cause.message}`, { cause })
+  const unknown = (cause: NidusError) =>
+    new NidusError('OUTCOME_UNKNOWN', `the connection was lost before the browser answered: ${cause.message}`, {
+      cause,
+    })
 
   /** Only committed bytes, and all of one state: it is looked at in the same transaction. */
   async function read(sink: ExtentSink, at: number, length: number, from: number): Promise<Uint8Array> {
@@ -117,8 +134,12 @@ export function indexeddbHost(name: string): Host {
     return parts.length === 1 ? parts[0]! : concat(parts)
   }
 
-  const sink = (file: FileName, generation: number, length: number) => new ExtentSink(file, generation, length, check, read)
-  const pair = (generation: number, data: number, log: number): Pair => ({ data: sink('data', generation, data), log: sink('log', generation, log) })
+  const sink = (file: FileName, generation: number, length: number) =>
+    new ExtentSink(file, generation, length, check, read)
+  const pair = (generation: number, data: number, log: number): Pair => ({
+    data: sink('data', generation, data),
+    log: sink('log', generation, log),
+  })
 
   function disconnect() {
     db?.close()
@@ -157,7 +178,8 @@ export function indexeddbHost(name: string): Host {
         meta = { ...found, epoch }
         transaction.meta.put(meta, META_KEY)
         removeOthers(transaction, meta.generation)
-        for (const file of FILES) smallEnd(transaction, file, meta.generation, meta[file], (found) => (small[file] = found))
+        for (const file of FILES)
+          smallEnd(transaction, file, meta.generation, meta[file], (found) => (small[file] = found))
       }),
     ).catch((error: unknown) => {
       throw error instanceof NotApplied ? error.cause : error
@@ -285,7 +307,9 @@ function removeOthers({ extents }: Transaction, keep: number) {
   }
 }
 
-/** Returns what lets go of it. Where there are no locks (insecure contexts), the writer's epoch is all that protects it. */
+/**
+ * Returns what lets go of it. Where there are no locks (insecure contexts), the writer's epoch is all that protects it.
+ */
 async function takeLock(name: string): Promise<() => Promise<void>> {
   const release = await holdNow(lockName(name))
   if (!release) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`)
@@ -294,7 +318,9 @@ async function takeLock(name: string): Promise<() => Promise<void>> {
 
 async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
   let meta: unknown
-  await transact(db, 'readonly', (transaction) => transaction.then(transaction.meta.get(META_KEY), (found) => (meta = found)))
+  await transact(db, 'readonly', (transaction) =>
+    transaction.then(transaction.meta.get(META_KEY), (found) => (meta = found)),
+  )
   if (!isMeta(meta)) throw unknownContent(name)
   return meta
 }
@@ -302,14 +328,23 @@ async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
 /** A row that tells of no bytes beside extents that it counts. */
 async function refuseUntold(db: IDBDatabase, name: string, generation: number) {
   let untold = 0
-  await transact(db, 'readonly', ({ extents, then }) => FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (untold += count))))
+  await transact(db, 'readonly', ({ extents, then }) =>
+    FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (untold += count))),
+  )
   if (untold > 0) throw unknownContent(name)
 }
 
 const isMeta = (row: unknown): row is Meta =>
-  typeof row === 'object' && row !== null && ['generation', 'data', 'log'].every((key) => Number.isSafeInteger((row as Record<string, unknown>)[key])) && typeof (row as Meta).epoch === 'string'
+  typeof row === 'object' &&
+  row !== null &&
+  ['generation', 'data', 'log'].every((key) => Number.isSafeInteger((row as Record<string, unknown>)[key])) &&
+  typeof (row as Meta).epoch === 'string'
 
-const unknownContent = (name: string) => new NidusError('CORRUPT', `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`)
+const unknownContent = (name: string) =>
+  new NidusError(
+    'CORRUPT',
+    `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`,
+  )
 
 /** Throws if anything in the database is not a store's. */
 async function checkOurs(db: IDBDatabase, name: string) {
@@ -317,8 +352,14 @@ async function checkOurs(db: IDBDatabase, name: string) {
   const first: { [F in FileName]: Uint8Array } = { data: new Uint8Array(), log: new Uint8Array() }
   let others = 0
   await transact(db, 'readonly', ({ meta, extents, then }) => {
-    then(meta.getAllKeys(), (keys) => (foreign ||= keys.some((key) => key !== META_KEY) ? 'what stands beside its row' : ''))
-    then(meta.get(META_KEY), (row: unknown) => (foreign ||= row !== undefined && !isMeta(row) ? `its row "${META_KEY}"` : ''))
+    then(
+      meta.getAllKeys(),
+      (keys) => (foreign ||= keys.some((key) => key !== META_KEY) ? 'what stands beside its row' : ''),
+    )
+    then(
+      meta.get(META_KEY),
+      (row: unknown) => (foreign ||= row !== undefined && !isMeta(row) ? `its row "${META_KEY}"` : ''),
+    )
     then(extents.count(), (all) => (others += all))
     for (const file of FILES) {
       const range = IDBKeyRange.bound([file], [file, []])
@@ -331,7 +372,11 @@ async function checkOurs(db: IDBDatabase, name: string) {
     }
   })
   if (others > 0) foreign ||= `what "extents" holds under other keys`
-  if (foreign) throw new NidusError('INVALID_ARGUMENT', `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove the database`)
+  if (foreign)
+    throw new NidusError(
+      'INVALID_ARGUMENT',
+      `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove the database`,
+    )
   const which = foreignOf(lookAtData(first.data, first.data.length), lookAtLog(first.log, first.log.length))
   if (which) throw foreignError(`the ${which} in the database of "${name}"`, which, 'INVALID_ARGUMENT')
 }

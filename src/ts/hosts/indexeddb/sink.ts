@@ -8,7 +8,8 @@ type Key = [file: FileName, generation: number, at: number]
 export type Read = (sink: ExtentSink, at: number, length: number, from: number) => Promise<Uint8Array>
 
 /** Keys of a file's extents in one generation, from `at` on, up to `end`. An array sorts behind every number. */
-export const extentsOf = (file: FileName, generation: number, at = 0, end: number | [] = []) => IDBKeyRange.bound([file, generation, at], [file, generation, end])
+export const extentsOf = (file: FileName, generation: number, at = 0, end: number | [] = []) =>
+  IDBKeyRange.bound([file, generation, at], [file, generation, end])
 
 /** Extents under keys of their own in an object store. */
 export class ExtentSink extends Extents implements SyncAccessHandle {
@@ -23,7 +24,8 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
 
   /** Committed bytes only, and perhaps fewer than asked for. */
   async readAsync(at: number, length: number): Promise<Uint8Array> {
-    if (at + length > this.committed) throw new Error(`only committed bytes can be read, which ${length} at ${at} are not`)
+    if (at + length > this.committed)
+      throw new Error(`only committed bytes can be read, which ${length} at ${at} are not`)
     return this.#read(this, at, length, at === this.boundary ? at : Math.max(0, at - MAX_EXTENT + 1))
   }
 
@@ -52,8 +54,17 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
 /** Anything else under such a key is another program's. */
 export const isExtent = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
-/** The small extents at a file's end, in order, as long as they are small and neighbours; the file must end where it should. */
-export function smallEnd({ extents, then }: Transaction, file: FileName, generation: number, length: number, found: (small: StoredExtent[]) => void) {
+/**
+ * The small extents at a file's end, in order, as long as they are small and neighbours; the file must end where it
+ * should.
+ */
+export function smallEnd(
+  { extents, then }: Transaction,
+  file: FileName,
+  generation: number,
+  length: number,
+  found: (small: StoredExtent[]) => void,
+) {
   const small: StoredExtent[] = []
   let end = length
   then(extents.openCursor(extentsOf(file, generation), 'prev'), (cursor) => {

@@ -1,9 +1,9 @@
 import { crc32 } from '../../format/crc32.js'
 
 /**
- * The `head` file of an OPFS store: two slots, each in a sector of its own, so that a torn write of one leaves the other.
- * A slot: "NDSHEAD1", generation u64, crc32 of those 16 bytes; little-endian. The valid slot of the higher generation counts;
- * a generation's parity names its slot and its pair of files.
+ * The `head` file of an OPFS store: two slots, each in a sector of its own, so that a torn write of one leaves the
+ * other. A slot: "NDSHEAD1", generation u64, crc32 of those 16 bytes; little-endian. The valid slot of the higher
+ * generation counts; a generation's parity names its slot and its pair of files.
  */
 export const SECTOR = 512
 export const HEAD_SIZE = 2 * SECTOR
@@ -28,7 +28,8 @@ export function decodeHead(head: Uint8Array): number | undefined {
     if (head.length < at + 20) continue
     const slot = head.subarray(at, at + 20)
     const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength)
-    if (!MAGIC.every((byte, i) => slot[i] === byte) || view.getUint32(16, true) !== crc32(slot.subarray(0, 16))) continue
+    if (!MAGIC.every((byte, i) => slot[i] === byte) || view.getUint32(16, true) !== crc32(slot.subarray(0, 16)))
+      continue
     const generation = view.getUint32(12, true) * 2 ** 32 + view.getUint32(8, true)
     if (slotOffset(generation) === at && (best === undefined || generation > best)) best = generation
   }
@@ -37,4 +38,5 @@ export function decodeHead(head: Uint8Array): number | undefined {
 
 /** No slot is whole, and what is there is not the beginning of one either. */
 export const isForeignHead = (head: Uint8Array): boolean =>
-  decodeHead(head) === undefined && [0, SECTOR].some((at) => head.subarray(at, at + MAGIC.length).some((byte, i) => byte !== 0 && byte !== MAGIC[i]))
+  decodeHead(head) === undefined &&
+  [0, SECTOR].some((at) => head.subarray(at, at + MAGIC.length).some((byte, i) => byte !== 0 && byte !== MAGIC[i]))

@@ -3,7 +3,15 @@ import { NotPromoted } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
 import { NidusError, storageError } from '../../errors/errors.js'
 import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../../types/index.js'
-import { foreignError, foreignOf, lookAtData, lookAtLog, missingError, missingOf, type Seen } from '../../format/ownership.js'
+import {
+  foreignError,
+  foreignOf,
+  lookAtData,
+  lookAtLog,
+  missingError,
+  missingOf,
+  type Seen,
+} from '../../format/ownership.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
 const ROOT = 'nidus-wasm'
@@ -16,17 +24,24 @@ type Handle = Required<Omit<SyncAccessHandle, 'readAsync'>>
 type OpenableFile = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<Handle> }
 
 /** Any name as one path segment, no two alike. */
-const encodeName = (name: string) => encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+const encodeName = (name: string) =>
+  encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
 async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
   const storage = typeof navigator === 'undefined' ? undefined : navigator.storage
   if (typeof storage?.getDirectory !== 'function') {
-    throw new NidusError('STORAGE_UNAVAILABLE', 'OPFS does not exist here (it needs https or localhost, and a browser that has it)')
+    throw new NidusError(
+      'STORAGE_UNAVAILABLE',
+      'OPFS does not exist here (it needs https or localhost, and a browser that has it)',
+    )
   }
   return (await storage.getDirectory()).getDirectoryHandle(ROOT, { create })
 }
 
-/** Handles that are given out: a short write is made whole or thrown, and closing them leaves the real handle to the host. */
+/**
+ * Handles that are given out: a short write is made whole or thrown, and closing them leaves the real handle to the
+ * host.
+ */
 function sink(handle: Handle): SyncAccessHandle {
   return {
     read: (buffer, options) => handle.read(buffer, options),
@@ -36,7 +51,8 @@ function sink(handle: Handle): SyncAccessHandle {
       while (done < buffer.length) {
         const written = handle.write(done === 0 ? buffer : buffer.subarray(done), { at: at + done })
         // Firefox's only sign of a full quota.
-        if (!(written > 0)) throw new DOMException(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`, 'QuotaExceededError')
+        if (!(written > 0))
+          throw new DOMException(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`, 'QuotaExceededError')
         done += written
       }
       return done
@@ -48,7 +64,10 @@ function sink(handle: Handle): SyncAccessHandle {
   }
 }
 
-/** Five files, made once and never removed, since a file's name is not durable when it is made; `head` says which pair counts. */
+/**
+ * Five files, made once and never removed, since a file's name is not durable when it is made; `head` says which pair
+ * counts.
+ */
 export function opfsHost(name: string): Host {
   let directory: FileSystemDirectoryHandle
   let handles: { [K in FileName]: Handle } | undefined
@@ -58,19 +77,27 @@ export function opfsHost(name: string): Host {
   /** Another program's file, of the pair that does not count. */
   let taken: FileName | undefined
 
-  const pair = (of: number): StoreFiles => ({ data: sink(handles![`data.${of % 2}` as FileName]), log: sink(handles![`log.${of % 2}` as FileName]) })
+  const pair = (of: number): StoreFiles => ({
+    data: sink(handles![`data.${of % 2}` as FileName]),
+    log: sink(handles![`log.${of % 2}` as FileName]),
+  })
   const empty = (of: number) => {
     handles![`log.${of % 2}` as FileName].truncate(0)
     handles![`data.${of % 2}` as FileName].truncate(0)
   }
-  const sizeOf = (of: number) => handles![`data.${of % 2}` as FileName].getSize() + handles![`log.${of % 2}` as FileName].getSize()
+  const sizeOf = (of: number) =>
+    handles![`data.${of % 2}` as FileName].getSize() + handles![`log.${of % 2}` as FileName].getSize()
   const closeAll = () => {
     for (const handle of Object.values(handles ?? {})) handle.close()
     handles = undefined
   }
 
   /** Handles go on writing to files that are gone. */
-  const isRemoved = () => directory.getFileHandle('head').then(() => undefined, (error: Error) => (error?.name === 'NotFoundError' ? error : undefined))
+  const isRemoved = () =>
+    directory.getFileHandle('head').then(
+      () => undefined,
+      (error: Error) => (error?.name === 'NotFoundError' ? error : undefined),
+    )
 
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
@@ -88,8 +115,13 @@ export function opfsHost(name: string): Host {
     // Also a slot that a killed worker wrote and did not flush: all that follows builds on it.
     handles.head.flush()
     generation = current ?? 0
-    // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a head that lost its newer slot.
-    if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0) throw new NidusError('CORRUPT', `the head of "${name}" names an empty pair of files, yet the other pair is not empty`)
+    // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a
+    // head that lost its newer slot.
+    if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0)
+      throw new NidusError(
+        'CORRUPT',
+        `the head of "${name}" names an empty pair of files, yet the other pair is not empty`,
+      )
     stale = !taken && sizeOf(generation + 1) > 0
     // An import as a new store that came to no end (see `create`). Gone before the one zero that says so can go.
     if (stale && sizeOf(generation) < 64) {
@@ -114,13 +146,24 @@ export function opfsHost(name: string): Host {
     async changed(files) {
       const { data, log } = files as { data: Snapshot; log: Snapshot }
       const now = await openSnapshot(name, true)
-      if (now.generation !== data.generation || now.log.getSize() < log.getSize() || now.data.getSize() < data.getSize()) return 'replaced'
+      if (
+        now.generation !== data.generation ||
+        now.log.getSize() < log.getSize() ||
+        now.data.getSize() < data.getSize()
+      )
+        return 'replaced'
       return now.log.modified !== log.modified || now.data.modified !== data.modified ? 'grew' : 'no'
     },
     async create() {
-      if (taken) throw foreignError(`"${taken}", whose name is needed, in the store "${name}"`, taken.split('.')[0] as 'data', 'INVALID_ARGUMENT')
+      if (taken)
+        throw foreignError(
+          `"${taken}", whose name is needed, in the store "${name}"`,
+          taken.split('.')[0] as 'data',
+          'INVALID_ARGUMENT',
+        )
       empty(generation + 1)
-      // In a store that is not made yet: what is going to be written beside must not make its empty pair look like a lost slot's. One zero is a creation that was not finished.
+      // In a store that is not made yet: what is going to be written beside must not make its empty pair look like a
+      // lost slot's. One zero is a creation that was not finished.
       if (sizeOf(generation) === 0) {
         const data = handles![`data.${generation % 2}` as FileName]
         data.write(new Uint8Array(1), { at: 0 })
@@ -138,7 +181,12 @@ export function opfsHost(name: string): Host {
     },
     async commit() {
       const removed = await isRemoved()
-      if (removed) throw new NidusError('FAILED', `the files of the store "${name}" were removed while it was open (storage cleared?)`, { cause: removed })
+      if (removed)
+        throw new NidusError(
+          'FAILED',
+          `the files of the store "${name}" were removed while it was open (storage cleared?)`,
+          { cause: removed },
+        )
       if (!stale) return
       stale = false
       empty(generation + 1)
@@ -183,7 +231,10 @@ async function findDirectory(name: string, create: boolean) {
 
 function openHandle(file: OpenableFile): Promise<Handle> {
   if (file.createSyncAccessHandle) return file.createSyncAccessHandle()
-  throw new NidusError('STORAGE_UNAVAILABLE', 'this browser has no synchronous OPFS handles (or not outside a dedicated worker)')
+  throw new NidusError(
+    'STORAGE_UNAVAILABLE',
+    'this browser has no synchronous OPFS handles (or not outside a dedicated worker)',
+  )
 }
 
 /** All five, or none: `head` is the lock, and whoever has that may wait for the others. */
@@ -198,7 +249,10 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
         return
       } catch (error) {
         if ((error as Error)?.name !== 'NoModificationAllowedError') throw error
-        if (Date.now() >= deadline) throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`, { cause: error })
+        if (Date.now() >= deadline)
+          throw new NidusError('LOCKED', `the store "${name}" is open elsewhere (another tab or worker)`, {
+            cause: error,
+          })
         await sleep(40)
       }
     }
@@ -228,10 +282,16 @@ async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Pro
 }
 
 /**
- * Before anything is made or removed: another program's file stays, and what is missing beside rows or operations is not made anew. Of the pair that does not
- * count another program's files are no hindrance: they are returned, to be left alone.
+ * Before anything is made or removed: another program's file stays, and what is missing beside rows or operations is
+ * not made anew. Of the pair that does not count another program's files are no hindrance: they are returned, to be
+ * left alone.
  */
-async function refuseOthers(store: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT', lenient?: boolean): Promise<FileName[]> {
+async function refuseOthers(
+  store: string,
+  directory: FileSystemDirectoryHandle,
+  code?: 'INVALID_ARGUMENT',
+  lenient?: boolean,
+): Promise<FileName[]> {
   const called = (file: string) => `"${file}" of the store "${store}"`
   const foreign = (file: FileName) => foreignError(called(file), file.split('.')[0] as 'head', code)
   const seen: { [file: string]: Seen } = {}
@@ -254,22 +314,34 @@ async function refuseOthers(store: string, directory: FileSystemDirectoryHandle,
   const which = generation !== undefined && !lenient && foreignOf(of('data'), of('log'))
   if (which) throw foreign(`${which}.${generation % 2}` as FileName)
   if (code) return others
-  if (generation === undefined && rows) throw new NidusError('CORRUPT', `${called('head')} is missing or damaged, and there are rows beside it. Nothing was changed: put it back`)
+  if (generation === undefined && rows)
+    throw new NidusError(
+      'CORRUPT',
+      `${called('head')} is missing or damaged, and there are rows beside it. Nothing was changed: put it back`,
+    )
   const missing = !lenient && missingOf(of('data')?.size, of('log')?.size)
   if (missing) throw missingError(called(`${missing}.${(generation ?? 0) % 2}`), missing)
   return others
 }
 
-interface Snapshot extends SyncAccessHandle { generation: number; modified: string }
+interface Snapshot extends SyncAccessHandle {
+  generation: number
+  modified: string
+}
 
 /** Reading through File objects takes no lock, so a writer may be at work meanwhile. */
-async function openSnapshot(name: string, lenient?: boolean): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
+async function openSnapshot(
+  name: string,
+  lenient?: boolean,
+): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
   const directory = await findDirectory(name, false)
   await refuseOthers(name, directory, undefined, lenient)
-  const file = async (file: FileName) => ((await fileIn(directory, file)) ?? new File([], file, { lastModified: 0 })) as File
+  const file = async (file: FileName) =>
+    ((await fileIn(directory, file)) ?? new File([], file, { lastModified: 0 })) as File
   const head = new Uint8Array(await (await file('head')).arrayBuffer())
   const generation = decodeHead(head)
-  if (generation === undefined) throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
+  if (generation === undefined)
+    throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
   const refuse = (): never => {
     throw new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
   }
@@ -303,9 +375,11 @@ async function removeStore(name: string) {
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
   let others = keep.length > 0
-  for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>) others ||= !FILES.includes(file as FileName)
+  for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>)
+    others ||= !FILES.includes(file as FileName)
   if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
-  // Another program's files stay, and with them the folder. The head goes last: with it a removal that broke off can be tried again.
+  // Another program's files stay, and with them the folder. The head goes last: with it a removal that broke off can be
+  // tried again.
   for (const file of [...FILES].reverse().filter((file) => !keep.includes(file))) {
     await directory.removeEntry(file).catch((error: Error) => {
       if (error.name !== 'NotFoundError') throw error
