@@ -20,13 +20,22 @@ export const say = (text) => process.stdout.write(`${text}\n`)
 /** An error whose message is all that the user needs. The scripts print it without a stack. */
 export class Trouble extends Error {}
 
+/** Returns the text between the marks `<!-- name:begin -->` and `<!-- name:end -->` of a Markdown file. */
+export function between(path, name) {
+  const [begin, end] = ['begin', 'end'].map((which) => `<!-- ${name}:${which} -->`)
+  const text = readFileSync(path, 'utf8')
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Trouble(`${path} has no ${begin} ... ${end}`)
+  return text.slice(from + begin.length, to)
+}
+
 /** Replaces the text between the marks `<!-- name:begin -->` and `<!-- name:end -->` of a Markdown file. */
 export function writeBetween(path, name, text) {
-  const [begin, end] = ['begin', 'end'].map((which) => `<!-- ${name}:${which} -->`)
+  const mark = `<!-- ${name}:begin -->`
   const before = readFileSync(path, 'utf8')
-  const [from, to] = [before.indexOf(begin), before.indexOf(end)]
-  if (from < 0 || to < from) throw new Trouble(`${path} has no ${begin} ... ${end}`)
-  writeFile(path, `${before.slice(0, from + begin.length)}${text}${before.slice(to)}`)
+  const from = before.indexOf(mark) + mark.length
+  const to = from + between(path, name).length
+  writeFile(path, `${before.slice(0, from)}${text}${before.slice(to)}`)
 }
 
 /** Runs one piece of work. Prints its name before, and the time that it took after. */

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { webdriver } from './browsers.mjs'
 import { build } from './build.mjs'
 import { at, filesUnder, run, Trouble } from './lib.mjs'
+import { lint } from './lint.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
 
 const node = (script, ...args) => run(process.execPath, [at('node_modules', script), ...args])
@@ -194,5 +195,6 @@ export const SUITES = [
     work: () => run(process.execPath, [at('pkg-tests/matrix/run.mjs'), '--core']),
   },
   { group: 'types', name: 'types', work: types },
+  { group: 'lint', name: 'formatters and linters', unbuilt: true, work: lint },
   { group: 'wasm', ...release, name: 'the sink over OPFS alone', work: opfsAlone },
 ]

@@ -1,5 +1,5 @@
 // `npm test`: sets up, builds, and runs every suite, or only the groups that are named: node scripts/test.mjs rust wasm
-// types js kill matrix www
+// types js kill matrix www lint
 //   --at-once 1    one suite at a time (otherwise two, where there are two processors)
 //   --suite NAME   this one alone, on a build that is there
 import { availableParallelism } from 'node:os'

@@ -5,7 +5,7 @@ import { Nidus } from 'nidus-wasm'
 const D = 256
 const ROWS = 51_200 // 50 MB
 const url = new URL('../../dist/worker.js', import.meta.url).href
-let open: Nidus[] = []
+const open: Nidus[] = []
 async function tab(name: string, started: (worker: Worker) => void = () => {}) {
   let worker!: Worker
   const db = await Nidus.open(name, {

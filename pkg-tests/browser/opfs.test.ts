@@ -134,7 +134,7 @@ describe('opfs', () => {
 
   it('does not take the pair that a commit emptied for a new store', async () => {
     const name = fresh()
-    let db = await filled(name)
+    const db = await filled(name)
     await db.compact()
     await db.createCollection('later')
     await db.close()

@@ -34,7 +34,7 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
   let done = 0
   let acknowledged = 0
   let kept = 0
-  let compactions = 0
+  let compactions
   let served
   try {
     for (let cycle = 0; ; cycle++) {

@@ -472,7 +472,7 @@ console.log(done.join(' '))
     install: { publint: 'publint' },
     wants: 'clean',
     core: true,
-    async work({ dir, run }) {
+    async work({ run }) {
       const said = await run('node_modules/.bin/publint', 'run', 'node_modules/nidus-wasm', '--strict')
       return /All good!/.test(said) ? 'clean' : said
     },

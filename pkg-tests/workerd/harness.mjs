@@ -12,7 +12,7 @@ const repository = fileURLToPath(new URL('../../', import.meta.url))
 const own = (folder) => ({
   name: 'nidus-wasm',
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^nidus-wasm($|\/)/ }, ({ path, pluginData, ...rest }) => {
+    onResolve({ filter: /^nidus-wasm($|\/)/ }, ({ path, pluginData }) => {
       if (pluginData === 'own') return undefined
       const target = exportOf(folder, path.replace('nidus-wasm', '.'))
       return { path: join(folder, target) }

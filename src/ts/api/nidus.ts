@@ -270,7 +270,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
       captureQuery(query, this.dimension),
       checkOptions(options, SEARCH, 'search'),
     )
-    return hits!
+    return hits
   }
 
   async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
@@ -399,7 +399,7 @@ async function searchAll<A extends AttrsOf<A>>(
   return Array.from(counts, (count) => {
     const hits: Hit<A>[] = []
     for (const end = i + count; i < end; i++) {
-      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i]!, attrs: reader.attrs<A>() }
+      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i], attrs: reader.attrs<A>() }
       if (vectors) hit.vector = rowOf(db, vectors, i)
       hits.push(hit)
     }

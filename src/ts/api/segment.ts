@@ -16,7 +16,7 @@ export function initWith(parts: Partial<Runtime>) {
     // Also where one is loaded already.
     checkWasm(wasm)
     await loadCore(wasm)
-    await needWhole('a segment')
+    needWhole('a segment')
   }
 }
 
@@ -36,7 +36,7 @@ function checkSink(sink: SyncAccessHandle): CoreHandle {
   for (const method of ['read', 'write', 'truncate', 'flush', 'getSize', 'close'] as const) {
     if (typeof sink?.[method] !== 'function') throw invalid(`a segment's sink needs a method ${method}`)
   }
-  return sink as CoreHandle
+  return sink
 }
 
 function closeSink(sink: SyncAccessHandle | undefined) {
@@ -134,7 +134,7 @@ export class Segment {
       const hits = core.search(captured, most, least)
       try {
         const { rows, scores } = hits
-        return Array.from(rows, (row, i) => ({ row, score: scores[i]! }))
+        return Array.from(rows, (row, i) => ({ row, score: scores[i] }))
       } finally {
         hits.free()
       }

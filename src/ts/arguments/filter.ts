@@ -111,7 +111,7 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
     case '$lte':
       writer.u8(COMPARE)
       writer.str(key)
-      writer.u8(COMPARISONS[operator]!)
+      writer.u8(COMPARISONS[operator])
       return writer.value(operand, what)
     case '$glob':
     case '$contains':

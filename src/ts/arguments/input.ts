@@ -151,7 +151,7 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
 /** The numbers must be finite, also as f32, and so must the sum of their squares. (Of rows the core sees to it.) */
 function checkVector(vector: Float32Array, who: string) {
   let squares = 0
-  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!
+  for (let i = 0; i < vector.length; i++) squares += vector[i] * vector[i]
   if (squares <= MAX_F32) return
   const bad = vector.findIndex((number) => !Number.isFinite(number))
   throw invalid(

@@ -20,14 +20,14 @@ const plain = (key: string) => key.slice(0, 40).toLowerCase().replace(/[_$-]/g, 
 function distance(a: string, b: string): number {
   const row = Array.from(`${b}.`, (_, j) => j)
   for (const letter of a) {
-    let corner = row[0]!++
+    let corner = row[0]++
     for (let j = 1; j < row.length; j++) {
-      const up = row[j]!
-      row[j] = Math.min(up + 1, row[j - 1]! + 1, corner + +(letter !== b[j - 1]))
+      const up = row[j]
+      row[j] = Math.min(up + 1, row[j - 1] + 1, corner + +(letter !== b[j - 1]))
       corner = up
     }
   }
-  return row[b.length]!
+  return row[b.length]
 }
 
 /** The end of a message on an unknown key: which one may be meant, else which there are. */

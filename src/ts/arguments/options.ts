@@ -1,6 +1,6 @@
 import type { OpenSpec } from '../contract/backend.js'
 import { NidusError, invalid, reading } from '../errors/errors.js'
-import { checkKeys, type KeysOf, type Known } from './keys.js'
+import { checkKeys, type KeysOf } from './keys.js'
 import type { OpenOptions, StorageHost, StorageKind } from '../types/index.js'
 import { checkString, describe, isPlainObject } from '../core/wire.js'
 
@@ -47,11 +47,11 @@ export function checkOptions<T extends object>(options: T | undefined, known: Ke
   if (options === undefined) return own
   return reading(`${place}: the options`, () => {
     if (!isPlainObject(options)) throw invalid(`${place}: options must be an object, not ${describe(options)}`)
-    checkKeys(options, known as Known, place, 'option')
+    checkKeys(options, known, place, 'option')
     for (const key in known) {
       const value = (own[key as keyof T] = (options as T)[key as keyof T])
       for (const type in TYPES) {
-        if (value !== undefined && typeof value !== type && TYPES[type]!.includes(key))
+        if (value !== undefined && typeof value !== type && TYPES[type].includes(key))
           throw invalid(`${place}: ${key} must be a ${type}, not ${describe(value)}`)
       }
     }

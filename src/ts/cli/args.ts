@@ -36,7 +36,7 @@ export function parse(args: string[], tell: (values: Values) => void): string[] 
     tokens: true,
   })
   const values: Record<string, string | boolean> = {}
-  tell(values as Values)
+  tell(values)
   if (tokens.some((token) => token.kind === 'option' && token.name === 'json')) values.json = true
   for (const token of tokens) {
     if (token.kind !== 'option') continue

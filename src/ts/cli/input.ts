@@ -96,7 +96,7 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
     const start = await bytes(0, Math.min(12, size))
     if (start.length < 12 || String.fromCharCode(...start.subarray(1, 6)) !== 'NUMPY' || start[0] !== 0x93)
       throw invalid(`${path} is no .npy file`)
-    const version = start[6]!
+    const version = start[6]
     if (version < 1 || version > 3)
       throw invalid(`${path} is of version ${version} of the .npy format; 1, 2 and 3 are known`)
     const view = new DataView(start.buffer)

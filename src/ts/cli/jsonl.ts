@@ -91,10 +91,10 @@ function checkVector(given: unknown, who: () => string): number[] {
     : given
   if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number'))
     throw invalid(`${who()}: "vector" must be an array of numbers`)
-  const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x as number)))
+  const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)
   if (vector.length === 0) throw invalid(`${who()}: the vector has no numbers`)
-  return vector as number[]
+  return vector
 }
 
 /** Of one collection, until there are as many as go in one write. */

@@ -351,12 +351,12 @@ export async function main(): Promise<number> {
       stderr.write(USAGE)
       return 2
     }
-    const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name!] : undefined
+    const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined
     if (!command)
       throw new Usage(
         name === undefined ? 'say what to do' : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`,
       )
-    allowed(values, name!, command.takes)
+    allowed(values, name, command.takes)
     if (directory === undefined) throw new Usage(`${name} wants a directory`)
     if (more.length >= command.names)
       throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"`)

@@ -20,13 +20,13 @@ export function pairs(rows: [string, string][]) {
 }
 
 export function table(head: string[], rows: string[][]) {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
   // Numbers to the right.
-  const right = head.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,]*$/.test(row[i]!)))
+  const right = head.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,]*$/.test(row[i])))
   for (const row of [head, ...rows])
     say(
       row
-        .map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
         .join('  ')
         .trimEnd(),
     )

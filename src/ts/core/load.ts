@@ -128,7 +128,7 @@ async function compile(
     throw new NidusError('FAILED', "what came instead of the .wasm file is no wasm (often a server's HTML page)")
   }
   try {
-    return await WebAssembly.compile(view as BufferSource)
+    return await WebAssembly.compile(view)
   } catch (error) {
     throw cannotCompile(error)
   }

@@ -150,6 +150,7 @@ export class Writer {
         }
         this.u32(FLOAT)
         return this.f64(value)
+      default:
     }
     if (Array.isArray(value)) {
       this.u32(LIST)
@@ -256,7 +257,7 @@ export class Reader {
   }
 
   u8() {
-    return this.#bytes[this.#at++]!
+    return this.#bytes[this.#at++]
   }
 
   u32() {

@@ -1,4 +1,4 @@
-import { Opening, type CoreHandle, type Store } from '../core/core.js'
+import { Opening, type Store } from '../core/core.js'
 import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '../errors/errors.js'
 import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
 import { deadCore, noteTrap } from '../core/load.js'
@@ -148,7 +148,7 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
       lend,
       begun,
       dataLength,
-      (length) => into.pullData(data as CoreHandle, length),
+      (length) => into.pullData(data, length),
       (bytes) => into.feedData(bytes),
     )
     await feed(
@@ -156,11 +156,11 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
       lend,
       0,
       logLength,
-      (length) => into.pullLog(log as CoreHandle, length),
+      (length) => into.pullLog(log, length),
       (bytes) => into.feedLog(bytes),
     )
     opening = undefined // consumed by finish, also when that throws
-    return into.finish(data as CoreHandle, log as CoreHandle, lend)
+    return into.finish(data, log, lend)
   } catch (error) {
     if (isTrap(error)) noteTrap(error)
     else opening?.free()

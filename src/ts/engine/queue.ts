@@ -83,7 +83,7 @@ export class Queue {
     // get theirs.
     await breathe()
     while (this.#waiting.length > 0) {
-      if ('alone' in this.#waiting[0]!) await this.#runAlone(this.#take()!)
+      if ('alone' in this.#waiting[0]) await this.#runAlone(this.#take()!)
       else await this.#runGroup()
       // With nothing left to do it waits for nothing: in a Durable Object a timer set here would not end while a caller
       // blocks other events.

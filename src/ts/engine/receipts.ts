@@ -10,7 +10,7 @@ export function madeBefore(
   method: Method,
   { sender, number, floor, again }: Ticket,
 ): { result: unknown } | undefined {
-  const known = core.receipt(sender, number, number - floor)
+  const known: number | NoReceipt = core.receipt(sender, number, number - floor)
   if (known >= 0) return { result: method.endsWith('Collection') ? known > 0 : known }
   // Writes of its sender that came behind it were made.
   if (known === NoReceipt.Refused)

@@ -1,4 +1,4 @@
-import { Rows } from '../core/core.js'
+import { type Rows } from '../core/core.js'
 import { storageError } from '../errors/errors.js'
 import type { SyncAccessHandle } from '../types/index.js'
 import { HEADER } from '../format/ownership.js'
@@ -46,8 +46,8 @@ export function fill(
   for (let i = 0; i < numbers.length;) {
     const first = i
     const most = first + Math.max(1, Math.floor(MOST / stride))
-    while (++i < numbers.length && i < most && numbers[i] === numbers[i - 1]! + 1);
-    pieces.push([HEADER + numbers[first]! * stride, bytes.subarray(first * stride, i * stride)])
+    while (++i < numbers.length && i < most && numbers[i] === numbers[i - 1] + 1);
+    pieces.push([HEADER + numbers[first] * stride, bytes.subarray(first * stride, i * stride)])
   }
   if (!handle.read) return fillLater(pieces, handle, gone)
   for (const [at, to] of pieces) {

@@ -137,7 +137,7 @@ function finish(core: Salvage, host: Host) {
     ...places
   ] = core.found as unknown as Numbers<9>
   const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
-  const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1]! }]))
+  const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1] }]))
   const damage = all.slice(0, all.length - Math.min(unsupportedFrames, PLACES))
   const report: RecoveryReport = {
     bytes: logBytes + dataBytes,

@@ -134,8 +134,7 @@ export const isCoded = (error: unknown) =>
 /** What the core threw: an Error with our code, and perhaps what a handle threw first. */
 export function coreError(error: unknown): NidusError {
   if (error instanceof NidusError) return error
-  if (isTrap(error))
-    return new NidusError('FAILED', `the wasm core stopped: ${(error as Error).message}`, { cause: error })
+  if (isTrap(error)) return new NidusError('FAILED', `the wasm core stopped: ${error.message}`, { cause: error })
   const { code, message, cause } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
   if (kindOf(error) === 'SecurityError')
     return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${textOf(error)}`, { cause: error })
@@ -163,7 +162,7 @@ export function packError(error: unknown): ErrorMessage {
     message,
     cause: {
       name: typeof name === 'string' ? name : 'Error',
-      message: typeof text === 'string' ? text : String(cause),
+      message: typeof text === 'string' ? text : textOf(cause),
     },
   }
 }

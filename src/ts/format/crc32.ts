@@ -7,6 +7,6 @@ export function crc32(bytes: Uint8Array): number {
     return n
   })
   let crc = -1
-  for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255]!
+  for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255]
   return ~crc >>> 0
 }

@@ -135,7 +135,7 @@ export class Extents {
       plan.small = []
       return plan
     }
-    small.push({ at: this.#base, bytes: bytes[0]!, rank: 0 })
+    small.push({ at: this.#base, bytes: bytes[0], rank: 0 })
     this.#merge(plan)
     return plan
   }
@@ -145,11 +145,11 @@ export class Extents {
     const { small } = plan
     for (let rank = 0; ; rank++) {
       let first = small.length
-      while (first > 0 && small[first - 1]!.rank <= rank) first--
+      while (first > 0 && small[first - 1].rank <= rank) first--
       const group = small.slice(first)
       if (group.length < FAN) return
       const bytes = concat(group.map(({ bytes }) => bytes))
-      const { at } = group[0]!
+      const { at } = group[0]
       small.splice(first, group.length, { at, bytes, rank: rank + 1 })
       plan.merged = [at, this.#base]
       plan.puts = [{ at, bytes }]
@@ -186,18 +186,18 @@ export function concat(parts: Uint8Array[]): Uint8Array {
 
 /** The same bytes in pieces of `each`; without a copy where there is but one. */
 function cutUp(pieces: Uint8Array[], each: number, total: number): Uint8Array[] {
-  if (pieces.length === 1 && total <= each) return [pieces[0]!]
+  if (pieces.length === 1 && total <= each) return [pieces[0]]
   const cut: Uint8Array[] = []
   let piece = 0
   let from = 0
   for (let at = 0; at < total; at += each) {
     const out = new Uint8Array(Math.min(each, total - at))
     for (let filled = 0; filled < out.length;) {
-      const part = pieces[piece]!.subarray(from, from + out.length - filled)
+      const part = pieces[piece].subarray(from, from + out.length - filled)
       out.set(part, filled)
       filled += part.length
       from += part.length
-      if (from === pieces[piece]!.length) {
+      if (from === pieces[piece].length) {
         piece++
         from = 0
       }

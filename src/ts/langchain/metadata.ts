@@ -43,7 +43,7 @@ function packed(value: unknown, where: () => string, depth = 0): unknown {
     .filter(([, part]) => part !== undefined)
     .map(([key, part]) => [key, packed(part, () => `${where()}.${key}`, depth + 1)] as const)
   // An object that looks like a tag gets a tag itself.
-  return entries.length === 1 && TAGS.includes(entries[0]![0]) ? { $object: entries[0] } : Object.fromEntries(entries)
+  return entries.length === 1 && TAGS.includes(entries[0][0]) ? { $object: entries[0] } : Object.fromEntries(entries)
 }
 
 function unpacked(value: unknown): unknown {
@@ -70,15 +70,15 @@ export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: 
     throw invalid(`${who()}: metadata must be an object, not ${describe(metadata)}`)
   if (metadata) keysOf(metadata, () => `${who()}: metadata`)
   const [attrs, rest]: [string, AttrValue][][] = [[], []]
-  for (const [key, value] of Object.entries(metadata ?? {}) as [string, unknown][]) {
+  for (const [key, value] of Object.entries<unknown>(metadata ?? {})) {
     if (value === undefined) continue
     const fits = key !== textKey && key !== REST && isText(key) && isAttr(value)
-    if (fits) attrs!.push([key, value])
-    if (!fits || isSmall(value)) rest!.push([key, packed(value, () => `${who()}: metadata ${key}`) as AttrValue])
+    if (fits) attrs.push([key, value])
+    if (!fits || isSmall(value)) rest.push([key, packed(value, () => `${who()}: metadata ${key}`) as AttrValue])
   }
-  attrs!.push([textKey, text.replace(/\p{Surrogate}/gu, '\uFFFD')])
-  if (rest!.length > 0) attrs!.push([REST, JSON.stringify(Object.fromEntries(rest!))])
-  return Object.fromEntries(attrs!)
+  attrs.push([textKey, text.replace(/\p{Surrogate}/gu, '\uFFFD')])
+  if (rest.length > 0) attrs.push([REST, JSON.stringify(Object.fromEntries(rest))])
+  return Object.fromEntries(attrs)
 }
 
 export function metadataOf(attrs: Attrs, textKey: string): { text: string; metadata: Record<string, unknown> } {

@@ -126,9 +126,9 @@ export class NidusVectorStore extends VectorStore {
       await this.db.upsert(
         this.collection,
         documents.map((document, i) => ({
-          id: ids[i]!,
-          vector: vectors[i]!,
-          attrs: attributes(document, i, ids[i]!, this.textKey),
+          id: ids[i],
+          vector: vectors[i],
+          attrs: attributes(document, i, ids[i], this.textKey),
         })),
       )
     return ids
@@ -170,7 +170,7 @@ export class NidusVectorStore extends VectorStore {
       lambda,
       k,
     )
-    return chosen.map((i) => documentOf(hits[i]!, this.textKey))
+    return chosen.map((i) => documentOf(hits[i], this.textKey))
   }
 
   override asRetriever(

@@ -58,7 +58,7 @@ export function callsOf(backend: () => Backend, progress: (number: number, done:
         const options: CallOptions = { signal: abort.signal, ticket }
         if (wantsProgress) options.onProgress = (done, total) => progress(number, done, total)
         try {
-          return await backend().call(method, args as never, options)
+          return await backend().call(method, args, options)
         } finally {
           controllers.delete(number)
         }

@@ -22,9 +22,7 @@ async function read(wasm: WasmSource | undefined): Promise<WireSource | undefine
       throw new NidusError('FAILED', `the .wasm file could not be loaded: ${wasm.url} answered ${wasm.status}`)
     return wasm.arrayBuffer()
   }
-  return ArrayBuffer.isView(wasm)
-    ? (wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) as ArrayBuffer)
-    : (wasm as ArrayBuffer)
+  return ArrayBuffer.isView(wasm) ? wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) : wasm
 }
 
 export const sendable = (wasm: WasmSource | undefined) =>

@@ -137,7 +137,7 @@ export class Answer {
         size += piece.length
         onBytes(piece.length)
       }
-      if (pieces.length === 1) return pieces[0]!
+      if (pieces.length === 1) return pieces[0]
       const bytes = new Uint8Array(size)
       let at = 0
       for (const piece of pieces) {

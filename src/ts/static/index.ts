@@ -115,7 +115,7 @@ export async function openStatic(
   }
   const waits = new Deadlines(timeout, signal)
   const http: HttpOptions = {
-    fetch: fetcher!,
+    fetch: fetcher,
     headers,
     waits,
     ranged: rest.memory === 'compact',

@@ -54,7 +54,7 @@ async function hold(names: string[]): Promise<() => void> {
           () => (resolve(), over),
         )
         // Without the lock the file is read nevertheless.
-        if (lock) lock.catch(() => resolve())
+        if (lock !== undefined) lock.catch(() => resolve())
         else resolve()
       }),
   )
@@ -88,7 +88,7 @@ export async function equal(one: Blob, other: Blob): Promise<boolean> {
     const [a, b] = await Promise.all(
       [one, other].map(async (blob) => new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer())),
     )
-    if (!a!.every((byte, i) => byte === b![i])) return false
+    if (!a.every((byte, i) => byte === b[i])) return false
   }
   return true
 }

@@ -41,11 +41,11 @@ export class Ranges {
     this.#wanted = []
     const fetches: { gone: AbortController; parts: Wanted[]; done: Promise<void> }[] = []
     for (let from = 0; from < wanted.length;) {
-      const start = wanted[from]!.at
-      let end = wanted[from]!.end
+      const start = wanted[from].at
+      let end = wanted[from].end
       let to = from + 1
-      for (; to < wanted.length && wanted[to]!.at <= end + GAP && Math.max(end, wanted[to]!.end) - start <= MOST; to++)
-        end = Math.max(end, wanted[to]!.end)
+      for (; to < wanted.length && wanted[to].at <= end + GAP && Math.max(end, wanted[to].end) - start <= MOST; to++)
+        end = Math.max(end, wanted[to].end)
       const [gone, parts] = [new AbortController(), wanted.slice(from, to)]
       fetches.push({ gone, parts, done: this.#fetch(start, end, parts, gone.signal) })
       from = to

@@ -156,7 +156,7 @@ export class SharedStore implements Backend {
   #call(method: Method, args: object, options: CallOptions): Promise<unknown> {
     const { signal } = options
     if (this.#failure) return Promise.reject(this.#failed())
-    if (this.#engine && !this.#unflushed.lost) return this.#engine.call(method, args as never, options)
+    if (this.#engine && !this.#unflushed.lost) return this.#engine.call(method, args, options)
     if (signal?.aborted && !options.ticket?.again) return Promise.reject(aborted(signal))
     const call = this.#ledger.add(method, args, options)
     this.#send(call)

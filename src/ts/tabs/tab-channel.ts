@@ -99,7 +99,7 @@ export class TabChannel {
 
   #pump() {
     while (this.#queue.length > 0) {
-      const frame = this.#queue[0]!
+      const frame = this.#queue[0]
       const bytes = 'bytes' in frame ? frame.bytes : 0
       if (this.#under > 0 && this.#under + bytes > WINDOW) return
       this.#queue.shift()
@@ -149,7 +149,7 @@ function whole(value: unknown, parts: Uint8Array[][], depth: number): unknown {
   const { $part, float } = value as Part
   if ($part === undefined)
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part, parts, depth - 1)]))
-  const pieces = parts[$part]!
+  const pieces = parts[$part]
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const piece of pieces) {

@@ -26,7 +26,7 @@ const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK
 /** The sum of all bytes, those of the sum itself taken as spaces. */
 function sumOf(header: Uint8Array): number {
   let sum = 8 * 0x20
-  for (let i = 0; i < BLOCK; i++) if (i < SUM[0]! || i >= SUM[0]! + SUM[1]!) sum += header[i]!
+  for (let i = 0; i < BLOCK; i++) if (i < SUM[0] || i >= SUM[0] + SUM[1]) sum += header[i]
   return sum
 }
 
@@ -34,7 +34,7 @@ function sumOf(header: Uint8Array): number {
 export function tarHeader(name: string, size: number): Uint8Array {
   const header = new Uint8Array(BLOCK)
   const octal = ([at, length]: Field, value: number) =>
-    header.set(ascii(value.toString(8).padStart(length! - 1, '0')), at)
+    header.set(ascii(value.toString(8).padStart(length - 1, '0')), at)
   header.set(ascii(name), NAME[0])
   octal(MODE, 0o644)
   octal(UID, 0)
@@ -42,8 +42,8 @@ export function tarHeader(name: string, size: number): Uint8Array {
   if (size < OCTAL) octal(SIZE, size)
   else {
     // Base 256, big-endian, the first bit set.
-    header[SIZE[0]!] = 0x80
-    new DataView(header.buffer).setBigUint64(SIZE[0]! + 4, BigInt(size))
+    header[SIZE[0]] = 0x80
+    new DataView(header.buffer).setBigUint64(SIZE[0] + 4, BigInt(size))
   }
   octal(MTIME, 0)
   header[TYPE] = 0x30
@@ -56,8 +56,8 @@ export const tarPadding = (size: number) => new Uint8Array(padding(size))
 export const tarEnd = () => new Uint8Array(2 * BLOCK)
 
 const numberIn = (header: Uint8Array, [at, length]: Field): number => {
-  const field = header.subarray(at, at! + length!)
-  if (field[0]! & 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, field[0]! & 0x7f)
+  const field = header.subarray(at, at + length)
+  if (field[0] & 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, field[0] & 0x7f)
   const text = textOf(field)
     .replace(/[\0 ]+$/, '')
     .trim()
@@ -97,7 +97,7 @@ function paxIn(bytes: Uint8Array): Map<string, string> {
     if (!(length > 0 && length <= bytes.length - at)) throw unreadable()
     const [, key, value] = /^\d+ ([^=]+)=(.*)\n$/s.exec(textOf(bytes.subarray(at, at + length))) ?? []
     if (key === undefined) throw unreadable()
-    found.set(key, value!)
+    found.set(key, value)
     at += length
   }
   return found

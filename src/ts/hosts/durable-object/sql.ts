@@ -195,7 +195,7 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
 
   /** To be merged with what follows: the small extents at the end. The file must end where it should. */
   findSmall() {
-    let end = this.committed
+    const end = this.committed
     const rows = this.#sql.exec(
       `SELECT id, length(bytes) AS length FROM ${this.#table} WHERE id >= ? AND id < ? ORDER BY id DESC`,
       this.#place,

@@ -231,7 +231,7 @@ export function settle(directory: string, writable: boolean): { data: string; lo
     if (!names)
       throw new NidusError(
         'CORRUPT',
-        `${join(directory, marked[0]!.log)} is missing, which a half-done compaction needs`,
+        `${join(directory, marked[0].log)} is missing, which a half-done compaction needs`,
       )
     if (!writable) return { data: has(names.data) ? names.data : 'data', log: names.log }
     swapBehindBarrier(directory, names)

@@ -131,7 +131,7 @@ export function indexeddbHost(name: string): Host {
     }
     // The next read is to begin where an extent does, or this one's last would be read twice.
     if (sink.boundary > at && sink.boundary < end) parts.pop()
-    return parts.length === 1 ? parts[0]! : concat(parts)
+    return parts.length === 1 ? parts[0] : concat(parts)
   }
 
   const sink = (file: FileName, generation: number, length: number) =>

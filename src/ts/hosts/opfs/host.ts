@@ -259,7 +259,7 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   }
   try {
     const [head, ...others] = names
-    await lock(head!)
+    await lock(head)
     // None is left opening when one has failed.
     for (const one of await Promise.allSettled(others.map(lock))) if (one.status === 'rejected') throw one.reason
     return handles as { [K in FileName]: Handle }
