@@ -4,8 +4,8 @@
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
 
-use nidus_wasm::search::{Filter, Step, Tuning, kernel};
-use nidus_wasm::segment::Supplied;
+use nidus_wasm::search::{Filter, Tuning, kernel};
+use nidus_wasm::segment::{Step, Supplied};
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{Batch, Hit, OpenOptions, Query, Store, Value};
 use proptest::prelude::Rng;

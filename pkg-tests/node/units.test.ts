@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { coreError, packError, storageError, unpackError, NidusError } from '../../src/ts/errors/errors'
 import { encodeFilter } from '../../src/ts/arguments/filter'
@@ -163,5 +164,30 @@ describe('messages', () => {
     expect(sent[0]![1]).toEqual([buffer])
     const settled = await Promise.allSettled([post({ bad: true }), post({ good: true })])
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  })
+})
+
+describe('codes that the core answers with', () => {
+  /** Returns the names and numbers of an enum, from a source in Rust or in TypeScript. */
+  const membersOf = (file: string, name: string) => {
+    const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+    const body = new RegExp(`\\benum ${name} \\{([^}]*)\\}`).exec(source)?.[1]
+    expect(body, `the enum ${name} in ${file}`).toBeDefined()
+    const lines = body!.split('\n').map((line) => line.trim())
+    return lines
+      .filter((line) => line && !/^\/[/*]/.test(line))
+      .map((line) => {
+        const member = /^(\w+) = (-?\d+),$/.exec(line)
+        expect(member, `${file}: ${line}`).not.toBeNull()
+        return [member![1], Number(member![2])]
+      })
+  }
+  it.each([
+    ['Step', 'src/segment/supplied.rs'],
+    ['NoReceipt', 'src/bindings/store.rs'],
+  ])('%s has the same names and numbers in Rust and in TypeScript', (name, rust) => {
+    const members = membersOf(rust, name)
+    expect(members).toHaveLength(3)
+    expect(membersOf('src/ts/core/steps.ts', name)).toEqual(members)
   })
 })

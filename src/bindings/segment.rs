@@ -4,8 +4,8 @@ use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
 use super::numbers::copy_rows;
-use crate::search::{Among, Bits, Cascade, Codes, Memo, Share, Step, Tuning};
-use crate::segment::Supplied;
+use crate::search::{Among, Bits, Cascade, Codes, Memo, Share, Tuning};
+use crate::segment::{Step, Supplied};
 use crate::sink::HandleSink;
 use crate::store::unit_query;
 use crate::{DataSegment, Error};

@@ -12,6 +12,19 @@ use crate::search::Filter;
 use crate::segment::receipt::{Receipt, Sender};
 use crate::store::{Known, Matching, Store, ids};
 
+/// Why [`receipt`](JsStore::receipt) has no result of a write. JavaScript gets the number, and
+/// `src/ts/core/steps.ts` has the same names.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+enum NoReceipt {
+    /// The write was never made.
+    Unmade = -1,
+    /// The write was refused.
+    Refused = -2,
+    /// The write was asked for so long ago that nobody can tell.
+    Forgotten = -3,
+}
+
 /// A filter that is evaluated a slice at a time.
 #[wasm_bindgen(js_name = Matching)]
 pub struct JsMatching(Matching);
@@ -98,23 +111,24 @@ impl JsStore {
         delete().or_throw()
     }
 
-    /// Returns the result of a write if it was made or is staged, -2 if it was refused, -1 if it was never made, and -3
-    /// if nobody can tell. After -1 and -3, the mutation that is staged next counts as this write, and `stageReceipt`
-    /// follows. For number 0, returns the highest number that was made, or 0.
+    /// Returns the result of a write if it was made or is staged, and otherwise a number of [`NoReceipt`]. After
+    /// `Unmade` and `Forgotten`, the mutation that is staged next counts as this write, and `stageReceipt` follows. For
+    /// number 0, returns the highest number that was made, or 0.
     pub fn receipt(&mut self, sender: &str, number: f64, back: u32) -> Result<f64, JsValue> {
         let sender = sender.bytes().fold(0, |sender, byte| sender << 8 | Sender::from(byte));
         let number = number as u64;
         if number == 0 {
             return Ok(self.0.newest(sender) as f64);
         }
-        Ok(match self.0.known(sender, number) {
-            Known::Made(result) => f64::from(result),
-            Known::Refused => -2.0,
+        let none = match self.0.known(sender, number) {
+            Known::Made(result) => return Ok(f64::from(result)),
+            Known::Refused => NoReceipt::Refused,
             known => {
                 self.0.expect_receipt(Receipt { sender, number, back, result: 0 }).or_throw()?;
-                if known == Known::Unmade { -1.0 } else { -3.0 }
+                if known == Known::Unmade { NoReceipt::Unmade } else { NoReceipt::Forgotten }
             }
-        })
+        };
+        Ok(f64::from(none as i32))
     }
 
     #[wasm_bindgen(js_name = stageReceipt)]
@@ -242,7 +256,7 @@ impl JsStore {
 
     #[wasm_bindgen(js_name = codeStep)]
     pub fn code_step(&mut self, rows: &mut Rows) -> u32 {
-        self.0.code_step_with(&mut rows.0) as u32
+        u32::from(self.0.code_step_with(&mut rows.0))
     }
 
     /// The number of rows in a chunk of codes. Whole chunks are dealt to threads.
@@ -307,7 +321,7 @@ impl JsStore {
 
     #[wasm_bindgen(js_name = compactStep)]
     pub fn compact_step(&mut self, rows: &mut Rows) -> Result<u32, JsValue> {
-        self.0.compact_step_with(&mut rows.0).or_throw().map(|step| step as u32)
+        self.0.compact_step_with(&mut rows.0).or_throw().map(u32::from)
     }
 
     #[wasm_bindgen(js_name = finishCompaction)]

@@ -1,10 +1,10 @@
 use proptest::test_runner::TestRng;
 
-use super::super::codes::{Share, Step, Tuning};
+use super::super::codes::{Share, Tuning};
 use super::{Among, Cascade, Codes, Memo};
 use crate::search::codes::rows::{Sort, row};
 use crate::search::kernel;
-use crate::segment::{Matrix, Supplied};
+use crate::segment::{Matrix, Step, Supplied};
 
 const ROWS: usize = 4096;
 const DIMENSION: usize = 48;

@@ -13,7 +13,7 @@ mod topk;
 
 pub use bits::Bits;
 pub use cascade::{Among, Cascade, Memo, TOGETHER};
-pub use codes::{Codes, Share, Step, Tuning};
+pub use codes::{Codes, Share, Tuning};
 pub use columns::Columns;
 pub use filter::Filter;
 pub use scan::scan_rows;

@@ -2,8 +2,8 @@
 
 use std::cell::{Ref, RefCell, RefMut};
 
-use super::{Codes, Columns, Memo, Step, Tuning};
-use crate::segment::{Matrix, Supplied};
+use super::{Codes, Columns, Memo, Tuning};
+use crate::segment::{Matrix, Step, Supplied};
 
 /// The codes of the rows, the rows that earlier filters matched, and what earlier searches taught. All of it can be
 /// made again from the rows and their attributes. A search is exact whatever is here.

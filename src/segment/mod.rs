@@ -25,4 +25,4 @@ pub use matrix::Matrix;
 pub use reader::{DataFound, DataReader};
 pub(crate) use replay::Replay;
 pub(crate) use run::{Run, RunMark};
-pub use supplied::Supplied;
+pub use supplied::{Step, Supplied};

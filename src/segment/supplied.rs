@@ -3,6 +3,25 @@ use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::order::sort_by;
 
+/// The result of a step of some work. JavaScript gets the number, and `src/ts/core/steps.ts` has the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Step {
+    /// Another step is to follow.
+    More = 0,
+    /// Nothing is left to do.
+    Done = 1,
+    /// Rows are missing. [`Supplied::wanted`] lists them.
+    Wanting = 2,
+}
+
+/// The number of the step, for JavaScript.
+impl From<Step> for u32 {
+    fn from(step: Step) -> Self {
+        step as Self
+    }
+}
+
 /// Rows that the caller reads from the storage, because they are not in memory. A call asks for them with
 /// [`want`](Self::want). When the call is made again, they are here.
 #[derive(Default)]

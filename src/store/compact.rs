@@ -11,9 +11,9 @@ use crate::Result;
 use crate::error::{Context, fail, out_of_memory, reserve};
 use crate::mutant::mutant;
 use crate::order::sort_by;
-use crate::search::{Codes, Step};
+use crate::search::Codes;
 use crate::segment::op::{AttrsScan, Op, Reader};
-use crate::segment::{LogContents, Matrix, Run, Supplied, fill_rows, header_bytes};
+use crate::segment::{LogContents, Matrix, Run, Step, Supplied, fill_rows, header_bytes};
 use crate::sink::ByteSink;
 
 /// The bytes of rows that are written or exchanged in one slice. They take some milliseconds.

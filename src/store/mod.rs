@@ -40,8 +40,8 @@ use receipts::Receipts;
 use staged::Staged;
 
 use crate::error::fail;
-use crate::search::{SearchState, Step, Tuning};
-use crate::segment::{DataSegment, LogSegment, Supplied};
+use crate::search::{SearchState, Tuning};
+use crate::segment::{DataSegment, LogSegment, Step, Supplied};
 use crate::{Footprint, Recovery, Result};
 
 /// A vector store.

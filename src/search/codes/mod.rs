@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::Result;
 use crate::error::reserve;
-use crate::segment::{Matrix, Supplied};
+use crate::segment::{Matrix, Step, Supplied};
 use basis::{Basis, Builder, Found};
 use chunk::{Chunk, Space};
 pub use chunk::{QueryCodes, has_codes};
@@ -56,18 +56,6 @@ const BLOCK: usize = 1 << 14;
 /// leave of them. The new rows must also be a part (`GROWTH`) of all rows. Otherwise a store whose later rows differ
 /// for good would be coded anew every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
-
-/// The result of a step of some work. JavaScript gets the number, and `core.d.ts` has the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Step {
-    /// Another step is to follow.
-    More = 0,
-    /// Nothing is left to do.
-    Done = 1,
-    /// Rows are missing. `supplied` lists them.
-    Wanting = 2,
-}
 
 /// The codes of the rows `0..rows()`. Their number is a multiple of [`GROUP`].
 pub struct Codes {

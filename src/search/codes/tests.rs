@@ -3,9 +3,9 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 
 use super::kernel::GROUP;
 use super::rows::{SORTS, Sort, finish, row};
-use super::{Codes, Step, Tuning};
+use super::{Codes, Tuning};
 use crate::search::kernel;
-use crate::segment::{Matrix, Supplied};
+use crate::segment::{Matrix, Step, Supplied};
 
 fn product(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(x, y)| *x as f64 * *y as f64).sum()

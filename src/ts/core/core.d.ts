@@ -24,7 +24,7 @@
  *   records per record: str id, attrs                         (vectors beside it)
  */
 
-import type { Step } from './steps.js'
+import type { NoReceipt, Step } from './steps.js'
 
 /** Anything shaped like FileSystemSyncAccessHandle, as far as the core uses it. */
 export interface CoreHandle {
@@ -176,12 +176,12 @@ export class Store {
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /**
-   * The result of a write of this sender (sixteen letters) that was made, or is staged. -2: it was refused. -1: it was
-   * never made, -3: too long ago to tell: the mutation staged next is taken for it, and once that is staged
-   * `stageReceipt` follows. `back`: how far below its number the sender still waits for answers. Of number 0: the
-   * highest number that was made; 0: none is known.
+   * The result of a write of this sender (sixteen letters) that was made or is staged, or a `NoReceipt` if there is
+   * none. After `Unmade` and `Forgotten`, the mutation that is staged next counts as this write, and then
+   * `stageReceipt` follows. `back`: how far below its number the sender still waits for answers. For number 0: the
+   * highest number that was made, or 0 if none is known.
    */
-  receipt(sender: string, number: number, back: number): number
+  receipt(sender: string, number: number, back: number): number | NoReceipt
   stageReceipt(result: number): void
   /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */
   readonly stagedBytes: number

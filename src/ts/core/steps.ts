@@ -1,6 +1,6 @@
-// The codes that the core answers with, by the names that they have in Rust. A test compares both.
+// The codes that the core answers with, by their names in Rust. pkg-tests/node/units.test.ts compares both.
 
-/** `search::codes::Step`: how far a step into the core came. */
+/** `Step` in src/segment/supplied.rs: how far a step into the core came. */
 export const enum Step {
   /** Another step is to follow. */
   More = 0,
@@ -10,7 +10,7 @@ export const enum Step {
   Wanting = 2,
 }
 
-/** `bindings::store::NoReceipt`: why `Store.receipt` has no result of a write. */
+/** `NoReceipt` in src/bindings/store.rs: why `Store.receipt` has no result of a write. */
 export const enum NoReceipt {
   /** The write was never made. */
   Unmade = -1,
