@@ -4,7 +4,7 @@ import { breakable, patchedWorker } from './in-worker'
 
 const D = 4
 const DEAD = 8192
-/** Turns without a timer, so that a page of the runner's that is not in front does not wait. */
+/** Waits for one turn without a timer: the browser slows the timers of a page that is not in front. */
 const turn = () =>
   new Promise<void>((resolve) => {
     const { port1, port2 } = new MessageChannel()
@@ -16,7 +16,7 @@ async function rewrite(db: Nidus) {
   for (let time = 0; time * ids.length < 2 * DEAD; time++)
     await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * D }, (_, i) => Math.sin(i + time)) })
 }
-/** From "break" on nothing is compacted: there is no room for another pair. */
+/** After "break" no compaction succeeds, because there is no room for a second pair. */
 const script = breakable(`
   const full = () => new DOMException('injected', 'QuotaExceededError')
   const { truncate } = FileSystemSyncAccessHandle.prototype
@@ -25,7 +25,7 @@ const script = breakable(`
     return truncate.call(this, size)
   }`)
 
-it('a compaction in the background that fails is told to the page whose store is in a worker, also when the tab came to lead later', async () => {
+it('a page whose store is in a worker hears of a failed automatic compaction, also if its tab became the leader later', async () => {
   const name = `told ${Date.now()}`
   const workers: Worker[] = []
   const open = () =>

@@ -23,19 +23,19 @@ afterAll(async () => {
 
 const KINDS: ['opfs' | 'indexeddb', Names][] = [
   ['opfs', { called: (file) => (file === 'head' ? file : `${file}.0`) }],
-  // The row says who opened it last, and counts cuts.
+  // The row in `meta` changes with each opening: it names the last opener and counts cuts.
   ['indexeddb', { called: (file) => file, written: 'meta' }],
 ]
 for (const [kind, names] of KINDS) {
   const { calls, rows } = await ask('make', kind)
   const table = tableIn(spec, `damage:${kind}`)
   describe(kind, () => {
-    it('the table has these calls and these states', () => {
+    it('the table in the specification has the calls and states that are tested here', () => {
       expect(calls).toEqual(table.calls)
       expect(rows.map((row) => row.join(' '))).toEqual([...table.ends.keys()])
     })
 
-    it.each(rows)('%s %s: no call changes a byte that it has no right to', async (file, state) => {
+    it.each(rows)('%s %s: no call changes a byte that the table does not allow', async (file, state) => {
       const facts = await ask('facts', kind, file, state)
       check(expect, names, facts, file, state)
       expect(facts.map(({ end }) => end).join(' | ')).toBe(table.ends.get(`${file} ${state}`)?.join(' | '))

@@ -1,5 +1,5 @@
-// The stores of ./damage-table.test.ts, in a worker of its own: with everything in one thread a call takes
-// milliseconds.
+// The stores of ./damage-table.test.ts, in a worker. There a call takes milliseconds, because nothing crosses to another
+// thread.
 import { Nidus } from 'nidus-wasm'
 import { BYTES, CSV, factsOf, type File, type Place, type States } from '../common/damage'
 
@@ -91,7 +91,7 @@ const answer = <T>(request: IDBRequest<T>) =>
       (request.onerror = () => reject(request.error))
     ),
   )
-/** In one transaction on everything that there is. */
+/** One transaction on all object stores of the database. */
 async function inDatabase<T>(
   name: string,
   mode: IDBTransactionMode,
@@ -131,7 +131,7 @@ const recordsOf = (name: string) =>
     }
     return found
   })
-/** A file's bytes are those of its extents, one behind the other; `meta` has its length. */
+/** A file's bytes are its extents, one after the other. `meta` has its length. */
 const extentsOf = (file: File) => IDBKeyRange.bound([file], [file, []])
 const text = (value: unknown) =>
   JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? hex(part) : part))
@@ -158,7 +158,7 @@ const inExtents: States = Object.fromEntries(
   ]),
 )
 type Row = { data: number; log: number }
-/** The row that says what is in the database. */
+/** The row that describes the whole database. */
 const inMeta = (name: string, change: (meta: IDBObjectStore, row: Row) => unknown) =>
   inDatabase(
     name,
@@ -248,7 +248,7 @@ const tasks = {
 }
 export type Tasks = typeof tasks
 
-// The test runner rewrites `import()` to go through itself, which is in pages only.
+// The test runner rewrites `import()` to call a wrapper that only pages have.
 Object.assign(globalThis, {
   __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() },
   Worker: undefined,

@@ -45,7 +45,7 @@ export const extentsOf = (name: string) =>
     })
   })
 
-/** One after the other, without a gap, up to the length in the row. */
+/** The extents one after the other, without a gap, up to the length in the row. */
 export async function isWhole(name: string) {
   const meta = await metaOf(name)
   const extents = await extentsOf(name)
@@ -65,7 +65,7 @@ export const rows = (n: number, from = 0) =>
   Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
 
 /**
- * The package's own worker, with every put counted, and faults on demand for the next transaction that puts an extent.
+ * The package's worker, which counts every put. On demand, the next transaction that puts an extent fails.
  */
 export function watchedWorker(first = '') {
   const script = `
@@ -88,7 +88,7 @@ export function watchedWorker(first = '') {
       }
       if (now === 'abort') this.transaction.abort()
       if (now === 'vanish') {
-        // The connection is closed by the browser; no other event ever comes.
+        // In this case a browser closes the connection, and no other event ever comes.
         const { db } = this.transaction
         this.transaction.oncomplete = this.transaction.onabort = null
         setTimeout(() => db.dispatchEvent(new Event('close')), 20)

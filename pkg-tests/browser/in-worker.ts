@@ -1,9 +1,9 @@
 /**
- * Runs a function's own text in a worker of the test's; it may use nothing from around it. `load` imports: the test
- * runner rewrites `import()`.
+ * Runs the text of a function in a worker, so the function may use nothing from outside itself. `load` imports a module:
+ * the test runner rewrites `import()`.
  */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
-  // What the package loads on demand goes through the runner as well, which pages have and workers do not.
+  // What the package loads on demand uses the runner's wrapper of `import()`, which exists only in pages.
   const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
   onmessage = async ({ data }) => {
     try { postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) }) } catch (error) { postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack }) }
@@ -21,7 +21,7 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
   }
 }
 
-/** Begins a script for `patchedWorker`: `broken` is false until the test sends the message 'break'. */
+/** The start of a script for `patchedWorker`: `broken` is false until the test sends the message 'break'. */
 export const breakable = (script: string) => `
   let broken = false
   addEventListener('message', (event) => {
@@ -32,8 +32,8 @@ export const breakable = (script: string) => `
   ${script}`
 
 /**
- * The package's own worker, behind a script of the test's. It loads later than its first messages arrive: they are held
- * back for it. Strings are the test's own; the script takes them with a listener that stops them.
+ * The package's worker, with a script of the test before it. The worker loads after its first messages arrive, so they are
+ * held back for it. Messages that are strings are for the script, which stops them with its listener.
  */
 export function patchedWorker(first: string): Worker {
   const script = `${first}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { codeOf } from '../common/api'
 import { extentsOf, fresh, isWhole, metaOf, open, rows, watchedWorker } from './idb-tools'
 
-describe('indexeddb, its puts watched', () => {
+describe('the host on IndexedDB, with every put counted', () => {
   it('writes hardly more than rows and frames, and only what is new', async () => {
     const name = fresh()
     const dimension = 384,
@@ -24,7 +24,7 @@ describe('indexeddb, its puts watched', () => {
     await again.close()
   })
 
-  it('keeps few extents however small the commits are, over reopens as well', async () => {
+  it('keeps few extents however small the commits are, also when the store is reopened', async () => {
     const name = fresh()
     const watched = watchedWorker()
     let bytes = 0
@@ -44,7 +44,7 @@ describe('indexeddb, its puts watched', () => {
     await db.close()
   })
 
-  it('a refused commit changes nothing, and the store goes on', async () => {
+  it('changes nothing when the browser refuses a commit, and continues', async () => {
     const name = fresh()
     const watched = watchedWorker()
     const db = await open(name, { worker: watched.worker })
@@ -69,7 +69,7 @@ describe('indexeddb, its puts watched', () => {
     await again.close()
   })
 
-  it('a refused compaction leaves the old pair, and no rubbish', async () => {
+  it('keeps the old pair and leaves nothing else when the browser refuses a compaction', async () => {
     const name = fresh()
     const watched = watchedWorker()
     const db = await open(name, { worker: watched.worker })
@@ -86,7 +86,7 @@ describe('indexeddb, its puts watched', () => {
     await isWhole(name)
   })
 
-  it('compacts what is larger than its buffer', async () => {
+  it('compacts a store that is larger than its buffer', async () => {
     const name = fresh()
     const dimension = 1024,
       count = 8000
@@ -104,7 +104,7 @@ describe('indexeddb, its puts watched', () => {
     await again.close()
   })
 
-  it('a compaction refused half-way leaves the old pair, and no rubbish', async () => {
+  it('keeps the old pair and leaves nothing else when the browser refuses a compaction half-way', async () => {
     const name = fresh()
     const dimension = 1024,
       count = 8000
@@ -113,7 +113,7 @@ describe('indexeddb, its puts watched', () => {
     const ids = Array.from({ length: count }, (_, i) => `${i}`)
     await db.upsert('c', { ids, vectors: new Float32Array(count * dimension).fill(1) })
     await db.delete('c', ids.slice(0, 10))
-    // 8 MiB of some 31: by then the database has been given some.
+    // Of about 31 MiB the database gets 8 MiB. So a part of the new pair is already written.
     await watched.ask('quota after 8')
     expect(await codeOf(() => db.compact())).toBe('QUOTA_EXCEEDED')
     await isWhole(name)
@@ -124,7 +124,7 @@ describe('indexeddb, its puts watched', () => {
     await isWhole(name)
   })
 
-  it('acknowledged is durable when the worker is killed', async () => {
+  it('keeps every acknowledged write when the worker is killed', async () => {
     const name = fresh()
     for (let round = 0; round < 3; round++) {
       const watched = watchedWorker()
@@ -137,7 +137,7 @@ describe('indexeddb, its puts watched', () => {
     }
   })
 
-  it('an answer that never comes is OUTCOME_UNKNOWN', async () => {
+  it('reports OUTCOME_UNKNOWN when the database never answers', async () => {
     const name = fresh()
     const watched = watchedWorker()
     const db = await open(name, { worker: watched.worker })

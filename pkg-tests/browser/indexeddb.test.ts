@@ -17,8 +17,8 @@ import {
 } from './idb-tools'
 import { inWorker } from './in-worker'
 
-describe('indexeddb', () => {
-  it('lists what is there and destroys it, but not while it is open', async () => {
+describe('the host on IndexedDB', () => {
+  it('lists stores, and destroys a store only while it is closed', async () => {
     const name = fresh()
     const db = await open(name)
     expect(db.storage).toBe('indexeddb')
@@ -41,7 +41,7 @@ describe('indexeddb', () => {
     await Nidus.destroy(name, { storage })
   })
 
-  it('makes nothing where it may not, and keeps an empty store', async () => {
+  it('creates nothing if it is not asked to, and keeps an empty store', async () => {
     const name = fresh()
     const exists = async () => (await indexedDB.databases()).some((info) => info.name === `nidus-wasm:${name}`)
     expect(await codeOf(() => open(name, { readOnly: true }))).toBe('NOT_FOUND')
@@ -55,7 +55,7 @@ describe('indexeddb', () => {
     await isWhole(name)
   })
 
-  it('is LOCKED against a second writer, and free when the first one was killed', async () => {
+  it('refuses a second writer with LOCKED until the first one is killed', async () => {
     const name = fresh()
     const holder = inWorker(async (lock: string) => {
       await new Promise<void>((resolve) => void navigator.locks.request(lock, () => (resolve(), new Promise(() => {}))))
@@ -69,7 +69,7 @@ describe('indexeddb', () => {
     await (await late).close()
   })
 
-  it('reads one state, and writes nothing, when it is opened read-only beside a writer', async () => {
+  it('reads one state and writes nothing when it is opened read-only beside a writer', async () => {
     const name = fresh()
     const writer = await open(name)
     await writer.upsert('c', rows(10))
@@ -107,11 +107,11 @@ describe('indexeddb', () => {
     await writer.close()
   })
 
-  it('takes over from a writer that it could not see; that one is FAILED, and changes nothing more', async () => {
+  it('is FAILED and changes nothing more after a writer that it cannot see took the store over', async () => {
     const name = fresh()
     const first = await open(name)
     await first.upsert('c', rows(1))
-    // As a second writer would where there are no locks.
+    // This is what a second writer does where there are no locks.
     await inDatabase(name, async (meta) =>
       meta.put({ ...(await answer(meta.get('store') as IDBRequest<Row>)), epoch: 'another' }, 'store'),
     )
@@ -127,7 +127,7 @@ describe('indexeddb', () => {
     await second.close()
   })
 
-  it('is FAILED when its database is deleted from elsewhere, and lets go of it', async () => {
+  it('is FAILED and closes its connection when somebody else deletes its database', async () => {
     const name = fresh()
     const db = await open(name)
     await db.upsert('c', rows(1))
@@ -140,7 +140,7 @@ describe('indexeddb', () => {
     await again.close()
   })
 
-  it('removes what a compaction left that was cut', async () => {
+  it('removes what an interrupted compaction left', async () => {
     const name = fresh()
     await (await open(name)).close()
     const { generation } = await metaOf(name)
@@ -164,13 +164,13 @@ describe('indexeddb', () => {
     await again.close()
   })
 
-  it('cuts a torn tail durably, also through an extent', async () => {
+  it('cuts a half-written end durably, also in the middle of an extent', async () => {
     const name = fresh()
     let db = await open(name)
     for (let i = 0; i < 5; i++) await db.upsert('c', rows(3, 3 * i))
     await db.close()
     const { log } = await metaOf(name)
-    // Half a frame more, as a host's fault would leave it, and a partial row.
+    // Half a frame and a partial row more, as a fault of the host would leave them.
     await inDatabase(name, async (meta, extents) => {
       await answer(extents.put(Uint8Array.of(9, 0, 0, 0, 1, 2), ['log', 0, log]))
       const row = await answer(meta.get('store') as IDBRequest<Row>)
@@ -192,7 +192,7 @@ describe('indexeddb', () => {
     await db.close()
   })
 
-  it('finds a missing extent, and changes nothing', async () => {
+  it('notices a missing extent, and changes nothing', async () => {
     const name = fresh()
     const db = await open(name)
     for (let i = 0; i < 3; i++) await db.upsert('c', rows(3, 3 * i))
@@ -205,7 +205,7 @@ describe('indexeddb', () => {
   })
 })
 
-it('without IndexedDB: STORAGE_UNAVAILABLE', async () => {
+it('reports STORAGE_UNAVAILABLE if there is no IndexedDB', async () => {
   const worker = watchedWorker(
     'Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })',
   )
@@ -216,11 +216,11 @@ it('without IndexedDB: STORAGE_UNAVAILABLE', async () => {
   expect(error?.code).toBe('STORAGE_UNAVAILABLE')
 })
 
-it('in a thread of the caller, where no worker can be started', async () => {
+it("works in the caller's own thread if no worker can be started", async () => {
   const name = fresh()
   const worker = inWorker(async ({ url, name }: { url: string; name: string }, load) => {
     Object.defineProperty(globalThis, 'Worker', { value: undefined, configurable: true })
-    // The test server rewrites the package's own import() as well.
+    // The test server rewrites the package's `import()`, too.
     Object.assign(globalThis, { __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() } })
     const { Nidus } = (await load(url)) as typeof import('nidus-wasm')
     const db = await Nidus.open(name, { dimension: 4, storage: 'indexeddb' })

@@ -1,4 +1,4 @@
-// The list that Node walks, for each entry that pages have.
+// Runs the list of the Node test for each entry that pages have.
 import { expect, it } from 'vitest'
 import { taken } from 'virtual:public-types'
 import { callsOfNidus, callsOfSegment, walkKeys, walkValues, type Calls } from '../common/keys'
@@ -32,13 +32,13 @@ it.each([
   },
 )
 
-it('nidus-wasm/segment does so, too', async () => {
+it('nidus-wasm/segment refuses them, too', async () => {
   const { Segment, init } = await import('nidus-wasm/segment')
   await init()
   await walk(callsOfSegment(Segment), 'nidus-wasm/segment', 'Segment.')
 })
 
-it("says of a wasm module's memory that it cannot be given away, and takes a part of it as a copy", async () => {
+it('says that the memory of a wasm module cannot be transferred, and copies a part of it', async () => {
   const { Nidus } = await import('nidus-wasm')
   const db = await Nidus.open('given', { storage: 'memory', dimension: 4 })
   const memory = new WebAssembly.Memory({ initial: 1 })

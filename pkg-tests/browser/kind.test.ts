@@ -4,7 +4,7 @@ import { codeOf } from '../common/api'
 import { D, answer, rows, watchedWorker } from './idb-tools'
 import { inWorker } from './in-worker'
 
-/** What a browser may lack, by what is done in a worker before the package's own is loaded. */
+/** Each thing that a browser may lack, and the code that removes it before the package's worker loads. */
 const LACKING = {
   nothing: '',
   handles:
@@ -63,21 +63,21 @@ afterEach(async () => {
 })
 
 describe('the kind of storage', () => {
-  it('is OPFS where a handle opens, and recorded', async () => {
+  it('is OPFS if a handle can be opened, and is recorded', async () => {
     const name = fresh()
     const db = await open(name)
     expect(db.storage).toBe('opfs')
     await db.close()
     expect(await recorded(name)).toBe('opfs')
     expect(await there(name)).toEqual(['opfs'])
-    // The probe leaves nothing.
+    // The file of the probe is gone.
     const files: string[] = []
     for await (const file of ((await root()) as unknown as { keys(): AsyncIterable<string> }).keys()) files.push(file)
     expect(files.filter((file) => file.startsWith('probe'))).toEqual([])
   })
 
   it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)(
-    'is IndexedDB without %s, and stays that where OPFS works later',
+    'is IndexedDB without %s, and stays IndexedDB when OPFS works later',
     async (lack) => {
       const name = fresh()
       const db = await open(name, { worker: without(lack) })
@@ -97,14 +97,14 @@ describe('the kind of storage', () => {
   )
 
   it.for(['handles', 'methods', 'opfs', 'private opfs'] as const)(
-    'once OPFS, is not replaced where there are no %s',
+    'stays OPFS when there are no %s later',
     async (lack) => {
       const name = fresh()
       const db = await open(name)
       await db.upsert('c', rows(3))
       await db.close()
       const worker = without(lack)
-      // Files can be read without handles.
+      // Files can be read without synchronous handles.
       const seen = lack === 'handles' || lack === 'methods'
       if (seen) await (await open(name, { worker, readOnly: true })).close()
       else expect(await codeOf(() => open(name, { worker, readOnly: true }))).toBe('STORAGE_UNAVAILABLE')
@@ -120,7 +120,7 @@ describe('the kind of storage', () => {
     },
   )
 
-  it('once IndexedDB, is not replaced where there is none', async () => {
+  it('stays IndexedDB when there is no IndexedDB later', async () => {
     const name = fresh()
     await (await open(name, { worker: without('handles') })).close()
     const worker = without('indexeddb')
@@ -131,7 +131,7 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBe('indexeddb')
   })
 
-  it('is none where neither can be used, and says what was tried', async () => {
+  it('cannot be chosen if neither works, and the error says what was tried', async () => {
     const name = fresh()
     const error = await refusal(open(name, { worker: without('handles', 'indexeddb') }))
     expect(error?.code).toBe('STORAGE_UNAVAILABLE')
@@ -141,14 +141,14 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBeUndefined()
   })
 
-  it('is not changed for want of room', async () => {
+  it('does not change when there is no room', async () => {
     const name = fresh()
     expect(await codeOf(() => open(name, { worker: without('room in opfs') }))).toBe('QUOTA_EXCEEDED')
     expect(await there(name)).toEqual([])
     expect(await recorded(name)).toBeUndefined()
   })
 
-  it('without a record: OPFS only if it is asked for, or is where the store is', async () => {
+  it('is OPFS without a record only if the caller asks for OPFS or the store is there', async () => {
     const name = fresh()
     const worker = without('indexeddb')
     for (const options of [{}, { storage: 'indexeddb' }, { readOnly: true }] satisfies OpenOptions[]) {
@@ -167,7 +167,7 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBe('opfs')
   })
 
-  it('is the same for two that make a store at once, whatever each of them can do', async () => {
+  it('is the same for two threads that create a store at the same time, even if one of them cannot use OPFS', async () => {
     for (let round = 0; round < 6; round++) {
       const name = fresh()
       const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])
@@ -179,7 +179,7 @@ describe('the kind of storage', () => {
     }
   })
 
-  it('is what the store has that an earlier version made', async () => {
+  it('is kept for a store that an earlier version made', async () => {
     for (const storage of ['opfs', 'indexeddb'] as const) {
       const name = fresh()
       const db = await open(name, { storage })
@@ -207,7 +207,7 @@ describe('the kind of storage', () => {
     }
   })
 
-  it('is recorded for those that are asked for, and binds', async () => {
+  it('is recorded also if the caller names it, and then no other kind is possible', async () => {
     for (const [storage, other] of [
       ['opfs', 'indexeddb'],
       ['indexeddb', 'opfs'],
@@ -229,7 +229,7 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBeUndefined()
   })
 
-  it('is neither looked for in memory nor recorded by those who may not create', async () => {
+  it('is not recorded for stores in memory, nor by openings that may not create a store', async () => {
     const name = fresh()
     expect(await codeOf(() => Nidus.open(name))).toBe('INVALID_ARGUMENT')
     expect(await codeOf(() => open(name, { readOnly: true }))).toBe('NOT_FOUND')
@@ -238,7 +238,7 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBeUndefined()
   })
 
-  it('is listed and destroyed with the store', async () => {
+  it('is listed with the store and destroyed with it', async () => {
     const [inFiles, inDatabase] = [fresh(), fresh()]
     await (await open(inFiles)).close()
     await (await open(inDatabase, { worker: without('opfs') })).close()
@@ -254,7 +254,7 @@ describe('the kind of storage', () => {
     expect(await kinds({ worker: without('opfs') })).toEqual({ [inDatabase]: 'indexeddb' })
     expect(await kinds({ worker: without('indexeddb') })).toEqual({ [inFiles]: 'opfs' })
     expect(await codeOf(() => Nidus.list({ worker: without('opfs', 'indexeddb') }))).toBe('STORAGE_UNAVAILABLE')
-    // Of the other kind there is nothing to destroy, and the record is not of it.
+    // This kind has nothing to destroy, and the record names the other kind.
     await Nidus.destroy(inFiles, { storage: 'indexeddb' })
     expect(await recorded(inFiles)).toBe('opfs')
     expect(await codeOf(() => Nidus.destroy(inFiles, { worker: without('opfs') }))).toBe('STORAGE_UNAVAILABLE')
@@ -263,13 +263,13 @@ describe('the kind of storage', () => {
     await Nidus.destroy(inDatabase)
     expect(await kinds()).toEqual({})
     expect([await recorded(inFiles), await recorded(inDatabase)]).toEqual([undefined, undefined])
-    // Free to be chosen anew.
+    // After the store is destroyed, the kind is chosen anew.
     const db = await open(inDatabase)
     expect(db.storage).toBe('opfs')
     await db.close()
   })
 
-  it('outlives a store that vanished, and does no harm', async () => {
+  it('stays recorded when a store vanished, and does no harm', async () => {
     const name = fresh()
     await (await open(name, { worker: without('opfs') })).close()
     await answer(indexedDB.deleteDatabase(`nidus-wasm:${name}`))
@@ -296,7 +296,7 @@ describe('the kind of storage', () => {
   })
 })
 
-/** In a worker of the test's, that has the package for itself: a page would refuse to open a name twice. */
+/** Opens the store in a worker with its own copy of the package: a page refuses to open the same name twice. */
 function opener(name: string, lack: Lack) {
   const worker = inWorker(async ({ url, name, spoil }: { url: string; name: string; spoil: string }, load) => {
     Object.defineProperty(globalThis, 'Worker', { value: undefined, configurable: true })

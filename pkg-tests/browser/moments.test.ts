@@ -1,4 +1,4 @@
-// A tab ends at odd moments: what others find is whole, or not there at all, and their next call is answered as ever.
+// A tab ends at odd moments. Other tabs then find a write whole or not at all, and their next call is answered.
 import { afterEach, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 
@@ -27,7 +27,7 @@ const outcome = (call: Promise<unknown>) =>
 let names = 0
 const fresh = () => `moment ${Date.now()} ${names++}`
 
-/** What a tab does as it ends; `there`: what others may find of it, by whether it was answered. */
+/** What a tab does when it ends. `before` and `whole`: how many records others may find, without the call and with it. */
 const doing: { [what: string]: { begin(db: Nidus): Promise<unknown>; whole: number; before: number } } = {
   'a batch of 50 MB': {
     before: 0,
@@ -45,7 +45,7 @@ const doing: { [what: string]: { begin(db: Nidus): Promise<unknown>; whole: numb
 const fill = async (db: Nidus, rows: number) => {
   if (rows === 0) return
   const ids = Array.from({ length: rows }, (_, i) => `${i}`)
-  // Twice, so that there is something to compact.
+  // Writing twice leaves dead rows to compact.
   for (let time = 0; time < 2; time++)
     await db.upsert('c', { ids, vectors: new Float32Array(rows * D).fill(1), attrs: ids.map((_, n) => ({ n })) })
 }
@@ -72,7 +72,7 @@ describe('a tab that ends', () => {
           const others = tabs.filter((other) => other !== ending)
           await fill(others[1]!, before)
           const asked = outcome(begin(ending))
-          // Asked, and of a large batch much has arrived.
+          // The call was made, and much of the large batch has arrived.
           await others[0]!.count()
           const ended = outcome(Promise.resolve(end(ending)))
           const writes = await Promise.all(others.map((other, i) => outcome(small(other, `${i}`))))
@@ -89,7 +89,7 @@ describe('a tab that ends', () => {
       }
     }
 
-    it(`which has the store, during ${what} that another asked for: it is made once`, async () => {
+    it(`and leads, during ${what} for a follower: the call is made once`, async () => {
       const name = fresh()
       const [first, second] = [await tab(name), await tab(name)]
       await fill(second, before)
@@ -103,7 +103,7 @@ describe('a tab that ends', () => {
     })
   }
 
-  it('at the same instant as others, before a write of one that stays is answered', async () => {
+  it('at the same instant as others, before a write of a remaining tab is answered', async () => {
     const name = fresh()
     const tabs = await Promise.all(Array.from({ length: 5 }, () => tab(name)))
     const stays = tabs.pop()!
@@ -116,12 +116,12 @@ describe('a tab that ends', () => {
     await Nidus.destroy(name, { storage: 'opfs' })
   })
 
-  it('while it opens', async () => {
+  it('while it opens the store', async () => {
     const name = fresh()
     for (let round = 0; round < 4; round++) {
       const opening = outcome(
         tab(name, (worker) => {
-          // As soon as it says anything: at the second time it has begun to open.
+          // The first message says that the worker has loaded. At the second one the opening has begun.
           let heard = 0
           worker.addEventListener('message', () => ++heard > round % 2 && worker.terminate())
         }),
@@ -135,7 +135,7 @@ describe('a tab that ends', () => {
     await Nidus.destroy(name, { storage: 'opfs' })
   })
 
-  it('while it imports over a store: the next opening has the one or the other, whole', async () => {
+  it('while it imports over a store: the next opening finds either the old or the new store, whole', async () => {
     const name = fresh()
     const source = await tab(fresh())
     await fill(source, 700)

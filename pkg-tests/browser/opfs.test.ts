@@ -41,8 +41,8 @@ async function filled(name: string) {
   return db
 }
 
-describe('opfs', () => {
-  it('lists what is there and destroys it, but not while it is open', async () => {
+describe('the host on OPFS', () => {
+  it('lists stores, and destroys a store only while it is closed', async () => {
     const name = fresh()
     const db = await filled(name)
     expect(await codeOf(() => Nidus.destroy(name))).toBe('LOCKED')
@@ -60,7 +60,7 @@ describe('opfs', () => {
     expect(await codeOf(() => Nidus.open(name, { readOnly: true }))).toBe('NOT_FOUND')
   })
 
-  it('is locked against another worker, whose destroy is refused as well', async () => {
+  it('refuses to open or destroy a store that another worker has open', async () => {
     const name = fresh()
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm', { create: true })
     void root
@@ -84,7 +84,7 @@ describe('opfs', () => {
     await (await late).close()
   })
 
-  it('flips between its two pairs, and empties the old one after the next commit', async () => {
+  it('changes between its two pairs, and empties the old one after the next commit', async () => {
     const name = fresh()
     const db = await filled(name)
     await db.compact()
@@ -100,13 +100,13 @@ describe('opfs', () => {
     await again.close()
   })
 
-  it('recovers from a torn head, an unfinished creation and an unfinished compaction', async () => {
+  it('recovers from a half-written head, an unfinished creation and an unfinished compaction', async () => {
     const name = fresh()
     let db = await filled(name)
     await db.compact()
     await db.close()
     const head = await read(name, 'head')
-    // Torn while generation 1 was promoted: generation 0 is still whole, since no commit came after.
+    // The head was half written while generation 1 was promoted. Generation 0 is still whole, since no commit came after it.
     const torn = head.slice()
     torn.fill(0xaa, 512, 520)
     await write(name, 'head', torn)
@@ -132,7 +132,7 @@ describe('opfs', () => {
     await db.close()
   })
 
-  it('does not take the pair that a commit emptied for a new store', async () => {
+  it('does not mistake the pair that a commit emptied for a new store', async () => {
     const name = fresh()
     const db = await filled(name)
     await db.compact()
@@ -145,7 +145,7 @@ describe('opfs', () => {
     expect((await read(name, 'data.1')).length).toBe(64 + 2 * D * 4)
   })
 
-  it('cuts a torn tail and says so; read-only leaves it', async () => {
+  it('cuts a half-written end and reports it, but not when it opens read-only', async () => {
     const name = fresh()
     await (await filled(name)).close()
     const log = await read(name, 'log.0')
@@ -167,7 +167,7 @@ describe('opfs', () => {
     const name = fresh()
     const dimension = 384,
       count = 20_000
-    // The package's own worker, with every sync handle's writes counted.
+    // The package's worker, which counts the bytes that its synchronous handles write.
     const { worker, total } = countingWorker()
     const db = await Nidus.open(name, { dimension, worker })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.sin(i) + 0.01)
@@ -181,7 +181,7 @@ describe('opfs', () => {
     await db.close()
   })
 
-  it('tells when the worker cannot be had, and when it dies', async () => {
+  it('reports a worker that cannot be started, and one that dies', async () => {
     const code = (worker: () => Worker) => codeOf(() => Nidus.open('never', { dimension: D, worker }))
     expect(
       await code(() => {
@@ -202,7 +202,7 @@ describe('opfs', () => {
     await db.close()
   })
 
-  it('tells when the wasm cannot be had', async () => {
+  it('reports wasm that cannot be loaded', async () => {
     const code = (wasm: string | Uint8Array<ArrayBuffer>) =>
       Nidus.open('never', { dimension: D, storage: 'memory', wasm }).then(
         () => '',
@@ -215,7 +215,7 @@ describe('opfs', () => {
     expect(await code(Uint8Array.from([0, 0x61, 0x73, 0x6d, 9, 9, 9, 9]))).toBe('UNSUPPORTED')
   })
 
-  it('has no storage of another kind', async () => {
+  it('refuses kinds of storage that a page does not have', async () => {
     expect(await codeOf(() => Nidus.open('x', { dimension: D, storage: 'fs' }))).toBe('STORAGE_UNAVAILABLE')
   })
 })

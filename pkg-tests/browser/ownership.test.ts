@@ -52,7 +52,7 @@ beforeEach(clear)
 afterEach(clear)
 
 describe('OPFS', () => {
-  it('refuses a head of another program by name, and leaves every byte', async () => {
+  it('names the head of another program in the error, and changes no byte', async () => {
     await put('head', 'my own notes on heads')
     const before = await bytes()
     await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
@@ -65,11 +65,11 @@ describe('OPFS', () => {
       message: expect.stringContaining('head'),
     })
     expect(await bytes()).toEqual(before)
-    // Gone, so that what follows may remove the rest.
+    // Without the file the rest can be removed.
     await (await directoryOf()).removeEntry('head')
   })
 
-  it.each(['data.0', 'log.0'])('refuses a store whose %s is missing, and makes nothing anew', async (file) => {
+  it.each(['data.0', 'log.0'])('refuses a store whose %s is missing, and creates nothing', async (file) => {
     await make('opfs')
     await (await directoryOf()).removeEntry(file)
     const before = await bytes()
@@ -80,7 +80,7 @@ describe('OPFS', () => {
     expect(await bytes()).toEqual(before)
   })
 
-  it("refuses a store whose head is missing, and another program's files without one, and makes nothing", async () => {
+  it("refuses a store whose head is missing, and another program's files without one, and creates nothing", async () => {
     await make('opfs')
     await (await directoryOf()).removeEntry('head')
     const before = await bytes()
@@ -101,7 +101,7 @@ describe('OPFS', () => {
     expect(await bytes()).toEqual(own)
   })
 
-  it("destroy leaves what is not the store's", async () => {
+  it('destroy leaves files that do not belong to the store', async () => {
     await make('opfs')
     await put('mine.txt', 'my own')
     await Nidus.destroy(NAME)
@@ -128,7 +128,7 @@ describe('IndexedDB', () => {
       request.onerror = () => reject(request.error)
     })
 
-  it('refuses a database that another program made, and leaves what is in it', async () => {
+  it('refuses a database that another program made, and changes nothing in it', async () => {
     await foreign()
     const refused = { code: 'CORRUPT', message: expect.stringContaining('another program') }
     await expect(Nidus.open(NAME, { dimension: 2, storage: 'indexeddb' })).rejects.toMatchObject(refused)

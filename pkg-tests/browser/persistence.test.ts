@@ -6,7 +6,7 @@ import { inWorker } from './in-worker'
 afterEach(() => vi.restoreAllMocks())
 const never = () => new Promise<never>(() => {})
 
-it('tells what the browser says, and asks only when told to', async () => {
+it('reports what the browser says, and asks the browser to persist only on request', async () => {
   const persist = vi.spyOn(navigator.storage, 'persist')
   const { state, usage, quota } = await Nidus.persistence()
   expect(state).toBe((await navigator.storage.persisted()) ? 'persistent' : 'best-effort')
@@ -22,7 +22,7 @@ it('tells what the browser says, and asks only when told to', async () => {
   }
 })
 
-it('does not wait for a browser that does not answer, or fails', async () => {
+it('does not wait for a browser that fails or does not answer', async () => {
   vi.spyOn(navigator.storage, 'persist').mockImplementation(never)
   const { state, quota } = await Nidus.persistence({ request: true, timeout: 50 })
   expect([state, typeof quota]).toEqual(['unknown', 'number'])
@@ -34,7 +34,7 @@ it('does not wait for a browser that does not answer, or fails', async () => {
   expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
 })
 
-it('works where there is nothing to ask, and in a worker, which may not ask', async () => {
+it('works without navigator.storage, and in a worker, which may not ask', async () => {
   vi.spyOn(navigator, 'storage', 'get').mockReturnValue(undefined as never)
   expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
   vi.restoreAllMocks()
@@ -48,7 +48,7 @@ it('works where there is nothing to ask, and in a worker, which may not ask', as
   worker.end()
 })
 
-it('refuses what is no option', async () => {
+it('refuses unknown options', async () => {
   for (const options of [{ timeout: -1 }, { timeout: NaN }, { timeout: '1' }, { request: 1 }, 7]) {
     expect(await codeOf(() => Nidus.persistence(options as never))).toBe('INVALID_ARGUMENT')
   }

@@ -3,7 +3,7 @@ import { Nidus } from 'nidus-wasm'
 import { init, Segment } from 'nidus-wasm/segment'
 import { failingHost as host } from '../common/failing-host'
 
-it('salvages from a host of its own into another in the page, whose stores have the smaller wasm', async () => {
+it('salvages in the page from one host of the user into another, although the page has the smaller wasm', async () => {
   const empty = () => ({ data: new Uint8Array(), log: new Uint8Array() })
   const first = host(empty())
   const db = await Nidus.open('x', { dimension: 2, storage: first.own })

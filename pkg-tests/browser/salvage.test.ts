@@ -63,7 +63,7 @@ const indexeddb: Medium = {
 }
 
 for (const [storage, medium] of Object.entries({ opfs, indexeddb }) as [StorageKind, Medium][]) {
-  it(`salvages a damaged store in ${storage}, and leaves its bytes as they are`, async () => {
+  it(`salvages a damaged store in ${storage}, and changes none of its bytes`, async () => {
     const [name, into] = [fresh(), fresh()]
     const db = await Nidus.open(name, { dimension: 2, storage })
     for (const id of ['first', 'second', 'third']) await db.upsert('docs', [{ id, vector: [1, 2], attrs: { id } }])

@@ -3,7 +3,7 @@ import { inWorker } from './in-worker'
 
 const url = new URL('../../dist/segment-browser.js', import.meta.url).href
 
-it('a Segment over a real OPFS handle, in a worker of the user', async () => {
+it('a Segment works over a real OPFS handle, in a worker of the user', async () => {
   const worker = inWorker(async (url: string, load) => {
     const { init, Segment } = (await load(url)) as typeof import('nidus-wasm/segment')
     await init()

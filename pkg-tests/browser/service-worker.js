@@ -1,4 +1,4 @@
-// Bundled into one file before it is served: a service worker knows no import().
+// Bundled into one file before it is served, because a service worker cannot use `import()`.
 import { Nidus } from '../../dist/browser.js'
 
 addEventListener('install', () => skipWaiting())

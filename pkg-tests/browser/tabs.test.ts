@@ -12,7 +12,7 @@ const fresh = () => {
 }
 const url = new URL('../../dist/worker.js', import.meta.url).href
 
-/** An opening with a worker of its own, as each tab has; `kill` is what becomes of it when the tab is killed. */
+/** An opening with its own worker, as each tab has one. `kill` ends it as a killed tab would. */
 async function tab(name: string, options: OpenOptions = {}) {
   let started!: Worker
   const worker = () => (started = new Worker(url, { type: 'module' }))
@@ -32,7 +32,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
     })
     const of = (name: string, options: OpenOptions = {}) => tab(name, { storage, ...options })
 
-    it('is one store to all of them', async () => {
+    it('have one store together', async () => {
       const name = fresh()
       const [a, b, c] = [await of(name), await of(name), await of(name, { dimension: undefined as never })]
       expect([a, b, c].map(({ dimension, storage }) => [dimension, storage])).toEqual(Array(3).fill([D, storage]))
@@ -59,7 +59,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await c.count()).toBe(2)
     })
 
-    it('goes on with the next when the one that leads is closed: nothing is unanswered, nothing unknown', async () => {
+    it('continue with the next leader when the leader is closed: every call is answered, no outcome is unknown', async () => {
       const name = fresh()
       const a = await of(name)
       const b = await of(name)
@@ -76,7 +76,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await c.count()).toBe(160)
     })
 
-    it('goes on when the one that leads is killed: reads and writes are answered', async () => {
+    it('continue when the leader is killed: reads and writes are answered', async () => {
       const name = fresh()
       const a = await of(name)
       const b = await of(name)
@@ -104,7 +104,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect((await b.get('w', ['900']))[0]).toBeDefined()
     })
 
-    it('makes the next write as if nothing had happened, however the one that leads ended: each time', async () => {
+    it('make the next write as usual, each time that the leader is closed or killed', async () => {
       const name = fresh()
       let a = await of(name)
       const b = await of(name)
@@ -116,19 +116,19 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         expect(await b.delete('c', [`${n}`])).toBe(0)
         expect([await b.dropCollection('c'), await b.dropCollection('c')]).toEqual([true, false])
         await b.upsert('kept', rows(1, n))
-        // The next one to go is the one that leads now, and so on.
+        // The tab that leads now ends in the next round.
         a = await of(name)
       }
       expect(await b.count('kept')).toBe(6)
     })
 
-    it('makes nothing twice: a record that another tab deleted meanwhile does not come back', async () => {
+    it('make each write once: a record that another tab deleted in the meantime does not come back', async () => {
       const name = fresh()
       for (let round = 0; round < 6; round++) {
         const a = await of(name)
         const b = await of(name)
         const c = await of(name)
-        // The write may be made and its answer lost, or not be made at all, when c deletes what it finds.
+        // When c deletes, the write may be made with its answer lost, or it may not be made yet.
         const write = b.upsert('c', [{ id: `${round}`, vector: [1, 2, 3, 4] }])
         const others = Array.from({ length: 5 * round }, (_, i) =>
           b.upsert('c', [{ id: `${round} ${i}`, vector: [1, 2, 3, 4] }]),
@@ -146,7 +146,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       }
     })
 
-    it('takes large batches and gives large answers, in pieces', async () => {
+    it('send large batches and large answers in pieces', async () => {
       const name = fresh()
       const dimension = 1024
       const a = await of(name, { dimension })
@@ -163,7 +163,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(there.every((record, i) => record!.vector.every((x, j) => x === here[i]!.vector[j]))).toBe(true)
     })
 
-    it('is LOCKED to one that wants it alone, and to others while that one has it', async () => {
+    it('refuse with LOCKED an opening that wants the store alone, and all others while it has the store', async () => {
       const name = fresh()
       const a = await of(name)
       expect(await codeOf(() => of(name, { multiTab: false }))).toBe('LOCKED')
@@ -177,7 +177,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await (await of(name)).close()
     })
 
-    it('tells a tab with another dimension, other compatibility, or another version of the package', async () => {
+    it('refuse a tab with another dimension, other compatibility or another version of the package', async () => {
       const name = fresh()
       await of(name)
       expect(await codeOf(() => of(name, { dimension: D + 1 }))).toBe('DIMENSION_MISMATCH')
@@ -198,7 +198,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       channel.onmessage = null
       channel.close()
       release()
-      // One that speaks another version asks, and is told ours.
+      // A tab with another version of the messages asks, and is told the leader's version.
       const db = await of(other)
       const stranger = new BroadcastChannel(`nidus-wasm:${other}`)
       const told = new Promise<object>((resolve) => (stranger.onmessage = ({ data }) => resolve(data as object)))
@@ -208,7 +208,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await db.close()
     })
 
-    it('is not left to a tab that holds it and never answers', async () => {
+    it('do not wait for ever for a leader that never answers', async () => {
       const name = fresh()
       const release = await new Promise<() => void>(
         (resolve) =>
@@ -219,7 +219,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await (await of(name)).close()
     })
 
-    it('makes durable what a strict tab writes through a relaxed one, and owns up to what a relaxed one lost', async () => {
+    it('make durable what a strict tab writes through a relaxed leader, and report what a relaxed tab lost', async () => {
       const name = fresh()
       const a = await of(name, { durability: 'relaxed' })
       const strict = await of(name)
@@ -229,14 +229,14 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       a.kill()
       const there = await strict.count('c')
       expect(there === 5 || there === 10).toBe(true)
-      // It tells what is so: had the rest been flushed meanwhile, nothing would be lost.
+      // The code is true in both cases: if the other rows were flushed in time, nothing is lost.
       expect(await codeOf(() => relaxed.flush())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
       await relaxed.flush()
       await relaxed.upsert('c', rows(1, 90))
       await relaxed.close()
     })
 
-    it('a relaxed tab that closes is told what was lost with the one that led, and nothing else', async () => {
+    it('report to a relaxed tab that closes what was lost with the leader, and nothing else', async () => {
       const name = fresh()
       let a = await of(name, { durability: 'relaxed' })
       const b = await of(name, { durability: 'relaxed' })
@@ -249,13 +249,13 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await codeOf(() => c.close())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
       a = await of(name, { durability: 'relaxed' })
       await a.upsert('c', rows(5, 20))
-      // b leads, and loses nothing of what it closes in order.
+      // b leads now. It loses nothing, because it closes in order.
       await b.close()
       await a.close()
       expect(await (await of(name)).count('c')).toBe(there + 5)
     })
 
-    it('aborts where it is still in time', async () => {
+    it('abort a call if it is not too late', async () => {
       const name = fresh()
       await of(name)
       const b = await of(name)
@@ -274,7 +274,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await b.count('c')).toBe(outcome === 'written' ? 1 : 0)
     })
 
-    it('hands on a store that failed, and keeps failing where it did', async () => {
+    it('pass on a store that failed in one tab, where it stays FAILED', async () => {
       const name = fresh()
       const script = breakable(`
         const fail = () => { throw new DOMException('injected', 'InvalidStateError') }

@@ -10,7 +10,7 @@ const fresh = () => {
 afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
-// Each by its whole path: of a template Vite loads every file that it can mean, maps too.
+// Each file has its whole path: for a template Vite loads every file that it can mean, also source maps.
 const entry = new URL('../../dist/browser.js', import.meta.url).href
 const wasm = new URL('../../dist/nidus.wasm', import.meta.url).href
 
@@ -20,11 +20,11 @@ interface Frame extends Window {
   __vitest_browser_runner__: object
 }
 
-it('in the thread of a page where no worker can be started: IndexedDB', async () => {
+it('a page that cannot start a worker uses IndexedDB in its own thread', async () => {
   const name = fresh()
   const frame = document.body.appendChild(document.createElement('iframe'))
   const page = frame.contentWindow as unknown as Frame
-  // The test server rewrites the package's own import().
+  // The test server rewrites the package's `import()`.
   Object.assign(page, {
     Worker: undefined,
     __vitest_browser_runner__: { wrapDynamicImport: (load: () => unknown) => load() },
@@ -44,7 +44,7 @@ it('in the thread of a page where no worker can be started: IndexedDB', async ()
 })
 
 it.for(['classic', 'module'] as const)(
-  'in a real service worker (%s), bundled into one file: IndexedDB, shared with pages',
+  'a real service worker (%s), bundled into one file, shares a store in IndexedDB with pages',
   async (type) => {
     const name = fresh()
     const registration = await navigator.serviceWorker.register(`/service-worker.js?${type}`, {
@@ -62,13 +62,13 @@ it.for(['classic', 'module'] as const)(
       expect(await ask('a')).toEqual({ ok: ['indexeddb', ['a'], true] })
       const db = await Nidus.open(name)
       expect([db.storage, await db.count()]).toEqual(['indexeddb', 1])
-      // While a page has it, through that page.
+      // While a page has the store open, the service worker asks that page.
       expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b'], true] })
       expect(await db.count()).toBe(2)
       await db.upsert('c', [{ id: 'page', vector: [1, 0, 0, 0] }])
       await db.close()
       expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b', 'page'], true] })
-      // What is in OPFS can be had by no service worker, and is not replaced by it.
+      // A service worker cannot use OPFS, and it does not replace a store that is there.
       const inFiles = await Nidus.open(fresh(), { dimension: 4 })
       await inFiles.close()
       const { port1, port2 } = new MessageChannel()

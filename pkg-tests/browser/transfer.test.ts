@@ -17,7 +17,7 @@ const directory = async (name: string) =>
   (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(
     encodeURIComponent(name),
   )
-/** No directory, no database, nothing recorded. */
+/** There is no directory, no database and no record of a kind. */
 async function nothing(name: string) {
   expect(
     await directory(name).then(
@@ -70,7 +70,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
     })
     const COUNT = 60_000
 
-    it('a tab that follows exports what the leader has, and imports only what nobody has open', async () => {
+    it('a follower exports the store of the leader, and nobody imports over a store that is open', async () => {
       const name = fresh()
       const [a, b] = [await tab(name), await tab(name)]
       await b.upsert('c', { ids: ids(COUNT), vectors: vectors(COUNT) })
@@ -87,7 +87,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await compacting
       expect(await codeOf(() => Nidus.import(name, bytes, { storage, replace: true }))).toBe('LOCKED')
       await Promise.all([a.close(), b.close()])
-      // Who opens while it is imported gets what was imported.
+      // Whoever opens the store during the import gets the imported store.
       let opening: Promise<Nidus> | undefined
       const importing = Nidus.import(name, stream(bytes, 300_000), {
         storage,
@@ -103,7 +103,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await db.count('d')).toBe(1)
     })
 
-    it('an export whose leader is killed or closed fails, and a new one is whole', async () => {
+    it('an export fails if its leader is killed or closed, and the next export is whole', async () => {
       for (const how of ['kill', 'close'] as const) {
         const name = fresh()
         const [a, b] = [await tab(name), await tab(name)]
@@ -122,7 +122,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       }
     })
 
-    it('somebody who opens while an import comes to nothing has a store of their own', async () => {
+    it('an opening during an import that fails gets a new store', async () => {
       const name = fresh()
       const bytes = await (async () => {
         const db = await tab(fresh())
@@ -138,7 +138,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect([db.storage, await db.count()]).toEqual([storage, 0])
     })
 
-    it('a worker that is killed half-way leaves the old store, whole, and no more than it', async () => {
+    it('a worker that is killed during an import leaves the old store whole, and nothing else', async () => {
       const name = fresh()
       const old = await tab(name)
       await fill(old, 50)
@@ -177,7 +177,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       }
     })
 
-    it('a reader exports what it opened, or says that it is gone', async () => {
+    it('a read-only opening exports what it opened, or reports that it is gone', async () => {
       const name = fresh()
       const writer = await tab(name)
       await writer.upsert('c', { ids: ids(COUNT), vectors: vectors(COUNT) })
@@ -206,7 +206,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
   })
 }
 
-/** No room after so many bytes, for whatever handle. */
+/** After so many bytes no handle has room. */
 const full = (after: number) => `
   let left = ${after}
   const { write } = FileSystemSyncAccessHandle.prototype
@@ -225,7 +225,7 @@ describe('a full quota', () => {
     return bytes
   }
 
-  it('in OPFS leaves nothing of a new store, and the old one as it is', async () => {
+  it('in OPFS leaves nothing of a new store, and does not change the old one', async () => {
     const [small, big] = [await store('opfs', 100), await store('opfs', 60_000)]
     for (const after of [1000, 70_000, 3_000_000]) {
       const name = fresh()
@@ -248,7 +248,7 @@ describe('a full quota', () => {
     }
   })
 
-  it('in IndexedDB leaves nothing of a new store, and the old one as it is', async () => {
+  it('in IndexedDB leaves nothing of a new store, and does not change the old one', async () => {
     const [small, big] = [await store('indexeddb', 100), await store('indexeddb', 150_000)]
     const name = fresh()
     const full = async (replace: boolean) => {

@@ -1,8 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { Nidus, type OpenOptions } from 'nidus-wasm'
 
-// A page starts the small worker for an ordinary store in OPFS, and the one that has everything for whatever needs
-// more.
+// A page starts the small worker for an ordinary store in OPFS, and the whole worker for everything else.
 
 const names: string[] = []
 const fresh = () => {
@@ -13,10 +12,10 @@ afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
 
-/** Vite would load every file that a template with the path in it can mean, maps too. */
+/** For a template with the path in it Vite would load every file that it can mean, also source maps. */
 const up = '../..'
 const dist = (file: string) => new URL(`${up}/dist/${file}`, import.meta.url)
-/** Starts them and tells which. */
+/** Starts workers and remembers which ones. */
 function started(small = dist('worker-opfs.js')) {
   const files: string[] = []
   const worker = (whole: boolean) => {
@@ -34,7 +33,7 @@ async function openings(name: string, options: OpenOptions) {
   return { files, db }
 }
 
-it('writes, searches, filters, compacts, exports and follows in the small worker', async () => {
+it('the small worker writes, searches, filters, compacts, exports and follows', async () => {
   const name = fresh()
   const { files, db } = await openings(name, {})
   await db.upsert('c', vectors(50))
@@ -48,14 +47,14 @@ it('writes, searches, filters, compacts, exports and follows in the small worker
     bytes += piece.length
   expect(bytes).toBeGreaterThan(40 * D * 4)
   await db.close()
-  // Its turn to lead, in the small worker as well.
+  // Now it leads, also in the small worker.
   await follower.db.upsert('c', vectors(1))
   expect(await follower.db.count()).toBe(41)
   await follower.db.close()
   expect([...files, ...follower.files]).toEqual(['small', 'small'])
 })
 
-it('starts the whole one at once for what the page knows to need it', async () => {
+it('starts the whole worker at once if the page knows that it is needed', async () => {
   for (const options of [{ storage: 'indexeddb' }, { storage: 'memory' }, { workers: 2 }] as const) {
     const { files, db } = await openings(fresh(), options)
     await db.upsert('c', vectors(3))
@@ -65,7 +64,7 @@ it('starts the whole one at once for what the page knows to need it', async () =
   }
 })
 
-it('starts the whole one for import, list, destroy and salvage', async () => {
+it('starts the whole worker for import, list, destroy and salvage', async () => {
   const name = fresh()
   const { db } = await openings(name, {})
   await db.upsert('c', vectors(5))
@@ -81,7 +80,7 @@ it('starts the whole one for import, list, destroy and salvage', async () => {
   expect(files).toEqual(['whole', 'whole', 'whole', 'whole'])
 })
 
-it('goes over to the whole one where the store turns out to be in IndexedDB, alone and as a follower', async () => {
+it('changes to the whole worker when the store turns out to be in IndexedDB, alone and as a follower', async () => {
   const name = fresh()
   const first = await openings(name, { storage: 'indexeddb' })
   await first.db.upsert('c', vectors(3))
@@ -98,7 +97,7 @@ it('goes over to the whole one where the store turns out to be in IndexedDB, alo
   await reader.db.close()
 })
 
-it('does with worker.js where only that was copied beside the page', async () => {
+it('uses worker.js if only that file was copied beside the page', async () => {
   const { files, worker } = started(dist('there-is-no-such-worker.js'))
   const db = await Nidus.open(fresh(), { dimension: D, worker })
   await db.upsert('c', vectors(3))
@@ -111,7 +110,7 @@ it('does with worker.js where only that was copied beside the page', async () =>
   expect(state).toBe('closed')
 })
 
-it('asks a function without a parameter once, and tells what went wrong with its worker', async () => {
+it('calls a function without a parameter once, and reports what went wrong with its worker', async () => {
   let count = 0
   const worker = () => (count++, new Worker(dist('there-is-no-such-worker.js'), { type: 'module' }))
   await expect(Nidus.open(fresh(), { dimension: D, worker })).rejects.toMatchObject({ code: 'WORKER_FAILED' })

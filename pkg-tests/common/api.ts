@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Nidus, NidusError, type Attrs, type OpenOptions } from 'nidus-wasm'
 import { Model, byBytes, filters, random, sameHits, someAttrs } from './model'
 
-/** Where a suite's stores live. `again` opens the same name anew; without it nothing outlives a store. */
+/** Where a suite's stores are kept. `again` opens the same name anew. Without it nothing outlives a store. */
 export interface Place {
   fresh(): string
   options(): OpenOptions
@@ -23,11 +23,11 @@ export async function codeOf(work: () => unknown): Promise<string> {
 }
 
 /**
- * So few turns of the event loop come before the end of what waits for nobody. A timer or a deadline would take
+ * A call that waits for nothing ends within this many turns of the event loop. A timer or a deadline would take
  * thousands.
  */
 export const SOON = 200
-/** How many turns the event loop made before it ended: "at once" without a clock. In Node. */
+/** How many turns the event loop made before the call ended. This measures "at once" without a clock. In Node. */
 export async function turnsOf(work: Promise<unknown>) {
   let ended = false
   let turns = 0
@@ -37,7 +37,7 @@ export async function turnsOf(work: Promise<unknown>) {
   return turns
 }
 
-/** What every storage must do, checked against a model. */
+/** What every kind of storage must do, checked against a model. */
 export function apiSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
     Nidus.open<A>(name, { dimension: D, ...place.options(), ...options })
@@ -89,7 +89,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('gives every value back as it was', async () => {
+    it('gives back every value unchanged', async () => {
       const db = await open()
       const attrs: Attrs = {
         none: null,
@@ -124,7 +124,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('refuses bad input with a code, and is unharmed', async () => {
+    it('refuses bad input with a code, and takes no harm', async () => {
       const db = await open()
       await db.upsert('c', [{ id: 'good', vector: vector(1) }])
       const upsert = (batch: unknown) => codeOf(() => db.upsert('c', batch as never))
@@ -168,7 +168,7 @@ export function apiSuite(kind: string, place: Place) {
       const holes = [, vector(1)] as number[][]
       expect(await codeOf(() => db.searchMany(holes))).toBe('INVALID_ARGUMENT')
       await expect(db.search(vector(1), { filter: { a: { $in: holes as never } } })).rejects.toThrow('undefined')
-      // Half a signal used to stop the queue for good.
+      // An object with only a part of a signal used to stop the queue for ever.
       expect(
         await codeOf(() =>
           db.upsert('c', [{ id: 'good', vector: vector(1) }], { signal: { addEventListener() {} } as never }),
@@ -205,7 +205,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('takes edge cases as they are meant', async () => {
+    it('treats edge cases as documented', async () => {
       const db = await open()
       expect(await db.upsert('empty', [])).toBe(0)
       const given = new Float32Array(0)
@@ -242,7 +242,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('captures its input in the turn of the call', async () => {
+    it('copies its input in the turn of the call', async () => {
       const db = await open()
       const columns = { ids: ['a'], vectors: Float32Array.from(vector(1)), attrs: [{ n: 1 }] }
       const record = { id: 'b', vector: Float32Array.from(vector(0, 1)), attrs: { n: 2 } }
@@ -349,7 +349,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('shares commits among calls made together, in their order', async () => {
+    it('commits calls that are made together as one group, in their order', async () => {
       const db = await open()
       const calls = Array.from({ length: 1000 }, (_, i) =>
         db.upsert('c', [{ id: `${i % 500}`, vector: vector(i + 1, 1), attrs: { i } }]),
@@ -360,7 +360,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('takes a big batch in one piece, and tells how far it is', async () => {
+    it('writes a large batch as a whole, and reports its progress', async () => {
       const db = await open(undefined, { dimension: 256 })
       const count = 20_000
       const r = random(3)
@@ -396,7 +396,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('aborts what has not been written', async () => {
+    it('aborts a write that has not begun', async () => {
       const db = await open()
       expect(
         await codeOf(() => db.upsert('c', [{ id: 'a', vector: vector(1) }], { signal: AbortSignal.abort() })),
@@ -414,7 +414,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('finishes what it accepted, and is closed for everything after', async () => {
+    it('finishes the calls that it accepted, and refuses calls after close', async () => {
       const db = await open()
       const accepted = db.upsert('c', [{ id: 'a', vector: vector(1) }])
       const closing = db.close()
@@ -437,7 +437,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('says which options come later, and refuses what is none', async () => {
+    it('names options that are not available yet, and refuses unknown options', async () => {
       const fails = (options: object) => codeOf(() => open(undefined, options as OpenOptions))
       for (const options of [
         { memory: 'compact', workers: 2 },
@@ -466,7 +466,7 @@ export function apiSuite(kind: string, place: Place) {
       expect(await codeOf(() => Nidus.open(7 as never))).toBe('INVALID_ARGUMENT')
     })
 
-    it('keeps to its limits', async () => {
+    it('enforces its limits', async () => {
       const db = await open(undefined, { maxVectorBytes: 2 * D * 4, compat: '0.3' })
       await db.upsert('c', [{ id: 'a', vector: vector(1) }])
       expect(await codeOf(() => db.upsert('c', [{ id: 'f', vector: vector(1), attrs: { x: 0.5 } }]))).not.toBe(
@@ -488,7 +488,7 @@ export function apiSuite(kind: string, place: Place) {
 
     if (!place.again) return
 
-    it('relaxed: acknowledges early and is durable after flush or close', async () => {
+    it('acknowledges early with relaxed durability, and is durable after flush or close', async () => {
       const name = place.fresh()
       let db = await open(name, { durability: 'relaxed' })
       await Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', [{ id: `${i}`, vector: vector(1, i) }])))
@@ -503,7 +503,7 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
-    it('opens what is there, refuses what is not', async () => {
+    it('opens a store that exists, and refuses one that does not', async () => {
       const name = place.fresh()
       expect(await codeOf(() => open(name, { readOnly: true }))).toBe('NOT_FOUND')
       expect(await codeOf(() => Nidus.open(name, place.options()))).toBe('INVALID_ARGUMENT')
@@ -532,7 +532,7 @@ export function apiSuite(kind: string, place: Place) {
       await reader.close()
     })
 
-    it('compacts at open when enough is dead', async () => {
+    it('compacts at open when enough rows are dead', async () => {
       const name = place.fresh()
       let db = await open(name)
       for (let i = 0; i < 10; i++) await db.upsert('c', [{ id: 'same', vector: vector(1, i) }])

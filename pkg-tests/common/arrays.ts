@@ -1,8 +1,8 @@
 import { NidusError, type StorageHost, type StoreFiles, type SyncAccessHandle } from 'nidus-wasm'
 
 /**
- * A handle over a plain array of numbers, written from DESIGN §3 alone. Keeps what it was given, to see that nobody
- * changes it afterwards.
+ * A handle over a plain array of numbers, written from the specification of handles alone. It keeps the buffers that it
+ * got, to see that nobody changes them afterwards.
  */
 export class ArrayHandle implements SyncAccessHandle {
   bytes: number[] = []
@@ -52,7 +52,7 @@ export class ArrayHandle implements SyncAccessHandle {
   }
 }
 
-/** Only readable asynchronously, as IndexedDB or an HTTP range would be. */
+/** A store that can only be read asynchronously, as IndexedDB or ranges over HTTP. */
 export function asyncOnly(handle: ArrayHandle): SyncAccessHandle {
   return {
     readAsync: async (at, length) => Uint8Array.from(handle.bytes.slice(at, at + length)),

@@ -4,13 +4,13 @@ import type { Place } from './api'
 import { random } from './model'
 
 const D = 96
-/** Three chunks of codes, of which workers are dealt some. */
+/** Enough rows for three chunks of codes, which are distributed to workers. */
 const ROWS = 8500
 
-/** Codes are made behind the caller's back, and change no answer. */
+/** Codes are made in the background, and change no answer. */
 export function codesSuite(kind: string, { fresh, options, again }: Place) {
   describe(`codes over ${kind}`, () => {
-    it('are made while nobody asks, and answers stay the same bits', async () => {
+    it('are made in the background, and answers stay the same bit for bit', async () => {
       const { next } = random(5)
       const vectors = Float32Array.from({ length: ROWS * D }, (_, i) => (next() - 0.5) / (1 + (i % D)))
       const ids = Array.from({ length: ROWS }, (_, i) => `${i}`)
@@ -45,7 +45,7 @@ export function codesSuite(kind: string, { fresh, options, again }: Place) {
       await db.close()
       if (!again) return
 
-      // What is read at opening has its codes at once.
+      // Rows that are read at opening have their codes at once.
       const reopened = await Nidus.open(current, options())
       expect((await reopened.searchMany(queries, { topK: 7 })).map((hits) => hits.slice(0, 5))).toEqual(without)
       await reopened.upsert('c', { ids: ['new'], vectors: queries[0]! })

@@ -1,20 +1,20 @@
 export type File = 'data' | 'log' | 'head' | 'meta' | 'extents'
 
-/** Another program's, and no beginning of anything of ours. */
+/** Bytes of another program, which begin like none of our files. */
 export const CSV = new TextEncoder().encode('name,place\nAda,London\n'.repeat(100))
 
 export type States = { [state: string]: (name: string, file: File) => unknown }
-/** Where the stores of one kind lie. */
+/** Where the stores of one kind are kept. */
 export interface Place {
-  /** Everything that is kept under the name: what it is called, and its bytes. */
+  /** Everything that is kept under the name: the name of each part, and its bytes. */
   all(name: string): Promise<Record<string, string>>
-  /** Makes one file something else. */
+  /** Replaces the content of one file. */
   states: { [F in File]?: States }
   copy(from: string, to: string): Promise<void>
   calls: { [call: string]: (name: string) => Promise<unknown> }
 }
 
-/** How a call ended, and everything that was there before and after. */
+/** How a call ended, and everything that was there before it and after it. */
 export interface Fact {
   call: string
   end: string
@@ -22,7 +22,7 @@ export interface Fact {
   after: Record<string, string>
 }
 
-/** What is made of a file's bytes. `undefined`: there is none. */
+/** The new bytes of a file, made from the old ones. `undefined`: the file is removed. */
 export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) => Uint8Array | undefined } = {
   absent: () => undefined,
   empty: () => new Uint8Array(0),
@@ -39,20 +39,20 @@ export function tableIn(spec: string, mark: string): { calls: string[]; ends: Ma
   return { calls: head!.slice(1), ends: new Map(rows.map(([row, ...ends]) => [row!, ends])) }
 }
 
-/** What `Place.all` calls a store's files; of the rest, what an opening may write. */
+/** The names that `Place.all` gives to a store's files. `written`: a further part that an opening may write. */
 export interface Names {
   called(file: File): string
   written?: string
 }
 
-/** These are asked to put something in the place of what is there. */
+/** These calls are asked to replace what is there. */
 const REPLACES = ['import replace', 'destroy']
 const READS = ['open readOnly', 'verify', 'salvage']
-/** No call takes these away. */
+/** No call removes these files. */
 const OTHERS = ["another program's", 'a folder']
 let made = 0
 
-/** Makes every call on a store of which one file is something else. */
+/** Makes every call on a store that has one damaged file. */
 export function factsOf(place: Place, good: string, file: File, state: string): Promise<Fact[]> {
   const one = async ([call, work]: [string, (name: string) => Promise<unknown>]): Promise<Fact> => {
     const name = `${good}-${made++}`
@@ -78,14 +78,14 @@ type Expect = (
   toContain(other: unknown): void
 }
 
-/** No call changed a byte that it had no right to. */
+/** Checks that no call changed a byte that it may not change. */
 export function check(expect: Expect, { called, written }: Names, facts: Fact[], file: File, state: string) {
   const [data, log] = [called('data'), called('log')]
   for (const { call, end, before, after } of facts) {
     const what = `${file} ${state}, ${call}: ${end}`
     expect(end, what).toMatch(/^(ok|told|[A-Z_]+)$/)
     if (end !== 'ok' || READS.includes(call)) expect(after, what).toEqual(before)
-    // An opening that goes on cuts what no frame is in, and takes no row.
+    // An opening that succeeds cuts bytes that belong to no frame, and removes no row.
     else if (call === 'open') {
       expect((before[log] ?? '').startsWith(after[log] ?? ''), what).toBe(true)
       for (const name of [data, ...Object.keys(before)])

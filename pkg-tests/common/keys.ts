@@ -1,5 +1,4 @@
-// Each object that a public method takes, with a misspelt key and with values of a wrong type, in whatever runtime has
-// the entry.
+// Tries each object that a public method takes, with a misspelt key and with values of a wrong type, in any runtime.
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
 import type { Kind, Taken } from './public-types.mjs'
@@ -7,7 +6,7 @@ import type { Kind, Taken } from './public-types.mjs'
 type Entry = Pick<typeof import('nidus-wasm'), 'Nidus'>
 type Db = import('nidus-wasm').Nidus
 
-/** A call with some keys more, or others, in one of its objects. */
+/** A call, with additional or other keys in one of its objects. */
 export type Call = (object: object) => unknown
 export type Calls = Record<string, Call>
 
@@ -16,8 +15,8 @@ const memory = { storage: 'memory', dimension: 3 } as const
 let made = 0
 
 /**
- * Those of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store at all; `db`: an open
- * one.
+ * The calls of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store. `db`: an open
+ * store.
  */
 export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () => `keys-${made++}`): Calls {
   const own = { ...memory, ...more }
@@ -112,7 +111,7 @@ async function refusal(call: () => unknown): Promise<{ code?: unknown; message?:
   )
 }
 
-/** How many objects were refused. */
+/** Returns how many objects were refused. */
 export async function walkKeys(taken: Taken[], calls: Calls): Promise<number> {
   let tried = 0
   for (const { place, keys } of taken) {
@@ -124,7 +123,7 @@ export async function walkKeys(taken: Taken[], calls: Calls): Promise<number> {
         const [, where] = new RegExp(`^(.+): unknown (?:option|key) \`${wrong}\``).exec(error!.message!) ?? []
         const [, method] = /(\w+)\(options/.exec(place) ?? []
         expect(where, `${place}: ${error!.message}`).toContain(method ?? '')
-        // The nearest known key, or another that is as near.
+        // The error suggests the nearest known key, or another one that is equally near.
         const named = /did you mean `(\w+)`\?/.exec(error!.message!)?.[1]
         expect(keys, `${place}: ${wrong}: ${error!.message}`).toContain(named)
         if (wrong !== `${key[0]}${key}`) expect(named, `${place}: ${wrong}`).toBe(key)
@@ -153,7 +152,7 @@ const VALUES: [Kind | 'never', unknown][] = [
   ['object', new Map()],
   ['object', new Date()],
 ]
-/** Numbers that are right where a number is meant, however odd. */
+/** Numbers that are allowed where a number is wanted, although they are odd. */
 const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   minScore: (n) => !Number.isNaN(n),
   autoCompact: (n) => n >= 0 && n <= 1,
@@ -161,7 +160,7 @@ const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   timeout: (n, place) => n === 5 || (n === 1.5 && !place.includes('fromStatic')),
   lambda: (n) => n >= 0 && n <= 1,
 }
-/** Objects that are right where one is meant; the others of such a key are not tried. */
+/** Objects that are allowed where an object is wanted. The others are not tried for such a key. */
 const OBJECTS: Record<string, unknown[]> = {
   filter: ['{}'],
   attrs: ['{}', '[]'],
@@ -172,19 +171,19 @@ const OBJECTS: Record<string, unknown[]> = {
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''
-/** LangChain's own, which its retriever looks after. */
+/** Keys of LangChain, which its retriever checks. */
 const THEIRS = ['vectorStore', 'callbacks', 'tags', 'metadata', 'verbose']
 
 function isRight(kind: Kind | 'never', value: unknown, key: string, takes: Kind[], place: string): boolean {
   if (kind === 'number') return takes.includes('number') && (RIGHT[key] ?? ((n) => n === 5))(value as number, place)
   if (value === false && takes.includes('false')) return true
-  // A text where words or names are meant: some are wrong as such.
+  // A text in place of words or names, some of which are wrong themselves.
   if (kind === 'string') return takes.includes('string')
   if (kind === 'array' || kind === 'object') return OBJECTS[key]?.includes(text(value)) ?? false
   return kind !== 'never' && takes.includes(kind)
 }
 
-/** How many values of a wrong type were refused. */
+/** Returns how many values of a wrong type were refused. */
 export async function walkValues(taken: Taken[], calls: Calls): Promise<number> {
   let tried = 0
   for (const { place, options } of taken) {
@@ -194,7 +193,7 @@ export async function walkValues(taken: Taken[], calls: Calls): Promise<number> 
         tried++
         const what = `${place}: ${key}: ${String(text(value) || String(value))}`
         const error = await refusal(() => calls[place]!({ [key]: value }))
-        // A list of the wrong length is of another dimension.
+        // A list of the wrong length is a vector of another dimension.
         expect(
           /^vectors?$/.test(key) ? ['INVALID_ARGUMENT', 'DIMENSION_MISMATCH'] : ['INVALID_ARGUMENT'],
           `${what}: ${error?.message}`,

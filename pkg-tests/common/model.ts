@@ -1,9 +1,9 @@
 import type { Attrs, Filter } from 'nidus-wasm'
 
-/** Set by `npm run test:long`: generated tests take all of their cases. */
+/** `npm run test:long` sets this: generated tests then run all of their cases. */
 export const EVERY_CASE = typeof process !== 'undefined' && !!process.env.NIDUS_EVERY_CASE
 
-/** Small, seeded, the same everywhere. */
+/** A small generator of random numbers with a seed. It gives the same numbers everywhere. */
 export function random(seed: number) {
   let state = seed >>> 0
   const next = () => {
@@ -40,7 +40,7 @@ interface Doc {
   attrs: Attrs
 }
 
-/** What a store is, told in Maps. */
+/** The content of a store, kept in Maps. */
 export class Model {
   readonly all = new Map<string, { meta: Record<string, string>; docs: Map<string, Doc> }>()
 
@@ -67,7 +67,7 @@ export class Model {
   }
 }
 
-/** The same hits; two whose scores differ by less than 1e-6 may stand in either order. */
+/** Checks for the same hits. Two hits whose scores differ by less than 1e-6 may stand in either order. */
 export function sameHits(
   got: { id: string; score: number; collection?: string }[],
   want: { id: string; score: number }[],

@@ -1,9 +1,9 @@
 export type Kind = 'boolean' | 'false' | 'number' | 'string' | 'word' | 'function' | 'array' | 'object'
-/** One object that a public method takes: its keys, and what each may be. */
+/** One object that a public method takes: its keys, and the types of each. */
 export interface Taken {
   place: string
   keys: string[]
   options: { key: string; takes: Kind[] }[]
 }
-/** All objects that public methods take, and by class the names of its public methods. */
+/** All objects that public methods take, and the names of the public methods of each class. */
 export function publicTypes(): { taken: Taken[]; methods: Record<string, string[]> }

@@ -1,11 +1,11 @@
-// The objects that public methods take, with their keys and what each may be, out of the types themselves: nobody has
-// to think of a list.
+// Finds the objects that public methods take, with their keys and types, in the types themselves. So nobody has to
+// maintain a list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain']
 /**
- * Objects whose keys are not ours to know: what the runtime, LangChain or the user makes, with whatever else it has;
- * and those whose keys are the user's data.
+ * Objects whose keys the package does not define: those of the runtime, of LangChain and of the user, which may have
+ * further keys, and those whose keys are the user's data.
  */
 const NOT_OPTIONS = new Set([
   'URL',
@@ -32,7 +32,7 @@ const NOT_OPTIONS = new Set([
   'Filter',
   'Record',
 ])
-/** Classes that only the runtime makes and calls. */
+/** Classes that only the runtime creates and calls. */
 const NOT_CALLED = new Set(['NidusShard', 'NidusRouter', 'NidusError', 'ShardedError'])
 const program = ts.createProgram(
   ENTRIES.map((name) => fileURLToPath(new URL(`../../src/ts/types/${name}.d.ts`, import.meta.url))),
@@ -50,7 +50,7 @@ const program = ts.createProgram(
 )
 const checker = program.getTypeChecker()
 const isList = (name) => name !== undefined && ['Array', 'ReadonlyArray', 'Iterable', 'ArrayLike'].includes(name)
-/** The object types within a type, those in lists too. */
+/** The object types within a type, also those in lists. */
 function objectsIn(type) {
   if (type.isUnion()) return type.types.flatMap(objectsIn)
   const name = (type.aliasSymbol ?? type.symbol)?.name
@@ -95,7 +95,7 @@ function taken(place, signature, at) {
     .filter(({ name }) => !/^_?callbacks$/.test(name))
     .flatMap((parameter) => {
       const found = objectsIn(checker.getTypeOfSymbolAtLocation(parameter, at))
-      // A batch is an object of one kind or the other; the alternatives of one alias are one object.
+      // A batch is one of two kinds of objects. All alternatives of one alias count as one object.
       const byName = new Map()
       for (const type of found) {
         const name =
@@ -108,7 +108,7 @@ function taken(place, signature, at) {
       })
     })
 }
-/** All objects that public methods take, and by class the names of its public methods. */
+/** All objects that public methods take, and the names of the public methods of each class. */
 export function publicTypes() {
   const [all, methods] = [[], new Map()]
   for (const file of program.getSourceFiles().filter(({ fileName }) => fileName.includes('/src/ts/types/'))) {
@@ -137,7 +137,7 @@ export function publicTypes() {
       if (open) all.push(...statics.getConstructSignatures().flatMap((each) => taken(`new ${symbol.name}`, each, at)))
       for (const member of [...statics.getProperties(), ...instance.getProperties()]) {
         const where = member.valueDeclaration
-        // What LangChain's own classes bring along, and is meant for its users.
+        // Options that LangChain's own classes add for their users.
         const theirs = where?.getSourceFile().fileName.includes('@langchain/')
         if (
           !where ||
@@ -157,7 +157,7 @@ export function publicTypes() {
       methods.set(symbol.name, names)
     }
   }
-  // Overloads and alternatives take the same.
+  // Overloads and alternatives take the same objects.
   const unique = new Map(all.map((each) => [each.place, each]))
   return { taken: [...unique.values()], methods: Object.fromEntries(methods) }
 }

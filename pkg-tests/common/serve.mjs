@@ -1,4 +1,4 @@
-// As plain as servers get: no header but the type.
+// A very plain server: it sends no header except the type.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'

@@ -4,8 +4,8 @@ import type { Filter, Nidus } from 'nidus-wasm'
 const ROWS = 6000
 let asked = 0
 /**
- * Globs over texts of a hundred characters, every second one without a class; nothing matches. Each time others, since
- * what a filter matches is remembered.
+ * Globs over texts of a hundred characters, half of them with a class. None matches. Each filter is new, since the core
+ * remembers what a filter matched.
  */
 const slow = (): Filter =>
   ({
@@ -29,8 +29,8 @@ const calls: { [method: string]: (db: Nidus, filter: Filter, signal?: AbortSigna
 export const methods = Object.keys(calls)
 
 /**
- * `turn`: something else that happens only between two slices of the work. How often it happens, and not how long
- * anything takes, tells that the work gave way, and that a signal ended it.
+ * `turn`: something that happens only between two slices of the work. How often it happens (and not how long anything
+ * takes) shows that the work paused for others, and that a signal ended it.
  */
 export async function endsBySignal(method: string, db: Nidus, turn: () => Promise<unknown>) {
   const until = async (call: Promise<unknown>, after: (turns: number) => void) => {
@@ -45,7 +45,7 @@ export async function endsBySignal(method: string, db: Nidus, turn: () => Promis
     for (; !over; after(++turns)) await turn()
     return { outcome: await outcome, turns }
   }
-  // To its end, so that it is known how many turns that leaves to others. (Of a deletion: the same work, by a count.)
+  // Runs to the end once, to count the turns that others get. (For a deletion, a count does the same work.)
   const whole = await until(calls[method === 'deleteWhere' ? 'count' : method]!(db, slow()), () => {})
   expect(whole.outcome).toBe('answered')
   expect(whole.turns).toBeGreaterThan(8)
@@ -53,7 +53,7 @@ export async function endsBySignal(method: string, db: Nidus, turn: () => Promis
   const ended = await until(calls[method]!(db, slow(), abort.signal), (turns) => turns === 2 && abort.abort())
   expect(ended.outcome).toBe('ABORTED')
   expect(ended.turns).toBeLessThan(whole.turns / 2)
-  // A write waits for all that was asked before it: what was given up holds up nothing.
+  // A write waits for all earlier calls. A call that was given up must not delay it.
   const behind = await until(db.setMeta('c', { asked: `${asked}` }), () => {})
   expect(behind.outcome).toBe('answered')
   expect(behind.turns).toBeLessThan(whole.turns / 2)

@@ -1,27 +1,27 @@
-// Serves a store's two files as web servers do, well or badly.
+// Serves the two files of a store as web servers do, well or badly.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { gzipSync } from 'node:zlib'
 
 /**
- * `files` says which bytes an address has at the moment. `ways` can be changed while it runs:
- *   ranges: false      answers all requests with the whole
- *   gzip: true         compresses what is asked for whole, as some hosts do unasked
- *   etags: 'weak' | false    else strong ones
- *   dates: false
- *   deaf: true         takes no notice of If-Match
- *   cut: n             ends answers after n bytes, too early
- *   short: n           sends n bytes less than it says
- *   shifted: true      sends another range than the one that was asked for
- *   status: n          answers everything with it
- *   slow: ms
- *   head: n            answers HEAD with it
- *   page: true         answers everything with a page, and 200
- *   endless: true      announces the length in the range alone, and never ends its bodies
+ * `files` says which bytes an address has at the moment. `ways` can be changed while the server runs:
+ *   ranges: false      answers each request with the whole file
+ *   gzip: true         compresses whole files, as some servers do unasked
+ *   etags: 'weak' | false    strong ones otherwise
+ *   dates: false       sends no Last-Modified
+ *   deaf: true         ignores If-Match
+ *   cut: n             ends answers too early, after n bytes
+ *   short: n           sends n bytes less than it announces
+ *   shifted: true      sends another range than the requested one
+ *   status: n          answers every request with this status
+ *   slow: ms           waits before it answers
+ *   head: n            answers HEAD with this status
+ *   page: true         answers every request with a page, and 200
+ *   endless: true      announces the length only in the range, and never ends its bodies
  *   longer: n          sends n bytes more than the file has, without a Content-Length
- *   silent(path, asked)    says whether a request is never answered: 'head' none of it, 'body' only its head
- *   break(path)        of a file, as `status`: 503, or 'cut'
+ *   silent(path, asked)    whether a request is never answered: 'head' not at all, 'body' only with its head
+ *   break(path)        breaks one file: a status as `status`, or 'cut'
  */
 export async function serveStatic(files, ways = {}, others = () => undefined) {
   const asked = []
@@ -111,7 +111,7 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
   }
 }
 
-/** The files of a directory under an address. */
+/** The files of a directory, served under an address. */
 export const directory = (at, dir) => {
   const read = new Map(['data', 'log'].map((name) => [`${at}${name}`, readFileSync(`${dir}/${name}`)]))
   return (path) => read.get(path)

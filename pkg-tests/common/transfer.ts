@@ -7,10 +7,10 @@ import { joined, stream, tar, untar } from './tar'
 const D = 8
 const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 export const exported = async (db: Nidus) => new Uint8Array(await new Response(db.export()).arrayBuffer())
-/** A difference of megabytes is not to be printed. */
+/** Compares without a message: a difference of megabytes must not be printed. */
 export const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i])
 
-/** A store with dead rows, metadata and several collections; about `size` records. */
+/** A store of about `size` records, with dead rows, metadata and several collections. */
 export async function fill(db: Nidus, size: number, seed = 1) {
   const r = random(seed)
   const batch = (n: number) =>
@@ -25,7 +25,7 @@ export async function fill(db: Nidus, size: number, seed = 1) {
   await db.delete('c', ['id 1', 'id 2'])
 }
 
-/** What every storage must do: out and in again, byte for byte, whole or not at all. */
+/** What every kind of storage must do: export and import byte for byte, whole or not at all. */
 export function transferSuite(
   kind: string,
   place: Place,
@@ -34,7 +34,7 @@ export function transferSuite(
     locks = true,
   }: { gone?: (name: string) => Promise<void>; locks?: boolean } = {},
 ) {
-  /** A name, and what opens it: a host of one's own has no names. */
+  /** A name, and the options that open it: hosts of the user have no names. */
   const fresh = () => {
     const name = place.fresh()
     const options = place.options()
@@ -60,7 +60,7 @@ export function transferSuite(
   }
 
   describe(`export and import, ${kind}`, () => {
-    it('is the same bytes from every source, and the same store', async () => {
+    it('gives the same bytes from every source, and the same store', async () => {
       const { bytes, data, log, search } = await sample()
       expect(new TextDecoder().decode(data.subarray(0, 5))).toBe('NIDUS')
       const sources: [string, () => unknown][] = [
@@ -111,7 +111,7 @@ export function transferSuite(
       }
     })
 
-    it('exports a state, whatever is written while it is read, and an empty store', async () => {
+    it('exports one state, whatever is written during the export, and an empty store', async () => {
       const at = fresh()
       const db = await at.open()
       const empty = untar(await exported(db))
@@ -145,7 +145,7 @@ export function transferSuite(
       await none.close()
     })
 
-    it('keeps a compaction waiting, and nothing else', async () => {
+    it('delays only a compaction', async () => {
       const db = await fresh().open()
       await fill(db, 100)
       const before = await exported(db)
@@ -177,7 +177,7 @@ export function transferSuite(
       expect(await codeOf(() => db.export().getReader().read())).toBe('CLOSED')
     })
 
-    it('refuses what is damaged, cut off or something else, and leaves nothing behind', async () => {
+    it('refuses a tar that is damaged, cut off or something else, and leaves nothing behind', async () => {
       const { bytes, data, log } = await sample(50)
       const flipped = (of: Uint8Array, at: number) => of.map((byte, i) => (i === at ? byte ^ 0x55 : byte))
       const both = (data: Uint8Array, log: Uint8Array) =>
@@ -264,7 +264,7 @@ export function transferSuite(
       await at.checkGone()
     })
 
-    it('cuts what an opening would cut, and says so', async () => {
+    it('cuts what an opening would cut, and reports it', async () => {
       const { data, log } = await sample(50)
       const torn = joined([log, log.subarray(0, 13)])
       const db = await fresh().import({ data: joined([data, new Uint8Array(7)]), log: torn })
@@ -274,7 +274,7 @@ export function transferSuite(
       await db.close()
     })
 
-    it('tells how far it is, and stops when it is told to', async () => {
+    it('reports its progress, and stops when its signal is aborted', async () => {
       const { bytes } = await sample(2000)
       const seen: [number, number | undefined][] = []
       const onProgress = (done: number, total: number | undefined) => void seen.push([done, total])
@@ -305,7 +305,7 @@ export function transferSuite(
 
     if (!place.again) return
 
-    it('takes the place of a store only when asked to, and all of it or nothing', async () => {
+    it('replaces a store only on request, and then wholly or not at all', async () => {
       const [one, two] = [await sample(60, 1), await sample(90, 2)]
       const at = fresh()
       await (await at.import(one.bytes)).close()
@@ -343,7 +343,7 @@ export function transferSuite(
       await holds(after)
     })
 
-    it('exports what was acknowledged, if relaxed, and lets a signal say why', async () => {
+    it('exports acknowledged writes of a relaxed store, and reports the reason of a signal', async () => {
       const db = await fresh().open({ durability: 'relaxed' })
       await Promise.all(
         Array.from({ length: 30 }, (_, i) => db.upsert('c', [{ id: `${i}`, vector: new Float32Array(D).fill(i) }])),

@@ -1,7 +1,7 @@
-/** Only what hangs takes so long. */
+/** Only a fault makes a wait this long. */
 const HANGS_MS = 600_000
 
-/** Resolves when `done` says yes, and asks it again and again. What never comes is named. */
+/** Resolves when `done` returns true, and asks it again and again. The error names what did not come. */
 export async function until(what: string, done: () => unknown, every = 5) {
   const end = performance.now() + HANGS_MS
   while (!(await done())) {

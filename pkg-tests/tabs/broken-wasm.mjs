@@ -1,4 +1,4 @@
-// The shipped wasm with a fault in it that is real there: little memory, or a function that traps.
+// The shipped wasm with one fault that also occurs in real life: too little memory, or a function that traps.
 import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
 import { namesOf } from '../../scripts/names.mjs'
@@ -21,7 +21,7 @@ function readLeb(bytes, at) {
   }
 }
 
-/** Its memory cannot grow past so many pages of 64 KiB beyond what it starts with. */
+/** Its memory cannot grow by more than this many pages of 64 KiB beyond its initial size. */
 export function withMemory(pages) {
   const bytes = shipped()
   for (let at = 8; at < bytes.length;) {
@@ -41,11 +41,11 @@ export function withMemory(pages) {
   throw new Error('the wasm has no memory of its own')
 }
 
-/** What an export that the glue calls so is called in what is shipped. */
+/** The name that the shipped wasm has for an export, given the name that the glue code uses. */
 const shortName = (name) =>
   namesOf(readFileSync(new URL('../../target/nidus-wasm/bound-nidus.wasm/core.js', import.meta.url), 'utf8')).get(name)
 
-/** This export does what a panic does. */
+/** The named export traps, as a panic does. */
 export function trapping(name) {
   const module = binaryen.readBinary(shipped())
   try {

@@ -7,7 +7,7 @@ import { browser, site, visit } from './pages.mjs'
 const D = 256
 type Outcome = { codes: (number | string)[]; count: number | string; texts: string[] }
 
-/** In the page: a store, and batches of 200 rows to it one after the other; what each gave. */
+/** In the page: opens a store. */
 const open = (page: Page, name: string, storage: string, wasm?: Buffer) =>
   page.evaluate(
     async ([name, storage, wasm, dimension]) => {
@@ -21,6 +21,7 @@ const open = (page: Page, name: string, storage: string, wasm?: Buffer) =>
     },
     [`${name} ${storage}`, storage, wasm?.toString('base64') ?? '', String(D)],
   )
+/** In the page: writes batches of rows, one after the other, and returns the result of each. */
 const write = (page: Page, from: number, batches: number, rows = 200) =>
   page.evaluate(
     async ([from, batches, rows, dimension]) => {
@@ -84,8 +85,8 @@ describe('a full quota', () => {
     ['firefox', 'indexeddb'],
   ]
   for (const [kind, storage] of full) {
-    it(`is QUOTA_EXCEEDED, and costs nothing that was acknowledged (${kind}, ${storage})`, async () => {
-      // Firefox is told how much there is before it starts, Chromium before the page first asks.
+    it(`fails with QUOTA_EXCEEDED and loses no acknowledged write (${kind}, ${storage})`, async () => {
+      // Firefox must be told the quota before it starts, Chromium before the page first asks for it.
       const prefs = {
         firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'dom.quotaManager.temporaryStorage.fixedLimit': 6000 },
       }
@@ -106,7 +107,7 @@ describe('a full quota', () => {
         )
         expect(taken(outcome)).toBeGreaterThan(3)
         expect(outcome.count).toBe(200 * taken(outcome))
-        // A full medium can still be read, and its store closed and opened.
+        // A store on a full disk can still be read, closed and opened.
         expect(await close(page)).toBe('closed')
         await open(page, 'full', storage)
         expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
@@ -122,8 +123,8 @@ describe('a full quota', () => {
 describe('a full quota under relaxed durability', () => {
   type Told = { batch: string; acknowledged: boolean; safe: boolean }
   /**
-   * In the page: writes and flushes until some were refused; then what it was told of each batch. With `close` also by
-   * that.
+   * In the page: writes and flushes until some calls were refused. Returns what the page was told of each batch, also by
+   * `close`.
    */
   const writeAndFlush = (page: Page, who: string) =>
     page.evaluate(
@@ -161,7 +162,7 @@ describe('a full quota under relaxed durability', () => {
     ) as Promise<{ told: Told[]; codes: string[] }>
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`whoever was told that all is flushed finds it, in the tab that has the store and in another (chromium, ${storage})`, async () => {
+    it(`a batch that was reported as flushed is there afterwards, in the leader's tab and in a follower's (chromium, ${storage})`, async () => {
       const place = await site()
       const machine = await browser('chromium')
       try {
@@ -191,7 +192,7 @@ describe('a full quota under relaxed durability', () => {
           codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)),
           codes.join(' '),
         ).toBe(true)
-        // A close that resolves says the same as a flush.
+        // A close that resolves promises the same as a flush.
         for (const [i, page] of [a, b].entries())
           if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
         await cdp.send('Storage.overrideQuotaForOrigin', { origin })
@@ -232,7 +233,7 @@ describe('in Chromium', () => {
   })
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`storage that is cleared under a store makes it FAILED, and the next one begins anew (${storage})`, async () => {
+    it(`a store whose storage is cleared becomes FAILED, and the next opening makes a new one (${storage})`, async () => {
       const page = await arrive(machine.context, place.url)
       await open(page, 'cleared', storage)
       expect((await write(page, 0, 2)).count).toBe(400)
@@ -249,7 +250,7 @@ describe('in Chromium', () => {
       await page.close()
     })
 
-    it(`a wasm memory that cannot grow is OUT_OF_MEMORY: what was there stays, smaller things go on (${storage})`, async () => {
+    it(`if the wasm memory cannot grow, writes fail with OUT_OF_MEMORY, and stored records stay and can be searched (${storage})`, async () => {
       const page = await arrive(machine.context, place.url)
       await open(page, 'memory', storage, withMemory(80))
       const outcome = await write(page, 0, 60)
@@ -272,7 +273,7 @@ describe('in Chromium', () => {
     })
 
     for (const where of ['store_write', 'store_apply', 'store_beginSearch']) {
-      it(`a panic in ${where} is FAILED: every call is answered, and the next opening has all that was acknowledged (${storage})`, async () => {
+      it(`after a panic in ${where} the store is FAILED, every call is answered, and no acknowledged write is lost (${storage})`, async () => {
         const page = await arrive(machine.context, place.url)
         const name = `panic ${where}`
         await open(page, name, storage)

@@ -1,5 +1,5 @@
-// A tab, as a thread: the browsers' entry over files, with the locks that the main thread keeps. It is killed by ending
-// the thread, at whatever it does.
+// A thread that stands for a tab: it runs the browsers' entry over files, with the locks that the main thread keeps.
+// Killing the tab means ending the thread, whatever it is doing.
 import { parentPort, workerData } from 'node:worker_threads'
 import { opfsOver } from './opfs-folder.mjs'
 
@@ -67,7 +67,7 @@ const writer = async () => {
   while (!closing) {
     const id = `${tab}-${n++}`
     tell({ begun: id })
-    // As large as makes more than one sector of log, now and then.
+    // Now and then a batch is large enough to need more than one sector of the log.
     const attrs = { text: 'x'.repeat(Math.random() < 0.3 ? 600 : 3) }
     await db
       .upsert('c', [
@@ -97,7 +97,7 @@ const deleter = async () => {
 const flusher = async () => {
   while (!closing) {
     await pause(Math.random() * 20)
-    // What is answered by now is what this flush answers for.
+    // This flush speaks for the writes that were answered before it.
     tell({ flushing: true })
     await db.flush().then(
       () => tell({ flushed: true }),

@@ -1,6 +1,6 @@
-// Tabs as threads over one directory, by the browsers' entry; the one that leads is ended again and again, in the
-// middle of whatever it does. Locks are the only stand-in for a browser's. In the end each write is counted: made
-// twice, lost, or of an outcome that its tab was not told.
+// Threads stand for tabs: they run the browsers' entry over one directory. The leader is ended again and again, in the
+// middle of whatever it does. Only the locks are a stand-in for a browser's.
+// At the end every write is counted: made twice, lost, or with an outcome that its tab was not told.
 //   node pkg-tests/tabs/leaders.mjs --changes 2000 [--relaxed]
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,12 +13,12 @@ import { waits } from './until.mjs'
 const TABS = 4
 
 /**
- * Web Locks: exclusive and shared ones, in the order in which they were asked for; those of a thread that ended are
+ * Web Locks, exclusive and shared. They are granted in the order of the requests. The locks of a thread that ended are
  * free.
  */
 class Locks {
   #queues = new Map()
-  /** Called with the worker that has it. */
+  /** Called with the worker that holds the lock. */
   onGrant = () => {}
 
   ask(worker, { ask: id, name, mode, ifAvailable }) {
@@ -87,7 +87,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
     const tab = count++
     const worker = new Worker(new URL('./leaders-tab.mjs', import.meta.url), {
       workerData: { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last },
-      // Node's file-backed blobs are called experimental.
+      // Node prints a warning that blobs of files are experimental.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
     const own = { tab, worker, acknowledged: [], closed: undefined, ending: false }
@@ -124,7 +124,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       else if (flushed !== undefined || (closed !== undefined && relaxed)) {
         if ((flushed ?? closed) !== 'OUTCOME_UNKNOWN') wrong.push(`tab ${tab}: flush or close: ${flushed ?? closed}`)
         result.told++
-        // It speaks of all that was acknowledged by then.
+        // A flush speaks for all writes that were acknowledged before it.
         answersFor = own.acknowledged = []
       } else if (closed !== undefined) wrong.push(`tab ${tab}: close: ${closed}`)
       if (message.wrong) {
@@ -181,7 +181,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       result.writes += 1 + calls.length
       result.deleted += taken
       if (acknowledged) result.acknowledged++
-      // Each id is written once: it can be taken away once, and is gone then.
+      // Each id is written only once. So it can be deleted only once, and is gone after that.
       if (taken > 1 || (taken === 1 && present.has(id))) result.twice++
       const gone = acknowledged && safe && !unknown && !present.has(id)
       if (gone && taken === 0 && calls.every(({ count }) => count !== undefined)) result.lost++

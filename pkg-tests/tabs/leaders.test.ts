@@ -3,7 +3,7 @@ import { run } from './leaders.mjs'
 
 for (const relaxed of [false, true]) {
   it(
-    `the one that leads is ended again and again, in the middle of what it does: each write is made exactly once (${relaxed ? 'relaxed' : 'strict'})`,
+    `each write is made exactly once, although the leader is ended again and again while it works (${relaxed ? 'relaxed' : 'strict'})`,
     { timeout: 300_000 },
     async () => {
       const result = await run({ changes: 60, relaxed })

@@ -1,6 +1,6 @@
-// OPFS over a folder of this machine, for threads that stand for tabs. It has the whole of what the standard says of
-// directories, files and their synchronous handles, but for createWritable and move: what the package does not use
-// today it may use tomorrow.
+// OPFS over a folder of this machine, for threads that stand for tabs. It has all that the standard says of directories,
+// files and their synchronous handles, except createWritable and move. The package may use tomorrow what it does not
+// use today.
 import fs from 'node:fs'
 import { basename, join } from 'node:path'
 
@@ -16,7 +16,7 @@ function inside(path, name) {
   return join(path, name)
 }
 
-/** The kind that was asked for, made where that is wanted. */
+/** Checks that the path is of this kind, and makes it if `create` says so. */
 function find(path, kind, create, make) {
   const found = kindOf(path)
   if (found && found !== kind) throw wrong('TypeMismatchError', `${path} is a ${found}`)
@@ -24,7 +24,7 @@ function find(path, kind, create, make) {
   if (!found) make()
 }
 
-/** As a browser's: one at a time, short reads at the end, and nothing after it was closed. */
+/** A synchronous handle as browsers have it: one at a time, short reads at the end, no call after `close`. */
 function accessHandle(path, release) {
   const file = fs.openSync(path, 'r+')
   let open = true
@@ -53,7 +53,7 @@ function accessHandle(path, release) {
       fs.ftruncateSync(file, size)
       cursor = Math.min(cursor, size)
     }),
-    // A thread that ends takes nothing along that was written: there is no power to fail here.
+    // There is nothing to flush: written bytes outlive the thread, and this test has no power failure.
     flush: whileOpen(() => {}),
     getSize: whileOpen(() => fs.fstatSync(file).size),
     close() {
@@ -66,8 +66,8 @@ function accessHandle(path, release) {
 }
 
 /**
- * `request` is that of Web Locks: all threads see one another's handles by it, and those of a thread that ended are
- * free.
+ * `request` is that of Web Locks. Through it all threads know one another's handles. The handles of a thread that ended
+ * are free.
  */
 export function opfsOver(folder, request) {
   const handleLock = (path) => `handle of ${path}`
@@ -79,7 +79,7 @@ export function opfsOver(folder, request) {
     path,
     async getFile() {
       find(path, 'file', false)
-      // Like a browser's: the bytes of a file that has changed since cannot be read.
+      // In browsers a File cannot be read any more after its file has changed.
       return new File([await fs.openAsBlob(path)], basename(path), { lastModified: fs.statSync(path).mtimeMs })
     },
     async createSyncAccessHandle() {

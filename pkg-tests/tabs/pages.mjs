@@ -1,4 +1,4 @@
-// Real tabs: a site with the built package on it, and browsers whose pages run functions of ours.
+// Real tabs: a site that serves the built package, and browsers whose pages run functions of the tests.
 import { createServer } from 'node:http'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,14 +10,14 @@ import * as browsers from '../../scripts/browsers.mjs'
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 
-/** The package's worker, whose seconds are shorter. */
+/** The package's worker with a timer whose seconds are shorter. */
 const quick = (tick) => `import '/dist/worker.js'
 const { setInterval } = self
 self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick} : ms, ...more)`
 
 /**
- * /dist/... is the package, /worker-of-100.js its worker with ticks of so many milliseconds; every other path is an
- * empty page that has it as `window.nidus`.
+ * /dist/... is the package. /worker-of-100.js is its worker, whose seconds take 100 milliseconds. Every other path is an
+ * empty page with the package as `window.nidus`.
  */
 export async function site() {
   const server = createServer(({ url }, response) => {
@@ -40,7 +40,7 @@ export async function site() {
   }
 }
 
-/** A browser with a profile of its own, or with one that is kept. */
+/** A browser with a new profile, or with one that is kept. */
 export async function browser(kind, options = {}, kept = undefined) {
   const profile = kept ?? mkdtempSync(join(tmpdir(), `nidus-tabs-${kind}-`))
   const context = await playwright[kind].launchPersistentContext(profile, { ...browsers[kind], ...options })
@@ -54,10 +54,10 @@ export async function browser(kind, options = {}, kept = undefined) {
   }
 }
 
-/** A page, once `ready` is in its window. */
+/** Opens a page and resolves when `ready` is set in its window. */
 export async function visit(context, url, { ready = 'nidus', timeout = 600_000 } = {}) {
   const page = await context.newPage()
-  // Eight tabs and a busy machine: that is not what is tried here.
+  // Eight tabs on a busy machine can load slowly, and no test here is about loading.
   page.setDefaultTimeout(timeout)
   await page.goto(url)
   await page.waitForFunction((ready) => ready in window, ready)

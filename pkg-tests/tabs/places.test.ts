@@ -37,7 +37,7 @@ async function serve(pages: Record<string, string>, allow = (_file: string) => f
 const page = (from: string) =>
   `<!doctype html><script type="module">window.package = await import("${from}/dist/browser.js")</script>`
 
-/** In the page: what a store of each kind comes to, used and closed; and what else storage is asked. */
+/** In the page: opens, uses and closes a store of each kind, and asks for `list` and `persistence`. Returns the results. */
 const tried = (where: Page | Frame) =>
   where.evaluate(async () => {
     const { Nidus } = window.package as unknown as typeof import('nidus-wasm')
@@ -67,7 +67,7 @@ const tried = (where: Page | Frame) =>
       list: await outcome(() => Nidus.list()),
       destroy: await outcome(() => Nidus.destroy('none')),
       persistence: await outcome(async () => typeof (await Nidus.persistence()).state),
-      // Where the files could be kept they are asked for, and are no store.
+      // Where a cache is available, these calls get as far as asking for the files, which do not exist.
       keptInOpfs: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'opfs' })),
       keptInCache: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'cache-storage' })),
     }
@@ -90,7 +90,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   })
   afterAll(() => own?.close())
 
-  it('the package from another origin, which allows it: all is as at home', async () => {
+  it('works from another origin that allows the import of all files', async () => {
     const cdn = await serve({}, () => true)
     const home = await serve({ '/': page(cdn) })
     const where = await visit(own.context, home)
@@ -108,7 +108,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await where.close()
   })
 
-  it('from another origin, whose worker may not be imported: in the page, as far as that can', async () => {
+  it("works in the page's own thread if another origin forbids the import of its worker", async () => {
     const cdn = await serve({}, (file) => !file.startsWith('worker'))
     const home = await serve({ '/': page(cdn) })
     const where = await visit(own.context, home)
@@ -126,7 +126,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await where.close()
   })
 
-  it('a sandboxed frame: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
+  it('opens only stores in memory in a sandboxed frame, and refuses the others with STORAGE_UNAVAILABLE', async () => {
     for (const allow of [() => true, (file: string) => !file.startsWith('worker')]) {
       const home: string = await serve(
         { '/frame': page(''), '/': '<!doctype html><iframe sandbox="allow-scripts" src="/frame"></iframe>' },
@@ -152,7 +152,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     }
   })
 
-  it('cookies and site data blocked by the user: a store in memory, and elsewhere STORAGE_UNAVAILABLE', async () => {
+  it('opens only stores in memory if the user blocks site data, and refuses the others with STORAGE_UNAVAILABLE', async () => {
     const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
     mkdirSync(join(profile, 'Default'))
     writeFileSync(
@@ -167,7 +167,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     try {
       const home = await serve({ '/': page('') })
       const where = await visit(blocked.context, home)
-      // That it is blocked.
+      // Checks that site data are really blocked.
       expect(
         await where.evaluate(() => {
           try {
@@ -194,7 +194,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     }
   })
 
-  it("a policy that lets no worker start (worker-src 'none'): in the page, as far as that can", async () => {
+  it("works in the page's own thread if a policy forbids workers (worker-src 'none')", async () => {
     const home = await serve({
       '/': `<!doctype html><meta http-equiv="content-security-policy" content="worker-src 'none'">${page('').slice('<!doctype html>'.length)}`,
     })
@@ -211,7 +211,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await where.close()
   })
 
-  it('a browser whose getters throw', async () => {
+  it('reports STORAGE_UNAVAILABLE if the getters of the browser throw', async () => {
     const home = await serve({ '/': page('') })
     const where = await own.context.newPage()
     await where.addInitScript(() => {
@@ -230,7 +230,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     })
     await where.goto(home)
     await where.waitForFunction(() => 'package' in window)
-    // The worker's own getters are as ever.
+    // Only the page's getters throw, the worker's do not.
     expect(await tried(where)).toMatchObject({
       chosen: 'opfs a',
       memory: 'memory a',

@@ -1,4 +1,4 @@
-// The process that a page of a browser runs in, to be stopped from outside. Linux.
+// Finds the process that runs a page of a browser, and stops it from outside. Linux only.
 import { readFileSync, readdirSync } from 'node:fs'
 
 const read = (pid, what) => {
@@ -8,7 +8,7 @@ const read = (pid, what) => {
     return undefined
   }
 }
-/** Behind the name, which may hold anything: state, parent, and so on. */
+/** The fields after the program's name, which may contain any character: state, parent, and so on. */
 const stat = (pid) =>
   read(pid, 'stat')
     ?.replace(/^.*\) /s, '')
@@ -32,7 +32,7 @@ function processesOf(profile) {
     .map(({ pid }) => pid)
 }
 
-/** The one that works while the page does: more than any other by far, and again where none stands out. */
+/** The process that uses far more time than the others while the page works. Measures again if none stands out. */
 export async function processOf(profile, page) {
   const before = new Map()
   for (let tries = 0; tries < 100; tries++) {
@@ -48,7 +48,7 @@ export async function processOf(profile, page) {
   throw new Error('no process of the browser did what the page did')
 }
 
-/** Stops it, and resolves once it stands. */
+/** Stops the process, and resolves when it has stopped. */
 export async function stop(pid) {
   process.kill(pid, 'SIGSTOP')
   while (stat(pid)?.[0] !== 'T') await new Promise((resolve) => setTimeout(resolve, 5))

@@ -1,5 +1,5 @@
-// The tab that has the store is stopped from outside, as a debugger or the system may do: it says nothing and keeps its
-// lock.
+// The leader's tab is stopped from outside, as a debugger or the operating system may do. It then says nothing, and it
+// keeps its lock.
 import { describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
 import { browser, site, visit } from './pages.mjs'
@@ -24,7 +24,7 @@ const open = (page: Page, name: string, storage: string, tick: number) =>
     [name, storage, tick] as const,
   )
 
-/** Asks, and does not wait. With `aborted` the signal ends the wait in the same turn. */
+/** Makes a call and does not wait for it. With `aborted`, its signal ends the wait in the same turn. */
 const ask = (page: Page, id: string, aborted = false) =>
   page.evaluate(
     ([id, aborted]) => {
@@ -72,7 +72,7 @@ async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, 
       try {
         goOn(pid)
       } catch {
-        // It is gone.
+        // The process has ended.
       }
     }
     await machine.close()
@@ -81,8 +81,8 @@ async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, 
 }
 
 /**
- * Stops the tab that has the store. One write was sent to it and still waits, one was given up, and one is held back,
- * because the silence was noticed.
+ * Stops the leader's tab. Of a follower's writes, one was sent and still waits, one was given up, and one is held back
+ * because the follower noticed that the leader says nothing.
  */
 async function stopAndAsk(b: Page, pid: number) {
   await stop(pid)
@@ -98,9 +98,9 @@ const places = [
   ['firefox', 'opfs'],
 ] as const
 
-describe.runIf(process.platform === 'linux')('the tab that has the store is stopped', () => {
+describe.runIf(process.platform === 'linux')('a leader is stopped from outside', () => {
   for (const [kind, storage] of places) {
-    it(`and goes on: what others wrote meanwhile is made once, and a signal ends their wait (${kind}, ${storage})`, async () => {
+    it(`and continued: a follower's writes in the meantime are made once, and a signal ends its wait (${kind}, ${storage})`, async () => {
       await two(kind, storage, 1000, async ({ b, pid, times }) => {
         await stopAndAsk(b, pid)
         await ask(b, 'not wanted', true)
@@ -115,17 +115,17 @@ describe.runIf(process.platform === 'linux')('the tab that has the store is stop
       })
     })
 
-    it(`for long: every wait ends with a code, which is true (${kind}, ${storage})`, async () => {
+    it(`for long: every wait of a follower ends with a code that is true (${kind}, ${storage})`, async () => {
       await two(kind, storage, 100, async ({ b, pid, times }) => {
         await stop(pid)
         await ask(b, 'sent')
         expect(await call(b, 'search', [1, 2])).toBe('STORAGE_UNAVAILABLE')
         expect(await outcome(b, 'sent')).toBe('OUTCOME_UNKNOWN')
-        // From now on nothing more is sent to it.
+        // From now on the follower sends nothing more to it.
         expect(await call(b, 'upsert', 'c', [{ id: 'held', vector: [1, 2] }])).toBe('STORAGE_UNAVAILABLE')
         expect(await call(b, 'count')).toBe('STORAGE_UNAVAILABLE')
         goOn(pid)
-        // Its ticks are short: on a busy machine it may still seem silent for a while.
+        // Its seconds are short here, so on a busy machine it may still seem silent for a while.
         let after: unknown
         for (let n = 0; typeof after !== 'number' && n < 20; n++)
           after = await call(b, 'upsert', 'c', [{ id: 'after', vector: [1, 2] }])
@@ -138,9 +138,9 @@ describe.runIf(process.platform === 'linux')('the tab that has the store is stop
       })
     })
 
-    // A stock Firefox whose process is killed takes the pages of all with it, as far as its driver can tell.
+    // If a process of a stock Firefox is killed, its driver loses the pages of all other processes, too.
     it.runIf(kind === 'chromium')(
-      `and then ended: what others had asked of it is made once by the next (${kind}, ${storage})`,
+      `and then killed: a follower's waiting writes are made once by the next leader (${kind}, ${storage})`,
       async () => {
         await two(kind, storage, 1000, async ({ b, pid, times }) => {
           await stopAndAsk(b, pid)

@@ -1,15 +1,15 @@
-// Eight tabs write to and search one store while tabs are closed, killed, frozen and sent away, the one that leads most
-// of all.
+// Eight tabs write to one store and search it, while tabs are closed, killed, frozen and sent to another page. The
+// leader's tab is chosen most often.
 //   node pkg-tests/tabs/stress.mjs --minutes 10 --browser chromium --storage opfs [--seed 1]
-// Each tab reports what was acknowledged as it happens. In the end: no acknowledged record is lost, none was written
-// twice, no request of a tab that lived failed or went unanswered.
+// Each tab reports each acknowledged write at once. The end shows that no acknowledged record is lost, none was written
+// twice, and no request of a living tab failed or stayed without an answer.
 import { parseArgs } from 'node:util'
 import { isMain } from '../../scripts/lib.mjs'
 import { browser, site, visit } from './pages.mjs'
 import { waits } from './until.mjs'
 
 const TABS = 8
-/** Only what hangs takes so long. */
+/** Only a fault makes an answer take this long. */
 const ANSWER_MS = 600_000
 
 const random = (seed) => () => {
@@ -20,7 +20,8 @@ const random = (seed) => () => {
 }
 
 /**
- * In the page: batches of three records, one of which is overwritten time and again; every answer is checked and told.
+ * In the page: writes batches of three records, one of which is overwritten again and again. Checks and reports every
+ * answer.
  */
 async function work({ session, name, storage }) {
   const { Nidus } = window.nidus
@@ -56,7 +57,7 @@ async function work({ session, name, storage }) {
         db.upsert('c', [...records, { id: `${session}-last`, vector: vector(mine), attrs: { session, n: mine } }]),
       )
       if (ok === 3) acknowledged = mine
-      // Waited for: else a busy machine's tabs say more than anybody can listen to, and nothing else gets through.
+      // Without this wait the tabs of a busy machine report more than can be read, and no other message gets through.
       await tell(ok === 3 ? { done: mine } : { failed: mine, code })
       if (code) return
       await new Promise((resolve) => setTimeout(resolve, 60))
@@ -83,7 +84,7 @@ async function work({ session, name, storage }) {
 }
 
 /**
- * In the page: how often the log says that each id was upserted. Straight from the bytes, since a second time leaves no
+ * In the page: how often the log contains an upsert of each id. It reads the bytes, because a second upsert leaves no
  * other trace.
  */
 export async function timesWritten({ name, storage }) {
@@ -136,7 +137,7 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
   )
   const { context } = machine
   const name = `stress ${seed}`
-  /** Of each session: the batches begun, those acknowledged, those of unknown outcome. */
+  /** For each session: the batches that were begun, acknowledged, and of unknown outcome. */
   const sessions = []
   const wrong = []
   const isWrong = (text) => {
@@ -178,12 +179,12 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     await until(`the page of session ${tab.session} to close`, tab.page.close())
   }
   try {
-    // The oldest of them leads: locks are granted in the order in which they were asked for.
+    // The oldest tab leads, because locks are granted in the order of the requests.
     const tabs = []
     for (let i = 0; i < TABS; i++) tabs.push(await start())
     const deadline = Date.now() + seconds * 1000
     const acknowledged = () => sessions.reduce((sum, { done }) => sum + done.size, 0)
-    // A busy machine takes longer to have done as much.
+    // A slow machine gets more time, until it has done as much work.
     while (Date.now() < deadline || acknowledged() < least) {
       await new Promise((resolve) => setTimeout(resolve, 200 + next() * 1300))
       const index = next() < 0.6 ? 0 : Math.floor(next() * tabs.length)
@@ -196,14 +197,14 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         await new Promise((resolve) => setTimeout(resolve, 100 + next() * 500))
         await until(`session ${session} to thaw`, cdp.send('Page.setWebLifecycleState', { state: 'active' }))
         await cdp.detach()
-        // It has gone to the end of the queue.
+        // The tab lost its lock and asked again, so it is the last in the queue now.
         tabs.push(...tabs.splice(index, 1))
       } else {
         const how = what < 0.6 ? 'killed' : what < 0.8 ? 'closed' : 'away'
         events[how]++
         const [tab] = tabs.splice(index, 1)
         await end(tab, how)
-        // A renderer may have had more tabs than that one.
+        // Other tabs may have been in the renderer that crashed.
         for (let i = tabs.length - 1; i >= 0; i--)
           if (sessions[tabs[i].session].over) await end(tabs.splice(i, 1)[0], 'closed')
         while (tabs.length < TABS) tabs.push(await start())
@@ -264,7 +265,7 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         if (done.has(n) && !a) lost++
       }
       const newest = last.find(([, of]) => of === session)?.[2] ?? -1
-      // Two writers a tab, each waiting for its own: at most one of them may have been overtaken by the other.
+      // Each tab has two writers, and each waits for its own writes. So only one write can have overtaken another.
       if (Math.max(-1, ...done) > newest + 1)
         wrong.push(`session ${session}: ${Math.max(...done)} was acknowledged, yet the last is ${newest}`)
     })

@@ -31,7 +31,7 @@ describe('tabs of a browser', () => {
   let context: BrowserContext
   beforeAll(async () => {
     place = await site()
-    // Playwright turns it off.
+    // Playwright switches the back/forward cache off by default.
     machine = await browser('chromium', { ignoreDefaultArgs: ['--disable-back-forward-cache'] })
     context = machine.context
   })
@@ -41,7 +41,7 @@ describe('tabs of a browser', () => {
   })
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`let go of the store when they go into the back/forward cache, and have it again when they come back (${storage})`, async () => {
+    it(`release the store when they go into the back/forward cache, and open it again when they come back (${storage})`, async () => {
       const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
       const name = `back ${storage}`
       await open(a, name, storage)
@@ -64,13 +64,13 @@ describe('tabs of a browser', () => {
       await b.close()
     })
 
-    it(`hand the store on when they are frozen: what they had asked is answered when they wake (${storage})`, async () => {
+    it(`pass the store to another tab when they are frozen, and get their answers when they wake (${storage})`, async () => {
       const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
       const name = `freeze ${storage}`
       await open(a, name, storage)
       await open(b, name, storage)
       await a.evaluate(() => {
-        // Made before the freeze, some of them under way when it comes.
+        // These calls are made before the freeze. Some of them are still running when it comes.
         window.written = Promise.all(
           Array.from({ length: 40 }, async (_, i) => {
             await new Promise((resolve) => setTimeout(resolve, i * 3))
@@ -97,7 +97,7 @@ describe('tabs of a browser', () => {
     })
   }
 
-  it('go on when the renderer of the one that leads is gone', async () => {
+  it("continue when the renderer of the leader's tab crashes", async () => {
     const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
     await open(a, 'crash', 'opfs')
     await open(b, 'crash', 'opfs')
@@ -113,10 +113,10 @@ describe('tabs of a browser', () => {
   })
 })
 
-describe('the next write of another tab', () => {
+describe('the next write of a follower', () => {
   for (const kind of ['chromium', 'firefox'] as const) {
     for (const storage of ['opfs', 'indexeddb']) {
-      it(`succeeds when the one that leads is simply closed, or reloaded (${kind}, ${storage})`, async () => {
+      it(`succeeds when the leader's tab is closed or reloaded (${kind}, ${storage})`, async () => {
         const place = await site()
         const machine = await browser(kind)
         try {
@@ -151,7 +151,7 @@ describe('eight tabs, closed and killed at random', () => {
     ['chromium', 'opfs'],
     ['firefox', 'indexeddb'],
   ] as const) {
-    it(`lose nothing, write nothing twice, leave nothing unanswered (${kind}, ${storage})`, async () => {
+    it(`lose no record, write none twice, and answer every call (${kind}, ${storage})`, async () => {
       const result = await run({ kind, storage, seconds: 12, least: 60, seed: 7 })
       expect(result).toMatchObject({ lost: 0, doubled: 0, unknown: 0 })
       expect(result.acknowledged).toBeGreaterThan(50)

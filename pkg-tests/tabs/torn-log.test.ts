@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { browser, site, visit } from './pages.mjs'
 
 /**
- * What Chromium leaves in its log if it is killed between a record's two writes: a header that promises 64 bytes, and
- * none of them.
+ * The end of Chromium's own log after a kill between the two writes of a record: a header that announces 64 bytes, and
+ * none of the bytes.
  */
 const TORN = Uint8Array.of(0x11, 0x22, 0x33, 0x44, 64, 0, 1)
 
@@ -21,7 +21,7 @@ afterAll(async () => {
   rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
 })
 
-/** A start of the browser that finds and then writes. */
+/** Starts the browser, counts the records that are there, and writes five more. */
 async function start() {
   const { context, close } = await browser('chromium', {}, profile)
   try {
@@ -37,7 +37,7 @@ async function start() {
   }
 }
 
-it('Chromium, which was killed amid a record of its log, does not delete the store at the start after next', async () => {
+it('a Chromium that was killed while it wrote to its own log does not delete the store two starts later', async () => {
   expect((await start()).found).toBe(0)
   const folder = readdirSync(join(profile, 'Default', 'IndexedDB'), { recursive: true }).map((name) =>
     join(profile, 'Default', 'IndexedDB', String(name)),

@@ -1,9 +1,9 @@
-/** Only what hangs takes so long, even on a busy machine. */
+/** Only a fault makes a wait this long, even on a busy machine. */
 const HANGS_MS = 120_000
 
 /**
- * For a harness whose parts run elsewhere: each of its waits ends with the first failure of any part, or names what
- * never came.
+ * For a test whose parts run in other threads or pages. Each wait ends with the first failure of any part, or its error
+ * names what did not come.
  */
 export function waits(limit = HANGS_MS) {
   let fail

@@ -1,4 +1,4 @@
-// Compiled, never run: what a type of attributes allows, and what it does not.
+// Compiled and never run: what a type of attributes allows and what it forbids.
 import { Nidus, type AttrsOf, type Filter, type Hit, type VectorRecord } from 'nidus-wasm'
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends <T>() => T extends Y ? 1 : 2 ? true : false
@@ -43,27 +43,27 @@ export async function typed(db: Nidus<Note>, query: Float32Array) {
     attrs: [{ lang: 'en', year: 2026, tags: [], read: false, due: new Date() }],
   })
 
-  // @ts-expect-error a key that notes do not have
+  // @ts-expect-error notes do not have this key
   await db.search(query, { filter: { language: 'en' } })
-  // @ts-expect-error a language that there is not
+  // @ts-expect-error this is none of the languages
   await db.search(query, { filter: { lang: 'fr' } })
-  // @ts-expect-error a string where a number is
+  // @ts-expect-error a string in place of a number
   await db.search(query, { filter: { year: { $gte: '2020' } } })
-  // @ts-expect-error globs are for strings
+  // @ts-expect-error globs are only for strings
   await db.search(query, { filter: { year: { $glob: '2*' } } })
-  // @ts-expect-error $contains is for lists
+  // @ts-expect-error $contains is only for lists
   await db.search(query, { filter: { lang: { $contains: 'e' } } })
   // @ts-expect-error an element of another type
   await db.search(query, { filter: { tags: { $contains: 5 } } })
-  // @ts-expect-error null has no order
+  // @ts-expect-error null cannot be compared by order
   await db.search(query, { filter: { due: { $gt: null } } })
-  // @ts-expect-error no such operator
+  // @ts-expect-error there is no such operator
   await db.search(query, { filter: { year: { $between: [1, 2] } } })
-  // @ts-expect-error deep inside, too
+  // @ts-expect-error also inside another operator
   await db.search(query, { filter: { $or: [{ $not: { $and: [{ language: 'en' }] } }] } })
   // @ts-expect-error a key is missing
   await db.upsert('notes', [{ id: 'a', vector: query, attrs: { lang: 'en', year: 2026 } }])
-  // @ts-expect-error an attribute of a record's
+  // @ts-expect-error an attribute of a record has a wrong type
   hits[0]!.attrs.language
 }
 
@@ -76,20 +76,20 @@ export async function untyped(db: Nidus, query: number[]) {
   }
   const [hit] = await db.search(query, { filter, topK: 5 })
   hit?.attrs.anything satisfies null | string | number | bigint | boolean | Date | string[] | undefined
-  // @ts-expect-error no value of an attribute
+  // @ts-expect-error this value cannot be an attribute
   await db.upsert('c', [{ id: 'a', vector: query, attrs: { nested: { a: 1 } } }])
-  // @ts-expect-error no value of an attribute
+  // @ts-expect-error this value cannot be an attribute
   await db.count('c', { a: Symbol.iterator })
 }
 
-/** An index signature beside the named keys leaves all others open. */
+/** An index signature beside the named keys allows all other keys. */
 export async function open(db: Nidus<{ [key: string]: string | number | undefined; lang: string }>) {
   await db.count('c', { lang: { $glob: 'e*' }, whatever: { $gt: 5 } })
   // @ts-expect-error
   await db.count('c', { lang: { $gt: 5 } })
 }
 
-// @ts-expect-error a type with what is no value of an attribute
+// @ts-expect-error a type with a member that cannot be an attribute
 export type Wrong = Nidus<{ nested: { a: number } }>
 export type Right<A extends AttrsOf<A>> = Nidus<A>
 
@@ -105,9 +105,9 @@ export async function opened() {
     { memory: 'compact', cache: 'opfs', onProgress: (done, total) => void ((done + total) satisfies number) },
   )
   ;(await served.search([1, 0, 0]))[0]?.attrs satisfies Note | undefined
-  // @ts-expect-error: nothing is to be written
+  // @ts-expect-error: nothing can be written
   void Nidus.fromStatic('x', { durability: 'strict' })
   await copy[Symbol.asyncDispose]()
-  // @ts-expect-error no such kind
+  // @ts-expect-error there is no such kind
   await Nidus.open('notes', { storage: 'sqlite' })
 }
