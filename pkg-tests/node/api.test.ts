@@ -25,7 +25,7 @@ apiSuite('fs in compact memory', {
   again: true,
 })
 
-// A host has no names: the one last asked for is the one in use.
+// A host has no names, so "the same store" is the host that was asked for last.
 const hosts = new Map<string, ArraysHost>()
 let current = ''
 for (const [what, setUp] of [
@@ -46,21 +46,21 @@ for (const [what, setUp] of [
   codesSuite(`a user's host over ${what}, in compact memory`, place({ memory: 'compact' }))
 }
 
-it('gave every host copies of its own, and closed every handle once', () => {
+it('gives each host buffers that nobody changes later, and closes each handle once', () => {
   expect(hosts.size).toBeGreaterThan(20)
   for (const { made } of hosts.values()) for (const handle of made) expect(handle.untouched()).toBe(true)
 })
 
-it('has no browser to ask about persistence', async () => {
+it('has no persistence to ask for outside browsers', async () => {
   expect(await Nidus.persistence({ request: true })).toEqual({ state: 'unknown' })
 })
 
-it('takes what transformers.js gives, and its rows as they are', async () => {
+it('takes tensors of transformers.js, and their rows without a copy', async () => {
   const { Tensor } = await import('@huggingface/transformers')
   const output = new Tensor('float32', Float32Array.from([3, 0, 0, 4, 0, 5, 12, 0]), [2, 4])
   const db = await Nidus.open('tensors', { storage: 'memory', dimension: output.dims[1]! })
   await db.upsert('c', { ids: ['a', 'b'], vectors: output.data as Float32Array })
-  // A row of it is a view into the whole.
+  // One of its rows is a view into the whole.
   const row = (output as unknown as Record<number, typeof output>)[1]!.data as Float32Array
   expect(row.byteOffset).toBe(16)
   const hits = await db.search(row)

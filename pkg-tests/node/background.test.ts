@@ -34,13 +34,13 @@ describe('a loop of searches right after an insert', () => {
     const timer = setInterval(() => fired++, 1)
     for (let i = 0; i < 200; i++) await db.search(query())
     clearInterval(timer)
-    // The last rows are fewer than codes are made for.
+    // Codes are not made for the last few rows.
     expect((await db.footprint()).codedRows).toBeGreaterThan(N - 4096)
     expect(fired).toBeGreaterThan(3)
     await db.close()
   })
 
-  it('lets a relaxed flush come, of which nothing else in the loop knows', async () => {
+  it('lets the timer of a relaxed flush fire, although nothing else in the loop waits for it', async () => {
     const host = arraysHost()
     const db = await Nidus.open('x', { storage: host, dimension: 4, durability: 'relaxed' })
     await db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }])
@@ -49,7 +49,7 @@ describe('a loop of searches right after an insert', () => {
     await db.close()
   })
 
-  it('called all at once: each is answered, those before close too', async () => {
+  it('answers every search of many made at once, also of those just before close', async () => {
     const db = await Nidus.open('x', { storage: 'memory', dimension: D })
     await db.upsert('c', { ids: Array.from({ length: 5000 }, (_, i) => `${i}`), vectors: vectors.slice(0, 5000 * D) })
     const all = Promise.all(Array.from({ length: 500 }, () => db.search(query(), { topK: 3 })))
@@ -70,7 +70,7 @@ describe('dead rows of an open store', () => {
     await until('a compaction in the background', async () => (await db.footprint()).deadRows === 0)
   }
 
-  it.each(['fs', 'memory', 'own'] as const)('are let go once nobody writes (%s)', async (kind) => {
+  it.each(['fs', 'memory', 'own'] as const)('are removed when nobody writes any more (%s)', async (kind) => {
     const own = arraysHost()
     const db = await Nidus.open(join(root, `dead ${kind}`), { storage: kind === 'own' ? own : kind, dimension: D })
     await rewrite(db, 60)
@@ -87,7 +87,7 @@ describe('dead rows of an open store', () => {
     await db.close()
   })
 
-  it('stay with autoCompact: false, after an import, and where opening found damage', async () => {
+  it('stay with autoCompact: false, after an import, and when opening found damage', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout')
     const waits = () => timers.mock.calls.filter(([, ms]) => ms === 500).length
     const host = arraysHost()
@@ -112,7 +112,7 @@ describe('dead rows of an open store', () => {
     await db.close()
   })
 
-  it('a failure is told in `recovery`, and the store goes on', async () => {
+  it('stay when their removal fails: `recovery` reports it, and the store continues', async () => {
     const host = arraysHost()
     const create = host.create
     host.create = async () => {
@@ -129,12 +129,12 @@ describe('dead rows of an open store', () => {
     await db.close()
   })
 
-  it('a write that comes meanwhile is not held up: the compaction gives way', async () => {
+  it('do not delay a write: the compaction stops for it', async () => {
     const host = arraysHost()
     const state: { write?: Promise<number> } = {}
     const drain = async () => {
       state.write ??= db.upsert('c', [{ id: 'new', vector: new Float32Array(32).fill(1) }])
-      // Longer than a write is to wait.
+      // This is longer than a write may have to wait.
       await new Promise((resolve) => setTimeout(resolve, 300))
     }
     const created = vi.spyOn(host, 'create')
@@ -153,7 +153,7 @@ describe('dead rows of an open store', () => {
   })
 })
 
-describe('the policy', () => {
+describe('the policy of automatic compaction', () => {
   const made = (over: object = {}) => {
     const state = {
       ratio: 0.9,
@@ -197,7 +197,7 @@ describe('the policy', () => {
     expect(state.runs).toBe(1)
   })
 
-  it('leaves few dead rows, a small share of them, and a store that is closed', async () => {
+  it('ignores few dead rows, a small share of dead rows, and a closed store', async () => {
     vi.useFakeTimers()
     for (const over of [{ dead: 8191 }, { ratio: 0.5 }, { ended: true }]) {
       const { state, tidy } = made(over)
@@ -212,7 +212,7 @@ describe('the policy', () => {
     expect(state.runs).toBe(0)
   })
 
-  it('gives way to a write that waits for a quarter of a second, and tries again ever later', async () => {
+  it('stops for a write that has waited a quarter of a second, and waits longer before each new try', async () => {
     vi.useFakeTimers()
     const { state, tidy } = made()
     state.outcome = async (giveWay) => {
@@ -226,7 +226,7 @@ describe('the policy', () => {
     expect(state.told).toEqual([])
   })
 
-  it('after a failure waits until there is twice as much to gain', async () => {
+  it('waits after a failure until there is twice as much to gain', async () => {
     vi.useFakeTimers()
     const { state, tidy } = made()
     state.outcome = async () => {

@@ -1,5 +1,4 @@
-// The command line lets out and takes in exactly the data that was there: lines of JSON, matrices, the files that are
-// written.
+// The command line writes and reads exactly the data of a store: lines of JSON, matrices, and the files of an export.
 import { execFile, spawn } from 'node:child_process'
 import {
   lstatSync,
@@ -90,7 +89,7 @@ const VALUES: (() => AttrValue)[] = [
   () => new Date(-1),
 ]
 const key = () => pick([...TEXTS, 'a', 'b', 'c', 'constructor'])
-/** No two properties of one name, and `__proto__` a property like the others. */
+/** No two properties have the same name, and `__proto__` is a property like the others. */
 const object = <T>(entries: [string, T][]) => Object.fromEntries(entries) as Record<string, T>
 
 async function everything(directory: string) {
@@ -136,7 +135,7 @@ describe('lines of JSON', () => {
     await fine('export', store, first)
     await fine('import', copy, first, '--batch', '7')
     expect(await everything(copy)).toEqual(await everything(store))
-    // Scaled again, a number may move by its last bits.
+    // The vector is scaled again, so the last bits of a number may change.
     const [before, after] = [await vectors(store), await vectors(copy)]
     expect(after.length).toBe(before.length)
     after.forEach((x, i) => expect(Math.abs(x - before[i]!)).toBeLessThanOrEqual(2 ** -21))
@@ -145,7 +144,7 @@ describe('lines of JSON', () => {
     expect(plain(second)).toEqual(plain(first))
   })
 
-  it('keep what JavaScript itself cannot tell apart or has no word for', async () => {
+  it('keep values that JavaScript cannot distinguish or cannot write', async () => {
     const attrs = {
       whole: { $float: 5 },
       int: 5,
@@ -195,7 +194,7 @@ describe('lines of JSON', () => {
     ).toContain('line 1: attribute "n": 99999999999999999999 does not fit 64 bits')
   })
 
-  it('may begin with a byte order mark and end lines as Windows does', async () => {
+  it('may begin with a byte order mark and have Windows line ends', async () => {
     const store = fresh()
     await fine('import', store, write('\uFEFF{"id":"a","vector":[1,0]}\r\n', '{"id":"b","vector":[1,0]}'))
     expect((await everything(store))[1]).toEqual([
@@ -248,7 +247,7 @@ describe('lines of JSON', () => {
     expect(await refused('import', fresh(), write(...texts))).toContain(message)
   })
 
-  it('say how many documents before the wrong line are written', async () => {
+  it('report how many documents before the wrong line are written', async () => {
     const store = fresh()
     const good = Array.from({ length: 20 }, (_, i) => JSON.stringify({ id: `${i}`, vector: [1, i] })).join('\n')
     expect(await refused('import', store, write(good, '\n{}'), '--batch', '8')).toContain(
@@ -258,7 +257,7 @@ describe('lines of JSON', () => {
   })
 })
 
-it('search tells integers, dates and -0 as the lines do, and takes them in a filter', async () => {
+it('have integers, dates and -0 in the form that search prints and that filters take', async () => {
   const store = fresh()
   const attrs = { n: { $int: '9007199254740993' }, t: { $date: '2024-01-01T00:00:00.000Z' }, z: { $float: '-0' } }
   await fine('import', store, write(JSON.stringify({ id: 'a', vector: [1, 0], attrs }), '\n{"id":"b","vector":[1,0]}'))
@@ -270,8 +269,8 @@ it('search tells integers, dates and -0 as the lines do, and takes them in a fil
   expect(hits.map(({ id, attrs }) => [id, attrs])).toEqual([['a', attrs]])
 })
 
-describe('the file that is exported', () => {
-  it("leaves the user's own files of a like name alone, and two exports at once both come to their end", async () => {
+describe('an exported file', () => {
+  it('does not touch files of the user with similar names, and two exports at once both succeed', async () => {
     const store = fresh()
     await fine(
       'import',
@@ -292,7 +291,7 @@ describe('the file that is exported', () => {
     await fine('import', fresh(), `${dir}/x.tar`)
   })
 
-  it('is replaced only by a whole one, and a link stays one', async () => {
+  it('is replaced only by a whole file, and a link stays a link', async () => {
     const dir = fresh()
     mkdirSync(at(dir))
     writeFileSync(at(dir, 'real.tar'), "yesterday's")
@@ -309,7 +308,7 @@ describe('the file that is exported', () => {
     expect(readdirSync(at(dir)).sort()).toEqual(['real.tar', 'x.tar'])
   })
 
-  it('leaves nothing behind when the export is told to stop', async () => {
+  it('leaves nothing behind when the export is stopped', async () => {
     const store = fresh()
     await fine(
       'import',
@@ -333,7 +332,7 @@ describe('the file that is exported', () => {
     const begun = setInterval(() => readdirSync(at(dir)).length && child.kill('SIGTERM'), 1)
     const [code, signal] = await over
     clearInterval(begun)
-    // Told too late it is whole.
+    // If the signal comes too late, the file is whole.
     expect(readdirSync(at(dir))).toEqual(code === 0 ? ['x.jsonl'] : [])
     if (code !== 0) expect(signal).toBe('SIGTERM')
   })

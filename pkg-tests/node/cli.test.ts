@@ -26,7 +26,7 @@ const asked = async (...args: string[]) => {
   return { code, answer: JSON.parse(out) }
 }
 
-/** Names, times of change and contents of all that is there. */
+/** Names, times of change and contents of all files. */
 const print = (dir: string) =>
   readdirSync(dir)
     .sort()
@@ -59,7 +59,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the command line', () => {
-  it('tells what is in a store, without changing a byte of it', async () => {
+  it('shows what is in a store without changing a byte of it', async () => {
     const before = print(at('store'))
     const { code, answer } = await asked('inspect', 'store')
     expect(code).toBe(0)
@@ -97,7 +97,7 @@ describe('the command line', () => {
     expect(print(at('store'))).toEqual(before)
   })
 
-  it('brings a store out and in again, as it was', async () => {
+  it('exports a store and imports it again unchanged', async () => {
     expect((await asked('import', 'again', 'copy.tar')).answer).toMatchObject({ documents: 38 })
     for (const name of ['data', 'log'])
       expect(readFileSync(at('again', name)).equals(readFileSync(at('store', name)))).toBe(true)
@@ -114,7 +114,7 @@ describe('the command line', () => {
     expect(piped.equals(readFileSync(at('copy.tar')))).toBe(true)
   })
 
-  it('reads lines of JSON, and writes them', async () => {
+  it('reads and writes lines of JSON', async () => {
     expect((await cli('export', 'store', 'out.jsonl')).code).toBe(0)
     const lines = readFileSync(at('out.jsonl'), 'utf8')
       .trim()
@@ -183,7 +183,7 @@ describe('the command line', () => {
     }
   })
 
-  it('says what is wrong with a call, and ends with 2', async () => {
+  it('explains a wrong call, and ends with exit code 2', async () => {
     const { code: alone, out: nothing, err: usage } = await cli()
     expect([alone, nothing, usage]).toEqual([2, '', (await cli('--help')).out.replace(/\n$/, '')])
     for (const args of [
@@ -204,14 +204,14 @@ describe('the command line', () => {
     expect(existsSync(at('nowhere'))).toBe(false)
   })
 
-  it('finds whatever damage the format can tell, and where', async () => {
+  it('finds every damage that the format can show, and its place', async () => {
     const log = readFileSync(at('store/log'))
     const data = readFileSync(at('store/data'))
     const frames: [from: number, to: number][] = []
     for (let from = 0; from < log.length; from = frames.at(-1)![1])
       frames.push([from, from + log.readUInt32LE(from) + 8])
     const next = random(2026)
-    // A thousand by NIDUS_DAMAGES=1000.
+    // NIDUS_DAMAGES=1000 tries a thousand.
     const cases = Number(process.env.NIDUS_DAMAGES ?? 40)
     const work = Array.from({ length: cases }, (_, n) => ({
       n,
@@ -224,8 +224,8 @@ describe('the command line', () => {
       const dir = `damaged-${n}`
       cpSync(at('store'), at(dir), { recursive: true })
       const bytes = Buffer.from(inLog ? log : data)
-      // Of the data what the format can tell: the header's fields, and what makes a row longer or shorter (a number's
-      // highest bits).
+      // In the data the format can only show damage of the header's fields, and of what makes a row longer or shorter (the
+      // highest bits of a number).
       const place = inLog
         ? Math.floor(byte * log.length)
         : n % 4 === 1
@@ -236,7 +236,7 @@ describe('the command line', () => {
       const { code, answer } = await asked('verify', dir)
       rmSync(at(dir), { recursive: true })
       const dead = !inLog && place >= 64 && [3, 4].includes(Math.floor((place - 64) / (4 * D)))
-      // A row that no document has is nobody's.
+      // Damage does not matter in a row that no document has.
       if (dead) return expect(code).toBe(0)
       expect([code, answer.clean], `${inLog ? 'log' : 'data'} ${place}`).toEqual([1, false])
       const [from, to] = frames.find(([, to]) => place < to)!

@@ -55,7 +55,7 @@ const inFile: States = {
     mkdirSync(join(name, file))
   },
 }
-/** The command line ends with 1 if it found damage. */
+/** The command line ends with exit code 1 if it found damage. */
 const command = (...args: string[]) =>
   new Promise<void>((resolve, reject) =>
     execFile(process.execPath, [CLI, ...args, '--json'], (error, stdout) => {
@@ -97,9 +97,10 @@ const place: Place = {
 }
 
 const table = tableIn(spec, 'damage')
-it('the table has these calls', () => expect(Object.keys(place.calls)).toEqual(table.calls))
+it('the table in the specification has the calls that are tested here', () =>
+  expect(Object.keys(place.calls)).toEqual(table.calls))
 it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((state) => [file, state] as const)))(
-  '%s %s: no call changes a byte that it has no right to',
+  '%s %s: no call changes a byte that the table does not allow',
   async (file, state) => {
     const facts = await factsOf(place, good, file, state)
     check(expect, { called: (file) => file }, facts, file, state)
@@ -107,7 +108,7 @@ it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((st
   },
 )
 
-/** What a file or the folder may be used for, by whoever is not the system's own user. */
+/** Modes of the files and the folder. The system's own user ignores them. */
 const MODES: { [row: string]: { data?: number; log?: number; folder?: number } } = {
   'data no permission': { data: 0 },
   'data only to be read': { data: 0o444 },
@@ -139,11 +140,11 @@ const CHILD = `
   for (const [call, name] of Object.entries(names)) ends[call] = await calls[call](name).then(() => 'ok', (error) => error.code ?? String(error))
   console.log(JSON.stringify(ends))`
 const modes = tableIn(spec, 'damage:permissions')
-it('the table of permissions has these calls and rows', () =>
+it('the table of permissions in the specification has the calls and rows that are tested here', () =>
   expect([modes.calls, [...modes.ends.keys()]]).toEqual([Object.keys(place.calls), Object.keys(MODES)]))
 // Windows has no such modes.
 it.skipIf(process.platform === 'win32').each(Object.entries(MODES))(
-  '%s: no call changes a byte that it has no right to',
+  '%s: no call changes a byte that the table does not allow',
   async (row, mode) => {
     const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
     const own = (path: string) => as.uid !== undefined && chownSync(path, NOBODY, NOBODY)
@@ -179,7 +180,7 @@ it.skipIf(process.platform === 'win32').each(Object.entries(MODES))(
     for (const [call, name] of Object.entries(names)) {
       if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
       const what = `${row}, ${call}: ${ends[call]}`
-      // One with a right to the folder may put other files in the place of those.
+      // A user with the right to write to the folder may replace files in it.
       if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
       expect(await place.all(name), what).toEqual(before)
     }

@@ -9,7 +9,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 const D = 2
 const name = join(root, 'store')
 
-/** What is in the store after each of its acknowledged steps. */
+/** The content of the store after each of its acknowledged steps. */
 async function build() {
   const db = await Nidus.open(name, { dimension: D })
   const states: string[] = [await state(db)]
@@ -52,8 +52,8 @@ function put(data: Uint8Array, log: Uint8Array) {
 }
 
 /**
- * Opens, read-only first; returns the state or the code. A refusal must leave the bytes as they are, a cut must be
- * told.
+ * Opens the store, first read-only. Returns its state or the error's code. A refusal must leave the bytes unchanged, and a
+ * cut must be reported.
  */
 async function outcome(
   data: Uint8Array,
@@ -96,19 +96,19 @@ describe('a small store, damaged at every byte', async () => {
   const { states, data, log } = await build()
   const final = states.at(-1)!
 
-  it('as it is', async () => {
+  it('opens when nothing is damaged', async () => {
     expect(await outcome(data, log, 'whole')).toEqual({ state: final, frames: 0, bytes: 0, created: false })
   })
 
-  it('the log cut anywhere: an earlier state, never part of a frame', async () => {
+  it('has an earlier state when the log is cut anywhere, never part of a frame', async () => {
     for (let at = 0; at < log.length; at++) {
       const result = await outcome(data, log.subarray(0, at), `log cut at ${at}`)
-      // A run is several frames; a cut inside it can only be somebody else's doing, and leaves whole frames.
+      // A run has several frames. Only another program cuts inside it, and then whole frames are left.
       expect('state' in result, `log cut at ${at}: ${JSON.stringify(result)}`).toBe(true)
     }
   })
 
-  it('the log with any one bit flipped: refused, or only the last frame cut and told', async () => {
+  it('is refused when any one bit of the log is flipped, or only its last frame is cut and reported', async () => {
     const lastFrame = lastFrameStart(log)
     let cut = 0
     for (let at = 0; at < log.length; at++) {
@@ -126,12 +126,12 @@ describe('a small store, damaged at every byte', async () => {
     expect(cut).toBeGreaterThan(10)
   })
 
-  it('the data cut anywhere: refused, since the log names rows beyond', async () => {
+  it('is refused when the data is cut anywhere, since the log names rows that are gone', async () => {
     for (let at = 0; at < data.length; at++)
       expect(await outcome(data.subarray(0, at), log, `data cut at ${at}`)).toEqual({ code: 'CORRUPT' })
   })
 
-  it("the data's header with any one bit flipped: refused, or of no consequence", async () => {
+  it("is refused when any one bit of the data's header is flipped, or the bit does not matter", async () => {
     for (let at = 0; at < 64; at++) {
       for (let bit = 0; bit < 8; bit++) {
         const flipped = Uint8Array.from(data)
@@ -142,7 +142,7 @@ describe('a small store, damaged at every byte', async () => {
     }
   })
 
-  it("rows with any one bit flipped open, as native's do: rows have no checksum", async () => {
+  it('opens when any one bit of a row is flipped, as native does: rows have no checksum', async () => {
     for (let at = 64; at < data.length; at++) {
       const flipped = Uint8Array.from(data)
       flipped[at]! ^= 1
@@ -150,7 +150,7 @@ describe('a small store, damaged at every byte', async () => {
     }
   })
 
-  it('zeros, rubbish or a partial row at the end are cut and told', async () => {
+  it('has zeros, random bytes or a partial row at the end cut, and reports it', async () => {
     for (const tail of [1, 7, 8, 9, 16, 511, 4096]) {
       expect(await outcome(data, Buffer.concat([log, Buffer.alloc(tail)]), `${tail} zeros`)).toMatchObject({
         state: final,
@@ -167,7 +167,7 @@ describe('a small store, damaged at every byte', async () => {
     }
   })
 
-  it('an unfinished creation is made anew, but never over a log', async () => {
+  it('is created again when its creation was unfinished, but never if there is a log', async () => {
     for (const size of [0, 1, 63])
       expect(await outcome(data.subarray(0, size), Buffer.alloc(0), `data of ${size}`)).toMatchObject({
         state: '[]',

@@ -1,4 +1,4 @@
-// The documents for those who change the code: their links, the files that they name, and the sections that the code
+// Checks the documents for those who change the code: their links, the files that they name, and the sections that code
 // names.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

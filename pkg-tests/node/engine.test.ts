@@ -13,7 +13,7 @@ const one = (id: string, x = 1) => [{ id, vector: [x, 1, 0, 0] }]
 const open = (storage: StorageHost, options = {}) => Nidus.open('x', { dimension: D, storage, ...options })
 
 describe('commits', () => {
-  it('a thousand calls share a few', async () => {
+  it('are few for a thousand calls', async () => {
     const host = arraysHost({ keep: false })
     const db = await open(host)
     await Promise.all(Array.from({ length: 1000 }, (_, i) => db.upsert('c', one(`${i}`))))
@@ -27,7 +27,7 @@ describe('commits', () => {
     const dimension = 384
     const db = await Nidus.open('x', { dimension, storage: host })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
-    // A tenth of the fs figure below: plain arrays are slow.
+    // A tenth of the figure for files below, because plain arrays are slow.
     for (let at = 0; at < 2000; at += 100)
       await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const { data, log } = host.files!
@@ -35,7 +35,7 @@ describe('commits', () => {
     await db.close()
   })
 
-  it('write hardly more than rows and frames into files, counted by the kernel', async () => {
+  it('write hardly more than rows and frames into files, as the kernel counts', async () => {
     const name = join(root, 'amplification')
     const dimension = 384
     const db = await Nidus.open(name, { dimension })
@@ -51,7 +51,7 @@ describe('commits', () => {
     await db.close()
   })
 
-  it('one that cannot be staged fails alone', async () => {
+  it('do not fail when another call of the group is refused', async () => {
     const db = await open(arraysHost(), { maxVectorBytes: 2 * D * 4 })
     const settled = await Promise.allSettled([
       db.upsert('c', one('a')),
@@ -68,7 +68,7 @@ describe('commits', () => {
 })
 
 describe('a medium that fails', () => {
-  it('on a write: rolled back, told, and the store goes on', async () => {
+  it('on a write: the group is rolled back and refused, and the store continues', async () => {
     const host = arraysHost()
     const db = await open(host)
     await db.upsert('c', one('a'))
@@ -99,7 +99,7 @@ describe('a medium that fails', () => {
     await again.close()
   })
 
-  it('writes less than it was asked to: an error, and nothing is lost', async () => {
+  it('on a write that is too short: it is refused, and nothing is lost', async () => {
     const host = arraysHost()
     const db = await open(host)
     const { data } = host.files!
@@ -111,7 +111,7 @@ describe('a medium that fails', () => {
     await db.close()
   })
 
-  it('on a flush: FAILED until it is opened anew, and close releases everything', async () => {
+  it('on a flush: the store is FAILED until it is opened again, and close releases everything', async () => {
     const host = arraysHost()
     const db = await open(host)
     await db.upsert('c', one('a'))
@@ -139,7 +139,7 @@ describe('a medium that fails', () => {
     await again.close()
   })
 
-  it('on commit: a transaction that was refused is taken back, an unknown outcome fails the store', async () => {
+  it('on commit: a refused transaction is rolled back, and an unknown outcome makes the store FAILED', async () => {
     let answer: Error | undefined
     const commit = async () => {
       if (answer) throw answer
@@ -157,7 +157,7 @@ describe('a medium that fails', () => {
     answer = undefined
     expect(await codeOf(() => db.count())).toBe('FAILED')
     await db.close()
-    // These sinks do not really buffer, so what was not taken back would be here.
+    // These sinks do not really buffer. So bytes that were not rolled back would be here.
     db = await open(host)
     expect((await db.get('c', ['a', 'b', 'c'])).map((found) => found?.id)).toEqual(['a', undefined, 'c'])
     await db.close()
@@ -170,7 +170,7 @@ describe('a medium that fails', () => {
     await db.close()
   })
 
-  it('during compaction: the store is as it was; during promote: FAILED, and whole when opened anew', async () => {
+  it('during compaction: the store is unchanged; during promote: it is FAILED, and whole when it is opened again', async () => {
     const host = arraysHost()
     let db = await open(host)
     for (let i = 0; i < 5; i++) await db.upsert('c', one('a', i))
@@ -190,7 +190,7 @@ describe('a medium that fails', () => {
     expect(await db.footprint()).toMatchObject({ rows: 5, deadRows: 4 })
     expect(await db.upsert('c', one('b'))).toBe(1)
     await db.close()
-    // A failed auto-compaction is told, and never fails open.
+    // A failed automatic compaction is reported, and never makes an opening fail.
     db = await open(host, { autoCompact: 0.1 })
     expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
     expect(await db.count()).toBe(2)
@@ -211,7 +211,7 @@ describe('a medium that fails', () => {
     expect(host.made.every(({ closed }) => closed >= 1)).toBe(true)
   })
 
-  it('while nobody looks (relaxed): every later call says so, and close', async () => {
+  it('between two calls with relaxed durability: close and every later call report it', async () => {
     const host = arraysHost()
     const db = await open(host, { durability: 'relaxed' })
     await db.upsert('c', one('a'))
@@ -227,7 +227,7 @@ describe('a medium that fails', () => {
 })
 
 describe('a host that does not keep to the contract', () => {
-  it('is told what is missing', async () => {
+  it('is refused with what is missing', async () => {
     expect(await codeOf(() => open({} as StorageHost))).toBe('INVALID_ARGUMENT')
     const host = arraysHost()
     host.open = async () => ({ data: {}, log: {} }) as never
@@ -246,7 +246,7 @@ describe('a host that does not keep to the contract', () => {
     }
   })
 
-  it("refused by its lock is not closed, which would give another's lock away", async () => {
+  it('is not closed when its lock refuses it, since closing would release the lock of another store', async () => {
     const host = arraysHost()
     const db = await open(host)
     for (let i = 0; i < 3; i++) expect(await codeOf(() => open(host))).toBe('LOCKED')
@@ -254,7 +254,7 @@ describe('a host that does not keep to the contract', () => {
     await (await open(host)).close()
   })
 
-  it('flushes later than it says: refused, as an acknowledgement would come too early', async () => {
+  it('is refused when its flush returns a promise, since an acknowledgement would come too early', async () => {
     const host = arraysHost()
     const opened = host.open.bind(host)
     host.open = async (mode) => {
@@ -265,7 +265,7 @@ describe('a host that does not keep to the contract', () => {
     expect(await codeOf(() => open(host))).toBe('UNSUPPORTED')
   })
 
-  it('counts wrong, or nothing, when it reads: an error', async () => {
+  it('is refused when its read returns a wrong count or none', async () => {
     const host = arraysHost()
     await open(host).then(async (db) => {
       await db.upsert('c', one('a'))
@@ -279,7 +279,7 @@ describe('a host that does not keep to the contract', () => {
 })
 
 describe('signals', () => {
-  it('have one listener for all calls that wait with them, and none afterwards', async () => {
+  it('have one listener for all calls that share them, and none afterwards', async () => {
     const db = await open(arraysHost())
     const { signal } = new AbortController()
     const counts: number[] = []
@@ -300,8 +300,8 @@ describe('signals', () => {
   })
 })
 
-describe('relaxed', () => {
-  it('holds the log back for about a second, then lets it go by itself', async () => {
+describe('relaxed durability', () => {
+  it('flushes the log by itself after about a second', async () => {
     const host = arraysHost()
     const db = await open(host, { durability: 'relaxed' })
     await db.upsert('c', one('a'))
@@ -312,8 +312,8 @@ describe('relaxed', () => {
   })
 })
 
-describe('the memory that copies of batches lie in', () => {
-  it('is used again, and by one batch at a time', async () => {
+describe('the memory for copies of batches', () => {
+  it('is used again, by one batch at a time', async () => {
     const db = await Nidus.open('copies', { storage: 'memory', dimension: 3 })
     const sent = new Map<string, number>()
     const upsert = (from: number, count: number) => {
@@ -332,7 +332,7 @@ describe('the memory that copies of batches lie in', () => {
     }
     for await (const { id, vector } of db.records('c')) expect(vector[1]! / vector[0]!).toBeCloseTo(sent.get(id)!, 2)
     expect(await db.count()).toBe(sent.size)
-    // What a caller gave away it may still hold, and write to: no batch of another's may lie in it.
+    // A caller may still hold memory that it gave away, and write to it. No other batch may use that memory.
     const own = Float32Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? 1 : 0))
     await db.upsert(
       'c',
@@ -346,7 +346,7 @@ describe('the memory that copies of batches lie in', () => {
 })
 
 describe('a vector that cannot be stored', () => {
-  it('is named, in a batch that is taken up in slices too, and nothing of its batch is there', async () => {
+  it('is named in the error, also in a batch that is copied in slices, and nothing of its batch is stored', async () => {
     const dimension = 384
     const db = await Nidus.open('bad', { storage: 'memory', dimension })
     for (const [count, at] of [
@@ -369,7 +369,7 @@ describe('a vector that cannot be stored', () => {
       expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float`)
       expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
       expect(await db.hasCollection('c')).toBe(false)
-      // Beside a good one in the same turn, which stands.
+      // A good batch of the same turn is stored.
       const [, answer] = await Promise.all([
         db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]),
         bad(NaN),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { endsBySignal, fill, methods } from '../common/slow-filter'
 
-describe('a filter that takes long', () => {
+describe('an expensive filter', () => {
   let db: Nidus
   let timers = 0
   let timer: ReturnType<typeof setInterval>
@@ -16,13 +16,13 @@ describe('a filter that takes long', () => {
     await db.close()
   })
 
-  it.each(methods)('lets timers fire, and is ended by a signal (%s)', async (method) => {
+  it.each(methods)('lets timers fire, and ends when its signal is aborted (%s)', async (method) => {
     const before = timers
     await endsBySignal(method, db, () => new Promise((resolve) => setImmediate(resolve)))
     expect(timers - before).toBeGreaterThan(4)
   })
 
-  it('is refused in the same turn with a signal that is aborted, and takes only a signal', async () => {
+  it('is refused in the same turn if its signal is already aborted, and accepts only a signal', async () => {
     const signal = AbortSignal.abort('why')
     const filter = { text: 'x' }
     await expect(db.count('c', filter, { signal })).rejects.toMatchObject({

@@ -39,7 +39,7 @@ async function filled(name = fresh()) {
 }
 
 describe('fs: files', () => {
-  it("has native's files and nothing else", async () => {
+  it('are the files of native and no others', async () => {
     const { name, db } = await filled()
     expect(readdirSync(name).sort()).toEqual(['data', 'lock', 'log'])
     await db.compact()
@@ -49,7 +49,7 @@ describe('fs: files', () => {
     expect(statSync(join(name, 'data')).size).toBe(64 + 2 * D * 4)
   })
 
-  it('read-only creates and changes nothing, not even around damage', async () => {
+  it('are not created or changed by a read-only opening, not even if they are damaged', async () => {
     const name = fresh()
     const failed = await Nidus.open(name, { readOnly: true }).catch((error: NidusError) => error)
     expect(failed).toMatchObject({ code: 'NOT_FOUND' })
@@ -67,7 +67,7 @@ describe('fs: files', () => {
     expect(readdirSync(name).sort()).toEqual(['data', 'log'])
   })
 
-  it('lists and destroys stores, and only stores', async () => {
+  it('are listed and destroyed only if they are a store', async () => {
     const parent = fresh()
     mkdirSync(parent)
     const { name, db } = await filled(join(parent, 'one'))
@@ -93,7 +93,7 @@ describe('fs: files', () => {
     await Nidus.destroy(join(parent, 'never'))
   })
 
-  it('tells a path that cannot be used', async () => {
+  it('are refused by their path if it cannot be used', async () => {
     const file = fresh()
     writeFileSync(file, '')
     expect(await codeOf(() => Nidus.open(join(file, 'x'), { dimension: D }))).toBe('STORAGE_UNAVAILABLE')
@@ -102,7 +102,7 @@ describe('fs: files', () => {
 })
 
 describe('fs: the lock', () => {
-  it("is native's, ten minutes ahead, and refuses a second opener by name of the file", async () => {
+  it('is that of native with a time ten minutes ahead, and the error of a second opener names its file', async () => {
     const { name, db } = await filled()
     const lock = join(name, 'lock')
     expect(readFileSync(lock, 'utf8')).toMatch(new RegExp(`^${process.pid} \\d{13} \\S+$`))
@@ -113,7 +113,7 @@ describe('fs: the lock', () => {
     await db.close()
   })
 
-  it('of another living process counts; of one that was killed it is taken over', async () => {
+  it('of a living process is respected, and that of a killed process is taken over', async () => {
     const name = fresh()
     const script = `import { Nidus } from ${JSON.stringify(PACKAGE)}
       const db = await Nidus.open(${JSON.stringify(name)}, { dimension: ${D} })
@@ -135,7 +135,7 @@ describe('fs: the lock', () => {
     expect(readdirSync(name).sort()).toEqual(['data', 'log'])
   })
 
-  it('whose holder cannot be judged is left alone', async () => {
+  it('stays if it is unknown whether its holder lives', async () => {
     const { name, db } = await filled()
     await db.close()
     const lock = join(name, 'lock')
@@ -150,7 +150,7 @@ describe('fs: the lock', () => {
   })
 
   it.runIf(existsSync('/etc/machine-id'))(
-    'of an earlier boot of this machine is reclaimed once nobody has renewed it, and of no other machine',
+    'of an earlier boot of this machine is taken over when nobody has renewed it, that of another machine is not',
     async () => {
       const { name, db } = await filled()
       const lock = join(name, 'lock')
@@ -179,7 +179,7 @@ describe('fs: the lock', () => {
     },
   )
 
-  it("lost to another: the store fails before it writes a byte, and leaves the other's lock", async () => {
+  it('that another process took makes the store fail before it writes a byte, and the new lock stays', async () => {
     const { name, db } = await filled()
     const files = () =>
       readFileSync(join(name, 'log')).toString('hex') + readFileSync(join(name, 'data')).toString('hex')
@@ -194,7 +194,7 @@ describe('fs: the lock', () => {
     expect(readFileSync(join(name, 'lock'), 'utf8')).toBe('1 1')
   })
 
-  it('held, but the file changed under it: fails as well', async () => {
+  it('that is held does not help if another program changed the file: the store fails', async () => {
     const { name, db } = await filled()
     appendFileSync(join(name, 'log'), 'x')
     expect(await codeOf(() => db.upsert('c', [{ id: 'x', vector: [1, 1, 1, 1] }]))).toBe('FAILED')
@@ -203,10 +203,10 @@ describe('fs: the lock', () => {
   })
 })
 
-describe('fs: a compaction that was cut short', () => {
+describe('fs: an interrupted compaction', () => {
   const BARRIER = Buffer.from('05000000ffffffff00', 'hex')
 
-  /** The store before and after its compaction, and the marker in between. */
+  /** The store before its compaction, after it, and with the marker in between. */
   async function prepared() {
     const { name, db } = await filled()
     await db.close()
@@ -244,23 +244,23 @@ describe('fs: a compaction that was cut short', () => {
     expect(readdirSync(name).sort()).toEqual(['data', 'log'])
   }
 
-  it('is finished, or undone, from every middle', async () => {
+  it('is finished or undone from every state in between', async () => {
     const { name, before, after } = await prepared()
     const { crc32 } = await import('../../src/ts/format/crc32')
     const barrier = Buffer.concat([BARRIER, Buffer.alloc(4)])
     barrier.writeUInt32LE(crc32(barrier.subarray(4, 9)), 9)
-    // Written, no marker yet.
+    // The new pair is written, and there is no marker yet.
     put(name, { ...before, 'data.compacted': after.data, 'log.compacted': after.log.subarray(0, 10) })
     await holds(name, 3)
-    // Marked.
+    // The marker is written.
     put(name, { ...before, 'data.compacted': after.data, 'log.compacted': after.log })
     mark(name)
     await holds(name, 2)
-    // Marked, and then somebody wrote to the old pair: the new one is outdated.
+    // The marker is written. Then somebody wrote to the old pair, so the new pair is outdated.
     put(name, { ...before, 'data.compacted': after.data, 'log.compacted': after.log })
     mark(name, 'other')
     await holds(name, 3)
-    // Behind the barrier, nothing renamed; data renamed; both renamed.
+    // Behind the barrier: nothing renamed, data renamed, both renamed.
     put(name, { data: before.data, log: barrier, 'data.compacted': after.data, 'log.compacted': after.log })
     mark(name)
     await holds(name, 2)
@@ -270,7 +270,7 @@ describe('fs: a compaction that was cut short', () => {
     put(name, { ...after })
     mark(name)
     await holds(name, 2)
-    // What cannot be.
+    // States that cannot occur.
     put(name, { data: before.data, log: barrier })
     mark(name)
     expect(await codeOf(() => Nidus.open(name))).toBe('CORRUPT')
@@ -279,7 +279,7 @@ describe('fs: a compaction that was cut short', () => {
     expect(readFileSync(join(name, 'log')).equals(barrier)).toBe(true)
   })
 
-  it("of native is completed when its log.tmp is the data's", async () => {
+  it('of native is completed if its log.tmp belongs to the data', async () => {
     const { name, before, after } = await prepared()
     const half = () => put(name, { data: after.data, log: before.log, 'log.tmp': after.log })
     half()
@@ -299,7 +299,7 @@ describe('fs: a compaction that was cut short', () => {
     expect(readFileSync(join(name, 'log')).equals(bytes)).toBe(true)
   })
 
-  it('a reader next to a writer that compacts sees one state or the other', async () => {
+  it('lets a reader beside the compacting writer see the old state or the new one', async () => {
     const { name, db } = await filled()
     const compacting = (async () => {
       for (let i = 0; i < 25; i++) {

@@ -1,4 +1,4 @@
-// The guides' code, as it stands, on the packed tarball.
+// Runs the code of the guides, unchanged, with the packed tarball.
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'nidus-guides-'))
 const blocks = blocksOf(guides())
 const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((block, n) => ({ ...block, n }))
 
-/** As much of Cloudflare's types as the guide uses. */
+/** The part of Cloudflare's types that the guide uses. */
 const CLOUDFLARE = `
 interface DurableObjectState { storage: import('nidus-wasm/durable-object').DurableStorage; blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T> }
 interface DurableObjectNamespace<T> { idFromName(name: string): object; get(id: object): T }
@@ -24,10 +24,10 @@ declare module 'cloudflare:workers' {
 beforeAll(() => install(folder))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-it('says of all JavaScript where it runs', () => {
+it('names a runtime for each block of JavaScript', () => {
   for (const path of guides()) {
     const text = readFileSync(join(repository, path), 'utf8')
-    // What depends on the user's own folders is in one place, and tried by the matrix of bundlers.
+    // Code that depends on the user's own folders is in one page, and the matrix of bundlers tests it.
     const untried = path.endsWith('bundlers.md') ? 1 : 0
     expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(
       blocks.filter(({ name }) => name.startsWith(path)).length + untried,
@@ -46,7 +46,7 @@ it('says of all JavaScript where it runs', () => {
 
 it.each(of('node'))('$name, in Node', async ({ n, code }) => {
   const name = `node-${n}.mjs`
-  // Node 20 has Symbol.asyncDispose, but no `await using`: esbuild writes out what it means.
+  // Node 20 has Symbol.asyncDispose, but no `await using`. So esbuild translates it.
   writeFileSync(
     join(folder, name),
     (await transform(code, { format: 'esm', target: `node${process.versions.node}` })).code,
@@ -55,7 +55,7 @@ it.each(of('node'))('$name, in Node', async ({ n, code }) => {
   expect(stderr).toBe('')
 })
 
-it('have TypeScript that compiles, and errors where they say so', async () => {
+it('have TypeScript that compiles, with errors only at the marked lines', async () => {
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
@@ -82,7 +82,7 @@ it('have TypeScript that compiles, and errors where they say so', async () => {
     })),
   )
   expect(found.map(({ path }) => path)).toEqual(['www/guides/cloudflare.md', 'www/guides/filters.md'])
-  // Both at once: a compiler takes its time to start.
+  // Both run at once, because a compiler needs long to start.
   const [cloudflare, filters] = found.map(({ code }) => code) as [string, string]
   const whole = `import { Nidus } from 'nidus-wasm'\ndeclare const query: Float32Array\n${filters}`
   const write = (object: string, block: string) => {
@@ -100,7 +100,7 @@ it('have TypeScript that compiles, and errors where they say so', async () => {
   for (const name of ['object.mts', 'block.mts']) rmSync(join(folder, name))
 })
 
-it('the object that is called over RPC, in workerd: its errors have codes with any date', async () => {
+it('an object that is called over RPC in workerd has error codes with any compatibility date', async () => {
   const [, ts] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(repository, 'www/guides/cloudflare.md'), 'utf8'))!
   const { code } = await transform(ts!, { loader: 'ts', target: 'es2022' })
   const directory = join(folder, 'rpc')
@@ -149,7 +149,7 @@ it.each(of('workerd'))('$name, in workerd', async ({ n, code }) => {
 
 it.each(of('sharded'))('$name, over objects of workerd', async ({ n, code }) => {
   const directory = join(folder, `sharded-${n}`)
-  // Bound as the page says; the harness names bindings after classes.
+  // Bound by the names in the page. The test's tool names bindings after classes.
   const bound = code.replace('class Router', 'class NIDUS_ROUTER').replace('class Shard', 'class NIDUS_SHARD')
   await bundle(directory, bound, { folder: join(folder, 'node_modules/nidus-wasm') })
   const served = await serve(directory, { objects: { NIDUS_ROUTER: true, NIDUS_SHARD: true }, date: '2026-05-03' })
@@ -184,7 +184,7 @@ describe('in Chromium', () => {
   })
 })
 
-it('have pages whose links lead somewhere', async () => {
+it('have pages without dead links', async () => {
   const { guidePages } = await import('../../www/scripts/guides.mjs')
   const pages = new Map(
     guidePages("default-src 'none'").map(({ fileName, source }) => [fileName.replace('guides/', ''), source]),
@@ -204,7 +204,7 @@ it('have pages whose links lead somewhere', async () => {
   }
 })
 
-it('the example for Deno finds the second time what the first left', async () => {
+it('the example for Deno finds at its second run the records of the first', async () => {
   cpSync(join(repository, 'examples/deno/main.js'), join(folder, 'main.mjs'))
   const deno = () =>
     run(

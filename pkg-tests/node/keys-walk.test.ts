@@ -29,7 +29,7 @@ const namespace = { idFromName: () => 0, get: () => void reached++ }
 
 beforeAll(async () => {
   await init()
-  // What is built is for workerd, whose base class for objects Node does not have; nothing of it is used here.
+  // The build is for workerd. Node lacks the base class of its objects, and nothing of that class is used here.
   const sharded = join(parent, 'sharded.mjs')
   writeFileSync(join(parent, 'cloudflare.mjs'), 'export class DurableObject {}')
   await build({
@@ -61,7 +61,7 @@ it('walks every object that the types of public methods name', () => {
   expect(Object.keys(calls).sort()).toEqual(taken.map(({ place }) => place).sort())
 })
 
-it('has types for every public method that there is', () => {
+it('has types for every public method', () => {
   const own = (of: object) =>
     Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
   const getters = ['rowCount']
@@ -74,7 +74,7 @@ it('has types for every public method that there is', () => {
   }
 })
 
-it('refuses a misspelt key in each, and names the right one', async () => {
+it('refuses a misspelt key in each, and suggests the right key', async () => {
   const tried = await walkKeys(taken, calls)
   console.log(`${tried} objects with a misspelt key were refused, in ${taken.length} places`)
   expect([await db.count(), reached]).toEqual([1, 0])

@@ -11,7 +11,7 @@ afterAll(() => rmSync(parent, { recursive: true, force: true }))
 const q = [1, 0, 0]
 const memory = { storage: 'memory', dimension: 3 } as const
 
-it('tells what to do about another dimension, a store that is there, and a search that was aborted', async () => {
+it('says what to do about another dimension, a store that exists, and a search that was aborted', async () => {
   const name = join(parent, 'texts')
   const db = await Nidus.open(name, { dimension: 3 })
   await db.upsert('c', [{ id: 'a', vector: q }])
@@ -31,7 +31,7 @@ it('tells what to do about another dimension, a store that is there, and a searc
   })
 })
 
-it('tells what other products call it', async () => {
+it('suggests the right key for the names that other products use', async () => {
   const db = await Nidus.open('keys', memory)
   for (const [wrong, right] of [
     ['limit', 'topK'],
@@ -60,7 +60,7 @@ it('tells what other products call it', async () => {
   await db.close()
 })
 
-it('takes undefined for absent, own keys alone, and no filter but an object', async () => {
+it('treats undefined as absent, uses own keys only, and takes only objects as filters', async () => {
   const db = await Nidus.open('keys', memory)
   class Options {
     topK = 1
@@ -84,7 +84,7 @@ it('takes undefined for absent, own keys alone, and no filter but an object', as
   await db.close()
 })
 
-it('answers INVALID_ARGUMENT where an object cannot be read', async () => {
+it('reports INVALID_ARGUMENT if an object cannot be read', async () => {
   const db = await Nidus.open('keys', memory)
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()
@@ -133,7 +133,7 @@ it('answers INVALID_ARGUMENT where an object cannot be read', async () => {
   await db.close()
 })
 
-it('refuses a misspelt flag of every command of the command line, and names the right one', async () => {
+it('refuses a misspelt flag of every command of the command line, and suggests the right flag', async () => {
   const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
   const run = (...args: string[]) =>
     new Promise<{ code: unknown; out: string }>((resolve) =>
@@ -164,7 +164,7 @@ it('refuses a misspelt flag of every command of the command line, and names the 
   }
 })
 
-it('says of a hit, and of what lies in a proxy, what to give instead', async () => {
+it('says what to pass instead of a hit or a proxy', async () => {
   const db = await Nidus.open('keys', memory)
   await db.upsert('c', [{ id: 'a', vector: q, attrs: { n: 1 } }])
   const hits = await db.search(q, { withVectors: true })
@@ -189,7 +189,7 @@ it('says of a hit, and of what lies in a proxy, what to give instead', async () 
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining('in a proxy (markRaw it)'),
     })
-  // Plain objects and lists work inside one.
+  // Plain objects and lists work inside a proxy.
   expect(
     await db.upsert(
       'c',

@@ -1,4 +1,4 @@
-// The adapter as LangChain.js uses it; its own base class and retriever are the real ones.
+// Tests the adapter as LangChain.js uses it, with LangChain's real base class and retriever.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const D = 32
 
-/** A number for each word and place, so that texts with the same words are near and no two of them are equally so. */
+/** A number for each word and place. Texts with the same words are near, and no two texts are equally near. */
 class WordEmbeddings extends Embeddings {
   async embedQuery(text: string): Promise<number[]> {
     const vector = new Array<number>(D).fill(0.01)
@@ -74,7 +74,7 @@ describe('the LangChain adapter', () => {
     }
   })
 
-  it('keeps metadata of any kind, and ids', async () => {
+  it('keeps ids, and metadata of any kind', async () => {
     const store = new NidusVectorStore(embeddings, { db, collection: 'mine', textKey: 'body' })
     const metadata = {
       source: 'a.md',
@@ -119,7 +119,7 @@ describe('the LangChain adapter', () => {
     })
   })
 
-  it('is there again when the store is opened again, and serves retrievers of both kinds', async () => {
+  it('has its records when the store is opened again, and works with both kinds of retrievers', async () => {
     const first = await NidusVectorStore.fromTexts(
       texts,
       texts.map((_, number) => ({ number })),
@@ -138,13 +138,13 @@ describe('the LangChain adapter', () => {
     expect(diverse).toHaveLength(4)
     expect(diverse[0]).toEqual(expected[0])
     expect(diverse).not.toEqual(expected)
-    // Lambda of 1 asks for nothing but nearness.
+    // A lambda of 1 asks only for nearness.
     expect(await store.maxMarginalRelevanceSearch(query, { k: 4, fetchK: 20, lambda: 1 })).toEqual(expected)
     await db.close()
     await expect(store.similaritySearch(query, 1)).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  it('gives metadata back exactly as it was, whatever it holds', async () => {
+  it('gives back all metadata exactly', async () => {
     const store = new NidusVectorStore(embeddings, { db })
     const hidden = JSON.parse('{"__proto__":{"a":1},"nested":{"__proto__":[2]}}') as Record<string, unknown>
     const metadata = {
@@ -179,7 +179,7 @@ describe('the LangChain adapter', () => {
     expect((await store.similaritySearch('all', 1, { small: 5 })).length).toBe(1)
   })
 
-  it('keeps a chunk that cuts a character in half, as U+FFFD', async () => {
+  it('keeps a chunk that cuts a character in half, with U+FFFD in its place', async () => {
     const store = new NidusVectorStore(embeddings, { db })
     await store.addDocuments([
       { pageContent: 'at the sea \ud83c', metadata: {} },
@@ -191,7 +191,7 @@ describe('the LangChain adapter', () => {
     )
   })
 
-  it('refuses what it cannot keep, naming document and key, and mistakes by what they are', async () => {
+  it('names document and key of metadata that it cannot keep, and explains other mistakes', async () => {
     const store = new NidusVectorStore(embeddings, { db })
     const self: Record<string, unknown> = {}
     self.self = self

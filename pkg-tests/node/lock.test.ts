@@ -21,7 +21,7 @@ const open = (name: string) => Nidus.open(name, { dimension: 2 })
 const one = [{ id: 'a', vector: [1, 0] }]
 
 describe('a folder that is moved while its store is open', () => {
-  it('is free once the store is closed, to us and to native', async () => {
+  it('is free after the store is closed, for us and for native', async () => {
     const [from, to] = [join(root, 'from'), join(root, 'to')]
     const db = await open(from)
     await db.upsert('c', one)
@@ -29,7 +29,7 @@ describe('a folder that is moved while its store is open', () => {
     expect(await codeOf(() => db.upsert('c', one))).toBe('FAILED')
     expect(await codeOf(() => open(to))).toBe('LOCKED')
     await db.close()
-    // Native takes a lock that is older than a minute.
+    // Native takes over a lock that is older than a minute.
     expect(statSync(join(to, 'lock')).mtimeMs).toBeLessThan(Date.now() - 60_000)
     const again = await open(to)
     expect(await again.count()).toBe(1)
@@ -38,7 +38,7 @@ describe('a folder that is moved while its store is open', () => {
     expect(existsSync(from)).toBe(false)
   })
 
-  it('leaves the lock of whoever has the store at the old place, or took it over at the new one', async () => {
+  it('keeps the lock of another process, be it at the old place or at the new one', async () => {
     const [from, to] = [join(root, 'from2'), join(root, 'to2')]
     const db = await open(from)
     renameSync(from, to)
@@ -51,7 +51,7 @@ describe('a folder that is moved while its store is open', () => {
   })
 })
 
-// Elsewhere nothing tells whether a thread of another's still runs.
+// Other systems cannot tell whether a thread of another process still runs.
 describe.skipIf(process.platform !== 'linux')('a store that a worker thread has open', () => {
   const thread = async (name: string) => {
     const node = new URL('../../dist/node.js', import.meta.url).href
@@ -68,7 +68,7 @@ describe.skipIf(process.platform !== 'linux')('a store that a worker thread has 
     return worker
   }
 
-  it('is LOCKED while the thread lives, and free when it was terminated', async () => {
+  it('is LOCKED while the thread lives, and free after it was terminated', async () => {
     const name = join(root, 'thread')
     const worker = await thread(name)
     expect(await codeOf(() => open(name))).toBe('LOCKED')
@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== 'linux')('a store that a worker thread has 
     expect(readdirSync(name).sort()).toEqual(['data', 'log'])
   })
 
-  it('another thread of the same process may take it, and one that lives keeps it', async () => {
+  it('may be opened by another thread of the process, but not while its thread lives', async () => {
     const name = join(root, 'thread2')
     const first = await thread(name)
     await first.terminate()

@@ -1,4 +1,4 @@
-// Two modules of one source: which of them a runtime takes, and what sets them apart.
+// There are two wasm modules of one source. These tests show which one a runtime loads, and how they differ.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ const dist = fileURLToPath(new URL('../../dist', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'nidus-modules-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** The names of the instructions that may give different results on different machines. */
+/** The instructions that may give different results on different machines. */
 function relaxed(name: string): string[] {
   const module = binaryen.readBinary(readFileSync(join(dist, name)))
   try {
@@ -22,8 +22,8 @@ function relaxed(name: string): string[] {
   }
 }
 
-describe('the modules', () => {
-  it('differ in one instruction, and no other of its kind came in with it', () => {
+describe('the two modules', () => {
+  it('differ in one instruction, and no other relaxed instruction is in them', () => {
     for (const name of ['nidus', 'nidus-page']) {
       expect(relaxed(`${name}.wasm`)).toEqual([])
       const found = relaxed(`${name}-relaxed.wasm`)
@@ -32,9 +32,9 @@ describe('the modules', () => {
     }
   })
 
-  it('have the names that the one glue has', () => {
+  it('export the names that the shared glue code uses', () => {
     const names = (name: string) => {
-      // Not compiled: Node 20 does not know the instruction.
+      // The module is not compiled here: Node 20 does not know the instruction.
       const module = binaryen.readBinary(readFileSync(join(dist, name)))
       const all = Array.from(
         { length: module.getNumExports() },
@@ -51,7 +51,7 @@ describe('the modules', () => {
     expect(names('nidus-page.wasm')).not.toContain('salvage_new')
   })
 
-  it('say which of them salvages, searches in threads and has segments', () => {
+  it('report which of them can salvage, search in threads and open segments', () => {
     const folder = mkdtempSync(join(root, 'dist-'))
     cpSync(dist, folder, { recursive: true })
     writeFileSync(
@@ -98,11 +98,11 @@ describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ?
       }).trim()
     }
 
-    it(`the ${takes ? 'relaxed' : 'plain'} one is taken`, () => {
+    it(`the ${takes ? 'relaxed' : 'plain'} module is loaded`, () => {
       expect(opens((folder) => rmSync(join(folder, 'nidus.wasm')))).toBe(takes ? 'opened' : 'FAILED')
     })
 
-    it('the plain one where the other is missing or broken', () => {
+    it('the plain module is loaded if the other one is missing or broken', () => {
       expect(opens((folder) => rmSync(join(folder, 'nidus-relaxed.wasm')))).toBe('opened')
       expect(opens((folder) => writeFileSync(join(folder, 'nidus-relaxed.wasm'), '<!doctype html>'))).toBe('opened')
     })

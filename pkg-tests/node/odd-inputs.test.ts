@@ -1,5 +1,5 @@
-// Inputs that look like nothing, or never answer: an empty-looking object is no filter, null on the command line is
-// none either, and a named pipe is no file of a store.
+// Odd inputs: objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no file
+// of a store. None may hang.
 import { execFile, execFileSync } from 'node:child_process'
 import {
   existsSync,
@@ -38,7 +38,7 @@ async function filled(name = fresh()) {
   await db.close()
   return name
 }
-/** What hangs is killed, and told. */
+/** Runs Node. A process that hangs is killed, and reported as such. */
 const node = (...args: string[]) =>
   new Promise<string>((resolve) =>
     execFile(process.execPath, args, { timeout: 30_000, killSignal: 'SIGKILL' }, (error, out, err) =>
@@ -67,8 +67,8 @@ const EMPTY: [string, () => object][] = [
   ['what it inherits', () => Object.create({ tenant: 'a' }) as object],
   ['keys that are not enumerable', () => Object.defineProperty({}, 'tenant', { value: 'a' })],
 ]
-describe('an object that shows no key', () => {
-  it.each(EMPTY)('is not taken for an empty one: %s', async (_, make) => {
+describe('an object without visible keys', () => {
+  it.each(EMPTY)('is not treated as an empty object: %s', async (_, make) => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
     await db.upsert('c', [{ id: 'a', vector: Q }])
     await db.setMeta('c', { kept: 'yes' })
@@ -90,7 +90,7 @@ describe('an object that shows no key', () => {
     await db.close()
   })
 
-  it('a plain one that is empty is, from wherever it comes, and so is a class that has fields', async () => {
+  it('is a filter if it is a plain empty object of any realm, and so is an instance of a class with fields', async () => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
     await db.upsert('c', [
       { id: 'a', vector: Q, attrs: { tenant: 'a' } },
@@ -104,7 +104,7 @@ describe('an object that shows no key', () => {
 })
 
 describe('the command line', () => {
-  it.each(['null', '0', '""', 'false', '[]'])('a filter that is %s is refused, and not passed over', async (filter) => {
+  it.each(['null', '0', '""', 'false', '[]'])('a filter that is %s is refused, and not ignored', async (filter) => {
     expect(await cli('search', await filled(), '--vector', '[1,1,1,1]', '--filter', filter)).toMatch(
       /^3 .*INVALID_ARGUMENT: the filter must be an object/,
     )
@@ -126,7 +126,7 @@ describe('the command line', () => {
     ).toMatch(new RegExp(`^3 .*INVALID_ARGUMENT: --filter: \\${tag} is`))
   })
 
-  it('--min-score of nothing is no number, a long number in --vector is one, and --collection of nothing is a collection', async () => {
+  it('an empty --min-score is refused, a long number in --vector is accepted, and an empty --collection names a collection', async () => {
     const store = await filled()
     expect(await cli('search', store, '--vector', '[1,1,1,1]', '--min-score', '')).toMatch(
       /^2 .*--min-score must be a number/,
@@ -136,7 +136,7 @@ describe('the command line', () => {
   })
 
   it.each(['{"$int":null}', '{"$int":""}', '{"$int":"5","x":1}', '{"$int":["5"]}', '"5"', 'true'])(
-    '%s in a vector of a line of JSON is no number',
+    '%s in a vector of a line of JSON is refused',
     async (x) => {
       const file = fresh('.jsonl')
       writeFileSync(file, `{"id":"a","vector":[${x},1]}\n`)
@@ -151,13 +151,13 @@ describe('the command line', () => {
   })
 })
 
-describe('what is imported', () => {
-  it('may be a folder that is named like a file', async () => {
+describe('an import', () => {
+  it('may read a folder that is named like a file', async () => {
     const folder = fresh('.npy')
     await filled(folder)
     expect(await cli('import', fresh(), folder)).toMatch(/^0 2 documents/)
   })
-  it('may be given as a file URL in a string, and is refused as an address', async () => {
+  it('may read a file URL in a string, but no other address', async () => {
     const db = await Nidus.import(fresh(), `file://${await filled()}`)
     expect(await db.count()).toBe(2)
     await db.close()
@@ -168,7 +168,7 @@ describe('what is imported', () => {
     ])
       expect(await codeOf(() => Nidus.import(fresh(), source))).toBe('INVALID_ARGUMENT')
   })
-  it('ids of a matrix that stand there twice are refused: one row would replace the other', async () => {
+  it('refuses an id that a matrix has twice, since one row would replace the other', async () => {
     const [matrix, ids] = [fresh('.npy'), fresh('.txt')]
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }\n"
     writeFileSync(
@@ -188,9 +188,9 @@ describe('what is imported', () => {
   })
 })
 
-// Only Linux has such a file system at hand, and only its own user may mount one.
+// Only Linux has such a file system, and only root may mount one.
 it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
-  'where nothing can be written, it is said so',
+  'says so if nothing can be written',
   async ({ skip }) => {
     const mount = fresh()
     mkdirSync(mount)
@@ -221,7 +221,7 @@ describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder"
       `const { Nidus } = await import(${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}); await Promise.resolve(${code}).then((r) => r?.close?.() ?? console.log('ok', JSON.stringify(r)), (e) => console.log(e.code, e.message))`,
     )
 
-  it.each(['data', 'log'])('named %s: whoever reads is refused, and does not wait for ever', async (which) => {
+  it.each(['data', 'log'])('named %s: every reading call is refused, and none waits for ever', async (which) => {
     const folder = fresh()
     const name = join(folder, 'in')
     await filled(name)
@@ -239,7 +239,7 @@ describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder"
     expect(await call(`Nidus.list({ root: ${JSON.stringify(folder)} })`)).toMatch(/^0 ok/)
   })
 
-  it.each(['log.tmp', 'lock'])('named %s hinders no reader', async (which) => {
+  it.each(['log.tmp', 'lock'])('named %s does not disturb a reader', async (which) => {
     const name = await filled()
     pipe(join(name, which))
     expect(await cli('verify', name)).toMatch(/^0 clean/)
@@ -247,7 +247,7 @@ describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder"
   })
 })
 
-it('a link that leads nowhere is told as one to whoever only reads', async () => {
+it('a dead link is reported as such by a read-only opening', async () => {
   const name = await filled()
   rmSync(join(name, 'log'))
   symlinkSync(join(root, 'nowhere'), join(name, 'log'))
@@ -258,7 +258,7 @@ it('a link that leads nowhere is told as one to whoever only reads', async () =>
 })
 
 describe('a tar with long paths', () => {
-  /** POSIX: the folders in the prefix. */
+  /** The POSIX form: the folders are in the prefix. */
   const prefixed = (bytes: Uint8Array, prefix: string) => {
     const header = bytes.slice(0, 512)
     header.set(new TextEncoder().encode(prefix), 345)
@@ -274,7 +274,7 @@ describe('a tar with long paths', () => {
       new Uint8Array(1024),
     ])
 
-  it('whose folders stand in the prefix: data and log of two are no store', async () => {
+  it('is refused if data and log are in two folders', async () => {
     const store = await filled()
     const long = 'x'.repeat(90)
     const into = fresh()
@@ -300,7 +300,7 @@ describe('LangChain', () => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
     return { db, store: new NidusVectorStore(new FakeEmbeddings(), { db }) }
   }
-  it.each(LOST)('metadata that would be lost is refused: %s', async (_, metadata) => {
+  it.each(LOST)('refuses metadata that would be lost: %s', async (_, metadata) => {
     const { db, store } = await at()
     await expect(
       store.addDocuments([new Document({ pageContent: 'x', metadata: metadata as Record<string, unknown> })]),
@@ -308,7 +308,7 @@ describe('LangChain', () => {
     expect(await db.count()).toBe(0)
     await db.close()
   })
-  it('the text has no place where metadata are', async () => {
+  it('refuses a key of metadata that is reserved for the text', async () => {
     const { db } = await at()
     expect(await codeOf(() => new NidusVectorStore(new FakeEmbeddings(), { db, textKey: '$metadata' }))).toBe(
       'INVALID_ARGUMENT',
@@ -318,7 +318,7 @@ describe('LangChain', () => {
 })
 
 describe("a store's own files", () => {
-  it('are not overwritten by an export: of this store, of another, or by a link', async () => {
+  it('are not overwritten by an export of this store or of another one, also not through a link', async () => {
     const [store, other] = [await filled(), await filled()]
     const links = fresh()
     mkdirSync(links)
@@ -336,10 +336,10 @@ describe("a store's own files", () => {
       [store, other].map((folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex'))),
     ).toEqual(before)
     expect(await cli('export', store, join(store, 'backup.tar'))).toMatch(/^0 /)
-    // The name alone is nobody's.
+    // The name alone does not make a file part of a store.
     expect(await cli('export', store, join(links, 'data'))).toMatch(/^0 /)
   })
-  it('lines of JSON are what a name in capitals asks for, too', async () => {
+  it('are not what a name in capitals asks for: that writes lines of JSON', async () => {
     const file = fresh('.JSONL')
     expect(await cli('export', await filled(), file)).toMatch(/^0 /)
     expect(readFileSync(file, 'utf8')).toMatch(/^{"dimension":4}/)
@@ -349,7 +349,7 @@ describe("a store's own files", () => {
 
 describe('the name of a store on disk', () => {
   it.each(['https://example.com/notes', 'opfs://notes', 'a\0b', 'file:///tmp/a%00b'])(
-    '%j is no path, and makes no folder',
+    '%j is refused as a path, and makes no folder',
     async (name) => {
       for (const call of [
         () => Nidus.open(name, { dimension: 4 }),
@@ -360,13 +360,13 @@ describe('the name of a store on disk', () => {
       expect(readdirSync('.').filter((file) => /^(https|opfs):/.test(file))).toEqual([])
     },
   )
-  it('a file URL may have one slash', async () => {
+  it('may be a file URL with one slash', async () => {
     const path = fresh()
     const db = await Nidus.open(`file:${path}`, { dimension: 4 })
     await db.close()
     expect(readdirSync(path).sort()).toEqual(['data', 'log'])
   })
-  it('a file, and a link that leads nowhere, are told as what they are', async () => {
+  it('is refused with the reason if it is a file or a dead link', async () => {
     const [file, link, source] = [fresh(), fresh(), await filled()]
     writeFileSync(file, 'mine')
     symlinkSync(join(root, 'nowhere'), link)

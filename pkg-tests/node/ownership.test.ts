@@ -43,7 +43,7 @@ async function filled(rows = 20) {
 }
 
 describe('damage is not acted on', () => {
-  it('a log that is missing is told, and nothing is changed', async () => {
+  it('a missing log is reported, and nothing is changed', async () => {
     const name = await filled()
     renameSync(join(name, 'log'), join(name, 'away'))
     const before = bytesIn(name)
@@ -85,7 +85,7 @@ describe('an interrupted write', () => {
     await db.close()
   }
 
-  it('that left a few rows does not end automatic compaction: it comes back once others are written behind them', async () => {
+  it('that left a few rows without names stops automatic compaction only until more rows are written', async () => {
     const name = await filled(20)
     appendFileSync(join(name, 'data'), Buffer.concat([row, row, row]))
     const first = await Nidus.open(name)
@@ -124,7 +124,7 @@ describe('an interrupted write', () => {
     }
   })
 
-  it('the command line tells of its rows, and compacts them away only if told so', async () => {
+  it('is reported by the command line, which removes its rows only on request', async () => {
     const name = await filled(20)
     appendFileSync(join(name, 'data'), Buffer.concat([row, row, row]))
     appendFileSync(join(name, 'log'), Buffer.from([9, 0, 0, 0, 1]))
@@ -145,7 +145,7 @@ describe('an interrupted write', () => {
 })
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
-describe("somebody else's files", () => {
+describe('files of another program', () => {
   const CSV = 'id,name\n1,one\n'
   it.each([
     ['a short data', { data: CSV }],
@@ -173,7 +173,7 @@ describe("somebody else's files", () => {
     }
   })
 
-  it('a folder named data, and files that a compaction would take', async () => {
+  it('a folder named data and files with the names of a compaction are refused and stay', async () => {
     const name = fresh()
     mkdirSync(join(name, 'data'), { recursive: true })
     for (const call of [() => Nidus.open(name, { dimension: D }), () => Nidus.destroy(name)])
@@ -193,7 +193,7 @@ describe("somebody else's files", () => {
     }
   })
 
-  it("a compaction that broke off beside another program's files is finished by the next opening, and only its own files go", async () => {
+  it("an interrupted compaction beside them is finished by the next opening, which removes only the compaction's files", async () => {
     const name = await filled(3)
     const old = { data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
     const suffix = `.${'0123456789ab'.repeat(2)}`
@@ -212,7 +212,7 @@ describe("somebody else's files", () => {
     const kept = () =>
       Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
     const before = kept()
-    // Killed before the marker was made, and behind it.
+    // The process was killed before the marker was made, and after it.
     for (const [marked, count] of [
       [false, 3],
       [true, 5],
@@ -232,7 +232,7 @@ describe("somebody else's files", () => {
   })
 })
 
-it('file: URLs name the folder that they mean', async () => {
+it('file: URLs are taken as paths', async () => {
   const name = await filled(2)
   const db = await Nidus.open(`file://${name}`)
   expect(await db.count()).toBe(2)
@@ -241,7 +241,7 @@ it('file: URLs name the folder that they mean', async () => {
   expect(readdirSync(root)).not.toContain(name.split('/').pop())
 })
 
-it('a tar whose two files lie in two folders is refused', async () => {
+it('a tar is refused if its two files are in two folders', async () => {
   const name = await filled(2)
   const entry = (path: string, file: string) => ({ name: path, bytes: new Uint8Array(readFileSync(join(name, file))) })
   const into = fresh()

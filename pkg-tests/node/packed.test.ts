@@ -1,5 +1,5 @@
-// What a user gets: the tarball, installed in a folder of its own, and there what the README and the examples tell
-// users to type, as it stands.
+// What a user gets: the tarball is installed in a new folder, and the commands of the README and the examples run there
+// unchanged.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
@@ -11,7 +11,7 @@ import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, ser
 
 const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
 const installed = join(folder, 'node_modules/nidus-wasm')
-const site = join(folder, 'site') // as the repository's root looks to the example that is served from it
+const site = join(folder, 'site') // what the example sees of the repository's root
 const run = (command: string, ...args: string[]) => runIn(folder, command, ...args)
 
 const readme = readFileSync(join(repository, 'README.md'), 'utf8')
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the tarball', () => {
-  it('has what was built, what is to be read, and nothing else', () => {
+  it('has the build, the documents, and nothing else', () => {
     expect(filesUnder(installed)).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...built.map((name) => `dist/${name}`)].sort(),
     )
@@ -46,7 +46,7 @@ describe('the tarball', () => {
     expect(cut(readFileSync(join(repository, 'CHANGELOG.md'), 'utf8'), '999.0.0', '2030-01-02')).toContain('[999.0.0]')
   })
 
-  it('brings nothing else along and runs nothing when installed', () => {
+  it('has no dependencies, and runs nothing when it is installed', () => {
     const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
     expect(
       Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name].optional),
@@ -68,17 +68,17 @@ describe('the tarball', () => {
     expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['nidus-wasm'])
   })
 
-  it('puts its command where npx finds it', async () => {
+  it('installs its command where npx finds it', async () => {
     const { stdout } = await run(join(folder, 'node_modules/.bin/nidus-wasm'), '--version')
     expect(stdout.trim()).toBe(version())
   })
 
-  it('is of one version everywhere', () => {
-    // Throws where they differ.
+  it('has one version everywhere', () => {
+    // Throws if two versions differ.
     expect(version()).toMatch(/^\d+\.\d+\.\d+/)
   })
 
-  it('has every file that its manifest points at', () => {
+  it('has every file that its manifest names', () => {
     const { exports, types, sideEffects } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
     const targets = [exports, types, sideEffects].flatMap(function all(value): string[] {
       return typeof value === 'string' ? [value] : Object.values(value as object).flatMap(all)
@@ -87,13 +87,13 @@ describe('the tarball', () => {
   })
 })
 
-it('no JavaScript in the README goes untried', () => {
+it('all JavaScript in the README is run by a test', () => {
   expect([...blocks.keys()].sort()).toEqual(['browser', 'node', 'segment', 'workerd'])
   expect(readme.match(/^```(js|ts|javascript|typescript|html)\b/gm)?.length).toBe(blocks.size)
 })
 
 describe('Node', () => {
-  it("runs the README's start, and again on what it left", async () => {
+  it('runs the first example of the README, and again on the store that it left', async () => {
     writeFileSync(join(folder, 'start.mjs'), blocks.get('node')!)
     for (let i = 0; i < 2; i++) {
       const { stdout, stderr } = await run(process.execPath, 'start.mjs')
@@ -105,7 +105,7 @@ describe('Node', () => {
     expect(readdirSync(join(folder, 'notes')).sort()).toEqual(['data', 'log'])
   })
 
-  it('runs the example, which finds the second time what the first left', async () => {
+  it('runs the example, which finds at its second run the records of the first', async () => {
     cpSync(join(repository, 'examples/node/index.mjs'), join(folder, 'index.mjs'))
     const first = await run(process.execPath, 'index.mjs')
     expect(first.stdout).toMatch(/^wrote 4 notes\n0\.\d{3} .*milk.*\n0\.\d{3} .+\n$/)
@@ -118,7 +118,7 @@ describe('Node', () => {
 })
 
 describe('workerd', () => {
-  it("runs the README's start, and again on what it left", async () => {
+  it('runs the first example of the README, and again on the store that it left', async () => {
     const directory = join(folder, 'workerd')
     await bundle(directory, blocks.get('workerd')!, { folder: installed })
     for (let i = 0; i < 2; i++) {
@@ -141,11 +141,11 @@ describe('Chromium, without a bundler', () => {
   let said: string[]
   let complaints: string[]
 
-  /** A browser on the one profile: closed and opened again it is the same visitor's. */
+  /** A browser with this profile. Closed and opened again it is the same visitor's browser. */
   const browse = async () => void ({ context, said, complaints } = await openBrowser(join(folder, 'profile')))
 
   beforeEach(() => {
-    complaints.length = 0 // each test its own
+    complaints.length = 0 // each test starts with none
   })
 
   async function visit(path: string): Promise<Page> {
@@ -154,12 +154,12 @@ describe('Chromium, without a bundler', () => {
     return page
   }
 
-  /** Behind what the README has, to know that it came to its end and not only as far as its output. */
+  /** Runs after the code of the README, to show that the code ran to its end. */
   const end = `console.log('the end')`
 
   beforeAll(async () => {
     writeFileSync(join(folder, 'browser.html'), pageWith(blocks.get('browser')! + end))
-    // Import maps do not reach workers: there the address takes the place of the name.
+    // Import maps do not apply in workers, so the address replaces the name there.
     const worker = blocks
       .get('segment')!
       .replace(`'nidus-wasm/segment'`, `'/node_modules/nidus-wasm/dist/segment-browser.js'`)
@@ -199,7 +199,7 @@ describe('Chromium, without a bundler', () => {
     }
   })
 
-  it('runs the example, which counts the visits of this browser', async () => {
+  it('runs the example, which counts the visits of one browser', async () => {
     for (let visits = 1; visits <= 2; visits++) {
       const page = await visit('site/examples/browser/')
       await expect.poll(() => page.locator('output').textContent()).not.toBe('…')

@@ -4,8 +4,8 @@ import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
 
 /**
- * As Vue's `reactive` and MobX's `observable` do it: whatever objects are read come as proxies too, functions as they
- * are.
+ * A proxy as Vue's `reactive` and MobX's `observable` make it: objects that are read from it are proxies too, and
+ * functions are not.
  */
 function deep<T extends object>(target: T): T {
   return new Proxy(target, {

@@ -14,7 +14,7 @@ const told = (promise: Promise<unknown>) =>
     (error: NidusError) => error,
   )
 
-/** A disk of 4 MB, if this process may make one. */
+/** A disk of 4 MB, if this process may mount one. */
 function smallDisk() {
   const path = mkdtempSync(join(tmpdir(), 'nidus-small-'))
   try {
@@ -32,14 +32,14 @@ afterAll(() => {
 })
 
 describe.skipIf(!disk)(
-  'relaxed, and the disk is full (skipped where no tmpfs can be mounted: it takes root on Linux)',
+  'relaxed durability on a full disk (skipped if no tmpfs can be mounted, which needs root on Linux)',
   () => {
     let n = 0
     let name: string
     let filler: string
     beforeAll(() => mkdirSync(join(disk!.path, 'stores')))
 
-    /** One write that is flushed, 200 that are not, and no room left. */
+    /** Makes one write that is flushed, then 200 that are not, and fills the disk. */
     async function filled() {
       name = join(disk!.path, 'stores', `${n++}`)
       filler = join(disk!.path, `filler ${n}`)
@@ -67,7 +67,7 @@ describe.skipIf(!disk)(
       return count
     }
 
-    it('close says so when the flush of the timer failed, each time, and lets everything go', async () => {
+    it("close reports each time that the timer's flush failed, and releases everything", async () => {
       const db = await filled()
       expect(await db.closed).toMatchObject({ reason: 'failed', error: { code: 'QUOTA_EXCEEDED' } })
       expect(await told(db.flush())).toMatchObject({ code: 'FAILED' })
@@ -80,7 +80,7 @@ describe.skipIf(!disk)(
       expect(await reopened()).toBeGreaterThanOrEqual(1)
     })
 
-    it('close says so when its own flush fails', async () => {
+    it('close reports that its own flush failed', async () => {
       const db = await filled()
       expect(await told(db.close())).toMatchObject({
         code: 'QUOTA_EXCEEDED',
@@ -89,14 +89,14 @@ describe.skipIf(!disk)(
       expect(await reopened()).toBeGreaterThanOrEqual(1)
     })
 
-    it('flush says so, and then close does', async () => {
+    it('flush reports the failure, and so does close after it', async () => {
       const db = await filled()
       expect(await told(db.flush())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
       expect(await told(db.close())).toMatchObject({ code: 'QUOTA_EXCEEDED' })
       expect(await reopened()).toBeGreaterThanOrEqual(1)
     })
 
-    it('`await using` throws it', async () => {
+    it('`await using` throws the failure', async () => {
       const left = async () => {
         const db = await filled()
         await db.closed
@@ -108,7 +108,7 @@ describe.skipIf(!disk)(
   },
 )
 
-describe('relaxed, and a host that fails', () => {
+describe('relaxed durability on a host that fails', () => {
   const failing = async (transactional: boolean) => {
     let failure: Error | undefined
     const host = arraysHost({
@@ -122,7 +122,7 @@ describe('relaxed, and a host that fails', () => {
   }
 
   it.each([false, true])(
-    'close tells what the timer met, and that much is on the medium when it resolves (transactional: %s)',
+    "close reports the failure of the timer's flush, and when it resolves the writes are durable (transactional: %s)",
     async (transactional) => {
       const { host, db, fail } = await failing(transactional)
       await db.upsert('c', one('a'))
@@ -136,7 +136,7 @@ describe('relaxed, and a host that fails', () => {
     },
   )
 
-  it('a write that was refused is none that may be lost', async () => {
+  it('a refused write is not reported as lost', async () => {
     const { db, fail } = await failing(true)
     await db.upsert('c', one('a'))
     await db.flush()

@@ -1,4 +1,4 @@
-// A release: what is checked before anything is published, in what order it goes, and that a second run takes it up.
+// A release: what is checked before anything is published, in which order, and how a second run continues.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,14 +9,14 @@ import { repository } from './tarball.js'
 
 const committed = execFileSync('git', ['ls-files'], { cwd: repository, encoding: 'utf8' }).split('\n')
 const is = version()
-/** As it will be once the changelog is cut. */
+/** The changelog as it is after `--cut`. */
 const ready = (): Sources => {
   const { env: _, ...now } = sources(is)
   return now.changelog.includes(`## [${is}]`) ? now : { ...now, changelog: cut(now.changelog, is, '2030-01-02') }
 }
 
 describe('before anything is published', () => {
-  it('all is fit for it', () => {
+  it('everything is ready', () => {
     expect(problemsOf(ready())).toEqual([])
   })
 
@@ -68,7 +68,7 @@ describe('before anything is published', () => {
     expect(problemsOf({ ...good, ...change(good) }).join('\n')).toContain(message)
   })
 
-  it('the workflow may sign and calls what is tested here', () => {
+  it('the workflow may sign, and calls the scripts that are tested here', () => {
     const workflow = readFileSync(join(repository, '.github/workflows/release.yml'), 'utf8')
     expect(workflow).toContain('id-token: write')
     expect(workflow).toMatch(/npm run release -- --tag .* --tested/)
@@ -85,7 +85,7 @@ describe('publishing', () => {
     },
   })
 
-  it('goes on where the run before ended', async () => {
+  it('continues where the run before ended', async () => {
     const log: string[] = []
     await expect(
       publish({ registries: [registry('npm', log, undefined), registry('cargo', log, undefined, true)], commit: 'a' }),
@@ -99,7 +99,7 @@ describe('publishing', () => {
     expect(log).toEqual(['npm', 'cargo'])
   })
 
-  it('leaves the second alone when the first fails, or has the version of another commit', async () => {
+  it('skips the second registry if the first one fails or has this version of another commit', async () => {
     const log: string[] = []
     await expect(
       publish({ registries: [registry('npm', log, undefined, true), registry('cargo', log, undefined)], commit: 'a' }),
@@ -112,12 +112,12 @@ describe('publishing', () => {
 })
 
 describe('links', () => {
-  it('in the pages that registries show lead to files that are committed, and to headings that are there', () => {
+  it('in the pages of registries lead to committed files and existing headings', () => {
     for (const page of ['README.md', 'CHANGELOG.md'])
       expect([page, brokenLinks(readFileSync(join(repository, page), 'utf8'), committed)]).toEqual([page, []])
   })
 
-  it('that would lead nowhere are found', () => {
+  it('that are dead are found', () => {
     const page =
       '# One\n[a](SPEC.md) [b](www) [c](#one) ![d](https://x/y.png) [e](nowhere.md) [f](#two) [g](http://x) [h](/SPEC.md) <img src="no.png">\n'
     expect(brokenLinks(page, committed).map((problem) => problem.split(/[: ]/)[0])).toEqual([

@@ -31,7 +31,7 @@ const runtimes = Object.entries(RUNTIMES).flatMap(([name, command]) => {
   return found ? [[name, found] as const] : []
 })
 
-/** A racer, spoken to line by line. */
+/** A process that races for the lock. It is controlled line by line. */
 function racer(command: readonly string[]) {
   const child = spawn(command[0]!, [...command.slice(1), RACER], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
@@ -61,7 +61,7 @@ afterEach(async () => {
   }
 })
 
-/** The lock of a process that is dead, as it left it. */
+/** The lock that a dead process left. */
 async function stale(directory: string) {
   mkdirSync(directory)
   const dead = await start([process.execPath])
@@ -72,7 +72,7 @@ async function stale(directory: string) {
 }
 
 describe.each(runtimes)('fs in %s', (name, command) => {
-  /** The script's own output; it has Nidus, dir. */
+  /** Returns the script's output. The script has `Nidus`, `dir` and `say`. */
   const script = (dir: string, body: string, flags: string[] = [...command.slice(1)], before: string[] = []) => {
     const file = join(root, `script${n++}.mjs`)
     writeFileSync(
@@ -97,7 +97,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     await db.delete('c', ['b'])
     await db.upsert('c', [{ id: 'd', vector: [0, 1, 1, 0] }])`
 
-  it('writes, compacts, opens again and finds, and Node reads the same', async () => {
+  it('writes, compacts, opens again and searches, and Node reads the same', async () => {
     const dir = fresh()
     const [counts] = script(
       dir,
@@ -119,7 +119,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     await db.close()
   })
 
-  it('recovers a torn log, refuses a damaged one', () => {
+  it('recovers a log with a half-written end, and refuses a damaged log', () => {
     const dir = fresh()
     script(dir, `${fill}\nawait db.close(); say(1)`)
     truncateSync(join(dir, 'log'), statSync(join(dir, 'log')).size - 3)
@@ -133,7 +133,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     expect(readFileSync(join(dir, 'log')).equals(log)).toBe(true)
   })
 
-  it('takes over the lock of one that was killed', async () => {
+  it('takes over the lock of a killed process', async () => {
     const dir = fresh()
     await stale(dir)
     expect(script(dir, `const db = await Nidus.open(dir); say(await db.count()); await db.close()`)).toEqual([1])
@@ -143,7 +143,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   const traced = process.platform === 'linux' && spawnSync('strace', ['-V']).status === 0
   if (!traced) console.warn(`fs in ${name}: SKIPPED whether the syncs happen, no strace`)
   it.skipIf(!traced)(
-    'syncs in the right order: rows and gated run before the gate, the gate before the acknowledgement, the directory after each rename',
+    'syncs in the right order: rows and run before the commit mark, the mark before the acknowledgement, the directory after each rename',
     () => {
       const dir = fresh()
       const trace = join(root, `trace${n++}`)
@@ -223,7 +223,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   )
 
   if (name === 'deno') {
-    it("needs to read and write, and all permissions only to take over a killed one's lock", async () => {
+    it('needs permission to read and write, and all permissions only to take over the lock of a killed process', async () => {
       const dir = fresh()
       const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
       expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
@@ -234,12 +234,12 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   }
 })
 
-describe('fs: racing for the lock', () => {
+describe('fs: a race for the lock', () => {
   const rounds = 25
 
-  it(`of a dead holder, eight processes of all runtimes, ${rounds} times: exactly one gets it, keeps it, and nothing else is left`, async () => {
+  it(`of a dead holder, ${rounds} times among eight processes of all runtimes: exactly one gets it and keeps it, and no other file is left`, async () => {
     const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => start(runtimes[i % runtimes.length]![1])))
-    // One dead process's lock will do for all rounds: what is in it is the same.
+    // The lock of one dead process serves all rounds, because its content is the same.
     const first = fresh()
     await stale(first)
     const lock = readFileSync(join(first, 'lock'))
@@ -260,7 +260,7 @@ describe('fs: racing for the lock', () => {
     }
   })
 
-  it('a reclaimer that was killed half-way is reclaimed from as well', async () => {
+  it('continues after a process that was killed while it took the lock over', async () => {
     const dir = fresh()
     await stale(dir)
     const nonce = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[2]!.split(';')[0]!
@@ -275,7 +275,7 @@ describe('fs: racing for the lock', () => {
     await db.close()
   })
 
-  it('a living reclaimer is waited for by nobody, and not disturbed', async () => {
+  it('does not disturb a living process that takes the lock over, and nobody waits for it', async () => {
     const dir = fresh()
     await stale(dir)
     const nonce = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[2]!.split(';')[0]!
@@ -289,8 +289,8 @@ describe('fs: racing for the lock', () => {
   })
 })
 
-describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
-  it('not one that is stopped, nor one whose event loop is blocked', async () => {
+describe.skipIf(process.platform === 'win32')('fs: a holder of the lock', () => {
+  it('counts as alive while it is stopped, or while its event loop is blocked', async () => {
     const dir = fresh()
     const holder = await start([process.execPath])
     expect(await holder.ask('open', dir)).toBe('got')
@@ -304,35 +304,38 @@ describe.skipIf(process.platform === 'win32')('fs: who is dead', () => {
     expect(await holder.ask('close')).toBe('closed')
   })
 
-  it.skipIf(process.platform !== 'linux')('but one that was killed and that nobody has waited for', async () => {
-    const dir = fresh()
-    // Its parent kills it and then does nothing any more, waiting for its child least of all.
-    const script = `
+  it.skipIf(process.platform !== 'linux')(
+    'counts as dead when it was killed, also if its parent has not collected it',
+    async () => {
+      const dir = fresh()
+      // Its parent kills it and then does nothing any more. Above all, it does not wait for its child.
+      const script = `
       const child = require('node:child_process').spawn(process.execPath, [${JSON.stringify(RACER)}], { stdio: ['pipe', 'pipe', 'inherit'] })
       child.stdout.on('data', (said) => {
         if (!String(said).includes('got')) return child.stdin.write('open\\t' + ${JSON.stringify(dir)} + '\\n')
         child.kill('SIGKILL')
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600_000)
       })`
-    const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
-    try {
-      await vi.waitFor(
-        () => {
-          const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
-          expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread, too
-        },
-        { timeout: 600_000 },
-      )
-      const db = await Nidus.open(dir, { dimension: 4 })
-      await db.close()
-    } finally {
-      const ended = gone(parent)
-      parent.kill('SIGKILL')
-      await ended
-    }
-  })
+      const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
+      try {
+        await vi.waitFor(
+          () => {
+            const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
+            expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread has ended, too
+          },
+          { timeout: 600_000 },
+        )
+        const db = await Nidus.open(dir, { dimension: 4 })
+        await db.close()
+      } finally {
+        const ended = gone(parent)
+        parent.kill('SIGKILL')
+        await ended
+      }
+    },
+  )
 
-  it('renews its lock each minute, and only while it is its own', async () => {
+  it('renews the lock each minute, but only while the lock is its own', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     try {
       const dir = fresh()

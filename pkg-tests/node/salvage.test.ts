@@ -43,9 +43,9 @@ async function ids(name: string) {
   return found
 }
 
-it('salvages a store that open refuses, and leaves its bytes as they are', async () => {
+it('salvages a store that open refuses, and changes none of its bytes', async () => {
   const name = await build()
-  // In the frame of b.
+  // This byte is in the frame of b.
   damage(name, 'log', (log) => void (log[log.indexOf('of', log.indexOf('of') + 1)]! ^= 1))
   const before = files(name)
   expect(await codeOf(Nidus.open(name))).toBe('CORRUPT')
@@ -65,7 +65,7 @@ it('salvages a store that open refuses, and leaves its bytes as they are', async
   expect(await codeOf(Nidus.salvage(name, name))).toBe('ALREADY_EXISTS')
 })
 
-it('salvages healthy stores, also while they are open, and those whose data is short or without a header', async () => {
+it('salvages stores that are whole, also open ones, and stores whose data is short or has no header', async () => {
   const name = await build()
   const db = await Nidus.open(name)
   const all = fresh()
@@ -85,7 +85,7 @@ it('salvages healthy stores, also while they are open, and those whose data is s
   expect(await ids(headless)).toEqual(['a=a', 'b=b'])
 })
 
-it('refuses what is not there, and arguments that make no sense', async () => {
+it('refuses stores that do not exist, and senseless arguments', async () => {
   const into = fresh()
   expect(await codeOf(Nidus.salvage(fresh(), into))).toBe('NOT_FOUND')
   expect(await codeOf(Nidus.salvage(await build(), ''))).toBe('INVALID_ARGUMENT')
@@ -95,7 +95,7 @@ it('refuses what is not there, and arguments that make no sense', async () => {
   expect(existsSync(into)).toBe(false)
 })
 
-it('writes all or nothing, whatever step of the writing fails', async () => {
+it('writes all or nothing, whichever step of the writing fails', async () => {
   const name = await build()
   const source = {
     data: new Uint8Array(readFileSync(join(name, 'data'))),
@@ -113,7 +113,7 @@ it('writes all or nothing, whatever step of the writing fails', async () => {
       'STORAGE_FAILED',
     )
     expect(failing.log.current()).toEqual(empty())
-    // Of a promotion that failed nobody knows the outcome, so it is not taken back.
+    // The outcome of a failed promotion is unknown, so it is not rolled back.
     expect(failing.log.destroyed).toBe(at === steps ? 0 : 1)
   }
 })

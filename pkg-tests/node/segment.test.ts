@@ -44,12 +44,12 @@ const codeOf = (work: () => unknown) => {
   }
 }
 
-it('needs init, once', async () => {
+it('needs init once', async () => {
   expect(codeOf(() => Segment.inMemory(2))).toBe('INVALID_ARGUMENT')
   await expect(init(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'FAILED' })
   for (const wasm of [7, -1, null, {}, Symbol('x'), Promise.resolve()])
     await expect(init(wasm as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-  // Somebody else's module must not become the core for good.
+  // Another program's module must not become the core for ever.
   await expect(init(new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).rejects.toMatchObject({
     code: 'UNSUPPORTED',
   })
@@ -58,7 +58,7 @@ it('needs init, once', async () => {
   expect(new NidusError('FAILED', '')).toBeInstanceOf(MainError)
 })
 
-it('appends, searches, truncates, rewrites and is there again', () => {
+it('appends, searches, truncates, rewrites, and has its rows when it is opened again', () => {
   const d = 16
   const r = random(1)
   const rows = Array.from({ length: 100 }, () => {

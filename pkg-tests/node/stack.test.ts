@@ -1,4 +1,4 @@
-// An error that nobody catches is printed by Node with the line that threw it: that has to be readable.
+// Node prints an error that nobody catches with the line that threw it. That line has to be readable.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,7 @@ it.each([
   expect(Math.max(...err.split('\n').map((line) => line.length))).toBeLessThan(400)
 })
 
-it('is of a class called NidusError, in every entry', async () => {
+it('an error is of a class called NidusError in every entry', async () => {
   for (const name of ['node.js', 'browser.js', 'slim.js', 'inline.js', 'segment-node.js', 'segment-browser.js']) {
     expect(existsSync(fileURLToPath(dist(name)))).toBe(true)
     const entry = (await import(dist(name).href)) as { NidusError?: typeof import('nidus-wasm').NidusError }
@@ -43,7 +43,7 @@ it('is of a class called NidusError, in every entry', async () => {
 const read = (name: string) => readFileSync(dist(name), 'utf8')
 const maps = () => readdirSync(dist('')).filter((name) => name.endsWith('.map'))
 
-it('leads to the lines of src/ts with --enable-source-maps, and is short there too', async () => {
+it('a stack leads to the lines of src/ts with --enable-source-maps, and is short', async () => {
   const { err } = await uncaught(
     `import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`,
     '--enable-source-maps',
@@ -54,7 +54,7 @@ it('leads to the lines of src/ts with --enable-source-maps, and is short there t
   expect(Math.max(...err.split('\n').map((each) => each.length))).toBeLessThan(400)
 })
 
-it('has maps, with the sources in them, for all that Node loads and for nothing that a page does', () => {
+it('the package has source maps with sources for all files of Node, and none for files of pages', () => {
   const found = maps()
   expect(found).toEqual(
     expect.arrayContaining(['node.js.map', 'cli.js.map', 'segment-node.js.map', 'search-worker-node.js.map']),
@@ -63,7 +63,7 @@ it('has maps, with the sources in them, for all that Node loads and for nothing 
     const { sources, sourcesContent } = JSON.parse(read(name)) as { sources: string[]; sourcesContent: string[] }
     expect(read(name.replace('.map', ''))).toContain(`//# sourceMappingURL=${name}`)
     sources.forEach((source, i) => {
-      // The core's glue is made by the build. No path leads to the machine that built it.
+      // The build makes the glue code. No path in the maps may lead to the machine of the build.
       expect(source).toMatch(/^\.\.\/(src\/ts\/.+\.ts|target\/nidus-wasm\/.+\/core\.js)$/)
       if (source.endsWith('.ts')) expect(sourcesContent[i], source).toBe(readFileSync(dist(source), 'utf8'))
     })

@@ -1,4 +1,4 @@
-// A browser keeps one version of a static index, whatever the server does while a newer one is fetched.
+// A browser keeps one whole version of a static store, whatever the server does while a newer version is fetched.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const TYPES: Record<string, string> = { js: 'text/javascript', wasm: 'applicatio
 const PAGE =
   '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
 
-/** Two versions with as many rows and documents of the same name, of which each has another vector. */
+/** Two versions with the same number of rows and the same ids, but other vectors. */
 const dirs: Record<string, string> = {}
 const right: Record<string, unknown> = {}
 beforeAll(async () => {
@@ -35,7 +35,7 @@ beforeAll(async () => {
     right[name] = { hits: await db.search(query, { topK: 5 }), count: ROWS }
     await db.close()
   }
-  // Longer by some deletions: the same data, and a log that grew.
+  // A version with the same data and a longer log: it has some deletions more.
   dirs.grown = join(root, 'grown')
   const db = await Nidus.import(dirs.grown, dirs.v1!)
   await db.delete('c', ['d7', 'd8'])
@@ -123,19 +123,19 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
     [{ cache: 'cache-storage', memory: 'compact' }],
   ]
   describe.each(KEPT)('kept with %j', (kept) => {
-    // Only what never answers is waited for so long.
+    // Only servers that never answer are waited for this long.
     const options = { ...kept, timeout: 300_000 }
     const servers: [string, Ways][] = [
       ['with ETags', {}],
       ['with neither ETags nor dates', { etags: false, dates: false }],
       ['without HEAD and ranges', { head: 405, ranges: false }],
     ]
-    // One kind of server to each way of keeping, and in the two browsers each kind to both places: all with all is for
-    // `npm run test:long`.
+    // Each way of keeping meets one kind of server here, and over both browsers each kind meets both ways. All combinations
+    // run in `npm run test:long`.
     const turn = KEPT.findIndex(([one]) => one === kept) + (name === 'firefox' ? 1 : 0)
     const mine = EVERY_CASE ? servers : servers.filter((_, n) => (n + turn) % servers.length === 0)
     describe.each(mine)('%s', (_, ways) => {
-      it('a newer version that cannot be had whole leaves the one that is kept', async () => {
+      it('keeps the old version if the newer one cannot be fetched whole', async () => {
         set(ways)
         expect(await ask(options)).toEqual(right.v1)
         const faults: [string, Ways, string, string, StaticOptions?][] = [
@@ -172,11 +172,11 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       })
     })
 
-    it('a log that grew beside the same data is a version, and one file alone becomes one in time', async () => {
+    it('takes a longer log with the same data as a new version, and one new file alone after some time', async () => {
       expect(await ask(options)).toEqual(right.v1)
       versions = { data: 'v1', log: 'grown' }
       expect(await ask(options)).toEqual(right.grown)
-      // Vectors of another model, under the same names.
+      // Vectors of another model, with the same ids.
       versions = { data: 'v2', log: 'grown' }
       expect(await ask(options)).toEqual(right.grown)
       await page.evaluate(() => {
@@ -188,7 +188,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       expect(later).not.toEqual(right.grown)
     })
 
-    it('two tabs fetch a newer version at once, and both files of it are kept', async () => {
+    it('keeps both files of a newer version that two tabs fetch at once', async () => {
       expect(await ask(options)).toEqual(right.v1)
       const other = await arrive()
       versions = { data: 'v2', log: 'v2' }
@@ -201,7 +201,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       expect(await offline(options)).toEqual(right.v2)
     })
 
-    it('without room the store opens, and is not kept', async () => {
+    it('opens the store without keeping it if there is no room', async () => {
       await page.evaluate(() => {
         const full = () => Promise.reject(new DOMException('no room', 'QuotaExceededError'))
         Cache.prototype.put = full
@@ -211,7 +211,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       expect(await offline(options)).toEqual({ code: 'STORAGE_FAILED' })
     })
 
-    it('what an earlier version kept is passed over, and removed; what is spoilt is fetched again', async () => {
+    it('ignores and removes files that an earlier version kept, and fetches damaged files again', async () => {
       await page.evaluate(async () => {
         for (const file of ['data', 'log']) {
           const url = new URL(`x/${file}`, location.href).href
@@ -231,7 +231,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
         return names
       }, options.cache)
       expect(left).toEqual([])
-      // One of the files that are kept has lost its bytes.
+      // One of the kept files has lost its bytes.
       await page.evaluate(async (where) => {
         if (where === 'cache-storage') {
           const cache = await caches.open('nidus-static-pairs')

@@ -1,4 +1,4 @@
-// Servers and buckets that fail in the middle, lie, or fall silent.
+// Servers and buckets that fail in the middle, lie, or stop answering.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,13 +57,13 @@ const outcome = (promise: Promise<unknown>) =>
     ({ code, message }: { code: string; message: string }) => ({ code, message }),
   )
 const codeOf = async (promise: Promise<unknown>) => (await outcome(promise)).code
-/** Something that happens once. */
+/** An event that happens once. */
 function signal() {
   let resolve!: () => void
   const promise = new Promise<void>((done) => (resolve = done))
   return { promise, resolve }
 }
-/** How many turns of the event loop it took until the abort was heard. */
+/** How many turns of the event loop it took until the abort was noticed. */
 async function heard(stop: AbortController, promise: Promise<unknown>) {
   stop.abort()
   const turns = await turnsOf(promise)
@@ -110,7 +110,7 @@ describe('a server', () => {
       const mine = files
       let seen = 0
       files = (path) => {
-        // Data is another one once all of it was read: from the log's last request on.
+        // From the last request for the log on, all of the data has been read, and it is replaced.
         if (path.endsWith('log')) seen++
         const bytes = mine(path)!
         return seen >= (ways.ranges === false ? 1 : 2) && path.endsWith('data') ? change(bytes) : bytes
@@ -123,7 +123,7 @@ describe('a server', () => {
     }
   })
 
-  it('that answers with a page is told as such', async () => {
+  it('that answers with a page is reported as such', async () => {
     for (const ways of [{ page: true }, { page: true, ranges: false }]) {
       for (const memory of ['full', 'compact'] as const) {
         const { code, message } = await outcome(Nidus.fromStatic(await serve(ways), { memory }))
@@ -133,7 +133,7 @@ describe('a server', () => {
     }
   })
 
-  it('that sends a body without an end is cut off', async () => {
+  it('that sends an endless body is cut off', async () => {
     const cut = signal()
     const url = await serve({ endless: true, onCut: cut.resolve })
     const { code, message } = await outcome(Nidus.fromStatic(url))
@@ -149,7 +149,7 @@ describe('a server', () => {
     expect(await codeOf(Nidus.fromStatic(await serve(ways)))).toBe('STORAGE_FAILED')
   })
 
-  it('that redirects is followed', async () => {
+  it('may redirect', async () => {
     const target = await serve()
     const { createServer } = await import('node:http')
     const door = createServer((request, response) =>
@@ -162,26 +162,32 @@ describe('a server', () => {
   })
 })
 
-describe('silence', () => {
-  it.each(['head', 'body'] as const)('while opening ends by the deadline, and by the signal: no %s', async (what) => {
-    for (const file of ['data', 'log']) {
-      const silent = signal()
-      const url = await serve({ silent: (path) => (path.endsWith(file) ? what : undefined), onSilent: silent.resolve })
-      expect(await outcome(Nidus.fromStatic(url, { timeout: 200 }))).toMatchObject({
-        code: 'STORAGE_FAILED',
-        message: expect.stringContaining('nothing came for 0.2 seconds') as string,
-      })
-      const stop = new AbortController()
-      const again = signal()
-      server.ways.onSilent = again.resolve
-      const opening = Nidus.fromStatic(url, { signal: stop.signal })
-      await again.promise
-      expect(await heard(stop, opening)).toBeLessThan(SOON)
-      await server.stop()
-    }
-  })
+describe('a server that stops answering', () => {
+  it.each(['head', 'body'] as const)(
+    'during an opening: the deadline or the signal ends the wait (no %s)',
+    async (what) => {
+      for (const file of ['data', 'log']) {
+        const silent = signal()
+        const url = await serve({
+          silent: (path) => (path.endsWith(file) ? what : undefined),
+          onSilent: silent.resolve,
+        })
+        expect(await outcome(Nidus.fromStatic(url, { timeout: 200 }))).toMatchObject({
+          code: 'STORAGE_FAILED',
+          message: expect.stringContaining('nothing came for 0.2 seconds') as string,
+        })
+        const stop = new AbortController()
+        const again = signal()
+        server.ways.onSilent = again.resolve
+        const opening = Nidus.fromStatic(url, { signal: stop.signal })
+        await again.promise
+        expect(await heard(stop, opening)).toBeLessThan(SOON)
+        await server.stop()
+      }
+    },
+  )
 
-  it('after opening ends a search by its signal, what has none by the deadline, and close at once', async () => {
+  it('after an opening: a search ends by its signal, other calls by the deadline, and close at once', async () => {
     for (const ended of ['signal', 'deadline', 'close']) {
       const db = await Nidus.fromStatic(await serve(), {
         memory: 'compact',
@@ -195,7 +201,7 @@ describe('silence', () => {
       const get = db.get('c', ['v1-0', 'v1-3000'])
       if (ended === 'signal') {
         expect(await heard(stop, search)).toBeLessThan(SOON)
-        // The server is well again, and nothing stands in the way.
+        // The server answers again, and the next calls work.
         server.ways.silent = undefined
         expect(await db.search(vector(), { topK: 3 })).toHaveLength(3)
         const closing = db.close()
@@ -215,7 +221,7 @@ describe('silence', () => {
 })
 
 describe('a bucket', () => {
-  /** An R2 binding's part of the contract: conditional ranges over what there is at the moment. */
+  /** The part of an R2 binding that the contract needs: conditional ranges of the current objects. */
   const bucketOf = () => {
     const state = { dir: v1, silent: undefined as (() => void) | undefined }
     const object = (key: string) => {
@@ -235,7 +241,7 @@ describe('a bucket', () => {
     return { state, source: { bucket, data: 'data', log: 'log' } }
   }
 
-  it('with an empty log, and one that is replaced while it is read', async () => {
+  it('may have an empty log, and may be replaced while it is read', async () => {
     const { state, source } = bucketOf()
     state.dir = none
     const empty = await Nidus.fromStatic(source)
@@ -259,12 +265,12 @@ describe('a bucket', () => {
         },
         (error: { code: string }) => error.code,
       )
-      // All of it was the newer one, or none of it, or it is told.
+      // Either all bytes are of the newer version, or none, or there is an error.
       expect([['v2-3', undefined], [undefined, 'v1-3'], 'STORAGE_FAILED'], `${after}`).toContainEqual(code)
     }
   })
 
-  it('that falls silent ends by the deadline, the signal, and close', async () => {
+  it('that stops answering: the deadline, the signal and close end every wait', async () => {
     const { state, source } = bucketOf()
     const db = await Nidus.fromStatic(source, { memory: 'compact', timeout: 300 })
     const asked = signal()

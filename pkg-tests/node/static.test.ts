@@ -1,4 +1,4 @@
-// Stores served as plain files, held against the same ones opened where they lie.
+// Stores that are served as plain files, compared with the same stores opened from their folder.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-/** A store with the traces of a life: replaced and deleted documents, collections, attributes of all kinds. */
+/** A store that has been used: with replaced and deleted documents, collections, and attributes of all kinds. */
 async function write(name: string, seed: number, rows: number, compacted = false) {
   const { next, int: below } = random(seed)
   const db = await Nidus.open(join(root, name), { dimension: D })
@@ -44,7 +44,7 @@ const OPTIONS: SearchOptions[] = [
   { collections: 'b', minScore: 0.05 },
 ]
 
-/** All that can be read is the same. */
+/** Checks that everything that can be read is the same. */
 async function expectSame(found: Nidus, dir: string, seed = 5) {
   const truth = await Nidus.open(dir, { readOnly: true })
   const { next } = random(seed)
@@ -62,7 +62,7 @@ async function expectSame(found: Nidus, dir: string, seed = 5) {
 let big: string
 let other: string
 let server: StaticServer
-/** What the last server has now. */
+/** The files that the last server serves now. */
 let now: { files(path: string): Uint8Array | undefined }
 
 async function serve(ways: Ways = {}) {
@@ -110,7 +110,7 @@ describe('by HTTP', () => {
     await server.stop()
   })
 
-  it('generated stores, whole and compacted, with a slash or a query in the address', async () => {
+  it('serves generated stores, as they are and compacted, with a slash or a query in the address', async () => {
     for (let seed = 10; seed < 16; seed++) {
       const dir = await write(`g${seed}`, seed, [0, 1, 17, 400, 1300, 2600][seed - 10]!, seed % 2 === 0)
       const from = await serveStatic(directory('/x/', dir))
@@ -127,7 +127,7 @@ describe('by HTTP', () => {
     }
   })
 
-  it('in compact memory a search fetches little, in few requests', async () => {
+  it('fetches little in few requests for a search in compact memory', async () => {
     const url = await serve()
     const db = await opened(url, { memory: 'compact' })
     await until('codes of 5,900 rows', async () => (await db.footprint()).codedRows >= 5900)
@@ -136,7 +136,7 @@ describe('by HTTP', () => {
     const queries = 20
     for (let i = 0; i < queries; i++) await db.search(Float32Array.from({ length: D }, () => next() - 0.5))
     const asked = server.asked.slice(before)
-    // Some 150 rows of uniform noise have to be looked at.
+    // A search of uniform noise has to look at about 150 rows.
     expect(asked.reduce((sum, { sent }) => sum + sent, 0) / queries).toBeLessThan(
       0.7 * readFileSync(join(big, 'data')).length,
     )
@@ -144,7 +144,7 @@ describe('by HTTP', () => {
     expect(asked.every(({ range, headers }) => range !== undefined && headers['if-match'] !== undefined)).toBe(true)
   })
 
-  it('two addresses, Blobs, and headers of the caller', async () => {
+  it('takes two addresses, Blobs, and headers of the caller', async () => {
     const url = await serve()
     const db = await opened(url, { headers: { authorization: 'Bearer x' } })
     await db.close()
@@ -160,7 +160,7 @@ describe('by HTTP', () => {
     await blobs.close()
   })
 
-  it('only reads', async () => {
+  it('refuses writes', async () => {
     const db = await opened(await serve())
     expect(await refused(db.upsert('a', [{ id: 'x', vector: new Float32Array(D).fill(1) }]))).toBe('READ_ONLY')
     expect(await refused(db.delete('a', ['d1-1']))).toBe('READ_ONLY')
@@ -169,7 +169,7 @@ describe('by HTTP', () => {
   })
 })
 
-describe('a file that changes is an error, and no mix', () => {
+describe('a file that changes leads to an error, and never to a mix of two versions', () => {
   const swap = (names: string[]) => {
     const [mine, theirs] = [directory('/index/', big), directory('/index/', other)]
     now.files = (path) => (names.some((name) => path.endsWith(name)) ? theirs(path) : mine(path))
@@ -200,10 +200,10 @@ describe('a file that changes is an error, and no mix', () => {
     expect(new Set(codes)).toEqual(new Set(['STORAGE_FAILED']))
   })
 
-  it.each([['data'], ['log'], ['both']])('at any moment of the opening: %s', async (what) => {
+  it.each([['data'], ['log'], ['both']])('at any moment of an opening: %s', async (what) => {
     for (const memory of ['full', 'compact'] as const) {
       for (const ranges of memory === 'full' ? [true, false] : [true]) {
-        // The second request is for the log: if that alone has changed by then, it never was another.
+        // The second request is for the log. If only the log has changed by then, no old log was ever seen.
         for (let after = what === 'log' ? 2 : 1; after < 14; after++) {
           const url = await serve({ ranges })
           const names = what === 'both' ? ['data', 'log'] : [what]
@@ -214,7 +214,7 @@ describe('a file that changes is an error, and no mix', () => {
             count++ >= after && names.some((name) => path.endsWith(name)) ? theirs(path) : before(path)
           const outcome = await Nidus.fromStatic(url, { memory }).then(
             async (db) => {
-              // Whole before it changed.
+              // The opening was complete before the change.
               const code =
                 memory === 'full' ? await expectSame(db, big).then(() => 'same') : await refused(expectSame(db, big))
               await db.close()
@@ -232,7 +232,7 @@ describe('a file that changes is an error, and no mix', () => {
   })
 })
 
-describe('says what is wrong', () => {
+describe('an error says what is wrong', () => {
   it.each<[string, Ways, StaticOptions, string]>([
     ['nothing there', { status: 404 }, {}, 'NOT_FOUND'],
     ['a server in trouble', { status: 503 }, {}, 'STORAGE_FAILED'],
@@ -251,7 +251,7 @@ describe('says what is wrong', () => {
     await server.stop()
   })
 
-  it('a file that is no store, or damaged', async () => {
+  it('with a file that is damaged or no store', async () => {
     const url = await serve()
     const right = now.files
     now.files = (path) =>
@@ -267,7 +267,7 @@ describe('says what is wrong', () => {
     expect(await refused(Nidus.fromStatic(7 as never))).toBe('INVALID_ARGUMENT')
   })
 
-  it('that it was aborted, at any moment', async () => {
+  it('when it was aborted at any moment', async () => {
     const url = await serve({ slow: 3 })
     expect(await refused(Nidus.fromStatic(url, { signal: AbortSignal.abort() }))).toBe('ABORTED')
     for (const ms of [1, 5, 10, 15])
@@ -288,7 +288,7 @@ describe('in Chromium', () => {
     await page.goto(`${site.origin}page.html`)
     await page.waitForFunction(() => 'Nidus' in globalThis)
   }
-  /** Opens, asks, and closes. What was asked of the server is seen there. */
+  /** Opens the store, searches, and closes it. The server records the requests. */
   const ask = async (options: object, query: number[], address = 'index/') => {
     site.asked.length = 0
     return page.evaluate(
@@ -340,14 +340,14 @@ describe('in Chromium', () => {
     await site?.stop()
   })
 
-  it.each([[{}], [{ memory: 'compact' }]])('answers as the store itself does: %j', async (options) => {
+  it.each([[{}], [{ memory: 'compact' }]])('answers as the original store does: %j', async (options) => {
     const q = query()
     expect(await ask(options, q)).toEqual(await truth(big, q))
     expect(site.asked.some(({ status }) => status === 206)).toBe(true)
   })
 
   it.each([['opfs'], ['cache-storage']])(
-    'keeps what it fetched, asks whether it has changed, and needs no network: %s',
+    'keeps the files, asks whether they have changed, and works without a network: %s',
     async (cache) => {
       const q = query()
       const right = await truth(big, q)
@@ -367,7 +367,7 @@ describe('in Chromium', () => {
       expect(await ask({ cache }, q, 'another/')).toEqual({ code: 'STORAGE_FAILED' })
       await site.start()
       expect(site.origin).toBe(origin)
-      // What breaks off leaves what was there, which serves.
+      // A download that breaks off leaves the old files, which are used.
       now = directory('/index/', other)
       site.ways.cut = 50_000
       expect(await ask({ cache }, q)).toEqual(right)

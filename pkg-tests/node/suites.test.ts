@@ -1,4 +1,4 @@
-// How the suites are run: what took how long, and which of the long ones fit.
+// How the suites are run: how long each took, and which of the long ones fit into a time.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { LONG, fitting } from '../../scripts/test-long.mjs'
 import { timesOf } from '../../scripts/suites.mjs'
 import { repository } from './tarball.js'
 
-it('times of files come from the report; half a report is none', () => {
+it('the times of files are read from the report, and half a report is ignored', () => {
   const report = JSON.stringify({
     testResults: [{ name: join(repository, 'pkg-tests/node/suites.test.ts'), startTime: 1000, endTime: 3500 }],
   })
@@ -17,7 +17,7 @@ it('times of files come from the report; half a report is none', () => {
   expect(timesOf(undefined, 'node')).toEqual([])
 })
 
-it('of the long ones those run that fit, one behind the other', () => {
+it('those of the long suites run that fit into the time, one after the other', () => {
   const suites = [
     { name: 'a', minutes: 5 },
     { name: 'b', minutes: 30 },
@@ -28,7 +28,7 @@ it('of the long ones those run that fit, one behind the other', () => {
   expect(fitting(LONG, Infinity)).toEqual(LONG)
 })
 
-it('suites run side by side, in their order, but not two that take the same', async () => {
+it('suites run side by side in their order, but never two that need the same thing', async () => {
   const log: string[] = []
   const ends = new Map<string, () => void>()
   let built = false
@@ -48,7 +48,7 @@ it('suites run side by side, in their order, but not two that take the same', as
     await new Promise(setImmediate)
     return log.splice(0)
   }
-  // `first` has no build, `compiles` would share the compiler.
+  // `first` waits for the build, and `compiles` would share the compiler.
   expect(log.splice(0)).toEqual(['build', 'free'])
   expect(await end('free')).toEqual([])
   built = true
@@ -62,7 +62,7 @@ it('suites run side by side, in their order, but not two that take the same', as
   )
 })
 
-it('of suites that run side by side one is heard as it speaks, the others when they have ended', () => {
+it('one of several suites is printed as it runs, the others when they have ended', () => {
   let heard = ''
   const turns = new Turns((text) => (heard += text))
   const [a, b, c] = [turns.voice(), turns.voice(), turns.voice()]
@@ -84,7 +84,7 @@ it('of suites that run side by side one is heard as it speaks, the others when t
   expect(heard).toBe('a1 a2 b1 b2 c1 d1 e1 ')
 })
 
-it('no test waits for a time in a page: it waits for what it means', () => {
+it('no test waits for a fixed time in a page: it waits for an event', () => {
   const tests = execFileSync('git', ['ls-files', 'pkg-tests', 'www/tests'], { cwd: repository, encoding: 'utf8' })
     .split('\n')
     .filter((path) => /\.(ts|mjs)$/.test(path) && path !== 'pkg-tests/node/suites.test.ts')

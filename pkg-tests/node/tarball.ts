@@ -1,4 +1,4 @@
-// The package as users get it, in a folder of its own.
+// The package as users get it, in a new folder.
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ export { serveFolder } from '../common/serve.mjs'
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url))
 
-/** A program in the folder, in the environment of a user: without what npm and vitest told this process. */
+/** Runs a program in the folder, in the environment of a user: without the variables of npm and vitest. */
 export async function run(folder: string, command: string, ...args: string[]) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|node_|vite)/i.test(key)))
   return promisify(execFile)(command, args, {
@@ -23,7 +23,7 @@ export async function run(folder: string, command: string, ...args: string[]) {
   })
 }
 
-/** Packs what was built, and installs that. Returns where it is. */
+/** Packs the build and installs it. Returns the folder. */
 export async function install(folder: string): Promise<string> {
   if (!existsSync(join(repository, 'dist/node.js'))) throw new Error('the package is not built: npm run build')
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'commonjs' }))
@@ -32,13 +32,13 @@ export async function install(folder: string): Promise<string> {
 }
 
 export interface Block {
-  /** The page and which of its blocks, for people. */
+  /** The page and the number of the block, for readers. */
   name: string
   runs: string
   code: string
 }
 
-/** The JavaScript of Markdown pages that says where it runs. */
+/** The blocks of JavaScript in Markdown pages that say where they run. */
 export function blocksOf(paths: string[]): Block[] {
   return paths.flatMap((path) =>
     [...readFileSync(join(repository, path), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(
@@ -62,7 +62,7 @@ export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8
 })}</script>
 <script type="module">${script}</script>`
 
-/** A browser on a profile of its own, with what its pages say and complain of. */
+/** A browser with a new profile. It collects what its pages print, and their errors. */
 export async function openBrowser(profile: string) {
   const context = await chromium.launchPersistentContext(profile, launchOptions)
   const [said, complaints]: [string[], string[]] = [[], []]

@@ -38,7 +38,7 @@ for (const [what, setUp] of [
 }
 
 const files = (name: string) => ({ data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) })
-/** As tests/golden/mod.rs reads them. */
+/** Reads the golden files as tests/golden/mod.rs does. */
 function golden(name: string) {
   const found = { data: [] as number[], log: [] as number[] }
   let into = found.data
@@ -50,9 +50,9 @@ function golden(name: string) {
   return { data: Uint8Array.from(found.data), log: Uint8Array.from(found.log) }
 }
 
-describe("native's bytes", () => {
+describe('the bytes of native', () => {
   it.each(['operations', 'values', 'compacted', 'newer'])(
-    'written by native (%s), go in and come out as they are',
+    'written by native (%s), are imported and exported unchanged',
     async (name) => {
       const native = golden(name)
       const at = fresh()
@@ -75,7 +75,7 @@ describe("native's bytes", () => {
     return name
   }
 
-  it('a length or a record in a tar that is none is CORRUPT', async () => {
+  it('an invalid length or record in a tar is CORRUPT', async () => {
     const db = await Nidus.open('x', { storage: 'memory', dimension: 8 })
     const { data, log } = untar(await exported(db))
     await db.close()
@@ -109,13 +109,13 @@ describe("native's bytes", () => {
     ]
     for (const [i, bytes] of bad.entries())
       expect(await codeOf(() => Nidus.import('y', bytes, { storage: 'memory' })), `${i}`).toBe('CORRUPT')
-    // An empty one takes a record back.
+    // An empty record cancels the one before it.
     const good = await Nidus.import('y', tar([pax(size('')), ...pair]), { storage: 'memory' })
     expect(good.dimension).toBe(8)
     await good.close()
   })
 
-  it("the system's tar reads what is exported", async () => {
+  it("the system's tar reads an export", async () => {
     const name = await directory()
     const db = await Nidus.open(name, { readOnly: true })
     const bytes = await exported(db)
@@ -151,7 +151,7 @@ describe("native's bytes", () => {
     }
   })
 
-  it('a sparse file is told, not misread', async () => {
+  it('a sparse file is reported and not misread', async () => {
     const name = fresh()
     mkdirSync(name)
     for (const file of ['data', 'log']) execFileSync('truncate', ['-s', '3M', join(name, file)])
@@ -162,7 +162,7 @@ describe("native's bytes", () => {
     }
   })
 
-  it('a directory is read as a reader would', async () => {
+  it('a directory is read as a read-only opening would read it', async () => {
     const name = await directory()
     rmSync(join(name, 'lock'))
     for (const source of [name, pathToFileURL(name)]) {
@@ -173,7 +173,7 @@ describe("native's bytes", () => {
     expect(await codeOf(() => Nidus.import(fresh(), join(root, 'nowhere')))).toBe('NOT_FOUND')
     await (await Nidus.import(name, name, { replace: true })).close()
     const writer = await Nidus.open(name)
-    // Half-way through somebody writes.
+    // Half-way through, somebody writes.
     const into = fresh()
     let writing: Promise<unknown> | undefined
     const big = await Nidus.open(fresh(), { dimension: 256 })
@@ -188,7 +188,7 @@ describe("native's bytes", () => {
     await Promise.all([big.close(), writer.close()])
   })
 
-  it('a read-only opening exports no torn end, and changes nothing', async () => {
+  it('a read-only opening exports no half-written end, and changes nothing', async () => {
     const name = await directory()
     const { data, log } = files(name)
     writeFileSync(join(name, 'data'), Buffer.concat([data, data.subarray(0, 5)]))
@@ -200,13 +200,13 @@ describe("native's bytes", () => {
     expect(files(name).log.length).toBe(log.length + 20)
   })
 
-  it('knows files of more than 8 GiB', async () => {
+  it('a tar may hold files of more than 8 GiB', async () => {
     const { partsOfTar, tarHeader } =
       (await import('../../src/ts/transfer/tar')) as typeof import('../../src/ts/transfer/tar')
     const { Input } = await import('../../src/ts/transfer/source')
     for (const size of [8 ** 11 - 1, 8 ** 11, 2 ** 40 + 12345]) {
       writeFileSync(join(root, 'big.tar'), tarHeader('data', size))
-      // It ends with an error: there is nothing behind the header.
+      // The read ends with an error, because nothing follows the header.
       expect(spawnSync('tar', ['-tvf', join(root, 'big.tar')], { encoding: 'utf8' }).stdout).toContain(` ${size} `)
     }
     const parts = partsOfTar(new Input(stream(new Uint8Array([...tarHeader('data', 8 ** 11 + 5), 1, 2, 3]))))
@@ -218,7 +218,7 @@ describe("native's bytes", () => {
 describe('an export that nobody reads', () => {
   afterEach(() => void vi.useRealTimers())
 
-  it('holds a compaction up for a minute, and then fails', async () => {
+  it('delays a compaction for a minute, and then fails', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const db = await Nidus.open(fresh(), { dimension: 8, autoCompact: false })
     await fill(db, 100)
@@ -244,7 +244,7 @@ describe('an export that nobody reads', () => {
 })
 
 describe('a medium that fails', () => {
-  /** The n-th call of a write on a fresh pair fails; `left` says what the host was left with. */
+  /** The n-th write to a new pair fails. `left`: the state of the host afterwards. */
   function failing(at: number, error: Error, had: ArraysHost) {
     let calls = 0
     let promoted = 0
@@ -265,7 +265,7 @@ describe('a medium that fails', () => {
     return Object.assign(host, { promoted: () => promoted })
   }
 
-  it('costs nothing that was there, wherever it does', async () => {
+  it('loses nothing of the old store, wherever it fails', async () => {
     const sample = await Nidus.open(fresh(), { dimension: 64 })
     await sample.upsert('c', {
       ids: Array.from({ length: 9000 }, (_, i) => `${i}`),

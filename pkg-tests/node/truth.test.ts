@@ -34,8 +34,8 @@ const floats = (bytes: Buffer) =>
   new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 
 /**
- * The same rows; two whose true scores differ by less than 1e-6 may stand in either order, also across the hundredth
- * place.
+ * Checks for the same rows. Two rows whose true scores differ by less than 1e-6 may stand in either order, also at places
+ * 100 and 101.
  */
 function check(found: Found[]) {
   const truth = JSON.parse(readFileSync(join(data, 'ground-truth.json'), 'utf8')) as Truth[]
@@ -121,7 +121,7 @@ describe.skipIf(!there)('the 30 queries of npm-20k have the true top 100', () =>
           const db = await Nidus.open('truth', { dimension })
           const vectors = new Float32Array(await (await fetch('/vectors.f32')).arrayBuffer())
           await db.upsert('npm', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors }, { transfer: true })
-          // Not closed: the page goes away under it.
+          // The store is not closed: the reload takes its page away.
         },
         { count: COUNT, dimension: D },
       )

@@ -36,7 +36,7 @@ describe('filters on the wire', () => {
 })
 
 describe('attributes on the wire', () => {
-  it('read back as they were written, and are found in a batch', () => {
+  it('are read back as they were written, also in a batch', () => {
     const writer = new Writer(1)
     const records: [string, object][] = [
       ['a', { s: 'é', n: -1, b: true, l: ['x', ''], f: 0.5, d: new Date(7), z: null }],
@@ -99,7 +99,7 @@ describe('the head of an OPFS store', () => {
     for (const generation of generations) bytes.set(encodeSlot(generation), slotOffset(generation))
     return bytes
   }
-  it('names the newest whole slot', () => {
+  it('is the newest whole slot', () => {
     expect(decodeHead(head())).toBeUndefined()
     expect(decodeHead(new Uint8Array(0))).toBeUndefined()
     expect(decodeHead(head(0))).toBe(0)
@@ -108,7 +108,7 @@ describe('the head of an OPFS store', () => {
     expect(decodeHead(head(2 ** 40 + 1, 2 ** 40))).toBe(2 ** 40 + 1)
     expect(decodeHead(head(0).subarray(0, 512))).toBe(0)
   })
-  it('falls back to the other slot whatever became of one', () => {
+  it('is the other slot if one slot is damaged in any way', () => {
     for (let at = 512; at < 512 + 20; at++) {
       const torn = head(6, 7)
       torn[at]! ^= 1
@@ -118,12 +118,12 @@ describe('the head of an OPFS store', () => {
     swapped.set(encodeSlot(9), 0)
     expect(decodeHead(swapped)).toBeUndefined()
   })
-  it('has the usual checksum', () => expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926))
+  it('has the checksum CRC-32', () => expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926))
 })
 
 describe('errors', () => {
   const named = (name: string) => Object.assign(new Error('text'), { name })
-  it('get their code by what the medium says', () => {
+  it('get their code from the error of the storage', () => {
     expect(storageError(named('QuotaExceededError'), 'x').code).toBe('QUOTA_EXCEEDED')
     expect(storageError(Object.assign(new Error(), { code: 'EDQUOT' }), 'x').code).toBe('QUOTA_EXCEEDED')
     expect(storageError(named('NoModificationAllowedError'), 'x', true).code).toBe('LOCKED')
@@ -135,7 +135,7 @@ describe('errors', () => {
     expect(coreError(Object.assign(new Error('m'), { code: 'CORRUPT' })).code).toBe('CORRUPT')
     expect(coreError(Object.assign(new Error('m'), { code: 'ENOENT' })).code).toBe('FAILED')
   })
-  it('cross a thread with code, text and cause', () => {
+  it('keep code, text and cause between threads', () => {
     const there = unpackError(structuredClone(packError(new NidusError('LOCKED', 'why', { cause: named('Late') }))))
     expect(there).toBeInstanceOf(NidusError)
     expect(there).toMatchObject({
@@ -149,7 +149,7 @@ describe('errors', () => {
 })
 
 describe('messages', () => {
-  it('of one turn go as one, each buffer once; one that cannot be sent fails alone', async () => {
+  it('of one turn are sent as one, each buffer once, and one that cannot be sent fails alone', async () => {
     const sent: [unknown[], Transferable[]][] = []
     const post = poster({
       postMessage(message, transfer) {

@@ -1,4 +1,4 @@
-// A storage host that is only read asynchronously, and one day does not answer: who waits for it, and until when.
+// A host that is read asynchronously stops answering. These tests show who waits for it, and until when.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Answers until it is told not to. */
+/** Answers until `silent` is set. */
 function quietHost() {
   const asked: { signal: AbortSignal | undefined; answer: () => void }[] = []
   const host = { silent: false, asked, onAsk: () => {}, closed: false }
@@ -63,13 +63,13 @@ async function opened() {
   const host = quietHost()
   const db = await Nidus.open('quiet', { storage: host.storage, readOnly: true, memory: 'compact' })
   host.silent = true
-  /** Resolves when the host was asked once more. */
+  /** Resolves when the host is asked the next time. */
   const nextAsk = () => new Promise<void>((resolve) => (host.onAsk = resolve))
   return { host, db, nextAsk }
 }
 
 describe('a host that does not answer', () => {
-  it('a search ends with its signal, and the host is told', async () => {
+  it('a search ends with its signal, which the host gets as well', async () => {
     const { host, db, nextAsk } = await opened()
     const stop = new AbortController()
     const ask = nextAsk()
@@ -81,7 +81,7 @@ describe('a host that does not answer', () => {
     expect(await turnsOf(search)).toBeLessThan(SOON)
     expect(await search).toBe('ABORTED')
     expect(reads.every(({ signal }) => signal?.aborted === true)).toBe(true)
-    // What comes too late is passed over.
+    // An answer that comes too late is ignored.
     for (const { answer } of host.asked) answer()
     host.silent = false
     expect(await db.search(vector(), { topK: 3 })).toHaveLength(3)
@@ -90,7 +90,7 @@ describe('a host that does not answer', () => {
     expect(host.closed).toBe(true)
   })
 
-  it('closing ends what waits, with a signal and without one', async () => {
+  it('close ends all waiting calls, with a signal and without one', async () => {
     const { host, db, nextAsk } = await opened()
     const ask = nextAsk()
     const waiting = [
@@ -110,7 +110,7 @@ describe('a host that does not answer', () => {
     expect(host.asked.every(({ signal }) => signal?.aborted)).toBe(true)
   })
 
-  it('closing waits for a read that is answered', async () => {
+  it('close waits for a read that is answered', async () => {
     const { host, db, nextAsk } = await opened()
     const ask = nextAsk()
     const found = db.get('c', ['d5'])

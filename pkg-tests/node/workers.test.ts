@@ -12,7 +12,7 @@ const D = 384
 
 afterEach(() => void vi.restoreAllMocks())
 
-/** What goes to threads, by its name. */
+/** The messages to threads, by their name. */
 function watch() {
   const asked: Record<string, number> = {}
   const workers = new Set<Worker>()
@@ -32,7 +32,7 @@ function watch() {
 async function filled(workers: number, rows = 4000) {
   const { next } = random(11)
   const vectors = Float32Array.from({ length: rows * D }, () => next() - 0.5)
-  // Some that tie.
+  // Some rows have equal scores.
   for (const row of [700, 1500, 2100, 3900]) vectors.copyWithin(row * D, 0, D)
   const db = await Nidus.open('w', { storage: 'memory', dimension: D, workers })
   for (let at = 0; at < rows; at += 500) {
@@ -50,7 +50,7 @@ async function filled(workers: number, rows = 4000) {
   }
 }
 
-it('deals rows to workers, and finds with them what one thread finds', async () => {
+it('distributes rows to workers, and finds with them what one thread finds', async () => {
   const one = await filled(1)
   const { asked, workers } = watch()
   const two = await filled(3)
@@ -70,7 +70,7 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
     }
   }
   await same()
-  // Six chunks of 672 rows at most, of which the store keeps each third.
+  // At most six chunks of 672 rows, of which the engine keeps every third.
   await until('three appends by workers', () => asked.append === 3)
   await until('a search that asks a worker', async () => (await two.db.search(two.queries[0]!), asked.best! > 0))
   await same()
@@ -85,7 +85,7 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   await same()
   expect(asked.clear).toBe(2)
 
-  // One of them dies: the store has all there is.
+  // When one worker dies, the engine takes all rows back.
   const asking = two.db.search(two.queries[0]!, { topK: 4 })
   void [...workers][1]!.terminate()
   expect(await asking).toEqual(await one.db.search(one.queries[0]!, { topK: 4 }))
@@ -93,7 +93,7 @@ it('deals rows to workers, and finds with them what one thread finds', async () 
   await Promise.all([one.db.close(), two.db.close()])
 })
 
-it('finds the same while some workers have their codes and others have not', async () => {
+it('finds the same while only some workers have their codes', async () => {
   const one = await filled(1, 24_000)
   const expected = await Promise.all(one.queries.map((query) => one.db.search(query)))
   await one.db.close()
@@ -116,7 +116,7 @@ describe('a process that does not close its store', () => {
   const dist = new URL('../../dist/node.js', import.meta.url).href
   const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 600_000 })
 
-  it('ends all the same, as one does that was started with options which threads refuse', () => {
+  it('ends nevertheless, also if it was started with options that threads refuse', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'nidus-workers-')), 'script.mjs')
     writeFileSync(file, script(dist))
     for (const args of [[file], ['--input-type=module', '-e', script(dist)]])
