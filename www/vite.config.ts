@@ -6,8 +6,8 @@ import { offline } from './scripts/offline.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-// What is in `public/` when the page is built is what it will find beside itself later, so the page needs no request to
-// learn whether the model is there, and its policy need not allow the hub when it is.
+// The page later finds beside itself what is in `public/` during the build. So it needs no request to learn whether the
+// model is there, and if it is, the policy does not allow the hub.
 const modelIsLocal = existsSync(here('public/models/all-MiniLM-L6-v2/onnx/model_quantized.onnx'))
 
 function policy(dev: boolean) {
@@ -26,8 +26,8 @@ function policy(dev: boolean) {
 }
 
 /**
- * As a meta element, so that the page is as strict on a host that sets no headers; its workers inherit it
- * (src/confined.ts).
+ * The policy is a meta element, so that the page is equally strict on a host that sets no headers. Its workers inherit
+ * the policy (src/confined.ts).
  */
 function contentSecurityPolicy(): Plugin {
   let dev = false
@@ -49,15 +49,15 @@ function contentSecurityPolicy(): Plugin {
 
 export default defineConfig(({ command }) => ({
   root: here('.'),
-  base: './', // any folder of any static host will do
-  appType: 'mpa', // a file that is missing is a 404, not the page again
+  base: './', // the page works in any folder of a static host
+  appType: 'mpa', // a missing file is a 404, and not the page again
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal), __IS_BUILT__: JSON.stringify(command === 'build') },
   plugins: [contentSecurityPolicy(), guides(policy(false)), offline()],
   resolve: {
-    // transformers.js asks for the WebGPU build of the runtime (27 MB); the page only ever runs it on the CPU (14 MB).
+    // transformers.js asks for the runtime's WebGPU build (27 MB), but the page only runs it on the CPU (14 MB).
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },
   },
-  server: { fs: { allow: [here('..')] } }, // the package is built beside the page's folder
+  server: { fs: { allow: [here('..')] } }, // the built package is outside the page's folder
   worker: { format: 'es' },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true, assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
 }))

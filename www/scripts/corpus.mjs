@@ -1,8 +1,9 @@
 // Makes public/corpus.json from a file of package records, one JSON object a line: name, downloads, text.
 //   node www/scripts/corpus.mjs records.jsonl
 //
-// Source: the npm registry's public metadata, each summary written by the package's authors. The result is committed,
-// so that nobody needs the records to run the demo; this script says how it was chosen, and makes the same file again.
+// Source: the npm registry's public metadata, with each summary in the words of the package's authors. The result is
+// committed, so nobody needs the records to run the demo. This script shows how the packages were chosen, and makes the
+// same file again.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +25,7 @@ function tidy(text) {
     .trim()
 }
 
-/** A sentence that says what the package does: the point of the demo is to find it by that. */
+/** A sentence that says what the package does. The demo shows that it is found by such words. */
 function tells(text) {
   const words = text.split(' ').filter((word) => /[a-z]{2}/i.test(word))
   const letters = text.replace(/[^a-z ]/gi, '').length
@@ -49,11 +50,11 @@ const entries = readFileSync(process.argv[2], 'utf8')
   }))
   .filter(({ text, foreign }) => !foreign && tells(text))
   .sort((a, b) => b.downloads - a.downloads || (a.name < b.name ? -1 : 1))
-  // Families of packages often share one sentence: the most used of them stands for it.
+  // Packages of one family often have the same sentence. Only the most used one is taken.
   .filter(({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()))
   .slice(0, WANTED)
 
-// One entry a line, so that a change of the corpus shows as such.
+// One entry a line, so that a change of the corpus is easy to read.
 const lines = entries.map(({ name, text, downloads }) => JSON.stringify([name, text, downloads]))
 writeFileSync(
   output,

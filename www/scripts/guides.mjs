@@ -1,11 +1,11 @@
-// The guides as pages: Markdown from www/guides, one HTML file each, with a stylesheet and no script.
+// Makes the pages of the guides: one HTML file for each Markdown file of www/guides, with a stylesheet and no script.
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Marked } from 'marked'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
-/** In the order in which one would read them; others follow. */
+/** The order of the guides for a reader. Others follow after them. */
 const ORDER = [
   'durability',
   'filters',
@@ -21,7 +21,7 @@ const ORDER = [
   'migration',
 ]
 
-/** Headings by the names that links within the documents use. */
+/** Headings, with the names that links in the documents use. */
 const slug = (text) =>
   text
     .toLowerCase()
@@ -29,7 +29,7 @@ const slug = (text) =>
     .trim()
     .replace(/\s/g, '-')
 
-/** Markdown as HTML. `page` names the page of a file; a link to a file that is no page stays as its text. */
+/** Markdown as HTML. `page` returns the page of a file. A link to a file without a page becomes plain text. */
 const html = (text, path, page) =>
   new Marked({
     renderer: {
@@ -64,7 +64,7 @@ ${body}</main>
 `
 }
 
-/** [{ fileName, source }], for the site's folder. */
+/** Returns [{ fileName, source }] for the site's folder. */
 export function guidePages(policy) {
   const markdown = (folder) =>
     readdirSync(at(`../${folder}`))
@@ -72,7 +72,7 @@ export function guidePages(policy) {
       .map((name) => name.slice(0, -3))
   const names = markdown('www/guides')
   names.sort((a, b) => (ORDER.indexOf(a) + 1 || 99) - (ORDER.indexOf(b) + 1 || 99) || (a < b ? -1 : 1))
-  // A guide and a part of the specification may have the same name.
+  // A guide and a page of the specification may have the same name.
   const paths = new Map([
     ...names.map((name) => [`www/guides/${name}.md`, name]),
     ['SPEC.md', 'specification'],
@@ -90,7 +90,7 @@ export function guidePages(policy) {
   return [
     { fileName: 'guides/index.html', source: page('Guides', `<h1>Guides</h1>\n<ul>\n${list}\n</ul>\n`, policy) },
     { fileName: 'guides/guides.css', source: readFileSync(at('guides/guides.css'), 'utf8') },
-    // Wide code scrolls by itself, with the keyboard too.
+    // Wide code has its own scroll bar, which the keyboard can use too.
     ...guides.map(({ name, title, html }) => ({
       fileName: `guides/${name}.html`,
       source: page(title, html.replaceAll('<pre>', '<pre tabindex="0">'), policy),
@@ -98,7 +98,7 @@ export function guidePages(policy) {
   ]
 }
 
-/** For Vite: beside the page, wherever it is built to. */
+/** A plugin for Vite: puts the guides beside the page in the build. */
 export const guides = (policy) => ({
   name: 'guides',
   apply: 'build',

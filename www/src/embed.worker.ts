@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
-// The language model, off the main thread. Documents come in batches, queries one by one; a query never waits for more
-// than the batch that is being worked on.
+// Runs the language model outside the main thread. Documents come in batches, and questions one by one. A question waits
+// at most for the batch that is being embedded.
 
 import {
   AutoModel,
@@ -16,7 +16,7 @@ import type { FromWorker, ToWorker } from './protocol'
 
 declare const self: DedicatedWorkerGlobalScope
 
-/** Bytes, for a server that does not say. */
+/** The size of the model, for a server that does not send it. */
 const WEIGHTS = 22_928_619
 
 type Job = Exclude<ToWorker, { type: 'start' }>
@@ -31,17 +31,17 @@ function say(message: FromWorker, transfer: Transferable[] = []) {
 }
 
 async function start(modelsUrl: string, local: boolean) {
-  // Only the .wasm is named: with a .mjs beside it the library would load that through a blob: URL, which the policy
-  // forbids.
+  // Only the .wasm has a path here. With a .mjs beside it, the library would load that through a blob: URL, which the
+  // policy forbids.
   env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, import.meta.url).href }
-  env.backends.onnx.wasm!.numThreads = 1 // more need cross-origin isolation, which a plain static host does not give
+  env.backends.onnx.wasm!.numThreads = 1 // more threads need cross-origin isolation, which a plain static host does not offer
   env.allowLocalModels = local
   env.allowRemoteModels = !local
-  env.localModelPath = new URL(modelsUrl).pathname // a path: what looks like a URL is not looked up as a local file
+  env.localModelPath = new URL(modelsUrl).pathname // a path, because the library looks up no URL as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
-  // Not the library's own progress: to give a total it would first fetch every local file whole to learn its size.
+  // This is not the library's own progress. To know the total, the library would first fetch every local file whole.
   env.fetch = async (input, init) => {
-    // a worker from a `blob:` address has nothing to resolve a path by
+    // a worker from a `blob:` address cannot resolve a relative path
     const { href } = new URL(String(input), import.meta.url)
     return counted(await fetched(href, init), href)
   }
@@ -52,7 +52,7 @@ async function start(modelsUrl: string, local: boolean) {
       AutoModel.from_pretrained(name, { dtype: 'q8', device: 'wasm' }),
     ])
     model = { tokenize, run }
-    await embed(['warm up']) // the first run compiles and allocates: better now than under the first keystroke
+    await embed(['warm up']) // the first run compiles and allocates, which must not delay the first question
     say({ type: 'ready' })
     void work()
   } catch (error) {
@@ -60,7 +60,7 @@ async function start(modelsUrl: string, local: boolean) {
   }
 }
 
-/** The first file that did not come: the library stumbles over that later, in words that name no file. */
+/** The first file that could not be fetched. The library's own error comes later and names no file. */
 let missing: string | undefined
 
 async function fetched(url: string, init?: RequestInit) {
@@ -74,7 +74,7 @@ async function fetched(url: string, init?: RequestInit) {
   }
 }
 
-/** The same response, telling the page how much of the weights has come. */
+/** Returns the same response, and tells the page how much of the model has arrived. */
 function counted(response: Response, url: string) {
   if (!response.ok || !response.body || !url.includes('.onnx')) return response
   const total = Number(response.headers.get('content-length')) || WEIGHTS
@@ -89,7 +89,7 @@ function counted(response: Response, url: string) {
   return new Response(response.body.pipeThrough(counter), response)
 }
 
-/** One unit vector a text: the mean over its tokens, as the model was trained to be used. */
+/** Returns one unit vector for each text: the mean over its tokens, as the model was trained. */
 async function embed(texts: string[]): Promise<Float32Array<ArrayBuffer>> {
   const inputs = model!.tokenize(texts, { padding: true, truncation: true })
   const { last_hidden_state } = (await model!.run(inputs)) as { last_hidden_state: Tensor }
@@ -111,7 +111,7 @@ async function work() {
     } catch (error) {
       say({ type: 'error', id: job.id, message: String((error as Error)?.message ?? error) })
     }
-    // Lets messages in that arrived meanwhile: the newest query is next.
+    // Messages that arrived in the meantime are received here. The newest question is next.
     await new Promise((resolve) => setTimeout(resolve))
   }
   busy = false
@@ -121,7 +121,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === 'start') return void start(data.modelsUrl, data.local)
   if (data.type === 'documents') batches.push(data)
   else {
-    if (query) say({ type: 'superseded', id: query.id }) // nobody waits for half a word any more
+    if (query) say({ type: 'superseded', id: query.id }) // the person has typed more since
     query = data
   }
   void work()

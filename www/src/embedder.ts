@@ -41,7 +41,7 @@ class ModelWorker {
     })
     this.ready.then(
       () => (this.state = 'ready'),
-      () => (this.state = 'failed'), // whoever needs the model awaits it and hears why
+      () => (this.state = 'failed'), // everyone who needs the model awaits it, and gets the error
     )
     this.#send({ type: 'start', modelsUrl: new URL('models/', document.baseURI).href, local: __MODEL_IS_LOCAL__ })
   }
@@ -78,12 +78,12 @@ class ModelWorker {
 }
 
 /**
- * The page's side of the embedding workers: one for as long as the page is open, and while there is an index to build,
- * helpers on the cores that are left. (The runtime's own threads would need headers that a plain static host does not
+ * The page's side of the embedding workers. One worker lives as long as the page. While there is an index to build,
+ * others use the cores that are left. (The runtime's own threads would need headers that a plain static host does not
  * set.)
  */
 export class Embedder {
-  /** What was embedded since the page was opened: after a reload only queries should be. */
+  /** The number of texts that were embedded since the page was opened. After a reload these should only be questions. */
   readonly embedded = { documents: 0, queries: 0 }
 
   #first: ModelWorker
@@ -108,21 +108,21 @@ export class Embedder {
     return this.#first.state === 'failed'
   }
 
-  /** How many batches can be worked on at once. */
+  /** How many batches can be embedded at the same time. */
   get width() {
     return this.#team.length
   }
 
-  /** The page and the store need little of a core; past four workers the memory costs more than the time is worth. */
+  /** The page and the store need little of a core. More than four workers need more memory than their speed is worth. */
   async callHelpers() {
-    await this.ready // the others then find the model in the HTTP cache
+    await this.ready // so that the other workers find the model in the HTTP cache
     const wanted = Math.min(4, Math.max(2, (navigator.hardwareConcurrency || 2) - 1))
     while (1 + this.#helpers.length < wanted) {
       const helper = new ModelWorker(() => {})
       this.#helpers.push(helper)
       helper.ready.then(
         () => this.#helpers.includes(helper) && this.#team.push(helper),
-        () => {}, // it goes on without
+        () => {}, // the page continues without this worker
       )
     }
   }
@@ -141,7 +141,7 @@ export class Embedder {
     return result
   }
 
-  /** Rejects with an AbortError when a newer query took its place. */
+  /** Rejects with an AbortError if a newer question replaced this one. */
   query(text: string): Promise<Embedded> {
     const known = this.#queries.get(text)
     if (known) return known.then((result) => ({ ...result, milliseconds: 0 }))

@@ -14,7 +14,7 @@ export function bytes(n: number) {
 }
 
 export function milliseconds(n: number) {
-  // One decimal is what browsers let a page measure.
+  // Browsers let a page measure with one decimal.
   return n < 10 ? `${n.toFixed(1)} ms` : `${Math.round(n)} ms`
 }
 

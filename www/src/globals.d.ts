@@ -1,9 +1,9 @@
-/** Set by vite.config.ts: whether the model lies beside the page, or has to come from its hub. */
+/** vite.config.ts sets this: whether the model is beside the page. Otherwise it comes from its hub. */
 declare const __MODEL_IS_LOCAL__: boolean
-/** Whether this is a built page, not a development server's. */
+/** Whether this page was built, and is not served by the development server. */
 declare const __IS_BUILT__: boolean
 
-// The runtime's package exports the file but describes only its JavaScript.
+// The package has this file, but its types describe only the JavaScript.
 declare module 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url' {
   const url: string
   export default url

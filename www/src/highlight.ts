@@ -1,4 +1,4 @@
-/** Words too common to mark. */
+/** Words that are too common to mark. */
 const COMMON = new Set(
   'a an and are as at be but by can do for from had has have how i if in into is it its me my no not of on or our so that the their them then there they this to was we were what when where which who why will with you your'.split(
     ' ',
@@ -12,7 +12,7 @@ const stem = (word: string) =>
     .replace(/\p{M}/gu, '')
     .replace(/(ings?|ed|ies|es|s|ly)$/, '')
 
-/** The query's words of weight, as stems. */
+/** The important words of the question, as stems. */
 export const stemsOf = (query: string) =>
   new Set(
     (query.match(/[\p{L}\p{N}]+/gu) ?? [])
@@ -21,7 +21,7 @@ export const stemsOf = (query: string) =>
       .filter((stem) => stem.length > 1),
   )
 
-/** A text in pieces: of plain ones and of marked words. */
+/** Splits a text into plain pieces and pieces to mark. */
 export function marked(text: string, stems: Set<string>): { text: string; mark: boolean }[] {
   const pieces: { text: string; mark: boolean }[] = []
   for (const [piece] of text.matchAll(/[\p{L}\p{N}]+|[^\p{L}\p{N}]+/gu)) {
@@ -33,7 +33,7 @@ export function marked(text: string, stems: Set<string>): { text: string; mark: 
   return pieces
 }
 
-/** The sentences around the one that has most of the query's words: what is shown of a passage. */
+/** The part of a passage that is shown: the sentence with the most words of the question, and those around it. */
 export function excerpt(text: string, stems: Set<string>, length = 320): string {
   const sentences = text.match(/[^.!?\n]+[.!?]*\s*|\n+/g) ?? [text]
   const weight = (sentence: string) =>

@@ -4,19 +4,19 @@ import { passagesOf, type Passage } from './texts/passages'
 import { hashOf, sectionsOf, UnreadableError, type Source } from './texts/read'
 
 /**
- * Passages that are embedded and stored together, of as many files as it takes. A longer file is stored whole all the
- * same.
+ * The number of passages that are embedded and stored together, from several files. All passages of one file are stored
+ * together, even if there are more.
  */
 const GROUP = 96
-/** Passages in a message to the model. */
+/** The number of passages in a message to the model. */
 const BATCH = 16
-/** Files whose hashes are looked up together. */
+/** The number of files whose hashes are looked up together. */
 const LOOKUP = 64
 
 export interface Progress {
   files: number
   ofFiles: number
-  /** Of all bytes, those that are done. */
+  /** The share of all bytes that is done. */
   fraction: number
   passagesPerSecond: number
   secondsLeft: number | undefined
@@ -35,7 +35,7 @@ interface Read {
   passages: Passage[]
 }
 
-/** What a passage is known by: where it stands says much of what it is about. */
+/** The text that is embedded for a passage. Its file's name and its headings say much about its subject. */
 export const embeddedText = (path: string, { headings, text }: Passage) =>
   `${[
     path
@@ -46,8 +46,8 @@ export const embeddedText = (path: string, { headings, text }: Passage) =>
   ].join(' › ')}\n${text}`
 
 /**
- * Reads, embeds and stores what is new or has changed. Stopped at any point, what it stored is whole files; the same
- * call again goes on with the rest.
+ * Reads, embeds and stores all files that are new or have changed. If it is stopped, all stored files are whole, and
+ * the same call continues with the rest.
  */
 export async function index(
   library: Library,
@@ -157,8 +157,8 @@ const reasonOf = (error: unknown) =>
     : `it could not be read (${error instanceof Error ? error.message : error})`
 
 /**
- * In batches of texts of like length, since all of a batch are padded to its longest; no more at once than there are
- * workers and one.
+ * Embeds in batches of texts of similar length, because a batch is padded to its longest text. At most one batch more
+ * than there are workers is under way.
  */
 async function embedAll(embedder: Embedder, texts: string[], signal: AbortSignal): Promise<Float32Array> {
   const order = [...texts.keys()].sort((a, b) => texts[a]!.length - texts[b]!.length)

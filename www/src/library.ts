@@ -10,17 +10,17 @@ const COLLECTION = 'passages'
 const worker = () => confined(file, 'store')
 
 export type PassageAttrs = {
-  /** The path of its file, and of the file's folder ('' at the top). */
+  /** The path of the passage's file, and of the file's folder ('' at the top). */
   file: string
   folder: string
   type: Type
   modified: Date
-  /** Which of the file's passages, and of how many. */
+  /** The number of the passage in its file, and how many the file has. */
   place: number
   of: number
   headings: string[]
   text: string
-  /** Of the file's bytes: those that are known need not be read again. */
+  /** The hash of the file's bytes. A file whose hash is known need not be read again. */
   hash: string
 }
 export type PassageHit = Hit<PassageAttrs>
@@ -28,7 +28,7 @@ export type PassageHit = Hit<PassageAttrs>
 export interface Wanted {
   type?: Type | undefined
   folder?: string | undefined
-  /** Part of the path. */
+  /** A part of the path. */
   path?: string | undefined
   since?: Date | undefined
 }
@@ -48,7 +48,7 @@ export interface Indexed {
 const idOf = (path: string, place: number) => `${path}#${String(place).padStart(6, '0')}`
 const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
-/** The passages of the user's files: what is stored, what is new, and how to ask. */
+/** The passages of the user's files: stores new ones, and searches them. */
 export class Library {
   readonly closed: Promise<CloseReason>
   #db: Nidus<PassageAttrs>
@@ -63,7 +63,7 @@ export class Library {
     return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION, worker }))
   }
 
-  /** In the place of what there is, which must be closed. */
+  /** Replaces the store, which must be closed. */
   static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
     return new Library(
       await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }),
@@ -74,7 +74,7 @@ export class Library {
     return Nidus.destroy(NAME, { worker })
   }
 
-  /** One tab indexes at a time. */
+  /** Only one tab indexes at a time. */
   static alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     return navigator.locks ? (navigator.locks.request('index', { signal }, work) as Promise<T>) : work()
   }
@@ -91,7 +91,7 @@ export class Library {
     return this.#db.export()
   }
 
-  /** Asks the browser to keep what there is now. */
+  /** Asks the browser to keep the data. */
   askToKeep() {
     this.#persistence = Nidus.persistence({ request: true })
   }
@@ -101,7 +101,7 @@ export class Library {
     return { ...footprint, storage: this.#db.storage, persistence }
   }
 
-  /** Of each source whether these very bytes are indexed. */
+  /** Returns for each source whether exactly these bytes are indexed. */
   async known(sources: { path: string; hash: string }[]): Promise<boolean[]> {
     const found = await this.#db.get(
       COLLECTION,
@@ -110,7 +110,7 @@ export class Library {
     return found.map((record, i) => record?.attrs.hash === sources[i]!.hash)
   }
 
-  /** All of them or, if it fails, none; each file whole. */
+  /** Stores all of the files or, if it fails, none of them. */
   async store(files: Indexed[]) {
     const all = files.flatMap(({ source, hash, passages }) =>
       passages.map((passage, place) => ({
@@ -135,7 +135,7 @@ export class Library {
       at += file.vectors.length
     }
     await this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
-    // What the file no longer has.
+    // Passages that the file no longer has.
     for (const { source, passages } of files)
       await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
   }
@@ -161,7 +161,7 @@ export class Library {
     return { hits, milliseconds: performance.now() - began }
   }
 
-  /** Passages of a file around one. */
+  /** Returns the passages of a file around one of them. */
   async around({ file, place, of }: PassageAttrs, reach: number) {
     const places = Array.from({ length: of }, (_, n) => n).filter((n) => Math.abs(n - place) <= reach)
     const found = await this.#db.get(
@@ -175,7 +175,7 @@ export class Library {
     return (await this.#db.get(COLLECTION, [id]))[0]?.vector
   }
 
-  /** Files with how many passages they have, and vectors of up to `most` passages from all over, by id. */
+  /** Returns the files with their numbers of passages, and the vectors of up to `most` passages of all files, by id. */
   async survey(most: number) {
     const { docCount } = await this.#db.footprint()
     const every = Math.max(1, Math.ceil(docCount / most))

@@ -2,7 +2,7 @@ import { confined } from './confined'
 import { DIMENSION } from './embedder'
 import file from './map.worker.ts?worker&url'
 
-/** A picture of the collection: a point a passage, near ones alike; those that were found light up. */
+/** Draws the collection: one point for each passage, similar passages near each other. Results are lit. */
 export class Map2D {
   #canvas: HTMLCanvasElement
   #points = new Float32Array()
@@ -17,7 +17,7 @@ export class Map2D {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw())
   }
 
-  /** The vectors are given away. */
+  /** The vectors are transferred to the worker. */
   async show(ids: string[], groups: string[], vectors: Float32Array) {
     this.#worker?.terminate()
     const worker = (this.#worker = confined(file, 'map'))
@@ -31,7 +31,7 @@ export class Map2D {
     this.#points = points as Float32Array<ArrayBuffer>
     this.#places = new Map(ids.map((id, n) => [id, n]))
     const names = [...new Set(groups)]
-    // A colour a folder, as far apart as hues go.
+    // Each folder has a colour. The hues are as far apart as possible.
     this.#colours = groups.map((group) => `hsl(${Math.round((names.indexOf(group) * 137.5) % 360)} 45% 50%)`)
     this.draw()
   }

@@ -1,4 +1,4 @@
-/** What the page and the embedding worker say to each other. */
+/** The messages between the page and the embedding worker. */
 
 export type ToWorker =
   | { type: 'start'; modelsUrl: string; local: boolean }

@@ -4,7 +4,7 @@ import { ModelError } from './embedder'
 export interface Words {
   title: string
   text: string
-  /** What the person can do about it. */
+  /** What the person can do about the error. */
   actions: ('retry' | 'delete')[]
 }
 
@@ -12,7 +12,7 @@ type Code = NidusError['code']
 
 const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'
 
-// A Record, so that a code the package gains later does not compile until it has words here.
+// A Record, so that a new code of the package does not compile until it has a text here.
 const WORDS: Record<Code, Words> = {
   LOCKED: {
     title: 'Another tab keeps the index to itself',
@@ -95,7 +95,7 @@ const WORDS: Record<Code, Words> = {
   ABORTED: { title: 'Stopped', text: 'The work was stopped before it was done.', actions: ['retry'] },
 }
 
-/** What to tell a person about an error; the code and the message stay visible for whoever can use them. */
+/** The text for a person about an error. The code and the message stay visible as well. */
 export function wordsFor(error: unknown): Words & { detail: string } {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof NidusError) {

@@ -1,4 +1,4 @@
-// A person's notes, of every kind that the page reads.
+// The notes of a person, with every type of file that the page reads.
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { chromium } from 'playwright'
@@ -36,7 +36,7 @@ Cut it before the birds nest.
 Take tram 28 early, before the crowds. The best view is from the terrace by the castle at sunset. Pastries in Belém; book the night train well ahead.
 `,
   'travel/photo.jpg': 'not a text',
-  // Tools' own: nobody wrote these to find them again.
+  // Files of tools, which nobody wants to find.
   '.trash/lease.md': 'How to terminate the lease: an old draft.',
   'node_modules/some/readme.md': 'How long to bake the loaf: never mind.',
 }
@@ -44,7 +44,7 @@ Take tram 28 early, before the crowds. The best view is from the terrace by the 
 const PDF =
   '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given in writing three months before the end of a quarter.</p>'
 
-/** Writes them under `folder`; returns its path. */
+/** Writes the notes under `folder`, and returns its path. */
 export async function writeNotes(folder: string) {
   for (const [path, text] of Object.entries(NOTES)) {
     await mkdir(dirname(join(folder, path)), { recursive: true })

@@ -1,4 +1,4 @@
-// A stranger's path through the page as it is deployed, each step from where the one before stopped.
+// The path of a new visitor through the page as it is deployed. Each step continues where the one before ended.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ import {
 } from './visit'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const READABLE = 6 // the photograph is none
+const READABLE = 6 // all except the photograph
 
 const QUESTIONS: [question: string, file: string][] = [
   ['what did we decide about the leaking roof', 'house/roof.md'],
@@ -52,7 +52,7 @@ afterAll(async () => {
 const name = (path: string) => `${basename(notes)}/${path}`
 const shot = (page: Page, as: string) => page.screenshot({ path: join(shots, `${as}.png`) })
 
-/** What axe finds wrong. By evaluation, which the page's policy does not see. */
+/** Returns what axe finds wrong. It is evaluated in the page, because the page's policy would forbid a script. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   return page.evaluate(async () => {
@@ -73,7 +73,7 @@ async function addFolder(page: Page, done = 'ready') {
 }
 
 describe('in Chromium', () => {
-  test('a stranger is told what to do', async () => {
+  test('tells a new visitor what to do', async () => {
     visitor = await Visitor.arrive(site.url)
     const { page } = visitor
     await page.goto(site.url)
@@ -83,7 +83,7 @@ describe('in Chromium', () => {
     expect(await violations(page)).toEqual([])
   })
 
-  test('files that are dropped are indexed', async () => {
+  test('indexes files that are dropped', async () => {
     const { page } = visitor
     await page.evaluate(() => {
       const transfer = new DataTransfer()
@@ -100,7 +100,7 @@ describe('in Chromium', () => {
     expect((await ask(page, 'fix my bike'))[0]!.file).toBe('loose.md')
   })
 
-  test('a folder too, each kind of file', async () => {
+  test('indexes a folder with every type of file', async () => {
     const { page } = visitor
     await addFolder(page)
     expect(await number(page, 'fact-files')).toBe(1 + READABLE)
@@ -116,7 +116,7 @@ describe('in Chromium', () => {
     await shot(page, 'results')
   })
 
-  test('filters narrow it', async () => {
+  test('narrows the results by filters', async () => {
     const { page } = visitor
     await ask(page, 'water')
     const files = async () => [...new Set((await found(page)).map(({ file }) => file))].sort()
@@ -140,7 +140,7 @@ describe('in Chromium', () => {
     expect(await files()).toContain(name('travel/lisbon.md'))
   })
 
-  test('the keyboard is enough: through the results, into the passage, to its likes', async () => {
+  test('works by keyboard alone: through the results, into a passage, to similar ones', async () => {
     const { page } = visitor
     await ask(page, 'sow and plant')
     await page.keyboard.press('ArrowDown')
@@ -168,7 +168,7 @@ describe('in Chromium', () => {
     expect(await page.evaluate(() => document.activeElement!.id)).toBe('query')
   })
 
-  test('after a reload all is there, and nothing is embedded again', async () => {
+  test('has everything after a reload, and embeds nothing again', async () => {
     const { page } = visitor
     await page.goto(`${site.url}#q=${encodeURIComponent('bake the loaf')}`)
     await page.reload()
@@ -187,7 +187,7 @@ describe('in Chromium', () => {
     expect(await number(page, 'fact-files')).toBe(1 + READABLE)
   })
 
-  test('a second tab has the same, and each sees what the other adds', async () => {
+  test('has the same files in a second tab, and each tab sees what the other adds', async () => {
     const second = await visitor.context.newPage()
     await second.goto(site.url)
     await phase(second, 'ready')
@@ -204,7 +204,7 @@ describe('in Chromium', () => {
     await second.close()
   })
 
-  test('what is exported comes back after all was deleted', async () => {
+  test('imports an export after everything was deleted', async () => {
     const { page } = visitor
     const before = await ask(page, 'view over the city')
     const [download] = await Promise.all([page.waitForEvent('download'), page.locator('#export').click()])
@@ -227,12 +227,12 @@ describe('in Chromium', () => {
     await expect.poll(() => page.locator('#timing').textContent()).toContain('Compacted')
   })
 
-  test('indexing can be stopped', async () => {
+  test('stops indexing on request', async () => {
     const { page } = visitor
-    // The samples are offered to who has nothing.
+    // A visitor without files is offered the samples.
     await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
     await phase(page, 'indexing')
-    // Looked at in the page itself, frame by frame: from outside, a busy machine looks too seldom.
+    // Checked in the page, frame by frame. From outside, a busy machine would check too rarely.
     await page.waitForFunction(() =>
       /of 1,000 files · \d+ passages a second/.test(document.querySelector('#status-text')!.textContent!),
     )
@@ -247,7 +247,7 @@ describe('in Chromium', () => {
     expect(files).toBeLessThan(1000)
   })
 
-  test('it goes on where it stopped; a full disk is told, and what was there stays', async () => {
+  test('continues where it stopped, and reports a full disk without losing what was stored', async () => {
     const { page } = visitor
     const cdp = await page.context().newCDPSession(page)
     const origin = new URL(site.url).origin
@@ -274,7 +274,7 @@ describe('in Chromium', () => {
     await shot(page, 'many')
   })
 
-  test('without a network it works all the same', async () => {
+  test('works without a network', async () => {
     const { page, context } = visitor
     await expect
       .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state))
@@ -290,7 +290,7 @@ describe('in Chromium', () => {
     await context.setOffline(false)
   })
 
-  test('it is accessible in the dark, fits a phone, and did not jump about', async () => {
+  test('is accessible in dark mode, fits a phone, and did not move while it loaded', async () => {
     const { page } = visitor
     await page.emulateMedia({ colorScheme: 'dark' })
     await ask(page, 'what did we decide about the leaking roof')
@@ -309,12 +309,12 @@ describe('in Chromium', () => {
     expect(manifest).toMatchObject({ display: 'standalone', start_url: './' })
   })
 
-  test('nothing complained, and nobody else was asked for anything', () => {
+  test('logged no error, and sent no request to another server', () => {
     expect(visitor.complaints).toEqual([])
   })
 })
 
-test('open, drop a folder, search, reload: still there', async () => {
+test('keeps a dropped folder over a reload, and finds the same', async () => {
   const stranger = await Visitor.arrive(site.url)
   try {
     const { page } = stranger
@@ -335,7 +335,7 @@ test('open, drop a folder, search, reload: still there', async () => {
     expect(await filters()).toEqual(before)
     await shot(page, 'path-2-dropped')
     for (const [question, file] of QUESTIONS) {
-      // Not the loaf: a test before this one has written that recipe anew.
+      // Not the loaf: an earlier test has replaced that recipe.
       if (!question.includes('loaf')) expect((await ask(page, question))[0]!.file, question).toBe(name(file))
     }
     await shot(page, 'path-3-search')
@@ -358,7 +358,7 @@ test('open, drop a folder, search, reload: still there', async () => {
 })
 
 test.each(['chromium', 'firefox'] as const)(
-  'in %s no worker can ask anybody else, though the host sets no headers',
+  'in %s no worker can send a request to another server, although the host sets no headers',
   async (browser) => {
     const [other, someone] = [await Visitor.arrive(site.url, browser), await thirdParty()]
     try {
@@ -372,11 +372,11 @@ test.each(['chromium', 'firefox'] as const)(
         .locator('#files')
         .setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
       await phase(page, 'ready')
-      // The store's, the model's (and its helpers'), pdf.js's, and the map's, which ends when it has drawn.
+      // The workers of the store, of the model (with its helpers), of pdf.js and of the map, which ends when it has drawn.
       await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
       expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
       if (browser === 'chromium') {
-        // The map's and the model's helpers may end while they are asked; the store's, the model's and pdf.js's stay.
+        // The workers of the map and the model's helpers may end at any time. The others stay.
         const ask = (worker: Worker) =>
           worker
             .evaluate(
@@ -392,7 +392,7 @@ test.each(['chromium', 'firefox'] as const)(
         expect(answers).not.toContain('answered')
         expect(answers.filter((answer) => answer === 'refused').length).toBeGreaterThanOrEqual(3)
       } else {
-        // Firefox's workers cannot be reached from here: one of the same kind tells.
+        // Firefox's workers cannot be reached from here, so a worker of the same kind is asked.
         const answer = await page.evaluate(
           (url) =>
             new Promise<unknown>((resolve) => {
@@ -408,7 +408,7 @@ test.each(['chromium', 'firefox'] as const)(
         expect(answer).toBe('refused')
       }
       expect(someone.asked).toEqual([])
-      // It would have answered: who has no policy gets through.
+      // The server would answer: a worker without the policy reaches it.
       expect((await fetch(`${someone.url}hello`)).ok).toBe(true)
       expect(someone.asked).toEqual(['/hello'])
     } finally {

@@ -14,7 +14,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const shots = here('.out')
 
-/** The built page on a server of its own: what a visitor gets, policy included. */
+/** The built page on a server of its own, as a visitor gets it, with its policy. */
 export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
   if (!existsSync(here('../../dist/browser.js'))) throw new Error('the package is not built: npm run build')
   if (!(await ensureModel({ log: console.log }))) {
@@ -35,7 +35,7 @@ export async function serve(): Promise<{ url: string; close(): Promise<void> }> 
   return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
 }
 
-/** A visitor: a browser with a profile that outlives it, and a record of everything that should not happen. */
+/** A visitor: a browser with a profile that outlives it, and a record of everything that must not happen. */
 export class Visitor {
   readonly complaints: string[] = []
   context!: BrowserContext
@@ -65,7 +65,7 @@ export class Visitor {
     })
     this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
     this.context.on('request', (request) => {
-      // What the page itself made (a download, a worker's code) was fetched from nobody.
+      // What the page made itself (a download, the code of a worker) was not fetched from a server.
       if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url))
         this.complaints.push(`third party: ${request.url()}`)
     })
@@ -83,7 +83,7 @@ export class Visitor {
   }
 }
 
-/** Adds up what moved without the visitor having done anything. */
+/** Adds up what moved without an action of the visitor. */
 function watchLayout() {
   const moved = { total: 0 }
   Object.assign(globalThis, { moved })
@@ -97,7 +97,7 @@ function watchLayout() {
 export const layoutShift = (page: Page) =>
   page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
 
-/** Only what hangs takes so long. */
+/** Only a fault makes a wait this long. */
 export const HANGS = 600_000
 
 export async function phase(page: Page, wanted: string) {
@@ -118,7 +118,7 @@ export async function embedded(page: Page) {
   return { documents: Number(documents), queries: Number(queries) }
 }
 
-/** Somebody else, who lets everyone ask and notes what was asked. */
+/** Another server, which allows every request and records it. */
 export async function thirdParty() {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -129,7 +129,7 @@ export async function thirdParty() {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked, close: () => server.close() }
 }
 
-/** Lets go of files and folders over the page, as the browser itself would tell it: with entries that can be walked. */
+/** Drops files and folders on the page, with the entries that a browser would give it. */
 export async function drop(page: Page, ...paths: string[]) {
   const cdp = await page.context().newCDPSession(page)
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
@@ -159,8 +159,8 @@ export const found = (page: Page): Promise<Found[]> =>
   )
 
 /**
- * Types a question as a person would, and waits for the answer to the whole of it: the field was emptied first, so none
- * from before can be meant.
+ * Types a question as a person would, and waits for its answer. The field is emptied first, so that no earlier answer
+ * can be meant.
  */
 export async function ask(page: Page, question: string) {
   await page.locator('#query').fill('')
@@ -168,7 +168,7 @@ export async function ask(page: Page, question: string) {
   return answer(page)
 }
 
-/** What the page shows, once that belongs to the question and the filters as they stand. */
+/** Returns what the page shows, as soon as it belongs to the current question and filters. */
 export async function answer(page: Page) {
   await page.waitForFunction(() => {
     const fields = ['query', 'folder', 'type', 'path', 'since'].map((id) =>

@@ -11,14 +11,14 @@ const PASSED_OVER = new Set(['script', 'style', 'template', 'noscript', 'svg', '
 const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ')
 
 /**
- * What a reader would see. By a library: the browser's own parser complains of each style that this page's policy keeps
- * it from applying.
+ * Returns the text that a reader would see. It uses a library, because the browser's own parser reports each style that
+ * this page's policy forbids.
  */
 export function htmlSections(html: string): Section[] {
   const sections: Section[] = []
   const path: string[] = []
   let [title, text] = ['', '']
-  /** How deep in what is passed over, and the title or heading that is being read. */
+  /** How deep the parser is inside skipped elements, and the title or heading that is being read. */
   let passed = 0
   let heading: { name: string; text: string } | undefined
   const close = () => {

@@ -1,6 +1,6 @@
 import type { Section } from './passages'
 
-/** By its headings; what stands in fences is text. */
+/** Splits a text at its headings. Fenced code counts as text. */
 export function markdownSections(text: string): Section[] {
   const sections: Section[] = []
   const path: string[] = []

@@ -1,4 +1,4 @@
-/** A stretch of a text under its headings, outermost first. */
+/** A part of a text, with its headings, the outermost first. */
 export interface Section {
   headings: string[]
   text: string
@@ -9,16 +9,16 @@ export interface Passage {
   text: string
 }
 
-/** In characters: some 200 tokens, which is what the model was trained to read at once. */
+/** In characters: about 200 tokens, which the model was trained to read at once. */
 const SIZE = 900
-/** What a passage repeats of the one before, so that a thought which crosses the border is whole in one of them. */
+/** How much a passage repeats of the one before, so that a thought at the border is whole in one of them. */
 const OVERLAP = 150
 
-/** Sentences and lines, with the white space behind them. */
+/** Sentences and lines, with the white space after them. */
 function units(text: string): string[] {
   const found: string[] = []
   for (const [unit] of text.matchAll(/[^\n.!?]*(?:[.!?]+(?=\s|$)|[.!?]|\n|$)\s*/g)) {
-    // One without an end in sight (a table, a minified line) is cut.
+    // A very long one (a table, a minified line) is cut.
     for (let at = 0; at < unit.length; at += SIZE) found.push(unit.slice(at, at + SIZE))
   }
   return found

@@ -1,4 +1,4 @@
-// Loaded with the first PDF: nobody else has to fetch the library.
+// Loaded with the first PDF, so that nobody else has to fetch the library.
 import { getDocument, PDFWorker } from 'pdfjs-dist'
 import file from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
 import { confined } from '../confined'
@@ -6,7 +6,7 @@ import type { Section } from './passages'
 
 let worker: PDFWorker | undefined
 
-/** A section a page. */
+/** Makes a section of each page. */
 export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
   const task = getDocument({
     worker: (worker ??= PDFWorker.create({ port: confined(file, 'pdf') })),
@@ -19,7 +19,7 @@ export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
     for (let n = 1; n <= pdf.numPages; n++) {
       const { items } = await (await pdf.getPage(n)).getTextContent()
       const text = items.map((item) => ('str' in item ? item.str + (item.hasEOL ? '\n' : ' ') : '')).join('')
-      // A word that was divided at a line's end is one.
+      // Joins a word that was divided at the end of a line.
       sections.push({ headings: [`page ${n}`], text: text.replace(/(\p{L})-\n(\p{Ll})/gu, '$1$2') })
     }
     return sections

@@ -4,7 +4,7 @@ import type { Section } from './passages'
 
 export type Type = 'markdown' | 'text' | 'html' | 'pdf' | 'sample'
 
-/** A text to be indexed. `path` is its name among all. */
+/** A text to be indexed. Its `path` is unique. */
 export interface Source {
   path: string
   type: Type
@@ -52,7 +52,7 @@ export async function sectionsOf(type: Type, bytes: ArrayBuffer): Promise<Sectio
   return [{ headings: [], text }]
 }
 
-/** UTF-8, or with a mark of their own UTF-16; else as Windows wrote it. */
+/** Decodes UTF-8, UTF-16 if the text begins with its mark, and otherwise the encoding of Windows. */
 function decode(bytes: ArrayBuffer): string {
   const head = new Uint8Array(bytes, 0, Math.min(bytes.byteLength, 4096))
   if (head[0] === 0xff && head[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)

@@ -1,6 +1,6 @@
 import type { Source } from './read'
 
-/** For who brings nothing: what much used npm packages say of themselves, a text each. */
+/** The samples, for people without own files: the summaries of much used npm packages, one text each. */
 export async function sampleSources(count: number): Promise<Source[]> {
   const response = await fetch(new URL('corpus.json', document.baseURI))
   if (!response.ok) throw new Error(`the sample texts could not be loaded (HTTP ${response.status})`)

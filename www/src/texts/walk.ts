@@ -2,7 +2,7 @@ import { typeOf, type Source } from './read'
 
 export interface Found {
   sources: Source[]
-  /** Files of kinds that are not read. */
+  /** Files of types that are not read. */
   others: number
 }
 
@@ -19,10 +19,10 @@ function add(found: Found, file: File, path: string) {
     })
 }
 
-/** Hidden folders are tools', not texts. */
+/** Hidden folders belong to tools and contain no texts of the user. */
 const isTools = (name: string) => name.startsWith('.') || name === 'node_modules'
 
-/** From a picker, of files or of a folder: what lies in the folder is passed over as in one that is dropped. */
+/** The files of a picker. In a chosen folder the same files are skipped as in a dropped one. */
 export function picked(files: Iterable<File>): Found {
   const found: Found = { sources: [], others: 0 }
   for (const file of files) {
@@ -32,7 +32,7 @@ export function picked(files: Iterable<File>): Found {
   return found
 }
 
-/** From a drop: folders are walked. To be called in the event's own turn, which alone may see what was dropped. */
+/** The files of a drop, with its folders. Call it in the event's own turn: later the browser hides the dropped files. */
 export async function dropped(items: DataTransferItemList): Promise<Found> {
   const found: Found = { sources: [], others: 0 }
   const entries = Array.from(items, (item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(

@@ -25,7 +25,7 @@ export const panel = {
     setText(fact, `${plural(documents, 'passage')}, ${plural(queries, 'query', 'queries')}`)
   },
 
-  /** The last searches, as bars: the store's part alone. */
+  /** Draws the times of the last searches as bars. Only the store's part counts. */
   times(times: number[]) {
     const shown = times.slice(-SHOWN)
     setText(

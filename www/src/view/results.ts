@@ -66,7 +66,7 @@ export const results = {
     list.replaceChildren()
   },
 
-  /** Up and down from the search field through the list. Returns the result that has the focus. */
+  /** Moves the focus up and down between the search field and the results. Returns the result that has the focus. */
   move(by: number) {
     const items = [...list.querySelectorAll<HTMLElement>('.result')]
     const at = items.findIndex((each) => each.contains(document.activeElement))
@@ -84,7 +84,7 @@ const reader = element<HTMLDialogElement>('reader')
 element('reader-close').onclick = () => reader.close()
 reader.onclick = (event) => event.target === reader && reader.close()
 
-/** A passage where it stands, with what stands around it. */
+/** Shows a passage with the text around it. */
 export function read(hit: PassageHit, around: PassageAttrs[], query: string) {
   const stems = stemsOf(query)
   setText(element('reader-title'), nameOf(hit.attrs.file))
