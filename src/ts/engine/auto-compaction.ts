@@ -2,23 +2,23 @@ import { NidusError } from '../errors/errors.js'
 import type { Footprint } from '../types/index.js'
 import { hasBackground } from '../runtime/schedule.js'
 
-/** Nothing was written for so long. */
+/** A compaction begins once nothing was written for so long. */
 const QUIET_MS = 500
-/** Fewer dead rows than either of these are not worth the work. */
+/** So many dead rows, or so many bytes of them, are worth a compaction. */
 const LEAST_ROWS = 8192
 const LEAST_BYTES = 8 * 1024 * 1024
-/** A write that comes meanwhile waits so long for the end; then the compaction is given up. */
+/** A write that comes during a compaction waits for it so long. Then the compaction is given up. */
 const PATIENCE_MS = 250
-/** Given up once, it is tried again after this, and each further time after twice as long. */
+/** A compaction that was given up is tried again after so long, and after twice as long each further time. */
 const AGAIN_MS = 10_000
 const MOST_AGAIN = 6
 
-/** What compacting in the background needs of the engine. */
+/** The parts of the engine that automatic compaction uses. */
 export interface AutoCompacted {
-  /** The part of the rows that is dead; cheap. */
+  /** The part of the rows that is dead. Cheap to ask. */
   deadRatio(): number
   footprint(): Footprint
-  /** How long the first write that waits has waited. */
+  /** How long the oldest waiting write has waited, in milliseconds. */
   waited(): number
   exporting(): boolean
   ended(): boolean
@@ -26,7 +26,7 @@ export interface AutoCompacted {
   failed(error: NidusError): void
 }
 
-/** Thrown to give up a compaction that nobody asked for. */
+/** Ends a compaction that nobody asked for. */
 export class GivenUp extends NidusError {
   constructor() {
     super('ABORTED', 'a compaction in the background gave way')
@@ -40,7 +40,7 @@ export class AutoCompaction {
   #timer: ReturnType<typeof setTimeout> | undefined
   #wrote = 0
   #givenUp = 0
-  /** After one that failed: not before there are so many dead rows. */
+  /** After a failed compaction: the number of dead rows at which it is tried again. */
   #least = 0
 
   constructor(share: number, of: AutoCompacted) {
@@ -48,13 +48,13 @@ export class AutoCompaction {
     this.#of = of
   }
 
-  /** After each write. */
+  /** Is called after each write. */
   wrote() {
     this.#wrote = performance.now()
     if (hasBackground && this.#timer === undefined && this.#of.deadRatio() > this.#share) this.#in(QUIET_MS)
   }
 
-  /** After one that failed: until there is twice as much to gain. */
+  /** Is called after a failed compaction. The next one comes when there is twice as much to gain. */
   putOff() {
     this.#least = 2 * this.#of.footprint().deadRows
   }
@@ -68,7 +68,7 @@ export class AutoCompaction {
       this.#timer = undefined
       void this.#look()
     }, ms)
-    // No process goes on for it.
+    // A process does not stay alive for it.
     ;(this.#timer as { unref?(): void }).unref?.()
   }
 
@@ -81,7 +81,7 @@ export class AutoCompaction {
     const worth = deadRows >= LEAST_ROWS || deadRows * dimension * 4 >= LEAST_BYTES
     if (!worth || deadRows < this.#least || !(of.deadRatio() > this.#share)) return
     try {
-      // False: an export began in the meantime.
+      // An export began in the meantime.
       if ((await of.compact(() => of.ended() || of.waited() > PATIENCE_MS)) === false) return this.#in(QUIET_MS)
       this.#givenUp = this.#least = 0
     } catch (error) {

@@ -4,26 +4,32 @@ import type { OpenCore } from './open-core.js'
 import { supply } from './rows.js'
 import { breathe, hasBackground, sleep } from '../runtime/schedule.js'
 
-/** While somebody writes, codes get a small share of the time; a larger one where rows wait for them to be let go. */
+/**
+ * While somebody writes, making codes takes a step so often, in milliseconds. With compact memory it takes twice as
+ * many, because rows stay in memory until they have codes.
+ */
 export const WRITING_MS = 50
-/** Rows without codes that compact memory may hold: more than there must be before there is a basis. */
+/** Compact memory holds at most so many rows without codes. A basis needs fewer. */
 const UNCODED = 8192
-/** Steps that a call takes along where there is no background, nor a clock to go by. */
+/** Where nothing runs in the background and the clock stands still, a call makes so many steps. */
 const CODE_STEPS = 8
-/** What one search does for later ones takes no longer than a search without codes, and never longer than this. */
+/** A search makes codes for as long as a search without codes takes, and never for longer than this. */
 const ALONG_MS = 50
 
 /**
- * Makes the codes that searches are quick by: in the background, and within searches for as long as that gets too
- * little time.
+ * Makes the codes that make searches quick. It works in the background, and also within searches as long as the
+ * background gets too little time.
  */
 export class Coder {
   readonly #open: OpenCore
-  /** Whether somebody wrote a moment ago. */
+  /** True if somebody wrote a moment ago. */
   readonly #writing: () => boolean
   readonly #ended: () => boolean
   #on = false
-  /** How long a search took at most since this began, by the query; and the time that searches owe to codes. */
+  /**
+   * The longest time that a search took since the background began, for each query; and the time that searches are to
+   * spend on codes. In milliseconds.
+   */
   #scan = 0
   #owed = 0
 
@@ -33,13 +39,13 @@ export class Coder {
     this.#ended = ended
   }
 
-  /** After something came that wants codes. */
+  /** Is called when there are rows without codes. */
   begin() {
     if (!hasBackground) return this.#steps(CODE_STEPS)
     if (!this.#on) void this.#background().catch(() => {})
   }
 
-  /** Runs a search of so many queries, and before it as much of the coding as the searches before it owe. */
+  /** Makes codes for the time that the searches before owe, and then runs a search of so many queries. */
   search<T>(queries: number, search: () => T): T {
     if (!hasBackground) this.#steps(CODE_STEPS)
     if (!this.#on) return search()
@@ -53,10 +59,10 @@ export class Coder {
     return result
   }
 
-  /** With compact memory: so that rows do not come quicker than they are let go. */
+  /** With compact memory a write waits here, so that rows do not come quicker than they get codes. */
   async catchUp() {
     for (let steps = 1; this.#open.store.uncoded > UNCODED; steps++) {
-      // Done, or rows are wanting: the background sees to that.
+      // All is done, or rows must be read first, which the background does.
       if (this.#code() !== Step.More) return
       if (steps % 8 === 0) await breathe()
     }
@@ -67,7 +73,7 @@ export class Coder {
     return this.#open.run(() => store.codeStep(rows))
   }
 
-  /** Rows that are wanting are read if the medium can do so at once. */
+  /** Makes one step. If rows are missing, reads them if the medium can do so at once. */
   #step(): Step {
     const state = this.#code()
     if (state !== Step.Wanting || !this.#open.files.data.read) return state
@@ -90,7 +96,7 @@ export class Coder {
         if (this.#ended() || deadCore()) return
         const began = performance.now()
         state = this.#code()
-        // What is read is of no use once a compaction has given rows other numbers.
+        // No compaction may come between: it gives rows other numbers.
         if (state === Step.Wanting) state = await turns.read(async () => (await supply(rows, reader), this.#code()))
         this.#owed = Math.max(0, this.#owed - (performance.now() - began))
       } while (state !== Step.Done)

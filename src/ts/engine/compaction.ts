@@ -9,23 +9,23 @@ import { supply, type RowReader } from './rows.js'
 import { inSlices } from '../runtime/schedule.js'
 
 /**
- * What compaction needs of the engine. `run` turns what the core throws into errors of ours; `fail` makes the store
- * FAILED.
+ * The parts of the engine that compaction uses. `run` turns what the core throws into a NidusError. `fail` makes the
+ * store FAILED.
  */
 export interface Compacting {
   readonly core: Store
   readonly host: Host
   run<T>(work: () => T): T
   fail(error: unknown): void
-  /** The current pair's rows, where memory need not hold them. */
+  /** Reads rows of the current pair, if memory need not hold them. */
   readonly reader?: RowReader | undefined
-  /** Called between slices until the new pair is made current; what it throws ends the compaction. */
+  /** Is called between slices until the new pair is made current. An error that it throws ends the compaction. */
   between?(): void
 }
 
 /**
- * Writes what is live into a fresh pair and makes that current. `change` makes it so in one turn, in which nobody is in
- * the middle of reading; the old one is still open.
+ * Writes the living documents into a new pair of files and makes that the current one. `change` lets the core take the
+ * new pair in one turn of the event loop, in which no read is under way. The old pair is still open then.
  */
 export async function compact(
   compacting: Compacting,
@@ -37,7 +37,7 @@ export async function compact(
   await inSlices(() => run(() => core.adoptStep()))
 }
 
-/** Up to the promotion: the new pair is the current one, and the core still goes by the old one. */
+/** Writes and promotes the new pair. The core still uses the old one afterwards. */
 export async function writeAnew({ core, host, run, fail, reader, between }: Compacting): Promise<StoreFiles> {
   let files: StoreFiles
   try {
@@ -80,7 +80,7 @@ async function drain(host: Host) {
   }
 }
 
-/** `what` is being made current; `fail` is told if nobody knows whether it was. */
+/** Makes the files the current pair. `what` names them in errors. Calls `fail` if nobody knows whether it was done. */
 export async function promote(host: Host, files: StoreFiles, what: string, fail: (error: unknown) => void) {
   try {
     await host.promote(files)

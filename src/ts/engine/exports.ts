@@ -3,25 +3,25 @@ import type { StoreFiles } from '../types/index.js'
 import type { Exported, FileName } from '../contract/calls.js'
 import { sleep } from '../runtime/schedule.js'
 
-/** A compaction waits for an export, but not for one that nobody has read from for so long. */
+/** A compaction does not wait for an export that nobody has read from for so long. */
 const IDLE_MS = 60_000
 const POLL_MS = 50
 
 /**
- * The exports that are open. Both files only ever grow, so that their lengths at one moment between two groups are that
- * moment's state; a compaction alone puts others in their place, and so waits.
+ * The exports that are open. Both files only grow. So an export is the first bytes of both files, up to their lengths
+ * between two groups of writes. Only a compaction replaces the files, and it waits for exports.
  */
 export class Exports {
   #used = new Map<string, number>()
 
   begin({ data, log }: StoreFiles, cut: Record<FileName, number>): Exported {
-    // Also unlike those of another leader, that a follower may go on to ask for.
+    // The id also differs from ids of other leaders: a follower may ask the next leader for an old export.
     const id = crypto.randomUUID()
     this.#used.set(id, Date.now())
     return { id, data: data.getSize() - cut.data, log: log.getSize() - cut.log }
   }
 
-  /** Only what was read while the export stood counts. */
+  /** Runs a read of an export. Throws if the export has ended before or during it. */
   async read(id: string, work: () => Promise<Uint8Array>): Promise<Uint8Array> {
     this.#use(id)
     const bytes = await work()

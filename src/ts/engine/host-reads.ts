@@ -1,14 +1,14 @@
 import { aborted, type NidusError } from '../errors/errors.js'
 
-/** A store that is being closed waits so long for a read whose host does not answer. */
+/** A store that is being closed waits so long for a read that its host does not answer. */
 const PATIENCE_MS = 1000
 
-/** The reads of a host that may never answer: none outlasts its caller's signal, nor by much the store's closing. */
+/** Reads of a host that may never answer. A read ends with its caller's signal, and soon after the store is closed. */
 export class HostReads {
   readonly #hurry = new Set<() => void>()
   #ended: NidusError | undefined
 
-  /** `work` is given a signal that aborts once nobody waits for it any more. */
+  /** Runs `work`. The signal that it gets is aborted once nobody waits for its result any more. */
   for<T>(work: (gone: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const gone = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -32,7 +32,7 @@ export class HostReads {
     })
   }
 
-  /** Those that wait, and those to come, are given up with this error. */
+  /** Gives up all reads, and all that come later, with this error. */
   end(error: NidusError) {
     this.#ended = error
     for (const hurry of this.#hurry) hurry()

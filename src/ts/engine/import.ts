@@ -10,10 +10,10 @@ import { checkFiles, closeHandles, openHost, refuse, release, replay, type Opene
 import { readSome } from './rows.js'
 import { breathe } from '../runtime/schedule.js'
 
-/** A store whose creation was not finished is none. */
+/** Returns whether there is a store. A store whose creation was not finished is none. */
 export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
 
-/** Refuses what is somebody else's, whatever kept it: it is about to be replaced. */
+/** Throws if the files that are about to be replaced are another program's. */
 export async function checkOurs(name: string, { data, log }: StoreFiles): Promise<void> {
   const first = async (handle: SyncAccessHandle, length: number) => {
     const parts: number[] = []
@@ -34,14 +34,14 @@ export async function checkOurs(name: string, { data, log }: StoreFiles): Promis
   if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
 }
 
-/** A store was begun and certainly not finished. */
+/** A new store was begun and was certainly not finished. `cause` is the reason. */
 export class Incomplete extends Error {
   constructor(cause: unknown) {
     super('incomplete', { cause })
   }
 }
 
-/** What was begun and not finished is taken away, and the reason told. */
+/** Removes a new store that was begun and not finished, and rejects with the reason. */
 export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>): Promise<T> {
   try {
     return await work
@@ -53,8 +53,9 @@ export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>)
 }
 
 /**
- * Writes the source into a fresh pair, reads that back by the way of every opening, and only then makes it current. It
- * can come in any order and of unknown lengths, and what is checked is what the medium will give.
+ * Writes the source into a new pair of files, opens that pair as every opening does, and only then makes it the current
+ * one. The parts of the source can come in any order, and their lengths need not be known. The bytes that are checked
+ * are those that the medium gives back.
  */
 export async function openImported(spec: OpenSpec, host: Host, { parts, replace }: Source): Promise<Opened> {
   const old = await openHost(spec, host, false)
@@ -89,7 +90,7 @@ export async function openImported(spec: OpenSpec, host: Host, { parts, replace 
     core = await replay(spec, host, files)
     if ((JSON.parse(core.recovery) as { created: boolean }).created)
       throw invalid('the data to be imported has no header')
-    // In time until here: an abort is told by this.
+    // An abort until here is in time. `parts` throws it.
     await parts()
     const { data, log } = files
     await attempt(async () => (data.flush(), log.flush()))
@@ -99,7 +100,7 @@ export async function openImported(spec: OpenSpec, host: Host, { parts, replace 
   } catch (error) {
     if (core && !deadCore()) core.free()
     closeHandles(files)
-    // Takes away what the fresh pair has left on the medium.
+    // The host removes what the new pair has left on the medium.
     if (!unknown) await host.commit().catch(() => {})
     if (unknown) await release(old, host)
     else await refuse(old, host)

@@ -9,7 +9,7 @@ import { fill, readSome } from './rows.js'
 import { breathe, inSlices, sleep } from '../runtime/schedule.js'
 
 const SLICE = 4 * 1024 * 1024
-/** Rows of a sample, in runs that are read at once. */
+/** A sample has so many runs of so many rows. Each run is read at once. */
 const SAMPLE = { runs: 64, rows: 32 }
 export const TRIES = 8
 
@@ -18,17 +18,17 @@ export interface Opened {
   files: StoreFiles
 }
 
-/** Takes the host's lock and replays what is there. Whatever fails, nothing stays locked or open. */
+/** Takes the host's lock and replays the files. If anything fails, nothing stays locked or open. */
 export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
   const mustExist = spec.readOnly || spec.dimension === undefined
   for (let attempt = 1; ; attempt++) {
-    // If this rejects there is nothing to close: a host's close() may release a lock that is another's.
+    // If this rejects, the host is not closed: its close() might release another opening's lock.
     const files = await openHost(spec, host, mustExist)
     try {
       checkFiles(files)
       const core = await replayOrComplete(spec, host, files)
       if (!('changed' in core)) {
-        // The header of a new store, or what recovery cut.
+        // This makes the header of a new store durable, or what recovery cut.
         if (host.transactional && !spec.readOnly) await settle(spec, host, core.core)
         return core
       }
@@ -97,7 +97,7 @@ async function replayOrComplete(spec: OpenSpec, host: Host, files: StoreFiles): 
   }
   if (spec.readOnly && host.changed) {
     const change = await host.changed(files)
-    // What only grew was read whole up to where it ended; but damage in it may be the writer's half-written run.
+    // A file that only grew was read whole up to its former end. But damage in it may be a run that is being written.
     if (change === 'replaced' || (change === 'grew' && failure)) {
       core?.free()
       return { changed: true }
@@ -119,7 +119,7 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
   const lend = host.lendViews === true
   let opening: Opening | undefined
   try {
-    // The log's length first: rows are durable before the frames that name them.
+    // The log's length is asked first: rows are durable before the frames that name them.
     const logLength = log.getSize()
     const dataLength = data.getSize()
     opening = new Opening(
@@ -134,10 +134,10 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
       spec.compactMemory,
     )
     const into = opening
-    // The header first: with another dimension the log would only seem to name rows beyond the data.
+    // The header is read first: with another dimension the log would seem to name rows beyond the data.
     let begun = 0
     if (spec.compactMemory && dataLength > HEADER) {
-      // The header, then rows from all over: what is read after them is coded at once, and not kept.
+      // The header and a sample of rows come first. Rows that follow get their codes at once and are not kept.
       const header = await readSome(data, 0, HEADER)
       into.feedData(header)
       begun = header.length
@@ -183,7 +183,7 @@ async function giveSample(opening: Opening, data: SyncAccessHandle) {
   opening.sample(sample)
 }
 
-/** `pull` reads straight into the core; a handle of somebody else's reads into a buffer that it may keep. */
+/** Feeds the core with a file. `pull` reads straight into the core. A caller's own handle fills a buffer that it may keep. */
 export async function feed(
   handle: SyncAccessHandle,
   lend: boolean,
@@ -208,14 +208,14 @@ export async function feed(
   }
 }
 
-/** Releases everything, and leaves nothing that this opening made. */
+/** Releases everything, and removes what this opening made. */
 export async function refuse(files: StoreFiles, host: Host) {
   closeHandles(files)
   await host.refused?.().catch(() => {})
   await release(undefined, host)
 }
 
-/** Best effort: what led here is the error worth telling. */
+/** Closes the files and the host. Errors are ignored: the one that led here is the one to tell. */
 export async function release(files: StoreFiles | undefined, host: Host | undefined) {
   closeHandles(files)
   await host?.close().catch(() => {})
@@ -226,7 +226,7 @@ export function closeHandles(files: StoreFiles | undefined) {
     try {
       handle?.close()
     } catch {
-      // It is of no use any more, in whatever state.
+      // The handle is not used any more.
     }
   }
 }

@@ -3,14 +3,14 @@ import { onAbort } from '../runtime/signals.js'
 import { breathe } from '../runtime/schedule.js'
 
 /**
- * A mutation that joins others in a group. `stage` throws if this one cannot be done; the others of the group stand.
- * With `keep` it is staged at once if nothing else is under way, else that is called.
+ * A mutation that joins others in a group. `stage` throws if this one cannot be done. The others of the group stand. A
+ * mutation with `keep` is staged at once if nothing else is under way. Otherwise `keep` is called.
  */
 interface Staging {
   stage: () => unknown
   keep?: (() => void) | undefined
 }
-/** Work that no other may be mixed with. */
+/** Work that is in no group with others. */
 interface Alone {
   alone: () => Promise<unknown>
 }
@@ -25,16 +25,16 @@ type Job = Work & {
 }
 
 export interface Group {
-  /** Bytes staged so far. */
+  /** The number of bytes staged so far. */
   size(): number
   /** Makes what is staged durable and visible. */
   commit(): Promise<void>
 }
 
-/** Enough to fill a medium's pipe; more would only hold the first callers up. */
+/** A group ends at so many bytes. A larger one is not quicker, and its first callers wait longer. */
 const ENOUGH = 8 * 1024 * 1024
 
-/** Mutations in the order of their calls, as many in one commit as wait for it. */
+/** Runs mutations in the order of their calls. All that wait at the same time share one commit. */
 export class Queue {
   readonly #group: Group
   #waiting: Job[] = []
@@ -72,21 +72,21 @@ export class Queue {
     while (this.#pump) await this.#pump
   }
 
-  /** For how long the first of those that wait has waited. */
+  /** How long the oldest waiting mutation has waited, in milliseconds. */
   get waited(): number {
     const [first] = this.#waiting
     return first ? performance.now() - first.at : 0
   }
 
   async #run() {
-    // Calls made in the same turn, or already under way to this thread, share the first commit; between groups readers
-    // get theirs.
+    // Calls of the same turn, and calls that are on their way to this thread, share the first commit. Between two
+    // groups reads get their turn.
     await breathe()
     while (this.#waiting.length > 0) {
       if ('alone' in this.#waiting[0]) await this.#runAlone(this.#take()!)
       else await this.#runGroup()
-      // With nothing left to do it waits for nothing: in a Durable Object a timer set here would not end while a caller
-      // blocks other events.
+      // No timer is set if nothing is left to do: in a Durable Object it would not end while a caller blocks other
+      // events.
       if (this.#waiting.length > 0) await breathe()
     }
     this.#pump = undefined

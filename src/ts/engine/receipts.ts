@@ -4,7 +4,7 @@ import type { Ticket } from '../contract/tickets.js'
 import type { Store } from '../core/core.js'
 import { NidusError } from '../errors/errors.js'
 
-/** The result of a write that was made before. Undefined: it is to be staged now, and then `stageReceipt`. */
+/** Returns the result of a write that was made before. If undefined, stage it now, and call `stageReceipt` after it. */
 export function madeBefore(
   core: Store,
   method: Method,
@@ -12,7 +12,7 @@ export function madeBefore(
 ): { result: unknown } | undefined {
   const known: number | NoReceipt = core.receipt(sender, number, number - floor)
   if (known >= 0) return { result: method.endsWith('Collection') ? known > 0 : known }
-  // Writes of its sender that came behind it were made.
+  // Later writes of its sender were made.
   if (known === NoReceipt.Refused)
     throw new NidusError(
       'STORAGE_FAILED',

@@ -4,11 +4,11 @@ import type { SyncAccessHandle } from '../types/index.js'
 import { HEADER } from '../format/ownership.js'
 import type { HostReads } from './host-reads.js'
 
-/** Read at once, at most. */
+/** At most so many bytes are read at once, and so many pieces side by side. */
 const MOST = 4 * 1024 * 1024
 const AT_ONCE = 64
 
-/** What an engine reads rows with. `run` turns what the core throws into errors of ours. */
+/** Reads rows for the core. `run` turns what the core throws into a NidusError. */
 export interface RowReader {
   readonly dimension: number
   data(): SyncAccessHandle
@@ -16,7 +16,7 @@ export interface RowReader {
   readonly hostReads: HostReads
 }
 
-/** Reads what is wanted. At once where the medium can: then nothing happens in between. */
+/** Reads the rows that the core wants. Returns undefined if the medium could do so at once. */
 export function supply(
   rows: Rows,
   { dimension, data, run, hostReads }: RowReader,
@@ -68,7 +68,7 @@ async function fillLater(
   gone: AbortSignal | undefined,
 ) {
   try {
-    // Some at a time, side by side: each may be a way to a server and back.
+    // Several pieces are read side by side, because each may be a request to a server.
     for (let from = 0; from < pieces.length && !gone?.aborted; from += AT_ONCE) {
       await Promise.all(
         pieces.slice(from, from + AT_ONCE).map(async ([at, to]) => {
@@ -85,7 +85,7 @@ async function fillLater(
   }
 }
 
-/** At least one byte, and perhaps fewer than `length`, which the file has. */
+/** Reads at least one byte, and perhaps fewer than `length`. The file must have them. */
 export async function readSome(
   handle: SyncAccessHandle,
   at: number,
@@ -105,7 +105,7 @@ function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Ar
   return bytes.subarray(0, read)
 }
 
-/** Those who read in several turns of the event loop, and those who change what they read. */
+/** Keeps reads that take several turns of the event loop apart from changes of what they read. */
 export class Turns {
   #reading = 0
   #quiet: (() => void) | undefined
@@ -121,7 +121,7 @@ export class Turns {
     }
   }
 
-  /** `work` once nobody reads; who wants to read meanwhile waits. */
+  /** Runs `work` once no read is under way. Reads that come meanwhile wait. */
   async change<T>(work: () => T): Promise<T> {
     let open!: () => void
     this.#gate = new Promise((resolve) => (open = resolve))
