@@ -1,5 +1,5 @@
-// `npm run test:examples`: what takes an installation of its own. The examples as they stand, and the migration guide's
-// code beside the peers it comes from, on the packed tarball.
+// `npm run test:examples`: everything that needs an installation of its own. It runs the examples unchanged, and the code
+// of the migration guide beside the other products, with the packed tarball.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ function check(what, found, wanted) {
     throw new Trouble(`${what}: ${JSON.stringify(found)} instead of ${wanted}`)
 }
 
-/** A copy of the example with what it names installed, ours from the tarball. */
+/** Copies an example and installs what it names, with our package from the tarball. */
 async function copy(name) {
   const dir = join(folder, name)
   cpSync(at('examples', name), dir, { recursive: true })
@@ -95,7 +95,7 @@ async function cloudflare() {
   await upload(dir)
 }
 
-/** As wrangler would upload it; it wants a newer Node than the package does. */
+/** Bundles as wrangler does for an upload. wrangler needs a newer Node than the package does. */
 async function upload(dir) {
   await npm(['install', '--no-save', '--no-audit', '--no-fund', `node-${process.platform}-${process.arch}@24`], dir)
   const { output } = await run(
@@ -106,7 +106,7 @@ async function upload(dir) {
   check('wrangler', output, /Total Upload/)
 }
 
-/** What it does is tested by `npm test`; here, that it can be installed and uploaded as it stands. */
+/** `npm test` tests what the example does. This only shows that it can be installed and uploaded unchanged. */
 const service = async () => upload(await copy('server'))
 
 async function extension() {
@@ -123,7 +123,7 @@ async function extension() {
   }
 }
 
-/** The guide's blocks, of one kind. */
+/** The blocks of the guide, of one kind. */
 const blocks = (kind) =>
   [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)]
     .filter(([, runs]) => runs === kind)
@@ -155,7 +155,7 @@ async function migration() {
   try {
     await inChromium(join(folder, 'migration-profile'), {}, async (page, complaints) => {
       const said = []
-      // hnswlib tells of its file system, too.
+      // hnswlib prints lines about its file system, too.
       page.on('console', (message) => /^[\d,]+$/.test(message.text()) && said.push(message.text()))
       await page.goto(server.origin)
       while (said.length < 2 && complaints.length === 0) await page.waitForEvent('console', { timeout: 600_000 })
@@ -166,7 +166,7 @@ async function migration() {
   }
 }
 
-/** A wasm of a user's own around the crate. */
+/** A wasm of a user, built around the crate. */
 async function rust() {
   const { wasm: tools } = await toolchain()
   const dir = join(folder, 'rust-wasm')

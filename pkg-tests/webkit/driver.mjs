@@ -1,5 +1,4 @@
-// WebKitGTK's MiniBrowser: driven over W3C WebDriver, or started by itself with a profile that stays. No dependency but
-// Node.
+// WebKitGTK's MiniBrowser, driven over W3C WebDriver or started alone with a profile that stays. It needs only Node.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -22,17 +21,17 @@ function miniBrowser() {
   return undefined
 }
 
-/** What is there, or undefined if anything is missing. */
+/** The programs that are needed, or undefined if one is missing. */
 export function installed() {
   const driver = which('WebKitWebDriver')
   const browser = miniBrowser()
   return driver && browser && (process.env.DISPLAY || which('Xvfb')) ? { driver, browser } : undefined
 }
 
-/** Else GTK starts a message bus and what serves it, which outlive the browser and keep its screen. */
+/** Without this GTK starts a message bus and its services, which outlive the browser and keep its screen open. */
 const ALONE = { DBUS_SESSION_BUS_ADDRESS: 'disabled:', NO_AT_BRIDGE: '1', GTK_A11Y: 'none' }
 
-/** A process group of its own, so that ending it ends all of the browser's processes. */
+/** Starts a process group, so that ending the group ends all of the browser's processes. */
 function group(command, env) {
   const child = spawn(command[0], command.slice(1), {
     detached: true,
@@ -47,15 +46,15 @@ function group(command, env) {
     try {
       process.kill(-child.pid, name)
     } catch {
-      // Gone already.
+      // The process has ended already.
     }
   }
   return { exited, signal }
 }
 
 /**
- * One for each browser: it ends by itself with its last client, however that and this process end, and takes its lock
- * along.
+ * One screen for each browser. It ends by itself with its last client, however that client and this process end, and
+ * removes its lock.
  */
 function display() {
   if (process.env.DISPLAY) return process.env.DISPLAY
@@ -80,7 +79,7 @@ const freePort = () =>
     })
   })
 
-/** A browser under WebDriver. Its storage lasts as long as the session: over reloads, not over restarts. */
+/** A browser under WebDriver. Its storage lasts as long as the session: over reloads, but not over restarts. */
 export async function session() {
   const { driver, browser } = installed()
   const port = await freePort()
@@ -102,7 +101,7 @@ export async function session() {
   try {
     let ended = false
     void processes.exited.then(() => (ended = true))
-    // Only what hangs takes so long.
+    // Only a fault makes an answer take this long.
     const late = performance.now() + 600_000
     while (
       !(await ask('GET', '/status').then(
@@ -124,7 +123,7 @@ export async function session() {
     return {
       go: (url) => ask('POST', `${at}/url`, { url }),
       reload: () => ask('POST', `${at}/refresh`, {}),
-      /** Runs a function's own text in the page, awaits it, and brings back what survives JSON. */
+      /** Runs the text of a function in the page, awaits it, and returns the result as JSON. */
       async run(work, ...args) {
         const script = `const done = arguments[arguments.length - 1]; Promise.resolve().then(() => (${work})(...[...arguments].slice(0, -1)))
           .then((ok) => done({ ok: ok === undefined ? null : ok }), (error) => done({ error: String(error?.code ?? '') + ' ' + String(error) }))`
@@ -144,8 +143,8 @@ export async function session() {
 }
 
 /**
- * A browser as a person starts it: what the page at `url` stores is in `home`, and there for the next one. The page
- * must tell of itself.
+ * A browser as a person starts it. What the page at `url` stores is in `home`, and the next browser finds it there. The
+ * page must report by itself.
  */
 export async function browse(url, home, args = []) {
   const { browser } = installed()

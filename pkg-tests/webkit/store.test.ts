@@ -15,7 +15,7 @@ const here = installed()
 if (!here) process.stdout.write('SKIPPED: WebKitGTK: there is no WebKitWebDriver, no MiniBrowser or no screen\n')
 
 const TYPES: { [ending: string]: string } = { js: 'text/javascript', wasm: 'application/wasm' }
-/** What it stores outlives it, and it tells. */
+/** A page that stores records which outlive it, and reports what it found. */
 const VISIT = `<!doctype html><script type="module">
   const tell = (what) => fetch('/tell', { method: 'POST', body: JSON.stringify(what) })
   try {
@@ -63,7 +63,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     server.close()
   })
 
-  it('makes its stores in IndexedDB, since OPFS gives it no handles', async () => {
+  it('makes its stores in IndexedDB, since OPFS has no handles there', async () => {
     const made = await browser.run(async () => {
       const { Nidus } = await load()
       const db = await Nidus.open('notes', { dimension: 3 })
@@ -92,11 +92,11 @@ describe.skipIf(!here)('WebKitGTK', () => {
       state: 'unknown',
       databases: ['nidus-wasm', 'nidus-wasm:notes'],
     })
-    // It knows the instruction of the other module only behind a switch.
+    // This browser knows the instruction of the other module only behind a switch.
     expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-page.wasm'])
   })
 
-  it('finds them after a reload that closed nothing, compacts and searches', async () => {
+  it('finds its stores after a reload without a close, compacts and searches', async () => {
     await browser.reload()
     const found = await browser.run(async () => {
       const { Nidus } = await load()
@@ -126,7 +126,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     })
   })
 
-  it('keeps the kind where there are files without handles, and the store when it is killed', async () => {
+  it('keeps the kind of storage although OPFS has files without handles, and keeps the store when it is killed', async () => {
     const home = mkdtempSync(join(tmpdir(), 'nidus-webkit-'))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/visit`
     const files = ['--features=+StorageAPI,+StorageAPIEstimate,+FileSystem,+AccessHandle,+FileSystemWritableStream']
@@ -143,7 +143,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     }
   })
 
-  it('is LOCKED for another page, and the writes of a page that was left are there', async () => {
+  it('refuses a second page with LOCKED, and has the writes of a page that was left', async () => {
     const left = await browser.run(async () => {
       const { Nidus } = await load()
       const db = await Nidus.open('notes')

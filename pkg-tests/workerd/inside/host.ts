@@ -10,14 +10,14 @@ const D = 4
 const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) =>
   Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
-/** The object's store as an earlier version left it, which asked for no name. */
+/** The object's store as an earlier version left it. That version asked for no name. */
 const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
 const named = (name: string, options: OpenOptions = {}) =>
   Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })
 
 export function hostSuite() {
   describe('durableObject: names', () => {
-    it('a store has the name that open was given: another name is another store', async () => {
+    it('a store has the name that open gets, and another name is another store', async () => {
       const all = await Promise.all(['a', 'b', 'default', 'A'].map((name) => named(name)))
       for (const [i, db] of all.entries()) await db.upsert('c', rows(i + 1))
       expect(await codeOf(() => named('b'))).toBe('LOCKED')
@@ -38,7 +38,7 @@ export function hostSuite() {
       }
     })
 
-    it('the name given to durableObject counts more than that given to open', async () => {
+    it('the name that durableObject gets counts more than the one that open gets', async () => {
       for (const label of ['one', 'two']) {
         const db = await named(label, { storage: durableObject(use().storage, { name: 'given' }) })
         await db.upsert('c', [{ id: label, vector: [1, 0, 0, 0] }])
@@ -49,7 +49,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('a store that an earlier version made is found by any name, and remembers none', async () => {
+    it('a store of an earlier version is found by any name, and keeps no name', async () => {
       const first = await named('old')
       await first.upsert('c', rows(3))
       await first.close()
@@ -62,14 +62,14 @@ export function hostSuite() {
         }
       }
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'default' }])
-      // Two names at a time are one store, and it says why.
+      // Two names at the same time mean one store here, and the error says why.
       const one = await named('one')
       const error = (await named('two').catch((error: NidusError) => error)) as NidusError
       expect(error.code).toBe('LOCKED')
       expect(error.message).toMatch(
         /"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/,
       )
-      // One made by its name beside it is that one from then on.
+      // A store that is made by its name beside the old one is found by that name from then on.
       const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
       await two.upsert('c', rows(1))
       await two.close()
@@ -80,7 +80,7 @@ export function hostSuite() {
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'two' }])
     })
 
-    it('imports and salvages go by the name, too', async () => {
+    it('imports and salvages use the name, too', async () => {
       const db = await named('from')
       await db.upsert('c', rows(2))
       const tar = await new Response(db.export()).blob()
@@ -102,7 +102,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: one at a time', () => {
-    it('a second opener is LOCKED, a store of another name is not', async () => {
+    it('a second opening is LOCKED, a store with another name is not', async () => {
       const db = await open()
       expect(db.storage).toBe('durable-object')
       await db.upsert('c', rows(1))
@@ -122,7 +122,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('opened through another `storage` it is taken over, and the first is FAILED before it can write', async () => {
+    it('an opening through another `storage` object takes over, and the first one is FAILED before it can write', async () => {
       const first = await open()
       await first.upsert('c', rows(1))
       const second = await open({}, watched().storage)
@@ -136,7 +136,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a reader sees one state, also while a writer replaces it', async () => {
+    it('a read-only opening sees one state, also while a writer replaces it', async () => {
       const dimension = 1024,
         count = 3000
       const db = await open({ dimension })
@@ -150,7 +150,7 @@ export function hostSuite() {
       await db.close()
       const after = tables()
       putTables(before)
-      // 12 MB are read in three pieces and more: between two of them the rows that it is reading go, all at once as a
+      // The reader reads 12 MB in at least three pieces. Between two of them all rows that it reads are removed at once, as a
       // compaction's last transaction does it.
       let reads = 0
       const { storage } = watched({
@@ -167,7 +167,7 @@ export function hostSuite() {
     })
   })
 
-  describe('durableObject: what is written', () => {
+  describe('durableObject: a write', () => {
     it('is acknowledged only when synced', async () => {
       let release!: () => void
       const watch = watched({ sync: () => new Promise<void>((resolve) => (release = resolve)) }, false)
@@ -178,7 +178,7 @@ export function hostSuite() {
       while (!release) await new Promise((resolve) => setTimeout(resolve, 1))
       await new Promise((resolve) => setTimeout(resolve, 20))
       expect([acknowledged, await db.count()]).toEqual([false, 0])
-      // What comes meanwhile waits, and is one transaction.
+      // Writes that come in the meantime wait, and are one transaction.
       const before = watch.transactions
       const more = Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', rows(1, i))))
       watch.on = false
@@ -189,7 +189,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('a thousand upserts at once are a few transactions', async () => {
+    it('needs few transactions for a thousand upserts at once', async () => {
       const watch = watched()
       const db = await open({}, watch.storage)
       const [transactions, syncs] = [watch.transactions, watch.syncs]
@@ -201,7 +201,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('is hardly more than rows and frames, and only what is new', async () => {
+    it('writes hardly more than rows and frames, and only new ones', async () => {
       const dimension = 384,
         count = 5000
       const watch = watched()
@@ -216,7 +216,7 @@ export function hostSuite() {
       expect((await isWhole()).length).toBeLessThan(80)
     })
 
-    it('is few extents however small the commits are, over reopens as well', async () => {
+    it('makes few extents however small the commits are, also when the store is reopened', async () => {
       for (let round = 0; round < 4; round++) {
         const db = await open()
         for (let i = 0; i < 150; i++) await db.upsert('c', rows(1, 150 * round + i))
@@ -229,7 +229,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('is cut up, where it is larger than a row may be', async () => {
+    it('is divided if it is larger than a row of the table may be', async () => {
       const dimension = 1024,
         count = 2000
       const db = await open({ dimension })
@@ -247,7 +247,7 @@ export function hostSuite() {
     })
   })
 
-  describe("durableObject: beside the object's own work", () => {
+  describe('durableObject: together with other work of the object', () => {
     it('can be opened, written and closed while other events are blocked', async () => {
       const before = await open()
       await before.upsert('c', rows(1))
@@ -264,7 +264,7 @@ export function hostSuite() {
       await after.close()
     })
 
-    it('what a transaction of its own rolled back makes the store FAILED', async () => {
+    it('a transaction of the object that is rolled back around a write makes the store FAILED', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       const rolledBack = use().storage.transaction(async () => {
@@ -279,7 +279,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('deleteAll makes the store FAILED, and the next a new one', async () => {
+    it('deleteAll makes the store FAILED, and the next opening makes a new store', async () => {
       const db = await open()
       await db.upsert('c', rows(1))
       await use().storage.deleteAll()
@@ -292,7 +292,7 @@ export function hostSuite() {
   })
 
   describe('durableObject: faults', () => {
-    it('a transaction that throws half-way leaves nothing, and the store goes on', async () => {
+    it('a transaction that throws half-way leaves nothing, and the store continues', async () => {
       let fault: { at: number; error: Error } | undefined
       const watch = watched({
         exec: (query) => {
@@ -326,7 +326,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a sync that fails is OUTCOME_UNKNOWN, and the store FAILED until it is opened again', async () => {
+    it('a sync that fails leads to OUTCOME_UNKNOWN, and the store is FAILED until it is opened again', async () => {
       const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
       const db = await open({}, watch.storage)
       await db.upsert('c', rows(1))
@@ -347,7 +347,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a transaction that cannot even be rolled back is the same', async () => {
+    it('a transaction that cannot be rolled back leads to the same', async () => {
       const watch = watched(
         {
           transaction: () => {
@@ -363,7 +363,7 @@ export function hostSuite() {
       await db.close()
     })
 
-    it('tables that are gone make the store FAILED', async () => {
+    it('missing tables make the store FAILED', async () => {
       const storage = durableObject(use().storage)
       for (const query of [
         'DROP TABLE nidus_stores',
@@ -376,7 +376,7 @@ export function hostSuite() {
         expect(await codeOf(() => db.upsert('c', rows(1, 1))), query).toBe('FAILED')
         await db.close()
         if (!query.startsWith('UPDATE')) {
-          // What is left is not to be taken for no store at all.
+          // The tables that are left must not be mistaken for no store at all.
           expect(await codeOf(() => open()), query).toBe('CORRUPT')
           sql('DROP TABLE nidus_extents_1')
         }
@@ -390,7 +390,7 @@ export function hostSuite() {
       'CREATE VIEW nidus_stores AS SELECT 1 AS store',
       'CREATE INDEX nidus_stores ON own (title)',
     ])
-      it(`another program has what is called like ours (${query}): refused by name, and untouched`, async () => {
+      it(`a name of ours that another program uses (${query}) is refused by its name, and nothing is changed`, async () => {
         sql('CREATE TABLE own (title TEXT)')
         sql(query)
         if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
@@ -427,7 +427,7 @@ export function hostSuite() {
         await (await open()).close()
       })
 
-    it("a table of another program in the place of a store's extents is refused by name, and untouched", async () => {
+    it("a table of another program in place of a store's extents is refused by its name, and not changed", async () => {
       const storage = durableObject(use().storage)
       const db = await open()
       await db.upsert('c', rows(2))
@@ -442,7 +442,7 @@ export function hostSuite() {
       }
     })
 
-    it('an extent that is missing is CORRUPT, and nothing is changed', async () => {
+    it('a missing extent is CORRUPT, and nothing is changed', async () => {
       const db = await open()
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(1, i))
       await db.close()
@@ -468,7 +468,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('a torn tail is cut, in the middle of an extent too', async () => {
+    it('a half-written end is cut, also in the middle of an extent', async () => {
       const db = await open()
       await db.upsert('c', rows(20))
       await db.close()
@@ -490,7 +490,7 @@ export function hostSuite() {
       await last.close()
     })
 
-    it('takes no storage that is none, and has none by default', async () => {
+    it('refuses an object that is no storage, and has no default', async () => {
       for (const storage of [undefined, null, 7, {}, { sql: {} }])
         expect(await codeOf(() => durableObject(storage as never))).toBe('INVALID_ARGUMENT')
       for (const options of [7, { name: '' }, { name: 7 }])
@@ -507,7 +507,7 @@ export function hostSuite() {
       expect(await codeOf(() => Nidus.destroy('x'))).toBe('STORAGE_UNAVAILABLE')
     })
 
-    it('is removed without a trace', async () => {
+    it('destroy removes a store without a trace', async () => {
       const storage = durableObject(use().storage)
       await Nidus.destroy('x', { storage })
       const db = await open()
@@ -530,7 +530,7 @@ export function hostSuite() {
       return db
     }
 
-    it('hands over what is larger than its buffer, piece by piece', async () => {
+    it('writes rows that are larger than its buffer piece by piece', async () => {
       const watch = watched()
       const db = await filled(watch.storage)
       const { transactions } = watch
@@ -556,7 +556,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('refused at any point leaves the old pair, and no rubbish', async () => {
+    it('that is refused at any point leaves the old pair, and nothing else', async () => {
       let left = Infinity
       const watch = watched({
         exec: (query) => {
@@ -576,7 +576,7 @@ export function hostSuite() {
       await isWhole()
     })
 
-    it('cut half-way leaves what the next commit removes, or the next open', async () => {
+    it('that is interrupted leaves only what the next commit or opening removes', async () => {
       let left = 0
       const watch = watched(
         {
@@ -605,7 +605,7 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('whose promotion was not confirmed makes the store FAILED', async () => {
+    it('whose promotion is not confirmed makes the store FAILED', async () => {
       const watch = watched({ sync: () => Promise.reject(new Error('the disk is gone')) }, false)
       const db = await open({}, watch.storage)
       for (let i = 0; i < 5; i++) await db.upsert('c', rows(20))
@@ -621,7 +621,7 @@ export function hostSuite() {
     })
   })
 
-  it('the segment works here too', async () => {
+  it('the segment works in workerd, too', async () => {
     await init()
     const segment = Segment.inMemory(3)
     segment.append(new Float32Array([1, 0, 0, 0, 1, 0]))

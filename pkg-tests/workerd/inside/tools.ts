@@ -17,7 +17,7 @@ export const rows = (n: number, from = 0) =>
 
 type SqlRow = Record<string, unknown>
 const TABLES = ['nidus_stores', 'nidus_extents_1']
-/** All that the object has of its one store, to be put back with `putTables`. */
+/** All that the object has of its one store. `putTables` puts it back. */
 export const tables = () => TABLES.map((table) => sql(`SELECT * FROM ${table}`) as SqlRow[])
 export function putTables(all: SqlRow[][]) {
   for (const [n, table] of TABLES.entries()) {
@@ -65,7 +65,7 @@ export interface Faults {
   transaction?: () => void
 }
 
-/** The object's storage, counted, and with faults while `on`. */
+/** The object's storage. It counts calls, and makes them fail while `on`. */
 export function watched(faults: Faults = {}, on = true) {
   const { storage } = use()
   let inTransaction = 0
