@@ -64,9 +64,20 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['pkg-tests/{node,tabs,extension,workerd,webkit,server,sharded}/**/*.test.ts'],
+          include: ['pkg-tests/node/**/*.test.ts'],
           ...HANGS,
           // Node itself loads the package, not Vite's transform of it.
+          server: { deps: { external: [/\/dist\//] } },
+        },
+      },
+      {
+        resolve: { alias: built('node.js', 'segment-node.js') },
+        test: {
+          // Node starts the runtimes and browsers, and the package runs in them.
+          name: 'runtimes',
+          environment: 'node',
+          include: ['pkg-tests/{tabs,extension,workerd,webkit,server,sharded}/**/*.test.ts'],
+          ...HANGS,
           server: { deps: { external: [/\/dist\//] } },
         },
       },

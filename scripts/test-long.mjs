@@ -21,7 +21,17 @@ async function rust() {
 const node = (...files) =>
   run(
     process.execPath,
-    [at('node_modules/vitest/vitest.mjs'), 'run', '--project', 'node', '--maxWorkers', '2', ...files],
+    [
+      at('node_modules/vitest/vitest.mjs'),
+      'run',
+      '--project',
+      'node',
+      '--project',
+      'runtimes',
+      '--maxWorkers',
+      '2',
+      ...files,
+    ],
     { env: EVERY_CASE },
   )
 
