@@ -24,7 +24,7 @@ const headings = (text: string) =>
     ),
   )
 const documents = committed.filter((path) =>
-  /^(SPEC|CONTRIBUTING|CHANGELOG|docs\/.*|pkg-tests\/README)\.md$/.test(path),
+  /^(SPEC|CONTRIBUTING|CHANGELOG|docs\/.*|(?:pkg-tests|bench)\/README)\.md$/.test(path),
 )
 
 it('every relative link leads to a file of the repository, and to a heading in it', () => {
@@ -44,7 +44,7 @@ it('every file that a document names exists', () => {
   const missing: string[] = []
   for (const path of documents) {
     for (const [, name] of read(path).matchAll(
-      /`((?:src|tests|pkg-tests|scripts|www|docs|fuzz|examples)\/[\w./-]+)`/g,
+      /`((?:src|tests|pkg-tests|bench|scripts|www|docs|fuzz|examples)\/[\w./-]+)`/g,
     )) {
       // NAME stands for a name that the reader chooses.
       if (!name!.includes('NAME') && !exists(name!)) missing.push(`${path}: ${name}`)

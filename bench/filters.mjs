@@ -1,9 +1,9 @@
 // Measures searches with a filter beside searches without: by how many rows match, by the operator, and by how near the
 // matches are to the query.
 //
-//   node pkg-tests/bench/filters.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
+//   node bench/filters.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
 import { parseArgs } from 'node:util'
-import { Nidus } from '../../dist/node.js'
+import { Nidus } from '../dist/node.js'
 import { extend, generate } from './input.mjs'
 import { floatsOf } from './inputs.mjs'
 import { dot, median } from './measure.mjs'

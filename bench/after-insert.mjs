@@ -1,6 +1,6 @@
 // Searches in a loop right after an insert: when they are as quick as with codes, the slowest of that time, and how
 // late timers are meanwhile.
-// node pkg-tests/bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]     (deno run -A, bun:
+// node bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]     (deno run -A, bun:
 // alike) It judges nothing: figures depend on the machine, whose load is told with them.
 import os from 'node:os'
 import { parseArgs } from 'node:util'
@@ -82,7 +82,7 @@ const before = load()
 let where
 let result
 if (values.browser) {
-  const { browser, site, visit } = await import('../tabs/pages.mjs')
+  const { browser, site, visit } = await import('../pkg-tests/tabs/pages.mjs')
   where = values.browser
   const place = await site()
   const machine = await browser(values.browser)
@@ -100,7 +100,7 @@ if (values.browser) {
 } else {
   where = globalThis.Deno ? 'Deno' : globalThis.Bun ? 'Bun' : `Node ${process.version}`
   result = await measure({
-    entry: new URL('../../dist/node.js', import.meta.url).href,
+    entry: new URL('../dist/node.js', import.meta.url).href,
     options: { name: 'after insert', open: { storage: 'memory' } },
     ...size,
   })

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium as settings } from '../../../scripts/browsers.mjs'
+import { chromium as settings } from '../../scripts/browsers.mjs'
 import { Calls } from './calls.mjs'
 import { serve } from './server.mjs'
 

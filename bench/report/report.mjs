@@ -1,7 +1,7 @@
 // Writes the results: results.json (all of it), results.md, the plots, and on demand the section of the README.
 import { rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { at, filesUnder, say, writeBetween, writeFile } from '../../../scripts/lib.mjs'
+import { at, filesUnder, say, writeBetween, writeFile } from '../../scripts/lib.mjs'
 import {
   downloadTable,
   durableTable,

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { compare } from './durable.mjs'
 
-const root = new URL('../../package.json', import.meta.url)
+const root = new URL('../package.json', import.meta.url)
 
 /** The bytes that this process had written by system calls. Only Linux tells. */
 function written() {

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { at, run, step } from '../../../scripts/lib.mjs'
-import { toolchain } from '../../../scripts/toolchain.mjs'
+import { at, run, step } from '../../scripts/lib.mjs'
+import { toolchain } from '../../scripts/toolchain.mjs'
 import { Calls } from './calls.mjs'
 
 const crate = fileURLToPath(new URL('../native', import.meta.url))

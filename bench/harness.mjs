@@ -1,6 +1,6 @@
 // One runtime, one input, one size. It builds every engine in a process or worker of its own, and then asks them in
 // turns, so that the noise of the machine meets all of them alike.
-import { say } from '../../scripts/lib.mjs'
+import { say } from '../scripts/lib.mjs'
 import { bucketOf } from './input.mjs'
 import { native } from './channels/native.mjs'
 import { dot, judge, median, summary, TOP, truth } from './measure.mjs'

@@ -1,5 +1,5 @@
 // Makes the wasm of the memory wall, from its text form by binaryen.
-import { writeFile } from '../../scripts/lib.mjs'
+import { writeFile } from '../scripts/lib.mjs'
 
 const step = [0, 16, 32, 48]
   .map((offset, i) => `(local.set $s${i} (v128.xor (local.get $s${i}) (v128.load offset=${offset} (local.get $at))))`)

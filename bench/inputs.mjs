@@ -1,11 +1,11 @@
-// The inputs of a run, as files that all engines read. They are made once, under pkg-tests/.tmp.
+// The inputs of a run, as files that all engines read. They are made once, under target/bench.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { at, Trouble, writeFile } from '../../scripts/lib.mjs'
+import { at, Trouble, writeFile } from '../scripts/lib.mjs'
 import { extend, generate } from './input.mjs'
 import { NEAR, truth } from './measure.mjs'
 
-export const scratch = (...parts) => at('pkg-tests/.tmp/bench', ...parts)
+export const scratch = (...parts) => at('target/bench', ...parts)
 export const DIMENSION = 384
 const QUERIES = 60
 

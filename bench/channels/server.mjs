@@ -4,7 +4,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { at } from '../../../scripts/lib.mjs'
+import { at } from '../../scripts/lib.mjs'
 
 const bench = fileURLToPath(new URL('..', import.meta.url))
 const TYPES = {

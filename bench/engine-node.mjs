@@ -13,7 +13,7 @@ globalThis.require ??= createRequire(import.meta.url)
 
 // The package is imported by the name of the repository's own package.json. The nearest package.json here is that of
 // the peers.
-const nidus = pathToFileURL(createRequire(join(here, '../../package.json')).resolve('nidus-wasm')).href
+const nidus = pathToFileURL(createRequire(join(here, '../package.json')).resolve('nidus-wasm')).href
 
 const calls = engine({
   nidus,
