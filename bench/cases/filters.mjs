@@ -1,0 +1,32 @@
+// Searches with a filter beside searches without one, over a grid of what matches. This runs only in Node, because the
+// cost of filters is in the wasm, which is the same in a browser.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { step } from '../../scripts/lib.mjs'
+
+export const title = 'filters'
+export const ofNidus = true
+export const runtimes = ['node']
+
+const program = fileURLToPath(new URL('filter-grid.mjs', import.meta.url))
+
+export async function run({ inputs, options }) {
+  const results = []
+  for (const input of inputs.filter(({ kind }) => kind !== 'clustered'))
+    results.push({
+      runtime: 'node',
+      input: input.name,
+      title: input.title,
+      size: options.most,
+      cells: await step(`${title}: ${input.name}`, () => grid(input, options.most)),
+    })
+  return results
+}
+
+/** The grid has a process of its own, so that the heap of this one does not disturb it. */
+function grid(input, rows) {
+  const given =
+    input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]
+  const answer = execFileSync(process.execPath, [program, ...given, '--json'], { encoding: 'utf8', maxBuffer: 1 << 24 })
+  return JSON.parse(answer)
+}

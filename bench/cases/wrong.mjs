@@ -1,0 +1,2 @@
+/** A wrong answer of this package. It ends the benchmark. */
+export class Wrong extends Error {}

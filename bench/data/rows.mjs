@@ -1,0 +1,105 @@
+// Makes rows and queries: uniform and clustered ones from a seed, and more rows from real embeddings. Row i does not
+// depend on the number of rows, so a smaller input is the beginning of a larger one. This file runs in every runtime,
+// so it uses nothing of Node.
+
+/** Each row belongs to one of so many buckets. Searches with a filter ask for one bucket. */
+export const BUCKETS = 10
+/**
+ * Each block of rows has its own seed. So any part of a million rows can be generated again without the rest.
+ */
+export const BLOCK = 1000
+
+/** Mulberry32: a generator with 32 bits of state, which is good enough for noise. */
+function random(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 4294967296
+  }
+}
+/** The sum of four uniform numbers. It is near enough to a normal one, and far cheaper. The variance is 1. */
+const normal = (next) => (next() + next() + next() + next() - 2) * Math.sqrt(3)
+
+function normalize(rows, from, to) {
+  let sum = 0
+  for (let i = from; i < to; i++) sum += rows[i] * rows[i]
+  const scale = 1 / Math.sqrt(sum)
+  for (let i = from; i < to; i++) rows[i] *= scale
+}
+
+const CENTRES = 256
+let centres
+function centresOf(dimension) {
+  if (centres?.length !== CENTRES * dimension) {
+    const next = random(77)
+    centres = Float32Array.from({ length: CENTRES * dimension }, () => normal(next))
+    for (let i = 0; i < CENTRES; i++) normalize(centres, i * dimension, (i + 1) * dimension)
+  }
+  return centres
+}
+
+const makers = {
+  uniform: (out, at, dimension, next) => {
+    for (let i = 0; i < dimension; i++) out[at + i] = next() - 0.5
+  },
+  /** One of 256 centres, and noise that is 0.7 times as long. */
+  clustered: (out, at, dimension, next) => {
+    const centre = Math.floor(next() * CENTRES) * dimension
+    const noise = 0.7 / Math.sqrt(dimension)
+    const of = centresOf(dimension)
+    for (let i = 0; i < dimension; i++) out[at + i] = of[centre + i] + noise * normal(next)
+  },
+}
+export const SYNTHETIC = Object.keys(makers)
+
+/** Generates the rows [from, to) of a synthetic kind. `seed` differs for rows and queries. */
+export function generate(kind, dimension, from, to, seed = 1) {
+  const first = Math.floor(from / BLOCK)
+  const blocks = new Float32Array((Math.ceil(to / BLOCK) - first) * BLOCK * dimension)
+  for (let block = first, at = 0; block * BLOCK < to; block++) {
+    const next = random(seed * 1_000_003 + block * 7919)
+    for (let row = 0; row < BLOCK; row++, at += dimension) {
+      makers[kind](blocks, at, dimension, next)
+      normalize(blocks, at, at + dimension)
+    }
+  }
+  return blocks.subarray((from - first * BLOCK) * dimension, (to - first * BLOCK) * dimension)
+}
+
+/** Returns real rows. If there are too few, copies follow. Noise of 0.25 times its length is added to each copy. */
+export function extend(real, dimension, rows) {
+  const has = real.length / dimension
+  const out = new Float32Array(rows * dimension)
+  out.set(real.subarray(0, Math.min(real.length, out.length)))
+  const noise = 0.25 / Math.sqrt(dimension)
+  const next = random(4242)
+  for (let row = has; row < rows; row++) {
+    const at = row * dimension
+    const from = (row % has) * dimension
+    for (let i = 0; i < dimension; i++) out[at + i] = real[from + i] + noise * normal(next)
+    normalize(out, at, at + dimension)
+  }
+  return out
+}
+
+/** Returns the bucket of a row. The buckets of neighbouring rows follow no pattern. */
+export const bucketOf = (row) => (Math.imul(row + 1, 2654435761) >>> 16) % BUCKETS
+
+/** Returns the input that a peer is filled from. Without `vectors`, rows are generated when they are asked for. */
+export function inputOf({ name, kind, rows, dimension }, vectors) {
+  const buckets = Uint8Array.from({ length: rows }, (_, row) => bucketOf(row))
+  return {
+    name,
+    rows,
+    dimension,
+    vectors,
+    buckets,
+    records: (from, to) => ({
+      ids: Array.from({ length: to - from }, (_, i) => String(from + i)),
+      vectors: vectors ? vectors.subarray(from * dimension, to * dimension) : generate(kind, dimension, from, to),
+      attrs: Array.from({ length: to - from }, (_, i) => ({ bucket: buckets[from + i] })),
+    }),
+  }
+}

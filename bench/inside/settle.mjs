@@ -1,0 +1,31 @@
+/**
+ * Searches until searches get no faster: after an open or an insert, the package makes codes in the background. They
+ * are ready once five searches take at most 1.15 times as long as those at the end. Nothing announces that moment, so
+ * it is found afterwards.
+ */
+export async function settle(search, { least = 300, most = 20_000 } = {}) {
+  const began = performance.now()
+  const seen = []
+  const low = (list) => Math.min(...list.map(([, ms]) => ms))
+  for (;;) {
+    const at = performance.now()
+    await search()
+    const ended = performance.now()
+    seen.push([ended - began, ended - at])
+    // Background work needs turns of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const time = performance.now() - began
+    const recent = seen.filter(([when]) => when > time - least)
+    const before = seen.filter(([when]) => when <= time - least && when > time - 2 * least)
+    const quiet = before.length > 2 && recent.length > 2 && low(before) < low(recent) * 1.15
+    if ((quiet && time > 2 * least) || time > most) break
+  }
+  const end = low(seen.slice(-Math.max(3, seen.length >> 2)))
+  const index = seen.findIndex((_, i) => low(seen.slice(i, i + 5)) <= end * 1.15)
+  return {
+    first: seen[0][1],
+    ms: index <= 0 ? 0 : seen[index][0],
+    slowest: Math.max(...seen.map(([, ms]) => ms)),
+    p50: end,
+  }
+}

@@ -1,0 +1,40 @@
+// This package, through its public API. In Node a store runs in the caller's thread. In a browser a store in OPFS
+// runs in the package's own worker.
+const BATCH = 1000
+
+export default {
+  index: 'nothing to build; exact',
+  exact: true,
+  ours: true,
+  how:
+    'storage: "memory", columnar upserts of 1,000 rows; ' +
+    "in a browser in the package's own worker, so times include the messages to it and back",
+  async open({ nidus }) {
+    const { Nidus } = await import(nidus)
+    let db
+    const filterOf = (bucket) => (bucket === undefined ? undefined : { bucket })
+    return {
+      async build(input, onBatch) {
+        const { name = `bench-${input.name}`, ...options } = input.store ?? { storage: 'memory' }
+        db = await Nidus.open(name, { dimension: input.dimension, ...options })
+        let taken = 0
+        for (let from = 0; from < input.rows; from += BATCH) {
+          const batch = input.records(from, Math.min(input.rows, from + BATCH))
+          const began = performance.now()
+          await db.upsert('rows', batch)
+          const ms = performance.now() - began
+          taken += ms
+          await onBatch?.(from + batch.ids.length, ms)
+        }
+        // Rows that are generated on demand take time, so then only the upserts count.
+        return input.vectors ? undefined : taken
+      },
+      search: (query, k, bucket) => db.search(query, { topK: k, filter: filterOf(bucket) }),
+      searchMany: (queries, k) => db.searchMany(queries, { topK: k }),
+      rowsOf: (hits) => hits.map((hit) => Number(hit.id)),
+      scoresOf: (hits) => hits.map((hit) => hit.score),
+      wasmBytes: async () => (await db.footprint()).memoryBytes,
+      close: () => db.close(),
+    }
+  },
+}

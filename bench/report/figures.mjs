@@ -1,0 +1,113 @@
+// Decides which charts are drawn, and from which results.
+import { inputText, number, RUNTIMES, versionsText } from './text.mjs'
+
+const largest = (tables) =>
+  tables.filter(
+    ({ rows, runtime, input, size }) =>
+      rows.length && !tables.some((other) => other.runtime === runtime && other.input === input && other.size > size),
+  )
+
+const note = ({ search, recall, wall }) =>
+  `${search.p50 < 10 ? search.p50.toFixed(2) : search.p50.toFixed(0)} ms` +
+  (!wall && recall < 0.9995 ? `, recall ${recall.toFixed(2)}` : '')
+
+/** Bars: the search time of each peer, one chart for each runtime and input. */
+const searchCharts = ({ search }, { bars }) =>
+  largest(search?.results ?? []).map(({ runtime, input, size, rows }) => {
+    const title = `Search of ${number(size)} rows of 384 numbers, top 10, ${inputText(input)}`
+    const measured = rows.filter((row) => row.search)
+    return {
+      title: `${title}, ${RUNTIMES[runtime]}`,
+      files: bars({
+        name: `search-${input}-${runtime}`,
+        title,
+        facts: versionsText(search.run, runtime),
+        x: 'time of a search, milliseconds (median)',
+        bars: measured.map((row) => ({
+          name: row.label,
+          value: row.search.p50,
+          ours: row.ours,
+          wall: row.wall,
+          note: note(row),
+        })),
+      }),
+    }
+  })
+
+const OTHERS = [
+  ['wall', 'memory wall'],
+  ['native', 'nidus 0.3.0, native'],
+  ['hnswlib-brute', 'hnswlib-wasm, brute force'],
+  ['loop', 'plain loop'],
+]
+
+/** Lines: search time over the number of rows. The other peers have a point for each size of the case "search". */
+function growthChart({ search, growth }, { runtime, input, points }, { lines }) {
+  const pointsOf = (id) =>
+    (search?.results ?? [])
+      .filter((table) => table.runtime === runtime && table.input === input)
+      .map(({ size, rows }) => [size, rows.find((row) => row.id === id && row.search)?.search.p50])
+      .filter(([, ms]) => ms !== undefined)
+  const others = OTHERS.map(([id, name], i) => ({ name, points: pointsOf(id), colour: i + 1 })).filter(
+    ({ points }) => points.length > 1,
+  )
+  const title = `Time of a search over the number of rows, top 10, ${inputText(input)}`
+  return {
+    title: `${title}, ${RUNTIMES[runtime]}`,
+    files: lines({
+      name: `search-over-rows-${runtime}`,
+      title,
+      facts: versionsText(growth.run, runtime),
+      x: 'rows of 384 numbers',
+      y: 'milliseconds (median)',
+      series: [{ name: 'nidus-wasm', points: points.map(({ rows, p50 }) => [rows, p50]), colour: 0 }, ...others],
+    }),
+  }
+}
+
+function appendChart({ growth }, { runtime, appends }, { lines }) {
+  const title = 'Time of an append of 1,000 rows in memory, over the size of the store'
+  return {
+    title: `${title}, ${RUNTIMES[runtime]}`,
+    files: lines({
+      name: `append-over-rows-${runtime}`,
+      title,
+      facts: versionsText(growth.run, runtime),
+      x: 'rows in the store',
+      y: 'milliseconds',
+      series: [{ name: 'in memory', points: appends, colour: 0 }],
+      dots: true,
+    }),
+  }
+}
+
+function durableCharts({ durable }, { lines }) {
+  const results = durable?.results ?? []
+  const most = results.filter(({ runtime, size }) => !results.some((one) => one.runtime === runtime && one.size > size))
+  if (most.length === 0) return []
+  const title = 'Time of a durable append of 1,000 rows, over the size of the store'
+  const files = lines({
+    name: 'durable-append-over-rows',
+    title,
+    facts: versionsText(durable.run),
+    x: 'rows in the store',
+    y: 'milliseconds',
+    series: most.map(({ runtime, storage, ours }) => ({
+      name: `${storage}, ${RUNTIMES[runtime]}`,
+      points: ours.batches,
+      colour: runtime === 'node' ? 0 : 2,
+    })),
+    dots: true,
+  })
+  return [{ title, files }]
+}
+
+/** Returns [{ title, files: [{ file, svg }] }]. `charts` is the module that draws. */
+export const figuresOf = (results, charts) => [
+  ...searchCharts(results, charts),
+  ...(results.growth?.results ?? []).flatMap((one) => [
+    growthChart(results, one, charts),
+    appendChart(results, one, charts),
+  ]),
+  ...durableCharts(results, charts),
+]

@@ -1,0 +1,33 @@
+// Writes the section of the README: one small table of search times.
+import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
+
+/** `link`: the path of the page of results. */
+export function readmeSection({ search: { run, results } }, link) {
+  const measured = results.filter(({ rows }) => rows.length)
+  const size = Math.max(...measured.map((table) => table.size))
+  const tables = measured.filter((table) => table.size === size && table.input !== 'clustered')
+  const peers = new Map(tables.flatMap(({ rows }) => rows.map(({ id, label, ours }) => [id, { label, ours }])))
+  const cell = ({ rows }, id) => {
+    const [best] = rows.filter((row) => row.id === id)
+    if (!best) return ''
+    if (best.failed) return 'not built'
+    const { recall = 1 } = best
+    return ms(best.search.p50) + (recall < 0.9995 ? ` (recall ${recall.toFixed(3)})` : '')
+  }
+  const head = tables.map(({ runtime, input }) => `${RUNTIMES[runtime]}, ${inputText(input)}`)
+  const lines = [...peers].map(([id, { label, ours }]) => [
+    ours ? `**${label}**` : label,
+    ...tables.map((table) => cell(table, id)),
+  ])
+  return [
+    `The time of a search for the best 10 of ${number(size)} rows of 384 numbers, in one thread, in milliseconds ` +
+      '(median):',
+    markdown(['', ...head], lines),
+    `The memory wall is one read of all f32 in a wasm memory. "Not built": filling it would have taken longer than ` +
+      'the time limit. Recall is 1.000 where a cell does not name it. ' +
+      `[All tables and charts](${link}).`,
+    `${machineText(run)}.`,
+  ]
+    .map((part) => (part.startsWith('|') ? part : wrap(part)))
+    .join('\n\n')
+}
