@@ -1,12 +1,12 @@
 import { NidusError } from '../errors/errors.js'
 
-/** No extent is larger. */
+/** The most bytes of an extent. */
 export const MAX_EXTENT = 1024 * 1024
-/** What is larger than this is never written a second time; below it, as many as `FAN` are merged into one. */
+/** A larger extent is never written again. Of smaller ones, `FAN` at a time are merged into one. Bytes. */
 export const SMALL = 32 * 1024
 const FAN = 16
 
-/** A small extent at the end of the file, merged `rank` times: a byte is rewritten once a rank. */
+/** A small extent at the end of the file. It was merged `rank` times, so each of its bytes was rewritten so often. */
 interface Small {
   at: number
   bytes: Uint8Array
@@ -14,31 +14,34 @@ interface Small {
 }
 
 export type FileName = 'data' | 'log'
-/** As they are found at a file's end. */
+/** An extent as it is found at the end of a file. */
 export interface StoredExtent {
   at: number
   bytes: Uint8Array
 }
 
+/** The changes that one commit makes to the extents of a file. */
 export interface Plan {
-  /** All extents from here on go. */
+  /** All extents from this place on are removed. */
   cutAt: number | undefined
-  /** Merged ones: all extents from the first to the second, that included. */
+  /** The extents that were merged: they begin at the first place, at the second, or between them. */
   merged: [number, number] | undefined
   puts: { at: number; bytes: Uint8Array }[]
+  /** How many of the pieces in memory it writes. */
   taken: number
+  /** The length of the file afterwards, in bytes. */
   length: number
   small: Small[]
 }
 
 /**
- * A file as immutable extents in a database, and what was appended since the last commit in memory.
- * `plan` says what a commit must put, `done` that it has happened; until then nothing is forgotten.
+ * A file that is kept as immutable extents in a database. Bytes that were appended since the last commit are in memory.
+ * `plan` returns the changes of a commit. `done` tells that they were made. Until then the bytes stay in memory.
  */
 export class Extents {
   readonly file: FileName
   readonly generation: number
-  /** What the database has, less what was truncated of it. */
+  /** The bytes that the database has, without those that were truncated. */
   #base: number
   #stored: number
   #pieces: Uint8Array[] = []
@@ -54,17 +57,17 @@ export class Extents {
     this.#check = check
   }
 
-  /** Small extents at the end, as they were found, in order. */
+  /** Takes over the small extents that were found at the end of the file, in order. */
   adopt(small: StoredExtent[]) {
-    // Their ranks are forgotten: one by size keeps them from being merged too often or never.
+    // Their ranks are not stored. A rank by size keeps them from being merged too often, or never.
     this.#small = small.map(({ at, bytes }) => ({ at, bytes, rank: bytes.length < SMALL / FAN ? 0 : 1 }))
   }
 
-  /** Keeps what it is given. */
+  /** Appends bytes. It keeps the array that it is given. */
   write(bytes: Uint8Array, { at }: { at: number }): number {
     this.#check()
     if (at !== this.#size)
-      throw new Error(`a write at ${at}, where the file ends at ${this.#size}: it can only be appended to`)
+      throw new Error(`a write at ${at}, but the file ends at ${this.#size}: it can only be appended to`)
     if (bytes.length > 0) this.#pieces.push(bytes)
     this.#size += bytes.length
     return bytes.length
@@ -96,14 +99,15 @@ export class Extents {
     this.#small = []
   }
 
-  /** Bytes that were committed, and not truncated since. */
+  /** The number of bytes that were committed and not truncated since. */
   get committed(): number {
     return this.#base
   }
+  /** The number of bytes that wait for a commit. */
   get pending(): number {
     return this.#size - this.#base
   }
-  /** Bytes that are in the database were truncated, and still are there. */
+  /** True if bytes were truncated that are still in the database. */
   get cut(): boolean {
     return this.#base < this.#stored
   }
@@ -111,7 +115,7 @@ export class Extents {
     return this.cut || this.#pieces.length > 0
   }
 
-  /** What a commit has to do now. Changes nothing here. */
+  /** Returns the changes that a commit has to make now. Changes nothing itself. */
   plan(): Plan {
     const small = this.#small.filter(({ at, bytes }) => at + bytes.length <= this.#base)
     const plan: Plan = {
@@ -122,7 +126,7 @@ export class Extents {
       length: this.#size,
       small,
     }
-    // Only neighbours may be merged: what a cut left of an extent is not among them.
+    // Only neighbours may be merged. The rest of an extent that was cut is not in the list.
     const last = small.at(-1)
     if (last && last.at + last.bytes.length !== this.#base) small.length = 0
     const pending = this.pending
@@ -140,7 +144,7 @@ export class Extents {
     return plan
   }
 
-  /** As often as sixteen of a rank, or lower, are at the end, they become one of the next. */
+  /** Merges `FAN` extents of a rank, or of lower ones, at the end into one of the next rank, as often as possible. */
   #merge(plan: Plan) {
     const { small } = plan
     for (let rank = 0; ; rank++) {
@@ -160,7 +164,7 @@ export class Extents {
     }
   }
 
-  /** The plan's transaction is complete. */
+  /** Must be called once the transaction of the plan is complete. */
   done(plan: Plan) {
     this.#pieces.splice(0, plan.taken)
     this.#base = this.#stored = plan.length
@@ -184,7 +188,7 @@ export function concat(parts: Uint8Array[]): Uint8Array {
   return all
 }
 
-/** The same bytes in pieces of `each`; without a copy where there is but one. */
+/** Returns the same bytes in pieces of `each`. If there is only one piece, it is not copied. */
 function cutUp(pieces: Uint8Array[], each: number, total: number): Uint8Array[] {
   if (pieces.length === 1 && total <= each) return [pieces[0]]
   const cut: Uint8Array[] = []

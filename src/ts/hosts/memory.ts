@@ -4,8 +4,8 @@ import type { Host } from '../contract/host.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
 /**
- * Keeps its first bytes and counts the others: the core has every row in its own memory, so a second copy would serve
- * nobody.
+ * Keeps its first bytes, and only counts the others. The core has every row in its own memory, so a second copy would
+ * be of no use.
  */
 class Sink implements SyncAccessHandle {
   #bytes = new Uint8Array()
@@ -50,12 +50,13 @@ class Sink implements SyncAccessHandle {
   close() {}
 }
 
+/** Returns a host that keeps a store in memory only. */
 export function memoryHost(name: string): Host {
   const pair = (keep: number) => ({ data: new Sink(keep), log: new Sink(Infinity) })
   return {
     kind: 'memory',
     lendViews: true,
-    // Nothing outlives the process, so nothing needs a gate or a flush either.
+    // Nothing outlives the process. So no commit mark and no flush are needed.
     transactional: true,
     rowsInCore: true,
     async open({ mustExist }) {

@@ -6,7 +6,8 @@ import type { StorageHost } from '../types/index.js'
 const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as const
 
 /**
- * A host that somebody else wrote: nothing of ours may be assumed of it, and its handles may keep what they are given.
+ * Returns a host around one that the caller wrote. Its methods are checked. Its handles may keep the bytes that they
+ * are given, so they get copies.
  */
 export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => Host }, name?: string): Host {
   const session = reading('the storage host', () => own[SESSION])
@@ -20,7 +21,7 @@ export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => Hos
     kind: own.kind,
     lendViews: false,
     transactional: own.transactional === true,
-    // Async, so that what they throw synchronously is a rejection as well.
+    // These functions are async, so that an error that is thrown at once becomes a rejection, too.
     open: async (mode) => own.open(mode),
     create: async () => own.create(),
     promote: async (files) => own.promote(files),

@@ -20,7 +20,7 @@ import {
   type Row,
 } from './sql.js'
 
-/** A new pair's bytes are handed to the database when they are this many. */
+/** Once a new pair has this many bytes in memory, `drain` writes them to the database. */
 const DRAIN = 4 * 1024 * 1024
 
 interface Pair extends StoreFiles {
@@ -28,11 +28,15 @@ interface Pair extends StoreFiles {
   log: SqlExtents
 }
 
-/** Two objects of a class can share an isolate, but never a storage. */
+/**
+ * The names of the stores that are open in each storage. Two objects of a class can share an isolate, but never a
+ * storage.
+ */
 const opened = new WeakMap<DurableStorage, Set<string>>()
 
 const OPTIONS = { name: 1 } satisfies KeysOf<DurableObjectOptions>
 
+/** Returns a host that keeps stores in the SQLite database of a Durable Object. */
 export function durableObject(storage: DurableStorage, options?: DurableObjectOptions): StorageHost {
   if (
     typeof storage !== 'object' ||
@@ -49,8 +53,8 @@ export function durableObject(storage: DurableStorage, options?: DurableObjectOp
 }
 
 /**
- * Appended bytes wait in memory; `commit` puts them and the lengths in one transaction, and is done when that is
- * synced.
+ * Returns the host of one opening. Appended bytes wait in memory. `commit` writes them and the new lengths in one
+ * transaction, and resolves once that transaction is synced.
  */
 function sessionHost(storage: DurableStorage, given: string | undefined, asked = UNNAMED): Host {
   let name = given ?? asked
@@ -59,7 +63,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
   let held = false
   let current: Pair
   let fresh: Pair | undefined
-  /** Extents that nothing points at may be there. */
+  /** True if the database may hold extents that belong to no current file. */
   let stale = false
   let lost: NidusError | undefined
 
@@ -72,7 +76,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     if (readOnly) throw readOnlyError(name)
   }
 
-  /** Throws if the row is not what this store last saw or wrote. */
+  /** Throws if the row is not the one that this store last read or wrote. */
   const verify = () => {
     let found: Row | undefined
     try {
@@ -86,12 +90,12 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     }
     if (!found) throw lose('is gone: its tables were removed')
     if (found.epoch !== row.epoch) throw lose('was opened a second time, through another `storage`')
-    // An outer transaction of the object's own that was rolled back took commits of ours along.
+    // The object may have rolled back a transaction of its own, and with it commits of this store.
     if (found.generation !== row.generation || found.data !== row.data || found.log !== row.log)
       throw lose('was changed by somebody else')
   }
 
-  /** All or nothing, if it is still ours. Not yet durable. */
+  /** Does all of `work` or nothing, and only if the store is still ours. The result is not durable yet. */
   function write(work: () => Partial<Row>) {
     check()
     try {
@@ -107,7 +111,10 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     }
   }
 
-  /** The object's output waits for the same; but only this tells a failure to whoever wrote. */
+  /**
+   * Waits until the transaction is durable. The object holds its output back until then, too. But only this call tells
+   * the caller about a failure.
+   */
   async function sync() {
     try {
       await storage.sync()
@@ -117,7 +124,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     }
   }
 
-  const plainly = (error: unknown) => (error instanceof NotApplied ? error.cause : error)
+  const causeOf = (error: unknown) => (error instanceof NotApplied ? error.cause : error)
 
   const pair = (at: Row): Pair => ({
     data: new SqlExtents(storage.sql, 'data', at, at.data, check, verify),
@@ -132,18 +139,24 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     }
   }
 
-  /** At once, since what failed may have been for want of room. If this fails, the next commit does it. */
+  /**
+   * Removes the new pair at once, because the failure may have been a lack of space. If this fails, the next commit
+   * removes the pair.
+   */
   function discard() {
     fresh = undefined
     try {
       write(() => (removeOthers(storage.sql, row), {}))
       stale = false
     } catch {
-      // `lost`, or still stale.
+      // Either `lost` is set now, or `stale` is still true.
     }
   }
 
-  /** `open`'s name, unless one was given here; but what an earlier version made without one goes by any. */
+  /**
+   * Chooses the name of the store: the one given to `durableObject`, or else the one given to `open`. A store that an
+   * earlier version made has no name of its own, so it is found under any name.
+   */
   function choose() {
     name = given ?? asked
     if (given === undefined && !findRow(storage.sql, asked) && isUnnamed(storage.sql)) name = UNNAMED
@@ -158,7 +171,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     if (names.has(name)) {
       throw new NidusError(
         'LOCKED',
-        `the store ${which()} is already open; give durableObject(ctx.storage, { name }) another name for another store beside it`,
+        `the store ${which()} is already open; to open another store beside it, give durableObject(ctx.storage, { name }) another name`,
       )
     }
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
@@ -201,7 +214,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
         choose()
         return readOnly ? openReadOnly() : openWritable(mode.mustExist)
       } catch (error) {
-        throw plainly(error)
+        throw causeOf(error)
       }
     },
     async changed() {
@@ -209,7 +222,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
       try {
         now = findRow(storage.sql, name)
       } catch {
-        // Opening it again tells why.
+        // The error is reported when the store is opened again.
       }
       return now?.generation === row.generation && now.cuts === row.cuts ? 'no' : 'replaced'
     },
@@ -224,7 +237,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
           return { data: current.data.getSize(), log: current.log.getSize(), cuts: row.cuts + (cut ? 1 : 0) }
         })
       } catch (error) {
-        throw plainly(error)
+        throw causeOf(error)
       }
       await sync()
       done()
@@ -233,10 +246,10 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     async create() {
       check()
       try {
-        // What an earlier one left, before there can be more.
+        // An earlier pair may have left extents. They are removed before new ones are added.
         if (stale) write(() => (removeOthers(storage.sql, row), {}))
       } catch (error) {
-        throw plainly(error)
+        throw causeOf(error)
       }
       stale = true
       return (fresh = pair({ ...row, generation: row.generation + 1, data: 0, log: 0 }))
@@ -249,10 +262,10 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
         write(() => ((done = putAll(files)), {}))
       } catch (error) {
         discard()
-        throw plainly(error)
+        throw causeOf(error)
       }
       done()
-      // Else all of the new pair would be waiting to be written.
+      // Without this wait, the whole new pair could pile up in the queue of writes.
       await sync()
     },
     async promote(files) {
@@ -267,7 +280,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
           return { generation: data.generation, data: data.getSize(), log: log.getSize() }
         })
       } catch (error) {
-        if (!(error instanceof NotApplied) || lost) throw plainly(error)
+        if (!(error instanceof NotApplied) || lost) throw causeOf(error)
         discard()
         throw new NotPromoted(error.cause)
       }
@@ -288,7 +301,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
       try {
         atomically(storage, () => removeStore(storage.sql, name))
       } catch (error) {
-        throw plainly(error)
+        throw causeOf(error)
       }
       await sync()
     },

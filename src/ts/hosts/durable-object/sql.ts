@@ -4,42 +4,46 @@ import type { DurableStorage } from '../../types/durable-object.js'
 import { Extents, MAX_EXTENT, SMALL, damaged, type FileName, type StoredExtent, type Plan } from '../extents.js'
 
 /**
- * An extent's key is one integer, its offset and this often its file: the row's own key, so that a row is written, and
- * counted, once.
+ * The distance between the keys of two files. The key of an extent is one integer: its offset plus a multiple of this
+ * number that stands for the file. The integer is the row's own key, so that each extent is written, and billed, as one
+ * row.
  */
 const ROOM = 2 ** 50
 const VERSION = 1
-/** All stores of the object, a row each. */
+/** The table with one row for each store of the object. */
 const STORES = 'nidus_stores'
 
-/** The name that stores had before `open`'s counted. */
+/** The name of stores that were made before the name given to `open` was used. */
 export const UNNAMED = 'default'
-/** A store that somebody names so has a number from here up. */
+/** The least number of a store that the caller named `default`. It sets such a store apart from an unnamed one. */
 const NAMED = 1_000_000
 
-/** A store's row: what is the store, and whose. Extents of the other generation are an unfinished compaction's. */
+/**
+ * The row of a store: which extents belong to it, and who writes to it. Extents of the other generation were left by an
+ * unfinished compaction.
+ */
 export interface Row {
   store: number
   generation: number
   /** Lengths in bytes. */
   data: number
   log: number
-  /** The last writer to have opened it. */
+  /** The random number of the last writer that opened the store. */
   epoch: string
-  /** How often committed bytes were cut: whoever is reading must begin again. */
+  /** How often committed bytes were cut off. After a cut, a reader must begin again. */
   cuts: number
 }
 
 type Sql = DurableStorage['sql']
 
-/** Certainly not applied: the transaction threw what was thrown within it. */
+/** The transaction was certainly not applied: it threw the error that was thrown inside it. */
 export class NotApplied extends Error {
   constructor(cause: unknown) {
     super('not applied', { cause })
   }
 }
 
-/** All of it or nothing. */
+/** Does all of `work` in one transaction, or nothing of it. */
 export function atomically<T>(storage: DurableStorage, work: () => T): T {
   let own: { error: unknown } | undefined
   try {
@@ -68,7 +72,7 @@ const full = (error: unknown) =>
 
 const COLUMNS = ['store', 'name', 'version', 'generation', 'data', 'log', 'epoch', 'cuts']
 
-/** Whether there is a table of ours of that name. Anything else of that name is refused. */
+/** Returns whether there is a table of ours with that name. Refuses anything else with that name. */
 function isThere(sql: Sql, table: string, ours: string[]): boolean {
   const [found] = sql.exec('SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE', table)
   if (!found) return false
@@ -88,10 +92,10 @@ export function findRow(sql: Sql, name: string): Row | undefined {
   return row as Row | undefined
 }
 
-/** Refuses what is not the table of a store's extents, before it is read, written or dropped. */
+/** Refuses a table that does not hold a store's extents, before it is read, written or dropped. */
 export const checkExtents = (sql: Sql, { store }: Row) => isThere(sql, tableOf(store), ['id', 'bytes'])
 
-/** Whether the object has a store of an earlier version, which made it without asking for a name. */
+/** Returns whether the object has a store that an earlier version made without a name. */
 export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) < NAMED
 
 export function makeStore(sql: Sql, name: string): Row {
@@ -105,8 +109,7 @@ export function makeStore(sql: Sql, name: string): Row {
   const row = findRow(sql, name)!
   const table = tableOf(row.store)
   const [orphan] = sql.exec('SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE', table)
-  if (orphan)
-    throw new NidusError('CORRUPT', `there is a table ${table}, and in ${STORES} nothing that says what is in it`)
+  if (orphan) throw new NidusError('CORRUPT', `there is a table ${table}, but ${STORES} has no row for it`)
   sql.exec(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)`)
   return row
 }
@@ -123,7 +126,7 @@ export function putRow(sql: Sql, { store, generation, data, log, epoch, cuts }: 
   )
 }
 
-/** And the table of the stores with the last of them. */
+/** Removes a store, and the table of stores if this was the last one. */
 export function removeStore(sql: Sql, name: string) {
   const row = findRow(sql, name)
   if (!row) return
@@ -136,23 +139,23 @@ export function removeStore(sql: Sql, name: string) {
 const tableOf = (store: number) => `nidus_extents_${store}`
 
 const FILES: FileName[] = ['data', 'log']
-/** Only two generations can be there at a time. */
+/** Returns the least key of a file. Only two generations exist at a time, so even or odd is enough. */
 const placeOf = (file: FileName, generation: number) => (2 * (generation % 2) + FILES.indexOf(file)) * ROOM
 
-/** Extents of the generation that does not count. */
+/** Removes the extents of the generation that is not current. */
 export function removeOthers(sql: Sql, { store, generation }: Row) {
   const other = placeOf('data', generation + 1)
   sql.exec(`DELETE FROM ${tableOf(store)} WHERE id >= ? AND id < ?`, other, other + 2 * ROOM)
 }
 
-/** Extents as rows of a table of the store's own. */
+/** One file of a store. Each of its extents is a row in the store's table. */
 export class SqlExtents extends Extents implements SyncAccessHandle {
   readonly #sql: Sql
   readonly #table: string
   readonly #place: number
   readonly #current: () => void
 
-  /** @param current throws if what is in the table is no longer what this was opened on */
+  /** @param current throws if the table no longer holds the state that was opened */
   constructor(
     sql: Sql,
     file: FileName,
@@ -168,7 +171,7 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     this.#current = current
   }
 
-  /** Committed bytes only. */
+  /** Reads committed bytes only. */
   read(buffer: Uint8Array, { at }: { at: number }): number {
     this.#current()
     const end = Math.min(at + buffer.length, this.committed)
@@ -193,7 +196,10 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     return end - at
   }
 
-  /** To be merged with what follows: the small extents at the end. The file must end where it should. */
+  /**
+   * Finds the small extents at the end of the file, so that later bytes can be merged with them. Throws if the file
+   * does not end at the recorded length.
+   */
   findSmall() {
     const end = this.committed
     const rows = this.#sql.exec(
@@ -225,7 +231,7 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     )
   }
 
-  /** Everything of the plan, within a transaction. */
+  /** Carries out the plan. The caller has a transaction open. */
   put({ cutAt, merged, puts }: Plan) {
     if (cutAt !== undefined) this.#cut(cutAt)
     const [sql, table, place] = [this.#sql, this.#table, this.#place]
@@ -237,7 +243,7 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     const [sql, table, place] = [this.#sql, this.#table, this.#place]
     sql.exec(`DELETE FROM ${table} WHERE id >= ? AND id < ?`, place + cutAt, place + ROOM)
     if (cutAt === 0) return
-    // The one that the cut goes through. One that merely ends there is left as it is.
+    // Shortens the extent that the cut goes through. An extent that ends at the cut stays as it is.
     const [last] = sql.exec(
       `SELECT id, length(bytes) AS length FROM ${table} WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`,
       place + cutAt - MAX_EXTENT - 1,

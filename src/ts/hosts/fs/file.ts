@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, readSync, writeSync
 import { NidusError } from '../../errors/errors.js'
 import type { SyncAccessHandle } from '../../types/index.js'
 
-/** What all files of a store share: once one of them was touched by somebody else, none is written any more. */
+/** All files of a store share one guard. Once another program has touched one of them, none is written any more. */
 export interface Guard {
   /** Throws if the store is no longer ours. */
   check(): void
@@ -11,7 +11,7 @@ export interface Guard {
 
 export class FsFile implements SyncAccessHandle {
   readonly fd: number
-  /** As it was when it was opened. */
+  /** The size in bytes, and the time of the last change, when the file was opened. */
   readonly opened: number
   readonly modified: number
   readonly #path: string
@@ -19,7 +19,7 @@ export class FsFile implements SyncAccessHandle {
   #size: number
   #closed = false
 
-  /** Without a guard: read-only. */
+  /** Without a guard the file is read-only. */
   constructor(fd: number, path: string, guard: Guard | undefined) {
     this.fd = fd
     this.#path = path
@@ -40,7 +40,7 @@ export class FsFile implements SyncAccessHandle {
   }
 
   write(buffer: Uint8Array, { at }: { at: number }): number {
-    this.#ours()
+    this.#checkOurs()
     let done = 0
     while (done < buffer.length) {
       const written = writeSync(this.fd, buffer, done, buffer.length - done, at + done)
@@ -56,7 +56,7 @@ export class FsFile implements SyncAccessHandle {
   }
 
   truncate(size: number) {
-    this.#ours()
+    this.#checkOurs()
     ftruncateSync(this.fd, size)
     this.#size = size
   }
@@ -65,7 +65,7 @@ export class FsFile implements SyncAccessHandle {
     const guard = this.#guard
     if (!guard) return
     if (guard.lost) throw guard.lost
-    // Syncs the length as well, which is all that a log of appends needs besides the bytes.
+    // This also syncs the length. A file that only grows needs nothing else besides its bytes.
     fdatasyncSync(this.fd)
   }
 
@@ -79,8 +79,11 @@ export class FsFile implements SyncAccessHandle {
     closeSync(this.fd)
   }
 
-  /** Also after a failure: what another process owns must not even be truncated back. */
-  #ours() {
+  /**
+   * Throws if another program owns or has changed the file. Also called after a failed write: a file of another process
+   * must not even be truncated back.
+   */
+  #checkOurs() {
     const guard = this.#guard
     if (!guard) throw new NidusError('READ_ONLY', `${this.#path} was opened read-only`)
     guard.check()
@@ -88,7 +91,7 @@ export class FsFile implements SyncAccessHandle {
     if (size === this.#size) return
     guard.lost = new NidusError(
       'FAILED',
-      `${this.#path} has ${size} bytes where this process left ${this.#size}: another program changed it`,
+      `${this.#path} has ${size} bytes, but this process left ${this.#size}: another program changed it`,
     )
     throw guard.lost
   }

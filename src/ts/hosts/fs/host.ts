@@ -35,8 +35,8 @@ import {
 } from './promote.js'
 
 /**
- * A directory with native nidus's `data`, `log` and `lock`. The store's name is the directory's path, or its `file:`
- * URL.
+ * Returns the host of a store in a directory. It has the same files as native nidus: `data`, `log` and `lock`. The
+ * store's name is the path of the directory, or its `file:` URL.
  */
 export function fsHost(name: string): Host {
   const directory = directoryOf(name)
@@ -71,13 +71,13 @@ export function fsHost(name: string): Host {
     }
   }
 
-  /** Files and directories that this opening made, to be taken back if it is refused. */
+  /** The files and directories that this opening made. They are removed again if the opening is refused. */
   let made: { files: string[]; root: string | undefined } = { files: [], root: undefined }
 
-  /** Refuses what is not ours before anything is made, and again under the lock. */
+  /** Refuses files of another program. Called before anything is made, and again under the lock. */
   function look() {
     const pair = pairIn(directory)
-    // With both there the core tells more about a damaged store.
+    // If both files exist, the core finds out more about damage.
     refuseForeign(directory, pair)
     refuseMissing(directory, pair)
     return pair
@@ -99,12 +99,12 @@ export function fsHost(name: string): Host {
       made.files.push(name)
     }
     const files = both('data', 'log', 'r+', guard)
-    // Also where nothing was created: a process that was killed may have made or renamed files and not come to this.
+    // Needed even if nothing was created now: a killed process may have made or renamed files and not synced them.
     syncDirectory(directory)
     return files
   }
 
-  /** What was made for nothing. */
+  /** Removes what a refused opening made, and releases the lock. */
   function takeBack() {
     for (const name of made.files) {
       if (statSync(join(directory, name), { throwIfNoEntry: false })?.size === 0) remove(directory, name)
@@ -117,7 +117,7 @@ export function fsHost(name: string): Host {
       try {
         rmdirSync(path)
       } catch {
-        return // Somebody has put something there.
+        return // Another program has put something there.
       }
       if (path === root || path === dirname(path)) return
     }
@@ -127,7 +127,7 @@ export function fsHost(name: string): Host {
     refuseNoFolder(directory)
     for (let attempt = 1; ; attempt++) {
       const { data, log } = settle(directory, false)
-      // A named pipe would never answer.
+      // Refuses a named pipe, which would never answer.
       for (const name of [data, log]) plain(join(directory, name))
       try {
         return both(data, log, 'r', undefined)
@@ -140,7 +140,7 @@ export function fsHost(name: string): Host {
     }
   }
 
-  /** One of the two is missing, or both are. */
+  /** Opens the rest of a store in which one of the two files is missing, or both are. */
   function readRest(lenient: boolean, error: unknown): StoreFiles {
     const pair = pairIn(directory)
     if (!pair.data && !pair.log) throw error
@@ -185,7 +185,7 @@ export function fsHost(name: string): Host {
     },
     async halfCompacted(files, readOnly) {
       const path = join(directory, 'log.tmp')
-      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readHeader(join(directory, 'data'))))
+      if (!isFile(path) || !completes(readFileSync(path), files.data.getSize(), readDimension(join(directory, 'data'))))
         return undefined
       if (readOnly) {
         files.log.close()
@@ -206,7 +206,7 @@ export function fsHost(name: string): Host {
       promoted = false
       fresh = both(names.data, names.log, 'wx+', guard)
       const { data, log } = fresh
-      // Closed without having been promoted, they are of no more use.
+      // A file that is closed before the promotion is of no more use, so closing removes it.
       for (const [file, name] of [
         [data, names.data],
         [log, names.log],
@@ -226,14 +226,14 @@ export function fsHost(name: string): Host {
         for (const file of [files.data, files.log] as FsFile[]) fsyncSync(file.fd)
         mark(directory, names)
       } catch (error) {
-        // With the marker gone, or never there, the old pair is the store. If that is uncertain, so is the outcome.
+        // Without a marker, the old pair is the store. If the marker cannot be removed, the outcome is unknown.
         removeMarker(directory, names)
         throw new NotPromoted(error)
       }
       promoted = true
       swap(directory, names)
     },
-    // Writing is durable by itself; that the store is still ours was seen before each write.
+    // The flushes have made the writes durable. Each write has checked that the store is still ours.
     async commit() {},
     async close() {
       lock?.release()
@@ -245,7 +245,10 @@ export function fsHost(name: string): Host {
   }
 }
 
-/** Where nothing can be written Node 20 says that something is missing: the one that is made first tells what it is. */
+/**
+ * Makes a directory and all those above it. Returns the first one that it made. In a place that cannot be written to,
+ * Node 20 fails with ENOENT, which says nothing. Making the first missing directory alone gives the true error.
+ */
 function makeAll(directory: string): string | undefined {
   try {
     return mkdirSync(directory, { recursive: true })
@@ -258,7 +261,7 @@ function makeAll(directory: string): string | undefined {
   }
 }
 
-/** With every directory above that had to be made; their names are durable afterwards. */
+/** Makes a directory and all those above it. Their names are durable afterwards. Returns the first one that it made. */
 function makeDirectory(directory: string): string | undefined {
   const first = makeAll(directory)
   if (first === undefined) return undefined
@@ -270,7 +273,8 @@ function makeDirectory(directory: string): string | undefined {
 
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
-function readHeader(path: string): number | undefined {
+/** Returns the dimension that the header of a data file names, if the file is a store's. */
+function readDimension(path: string): number | undefined {
   let file: number | undefined
   try {
     if (!isFile(path)) return undefined
@@ -285,7 +289,10 @@ function readHeader(path: string): number | undefined {
   }
 }
 
-/** Removes the store's own files, and the directory if nothing else is in it. What is not ours is refused by name. */
+/**
+ * Removes the store's own files, and the directory if nothing else is in it. Refuses files of another program, and
+ * names them.
+ */
 export function destroyFs(name: string): void {
   const directory = directoryOf(name)
   const look = () => {
@@ -308,7 +315,7 @@ export function destroyFs(name: string): void {
     try {
       rmdirSync(directory)
     } catch {
-      // Other files are in it.
+      // The directory holds other files, so it stays.
     }
   } catch (error) {
     throw storageError(error, `the store in ${directory} could not be removed`, true)
@@ -322,9 +329,9 @@ export function listFs(given = '.'): StoreInfo[] {
       .filter((entry) => entry.isDirectory())
       .flatMap((entry) => {
         const name = join(root, entry.name)
-        const dimension = readHeader(join(name, 'data'))
+        const dimension = readDimension(join(name, 'data'))
         const size = (file: string) => statSync(join(name, file), { throwIfNoEntry: false })?.size
-        // Of what cannot be read, or is no store, not even the sizes are asked: that may throw.
+        // If this is no store, or cannot be read, its sizes are not asked for. That might throw.
         if (dimension === undefined) return []
         const [data, log] = [size('data'), size('log')]
         if (log === undefined) return []

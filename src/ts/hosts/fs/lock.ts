@@ -22,9 +22,9 @@ import { dirname, join } from 'node:path'
 import { NidusError } from '../../errors/errors.js'
 
 /**
- * Native nidus's `lock` file, both ways. Native writes `pid millis`, calls a lock stale when its mtime is 60 s old, and
- * never renews its own. Ours has a third word, and an mtime ten minutes ahead that is renewed each minute, so that
- * native never takes it.
+ * The `lock` file keeps out native nidus, and native's lock keeps out this package. Native writes `pid millis`. It
+ * takes a lock whose mtime is 60 s old, and never renews its own. A lock of this package has a third word. Its mtime is
+ * ten minutes ahead and is renewed each minute, so that native never takes it.
  */
 const AHEAD_S = 600
 const RENEW_MS = 60_000
@@ -39,8 +39,8 @@ const tryOr = <T, F>(attempt: () => T, otherwise: F): T | F => {
 const codeOf = (error: unknown) => (error as { code?: string }).code
 
 /**
- * A process's state, when it began (clock ticks since boot: with the pid it names one process for ever), and how many
- * threads it has. Linux only.
+ * Returns the state of a process or thread, its start, and its number of threads. The start is in clock ticks since
+ * boot. Pid and start together never name another process. Linux only: elsewhere all three are "?".
  */
 function statOf(pid: number | string): { state: string; start: string; threads: string } {
   return tryOr(
@@ -54,26 +54,25 @@ function statOf(pid: number | string): { state: string; start: string; threads: 
 }
 
 /**
- * Where a pid means the same process, and its start the same moment: this boot of this machine and, in containers,
- * these namespaces.
+ * Returns a text that names this boot of this machine and, in containers, the namespaces. In one place a pid always
+ * means the same process, and a start the same moment.
  */
 function placeOf(): string {
-  // Deno tells the host's name, and lets /proc be read, only to whoever may; on Linux the boot says what machine it is.
+  // In Deno the host's name and /proc need permissions. On Linux the boot id tells one machine from another.
   const host = tryOr(hostname, process.platform === 'linux' ? '' : '?')
-  // Elsewhere there are no pid namespaces; a reboot leaves no process of the old pid and start.
+  // Other systems have no pid namespaces. After a reboot no process has the old pid and start.
   if (process.platform !== 'linux') return [host, process.platform].map((part) => encodeURIComponent(part)).join('/')
   const boot = tryOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), '?')
   const namespace = tryOr(() => readlinkSync('/proc/self/ns/pid'), '?')
   const time = tryOr(() => readlinkSync('/proc/self/ns/time'), 'none')
-  // Last, so that the place of a machine before it was started anew differs from its place now in the second part
-  // alone.
+  // The machine comes last. If the same machine was started again, its earlier place differs in the second part alone.
   const machine = tryOr(() => readFileSync('/etc/machine-id', 'latin1').trim(), '')
   return [host, boot, namespace, time, machine].map((part) => encodeURIComponent(part)).join('/')
 }
 
 /**
- * No process outlives its machine's boot. Names can be given twice (containers of one image), but whoever still had
- * this lock would have renewed it.
+ * Returns whether the lock was made in an earlier boot of this machine. Its holder is dead then. Two machines can have
+ * the same names (containers of one image). So the lock must have expired, too: a living holder would have renewed it.
  */
 function isOfEarlierBoot(place: string, expired: boolean): boolean {
   const [host, boot, , , machine] = place.split('/')
@@ -90,7 +89,7 @@ function isOfEarlierBoot(place: string, expired: boolean): boolean {
   )
 }
 
-/** The thread that this is, if it may end before its process does: its number in /proc, and when it began. */
+/** Returns this thread's number in /proc and its start, if it is a worker, which may end before its process does. */
 function threadOf(): string | undefined {
   const [pid, , thread] = tryOr(() => readlinkSync('/proc/thread-self'), '').split('/')
   return thread === undefined || thread === pid ? undefined : `${thread}.${statOf(`${pid}/task/${thread}`).start}`
@@ -103,7 +102,7 @@ interface Holder {
   place: string
   thread: string | undefined
 }
-/** Stands for the pid in a lock that was let go where its file could not be removed. */
+/** The pid in a lock that was released although its file could not be removed. */
 const NOBODY = '0'
 
 function parse(content: string): Holder | undefined {
@@ -113,7 +112,10 @@ function parse(content: string): Holder | undefined {
   return { pid: Number(pid), nonce, start, place, thread }
 }
 
-/** Only where it is certain. A native lock names no machine, and a pid may belong to another container's process. */
+/**
+ * Returns whether the holder is certainly dead. A native lock names no machine, and a pid may belong to a process of
+ * another container, so only a holder of the same place can be judged.
+ */
 function surelyDead({ pid, start, place, thread }: Holder, expired: boolean): boolean {
   if (pid === 0) return true
   if (isOfEarlierBoot(place, expired)) return true
@@ -125,9 +127,9 @@ function surelyDead({ pid, start, place, thread }: Holder, expired: boolean): bo
   }
   const now = statOf(pid)
   if (start === '?' || now.start === '?') return false
-  // One that ended and was not waited for is dead once its last thread is.
+  // A process that ended, and that its parent has not waited for, is dead once its last thread has ended.
   if (now.start !== start || (/^[ZX]$/.test(now.state) && now.threads === '1')) return true
-  // A thread that was ended leaves its process, and its lock.
+  // A worker that was terminated leaves its lock behind, while its process goes on.
   const [number, began] = thread?.split('.') ?? []
   return (
     began !== undefined &&
@@ -141,7 +143,7 @@ export class FsLock {
   readonly #path: string
   readonly #content: string
   readonly #inode: bigint
-  /** The file itself, wherever its folder is moved to. */
+  /** The descriptor of the lock file. It stays the same file if its folder is moved. */
   readonly #file: number
   readonly #timer: ReturnType<typeof setInterval>
 
@@ -187,16 +189,16 @@ export class FsLock {
   release() {
     clearInterval(this.#timer)
     const here = this.held()
-    if (!here) tryOr(() => this.#letGo(), undefined)
+    if (!here) tryOr(() => this.#markFree(), undefined)
     closeSync(this.#file)
     if (here) tryOr(() => unlinkSync(this.#path), undefined)
   }
 
   /**
-   * Its folder was moved: what is in the file says then that nobody has it, to us and, by its age, to native. One that
-   * somebody else wrote stays.
+   * Marks the lock as free in the file itself, because its folder was moved. The pid 0 says so to this package, and the
+   * old mtime to native. A lock that somebody else wrote stays as it is.
    */
-  #letGo() {
+  #markFree() {
     if (readFileSync(this.#file, 'utf8') !== this.#content) return
     const [, millis, ours] = this.#content.split(' ')
     const free = `${NOBODY} ${millis} ${ours}`
@@ -206,13 +208,13 @@ export class FsLock {
   }
 }
 
-/** Undefined: it is not there, or no file. A named pipe would never answer. */
+/** Returns the text of a file, or undefined if there is no plain file. A named pipe would never answer. */
 const read = (path: string) =>
   tryOr(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined)
 
-/** Makes the file `path`, or throws LOCKED. What a dead holder left is taken away first. */
+/** Makes the lock file `path`, or throws LOCKED. Removes the file of a dead holder first. */
 function take(path: string, lock: string, content: string, random: string) {
-  // Each turn after the first, somebody else got something done.
+  // Each further attempt means that another process made progress meanwhile.
   for (let attempt = 0; attempt < 10; attempt++) {
     if (create(path, lock, content, random)) return
     const found = read(path)
@@ -224,7 +226,10 @@ function take(path: string, lock: string, content: string, random: string) {
   throw locked(path, read(path) ?? '', undefined)
 }
 
-/** Whole or not at all: a lock whose holder cannot be read could never be reclaimed. */
+/**
+ * Makes a lock file, whole or not at all. A lock whose holder cannot be read could never be reclaimed. Returns false if
+ * another process was faster.
+ */
 function create(path: string, lock: string, content: string, random: string): boolean {
   const draft = `${lock}.new.${random}`
   try {
@@ -232,7 +237,7 @@ function create(path: string, lock: string, content: string, random: string): bo
     linkSync(draft, path)
     return true
   } catch (error) {
-    // ENOENT: whoever has the lock took the draft for a leftover.
+    // ENOENT: the holder of the lock took the draft for a leftover and removed it.
     if (['EEXIST', 'ENOENT'].includes(codeOf(error) ?? '') && existsSync(dirname(lock))) return false
     // Some file systems have no hard links.
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK'].includes(codeOf(error) ?? '')) throw error
@@ -256,33 +261,34 @@ function createDirectly(path: string, content: string): boolean {
 }
 
 /**
- * Takes a dead holder's file away. Among those who judged the same file only one may do so at a time, the one that has
- * the lock named after that holder: whoever comes later finds another file there and leaves it alone. So a living
- * holder's lock is never touched, not even for a moment. If the one that has it dies in here, its own file is reclaimed
- * in the same way.
+ * Removes the lock file of a dead holder. Several processes may judge the same file at once, but only one may remove
+ * it: the one that has a second lock, which is named after the dead holder. A later one finds another lock file there
+ * and leaves it alone. So the lock of a living holder is never touched, not even for a moment. If the process with the
+ * second lock dies in here, that lock is reclaimed in the same way.
  */
 function reclaim(path: string, lock: string, judged: string, dead: Holder, content: string, random: string) {
-  const right = `${lock}.heir.${dead.nonce}`
-  take(right, lock, content, random)
+  const heir = `${lock}.heir.${dead.nonce}`
+  take(heir, lock, content, random)
   try {
     if (read(path) !== judged) return
-    // Native knows nothing of this; its own reclaiming must not come in between.
+    // Native does not know the second lock. A new mtime prevents native from reclaiming the file at the same time.
     setAhead(path)
     const away = `${lock}.stale.${random}`
     renameSync(path, away)
-    // It did. If a third one came in between, native's is lost, as it is when native reclaims from native.
+    // Native reclaimed it all the same, so its lock is put back. If a third process took the lock meanwhile, native's
+    // is lost. That can also happen when native reclaims from native.
     if (read(away) !== judged) tryOr(() => linkSync(away, path), undefined)
     unlinkSync(away)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   } finally {
-    tryOr(() => unlinkSync(right), undefined)
+    tryOr(() => unlinkSync(heir), undefined)
   }
 }
 
 /**
- * What others left beside the lock when they were killed. Only the holder may call this: for drafts of the living it is
- * too late, they try again.
+ * Removes the files that killed processes left beside the lock. Only the holder may call this. A draft of a living
+ * process may go, too: the lock is taken, and that process tries again.
  */
 function removeLeftovers(directory: string) {
   for (const name of readdirSync(directory)) {
@@ -315,6 +321,6 @@ function locked(path: string, content: string, holder: Holder | undefined) {
       : 'an unknown process'
   return new NidusError(
     'LOCKED',
-    `the store is open elsewhere: ${path} is held by ${who}. If you are certain that it runs on no machine, remove that file`,
+    `the store is open elsewhere: ${path} is held by ${who}. If you are certain that this process runs on no machine, remove that file`,
   )
 }

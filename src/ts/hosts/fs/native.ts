@@ -3,8 +3,9 @@ import { crc32 } from '../../format/crc32.js'
 const UPSERT = 3
 
 /**
- * Native compacts by renaming first data, then log. Whether `log` is the log that belongs to a data file already
- * renamed: whole, and naming exactly the rows that are there, each once and in order, as native writes them.
+ * Returns whether `log` belongs to a data file that is renamed already. Native compacts by renaming first data, then
+ * log. So the log must be whole. It must name exactly the rows of the data, each once and in order, as native writes
+ * them.
  */
 export function completes(log: Uint8Array, dataSize: number, dimension: number | undefined): boolean {
   if (!dimension) return false
@@ -19,7 +20,7 @@ export function completes(log: Uint8Array, dataSize: number, dimension: number |
     if (view.getUint32(at + 4, true) === UPSERT) {
       let row = at + 8
       for (let i = 0; i < 2; i++) {
-        // The collection and the id: u64 length, bytes.
+        // The collection and the id. Each is a length as u64, and then the bytes.
         if (row + 8 > end || view.getUint32(row + 4, true) !== 0) return false
         row += 8 + view.getUint32(row, true)
       }

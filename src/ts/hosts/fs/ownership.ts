@@ -16,13 +16,15 @@ import {
 } from '../../format/ownership.js'
 import type { SyncAccessHandle } from '../../types/index.js'
 
-/** A store's directory: a path, or the `file:` URL of one. */
+/** Returns the path of a store's directory from a path, or from a `file:` URL. */
 export function directoryOf(name: string): string {
   if (name.includes('\0')) throw invalid(`"${name.replaceAll('\0', '\\0')}" has a zero in it, which no path can have`)
   if (!/^file:\//i.test(name)) {
-    // It would become a folder named `https:`. (One letter is a drive.)
+    // An address would become a folder named `https:`. A single letter is allowed: it is a drive.
     if (/^[a-z][a-z\d+.-]+:\/\//i.test(name))
-      throw invalid(`"${name}" is an address, and a store on disk has a path: Nidus.fromStatic opens what a server has`)
+      throw invalid(
+        `"${name}" is an address, but a store on disk has a path. Nidus.fromStatic opens the files of a server`,
+      )
     return resolve(name)
   }
   try {
@@ -35,8 +37,8 @@ export function directoryOf(name: string): string {
 }
 
 /**
- * Nothing there, not even a link that leads nowhere: that is refused, as is all that is no plain file. A named pipe
- * would never answer.
+ * Returns the facts about a plain file, or undefined if there is nothing. Refuses anything else, and a link that leads
+ * nowhere. A named pipe would never answer.
  */
 export function plain(path: string): Stats | undefined {
   if (!lstatSync(path, { throwIfNoEntry: false })) return undefined
@@ -45,20 +47,20 @@ export function plain(path: string): Stats | undefined {
   const what = found?.isDirectory() ? 'a folder' : found ? 'no plain file' : 'a link that leads nowhere'
   throw new NidusError(
     'INVALID_ARGUMENT',
-    `${path} is ${what}, where a store has a file of that name. Nothing was changed: use another name, or move it away`,
+    `${path} is ${what}, but a store needs a file of that name. Nothing was changed: use another name, or move it away`,
   )
 }
 
-/** A store is a folder. What is something else of that name is refused, as is a link that leads nowhere. */
+/** Refuses anything but a folder, because a store is a folder. Also refuses a link that leads nowhere. */
 export function refuseNoFolder(directory: string) {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (found?.isDirectory() || (!found && !lstatSync(directory, { throwIfNoEntry: false }))) return
   throw invalid(
-    `${directory} is ${found ? 'no folder, and a store is one that holds data and log' : 'a link that leads nowhere'}. Nothing was changed`,
+    `${directory} is ${found ? 'no folder, but a store is a folder with data and log' : 'a link that leads nowhere'}. Nothing was changed`,
   )
 }
 
-/** Undefined: there is none. */
+/** Looks at the beginning of a file. Returns undefined if there is none. */
 export function lookAt(path: string, which: Which): Seen | undefined {
   if (!plain(path)) return undefined
   const file = openSync(path, 'r')
@@ -82,19 +84,19 @@ export const pairIn = (directory: string): Pair => ({
   log: lookAt(join(directory, 'log'), 'log'),
 })
 
-/** Refuses, by name, what is not ours. */
+/** Refuses files of another program, and names them. */
 export function refuseForeign(directory: string, { data, log }: Pair, code?: 'INVALID_ARGUMENT') {
   const foreign = foreignOf(data, log)
   if (foreign) throw foreignError(join(directory, foreign), foreign, code)
 }
 
-/** Refuses to go on where a file is gone: rows or operations beside it show that there was one. */
+/** Refuses a store of which a file is missing. Rows or operations in the other file show that there was one. */
 export function refuseMissing(directory: string, { data, log }: Pair) {
   const missing = missingOf(data?.size, log?.size)
   if (missing) throw missingError(join(directory, missing), missing, (data ?? log)!.size)
 }
 
-/** In the place of a file that is missing, for who reads what is left. */
+/** Returns an empty handle in place of a missing file, so that the other file can be read. */
 export const absent = (): SyncAccessHandle & { absent: true } => {
   const refuse = (): never => {
     throw new NidusError('READ_ONLY', 'the file is missing')

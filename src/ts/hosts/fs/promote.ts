@@ -18,10 +18,11 @@ import { crc32 } from '../../format/crc32.js'
 import { lookAt } from './ownership.js'
 
 /**
- * How a compacted pair becomes current, although two files cannot be renamed at once:
- * a marker names the new pair; a barrier replaces `log`, which native refuses to open; the new data, then the new log
- * are renamed into place; the marker goes. From any middle the next open goes on. Up to the barrier native may still
- * open, and write to, the old pair: then the new one is outdated.
+ * The names of the files by which a compacted pair becomes current. Two files cannot be renamed at once, so there are
+ * four steps. A marker names the new pair. A barrier, which native refuses to open, replaces `log`. The new data, and
+ * then the new log, are renamed into place. The marker is removed. If a process dies between two steps, the next
+ * opening goes on. Until the barrier is there, native may still open the old pair and write to it. Then the new pair is
+ * outdated.
  */
 export interface Names {
   data: string
@@ -31,8 +32,8 @@ export interface Names {
   barrier: string
 }
 /**
- * Only the lock's holder makes them, so one set of names does. Where another program's file has one of them, all get a
- * suffix that nobody else has.
+ * Returns a set of names. Only the holder of the lock makes these files, so one set is enough. If a file of another
+ * program has one of the names, all of them get a suffix that nobody else has.
  */
 const namesOf = (suffix: string): Names => ({
   data: `data.compacted${suffix}`,
@@ -45,8 +46,8 @@ const SUFFIX = /\.[0-9a-f]{24}$/
 const suffix = () => `.${randomBytes(12).toString('hex')}`
 
 /**
- * Every set of names of which something may be there. Everything that we may leave besides data, log and lock is among
- * them, and is removed only if it is what we write.
+ * Returns every set of names of which a file may be there. Besides data, log and lock, this package leaves no files
+ * with other names. A file of these names is removed only if it has the content that this package writes.
  */
 function namesIn(directory: string): Names[] {
   const all = new Set(
@@ -57,7 +58,7 @@ function namesIn(directory: string): Names[] {
   return ['', ...all].map(namesOf)
 }
 
-/** One whole frame with an operation that does not exist and a byte too many. */
+/** Returns the bytes of the barrier: one whole frame with an operation that does not exist, and one byte too many. */
 function barrier(): Uint8Array {
   const bytes = new Uint8Array(13)
   const view = new DataView(bytes.buffer)
@@ -72,7 +73,7 @@ export function syncDirectory(directory: string) {
   try {
     file = openSync(directory, 'r')
   } catch (error) {
-    if (process.platform === 'win32') return // has no such thing
+    if (process.platform === 'win32') return // Windows cannot open a directory.
     throw error
   }
   try {
@@ -94,7 +95,7 @@ function writeDurably(path: string, bytes: Uint8Array | string) {
   }
 }
 
-/** Tells whether somebody wrote to the old pair since. */
+/** Returns a text about the old pair. It changes when somebody writes to the pair. */
 function identity(directory: string): string {
   return ['data', 'log']
     .map((name) => {
@@ -105,8 +106,8 @@ function identity(directory: string): string {
 }
 
 /**
- * Step 1, from which on the new pair counts. The files must be written and synced. If this throws, nothing was
- * promoted, as far as `cancel` succeeds.
+ * Step 1: writes the marker. From then on the new pair is current. Its files must be written and synced. If this
+ * throws, the caller must call `removeMarker`. If that succeeds, nothing was promoted.
  */
 export function mark(directory: string, { data, log, draft, marker }: Names) {
   syncDirectory(directory)
@@ -115,11 +116,12 @@ export function mark(directory: string, { data, log, draft, marker }: Names) {
   syncDirectory(directory)
 }
 
-/** Steps 2 to 4. */
+/** Steps 2 to 4: writes the barrier, renames the files and removes the marker. */
 export function swap(directory: string, names: Names) {
   if (there(directory, names.barrier) && isOurs(directory, names.barrier)) {
     remove(directory, names.barrier)
-    // A killed process may not have synced that one: a crash must not give its file the name `log`.
+    // The process that wrote this barrier may have been killed before the sync. After a crash it must not have the name
+    // `log`, so its removal is made durable.
     syncDirectory(directory)
   }
   const name = there(directory, names.barrier) ? namesOf(suffix()).barrier : names.barrier
@@ -133,7 +135,7 @@ function swapBehindBarrier(directory: string, names: Names) {
   const move = (from: string, to: string) => {
     if (!existsSync(join(directory, from))) return
     renameSync(join(directory, from), join(directory, to))
-    // One after the other on the medium, too: the new log must never stand beside the old data.
+    // The order must be the same on the medium: the new log must never stand beside the old data.
     syncDirectory(directory)
   }
   move(names.data, 'data')
@@ -141,7 +143,7 @@ function swapBehindBarrier(directory: string, names: Names) {
   removeMarker(directory, names)
 }
 
-/** Durably, before anything can be written under the names in it. */
+/** Removes the marker durably. Only then may anything be written under the names in it. */
 export function removeMarker(directory: string, { marker }: Names) {
   remove(directory, marker)
   syncDirectory(directory)
@@ -155,7 +157,10 @@ export function remove(directory: string, name: string) {
   }
 }
 
-/** A whole marker: it was synced before it got its name. Anything else of that name is somebody's file. */
+/**
+ * Returns the content of the marker, if there is one. A marker is always whole, because it was synced before it got its
+ * name. Any other file of that name belongs to another program.
+ */
 function markerIn(directory: string, { marker, data }: Names): { old?: string } | undefined {
   try {
     if (!lstatSync(join(directory, marker)).isFile()) return undefined
@@ -166,7 +171,7 @@ function markerIn(directory: string, { marker, data }: Names): { old?: string } 
   }
 }
 
-/** What was written so far of what we write there; what was not is zeros. */
+/** Returns whether a file holds a part of these bytes. Bytes that were not written yet are zeros. */
 function begins(path: string, whole: Uint8Array): boolean {
   const found = readFileSync(path)
   return found.every((byte, i) => byte === 0 || byte === (whole[i] ?? byte))
@@ -183,7 +188,7 @@ function isOurs(directory: string, name: string): boolean {
     if (name === names.barrier) return found.size <= 13 && begins(path, barrier())
     if (name.startsWith('data')) return lookAt(path, 'data')!.look !== 'foreign'
     const log = lookAt(path, 'log')!.look
-    // One that was only begun says nothing by itself; the data that was written along with it does.
+    // A log that was only begun does not show whose it is. The data that was written with it does.
     return (
       log === 'ours' ||
       log === 'none' ||
@@ -197,15 +202,15 @@ function isOurs(directory: string, name: string): boolean {
 const there = (directory: string, name: string) =>
   lstatSync(join(directory, name), { throwIfNoEntry: false }) !== undefined
 
-/** Removes what a killed process of ours, or native's, left, and leaves what is somebody else's. */
+/** Removes the files that a killed process of this package or of native left. Files of other programs stay. */
 export function removeLeftovers(directory: string, more: string[] = []) {
-  // The logs first: the data beside them tells whose they are.
+  // All files are judged before the first is removed: the data may be needed to tell whose the log is.
   const all = namesIn(directory).flatMap(({ data, log, barrier, draft, marker }) => [data, log, barrier, draft, marker])
   const ours = [...all, ...more].filter((name) => there(directory, name) && isOurs(directory, name))
   for (const name of ours) remove(directory, name)
 }
 
-/** Names under which a pair can be written: nothing is there. */
+/** Returns names under which a new pair can be written, because no file has them. */
 export function makeRoom(directory: string): Names {
   removeLeftovers(directory)
   const names = namesOf('')
@@ -218,20 +223,20 @@ const isBarrier = (directory: string) => {
 }
 
 /**
- * Which files hold the store now; with `writable` also finishes, or clears away, what an earlier process left half
- * done.
+ * Returns the names of the files that hold the store now. With `writable`, also finishes or removes the compaction that
+ * an earlier process left half done.
  */
 export function settle(directory: string, writable: boolean): { data: string; log: string } {
   const has = (name: string) => existsSync(join(directory, name))
   const marked = namesIn(directory).filter((names) => markerIn(directory, names))
-  // What a killed process had renamed is on the medium before anything is built on it.
+  // A killed process may have renamed files. That must be on the medium before the next step relies on it.
   if (writable && marked.length > 0) syncDirectory(directory)
   if (marked.length > 0 && isBarrier(directory)) {
     const names = marked.find(({ log }) => has(log))
     if (!names)
       throw new NidusError(
         'CORRUPT',
-        `${join(directory, marked[0].log)} is missing, which a half-done compaction needs`,
+        `${join(directory, marked[0].log)} is missing. Without it, the compaction that was interrupted cannot be finished`,
       )
     if (!writable) return { data: has(names.data) ? names.data : 'data', log: names.log }
     swapBehindBarrier(directory, names)

@@ -1,21 +1,24 @@
 import { NidusError } from '../../errors/errors.js'
 
 const PREFIX = 'nidus-wasm:'
-/** Not one of the stores' names. */
+/** The name of a scratch database. No store's database has this name. */
 const SCRATCH = 'nidus-wasm-log'
 const VERSION = 1
-/** Behind somebody's pending deletion a request may wait for ever, and be told nothing. */
+/** A request is given up after this time. Behind a pending deletion it might wait for ever, without any event. */
 const ANSWER_MS = 10_000
 
-/** What is the store, and whose. Extents of another generation than this one are an unfinished compaction's. */
+/**
+ * The row of a store: which extents belong to it, and who writes to it. Extents of another generation were left by an
+ * unfinished compaction.
+ */
 export interface Meta {
   generation: number
   /** Lengths in bytes. */
   data: number
   log: number
-  /** The last writer to have opened it. */
+  /** The random number of the last writer that opened the store. */
   epoch: string
-  /** How often committed bytes were cut: whoever is reading must begin again. */
+  /** How often committed bytes were cut off. After a cut, a reader must begin again. */
   cuts: number
 }
 
@@ -27,7 +30,7 @@ export const databaseName = (name: string) => PREFIX + name
 export const lockName = (name: string) => `nidus-wasm:indexeddb:${name}`
 
 export function factory(): IDBFactory {
-  // In some embedded pages the mere mention throws.
+  // In some embedded pages even reading the property throws.
   let found: IDBFactory | undefined
   let cause: unknown
   try {
@@ -56,14 +59,14 @@ function makeStore(db: IDBDatabase) {
   db.createObjectStore(META).put(meta, META_KEY)
 }
 
-/** Without `make` a database that is not there is NOT_FOUND and stays that way. */
+/** Opens a database. Without `make`, a database that does not exist is NOT_FOUND and is not made. */
 export async function connect(
   database: string,
   what: string,
   make: false | ((db: IDBDatabase) => void),
 ): Promise<IDBDatabase> {
   const none = () => new NidusError('NOT_FOUND', `there is no ${what} in IndexedDB`)
-  // Trying would do, but WebKit keeps the names of databases that it was told not to make.
+  // Opening it would be enough of a check, but WebKit lists a database even if its creation was aborted.
   const all = make
     ? undefined
     : await factory()
@@ -99,7 +102,7 @@ export async function connect(
             cause: error,
           }),
         )
-      // Firefox, where storage is forbidden.
+      // Firefox fails like this where storage is forbidden.
       else if (error?.name === 'InvalidStateError')
         reject(
           new NidusError('STORAGE_UNAVAILABLE', `IndexedDB cannot be used here: ${error.message}`, { cause: error }),
@@ -109,7 +112,7 @@ export async function connect(
   })
 }
 
-/** Deletes it if all that is in it is a store's, which `check` throws at if not. */
+/** Deletes the database of a store. `check` throws if anything in it does not belong to a store. */
 export async function deleteDatabase(name: string, check: (db: IDBDatabase) => Promise<void>): Promise<void> {
   let db: IDBDatabase | undefined
   try {
@@ -127,7 +130,7 @@ export async function deleteDatabase(name: string, check: (db: IDBDatabase) => P
 function drop(database: string, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = factory().deleteDatabase(database)
-    // Connections of ours let go when they are asked to.
+    // Connections of this package close when a deletion is announced.
     const timer = setTimeout(
       () => reject(new NidusError('LOCKED', `somebody has the ${what} open; it will be gone once that is closed`)),
       ANSWER_MS,
@@ -145,29 +148,32 @@ function drop(database: string, what: string): Promise<void> {
 }
 
 /**
- * Where a killed browser left half a record at the end of its log, Chromium goes on behind it, and at the start after
- * that takes the two for one damaged record: then it deletes all databases of the origin. It begins a new log when a
- * database is deleted. Best effort: a full disk must not keep a store closed.
+ * Makes Chromium begin a new log for the databases of this origin. A killed browser may leave half a record at the end
+ * of that log. Chromium then writes on behind it. At the next start it takes the two for one damaged record, and
+ * deletes all databases of the origin. It begins a new log when a database is deleted, so this makes a database and
+ * deletes it. A failure is ignored: a full disk must not prevent the opening of a store.
  */
 export async function renewLog(): Promise<void> {
-  // Nobody but Chromium has that.
+  // Only Chromium has this property.
   if (typeof IDBVersionChangeEvent === 'undefined' || !('dataLoss' in IDBVersionChangeEvent.prototype)) return
   try {
     ;(await connect(SCRATCH, 'scratch database', () => {})).close()
     await drop(SCRATCH, 'scratch database')
   } catch {
-    // The store's own opening tells what is wrong, if it hinders that.
+    // If this hinders the opening of the store, that opening reports it.
   }
 }
 
 export interface Transaction {
   meta: IDBObjectStore
   extents: IDBObjectStore
-  /** What is done with a request's result; a throw aborts the transaction, and is what it rejects with. */
+  /**
+   * Calls `work` with the result of a request. If `work` throws, the transaction aborts and rejects with that error.
+   */
   then<T>(request: IDBRequest<T>, work: (result: T) => void): void
 }
 
-/** Certainly not applied: the browser said so, or it was ours to abort. */
+/** The transaction was certainly not applied: the browser said so, or this code aborted it. */
 export class NotApplied extends Error {
   constructor(cause: unknown) {
     super('not applied', { cause })
@@ -175,8 +181,8 @@ export class NotApplied extends Error {
 }
 
 /**
- * Resolves on `complete`, when all of it is on the medium, and rejects on `abort`; a request's own success says
- * neither.
+ * Runs a transaction. Resolves on `complete`, when all of it is on the medium. Rejects on `abort`. The success of a
+ * single request means neither.
  */
 export function transact(
   db: IDBDatabase,
@@ -184,7 +190,7 @@ export function transact(
   work: (transaction: Transaction) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Strict for every one of them: Chromium keeps large values in files beside the database, synced only then.
+    // Every transaction is strict. Chromium keeps large values in files beside the database, and syncs them only then.
     const transaction = db.transaction([META, EXTENTS], mode, { durability: 'strict' })
     let own: { error: unknown } | undefined
     const attempt = (step: () => void) => {
@@ -195,7 +201,7 @@ export function transact(
         try {
           transaction.abort()
         } catch {
-          // It has been aborted already, and says so by its event.
+          // It is aborted already. The event reports it.
         }
       }
     }
@@ -221,11 +227,11 @@ export function transact(
   })
 }
 
-/** The store's name for each database of ours. */
+/** Returns the names of all stores that have a database. */
 export async function databaseNames(): Promise<string[]> {
   const all = factory()
   if (typeof all.databases !== 'function')
-    throw new NidusError('STORAGE_UNAVAILABLE', 'this browser does not tell which databases there are')
+    throw new NidusError('STORAGE_UNAVAILABLE', 'this browser cannot list its databases')
   return (await all.databases()).flatMap(({ name }) => (name?.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
 }
 

@@ -20,7 +20,7 @@ import {
 } from './database.js'
 import { holdNow } from '../../runtime/web-locks.js'
 
-/** A new pair's bytes are handed to the database when they are this many. */
+/** Once a new pair has this many bytes in memory, `drain` writes them to the database. */
 const DRAIN = 4 * 1024 * 1024
 const FILES = ['data', 'log'] as const
 
@@ -29,7 +29,10 @@ interface Pair extends StoreFiles {
   log: ExtentSink
 }
 
-/** Appended bytes wait in memory; `commit` puts them, the lengths and nothing else in one strict transaction. */
+/**
+ * Returns the host of a store in IndexedDB. Appended bytes wait in memory. `commit` writes them and the new lengths in
+ * one strict transaction.
+ */
 export function indexeddbHost(name: string): Host {
   let db: IDBDatabase | undefined
   let release: (() => Promise<void>) | undefined
@@ -37,11 +40,12 @@ export function indexeddbHost(name: string): Host {
   let readOnly = false
   let current: Pair
   let fresh: Pair | undefined
-  /** Extents that nothing points at may be there. */
+  /** True if the database may hold extents that belong to no current file. */
   let stale = false
   let lost: NidusError | undefined
-  let die!: (error: NidusError) => void
-  let dead: Promise<never>
+  /** Rejects `disconnected`, which every write waits for, too. */
+  let rejectWrites!: (error: NidusError) => void
+  let disconnected: Promise<never>
 
   const lose = (why: string) => {
     if (lost) return
@@ -53,7 +57,7 @@ export function indexeddbHost(name: string): Host {
     if (readOnly) throw readOnlyError(name)
   }
 
-  /** The row as it is in this transaction, if it is still what this store began with. */
+  /** Returns the row that this transaction found. Throws if another writer or a replacement has changed the store. */
   const verified = (found: Meta | undefined): Meta => {
     if (readOnly) {
       if (found && found.generation === meta.generation && found.cuts === meta.cuts) return found
@@ -63,7 +67,7 @@ export function indexeddbHost(name: string): Host {
     throw new NidusError('FAILED', `the store "${name}" was taken over by another tab or worker`)
   }
 
-  /** All or nothing, if it is still ours; then what is in the row. */
+  /** Does all of `work` or nothing, and only if the store is still ours. The new row is what `work` returns. */
   async function write(work: (transaction: Transaction) => Partial<Meta>): Promise<void> {
     check()
     let next = meta
@@ -76,12 +80,12 @@ export function indexeddbHost(name: string): Host {
       )
     try {
       const done = attempt().catch((error: unknown) => {
-        // Firefox lets the transaction that follows one aborted by its quota write nothing at all; the next one may.
+        // Firefox: after a transaction that the quota aborted, the next one cannot write. The one after it can.
         if (error instanceof NotApplied && (error.cause as Error | undefined)?.name === 'InvalidStateError')
           return attempt()
         throw error
       })
-      await Promise.race([done, dead])
+      await Promise.race([done, disconnected])
     } catch (error) {
       if (error instanceof NidusError) throw error
       if (error instanceof NotApplied) {
@@ -89,7 +93,7 @@ export function indexeddbHost(name: string): Host {
         if (cause instanceof NidusError && cause.code === 'FAILED') lose(cause.message)
         throw cause
       }
-      // An abort that nobody asked for may be the connection's end, of which the browser tells a turn later.
+      // The connection may have ended. The browser reports this one turn of the event loop after the abort.
       await sleep(0)
       if (lost) throw unknown(lost)
       throw error
@@ -102,7 +106,7 @@ export function indexeddbHost(name: string): Host {
       cause,
     })
 
-  /** Only committed bytes, and all of one state: it is looked at in the same transaction. */
+  /** Reads committed bytes, all of one state: the row is checked in the same transaction. */
   async function read(sink: ExtentSink, at: number, length: number, from: number): Promise<Uint8Array> {
     const { file, generation } = sink
     const parts: Uint8Array[] = []
@@ -129,7 +133,8 @@ export function indexeddbHost(name: string): Host {
     } catch (error) {
       throw error instanceof NotApplied ? error.cause : error
     }
-    // The next read is to begin where an extent does, or this one's last would be read twice.
+    // Leaves out a part of an extent at the end. The next read then begins where that extent begins, and no extent is
+    // read twice.
     if (sink.boundary > at && sink.boundary < end) parts.pop()
     return parts.length === 1 ? parts[0] : concat(parts)
   }
@@ -148,26 +153,26 @@ export function indexeddbHost(name: string): Host {
 
   async function connect(create: boolean) {
     db = await openDatabase(name, create)
-    dead = new Promise((_, reject) => (die = reject))
-    dead.catch(() => {})
+    disconnected = new Promise((_, reject) => (rejectWrites = reject))
+    disconnected.catch(() => {})
     const mine = db
-    // Somebody deletes it: who does not let go only delays that.
+    // Somebody deletes the database. An open connection would only delay that.
     db.onversionchange = () => {
       mine.close()
       if (!readOnly) lose('its database is being deleted or changed from elsewhere')
     }
     db.onclose = () => {
-      // A reader has what it needs, or is told by the read that fails.
+      // A reader has all that it needs, or its next read fails.
       if (readOnly) return
       lose('the browser closed the connection to its database (storage cleared, or a fault of the disk)')
-      // What has been answered by now was answered in time.
-      void sleep(0).then(() => die(unknown(lost!)))
+      // Answers that are already on their way are delivered before this timer, and count.
+      void sleep(0).then(() => rejectWrites(unknown(lost!)))
     }
   }
 
   async function openWritable(mustExist: boolean): Promise<Pair> {
     release = await takeLock(name)
-    // Before anything else is written.
+    // This must come before any other write.
     await renewLog()
     await connect(!mustExist)
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
@@ -192,7 +197,7 @@ export function indexeddbHost(name: string): Host {
   async function openReadOnly(): Promise<Pair> {
     await connect(false)
     meta = await readMeta(db!, name)
-    if (meta.data + meta.log === 0) await refuseUntold(db!, name, meta.generation)
+    if (meta.data + meta.log === 0) await refuseUncounted(db!, name, meta.generation)
     return pair(meta.generation, meta.data, meta.log)
   }
 
@@ -204,7 +209,10 @@ export function indexeddbHost(name: string): Host {
     }
   }
 
-  /** At once, since what failed may have been for want of room. If this fails, the next commit does it. */
+  /**
+   * Removes the new pair at once, because the failure may have been a lack of space. If this fails, the next commit
+   * removes the pair.
+   */
   async function discard() {
     fresh = undefined
     if (lost) return
@@ -248,7 +256,7 @@ export function indexeddbHost(name: string): Host {
       stale = false
     },
     async create() {
-      // What an earlier one left, before there can be more.
+      // An earlier pair may have left extents. They are removed before new ones are added.
       if (stale) await write((transaction) => (removeOthers(transaction, meta.generation), {}))
       check()
       stale = true
@@ -288,9 +296,9 @@ export function indexeddbHost(name: string): Host {
     },
     async close() {
       disconnect()
-      const letGo = release
+      const releaseLock = release
       release = undefined
-      await letGo?.()
+      await releaseLock?.()
     },
     async destroy() {
       await removeStore(name)
@@ -299,7 +307,7 @@ export function indexeddbHost(name: string): Host {
   return host
 }
 
-/** Extents of any generation but this one. */
+/** Removes the extents of all generations but this one. */
 function removeOthers({ extents }: Transaction, keep: number) {
   for (const file of FILES) {
     extents.delete(IDBKeyRange.bound([file], [file, keep], false, true))
@@ -308,7 +316,8 @@ function removeOthers({ extents }: Transaction, keep: number) {
 }
 
 /**
- * Returns what lets go of it. Where there are no locks (insecure contexts), the writer's epoch is all that protects it.
+ * Takes the lock of a store. Returns the function that releases it. Insecure contexts have no locks. There only the
+ * epoch in the row protects the store.
  */
 async function takeLock(name: string): Promise<() => Promise<void>> {
   const release = await holdNow(lockName(name))
@@ -325,13 +334,13 @@ async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
   return meta
 }
 
-/** A row that tells of no bytes beside extents that it counts. */
-async function refuseUntold(db: IDBDatabase, name: string, generation: number) {
-  let untold = 0
+/** Throws if there are extents although the row says that the store has no bytes. */
+async function refuseUncounted(db: IDBDatabase, name: string, generation: number) {
+  let uncounted = 0
   await transact(db, 'readonly', ({ extents, then }) =>
-    FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (untold += count))),
+    FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (uncounted += count))),
   )
-  if (untold > 0) throw unknownContent(name)
+  if (uncounted > 0) throw unknownContent(name)
 }
 
 const isMeta = (row: unknown): row is Meta =>
@@ -346,16 +355,13 @@ const unknownContent = (name: string) =>
     `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`,
   )
 
-/** Throws if anything in the database is not a store's. */
+/** Throws if anything in the database does not belong to a store. */
 async function checkOurs(db: IDBDatabase, name: string) {
   let foreign = ''
   const first: { [F in FileName]: Uint8Array } = { data: new Uint8Array(), log: new Uint8Array() }
   let others = 0
   await transact(db, 'readonly', ({ meta, extents, then }) => {
-    then(
-      meta.getAllKeys(),
-      (keys) => (foreign ||= keys.some((key) => key !== META_KEY) ? 'what stands beside its row' : ''),
-    )
+    then(meta.getAllKeys(), (keys) => (foreign ||= keys.some((key) => key !== META_KEY) ? 'a row beside its own' : ''))
     then(
       meta.get(META_KEY),
       (row: unknown) => (foreign ||= row !== undefined && !isMeta(row) ? `its row "${META_KEY}"` : ''),
@@ -371,7 +377,7 @@ async function checkOurs(db: IDBDatabase, name: string) {
       })
     }
   })
-  if (others > 0) foreign ||= `what "extents" holds under other keys`
+  if (others > 0) foreign ||= `an entry of "extents"`
   if (foreign)
     throw new NidusError(
       'INVALID_ARGUMENT',
@@ -407,7 +413,7 @@ export async function listIndexeddb(): Promise<StoreInfo[]> {
   }
 }
 
-/** Through a host of its own, since that reads one state. */
+/** Describes a store. It opens a host of its own, because a host reads all of one state. */
 async function describe(name: string): Promise<StoreInfo | undefined> {
   const host = indexeddbHost(name)
   try {
@@ -416,7 +422,7 @@ async function describe(name: string): Promise<StoreInfo | undefined> {
     const dimension = header && new DataView(header.buffer, header.byteOffset).getUint32(8, true)
     return { name, storage: 'indexeddb', diskBytes: data.getSize() + log.getSize(), ...(dimension && { dimension }) }
   } catch (error) {
-    // Gone since it was named.
+    // The database was removed after its name was listed.
     if (error instanceof NidusError && error.code === 'NOT_FOUND') return undefined
     return { name, storage: 'indexeddb', diskBytes: 0 }
   } finally {

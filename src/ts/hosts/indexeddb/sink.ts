@@ -4,16 +4,19 @@ import type { Transaction } from './database.js'
 
 type Key = [file: FileName, generation: number, at: number]
 
-/** `from`: no extent that begins before it matters. */
+/** Reads bytes of a file. Extents that begin before `from` hold none of them. */
 export type Read = (sink: ExtentSink, at: number, length: number, from: number) => Promise<Uint8Array>
 
-/** Keys of a file's extents in one generation, from `at` on, up to `end`. An array sorts behind every number. */
+/**
+ * Returns the range of keys of a file's extents in one generation, from `at` to `end`. By default it has no end,
+ * because an array sorts behind every number.
+ */
 export const extentsOf = (file: FileName, generation: number, at = 0, end: number | [] = []) =>
   IDBKeyRange.bound([file, generation, at], [file, generation, end])
 
-/** Extents under keys of their own in an object store. */
+/** One file of a store. Each of its extents is an entry of an object store. */
 export class ExtentSink extends Extents implements SyncAccessHandle {
-  /** Here an extent begins: who reads on from here needs nothing before it. */
+  /** A place where an extent begins. A read from here needs no extent before it. */
   boundary = 0
   readonly #read: Read
 
@@ -22,21 +25,20 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
     this.#read = read
   }
 
-  /** Committed bytes only, and perhaps fewer than asked for. */
+  /** Reads committed bytes only. May return fewer bytes than asked for. */
   async readAsync(at: number, length: number): Promise<Uint8Array> {
-    if (at + length > this.committed)
-      throw new Error(`only committed bytes can be read, which ${length} at ${at} are not`)
+    if (at + length > this.committed) throw new Error(`${length} bytes at ${at} are not committed: they cannot be read`)
     return this.#read(this, at, length, at === this.boundary ? at : Math.max(0, at - MAX_EXTENT + 1))
   }
 
-  /** Everything of the plan, into a transaction. */
+  /** Carries out the plan in a transaction. */
   put({ extents, then }: Transaction, plan: Plan) {
     const { file, generation } = this
     const key = (at: number): Key => [file, generation, at]
     if (plan.cutAt !== undefined) {
       const cutAt = plan.cutAt
       extents.delete(extentsOf(file, generation, cutAt))
-      // The one that the cut goes through. One that merely ends there is left as it is.
+      // Shortens the extent that the cut goes through. An extent that ends at the cut stays as it is.
       const range = extentsOf(file, generation, Math.max(0, cutAt - MAX_EXTENT), cutAt - 1)
       if (cutAt > 0)
         then(extents.openCursor(range, 'prev'), (cursor) => {
@@ -51,12 +53,12 @@ export class ExtentSink extends Extents implements SyncAccessHandle {
   }
 }
 
-/** Anything else under such a key is another program's. */
+/** Returns whether a value is an extent. Any other value belongs to another program. */
 export const isExtent = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
 /**
- * The small extents at a file's end, in order, as long as they are small and neighbours; the file must end where it
- * should.
+ * Finds the small extents at the end of a file, in order. It stops at the first one that is large or not a neighbour.
+ * Throws if the file does not end at the recorded length.
  */
 export function smallEnd(
   { extents, then }: Transaction,
@@ -79,5 +81,5 @@ export function smallEnd(
   })
 }
 
-/** A structured clone of a view takes all of its buffer along. */
+/** Copies a view that is only a part of its buffer. A structured clone of it would copy the whole buffer. */
 const whole = (bytes: Uint8Array) => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())

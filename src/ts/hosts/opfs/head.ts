@@ -1,9 +1,10 @@
 import { crc32 } from '../../format/crc32.js'
 
 /**
- * The `head` file of an OPFS store: two slots, each in a sector of its own, so that a torn write of one leaves the
- * other. A slot: "NDSHEAD1", generation u64, crc32 of those 16 bytes; little-endian. The valid slot of the higher
- * generation counts; a generation's parity names its slot and its pair of files.
+ * The `head` file of an OPFS store has two slots. Each slot has a sector of its own, so that a half-written slot leaves
+ * the other one whole. A slot is "NDSHEAD1", the generation as u64, and the crc32 of those 16 bytes, little-endian. The
+ * valid slot with the higher generation is current. Whether a generation is even or odd decides its slot and its pair
+ * of files.
  */
 export const SECTOR = 512
 export const HEAD_SIZE = 2 * SECTOR
@@ -21,7 +22,7 @@ export function encodeSlot(generation: number): Uint8Array<ArrayBuffer> {
   return slot
 }
 
-/** The current generation, or undefined if no slot is whole. */
+/** Returns the current generation, or undefined if no slot is whole. */
 export function decodeHead(head: Uint8Array): number | undefined {
   let best: number | undefined
   for (const at of [0, SECTOR]) {
@@ -36,7 +37,7 @@ export function decodeHead(head: Uint8Array): number | undefined {
   return best
 }
 
-/** No slot is whole, and what is there is not the beginning of one either. */
+/** Returns whether no slot is whole, and the bytes are not the beginning of a slot either. */
 export const isForeignHead = (head: Uint8Array): boolean =>
   decodeHead(head) === undefined &&
   [0, SECTOR].some((at) => head.subarray(at, at + MAGIC.length).some((byte, i) => byte !== 0 && byte !== MAGIC[i]))

@@ -16,14 +16,14 @@ import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './
 
 const ROOT = 'nidus-wasm'
 const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
-/** Browsers release the handles of a page that is gone a little late. */
+/** Browsers release the handles of a closed page a little late. This is how long an opening waits for them. */
 const LATE_RELEASE_MS = 2000
 
 type FileName = (typeof FILES)[number]
 type Handle = Required<Omit<SyncAccessHandle, 'readAsync'>>
 type OpenableFile = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<Handle> }
 
-/** Any name as one path segment, no two alike. */
+/** Turns any name into one path segment. Different names give different segments. */
 const encodeName = (name: string) =>
   encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -39,18 +39,18 @@ async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle
 }
 
 /**
- * Handles that are given out: a short write is made whole or thrown, and closing them leaves the real handle to the
- * host.
+ * Wraps a handle for the store. A short write is completed, or an error is thrown. `close` does nothing, because the
+ * host closes the real handle.
  */
 function sink(handle: Handle): SyncAccessHandle {
   return {
     read: (buffer, options) => handle.read(buffer, options),
     write(buffer, { at }) {
       let done = 0
-      // Near the quota a browser may write less than asked without a throw; the next try then says why.
+      // Near the quota a browser may write fewer bytes than asked for without an error. The next try then throws.
       while (done < buffer.length) {
         const written = handle.write(done === 0 ? buffer : buffer.subarray(done), { at: at + done })
-        // Firefox's only sign of a full quota.
+        // This is the only sign of a full quota in Firefox.
         if (!(written > 0))
           throw new DOMException(`the browser wrote ${done} of ${buffer.length} bytes at ${at}`, 'QuotaExceededError')
         done += written
@@ -65,17 +65,18 @@ function sink(handle: Handle): SyncAccessHandle {
 }
 
 /**
- * Five files, made once and never removed, since a file's name is not durable when it is made; `head` says which pair
- * counts.
+ * Returns the host of a store in OPFS. The store has five files. They are made once and never removed, because the name
+ * of a new file is not durable at once. `head` says which pair of files is current.
  */
 export function opfsHost(name: string): Host {
   let directory: FileSystemDirectoryHandle
   let handles: { [K in FileName]: Handle } | undefined
   let generation = 0
-  let unused: StoreFiles | undefined
+  let created: StoreFiles | undefined
+  /** True if the pair that is not current may hold bytes to be removed. */
   let stale = false
-  /** Another program's file, of the pair that does not count. */
-  let taken: FileName | undefined
+  /** A file of another program, in the pair that is not current. */
+  let foreignFile: FileName | undefined
 
   const pair = (of: number): StoreFiles => ({
     data: sink(handles![`data.${of % 2}` as FileName]),
@@ -92,7 +93,7 @@ export function opfsHost(name: string): Host {
     handles = undefined
   }
 
-  /** Handles go on writing to files that are gone. */
+  /** Returns an error if the files were removed. The handles cannot tell: they go on writing to removed files. */
   const isRemoved = () =>
     directory.getFileHandle('head').then(
       () => undefined,
@@ -102,28 +103,29 @@ export function opfsHost(name: string): Host {
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
-    taken = (await refuseOthers(name, directory))[0]
+    foreignFile = (await refuseOthers(name, directory))[0]
     handles = await lockAll(name, directory)
     const head = new Uint8Array(HEAD_SIZE)
     handles.head.read(head, { at: 0 })
     const current = decodeHead(head)
     if (current === undefined) {
-      // The head is written before anything else is, so behind an unwritten one there can be nothing.
+      // The head is written before any other file. If it was never written, the other files must be empty.
       if (sizeOf(0) + sizeOf(1) > 0) throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged`)
       handles.head.write(encodeSlot(0), { at: slotOffset(0) })
     }
-    // Also a slot that a killed worker wrote and did not flush: all that follows builds on it.
+    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
     handles.head.flush()
     generation = current ?? 0
-    // Whichever pair counts has at least a header from its first moment on; an empty one beside one that is not is a
-    // head that lost its newer slot.
+    // A current pair always has at least a header. If it is empty and the other pair is not, the head has lost its
+    // newer slot.
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0)
       throw new NidusError(
         'CORRUPT',
         `the head of "${name}" names an empty pair of files, yet the other pair is not empty`,
       )
-    stale = !taken && sizeOf(generation + 1) > 0
-    // An import as a new store that came to no end (see `create`). Gone before the one zero that says so can go.
+    stale = !foreignFile && sizeOf(generation + 1) > 0
+    // An import into a new store was not finished (see `create`). Its bytes must be gone before the zero byte that
+    // marks it can go.
     if (stale && sizeOf(generation) < 64) {
       empty(generation + 1)
       for (const file of ['data', 'log']) handles[`${file}.${(generation + 1) % 2}` as FileName].flush()
@@ -155,26 +157,26 @@ export function opfsHost(name: string): Host {
       return now.log.modified !== log.modified || now.data.modified !== data.modified ? 'grew' : 'no'
     },
     async create() {
-      if (taken)
+      if (foreignFile)
         throw foreignError(
-          `"${taken}", whose name is needed, in the store "${name}"`,
-          taken.split('.')[0] as 'data',
+          `"${foreignFile}", whose name is needed, in the store "${name}"`,
+          foreignFile.split('.')[0] as 'data',
           'INVALID_ARGUMENT',
         )
       empty(generation + 1)
-      // In a store that is not made yet: what is going to be written beside must not make its empty pair look like a
-      // lost slot's. One zero is a creation that was not finished.
+      // The store is not made yet, so its current pair is empty. The bytes of the new pair must not make it look as if
+      // the head had lost a slot. So one zero byte marks a creation that was not finished.
       if (sizeOf(generation) === 0) {
         const data = handles![`data.${generation % 2}` as FileName]
         data.write(new Uint8Array(1), { at: 0 })
         data.flush()
       }
-      // No commit happens before it is promoted; if it never is, the next one empties it again.
+      // No commit comes before the promotion. If the pair is never promoted, the next commit empties it.
       stale = true
-      return (unused = pair(generation + 1))
+      return (created = pair(generation + 1))
     },
     async promote(files) {
-      if (files !== unused) throw new NotPromoted(new Error('this pair was not made by create()'))
+      if (files !== created) throw new NotPromoted(new Error('this pair was not made by create()'))
       handles!.head.write(encodeSlot(generation + 1), { at: slotOffset(generation + 1) })
       handles!.head.flush()
       generation++
@@ -192,7 +194,7 @@ export function opfsHost(name: string): Host {
       empty(generation + 1)
     },
     async close() {
-      // Chromium never comes back from closing the handle of a file that is gone; the worker's end lets go of it.
+      // In Chromium, closing the handle of a removed file never returns. The end of the worker releases the handle.
       if (handles && (await isRemoved())) handles = undefined
       closeAll()
     },
@@ -202,10 +204,10 @@ export function opfsHost(name: string): Host {
   }
 }
 
-/** Whether a handle really opens here: that it can be asked for says little. */
+/** Throws if no handle can be opened here. That the method exists says little, so this opens one. */
 export async function probeOpfs(): Promise<void> {
   const root = await rootDirectory(true)
-  // No store's directory: those have no dot in their names. Each its own, since others may probe at the same time.
+  // The dot sets this name apart from the directories of stores. The random part sets it apart from other probes.
   const name = `probe.${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
   const file = (await root.getFileHandle(name, { create: true })) as OpenableFile
   try {
@@ -237,7 +239,7 @@ function openHandle(file: OpenableFile): Promise<Handle> {
   )
 }
 
-/** All five, or none: `head` is the lock, and whoever has that may wait for the others. */
+/** Opens all five files, or none. `head` is the lock. Its holder may wait for the other files. */
 async function lockAll(name: string, directory: FileSystemDirectoryHandle, names: readonly FileName[] = FILES) {
   const deadline = Date.now() + LATE_RELEASE_MS
   const handles: { [file: string]: Handle } = {}
@@ -260,8 +262,9 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   try {
     const [head, ...others] = names
     await lock(head)
-    // None is left opening when one has failed.
-    for (const one of await Promise.allSettled(others.map(lock))) if (one.status === 'rejected') throw one.reason
+    // Waits for all of them, so that none is still being opened when one has failed.
+    for (const result of await Promise.allSettled(others.map(lock)))
+      if (result.status === 'rejected') throw result.reason
     return handles as { [K in FileName]: Handle }
   } catch (error) {
     for (const handle of Object.values(handles)) handle.close()
@@ -282,9 +285,9 @@ async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Pro
 }
 
 /**
- * Before anything is made or removed: another program's file stays, and what is missing beside rows or operations is
- * not made anew. Of the pair that does not count another program's files are no hindrance: they are returned, to be
- * left alone.
+ * Checks the files before anything is made or removed. Refuses files of another program. Refuses a store in which a
+ * file is missing beside rows or operations, so that the file is not made anew. Files of another program in the pair
+ * that is not current are allowed: they are returned, so that the caller leaves them alone.
  */
 async function refuseOthers(
   store: string,
@@ -308,7 +311,7 @@ async function refuseOthers(
   const generation = head && decodeHead(head)
   const of = (file: 'data' | 'log') => seen[`${file}.${(generation ?? 0) % 2}`]
   const rows = [0, 1].some((one) => seen[`data.${one}`]?.look === 'ours')
-  // Without a head and without rows of ours whatever has bytes is another program's.
+  // Without a head and without rows of ours, every file that has bytes belongs to another program.
   const others = FILES.filter((file) => seen[file]?.look === 'foreign' || (!head && !rows && seen[file]?.size))
   if (generation === undefined && others[0]) throw foreign(others[0])
   const which = generation !== undefined && !lenient && foreignOf(of('data'), of('log'))
@@ -329,7 +332,7 @@ interface Snapshot extends SyncAccessHandle {
   modified: string
 }
 
-/** Reading through File objects takes no lock, so a writer may be at work meanwhile. */
+/** Opens the store for reading, through File objects. These take no lock, so a writer may be at work meanwhile. */
 async function openSnapshot(
   name: string,
   lenient?: boolean,
@@ -349,7 +352,8 @@ async function openSnapshot(
     generation,
     modified: `${blob.size} ${blob.lastModified}`,
     async readAsync(at, length) {
-      // A file that has grown since is refused; its first bytes are the same as long as the head is.
+      // The browser refuses to read a file that has grown since. It is opened again: its first bytes are the same as
+      // long as the head is.
       const read = (of: File) => of.slice(at, Math.min(at + length, blob.size)).arrayBuffer()
       return new Uint8Array(await read(blob).catch(async () => read(await again())))
     },
@@ -359,7 +363,7 @@ async function openSnapshot(
     getSize: () => blob.size,
     close() {},
   })
-  // The log first: rows are durable before the frames that name them.
+  // The log is opened first, because rows are durable before the frames that name them.
   const open = async (name: 'log' | 'data') => {
     const again = () => file(`${name}.${generation % 2}` as FileName)
     return snapshot(await again(), again)
@@ -378,8 +382,8 @@ async function removeStore(name: string) {
   for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>)
     others ||= !FILES.includes(file as FileName)
   if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
-  // Another program's files stay, and with them the folder. The head goes last: with it a removal that broke off can be
-  // tried again.
+  // The files of another program stay, and so does the folder. The head is removed last, so that a removal that was
+  // interrupted can be tried again.
   for (const file of [...FILES].reverse().filter((file) => !keep.includes(file))) {
     await directory.removeEntry(file).catch((error: Error) => {
       if (error.name !== 'NotFoundError') throw error
