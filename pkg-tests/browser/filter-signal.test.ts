@@ -7,7 +7,7 @@ const open = (name: string) =>
   Nidus.open(name, { dimension: 4, storage: 'opfs', worker: () => new Worker(url, { type: 'module' }) })
 
 describe('an expensive filter', () => {
-  for (const through of ['its own worker', 'the tab that has the store']) {
+  for (const through of ['its own worker', "the leader's worker"]) {
     it.each(methods)(
       `lets other calls be answered, and ends when its signal is aborted, asked through ${through} (%s)`,
       async (method) => {

@@ -3,7 +3,7 @@
  * the test runner rewrites `import()`.
  */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
-  // What the package loads on demand uses the runner's wrapper of `import()`, which exists only in pages.
+  // Modules that the package loads on demand use the runner's wrapper of `import()`, which exists only in pages.
   const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
   onmessage = async ({ data }) => {
     try { postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) }) } catch (error) { postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack }) }

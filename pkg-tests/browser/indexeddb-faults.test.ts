@@ -113,7 +113,7 @@ describe('the host on IndexedDB, with every put counted', () => {
     const ids = Array.from({ length: count }, (_, i) => `${i}`)
     await db.upsert('c', { ids, vectors: new Float32Array(count * dimension).fill(1) })
     await db.delete('c', ids.slice(0, 10))
-    // Of about 31 MiB the database gets 8 MiB. So a part of the new pair is already written.
+    // The database gets 8 MiB of about 31 MiB. So a part of the new pair is already written.
     await watched.ask('quota after 8')
     expect(await codeOf(() => db.compact())).toBe('QUOTA_EXCEEDED')
     await isWhole(name)

@@ -27,7 +27,7 @@ const outcome = (call: Promise<unknown>) =>
 let names = 0
 const fresh = () => `moment ${Date.now()} ${names++}`
 
-/** What a tab does when it ends. `before` and `whole`: how many records others may find, without the call and with it. */
+/** The calls that a tab makes before it ends. `before` and `whole`: how many records others may find, without the call and with it. */
 const doing: { [what: string]: { begin(db: Nidus): Promise<unknown>; whole: number; before: number } } = {
   'a batch of 50 MB': {
     before: 0,
@@ -62,8 +62,8 @@ describe('a tab that ends', () => {
   for (const [what, { begin, whole, before }] of Object.entries(doing)) {
     for (const [how, end] of Object.entries(ends)) {
       for (const [which, at] of [
-        ['the one that has the store', 0],
-        ['another one', 1],
+        ['the leader', 0],
+        ['a follower', 1],
       ] as const) {
         it(`during ${what}, when it ${how}: ${which}`, async () => {
           const name = fresh()

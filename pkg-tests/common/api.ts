@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Nidus, NidusError, type Attrs, type OpenOptions } from 'nidus-wasm'
 import { Model, byBytes, filters, random, sameHits, someAttrs } from './model'
 
-/** Where a suite's stores are kept. `again` opens the same name anew. Without it nothing outlives a store. */
+/** The place of a suite's stores. `again` opens the same name anew. Without it nothing outlives a store. */
 export interface Place {
   fresh(): string
   options(): OpenOptions
@@ -37,7 +37,7 @@ export async function turnsOf(work: Promise<unknown>) {
   return turns
 }
 
-/** What every kind of storage must do, checked against a model. */
+/** Checks the promises of every kind of storage against a model. */
 export function apiSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
     Nidus.open<A>(name, { dimension: D, ...place.options(), ...options })

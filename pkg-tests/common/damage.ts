@@ -4,7 +4,7 @@ export type File = 'data' | 'log' | 'head' | 'meta' | 'extents'
 export const CSV = new TextEncoder().encode('name,place\nAda,London\n'.repeat(100))
 
 export type States = { [state: string]: (name: string, file: File) => unknown }
-/** Where the stores of one kind are kept. */
+/** The place of the stores of one kind. */
 export interface Place {
   /** Everything that is kept under the name: the name of each part, and its bytes. */
   all(name: string): Promise<Record<string, string>>

@@ -25,7 +25,7 @@ export async function fill(db: Nidus, size: number, seed = 1) {
   await db.delete('c', ['id 1', 'id 2'])
 }
 
-/** What every kind of storage must do: export and import byte for byte, whole or not at all. */
+/** Every kind of storage must export and import byte for byte, whole or not at all. */
 export function transferSuite(
   kind: string,
   place: Place,
@@ -221,7 +221,7 @@ export function transferSuite(
         ['an empty tar', tar([]), 'INVALID_ARGUMENT'],
         ['no log', tar([{ name: 'data', bytes: data }]), 'INVALID_ARGUMENT'],
         [
-          'two of a name',
+          'two files of one name',
           tar([
             { name: 'a/data', bytes: data },
             { name: 'b/data', bytes: data },
@@ -238,7 +238,7 @@ export function transferSuite(
         ],
         ['a number', 7, 'INVALID_ARGUMENT'],
         ['nothing at all', undefined, 'INVALID_ARGUMENT'],
-        ['half of two', { data }, 'INVALID_ARGUMENT'],
+        ['data without a log', { data }, 'INVALID_ARGUMENT'],
         ['texts', stream('x' as never), 'INVALID_ARGUMENT'],
         ['an answer', new Response('none', { status: 404 }), 'INVALID_ARGUMENT'],
         ['a source that fails', stream(bytes.slice(0, 5000), 997, { error: new Error('the line is dead') }), 'FAILED'],

@@ -223,8 +223,12 @@ describe('lines of JSON', () => {
       ['{"collection":"a","mata":{}}'],
       'line 1: unknown key `mata`: did you mean `meta`?',
     ],
-    ['meta that is none', ['{"dimension":2}\n{"collection":"a","meta":{"x":1}}'], 'line 2: meta "x" must be a string'],
-    ['a number of no use', ['{"id":"a","vector":[1,1e39]}'], 'line 1: vector[1] does not fit a 32-bit float'],
+    [
+      'a meta value of a wrong type',
+      ['{"dimension":2}\n{"collection":"a","meta":{"x":1}}'],
+      'line 2: meta "x" must be a string',
+    ],
+    ['a number that is too large', ['{"id":"a","vector":[1,1e39]}'], 'line 1: vector[1] does not fit a 32-bit float'],
     [
       'a text with half a character',
       ['{"id":"a","vector":[1,0],"attrs":{"t":"\\ud83d"}}'],
@@ -236,7 +240,7 @@ describe('lines of JSON', () => {
       'line 1: attribute "t": $date is',
     ],
     ['an object', ['{"id":"a","vector":[1,0],"attrs":{"t":{"x":1}}}'], 'line 1: attribute "t" is an object'],
-    ['attributes that are none', ['{"id":"a","vector":[1,0],"attrs":[1]}'], 'line 1: "attrs" must be an object'],
+    ['attributes that are no object', ['{"id":"a","vector":[1,0],"attrs":[1]}'], 'line 1: "attrs" must be an object'],
     ['no object', ['[]'], 'line 1: an object is needed'],
     [
       'another dimension',
@@ -377,8 +381,8 @@ describe('a matrix', () => {
     ['one dimension', dict(`'<f4'`, 'False', '(4,)'), 'has 1 dimensions (4)'],
     ['three dimensions', dict(`'<f4'`, 'False', '(1, 2, 2)'), 'has 3 dimensions'],
     ['no numbers in a row', dict(`'<f4'`, 'False', '(2, 0)'), 'vectors of no numbers'],
-    ['more than there is', dict(`'<f4'`, 'False', '(3, 2)'), 'where 3 x 2 numbers take'],
-    ['less than there is', dict(`'<f4'`, 'False', '(1, 2)'), 'where 1 x 2 numbers take'],
+    ['fewer numbers than announced', dict(`'<f4'`, 'False', '(3, 2)'), 'where 3 x 2 numbers take'],
+    ['more numbers than announced', dict(`'<f4'`, 'False', '(1, 2)'), 'where 1 x 2 numbers take'],
     ['no header', 'hello', 'names no type'],
   ])('that is none of ours is refused: %s', async (_, header, message) => {
     const store = fresh()

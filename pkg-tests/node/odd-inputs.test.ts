@@ -64,7 +64,7 @@ class Fields {
 const EMPTY: [string, () => object][] = [
   ['getters of a class', () => new Getters()],
   ['private fields', () => new Private()],
-  ['what it inherits', () => Object.create({ tenant: 'a' }) as object],
+  ['inherited keys', () => Object.create({ tenant: 'a' }) as object],
   ['keys that are not enumerable', () => Object.defineProperty({}, 'tenant', { value: 'a' })],
 ]
 describe('an object without visible keys', () => {

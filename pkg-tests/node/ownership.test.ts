@@ -99,9 +99,9 @@ describe('an interrupted write', () => {
   })
 
   it.each([
-    ['at the end, where a log may have lost its last operations', 3, 0],
-    ['more than one write leaves', 1025, 20_000],
-    ['a large part of all', 12, 60],
+    ['rows at the end, which a lost end of the log may have named', 3, 0],
+    ['more rows than one write leaves', 1025, 20_000],
+    ['a large part of all rows', 12, 60],
   ])('rows without names stay: %s', async (_, unnamed, behind) => {
     const name = await filled(20)
     if (behind === 0) await rewritten(name, 60)

@@ -1,4 +1,4 @@
-// What a user gets: the tarball is installed in a new folder, and the commands of the README and the examples run there
+// Tests the package as a user gets it: the tarball is installed in a new folder, and the commands of the README and the examples run there
 // unchanged.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -20,7 +20,7 @@ it.each([
     'at ',
     'tar',
   ],
-  ['a static index, which is loaded later', `Nidus.fromStatic(5)`, 'openStatic', ''],
+  ['a store as plain files, which is loaded later', `Nidus.fromStatic(5)`, 'openStatic', ''],
 ])('is short, and names functions: %s', async (_, work, frame, message) => {
   const { code, err } = await uncaught(`import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait ${work}`)
   expect(code).toBe(1)

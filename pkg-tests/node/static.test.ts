@@ -176,10 +176,10 @@ describe('a file that changes leads to an error, and never to a mix of two versi
   }
 
   it.each<[string, Ways]>([
-    ['told by If-Match', {}],
-    ['told by the answer', { deaf: true }],
-    ['told by a weak tag', { etags: 'weak' }],
-    ['told by the date', { etags: false }],
+    ['noticed by If-Match', {}],
+    ['noticed by the answer', { deaf: true }],
+    ['noticed by a weak tag', { etags: 'weak' }],
+    ['noticed by the date', { etags: false }],
   ])('between searches: %s', async (_, ways) => {
     const db = await opened(await serve(ways), { memory: 'compact' })
     await expectSame(db, big)

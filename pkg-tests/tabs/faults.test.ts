@@ -123,7 +123,7 @@ describe('a full quota', () => {
 describe('a full quota under relaxed durability', () => {
   type Told = { batch: string; acknowledged: boolean; safe: boolean }
   /**
-   * In the page: writes and flushes until some calls were refused. Returns what the page was told of each batch, also by
+   * In the page: writes and flushes until some calls were refused. Returns for each batch what the page was told, also by
    * `close`.
    */
   const writeAndFlush = (page: Page, who: string) =>

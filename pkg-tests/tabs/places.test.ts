@@ -67,7 +67,7 @@ const tried = (where: Page | Frame) =>
       list: await outcome(() => Nidus.list()),
       destroy: await outcome(() => Nidus.destroy('none')),
       persistence: await outcome(async () => typeof (await Nidus.persistence()).state),
-      // Where a cache is available, these calls get as far as asking for the files, which do not exist.
+      // If a cache is available, these calls get as far as asking for the files, which do not exist.
       keptInOpfs: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'opfs' })),
       keptInCache: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'cache-storage' })),
     }

@@ -4,7 +4,7 @@ import { ModelError } from './embedder'
 export interface Words {
   title: string
   text: string
-  /** What the person can do about the error. */
+  /** The actions that can help the person. */
   actions: ('retry' | 'delete')[]
 }
 

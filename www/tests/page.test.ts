@@ -335,7 +335,7 @@ test('keeps a dropped folder over a reload, and finds the same', async () => {
     expect(await filters()).toEqual(before)
     await shot(page, 'path-2-dropped')
     for (const [question, file] of QUESTIONS) {
-      // Not the loaf: an earlier test has replaced that recipe.
+      // This is not the loaf, because an earlier test has replaced that recipe.
       if (!question.includes('loaf')) expect((await ask(page, question))[0]!.file, question).toBe(name(file))
     }
     await shot(page, 'path-3-search')

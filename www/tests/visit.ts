@@ -65,7 +65,7 @@ export class Visitor {
     })
     this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
     this.context.on('request', (request) => {
-      // What the page made itself (a download, the code of a worker) was not fetched from a server.
+      // A URL that the page made itself (a download, the code of a worker) is no request to a server.
       if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url))
         this.complaints.push(`third party: ${request.url()}`)
     })
