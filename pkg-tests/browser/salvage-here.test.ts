@@ -13,9 +13,7 @@ it('salvages in the page from one host of the user into another, although the pa
   ])
   await db.close()
   const into = host(empty())
-  expect(
-    (await Nidus.salvage('x', 'y', { storage: host(first.log.current()).own, into: into.own })).salvaged!.documents,
-  ).toBe(2)
+  expect((await Nidus.salvage('x', 'y', { storage: host(first.log.current()).own, into: into.own })).documents).toBe(2)
   const wasm = new URL('../../dist/nidus-page.wasm', import.meta.url)
   await expect(Nidus.salvage('x', 'y', { wasm, storage: 'opfs' })).rejects.toMatchObject({
     code: 'UNSUPPORTED',

@@ -76,9 +76,12 @@ for (const [storage, medium] of Object.entries({ opfs, indexeddb }) as [StorageK
     const before = await medium.read(name)
     const report = await Nidus.salvage(name, into)
     expect(report).toMatchObject({
-      frames: 1,
-      created: true,
-      salvaged: { documents: 2, collections: 1, rows: 3, orphanedRows: 1, damages: 1 },
+      documents: 2,
+      collections: 1,
+      rows: 3,
+      rowsWithoutDocument: 1,
+      framesSkipped: 1,
+      damageCount: 1,
     })
     expect(await medium.read(name)).toBe(before)
     const whole = await Nidus.open(into)

@@ -75,7 +75,7 @@ it('starts the whole worker for import, list, destroy and salvage', async () => 
   expect(await copy.count()).toBe(5)
   await copy.close()
   await Nidus.list({ worker })
-  expect((await Nidus.salvage(name, fresh(), { worker })).salvaged!.documents).toBe(5)
+  expect((await Nidus.salvage(name, fresh(), { worker })).documents).toBe(5)
   await Nidus.destroy(name, { worker })
   expect(files).toEqual(['whole', 'whole', 'whole', 'whole'])
 })

@@ -51,7 +51,7 @@ describe('damage is not acted on', () => {
       expect(await codeOf(() => Nidus.open(name, options))).toBe('CORRUPT')
     expect(bytesIn(name)).toEqual(before)
     const into = fresh()
-    expect((await Nidus.salvage(name, into)).salvaged).toMatchObject({ documents: 0, rows: 20, unnamedRows: 20 })
+    expect(await Nidus.salvage(name, into)).toMatchObject({ documents: 0, rows: 20, rowsWithoutName: 20 })
     expect(bytesIn(name)).toEqual(before)
   })
 

@@ -53,12 +53,16 @@ it('salvages a store that open refuses, and changes none of its bytes', async ()
   const report = await Nidus.salvage(name, into)
   expect(files(name)).toEqual(before)
   expect(report).toMatchObject({
-    frames: 1,
-    dataBytes: 0,
-    created: true,
-    salvaged: { documents: 2, collections: 1, frames: 4, rows: 3, orphanedRows: 1, damages: 1 },
+    documents: 2,
+    collections: 1,
+    rows: 3,
+    rowsWithoutDocument: 1,
+    framesTaken: 4,
+    framesSkipped: 1,
+    dataBytesSkipped: 0,
+    damageCount: 1,
   })
-  expect(report.salvaged!.damage).toEqual([{ offset: expect.any(Number), length: report.logBytes }])
+  expect(report.damage).toEqual([{ file: 'log', offset: expect.any(Number), length: report.logBytesSkipped }])
   expect(await ids(into)).toEqual(['a=a', 'c=c'])
   expect(readdirSync(into).sort()).toEqual(['data', 'log'])
   expect(await codeOf(Nidus.salvage(name, into))).toBe('ALREADY_EXISTS')
@@ -69,13 +73,18 @@ it('salvages stores that are whole, also open ones, and stores whose data is sho
   const name = await build()
   const db = await Nidus.open(name)
   const all = fresh()
-  expect(await Nidus.salvage(name, all)).toMatchObject({ bytes: 0, frames: 0, salvaged: { documents: 3, damages: 0 } })
+  expect(await Nidus.salvage(name, all)).toMatchObject({
+    bytesSkipped: 0,
+    framesSkipped: 0,
+    documents: 3,
+    damageCount: 0,
+  })
   await db.close()
   expect(await ids(all)).toEqual(['a=a', 'b=b', 'c=c'])
   damage(name, 'data', (data) => data.subarray(0, data.length - 3))
   expect(await codeOf(Nidus.open(name))).toBe('CORRUPT')
   const short = fresh()
-  expect(await Nidus.salvage(name, short)).toMatchObject({ dataBytes: 5, salvaged: { documents: 2, missingRows: 1 } })
+  expect(await Nidus.salvage(name, short)).toMatchObject({ dataBytesSkipped: 5, documents: 2, upsertsWithoutRow: 1 })
   expect(await ids(short)).toEqual(['a=a', 'b=b'])
   damage(name, 'data', (data) => void data.fill(0x55, 0, 64))
   const headless = fresh()
@@ -103,7 +112,7 @@ it('writes all or nothing, whichever step of the writing fails', async () => {
   }
   const empty = () => ({ data: new Uint8Array(), log: new Uint8Array() })
   const good = host(empty())
-  expect((await Nidus.salvage('x', 'y', { storage: host(source).own, into: good.own })).salvaged!.documents).toBe(3)
+  expect((await Nidus.salvage('x', 'y', { storage: host(source).own, into: good.own })).documents).toBe(3)
   expect(good.log.current().data).toEqual(source.data)
   const steps = good.log.steps()
   expect(steps).toBeGreaterThan(6)

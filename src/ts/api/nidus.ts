@@ -32,6 +32,7 @@ import type {
   RecordInput,
   RecoveryReport,
   SalvageOptions,
+  SalvageReport,
   SearchOptions,
   SignalOption,
   StaticOptions,
@@ -138,7 +139,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return (await load(import('./persistence.js'))).persistence(checked)
   }
 
-  static async salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport> {
+  static async salvage(name: string, into: string, options?: SalvageOptions): Promise<SalvageReport> {
     const checked = checkOptions(options, SALVAGE, 'salvage')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)

@@ -33,30 +33,27 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
       throw error
     return { findings: [{ what: `${error.code}: ${error.message}` }], documents: 0, rows: 0 }
   }
-  const { salvaged, logBytes, dataBytes, frames } = report
-  const findings: Finding[] = []
-  if (salvaged) {
-    for (const { offset, length } of salvaged.damage) findings.push({ what: 'damage', file: 'log', offset, length })
-    if (salvaged.damages > salvaged.damage.length)
-      findings.push({ what: `${salvaged.damages - salvaged.damage.length} more places of damage`, file: 'log' })
-    if (salvaged.missingRows)
-      findings.push({ what: `${salvaged.missingRows} upserts of rows that the data does not have`, file: 'data' })
-    if (salvaged.unnamedRows)
-      findings.push({
-        what: `${salvaged.unnamedRows} rows that no operation of the log names: of an interrupted write, or of a log that lost operations`,
-        file: 'data',
-      })
-    for (const { offset, length } of salvaged.unsupported?.places ?? [])
-      findings.push({ what: 'UNSUPPORTED_VERSION: an operation of another version', file: 'log', offset, length })
-    if (salvaged.damagedRows)
-      findings.push({
-        what: `${salvaged.damagedRows} documents whose rows are not of unit length, or are another's`,
-        file: 'data',
-      })
-  }
-  const damaged = salvaged?.damage.reduce((sum, { length }) => sum + length, 0) ?? 0
-  if (logBytes > damaged)
-    findings.push({ what: `a torn end: ${logBytes - damaged} bytes, ${frames} frames whole or begun`, file: 'log' })
-  if (dataBytes) findings.push({ what: `a torn end: ${dataBytes} bytes of a row`, file: 'data' })
-  return { findings, documents: salvaged?.documents ?? 0, rows: salvaged?.rows ?? 0 }
+  const findings: Finding[] = report.damage.map((place) => ({ what: 'damage', ...place }))
+  const more = report.damageCount - report.damage.length
+  if (more) findings.push({ what: `${more} more places of damage`, file: 'log' })
+  if (report.upsertsWithoutRow)
+    findings.push({ what: `${report.upsertsWithoutRow} upserts of rows that the data does not have`, file: 'data' })
+  if (report.rowsWithoutName)
+    findings.push({
+      what: `${report.rowsWithoutName} rows that no operation of the log names: of an interrupted write, or of a log that lost operations`,
+      file: 'data',
+    })
+  for (const place of report.unsupported?.places ?? [])
+    findings.push({ what: 'UNSUPPORTED_VERSION: an operation of another version', ...place })
+  if (report.documentsDropped)
+    findings.push({
+      what: `${report.documentsDropped} documents whose rows are not of unit length, or are another's`,
+      file: 'data',
+    })
+  const atTheEnd = report.logBytesSkipped - report.damage.reduce((sum, { length }) => sum + length, 0)
+  if (atTheEnd > 0)
+    findings.push({ what: `a torn end: ${atTheEnd} bytes, ${report.framesSkipped} frames whole or begun`, file: 'log' })
+  if (report.dataBytesSkipped)
+    findings.push({ what: `a torn end: ${report.dataBytesSkipped} bytes of a row`, file: 'data' })
+  return { findings, documents: report.documents, rows: report.rows }
 }

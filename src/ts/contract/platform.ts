@@ -1,7 +1,7 @@
 import type { Backend, OpenSpec, SalvageSpec, Source } from './backend.js'
 import type {
   ImportSource,
-  RecoveryReport,
+  SalvageReport,
   SalvageOptions,
   StorageHost,
   StorageKind,
@@ -37,5 +37,5 @@ export interface Platform {
     storage: StorageKind | StorageHost | undefined,
     spec: SalvageSpec,
     options: SalvageOptions,
-  ): Promise<RecoveryReport>
+  ): Promise<SalvageReport>
 }

@@ -1,6 +1,6 @@
 import { Salvage } from '../core/core.js'
 import { NidusError, coreError, isCoded, isTrap, storageError } from '../errors/errors.js'
-import type { Footprint, RecoveryReport } from '../types/index.js'
+import type { Footprint, SalvagePlace, SalvageReport } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { Reader } from '../core/wire.js'
 import { deadCore, noteTrap } from '../core/load.js'
@@ -28,7 +28,7 @@ export interface SalvageHosts {
 }
 
 /** Reads one store without a lock and without changing it, and writes what is good in it into another, new one. */
-export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<RecoveryReport> {
+export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<SalvageReport> {
   await loadWhole(wasm)
   needWhole('a salvage')
   if (await exists(hosts.probe)) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.into}"`)
@@ -125,46 +125,44 @@ type Numbers<N extends number, T extends number[] = []> = T['length'] extends N
 function finish(core: Salvage, host: Host) {
   const store = run(() => core.finish(host.transactional === true))
   const [
-    frames,
-    skippedFrames,
-    logBytes,
-    damages,
-    missingRows,
-    damagedRows,
-    dataBytes,
-    unnamedRows,
+    framesTaken,
+    framesSkipped,
+    logBytesSkipped,
+    damageCount,
+    upsertsWithoutRow,
+    documentsDropped,
+    dataBytesSkipped,
+    rowsWithoutName,
     unsupportedFrames,
-    ...places
+    ...numbers
   ] = core.found as unknown as Numbers<9>
   const { rows, deadRows, docCount } = JSON.parse(store.footprint()) as Footprint
-  const all = places.flatMap((offset, i) => (i % 2 ? [] : [{ offset, length: places[i + 1] }]))
-  const damage = all.slice(0, all.length - Math.min(unsupportedFrames, PLACES))
-  const report: RecoveryReport = {
-    bytes: logBytes + dataBytes,
-    frames: skippedFrames,
-    logBytes,
-    dataBytes,
-    created: true,
-    compacted: false,
-    salvaged: {
-      documents: docCount,
-      collections: new Reader(store.collections()).strings().length,
-      frames,
-      rows,
-      orphanedRows: deadRows,
-      missingRows,
-      damagedRows,
-      damages,
-      damage,
-      unnamedRows,
-      ...(unsupportedFrames > 0 && {
-        unsupported: {
-          code: 'UNSUPPORTED_VERSION' as const,
-          frames: unsupportedFrames,
-          places: all.slice(damage.length),
-        },
-      }),
-    },
+  const places = numbers.flatMap((offset, i): SalvagePlace[] =>
+    i % 2 ? [] : [{ file: 'log', offset, length: numbers[i + 1] }],
+  )
+  const damage = places.slice(0, places.length - Math.min(unsupportedFrames, PLACES))
+  const report: SalvageReport = {
+    documents: docCount,
+    collections: new Reader(store.collections()).strings().length,
+    documentsDropped,
+    upsertsWithoutRow,
+    rows,
+    rowsWithoutDocument: deadRows,
+    rowsWithoutName,
+    framesTaken,
+    framesSkipped,
+    bytesSkipped: logBytesSkipped + dataBytesSkipped,
+    logBytesSkipped,
+    dataBytesSkipped,
+    damageCount,
+    damage,
+    ...(unsupportedFrames > 0 && {
+      unsupported: {
+        code: 'UNSUPPORTED_VERSION',
+        frames: unsupportedFrames,
+        places: places.slice(damage.length),
+      },
+    }),
   }
   return { store, report }
 }

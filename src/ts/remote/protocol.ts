@@ -2,11 +2,11 @@ import type { OpenSpec, Parts, SalvageSpec } from '../contract/backend.js'
 import type { Method } from '../contract/calls.js'
 import type { Ticket } from '../contract/tickets.js'
 import type { ErrorMessage } from '../errors/errors.js'
-import type { RecoveryReport, StoreInfo, StorageKind } from '../types/index.js'
+import type { SalvageReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
 /** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
-export const VERSION = 7
+export const VERSION = 8
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -32,7 +32,7 @@ export interface WorkerSide {
     storage: StorageKind | undefined,
     spec: SalvageSpec,
     wasm: WireSource | undefined,
-  ): Promise<Answer<RecoveryReport>>
+  ): Promise<Answer<SalvageReport>>
 }
 
 /** What the page is told unasked, and asked for. */

@@ -6,7 +6,7 @@ import { Ledger, type PendingCall } from '../messages/ledger.js'
 import { Unflushed, mayBeLost } from '../messages/unflushed.js'
 import { NidusError, aborted, closedError, failedError, unpackError } from '../errors/errors.js'
 import { giveBack } from '../arguments/input.js'
-import type { CloseReason, RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
+import type { CloseReason, RecoveryReport, SalvageReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { answer, taken, unpackRecovery, type Opened } from '../messages/answer.js'
 import { WorkerConnection, textOf } from './worker-connection.js'
@@ -326,4 +326,4 @@ export const remoteSalvage = async (
   storage: StorageKind | undefined,
   spec: SalvageSpec,
   wasm: WasmSource | undefined,
-) => once<RecoveryReport>(start, 'salvage', [storage, spec, await sendable(wasm)])
+) => once<SalvageReport>(start, 'salvage', [storage, spec, await sendable(wasm)])

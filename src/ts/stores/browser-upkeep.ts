@@ -2,7 +2,7 @@ import type { SalvageSpec } from '../contract/backend.js'
 import { salvage, type SalvageHosts } from '../engine/salvage.js'
 import { destroyIndexeddb, listIndexeddb } from '../hosts/indexeddb/host.js'
 import { destroyOpfs, hasOpfs, listOpfs } from '../hosts/opfs/host.js'
-import type { RecoveryReport, StorageKind, StoreInfo } from '../types/index.js'
+import type { SalvageReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { ALL, agreed, guarded, isUnavailable, lookUp, withHost } from './browser-kind.js'
 import { forgetKind, type Kind } from './registry.js'
@@ -49,7 +49,7 @@ export function browserSalvage(
   storage: StorageKind | undefined,
   spec: SalvageSpec,
   wasm?: WasmSource,
-): Promise<RecoveryReport> {
+): Promise<SalvageReport> {
   let kind = storage
   const at = (name: string, dimension?: number) => ({
     name,

@@ -1,7 +1,7 @@
 import type { SalvageSpec } from '../contract/backend.js'
 import { salvage, type SalvageHosts } from '../engine/salvage.js'
 import { userHost } from '../hosts/user.js'
-import type { RecoveryReport, StorageHost } from '../types/index.js'
+import type { SalvageReport, StorageHost } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
 /** From one host of the caller's own into another, each of which knows where its store is. */
@@ -10,7 +10,7 @@ export async function salvageOwn(
   from: StorageHost,
   into: StorageHost,
   wasm: WasmSource | undefined,
-): Promise<RecoveryReport> {
+): Promise<SalvageReport> {
   const [source, target] = [userHost(from, spec.name), userHost(into, spec.into)]
   const hosts: SalvageHosts = {
     from: (work) => work(source),

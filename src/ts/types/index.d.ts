@@ -7,10 +7,10 @@ import type {
   Persistence,
   PersistenceOptions,
   RecoveryReport,
-  SalvageOptions,
   StoreInfo,
   StoreOptions,
 } from './options.js'
+import type { SalvageOptions, SalvageReport } from './salvage.js'
 import type { NidusError } from './segment.js'
 import type { StaticOptions, StaticSource } from './static.js'
 
@@ -25,12 +25,11 @@ export type {
   Persistence,
   PersistenceOptions,
   RecoveryReport,
-  Salvaged,
-  SalvageOptions,
   StorageKind,
   StoreInfo,
   StoreOptions,
 } from './options.js'
+export type { SalvageOptions, SalvagePlace, SalvageReport } from './salvage.js'
 
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
@@ -236,10 +235,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * damaged store.
    *
    * ```js
-   * const { salvaged } = await Nidus.salvage('notes', 'notes-saved')
+   * const { documents, damageCount } = await Nidus.salvage('notes', 'notes-saved')
    * ```
    */
-  static salvage(name: string, into: string, options?: SalvageOptions): Promise<RecoveryReport>
+  static salvage(name: string, into: string, options?: SalvageOptions): Promise<SalvageReport>
   /**
    * Makes a store from an export and opens it. The new store has the same bytes. `source` is the tar that `export`
    * returns, or a directory of native nidus as a tar or as two files. In Node, Deno and Bun it can also be the path (or

@@ -139,8 +139,6 @@ export interface StoreInfo {
 
 /**
  * A report on what an opening had to repair. If the store was closed properly before, all the numbers are 0.
- *
- * `Nidus.salvage` returns the same shape, with `salvaged`. Its numbers count what could not be rescued.
  */
 export interface RecoveryReport {
   /** The number of bytes that were cut off the ends of both files. */
@@ -168,62 +166,6 @@ export interface RecoveryReport {
    * tab that runs the store also later.
    */
   compactionError?: NidusError
-  /** The result of `Nidus.salvage`. Only `salvage` sets it. */
-  salvaged?: Salvaged
-}
-
-/** A report on what `Nidus.salvage` rescued and what was damaged. */
-export interface Salvaged {
-  /** The number of records that were rescued. */
-  documents: number
-  /** The number of collections that were rescued. */
-  collections: number
-  /** The number of operations of the log that were rescued. */
-  frames: number
-  /** The number of complete rows in the data. */
-  rows: number
-  /** The number of rows without a record: the record was overwritten or deleted, or it is lost. */
-  orphanedRows: number
-  /** The number of writes of a record that were skipped because the data does not have their row. */
-  missingRows: number
-  /**
-   * The number of records that were dropped because their row does not have length 1, or because a later record has
-   * the same row.
-   */
-  damagedRows: number
-  /** The number of places at which the log is damaged. */
-  damages: number
-  /** The first 64 of these places: offset and length in the log, in bytes. */
-  damage: { offset: number; length: number }[]
-  /**
-   * The number of rows that none of the rescued operations names. Only the lost part of the log could tell their
-   * records.
-   */
-  unnamedRows: number
-  /**
-   * Complete operations that were skipped because another version of nidus wrote them. They are no damage. `places`
-   * lists the first 64. Present only if there are any.
-   */
-  unsupported?: { code: 'UNSUPPORTED_VERSION'; frames: number; places: { offset: number; length: number }[] }
-}
-
-export interface SalvageOptions {
-  /**
-   * The number of numbers in a vector. Needed if the header of the data is damaged. If it is given, the header is not
-   * looked at.
-   */
-  dimension?: number
-  /** The kind of storage of both stores, or a host of your own for the damaged one. Default: as in `open`. */
-  storage?: StorageKind | StorageHost
-  /** The host of the new store. Needed if `storage` is a host of your own. */
-  into?: StorageHost
-  /** Starts the package's worker. See {@link OpenOptions.worker}. */
-  worker?: (whole: boolean) => Worker
-  /**
-   * The wasm to use in place of the package's own file: `nidus-wasm/nidus.wasm`. The smaller `nidus-page.wasm` cannot
-   * salvage.
-   */
-  wasm?: WasmSource
 }
 
 /**
