@@ -25,6 +25,19 @@ function queryOf(queries, vectors) {
     : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
+/** Waits until nearly all rows have codes. The wait ends when their number stays the same: small stores have none. */
+async function codesReady(db, rows) {
+  const PATIENCE_MS = 3000
+  let coded = -1
+  let grew = performance.now()
+  while (coded < rows - 16 && performance.now() - grew < PATIENCE_MS) {
+    const { codedRows } = await db.footprint()
+    if (codedRows > coded) grew = performance.now()
+    coded = codedRows
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 async function filters(input, rows, queries) {
   const vectors = rowsOf(input, rows)
   const query = queryOf(queries, vectors)
@@ -53,7 +66,7 @@ async function filters(input, rows, queries) {
     ),
   )
   await db.upsert('c', { ids: attrs.map((_, row) => `${row}`), vectors, attrs })
-  while ((await db.footprint()).codedRows < rows - 16) await new Promise((resolve) => setTimeout(resolve, 20))
+  await codesReady(db, rows)
   const timed = async (filter) => {
     const start = performance.now()
     await db.search(query, filter ? { topK: 10, filter } : { topK: 10 })

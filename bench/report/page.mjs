@@ -47,8 +47,8 @@ const durablePart = ({ results }) => [
   '## Durable inserts and openings',
   'Batches of 1,000 rows; each is acknowledged before the next one begins. "Written directly": the same bytes, ' +
     'written to two files with two flushes for each batch. "Reading both files" reads into one buffer again and ' +
-    'again, "into new memory" reads into memory that is as long as the files. Opening in OPFS starts the worker of the package, ' +
-    'which compiles the wasm. "Codes ready after": when searches after the opening get no faster.',
+    'again, "into new memory" reads into memory that is as long as the files. Opening in OPFS starts the worker of ' +
+    'the package, which compiles the wasm. "Codes ready after": when searches after the opening get no faster.',
   durableTable(results),
 ]
 
