@@ -169,7 +169,7 @@ it('says what to pass instead of a hit or a proxy', async () => {
   await db.upsert('c', [{ id: 'a', vector: q, attrs: { n: 1 } }])
   const hits = await db.search(q, { withVectors: true })
   await expect(db.upsert('c', hits as never)).rejects.toThrow(
-    'record 0 (id "a"): unknown key `collection`: of a hit give id, vector, attrs',
+    'record 0 (id "a"): unknown key `collection`: pass only a hit\'s id, vector, attrs',
   )
   expect(
     await db.upsert(

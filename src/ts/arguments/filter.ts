@@ -13,7 +13,7 @@ const AND = 0,
   EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
 const OPERATORS = ['$eq', '$ne', '$in', '$nin', ...Object.keys(COMPARISONS), '$glob', '$contains', '$exists', '$not']
-/** The core has the same limits, but for the first: one condition is up to five of its expressions. */
+/** The core has the same limits except MAX_PARTS: one condition becomes up to five of the core's expressions. */
 const MAX_PARTS = 1000,
   MAX_VALUES = 65_536,
   MAX_PATTERN = 1024,
@@ -23,7 +23,7 @@ let parts = 0,
 
 const NONE = new Uint8Array(0)
 
-/** A filter object as the core's expression; empty bytes for no filter. */
+/** Returns a filter object as the core's expression, or empty bytes if there is no filter. */
 export function encodeFilter(filter: unknown): Uint8Array<ArrayBuffer> {
   if (filter === undefined) return NONE.slice()
   return reading('the filter', () => {
@@ -74,10 +74,10 @@ function expression(writer: Writer, filter: unknown, depth: number, where: strin
   }
 }
 
-/** All conditions on one key. `depth` is that of the core's expression, which has the same limit. */
+/** Writes all conditions on one key. `depth` counts as the core counts the depth of its expressions. */
 function conditions(writer: Writer, key: string, condition: unknown, depth: number): void {
   deeper(depth)
-  // A misspelt variable must not widen a filter, least of all that of deleteWhere.
+  // A misspelt variable must not make a filter match more, least of all the filter of deleteWhere.
   if (condition === undefined) throw invalid(`the filter's ${describe(key)} is undefined`)
   if (!isPlainObject(condition)) return single(writer, key, '$eq', condition, depth)
   const operators = Object.keys(condition)
@@ -149,11 +149,11 @@ function among(writer: Writer, key: string, values: unknown, what: () => string)
   writer.u8(IN)
   writer.str(key)
   writer.u32(values.length)
-  // Not forEach, which passes over holes.
+  // forEach would skip the holes of a sparse array.
   for (let i = 0; i < values.length; i++) writer.value(values[i], () => `${what()}[${i}]`)
 }
 
-/** Opens And(Exists(key), Not(…)): what is written next is the negated expression. */
+/** Begins And(Exists(key), Not(…)). The caller writes the negated expression next. */
 function presentAndNot(writer: Writer, key: string) {
   writer.u8(AND)
   writer.u32(2)

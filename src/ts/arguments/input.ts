@@ -6,18 +6,17 @@ import { MOST_AHEAD, Writer, describe, encodeIds, isPlainObject } from '../core/
 const MAX_F32 = 3.4028234663852886e38
 
 /**
- * A batch captured at the time of the call: what the caller does to its arrays afterwards does not matter (to vectors
- * that are not lent).
+ * A batch as it was at the time of the call. The caller may change its arrays afterwards, except vectors that it lends.
  */
 export interface Captured {
   count: number
   batch: Uint8Array<ArrayBuffer>
   vectors: Float32Array
-  /** They are the caller's own. */
+  /** True if `vectors` are the caller's own and not a copy. */
   lent: boolean
 }
 
-/** What may be done with a columnar batch's vectors. */
+/** Says what may be done with the vectors of a columnar batch. */
 export type Way = 'copy' | 'transfer' | 'lend'
 
 const isFloats = (value: unknown): value is Float32Array =>
@@ -52,7 +51,8 @@ function captureRecords(records: RecordInput[], dimension: number): Captured {
         checkKeys(record, RECORD, who)
         writer.str(id, () => `record ${i}: id`)
         writer.attrs(attrs, who)
-        // Not before: of an array that is nothing but a length the first record is missing.
+        // Allocated late: an array may have a huge length and no records, and then the first record is refused before
+        // this.
         vectors ??= newFloats(records.length * dimension)
         copyVector(vector, vectors, i * dimension, dimension, who)
       }
@@ -91,10 +91,10 @@ function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Capt
     },
   )
   const lent = way === 'lend' && vectors.length > 0
-  // Giving away part of a buffer would take the rest of it from the caller as well.
+  // Only a whole buffer can be transferred: a part would take the rest from the caller, too.
   const given =
     way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
-  // Lent, too, in a plain array: a subclass has its own ideas of a part.
+  // Lent vectors get a plain Float32Array, too: a subclass may define `subarray` and `slice` in its own way.
   const captured = lent
     ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length)
     : given
@@ -103,7 +103,7 @@ function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Capt
   return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
 }
 
-/** Not `slice`, which asks a subclass for its kind of array, and throws for one that was given away. */
+/** Returns a copy. `slice` would make an array of the caller's subclass, and throws if the buffer was transferred. */
 export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
   const copy = newFloats(vectors.length)
   if (vectors.length > 0) copy.set(vectors)
@@ -111,14 +111,15 @@ export function copyOf(vectors: Float32Array): Float32Array<ArrayBuffer> {
 }
 
 /**
- * The memory of a copy that has served: allocating some for each batch costs more, in collections, than the batch
- * itself.
+ * The memory of an earlier copy, kept for the next one. A new allocation for each batch costs more time in garbage
+ * collection than the batch itself.
  */
 let spare: ArrayBuffer | undefined
 const MOST_SPARE = 1 << 23
 
+/** Keeps the memory of a copy that is no longer needed. */
 export function giveBack({ buffer }: Float32Array) {
-  // One that was sent to a worker has no bytes any more.
+  // A buffer that was sent to a worker has no bytes any more.
   if (buffer.byteLength > (spare?.byteLength ?? 0) && buffer.byteLength <= MOST_SPARE) spare = buffer as ArrayBuffer
 }
 
@@ -148,7 +149,10 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
   into.set(vector, at)
 }
 
-/** The numbers must be finite, also as f32, and so must the sum of their squares. (Of rows the core sees to it.) */
+/**
+ * Throws unless all numbers are finite as 32-bit floats, and the sum of their squares, too. The core checks the rows of
+ * a batch; this is for queries.
+ */
 function checkVector(vector: Float32Array, who: string) {
   let squares = 0
   for (let i = 0; i < vector.length; i++) squares += vector[i] * vector[i]
@@ -168,11 +172,11 @@ export function captureQuery(query: unknown, dimension: number, who = 'the query
   return copy
 }
 
-/** The ids as they are now, and as they are sent. */
+/** Returns a copy of the ids, and the ids as they are sent. */
 export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
   return reading('ids', () => {
     if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
-    // In this order: of an array that is nothing but a length the first id is missing.
+    // Encoded before it is copied: an array may have a huge length and no ids, and encoding refuses the first one.
     const wire = encodeIds(ids)
     return { ids: [...ids] as string[], wire }
   })
@@ -188,7 +192,7 @@ export function checkCount(count: unknown, what: string): number {
   return Math.min(count, 0xffffffff)
 }
 
-/** NaN is how the core is told that there is none. */
+/** Returns the least score, or NaN if there is none: the core takes NaN for that. */
 export function checkMinScore(minScore: unknown): number {
   if (minScore === undefined) return NaN
   if (typeof minScore !== 'number' || Number.isNaN(minScore))
@@ -198,7 +202,7 @@ export function checkMinScore(minScore: unknown): number {
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  // A proxy around one has its methods, but they do not work.
+  // A proxy around a signal has its methods, but they throw.
   const { aborted, addEventListener } = reading('signal', () => {
     const { aborted, addEventListener } = (signal ?? {}) as AbortSignal
     return { aborted, addEventListener }

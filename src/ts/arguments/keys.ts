@@ -17,9 +17,9 @@ import type {
 } from '../types/index.js'
 import type { Segment } from '../types/segment.js'
 
-/** The keys that an object may have. */
+/** Lists the keys that an object may have. */
 export type Known = { readonly [key: string]: 1 }
-/** All keys of a public type: one that is added to the type and not here does not compile, and the other way round. */
+/** All keys of a public type. A key that stands in the type but not in the list does not compile, nor the reverse. */
 export type KeysOf<T> = { readonly [K in T extends unknown ? keyof T : never]-?: 1 }
 
 export const OPEN = {
@@ -69,12 +69,12 @@ export const SEGMENT = { dimension: 1 } satisfies KeysOf<Parameters<typeof Segme
 export const SEGMENT_SEARCH = { topK: 1, minScore: 1 } satisfies KeysOf<NonNullable<Parameters<Segment['search']>[1]>>
 
 /**
- * Refuses an object of the caller's with an own, enumerable key that is not known: it would be passed over, and the
- * answer wrong. A key whose value is undefined counts as absent, whatever its name.
+ * Throws if an object of the caller's has an own, enumerable key that is not known. A key that is silently ignored
+ * would give a wrong answer. A key whose value is undefined counts as absent, whatever its name.
  */
 export function checkKeys(object: object, known: Known, place: string | (() => string), noun = 'key') {
   for (const key in object) {
-    // Of a class's own keys these are inherited; symbols are never seen here.
+    // Inherited keys are allowed: they are the methods and getters of a class. `for in` does not list symbols.
     if (known[key] === 1 || !Object.hasOwn(object, key) || (object as Record<string, unknown>)[key] === undefined)
       continue
     throw invalid(

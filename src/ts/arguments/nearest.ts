@@ -1,6 +1,6 @@
 /**
- * What other products call it, in small letters and without `_`, `-` and `$`. (What is a letter or two away is found
- * without.)
+ * The names of other products for the same thing, in small letters and without `_`, `-` and `$`. Names that differ by a
+ * letter or two need no entry: `distance` finds them.
  */
 const ALIASES: { [known: string]: string } = {
   topK: 'k limit top n count size nresults',
@@ -16,7 +16,7 @@ const ALIASES: { [known: string]: string } = {
 
 const plain = (key: string) => key.slice(0, 40).toLowerCase().replace(/[_$-]/g, '')
 
-/** How many letters are to be put in, left out or changed. */
+/** Returns how many letters must be added, removed or changed to make `a` into `b`. */
 function distance(a: string, b: string): number {
   const row = Array.from(`${b}.`, (_, j) => j)
   for (const letter of a) {
@@ -30,11 +30,11 @@ function distance(a: string, b: string): number {
   return row[b.length]
 }
 
-/** The end of a message on an unknown key: which one may be meant, else which there are. */
+/** Returns the end of a message on an unknown key: the key that may be meant, or all keys if none is near. */
 export function nearest(key: string, known: string[]): string {
   const asked = plain(key)
   if (asked === 'metric') return ': the metric is always the cosine'
-  if (known[2] === 'attrs' && /^(score|collection)$/.test(asked)) return ': of a hit give id, vector, attrs'
+  if (known[2] === 'attrs' && /^(score|collection)$/.test(asked)) return ": pass only a hit's id, vector, attrs"
   const far = known.map((each) => (` ${ALIASES[each]} `.includes(` ${asked} `) ? 0 : distance(asked, plain(each))))
   const least = Math.min(...far)
   return least <= Math.max(1, asked.length / 3)

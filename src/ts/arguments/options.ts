@@ -23,14 +23,14 @@ export function checkStorage(
   return storage as StorageKind
 }
 
-/** Options that are of one type wherever they occur. */
+/** The options that have the same type in every call. */
 const TYPES: { [type: string]: string[] } = {
   boolean: ['readOnly', 'multiTab', 'withVectors', 'transfer', 'replace', 'request'],
   function: ['worker', 'onProgress', 'fetch'],
   string: ['root', 'name'],
 }
 
-/** Here, and not where it is used: that is not reached where a module is loaded already. */
+/** Throws if `wasm` has a wrong type. Loading would not find that out if a module is loaded already. */
 export function checkWasm(wasm: unknown) {
   if (
     wasm === undefined ||
@@ -41,7 +41,7 @@ export function checkWasm(wasm: unknown) {
   throw invalid(`wasm can be an address, a Response, bytes or a WebAssembly.Module, not ${describe(wasm)}`)
 }
 
-/** The options as they are now, each read once. `place` is the call that they are for. */
+/** Returns a checked copy of the options, and reads each of them once. `place` names the call that they are for. */
 export function checkOptions<T extends object>(options: T | undefined, known: KeysOf<T>, place: string): Partial<T> {
   const own: Partial<T> = {}
   if (options === undefined) return own

@@ -4,8 +4,8 @@ import type { Ticket } from './tickets.js'
 import type { CloseReason, RecoveryReport, StorageKind } from '../types/index.js'
 
 /**
- * What an import takes its bytes from: pieces of at most 4 MiB, each file's in order, each in a buffer of its own; then
- * undefined, as often as it is asked.
+ * Returns the next piece of an import's bytes. A piece has at most 4 MiB and a buffer of its own, and the pieces of
+ * each file come in order. After the last piece every call returns undefined.
  */
 export type Parts = () => Promise<{ file: FileName; bytes: Uint8Array } | undefined>
 export interface Source {
@@ -16,11 +16,11 @@ export interface Source {
 export interface CallOptions {
   signal?: AbortSignal | undefined
   onProgress?: ((done: number, total: number) => void) | undefined
-  /** Of a write that may have to be asked again. */
+  /** The ticket of a write that may have to be sent again. */
   ticket?: Ticket | undefined
   /**
-   * Of an upsert: its vectors are the caller's own, as they are now. Unless they are taken up before the call returns,
-   * this makes a copy of them.
+   * Given with an upsert whose vectors are the caller's own. The store calls it, to have a copy of them, unless it has
+   * taken them in before the call returns.
    */
   keep?: (() => Float32Array) | undefined
 }
@@ -32,33 +32,33 @@ export interface Backend {
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>
-  /** Called when a compaction that nobody asked for fails, after the opening; `recovery` tells it then. */
+  /** Called when an automatic compaction fails after the opening. `recovery` has the error, too. */
   onCompactionError?: (error: NidusError) => void
-  /** It knows `keep`. */
+  /** True if it uses `keep`. */
   readonly borrows?: boolean
   call<M extends Method>(method: M, args: Args<M>, options?: CallOptions): Promise<Result<M>>
   close(): Promise<void>
 }
 
-/** How to open, checked and with every default filled in. */
+/** How to open a store: the options, checked and with every default filled in. */
 export interface OpenSpec {
   name: string
-  /** Not given: the runtime's choice, once for each store. */
+  /** Undefined: the runtime chooses, once for each store. */
   storage: StorageKind | 'own' | undefined
   dimension: number | undefined
   readOnly: boolean
   relaxed: boolean
-  /** Infinity: never. */
+  /** The share of dead rows above which the store is compacted. Infinity: never. */
   autoCompact: number
   maxVectorBytes: number | undefined
   compat: string | undefined
-  /** Rows that have codes are not kept in memory. */
+  /** True if rows that have codes are not kept in memory. */
   compactMemory: boolean
-  /** Threads that search, this one included. */
+  /** How many threads search, this one included. */
   workers: number
-  /** Other tabs may have the store open as well. */
+  /** True if other tabs may have the store open, too. */
   multiTab: boolean
-  /** Whose tickets its writes have; not given: the page has none of its own. */
+  /** The sender in the tickets of the page's writes. Undefined: the page makes no tickets. */
   sender?: string
 }
 

@@ -19,8 +19,8 @@ interface Call<K extends Kind, Args extends object, Result> {
 type None = Record<never, never>
 
 /**
- * Everything that an open store can be asked. The engine, a store in a worker and a store shared by tabs all take their
- * types from this table, and whatever passes here survives a structured clone.
+ * All calls of an open store. The engine, a store in a worker and a store shared by tabs take their types from this
+ * table. All arguments and results can be cloned by the structured clone algorithm.
  *
  * To add a call: one line here, one in `KINDS`, and for a write or a read its step into the core in
  * engine/core-calls.ts. The compiler names the line that is missing.
@@ -39,7 +39,7 @@ export interface Calls {
   hasCollection: Call<Kind.Read, { collection: string }, boolean>
   collections: Call<Kind.Read, None, Uint8Array>
   getMeta: Call<Kind.Read, { collection: string }, Uint8Array>
-  /** Without a collection: of all. */
+  /** Counts in one collection, or in all if `collection` is undefined. */
   count: Call<Kind.Read, { collection: string | undefined; filter: Uint8Array }, number>
   footprint: Call<Kind.Read, None, Footprint>
   /** Answers the highest number of this sender's writes that are in the store, or 0. */
@@ -52,8 +52,8 @@ export interface Calls {
     RecordPage
   >
   /**
-   * Any number of queries, one behind the other, in `collections` collections whose names are `names`; undefined: in
-   * all.
+   * Searches for any number of queries, which follow each other in `queries`. `collections` is how many names `names`
+   * has; undefined means all collections.
    */
   search: Call<Kind.Rows, SearchArgs, Hits>
   flush: Call<Kind.Control, None, void>
@@ -121,5 +121,5 @@ export interface Hits {
 }
 
 export type FileName = 'data' | 'log'
-/** An export under way, and what it has of both files. */
+/** An export that has begun, and how many bytes of each file it will give. */
 export type Exported = { id: string } & Record<FileName, number>

@@ -1,40 +1,40 @@
 import type { NidusError } from '../errors/errors.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 
-/** A host of ours can do a little more than the contract asks. */
+/** A host of this package. It can do a little more than the contract for hosts demands. */
 export interface Host extends StorageHost {
-  /** The handles keep no reference to what they are given, so they may see wasm memory itself. */
+  /** True if the handles keep no reference to the bytes that they are given. They may then see wasm memory itself. */
   readonly lendViews?: boolean
-  /** Read-only opens take no lock: what happened to the files while they were read. */
+  /** Tells what happened to the files while they were read: a read-only open takes no lock. */
   changed?(files: StoreFiles): Promise<'no' | 'grew' | 'replaced'>
-  /** `lenient`: to be salvaged, so a file that is missing reads as an empty one. */
+  /** `lenient` is for a salvage: a file that is missing is read as an empty one. */
   open(mode: { readOnly: boolean; mustExist: boolean; lenient?: boolean }): Promise<StoreFiles>
-  /** This opening is refused: takes back what it made, if that is still empty, and the lock. */
+  /** Undoes an opening that is refused: removes what it made, if that is still empty, and releases the lock. */
   refused?(): Promise<void>
-  /** `toRead`: an import will read all of it back before `promote`. */
+  /** `toRead`: an import will read the whole pair back before `promote`. */
   create(toRead?: boolean): Promise<StoreFiles>
-  /** In memory alone: of the data its sink keeps only the header, since the core has the rows. */
+  /** True for the storage `memory`: its sink keeps only the header of the data, since the core has the rows. */
   readonly rowsInCore?: boolean
-  /** The engine's: to be called when the host finds out by itself that the store can no longer be written. */
+  /** Set by the engine. The host calls it when it finds out by itself that the store can no longer be written. */
   onLost?: (error: NidusError) => void
   /**
-   * The log names rows that data does not have: the pair that completes another program's half-done compaction, if that
-   * is what happened.
+   * Called when the log names rows that the data does not have. Returns the right pair of files if another program was
+   * interrupted in a compaction.
    */
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }
 
-/** A host of ours that a user passes has this method: a host for one open store, which is asked for by this name. */
+/** The name of the method by which a host of this package that a user passes makes a host for one open store. */
 export const SESSION = Symbol.for('nidus-wasm.session')
 
-/** Thrown by a host of ours from `promote`: certainly nothing was promoted. */
+/** Thrown by `promote` of a host of this package if certainly nothing was promoted. */
 export class NotPromoted extends Error {
   constructor(cause: unknown) {
     super('not promoted', { cause })
     this.name = 'NotPromoted'
   }
 
-  /** By name: a host that is an entry of its own has another copy of this class. */
+  /** Compares names, because a host that has its own entry has another copy of this class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Error && value.name === 'NotPromoted'
   }

@@ -12,7 +12,7 @@ import type { WasmSource } from '../types/segment.js'
 
 /** The abilities of one runtime. Each entry supplies its own. Storage is chosen by its name only here. */
 export interface Platform {
-  /** Undefined: the kind is chosen for each store when it is made. */
+  /** The storage if none is given. Undefined: it is chosen for each store when the store is made. */
   readonly defaultStorage: StorageKind | undefined
   /**
    * Opens a store by its kind of storage, in this thread or in a worker. Rejects with STORAGE_UNAVAILABLE if the kind

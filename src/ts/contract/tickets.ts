@@ -1,15 +1,21 @@
-/** Names a write, so that it is made once, however often and of whomever it is asked. */
+/** Identifies a write, so that it is made once, however often it is sent, and to however many workers or tabs. */
 export interface Ticket {
   sender: string
-  /** Ascending, and a sender's writes reach the store in their order. */
+  /** Later writes of a sender have higher numbers, and reach the store in this order. */
   number: number
-  /** The sender had the answers to all before this one. */
+  /** The sender has the answers to all its writes with a lower number than this. */
   floor: number
-  /** 1: it was asked before. 2: and is not wanted any more, or its data are gone: was it made? */
+  /**
+   * 0: the write is sent for the first time. 1: it was sent before. 2: it was sent before, and is only sent again to
+   * learn whether it was made, because it was aborted or its data are gone.
+   */
   again: number
 }
 
-/** Sixteen letters, which begin with the time: of later ones it is known that they were never forgotten. */
+/**
+ * Returns a new sender, sixteen letters that begin with the time. The time shows whether the sender is older than the
+ * receipts that a store has forgotten.
+ */
 export const newSender = () =>
   Date.now().toString(36).padStart(9, '0') +
   Array.from(crypto.getRandomValues(new Uint8Array(7)), (n) => (n % 36).toString(36)).join('')

@@ -1,15 +1,15 @@
 /**
- * The wasm core as the wrapper sees it: the classes that `src/bindings` exports, by hand.
+ * The wasm core as the wrapper sees it: the classes that `src/bindings` exports, declared by hand.
  *
  * Every method is synchronous. Every method may throw an `Error` that has a string property `code`
- * (one of the codes of `NidusError`) and, where a handle threw first, `cause` (what it threw).
+ * (one of the codes of `NidusError`). If a handle threw first, `cause` is what it threw.
  * After a `WebAssembly.RuntimeError` (a trap) the instance must not be used again.
  *
  * Wire forms (all numbers little-endian, `str` = u64 byte length + UTF-8, as in the log):
- * value   u32 variant: 0 Null | 1 Str str | 2 Int i64 | 3 Bool u8 | 4 List u64 count, str... | 5 Float f64 | 6 DateTime
- * i64 ms
- * attrs   u64 count, then per entry: str key, value        (any key order going in; ascending by UTF-8 bytes coming
- * out)
+ *   value   u32 variant: 0 Null | 1 Str str | 2 Int i64 | 3 Bool u8 | 4 List u64 count, str... | 5 Float f64
+ *           | 6 DateTime i64 ms
+ *   attrs   u64 count, then per entry: str key, value
+ *           (in any order of keys into the core, in ascending order of their UTF-8 bytes out of it)
  *   ids     per id: str
  *   batch   per record: str id, attrs
  *   meta    u64 count, then per entry: str key, str value
@@ -17,16 +17,16 @@
  *           0 And u32 n, n expressions | 1 Or u32 n, n expressions | 2 Not expression | 3 Eq str key, value
  *           | 4 In str key, u32 n, n values | 5 Compare str key, u8 (0 > | 1 >= | 2 < | 3 <=), value
  *           | 6 Glob str key, str pattern | 7 Contains str key, str element | 8 Exists str key
- * An empty array is "no filter". An absent key fails 3 to 8; `$ne` is And(Exists, Not(Eq)), `$nin` And(Exists,
- * Not(In)).
- *   hits    per hit: str collection, str id, attrs            (scores and vectors travel beside it)
- *   found   per id asked: u8 0 absent | 1 then attrs          (vectors beside it, present ones only, packed)
- *   records per record: str id, attrs                         (vectors beside it)
+ *           An empty array means no filter. Expressions 3 to 8 do not match a record without the key.
+ *           `$ne` is And(Exists, Not(Eq)), `$nin` is And(Exists, Not(In)).
+ *   hits    per hit: str collection, str id, attrs            (scores and vectors are separate arrays)
+ *   found   per id asked: u8 0 absent | 1 then attrs          (the vectors of those present are a separate array)
+ *   records per record: str id, attrs                         (the vectors are a separate array)
  */
 
 import type { NoReceipt, Step } from './steps.js'
 
-/** Anything shaped like FileSystemSyncAccessHandle, as far as the core uses it. */
+/** The part of FileSystemSyncAccessHandle that the core uses. Any object of this shape will do. */
 export interface CoreHandle {
   read?(buffer: Uint8Array, options: { at: number }): number
   write(buffer: Uint8Array, options: { at: number }): number
@@ -36,10 +36,10 @@ export interface CoreHandle {
   close(): void
 }
 
-/** Opening is fed: the log and the data in any order, each from its beginning, then `finish`. */
+/** Opens a store. Feed the log and the data, in any order, each from its beginning. Then call `finish`. */
 export class Opening {
   /**
-   * @param dimension undefined: whatever the file says (a new store then is INVALID_ARGUMENT)
+   * @param dimension undefined: the one that the file says (then a new store is INVALID_ARGUMENT)
    * @param maxVectorBytes undefined: no limit
    * @param compat '0.3' or undefined
    */
@@ -54,59 +54,66 @@ export class Opening {
     compat: string | undefined,
     compact: boolean,
   )
-  /** 0 before the header was read. */
+  /** 0 until the header has been read. */
   readonly dimension: number
-  /** Compact memory, once the header was read: of how many rows a sample is wanted before they are read; 0: of none. */
+  /**
+   * With compact memory, once the header has been read: how many rows `sample` must be given before the
+   * data is fed. 0: none.
+   */
   readonly wantsSample: number
   sample(rows: Float32Array): void
   feedData(bytes: Uint8Array): void
   feedLog(bytes: Uint8Array): void
   /**
-   * Read up to `length` next bytes from a handle that has `read`; returns how many were read (0 at the end). No copy
-   * through JavaScript.
+   * Reads up to `length` next bytes from a handle that has `read`, without a copy through JavaScript. Returns how many
+   * bytes were read, 0 at the end.
    */
   pullData(handle: CoreHandle, length: number): number
   pullLog(handle: CoreHandle, length: number): number
   /**
-   * Everything was fed: recover, and (unless read-only) cut what recovery cut, or write the header of a new store.
-   * Consumes this object. `lendViews`: the handles keep no reference to the bytes they are given (true for real OPFS
-   * handles and node:fs), so they get views of wasm memory; else each write gets a copy of its own.
+   * Recovers the store once everything has been fed. Unless read-only, cuts the files as recovery decided, or writes
+   * the header of a new store. Consumes this object. `lendViews` says that the handles keep no reference to the bytes
+   * that they are given, which is true for real OPFS handles and node:fs. They then get views of wasm memory; otherwise
+   * each write gets a copy.
    */
   finish(data: CoreHandle, log: CoreHandle, lendViews: boolean): Store
   free(): void
 }
 
 /**
- * Reads what is good in a damaged store: all of the data is fed, then all of the log. A dimension that is given counts,
- * whatever the header says.
+ * Reads the good parts of a damaged store. Feed all of the data, then all of the log. If a dimension is given, it is
+ * used and not the one in the header.
  */
 export class Salvage {
   constructor(dataLength: number, logLength: number, dimension: number | undefined)
   feed(log: boolean, bytes: Uint8Array): void
-  /** A store without sinks, to be written by a compaction; `transactional`: as its new sinks are. */
+  /** Returns a store without sinks, to be written by a compaction. `transactional` says whether its new sinks are. */
   finish(transactional: boolean): Store
-  /** After `finish`: frames taken, frames passed over, bytes of the log passed over, places of damage, documents without a row,
-   * documents of a damaged row, bytes of a partial row, rows without a name, frames of another version; then offset and
-   * length of the first places of damage, and of such frames. */
+  /**
+   * After `finish`, these counts in this order: frames taken, frames skipped, bytes of the log skipped, places of
+   * damage, documents without a row, documents whose row is damaged, bytes of a partial row, rows without a name,
+   * frames of another version. Then the offset and length of each of the first places of damage, and of each of the
+   * first frames of another version.
+   */
   readonly found: Float64Array
   free(): void
 }
 
 /**
- * Rows that one call needs and memory does not hold. Such a call returns undefined (a step: WANTING): read what is
- * `wanted`, `supply` it, and make the call again, with no write or compaction taking effect in between. Where all rows
- * are in memory one object serves all calls.
+ * The rows that a call needs and memory does not hold. Such a call returns undefined (a step returns Step.Wanting).
+ * Then read the rows that are `wanted`, `supply` them, and make the call again. No write or compaction may take effect
+ * in between. If all rows are in memory, one object serves all calls.
  */
 export class Rows {
   constructor()
-  /** Row numbers, ascending. */
+  /** Returns row numbers, ascending. */
   wanted(): Uint32Array
-  /** These rows, one behind the other. */
+  /** Takes these rows, in the same order. */
   supply(vectors: Float32Array, dimension: number): void
   free(): void
 }
 
-/** Of each query how many hits, all of them one behind the other. */
+/** The hits of all queries, in the order of the queries. `counts` has the number of hits of each query. */
 export class Hits {
   readonly wire: Uint8Array
   readonly scores: Float32Array
@@ -114,24 +121,27 @@ export class Hits {
   readonly vectors: Float32Array | undefined
   free(): void
 }
-/** A search under way. */
+/** A search that has begun. */
 export class Search {
   /**
-   * Leaves chunks before `dealt` to others but for each `parts`th; true: what they find must be merged. False: it goes
-   * on alone.
+   * Leaves the chunks before `dealt` to search workers, except each `parts`th. Returns true if their results must be
+   * merged, false if this search goes on alone.
    */
   split(store: Store, parts: number, dealt: number): boolean
-  /** The rows of a part that count, as that part numbers them: a bit each, sixteen a number. Undefined: all. */
+  /**
+   * Returns which rows of a part to search, one bit for each row, sixteen bits in each number. The bits follow the
+   * part's own numbers of rows. Undefined: all rows.
+   */
   rowsFor(store: Store, part: number): Uint16Array | undefined
-  /** Searches what was not left to others; false: rows are wanting. */
+  /** Searches the rows that were not left to search workers. Returns false if rows are wanted. */
   own(store: Store, rows: Rows): boolean
   merge(store: Store, query: number, part: number, rows: Uint32Array, scores: Float32Array): void
   advance(store: Store, rows: Rows, withVectors: boolean): Hits | undefined
   free(): void
 }
-/** A filter that is worked off in slices. */
+/** A filter that is evaluated in slices. */
 export class Matching {
-  /** True: what matches is known from now on, and calls that ask for it take little. */
+  /** Evaluates a slice. Returns true once it is known which documents match: calls with this filter are then quick. */
   step(store: Store): boolean
   free(): void
 }
@@ -141,7 +151,8 @@ export class Found {
   free(): void
 }
 /**
- * `count` records. `more` is false when the collection is exhausted; continue with `after` = the last id of the page.
+ * A page of `count` records. `more` is false if the collection has no further ones. To go on, ask for the records after
+ * the last id of the page.
  */
 export class Page {
   readonly wire: Uint8Array
@@ -152,20 +163,24 @@ export class Page {
 }
 
 /**
- * A store. Mutations: `stage*` any number of times (one that throws drops out alone, the others stand), then
+ * A store. To write, call `stage*` any number of times, then
  *   write() -> [await host.commit()] -> apply()
- * `write` makes the group durable (strict, not transactional), or hands it to buffering sinks (transactional), or
- * appends the rows and holds the log run back until `flush` (relaxed). If `write` throws, it has rolled back (the store
- * goes on, nothing is staged) or the store is FAILED (`failed` says which). If the host's commit certainly did not
- * happen: `rollback()`. If that is unknown: `fail(why)`. Searches and reads between stage and apply see the state
- * before.
+ * A `stage*` that throws stages nothing; what was staged before stays. `write` does one of three things:
+ * - strict, not transactional: it makes the group durable
+ * - transactional: it passes the group to sinks that keep it until `commit`
+ * - relaxed: it appends the rows and holds the log's run back until `flush`
+ * If `write` throws, either it has rolled back (the store goes on, nothing is staged) or the store is FAILED; `failed`
+ * says which. If the host's commit certainly did not happen, call `rollback()`. If that is unknown, call `fail(why)`.
+ * Searches and reads between a stage and `apply` see the state before.
  */
 export class Store {
   readonly dimension: number
   readonly readOnly: boolean
   readonly failed: boolean
-  /** What open cut: bytes and frames of the log, bytes of the data file; `created`: the store was made by this open. JSON text of
-   *  { logBytes, logFrames, dataBytes, created, orphanedRows } */
+  /**
+   * JSON text of { logBytes, logFrames, dataBytes, created, orphanedRows }. The first three are what the open cut from
+   * the files. `created` says that this open made the store.
+   */
   readonly recovery: string
 
   stageCreate(collection: string): boolean // true: it did not exist
@@ -176,38 +191,38 @@ export class Store {
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /**
-   * The result of a write of this sender (sixteen letters) that was made or is staged, or a `NoReceipt` if there is
-   * none. After `Unmade` and `Forgotten`, the mutation that is staged next counts as this write, and then
-   * `stageReceipt` follows. `back`: how far below its number the sender still waits for answers. For number 0: the
-   * highest number that was made, or 0 if none is known.
+   * Returns the result of a write of this sender (sixteen letters), if the write was made or is staged. A negative
+   * result is one of `NoReceipt`. After `Unmade` or `Forgotten` the core takes the mutation that is staged next for
+   * this write; call `stageReceipt` once it is staged. `back` is how far below this number the sender still waits for
+   * answers. For number 0, returns the highest number that was made, or 0 if none is known.
    */
   receipt(sender: string, number: number, back: number): number | NoReceipt
   stageReceipt(result: number): void
-  /** Bytes staged so far (rows and frames): end the group when this is large. 0: nothing to write. */
+  /** Bytes staged so far, of rows and frames. End the group when this is large. 0: there is nothing to write. */
   readonly stagedBytes: number
-  /** Drops everything staged and not yet written: a big upsert is staged in slices, and all of it or nothing. */
+  /** Drops everything that is staged and not yet written. If a slice of a big upsert fails, the others are dropped. */
   unstage(): void
   write(): void
   apply(): void
   rollback(): void
   fail(why: string): void
-  /** Relaxed: data flushed, then the held runs written and published. Strict: both sinks flushed. */
+  /** Relaxed: flushes the data, then writes and publishes the runs held back. Strict: flushes both sinks. */
   flush(): void
-  /** Relaxed: bytes of log held back. */
+  /** Relaxed: the bytes of the log that are held back. */
   readonly heldBytes: number
 
   /**
-   * Undefined: in one collection or in all the filter takes little time, or it is known what it matches. `byRow`: it is
-   * for anything but a search.
+   * Returns undefined if the filter takes little time in the collection (undefined: in all), or if it is known which
+   * documents match. `byRow`: the filter is for something other than a search.
    */
   matching(collection: string | undefined, filter: Uint8Array, byRow: boolean): Matching | undefined
   hasCollection(collection: string): boolean
   collections(): Uint8Array
   getMeta(collection: string): Uint8Array // meta
-  /** Live documents, of one collection or (undefined) of all. */
+  /** Counts the documents of one collection, or of all (undefined). */
   count(collection: string | undefined, filter: Uint8Array): number
   get(collection: string, count: number, ids: Uint8Array, rows: Rows): Found | undefined
-  /** Records in ascending id order (UTF-8 bytes), those with id > after. At most `limit`. */
+  /** Returns at most `limit` records whose id is after `after`, in the order of the UTF-8 bytes of their ids. */
   records(
     collection: string,
     filter: Uint8Array,
@@ -216,8 +231,8 @@ export class Store {
     rows: Rows,
   ): Page | undefined
   /**
-   * Any number of queries, one behind the other. topK may be anything from 0 up; NaN minScore means none. collections:
-   * how many names there are, undefined: all.
+   * Begins a search for any number of queries. `topK` may be any number from 0 up. NaN means no `minScore`.
+   * `collections` is how many `names` there are; undefined means all collections.
    */
   beginSearch(
     queries: Float32Array,
@@ -228,31 +243,36 @@ export class Store {
     filter: Uint8Array,
   ): Search
   /**
-   * JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes, diskBytes,
-   * readableBy }
+   * Returns the JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes,
+   * diskBytes, readableBy }
    */
   footprint(): string
-  /** A copy of the rows from `from` on, of as many as lie in one piece (about 1 MiB); none at the end. */
+  /** Returns a copy of rows from `from` on: as many as lie in one piece of memory (about 1 MiB), none at the end. */
   rows(from: number): Float32Array
   /** Makes codes for a few milliseconds. */
   codeStep(rows: Rows): Step
-  /** Rows in a chunk of codes: what is dealt out at once. */
+  /** How many rows a chunk has. Rows are given to search workers by chunks. */
   readonly chunkRows: number
   copyRows(from: number, to: Float32Array): void
-  /** Rows that have no codes yet. */
+  /** How many rows have no codes yet. */
   readonly uncoded: number
   /**
-   * Dead rows over all rows, for a compaction that nobody asked for (native's rule: compact when it is > the
-   * threshold); 0 where none may run, since the open cut something or found rows without a name.
+   * The share of dead rows in all rows, for automatic compaction. Native's rule is to compact when the share is above
+   * the threshold. 0 if automatic compaction must not run, because the open cut something or found rows without a name.
    */
   readonly deadRatio: number
 
   /**
-   * Compaction: beginCompaction -> compactStep() until it returns Step.Done -> finishCompaction() (both new sinks are
-   * complete and flushed)
-   * -> await host.promote(files) -> adoptCompaction() -> adoptStep() until true. No staging meanwhile (writes wait),
-   * reads go on between steps. Before promote, abandonCompaction() leaves the store as it was; the caller disposes of
-   * the new pair. A failure of promote whose outcome is unknown: fail().
+   * Compaction, in this order:
+   * 1. beginCompaction
+   * 2. compactStep() until it returns Step.Done
+   * 3. finishCompaction(): then both new sinks are complete and flushed
+   * 4. await host.promote(files)
+   * 5. adoptCompaction()
+   * 6. adoptStep() until it returns true
+   * Nothing may be staged meanwhile: writes wait. Reads go on between the steps. Before promote, abandonCompaction()
+   * leaves the store as it was, and the caller removes the new pair. If promote fails and it is unknown whether it took
+   * effect, call fail().
    */
   beginCompaction(data: CoreHandle, log: CoreHandle, lendViews: boolean): void
   compactStep(rows: Rows): Step
@@ -261,24 +281,27 @@ export class Store {
   adoptCompaction(): void
   adoptStep(): boolean
 
-  /** Lets go of the sinks without flushing or closing them. */
+  /** Frees the store. Neither flushes nor closes the sinks. */
   free(): void
 }
 
 export class Segment {
-  /** A sink must have `read`. An empty one becomes a new segment. A partial row at the end is cut. */
+  /** Opens a segment. The sink must have `read`. An empty sink becomes a new segment. A partial last row is cut. */
   static open(handle: CoreHandle, dimension: number, lendViews: boolean): Segment
   static inMemory(dimension: number): Segment
   readonly dimension: number
   readonly rowCount: number
-  /** All rows or none, as given (not normalized). Returns the index of the first new row. */
+  /** Appends all rows or none, as they are (not normalized). Returns the index of the first new row. */
   append(vectors: Float32Array): number
   row(index: number): Float32Array
-  /** The query normalized, rows as they are; ties by row. */
+  /** Searches with the normalized query and the rows as they are. Rows with equal scores come in ascending order. */
   search(query: Float32Array, topK: number, minScore: number): SegmentHits
-  /** A few milliseconds of making codes; true: nothing is left to do. */
+  /** Makes codes for a few milliseconds. Returns true if nothing is left to do. */
   codeStep(): boolean
-  /** Of several queries, of the rows in `only` or all; with `ties` also those whose score is the last one's. */
+  /**
+   * Searches for several queries in the rows of `only`, or in all rows. With `ties`, also returns further rows that
+   * have the same score as the last one.
+   */
   best(queries: Float32Array, topK: number, minScore: number, only: Uint16Array | undefined, ties: boolean): SegmentHits
   truncateTo(rows: number): void
   sync(): void

@@ -1,5 +1,5 @@
 import { initSync } from './core.js'
-import { NidusError, invalid } from '../errors/errors.js'
+import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import type { WasmSource } from '../types/segment.js'
 import { runtime, type WasmFiles } from '../runtime/configure.js'
 import { describe } from './wire.js'
@@ -9,10 +9,10 @@ let loaded = false
 let trap: unknown
 let loadedModule: WebAssembly.Module | undefined
 
-/** For another thread, which then need not load it. */
+/** Returns the module, for another thread, which then need not load it. */
 export const coreModule = () => loadedModule
 
-/** Loads the core once for the thread. A load that failed can be tried again, also with another source. */
+/** Loads the core once in this thread. A load that failed can be tried again, with the same source or another. */
 export function loadCore(source?: WasmSource): Promise<void> {
   if (trap !== undefined) return Promise.reject(deadCore())
   loading ??= start(source).then(
@@ -29,7 +29,7 @@ export function loadCore(source?: WasmSource): Promise<void> {
 
 export const coreLoaded = () => loaded
 
-/** After a trap the instance, which all stores of the thread share, must not be entered again. */
+/** Notes a trap. All stores of the thread share the instance, and none may enter it after a trap. */
 export function noteTrap(error: unknown) {
   trap ??= error
 }
@@ -42,15 +42,16 @@ export function deadCore(): NidusError | undefined {
       })
 }
 
-/** One function, three vectors in and one out, of the instruction alone: `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
+/** A module whose only function has only the instruction `i32x4.relaxed_dot_i8x16_i7x16_add_s`. */
 const PROBE = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
   253, 147, 2, 11,
 ]
 
 /**
- * Whether the instruction is there and right. V8's baseline compiler got it wrong when it was new (seen in 11.3 and
- * 11.8, no more in 12.4), and nothing but a later feature tells such a V8: this of regular expressions came with 12.5.
+ * Returns whether the runtime has the instruction and runs it rightly. V8's baseline compiler ran it wrongly at first:
+ * 11.3 and 11.8 were seen to, 12.4 was not. Only the lack of a later feature shows such a V8. The feature here,
+ * modifiers in regular expressions, came with 12.5.
  */
 function trusted() {
   try {
@@ -60,7 +61,7 @@ function trusted() {
   }
 }
 
-/** The package's own module: one of two or three that do the same here. */
+/** Compiles the package's own module: the first one that can be loaded of two or three that do the same. */
 async function own() {
   const { relaxed, plain, whole } = runtime.wasm
   if (!plain) throw invalid('there is no default for the `wasm` option here')
@@ -70,7 +71,7 @@ async function own() {
     try {
       return await compile(undefined, read)
     } catch (error) {
-      // Perhaps only this file is missing; if not, the last one says what is wrong.
+      // Perhaps only this file is missing. If not, the error of the last file says what is wrong.
       last = error
     }
   }
@@ -79,19 +80,19 @@ async function own() {
 
 async function start(source: WasmSource | undefined) {
   const module = source === undefined ? await own() : await compile(source)
-  // Once instantiated, even in vain, the glue would take no other module.
+  // Checked first: after one attempt to instantiate, even a failed one, the glue takes no other module.
   if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
-    throw new NidusError('UNSUPPORTED', 'this .wasm is not that of nidus-wasm')
+    throw new NidusError('UNSUPPORTED', 'this .wasm file is not from nidus-wasm')
   }
   try {
     initSync({ module })
     loadedModule = module
   } catch (error) {
-    throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${textOf(error)}`, { cause: error })
+    throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${messageOf(error)}`, { cause: error })
   }
 }
 
-/** What `source` is, or else what `read` reads. */
+/** Compiles what `read` returns, or `source` if there is no `read`. */
 async function compile(
   source: WasmSource | undefined,
   read?: NonNullable<WasmFiles['plain']>,
@@ -103,7 +104,7 @@ async function compile(
     else bytes = source!
     if (typeof Response !== 'undefined' && bytes instanceof Response) {
       if (!bytes.ok) throw new Error(`${bytes.url} answered ${bytes.status}`)
-      // Streaming wants the right type; a wrong one is common on small servers and no fault of the bytes.
+      // compileStreaming demands the right content type. Small servers often send a wrong one with the right bytes.
       if (
         bytes.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm' &&
         'compileStreaming' in WebAssembly
@@ -115,7 +116,7 @@ async function compile(
   } catch (error) {
     if (error instanceof NidusError) throw error
     if (error instanceof WebAssembly.CompileError) throw cannotCompile(error)
-    throw new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+    throw new NidusError('FAILED', `the .wasm file could not be loaded: ${messageOf(error)}`, { cause: error })
   }
   if (bytes instanceof WebAssembly.Module) return bytes
   if (!ArrayBuffer.isView(bytes) && !/Buffer\]$/.test(Object.prototype.toString.call(bytes))) {
@@ -125,7 +126,7 @@ async function compile(
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     : new Uint8Array(bytes as ArrayBuffer)
   if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
-    throw new NidusError('FAILED', "what came instead of the .wasm file is no wasm (often a server's HTML page)")
+    throw new NidusError('FAILED', "the .wasm file is no wasm (it is often a server's HTML page)")
   }
   try {
     return await WebAssembly.compile(view)
@@ -137,8 +138,6 @@ async function compile(
 const cannotCompile = (error: unknown) =>
   new NidusError(
     'UNSUPPORTED',
-    `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${textOf(error)}`,
+    `this runtime cannot compile the wasm core (it needs SIMD; with CSP, 'wasm-unsafe-eval'): ${messageOf(error)}`,
     { cause: error },
   )
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,4 @@
-// The codes that the core answers with, by their names in Rust. pkg-tests/node/units.test.ts compares both.
+// The numbers that the core returns, with their names in Rust. pkg-tests/node/units.test.ts compares both.
 
 /** `Step` in src/segment/supplied.rs: how far a step into the core came. */
 export const enum Step {

@@ -1,4 +1,4 @@
-/** What workerd makes of an import of a .wasm file. */
+/** In workerd the import of a .wasm file gives the compiled module. */
 declare module '*.wasm' {
   const module: WebAssembly.Module
   export default module

@@ -9,12 +9,12 @@ export function loadWhole(wasm: WasmSource | undefined): Promise<void> {
   return loadCore(wasm)
 }
 
-/** For what the module of a page's stores is without, so that it is not downloaded for it. */
+/** Throws if the module that was loaded is the small one of pages, which lacks what `what` needs. */
 export function needWhole(what: string) {
   const module = coreModule()
   if (!module || WebAssembly.Module.exports(module).some(({ name }) => name === 'salvage_new')) return
   throw new NidusError(
     'UNSUPPORTED',
-    `${what} needs nidus.wasm or nidus-relaxed.wasm: nidus-page.wasm, which was loaded, can only open, write and search; pass the other as \`wasm\``,
+    `${what} needs nidus.wasm or nidus-relaxed.wasm: pass one of them as \`wasm\`; nidus-page.wasm, which was loaded, can only open, write and search`,
   )
 }

@@ -13,21 +13,24 @@ const I64_MIN = -(2n ** 63n),
 const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER),
   SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
-/** Characters up to which a text may be written by hand. */
+/** The most characters of a text that is encoded without the TextEncoder. */
 const SHORT = 48
 const LONE_SURROGATE = /\p{Surrogate}/u
-/** Bytes that are taken before anything is written: a length may be a lie. */
+/** The most bytes that are allocated ahead: an array's length may be huge although it has few records. */
 export const MOST_AHEAD = 1 << 24
 const encoder = /* @__PURE__ */ new TextEncoder()
 // Without ignoreBOM a string that begins with U+FEFF would come back shorter than it went in.
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true, fatal: false })
 
-/** UTF-8 would silently replace them: two different ids would become one. */
+/**
+ * Throws unless the value is a string that UTF-8 can express. UTF-8 replaces lone surrogates: two ids could become one.
+ */
 export function checkString(value: unknown, what: () => string): asserts value is string {
   if (typeof value !== 'string') throw invalid(`${what()} must be a string, not ${describe(value)}`)
   if (LONE_SURROGATE.test(value)) throw invalid(`${what()} holds a lone surrogate, which has no UTF-8 form`)
 }
 
+/** Returns a short text for an error message that says what a value is. */
 export function describe(value: unknown): string {
   if (value === null || typeof value === 'undefined' || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
@@ -38,7 +41,7 @@ export function describe(value: unknown): string {
     if (Array.isArray(value)) return 'an array'
     const name = (value as { constructor?: { name?: unknown } }).constructor?.name
     if (typeof name !== 'string' || !name || name === 'Object') return 'an object'
-    // Only within a proxy does a built-in have no tag of its own.
+    // A Date or a typed array that looks like a plain object is inside a proxy.
     return `a ${name}${/^Date|\dArray$/.test(name) && isPlainObject(value) ? ' in a proxy (markRaw it)' : ''}`
   } catch {
     return 'an object that cannot be read'
@@ -86,7 +89,7 @@ export class Writer {
     this.#view.setUint32(at, value, true)
   }
 
-  /** A length: fits 32 bits in any JavaScript engine. */
+  /** Writes a length. Lengths fit 32 bits in every JavaScript engine. */
   u64(value: number) {
     const at = this.#reserve(8)
     this.#view.setUint32(at, value, true)
@@ -98,7 +101,7 @@ export class Writer {
     this.#view.setBigInt64(at, value, true)
   }
 
-  /** A whole number that JavaScript has exactly. */
+  /** Writes a safe integer. */
   int(value: number) {
     const at = this.#reserve(8)
     this.#view.setUint32(at, value, true)
@@ -116,7 +119,7 @@ export class Writer {
     const at = this.#reserve(8 + length * 3)
     const bytes = this.#bytes
     let written = 0
-    // What is short and ASCII by hand: that takes a tenth of the encoder's call.
+    // Short ASCII texts are written by this loop, in a tenth of the time that the TextEncoder takes.
     if (length <= SHORT)
       for (let code; written < length && (code = text.charCodeAt(written)) < 128; written++)
         bytes[at + 8 + written] = code
@@ -187,7 +190,7 @@ export class Writer {
     this.#view.setUint32(at + 4, 0, true)
   }
 
-  /** A copy of its own, so that it can be transferred. */
+  /** Returns the bytes in a buffer of exactly their length, so that it can be transferred. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.length === this.#length ? this.#bytes : this.#bytes.slice(0, this.#length)
   }
@@ -203,8 +206,8 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 }
 
 /**
- * Its keys. An object that shows none, but has a class's getters or private fields, or inherits, is not to be taken for
- * an empty one: as a filter that is everything.
+ * Returns the object's keys. Throws if it has none but is not a plain empty object: it may have getters or private
+ * fields of a class. Such an object must not pass for an empty one, since an empty filter matches everything.
  */
 export function keysOf(object: object, what: () => string): string[] {
   const keys = Object.keys(object)
@@ -213,7 +216,7 @@ export function keysOf(object: object, what: () => string): string[] {
     keys.length < 1 &&
     ((above && Object.getPrototypeOf(above)) || Object.getOwnPropertyNames(object)[0] !== undefined)
   )
-    throw invalid(`${what()}: no key of its own in ${describe(object)}: give a plain object`)
+    throw invalid(`${what()}: ${describe(object)} has no key of its own: give a plain object`)
   return keys
 }
 
@@ -237,7 +240,7 @@ export function encodeMeta(meta: unknown): Uint8Array<ArrayBuffer> {
   return writer.finish()
 }
 
-/** Reads what the core wrote; only lengths within the bytes can occur, so nothing is checked. */
+/** Reads what the core wrote. The core writes only lengths that lie within the bytes, so nothing is checked. */
 export class Reader {
   #bytes: Uint8Array
   #view: DataView
@@ -291,7 +294,7 @@ export class Reader {
     return text
   }
 
-  /** All that is left, one behind the other. */
+  /** Reads strings to the end. */
   strings() {
     const strings: string[] = []
     while (!this.done) strings.push(this.str())
@@ -322,7 +325,7 @@ export class Reader {
       case DATE: {
         const ms = this.i64()
         const date = new Date(Number(ms))
-        // Beyond what JavaScript's dates reach.
+        // Dates of JavaScript have a smaller range than the format.
         return Number.isNaN(date.getTime()) ? ms : date
       }
       default:
@@ -337,7 +340,7 @@ export class Reader {
   }
 }
 
-/** Assigning to `__proto__` would change the object's prototype instead. */
+/** Sets a key of the object. An assignment to `__proto__` would change the object's prototype instead. */
 function put<T>(object: { [key: string]: T }, key: string, value: T) {
   if (key === '__proto__')
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
@@ -351,7 +354,9 @@ export function decodeMeta(bytes: Uint8Array): Record<string, string> {
   return meta
 }
 
-/** Where in a batch every `every`-th record begins, and where the last ends. */
+/**
+ * Returns the offsets in a batch at which every `every`-th record begins, and the one at which the last record ends.
+ */
 export function batchCuts(batch: Uint8Array, count: number, every: number): number[] {
   const reader = new Reader(batch)
   const cuts: number[] = []

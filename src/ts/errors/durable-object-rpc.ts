@@ -1,18 +1,21 @@
 import { codesInMessages } from './errors.js'
 
 /**
- * Whether an error that a Durable Object's method throws reaches its caller with its code: so it is with
- * `enhanced_error_serialization`, which newer compatibility dates bring along.
+ * Returns whether an error that a Durable Object's method throws reaches its caller with its code. It does with
+ * `enhanced_error_serialization`, which newer compatibility dates include.
  */
 export const enhanced = (): boolean => {
   if (typeof navigator === 'undefined' || navigator.userAgent !== 'Cloudflare-Workers') return true
   return (structuredClone(Object.assign(new Error(''), { code: 'CODE' })) as { code?: string }).code === 'CODE'
 }
 
-/** A function to call, not an effect of the import: a bundler may leave out an import that only has effects. */
+/**
+ * Puts codes into messages where errors would arrive without them. Entries must call it: a bundler may leave out an
+ * import that is there only for its side effects.
+ */
 export const tellCodes = (): void => void (enhanced() || codesInMessages())
 
-/** The code of an error that came over RPC, whichever way. */
+/** Returns the code of an error that came over RPC, from its property or from its message. */
 export function codeOf(error: unknown): string | undefined {
   const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as {
     code?: unknown

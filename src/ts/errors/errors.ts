@@ -24,16 +24,18 @@ const CODES: ReadonlySet<string> = new Set<NidusErrorCode>([
   'WORKER_FAILED',
 ])
 
-// The main entry and ./segment may be bundled apart and meet in one program; an error of the one is to be an instance
-// of the other's class too.
+// The main entry and ./segment may be bundled apart and used in one program. An error of one bundle must also be an
+// instance of the other bundle's class.
 const BRAND = Symbol.for('nidus-wasm.NidusError')
 
 export let textWith = (_: string, message: string) => message
-/** From now on a message begins with its code: where an error travels without its own properties. */
+/**
+ * Makes every later message begin with its code, for runtimes in which an error loses its own properties on the way.
+ */
 export const codesInMessages = (): void => void (textWith = (code, message) => `${code}: ${message}`)
 
 export class NidusError extends Error {
-  /** Minified, the class would be called something else in a console. */
+  /** A minifier renames the class; consoles show this name. */
   static override readonly name = 'NidusError'
   readonly code: NidusErrorCode
 
@@ -57,7 +59,7 @@ export const failedError = (name: string, cause: NidusError) =>
 export const unsavedError = (name: string, writes: number, cause: NidusError | undefined) =>
   new NidusError(
     cause?.code ?? 'FAILED',
-    `the store "${name}" is closed, but what was written last and not yet durable (writes: ${writes}) may be lost: ${cause?.message}`,
+    `the store "${name}" is closed, but writes that were not yet durable (writes: ${writes}) may be lost: ${cause?.message}`,
     { cause },
   )
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
@@ -79,13 +81,14 @@ const UNAVAILABLE = new Set([
   'PermissionDenied',
 ])
 
-/** DOMExceptions tell what they are by name, Node's errors by code. */
+/** Returns the kind of an error: the `code` of Node's errors, the `name` of a DOMException. */
 function kindOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return ''
   const { code, name } = error as { code?: unknown; name?: unknown }
   return typeof code === 'string' ? code : typeof name === 'string' ? name : ''
 }
 
+/** Returns the name and the message of an error, and never throws. */
 function textOf(error: unknown): string {
   try {
     return error instanceof Error || kindOf(error)
@@ -96,7 +99,10 @@ function textOf(error: unknown): string {
   }
 }
 
-/** Reads an object of the caller's: its getters, or a Proxy, may throw anything. */
+/** Returns the message of an Error, and the text of anything else. */
+export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+/** Reads an object of the caller's. Its getters, or a Proxy, may throw anything; that becomes INVALID_ARGUMENT. */
 export function reading<T>(what: string | (() => string), read: () => T): T {
   try {
     return read()
@@ -106,7 +112,10 @@ export function reading<T>(what: string | (() => string), read: () => T): T {
   }
 }
 
-/** What a medium threw. `opening`: at open, where some names mean that it cannot be used at all. */
+/**
+ * Returns the NidusError for something that a medium threw. `opening` says that it threw during an open, where some
+ * kinds of error mean that the medium cannot be used at all.
+ */
 export function storageError(error: unknown, doing: string, opening = false): NidusError {
   if (error instanceof NidusError) return error
   const kind = kindOf(error)
@@ -124,14 +133,17 @@ export function storageError(error: unknown, doing: string, opening = false): Ni
   return new NidusError(code, `${doing}: ${textOf(error)}`, { cause: error })
 }
 
-/** Whether the wasm instance must not be used again. */
+/** Returns whether the error is a trap. After a trap the wasm instance must not be used again. */
 export const isTrap = (error: unknown) => error instanceof WebAssembly.RuntimeError
 
-/** Whether this came out of the core (or is ours), not out of a medium. */
+/** Returns whether the error comes from the core or the wrapper, and not from a medium. */
 export const isCoded = (error: unknown) =>
   error instanceof NidusError || (error instanceof Error && CODES.has((error as { code?: string }).code ?? ''))
 
-/** What the core threw: an Error with our code, and perhaps what a handle threw first. */
+/**
+ * Returns the NidusError for something that the core threw. The core throws an Error with one of our codes, whose cause
+ * is the error that a handle threw first, if one did.
+ */
 export function coreError(error: unknown): NidusError {
   if (error instanceof NidusError) return error
   if (isTrap(error)) return new NidusError('FAILED', `the wasm core stopped: ${error.message}`, { cause: error })
@@ -152,7 +164,7 @@ export interface ErrorMessage {
   cause?: { name: string; message: string }
 }
 
-/** Errors lose their own properties in a structured clone, so they travel as plain objects. */
+/** Makes an error a plain object, to be sent: a structured clone of an Error loses its own properties. */
 export function packError(error: unknown): ErrorMessage {
   const { code, message, cause } = error instanceof NidusError ? error : coreError(error)
   if (cause === undefined || cause === null) return { code, message }

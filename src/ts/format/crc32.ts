@@ -1,6 +1,6 @@
 let table: Uint32Array | undefined
 
-/** The log's checksum (IEEE), for the few bytes that hosts write themselves. */
+/** Returns the checksum that the log uses (CRC-32, IEEE), for the few bytes that hosts write themselves. */
 export function crc32(bytes: Uint8Array): number {
   table ??= Uint32Array.from({ length: 256 }, (_, n) => {
     for (let k = 0; k < 8; k++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1

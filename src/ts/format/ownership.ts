@@ -2,19 +2,19 @@ import { NidusError } from '../errors/errors.js'
 import { crc32 } from './crc32.js'
 
 /**
- * Whose a file is, by its first bytes: the one check that everything makes before it creates, replaces, cuts or removes
- * a pair of files.
- * `begun`: zeros, or the beginning of what we write. A write that was cut leaves that, and it says nothing about whose
- * the file is.
+ * Says whose a file is, judged by its first bytes. All code makes this one check before it creates, replaces, cuts or
+ * removes a pair of files.
+ * `begun` means zeros, or the beginning of bytes that we would write. An interrupted write leaves such a file, but the
+ * file may as well be somebody else's.
  */
 export type Look = 'none' | 'begun' | 'ours' | 'foreign'
 export type Which = 'data' | 'log'
 
-/** Bytes of data's header. */
+/** Bytes of the header of `data`. */
 export const HEADER = 64
 /** "NIDUS", zero. */
 const MAGIC = [0x4e, 0x49, 0x44, 0x55, 0x53, 0]
-/** A longer first frame is not checked to its end. */
+/** Bytes. The checksum of a longer first frame is not checked. */
 const MOST = 1 << 20
 
 export interface Seen {
@@ -24,7 +24,7 @@ export interface Seen {
 
 const NONE: Seen = { size: 0, look: 'none' }
 
-/** `head`: at least the first 64 bytes, or all. */
+/** Judges a data file. `head` has at least its first 64 bytes, or all of it if it is shorter. */
 export function lookAtData(head: Uint8Array, size: number): Seen {
   const start = head.subarray(0, HEADER)
   const is = MAGIC.every((byte, i) => i >= start.length || start[i] === byte)
@@ -41,18 +41,18 @@ export function lookAtData(head: Uint8Array, size: number): Seen {
   return { size, look }
 }
 
-/** Of so many first bytes of a log something can be told. */
+/** Returns how many first bytes of a log `lookAtLog` needs. `start` has the first bytes of the log. */
 export const headOfLog = (start: Uint8Array, size: number) => Math.min(size, MOST, numberAt(start, 0) + 8)
 
 const numberAt = (bytes: Uint8Array, at: number) =>
   [3, 2, 1, 0].reduce((number, i) => number * 256 + (bytes[at + i] ?? 0), 0)
 
-/** `head`: as much as {@link headOfLog} says. */
+/** Judges a log. `head` has as many of its first bytes as {@link headOfLog} says. */
 export function lookAtLog(head: Uint8Array, size: number): Seen {
   const [length, variant, name] = [numberAt(head, 0), numberAt(head, 4), numberAt(head, 8)]
   const end = 4 + length
   const whole = length >= 4 && end + 4 <= head.length && crc32(head.subarray(4, end)) === numberAt(head, end)
-  // The core cuts what looks like this and is no whole frame; of anything else it says that it is damaged.
+  // The core cuts an end that looks like this and is no whole frame. It reports anything else as damage.
   const begun =
     (length <= (size < 8 ? MOST : 2 ** 30) || head[3] === 255 || head.subarray(0, 4).every((byte) => byte === 255)) &&
     variant < 16 &&
@@ -62,8 +62,8 @@ export function lookAtLog(head: Uint8Array, size: number): Seen {
 }
 
 /**
- * Which of the two is somebody else's. One that is ours vouches for one that was begun; without it only what is no
- * longer than a header can be an unfinished creation.
+ * Returns which of the two files is somebody else's, if one is. A file that is ours shows that a begun file beside it
+ * is ours, too. If neither is ours, only a data file that is no longer than a header can be an unfinished creation.
  */
 export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefined {
   if (data.look === 'foreign') return 'data'
@@ -72,7 +72,9 @@ export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefine
   return log.look === 'begun' ? 'log' : data.size > HEADER ? 'data' : undefined
 }
 
-/** `path` names the file, or what stands for one. */
+/**
+ * Returns the error for a file that is somebody else's. `path` names the file, or what takes its place in a database.
+ */
 export const foreignError = (path: string, which: Which | 'head', code: 'CORRUPT' | 'INVALID_ARGUMENT' = 'CORRUPT') =>
   new NidusError(
     code,
@@ -86,8 +88,8 @@ export const missingError = (path: string, which: Which, other?: number) =>
   )
 
 /**
- * What is missing beside a file that shows that it was there. A header without rows is a creation that was not
- * finished.
+ * Returns which file is missing, if the other one shows that it was there. The arguments are the sizes in bytes. A data
+ * file with a header and no rows does not show that: it is a creation that was not finished.
  */
 export const missingOf = (data: number | undefined, log: number | undefined): Which | undefined =>
   log === undefined && data !== undefined && data > HEADER ? 'log' : data === undefined && log ? 'data' : undefined

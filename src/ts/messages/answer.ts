@@ -4,7 +4,9 @@ import type { Ticket } from '../contract/tickets.js'
 import { packError, unpackError, type ErrorMessage } from '../errors/errors.js'
 import type { RecoveryReport } from '../types/index.js'
 
-/** An error has a code and a cause, which birpc's own errors would lose. */
+/**
+ * The result of a call as it is sent. An error is sent as a plain object, since birpc would lose its code and cause.
+ */
 export type Answer<T> = { ok: T } | { error: ErrorMessage }
 
 export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
@@ -15,6 +17,7 @@ export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
   }
 }
 
+/** Returns the result, or throws the error. */
 export function taken<T>(answer: Answer<T>): T {
   if ('error' in answer) throw unpackError(answer.error)
   return answer.ok
@@ -39,8 +42,8 @@ export function unpackRecovery({ recovery: { compactionError, ...rest } }: Opene
 }
 
 /**
- * The two functions by which a store is used over a wire. A call's number is its caller's own: cancel and progress name
- * it.
+ * Returns the two functions by which messages use a store. The caller chooses the number of a call; `cancel` and
+ * `progress` refer to the call by it.
  */
 export function callsOf(backend: () => Backend, progress: (number: number, done: number, total: number) => void) {
   const controllers = new Map<number, AbortController>()

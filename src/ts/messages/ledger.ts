@@ -4,16 +4,16 @@ import type { Ticket } from '../contract/tickets.js'
 import { aborted, type NidusError } from '../errors/errors.js'
 import { onAbort } from '../runtime/signals.js'
 
-/** A call that has no answer yet. `To` is whoever it is sent to: a worker, a leader, an engine. */
+/** A call that has no answer yet. `To` is the type of its receiver: a worker, a leader or an engine. */
 export interface PendingCall<To> {
   readonly number: number
   readonly method: Method
-  /** Undefined once they were given away. */
+  /** Undefined once they have been transferred to the receiver. */
   args: object | undefined
   readonly options: CallOptions
   /** Only writes have one. */
   readonly ticket: Ticket | undefined
-  /** Undefined while the call waits for somebody to be sent to. */
+  /** Undefined while there is no receiver. */
   sentTo: To | undefined
   readonly done: Promise<unknown>
   resolve(value: unknown): void
@@ -21,8 +21,8 @@ export interface PendingCall<To> {
 }
 
 /**
- * The calls of one opening that have no answer yet, in their order. Whoever has the store may go, and another one is
- * asked then: a write keeps its ticket, so that it is made once.
+ * The calls of one opening that have no answer yet, in their order. If the receiver ends, they are sent to the next
+ * one. A write keeps its ticket then, so that it is made once.
  */
 export class Ledger<To> {
   readonly #sender: string | undefined
@@ -31,8 +31,8 @@ export class Ledger<To> {
   #count = 0
 
   /**
-   * @param sender whose tickets its writes have; undefined: they have none of their own
-   * @param cancel tells whoever has the call that it was aborted; false: they see the signal themselves
+   * @param sender the sender in the tickets of its writes; undefined: it makes no tickets
+   * @param cancel tells the receiver that the call was aborted; returns false if the receiver watches the signal itself
    */
   constructor(sender: string | undefined, cancel: (call: PendingCall<To>) => boolean) {
     this.#sender = sender
@@ -51,7 +51,7 @@ export class Ledger<To> {
     return [...this.calls].filter(({ sentTo }) => !sentTo)
   }
 
-  /** A number that no other call has. */
+  /** Returns a number that no other call has. */
   next(): number {
     return ++this.#count
   }
@@ -89,12 +89,13 @@ export class Ledger<To> {
 
   #abort(call: PendingCall<To>, signal: AbortSignal) {
     if (!this.#cancel(call)) return
-    // Whether a write was still in time only whoever has it can tell.
+    // Only the receiver of a write knows whether the abort came in time.
     if (isRead(call.method) || (!call.sentTo && !call.ticket?.again)) call.reject(aborted(signal))
   }
 
   /**
-   * Notes who is asked. Returns true if the call was aborted before and is asked again only to learn what became of it.
+   * Notes the receiver of the call. Returns true if the call was aborted before, and is only sent again to learn
+   * whether it was made.
    */
   sent(call: PendingCall<To>, to: To): boolean {
     const { ticket, options } = call
@@ -104,13 +105,13 @@ export class Ledger<To> {
     return late
   }
 
-  /** The call comes again, with somebody else. */
+  /** Notes that the call must be sent again, to another receiver. */
   unsent(call: PendingCall<To>) {
     call.sentTo = undefined
     if (call.ticket) call.ticket.again = Math.max(call.ticket.again, call.args ? 1 : 2)
   }
 
-  /** All that `to` has not answered comes again, with somebody else. */
+  /** Notes that all calls without an answer from `to` must be sent again, to another receiver. */
   lost(to: To) {
     for (const call of this.calls) if (call.sentTo === to) this.unsent(call)
   }
@@ -119,7 +120,7 @@ export class Ledger<To> {
     this.#calls.get(number)?.options.onProgress?.(done, total)
   }
 
-  /** Resolves once every call of now has its answer. */
+  /** Resolves once every call that is pending now has its answer. */
   settled(): Promise<unknown> {
     return Promise.allSettled([...this.calls].map(({ done }) => done))
   }

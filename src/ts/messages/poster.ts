@@ -3,8 +3,8 @@ export interface Port {
 }
 
 /**
- * Messages of one turn go as one, so that calls made together arrive together and share a commit.
- * Every typed array in them is a copy made for the journey, so its buffer goes along instead of being copied again.
+ * Returns a function that posts messages. The messages of one turn are posted as one, so that calls made together
+ * arrive together and share a commit. Every typed array in them was copied for sending, so its buffer is transferred.
  */
 export function poster(port: Port): (message: unknown) => Promise<void> {
   let waiting: { message: unknown; resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -18,7 +18,7 @@ export function poster(port: Port): (message: unknown) => Promise<void> {
       )
       for (const { resolve } of batch) resolve()
     } catch {
-      // One that cannot be cloned must not take the others with it.
+      // One message cannot be cloned. It must not keep the others from being sent.
       for (const { message, resolve, reject } of batch) {
         try {
           post(port, [message])

@@ -2,12 +2,12 @@ import type { Method } from '../contract/calls.js'
 import type { Ticket } from '../contract/tickets.js'
 import { NidusError } from '../errors/errors.js'
 
-/** What a caller was told is written, and not yet that it is durable (relaxed durability). */
+/** Keeps account of writes that were acknowledged under relaxed durability and are not yet durable. */
 export class Unflushed {
   readonly #relaxed: boolean
-  /** The number of the last such write. */
+  /** The number of the last such write, or 0. */
   last = 0
-  /** Some of them are not in the store: the next flush says so, or closing. */
+  /** True if some of them are not in the store. The next flush, or close, then throws. */
   lost = false
 
   constructor({ relaxed }: { relaxed: boolean }) {
@@ -18,10 +18,10 @@ export class Unflushed {
     return this.lost || this.last > 0
   }
 
-  /** Throws where a flush has to tell of a loss. */
+  /** Notes an answer. Throws if it is the answer to a flush and writes were lost before. */
   answered(method: Method, ticket: Ticket | undefined, result: unknown) {
     if (!this.#relaxed) return
-    // Deleting nothing, or making what is there, writes nothing.
+    // To delete nothing, or to create a collection that exists, writes nothing.
     if (ticket) return void ((result || method === 'upsert' || method === 'setMeta') && (this.last = ticket.number))
     if (method !== 'flush') return
     this.last = 0
@@ -30,7 +30,10 @@ export class Unflushed {
     throw mayBeLost()
   }
 
-  /** Behind a loss: the newest write that the store has. It was written in order, so all before are there, too. */
+  /**
+   * Takes the number of the newest write in the store, after its worker or tab has ended. Writes are made in order, so
+   * all earlier ones are in the store, too.
+   */
   found(newest: number) {
     if (newest >= this.last) return
     this.lost = true
@@ -41,5 +44,5 @@ export class Unflushed {
 export const mayBeLost = () =>
   new NidusError(
     'OUTCOME_UNKNOWN',
-    'of what was acknowledged under relaxed durability since the last flush, the last writes are lost: the tab or worker that had the store ended before it flushed them',
+    'the last writes that were acknowledged under relaxed durability are lost: the tab or worker that had the store ended before it flushed them',
   )

@@ -1,6 +1,6 @@
 /**
- * A page that the browser freezes, or keeps for the way back, must hold nothing that other tabs wait for. Returns what
- * stops the watch. (Bound to a document: workers are told nothing.)
+ * Watches whether the browser freezes the page, or keeps it in the back/forward cache. Such a page must hold nothing
+ * that other tabs wait for. Returns a function that stops the watch. Only documents get these events; workers get none.
  */
 export function watchPage(sleeps: () => void, wakes: () => void, hides: () => void): () => void {
   if (typeof document === 'undefined' || typeof addEventListener !== 'function') return () => {}

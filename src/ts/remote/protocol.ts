@@ -5,18 +5,21 @@ import type { ErrorMessage } from '../errors/errors.js'
 import type { SalvageReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
-/** Page and worker may come from different builds of the package (caches, bundlers): they must say so, not guess. */
+/** The version of these messages. Caches or bundlers may bring page and worker from different builds of the package. */
 export const VERSION = 8
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
-/** What the worker does. `number` is the call's own: cancel and progress name it. */
+/** The functions of the worker. `number` identifies a call; `cancel` and `progress` refer to it. */
 export interface WorkerSide {
-  /** `life`: a lock that is free once the worker is gone. */
+  /** `life` names a lock that is free once the worker has ended. */
   hello(): Promise<{ version: number; life: string | undefined }>
-  /** `replace`: an import, whose bytes are to be asked for. Undefined: it takes the worker that has everything. */
+  /**
+   * `replace` is given for an import; the worker then asks the page for the bytes. The result is undefined if only the
+   * worker that has everything can open the store.
+   */
   open(spec: OpenSpec, wasm: WireSource | undefined, replace: boolean | undefined): Promise<Answer<Opened | undefined>>
-  /** `spare`: the memory of an upsert's vectors, for the next one's. */
+  /** `spare` is the memory of an upsert's vectors, to be used for the next upsert. */
   call(
     number: number,
     method: Method,
@@ -35,7 +38,7 @@ export interface WorkerSide {
   ): Promise<Answer<SalvageReport>>
 }
 
-/** What the page is told unasked, and asked for. */
+/** The functions of the page. */
 export interface PageSide {
   part(): Promise<Answer<Awaited<ReturnType<Parts>>>>
   progress(number: number, done: number, total: number): void

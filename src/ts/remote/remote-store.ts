@@ -4,16 +4,16 @@ import { sleep } from '../runtime/schedule.js'
 import { newSender } from '../contract/tickets.js'
 import { Ledger, type PendingCall } from '../messages/ledger.js'
 import { Unflushed, mayBeLost } from '../messages/unflushed.js'
-import { NidusError, aborted, closedError, failedError, unpackError } from '../errors/errors.js'
+import { NidusError, aborted, closedError, failedError, messageOf, unpackError } from '../errors/errors.js'
 import { giveBack } from '../arguments/input.js'
 import type { CloseReason, RecoveryReport, SalvageReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { answer, taken, unpackRecovery, type Opened } from '../messages/answer.js'
-import { WorkerConnection, textOf } from './worker-connection.js'
+import { WorkerConnection } from './worker-connection.js'
 import { watchPage } from './page-life.js'
 import type { PageSide, WireSource, WorkerSide } from './protocol.js'
 
-/** Reads what a page may hand in and a worker cannot be sent. Relative addresses are the page's. */
+/** Makes the `wasm` option something that a worker can be sent. Relative addresses are resolved as the page's. */
 async function read(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
   if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
   if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
@@ -29,23 +29,23 @@ export const sendable = (wasm: WasmSource | undefined) =>
   read(wasm).catch((error: unknown) => {
     throw error instanceof NidusError
       ? error
-      : new NidusError('FAILED', `the .wasm file could not be loaded: ${textOf(error)}`, { cause: error })
+      : new NidusError('FAILED', `the .wasm file could not be loaded: ${messageOf(error)}`, { cause: error })
   })
 
-/** What closing may take once all that was asked has been answered. */
+/** How long closing may take after all calls have been answered. */
 const CLOSE_MS = 10_000
 
 /**
- * `whole`: the worker that has everything; else the small one for OPFS will do. A page's own function may always start
- * the first.
+ * Starts a worker. `whole` demands the worker that has everything; otherwise the small one for OPFS will do. A function
+ * of the page's own may start the whole one in both cases.
  */
 export interface StartWorker {
   (whole: boolean): Worker
-  /** The package's own, which may be asked once more where the page may not start its worker. */
+  /** True if the package supplies it. If the page may not start that worker, it is started in another way. */
   packaged?: boolean
 }
 
-/** Where storage is denied the mere mention may throw. */
+/** Returns `navigator.storage`. Where storage is denied, even to read that property may throw. */
 function storageOf(): Partial<StorageManager> | undefined {
   try {
     return navigator.storage
@@ -54,17 +54,20 @@ function storageOf(): Partial<StorageManager> | undefined {
   }
 }
 
-/** Whether the small worker may be all that it takes. */
+/** Returns whether the small worker is probably enough. */
 const isOrdinary = ({ storage, workers }: OpenSpec) =>
   (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
 
 /**
- * What is sent is given away; of a write of at most so many bytes the page keeps a copy, should it have to be asked
- * again.
+ * The arguments of a call are transferred to the worker. If those of a write have at most so many bytes, the page keeps
+ * a copy, in case the write must be sent again.
  */
 const KEPT = 4 * 1024 * 1024
 
-/** A store in a worker of its own. While the page sleeps there is no worker: another tab may go on with the store. */
+/**
+ * A store in a worker of its own. While the browser has suspended the page there is no worker, so that another tab can
+ * go on with the store.
+ */
 export class RemoteStore implements Backend {
   dimension = 0
   storage = ''
@@ -74,10 +77,10 @@ export class RemoteStore implements Backend {
   readonly #start: StartWorker
   #whole: boolean
   readonly #wasm: WireSource | undefined
-  /** Until it was taken in. */
+  /** The source of an import, until it has been imported. */
   #source: Source | undefined
   #connection: WorkerConnection | undefined
-  /** The worker that is opening, or has the store. */
+  /** The connection to the worker that is opening the store, or has it. */
   #worker: WorkerConnection | undefined
   #asleep = false
   #unwatch = () => {}
@@ -94,7 +97,7 @@ export class RemoteStore implements Backend {
     source: Source | undefined,
   ): Promise<RemoteStore> {
     const store = new RemoteStore(spec, start, await sendable(wasm), source)
-    // A store in memory ends with its worker, and a reader holds nothing.
+    // Not for a store in memory, which would end with its worker, and not for a reader, which blocks no other tab.
     if (spec.storage !== 'memory' && !spec.readOnly)
       store.#unwatch = watchPage(
         () => store.#sleep(),
@@ -111,7 +114,7 @@ export class RemoteStore implements Backend {
   }
 
   private constructor(spec: OpenSpec, start: StartWorker, wasm: WireSource | undefined, source: Source | undefined) {
-    // A store in memory ends with its worker.
+    // The writes of a store in memory need no tickets: it ends with its worker.
     this.#spec = spec.storage === 'memory' ? spec : { ...spec, sender: newSender() }
     this.#unflushed = new Unflushed(spec)
     this.#ledger = new Ledger(this.#spec.sender, ({ number, sentTo }) => {
@@ -121,7 +124,7 @@ export class RemoteStore implements Backend {
     this.#start = start
     this.#wasm = wasm
     this.#source = source
-    // A function without a parameter knows one worker, which has everything.
+    // A function without a parameter starts only the worker that has everything.
     this.#whole = source !== undefined || start.length === 0 || !isOrdinary(spec)
     this.closed = new Promise((resolve) => (this.#ended = resolve))
   }
@@ -148,7 +151,7 @@ export class RemoteStore implements Backend {
           (made) => (this.#worker = made),
           this.#start.packaged,
         )
-        // A store that this one knew is not to be made anew, empty.
+        // When it connects again, no dimension is given: a store that has vanished must not be created anew.
         const opened = await connection.get<Opened | undefined>('open', [
           this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
           this.#wasm,
@@ -159,7 +162,7 @@ export class RemoteStore implements Backend {
           this.#whole = true
           continue
         }
-        // Before anything new: what the worker before said it had written.
+        // Before anything is sent: find out whether the store has all writes that the former worker acknowledged.
         if (this.#unflushed.last)
           this.#unflushed.found(
             await connection.get<number>('call', [0, 'newest', { sender: this.#spec.sender }, false]),
@@ -175,12 +178,12 @@ export class RemoteStore implements Backend {
       } catch (error) {
         connection?.end()
         if (!this.#asleep) {
-          // It need not be where worker.js is: who copies files by hand may have only that.
+          // The small worker's file may be missing: a page may have only a copy of worker.js.
           if (whole || (error as NidusError).code !== 'WORKER_FAILED') throw error
           this.#whole = true
           continue
         }
-        // What was read of it is gone.
+        // The bytes that the worker had read of the source are lost.
         if (this.#source) throw suspended()
         await this.#awake()
       }
@@ -198,7 +201,7 @@ export class RemoteStore implements Backend {
     return this.#asleep ? new Promise((resolve) => (this.#woken = resolve)) : Promise.resolve()
   }
 
-  /** What a crash would do, done by ourselves: the worker could not finish anything while the page is frozen. */
+  /** Ends the worker, as a crash would: it could finish nothing while the page is frozen. */
   #sleep() {
     if (this.#asleep || this.#closing || this.#failure) return
     this.#asleep = true
@@ -219,10 +222,10 @@ export class RemoteStore implements Backend {
     })
   }
 
-  /** The last moment that a page is sure to see. */
+  /** Flushes when the page is hidden. No later event is sure to reach the page. */
   #hide() {
     if (!this.#unflushed.last || this.#unflushed.lost || !this.#connection || this.#closing) return
-    // What it has to tell is for the caller's own flush.
+    // If writes were lost, the next flush of the caller must say so, and not this one.
     this.call('flush', {}).catch(() => (this.#unflushed.lost = true))
   }
 
@@ -259,7 +262,7 @@ export class RemoteStore implements Backend {
       })
       .catch((error: NidusError) => {
         if (call.sentTo !== connection) return
-        // A reason does not cross the thread; the caller's own is here.
+        // The reason of the signal is not sent to the worker. This is the caller's signal, with its reason.
         reject(error.code === 'ABORTED' && options.signal ? aborted(options.signal) : error)
       })
   }
@@ -272,7 +275,7 @@ export class RemoteStore implements Backend {
   async #close() {
     this.#unwatch()
     try {
-      // A worker that a browser's call never returned to still ends.
+      // The worker is ended even if a call of the browser's never returns in it.
       const late = this.#ledger
         .settled()
         .then(() => sleep(CLOSE_MS))
@@ -281,7 +284,7 @@ export class RemoteStore implements Backend {
       const silent = connection ? await Promise.race([connection.get<undefined>('close', []), late]) : true
       if (this.#unflushed.lost || (silent && this.#unflushed.last)) throw mayBeLost()
     } catch (error) {
-      // A dead worker holds nothing any more.
+      // A worker that has ended holds nothing that needs to be closed.
       if ((error as NidusError).code !== 'WORKER_FAILED' || this.#unflushed.last) throw error
     } finally {
       this.#ended({ reason: 'closed' })

@@ -1,9 +1,9 @@
-// For a page whose origin may not run the package's worker as it is: the package lies on another one (a CDN), or the
-// page has none of its own (a sandboxed frame).
+// For pages that may not start the package's worker in the usual way, because the package is on another origin (a CDN),
+// or because the page has no origin of its own (a sandboxed frame).
 
 const STOP = new Error('not started')
 
-/** The address that `start` would start a worker from. Only the call itself tells: bundlers write it as they like. */
+/** Returns the address from which `start` starts a worker. It calls `start` for that: bundlers rewrite its address. */
 function addressOf(start: () => Worker): URL | undefined {
   const real = globalThis.Worker
   let found: URL | undefined
@@ -14,17 +14,17 @@ function addressOf(start: () => Worker): URL | undefined {
   try {
     start()
   } catch {
-    // As was meant.
+    // Expected: this is STOP.
   } finally {
     globalThis.Worker = real
   }
   return found
 }
 
-/** The event comes only as it happens, so it is tried once more. */
+/** How long to wait for the event of a refused worker. The start is tried again, because the event is not repeated. */
 const REFUSED_MS = 1000
 
-/** Whether the page's policy (CSP) is why no worker starts. */
+/** Returns whether no worker starts because of the page's policy (CSP). */
 function isRefused(start: () => Worker, address: URL): Promise<boolean> {
   return new Promise((resolve) => {
     const over = new AbortController()
@@ -42,14 +42,14 @@ function isRefused(start: () => Worker, address: URL): Promise<boolean> {
       worker = start()
       worker.addEventListener('error', (event) => event.preventDefault())
     } catch {
-      // The event tells.
+      // The event will tell.
     }
   })
 }
 
 /**
- * Starts a worker of the page's own that imports the other's script, which that server must allow (CORS). Undefined:
- * the script was not the trouble.
+ * Returns a function that starts a worker of the page's own origin, which imports the script from the other origin.
+ * That server must allow it (CORS). Returns undefined if the origin of the script was not the reason.
  */
 export async function elsewhere(start: () => Worker): Promise<(() => Worker) | undefined> {
   const address = addressOf(start)
@@ -59,7 +59,7 @@ export async function elsewhere(start: () => Worker): Promise<(() => Worker) | u
       throw new DOMException("the page's policy (CSP: worker-src) does not allow it", 'SecurityError')
     return undefined
   }
-  // Kept as long as the page: the worker starts further ones from it.
+  // Never revoked: the worker starts further workers from this address.
   const own = URL.createObjectURL(new Blob([`import ${JSON.stringify(address.href)}`], { type: 'text/javascript' }))
   return () => new Worker(own, { type: 'module' })
 }

@@ -1,26 +1,24 @@
 import { poster } from '../messages/poster.js'
 import { createBirpc, type BirpcReturn } from 'birpc'
-import { NidusError, invalid } from '../errors/errors.js'
+import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import { taken, type Answer } from '../messages/answer.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 
-/** For a worker that loads but is not ours. A slow machine's own worker says hello within a few seconds. */
+/** Limit for a script that loads but is not our worker. Even on a slow machine our worker answers in a few seconds. */
 const HELLO_MS = 30_000
-
-export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 const UNLOADED = 'the worker could not be loaded'
 const unstarted = (cause: unknown) =>
-  new NidusError('WORKER_FAILED', `the worker could not be started: ${textOf(cause)}`, { cause })
+  new NidusError('WORKER_FAILED', `the worker could not be started: ${messageOf(cause)}`, { cause })
 
-/** Whether the page may not start the worker. */
+/** Returns whether a worker did not start because the page may not start it. */
 export const isForbidden = (error: unknown) =>
   error instanceof NidusError &&
   error.code === 'WORKER_FAILED' &&
   (error.cause as Error | undefined)?.name === 'SecurityError'
 const isUnstarted = (error: unknown) => isForbidden(error) || (error as Error).message === UNLOADED
 
-/** A worker of ours, and what becomes of calls when it dies. */
+/** A connection to a worker of this package. When the worker ends, all calls without an answer are rejected. */
 export class WorkerConnection {
   readonly #worker: Worker
   readonly #rpc: BirpcReturn<WorkerSide, PageSide, false>
@@ -33,14 +31,14 @@ export class WorkerConnection {
     start: () => Worker,
     page: PageSide,
     onDeath: (error: NidusError) => void,
-    made: (line: WorkerConnection) => void = () => {},
+    made: (connection: WorkerConnection) => void = () => {},
     packaged?: boolean,
   ): Promise<WorkerConnection> {
     let up = false
     const connect = async (start: () => Worker) => {
-      const line = await WorkerConnection.#connect(start, page, (error) => up && onDeath(error), made)
+      const connection = await WorkerConnection.#connect(start, page, (error) => up && onDeath(error), made)
       up = true
-      return line
+      return connection
     }
     try {
       return await connect(start)
@@ -54,7 +52,7 @@ export class WorkerConnection {
       return connect(other).catch(({ message }: Error) => {
         throw unstarted(
           new DOMException(
-            `its script is of another origin, whose server must allow this one to import it (CORS): ${message}`,
+            `its script is on another origin, whose server must allow this page to import it (CORS): ${message}`,
             'SecurityError',
           ),
         )
@@ -66,27 +64,27 @@ export class WorkerConnection {
     start: () => Worker,
     page: PageSide,
     onDeath: (error: NidusError) => void,
-    made: (line: WorkerConnection) => void,
+    made: (connection: WorkerConnection) => void,
   ): Promise<WorkerConnection> {
-    let line: WorkerConnection
+    let connection: WorkerConnection
     try {
-      line = new WorkerConnection(start(), page, onDeath)
+      connection = new WorkerConnection(start(), page, onDeath)
     } catch (cause) {
       throw unstarted(cause)
     }
-    made(line)
-    const timer = setTimeout(() => line.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
+    made(connection)
+    const timer = setTimeout(() => connection.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
     try {
-      const { version, life } = await line.ask<Awaited<ReturnType<WorkerSide['hello']>>>('hello', [])
+      const { version, life } = await connection.ask<Awaited<ReturnType<WorkerSide['hello']>>>('hello', [])
       if (version !== VERSION)
         throw new NidusError(
           'WORKER_FAILED',
           `the worker is of another version of nidus-wasm (protocol ${version}, the page has ${VERSION})`,
         )
-      if (life) line.#watch(life).catch(() => {})
-      return line
+      if (life) connection.#watch(life).catch(() => {})
+      return connection
     } catch (error) {
-      line.end()
+      connection.end()
       throw error
     } finally {
       clearTimeout(timer)
@@ -107,25 +105,26 @@ export class WorkerConnection {
       proxify: false,
     })
     worker.addEventListener('error', (event) => {
-      // Else the browser reports it to the console; whoever called is told.
+      // The browser would write the error to the console. The callers get it instead.
       event.preventDefault()
       this.#die(event.message ? `the worker failed: ${event.message}` : UNLOADED)
     })
     worker.addEventListener('messageerror', () => this.#die('a message of the worker could not be read'))
   }
 
-  /** Nobody tells when a worker is terminated; but the lock that it holds as long as it lives is free then. */
+  /** Watches whether the worker ends. No event tells that, but the lock that it holds becomes free. */
   async #watch(life: string) {
     const { locks } = navigator
-    // Free at once: the worker is gone already, or this page and the worker do not share their locks. (Chromium, for a
-    // page whose storage was cleared while it was open.) A worker that lives says so.
-    if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null)) return this.#hear()
+    // If the lock is free already, the worker has ended, or page and worker do not share their locks. The latter was
+    // seen in Chromium, after the storage of an open page was cleared. A worker that has not ended answers.
+    if (await locks.request(life, { mode: 'shared', ifAvailable: true }, (lock) => lock !== null))
+      return this.#expectAnswer()
     await locks.request(life, { mode: 'shared', signal: this.#unwatch.signal }, () =>
       this.#die('the worker was terminated'),
     )
   }
 
-  async #hear() {
+  async #expectAnswer() {
     const timer = setTimeout(() => this.#die('the worker was terminated'), HELLO_MS)
     await this.ask('hello', []).finally(() => clearTimeout(timer))
   }
@@ -145,6 +144,7 @@ export class WorkerConnection {
     this.#worker.terminate()
   }
 
+  /** Calls the worker and returns its answer as it is. */
   ask<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#dead) return reject(this.#dead)
@@ -153,21 +153,23 @@ export class WorkerConnection {
         .$callRaw({ method, args })
         .then(
           (value) => resolve(value as T),
-          (cause) => reject(invalid(`this cannot be sent to the worker: ${textOf(cause)}`, cause)),
+          (cause) => reject(invalid(`this cannot be sent to the worker: ${messageOf(cause)}`, cause)),
         )
         .finally(() => this.#waiting.delete(reject))
     })
   }
 
+  /** Calls the worker and returns the result in its answer, or throws the error in it. */
   async get<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
     return taken(await this.ask<Answer<T>>(method, args))
   }
 
+  /** Calls the worker and waits for no answer. */
   tell(method: keyof WorkerSide, args: unknown[]) {
     if (!this.#dead) void this.#rpc.$callRaw({ method, args, event: true })
   }
 
-  /** Whatever still waits is told CLOSED. */
+  /** Stops the worker. Calls without an answer are rejected with CLOSED. */
   end() {
     if (this.#dead) return
     this.#dead = new NidusError('CLOSED', 'the worker has been stopped')

@@ -17,8 +17,8 @@ interface Scope {
 }
 
 /**
- * The worker: one store, and the page that opened it. `needsWhole`: thrown where this worker lacks what the open needs;
- * it is then one for OPFS alone.
+ * Serves one store to the page that started this worker. `needsWhole` is given in the small worker, which knows only
+ * OPFS: it is the error that is thrown where an open needs more.
  */
 export function serve(scope: Scope, needsWhole?: Error) {
   let store: Backend | undefined
@@ -40,7 +40,7 @@ export function serve(scope: Scope, needsWhole?: Error) {
             if (!needsWhole || error !== needsWhole) throw error
           },
         )
-        // A follower's turn to lead can come at any time.
+        // Also refused for a follower, since a follower can become the leader at any time.
         if (!opened || (needsWhole && opened.storage !== 'opfs')) {
           await opened?.close()
           return undefined
@@ -55,7 +55,7 @@ export function serve(scope: Scope, needsWhole?: Error) {
     ...calls,
     call: async (number, method, args, progress, ticket) => {
       const answered = await calls.call(number, method, args, progress, ticket)
-      // One that went on to another tab is gone.
+      // A buffer that was sent on to another tab has no bytes any more.
       const spare: Float32Array | undefined = method === 'upsert' ? (args as Args<'upsert'>).vectors : undefined
       return spare?.byteLength ? { ...answered, spare } : answered
     },

@@ -13,7 +13,7 @@ export interface WasmFiles {
   whole?: Load | undefined
 }
 
-/** What differs by runtime. An entry gives its own, before anything is opened. */
+/** The parts that differ by runtime. Each entry supplies its own before anything is opened. */
 export interface Runtime {
   platform?: Platform
   wasm: WasmFiles
@@ -30,8 +30,8 @@ export const runtime: Runtime = { wasm: {}, readWasm: (url) => fetch(url) }
 export const configureRuntime = (parts: Partial<Runtime>): void => void Object.assign(runtime, parts)
 
 /**
- * Configures the runtime and returns the class that an entry exports. An entry must export what this returns: bundlers
- * may drop a module of which nothing is used, and a mere call with it.
+ * Configures the runtime and returns the class that an entry exports. An entry must export the returned value: a
+ * bundler may drop a module of which nothing is used, and a call in that module with it.
  */
 export function configured<T>(parts: Partial<Runtime>, api: T): T {
   configureRuntime(parts)

@@ -1,10 +1,10 @@
 declare const setImmediate: ((callback: () => void) => unknown) | undefined
 
-/** Lets everything else that waits have its turn: messages, timers, other calls. */
+/** Lets other work run that is waiting: messages, timers, other calls. */
 export function breathe(): Promise<void> {
   if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
   if (typeof MessageChannel === 'undefined') return sleep(0)
-  // Not setTimeout: browsers stretch nested ones to 4 ms, in the background to a second.
+  // Not setTimeout: browsers delay nested timers to 4 ms, and to a second in a background tab.
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {
@@ -17,28 +17,31 @@ export function breathe(): Promise<void> {
 
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
-/** In Cloudflare's Workers what nobody waits for may never go on, and keeps the object alive. */
+/**
+ * False in Cloudflare's Workers. Work that no request waits for may never continue there, and it keeps the object
+ * alive.
+ */
 export const hasBackground = globalThis.navigator?.userAgent !== 'Cloudflare-Workers'
 
-/** Without a turn for so long, timers, messages and the background are waiting. */
+/** After so long without a turn of the event loop, timers, messages and background work may be waiting. */
 const STARVED_MS = 20
-/** Numbers compared, where the clock stands still: some 20 ms of them. */
+/** The same as a count of numbers compared, for runtimes whose clock stands still. That many take some 20 ms. */
 const STARVED_WORK = 64 * 1024 * 1024
 let asked = 0
 let turn: Promise<void> | undefined
 let worked = 0
 
 /**
- * A turn of the event loop, if it had none of late: calls that are answered at once and awaited one after the other let
- * nothing else run. `work`: how many numbers the call goes through.
+ * Returns a turn of the event loop to wait for, if there was none for a while. Calls that are answered at once and
+ * awaited one after the other would let nothing else run. `work` is how many numbers the call goes through.
  */
 export function dueTurn(work: number): Promise<void> | undefined {
   if (!hasBackground) {
-    // A turn of its own, since one request must not wait for another's.
+    // Each call has its own turn: a request must not wait for something that another request began.
     worked += work
     if (worked < STARVED_WORK) return undefined
     worked = 0
-    // A timer: behind a mere message other timers would not be due.
+    // A timer, because a message would be handled before timers that are due.
     return sleep(0)
   }
   const now = performance.now()
@@ -48,12 +51,12 @@ export function dueTurn(work: number): Promise<void> | undefined {
   return undefined
 }
 
-/** Steps of this length leave a 50 ms budget twice over. */
+/** Milliseconds. Slices of this length fit twice into a budget of 50 ms. */
 const SLICE = 20
-/** In Cloudflare's Workers the clock stands still while nothing is waited for. */
+/** The most steps of a slice: in Cloudflare's Workers the clock stands still while nothing is awaited. */
 const STEPS = 8
 
-/** Runs `step` until it says that it is done, giving way to others every so often, and to `between`. */
+/** Runs `step` until it returns true. After each slice lets other work run, and then awaits `between`. */
 export async function inSlices(step: () => boolean, between?: () => Promise<void>): Promise<void> {
   let began = performance.now()
   for (let steps = 1; !step(); steps++) {

@@ -1,8 +1,8 @@
 const watched = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>()
 
 /**
- * Calls back when the signal is aborted. Has one listener a signal, however many wait with it: Node warns of a leak
- * from eleven on. Returns what takes `call` back.
+ * Calls `call` when the signal is aborted. Adds only one listener to each signal, since Node warns of a leak from
+ * eleven listeners on. Returns a function that takes `call` back.
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
   let watch = watched.get(signal)

@@ -1,13 +1,12 @@
 import { sleep } from './schedule.js'
 
-// Web Locks are let go by the browser whatever becomes of their holder, which makes them the one thing by which a tab's
-// end can be told.
+// The browser releases a Web Lock however its holder ends. Nothing else tells reliably that a tab has ended.
 
 export const locks = () => (typeof navigator === 'undefined' ? undefined : navigator.locks)
 
 const RELEASE_MS = 1000
 
-/** Holds a lock once it is granted; `release` gives it back, or gives up waiting. */
+/** Asks for a lock and holds it once it is granted. `release` releases it, or stops waiting for it. */
 export function hold(name: string, options: LockOptions = {}) {
   let release!: () => void
   const over = new Promise<void>((resolve) => (release = resolve))
@@ -26,18 +25,18 @@ export function hold(name: string, options: LockOptions = {}) {
     async release() {
       release()
       giveUp.abort()
-      // Where the browser has dropped its locks (storage cleared) it never says so.
+      // A browser that has dropped its locks (because storage was cleared) never settles `held`.
       await Promise.race([held.catch(() => {}), sleep(RELEASE_MS)])
     },
   }
 }
 
-/** Browsers release the locks of a page or worker that is gone a little late. */
+/** Browsers release the locks of a page or worker a little after it has ended. */
 const LATE_RELEASE_MS = 1000
 
 /**
- * What lets go of the lock, or undefined if another keeps it. Where there are no locks (insecure contexts) nobody can
- * keep one.
+ * Takes the lock and returns a function that releases it, or undefined if somebody else keeps the lock. Where there are
+ * no locks (insecure contexts) nobody can keep one.
  */
 export async function holdNow(name: string): Promise<(() => Promise<void>) | undefined> {
   if (!locks()) return async () => {}
