@@ -145,7 +145,8 @@ export async function bundle(glue, wasm) {
       ...options,
       entryPoints: paths(entries),
       splitting: true,
-      chunkNames: 'chunk-[hash]',
+      // Chunks with the same content of two groups would be one module, and so one entry would configure the other.
+      chunkNames: `chunk-${name}-[hash]`,
       ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }),
     })
   const small = await build({
