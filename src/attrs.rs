@@ -135,6 +135,7 @@ impl Words {
         word_of(&self.bytes, &self.ends, number)
     }
 
+    /// Returns the bytes of memory that the table takes.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + (self.ends.capacity() + self.once.capacity()) * 4 + self.table.allocation_size()
@@ -205,6 +206,7 @@ pub struct Packed<'a> {
 }
 
 impl<'a> Packed<'a> {
+    /// Reads packed attributes with the table that they were packed with.
     pub fn new(bytes: &'a [u8], words: &'a Words) -> Self {
         Self { bytes, words }
     }
@@ -269,6 +271,7 @@ impl<'a> Packed<'a> {
         Ok(())
     }
 
+    /// Returns the attributes as a map. Fails with `OUT_OF_MEMORY`.
     pub fn to_map(self) -> Result<BTreeMap<String, Value>> {
         self.into_iter().map(|(key, packed)| Ok((text(key).to_string(), value(packed).to_value()?))).collect()
     }

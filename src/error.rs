@@ -5,16 +5,18 @@ use std::fmt;
 pub use anyhow::{Error, Result};
 
 macro_rules! codes {
-    ($($variant:ident $name:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])+ $variant:ident $name:literal),+ $(,)?) => {
         /// The kind of a failure. The names are those of the JavaScript `NidusError.code`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Code { $($variant),+ }
+        pub enum Code { $($(#[$doc])+ $variant),+ }
 
         impl Code {
+            /// Returns the name that JavaScript sees, for instance `NOT_FOUND`.
             pub fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name),+ }
             }
 
+            /// Returns the code with this name, if there is one.
             pub fn from_name(name: &str) -> Option<Code> {
                 match name { $($name => Some(Code::$variant),)+ _ => None }
             }
@@ -23,24 +25,43 @@ macro_rules! codes {
 }
 
 codes! {
+    /// An argument is not of the form that the call takes.
     InvalidArgument "INVALID_ARGUMENT",
+    /// A vector, or a store, has another dimension than was asked for.
     DimensionMismatch "DIMENSION_MISMATCH",
+    /// There is no such store or collection.
     NotFound "NOT_FOUND",
+    /// There is such a thing already.
     AlreadyExists "ALREADY_EXISTS",
+    /// The store was opened read-only.
     ReadOnly "READ_ONLY",
+    /// Somebody else has the store open.
     Locked "LOCKED",
+    /// The store was closed.
     Closed "CLOSED",
+    /// The medium may hold more or less than the store knows. The store must be opened again.
     Failed "FAILED",
+    /// A limit of the store or of the format is reached.
     Capacity "CAPACITY",
+    /// There is not enough memory.
     OutOfMemory "OUT_OF_MEMORY",
+    /// The storage has no more room.
     QuotaExceeded "QUOTA_EXCEEDED",
+    /// The storage cannot be used here.
     StorageUnavailable "STORAGE_UNAVAILABLE",
+    /// The storage failed to read or to write.
     StorageFailed "STORAGE_FAILED",
+    /// Nobody can tell whether the write was made.
     OutcomeUnknown "OUTCOME_UNKNOWN",
+    /// The bytes are damaged in a way that no crash leaves.
     Corrupt "CORRUPT",
+    /// This cannot be done here.
     Unsupported "UNSUPPORTED",
+    /// The bytes are of a version that is not known here.
     UnsupportedVersion "UNSUPPORTED_VERSION",
+    /// The call was given up before it had an effect.
     Aborted "ABORTED",
+    /// The worker that has the store failed.
     WorkerFailed "WORKER_FAILED",
 }
 
@@ -70,6 +91,7 @@ impl std::error::Error for Coded {
     }
 }
 
+/// Makes an error with a code and a message.
 pub fn error(code: Code, message: impl Into<String>) -> Error {
     Error::new(Coded { code, message: message.into(), source: None })
 }

@@ -7,10 +7,14 @@
 //! ```
 //! use nidus_wasm::{Batch, OpenOptions, Query, Store, sink::MemorySink};
 //!
-//! let mut db = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(3),
-//! ..Default::default() })?; let mut batch = Batch::new(); batch.push("a", &[("lang", "rust".into())]);
-//! db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?; db.commit()?; let hits = db.search(&[1.0,
-//! 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?; assert_eq!(hits[0].id, "a");
+//! let options = OpenOptions { dimension: Some(3), ..Default::default() };
+//! let mut db = Store::create(MemorySink::new(), MemorySink::new(), options)?;
+//! let mut batch = Batch::new();
+//! batch.push("a", &[("lang", "rust".into())]);
+//! db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?;
+//! db.commit()?;
+//! let hits = db.search(&[1.0, 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?;
+//! assert_eq!(hits[0].id, "a");
 //! # Ok::<(), nidus_wasm::Error>(())
 //! ```
 //!
@@ -21,16 +25,18 @@
 //! With only the feature `opfs` there is `sink::HandleSink`, which keeps a store in OPFS in a dedicated worker. This
 //! feature works with any wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("rows are kept in memory exactly as they are on the medium, which is little-endian");
 
-pub mod attrs;
+mod attrs;
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
-#[doc(hidden)]
-pub mod bindings;
+mod bindings;
 mod error;
 mod hash;
+#[doc(hidden)]
+pub mod internals;
 mod mutant;
 mod order;
 pub mod search;
@@ -40,6 +46,7 @@ pub mod store;
 mod types;
 
 pub use error::{Code, Error, Result, code_of, error, error_from};
+pub use search::Filter;
 pub use segment::{Batch, DataSegment};
 pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};
 pub use types::{Footprint, Hit, Meta, Record, Recovery, Value};

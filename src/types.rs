@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 /// A typed attribute. `Null` ("set, and empty") differs from an absent key ("not set").
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// A value that says that there is none.
     Null,
+    /// A text.
     Str(String),
+    /// A whole number.
     Int(i64),
+    /// True or false.
     Bool(bool),
+    /// A list of texts.
     List(Vec<String>),
     /// Native reads it from 0.52 on.
     Float(f64),
@@ -46,18 +51,24 @@ pub type Meta = BTreeMap<String, String>;
 /// A record as the store holds it. Its vector has length 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
+    /// The id, which is unique in its collection.
     pub id: String,
+    /// The vector, as many numbers as the dimension of the store.
     pub vector: Vec<f32>,
+    /// The attributes by their keys.
     pub attrs: BTreeMap<String, Value>,
 }
 
 /// A search result. Lists of them have the best one first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
+    /// The collection that the document is in.
     pub collection: String,
+    /// The id, which is unique in its collection.
     pub id: String,
     /// The cosine similarity.
     pub score: f32,
+    /// The attributes by their keys.
     pub attrs: BTreeMap<String, Value>,
 }
 
@@ -70,9 +81,11 @@ pub struct Footprint {
     pub dead_rows: u64,
     /// The number of rows that have codes, so that a search need not read them.
     pub coded_rows: u64,
+    /// The number of numbers in a vector.
     pub dimension: usize,
     /// `rows * dimension * 4`. `max_vector_bytes` limits it.
     pub vector_bytes: u64,
+    /// The number of documents in all collections.
     pub doc_count: usize,
     /// On wasm, the size of the whole linear memory. Elsewhere, the size of the store's own tables.
     pub memory_bytes: u64,

@@ -6,8 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use nidus_wasm::internals::fault::{Fault, FaultSink, Faults};
 use nidus_wasm::search::Filter;
-use nidus_wasm::sink::fault::{Fault, FaultSink, Faults};
 use nidus_wasm::sink::{ByteSink, MemorySink};
 use nidus_wasm::{Batch, Code, Meta, OpenOptions, Opening, Query, Record, Store, Value, code_of};
 use proptest::prelude::*;
@@ -511,12 +511,7 @@ fn a_row_beyond_data_takes_no_memory() {
     store.commit().unwrap();
     let mut frames = Vec::new();
     let row = 8 * MIB as u64 / 4 - 1;
-    let attrs = nidus_wasm::segment::op::Reader::new(&[0; 8]).attrs().ok().unwrap();
-    nidus_wasm::segment::frame::put_frame(
-        &mut frames,
-        &nidus_wasm::segment::op::Op::Upsert { collection: "a", id: "x", row, attrs, named: false },
-    )
-    .unwrap();
+    nidus_wasm::internals::put_upsert(&mut frames, "a", "x", row).unwrap();
     let mut rows = data.to_vec();
     rows.resize(64 + 8 * MIB as usize, 0);
     for dimension in [None, Some(DIM)] {
@@ -538,7 +533,7 @@ fn out_of_memory_is_an_error_everywhere() {
     let (mut batch, vectors) = (Batch::new(), vec![0.5f32; 900 * DIMENSION]);
     ids.iter().for_each(|id| batch.push(id, &[("v", 1.into()), ("a", id.as_str().into())]));
     let mut meta = Vec::new();
-    nidus_wasm::segment::op::put_meta(&mut meta, &(0..600).map(|n| (format!("{n}"), "m".to_string())).collect());
+    nidus_wasm::internals::put_meta(&mut meta, &(0..600).map(|n| (format!("{n}"), "m".to_string())).collect());
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let mut first = Store::create(data.clone(), log.clone(), options()).unwrap();
     first.stage_upsert("a", 900, batch.bytes(), &vectors).unwrap();

@@ -5,11 +5,11 @@ mod rows;
 
 use std::collections::BTreeMap;
 
-use nidus_wasm::search::{Tuning, kernel};
+use nidus_wasm::internals::{Tuning, kernel, tune};
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{
     Batch, OpenOptions, Query, Store, Value,
-    search::{Filter, filter::Bound},
+    search::{Bound, Filter},
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -56,7 +56,7 @@ fn filled(case: &Case, rng: &mut TestRng) -> Store {
     bytes.extend(vectors.iter().flat_map(|x| x.to_le_bytes()));
     let mut store =
         Store::open(MemorySink::with_bytes(bytes), MemorySink::with_bytes(log.to_vec()), options()).unwrap();
-    store.tune(TUNING(d));
+    tune(&mut store, TUNING(d));
     store
 }
 
@@ -197,7 +197,7 @@ fn any_sequence() {
         let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
         let mut store = Store::create(MemorySink::new(), MemorySink::new(), options).unwrap();
         // Each chunk has more rows than a step codes. Two chunks have no basis by the time that one is made.
-        store.tune(Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D, whole: seed % 2 == 0 });
+        tune(&mut store, Tuning { least_rows: 1, basis_rows: 700, chunk: 320 * D, whole: seed % 2 == 0 });
         let mut compacting = None;
         for step in 0..120 {
             let what = rng.next_u32() % 16;

@@ -4,7 +4,8 @@
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
 
-use nidus_wasm::search::{Filter, Tuning, kernel};
+use nidus_wasm::Filter;
+use nidus_wasm::internals::{Tuning, kernel, tune};
 use nidus_wasm::segment::{Step, Supplied};
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{Batch, Hit, OpenOptions, Query, Store, Value};
@@ -23,7 +24,7 @@ impl Kept {
         let (data, log) = (MemorySink::with_bytes(data), MemorySink::with_bytes(log));
         let mut store =
             Store::open(data.clone(), log.clone(), OpenOptions { compact, ..OpenOptions::default() }).unwrap();
-        store.tune(tuning);
+        tune(&mut store, tuning);
         Self { store, data, log }
     }
 

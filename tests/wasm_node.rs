@@ -6,7 +6,7 @@ mod golden;
 mod wasm;
 
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
-use nidus_wasm::search::{codes, kernel};
+use nidus_wasm::internals::{codes, kernel};
 use nidus_wasm::sink::{ByteSink, ByteSource, HandleSink, MemorySink, conformance};
 use nidus_wasm::{Batch, Code, OpenOptions, Query, Store, Value, code_of};
 use wasm::{Random, exercise};
@@ -421,7 +421,7 @@ fn searches_with_codes_equal_a_scan() {
         let mut batch = Batch::new();
         let mut vectors = Vec::new();
         let axes: Vec<Vec<f32>> = (0..20).map(|_| random.vector(dimension)).collect();
-        let mut row = |random: &mut Random| {
+        let row = |random: &mut Random| {
             let mut row: Vec<f32> =
                 random.vector(dimension).iter().map(|x| x * if strong { 0.2 } else { 1.0 }).collect();
             for axis in axes.iter().filter(|_| strong) {

@@ -20,6 +20,7 @@ pub const MAX_PARTS: usize = 5_000;
 pub const MAX_VALUES: usize = 65_536;
 /// The most bytes in one glob pattern. All the patterns of a filter together have a limit, too.
 pub const MAX_PATTERN: usize = 1_024;
+/// The most bytes in all the glob patterns of a filter together.
 pub const MAX_PATTERNS: usize = 65_536;
 /// The most bytes in an encoded filter.
 const MAX_BYTES: usize = 4 << 20;
@@ -27,25 +28,36 @@ const MAX_BYTES: usize = 4 << 20;
 /// An expression over attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
+    /// Matches if all of these match. An empty list matches everything.
     And(Vec<Filter>),
+    /// Matches if any of these matches. An empty list matches nothing.
     Or(Vec<Filter>),
+    /// Matches if this does not match.
     Not(Box<Filter>),
+    /// Matches if the attribute of this key equals the value.
     Eq(String, Value),
+    /// Matches if the attribute of this key equals any of the values.
     In(String, Vec<Value>),
+    /// Matches if the attribute of this key is on this side of the value.
     Compare(String, Bound, Value),
     /// Matches a string that fits a glob pattern.
     Glob(String, String),
     /// Matches a list that contains this element.
     Contains(String, String),
+    /// Matches if there is an attribute of this key, even if it is null.
     Exists(String),
 }
 
 /// The side of a bound, and whether the bound itself is included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
+    /// Greater than the value.
     Greater,
+    /// Greater than the value, or equal to it.
     GreaterOrEqual,
+    /// Less than the value.
     Less,
+    /// Less than the value, or equal to it.
     LessOrEqual,
 }
 
@@ -57,11 +69,12 @@ impl Default for Filter {
 }
 
 impl Filter {
+    /// Returns whether this is the filter without conditions, which matches everything.
     pub fn is_empty(&self) -> bool {
         matches!(self, Filter::And(all) if all.is_empty())
     }
 
-    pub fn matches(&self, attrs: Packed<'_>) -> bool {
+    pub(crate) fn matches(&self, attrs: Packed<'_>) -> bool {
         match self {
             Filter::And(all) => all.iter().all(|filter| filter.matches(attrs)),
             Filter::Or(any) => any.iter().any(|filter| filter.matches(attrs)),
@@ -71,7 +84,7 @@ impl Filter {
     }
 
     /// Returns the key that a predicate looks at.
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         match self {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => "",
             Filter::Eq(key, _)
@@ -84,7 +97,7 @@ impl Filter {
     }
 
     /// Returns whether a predicate holds for the value under its key.
-    pub fn holds(&self, found: ValueRef<'_>) -> bool {
+    pub(crate) fn holds(&self, found: ValueRef<'_>) -> bool {
         match self {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => false,
             Filter::Eq(_, value) => equal(found, value),
@@ -159,7 +172,7 @@ impl Filter {
     }
 
     /// Estimates the memory that the filter takes, in bytes.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let value = |value: &Value| match value {
             Value::Str(text) => 32 + text.len(),
             Value::List(items) => items.iter().map(|item| 32 + item.len()).sum(),
@@ -256,7 +269,7 @@ fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Resu
 }
 
 /// Returns whether a stored value equals the one that is asked for.
-pub fn equal(found: ValueRef<'_>, value: &Value) -> bool {
+pub(crate) fn equal(found: ValueRef<'_>, value: &Value) -> bool {
     match (found, value) {
         (ValueRef::Null, Value::Null) => true,
         _ => order(found, value) == Some(Ordering::Equal),

@@ -55,6 +55,7 @@ pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
     scalar::dots(query, rows, out);
 }
 
+/// Returns the dot product of two vectors of the same length.
 pub fn dot(query: &[f32], row: &[f32]) -> f32 {
     let mut out = [0.0];
     dots(query, row, &mut out);
@@ -64,6 +65,7 @@ pub fn dot(query: &[f32], row: &[f32]) -> f32 {
 /// The same additions in the same order, one number at a time. It runs where there is no simd, and the tests compare
 /// `simd` with it.
 pub mod scalar {
+    /// See [`dot`](super::dot).
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         let mut lanes = [0.0f32; 8];
         let (a, a_rest) = a.as_chunks::<8>();
@@ -81,6 +83,7 @@ pub mod scalar {
         a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (x, y)| sum + x * y)
     }
 
+    /// See [`dots`](super::dots).
     pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
         for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {
             *score = dot(query, row);
@@ -121,6 +124,7 @@ pub mod simd {
         q_rest.iter().zip(x_rest).fold(fold(low, high), |sum, (q, x)| sum + q * x)
     }
 
+    /// See [`dots`](super::dots).
     #[inline(never)]
     pub fn dots(query: &[f32], rows: &[f32], out: &mut [f32]) {
         for (row, score) in rows.chunks_exact(query.len().max(1)).zip(out) {

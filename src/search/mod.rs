@@ -2,20 +2,21 @@
 
 mod bits;
 mod cascade;
-pub mod codes;
+pub(crate) mod codes;
 mod columns;
-pub mod filter;
-pub mod glob;
-pub mod kernel;
+mod filter;
+pub(crate) mod glob;
+pub(crate) mod kernel;
 mod scan;
 mod state;
 mod topk;
 
-pub use bits::Bits;
-pub use cascade::{Among, Cascade, Memo, TOGETHER};
-pub use codes::{Codes, Share, Tuning};
-pub use columns::Columns;
-pub use filter::Filter;
-pub use scan::scan_rows;
+pub use filter::{Bound, Filter, MAX_DEPTH, MAX_PARTS, MAX_PATTERN, MAX_PATTERNS, MAX_VALUES};
+
+pub(crate) use bits::Bits;
+pub(crate) use cascade::{Among, Cascade, Memo, TOGETHER};
+pub(crate) use codes::{Codes, Share, Tuning};
+pub(crate) use columns::Columns;
+pub(crate) use scan::scan_rows;
 pub(crate) use state::SearchState;
-pub use topk::TopK;
+pub(crate) use topk::TopK;

@@ -11,6 +11,7 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns a batch without records.
     pub fn new() -> Self {
         Self::default()
     }
@@ -22,14 +23,17 @@ impl Batch {
         self.len += 1;
     }
 
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Returns whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    /// Returns the encoded records, for `stage_upsert`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

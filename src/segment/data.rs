@@ -17,6 +17,7 @@ pub struct DataSegment {
 }
 
 impl DataSegment {
+    /// Makes a segment that is only in memory. Fails if the dimension is not 1 to 65,536.
     pub fn in_memory(dimension: usize) -> Result<Self> {
         Ok(Self { sink: None, matrix: Matrix::new(check_dimension(dimension)?), written: 0, broken: false })
     }
@@ -31,7 +32,7 @@ impl DataSegment {
 
     /// Makes a segment of rows that were read and the sink that they are on. The caller must have cut off a partial row
     /// behind them.
-    pub fn with_rows(sink: Option<Box<dyn ByteSink>>, matrix: Matrix) -> Self {
+    pub(crate) fn with_rows(sink: Option<Box<dyn ByteSink>>, matrix: Matrix) -> Self {
         Self { sink, written: matrix.len(), matrix, broken: false }
     }
 
@@ -56,6 +57,7 @@ impl DataSegment {
         }
     }
 
+    /// Returns the number of numbers in a row.
     pub fn dimension(&self) -> usize {
         self.matrix.dimension()
     }
@@ -65,7 +67,7 @@ impl DataSegment {
         self.written
     }
 
-    pub fn matrix(&self) -> &Matrix {
+    pub(crate) fn matrix(&self) -> &Matrix {
         &self.matrix
     }
 
@@ -78,6 +80,7 @@ impl DataSegment {
         HEADER_LEN + self.written as u64 * self.dimension() as u64 * 4
     }
 
+    /// Returns a row as it was given. Fails with `INVALID_ARGUMENT` if there is no such row.
     pub fn row(&self, row: usize) -> Result<&[f32]> {
         if row >= self.written {
             fail!(InvalidArgument, "row {row} is not within the {} rows", self.written);
@@ -86,7 +89,7 @@ impl DataSegment {
     }
 
     /// Makes room for `count` rows behind all others. The caller fills them. Returns the number of the first one.
-    pub fn stage(&mut self, count: usize) -> Result<usize> {
+    pub(crate) fn stage(&mut self, count: usize) -> Result<usize> {
         let first = self.matrix.len();
         if (first as u64).saturating_add(count as u64) > MAX_ROWS {
             fail!(Capacity, "{count} rows more than {first} are too many");
@@ -96,12 +99,12 @@ impl DataSegment {
     }
 
     /// Forgets the staged rows from `rows` on.
-    pub fn unstage(&mut self, rows: usize) {
+    pub(crate) fn unstage(&mut self, rows: usize) {
         self.matrix.truncate(rows.max(self.written));
     }
 
     /// Appends the staged rows to the sink. After an error call [`roll_back`](Self::roll_back).
-    pub fn write_staged(&mut self) -> Result<()> {
+    pub(crate) fn write_staged(&mut self) -> Result<()> {
         self.usable()?;
         if let Some(sink) = &mut self.sink {
             for (_, rows) in self.matrix.spans(self.written, self.matrix.len()) {
@@ -113,7 +116,7 @@ impl DataSegment {
     }
 
     /// Returns sink and memory to `rows` rows.
-    pub fn roll_back(&mut self, rows: usize) -> Result<()> {
+    pub(crate) fn roll_back(&mut self, rows: usize) -> Result<()> {
         self.matrix.truncate(rows);
         self.written = self.written.min(rows);
         let len = self.bytes();
@@ -132,7 +135,7 @@ impl DataSegment {
 
     /// Appends rows as they are: all of them, or none. Returns the number of the first one. They are durable after
     /// [`sync`](Self::sync).
-    pub fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
+    pub(crate) fn append(&mut self, count: usize, fill: impl FnOnce(&mut Matrix, usize)) -> Result<usize> {
         self.usable()?;
         let first = self.stage(count)?;
         self.matrix.grow(count)?;
@@ -147,13 +150,13 @@ impl DataSegment {
         Ok(first)
     }
 
-    /// Does what [`append`](Self::append) does, from a slice of complete rows.
+    /// Adds complete rows, all or none, as they are. Returns the number of the first one.
     pub fn append_rows(&mut self, rows: &[f32]) -> Result<usize> {
         let count = self.whole_rows(rows.len())?;
         self.append(count, |matrix, first| fill_rows(matrix, first, rows))
     }
 
-    pub fn whole_rows(&self, floats: usize) -> Result<usize> {
+    pub(crate) fn whole_rows(&self, floats: usize) -> Result<usize> {
         let dimension = self.dimension();
         if !floats.is_multiple_of(dimension) {
             fail!(DimensionMismatch, "{floats} numbers are no whole rows of {dimension}");
@@ -179,6 +182,7 @@ impl DataSegment {
         Ok(())
     }
 
+    /// Makes all rows durable.
     pub fn sync(&mut self) -> Result<()> {
         self.usable()?;
         match &mut self.sink {

@@ -5,7 +5,9 @@ use crate::error::fail;
 
 const MAGIC: &[u8; 6] = b"NIDUS\0";
 const VERSION: u16 = 1;
+/// The bytes of the header of `data`, before the first row.
 pub const HEADER_LEN: u64 = 64;
+/// The most numbers in a vector.
 pub const MAX_DIMENSION: usize = 65_536;
 /// A row number has 32 bits, and one of the values means "none".
 pub(super) const MAX_ROWS: u64 = u32::MAX as u64 - 1;

@@ -28,12 +28,13 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    pub fn new(dimension: usize) -> Self {
+    pub(crate) fn new(dimension: usize) -> Self {
         let dimension = dimension.max(1);
         let fitting = (CHUNK_BYTES / (dimension * 4)).max(1);
         Self { dimension, chunk_rows: 1 << fitting.ilog2(), len: 0, chunks: Vec::new(), gone: 0 }
     }
 
+    /// Returns the number of numbers in a row.
     pub fn dimension(&self) -> usize {
         self.dimension
     }
@@ -43,10 +44,12 @@ impl Matrix {
         self.len
     }
 
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    /// Returns the bytes of memory that the rows take.
     pub fn memory_bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.capacity() * 4).sum()
     }
@@ -56,13 +59,13 @@ impl Matrix {
         (row >= self.gone).then(|| self.row(row))
     }
 
-    /// The rows below this one are not in memory: see [`let_go`](Self::let_go).
+    /// The rows below this one are not in memory. (Compact memory leaves them out once they have codes.)
     pub fn gone(&self) -> usize {
         self.gone
     }
 
     /// Frees the memory of the rows below `row`, in whole chunks. The rows can be read from the storage.
-    pub fn let_go(&mut self, row: usize) {
+    pub(crate) fn let_go(&mut self, row: usize) {
         let to = row.min(self.len) & !(self.chunk_rows - 1);
         for chunk in &mut self.chunks[self.gone / self.chunk_rows..to.max(self.gone) / self.chunk_rows] {
             *chunk = Vec::new();
@@ -76,13 +79,14 @@ impl Matrix {
         &self.chunks[row / self.chunk_rows][at..at + self.dimension]
     }
 
-    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+    #[cfg(test)]
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let at = (row & (self.chunk_rows - 1)) * self.dimension;
         &mut self.chunks[row / self.chunk_rows][at..at + self.dimension]
     }
 
     /// Makes room for `count` more rows, or fails and changes nothing.
-    pub fn reserve(&mut self, count: usize) -> Result<()> {
+    pub(crate) fn reserve(&mut self, count: usize) -> Result<()> {
         let Some(after) = self.len.checked_add(count) else { fail!(Capacity, "{count} more rows are too many") };
         let floats = self.chunk_rows * self.dimension;
         while self.chunks.len() < after.div_ceil(self.chunk_rows) {
@@ -110,7 +114,7 @@ impl Matrix {
     }
 
     /// Adds `count` rows of zeros, or fails and adds none.
-    pub fn grow(&mut self, count: usize) -> Result<()> {
+    pub(crate) fn grow(&mut self, count: usize) -> Result<()> {
         self.reserve(count)?;
         let mut left = count * self.dimension;
         while left > 0 {
@@ -124,7 +128,7 @@ impl Matrix {
     }
 
     /// Adds rows that room was [reserved](Self::reserve) for.
-    pub fn extend(&mut self, mut rows: &[f32]) {
+    pub(crate) fn extend(&mut self, mut rows: &[f32]) {
         while !rows.is_empty() {
             let (chunk, room) = self.last();
             let (now, later) = rows.split_at(room.min(rows.len()));
@@ -135,7 +139,7 @@ impl Matrix {
     }
 
     /// Keeps the first `rows` rows.
-    pub fn truncate(&mut self, rows: usize) {
+    pub(crate) fn truncate(&mut self, rows: usize) {
         if rows >= self.len && self.chunks.len() <= self.len.div_ceil(self.chunk_rows) {
             return;
         }
@@ -167,13 +171,13 @@ impl Matrix {
     }
 
     /// Returns the contiguous part of the rows `from..to` that begins at `from`.
-    pub fn span_mut(&mut self, from: usize, to: usize) -> &mut [f32] {
+    pub(crate) fn span_mut(&mut self, from: usize, to: usize) -> &mut [f32] {
         let start = from & (self.chunk_rows - 1);
         let take = (self.chunk_rows - start).min(to - from);
         &mut self.chunks[from / self.chunk_rows][start * self.dimension..(start + take) * self.dimension]
     }
 
-    pub fn swap(&mut self, a: usize, b: usize) {
+    pub(crate) fn swap(&mut self, a: usize, b: usize) {
         if a == b {
             return;
         }

@@ -3,26 +3,29 @@
 mod batch;
 mod crc32;
 mod data;
-pub mod frame;
+pub(crate) mod frame;
 mod header;
 mod log;
 mod matrix;
-pub mod op;
+pub(crate) mod op;
 mod reader;
-pub mod receipt;
+pub(crate) mod receipt;
 mod replay;
-pub mod rescue;
+pub(crate) mod rescue;
 mod run;
 mod supplied;
 
 pub use batch::Batch;
 pub use data::DataSegment;
+pub use header::{HEADER_LEN, MAX_DIMENSION};
+pub use matrix::Matrix;
+pub use receipt::{Receipt, Sender};
+pub use rescue::LogDamage;
+pub use supplied::{Step, Supplied};
+
 pub(crate) use data::fill_rows;
 pub(crate) use header::header_bytes;
-pub use header::{HEADER_LEN, MAX_DIMENSION};
 pub(crate) use log::{Failure, LogContents, LogSegment};
-pub use matrix::Matrix;
-pub use reader::{DataFound, DataReader};
+pub(crate) use reader::{DataFound, DataReader};
 pub(crate) use replay::Replay;
 pub(crate) use run::{Run, RunMark};
-pub use supplied::{Step, Supplied};

@@ -9,13 +9,16 @@ const MARK: u32 = u32::from_le_bytes(*b"nwR\x01");
 /// The one who asks for a write: sixteen letters. They begin with the time, so that later senders are greater.
 pub type Sender = u128;
 
+/// The note that a certain write was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
+    /// Who asked for the write.
     pub sender: Sender,
     /// The number that the sender gave the write. It ascends from 1.
     pub number: u64,
     /// When the write was asked for, the sender had all answers except those to its last `back` writes.
     pub back: u32,
+    /// The result that the write returned.
     pub result: u32,
 }
 
@@ -25,6 +28,7 @@ impl Receipt {
         self.number.saturating_sub(self.back.into())
     }
 
+    /// Adds the receipt in the form that the log has.
     #[inline(never)]
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut bytes = [0; LEN];

@@ -26,6 +26,7 @@ pub struct LogDamage {
     /// The number of complete frames with an operation or a value of another version, and the places of the first of
     /// them. They are no damage.
     pub foreign: u64,
+    /// The offset and the length of the first of these frames.
     pub foreign_places: Vec<[u64; 2]>,
 }
 

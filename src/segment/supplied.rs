@@ -50,6 +50,7 @@ impl Supplied {
         Ok(all)
     }
 
+    /// Returns a row that is in memory or was supplied.
     pub fn get<'a>(&'a self, matrix: &'a Matrix, row: usize) -> Option<&'a [f32]> {
         matrix.get(row).or_else(|| {
             let d = matrix.dimension();

@@ -29,6 +29,7 @@ struct Plan {
 pub struct Faults(Rc<RefCell<Plan>>);
 
 impl Faults {
+    /// Returns a plan in which no call fails.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,6 +46,7 @@ impl Faults {
         plan.faults.push((now.saturating_add(from), now.saturating_add(to), fault));
     }
 
+    /// Lets all later calls succeed.
     pub fn clear(&self) {
         self.0.borrow_mut().faults.clear();
     }
@@ -71,6 +73,7 @@ impl Faults {
 /// A sink in memory that fails as planned.
 #[derive(Clone)]
 pub struct FaultSink {
+    /// The bytes that the sink has.
     pub inner: MemorySink,
     faults: Faults,
     /// The bytes of a failed append stay behind `len`, as on a real disk.
@@ -79,6 +82,7 @@ pub struct FaultSink {
 }
 
 impl FaultSink {
+    /// Makes a sink whose calls fail as the plan says. The trace has its calls by these names.
     pub fn new(inner: MemorySink, faults: &Faults, names: [&'static str; 4]) -> Self {
         let len = ByteSink::len(&inner).unwrap_or(0);
         Self { inner, faults: faults.clone(), len: Rc::new(RefCell::new(len)), names }

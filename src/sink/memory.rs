@@ -12,14 +12,17 @@ pub struct MemorySink {
 }
 
 impl MemorySink {
+    /// Returns an empty sink.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Returns a sink that holds these bytes.
     pub fn with_bytes(bytes: Vec<u8>) -> Self {
         Self { bytes: Rc::new(RefCell::new(bytes)) }
     }
 
+    /// Returns a copy of all bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         self.bytes.borrow().clone()
     }

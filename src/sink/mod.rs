@@ -1,8 +1,8 @@
 //! The interface between the store and a storage.
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
-pub mod crash;
-pub mod fault;
+pub(crate) mod crash;
+pub(crate) mod fault;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 #[cfg(all(target_arch = "wasm32", feature = "opfs"))]
@@ -44,12 +44,18 @@ pub const SECTOR: u64 = 512;
 ///    512 bytes, in any order.
 /// 7. Appending nothing, truncating to `len` and flushing twice are no errors.
 pub trait ByteSink {
+    /// Returns the length in bytes (rule 1).
     fn len(&self) -> Result<u64>;
+    /// Adds bytes at the end (rules 2 and 3).
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Overwrites the four bytes at `at` (rule 4).
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()>;
+    /// Shortens the file to `len` bytes (rule 5).
     fn truncate_to(&mut self, len: u64) -> Result<()>;
+    /// Makes durable what was written before (rule 6).
     fn flush(&mut self) -> Result<()>;
 
+    /// Returns whether there are no bytes.
     fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -57,10 +63,12 @@ pub trait ByteSink {
 
 /// A file that bytes are read from, on storage that can be read synchronously.
 pub trait ByteSource {
+    /// Returns the length in bytes.
     fn len(&self) -> Result<u64>;
     /// Fills all of `out` with the bytes from `at` on, or fails.
     fn read_exact_at(&mut self, at: u64, out: &mut [u8]) -> Result<()>;
 
+    /// Returns whether there are no bytes.
     fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }

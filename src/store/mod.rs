@@ -82,10 +82,12 @@ impl Drop for Store {
 }
 
 impl Store {
+    /// Returns the number of numbers in a vector.
     pub fn dimension(&self) -> usize {
         self.data.dimension()
     }
 
+    /// Returns whether the store was opened read-only.
     pub fn read_only(&self) -> bool {
         self.options.read_only
     }
@@ -179,11 +181,11 @@ impl Store {
     }
 
     /// For tests: makes codes for stores of a few rows.
-    #[doc(hidden)]
-    pub fn tune(&mut self, tuning: Tuning) {
+    pub(crate) fn tune(&mut self, tuning: Tuning) {
         self.quick.tune(self.dimension(), tuning);
     }
 
+    /// Returns the size of the store in rows, documents and bytes.
     pub fn footprint(&self) -> Footprint {
         let vector_bytes = self.index.rows() as u64 * self.dimension() as u64 * 4;
         Footprint {

@@ -17,6 +17,7 @@ use crate::{Code, Recovery, Result};
 pub struct OpenOptions {
     /// The number of numbers in a vector: 1 to 65,536. Needed only to create a store.
     pub dimension: Option<usize>,
+    /// Refuses every write, and leaves the files as they are.
     pub read_only: bool,
     /// Writes are acknowledged before they are durable. The log is held back until the data is flushed.
     pub relaxed: bool,
@@ -68,6 +69,7 @@ impl Opening {
         })
     }
 
+    /// Takes the next bytes of the data. Fails with `CORRUPT` or `UNSUPPORTED_VERSION` if they are no data of a store.
     pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
         self.data.feed(bytes)?;
         self.code()
@@ -105,6 +107,7 @@ impl Opening {
         Ok(())
     }
 
+    /// Takes the next bytes of the log. Fails with `CORRUPT` or `UNSUPPORTED_VERSION` if no crash can have left them.
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { replay, index, contents, receipts, max_rows, data, log_total, .. } = self;
         if data.total() < HEADER_LEN && !bytes.is_empty() {

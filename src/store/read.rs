@@ -11,12 +11,14 @@ use crate::{Meta, Record, Result};
 /// Records of one collection, in the order of their ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
+    /// The records, ascending by id.
     pub records: Vec<Record>,
     /// True if there are more records, with ids behind the last one.
     pub more: bool,
 }
 
 impl Store {
+    /// Returns whether there is a collection of this name.
     pub fn has_collection(&self, name: &str) -> bool {
         self.index.find_collection(name).is_some()
     }
@@ -95,6 +97,7 @@ impl Store {
         Ok(Record { id: id.to_string(), vector: vector.to_vec(), attrs: attrs.to_map()? })
     }
 
+    /// Returns the record with this id, or `None` if there is none. Fails if its row is not in memory.
     pub fn get(&self, collection: &str, id: &str) -> Result<Option<Record>> {
         self.find(collection, id).map(|doc| self.record(doc)).transpose()
     }

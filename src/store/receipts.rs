@@ -36,6 +36,7 @@ pub(super) struct Receipts {
 /// The knowledge about a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
+    /// The write was made, with this result.
     Made(u32),
     /// The write is not there, and later writes of its sender are. They came behind it, so it was refused.
     Refused,

@@ -14,6 +14,7 @@ use crate::sink::ByteSource;
 /// The report of a salvage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Salvaged {
+    /// The counts of what was read of the log, and of what could not be read.
     pub log: LogDamage,
     /// The number of documents that were dropped because their rows are not in the data.
     pub missing_rows: u64,
@@ -42,14 +43,17 @@ impl Salvage {
         Ok(Self { data, rescue: Rescue::new(log_len), index: Index::default(), found: Salvaged::default() })
     }
 
+    /// Takes the next bytes of the data.
     pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
         self.data.feed(bytes)
     }
 
+    /// Reads at most `most` further bytes of the data from a source. Returns how many were read: 0 at the end.
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
         self.data.pull(source, most)
     }
 
+    /// Takes the next bytes of the log. All of the data must have been fed before.
     pub fn feed_log(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { data, rescue, index, found } = self;
         let rows = data.rows().unwrap_or(0);

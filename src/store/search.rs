@@ -21,8 +21,11 @@ const LOOKED_AT: usize = 64;
 pub struct Query<'a> {
     /// None means all collections. One that does not exist counts as empty. One that is named twice counts once.
     pub collections: Option<&'a [&'a str]>,
+    /// The most hits for each query.
     pub top_k: usize,
+    /// The least score of a hit, or `None` if any score will do.
     pub min_score: Option<f32>,
+    /// The condition that the attributes of a hit meet.
     pub filter: Filter,
 }
 
@@ -83,6 +86,8 @@ impl Store {
         searching.found.iter().map(|found| found.iter().map(hit).collect()).collect()
     }
 
+    /// Begins a search for each of several queries, one behind the other in `vectors`. `advance_search` goes on with
+    /// it.
     pub fn begin_search(&self, vectors: &[f32], query: Query<'_>) -> Result<Searching> {
         query.filter.check()?;
         let dimension = self.dimension();
@@ -208,6 +213,7 @@ impl Store {
 
     /// Leaves to other threads the rows that they have, if this search goes by codes. Their results must then be
     /// [merged](Self::merge) before the search is done.
+    #[doc(hidden)]
     pub fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
         share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
         let splits = share.dealt > 0
@@ -223,6 +229,7 @@ impl Store {
     }
 
     /// Returns which rows of a part count, in groups of sixteen as the part has them. Returns none if all rows count.
+    #[doc(hidden)]
     pub fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
         let Some(only) = &searching.only else { return Ok(None) };
         let mut groups = Vec::new();
@@ -235,6 +242,7 @@ impl Store {
     }
 
     /// Takes what a part found for one query: the part's numbers of rows, and their scores.
+    #[doc(hidden)]
     pub fn merge(
         &self,
         searching: &mut Searching,

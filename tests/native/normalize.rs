@@ -2,7 +2,7 @@
 
 use nidus::{Nidus, Record};
 use nidus_wasm::Store;
-use nidus_wasm::search::kernel;
+use nidus_wasm::internals::kernel;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Receipts behind operations: native 0.3.0 reads past them, and its own compaction drops them.
 
-use nidus_wasm::segment::receipt::Receipt;
+use nidus_wasm::segment::Receipt;
 use nidus_wasm::store::Known;
 use nidus_wasm::{Batch, OpenOptions, Store, Value};
 

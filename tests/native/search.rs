@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use nidus::{Nidus, Record, Scope, SearchOpts, Value};
-use nidus_wasm::search::glob;
+use nidus_wasm::internals::glob;
 use nidus_wasm::{Code, Query, Store, code_of};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -133,7 +133,7 @@ proptest! {
             let opts = SearchOpts { top_k: texts.len(), filter, min_score: None };
             let mut matched: Vec<String> = native.search("c", &[1.0], &opts).unwrap().into_iter().map(|hit| hit.id).collect();
             matched.sort();
-            let ours: Vec<String> = texts.keys().filter(|text| glob::matches(&pattern, text)).cloned().collect();
+            let ours: Vec<String> = texts.keys().filter(|text| glob(&pattern, text)).cloned().collect();
             prop_assert_eq!(ours, matched, "{:?}", pattern);
         }
     }

@@ -1,6 +1,7 @@
 //! Functions that the tests in Node and in a browser share.
 
-use nidus_wasm::search::{Filter, kernel};
+use nidus_wasm::Filter;
+use nidus_wasm::internals::kernel;
 use nidus_wasm::sink::{ByteSink, ByteSource};
 use nidus_wasm::{Batch, Code, OpenOptions, Query, Store, Value, code_of};
 

@@ -84,6 +84,7 @@ impl Chunk {
         (self.layers[0].codes.len() * GROUP / self.rows.max(1)).max(1)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         self.layers.iter().map(|layer| layer.codes.capacity() + layer.metas.capacity() * size_of::<Meta>()).sum()
     }

@@ -1,5 +1,5 @@
 //! The inner loops over codes and over the basis. Integers are exact, so every version gives the same result. Sums of
-//! `f32` are within [`product_error`](super::bound::product_error), whatever their order.
+//! `f32` are within `bound::product_error`, whatever their order.
 
 pub use super::layout::{GROUP, Pairs, QUAD};
 
@@ -231,6 +231,7 @@ mod lanes {
 pub mod scalar {
     use super::{GROUP, Pairs, QUAD};
 
+    /// See [`group_sums`](super::group_sums).
     pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32) -> [i32; GROUP] {
         let mut sums = [begin; GROUP];
         for (quads, [fine, coarse]) in codes.as_chunks::<{ QUAD * GROUP }>().0.iter().zip(query) {
@@ -246,15 +247,18 @@ pub mod scalar {
         sums
     }
 
+    /// See [`at_least`](super::at_least).
     pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
         numbers.iter().enumerate().fold(0, |bits, (i, x)| bits | u32::from(*x >= limit) << i)
     }
 
+    /// See [`row_sum`](super::row_sum).
     pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
         codes.iter().zip(query).map(|(code, q)| *code as i32 * *q as i32).sum()
     }
 }
 
+/// The same with the instructions of wasm's simd.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod simd {
     use super::{GROUP, Pairs};
@@ -298,6 +302,7 @@ pub mod simd {
         sums
     }
 
+    /// See [`at_least`](super::at_least).
     #[inline(always)]
     pub fn at_least(numbers: &[f32; GROUP], limit: f32) -> u32 {
         let limit = f32x4_splat(limit);
@@ -307,6 +312,7 @@ pub mod simd {
         })
     }
 
+    /// See [`row_sum`](super::row_sum).
     #[inline(always)]
     pub fn row_sum(codes: &[i8], query: &[i16]) -> i32 {
         let mut sum = i32x4_splat(0);

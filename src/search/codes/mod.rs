@@ -7,6 +7,7 @@ mod chunk;
 pub mod kernel;
 mod layout;
 #[cfg(any(test, feature = "relaxed-simd"))]
+#[cfg_attr(not(feature = "relaxed-simd"), allow(dead_code, reason = "tests use a part of it without the feature"))]
 pub mod relaxed;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 pub mod rows;
@@ -38,6 +39,7 @@ pub struct Tuning {
 }
 
 impl Tuning {
+    /// The tuning of every store that is not a test.
     pub const DEFAULT: Self = Self { least_rows: 1024, basis_rows: 4096, chunk: 1 << 18, whole: true };
 }
 
@@ -117,6 +119,7 @@ impl Codes {
         self.chunks[row / self.chunk_rows].is_exception(row % self.chunk_rows)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         self.chunks.iter().map(Chunk::memory_bytes).sum()
     }

@@ -10,6 +10,7 @@ const BIAS: i32 = 8192;
 /// The start of a group's sums: for each row, −[`BIAS`] times the sum of its codes.
 pub type Base = [i32; GROUP];
 
+/// Returns the start of the sums of a group.
 pub fn base(codes: &[i8], width: usize) -> Base {
     let mut base = [0; GROUP];
     for (base, row) in base.iter_mut().zip(codes.chunks_exact(width)) {
@@ -47,6 +48,7 @@ pub fn group_sums(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
     scalar(codes, query, base)
 }
 
+/// The same sums without simd, for tests and for processors without it.
 pub fn scalar(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
     let mut sums = *base;
     for (quads, halves) in codes.as_chunks::<{ QUAD * GROUP }>().0.iter().zip(query) {

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use nidus_wasm::Value;
-use nidus_wasm::search::Filter;
-use nidus_wasm::search::filter::Bound;
+use nidus_wasm::search::{Bound, Filter};
 
 use super::codec::{self, Attrs};
 
