@@ -47,7 +47,8 @@ const publicTypes: Plugin = {
   resolveId: (id) => (id === 'virtual:public-types' ? `\0${id}` : undefined),
   load: async (id) =>
     id === '\0virtual:public-types'
-      ? `export const { taken, methods } = ${JSON.stringify((await import('./pkg-tests/common/public-types.mjs')).publicTypes())}`
+      ? 'export const { taken, methods } = ' +
+        `${JSON.stringify((await import('./pkg-tests/common/public-types.mjs')).publicTypes())}`
       : undefined,
 }
 

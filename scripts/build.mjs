@@ -151,7 +151,8 @@ async function allModules(tools) {
     const missing = notWithin(readFileSync(other.glue, 'utf8'), readFileSync(glue, 'utf8'))
     if (missing)
       throw new Trouble(
-        `wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among those of ${compiled[0].name}`,
+        `wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among ` +
+          `those of ${compiled[0].name}`,
       )
   }
   return { glue, compiled }

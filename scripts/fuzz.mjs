@@ -98,7 +98,8 @@ main(async () => {
   if (!(minutes > 0 && jobs >= 1)) throw new Trouble('--minutes and --jobs take positive numbers')
   if (!(await ask('cargo', '+nightly', 'fuzz', '--version'))) {
     throw new Trouble(
-      'Fuzzing needs a nightly Rust and cargo-fuzz:\n  rustup toolchain install nightly --profile minimal\n  cargo install cargo-fuzz --version 0.13.2',
+      'Fuzzing needs a nightly Rust and cargo-fuzz:\n  rustup toolchain install nightly --profile minimal\n  cargo ' +
+        'install cargo-fuzz --version 0.13.2',
     )
   }
   await run('cargo', fuzz('build'), { quiet: true })

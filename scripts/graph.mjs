@@ -51,7 +51,10 @@ async function calls() {
     const names = ts.isTypeLiteralNode(args)
       ? args.members.map((member) => member.name.getText(source)).join(', ')
       : text(args).replace('None', '')
-    return `| \`${member.name.text}\` | ${text(kind).replace('Kind.', '').toLowerCase()} | ${names} | \`${text(result).replaceAll('|', '\\|')}\` |`
+    return (
+      `| \`${member.name.text}\` | ${text(kind).replace('Kind.', '').toLowerCase()} | ${names} | ` +
+      `\`${text(result).replaceAll('|', '\\|')}\` |`
+    )
   })
   return ['', '', '| call | kind | arguments | answer |', '| --- | --- | --- | --- |', ...rows, '', ''].join('\n')
 }

@@ -23,7 +23,8 @@ export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
   const repository = /^git\+(https:\/\/github\.com\/[\w.-]+\/[\w.-]+)\.git$/.exec(manifest.repository?.url ?? '')?.[1]
   expect(
     repository,
-    `package.json: repository.url is ${manifest.repository?.url}; npm's provenance and the registries' pages need git+https://github.com/OWNER/NAME.git`,
+    `package.json: repository.url is ${manifest.repository?.url}; npm's provenance and the registries' pages need ` +
+      'git+https://github.com/OWNER/NAME.git',
   )
   const { homepage, bugs } = addresses(repository)
   expect(manifest.homepage === homepage, `package.json: homepage is ${manifest.homepage}, not ${homepage}`)

@@ -99,7 +99,8 @@ if (isMain(import.meta.url))
     await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
     if (uncut)
       throw new Trouble(
-        `All else is fit, but CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what is unreleased`,
+        `All else is fit, but CHANGELOG.md has no section [${is}]: \`npm run release -- --cut\` makes it of what ` +
+          'is unreleased',
       )
     if (dry) {
       say(`\nnothing was published; version ${is}`)

@@ -48,7 +48,8 @@ export function reportSizes(files, pages, { released }) {
   const over = totals.slice(0, 4).find(({ bytes }) => bytes > BUDGET)
   if (over && !released)
     say(
-      `${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is precompiled, the released one's is not.`,
+      `${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is ` +
+        `precompiled, the released one's is not.`,
     )
   else if (over)
     throw new TooLarge(

@@ -25,28 +25,32 @@ const script = breakable(`
     return truncate.call(this, size)
   }`)
 
-it('a page whose store is in a worker hears of a failed automatic compaction, also if its tab became the leader later', async () => {
-  const name = `told ${Date.now()}`
-  const workers: Worker[] = []
-  const open = () =>
-    Nidus.open(name, {
-      dimension: D,
-      storage: 'opfs',
-      worker: () => (workers.push(patchedWorker(script)), workers.at(-1)!),
-    })
-  const [first, second] = [await open(), await open()]
-  for (const worker of workers) worker.postMessage('break')
-  const told = async (db: Nidus) => {
-    while (!db.recovery.compactionError) await turn()
-    expect(db.recovery.compactionError).toMatchObject({ code: 'QUOTA_EXCEEDED' })
-    expect(await db.count()).toBe(1000)
-  }
-  await rewrite(first)
-  await told(first)
-  expect(second.recovery.compactionError).toBeUndefined()
-  await first.close()
-  await rewrite(second)
-  await told(second)
-  await second.close()
-  await Nidus.destroy(name, { storage: 'opfs' })
-})
+it(
+  'a page whose store is in a worker hears of a failed automatic compaction, also if its tab became the ' +
+    'leader later',
+  async () => {
+    const name = `told ${Date.now()}`
+    const workers: Worker[] = []
+    const open = () =>
+      Nidus.open(name, {
+        dimension: D,
+        storage: 'opfs',
+        worker: () => (workers.push(patchedWorker(script)), workers.at(-1)!),
+      })
+    const [first, second] = [await open(), await open()]
+    for (const worker of workers) worker.postMessage('break')
+    const told = async (db: Nidus) => {
+      while (!db.recovery.compactionError) await turn()
+      expect(db.recovery.compactionError).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      expect(await db.count()).toBe(1000)
+    }
+    await rewrite(first)
+    await told(first)
+    expect(second.recovery.compactionError).toBeUndefined()
+    await first.close()
+    await rewrite(second)
+    await told(second)
+    await second.close()
+    await Nidus.destroy(name, { storage: 'opfs' })
+  },
+)

@@ -1,5 +1,5 @@
-// The stores of ./damage-table.test.ts, in a worker. There a call takes milliseconds, because nothing crosses to another
-// thread.
+// The stores of ./damage-table.test.ts, in a worker. There a call takes milliseconds, because nothing crosses to
+// another thread.
 import { Nidus } from 'nidus-wasm'
 import { BYTES, CSV, factsOf, type File, type Place, type States } from '../common/damage'
 

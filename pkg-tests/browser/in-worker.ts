@@ -1,6 +1,6 @@
 /**
- * Runs the text of a function in a worker, so the function may use nothing from outside itself. `load` imports a module:
- * the test runner rewrites `import()`.
+ * Runs the text of a function in a worker, so the function may use nothing from outside itself. `load` imports a
+ * module: the test runner rewrites `import()`.
  */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
   // Modules that the package loads on demand use the runner's wrapper of `import()`, which exists only in pages.
@@ -32,8 +32,8 @@ export const breakable = (script: string) => `
   ${script}`
 
 /**
- * The package's worker, with a script of the test before it. The worker loads after its first messages arrive, so they are
- * held back for it. Messages that are strings are for the script, which stops them with its listener.
+ * The package's worker, with a script of the test before it. The worker loads after its first messages arrive, so they
+ * are held back for it. Messages that are strings are for the script, which stops them with its listener.
  */
 export function patchedWorker(first: string): Worker {
   const script = `${first}

@@ -8,7 +8,8 @@ async function walk(calls: Calls, what: string, of: string) {
   expect(Object.keys(calls).sort()).toEqual(own.map(({ place }) => place).sort())
   const [keys, values] = [await walkKeys(own, calls), await walkValues(own, calls)]
   console.log(
-    `${what}: ${keys} objects with a misspelt key and ${values} values of a wrong type were refused, in ${own.length} places`,
+    `${what}: ${keys} objects with a misspelt key and ${values} values of a wrong type were refused, in ` +
+      `${own.length} places`,
   )
 }
 

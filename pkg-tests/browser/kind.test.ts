@@ -8,13 +8,15 @@ import { inWorker } from './in-worker'
 const LACKING = {
   nothing: '',
   handles:
-    'FileSystemFileHandle.prototype.createSyncAccessHandle = async () => { throw new DOMException("not here", "NotSupportedError") }',
+    'FileSystemFileHandle.prototype.createSyncAccessHandle = async () => { throw new DOMException("not here", ' +
+    '"NotSupportedError") }',
   methods: 'delete FileSystemFileHandle.prototype.createSyncAccessHandle',
   opfs: 'Object.defineProperty(navigator, "storage", { value: undefined })',
   'private opfs': 'navigator.storage.getDirectory = async () => { throw new DOMException("private", "SecurityError") }',
   indexeddb: 'Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })',
   'room in opfs':
-    'FileSystemDirectoryHandle.prototype.getFileHandle = async () => { throw new DOMException("full", "QuotaExceededError") }',
+    'FileSystemDirectoryHandle.prototype.getFileHandle = async () => { throw new DOMException("full", ' +
+    '"QuotaExceededError") }',
 } as const
 type Lack = keyof typeof LACKING
 
@@ -167,17 +169,20 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBe('opfs')
   })
 
-  it('is the same for two threads that create a store at the same time, even if one of them cannot use OPFS', async () => {
-    for (let round = 0; round < 6; round++) {
-      const name = fresh()
-      const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])
-      const kind = await recorded(name)
-      expect(await there(name)).toEqual([kind])
-      expect([one, other].filter((how) => how === kind).length).toBeGreaterThanOrEqual(1)
-      for (const how of [one, other])
-        expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
-    }
-  })
+  it(
+    'is the same for two threads that create a store at the same time, even if one of them cannot ' + 'use OPFS',
+    async () => {
+      for (let round = 0; round < 6; round++) {
+        const name = fresh()
+        const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])
+        const kind = await recorded(name)
+        expect(await there(name)).toEqual([kind])
+        expect([one, other].filter((how) => how === kind).length).toBeGreaterThanOrEqual(1)
+        for (const how of [one, other])
+          expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
+      }
+    },
+  )
 
   it('is kept for a store that an earlier version made', async () => {
     for (const storage of ['opfs', 'indexeddb'] as const) {

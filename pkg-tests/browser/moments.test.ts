@@ -27,7 +27,10 @@ const outcome = (call: Promise<unknown>) =>
 let names = 0
 const fresh = () => `moment ${Date.now()} ${names++}`
 
-/** The calls that a tab makes before it ends. `before` and `whole`: how many records others may find, without the call and with it. */
+/**
+ * The calls that a tab makes before it ends. `before` and `whole`: how many records others may find, without the call
+ * and with it.
+ */
 const doing: { [what: string]: { begin(db: Nidus): Promise<unknown>; whole: number; before: number } } = {
   'a batch of 50 MB': {
     before: 0,

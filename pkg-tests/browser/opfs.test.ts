@@ -106,7 +106,8 @@ describe('the host on OPFS', () => {
     await db.compact()
     await db.close()
     const head = await read(name, 'head')
-    // The head was half written while generation 1 was promoted. Generation 0 is still whole, since no commit came after it.
+    // The head was half written while generation 1 was promoted. Generation 0 is still whole, since no commit came
+    // after it.
     const torn = head.slice()
     torn.fill(0xaa, 512, 520)
     await write(name, 'head', torn)

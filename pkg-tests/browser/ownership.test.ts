@@ -80,26 +80,29 @@ describe('OPFS', () => {
     expect(await bytes()).toEqual(before)
   })
 
-  it("refuses a store whose head is missing, and another program's files without one, and creates nothing", async () => {
-    await make('opfs')
-    await (await directoryOf()).removeEntry('head')
-    const before = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
-      code: 'CORRUPT',
-      message: expect.stringContaining('head'),
-    })
-    expect(await bytes()).toEqual(before)
-    await clear()
+  it(
+    "refuses a store whose head is missing, and another program's files without one, and " + 'creates nothing',
+    async () => {
+      await make('opfs')
+      await (await directoryOf()).removeEntry('head')
+      const before = await bytes()
+      await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+        code: 'CORRUPT',
+        message: expect.stringContaining('head'),
+      })
+      expect(await bytes()).toEqual(before)
+      await clear()
 
-    await put('data.0', 'a,table,of,my,own')
-    const own = await bytes()
-    await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
-      code: 'CORRUPT',
-      message: expect.stringContaining('data.0'),
-    })
-    await expect(Nidus.destroy(NAME, { storage: 'opfs' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-    expect(await bytes()).toEqual(own)
-  })
+      await put('data.0', 'a,table,of,my,own')
+      const own = await bytes()
+      await expect(Nidus.open(NAME, { dimension: 2, storage: 'opfs' })).rejects.toMatchObject({
+        code: 'CORRUPT',
+        message: expect.stringContaining('data.0'),
+      })
+      await expect(Nidus.destroy(NAME, { storage: 'opfs' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      expect(await bytes()).toEqual(own)
+    },
+  )
 
   it('destroy leaves files that do not belong to the store', async () => {
     await make('opfs')

@@ -88,7 +88,8 @@ async function check(
     found = allowed.find((state) => state.text === text)
     if (!found)
       throw new Wrong(
-        `[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`,
+        `[${sizes}] opens to\n${text.replace(/[0-9a-f]{40,}/g, '…')}\nwhich is none ` +
+          `of\n${allowed.map((state) => state.text.replace(/[0-9a-f]{40,}/g, '…')).join('\nnor\n')}`,
       )
     const { bytes, logBytes, dataBytes } = db.recovery
     if (bytes !== logBytes + dataBytes || dataBytes >= DIMENSION * 4)

@@ -20,7 +20,8 @@ export async function through(what: string, opener: Opener, { events, plan }: Tr
   const medium = new Medium({ flushMakesName: opener.flushMakesName, seed })
   const count = await explore(opener, medium, events, expectedOf(statesOf(plan)), { most: MOST, seed, every: 150 })
   console.log(
-    `${what}: ${events.length} events, ${count.images} distinct crash images (${count.second} of a second generation, ${count.killed} killed processes) in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+    `${what}: ${events.length} events, ${count.images} distinct crash images (${count.second} of a second ` +
+      `generation, ${count.killed} killed processes) in ${((performance.now() - began) / 1000).toFixed(1)} s`,
   )
   expect(count.images).toBeGreaterThan(1000)
   expect(count.second).toBeGreaterThan(50)

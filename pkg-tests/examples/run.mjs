@@ -1,5 +1,5 @@
-// `npm run test:examples`: everything that needs an installation of its own. It runs the examples unchanged, and the code
-// of the migration guide beside the other products, with the packed tarball.
+// `npm run test:examples`: everything that needs an installation of its own. It runs the examples unchanged, and the
+// code of the migration guide beside the other products, with the packed tarball.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

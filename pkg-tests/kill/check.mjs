@@ -99,7 +99,9 @@ export class Checker {
     }
     const lost = [...missing].filter((op) => this.#said.has(op) || op <= this.#at)
     return new Loss(
-      `no state behind operation ${this.#acknowledged} or a later one is what was found; last verified ${this.#at}. Of operations ${lost.sort((a, b) => a - b).join(', ') || 'unknown'} something acknowledged is missing, ` +
+      `no state behind operation ${this.#acknowledged} or a later one is what was found; last verified ` +
+        `${this.#at}. Of operations ${lost.sort((a, b) => a - b).join(', ') || 'unknown'} something acknowledged ` +
+        'is missing, ' +
         `${doubled} records should not be there. ${difference(expected, found)}`,
       { lost: lost.length || (doubled ? 0 : 1), doubled },
     )
@@ -141,7 +143,8 @@ export class Checker {
       })
       if (doubled || wrong.length || keys.size !== want.size) {
         throw new Loss(
-          `behind operation ${at} a search finds ${found.length} of ${want.size} records, ${wrong.length} of them wrongly, ${doubled} of them twice`,
+          `behind operation ${at} a search finds ${found.length} of ${want.size} records, ${wrong.length} of them ` +
+            `wrongly, ${doubled} of them twice`,
           { lost: Math.max(0, want.size - keys.size), doubled },
         )
       }

@@ -47,7 +47,8 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
         await operate(model, seed, done++)
       if ((await digest(model)) !== found.digest) {
         throw new Error(
-          `seed ${seed}, cycle ${cycle}: ${acknowledged} operations were acknowledged, and what is there is not what they and some more make: ${JSON.stringify(found)}`,
+          `seed ${seed}, cycle ${cycle}: ${acknowledged} operations were acknowledged, and what is there is not ` +
+            `what they and some more make: ${JSON.stringify(found)}`,
         )
       }
       if (!found.further || found.rubbish > 0) throw new Error(`seed ${seed}, cycle ${cycle}: ${JSON.stringify(found)}`)

@@ -118,7 +118,8 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
       figures.cycles = cycle
       if (cycle % 50 === 0)
         say(
-          `${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ${Math.round((Date.now() - began) / 1000)} s`,
+          `${name}: ${cycle} cycles, ${figures.acknowledged} acknowledged, ` +
+            `${Math.round((Date.now() - began) / 1000)} s`,
         )
     }
     // The store is checked after the last kill, too, and then after a writer that closes it.

@@ -118,7 +118,8 @@ const rollup = (name, extra) =>
     async ({ dir, run }) => {
       writeFileSync(
         join(dir, 'rollup.config.mjs'),
-        `import resolve from '@rollup/plugin-node-resolve'\nexport default { input: 'page.js', output: { dir: 'dist', format: 'es' }, plugins: [resolve({ browser: true })] }\n`,
+        `import resolve from '@rollup/plugin-node-resolve'\nexport default { input: 'page.js', output: { dir: ` +
+          `'dist', format: 'es' }, plugins: [resolve({ browser: true })] }\n`,
       )
       await run(process.execPath, 'node_modules/rollup/dist/bin/rollup', '-c', '--silent')
     },
@@ -140,7 +141,9 @@ const bunBuild = (name, extra) =>
     extra,
   )
 
-const SLIM_VITE = `import wasm from 'nidus-wasm/nidus.wasm?url'\nimport NidusWorker from 'nidus-wasm/worker?worker'\nconst worker = () => new NidusWorker()`
+const SLIM_VITE =
+  `import wasm from 'nidus-wasm/nidus.wasm?url'\nimport NidusWorker from ` +
+  `'nidus-wasm/worker?worker'\nconst worker = () => new NidusWorker()`
 
 const CLOUDFLARE = `import { DurableObject } from 'cloudflare:workers'
 import { Nidus } from 'nidus-wasm'

@@ -224,8 +224,8 @@ describe('the command line', () => {
       const dir = `damaged-${n}`
       cpSync(at('store'), at(dir), { recursive: true })
       const bytes = Buffer.from(inLog ? log : data)
-      // In the data the format can only show damage of the header's fields, and of what makes a row longer or shorter (the
-      // highest bits of a number).
+      // In the data the format can only show damage of the header's fields, and of what makes a row longer or shorter
+      // (the highest bits of a number).
       const place = inLog
         ? Math.floor(byte * log.length)
         : n % 4 === 1

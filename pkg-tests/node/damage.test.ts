@@ -52,8 +52,8 @@ function put(data: Uint8Array, log: Uint8Array) {
 }
 
 /**
- * Opens the store, first read-only. Returns its state or the error's code. A refusal must leave the bytes unchanged, and a
- * cut must be reported.
+ * Opens the store, first read-only. Returns its state or the error's code. A refusal must leave the bytes unchanged,
+ * and a cut must be reported.
  */
 async function outcome(
   data: Uint8Array,

@@ -1,5 +1,5 @@
-// Odd inputs: objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no file
-// of a store. None may hang.
+// Odd inputs: objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no
+// file of a store. None may hang.
 import { execFile, execFileSync } from 'node:child_process'
 import {
   existsSync,
@@ -90,17 +90,20 @@ describe('an object without visible keys', () => {
     await db.close()
   })
 
-  it('is a filter if it is a plain empty object of any realm, and so is an instance of a class with fields', async () => {
-    const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
-    await db.upsert('c', [
-      { id: 'a', vector: Q, attrs: { tenant: 'a' } },
-      { id: 'b', vector: Q, attrs: Object.create(null) as Attrs },
-    ])
-    for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[])
-      expect(await db.count('c', filter)).toBe(2)
-    expect(await db.count('c', new Fields() as unknown as Filter)).toBe(1)
-    await db.close()
-  })
+  it(
+    'is a filter if it is a plain empty object of any realm, and so is an instance of a class ' + 'with fields',
+    async () => {
+      const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
+      await db.upsert('c', [
+        { id: 'a', vector: Q, attrs: { tenant: 'a' } },
+        { id: 'b', vector: Q, attrs: Object.create(null) as Attrs },
+      ])
+      for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[])
+        expect(await db.count('c', filter)).toBe(2)
+      expect(await db.count('c', new Fields() as unknown as Filter)).toBe(1)
+      await db.close()
+    },
+  )
 })
 
 describe('the command line', () => {
@@ -126,14 +129,18 @@ describe('the command line', () => {
     ).toMatch(new RegExp(`^3 .*INVALID_ARGUMENT: --filter: \\${tag} is`))
   })
 
-  it('an empty --min-score is refused, a long number in --vector is accepted, and an empty --collection names a collection', async () => {
-    const store = await filled()
-    expect(await cli('search', store, '--vector', '[1,1,1,1]', '--min-score', '')).toMatch(
-      /^2 .*--min-score must be a number/,
-    )
-    expect(await cli('search', store, '--vector', '[12345678901234567890,1,1,1]', '--top', '1')).toMatch(/^0 /)
-    expect(await cli('search', store, '--like', 'a', '--collection', '')).toMatch(/^3 .*NOT_FOUND/)
-  })
+  it(
+    'an empty --min-score is refused, a long number in --vector is accepted, and an empty --collection names a ' +
+      'collection',
+    async () => {
+      const store = await filled()
+      expect(await cli('search', store, '--vector', '[1,1,1,1]', '--min-score', '')).toMatch(
+        /^2 .*--min-score must be a number/,
+      )
+      expect(await cli('search', store, '--vector', '[12345678901234567890,1,1,1]', '--top', '1')).toMatch(/^0 /)
+      expect(await cli('search', store, '--like', 'a', '--collection', '')).toMatch(/^3 .*NOT_FOUND/)
+    },
+  )
 
   it.each(['{"$int":null}', '{"$int":""}', '{"$int":"5","x":1}', '{"$int":["5"]}', '"5"', 'true'])(
     '%s in a vector of a line of JSON is refused',
@@ -218,7 +225,9 @@ describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder"
     node(
       '--input-type=module',
       '-e',
-      `const { Nidus } = await import(${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}); await Promise.resolve(${code}).then((r) => r?.close?.() ?? console.log('ok', JSON.stringify(r)), (e) => console.log(e.code, e.message))`,
+      `const { Nidus } = await import(${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}); ` +
+        `await Promise.resolve(${code}).then((r) => r?.close?.() ?? console.log('ok', JSON.stringify(r)), (e) => ` +
+        'console.log(e.code, e.message))',
     )
 
   it.each(['data', 'log'])('named %s: every reading call is refused, and none waits for ever', async (which) => {

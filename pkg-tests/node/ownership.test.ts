@@ -193,43 +193,47 @@ describe('files of another program', () => {
     }
   })
 
-  it("an interrupted compaction beside them is finished by the next opening, which removes only the compaction's files", async () => {
-    const name = await filled(3)
-    const old = { data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
-    const suffix = `.${'0123456789ab'.repeat(2)}`
-    const next = await filled(5)
-    const put = (file: string, bytes: Uint8Array | string) => writeFileSync(join(name, file), bytes)
-    for (const file of ['data.compacted', 'log.compacted', 'compacted', 'log.barrier']) put(file, CSV)
-    const theirs = `data.compacted.${'f'.repeat(24)}`
-    put(theirs, CSV)
-    const identity = () =>
-      ['data', 'log']
-        .map((file) => {
-          const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
-          return `${ino} ${size} ${mtimeNs}`
-        })
-        .join(', ')
-    const kept = () =>
-      Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
-    const before = kept()
-    // The process was killed before the marker was made, and after it.
-    for (const [marked, count] of [
-      [false, 3],
-      [true, 5],
-    ] as const) {
-      for (const file of ['data', 'log'] as const) put(file, old[file])
-      for (const file of ['data', 'log'] as const) put(`${file}.compacted${suffix}`, readFileSync(join(next, file)))
-      if (marked)
-        put(
-          `compacted${suffix}`,
-          JSON.stringify({ data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, old: identity() }),
-        )
-      const db = await Nidus.open(name)
-      expect(await db.count()).toBe(count)
-      await db.close()
-      expect(kept()).toEqual(before)
-    }
-  })
+  it(
+    'an interrupted compaction beside them is finished by the next opening, which removes only the ' +
+      "compaction's files",
+    async () => {
+      const name = await filled(3)
+      const old = { data: readFileSync(join(name, 'data')), log: readFileSync(join(name, 'log')) }
+      const suffix = `.${'0123456789ab'.repeat(2)}`
+      const next = await filled(5)
+      const put = (file: string, bytes: Uint8Array | string) => writeFileSync(join(name, file), bytes)
+      for (const file of ['data.compacted', 'log.compacted', 'compacted', 'log.barrier']) put(file, CSV)
+      const theirs = `data.compacted.${'f'.repeat(24)}`
+      put(theirs, CSV)
+      const identity = () =>
+        ['data', 'log']
+          .map((file) => {
+            const { ino, size, mtimeNs } = statSync(join(name, file), { bigint: true })
+            return `${ino} ${size} ${mtimeNs}`
+          })
+          .join(', ')
+      const kept = () =>
+        Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
+      const before = kept()
+      // The process was killed before the marker was made, and after it.
+      for (const [marked, count] of [
+        [false, 3],
+        [true, 5],
+      ] as const) {
+        for (const file of ['data', 'log'] as const) put(file, old[file])
+        for (const file of ['data', 'log'] as const) put(`${file}.compacted${suffix}`, readFileSync(join(next, file)))
+        if (marked)
+          put(
+            `compacted${suffix}`,
+            JSON.stringify({ data: `data.compacted${suffix}`, log: `log.compacted${suffix}`, old: identity() }),
+          )
+        const db = await Nidus.open(name)
+        expect(await db.count()).toBe(count)
+        await db.close()
+        expect(kept()).toEqual(before)
+      }
+    },
+  )
 })
 
 it('file: URLs are taken as paths', async () => {

@@ -1,5 +1,5 @@
-// Tests the package as a user gets it: the tarball is installed in a new folder, and the commands of the README and the examples run there
-// unchanged.
+// Tests the package as a user gets it: the tarball is installed in a new folder, and the commands of the README and the
+// examples run there unchanged.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
@@ -167,7 +167,8 @@ describe('Chromium, without a bundler', () => {
     writeFileSync(
       join(folder, 'segment.html'),
       pageWith(
-        `new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the worker could not be loaded')`,
+        `new Worker('/segment.js', { type: 'module' }).onerror = (event) => console.error(event.message ?? 'the ` +
+          `worker could not be loaded')`,
       ),
     )
     mkdirSync(site)

@@ -119,7 +119,8 @@ describe('links', () => {
 
   it('that are dead are found', () => {
     const page =
-      '# One\n[a](SPEC.md) [b](www) [c](#one) ![d](https://x/y.png) [e](nowhere.md) [f](#two) [g](http://x) [h](/SPEC.md) <img src="no.png">\n'
+      '# One\n[a](SPEC.md) [b](www) [c](#one) ![d](https://x/y.png) [e](nowhere.md) [f](#two) [g](http://x) ' +
+      '[h](/SPEC.md) <img src="no.png">\n'
     expect(brokenLinks(page, committed).map((problem) => problem.split(/[: ]/)[0])).toEqual([
       'nowhere.md',
       '#two',

@@ -77,7 +77,9 @@ describe.each(runtimes)('fs in %s', (name, command) => {
     const file = join(root, `script${n++}.mjs`)
     writeFileSync(
       file,
-      `import { Nidus } from ${JSON.stringify(PACKAGE)}\nimport { writeSync } from 'node:fs'\nconst dir = process.argv[2]\nconst say = (what) => writeSync(1, new TextEncoder().encode(JSON.stringify(what) + '\\n'))\n${body}`,
+      `import { Nidus } from ${JSON.stringify(PACKAGE)}\nimport { writeSync } from 'node:fs'\nconst dir = ` +
+        `process.argv[2]\nconst say = (what) => writeSync(1, new TextEncoder().encode(JSON.stringify(what) + ` +
+        `'\\n'))\n${body}`,
     )
     const [program, ...args] = [...before, command[0]!, ...flags, file, dir]
     const { stdout, stderr, status } = spawnSync(program!, args, {
@@ -143,7 +145,8 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   const traced = process.platform === 'linux' && spawnSync('strace', ['-V']).status === 0
   if (!traced) console.warn(`fs in ${name}: SKIPPED whether the syncs happen, no strace`)
   it.skipIf(!traced)(
-    'syncs in the right order: rows and run before the commit mark, the mark before the acknowledgement, the directory after each rename',
+    'syncs in the right order: rows and run before the commit mark, the mark before the acknowledgement, the ' +
+      'directory after each rename',
     () => {
       const dir = fresh()
       const trace = join(root, `trace${n++}`)
@@ -223,42 +226,49 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   )
 
   if (name === 'deno') {
-    it('needs permission to read and write, and all permissions only to take over the lock of a killed process', async () => {
-      const dir = fresh()
-      const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
-      expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
-      const other = fresh()
-      await stale(other)
-      expect(script(other, `say(await Nidus.open(dir).catch((error) => error.code))`, flags)).toEqual(['LOCKED'])
-    })
+    it(
+      'needs permission to read and write, and all permissions only to take over the lock of a ' + 'killed process',
+      async () => {
+        const dir = fresh()
+        const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
+        expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
+        const other = fresh()
+        await stale(other)
+        expect(script(other, `say(await Nidus.open(dir).catch((error) => error.code))`, flags)).toEqual(['LOCKED'])
+      },
+    )
   }
 })
 
 describe('fs: a race for the lock', () => {
   const rounds = 25
 
-  it(`of a dead holder, ${rounds} times among eight processes of all runtimes: exactly one gets it and keeps it, and no other file is left`, async () => {
-    const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => start(runtimes[i % runtimes.length]![1])))
-    // The lock of one dead process serves all rounds, because its content is the same.
-    const first = fresh()
-    await stale(first)
-    const lock = readFileSync(join(first, 'lock'))
-    for (let round = 0; round < rounds; round++) {
-      const dir = fresh()
-      mkdirSync(dir)
-      writeFileSync(join(dir, 'lock'), lock)
-      const said = await Promise.all(racers.map((one) => one.ask('open', dir)))
-      expect(
-        said.filter((words) => words === 'got'),
-        said.join('\n'),
-      ).toHaveLength(1)
-      expect(said.filter((words) => words.startsWith('LOCKED '))).toHaveLength(7)
-      expect(await Promise.all(racers.map((one) => one.ask('check')))).toEqual(Array(8).fill('still'))
-      expect(readdirSync(dir).sort()).toEqual(['data', 'lock', 'log'])
-      expect(await Promise.all(racers.map((one) => one.ask('close')))).toEqual(Array(8).fill('closed'))
-      expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
-    }
-  })
+  it(
+    `of a dead holder, ${rounds} times among eight processes of all runtimes: exactly one gets it and keeps it, ` +
+      'and no other file is left',
+    async () => {
+      const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => start(runtimes[i % runtimes.length]![1])))
+      // The lock of one dead process serves all rounds, because its content is the same.
+      const first = fresh()
+      await stale(first)
+      const lock = readFileSync(join(first, 'lock'))
+      for (let round = 0; round < rounds; round++) {
+        const dir = fresh()
+        mkdirSync(dir)
+        writeFileSync(join(dir, 'lock'), lock)
+        const said = await Promise.all(racers.map((one) => one.ask('open', dir)))
+        expect(
+          said.filter((words) => words === 'got'),
+          said.join('\n'),
+        ).toHaveLength(1)
+        expect(said.filter((words) => words.startsWith('LOCKED '))).toHaveLength(7)
+        expect(await Promise.all(racers.map((one) => one.ask('check')))).toEqual(Array(8).fill('still'))
+        expect(readdirSync(dir).sort()).toEqual(['data', 'lock', 'log'])
+        expect(await Promise.all(racers.map((one) => one.ask('close')))).toEqual(Array(8).fill('closed'))
+        expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
+      }
+    },
+  )
 
   it('continues after a process that was killed while it took the lock over', async () => {
     const dir = fresh()
@@ -321,7 +331,8 @@ describe.skipIf(process.platform === 'win32')('fs: a holder of the lock', () => 
         await vi.waitFor(
           () => {
             const pid = readFileSync(join(dir, 'lock'), 'utf8').split(' ')[0]
-            expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /) // its last thread has ended, too
+            // its last thread has ended, too
+            expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z (\S+ ){16}1 /)
           },
           { timeout: 600_000 },
         )

@@ -130,8 +130,8 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       ['with neither ETags nor dates', { etags: false, dates: false }],
       ['without HEAD and ranges', { head: 405, ranges: false }],
     ]
-    // Each way of keeping meets one kind of server here, and over both browsers each kind meets both ways. All combinations
-    // run in `npm run test:long`.
+    // Each way of keeping meets one kind of server here, and over both browsers each kind meets both ways. All
+    // combinations run in `npm run test:long`.
     const turn = KEPT.findIndex(([one]) => one === kept) + (name === 'firefox' ? 1 : 0)
     const mine = EVERY_CASE ? servers : servers.filter((_, n) => (n + turn) % servers.length === 0)
     describe.each(mine)('%s', (_, ways) => {

@@ -34,8 +34,8 @@ const floats = (bytes: Buffer) =>
   new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 
 /**
- * Checks for the same rows. Two rows whose true scores differ by less than 1e-6 may stand in either order, also at places
- * 100 and 101.
+ * Checks for the same rows. Two rows whose true scores differ by less than 1e-6 may stand in either order, also at
+ * places 100 and 101.
  */
 function check(found: Found[]) {
   const truth = JSON.parse(readFileSync(join(data, 'ground-truth.json'), 'utf8')) as Truth[]
@@ -103,7 +103,8 @@ describe.skipIf(!there)('the 30 queries of npm-20k have the true top 100', () =>
       response.end(
         path
           ? readFileSync(path)
-          : '<!doctype html><title>truth</title><link rel=icon href=data:,><script>load = (url) => import(url)</script>',
+          : '<!doctype html><title>truth</title><link rel=icon href=data:,><script>load = (url) => ' +
+              'import(url)</script>',
       )
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

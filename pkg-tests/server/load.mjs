@@ -93,7 +93,8 @@ async function load(url, rows, seconds) {
       const wanted = best(model, vector, group)
       expect(
         hits.length === wanted.length && hits.every(({ score }, i) => Math.abs(score - wanted[i].score) < NEAR),
-        `wrong answer: ${JSON.stringify(hits.map(({ id, score }) => [id, score]))} instead of ${JSON.stringify(wanted)}`,
+        `wrong answer: ${JSON.stringify(hits.map(({ id, score }) => [id, score]))} instead of ` +
+          `${JSON.stringify(wanted)}`,
       )
       checked.exact++
     }
@@ -174,13 +175,17 @@ async function load(url, rows, seconds) {
   const p50 = median(times.search)
   const p95 = percentile(times.search, 0.95)
   say(
-    `  ${checked.searches} searches and ${checked.writes} writes by ${CLIENTS} clients, ${checked.exact} searches held against all documents: no wrong answer, nothing lost`,
+    `  ${checked.searches} searches and ${checked.writes} writes by ${CLIENTS} clients, ${checked.exact} searches ` +
+      'held against all documents: no wrong answer, nothing lost',
   )
   say(
-    `  search: p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (${(p95 / p50).toFixed(1)} x); upsert of 20: p50 ${median(times.write).toFixed(1)} ms, p95 ${percentile(times.write, 0.95).toFixed(1)} ms`,
+    `  search: p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (${(p95 / p50).toFixed(1)} x); upsert of 20: p50 ` +
+      `${median(times.write).toFixed(1)} ms, p95 ${percentile(times.write, 0.95).toFixed(1)} ms`,
   )
   say(
-    `  wasm memory ${(warm.memoryBytes / 1e6).toFixed(1)} MB after warm-up, ${(end.memoryBytes / 1e6).toFixed(1)} MB at the end (${(end.memoryBytes / warm.memoryBytes).toFixed(2)} x); rows ${end.rows}, of which dead ${end.deadRows}`,
+    `  wasm memory ${(warm.memoryBytes / 1e6).toFixed(1)} MB after warm-up, ${(end.memoryBytes / 1e6).toFixed(1)} ` +
+      `MB at the end (${(end.memoryBytes / warm.memoryBytes).toFixed(2)} x); rows ${end.rows}, of which dead ` +
+      `${end.deadRows}`,
   )
   return { wrong: 0, ratio: p95 / p50, memory: end.memoryBytes / warm.memoryBytes }
 }
@@ -225,7 +230,9 @@ async function big(start, directory, rows) {
       const heap = running.inspector && (await heapOf(running.inspector))
       const total = memoryBytes + (heap?.usedSize ?? 0)
       say(
-        `  ${when}: wasm ${(memoryBytes / 1e6).toFixed(1)} MB, V8's heap ${((heap?.usedSize ?? 0) / 1e6).toFixed(1)} MB, together ${(total / 1e6).toFixed(1)} MB of 128; ${codedRows} rows have codes`,
+        `  ${when}: wasm ${(memoryBytes / 1e6).toFixed(1)} MB, V8's heap ` +
+          `${((heap?.usedSize ?? 0) / 1e6).toFixed(1)} MB, together ${(total / 1e6).toFixed(1)} MB of 128; ` +
+          `${codedRows} rows have codes`,
       )
       return total
     }
@@ -237,7 +244,8 @@ async function big(start, directory, rows) {
     await demand(running.url, 'big/search', { vector: query(), topK: TOP })
     const first = performance.now() - started
     say(
-      `  started anew: the process ${(started - began).toFixed(0)} ms, then the first search ${first.toFixed(0)} ms, opening included`,
+      `  started anew: the process ${(started - began).toFixed(0)} ms, then the first search ${first.toFixed(0)} ` +
+        'ms, opening included',
     )
     const times = []
     for (let i = 0; i < 200; i++) {

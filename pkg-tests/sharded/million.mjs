@@ -47,7 +47,8 @@ main(async () => {
       if (!response.ok) throw new Trouble(`fill: ${response.status} ${await response.text()} ${served.output()}`)
     }
     say(
-      `${rows} rows of ${D} over ${shards} shards written in ${((performance.now() - began) / 1000).toFixed(0)} s; the process has ${resident().toFixed(0)} MiB`,
+      `${rows} rows of ${D} over ${shards} shards written in ${((performance.now() - began) / 1000).toFixed(0)} s; ` +
+        `the process has ${resident().toFixed(0)} MiB`,
     )
     const queries = Array.from({ length: QUERIES }, (_, n) => vectorOf(1e9 + n, D))
     const ask = async (which) => {
@@ -63,11 +64,14 @@ main(async () => {
     const times = []
     for (let i = 0; i < 60; i++) times.push((await ask(i % QUERIES)).ms)
     say(
-      `searches: p50 ${median(times).toFixed(0)} ms, p95 ${percentile(times, 0.95).toFixed(0)} ms; the process has ${resident().toFixed(0)} MiB`,
+      `searches: p50 ${median(times).toFixed(0)} ms, p95 ${percentile(times, 0.95).toFixed(0)} ms; the process has ` +
+        `${resident().toFixed(0)} MiB`,
     )
     const { each } = await call('stats')
     say(
-      `documents in a shard: ${Math.min(...each.map(({ docCount }) => docCount))} to ${Math.max(...each.map(({ docCount }) => docCount))}; wasm memory of all ${(each[0].memoryBytes / 1e6).toFixed(0)} MB`,
+      `documents in a shard: ${Math.min(...each.map(({ docCount }) => docCount))} to ` +
+        `${Math.max(...each.map(({ docCount }) => docCount))}; wasm memory of all ` +
+        `${(each[0].memoryBytes / 1e6).toFixed(0)} MB`,
     )
     // The true answers, from all rows in f64.
     const norm = (vector) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0))

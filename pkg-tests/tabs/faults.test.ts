@@ -123,7 +123,8 @@ describe('a full quota', () => {
 describe('a full quota under relaxed durability', () => {
   type Told = { batch: string; acknowledged: boolean; safe: boolean }
   /**
-   * In the page: writes and flushes until some calls were refused. Returns for each batch what the page was told, also by
+   * In the page: writes and flushes until some calls were refused. Returns for each batch what the page was told, also
+   * by
    * `close`.
    */
   const writeAndFlush = (page: Page, who: string) =>
@@ -162,61 +163,65 @@ describe('a full quota under relaxed durability', () => {
     ) as Promise<{ told: Told[]; codes: string[] }>
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`a batch that was reported as flushed is there afterwards, in the leader's tab and in a follower's (chromium, ${storage})`, async () => {
-      const place = await site()
-      const machine = await browser('chromium')
-      try {
-        const [a, b] = [await arrive(machine.context, place.url), await arrive(machine.context, place.url)]
-        const cdp = await machine.context.newCDPSession(a)
-        const { origin } = new URL(place.url)
-        await cdp.send('Storage.overrideQuotaForOrigin', {
-          origin,
-          quotaSize: storage === 'opfs' ? 8_000_000 : 4_000_000,
-        })
-        for (const page of [a, b]) {
-          await page.evaluate(
-            async ([storage, dimension]) =>
-              void (window.store = await window.package.Nidus.open('relaxed and full', {
-                dimension: Number(dimension),
-                storage,
-                autoCompact: false,
-                durability: 'relaxed',
-              })),
-            [storage, String(D)],
-          )
-        }
-        const both = await Promise.all([writeAndFlush(a, 'a'), writeAndFlush(b, 'b')])
-        const codes = both.flatMap(({ codes }) => codes)
-        expect(codes.length, 'the quota was never met').toBeGreaterThan(0)
-        expect(
-          codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)),
-          codes.join(' '),
-        ).toBe(true)
-        // A close that resolves promises the same as a flush.
-        for (const [i, page] of [a, b].entries())
-          if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
-        await cdp.send('Storage.overrideQuotaForOrigin', { origin })
-        const c = await arrive(machine.context, place.url)
-        const there = await c.evaluate(async (storage) => {
-          const store = (await window.package.Nidus.open('relaxed and full', { storage })) as unknown as {
-            records(collection: string): AsyncIterable<{ id: string }>
-            close(): Promise<void>
+    it(
+      `a batch that was reported as flushed is there afterwards, in the leader's tab and in a follower's ` +
+        `(chromium, ${storage})`,
+      async () => {
+        const place = await site()
+        const machine = await browser('chromium')
+        try {
+          const [a, b] = [await arrive(machine.context, place.url), await arrive(machine.context, place.url)]
+          const cdp = await machine.context.newCDPSession(a)
+          const { origin } = new URL(place.url)
+          await cdp.send('Storage.overrideQuotaForOrigin', {
+            origin,
+            quotaSize: storage === 'opfs' ? 8_000_000 : 4_000_000,
+          })
+          for (const page of [a, b]) {
+            await page.evaluate(
+              async ([storage, dimension]) =>
+                void (window.store = await window.package.Nidus.open('relaxed and full', {
+                  dimension: Number(dimension),
+                  storage,
+                  autoCompact: false,
+                  durability: 'relaxed',
+                })),
+              [storage, String(D)],
+            )
           }
-          const counts: Record<string, number> = {}
-          for await (const { id } of store.records('c'))
-            counts[id.replace(/-\d+$/, '')] = (counts[id.replace(/-\d+$/, '')] ?? 0) + 1
-          await store.close()
-          return counts
-        }, storage)
-        const told = both.flatMap(({ told }) => told)
-        expect(told.filter(({ safe }) => safe).length).toBeGreaterThan(2)
-        expect(told.filter(({ safe, batch }) => safe && there[batch] !== 200)).toEqual([])
-        expect(Object.entries(there).filter(([, count]) => count !== 200)).toEqual([])
-      } finally {
-        await machine.close()
-        await place.close()
-      }
-    })
+          const both = await Promise.all([writeAndFlush(a, 'a'), writeAndFlush(b, 'b')])
+          const codes = both.flatMap(({ codes }) => codes)
+          expect(codes.length, 'the quota was never met').toBeGreaterThan(0)
+          expect(
+            codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)),
+            codes.join(' '),
+          ).toBe(true)
+          // A close that resolves promises the same as a flush.
+          for (const [i, page] of [a, b].entries())
+            if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
+          await cdp.send('Storage.overrideQuotaForOrigin', { origin })
+          const c = await arrive(machine.context, place.url)
+          const there = await c.evaluate(async (storage) => {
+            const store = (await window.package.Nidus.open('relaxed and full', { storage })) as unknown as {
+              records(collection: string): AsyncIterable<{ id: string }>
+              close(): Promise<void>
+            }
+            const counts: Record<string, number> = {}
+            for await (const { id } of store.records('c'))
+              counts[id.replace(/-\d+$/, '')] = (counts[id.replace(/-\d+$/, '')] ?? 0) + 1
+            await store.close()
+            return counts
+          }, storage)
+          const told = both.flatMap(({ told }) => told)
+          expect(told.filter(({ safe }) => safe).length).toBeGreaterThan(2)
+          expect(told.filter(({ safe, batch }) => safe && there[batch] !== 200)).toEqual([])
+          expect(Object.entries(there).filter(([, count]) => count !== 200)).toEqual([])
+        } finally {
+          await machine.close()
+          await place.close()
+        }
+      },
+    )
   }
 })
 
@@ -233,83 +238,94 @@ describe('in Chromium', () => {
   })
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`a store whose storage is cleared becomes FAILED, and the next opening makes a new one (${storage})`, async () => {
-      const page = await arrive(machine.context, place.url)
-      await open(page, 'cleared', storage)
-      expect((await write(page, 0, 2)).count).toBe(400)
-      const cdp = await machine.context.newCDPSession(page)
-      await cdp.send('Storage.clearDataForOrigin', { origin: new URL(place.url).origin, storageTypes: 'all' })
-      const after = await write(page, 10, 2)
-      expect(after.codes).toEqual(['FAILED', 'FAILED'])
-      expect(after.count).toBe('FAILED')
-      expect(await page.evaluate(() => window.store.closed.then(({ reason }) => reason))).toBe('failed')
-      expect(await close(page)).toBe('closed')
-      await open(page, 'cleared', storage)
-      expect((await write(page, 20, 1)).count).toBe(200)
-      await close(page)
-      await page.close()
-    })
-
-    it(`if the wasm memory cannot grow, writes fail with OUT_OF_MEMORY, and stored records stay and can be searched (${storage})`, async () => {
-      const page = await arrive(machine.context, place.url)
-      await open(page, 'memory', storage, withMemory(80))
-      const outcome = await write(page, 0, 60)
-      expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(
-        new Set(['OUT_OF_MEMORY']),
-      )
-      expect(taken(outcome)).toBeGreaterThan(3)
-      expect(outcome.count).toBe(200 * taken(outcome))
-      expect(
-        await page.evaluate(
-          (d) => window.store.search(new Float32Array(d).fill(1), { topK: 3 }).then(({ length }) => length),
-          D,
-        ),
-      ).toBe(3)
-      expect(await close(page)).toBe('closed')
-      await open(page, 'memory', storage)
-      expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
-      await close(page)
-      await page.close()
-    })
-
-    for (const where of ['store_write', 'store_apply', 'store_beginSearch']) {
-      it(`after a panic in ${where} the store is FAILED, every call is answered, and no acknowledged write is lost (${storage})`, async () => {
+    it(
+      'a store whose storage is cleared becomes FAILED, and the next opening makes a new one ' + `(${storage})`,
+      async () => {
         const page = await arrive(machine.context, place.url)
-        const name = `panic ${where}`
-        await open(page, name, storage)
-        expect((await write(page, 0, 1)).count).toBe(200)
-        await close(page)
-        await open(page, name, storage, trapping(where))
-        const settled = await page.evaluate(async (d) => {
-          const calls = [
-            ...Array.from({ length: 5 }, (_, i) =>
-              window.store.upsert('c', { ids: [`x${i}`], vectors: new Float32Array(d).fill(1) }),
-            ),
-            window.store.search(new Float32Array(d).fill(1), {}),
-            window.store.count(),
-          ]
-          return (await Promise.allSettled(calls)).map((call) =>
-            call.status === 'fulfilled' ? 'answered' : (call.reason as { code: string }).code,
-          )
-        }, D)
-        expect(settled.filter((code) => code === 'FAILED').length).toBeGreaterThan(0)
-        expect(
-          settled.every((code) => code === 'FAILED' || code === 'answered'),
-          settled.join(' '),
-        ).toBe(true)
-        expect(
-          await page.evaluate(() => window.store.closed.then(({ reason, error }) => [reason, error?.code])),
-        ).toEqual(['failed', 'FAILED'])
-        expect(await page.evaluate(() => window.store.count().catch((error: { code: string }) => error.code))).toBe(
-          'FAILED',
-        )
+        await open(page, 'cleared', storage)
+        expect((await write(page, 0, 2)).count).toBe(400)
+        const cdp = await machine.context.newCDPSession(page)
+        await cdp.send('Storage.clearDataForOrigin', { origin: new URL(place.url).origin, storageTypes: 'all' })
+        const after = await write(page, 10, 2)
+        expect(after.codes).toEqual(['FAILED', 'FAILED'])
+        expect(after.count).toBe('FAILED')
+        expect(await page.evaluate(() => window.store.closed.then(({ reason }) => reason))).toBe('failed')
         expect(await close(page)).toBe('closed')
-        await open(page, name, storage)
-        const count = await page.evaluate(() => window.store.count())
-        expect(count === 200 || count === 205, `${count}`).toBe(true)
+        await open(page, 'cleared', storage)
+        expect((await write(page, 20, 1)).count).toBe(200)
         await close(page)
         await page.close()
-      })
+      },
+    )
+
+    it(
+      'if the wasm memory cannot grow, writes fail with OUT_OF_MEMORY, and stored records stay and can be ' +
+        `searched (${storage})`,
+      async () => {
+        const page = await arrive(machine.context, place.url)
+        await open(page, 'memory', storage, withMemory(80))
+        const outcome = await write(page, 0, 60)
+        expect(new Set(outcome.codes.filter((code) => code !== 200)), outcome.texts[0]).toEqual(
+          new Set(['OUT_OF_MEMORY']),
+        )
+        expect(taken(outcome)).toBeGreaterThan(3)
+        expect(outcome.count).toBe(200 * taken(outcome))
+        expect(
+          await page.evaluate(
+            (d) => window.store.search(new Float32Array(d).fill(1), { topK: 3 }).then(({ length }) => length),
+            D,
+          ),
+        ).toBe(3)
+        expect(await close(page)).toBe('closed')
+        await open(page, 'memory', storage)
+        expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
+        await close(page)
+        await page.close()
+      },
+    )
+
+    for (const where of ['store_write', 'store_apply', 'store_beginSearch']) {
+      it(
+        `after a panic in ${where} the store is FAILED, every call is answered, and no acknowledged write is lost ` +
+          `(${storage})`,
+        async () => {
+          const page = await arrive(machine.context, place.url)
+          const name = `panic ${where}`
+          await open(page, name, storage)
+          expect((await write(page, 0, 1)).count).toBe(200)
+          await close(page)
+          await open(page, name, storage, trapping(where))
+          const settled = await page.evaluate(async (d) => {
+            const calls = [
+              ...Array.from({ length: 5 }, (_, i) =>
+                window.store.upsert('c', { ids: [`x${i}`], vectors: new Float32Array(d).fill(1) }),
+              ),
+              window.store.search(new Float32Array(d).fill(1), {}),
+              window.store.count(),
+            ]
+            return (await Promise.allSettled(calls)).map((call) =>
+              call.status === 'fulfilled' ? 'answered' : (call.reason as { code: string }).code,
+            )
+          }, D)
+          expect(settled.filter((code) => code === 'FAILED').length).toBeGreaterThan(0)
+          expect(
+            settled.every((code) => code === 'FAILED' || code === 'answered'),
+            settled.join(' '),
+          ).toBe(true)
+          expect(
+            await page.evaluate(() => window.store.closed.then(({ reason, error }) => [reason, error?.code])),
+          ).toEqual(['failed', 'FAILED'])
+          expect(await page.evaluate(() => window.store.count().catch((error: { code: string }) => error.code))).toBe(
+            'FAILED',
+          )
+          expect(await close(page)).toBe('closed')
+          await open(page, name, storage)
+          const count = await page.evaluate(() => window.store.count())
+          expect(count === 200 || count === 205, `${count}`).toBe(true)
+          await close(page)
+          await page.close()
+        },
+      )
     }
   }
 })

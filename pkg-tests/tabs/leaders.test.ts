@@ -3,7 +3,8 @@ import { run } from './leaders.mjs'
 
 for (const relaxed of [false, true]) {
   it(
-    `each write is made exactly once, although the leader is ended again and again while it works (${relaxed ? 'relaxed' : 'strict'})`,
+    'each write is made exactly once, although the leader is ended again and again while it works ' +
+      `(${relaxed ? 'relaxed' : 'strict'})`,
     { timeout: 300_000 },
     async () => {
       const result = await run({ changes: 60, relaxed })

@@ -1,6 +1,6 @@
-// OPFS over a folder of this machine, for threads that stand for tabs. It has all that the standard says of directories,
-// files and their synchronous handles, except createWritable and move. The package may use tomorrow what it does not
-// use today.
+// OPFS over a folder of this machine, for threads that stand for tabs. It has all that the standard says of
+// directories, files and their synchronous handles, except createWritable and move. The package may use tomorrow what
+// it does not use today.
 import fs from 'node:fs'
 import { basename, join } from 'node:path'
 

@@ -16,8 +16,8 @@ const { setInterval } = self
 self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick} : ms, ...more)`
 
 /**
- * /dist/... is the package. /worker-of-100.js is its worker, whose seconds take 100 milliseconds. Every other path is an
- * empty page with the package as `window.nidus`.
+ * /dist/... is the package. /worker-of-100.js is its worker, whose seconds take 100 milliseconds. Every other path is
+ * an empty page with the package as `window.nidus`.
  */
 export async function site() {
   const server = createServer(({ url }, response) => {

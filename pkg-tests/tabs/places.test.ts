@@ -37,7 +37,9 @@ async function serve(pages: Record<string, string>, allow = (_file: string) => f
 const page = (from: string) =>
   `<!doctype html><script type="module">window.package = await import("${from}/dist/browser.js")</script>`
 
-/** In the page: opens, uses and closes a store of each kind, and asks for `list` and `persistence`. Returns the results. */
+/**
+ * In the page: opens, uses and closes a store of each kind, and asks for `list` and `persistence`. Returns the results.
+ */
 const tried = (where: Page | Frame) =>
   where.evaluate(async () => {
     const { Nidus } = window.package as unknown as typeof import('nidus-wasm')
@@ -152,51 +154,56 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     }
   })
 
-  it('opens only stores in memory if the user blocks site data, and refuses the others with STORAGE_UNAVAILABLE', async () => {
-    const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
-    mkdirSync(join(profile, 'Default'))
-    writeFileSync(
-      join(profile, 'Default', 'Preferences'),
-      JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
-    )
-    const options =
-      kind === 'firefox'
-        ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } }
-        : {}
-    const blocked = await browser(kind, options, profile)
-    try {
-      const home = await serve({ '/': page('') })
-      const where = await visit(blocked.context, home)
-      // Checks that site data are really blocked.
-      expect(
-        await where.evaluate(() => {
-          try {
-            return typeof localStorage
-          } catch (error) {
-            return (error as Error).name
-          }
-        }),
-      ).toBe('SecurityError')
-      expect(await tried(where)).toEqual({
-        chosen: DENIED,
-        memory: 'memory a',
-        indexeddb: DENIED,
-        opfs: DENIED,
-        list: DENIED,
-        destroy: DENIED,
-        persistence: 'string',
-        keptInOpfs: DENIED,
-        keptInCache: DENIED,
-      })
-    } finally {
-      await blocked.close()
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
-    }
-  })
+  it(
+    'opens only stores in memory if the user blocks site data, and refuses the others with ' + 'STORAGE_UNAVAILABLE',
+    async () => {
+      const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
+      mkdirSync(join(profile, 'Default'))
+      writeFileSync(
+        join(profile, 'Default', 'Preferences'),
+        JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
+      )
+      const options =
+        kind === 'firefox'
+          ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } }
+          : {}
+      const blocked = await browser(kind, options, profile)
+      try {
+        const home = await serve({ '/': page('') })
+        const where = await visit(blocked.context, home)
+        // Checks that site data are really blocked.
+        expect(
+          await where.evaluate(() => {
+            try {
+              return typeof localStorage
+            } catch (error) {
+              return (error as Error).name
+            }
+          }),
+        ).toBe('SecurityError')
+        expect(await tried(where)).toEqual({
+          chosen: DENIED,
+          memory: 'memory a',
+          indexeddb: DENIED,
+          opfs: DENIED,
+          list: DENIED,
+          destroy: DENIED,
+          persistence: 'string',
+          keptInOpfs: DENIED,
+          keptInCache: DENIED,
+        })
+      } finally {
+        await blocked.close()
+        rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+      }
+    },
+  )
 
   it("works in the page's own thread if a policy forbids workers (worker-src 'none')", async () => {
     const home = await serve({
-      '/': `<!doctype html><meta http-equiv="content-security-policy" content="worker-src 'none'">${page('').slice('<!doctype html>'.length)}`,
+      '/':
+        '<!doctype html><meta http-equiv="content-security-policy" content="worker-src ' +
+        `'none'">${page('').slice('<!doctype html>'.length)}`,
     })
     const where = await visit(own.context, home)
     expect(await tried(where)).toMatchObject({

@@ -100,20 +100,24 @@ const places = [
 
 describe.runIf(process.platform === 'linux')('a leader is stopped from outside', () => {
   for (const [kind, storage] of places) {
-    it(`and continued: a follower's writes in the meantime are made once, and a signal ends its wait (${kind}, ${storage})`, async () => {
-      await two(kind, storage, 1000, async ({ b, pid, times }) => {
-        await stopAndAsk(b, pid)
-        await ask(b, 'not wanted', true)
-        expect(await outcome(b, 'not wanted')).toBe('ABORTED')
-        goOn(pid)
-        expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
-        const written = await times()
-        expect([written.get('sent'), written.get('held'), written.get('not wanted')]).toEqual([1, 1, undefined])
-        const late = written.get('given up') ?? 0
-        expect(late).toBeLessThan(2)
-        expect(await call(b, 'delete', 'c', ['sent', 'held', 'not wanted', 'given up', 'before'])).toBe(3 + late)
-      })
-    })
+    it(
+      `and continued: a follower's writes in the meantime are made once, and a signal ends its wait (${kind}, ` +
+        `${storage})`,
+      async () => {
+        await two(kind, storage, 1000, async ({ b, pid, times }) => {
+          await stopAndAsk(b, pid)
+          await ask(b, 'not wanted', true)
+          expect(await outcome(b, 'not wanted')).toBe('ABORTED')
+          goOn(pid)
+          expect([await outcome(b, 'sent'), await outcome(b, 'held')]).toEqual([1, 1])
+          const written = await times()
+          expect([written.get('sent'), written.get('held'), written.get('not wanted')]).toEqual([1, 1, undefined])
+          const late = written.get('given up') ?? 0
+          expect(late).toBeLessThan(2)
+          expect(await call(b, 'delete', 'c', ['sent', 'held', 'not wanted', 'given up', 'before'])).toBe(3 + late)
+        })
+      },
+    )
 
     it(`for long: every wait of a follower ends with a code that is true (${kind}, ${storage})`, async () => {
       await two(kind, storage, 100, async ({ b, pid, times }) => {

@@ -210,7 +210,8 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         while (tabs.length < TABS) tabs.push(await start())
       }
       say(
-        `${Math.round((deadline - Date.now()) / 1000)} s left; ${sessions.length} tabs so far, ${JSON.stringify(events)}, ${sessions.reduce((sum, { done }) => sum + done.size, 0)} batches`,
+        `${Math.round((deadline - Date.now()) / 1000)} s left; ${sessions.length} tabs so far, ` +
+          `${JSON.stringify(events)}, ${sessions.reduce((sum, { done }) => sum + done.size, 0)} batches`,
       )
       if (wrong.length) throw new Error(wrong.slice(0, 5).join('\n'))
     }

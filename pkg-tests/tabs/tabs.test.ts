@@ -41,60 +41,67 @@ describe('tabs of a browser', () => {
   })
 
   for (const storage of ['opfs', 'indexeddb']) {
-    it(`release the store when they go into the back/forward cache, and open it again when they come back (${storage})`, async () => {
-      const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
-      const name = `back ${storage}`
-      await open(a, name, storage)
-      await open(b, name, storage)
-      await a.evaluate(() => {
-        window.shown = []
-        addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
-      })
-      await upsert(a, 'first')
-      await a.goto(`${place.url}elsewhere`)
-      await upsert(b, 'second')
-      expect(await count(b)).toBe(2)
-      await a.goBack({ waitUntil: 'commit' })
-      await a.waitForFunction(() => window.shown?.length > 0)
-      expect(await a.evaluate(() => window.shown), 'the page was not kept: this test says nothing').toEqual([true])
-      expect(await count(a)).toBe(2)
-      await upsert(a, 'third')
-      expect(await count(b)).toBe(3)
-      await a.close()
-      await b.close()
-    })
+    it(
+      'release the store when they go into the back/forward cache, and open it again when they come back ' +
+        `(${storage})`,
+      async () => {
+        const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
+        const name = `back ${storage}`
+        await open(a, name, storage)
+        await open(b, name, storage)
+        await a.evaluate(() => {
+          window.shown = []
+          addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
+        })
+        await upsert(a, 'first')
+        await a.goto(`${place.url}elsewhere`)
+        await upsert(b, 'second')
+        expect(await count(b)).toBe(2)
+        await a.goBack({ waitUntil: 'commit' })
+        await a.waitForFunction(() => window.shown?.length > 0)
+        expect(await a.evaluate(() => window.shown), 'the page was not kept: this test says nothing').toEqual([true])
+        expect(await count(a)).toBe(2)
+        await upsert(a, 'third')
+        expect(await count(b)).toBe(3)
+        await a.close()
+        await b.close()
+      },
+    )
 
-    it(`pass the store to another tab when they are frozen, and get their answers when they wake (${storage})`, async () => {
-      const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
-      const name = `freeze ${storage}`
-      await open(a, name, storage)
-      await open(b, name, storage)
-      await a.evaluate(() => {
-        // These calls are made before the freeze. Some of them are still running when it comes.
-        window.written = Promise.all(
-          Array.from({ length: 40 }, async (_, i) => {
-            await new Promise((resolve) => setTimeout(resolve, i * 3))
-            return window.db.upsert('c', [{ id: `${i}`, vector: [1, i] }]).then(
-              () => `${i}`,
-              (error: { code: string }) => error.code,
-            )
-          }),
-        )
-      })
-      const cdp = await context.newCDPSession(a)
-      await cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
-      await count(b)
-      await upsert(b, 'meanwhile')
-      await cdp.send('Page.setWebLifecycleState', { state: 'active' })
-      const outcomes = await a.evaluate(() => window.written)
-      expect(outcomes.filter((outcome, i) => outcome !== `${i}`)).toEqual([])
-      const there = await b.evaluate((ids) => window.db.get('c', ids), outcomes)
-      expect(there.every(Boolean)).toBe(true)
-      await upsert(a, 'after')
-      expect(await count(b)).toBe(outcomes.length + 2)
-      await a.close()
-      await b.close()
-    })
+    it(
+      'pass the store to another tab when they are frozen, and get their answers when they wake ' + `(${storage})`,
+      async () => {
+        const [a, b] = [await visit(context, place.url), await visit(context, place.url)]
+        const name = `freeze ${storage}`
+        await open(a, name, storage)
+        await open(b, name, storage)
+        await a.evaluate(() => {
+          // These calls are made before the freeze. Some of them are still running when it comes.
+          window.written = Promise.all(
+            Array.from({ length: 40 }, async (_, i) => {
+              await new Promise((resolve) => setTimeout(resolve, i * 3))
+              return window.db.upsert('c', [{ id: `${i}`, vector: [1, i] }]).then(
+                () => `${i}`,
+                (error: { code: string }) => error.code,
+              )
+            }),
+          )
+        })
+        const cdp = await context.newCDPSession(a)
+        await cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
+        await count(b)
+        await upsert(b, 'meanwhile')
+        await cdp.send('Page.setWebLifecycleState', { state: 'active' })
+        const outcomes = await a.evaluate(() => window.written)
+        expect(outcomes.filter((outcome, i) => outcome !== `${i}`)).toEqual([])
+        const there = await b.evaluate((ids) => window.db.get('c', ids), outcomes)
+        expect(there.every(Boolean)).toBe(true)
+        await upsert(a, 'after')
+        expect(await count(b)).toBe(outcomes.length + 2)
+        await a.close()
+        await b.close()
+      },
+    )
   }
 
   it("continue when the renderer of the leader's tab crashes", async () => {

@@ -63,9 +63,9 @@ const main :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js"), (name = "nidus.wasm", wasm = embed "nidus.wasm") ],
   compatibilityDate = "${date}",
   compatibilityFlags = ${list(flags.map((flag) => JSON.stringify(flag)))},
-  durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", enableSql = ${sql})`))},
+  durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", ` + `enableSql = ${sql})`))},
   durableObjectStorage = (localDisk = "disk"),
-  bindings = ${list([...Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`), ...Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)])}
+  bindings = ${list([...Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", ` + `durableObjectNamespace = "${name}")`), ...Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ` + `${JSON.stringify(text)})`)])}
 );
 `
 

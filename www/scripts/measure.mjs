@@ -22,14 +22,19 @@ const QUESTIONS = [
   'compress a file',
 ]
 
-/** Notes with many sections. Each section is a pair of texts of the corpus, so no two are alike and all words are real. */
+/**
+ * Notes with many sections. Each section is a pair of texts of the corpus, so no two are alike and all words are real.
+ */
 function writeFiles(folder) {
   const { entries } = JSON.parse(readFileSync(at('www/public/corpus.json'), 'utf8'))
   const text = (n) => `${entries[n % entries.length][0]}: ${entries[n % entries.length][1]}`
   for (let file = 0; file * A_FILE < PASSAGES; file++) {
     const sections = Array.from({ length: Math.min(A_FILE, PASSAGES - file * A_FILE) }, (_, i) => {
       const n = file * A_FILE + i
-      return `## ${entries[n % entries.length][0]} ${n}\n\n${text(n)}\n\n${text(n * 7 + Math.floor(n / entries.length) + 1)}\n`
+      return (
+        `## ${entries[n % entries.length][0]} ` +
+        `${n}\n\n${text(n)}\n\n${text(n * 7 + Math.floor(n / entries.length) + 1)}\n`
+      )
     })
     const dir = join(folder, `part ${file % 8}`)
     mkdirSync(dir, { recursive: true })
@@ -145,16 +150,20 @@ main(async () => {
     const passages = await page.locator('#fact-documents').textContent()
     say(`\n  ${passages} passages, ${QUESTIONS.length} questions typed, ${tasks.length} tasks on the main thread`)
     say(
-      `  longest task on the main thread: ${Math.max(...tasks).toFixed(1)} ms; over 16 ms: ${tasks.filter((ms) => ms > 16).length}, over 50 ms: ${tasks.filter((ms) => ms > 50).length}`,
+      `  longest task on the main thread: ${Math.max(...tasks).toFixed(1)} ms; over 16 ms: ` +
+        `${tasks.filter((ms) => ms > 16).length}, over 50 ms: ${tasks.filter((ms) => ms > 50).length}`,
     )
     say(
-      `  frames: ${frames.length}, median ${median(frames).toFixed(1)} ms, p99 ${percentile(frames, 0.99).toFixed(1)} ms, longest ${Math.max(...frames).toFixed(1)} ms`,
+      `  frames: ${frames.length}, median ${median(frames).toFixed(1)} ms, p99 ` +
+        `${percentile(frames, 0.99).toFixed(1)} ms, longest ${Math.max(...frames).toFixed(1)} ms`,
     )
     say(
-      `  search, the page's message to the store and back included: median ${median(searches).toFixed(1)} ms, worst ${Math.max(...searches).toFixed(1)} ms`,
+      `  search, the page's message to the store and back included: median ${median(searches).toFixed(1)} ms, ` +
+        `worst ${Math.max(...searches).toFixed(1)} ms`,
     )
     say(
-      `  question embedded, in a worker: median ${median(embeddings).toFixed(0)} ms, worst ${Math.max(...embeddings).toFixed(0)} ms`,
+      `  question embedded, in a worker: median ${median(embeddings).toFixed(0)} ms, worst ` +
+        `${Math.max(...embeddings).toFixed(0)} ms`,
     )
     await page.screenshot({ path: at('www/tests/.out/measured.png') })
   } finally {

@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
-// Runs the language model outside the main thread. Documents come in batches, and questions one by one. A question waits
-// at most for the batch that is being embedded.
+// Runs the language model outside the main thread. Documents come in batches, and questions one by one. A question
+// waits at most for the batch that is being embedded.
 
 import {
   AutoModel,
@@ -34,7 +34,8 @@ async function start(modelsUrl: string, local: boolean) {
   // Only the .wasm has a path here. With a .mjs beside it, the library would load that through a blob: URL, which the
   // policy forbids.
   env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, import.meta.url).href }
-  env.backends.onnx.wasm!.numThreads = 1 // more threads need cross-origin isolation, which a plain static host does not offer
+  // more threads need cross-origin isolation, which a plain static host does not offer
+  env.backends.onnx.wasm!.numThreads = 1
   env.allowLocalModels = local
   env.allowRemoteModels = !local
   env.localModelPath = new URL(modelsUrl).pathname // a path, because the library looks up no URL as a local file

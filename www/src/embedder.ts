@@ -83,7 +83,9 @@ class ModelWorker {
  * set.)
  */
 export class Embedder {
-  /** The number of texts that were embedded since the page was opened. After a reload these should only be questions. */
+  /**
+   * The number of texts that were embedded since the page was opened. After a reload these should only be questions.
+   */
   readonly embedded = { documents: 0, queries: 0 }
 
   #first: ModelWorker
@@ -113,7 +115,9 @@ export class Embedder {
     return this.#team.length
   }
 
-  /** The page and the store need little of a core. More than four workers need more memory than their speed is worth. */
+  /**
+   * The page and the store need little of a core. More than four workers need more memory than their speed is worth.
+   */
   async callHelpers() {
     await this.ready // so that the other workers find the model in the HTTP cache
     const wanted = Math.min(4, Math.max(2, (navigator.hardwareConcurrency || 2) - 1))

@@ -86,7 +86,8 @@ function rest() {
   else
     status.phase(
       'ready',
-      `Ready: ${plural(passages, 'passage')}${files === undefined ? '' : ` of ${plural(files, 'file')}`}, kept on this device`,
+      `Ready: ${plural(passages, 'passage')}${files === undefined ? '' : ` of ${plural(files, 'file')}`}, kept on ` +
+        'this device',
       1,
     )
 }

@@ -26,7 +26,9 @@ const WORDS: Record<Code, Words> = {
   },
   QUOTA_EXCEEDED: {
     title: 'There is no room left',
-    text: 'The browser refused to store more for this page. What was stored before is safe. Free some space, then go on.',
+    text:
+      'The browser refused to store more for this page. What was stored before is safe. Free some space, ' +
+      'then go on.',
     actions: ['retry', 'delete'],
   },
   STORAGE_FAILED: {
@@ -66,7 +68,9 @@ const WORDS: Record<Code, Words> = {
   },
   FAILED: {
     title: 'The index stopped after a failed write',
-    text: 'It does not go on over a file in an unknown state. Opening it again checks the file and keeps all that was confirmed.',
+    text:
+      'It does not go on over a file in an unknown state. Opening it again checks the file and keeps all that ' +
+      'was confirmed.',
     actions: ['retry'],
   },
   OUTCOME_UNKNOWN: {
@@ -106,7 +110,8 @@ export function wordsFor(error: unknown): Words & { detail: string } {
       title: 'The language model could not be loaded',
       text: __MODEL_IS_LOCAL__
         ? 'Without it the page cannot read a question. Its files should lie beside the page.'
-        : 'Without it the page cannot read a question. There is no copy beside the page, so it has to come from its hub, which needs a network.',
+        : 'Without it the page cannot read a question. There is no copy beside the page, so it has to come from ' +
+          'its hub, which needs a network.',
       actions: ['retry'],
       detail: message,
     }

@@ -42,7 +42,8 @@ Take tram 28 early, before the crowds. The best view is from the terrace by the 
 }
 
 const PDF =
-  '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given in writing three months before the end of a quarter.</p>'
+  '<h1>Rental agreement</h1><p>The tenant pays the deposit of three months within four weeks. Notice must be given ' +
+  'in writing three months before the end of a quarter.</p>'
 
 /** Writes the notes under `folder`, and returns its path. */
 export async function writeNotes(folder: string) {

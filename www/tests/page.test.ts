@@ -372,7 +372,8 @@ test.each(['chromium', 'firefox'] as const)(
         .locator('#files')
         .setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
       await phase(page, 'ready')
-      // The workers of the store, of the model (with its helpers), of pdf.js and of the map, which ends when it has drawn.
+      // The workers of the store, of the model (with its helpers), of pdf.js and of the map, which ends when it has
+      // drawn.
       await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
       expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
       if (browser === 'chromium') {
@@ -396,7 +397,8 @@ test.each(['chromium', 'firefox'] as const)(
         const answer = await page.evaluate(
           (url) =>
             new Promise<unknown>((resolve) => {
-              const source = `fetch(${JSON.stringify(url)}).then(() => postMessage('answered'), () => postMessage('refused'))`
+              const source =
+                `fetch(${JSON.stringify(url)}).then(() => postMessage('answered'), () => ` + `postMessage('refused'))`
               const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), {
                 type: 'module',
               })

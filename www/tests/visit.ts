@@ -19,7 +19,8 @@ export async function serve(): Promise<{ url: string; close(): Promise<void> }> 
   if (!existsSync(here('../../dist/browser.js'))) throw new Error('the package is not built: npm run build')
   if (!(await ensureModel({ log: console.log }))) {
     throw new Error(
-      'this test needs a local copy of the language model, and there is none (the line above says why): node www/scripts/model.mjs',
+      'this test needs a local copy of the language model, and there is none (the line above says why): node ' +
+        'www/scripts/model.mjs',
     )
   }
   await mkdir(shots, { recursive: true })

@@ -122,19 +122,22 @@ export function hostSuite() {
       await again.close()
     })
 
-    it('an opening through another `storage` object takes over, and the first one is FAILED before it can write', async () => {
-      const first = await open()
-      await first.upsert('c', rows(1))
-      const second = await open({}, watched().storage)
-      expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
-      expect(await first.closed).toMatchObject({ reason: 'failed' })
-      await second.upsert('c', rows(1, 2))
-      await first.close()
-      await second.close()
-      const again = await open()
-      expect((await again.get('c', ['0', '1', '2'])).map((found) => found?.id)).toEqual(['0', undefined, '2'])
-      await again.close()
-    })
+    it(
+      'an opening through another `storage` object takes over, and the first one is FAILED before it ' + 'can write',
+      async () => {
+        const first = await open()
+        await first.upsert('c', rows(1))
+        const second = await open({}, watched().storage)
+        expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
+        expect(await first.closed).toMatchObject({ reason: 'failed' })
+        await second.upsert('c', rows(1, 2))
+        await first.close()
+        await second.close()
+        const again = await open()
+        expect((await again.get('c', ['0', '1', '2'])).map((found) => found?.id)).toEqual(['0', undefined, '2'])
+        await again.close()
+      },
+    )
 
     it('a read-only opening sees one state, also while a writer replaces it', async () => {
       const dimension = 1024,
@@ -150,8 +153,8 @@ export function hostSuite() {
       await db.close()
       const after = tables()
       putTables(before)
-      // The reader reads 12 MB in at least three pieces. Between two of them all rows that it reads are removed at once, as a
-      // compaction's last transaction does it.
+      // The reader reads 12 MB in at least three pieces. Between two of them all rows that it reads are removed at
+      // once, as a compaction's last transaction does it.
       let reads = 0
       const { storage } = watched({
         exec: (query) => {
@@ -390,42 +393,46 @@ export function hostSuite() {
       'CREATE VIEW nidus_stores AS SELECT 1 AS store',
       'CREATE INDEX nidus_stores ON own (title)',
     ])
-      it(`a name of ours that another program uses (${query}) is refused by its name, and nothing is changed`, async () => {
-        sql('CREATE TABLE own (title TEXT)')
-        sql(query)
-        if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
-        const all = () =>
-          JSON.stringify([
-            sql('SELECT * FROM sqlite_master'),
-            query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores'),
-          ])
-        const before = all()
-        const storage = durableObject(use().storage)
-        for (const call of [
-          () => open(),
-          () => open({ readOnly: true }),
-          () => Nidus.destroy('x', { storage }),
-          () => Nidus.salvage('x', 'y', { storage, into: storage }),
-        ]) {
-          const error = (await call().then(
-            () => undefined,
-            (error: unknown) => error,
-          )) as NidusError | undefined
-          expect([error?.code, /nidus_stores of this object is another program's/i.test(error?.message ?? '')]).toEqual(
-            ['CORRUPT', true],
+      it(
+        `a name of ours that another program uses (${query}) is refused by its name, and nothing ` + 'is changed',
+        async () => {
+          sql('CREATE TABLE own (title TEXT)')
+          sql(query)
+          if (query.includes('title TEXT, place')) sql(`INSERT INTO nidus_stores VALUES ('a', 'b')`)
+          const all = () =>
+            JSON.stringify([
+              sql('SELECT * FROM sqlite_master'),
+              query.startsWith('CREATE INDEX') ? 0 : sql('SELECT * FROM nidus_stores'),
+            ])
+          const before = all()
+          const storage = durableObject(use().storage)
+          for (const call of [
+            () => open(),
+            () => open({ readOnly: true }),
+            () => Nidus.destroy('x', { storage }),
+            () => Nidus.salvage('x', 'y', { storage, into: storage }),
+          ]) {
+            const error = (await call().then(
+              () => undefined,
+              (error: unknown) => error,
+            )) as NidusError | undefined
+            expect([
+              error?.code,
+              /nidus_stores of this object is another program's/i.test(error?.message ?? ''),
+            ]).toEqual(['CORRUPT', true])
+            expect(all()).toBe(before)
+          }
+          sql(
+            query.startsWith('CREATE INDEX')
+              ? 'DROP INDEX nidus_stores'
+              : query.startsWith('CREATE VIEW')
+                ? 'DROP VIEW nidus_stores'
+                : 'DROP TABLE nidus_stores',
           )
-          expect(all()).toBe(before)
-        }
-        sql(
-          query.startsWith('CREATE INDEX')
-            ? 'DROP INDEX nidus_stores'
-            : query.startsWith('CREATE VIEW')
-              ? 'DROP VIEW nidus_stores'
-              : 'DROP TABLE nidus_stores',
-        )
-        sql('DROP TABLE own')
-        await (await open()).close()
-      })
+          sql('DROP TABLE own')
+          await (await open()).close()
+        },
+      )
 
     it("a table of another program in place of a store's extents is refused by its name, and not changed", async () => {
       const storage = durableObject(use().storage)

@@ -65,7 +65,8 @@ function expression(writer: Writer, filter: unknown, depth: number, where: strin
       expression(writer, value, depth + 1, '$not')
     } else if (key.startsWith('$')) {
       throw invalid(
-        `unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not; other operators belong to an attribute: { year: { $gte: 2020 } }`,
+        `unknown operator ${describe(key)} in the filter: beside attributes it takes $and, $or and $not; other ` +
+          'operators belong to an attribute: { year: { $gte: 2020 } }',
       )
     } else {
       checkString(key, () => "a filter's key")
@@ -131,7 +132,8 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       return conditions(writer, key, operand, depth + 1)
     default:
       throw invalid(
-        `unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`,
+        `unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ` +
+          `${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`,
       )
   }
 }

@@ -76,7 +76,8 @@ function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Capt
   if (vectors.length !== ids.length * dimension) {
     throw new NidusError(
       'DIMENSION_MISMATCH',
-      `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so there should be ${ids.length * dimension}`,
+      `the batch has ${ids.length} ids and ${vectors.length} numbers; the store's dimension is ${dimension}, so ` +
+        `there should be ${ids.length * dimension}`,
     )
   }
   const writer = new Writer(64 + Math.min(ids.length * 64, MOST_AHEAD))

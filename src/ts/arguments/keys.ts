@@ -78,7 +78,8 @@ export function checkKeys(object: object, known: Known, place: string | (() => s
     if (known[key] === 1 || !Object.hasOwn(object, key) || (object as Record<string, unknown>)[key] === undefined)
       continue
     throw invalid(
-      `${typeof place === 'string' ? place : place()}: unknown ${noun} \`${key.slice(0, 60)}\`${nearest(key, Object.keys(known))}`,
+      `${typeof place === 'string' ? place : place()}: unknown ${noun} ` +
+        `\`${key.slice(0, 60)}\`${nearest(key, Object.keys(known))}`,
     )
   }
 }

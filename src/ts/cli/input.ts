@@ -66,7 +66,8 @@ function shapeOf(path: string, header: string) {
     )
   if (order === 'True')
     throw invalid(
-      `${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it row by row`,
+      `${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it ` +
+        'row by row',
     )
   const [rows, dimension] = sizes as [number, number]
   if (dimension === 0) throw invalid(`${path} has vectors of no numbers`)
@@ -87,7 +88,8 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
         const { bytesRead } = await file.read(buffer, done, length - done, at + done)
         if (bytesRead === 0)
           throw invalid(
-            `${path} ends after ${at + done} bytes, within its ${at < 12 + MOST_HEADER && at + length <= 12 + MOST_HEADER ? 'header' : 'rows'}`,
+            `${path} ends after ${at + done} bytes, within its ` +
+              `${at < 12 + MOST_HEADER && at + length <= 12 + MOST_HEADER ? 'header' : 'rows'}`,
           )
         done += bytesRead
       }
@@ -117,7 +119,8 @@ export async function* npy(path: string, idsPath: string | undefined, batch: num
       const bad = vectors.findIndex((x) => !Number.isFinite(x))
       if (bad >= 0)
         throw invalid(
-          `${path}, row ${row + Math.floor(bad / dimension)}: number ${bad % dimension} is ${vectors[bad]} as a 32-bit float`,
+          `${path}, row ${row + Math.floor(bad / dimension)}: number ${bad % dimension} is ${vectors[bad]} as a ` +
+            '32-bit float',
         )
       const writer = new Writer(count * 24)
       for (let n = row; n < row + count; n++) {

@@ -305,7 +305,9 @@ async function openThere(directory: string, dropUnnamed = false) {
   if (recovery.orphanedRows && !dropUnnamed) {
     throw new NidusError(
       'INVALID_ARGUMENT',
-      `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to be put back, compact with --drop-unnamed`,
+      `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted ` +
+        'write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to ' +
+        'be put back, compact with --drop-unnamed',
     )
   }
   return Nidus.open(directory, { dimension, autoCompact: false })

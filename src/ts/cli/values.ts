@@ -74,7 +74,8 @@ function milliseconds(given: unknown, who: () => string): bigint {
     if (!Number.isNaN(time) && new Date(day).getUTCDate() === Number(day.slice(-2))) return BigInt(time)
   }
   throw invalid(
-    `${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or milliseconds since 1970`,
+    `${who()}: $date is ${describe(given)}; it must be ISO 8601 with its time zone ("2024-05-01T12:00:00.000Z") or ` +
+      'milliseconds since 1970',
   )
 }
 

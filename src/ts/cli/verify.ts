@@ -40,7 +40,9 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
     findings.push({ what: `${report.upsertsWithoutRow} upserts of rows that the data does not have`, file: 'data' })
   if (report.rowsWithoutName)
     findings.push({
-      what: `${report.rowsWithoutName} rows that no operation of the log names: of an interrupted write, or of a log that lost operations`,
+      what:
+        `${report.rowsWithoutName} rows that no operation of the log names: of an interrupted write, or of a ` +
+        'log that lost operations',
       file: 'data',
     })
   for (const place of report.unsupported?.places ?? [])

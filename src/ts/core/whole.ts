@@ -15,6 +15,7 @@ export function needWhole(what: string) {
   if (!module || WebAssembly.Module.exports(module).some(({ name }) => name === 'salvage_new')) return
   throw new NidusError(
     'UNSUPPORTED',
-    `${what} needs nidus.wasm or nidus-relaxed.wasm: pass one of them as \`wasm\`; nidus-page.wasm, which was loaded, can only open, write and search`,
+    `${what} needs nidus.wasm or nidus-relaxed.wasm: pass one of them as \`wasm\`; nidus-page.wasm, which was ` +
+      'loaded, can only open, write and search',
   )
 }

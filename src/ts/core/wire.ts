@@ -170,7 +170,8 @@ export class Writer {
       return this.int(time)
     }
     throw invalid(
-      `${what()} is ${describe(value)}; an attribute is null, a string, a number, a bigint, a boolean, a Date or an array of strings`,
+      `${what()} is ${describe(value)}; an attribute is null, a string, a number, a bigint, a boolean, a Date or ` +
+        'an array of strings',
     )
   }
 

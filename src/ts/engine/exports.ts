@@ -54,6 +54,7 @@ export class Exports {
 export const exportEnded = (cause?: unknown) =>
   new NidusError(
     'ABORTED',
-    'the store is no longer what this export began with: it was compacted (an export that is not read is not waited for), or another tab has it now',
+    'the store is no longer what this export began with: it was compacted (an export that is not read is not ' +
+      'waited for), or another tab has it now',
     { cause },
   )

@@ -183,7 +183,10 @@ async function giveSample(opening: Opening, data: SyncAccessHandle) {
   opening.sample(sample)
 }
 
-/** Feeds the core with a file. `pull` reads straight into the core. A caller's own handle fills a buffer that it may keep. */
+/**
+ * Feeds the core with a file. `pull` reads straight into the core. A caller's own handle fills a buffer that it may
+ * keep.
+ */
 export async function feed(
   handle: SyncAccessHandle,
   lend: boolean,

@@ -21,7 +21,8 @@ export function madeBefore(
   if (again && known === NoReceipt.Forgotten)
     throw new NidusError(
       'OUTCOME_UNKNOWN',
-      'the write was asked so long ago that the store cannot tell any more whether it was made: many others wrote since',
+      'the write was asked so long ago that the store cannot tell any more whether it was made: many others ' +
+        'wrote since',
     )
   if (again > 1)
     throw new NidusError(

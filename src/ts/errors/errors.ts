@@ -59,7 +59,8 @@ export const failedError = (name: string, cause: NidusError) =>
 export const unsavedError = (name: string, writes: number, cause: NidusError | undefined) =>
   new NidusError(
     cause?.code ?? 'FAILED',
-    `the store "${name}" is closed, but writes that were not yet durable (writes: ${writes}) may be lost: ${cause?.message}`,
+    `the store "${name}" is closed, but writes that were not yet durable (writes: ${writes}) may be lost: ` +
+      `${cause?.message}`,
     { cause },
   )
 export const readOnlyError = (name: string) => new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)

@@ -78,13 +78,15 @@ export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefine
 export const foreignError = (path: string, which: Which | 'head', code: 'CORRUPT' | 'INVALID_ARGUMENT' = 'CORRUPT') =>
   new NidusError(
     code,
-    `${path} is not the ${which} of a nidus store, or its beginning is damaged. Nothing was changed: use another name, or move it away`,
+    `${path} is not the ${which} of a nidus store, or its beginning is damaged. Nothing was changed: use another ` +
+      'name, or move it away',
   )
 
 export const missingError = (path: string, which: Which, other?: number) =>
   new NidusError(
     'CORRUPT',
-    `${path} is missing, and the ${which === 'data' ? 'log' : 'data'} beside it has ${other ?? 'its'} bytes. Nothing was changed: put it back, or see Nidus.salvage`,
+    `${path} is missing, and the ${which === 'data' ? 'log' : 'data'} beside it has ${other ?? 'its'} bytes. ` +
+      'Nothing was changed: put it back, or see Nidus.salvage',
   )
 
 /**

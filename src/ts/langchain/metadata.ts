@@ -37,7 +37,8 @@ function packed(value: unknown, where: () => string, depth = 0): unknown {
   if (Array.isArray(value)) return Array.from(value, (item, i) => packed(item, () => `${where()}[${i}]`, depth + 1))
   if (typeof value !== 'object' || !isPlain(value))
     throw invalid(
-      `${where()} is ${describe(value)}, which cannot be kept; plain objects, arrays, texts, numbers, bigints, booleans, dates and null can`,
+      `${where()} is ${describe(value)}, which cannot be kept; plain objects, arrays, texts, numbers, bigints, ` +
+        'booleans, dates and null can',
     )
   const entries = Object.entries(value)
     .filter(([, part]) => part !== undefined)

@@ -92,7 +92,8 @@ export class NidusVectorStore extends VectorStore {
     if (textKey !== undefined) checkString(textKey, () => 'the arguments of NidusVectorStore: textKey')
     if (textKey === REST)
       throw invalid(
-        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds metadata that are no attributes`,
+        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds metadata that are no ` +
+          'attributes',
       )
     this.collection = collection ?? 'documents'
     this.textKey = textKey ?? 'text'

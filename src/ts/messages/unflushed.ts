@@ -44,5 +44,6 @@ export class Unflushed {
 export const mayBeLost = () =>
   new NidusError(
     'OUTCOME_UNKNOWN',
-    'the last writes that were acknowledged under relaxed durability are lost: the tab or worker that had the store ended before it flushed them',
+    'the last writes that were acknowledged under relaxed durability are lost: the tab or worker that had the ' +
+      'store ended before it flushed them',
   )

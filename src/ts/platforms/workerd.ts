@@ -7,7 +7,8 @@ import { salvageOwn } from '../stores/salvage-own-host.js'
 const unavailable = () =>
   new NidusError(
     'STORAGE_UNAVAILABLE',
-    'pass the storage here: `durableObject(ctx.storage)` of nidus-wasm/durable-object within a Durable Object, "memory", or a host of your own',
+    'pass the storage here: `durableObject(ctx.storage)` of nidus-wasm/durable-object within a Durable Object, ' +
+      '"memory", or a host of your own',
   )
 
 export const workerdPlatform: Platform = {

@@ -46,7 +46,8 @@ export function checkEnv(env: ShardedEnv, name: string, options: ShardedOptions)
       const { get, idFromName } = env[key] ?? {}
       if (typeof get !== 'function' || typeof idFromName !== 'function')
         refuse(
-          `ShardedNidus: ${key} must be a Durable Object namespace (a binding from your wrangler configuration), not ${describe(env[key])}`,
+          `ShardedNidus: ${key} must be a Durable Object namespace (a binding from your wrangler configuration), ` +
+            `not ${describe(env[key])}`,
         )
     }
     checkName(name)

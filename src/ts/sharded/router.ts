@@ -44,7 +44,8 @@ export class Router {
       if (kept.layout.dimension !== dimension)
         throw new ShardedError(
           'DIMENSION_MISMATCH',
-          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take another name for vectors of another model`,
+          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take ` +
+            'another name for vectors of another model',
         )
       // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
@@ -75,7 +76,8 @@ export class Router {
     if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to)
       throw new ShardedError(
         'INVALID_ARGUMENT',
-        `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and never gets fewer`,
+        `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and ` +
+          'never gets fewer',
       )
     if (layout.from === layout.to) {
       if (shards === layout.to) return { growth: Promise.resolve() }

@@ -447,7 +447,8 @@ export class Shard {
       if (!(error instanceof ShardedError) || error.code !== 'CAPACITY' || part.length > 1) throw error
       throw new ShardedError(
         'CAPACITY',
-        `the record "${part[0]!.id.slice(0, 100)}" of "${collection}" is too large to move: a call carries 32 MiB. Write it anew with less in it, or delete it; the growth then goes on`,
+        `the record "${part[0]!.id.slice(0, 100)}" of "${collection}" is too large to move: a call carries 32 MiB. ` +
+          'Write it anew with less in it, or delete it; the growth then goes on',
         error.shards,
       )
     }

@@ -31,7 +31,8 @@ export function checkSize(record: Sent) {
   if (size > MOST_RECORD)
     throw new ShardedError(
       'INVALID_ARGUMENT',
-      `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it can have 31`,
+      `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it ` +
+        'can have 31',
     )
 }
 

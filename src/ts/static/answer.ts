@@ -112,7 +112,8 @@ export class Answer {
         if (at > (length ?? MOST))
           throw trouble(
             this.url,
-            `sent more than ${length === undefined ? MOST : `the ${length}`} bytes ${length === undefined ? 'without saying how many there are' : 'that it announced'}`,
+            `sent more than ${length === undefined ? MOST : `the ${length}`} bytes ` +
+              `${length === undefined ? 'without saying how many there are' : 'that it announced'}`,
           )
         yield value
       }

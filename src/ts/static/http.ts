@@ -62,7 +62,8 @@ async function startOf(url: string, options: HttpOptions): Promise<Start> {
     answer.drop()
     throw trouble(
       url,
-      `answered a range with ${range === null ? 'no Content-Range' : `Content-Range: ${range}`}, where bytes 0 to ${FIRST - 1} were asked for`,
+      `answered a range with ${range === null ? 'no Content-Range' : `Content-Range: ${range}`}, where bytes 0 to ` +
+        `${FIRST - 1} were asked for`,
     )
   }
   onSize(size)
@@ -110,7 +111,8 @@ export async function httpFile(url: string, options: HttpOptions): Promise<Stati
       answer.drop()
       throw trouble(
         url,
-        `answered ${answer.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were asked for`,
+        `answered ${answer.status}, ${range ?? 'without a range'}, where bytes ${at} to ${at + length - 1} were ` +
+          'asked for',
       )
     }
     return answer.bytes(onBytes, length)

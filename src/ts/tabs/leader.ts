@@ -94,12 +94,14 @@ export class Leader {
     if (dimension !== undefined && dimension !== store.dimension) {
       throw new NidusError(
         'DIMENSION_MISMATCH',
-        `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take another name for vectors of another model`,
+        `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take ` +
+          'another name for vectors of another model',
       )
     }
     if (compat !== this.#spec.compat)
       throw invalid(
-        `the store "${name}" is open in another tab with ${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`,
+        `the store "${name}" is open in another tab with ` +
+          `${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`,
       )
   }
 

@@ -214,7 +214,8 @@ export class SharedStore implements Backend {
       return this.#fail(
         new NidusError(
           'LOCKED',
-          `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ${word.version} there, ${VERSION} here): reload the older one`,
+          `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ` +
+            `${word.version} there, ${VERSION} here): reload the older one`,
         ),
       )
     }
@@ -334,7 +335,8 @@ export class SharedStore implements Backend {
     const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', more = '') =>
       new NidusError(
         code,
-        `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger)${more}`,
+        `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or ` +
+          `stopped by a debugger)${more}`,
       )
     if (over && this.#opening) return this.#fail(silent('LOCKED'))
     for (const { sentTo, ticket, options, reject } of this.#ledger.calls) {
@@ -345,7 +347,8 @@ export class SharedStore implements Backend {
         reject(
           silent(
             'OUTCOME_UNKNOWN',
-            ': it is not known whether it made the write, or will make it when it goes on. It is made whole or not at all',
+            ': it is not known whether it made the write, or will make it when it goes on. It is made whole or ' +
+              'not at all',
           ),
         )
     }
@@ -417,5 +420,6 @@ export class SharedStore implements Backend {
 const lost = () =>
   new NidusError(
     'OUTCOME_UNKNOWN',
-    'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is in the store whole or not at all',
+    'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is ' +
+      'in the store whole or not at all',
   )

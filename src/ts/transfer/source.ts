@@ -147,7 +147,8 @@ function open(source: unknown): [AsyncIterable<unknown>, number | undefined] {
   if (typeof (source as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function')
     return [source as AsyncIterable<unknown>, undefined]
   throw invalid(
-    `an import takes a stream, a Blob, a Response or bytes of a tar, or two of them as { data, log }, not ${describe(source)}`,
+    'an import takes a stream, a Blob, a Response or bytes of a tar, or two of them as { data, log }, not ' +
+      `${describe(source)}`,
   )
 }
 

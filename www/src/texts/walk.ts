@@ -32,7 +32,9 @@ export function picked(files: Iterable<File>): Found {
   return found
 }
 
-/** The files of a drop, with its folders. Call it in the event's own turn: later the browser hides the dropped files. */
+/**
+ * The files of a drop, with its folders. Call it in the event's own turn: later the browser hides the dropped files.
+ */
 export async function dropped(items: DataTransferItemList): Promise<Found> {
   const found: Found = { sources: [], others: 0 }
   const entries = Array.from(items, (item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(

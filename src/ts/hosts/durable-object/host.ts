@@ -171,7 +171,8 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     if (names.has(name)) {
       throw new NidusError(
         'LOCKED',
-        `the store ${which()} is already open; to open another store beside it, give durableObject(ctx.storage, { name }) another name`,
+        `the store ${which()} is already open; to open another store beside it, give durableObject(ctx.storage, { ` +
+          'name }) another name',
       )
     }
     const epoch = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-')
@@ -316,7 +317,8 @@ function checkSql(storage: DurableStorage) {
     const text = error instanceof Error ? error.message : String(error)
     throw new NidusError(
       'STORAGE_UNAVAILABLE',
-      `no SQL can be used in this Durable Object; its class must be SQLite-backed (new_sqlite_classes in wrangler's migrations): ${text}`,
+      'no SQL can be used in this Durable Object; its class must be SQLite-backed (new_sqlite_classes in ' +
+        `wrangler's migrations): ${text}`,
       { cause: error },
     )
   }

@@ -80,7 +80,8 @@ function isThere(sql: Sql, table: string, ours: string[]): boolean {
   if (found['type'] === 'table' && ours.every((column) => columns.has(column))) return true
   throw new NidusError(
     'CORRUPT',
-    `the ${found['type']} ${table} of this object is another program's. Nothing was changed: rename it, or keep the store in another object`,
+    `the ${found['type']} ${table} of this object is another program's. Nothing was changed: rename it, or keep ` +
+      'the store in another object',
   )
 }
 
@@ -102,7 +103,8 @@ export function makeStore(sql: Sql, name: string): Row {
   sql.exec(`CREATE TABLE IF NOT EXISTS ${STORES} (store INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
     generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL, epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
   sql.exec(
-    `INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, 0, 0, '', 0)`,
+    `INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, ` +
+      `0, 0, '', 0)`,
     name === UNNAMED ? NAMED : null,
     name,
   )
@@ -178,7 +180,8 @@ export class SqlExtents extends Extents implements SyncAccessHandle {
     if (end <= at) return 0
     const [from, to] = [this.#place + at, this.#place + end]
     const rows = this.#sql.exec(
-      `SELECT id, bytes FROM ${this.#table} WHERE id >= (SELECT max(id) FROM ${this.#table} WHERE id <= ?) AND id < ? ORDER BY id`,
+      `SELECT id, bytes FROM ${this.#table} WHERE id >= (SELECT max(id) FROM ${this.#table} WHERE id <= ?) AND id ` +
+        '< ? ORDER BY id',
       from,
       to,
     )

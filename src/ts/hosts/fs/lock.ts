@@ -152,7 +152,9 @@ export class FsLock {
     const path = join(directory, 'lock')
     const thread = threadOf()
     const random = randomBytes(12).toString('hex')
-    const content = `${process.pid} ${Date.now()} ${random};${statOf(process.pid).start};${placeOf()}${thread ? `;${thread}` : ''}`
+    const content =
+      `${process.pid} ${Date.now()} ` +
+      `${random};${statOf(process.pid).start};${placeOf()}${thread ? `;${thread}` : ''}`
     take(path, path, content, random)
     try {
       removeLeftovers(directory)
@@ -321,6 +323,7 @@ function locked(path: string, content: string, holder: Holder | undefined) {
       : 'an unknown process'
   return new NidusError(
     'LOCKED',
-    `the store is open elsewhere: ${path} is held by ${who}. If you are certain that this process runs on no machine, remove that file`,
+    `the store is open elsewhere: ${path} is held by ${who}. If you are certain that this process runs on no ` +
+      'machine, remove that file',
   )
 }

@@ -236,7 +236,8 @@ export function settle(directory: string, writable: boolean): { data: string; lo
     if (!names)
       throw new NidusError(
         'CORRUPT',
-        `${join(directory, marked[0].log)} is missing. Without it, the compaction that was interrupted cannot be finished`,
+        `${join(directory, marked[0].log)} is missing. Without it, the compaction that was interrupted cannot be ` +
+          'finished',
       )
     if (!writable) return { data: has(names.data) ? names.data : 'data', log: names.log }
     swapBehindBarrier(directory, names)

@@ -49,7 +49,8 @@ export async function openDatabase(name: string, create: boolean): Promise<IDBDa
   db.close()
   throw new NidusError(
     'CORRUPT',
-    `the database "${databaseName(name)}" is another program's, which keeps ${stores.join(', ') || 'nothing'} in it. Nothing was changed: use another name, or remove it`,
+    `the database "${databaseName(name)}" is another program's, which keeps ${stores.join(', ') || 'nothing'} in ` +
+      'it. Nothing was changed: use another name, or remove it',
   )
 }
 

@@ -352,7 +352,8 @@ const isMeta = (row: unknown): row is Meta =>
 const unknownContent = (name: string) =>
   new NidusError(
     'CORRUPT',
-    `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing was changed`,
+    `the database of "${name}" does not say what is in it, or its row "${META_KEY}" is another program's. Nothing ` +
+      'was changed',
   )
 
 /** Throws if anything in the database does not belong to a store. */
@@ -381,7 +382,8 @@ async function checkOurs(db: IDBDatabase, name: string) {
   if (foreign)
     throw new NidusError(
       'INVALID_ARGUMENT',
-      `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove the database`,
+      `in the database of "${name}" ${foreign} is another program's. Nothing was changed: take it away, or remove ` +
+        'the database',
     )
   const which = foreignOf(lookAtData(first.data, first.data.length), lookAtLog(first.log, first.log.length))
   if (which) throw foreignError(`the ${which} in the database of "${name}"`, which, 'INVALID_ARGUMENT')
