@@ -62,7 +62,9 @@ export function callsOfSharded(
   return {
     'new ShardedNidus(env)': (o) => new ShardedNidus({ ...env, ...o }, 'docs', { dimension: 3 }),
     'new ShardedNidus(options)': (o) => new ShardedNidus(env, 'docs', { dimension: 3, ...o }),
-    'ShardedNidus.upsert(records)': (o) => db().upsert('docs', [{ id: 'b', vector: q, ...o }]),
+    'ShardedNidus.upsert(batch: RecordInput)': (o) => db().upsert('docs', [{ id: 'b', vector: q, ...o }]),
+    'ShardedNidus.upsert(batch: ColumnarBatch)': (o) =>
+      db().upsert('docs', { ids: ['b'], vectors: Float32Array.from(q), ...o }),
     'ShardedNidus.upsert(options)': (o) => db().upsert('docs', [{ id: 'b', vector: q }], o),
     'ShardedNidus.delete(options)': (o) => db().delete('docs', ['a'], o),
     'ShardedNidus.deleteWhere(options)': (o) => db().deleteWhere('docs', {}, o),
@@ -70,7 +72,7 @@ export function callsOfSharded(
     'ShardedNidus.search(options)': (o) => db().search(q, o),
     'ShardedNidus.searchMany(options)': (o) => db().searchMany([q], o),
     'ShardedNidus.searchAvailable(options)': (o) => db().searchAvailable(q, o),
-    'ShardedNidus.count(options)': (o) => db().count(o),
+    'ShardedNidus.count(options)': (o) => db().count('docs', {}, o),
     'ShardedNidus.collections(options)': (o) => db().collections(o),
     'ShardedNidus.compact(options)': (o) => db().compact(o),
     'ShardedNidus.stats(options)': (o) => db().stats(o),

@@ -33,7 +33,7 @@ const NOT_OPTIONS = new Set([
   'Record',
 ])
 /** Classes that only the runtime creates and calls. */
-const NOT_CALLED = new Set(['NidusShard', 'NidusRouter', 'NidusError', 'ShardedError'])
+const NOT_CALLED = new Set(['NidusShard', 'NidusRouter', 'NidusError'])
 const program = ts.createProgram(
   ENTRIES.map((name) => fileURLToPath(new URL(`../../src/ts/types/${name}.d.ts`, import.meta.url))),
   {
@@ -99,7 +99,7 @@ function taken(place, signature, at) {
       const byName = new Map()
       for (const type of found) {
         const name =
-          place === 'Nidus.upsert' && found.length > 1 ? `: ${type.aliasSymbol?.name ?? type.symbol?.name}` : ''
+          /Nidus\.upsert$/.test(place) && found.length > 1 ? `: ${type.aliasSymbol?.name ?? type.symbol?.name}` : ''
         byName.set(name, [...(byName.get(name) ?? []), type])
       }
       return [...byName].map(([name, types]) => {

@@ -395,7 +395,7 @@ describe('a shard that takes a call and says nothing', () => {
     ['delete', 'delete', ['c', idsOf(30)]],
     ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
     ['get', 'get', ['c', idsOf(30)]],
-    ['count', 'count', []],
+    ['count', 'count', ['c', {}]],
     ['collections', 'collections', []],
     ['stats', 'stats', []],
     ['compact', 'compact', []],
@@ -453,7 +453,9 @@ describe('a shard that takes a call and says nothing', () => {
       code: 'SHARD_FAILED',
       message: expect.stringContaining('router') as string,
     })
-    expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', { after: 50 })).error?.code).toBe('ABORTED')
+    expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', 'c', {}, { after: 50 })).error?.code).toBe(
+      'ABORTED',
+    )
     await call(on, 'router', false)
     expect(await call(on, 'count')).toBe(0)
   })
@@ -540,7 +542,7 @@ it('misspelt options, and values that are no filter, are refused', async () => {
     ['get', 'c', ['1']],
     ['delete', 'c', ['none']],
     ['deleteWhere', 'c', { version: 99 }],
-    ['count'],
+    ['count', 'c', {}],
     ['collections'],
     ['compact'],
     ['stats'],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Nidus, type Hit, type SearchOptions } from 'nidus-wasm'
+import { Nidus, type Filter, type Hit, type SearchOptions } from 'nidus-wasm'
 import { merge } from '../../src/ts/sharded/merge'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
@@ -93,8 +93,7 @@ describe('a sharded store does what one store does', () => {
     for (let round = 0; round < 12; round++) {
       const collection = r.pick(['a', 'b'])
       const records = Array.from({ length: 60 }, () => record(r.int(500), round))
-      await call(on, 'upsert', collection, records)
-      await oracle.upsert(collection, records)
+      expect(await call(on, 'upsert', collection, records)).toBe(await oracle.upsert(collection, records))
       if (round % 3 === 2) {
         const ids = Array.from({ length: 30 }, () => `${r.int(500)}`)
         expect(await call(on, 'delete', collection, ids)).toBe(await oracle.delete(collection, [...new Set(ids)]))
@@ -102,6 +101,8 @@ describe('a sharded store does what one store does', () => {
       if (round === 7)
         expect(await call(on, 'deleteWhere', 'a', { group: 5 })).toBe(await oracle.deleteWhere('a', { group: 5 }))
       await expectSame(on, oracle, round)
+      for (const asked of [['b'], ['a', { group: { $in: [2, 4] } }], ['none']] as [string, Filter?][])
+        expect(await call(on, 'count', ...asked)).toBe(await oracle.count(...asked))
     }
     // Hits of equal score have the order of one store.
     const ties = Array.from({ length: 30 }, (_, n) => ({
@@ -142,6 +143,48 @@ describe('a sharded store does what one store does', () => {
     await call(on, 'grow', 4)
     await call(on, 'compact')
     expect([await call(on, 'collections'), (await call(on, 'stats')).shards]).toEqual([['c'], 4])
+  })
+
+  it('says of wrong arguments what one store says', async () => {
+    const on = { store: 'wrong', shards: 2 }
+    const oracle = await Nidus.open('wrong', { storage: 'memory', dimension: D })
+    const good = record(1, 0)
+    const wrong: [string, ...unknown[]][] = [
+      ['upsert', 'c', [good, { ...good, vector: [1] }]],
+      ['upsert', 'c', [good, { ...good, vector: 'x' }]],
+      ['upsert', 'c', [good, { ...good, vector: Array(D).fill(3e38) }]],
+      ['upsert', 'c', [good, { ...good, vector: Array(D).fill(1e39) }]],
+      ['upsert', 'c', [good, { ...good, vector: Array(D).fill('1') }]],
+      ['upsert', 'c', 'records'],
+      ['upsert', 'c', { ids: ['a'] }],
+      ['upsert', 7, [good]],
+      ['get', 'c', 'ids'],
+      ['delete', 'c', [7]],
+      ['deleteWhere', 'c', { $near: 1 }],
+      ['count', 'c', { $near: 1 }],
+      ['count', 7],
+      ['search', [1, 2]],
+      ['search', Array(D).fill(3e38)],
+      ['search', vectorOf(1, 1), { collections: [7] }],
+      ['search', vectorOf(1, 1), { topK: -1 }],
+      ['searchMany', 'queries'],
+      ['searchMany', [vectorOf(1, 1), [1]]],
+    ]
+    for (const [method, ...args] of wrong) {
+      // Both are told the numbers as JSON has them.
+      const plain = JSON.parse(JSON.stringify(args, (_, value) => (value instanceof Float32Array ? [...value] : value)))
+      const { code, message } = await (oracle as any)[method](...plain).catch((error: unknown) => error)
+      expect([method, (await ask(on, method, ...args)).error]).toEqual([method, { code, message }])
+    }
+    expect(await call(on, 'count')).toBe(0)
+    await oracle.close()
+  })
+
+  it('takes columns', async () => {
+    const on = { store: 'columns', shards: 3 }
+    // As columns, the vectors are one Float32Array, which JSON does not have: see `columns` in worker.mjs.
+    expect(await call(on, 'columns', ['a', 'b', 'a'])).toBe(3)
+    expect(await call(on, 'count', 'c')).toBe(2)
   })
 
   it('rejects wrong arguments and names them', async () => {

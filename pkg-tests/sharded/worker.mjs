@@ -1,6 +1,6 @@
 // A worker with a sharded store, driven by requests. A request says what to call on which of several clients. A client
 // hears of a growth only by its own calls.
-import { NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
+import { NidusError, NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 
 /** The shards that are out of order, and the most milliseconds by which all others are slow. */
 const broken = new Set()
@@ -116,6 +116,12 @@ export default {
         return Response.json({ error: { code: error.code, message: error.message } })
       }
     }
+    if (method === 'columns') {
+      const [ids] = args
+      const vectors = Float32Array.from({ length: ids.length * options.dimension }, (_, i) => 1 + (i % 5))
+      const db = new ShardedNidus({ router: env.ROUTER, shards: env.SHARD }, store, options)
+      return Response.json({ ok: await db.upsert('c', { ids, vectors }) })
+    }
     if (method === 'spoil')
       return Response.json({
         ok:
@@ -140,9 +146,9 @@ export default {
       // Long texts are not sent back, only their lengths.
       return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {
-      return Response.json({
-        error: { code: error.code, message: String(error.message ?? error), shards: error.shards },
-      })
+      const { code, message, shards } = error
+      const own = error instanceof NidusError ? {} : { notOurs: true }
+      return Response.json({ error: { code, message: String(message ?? error), shards, ...own } })
     }
   },
 }

@@ -33,7 +33,7 @@ describe.each([
     ['search', [[1, 2]], 'DIMENSION_MISMATCH', 'NidusError'],
     ['search', [[1, 2, 3], { topK: -1 }], 'INVALID_ARGUMENT', 'NidusError'],
     ['locked', [], 'LOCKED', 'NidusError'],
-    ['sharded', [[1, 2]], 'DIMENSION_MISMATCH', 'ShardedError'],
+    ['sharded', [[1, 2]], 'DIMENSION_MISMATCH', 'NidusError'],
   ])('%s %j: its code is told', async (method, args, code, name) => {
     const error = await call(method, ...args)
     expect(error.code).toBe(code)

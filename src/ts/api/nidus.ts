@@ -10,6 +10,8 @@ import {
   checkMinScore,
   checkSignal,
   checkTopK,
+  collectionName,
+  collectionNames,
   copyOf,
   giveBack,
 } from '../arguments/input.js'
@@ -43,26 +45,11 @@ import type {
   UpsertOptions,
   VectorRecord,
 } from '../types/index.js'
-import { Reader, checkString, decodeMeta, describe, encodeIds, encodeMeta } from '../core/wire.js'
+import { Reader, decodeMeta, describe, encodeIds, encodeMeta } from '../core/wire.js'
 
 const currentPlatform = () => runtime.platform!
 
 const PAGE = 512
-
-const collectionName = (collection: unknown) => {
-  checkString(collection, () => "the collection's name")
-  return collection
-}
-
-/** Each once, as they are now; undefined: all. */
-const collectionNames = (collections: unknown): string[] | undefined =>
-  collections === undefined
-    ? undefined
-    : reading('collections', () => {
-        const names = new Set<string>()
-        for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
-        return [...names]
-      })
 
 /** What few pages need is loaded when they do. */
 const load = <T>(part: Promise<T>): Promise<T> =>

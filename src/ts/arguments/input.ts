@@ -1,7 +1,7 @@
 import { NidusError, invalid, reading } from '../errors/errors.js'
 import { BATCH, RECORD, checkKeys } from './keys.js'
 import type { ColumnarBatch, RecordInput } from '../types/index.js'
-import { MOST_AHEAD, Writer, describe, encodeIds, isPlainObject } from '../core/wire.js'
+import { MOST_AHEAD, Writer, checkString, describe, encodeIds, isPlainObject } from '../core/wire.js'
 
 const MAX_F32 = 3.4028234663852886e38
 
@@ -22,7 +22,8 @@ export type Way = 'copy' | 'transfer' | 'lend'
 const isFloats = (value: unknown): value is Float32Array =>
   Object.prototype.toString.call(value) === '[object Float32Array]'
 
-const recordName = (i: number, id: unknown) => `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
+export const recordName = (i: number, id: unknown) =>
+  `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
 
 const wrongLength = (who: string, length: number, dimension: number) =>
   new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
@@ -151,10 +152,10 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
 }
 
 /**
- * Throws unless all numbers are finite as 32-bit floats, and the sum of their squares, too. The core checks the rows of
- * a batch; this is for queries.
+ * Throws unless all numbers are finite as 32-bit floats, and the sum of their squares, too. This is for queries, and for
+ * the records of a sharded store. The core checks the records of every other store, and gives the same messages.
  */
-function checkVector(vector: Float32Array, who: string) {
+export function checkVector(vector: Float32Array, who: string) {
   let squares = 0
   for (let i = 0; i < vector.length; i++) squares += vector[i] * vector[i]
   if (squares <= MAX_F32) return
@@ -182,6 +183,21 @@ export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<Arra
     return { ids: [...ids] as string[], wire }
   })
 }
+
+export const collectionName = (collection: unknown) => {
+  checkString(collection, () => "the collection's name")
+  return collection
+}
+
+/** Returns the names as they are now, each once. Undefined stands for all collections. */
+export const collectionNames = (collections: unknown): string[] | undefined =>
+  collections === undefined
+    ? undefined
+    : reading('collections', () => {
+        const names = new Set<string>()
+        for (const name of Array.isArray(collections) ? collections : [collections]) names.add(collectionName(name))
+        return [...names]
+      })
 
 export function checkTopK(topK: unknown): number {
   return topK === undefined ? 10 : checkCount(topK, 'topK')

@@ -9,7 +9,7 @@ import type { Nidus as Store } from '../types/index.js'
 import { Nidus } from './workerd.js'
 
 export { ShardedNidus } from '../sharded/public.js'
-export { ShardedError } from '../sharded/protocol.js'
+export { NidusError } from '../errors/errors.js'
 
 type Storage = DurableStorage & ShardStorage & { setAlarm(at: number): Promise<void> }
 interface Env {

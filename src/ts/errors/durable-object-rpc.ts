@@ -22,5 +22,5 @@ export function codeOf(error: unknown): string | undefined {
     message?: unknown
   }
   if (typeof code === 'string') return code
-  return /^(?:Error: )?(?:NidusError|ShardedError): ([A-Z_]+): /.exec(String(message))?.[1]
+  return /^(?:Error: )?NidusError: ([A-Z_]+): /.exec(String(message))?.[1]
 }

@@ -2,6 +2,7 @@ import type { NidusErrorCode } from '../types/segment.js'
 
 export type { NidusErrorCode }
 
+/** The codes that the core throws. Those that only a sharded store has are not among them. */
 const CODES: ReadonlySet<string> = new Set<NidusErrorCode>([
   'INVALID_ARGUMENT',
   'DIMENSION_MISMATCH',
@@ -38,6 +39,8 @@ export class NidusError extends Error {
   /** A minifier renames the class; consoles show this name. */
   static override readonly name = 'NidusError'
   readonly code: NidusErrorCode
+  /** Only `sharded/errors.ts` sets it. */
+  declare readonly shards?: number[]
 
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown }) {
     super(textWith(code, message), options?.cause === undefined ? undefined : { cause: options.cause })

@@ -1,5 +1,6 @@
 import type { ShardStorage } from './storage.js'
-import { ShardedError, type Whom } from './protocol.js'
+import { NidusError } from '../errors/errors.js'
+import type { Whom } from './protocol.js'
 
 interface Heard {
   epoch: number
@@ -10,7 +11,7 @@ const GIVEN_UP = 'nidus-given-up/'
 /** For so many clients a shard knows which writes they gave up. */
 const MOST_CLIENTS = 1000
 
-const late = (who: string) => new ShardedError('ABORTED', `${who} gave this up, and has sent something else since`)
+const late = (who: string) => new NidusError('ABORTED', `${who} gave this up, and has sent something else since`)
 
 /**
  * Refuses messages that were given up. What it must refuse is on the disk before a newer message is let in, so it is

@@ -1,9 +1,10 @@
 import type { AttrsOf, Hit } from '../types/index.js'
 
 const encoder = new TextEncoder()
-function byBytes(a: string, b: string): number {
+/** The order of names in one store: that of their UTF-8 bytes. */
+export function byBytes(a: string, b: string): number {
   const [x, y] = [encoder.encode(a), encoder.encode(b)]
-  for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i]! - y[i]!
+  for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i] - y[i]
   return x.length - y.length
 }
 /** The same order as in one store. */
@@ -26,7 +27,7 @@ export function merge<A extends AttrsOf<A>>(lists: Hit<A>[][], topK: number, ask
   }
   const best = [...seen.values()].sort(order).slice(0, topK)
   const worst = best[topK - 1]
-  if (twice && lists.some((list) => list.length === asked && (!worst || order(list[asked - 1]!, worst) < 0)))
+  if (twice && lists.some((list) => list.length === asked && (!worst || order(list[asked - 1], worst) < 0)))
     return undefined
   return best
 }

@@ -1,29 +1,5 @@
-import { textWith } from '../errors/errors.js'
 import type { Attrs, Filter, Hit, NidusErrorCode } from '../types/index.js'
 import type { Layout } from './layout.js'
-
-export type ShardedCode = NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
-
-/** An error of a sharded store. `shards` lists the shards that it is about. */
-export class ShardedError extends Error {
-  override readonly name = 'ShardedError'
-  readonly code: ShardedCode
-  readonly shards: number[]
-
-  constructor(code: ShardedCode, message: string, shards: number[] = [], options?: { cause?: unknown }) {
-    super(textWith(code, message), options)
-    this.code = code
-    this.shards = shards
-  }
-}
-
-/** Says that the caller has an older layout. `done` is the number of records that were deleted before this showed. */
-export class Stale {
-  constructor(
-    readonly layout: Layout,
-    public done = 0,
-  ) {}
-}
 
 /** The form in which a record is sent. */
 export interface Sent {
@@ -32,7 +8,7 @@ export interface Sent {
   attrs?: Attrs
 }
 export interface Wanted {
-  collections?: string | string[]
+  collections?: string[]
   topK: number
   minScore?: number
   filter?: Filter
@@ -48,7 +24,7 @@ export interface Calls {
   get(collection: string, ids: string[]): (Sent | null)[]
   search(queries: Float32Array[], wanted: Wanted): Hit[][]
   /** `moved` is odd if records may be in two shards. `waits` lists the shards that this one waits for. */
-  count(): { count: number; moved: number; waits?: number[] }
+  count(collection?: string, filter?: Filter): { count: number; moved: number; waits?: number[] }
   stats(): Record<string, unknown>
   collections(): string[]
   compact(): null
@@ -91,7 +67,7 @@ export interface Whom {
 /** `more` returns the next part, or null after the last one. */
 export type Answer<T> = { ok: T; more?: () => Promise<T | null> } | { stale: Layout; done?: number } | { error: Told }
 interface Told {
-  code: ShardedCode
+  code: NidusErrorCode
   message: string
   shards?: number[]
 }
@@ -111,57 +87,3 @@ export interface Namespace<Stub> {
 }
 export const shardAt = (shards: Namespace<ShardStub>, name: string, index: number) =>
   shards.get(shards.idFromName(`${name}/${index}`))
-
-export async function unwrap<T>(answer: Promise<Answer<unknown>>): Promise<T> {
-  const found = await answer
-  if ('ok' in found) return found.ok as T
-  if ('error' in found) throw new ShardedError(found.error.code, found.error.message, found.error.shards)
-  throw new Stale(found.stale, found.done)
-}
-
-/** The time to wait for an answer, if the caller gives none. */
-export const TIMEOUT_MS = 30_000
-const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
-export const silent = (who: string, ms: number, shards: number[]) =>
-  new ShardedError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
-
-/** Waits for at most `ms`, and until the signal aborts. The work itself goes on without being waited for. */
-export function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
-    }
-    const stop = (error: Error) => {
-      end()
-      reject(error)
-    }
-    const abort = () => stop(aborted(signal!))
-    const timer = setTimeout(() => stop(late()), ms)
-    signal?.addEventListener('abort', abort, { once: true })
-    if (signal?.aborted) abort()
-    work.then(resolve, reject).finally(end)
-  })
-}
-export const aborted = (signal: AbortSignal) =>
-  new ShardedError('ABORTED', 'the call was aborted; what was sent may still be done', [], { cause: signal.reason })
-
-export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, T[]> => {
-  const groups = new Map<number, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group) group.push(item)
-    else groups.set(key, [item])
-  }
-  return groups
-}
-
-/** Runs all at once. The first failure counts, but all of them are waited for, so that nothing is left under way. */
-export async function settled<T>(work: Promise<T>[]): Promise<T[]> {
-  const outcomes = await Promise.allSettled(work)
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason
-    return outcome.value
-  })
-}

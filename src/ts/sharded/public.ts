@@ -1,5 +1,5 @@
-import type { Attrs, AttrsOf, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from '../types/index.js'
-import type { ShardedCallOptions, ShardedEnv, ShardedOptions } from '../types/sharded.js'
+import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, VectorRecord } from '../types/index.js'
+import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
 import { Client } from './client.js'
 
 /**
@@ -25,11 +25,15 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     Object.defineProperty(this, CLIENT, { value: () => client })
   }
 
-  async upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void> {
-    return this[CLIENT]().upsert(collection, records, options)
+  async upsert(
+    collection: string,
+    batch: RecordInput<A>[] | ColumnarBatch<A>,
+    options?: ShardedCallOptions,
+  ): Promise<number> {
+    return this[CLIENT]().upsert(collection, batch, options)
   }
 
-  async delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number> {
+  async delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number> {
     return this[CLIENT]().delete(collection, ids, options)
   }
 
@@ -37,31 +41,27 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().deleteWhere(collection, filter, options)
   }
 
-  async get(
-    collection: string,
-    ids: Iterable<string>,
-    options?: ShardedCallOptions,
-  ): Promise<(VectorRecord<A> | undefined)[]> {
+  async get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
     return this[CLIENT]().get(collection, ids, options)
   }
 
-  async search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]> {
+  async search(query: Float32Array | number[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[]> {
     return this[CLIENT]().search(query, options)
   }
 
-  async searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]> {
+  async searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
     return this[CLIENT]().searchMany(queries, options)
   }
 
   async searchAvailable(
-    query: ArrayLike<number>,
-    options?: SearchOptions<A> & ShardedCallOptions,
+    query: Float32Array | number[],
+    options?: ShardedSearchOptions<A>,
   ): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     return this[CLIENT]().searchAvailable(query, options)
   }
 
-  async count(options?: ShardedCallOptions): Promise<number> {
-    return this[CLIENT]().count(options)
+  async count(collection?: string, filter?: Filter<A>, options?: ShardedCallOptions): Promise<number> {
+    return this[CLIENT]().count(collection, filter, options)
   }
 
   async collections(options?: ShardedCallOptions): Promise<string[]> {

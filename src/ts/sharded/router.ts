@@ -1,18 +1,9 @@
+import { NidusError, invalid } from '../errors/errors.js'
+import { silent, TIMEOUT_MS, within } from './deadlines.js'
+import { shardError, Stale, unwrap } from './errors.js'
 import { MOST_SHARDS, type Layout } from './layout.js'
+import { shardAt, type Answer, type Call, type Namespace, type ShardStub } from './protocol.js'
 import type { ShardStorage } from './storage.js'
-import {
-  shardAt,
-  ShardedError,
-  silent,
-  Stale,
-  TIMEOUT_MS,
-  unwrap,
-  within,
-  type Answer,
-  type Call,
-  type Namespace,
-  type ShardStub,
-} from './protocol.js'
 
 interface Kept {
   name: string
@@ -42,7 +33,7 @@ export class Router {
         async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })),
       )
       if (kept.layout.dimension !== dimension)
-        throw new ShardedError(
+        throw new NidusError(
           'DIMENSION_MISMATCH',
           `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take ` +
             'another name for vectors of another model',
@@ -68,14 +59,13 @@ export class Router {
   async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
     const kept = await this.#kept
     if (!kept)
-      throw new ShardedError(
+      throw new NidusError(
         'NOT_FOUND',
         `there is no store "${name}" yet: it is made by the first call that writes or reads`,
       )
     const { layout } = kept
     if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to)
-      throw new ShardedError(
-        'INVALID_ARGUMENT',
+      throw invalid(
         `the store has ${layout.to} shards and cannot get ${shards}: it can grow to at most ${MOST_SHARDS}, and ` +
           'never gets fewer',
       )
@@ -86,7 +76,7 @@ export class Router {
       await this.#storage.setAlarm(Date.now() + ALARM_MS)
       await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
     } else if (shards !== layout.to)
-      throw new ShardedError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
+      throw new NidusError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
     return { growth: this.#grow(timeout) }
   }
 
@@ -102,8 +92,10 @@ export class Router {
     try {
       return { ok: await work() }
     } catch (error) {
-      if (error instanceof ShardedError)
-        return { error: { code: error.code, message: error.message, shards: error.shards } }
+      if (error instanceof NidusError) {
+        const { code, message, shards } = error
+        return { error: { code, message, ...(shards && { shards }) } }
+      }
       return { error: { code: 'SHARD_FAILED', message: `the router: ${(error as Error)?.message ?? error}` } }
     }
   }
@@ -158,12 +150,12 @@ export class Router {
           await new Promise((resolve) => setTimeout(resolve, 50 * tries))
           continue
         }
-        if (error instanceof ShardedError) throw error
+        if (error instanceof NidusError) throw error
         const why =
           error instanceof Stale
             ? 'has a newer layout than the router'
             : `did not answer: ${(error as Error)?.message ?? error}`
-        throw new ShardedError('SHARD_FAILED', `shard ${index} ${why}`, [index])
+        throw shardError('SHARD_FAILED', `shard ${index} ${why}`, [index])
       }
     }
   }
@@ -191,8 +183,8 @@ const ALARM_MS = 10_000
 
 function first(dimension: number, shards: number): Layout {
   if (!Number.isInteger(dimension) || dimension < 1)
-    throw new ShardedError('INVALID_ARGUMENT', `dimension must be an integer from 1 to 65536, not ${dimension}`)
+    throw invalid(`dimension must be an integer from 1 to 65536, not ${dimension}`)
   if (!Number.isInteger(shards) || shards < 1 || shards > MOST_SHARDS)
-    throw new ShardedError('INVALID_ARGUMENT', `shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
+    throw invalid(`shards must be an integer from 1 to ${MOST_SHARDS}, not ${shards}`)
   return { version: 1, from: shards, to: shards, dimension }
 }

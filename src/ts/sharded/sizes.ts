@@ -1,5 +1,6 @@
 import type { Attrs, Hit } from '../types/index.js'
-import { ShardedError, type Sent } from './protocol.js'
+import { invalid } from '../errors/errors.js'
+import type { Sent } from './protocol.js'
 
 /** The most bytes of one call. Cloudflare takes 32 MiB. */
 export const MOST_BYTES = 8 * 2 ** 20
@@ -29,10 +30,9 @@ export function checkSize(record: Sent) {
   if (sizeOf(record) <= MOST_RECORD) return
   const size = sizeOf(record, bytesOf)
   if (size > MOST_RECORD)
-    throw new ShardedError(
-      'INVALID_ARGUMENT',
-      `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; in a sharded store it ` +
-        'can have 31',
+    throw invalid(
+      `the record "${record.id.slice(0, 100)}" has ${(size / 2 ** 20).toFixed(1)} MiB; ` +
+        'in a sharded store it can have 31',
     )
 }
 
@@ -88,7 +88,7 @@ export function partsOfHits(lists: Hit[][]): Hit[][][] {
   const flat = lists.flatMap((hits, which) => hits.map((hit) => ({ hit, which })))
   const all = split(flat, ({ hit }) => sizeOf(hit) + 2 * hit.collection.length + 32).map((part) => {
     const some: Hit[][] = lists.map(() => [])
-    for (const { hit, which } of part) some[which]!.push(hit)
+    for (const { hit, which } of part) some[which].push(hit)
     return some
   })
   return all.length ? all : [lists]

@@ -3,7 +3,10 @@
  * workers, edge functions and command lines. Every method throws a {@link NidusError} if it fails.
  */
 
-/** The codes of all errors. */
+/**
+ * The codes of all errors. Only a sharded store (`nidus-wasm/sharded`) has the last two. `BUSY`: too many calls are
+ * under way, so try again later. `SHARD_FAILED`: an object did not answer, or not in time.
+ */
 export type NidusErrorCode =
   | 'INVALID_ARGUMENT'
   | 'DIMENSION_MISMATCH'
@@ -24,6 +27,8 @@ export type NidusErrorCode =
   | 'UNSUPPORTED_VERSION'
   | 'ABORTED'
   | 'WORKER_FAILED'
+  | 'BUSY'
+  | 'SHARD_FAILED'
 
 /**
  * The error that every call of this package throws or rejects with. Decide by its `code`. The `message` is for people.
@@ -33,6 +38,8 @@ export class NidusError extends Error {
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown })
   /** The kind of the error, for programs to decide by. */
   readonly code: NidusErrorCode
+  /** The numbers of the shards that the error is about. Only errors of a sharded store have it. */
+  readonly shards?: number[]
 }
 
 /**

@@ -1,4 +1,6 @@
-import type { Attrs, AttrsOf, Filter, Hit, NidusErrorCode, RecordInput, SearchOptions, VectorRecord } from './index.js'
+import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from './index.js'
+
+export { NidusError } from './segment.js'
 
 /** The binding of a Durable Object namespace. */
 export interface ShardedNamespace {
@@ -32,22 +34,8 @@ export interface ShardedCallOptions {
   timeout?: number
 }
 
-/**
- * The error that every call of a sharded store rejects with. It has two codes that other stores do not have. `BUSY`:
- * too many calls are under way, so try again later. `SHARD_FAILED`: an object did not answer, or not in time.
- */
-export class ShardedError extends Error {
-  constructor(
-    code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED',
-    message: string,
-    shards?: number[],
-    options?: { cause?: unknown },
-  )
-  /** The kind of the error, for programs to decide by. */
-  readonly code: NidusErrorCode | 'BUSY' | 'SHARD_FAILED'
-  /** The numbers of the shards that the error is about. */
-  readonly shards: number[]
-}
+/** The options of a search in a sharded store. */
+export type ShardedSearchOptions<A extends AttrsOf<A> = Attrs> = SearchOptions<A> & ShardedCallOptions
 
 /**
  * A store whose records are spread over many Durable Objects (shards) by their ids. A search asks all shards at once
@@ -60,8 +48,19 @@ export class ShardedError extends Error {
  * const hits = await db.search(vector, { topK: 5 })
  * ```
  *
- * A call with several records makes at least one write in each shard that they belong to. If such a call fails with
- * `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to make the same call again.
+ * Its methods take, return and refuse what the methods of `Nidus` with the same names do, except for this:
+ *
+ * - Every call takes a `timeout` and a `signal`, because it goes over a network. An error that is about some of the
+ *   shards has their numbers in `shards`.
+ * - A call with several records makes at least one write in each shard that they belong to. These writes are not one
+ *   atomic batch. If such a call fails with `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to
+ *   make the same call again.
+ * - `upsert` has no `transfer` and no `onProgress`: the records are copied, since each goes to its own shard.
+ * - A collection is there once a record is written to it, in the shards that have such a record. So there is no
+ *   `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
+ * - There is no `open` and no `close`: nothing is open between two calls. Make one for each request, or keep it. Every
+ *   write is durable when it is acknowledged, so there is no `flush`.
+ * - `stats` stands for `footprint`: it has the figures of each shard. There is no `records`, `export` or `import`.
  */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   constructor(env: ShardedEnv, name: string, options: ShardedOptions)
@@ -70,40 +69,47 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   /** The number of numbers in a vector. */
   readonly dimension: number
   /**
-   * Stores records, replacing those of the same id. Resolves once every shard has its records on its disk. A record may
-   * have at most 31 MiB.
+   * Stores records, replacing those of the same id. Returns the number of records in the batch, once every shard has
+   * its records on its disk. If an id occurs twice in a batch, the last record counts. A record may have at most 31
+   * MiB.
    */
-  upsert(collection: string, records: Iterable<RecordInput<A>>, options?: ShardedCallOptions): Promise<void>
+  upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: ShardedCallOptions): Promise<number>
   /**
    * Deletes the records with these ids. Returns how many there were. The number is exact even while the store grows.
    */
-  delete(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<number>
-  /** Deletes the records that match a filter. Returns how many there were. */
+  delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number>
+  /**
+   * Deletes the records that match a filter. Returns how many there were. The number is exact even while the store
+   * grows.
+   */
   deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number>
   /** Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`. */
-  get(collection: string, ids: Iterable<string>, options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
+  get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
   /**
    * Finds the records of all shards that are most similar to a query. Scores and order are those of one store. Rejects
    * with `SHARD_FAILED` or `BUSY` if a shard does not answer: the error's `shards` says which.
    */
-  search(query: ArrayLike<number>, options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[]>
+  search(query: Float32Array | number[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[]>
   /** Searches for several queries with the same options. Returns one list of hits for each query, in their order. */
-  searchMany(queries: ArrayLike<number>[], options?: SearchOptions<A> & ShardedCallOptions): Promise<Hit<A>[][]>
+  searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]>
   /**
    * Finds the most similar records of the shards that answer in time. `missing` lists the shards that do not answer:
    * they may hold better hits.
    */
   searchAvailable(
-    query: ArrayLike<number>,
-    options?: SearchOptions<A> & ShardedCallOptions,
+    query: Float32Array | number[],
+    options?: ShardedSearchOptions<A>,
   ): Promise<{ hits: Hit<A>[]; missing: number[] }>
   /**
-   * Counts the records of all shards. While the store grows, waits for a moment at which no record is being moved. If
-   * there is no such moment, rejects with `BUSY`, or with `SHARD_FAILED` if the records wait for a shard that does not
-   * answer.
+   * Counts the records of one collection, or of all collections if none is given. With `filter`, each shard counts only
+   * its records that match.
+   *
+   * The number is exact even while the store grows: `count` waits for a moment at which no record is being moved. If
+   * there is no such moment, it rejects with `BUSY`, or with `SHARD_FAILED` if the records wait for a shard that does
+   * not answer.
    */
-  count(options?: ShardedCallOptions): Promise<number>
-  /** Returns the names of the collections of all shards, sorted. */
+  count(collection?: string, filter?: Filter<A>, options?: ShardedCallOptions): Promise<number>
+  /** Returns the names of the collections of all shards, in UTF-8 order. */
   collections(options?: ShardedCallOptions): Promise<string[]>
   /** Removes dead rows in every shard by writing its files anew. */
   compact(options?: ShardedCallOptions): Promise<void>

@@ -1,0 +1,275 @@
+import { NidusError } from '../errors/errors.js'
+import type { Filter, Nidus } from '../types/index.js'
+import { groupBy, settled } from './batching.js'
+import { shardError, Stale } from './errors.js'
+import type { Fences } from './fences.js'
+import { placeOf } from './layout.js'
+import type { Kept, Peers } from './peers.js'
+import type { Sent, Whom } from './protocol.js'
+import { find } from './reads.js'
+import { parts } from './sizes.js'
+
+/** The most records that are moved at once, or looked at to find such records. */
+const BATCH = 100
+const LOOK = 2000
+
+/** The writes of one shard, its moves of records to other shards, and the records that arrive from them. */
+export class Moves {
+  readonly #kept: () => Kept
+  readonly #store: () => Promise<Nidus>
+  readonly #peers: Peers
+  readonly #fences: Fences
+  #moved = 0
+  /** True if a move or a write did not come to its end. Some records may then be in two shards. */
+  #torn = false
+  #leaving: Promise<unknown> = Promise.resolve()
+  #leavers = 0
+  #arriving: Promise<unknown> = Promise.resolve()
+
+  constructor(kept: () => Kept, store: () => Promise<Nidus>, peers: Peers, fences: Fences) {
+    this.#kept = kept
+    this.#store = store
+    this.#peers = peers
+    this.#fences = fences
+  }
+
+  /** After a restart in the middle of a growth: an earlier life of this object may have sent anything. */
+  wake() {
+    this.#torn = this.#source
+    if (!this.#torn) return
+    const { from, to } = this.#kept().layout
+    for (let index = from; index < to; index++) this.#peers.unsure.add(index)
+  }
+
+  /** A newer layout holds from here on. Nothing of an older one arrives any more. */
+  renew() {
+    this.#peers.unsure.clear()
+    this.#torn = false
+  }
+
+  /** Settles once the records that are arriving now are in. */
+  get arriving(): Promise<unknown> {
+    return this.#arriving
+  }
+
+  /** Odd if records may be in two shards now. */
+  get moved(): number {
+    return this.#torn && this.#source ? 1 : this.#moved
+  }
+
+  /** Makes an interrupted move good before records are counted, unless others do already. */
+  async tidy(patience: number) {
+    if (this.#torn && this.#source && this.#leavers === 0) await this.#alone(() => this.#mend(patience))
+  }
+
+  /** Runs one after the other all that sends records away: moves and writes. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#leavers++
+    const counted = async () => {
+      // The number is odd while a record is on its way, so that nobody counts it twice.
+      this.#moved++
+      try {
+        return await work()
+      } catch (error) {
+        this.#torn ||= this.#source
+        throw error
+      } finally {
+        this.#moved++
+        this.#leavers--
+      }
+    }
+    const run = this.#leaving.then(counted, counted)
+    this.#leaving = run.catch(() => {})
+    return run
+  }
+
+  /** True if records may have to leave this shard. */
+  get #source() {
+    const { index, layout } = this.#kept()
+    return index < layout.from && layout.from < layout.to
+  }
+
+  ownerOf = (collection: string, id: string) => placeOf(collection, id, this.#kept().layout.to)
+
+  /** Writes each record where it belongs. A record that belongs elsewhere is there before it is removed here. */
+  async write(patience: number, collection: string, records: Sent[]): Promise<number> {
+    const groups = groupBy(records, ({ id }) => this.ownerOf(collection, id))
+    const { index } = this.#kept()
+    const mine = groups.get(index)
+    groups.delete(index)
+    const db = await this.#store()
+    if (mine) await db.upsert(collection, mine)
+    if (groups.size > 0) {
+      await this.#alone(async () => {
+        await settled([...groups].map(([other, group]) => this.#peers.call(patience, other, 'put', collection, group)))
+        await db.delete(
+          collection,
+          [...groups.values()].flat().map(({ id }) => id),
+        )
+      })
+    }
+    return records.length
+  }
+
+  async delete(patience: number, collection: string, ids: string[]): Promise<number> {
+    const groups = groupBy(ids, (id) => this.ownerOf(collection, id))
+    const { index } = this.#kept()
+    const mine = groups.get(index) ?? []
+    groups.delete(index)
+    const db = await this.#store()
+    let deleted = mine.length ? await db.delete(collection, mine) : 0
+    if (groups.size === 0) return deleted
+    try {
+      await this.#alone(() =>
+        settled(
+          [...groups].map(async ([other, group]) => {
+            const here = new Set((await find(db, collection, group)).flatMap((record) => (record ? [record.id] : [])))
+            deleted += await this.#peers.call(
+              patience,
+              other,
+              'remove',
+              collection,
+              group.filter((id) => !here.has(id)),
+            )
+            // The other shard may have copies of these, too. Each record counts once.
+            if (here.size === 0) return
+            await this.#peers.call(patience, other, 'remove', collection, [...here])
+            deleted += await db.delete(collection, [...here])
+          }),
+        ),
+      )
+    } catch (error) {
+      if (error instanceof Stale) error.done = deleted
+      throw error
+    }
+    return deleted
+  }
+
+  async deleteWhere(patience: number, collection: string, filter: Filter): Promise<number> {
+    const db = await this.#store()
+    const work = () => db.deleteWhere(collection, filter)
+    // A message of another shard looks first and then writes. Nothing may come in between.
+    if (this.#kept().index >= this.#kept().layout.from) return this.#inOrder(work)
+    if (!this.#source) return work()
+    return this.#alone(async () => {
+      await this.#mend(patience)
+      return work()
+    })
+  }
+
+  /** Makes sure that nothing that was given up can arrive any more. */
+  async #fence(patience: number) {
+    await settled([...this.#peers.unsure].map((other) => this.#peers.call(patience, other, 'remove', '', [])))
+  }
+
+  /**
+   * Completes what did not come to its end: a record that is where it belongs is removed here. The other copy is never
+   * older.
+   */
+  async #mend(patience: number) {
+    await this.#fence(patience)
+    if (!this.#torn) return
+    const db = await this.#store()
+    for (const collection of await db.collections()) {
+      const leaving: string[] = []
+      for await (const { id } of db.records(collection))
+        if (this.ownerOf(collection, id) !== this.#kept().index) leaving.push(id)
+      for (const [other, ids] of groupBy(leaving, (id) => this.ownerOf(collection, id))) {
+        for (let at = 0; at < ids.length; at += LOOK) {
+          const some = ids.slice(at, at + LOOK)
+          const there = await this.#peers.call(patience, other, 'has', collection, some)
+          const gone = some.filter((_, n) => there[n])
+          if (gone.length) await db.delete(collection, gone)
+        }
+      }
+    }
+    this.#torn = false
+  }
+
+  /**
+   * Returns how many records were found that must leave. With 0, the last one has left. Some may have left by a write
+   * before.
+   */
+  async move(patience: number): Promise<number> {
+    const db = await this.#store()
+    const { index } = this.#kept()
+    const until = Date.now() + patience
+    for (const collection of await db.collections()) {
+      const leaving: string[] = []
+      for await (const { id } of db.records(collection)) {
+        if (this.ownerOf(collection, id) !== index && leaving.push(id) >= LOOK) break
+      }
+      for (let at = 0; at < leaving.length; at += BATCH) {
+        await this.#alone(async () => {
+          const records = (await find(db, collection, leaving.slice(at, at + BATCH))).filter(
+            (record) => record !== null,
+          )
+          await settled(
+            [...groupBy(records, ({ id }) => this.ownerOf(collection, id))].map(async ([other, group]) => {
+              for (const part of parts(group)) await this.#adopted(patience, other, collection, part)
+            }),
+          )
+          if (records.length)
+            await db.delete(
+              collection,
+              records.map(({ id }) => id),
+            )
+        })
+        // The router must hear in time that the growth goes on.
+        if (Date.now() > until) return leaving.length
+      }
+      if (leaving.length > 0) return leaving.length
+    }
+    if (this.#peers.unsure.size > 0) await this.#alone(() => this.#fence(patience))
+    this.#torn = false
+    return 0
+  }
+
+  async #adopted(patience: number, other: number, collection: string, part: Sent[]) {
+    try {
+      await this.#peers.call(patience, other, 'adopt', collection, part)
+    } catch (error) {
+      if (!(error instanceof NidusError) || error.code !== 'CAPACITY' || part.length > 1) throw error
+      throw shardError(
+        'CAPACITY',
+        `the record "${part[0].id.slice(0, 100)}" of "${collection}" is too large to move: a call carries 32 MiB. ` +
+          'Write it anew with less in it, or delete it; the growth then goes on',
+        error.shards,
+      )
+    }
+  }
+
+  /** Takes records from another shard, one call after the other. */
+  arrive(
+    { sender, layout }: Whom,
+    method: 'put' | 'adopt' | 'remove',
+    collection: string,
+    what: (Sent & string)[],
+  ): Promise<number> {
+    return this.#inOrder(async () => {
+      // The growth that it belongs to may have ended while it waited for its turn.
+      if (layout.version < this.#kept().layout.version) throw new Stale(this.#kept().layout)
+      await this.#fences.pass(sender!)
+      const db = await this.#store()
+      if (what.length === 0) return 0
+      if (method === 'remove') return db.delete(collection, what)
+      const there =
+        method === 'adopt'
+          ? await find(
+              db,
+              collection,
+              what.map(({ id }) => id),
+            )
+          : []
+      const records = what.filter((_, n) => !there[n])
+      if (records.length) await db.upsert(collection, records)
+      return records.length
+    })
+  }
+
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#arriving.then(work, work)
+    this.#arriving = result.catch(() => {})
+    return result
+  }
+}
