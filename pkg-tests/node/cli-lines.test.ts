@@ -412,7 +412,7 @@ describe('an option', () => {
     [['inspect', 's', '--top', '3'], 'inspect takes no --top'],
     [['export', 's', 'x.tar', '--replace'], 'export takes no --replace'],
     [['search', 's', '--vector', '[1]', '--replace'], 'search takes no --replace'],
-    [['search', 's', '--vector', '--json'], '--vector wants a value'],
+    [['search', 's', '--vector', '--json'], '--vector needs a value'],
     [['search', 's', '--vector', '[1]', '--top', '1', '--top', '2'], '--top is given twice'],
     [['search', 's', '--vector', '[1]', '--min-score', 'x'], '--min-score must be a number'],
     [['inspect', 's', '--json=yes'], '--json takes no value'],

@@ -1,4 +1,5 @@
-// Options of the command line: what is unknown, said twice, or of no use to the command is refused by name.
+// Reads the options of the command line. An option that is unknown, is given twice, or is of no use to the command is
+// refused by name.
 import { parseArgs } from 'node:util'
 import { nearest } from '../arguments/nearest.js'
 
@@ -23,10 +24,13 @@ export type Values = {
   -readonly [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K]['type'] extends 'boolean' ? boolean : string
 }
 
-/** Those that every command takes. */
+/** The options that every command takes. */
 const COMMON: string[] = ['json', 'help', 'version']
 
-/** What stands between the options. `tell` has them before any is refused, as --json says how that is told. */
+/**
+ * Reads the arguments. Returns those that are no options. `tell` gets the options before any is refused, because --json
+ * decides how an error is reported.
+ */
 export function parse(args: string[], tell: (values: Values) => void): string[] {
   const { tokens, positionals } = parseArgs({
     args,
@@ -50,18 +54,18 @@ export function parse(args: string[], tell: (values: Values) => void): string[] 
       continue
     }
     if (value === undefined || (!inlineValue && /^-(?![\d.])/.test(value)))
-      throw new Usage(`${rawName} wants a value (one that begins with "-" is given as ${rawName}=-...)`)
+      throw new Usage(`${rawName} needs a value (if it begins with "-", write ${rawName}=-...)`)
     if (name in values) throw new Usage(`${rawName} is given twice`)
     values[name] = value
   }
   return positionals
 }
 
-/** Refuses the options that the command would pass over. */
+/** Refuses options that the command would ignore. */
 export function allowed(values: Values, command: string, takes: string[]) {
-  const idle = Object.keys(values).find((name) => !takes.includes(name) && !COMMON.includes(name))
-  if (idle)
+  const useless = Object.keys(values).find((name) => !takes.includes(name) && !COMMON.includes(name))
+  if (useless)
     throw new Usage(
-      `${command} takes no --${idle}; it takes ${[...takes, 'json'].map((name) => `--${name}`).join(', ')}`,
+      `${command} takes no --${useless}; it takes ${[...takes, 'json'].map((name) => `--${name}`).join(', ')}`,
     )
 }

@@ -1,26 +1,27 @@
-// Files to import: matrices of numbers as NumPy writes them. (Lines of JSON: ./jsonl.ts.)
+// Reads matrices of numbers that NumPy wrote, for an import. (./jsonl.ts reads lines of JSON.)
 import { open, readFile } from 'node:fs/promises'
 import { NidusError } from '../errors/errors.js'
 import { Writer, describe } from '../core/wire.js'
 
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
 
-/** Some of a file: records as the store takes them, or a collection and its meta, or only what dimension there is. */
+/** A part of a file: encoded records, or a collection and its metadata, or only the dimension. */
 export interface Part {
-  /** Undefined: what the command line says. */
+  /** The collection. If it is undefined, the command line names it. */
   collection?: string | undefined
   dimension: number | undefined
   count?: number
   wire?: Uint8Array
   vectors?: Float32Array
   meta?: Uint8Array | undefined
-  /** Bytes of the file up to here, of all. */
+  /** The bytes of the file up to here, and all bytes of the file. */
   read: number
   total: number
 }
 
 const MOST_HEADER = 65_536
 
+/** Reads the ids from a text file with one id a line. */
 async function idsOf(path: string, rows: number): Promise<string[]> {
   let text: string
   try {
@@ -32,7 +33,7 @@ async function idsOf(path: string, rows: number): Promise<string[]> {
   }
   const ids = text.replace(/\r?\n$/, '').split(/\r?\n/)
   if (ids.length !== rows) throw invalid(`${path} has ${ids.length} ids for ${rows} rows`)
-  // Of two rows of one id only the last would stay.
+  // If two rows had the same id, only the last would stay.
   const lines = new Map<string, number>()
   ids.forEach((id, i) => {
     if (lines.has(id))
@@ -42,7 +43,7 @@ async function idsOf(path: string, rows: number): Promise<string[]> {
   return ids
 }
 
-/** What kind of numbers, how many rows of how many: from the text that stands before them. */
+/** Reads the header of the file: the width of a number in bytes, the rows, and the numbers of a row. */
 function shapeOf(path: string, header: string) {
   const save = "`np.save(path, array.astype('<f4'))` writes what is needed"
   const type = /'descr':\s*'([^']*)'/.exec(header)?.[1]
@@ -61,9 +62,7 @@ function shapeOf(path: string, header: string) {
     .map(Number)
   if (!sizes) throw invalid(`${path}: its header does not tell its shape: ${header.trim().slice(0, 200)}`)
   if (sizes.length !== 2)
-    throw invalid(
-      `${path} has ${sizes.length} dimensions (${sizes.join(' x ')}); rows of numbers, which are two, are needed`,
-    )
+    throw invalid(`${path} has ${sizes.length} dimensions (${sizes.join(' x ')}); two are needed: rows of numbers`)
   if (order === 'True')
     throw invalid(
       `${path} is column by column (Fortran order); \`np.save(path, np.ascontiguousarray(array))\` writes it ` +
@@ -75,8 +74,8 @@ function shapeOf(path: string, header: string) {
 }
 
 /**
- * A two-dimensional array of float32 or float64, row by row, little-endian; the ids from a text file, a line each, or
- * the rows' numbers.
+ * Reads a two-dimensional array of float32 or float64, row by row, little-endian. The ids come from a text file with
+ * one id a line. Without that file the numbers of the rows are the ids.
  */
 export async function* npy(path: string, idsPath: string | undefined, batch: number): AsyncGenerator<Part> {
   const file = await open(path)

@@ -1,5 +1,5 @@
-// A store as lines of JSON, and back. First { "dimension" }; then, for each collection, { "collection", "meta" } and
-// its records.
+// Writes a store as lines of JSON, and reads such lines. The first line is { "dimension" }. Then come, for each
+// collection, a line { "collection", "meta" } and its records.
 import { createReadStream } from 'node:fs'
 import type { Backend } from '../contract/backend.js'
 import { NidusError } from '../errors/errors.js'
@@ -10,13 +10,14 @@ import { invalid, type Part } from './input.js'
 import { longNumber, parseExactly, readAttrs, writeAttrs } from './values.js'
 
 const PAGE = 500
-/** A line that goes on for longer is no line. */
+/** The most bytes of a line. */
 const LONGEST = 256 * 1024 * 1024
 
 const RECORD = { id: 1, vector: 1, attrs: 1, collection: 1 } as const
 const COLLECTION = { collection: 1, meta: 1 } as const
 const HEADER = { dimension: 1 } as const
 
+/** Writes all documents of a store. `documents` is the number of documents in a line. */
 export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; documents: number }> {
   const { dimension } = store
   yield { text: JSON.stringify({ dimension }), documents: 0 }
@@ -40,7 +41,7 @@ export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; d
   }
 }
 
-/** Lines as bytes, so that what is no UTF-8 is told and not replaced. */
+/** Reads the lines of a file as bytes. So bytes that are no UTF-8 can be refused, and are not replaced. */
 async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; read: number }> {
   let rest: Buffer[] = []
   let held = 0
@@ -97,7 +98,7 @@ function checkVector(given: unknown, who: () => string): number[] {
   return vector
 }
 
-/** Of one collection, until there are as many as go in one write. */
+/** Collects the records of one collection until there are enough for one write. */
 class Batch {
   readonly writer = new Writer(1 << 16)
   readonly vectors: number[] = []
@@ -114,8 +115,8 @@ class Batch {
 }
 
 /**
- * Records, { "id", "vector", "attrs"?, "collection"? } a line, and what `linesOf` writes besides. Collections that have
- * no name are `otherwise`'s.
+ * Reads the lines of a file: records, as { "id", "vector", "attrs"?, "collection"? }, and the other lines that
+ * `linesOf` writes. A record need not name its collection.
  */
 export async function* jsonLines(path: string, total: number, batch: number): AsyncGenerator<Part> {
   let number = 0
@@ -136,8 +137,8 @@ export async function* jsonLines(path: string, total: number, batch: number): As
     const line = parse(bytes, number === 1, who)
     if (!line) continue
     const { id, vector, attrs, collection, meta } = line
-    // Also that it has no lone surrogate: in UTF-8 all of these are one character, and two collections would become
-    // one.
+    // This also refuses a lone surrogate. In UTF-8 all lone surrogates become the same character, so two collections
+    // could become one.
     if (collection !== undefined) checkString(collection, () => `${who()}: "collection"`)
     if ('dimension' in line) {
       checkKeys(line, HEADER, who)
@@ -145,7 +146,7 @@ export async function* jsonLines(path: string, total: number, batch: number): As
       if (dimension !== undefined && dimension !== line.dimension)
         throw new NidusError(
           'DIMENSION_MISMATCH',
-          `${who()}: "dimension" is ${line.dimension as number}, and was ${dimension} before`,
+          `${who()}: "dimension" is ${line.dimension as number}, but it was ${dimension} before`,
         )
       dimension = line.dimension as number
       yield { dimension, read, total }

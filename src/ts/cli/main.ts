@@ -1,4 +1,4 @@
-// `npx nidus-wasm COMMAND DIR`: a store directory, native's or ours, from the command line.
+// The command line, `npx nidus-wasm COMMAND DIR`. The directory may hold a store of native nidus or of this package.
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { argv, exit, stderr, stdout } from 'node:process'
@@ -18,25 +18,31 @@ import { writeWhole, type Write } from './target.js'
 import { parseExactly, tagged, untagged } from './values.js'
 import { verify } from './verify.js'
 
-const USAGE = `nidus-wasm COMMAND DIR [options]       a store in a directory, native nidus's or this package's
+const USAGE = `nidus-wasm COMMAND DIR [options]       works on a store of native nidus or of this package
 
-  inspect DIR                            what is in it
-  verify DIR                             is every byte as it should be? ends with 1 if not
-  search DIR --vector '[0.1, ...]'       the nearest documents; or --like ID [--collection NAME]
+  inspect DIR                            shows what the store holds
+  verify DIR                             checks every byte; ends with 1 if it finds damage
+  search DIR --vector '[0.1, ...]'       finds the documents nearest to a vector,
+         or --like ID                    or nearest to a document
          [--top 10] [--collection NAME] [--filter JSON] [--min-score X]
-  import DIR FILE.jsonl                  { "id", "vector", "attrs"?, "collection"? } a line, and what export writes
-         [--collection NAME] [--batch 1000]
-  import DIR FILE.npy                    a matrix; its ids from a text file, a line each
+  import DIR FILE.jsonl                  reads lines { "id", "vector", "attrs"?, "collection"? },
+         [--collection NAME]             and files that export wrote
+         [--batch 1000]
+  import DIR FILE.npy                    reads a matrix; --ids names a text file with one id a line
          [--ids FILE] [--collection NAME] [--batch 1000]
-  import DIR FILE.tar [--replace]        a whole store, also from a directory
-  export DIR FILE                        a tar of the store; .jsonl: its documents as lines of JSON; - : the tar to
-                                         stdout. A file of that name is replaced once the new one is whole.
-  compact DIR [--drop-unnamed]           rewrites it without dead rows; rows that the log does not name only if told so
+  import DIR FILE.tar [--replace]        reads a whole store from a tar, or from a directory
+  export DIR FILE                        writes the store as a tar, or its documents as lines of JSON (.jsonl);
+                                         - writes the tar to stdout. An older file of that name is replaced
+                                         once the new file is whole.
+  compact DIR [--drop-unnamed]           rewrites the store without dead rows; with --drop-unnamed also without
+                                         rows that the log does not name
 
-  --json                                 one line of JSON instead of a table
+  --json                                 prints one line of JSON instead of a table
   --help, --version
 
-inspect, verify, search and export change nothing. Ends with 0 if all is well, 1 if verify found damage, 2 if the call is wrong, 3 if the store cannot be used (the error's code is told).
+inspect, verify, search and export change nothing in the store.
+The exit code is 0 if all is well, 1 if verify found damage, 2 if the call is wrong, and 3 if the store cannot be used
+(the message then begins with the code of the error).
 `
 
 function wholeNumber(text: string | undefined, fallback: number, name: string): number {
@@ -76,14 +82,14 @@ async function inspect(directory: string, _: string[], values: Values) {
       ['readable by', `native nidus ${facts.readableBy} and later`],
       ...(db.recovery.orphanedRows
         ? [
-            [
-              'unnamed rows',
-              `${count(db.recovery.orphanedRows)}, of which the log says nothing (verify tells more)`,
-            ] as [string, string],
+            ['unnamed rows', `${count(db.recovery.orphanedRows)}, which the log does not name (verify tells more)`] as [
+              string,
+              string,
+            ],
           ]
         : []),
       ...(db.recovery.bytes
-        ? [['torn end', `${bytes(db.recovery.bytes)}, which the next writer cuts`] as [string, string]]
+        ? [['half-written end', `${bytes(db.recovery.bytes)}, which the next writer cuts off`] as [string, string]]
         : []),
     ])
     say('')
@@ -117,7 +123,8 @@ async function check(directory: string, _: string[], values: Values) {
 }
 
 async function search(directory: string, _: string[], values: Values) {
-  if ((values.vector === undefined) === (values.like === undefined)) throw new Usage('search wants --vector or --like')
+  if ((values.vector === undefined) === (values.like === undefined))
+    throw new Usage('search needs either --vector or --like')
   await using db = await reading(directory)
   let query = json<number[]>(values.vector, 'vector', JSON.parse)
   if (values.like !== undefined) {
@@ -132,7 +139,7 @@ async function search(directory: string, _: string[], values: Values) {
   const hits = await db.search(query!, {
     topK: wholeNumber(values.top, 10, 'top'),
     ...(values.collection !== undefined && { collections: values.collection }),
-    // Also one that is null: the search refuses it, and does not go on without.
+    // A filter that is null is passed on, too: the search must refuse it, and not run without a filter.
     ...(filter !== undefined && { filter }),
     ...(minScore !== undefined && { minScore }),
   })
@@ -154,7 +161,7 @@ async function search(directory: string, _: string[], values: Values) {
 }
 
 async function importInto(directory: string, [path]: string[], values: Values) {
-  if (path === undefined) throw new Usage('import wants a file')
+  if (path === undefined) throw new Usage('import needs a file')
   if (!existsSync(path)) throw new NidusError('NOT_FOUND', `there is no ${path}`)
   const kind = statSync(path).isDirectory()
     ? 'a whole store'
@@ -232,7 +239,7 @@ async function importParts(
 }
 
 async function exportFrom(directory: string, [path]: string[], values: Values) {
-  if (path === undefined) throw new Usage('export wants a file, or - for stdout')
+  if (path === undefined) throw new Usage('export needs a file, or - for stdout')
   if (path === '-') {
     await using db = await reading(directory)
     await db.export().pipeTo(Writable.toWeb(stdout), { preventClose: true })
@@ -290,13 +297,16 @@ async function compact(directory: string, _: string[], values: Values) {
     say(
       before.deadRows === 0
         ? 'nothing to do: no dead rows'
-        : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} are ${bytes(after.diskBytes)} now`,
+        : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} before, ${bytes(after.diskBytes)} now`,
     ),
   )
   return 0
 }
 
-/** For writing, and not made anew; without having touched a byte of one that may be damaged. */
+/**
+ * Opens an existing store for writing. It is first opened for reading, so that no byte of a store that may be damaged
+ * is changed.
+ */
 async function openThere(directory: string, dropUnnamed = false) {
   const { dimension, recovery } = await (async () => {
     await using db = await reading(directory)
@@ -305,9 +315,7 @@ async function openThere(directory: string, dropUnnamed = false) {
   if (recovery.orphanedRows && !dropUnnamed) {
     throw new NidusError(
       'INVALID_ARGUMENT',
-      `${count(recovery.orphanedRows)} rows in ${directory} are named by no operation of the log: an interrupted ` +
-        'write leaves such rows, and so does a log that lost its end. Nothing was changed: if no fuller log is to ' +
-        'be put back, compact with --drop-unnamed',
+      `${count(recovery.orphanedRows)} rows in ${directory} are not named by any operation of the log. An interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if you have no better copy of the log, compact with --drop-unnamed`,
     )
   }
   return Nidus.open(directory, { dimension, autoCompact: false })
@@ -315,9 +323,9 @@ async function openThere(directory: string, dropUnnamed = false) {
 
 interface Command {
   work(directory: string, more: string[], values: Values): Promise<number>
-  /** Options of its own. */
+  /** The options of this command alone. */
   takes: (keyof Values)[]
-  /** How many names follow the command. */
+  /** The number of names that follow the command. */
   names: number
 }
 
@@ -330,9 +338,9 @@ const COMMANDS: Record<string, Command> = {
   compact: { work: compact, takes: ['drop-unnamed'], names: 1 },
 }
 
-/** The exit code. */
+/** Runs the command line. Returns the exit code. */
 export async function main(): Promise<number> {
-  // A reader that has seen enough (`| head`) is no fault.
+  // It is no error if the reader of a pipe (`| head`) stops early.
   stdout.on('error', (error: NodeJS.ErrnoException) => exit(error.code === 'EPIPE' ? 0 : 3))
   let values: Values = {}
   try {
@@ -356,10 +364,12 @@ export async function main(): Promise<number> {
     const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined
     if (!command)
       throw new Usage(
-        name === undefined ? 'say what to do' : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`,
+        name === undefined
+          ? 'a command is needed'
+          : `there is no command "${name}"${nearest(name, Object.keys(COMMANDS))}`,
       )
     allowed(values, name, command.takes)
-    if (directory === undefined) throw new Usage(`${name} wants a directory`)
+    if (directory === undefined) throw new Usage(`${name} needs a directory`)
     if (more.length >= command.names)
       throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"`)
     return await command.work(directory, more, values)
@@ -370,7 +380,7 @@ export async function main(): Promise<number> {
     if (values.json) say(JSON.stringify({ error: { code: coded ?? (wrong ? 'USAGE' : 'FAILED'), message } }))
     else
       stderr.write(
-        `nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help tells how it is used\n' : ''}`,
+        `nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help lists the commands and options\n' : ''}`,
       )
     return wrong ? 2 : 3
   }

@@ -1,4 +1,4 @@
-// What the command line says: tables and progress for people, JSON for programs.
+// Prints tables and progress for people. (For programs the command line prints JSON.)
 import { stderr, stdout } from 'node:process'
 
 export const say = (text: string) => void stdout.write(`${text}\n`)
@@ -13,7 +13,7 @@ export function bytes(n: number): string {
   return unit === 0 ? `${count(n)} bytes` : `${value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`
 }
 
-/** Two columns. */
+/** Prints names and values in two columns. */
 export function pairs(rows: [string, string][]) {
   const width = Math.max(...rows.map(([name]) => name.length))
   for (const [name, value] of rows) say(`${name.padEnd(width)}  ${value}`)
@@ -21,7 +21,7 @@ export function pairs(rows: [string, string][]) {
 
 export function table(head: string[], rows: string[][]) {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
-  // Numbers to the right.
+  // Columns of numbers are aligned to the right.
   const right = head.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,]*$/.test(row[i])))
   for (const row of [head, ...rows])
     say(
@@ -32,7 +32,7 @@ export function table(head: string[], rows: string[][]) {
     )
 }
 
-/** A bar on a terminal; nothing where nobody looks. */
+/** Shows a bar of progress if stderr is a terminal. */
 export function progress(what: string) {
   const shown = stderr.isTTY
   let last = 0

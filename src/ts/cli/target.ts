@@ -1,5 +1,5 @@
-// The file that is written: under a name of its own until it is whole, so that neither an old one nor another's is
-// lost.
+// Writes an exported file. It has a temporary name until it is whole, so that no older file is lost if the export
+// fails.
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
@@ -13,11 +13,11 @@ export type Write = (bytes: Uint8Array) => Promise<void>
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Writes all of it and makes it durable, then puts it in the place of what was there under that name. On failure what
- * was there is as it was.
+ * Writes a file, makes it durable and gives it its name, in place of an older file of that name. If this fails, the
+ * older file stays as it was.
  */
 export async function writeWhole<T>(path: string, work: (write: Write) => Promise<T>): Promise<T> {
-  // A link stays one: what it leads to is replaced.
+  // A link stays a link. The file that it leads to is replaced.
   const target = await realpath(path).catch(() => path)
   const there = await stat(target).catch(() => undefined)
   if (path === '') throw new NidusError('INVALID_ARGUMENT', "a file's name is needed")
@@ -27,7 +27,7 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
       `${path} belongs to a store, which would be lost. Nothing was changed: use another name`,
     )
   if (there?.isDirectory()) throw new NidusError('INVALID_ARGUMENT', `${path} is a directory; a file's name is needed`)
-  // A pipe or a device takes what comes; there is nothing to be put in its place.
+  // A pipe or a device gets the bytes directly, because no file can take its place.
   if (there && !there.isFile()) return into(await open(target, 'w'), work, false)
   const part = join(dirname(target), `.${basename(target).slice(0, 80)}.${randomUUID()}.part`)
   const end = (signal: NodeJS.Signals) => {
@@ -37,7 +37,7 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
   }
   for (const name of SIGNALS) process.on(name, end)
   try {
-    // In one turn with the handlers: no signal comes between the file and who removes it.
+    // The file is made in the same turn of the event loop as the handlers that remove it. No signal comes in between.
     closeSync(openSync(part, 'wx', there ? (there.mode & 0o777) | 0o200 : 0o666))
     const file = await open(part, 'r+')
     if (there) await file.chmod(there.mode & 0o777)
@@ -53,7 +53,7 @@ export async function writeWhole<T>(path: string, work: (write: Write) => Promis
   }
 }
 
-/** Whether a file is one of a store. */
+/** Returns whether a file is the data or the log of a store. */
 const isOf = (path: string, which: 'data' | 'log') => {
   try {
     return lookAt(path, which)?.look === 'ours'
@@ -62,12 +62,12 @@ const isOf = (path: string, which: 'data' | 'log') => {
   }
 }
 
-/** Whether a store has a file of that name in its folder. */
+/** Returns whether a path names a file of a store that is in that folder. */
 const isInStore = (path: string) =>
   ['data', 'log', 'lock'].includes(basename(path)) &&
   (isOf(join(dirname(path), 'data'), 'data') || isOf(join(dirname(path), 'log'), 'log'))
 
-/** What begins as a store's file is one, whatever its name: a link may lead to it. */
+/** Returns whether a file begins like a file of a store. Its name does not matter, because a link may lead to it. */
 const isOfStore = (path: string) => isOf(path, 'data') || isOf(path, 'log')
 
 async function into<T>(file: FileHandle, work: (write: Write) => Promise<T>, durable: boolean): Promise<T> {
@@ -82,13 +82,13 @@ async function into<T>(file: FileHandle, work: (write: Write) => Promise<T>, dur
   }
 }
 
-/** So that the new name, too, outlasts a power cut. Not every system lets a directory be opened. */
+/** Makes a new name in a directory durable. Not every system allows a directory to be opened. */
 async function syncDirectory(path: string) {
   const directory = await open(path, 'r').catch(() => undefined)
   try {
     await directory?.sync()
   } catch {
-    // Windows: the rename is the file system's own matter there.
+    // Windows cannot sync a directory.
   } finally {
     await directory?.close()
   }

@@ -1,10 +1,11 @@
-// Attributes as JSON that loses nothing. What JSON has no word for is an object with one key, which no attribute can
-// be: { "$int": "digits" } beyond 2^53, { "$float": 5 } for a float that is a whole number, { "$date": ... }.
+// Converts attributes to JSON and back, without loss. A value that JSON cannot express becomes an object with one key,
+// because no attribute is an object: { "$int": "digits" } for an integer beyond 2^53, { "$float": 5 } for a float that
+// is a whole number, and { "$date": ... }.
 import { invalid } from '../errors/errors.js'
 import { describe, isPlainObject, type Reader, type Writer } from '../core/wire.js'
 
-// As the log has them; src/ts/core/wire.ts reads and writes them, but tells a whole float from an integer no more than
-// JavaScript does.
+// The types of values, with the numbers that the log has for them. src/ts/core/wire.ts reads and writes them, too. But
+// there a float that is a whole number becomes an integer, because JavaScript has one type for both.
 const STR = 1,
   INT = 2,
   BOOL = 3,
@@ -20,7 +21,7 @@ const DECIMAL = /^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?Infinity|NaN)$/i
 
 const isSafe = (int: bigint) => int >= BigInt(Number.MIN_SAFE_INTEGER) && int <= BigInt(Number.MAX_SAFE_INTEGER)
 
-/** Digits alone would be an integer. */
+/** Returns a float as JSON. A float of only digits gets a tag, because it would be read as an integer. */
 function floatText(float: number): string {
   if (Object.is(float, -0) || !Number.isFinite(float)) return `{"$float":"${Object.is(float, -0) ? '-0' : float}"}`
   const text = JSON.stringify(float)
@@ -51,7 +52,7 @@ function readValue(reader: Reader): string {
   }
 }
 
-/** A record's attributes, next in what the store gave, as JSON. */
+/** Reads the attributes of a record, and returns them as JSON. */
 export function readAttrs(reader: Reader): string {
   const entries = Array.from({ length: reader.length() }, () => `${JSON.stringify(reader.str())}:${readValue(reader)}`)
   return `{${entries.join(',')}}`
@@ -69,7 +70,7 @@ function milliseconds(given: unknown, who: () => string): bigint {
   if (typeof given === 'string') {
     if (/^[+-]?\d+$/.test(given)) return int64(given, who)
     const time = ISO.test(given) ? Date.parse(given) : NaN
-    // The 30th of February would become the first of March.
+    // This refuses a day that does not exist: Date.parse takes the 30th of February for the first of March.
     const day = given.replace(/T.*/, '')
     if (!Number.isNaN(time) && new Date(day).getUTCDate() === Number(day.slice(-2))) return BigInt(time)
   }
@@ -89,7 +90,7 @@ function integer(given: unknown, who: () => string): bigint {
 function float64(given: unknown, who: () => string): number {
   const number = longNumber(given) ?? given
   const float = typeof number === 'string' && DECIMAL.test(number) ? Number(number) : number
-  // One that is too large, or no number, must say so.
+  // Infinity and NaN must be written as such: digits that are too large for a float are refused.
   if (
     typeof float !== 'number' ||
     (!Number.isFinite(float) && !/^([+-]?Infinity|NaN)$/.test(`${number as string}`)) ||
@@ -100,7 +101,7 @@ function float64(given: unknown, who: () => string): number {
   return float
 }
 
-/** The digits of a number that was kept exactly when it was parsed. */
+/** Returns the digits of a long integer that `parseExactly` has kept. */
 export function longNumber(value: unknown): string | undefined {
   if (
     !isPlainObject(value) ||
@@ -125,7 +126,7 @@ function writeTagged(writer: Writer, tag: string, given: unknown, who: () => str
   return writer.i64(milliseconds(given, who))
 }
 
-/** What a line says of a record's attributes, as the store takes it. */
+/** Encodes the attributes of a record for the store. */
 export function writeAttrs(writer: Writer, attrs: unknown, who: () => string) {
   if (attrs === undefined) return writer.u64(0)
   if (!isPlainObject(attrs)) throw invalid(`${who()}: "attrs" must be an object, not ${describe(attrs)}`)
@@ -139,16 +140,16 @@ export function writeAttrs(writer: Writer, attrs: unknown, who: () => string) {
     if (tag === undefined && !isPlainObject(value)) writer.value(value, what)
     else if (more.length === 0 && (tag === '$int' || tag === '$float' || tag === '$date'))
       writeTagged(writer, tag, (value as Record<string, unknown>)[tag], what)
-    else throw invalid(`${what()} is an object; only { "$int" }, { "$float" } and { "$date" } can be one`)
+    else throw invalid(`${what()} is an object; the only objects allowed are { "$int" }, { "$float" } and { "$date" }`)
   }
 }
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
-/** JSON.parse rounds integers beyond 2^53 without a word. Here they become { "$int" }. */
+/** Parses JSON. Integers beyond 2^53 become { "$int" }, because JSON.parse would round them without an error. */
 export function parseExactly(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text)
-  JSON.parse(text) // what is no JSON is not to be made into some
+  JSON.parse(text) // Throws if the text is no JSON. The replacement below might make it valid.
   return JSON.parse(
     text.replace(TOKENS, (token) =>
       /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `{"$int":"${token}"}` : token,
@@ -156,7 +157,7 @@ export function parseExactly(text: string): unknown {
   )
 }
 
-/** The tags' values in JavaScript's own, wherever they stand: in a filter. */
+/** Replaces all tags in a filter by values of JavaScript. */
 export function untagged(value: unknown, who: string): unknown {
   if (Array.isArray(value)) return value.map((item) => untagged(item, who))
   if (!isPlainObject(value)) return value
@@ -167,7 +168,7 @@ export function untagged(value: unknown, who: string): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, untagged(part, who)]))
 }
 
-/** What JavaScript has of a document, with the same tags. (A whole float is an integer by then.) */
+/** Replaces the values of a document by tags where JSON needs them. A float that is a whole number gets no tag. */
 export function tagged(value: unknown): unknown {
   if (typeof value === 'bigint') return isSafe(value) ? Number(value) : { $int: `${value}` }
   if (Object.is(value, -0)) return { $float: '-0' }

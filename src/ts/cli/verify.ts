@@ -3,7 +3,7 @@ import { NidusError } from '../errors/errors.js'
 import { fsHost } from '../hosts/fs/host.js'
 import { memoryHost } from '../hosts/memory.js'
 
-/** Something wrong, and where. */
+/** One fault of a store, and its place in a file, in bytes. */
 export interface Finding {
   what: string
   file?: 'data' | 'log'
@@ -11,17 +11,17 @@ export interface Finding {
   length?: number
 }
 
-/** Everything that the format can tell of a store's bytes; nothing is written. As salvage would, into memory. */
+/** Checks every byte of a store. It salvages the store into memory, so nothing is written to disk. */
 export async function verify(directory: string): Promise<{ findings: Finding[]; documents: number; rows: number }> {
-  const nowhere = { from: fsHost(directory), into: memoryHost('verified') }
+  const hosts = { from: fsHost(directory), into: memoryHost('verified') }
   let report
   try {
     report = await salvage(
       { name: directory, into: 'verified', dimension: undefined },
       {
-        from: (work) => work(nowhere.from),
+        from: (work) => work(hosts.from),
         probe: () => Promise.reject(new NidusError('NOT_FOUND', 'memory is empty')),
-        into: (work) => work(nowhere.into),
+        into: (work) => work(hosts.into),
         remove: async () => {},
       },
     )
@@ -37,25 +37,26 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
   const more = report.damageCount - report.damage.length
   if (more) findings.push({ what: `${more} more places of damage`, file: 'log' })
   if (report.upsertsWithoutRow)
-    findings.push({ what: `${report.upsertsWithoutRow} upserts of rows that the data does not have`, file: 'data' })
+    findings.push({ what: `${report.upsertsWithoutRow} upserts name rows that the data does not have`, file: 'data' })
   if (report.rowsWithoutName)
     findings.push({
-      what:
-        `${report.rowsWithoutName} rows that no operation of the log names: of an interrupted write, or of a ` +
-        'log that lost operations',
+      what: `${report.rowsWithoutName} rows that no operation of the log names: a write was interrupted, or the log lost operations`,
       file: 'data',
     })
   for (const place of report.unsupported?.places ?? [])
     findings.push({ what: 'UNSUPPORTED_VERSION: an operation of another version', ...place })
   if (report.documentsDropped)
     findings.push({
-      what: `${report.documentsDropped} documents whose rows are not of unit length, or are another's`,
+      what: `${report.documentsDropped} documents whose rows are not of unit length, or belong to another document`,
       file: 'data',
     })
   const atTheEnd = report.logBytesSkipped - report.damage.reduce((sum, { length }) => sum + length, 0)
   if (atTheEnd > 0)
-    findings.push({ what: `a torn end: ${atTheEnd} bytes, ${report.framesSkipped} frames whole or begun`, file: 'log' })
+    findings.push({
+      what: `a half-written end: ${atTheEnd} bytes, ${report.framesSkipped} frames whole or begun`,
+      file: 'log',
+    })
   if (report.dataBytesSkipped)
-    findings.push({ what: `a torn end: ${report.dataBytesSkipped} bytes of a row`, file: 'data' })
+    findings.push({ what: `a half-written end: ${report.dataBytesSkipped} bytes of a row`, file: 'data' })
   return { findings, documents: report.documents, rows: report.rows }
 }
