@@ -4,7 +4,7 @@ import { invalid } from '../errors/errors.js'
 import type { Attrs, AttrValue } from '../types/index.js'
 import { describe, isPlainObject, keysOf } from '../core/wire.js'
 
-/** The attribute that holds it. */
+/** The attribute that holds this JSON. */
 export const REST = '$metadata'
 const MOST_DEPTH = 100
 const SURROGATE = /\p{Surrogate}/u
@@ -18,7 +18,7 @@ const isAttr = (value: unknown): value is AttrValue =>
   (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) ||
   (value instanceof Date && !Number.isNaN(value.getTime())) ||
   (Array.isArray(value) && Array.from(value).every(isText))
-/** Such a bigint would come back as a number. */
+/** Returns whether a value is a bigint that would come back as a number. */
 const isSmall = (value: unknown) => typeof value === 'bigint' && Number.isSafeInteger(Number(value))
 
 const TAGS = ['$int', '$float', '$date', '$object']
@@ -47,6 +47,7 @@ function packed(value: unknown, where: () => string, depth = 0): unknown {
   return entries.length === 1 && TAGS.includes(entries[0][0]) ? { $object: entries[0] } : Object.fromEntries(entries)
 }
 
+/** Replaces tags by the values that they stand for. */
 function unpacked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unpacked)
   if (typeof value !== 'object' || value === null) return value
@@ -62,8 +63,8 @@ function unpacked(value: unknown): unknown {
 }
 
 /**
- * `who` names the document in errors. A lone surrogate in a text (a chunk may end in the middle of a character) becomes
- * U+FFFD, as everywhere on the web.
+ * Returns the attributes of a document. `who` names the document in errors. A lone surrogate in a text (a chunk may end
+ * in the middle of a character) becomes U+FFFD, as everywhere on the web.
  */
 export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: () => string): Attrs {
   if (typeof text !== 'string') throw invalid(`${who()}: pageContent must be a string, not ${describe(text)}`)
@@ -82,6 +83,7 @@ export function attrsOf(text: unknown, metadata: unknown, textKey: string, who: 
   return Object.fromEntries(attrs)
 }
 
+/** Returns the text and the metadata that the attributes of a document hold. */
 export function metadataOf(attrs: Attrs, textKey: string): { text: string; metadata: Record<string, unknown> } {
   const { [textKey]: text, [REST]: rest, ...metadata } = attrs
   const others =

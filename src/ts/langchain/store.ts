@@ -62,8 +62,7 @@ function check(documents: DocumentInterface[], options: { ids?: string[] } | und
   if (ids === undefined) return
   list(ids, 'ids')
   ids.forEach((id, i) => checkString(id, () => `ids[${i}]`))
-  if (ids.length !== documents.length)
-    throw invalid(`${ids.length} ids are not one for each of ${documents.length} documents`)
+  if (ids.length !== documents.length) throw invalid(`there are ${ids.length} ids for ${documents.length} documents`)
 }
 
 function attributes({ pageContent, metadata }: DocumentInterface, i: number, id: string, textKey: string) {
@@ -92,8 +91,7 @@ export class NidusVectorStore extends VectorStore {
     if (textKey !== undefined) checkString(textKey, () => 'the arguments of NidusVectorStore: textKey')
     if (textKey === REST)
       throw invalid(
-        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds metadata that are no ` +
-          'attributes',
+        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds the metadata that cannot be attributes`,
       )
     this.collection = collection ?? 'documents'
     this.textKey = textKey ?? 'text'
@@ -120,7 +118,7 @@ export class NidusVectorStore extends VectorStore {
     check(documents, options, 'addVectors')
     list(vectors, 'vectors')
     if (vectors.length !== documents.length)
-      throw invalid(`${vectors.length} vectors are not one for each of ${documents.length} documents`)
+      throw invalid(`there are ${vectors.length} vectors for ${documents.length} documents`)
     const given = options?.ids
     const ids = documents.map(({ id }, i) => given?.[i] ?? id ?? crypto.randomUUID())
     if (ids.length > 0)
@@ -197,9 +195,9 @@ export class NidusVectorStore extends VectorStore {
   override async delete(params: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
     const { ids, filter } = object(params, { ids: 1, filter: 1 }, 'delete')
     if (ids === undefined && filter === undefined)
-      throw invalid('`ids` or a `filter` says what to delete; `{ filter: {} }` is everything')
+      throw invalid('delete needs `ids` or a `filter`; `{ filter: {} }` deletes everything')
     if (ids !== undefined) list(ids, 'ids')
-    // Before any is deleted.
+    // The filter is checked before anything is deleted.
     if (filter !== undefined) encodeFilter(filter)
     if (ids) await this.db.delete(this.collection, ids)
     if (filter !== undefined) await this.db.deleteWhere(this.collection, filter)
@@ -218,7 +216,7 @@ export class NidusVectorStore extends VectorStore {
     if (metadatas !== undefined && (typeof metadatas !== 'object' || metadatas === null))
       throw invalid(`metadatas must be an object, or an array of one for each text, not ${describe(metadatas)}`)
     if (Array.isArray(metadatas) && metadatas.length > 0 && metadatas.length !== texts.length)
-      throw invalid(`${metadatas.length} metadatas are not one for each of ${texts.length} texts`)
+      throw invalid(`there are ${metadatas.length} metadatas for ${texts.length} texts`)
     const metadata = (i: number) => (Array.isArray(metadatas) ? metadatas[i] : metadatas)
     return this.fromDocuments(
       texts.map((pageContent, i) => new Document({ pageContent, metadata: metadata(i) })),

@@ -15,7 +15,7 @@ export function absolute(address: string | URL): string {
     return new URL(address, (globalThis as { location?: { href?: string } }).location?.href).href
   } catch (error) {
     throw invalid(
-      `${address} is no address: a static index needs a whole one (https://...), or, in a page, one relative to it`,
+      `${address} is no address: a static index needs a whole one (https://...), or one relative to the page`,
       error,
     )
   }

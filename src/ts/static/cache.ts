@@ -7,8 +7,8 @@ import { cacheStorage, digest, opfs } from './keep.js'
 import { Kept, NotKept, equal, type FileName, type Taken, type Version } from './kept.js'
 
 /**
- * If one file changes and the other does not, the server may be in the middle of an upload. Once this state has lasted
- * so long, it counts as a version.
+ * If one file has changed and the other has not, the server may be in the middle of an upload. Once this state has
+ * lasted so long, it counts as a version.
  */
 const SETTLED_MS = 10 * 60_000
 

@@ -1,9 +1,10 @@
+/** The headers by which two answers for the same file are compared. */
 export interface Validators {
   etag: string | null
   modified: string | null
 }
 
-/** A file that is only read. It rejects if it is not the same any more. */
+/** A file that is only read. A read rejects if the file is not the same any more. */
 export interface StaticFile {
   readonly name: string
   readonly size: number

@@ -18,7 +18,7 @@ const EARLIER = 'nidus-static'
 const unavailable = (what: string, cause?: unknown) =>
   new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
 
-/** Where storage is denied (a sandboxed frame, say) the mere mention may throw. */
+/** Returns a kind of storage, or throws. Where storage is denied (in a sandboxed frame), even reading it may throw. */
 async function there<T>(what: string, get: () => T | undefined | Promise<T>): Promise<T> {
   let cause: unknown
   try {

@@ -3,7 +3,7 @@ import type { Exported } from '../contract/calls.js'
 import { PIECE } from './source.js'
 import { tarEnd, tarHeader, tarPadding } from './tar.js'
 
-/** Reads one piece at a time, so that no more than one is in memory. */
+/** Writes a store as a tar. It reads one piece at a time, so that no more than one is in memory. */
 export async function* tarOf(backend: Backend, { id, ...lengths }: Exported): AsyncGenerator<Uint8Array> {
   try {
     for (const file of ['data', 'log'] as const) {

@@ -15,6 +15,7 @@ const SOURCE = 'the source of the import'
 
 type Part = { file: FileName; bytes: Uint8Array }
 
+/** Imports a store from any kind of source, and opens it. */
 export async function importStore(
   platform: Platform,
   name: string,
@@ -25,7 +26,7 @@ export async function importStore(
   const signal = checkSignal(given)
   const storage = checkStorage(rest.storage, platform.defaultStorage)
   const spec = checkOpen(name, rest, storage)
-  if (spec.readOnly) throw invalid('an import writes: readOnly makes no sense')
+  if (spec.readOnly) throw invalid('an import writes, so it cannot be readOnly')
   if (typeof storage === 'object') userHost(storage)
   if (signal?.aborted) throw aborted(signal)
 
@@ -77,7 +78,7 @@ export async function importStore(
 /** A string counts as a path, if this runtime has files. */
 function sourceOf(from: unknown, platform: Platform): unknown {
   if (typeof from !== 'string' && !(from instanceof URL)) return from
-  if (!platform.files) throw invalid('here there are no files: fetch it, and import the Response')
+  if (!platform.files) throw invalid('there are no files here: fetch it, and import the Response')
   return platform.files(from)
 }
 
@@ -85,8 +86,7 @@ function partsOf(source: unknown, input: (source: unknown) => Input): AsyncGener
   if (!isPlainObject(source)) return partsOfTar(input(source))
   checkKeys(source, FILES, SOURCE)
   const { data, log } = source
-  if (data === undefined || log === undefined)
-    throw invalid('of the two files that are to be imported one is missing: { data, log }')
+  if (data === undefined || log === undefined) throw invalid('an import of two files needs both: { data, log }')
   return partsOfTwo({ data: input(data), log: input(log) })
 }
 

@@ -136,7 +136,7 @@ function open(source: unknown): [AsyncIterable<unknown>, number | undefined] {
   if (is<Blob>(source, 'Blob')) return [iterate(source.stream()), source.size]
   if (is<Response>(source, 'Response')) {
     if (!source.ok)
-      throw invalid(`what was to be imported could not be fetched: ${source.url} answered ${source.status}`)
+      throw invalid(`the source of the import could not be fetched: ${source.url} answered ${source.status}`)
     // If the body is compressed on the way, the header tells another length.
     const length = source.headers.get('content-encoding') ? null : source.headers.get('content-length')
     return source.body
@@ -153,6 +153,6 @@ function open(source: unknown): [AsyncIterable<unknown>, number | undefined] {
 }
 
 function streamed(stream: ReadableStream) {
-  if (stream.locked) throw invalid('the stream that was to be imported is locked: somebody else reads from it')
+  if (stream.locked) throw invalid('the stream to import is locked: somebody else reads from it')
   return iterate(stream)
 }

@@ -2,11 +2,11 @@ import type { FileName } from '../contract/calls.js'
 import { NidusError, invalid } from '../errors/errors.js'
 import type { Input } from './source.js'
 
-// Of the tar format (POSIX ustar, with what GNU and pax add) as much as a directory of two files takes.
+// The part of the tar format that a directory of two files needs: POSIX ustar, with the additions of GNU and pax.
 
 export const BLOCK = 512
 const OCTAL = 8 ** 11
-/** Of a header's fields: where they begin, and how long they are. */
+/** The fields of a header: where each begins, and its length, in bytes. PREFIX has its end instead of its length. */
 const NAME = [0, 100],
   MODE = [100, 8],
   UID = [108, 8],
@@ -23,14 +23,14 @@ const ascii = (text: string) => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array) => new TextDecoder('utf-8').decode(bytes)
 const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK
 
-/** The sum of all bytes, those of the sum itself taken as spaces. */
+/** Returns the sum of all bytes of a header. The bytes of the sum itself count as spaces. */
 function sumOf(header: Uint8Array): number {
   let sum = 8 * 0x20
   for (let i = 0; i < BLOCK; i++) if (i < SUM[0] || i >= SUM[0] + SUM[1]) sum += header[i]
   return sum
 }
 
-/** The same for the same name and size: no times, no users. */
+/** Makes a header. It has no times and no users, so the same name and size always give the same bytes. */
 export function tarHeader(name: string, size: number): Uint8Array {
   const header = new Uint8Array(BLOCK)
   const octal = ([at, length]: Field, value: number) =>
@@ -41,7 +41,7 @@ export function tarHeader(name: string, size: number): Uint8Array {
   octal(GID, 0)
   if (size < OCTAL) octal(SIZE, size)
   else {
-    // Base 256, big-endian, the first bit set.
+    // A larger number is in base 256, big-endian, with the first bit set.
     header[SIZE[0]] = 0x80
     new DataView(header.buffer).setBigUint64(SIZE[0] + 4, BigInt(size))
   }
@@ -64,12 +64,12 @@ const numberIn = (header: Uint8Array, [at, length]: Field): number => {
   return text === '' ? 0 : /^[0-7]+$/.test(text) ? parseInt(text, 8) : NaN
 }
 
-/** Texts end at their first zero. */
+/** Reads a text, which ends at its first zero byte. */
 const textIn = (bytes: Uint8Array) => textOf(bytes).replace(/\0.*$/s, '')
 
 const unreadable = () => new NidusError('CORRUPT', 'the tar has an extended header that cannot be read')
 
-/** A length as pax writes it. An empty one takes the record back: the header's own counts. */
+/** Reads a length that pax wrote. An empty one means that the length in the header itself counts. */
 function paxSize(text: string | undefined): number | undefined {
   if (!text) return undefined
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text)))
@@ -80,7 +80,9 @@ function paxSize(text: string | undefined): number | undefined {
   return Number(text)
 }
 
-/** Of a long path POSIX has the folders in a field of their own. (What GNU has there is something else.) */
+/**
+ * Reads a path. POSIX keeps the folders of a long path in a field of their own. GNU has something else in that field.
+ */
 function pathIn(header: Uint8Array): string {
   const prefix =
     textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0'
@@ -89,7 +91,7 @@ function pathIn(header: Uint8Array): string {
   return `${prefix && `${prefix}/`}${textIn(header.subarray(0, NAME[1]))}`
 }
 
-/** `length key=value\n`, the length counting itself, one after the other. */
+/** Reads the records of pax: `length key=value\n`, one after the other. The length includes itself. */
 function paxIn(bytes: Uint8Array): Map<string, string> {
   const found = new Map<string, string>()
   for (let at = 0; at < bytes.length;) {
@@ -103,10 +105,10 @@ function paxIn(bytes: Uint8Array): Map<string, string> {
   return found
 }
 
-/** More than any path takes. */
+/** The most bytes of an extended header. No path needs so many. */
 const MAX_EXTENDED = 1024 * 1024
 
-/** `data` and `log`, in whatever directory they lie; all else is passed over. */
+/** Returns the bytes of `data` and `log`, in whatever directory of the tar they are. Skips all other files. */
 export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName; bytes: Uint8Array }> {
   const found = new Set<string>()
   let folder: string | undefined
@@ -122,15 +124,14 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
   for (let first = true; ; first = false) {
     const header = await input.exactly(BLOCK)
     if (!header) {
-      if (first) throw invalid('what was to be imported is no tar: it has less than one block')
+      if (first) throw invalid('the source of the import is no tar: it has less than one block')
       if (found.size === 2 && input.ended) return
       throw cut('before its end mark')
     }
     if (header.every((byte) => byte === 0)) {
       if (found.size === 2) return
       throw invalid(
-        'the tar has no file ' +
-          `${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is not that of a store`,
+        `the tar has no file ${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is no tar of a store`,
       )
     }
     const size = paxSize(pax.get('size')) ?? numberIn(header, SIZE)
@@ -138,7 +139,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
       const what =
         header[0] === 0x1f && header[1] === 0x8b ? ' (but gzip: pipe it through a DecompressionStream first)' : ''
       throw first
-        ? invalid(`what was to be imported is no tar${what}`)
+        ? invalid(`the source of the import is no tar${what}`)
         : new NidusError('CORRUPT', 'the tar has a damaged header')
     }
     const type = String.fromCharCode(header[TYPE] || 0x30)
@@ -158,7 +159,7 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
       }
       if (sparse || !/[07]/.test(type))
         throw invalid(`"${path}" is not a plain file in the tar (make it without --sparse, and with --dereference)`)
-      if (found.has(file)) throw invalid(`the tar has two files "${file}": it is not that of one store`)
+      if (found.has(file)) throw invalid(`the tar has two files "${file}": it is no tar of one store`)
       const from = path.slice(0, -file.length).replace(/^(\.\/)+/, '')
       if (folder !== undefined && folder !== from)
         throw invalid(
