@@ -12,7 +12,6 @@ import {
   Struct,
   makeData,
   tableToIPC,
-  vectorFromArray,
 } from 'apache-arrow'
 
 export default {
