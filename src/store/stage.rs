@@ -137,7 +137,7 @@ impl Store {
     pub fn stage_upsert(&mut self, collection: &str, count: usize, batch: &[u8], vectors: &[f32]) -> Result<usize> {
         let floats = vectors.len();
         self.stage_upsert_with(collection, count, batch, floats, 0, &mut |from, rows| {
-            rows.copy_from_slice(&vectors[from..][..rows.len()])
+            rows.copy_from_slice(&vectors[from..][..rows.len()]);
         })
     }
 

@@ -196,7 +196,7 @@ impl Builder {
         Ok(Found::NotYet)
     }
 
-    fn take_sample<'a>(&mut self, rows: &mut dyn Iterator<Item = &'a [f32]>) -> Result<()> {
+    fn take_sample(&mut self, rows: &mut dyn Iterator<Item = &[f32]>) -> Result<()> {
         let d = self.dimension;
         self.sample = zeros(d * SAMPLE)?;
         self.next = zeros((STEP / (d * SAMPLE)).next_multiple_of(4) * d)?;
