@@ -48,7 +48,7 @@ it('a stack leads to the lines of src/ts with --enable-source-maps, and is short
     `import { Nidus } from ${JSON.stringify(dist('node.js').href)}\nawait Nidus.open('nowhere', { dimension: 'x' })`,
     '--enable-source-maps',
   )
-  const [, line] = /\/src\/ts\/options\.ts:(\d+):\d+\)/.exec(err) ?? []
+  const [, line] = /\/src\/ts\/arguments\/options\.ts:(\d+):\d+\)/.exec(err) ?? []
   const source = readFileSync(new URL('../../src/ts/arguments/options.ts', import.meta.url), 'utf8').split('\n')
   expect(source[Number(line) - 1]).toMatch(/dimension must be|checkDimension\(/)
   expect(Math.max(...err.split('\n').map((each) => each.length))).toBeLessThan(400)
