@@ -8,7 +8,20 @@ const unused = [
 ]
 
 export default tseslint.config(
-  { ignores: ['dist/', 'target/', '**/node_modules/', 'fuzz/', 'www/out/', '**/*.d.ts', '**/*.d.mts'] },
+  {
+    ignores: [
+      'dist/',
+      'target/',
+      '**/node_modules/',
+      'fuzz/',
+      'pkg-tests/.tmp/',
+      'www/public/models/',
+      'www/public/ort/',
+      'www/tests/.out/',
+      '**/*.d.ts',
+      '**/*.d.mts',
+    ],
+  },
   js.configs.recommended,
   {
     rules: {

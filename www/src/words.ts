@@ -8,7 +8,8 @@ export interface Words {
   actions: ('retry' | 'delete')[]
 }
 
-type Code = NidusError['code']
+/** The page has no sharded store, so it never gets the codes of one. */
+type Code = Exclude<NidusError['code'], 'BUSY' | 'SHARD_FAILED'>
 
 const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'
 
@@ -103,7 +104,7 @@ const WORDS: Record<Code, Words> = {
 export function wordsFor(error: unknown): Words & { detail: string } {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof NidusError) {
-    return { ...WORDS[error.code], detail: `${error.code}: ${message}` }
+    return { ...WORDS[error.code as Code], detail: `${error.code}: ${message}` }
   }
   if (error instanceof ModelError) {
     return {
