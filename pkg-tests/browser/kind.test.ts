@@ -169,20 +169,17 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBe('opfs')
   })
 
-  it(
-    'is the same for two threads that create a store at the same time, even if one of them cannot ' + 'use OPFS',
-    async () => {
-      for (let round = 0; round < 6; round++) {
-        const name = fresh()
-        const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])
-        const kind = await recorded(name)
-        expect(await there(name)).toEqual([kind])
-        expect([one, other].filter((how) => how === kind).length).toBeGreaterThanOrEqual(1)
-        for (const how of [one, other])
-          expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
-      }
-    },
-  )
+  it('is the same for two threads that create a store at the same time, even if one of them cannot use OPFS', async () => {
+    for (let round = 0; round < 6; round++) {
+      const name = fresh()
+      const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])
+      const kind = await recorded(name)
+      expect(await there(name)).toEqual([kind])
+      expect([one, other].filter((how) => how === kind).length).toBeGreaterThanOrEqual(1)
+      for (const how of [one, other])
+        expect([kind, 'LOCKED', ...(kind === 'opfs' ? ['STORAGE_UNAVAILABLE'] : [])]).toContain(how)
+    }
+  })
 
   it('is kept for a store that an earlier version made', async () => {
     for (const storage of ['opfs', 'indexeddb'] as const) {

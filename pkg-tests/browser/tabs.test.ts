@@ -59,27 +59,22 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await c.count()).toBe(2)
     })
 
-    it(
-      'continue with the next leader when the leader is closed: every call is answered, no outcome ' + 'is unknown',
-      async () => {
-        const name = fresh()
-        const a = await of(name)
-        const b = await of(name)
-        const c = await of(name)
-        const writes = [a, b, c].flatMap((db, t) =>
-          Array.from({ length: 20 }, (_, i) => db.upsert('c', rows(2, 100 * t + 2 * i))),
-        )
-        const closing = a.close()
-        const late = Array.from({ length: 20 }, (_, i) => c.upsert('c', rows(2, 1000 + 2 * i)))
-        expect((await Promise.allSettled([...writes, ...late])).filter(({ status }) => status === 'rejected')).toEqual(
-          [],
-        )
-        await closing
-        expect(await b.count()).toBe(3 * 40 + 40)
-        await b.close()
-        expect(await c.count()).toBe(160)
-      },
-    )
+    it('continue with the next leader when the leader is closed: every call is answered, no outcome is unknown', async () => {
+      const name = fresh()
+      const a = await of(name)
+      const b = await of(name)
+      const c = await of(name)
+      const writes = [a, b, c].flatMap((db, t) =>
+        Array.from({ length: 20 }, (_, i) => db.upsert('c', rows(2, 100 * t + 2 * i))),
+      )
+      const closing = a.close()
+      const late = Array.from({ length: 20 }, (_, i) => c.upsert('c', rows(2, 1000 + 2 * i)))
+      expect((await Promise.allSettled([...writes, ...late])).filter(({ status }) => status === 'rejected')).toEqual([])
+      await closing
+      expect(await b.count()).toBe(3 * 40 + 40)
+      await b.close()
+      expect(await c.count()).toBe(160)
+    })
 
     it('continue when the leader is killed: reads and writes are answered', async () => {
       const name = fresh()
@@ -224,25 +219,22 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await (await of(name)).close()
     })
 
-    it(
-      'make durable what a strict tab writes through a relaxed leader, and report what a relaxed ' + 'tab lost',
-      async () => {
-        const name = fresh()
-        const a = await of(name, { durability: 'relaxed' })
-        const strict = await of(name)
-        const relaxed = await of(name, { durability: 'relaxed' })
-        await strict.upsert('c', rows(5))
-        await relaxed.upsert('c', rows(5, 10))
-        a.kill()
-        const there = await strict.count('c')
-        expect(there === 5 || there === 10).toBe(true)
-        // The code is true in both cases: if the other rows were flushed in time, nothing is lost.
-        expect(await codeOf(() => relaxed.flush())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
-        await relaxed.flush()
-        await relaxed.upsert('c', rows(1, 90))
-        await relaxed.close()
-      },
-    )
+    it('make durable what a strict tab writes through a relaxed leader, and report what a relaxed tab lost', async () => {
+      const name = fresh()
+      const a = await of(name, { durability: 'relaxed' })
+      const strict = await of(name)
+      const relaxed = await of(name, { durability: 'relaxed' })
+      await strict.upsert('c', rows(5))
+      await relaxed.upsert('c', rows(5, 10))
+      a.kill()
+      const there = await strict.count('c')
+      expect(there === 5 || there === 10).toBe(true)
+      // The code is true in both cases: if the other rows were flushed in time, nothing is lost.
+      expect(await codeOf(() => relaxed.flush())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
+      await relaxed.flush()
+      await relaxed.upsert('c', rows(1, 90))
+      await relaxed.close()
+    })
 
     it('report to a relaxed tab that closes what was lost with the leader, and nothing else', async () => {
       const name = fresh()

@@ -112,41 +112,38 @@ describe.for([
     },
   )
 
-  it(
-    'a background that is stopped while it writes loses nothing that was acknowledged, and leaves no ' + 'half batch',
-    async () => {
-      const name = 'amid'
-      await open(page, 'background', name, { storage: 'indexeddb' })
-      const writing = page.evaluate(
-        async ([name, vectors]) => {
-          const acknowledged: number[] = []
-          Object.assign(globalThis, { acknowledged })
-          for (let n = 0; ; n++) {
-            const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
-            // If the background ends, the message has no answer, and the next message finds no store in the new
-            // background.
-            const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
-            if (answer?.ok !== 2) return acknowledged
-            acknowledged.push(n)
-          }
-        },
-        [name, rows(0).map((row) => row.vector)] as const,
-      )
-      await expect
-        .poll(() => page.evaluate(() => (globalThis as { acknowledged?: number[] }).acknowledged?.length))
-        .toBeGreaterThan(3)
-      await stopBackground(page)
-      const acknowledged = await writing
-      expect(acknowledged.length).toBeGreaterThan(0)
-      await open(page, 'background', name)
-      const there = Number(await did(page, 'background', name, 'count'))
-      // Writes are made in order, so at most the one without an answer is there in addition.
-      expect([2 * acknowledged.length, 2 * acknowledged.length + 2]).toContain(there)
-      const ids = acknowledged.flatMap((n) => [`${n} a`, `${n} b`])
-      const got = (await did(page, 'background', name, 'get', 'c', ids)) as ({ id: string } | undefined)[]
-      expect(got.map((record) => record?.id)).toEqual(ids)
-    },
-  )
+  it('a background that is stopped while it writes loses nothing that was acknowledged, and leaves no half batch', async () => {
+    const name = 'amid'
+    await open(page, 'background', name, { storage: 'indexeddb' })
+    const writing = page.evaluate(
+      async ([name, vectors]) => {
+        const acknowledged: number[] = []
+        Object.assign(globalThis, { acknowledged })
+        for (let n = 0; ; n++) {
+          const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
+          // If the background ends, the message has no answer, and the next message finds no store in the new
+          // background.
+          const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
+          if (answer?.ok !== 2) return acknowledged
+          acknowledged.push(n)
+        }
+      },
+      [name, rows(0).map((row) => row.vector)] as const,
+    )
+    await expect
+      .poll(() => page.evaluate(() => (globalThis as { acknowledged?: number[] }).acknowledged?.length))
+      .toBeGreaterThan(3)
+    await stopBackground(page)
+    const acknowledged = await writing
+    expect(acknowledged.length).toBeGreaterThan(0)
+    await open(page, 'background', name)
+    const there = Number(await did(page, 'background', name, 'count'))
+    // Writes are made in order, so at most the one without an answer is there in addition.
+    expect([2 * acknowledged.length, 2 * acknowledged.length + 2]).toContain(there)
+    const ids = acknowledged.flatMap((n) => [`${n} a`, `${n} b`])
+    const got = (await did(page, 'background', name, 'get', 'c', ids)) as ({ id: string } | undefined)[]
+    expect(got.map((record) => record?.id)).toEqual(ids)
+  })
 
   it('page and background share a store, and each keeps working when the other ends', async () => {
     const name = 'shared'
@@ -195,27 +192,24 @@ describe.for([
   )
 })
 
-it(
-  'without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and the error says that it ' + 'is needed',
-  async () => {
-    for (const csp of [undefined, "script-src 'self'"]) {
-      const made = await extension({ module: true, ...(csp && { csp }) })
-      const machine = await made.start()
-      try {
-        const page = await visit(machine.context, made.url)
-        for (const where of ['page', 'background'] as const) {
-          const { code, message } = await ask(page, where, 'none', 'open', { dimension: D })
-          expect([where, code, message]).toEqual([
-            where,
-            'UNSUPPORTED',
-            expect.stringContaining("with CSP, 'wasm-unsafe-eval'"),
-          ])
-          expect(await did(page, where, '', 'list')).toEqual([])
-        }
-      } finally {
-        await machine.close()
-        made.remove()
+it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and the error says that it is needed', async () => {
+  for (const csp of [undefined, "script-src 'self'"]) {
+    const made = await extension({ module: true, ...(csp && { csp }) })
+    const machine = await made.start()
+    try {
+      const page = await visit(machine.context, made.url)
+      for (const where of ['page', 'background'] as const) {
+        const { code, message } = await ask(page, where, 'none', 'open', { dimension: D })
+        expect([where, code, message]).toEqual([
+          where,
+          'UNSUPPORTED',
+          expect.stringContaining("with CSP, 'wasm-unsafe-eval'"),
+        ])
+        expect(await did(page, where, '', 'list')).toEqual([])
       }
+    } finally {
+      await machine.close()
+      made.remove()
     }
-  },
-)
+  }
+})

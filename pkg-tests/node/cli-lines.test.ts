@@ -436,33 +436,30 @@ describe('an option', () => {
   })
 })
 
-it(
-  'takes nothing for something near it: a lone surrogate, a day that is none, a number that is ' + 'not decimal',
-  async () => {
-    const line = (more: string) => `{"id":"a","vector":[1,0],${more}}\n`
-    for (const [more, told] of [
-      [String.raw`"collection":"\ud800"`, '"collection" holds a lone surrogate'],
-      ['"collection":null', '"collection" must be a string'],
-      ['"attrs":{"x":{"$date":"2024-02-30T00:00:00Z"}}', '$date is "2024-02-30T00:00:00Z"'],
-      ['"attrs":{"x":{"$date":"2023-02-29"}}', '$date is "2023-02-29"'],
-      ['"attrs":{"x":{"$float":"0x10"}}', '$float is "0x10"'],
-      ['"attrs":{"x":{"$float":" 1"}}', '$float is " 1"'],
-    ] as const)
-      expect(await refused('import', fresh(), write(line(more))), more).toContain(told)
-    const store = fresh()
-    await fine(
-      'import',
-      store,
-      write(
-        '{"id":"a","vector":[12345678901234567890,0],"attrs":{"x":{"$date":"2024-02-29T23:00:00+02:00"},"y":{"$date":"+002024-02-29"},"z":{"$float":"-1e3"}}}\n',
-      ),
-    )
-    const db = await Nidus.open(at(store), { readOnly: true })
-    const [found] = await db.get('default', ['a'])
-    expect([[...found!.vector], found!.attrs]).toEqual([
-      [1, 0],
-      { x: new Date('2024-02-29T21:00:00Z'), y: new Date('2024-02-29'), z: -1000 },
-    ])
-    await db.close()
-  },
-)
+it('takes nothing for something near it: a lone surrogate, a day that is none, a number that is not decimal', async () => {
+  const line = (more: string) => `{"id":"a","vector":[1,0],${more}}\n`
+  for (const [more, told] of [
+    [String.raw`"collection":"\ud800"`, '"collection" holds a lone surrogate'],
+    ['"collection":null', '"collection" must be a string'],
+    ['"attrs":{"x":{"$date":"2024-02-30T00:00:00Z"}}', '$date is "2024-02-30T00:00:00Z"'],
+    ['"attrs":{"x":{"$date":"2023-02-29"}}', '$date is "2023-02-29"'],
+    ['"attrs":{"x":{"$float":"0x10"}}', '$float is "0x10"'],
+    ['"attrs":{"x":{"$float":" 1"}}', '$float is " 1"'],
+  ] as const)
+    expect(await refused('import', fresh(), write(line(more))), more).toContain(told)
+  const store = fresh()
+  await fine(
+    'import',
+    store,
+    write(
+      '{"id":"a","vector":[12345678901234567890,0],"attrs":{"x":{"$date":"2024-02-29T23:00:00+02:00"},"y":{"$date":"+002024-02-29"},"z":{"$float":"-1e3"}}}\n',
+    ),
+  )
+  const db = await Nidus.open(at(store), { readOnly: true })
+  const [found] = await db.get('default', ['a'])
+  expect([[...found!.vector], found!.attrs]).toEqual([
+    [1, 0],
+    { x: new Date('2024-02-29T21:00:00Z'), y: new Date('2024-02-29'), z: -1000 },
+  ])
+  await db.close()
+})

@@ -170,49 +170,46 @@ describe('a medium that fails', () => {
     await db.close()
   })
 
-  it(
-    'during compaction: the store is unchanged; during promote: it is FAILED, and whole when it is ' + 'opened again',
-    async () => {
-      const host = arraysHost()
-      let db = await open(host)
-      for (let i = 0; i < 5; i++) await db.upsert('c', one('a', i))
-      const { create, promote } = host
-      host.create = async () => {
-        throw new Error('no room')
+  it('during compaction: the store is unchanged; during promote: it is FAILED, and whole when it is opened again', async () => {
+    const host = arraysHost()
+    let db = await open(host)
+    for (let i = 0; i < 5; i++) await db.upsert('c', one('a', i))
+    const { create, promote } = host
+    host.create = async () => {
+      throw new Error('no room')
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    host.create = async () => {
+      const files = await create()
+      files.data.write = () => {
+        throw new Error('no room either')
       }
-      expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
-      host.create = async () => {
-        const files = await create()
-        files.data.write = () => {
-          throw new Error('no room either')
-        }
-        return files
-      }
-      expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
-      expect(await db.footprint()).toMatchObject({ rows: 5, deadRows: 4 })
-      expect(await db.upsert('c', one('b'))).toBe(1)
-      await db.close()
-      // A failed automatic compaction is reported, and never makes an opening fail.
-      db = await open(host, { autoCompact: 0.1 })
-      expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
-      expect(await db.count()).toBe(2)
-      host.create = create
-      host.promote = async () => {
-        throw new Error('half')
-      }
-      expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
-      expect(await codeOf(() => db.count())).toBe('FAILED')
-      await db.close()
-      db = await open(host, { autoCompact: 0.1 })
-      expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
-      expect(await db.count()).toBe(2)
-      host.promote = promote
-      await db.compact()
-      expect(await db.footprint()).toMatchObject({ rows: 2, deadRows: 0 })
-      await db.close()
-      expect(host.made.every(({ closed }) => closed >= 1)).toBe(true)
-    },
-  )
+      return files
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    expect(await db.footprint()).toMatchObject({ rows: 5, deadRows: 4 })
+    expect(await db.upsert('c', one('b'))).toBe(1)
+    await db.close()
+    // A failed automatic compaction is reported, and never makes an opening fail.
+    db = await open(host, { autoCompact: 0.1 })
+    expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
+    expect(await db.count()).toBe(2)
+    host.create = create
+    host.promote = async () => {
+      throw new Error('half')
+    }
+    expect(await codeOf(() => db.compact())).toBe('STORAGE_FAILED')
+    expect(await codeOf(() => db.count())).toBe('FAILED')
+    await db.close()
+    db = await open(host, { autoCompact: 0.1 })
+    expect(db.recovery).toMatchObject({ compacted: false, compactionError: { code: 'STORAGE_FAILED' } })
+    expect(await db.count()).toBe(2)
+    host.promote = promote
+    await db.compact()
+    expect(await db.footprint()).toMatchObject({ rows: 2, deadRows: 0 })
+    await db.close()
+    expect(host.made.every(({ closed }) => closed >= 1)).toBe(true)
+  })
 
   it('between two calls with relaxed durability: close and every later call report it', async () => {
     const host = arraysHost()
@@ -349,42 +346,39 @@ describe('the memory for copies of batches', () => {
 })
 
 describe('a vector that cannot be stored', () => {
-  it(
-    'is named in the error, also in a batch that is copied in slices, and nothing of its batch ' + 'is stored',
-    async () => {
-      const dimension = 384
-      const db = await Nidus.open('bad', { storage: 'memory', dimension })
-      for (const [count, at] of [
-        [3, 1],
-        [100, 99],
-        [5000, 4321],
-      ] as const) {
-        const ids = Array.from({ length: count }, (_, i) => `${i}`)
-        const bad = async (number: number, transfer = false) => {
-          const vectors = new Float32Array(count * dimension).fill(1)
-          vectors[at * dimension + 5] = number
-          return db.upsert('c', { ids, vectors }, { transfer }).then(
-            () => 'stored',
-            (error: NidusError) => `${error.code} ${error.message}`,
-          )
-        }
-        const who = `INVALID_ARGUMENT record ${at} (id "${at}"):`
-        expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float`)
-        expect(await bad(1e39, true)).toBe(`${who} vector[5] is Infinity as a 32-bit float`)
-        expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float`)
-        expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
-        expect(await db.hasCollection('c')).toBe(false)
-        // A good batch of the same turn is stored.
-        const [, answer] = await Promise.all([
-          db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]),
-          bad(NaN),
-        ])
-        expect(answer).toContain(who)
-        expect(await db.count()).toBe(1)
+  it('is named in the error, also in a batch that is copied in slices, and nothing of its batch is stored', async () => {
+    const dimension = 384
+    const db = await Nidus.open('bad', { storage: 'memory', dimension })
+    for (const [count, at] of [
+      [3, 1],
+      [100, 99],
+      [5000, 4321],
+    ] as const) {
+      const ids = Array.from({ length: count }, (_, i) => `${i}`)
+      const bad = async (number: number, transfer = false) => {
+        const vectors = new Float32Array(count * dimension).fill(1)
+        vectors[at * dimension + 5] = number
+        return db.upsert('c', { ids, vectors }, { transfer }).then(
+          () => 'stored',
+          (error: NidusError) => `${error.code} ${error.message}`,
+        )
       }
-      expect(await db.upsert('c', { ids: ['a'], vectors: new Float32Array(dimension).fill(1) })).toBe(1)
-      expect(await db.count()).toBe(2)
-      await db.close()
-    },
-  )
+      const who = `INVALID_ARGUMENT record ${at} (id "${at}"):`
+      expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float`)
+      expect(await bad(1e39, true)).toBe(`${who} vector[5] is Infinity as a 32-bit float`)
+      expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float`)
+      expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
+      expect(await db.hasCollection('c')).toBe(false)
+      // A good batch of the same turn is stored.
+      const [, answer] = await Promise.all([
+        db.upsert('good', [{ id: 'g', vector: new Float32Array(dimension).fill(1) }]),
+        bad(NaN),
+      ])
+      expect(answer).toContain(who)
+      expect(await db.count()).toBe(1)
+    }
+    expect(await db.upsert('c', { ids: ['a'], vectors: new Float32Array(dimension).fill(1) })).toBe(1)
+    expect(await db.count()).toBe(2)
+    await db.close()
+  })
 })

@@ -90,20 +90,17 @@ describe('an object without visible keys', () => {
     await db.close()
   })
 
-  it(
-    'is a filter if it is a plain empty object of any realm, and so is an instance of a class ' + 'with fields',
-    async () => {
-      const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
-      await db.upsert('c', [
-        { id: 'a', vector: Q, attrs: { tenant: 'a' } },
-        { id: 'b', vector: Q, attrs: Object.create(null) as Attrs },
-      ])
-      for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[])
-        expect(await db.count('c', filter)).toBe(2)
-      expect(await db.count('c', new Fields() as unknown as Filter)).toBe(1)
-      await db.close()
-    },
-  )
+  it('is a filter if it is a plain empty object of any realm, and so is an instance of a class with fields', async () => {
+    const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
+    await db.upsert('c', [
+      { id: 'a', vector: Q, attrs: { tenant: 'a' } },
+      { id: 'b', vector: Q, attrs: Object.create(null) as Attrs },
+    ])
+    for (const filter of [{}, Object.create(null), JSON.parse('{}'), new Proxy({}, {}), { $and: [{}] }] as Filter[])
+      expect(await db.count('c', filter)).toBe(2)
+    expect(await db.count('c', new Fields() as unknown as Filter)).toBe(1)
+    await db.close()
+  })
 })
 
 describe('the command line', () => {

@@ -226,17 +226,14 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   )
 
   if (name === 'deno') {
-    it(
-      'needs permission to read and write, and all permissions only to take over the lock of a ' + 'killed process',
-      async () => {
-        const dir = fresh()
-        const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
-        expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
-        const other = fresh()
-        await stale(other)
-        expect(script(other, `say(await Nidus.open(dir).catch((error) => error.code))`, flags)).toEqual(['LOCKED'])
-      },
-    )
+    it('needs permission to read and write, and all permissions only to take over the lock of a killed process', async () => {
+      const dir = fresh()
+      const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
+      expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
+      const other = fresh()
+      await stale(other)
+      expect(script(other, `say(await Nidus.open(dir).catch((error) => error.code))`, flags)).toEqual(['LOCKED'])
+    })
   }
 })
 

@@ -200,79 +200,76 @@ describe('a sharded store does what one store does', () => {
 })
 
 describe('a sharded store grows', () => {
-  it(
-    'while it is read and written by clients that know nothing of it: nothing is lost, doubled ' + 'or missed',
-    async () => {
-      const on = (client: number) => ({ store: 'grow', shards: 1, client })
-      const model = new Map<number, number>()
-      const STABLE = 2000
-      for (let at = 0; at < 5000; at += 250) {
-        const ids = Array.from({ length: 250 }, (_, i) => at + i)
-        await call(
-          on(0),
-          'upsert',
-          'a',
-          ids.map((id) => record(id, 0)),
-        )
-        ids.forEach((id) => model.set(id, 0))
-      }
-      // The growth takes long enough for much to happen meanwhile.
-      await call(on(0), 'slow', 6)
-      let growing = true
-      const reader = async (client: number) => {
-        const r = random(client)
-        let count = 0
-        while (growing || count < 20) {
-          // Nobody changes these documents. A search for one finds it, once.
-          const id = r.int(STABLE)
-          const hits = (await call(on(client), 'search', vectorOf(id, 0), { topK: 10 })) as Hit[]
-          expect(hits[0]).toMatchObject({ id: `${id}`, attrs: { version: 0 } })
-          expect(new Set(hits.map((hit) => hit.id)).size).toBe(10)
-          expect((await call(on(client), 'get', 'a', [`${id}`]))[0]?.id).toBe(`${id}`)
-          count++
-        }
-      }
-      const writer = async (client: number) => {
-        const r = random(client)
-        let count = 0
-        while (growing || count < 20) {
-          const ids = [
-            ...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((5000 - STABLE) / 2) + (client % 2))),
-          ]
-          if (r.next() < 0.2) {
-            await call(on(client), 'delete', 'a', ids.map(String))
-            ids.forEach((id) => model.delete(id))
-          } else {
-            const version = 1 + (count % 50)
-            await call(
-              on(client),
-              'upsert',
-              'a',
-              ids.map((id) => record(id, version)),
-            )
-            ids.forEach((id) => model.set(id, version))
-          }
-          count++
-        }
-      }
-      const work = [reader(1), writer(2), writer(3), reader(4), reader(5), reader(6)]
-      for (const shards of [2, 3, 4, 5, 7, 9]) await call(on(9), 'grow', shards)
-      growing = false
-      await Promise.all(work)
-      await call(on(0), 'slow', 0)
-      expect(await call(on(1), 'count')).toBe(model.size)
-      const stats = await call(on(7), 'stats')
-      expect([stats.shards, stats.growingTo]).toEqual([9, undefined])
-      for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 9 / 2)
-      const oracle = await Nidus.open('grown', { storage: 'memory', dimension: D })
-      await oracle.upsert(
+  it('while it is read and written by clients that know nothing of it: nothing is lost, doubled or missed', async () => {
+    const on = (client: number) => ({ store: 'grow', shards: 1, client })
+    const model = new Map<number, number>()
+    const STABLE = 2000
+    for (let at = 0; at < 5000; at += 250) {
+      const ids = Array.from({ length: 250 }, (_, i) => at + i)
+      await call(
+        on(0),
+        'upsert',
         'a',
-        [...model].map(([id, version]) => record(id, version)),
+        ids.map((id) => record(id, 0)),
       )
-      await expectSame(on(8), oracle, 1, true)
-      await oracle.close()
-    },
-  )
+      ids.forEach((id) => model.set(id, 0))
+    }
+    // The growth takes long enough for much to happen meanwhile.
+    await call(on(0), 'slow', 6)
+    let growing = true
+    const reader = async (client: number) => {
+      const r = random(client)
+      let count = 0
+      while (growing || count < 20) {
+        // Nobody changes these documents. A search for one finds it, once.
+        const id = r.int(STABLE)
+        const hits = (await call(on(client), 'search', vectorOf(id, 0), { topK: 10 })) as Hit[]
+        expect(hits[0]).toMatchObject({ id: `${id}`, attrs: { version: 0 } })
+        expect(new Set(hits.map((hit) => hit.id)).size).toBe(10)
+        expect((await call(on(client), 'get', 'a', [`${id}`]))[0]?.id).toBe(`${id}`)
+        count++
+      }
+    }
+    const writer = async (client: number) => {
+      const r = random(client)
+      let count = 0
+      while (growing || count < 20) {
+        const ids = [
+          ...new Set(Array.from({ length: 10 }, () => STABLE + 2 * r.int((5000 - STABLE) / 2) + (client % 2))),
+        ]
+        if (r.next() < 0.2) {
+          await call(on(client), 'delete', 'a', ids.map(String))
+          ids.forEach((id) => model.delete(id))
+        } else {
+          const version = 1 + (count % 50)
+          await call(
+            on(client),
+            'upsert',
+            'a',
+            ids.map((id) => record(id, version)),
+          )
+          ids.forEach((id) => model.set(id, version))
+        }
+        count++
+      }
+    }
+    const work = [reader(1), writer(2), writer(3), reader(4), reader(5), reader(6)]
+    for (const shards of [2, 3, 4, 5, 7, 9]) await call(on(9), 'grow', shards)
+    growing = false
+    await Promise.all(work)
+    await call(on(0), 'slow', 0)
+    expect(await call(on(1), 'count')).toBe(model.size)
+    const stats = await call(on(7), 'stats')
+    expect([stats.shards, stats.growingTo]).toEqual([9, undefined])
+    for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(model.size / 9 / 2)
+    const oracle = await Nidus.open('grown', { storage: 'memory', dimension: D })
+    await oracle.upsert(
+      'a',
+      [...model].map(([id, version]) => record(id, version)),
+    )
+    await expectSame(on(8), oracle, 1, true)
+    await oracle.close()
+  })
 
   it('while objects are killed at any moment', async () => {
     const on = (client: number) => ({ store: 'killed', shards: 2, client })

@@ -84,6 +84,18 @@ const visit = async (context: BrowserContext, url: string) => {
 
 const NONE = expect.stringMatching(/^(NOT_FOUND|CORRUPT): /) as string
 const DENIED = expect.stringMatching(/^STORAGE_UNAVAILABLE: /) as string
+/** A page without storage. */
+const ONLY_MEMORY = {
+  chosen: DENIED,
+  memory: 'memory a',
+  indexeddb: DENIED,
+  opfs: DENIED,
+  list: DENIED,
+  destroy: DENIED,
+  persistence: 'string',
+  keptInOpfs: DENIED,
+  keptInCache: DENIED,
+}
 
 describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   let own: Awaited<ReturnType<typeof browser>>
@@ -139,65 +151,42 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
       const frame = where.frames().find((frame) => frame.url().endsWith('/frame'))!
       await frame.waitForFunction(() => 'package' in window)
       expect(await frame.evaluate(() => self.origin)).toBe('null')
-      expect(await tried(frame)).toEqual({
-        chosen: DENIED,
-        memory: 'memory a',
-        indexeddb: DENIED,
-        opfs: DENIED,
-        list: DENIED,
-        destroy: DENIED,
-        persistence: 'string',
-        keptInOpfs: DENIED,
-        keptInCache: DENIED,
-      })
+      expect(await tried(frame)).toEqual(ONLY_MEMORY)
       await where.close()
     }
   })
 
-  it(
-    'opens only stores in memory if the user blocks site data, and refuses the others with ' + 'STORAGE_UNAVAILABLE',
-    async () => {
-      const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
-      mkdirSync(join(profile, 'Default'))
-      writeFileSync(
-        join(profile, 'Default', 'Preferences'),
-        JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
-      )
-      const options =
-        kind === 'firefox'
-          ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } }
-          : {}
-      const blocked = await browser(kind, options, profile)
-      try {
-        const home = await serve({ '/': page('') })
-        const where = await visit(blocked.context, home)
-        // Checks that site data are really blocked.
-        expect(
-          await where.evaluate(() => {
-            try {
-              return typeof localStorage
-            } catch (error) {
-              return (error as Error).name
-            }
-          }),
-        ).toBe('SecurityError')
-        expect(await tried(where)).toEqual({
-          chosen: DENIED,
-          memory: 'memory a',
-          indexeddb: DENIED,
-          opfs: DENIED,
-          list: DENIED,
-          destroy: DENIED,
-          persistence: 'string',
-          keptInOpfs: DENIED,
-          keptInCache: DENIED,
-        })
-      } finally {
-        await blocked.close()
-        rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
-      }
-    },
-  )
+  it('opens only stores in memory if the user blocks site data, and refuses the others with STORAGE_UNAVAILABLE', async () => {
+    const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
+    mkdirSync(join(profile, 'Default'))
+    writeFileSync(
+      join(profile, 'Default', 'Preferences'),
+      JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
+    )
+    const options =
+      kind === 'firefox'
+        ? { firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'network.cookie.cookieBehavior': 2 } }
+        : {}
+    const blocked = await browser(kind, options, profile)
+    try {
+      const home = await serve({ '/': page('') })
+      const where = await visit(blocked.context, home)
+      // Checks that site data are really blocked.
+      expect(
+        await where.evaluate(() => {
+          try {
+            return typeof localStorage
+          } catch (error) {
+            return (error as Error).name
+          }
+        }),
+      ).toBe('SecurityError')
+      expect(await tried(where)).toEqual(ONLY_MEMORY)
+    } finally {
+      await blocked.close()
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    }
+  })
 
   it("works in the page's own thread if a policy forbids workers (worker-src 'none')", async () => {
     const home = await serve({

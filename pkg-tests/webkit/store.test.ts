@@ -126,25 +126,22 @@ describe.skipIf(!here)('WebKitGTK', () => {
     })
   })
 
-  it(
-    'keeps the kind of storage although OPFS has files without handles, and keeps the store when it ' + 'is killed',
-    async () => {
-      const home = mkdtempSync(join(tmpdir(), 'nidus-webkit-'))
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/visit`
-      const files = ['--features=+StorageAPI,+StorageAPIEstimate,+FileSystem,+AccessHandle,+FileSystemWritableStream']
-      try {
-        for (const [visit, args] of [files, [], files].entries()) {
-          const answer = new Promise<string>((resolve) => (told = resolve))
-          const person = await browse(url, home, args)
-          const found = JSON.parse(await answer) as object
-          await person.kill()
-          expect(found).toEqual({ directory: args === files, storage: 'indexeddb', count: visit + 1 })
-        }
-      } finally {
-        rmSync(home, { recursive: true, force: true })
+  it('keeps the kind of storage although OPFS has files without handles, and keeps the store when it is killed', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'nidus-webkit-'))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/visit`
+    const files = ['--features=+StorageAPI,+StorageAPIEstimate,+FileSystem,+AccessHandle,+FileSystemWritableStream']
+    try {
+      for (const [visit, args] of [files, [], files].entries()) {
+        const answer = new Promise<string>((resolve) => (told = resolve))
+        const person = await browse(url, home, args)
+        const found = JSON.parse(await answer) as object
+        await person.kill()
+        expect(found).toEqual({ directory: args === files, storage: 'indexeddb', count: visit + 1 })
       }
-    },
-  )
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
 
   it('refuses a second page with LOCKED, and has the writes of a page that was left', async () => {
     const left = await browser.run(async () => {

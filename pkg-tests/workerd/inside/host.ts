@@ -122,22 +122,19 @@ export function hostSuite() {
       await again.close()
     })
 
-    it(
-      'an opening through another `storage` object takes over, and the first one is FAILED before it ' + 'can write',
-      async () => {
-        const first = await open()
-        await first.upsert('c', rows(1))
-        const second = await open({}, watched().storage)
-        expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
-        expect(await first.closed).toMatchObject({ reason: 'failed' })
-        await second.upsert('c', rows(1, 2))
-        await first.close()
-        await second.close()
-        const again = await open()
-        expect((await again.get('c', ['0', '1', '2'])).map((found) => found?.id)).toEqual(['0', undefined, '2'])
-        await again.close()
-      },
-    )
+    it('an opening through another `storage` object takes over, and the first one is FAILED before it can write', async () => {
+      const first = await open()
+      await first.upsert('c', rows(1))
+      const second = await open({}, watched().storage)
+      expect(await codeOf(() => first.upsert('c', rows(1, 1)))).toBe('FAILED')
+      expect(await first.closed).toMatchObject({ reason: 'failed' })
+      await second.upsert('c', rows(1, 2))
+      await first.close()
+      await second.close()
+      const again = await open()
+      expect((await again.get('c', ['0', '1', '2'])).map((found) => found?.id)).toEqual(['0', undefined, '2'])
+      await again.close()
+    })
 
     it('a read-only opening sees one state, also while a writer replaces it', async () => {
       const dimension = 1024,

@@ -6,6 +6,7 @@ import { userHost } from '../hosts/user.js'
 import {
   captureBatch,
   captureIds,
+  captureQueries,
   captureQuery,
   checkMinScore,
   checkSignal,
@@ -45,7 +46,7 @@ import type {
   UpsertOptions,
   VectorRecord,
 } from '../types/index.js'
-import { Reader, decodeMeta, describe, encodeIds, encodeMeta } from '../core/wire.js'
+import { Reader, decodeMeta, encodeIds, encodeMeta } from '../core/wire.js'
 
 const currentPlatform = () => runtime.platform!
 
@@ -262,13 +263,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
-    const all = reading('queries', () => {
-      if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
-      const all = new Float32Array(queries.length * this.dimension)
-      for (let i = 0; i < queries.length; i++)
-        all.set(captureQuery(queries[i], this.dimension, `query ${i}`), i * this.dimension)
-      return all
-    })
+    const all = captureQueries(queries, this.dimension)
     return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
   }
 

@@ -1,6 +1,6 @@
 import { Segment as CoreSegment, type CoreHandle } from '../core/core.js'
 import { NidusError, coreError, invalid, isTrap, storageError } from '../errors/errors.js'
-import { captureQuery, checkMinScore, checkTopK } from '../arguments/input.js'
+import { captureQuery, checkCount, checkMinScore, checkTopK } from '../arguments/input.js'
 import { SEGMENT, SEGMENT_SEARCH } from '../arguments/keys.js'
 import { checkDimension, checkOptions, checkWasm } from '../arguments/options.js'
 import type { SegmentHit, SyncAccessHandle, WasmSource } from '../types/segment.js'
@@ -51,12 +51,6 @@ declare const FileSystemSyncAccessHandle: (new () => unknown) | undefined
 /** Only of a real one is it known that it keeps no reference to what it is given. */
 const isRealHandle = (sink: unknown) =>
   typeof FileSystemSyncAccessHandle !== 'undefined' && sink instanceof FileSystemSyncAccessHandle
-
-function checkIndex(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw invalid(`${what} must be an integer from 0 up, not ${describe(value)}`)
-  return value
-}
 
 /**
  * Not private fields, which a proxy around a segment (Vue's, MobX's) does not have; and a function, which such proxies
@@ -119,7 +113,7 @@ export class Segment {
   }
 
   row(i: number): Float32Array {
-    const index = checkIndex(i, 'a row')
+    const index = checkCount(i, 'a row')
     return runIn(this, (core) => {
       if (index >= core.rowCount) throw invalid(`there is no row ${index}: the segment has ${core.rowCount}`)
       return core.row(index)
@@ -142,7 +136,7 @@ export class Segment {
   }
 
   truncateTo(rows: number): void {
-    const count = checkIndex(rows, 'the number of rows')
+    const count = checkCount(rows, 'the number of rows')
     runIn(this, (core) => core.truncateTo(count))
   }
 

@@ -174,6 +174,16 @@ export function captureQuery(query: unknown, dimension: number, who = 'the query
   return copy
 }
 
+/** Returns a copy of the queries, one behind the other. */
+export function captureQueries(queries: unknown, dimension: number): Float32Array {
+  return reading('queries', () => {
+    if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
+    const all = new Float32Array(queries.length * dimension)
+    for (let i = 0; i < queries.length; i++) all.set(captureQuery(queries[i], dimension, `query ${i}`), i * dimension)
+    return all
+  })
+}
+
 /** Returns a copy of the ids, and the ids as they are sent. */
 export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
   return reading('ids', () => {
@@ -200,13 +210,13 @@ export const collectionNames = (collections: unknown): string[] | undefined =>
       })
 
 export function checkTopK(topK: unknown): number {
-  return topK === undefined ? 10 : checkCount(topK, 'topK')
+  return topK === undefined ? 10 : Math.min(checkCount(topK, 'topK'), 0xffffffff)
 }
 
 export function checkCount(count: unknown, what: string): number {
   if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0)
     throw invalid(`${what} must be an integer from 0 up, not ${describe(count)}`)
-  return Math.min(count, 0xffffffff)
+  return count
 }
 
 /** Returns the least score, or NaN if there is none: the core takes NaN for that. */

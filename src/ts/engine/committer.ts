@@ -3,7 +3,7 @@ import type { Calls, MethodOf, Kind } from '../contract/calls.js'
 import type { Matching } from '../core/core.js'
 import { batchCuts } from '../core/wire.js'
 import { type NidusError, aborted, storageError, unsavedError } from '../errors/errors.js'
-import { breathe, inSlices } from '../runtime/schedule.js'
+import { breathe } from '../runtime/schedule.js'
 import { deadCore } from '../core/load.js'
 import { matchingOf, runWrite, type AnyCall } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
@@ -22,7 +22,7 @@ export interface Committing {
   /** True if reads may be between two turns of the event loop, so that what a write changes must wait for them. */
   readsSpanTurns(): boolean
   /** Called once a group is visible. Writes that follow wait for it. */
-  committed(): Promise<void> | void
+  committed(): Promise<void>
 }
 
 /** Makes writes durable and visible, in the order of their calls, and as groups where several wait. */
@@ -74,7 +74,7 @@ export class Committer {
   }
 
   async #afterMatching(matching: Matching, stage: () => unknown, signal: AbortSignal | undefined) {
-    await match(this.#open, matching, signal)
+    await this.#open.match(matching, signal)
     const result = stage()
     await this.#commit()
     return result
@@ -188,18 +188,5 @@ export class Committer {
       this.#unsaved,
       (failed as NidusError | undefined) ?? this.#open.failure ?? deadCore(),
     )
-  }
-}
-
-/** Does a filter's work, with turns for everything else, the caller's signal too. */
-export async function match(open: OpenCore, matching: Matching, signal: AbortSignal | undefined) {
-  try {
-    await inSlices(() => {
-      open.check()
-      if (signal?.aborted) throw aborted(signal)
-      return open.run(() => matching.step(open.store))
-    })
-  } finally {
-    if (!deadCore()) matching.free()
   }
 }

@@ -20,7 +20,7 @@ import { AutoCompaction, GivenUp } from './auto-compaction.js'
 import { Coder, WRITING_MS } from './coder.js'
 import { Committer } from './committer.js'
 import { compact } from './compaction.js'
-import type { AnyCall } from './core-calls.js'
+import { reads, type AnyCall } from './core-calls.js'
 import { Exports, exportEnded } from './exports.js'
 import { openImported } from './import.js'
 import { OpenCore } from './open-core.js'
@@ -66,7 +66,7 @@ export class Engine implements Backend {
       }
     }
     engine.#makeCodes()
-    // What was imported stays as it is until the next opening.
+    // An imported store stays as it is until the next opening.
     if (source) engine.#autoCompaction = undefined
     if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
     return engine.#compactAtOpening(wasm)
@@ -85,7 +85,7 @@ export class Engine implements Backend {
         this.#autoCompaction?.putOff()
         return this
       }
-      // What the files are now only they can tell.
+      // Nobody knows what the files hold now. So they are read again.
       await this.close()
       const reopened = await Engine.open({ ...spec, autoCompact: Infinity }, host, wasm)
       reopened.recovery.compactionError = compactionError
@@ -108,7 +108,7 @@ export class Engine implements Backend {
     })
     this.#coder = new Coder(open, () => this.#writing, ended)
     this.#reads = new Reads(open, this.#coder, () => this.#workers)
-    // What was damaged is left as it is for who may still want to read it.
+    // A damaged store is left as it is, for whoever may still want to read it.
     if (spec.readOnly || spec.autoCompact === Infinity || this.recovery.bytes > 0) return
     const { queue } = this.#committer
     this.#autoCompaction = new AutoCompaction(spec.autoCompact, {
@@ -173,7 +173,7 @@ export class Engine implements Backend {
   }
 
   #footprint(): Footprint {
-    return JSON.parse(this.#open.run(() => this.#open.store.footprint())) as Footprint
+    return this.#open.run(() => reads.footprint(this.#open.store, {}))
   }
 
   /** Compacts once no export is open. Writes go on while it waits. */
@@ -214,7 +214,7 @@ export class Engine implements Backend {
     if (this.#closing) throw closedError(spec.name)
     if (spec.relaxed && !spec.readOnly) await this.#committer.flush()
     const { dataBytes, logBytes } = this.recovery
-    // Read-only nothing was cut but in memory.
+    // A read-only opening cuts damage only in memory, so the files still have it.
     return this.#exports.begin(files, spec.readOnly ? { data: dataBytes, log: logBytes } : { data: 0, log: 0 })
   }
 
@@ -230,13 +230,13 @@ export class Engine implements Backend {
       let bytes: Uint8Array | undefined
       let failure: unknown
       try {
-        // A copy: a host of somebody else's may keep its own.
+        // The bytes are copied, because a host of the caller's may keep its own.
         bytes = (await hostReads.for((gone) => readSome(handle, at, length, gone))).slice()
       } catch (error) {
         failure = error
       }
       if (this.#closing) throw closedError(spec.name)
-      // Of what is not read at once nobody knows which file it came from.
+      // If the read took several turns, another writer may have replaced the file meanwhile.
       const certain = bytes && handle.read
       if (spec.readOnly && !certain && (await host.changed?.(this.#open.files)) === 'replaced')
         throw exportEnded(failure)

@@ -1,8 +1,9 @@
 import type { OpenSpec } from '../contract/backend.js'
 import type { Host } from '../contract/host.js'
-import { Rows, type Store } from '../core/core.js'
+import { Rows, type Matching, type Store } from '../core/core.js'
 import { deadCore, noteTrap } from '../core/load.js'
-import { NidusError, coreError, failedError, isTrap } from '../errors/errors.js'
+import { NidusError, aborted, coreError, failedError, isTrap } from '../errors/errors.js'
+import { inSlices } from '../runtime/schedule.js'
 import type { StoreFiles } from '../types/index.js'
 import { HostReads } from './host-reads.js'
 import { Turns, type RowReader } from './rows.js'
@@ -33,7 +34,7 @@ export class OpenCore {
     host.onLost = (error) => this.fail(error)
   }
 
-  /** Every step into the core goes through here. What the core throws becomes an error of ours. */
+  /** Runs a step into the core: every one goes through here. An error of the core becomes a NidusError. */
   run<T>(work: () => T): T {
     try {
       return work()
@@ -42,6 +43,19 @@ export class OpenCore {
       const coded = coreError(error)
       if (deadCore() || this.store.failed) this.fail(coded)
       throw coded
+    }
+  }
+
+  /** Finds out what a filter matches, in slices. Between them everything else has its turn, the caller's signal too. */
+  async match(matching: Matching, signal: AbortSignal | undefined) {
+    try {
+      await inSlices(() => {
+        this.check()
+        if (signal?.aborted) throw aborted(signal)
+        return this.run(() => matching.step(this.store))
+      })
+    } finally {
+      if (!deadCore()) matching.free()
     }
   }
 

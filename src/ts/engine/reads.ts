@@ -1,10 +1,9 @@
 import { aborted, closedError } from '../errors/errors.js'
 import { deadCore } from '../core/load.js'
 import { Rows } from '../core/core.js'
-import type { Calls, MethodOf, Kind } from '../contract/calls.js'
+import type { MethodOf, Kind } from '../contract/calls.js'
 import { dueTurn } from '../runtime/schedule.js'
 import type { Coder } from './coder.js'
-import { match } from './committer.js'
 import { beginRead, matchingOf, rowReads, runRead, type AnyCall, type SteppedRead } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
 import { supply } from './rows.js'
@@ -49,7 +48,7 @@ export class Reads {
       if (this.#closed) throw closedError(open.spec.name)
       if (signal?.aborted) throw aborted(signal)
       open.check()
-      if (matching) await match(open, matching, signal)
+      if (matching) await open.match(matching, signal)
       return this.#answer(call, signal)
     }, wait)
   }
@@ -57,24 +56,15 @@ export class Reads {
   #answer(call: Read, signal?: AbortSignal): unknown {
     const open = this.#open
     if (!readsRows(call)) return open.run(() => runRead(open.store, call))
-    if (call.method === 'search') return this.#search(call.args, signal)
-    return this.#toTheEnd(
-      open.run(() => beginRead(open.store, call)),
-      signal,
-    )
-  }
-
-  #search(args: Calls['search']['args'], signal: AbortSignal | undefined): unknown {
-    const open = this.#open
-    const alone = () =>
-      this.#toTheEnd(
-        open.run(() => rowReads.search(open.store, args)),
-        signal,
-      )
+    const alone = () => {
+      const read = open.run(() => beginRead(open.store, call))
+      return this.#toTheEnd(read, signal)
+    }
+    if (call.method !== 'search') return alone()
+    const { args } = call
     const workers = this.#workers()
-    return this.#coder.search(args.queries.length / open.store.dimension, () =>
-      workers?.share ? workers.search(args, alone) : alone(),
-    )
+    const search = () => (workers?.share ? workers.search(args, alone) : alone())
+    return this.#coder.search(args.queries.length / open.store.dimension, search)
   }
 
   /** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */

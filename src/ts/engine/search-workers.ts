@@ -25,7 +25,7 @@ class Quicker {
   took(second: boolean, time: number) {
     const way = second ? 1 : 0
     const known = this.#times[way]
-    // What holds one up says little of the next.
+    // A search that was held up says little about the next one, so a longer time counts less.
     this.#times[way] = known ? known + (time - known) / (time < known ? 2 : 8) : time
   }
 }

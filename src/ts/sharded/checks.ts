@@ -2,7 +2,7 @@ import { invalid, reading } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import {
   captureBatch,
-  captureQuery,
+  captureQueries,
   checkMinScore,
   checkSignal,
   checkTopK,
@@ -91,24 +91,23 @@ export function checkSearch<A extends AttrsOf<A>>(
   return { ...callOf(signal, timeout), wanted }
 }
 
-/** Returns copies. */
-export const captureQueries = (queries: unknown, dimension: number): Float32Array[] =>
-  reading('queries', () => {
-    if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
-    return Array.from(queries, (query, i) => captureQuery(query, dimension, `query ${i}`))
-  })
+/** Returns copies of the vectors that stand one behind the other. A part of their memory would take all of it along. */
+const apart = (vectors: Float32Array, dimension: number): Float32Array[] =>
+  Array.from({ length: vectors.length / dimension }, (_, i) => vectors.slice(i * dimension, (i + 1) * dimension))
+
+/** Returns copies of the queries, each by itself. */
+export const queriesApart = (queries: unknown, dimension: number): Float32Array[] =>
+  apart(captureQueries(queries, dimension), dimension)
 
 /**
  * Returns copies of the records, each by itself, because they go to several shards. A wrong one is refused here, with
  * its number in the batch, and not by a shard.
  */
 export function captureSent(batch: unknown, dimension: number): Sent[] {
-  const { count, batch: wire, vectors } = captureBatch(batch, dimension, 'copy')
+  const { batch: wire, vectors } = captureBatch(batch, dimension, 'copy')
   const reader = new Reader(wire)
-  return Array.from({ length: count }, (_, i) => {
+  return apart(vectors, dimension).map((vector, i) => {
     const id = reader.str()
-    // A part of the whole batch's memory would take all of it along when it is sent.
-    const vector = vectors.slice(i * dimension, (i + 1) * dimension)
     checkVector(vector, recordName(i, id))
     const sent = { id, vector, attrs: reader.attrs() }
     checkSize(sent)

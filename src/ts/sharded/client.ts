@@ -3,7 +3,7 @@ import { NidusError, invalid } from '../errors/errors.js'
 import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, VectorRecord } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
 import { groupBy } from './batching.js'
-import { captureQueries, captureSent, checkCall, checkEnv, checkFilter, checkSearch, checkShards } from './checks.js'
+import { queriesApart, captureSent, checkCall, checkEnv, checkFilter, checkSearch, checkShards } from './checks.js'
 import { shardError, Stale } from './errors.js'
 import { placeOf } from './layout.js'
 import { byBytes, merge } from './merge.js'
@@ -127,7 +127,7 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   }
 
   async searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
-    return whole(await this.#search(captureQueries(queries, this.dimension), options, 'searchMany'))
+    return whole(await this.#search(queriesApart(queries, this.dimension), options, 'searchMany'))
   }
 
   /** Searches the shards that answer. `missing` lists the others. */

@@ -127,8 +127,8 @@ export class Pool {
   }
 
   /**
-   * Searches the store's share here and the others there, at once; what they found is merged. False: it is to be
-   * searched alone.
+   * Searches the store's share here and the other shares in the workers, at the same time, and merges what they find.
+   * Does nothing if no rows were dealt: then the store searches all of them.
    */
   async search(
     search: Search,
@@ -138,8 +138,8 @@ export class Pool {
     minScore: number,
     own: () => void,
     run: <T>(work: () => T) => T,
-  ): Promise<boolean> {
-    if (!run(() => search.split(core, this.parts, this.#ready))) return false
+  ): Promise<void> {
+    if (!run(() => search.split(core, this.parts, this.#ready))) return
     const asked = this.#parts.map((part, i) =>
       part.ask(
         'best',
@@ -165,7 +165,6 @@ export class Pool {
         run(() => search.merge(core, query, i + 1, rows, scores))
       })
     }
-    return true
   }
 
   end(why = new NidusError('CLOSED', 'the store is closed')) {
