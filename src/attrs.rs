@@ -248,17 +248,23 @@ impl<'a> Packed<'a> {
 
     /// Writes the attributes behind `out`, as the log has them.
     pub fn write(self, out: &mut Vec<u8>) -> Result<()> {
-        let (mut count, mut size) = (0u64, 8);
-        for (key, value) in self {
+        self.write_chosen(&|_| true, out)
+    }
+
+    /// Does what [`write`](Self::write) does, for the attributes with these keys alone.
+    pub fn write_chosen(self, chosen: &dyn Fn(&[u8]) -> bool, out: &mut Vec<u8>) -> Result<()> {
+        let (start, mut count) = (out.len(), 0u64);
+        reserve(out, 8, "attributes")?;
+        out.extend_from_slice(&[0; 8]);
+        for (key, packed) in self {
+            let Some((tag, bytes)) = packed.split_first() else { continue };
+            if !chosen(key) {
+                continue;
+            }
             count += 1;
             // A value of any kind takes so much besides its own bytes.
-            size += key.len() + value.len() + 20;
-        }
-        reserve(out, size, "attributes")?;
-        out.extend_from_slice(&count.to_le_bytes());
-        for (key, packed) in self {
+            reserve(out, key.len() + packed.len() + 20, "attributes")?;
             op::put_str(out, text(key));
-            let Some((tag, bytes)) = packed.split_first() else { continue };
             let variant = if *tag == TRUE { 3 } else { u32::from(*tag) };
             out.extend_from_slice(&variant.to_le_bytes());
             match variant {
@@ -267,6 +273,9 @@ impl<'a> Packed<'a> {
                 3 => out.push(u8::from(*tag == TRUE)),
                 _ => out.extend_from_slice(bytes),
             }
+        }
+        if let Some(place) = out.get_mut(start..start + 8) {
+            place.copy_from_slice(&count.to_le_bytes());
         }
         Ok(())
     }

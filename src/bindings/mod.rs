@@ -1,6 +1,7 @@
 //! The interface for JavaScript. No other module knows of JavaScript. `src/ts/core/core.d.ts` is the same interface in
 //! TypeScript.
 
+mod documents;
 mod error;
 mod numbers;
 mod opening;

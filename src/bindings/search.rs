@@ -47,8 +47,9 @@ pub struct JsSearch(pub(super) Searching);
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// Returns None if rows are missing.
-    pub fn advance(&mut self, store: &JsStore, rows: &mut Rows, with_vectors: bool) -> Result<Option<Hits>, JsValue> {
+    /// Returns None if rows are missing. `with_vectors` is 1 or 0. For 2, `wire` has the numbers of the documents alone,
+    /// four bytes each.
+    pub fn advance(&mut self, store: &JsStore, rows: &mut Rows, with_vectors: u8) -> Result<Option<Hits>, JsValue> {
         let mut advance = || {
             if !store.0.advance_search(&mut self.0, &mut rows.0)? {
                 return Ok(None);
@@ -60,14 +61,19 @@ impl JsSearch {
                 crate::error::reserve(&mut counts, 1, "results")?;
                 counts.push(found.len() as u32);
                 for hit in found {
+                    scores.push(hit.score);
+                    if with_vectors == 2 {
+                        out.bytes(&hit.doc.to_le_bytes())?;
+                        continue;
+                    }
                     let (collection, id, attrs) = store.0.doc_parts(hit.doc);
                     out.str(collection)?;
                     out.str(id)?;
                     out.attrs(attrs)?;
-                    scores.push(hit.score);
                 }
             }
             let mut docs = self.0.found().iter().flatten().map(|hit| hit.doc);
+            let with_vectors = with_vectors == 1;
             if with_vectors && !rows.vectors(&store.0, &mut docs, &mut out)? {
                 return Ok(None);
             }

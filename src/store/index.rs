@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Item};
+use super::touched::Touched;
 use crate::attrs::Packed;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
@@ -78,6 +79,7 @@ pub struct Index {
     /// For each row the document in it, or [`DEAD`].
     owner: Vec<u32>,
     pub arena: Arena,
+    pub touched: Touched,
     live: usize,
     /// The number of rows between others that no operation has named.
     skipped_rows: usize,
@@ -88,6 +90,11 @@ pub struct Index {
 impl Index {
     pub fn rows(&self) -> usize {
         self.owner.len()
+    }
+
+    /// Returns a number that is greater than that of any document.
+    pub fn docs_end(&self) -> usize {
+        self.docs.len()
     }
 
     /// Returns true if no document was ever inserted.
@@ -113,6 +120,11 @@ impl Index {
 
     pub fn owner(&self, row: usize) -> u32 {
         self.owner[row]
+    }
+
+    /// Returns whether there is a document with this number.
+    pub fn lives(&self, doc: u32) -> bool {
+        self.docs.get(doc as usize).is_some_and(|found| self.owner.get(found.row as usize) == Some(&doc))
     }
 
     pub fn doc(&self, doc: u32) -> Doc {
@@ -180,6 +192,7 @@ impl Index {
 
     /// Makes room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
     pub fn reserve(&mut self, upserts: usize, deletes: usize, collections: usize) -> Result<()> {
+        self.touched.reserve(upserts + deletes);
         reserve(&mut self.owner, upserts, "the index of rows")?;
         reserve(&mut self.docs, upserts, "the index of documents")?;
         reserve(&mut self.free, deletes, "the index of documents")?;
@@ -254,6 +267,7 @@ impl Index {
     }
 
     fn free_doc(&mut self, doc: u32) {
+        self.touched.note(doc);
         self.owner[self.docs[doc as usize].row as usize] = DEAD;
         self.free.push(doc);
         self.live -= 1;
@@ -266,7 +280,7 @@ impl Index {
 
     /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on.
     pub fn upsert(&mut self, collection: u32, item: Item, row: u32) {
-        let Self { collections, docs, arena, owner, free, live, .. } = self;
+        let Self { collections, docs, arena, owner, free, live, touched, .. } = self;
         let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else {
             return;
         };
@@ -297,6 +311,7 @@ impl Index {
             }
         };
         owner[row as usize] = number;
+        touched.note(number);
     }
 
     pub fn delete(&mut self, collection: u32, id: &str) {

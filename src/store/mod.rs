@@ -5,6 +5,7 @@ mod compact;
 mod delete;
 #[cfg(not(target_arch = "wasm32"))]
 mod dir;
+mod documents;
 mod index;
 mod matching;
 mod open;
@@ -14,6 +15,7 @@ mod salvage;
 mod search;
 mod stage;
 mod staged;
+mod touched;
 mod write;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

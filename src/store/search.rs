@@ -44,9 +44,11 @@ pub struct Searching {
     together: Vec<Cascade>,
     wanted: usize,
     least: Option<f32>,
-    filter: Rc<Filter>,
+    pub(super) filter: Rc<Filter>,
+    /// True if the query has a filter.
+    pub(super) filtered: bool,
     scoped: Vec<bool>,
-    only: Option<Rc<Bits>>,
+    pub(super) only: Option<Rc<Bits>>,
     /// The part that other threads search.
     share: Share,
     found: Vec<Vec<Found>>,
@@ -110,6 +112,7 @@ impl Store {
             together: Vec::new(),
             wanted: query.top_k.min(in_scope),
             least: query.min_score,
+            filtered: !query.filter.is_empty(),
             filter: Rc::new(query.filter),
             scoped: Vec::new(),
             only: None,
@@ -165,7 +168,7 @@ impl Store {
     }
 
     /// Finds exactly those rows that count.
-    fn find_all(&self, searching: &mut Searching) -> Result<()> {
+    pub(super) fn find_all(&self, searching: &mut Searching) -> Result<()> {
         let mut all = Bits::none(self.index.rows())?;
         let mut add = |row| {
             if self.document(searching, row).is_some() {
@@ -330,6 +333,12 @@ fn founds(sorted: &mut dyn ExactSizeIterator<Item = (u32, f32)>) -> Result<Vec<F
 }
 
 impl Searching {
+    /// Returns the documents that were found for one query, best first, for tests.
+    #[cfg(all(test, not(target_arch = "wasm32")))]
+    pub(crate) fn found_docs(&self, query: usize) -> Vec<u32> {
+        self.found.get(query).into_iter().flatten().map(|found| found.doc).collect()
+    }
+
     /// Returns the results for each query, in their order, once the search is done.
     #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
     pub(crate) fn found(&self) -> &[Vec<Found>] {

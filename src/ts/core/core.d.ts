@@ -136,7 +136,14 @@ export class Search {
   /** Searches the rows that were not left to search workers. Returns false if rows are wanted. */
   own(store: Store, rows: Rows): boolean
   merge(store: Store, query: number, part: number, rows: Uint32Array, scores: Float32Array): void
-  advance(store: Store, rows: Rows, withVectors: boolean): Hits | undefined
+  /** `vectors`: 1 with vectors, 0 without. 2: `wire` has the numbers of the documents alone, four bytes each. */
+  advance(store: Store, rows: Rows, vectors: number): Hits | undefined
+  /**
+   * With documents: limits the search to them. Call it before the first step. Without: returns which documents the
+   * filter matches in the collections of the search, a bit for each document, sixteen bits in each number, or undefined
+   * if the search has no filter.
+   */
+  among(store: Store, docs?: Uint32Array): Uint16Array | undefined
   free(): void
 }
 /** A filter that is evaluated in slices. */
@@ -242,6 +249,16 @@ export class Store {
     minScore: number,
     filter: Uint8Array,
   ): Search
+  /**
+   * Without documents: returns the numbers of those that were written or deleted since the last call, four bytes each,
+   * some of them several times. The first number is 1 if any document may have changed, as at the first call: then all
+   * that exist follow. A document keeps its number as long as it exists, through replacements and compactions. Then
+   * another document may get the number.
+   *
+   * With documents: returns for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
+   * packed as ids are, names the attributes that are returned. Undefined: all.
+   */
+  documents(docs?: Uint32Array, keys?: Uint8Array): Uint8Array
   /**
    * Returns the JSON text of Footprint { rows, deadRows, codedRows, dimension, vectorBytes, docCount, memoryBytes,
    * diskBytes, readableBy }

@@ -47,7 +47,7 @@ export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args
     }),
     search: (core, args) => {
       const search = beginSearch(core, args)
-      return { step: (rows) => hitsOf(search.advance(core, rows, args.withVectors)), free: () => search.free() }
+      return { step: (rows) => hitsOf(search.advance(core, rows, +args.withVectors)), free: () => search.free() }
     },
   }
 

@@ -74,7 +74,7 @@ export class SearchWorkers {
       try {
         const own = () => reader.run(() => search.own(store, rows))
         await this.#pool.search(search, store, queries, topK, minScore, own, reader.run)
-        return reader.run(() => hitsOf(search.advance(store, rows, withVectors)))!
+        return reader.run(() => hitsOf(search.advance(store, rows, +withVectors)))!
       } catch (error) {
         // Without them all rows are here.
         if ((error as NidusError).code !== 'WORKER_FAILED') throw error

@@ -1,0 +1,54 @@
+//! Documents by their numbers, for the index of words, which is a module of its own. Every exported function makes the
+//! page's download larger, so there are only two.
+
+use js_sys::{Uint8Array, Uint16Array};
+use wasm_bindgen::prelude::*;
+
+use super::error::OrThrow;
+use super::results::Writer;
+use super::search::JsSearch;
+use super::store::JsStore;
+use crate::segment::op::Reader;
+
+#[wasm_bindgen(js_class = Store)]
+impl JsStore {
+    /// Without documents: returns the numbers of those that changed since the last call, four bytes each. The first
+    /// number is 1 if they are all documents that there are, and otherwise 0. With documents: returns for each of them
+    /// 0 if it does not exist, or 1, its collection, its id, and all its attributes or those of `keys`.
+    pub fn documents(&mut self, docs: Option<Box<[u32]>>, keys: Option<Box<[u8]>>) -> Result<Uint8Array, JsValue> {
+        let chosen = |key: &[u8]| {
+            let mut keys = keys.as_deref().map(Reader::new);
+            keys.as_mut().is_none_or(|keys| std::iter::from_fn(|| keys.raw_str().ok()).any(|wanted| wanted == key))
+        };
+        let mut out = Writer::default();
+        let mut write = || match &docs {
+            None => self.0.touched(&mut |doc| out.bytes(&doc.to_le_bytes())),
+            Some(docs) => docs.iter().try_for_each(|doc| {
+                let lives = self.0.has_document(*doc);
+                out.bytes(&[u8::from(lives)])?;
+                if !lives {
+                    return Ok(());
+                }
+                let (collection, id, attrs) = self.0.doc_parts(*doc);
+                out.str(collection)?;
+                out.str(id)?;
+                attrs.write_chosen(&chosen, &mut out.wire)
+            }),
+        };
+        write().or_throw()?;
+        Ok(Uint8Array::from(out.wire.as_slice()))
+    }
+}
+
+#[wasm_bindgen(js_class = Search)]
+impl JsSearch {
+    /// With documents: limits the search to them, and returns None. Without: returns which documents the filter
+    /// matches, a bit for each document, sixteen in a number, or None if there is no filter.
+    pub fn among(&mut self, store: &JsStore, docs: Option<Box<[u32]>>) -> Result<Option<Uint16Array>, JsValue> {
+        let groups = match docs {
+            Some(docs) => store.0.limit_search(&mut self.0, &docs).map(|()| None),
+            None => store.0.documents_for(&mut self.0),
+        };
+        Ok(groups.or_throw()?.map(|groups| Uint16Array::from(groups.as_slice())))
+    }
+}

@@ -1,0 +1,186 @@
+//! Documents by their numbers, for an index outside the store: which ones changed, which ones a search is about, and
+//! what they hold. A document has its number as long as it exists, whatever row it is in.
+
+use std::rc::Rc;
+
+use super::Store;
+use super::index::DEAD;
+use super::search::Searching;
+use crate::Result;
+use crate::error::fail;
+use crate::search::Bits;
+
+impl Store {
+    /// Gives `each` one number that is 0, and then the documents that were written or deleted since the last call, some
+    /// of them several times. If any document may have changed, as at the first call, the first number is 1 and all
+    /// documents follow. If `each` fails, any may have changed at the next call.
+    pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
+        let touched = self.index.touched.take();
+        each(u32::from(touched.is_none()))?;
+        match touched {
+            Some(docs) => docs.into_iter().try_for_each(each),
+            None => (0..self.index.docs_end() as u32).filter(|doc| self.index.lives(*doc)).try_for_each(each),
+        }
+    }
+
+    /// Returns whether there is a document with this number.
+    #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
+    pub(crate) fn has_document(&self, doc: u32) -> bool {
+        self.index.lives(doc)
+    }
+
+    /// Limits a search that has not begun its steps to these documents.
+    pub fn limit_search(&self, searching: &mut Searching, docs: &[u32]) -> Result<()> {
+        let mut only = Bits::none(self.index.rows())?;
+        for doc in docs {
+            if !self.index.lives(*doc) {
+                fail!(InvalidArgument, "there is no document {doc}");
+            }
+            only.insert(self.doc_row(*doc));
+        }
+        if let Some(before) = &searching.only {
+            only.and(before);
+        }
+        searching.only = Some(Rc::new(only));
+        Ok(())
+    }
+
+    /// Returns which documents the filter of a search matches in its collections: a bit for each document, sixteen in a
+    /// number. Returns None if the search has no filter.
+    pub fn documents_for(&self, searching: &mut Searching) -> Result<Option<Vec<u16>>> {
+        if !searching.filtered {
+            return Ok(None);
+        }
+        self.find_all(searching)?;
+        let mut docs = Bits::none(self.index.docs_end())?;
+        for row in searching.only.iter().flat_map(|only| only.rows(0)) {
+            let doc = self.index.owner(row);
+            if doc != DEAD {
+                docs.insert(doc as usize);
+            }
+        }
+        Ok(Some(docs.groups))
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use crate::search::Filter;
+    use crate::segment::Supplied;
+    use crate::sink::MemorySink;
+    use crate::{Batch, OpenOptions, Query, Store, Value};
+
+    fn store() -> Store {
+        let options = OpenOptions { dimension: Some(2), ..OpenOptions::default() };
+        Store::create(MemorySink::new(), MemorySink::new(), options).unwrap()
+    }
+
+    /// What a follower of the store knows: for each number collection, id and the attribute `n`.
+    type Known = BTreeMap<u32, (String, String, i64)>;
+
+    fn look(store: &Store, doc: u32) -> Option<(String, String, i64)> {
+        store.has_document(doc).then(|| {
+            let (collection, id, attrs) = store.doc_parts(doc);
+            let n = match attrs.to_map().unwrap().get("n") {
+                Some(Value::Int(n)) => *n,
+                _ => -1,
+            };
+            (collection.to_string(), id.to_string(), n)
+        })
+    }
+
+    fn all(store: &Store) -> Known {
+        (0..store.index.docs_end() as u32).filter_map(|doc| Some((doc, look(store, doc)?))).collect()
+    }
+
+    fn follow(store: &mut Store, known: &mut Known) {
+        let mut docs = Vec::new();
+        store.touched(&mut |doc| Ok(docs.push(doc))).unwrap();
+        if docs.remove(0) == 1 {
+            known.clear();
+        }
+        for doc in docs {
+            match look(store, doc) {
+                Some(document) => known.insert(doc, document),
+                None => known.remove(&doc),
+            };
+        }
+    }
+
+    fn compacted(store: &mut Store) {
+        store.begin_compaction(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
+        while !store.compact_step().unwrap() {}
+        store.finish_compaction().unwrap();
+        store.adopt_compaction().unwrap();
+        while !store.adopt_step().unwrap() {}
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: crate::few_or(60, 600), failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whoever looks only at touched documents knows all of them, after any writes and compactions.
+        #[test]
+        fn touched_documents_are_all_that_changed(acts in prop::collection::vec((0u8..12, 0u8..3, 0u8..8, any::<u8>()), 1..60)) {
+            let mut db = store();
+            let mut known = Known::new();
+            follow(&mut db, &mut known);
+            for (act, collection, id, n) in acts {
+                let collection = ["a", "b", "c"][collection as usize];
+                let name = format!("{id}");
+                match act {
+                    0..=6 => {
+                        let mut batch = Batch::new();
+                        batch.push(&name, &[("n", i64::from(n).into())]);
+                        db.stage_upsert(collection, 1, batch.bytes(), &[1.0, f32::from(n)]).unwrap();
+                    }
+                    7 | 8 => { db.stage_delete(collection, [name.as_str()].into_iter().map(Ok)).unwrap(); }
+                    9 => { db.stage_drop(collection).unwrap(); }
+                    10 => { db.commit().unwrap(); compacted(&mut db); }
+                    _ => db.unstage_all(),
+                }
+                if n % 3 > 0 {
+                    db.commit().unwrap();
+                    if n % 2 > 0 {
+                        follow(&mut db, &mut known);
+                        prop_assert_eq!(&known, &all(&db));
+                    }
+                }
+            }
+        }
+
+        /// A filter's documents, and a search that is limited to some of them, are those of a naive model.
+        #[test]
+        fn a_search_is_limited(numbers in prop::collection::vec(0i64..6, 1..200), least in 0i64..6, every in 1usize..9) {
+            let mut db = store();
+            let mut batch = Batch::new();
+            let mut vectors = Vec::new();
+            for (i, n) in numbers.iter().enumerate() {
+                batch.push(&format!("{i:03}"), &[("n", (*n).into())]);
+                vectors.extend([1.0, i as f32]);
+            }
+            db.stage_upsert("a", numbers.len(), batch.bytes(), &vectors).unwrap();
+            let mut other = Batch::new();
+            other.push("x", &[("n", 5i64.into())]);
+            db.stage_upsert("b", 1, other.bytes(), &[1.0, 0.0]).unwrap();
+            db.commit().unwrap();
+            let filter = Filter::Compare("n".into(), crate::search::Bound::GreaterOrEqual, Value::Int(least));
+            let query = Query { collections: Some(&["a"]), top_k: 1000, filter, ..Query::default() };
+            let mut searching = db.begin_search(&[1.0, 1.0], query).unwrap();
+            let groups = db.documents_for(&mut searching).unwrap().unwrap();
+            let bit = |doc: u32| groups.get(doc as usize / 16).is_some_and(|group| group >> (doc % 16) & 1 == 1);
+            let expected: Vec<u32> = all(&db).iter().filter(|(_, (collection, _, n))| collection == "a" && *n >= least).map(|(doc, _)| *doc).collect();
+            prop_assert_eq!((0..db.index.docs_end() as u32 + 40).filter(|doc| bit(*doc)).collect::<Vec<_>>(), expected.clone());
+            let limited: Vec<u32> = all(&db).into_keys().step_by(every).collect();
+            db.limit_search(&mut searching, &limited).unwrap();
+            prop_assert!(db.advance_search(&mut searching, &mut Supplied::default()).unwrap());
+            let mut found: Vec<u32> = searching.found_docs(0).to_vec();
+            found.sort_unstable();
+            prop_assert_eq!(found, expected.into_iter().filter(|doc| limited.contains(doc)).collect::<Vec<_>>());
+            prop_assert!(db.limit_search(&mut searching, &[u32::MAX]).is_err());
+        }
+    }
+}
