@@ -43,6 +43,8 @@ pub mod search;
 pub mod segment;
 pub mod sink;
 pub mod store;
+#[cfg(feature = "text")]
+pub mod text;
 mod types;
 
 pub use error::{Code, Error, Result, code_of, error, error_from};

@@ -1,0 +1,218 @@
+//! Runs of letters and digits, with what joins them: words and compounds.
+
+use super::look::{Class, Look};
+use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint};
+
+/// A stretch of a run without a joint.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    /// Where it is in the folded text.
+    start: usize,
+    end: usize,
+    /// Where it is in the source.
+    from: usize,
+    to: usize,
+    /// Whether a piece begins with it.
+    outer: bool,
+    /// `c++`, `c#` or `f#`. The folded text has only the letter.
+    signed: &'static str,
+    /// Where the digit behind the `v` of a version is in the source, or 0.
+    version: usize,
+}
+
+/// A run while it is read.
+pub(super) struct Compound {
+    text: [u8; LONGEST],
+    len: usize,
+    /// Each part has at least one byte of the folded text, but for one that was just begun.
+    parts: [Part; LONGEST + 1],
+    count: usize,
+}
+
+impl Default for Compound {
+    fn default() -> Self {
+        Self { text: [0; LONGEST], len: 0, parts: [Part::default(); LONGEST + 1], count: 0 }
+    }
+}
+
+impl Compound {
+    /// Reads the run that begins at `from` and hands on its tokens. Returns where it ends.
+    pub fn run(&mut self, text: &str, from: usize, each: &mut dyn FnMut(Token<'_>)) -> (usize, Tail) {
+        (self.len, self.count) = (0, 0);
+        self.begin(Joint { at: from, outer: true, dot: false });
+        let (mut at, mut dropped, mut piece, mut dot) = (from, 0, 0, false);
+        let mut last = [Class::Separator; 3];
+        // Where the last capital is, in the folded text and in the source.
+        let mut capital = (0, 0);
+        let mut tail = Tail::None;
+        while let Some(look) = Look::at(text, at) {
+            let signed = self.part().is_some_and(|part| !part.signed.is_empty());
+            match look.class {
+                Class::Lower | Class::Upper | Class::Digit if !signed => {
+                    if self.len + usize::from(dot) + look.folded().len() > LONGEST {
+                        if let Some(&first) = self.parts.get(piece).filter(|_| piece > 0) {
+                            // The piece begins a compound of its own.
+                            (self.count, self.len) = (piece, first.start);
+                            self.emit(each);
+                            return (first.from, Tail::None);
+                        }
+                        tail = if last[0] == Class::Digit { Tail::AfterDigit } else { Tail::AfterLetter };
+                        break;
+                    }
+                    if look.class == Class::Upper {
+                        if matches!(last[0], Class::Lower | Class::Digit) {
+                            self.split(self.len, at);
+                        }
+                        capital = (self.len, at);
+                    } else if look.class == Class::Lower && last == [Class::Lower, Class::Upper, Class::Upper] {
+                        // `URLs` is one word, `XMLHttp` is two.
+                        self.split(capital.0, capital.1);
+                    }
+                    self.push(look, at, std::mem::take(&mut dot));
+                    last = [look.class, last[0], last[1]];
+                    dropped = 0;
+                }
+                Class::Dropped if dropped < MOST_DROPPED && !signed => dropped += 1,
+                Class::Inner | Class::Outer => {
+                    let Some(joint) = joint(text, at, look, last[0] == Class::Digit) else { break };
+                    self.close(self.len, at);
+                    if joint.outer {
+                        piece = self.count;
+                    }
+                    at = joint.at;
+                    dot = joint.dot;
+                    self.begin(joint);
+                    last = [Class::Separator; 3];
+                    dropped = 0;
+                    continue;
+                }
+                Class::Separator if !signed => {
+                    let Some(token) = self.sign(text, at) else { break };
+                    at += token.len() - 1;
+                    if let Some(part) = self.part() {
+                        part.signed = token;
+                    }
+                    continue;
+                }
+                _ => break,
+            }
+            at += look.width as usize;
+        }
+        self.close(self.len, at);
+        if self.part().is_some_and(|part| part.start >= part.end) {
+            self.count -= 1;
+        }
+        self.emit(each);
+        (at, tail)
+    }
+
+    /// Returns the last part.
+    fn part(&mut self) -> Option<&mut Part> {
+        self.parts.get_mut(self.count.checked_sub(1)?)
+    }
+
+    /// Begins a part behind a joint.
+    fn begin(&mut self, joint: Joint) {
+        if let Some(part) = self.parts.get_mut(self.count) {
+            *part = Part { start: self.len, from: joint.at, outer: joint.outer, ..Part::default() };
+            self.count += 1;
+        }
+    }
+
+    /// Ends the last part.
+    fn close(&mut self, end: usize, to: usize) {
+        if let Some(part) = self.part() {
+            (part.end, part.to) = (end, to);
+        }
+    }
+
+    /// Ends the last part where another one begins.
+    fn split(&mut self, start: usize, from: usize) {
+        self.close(start, from);
+        if let Some(part) = self.parts.get_mut(self.count) {
+            *part = Part { start, from, ..Part::default() };
+            self.count += 1;
+        }
+    }
+
+    fn push(&mut self, look: Look, at: usize, dot: bool) {
+        if dot && let Some(byte) = self.text.get_mut(self.len) {
+            *byte = b'.';
+            self.len += 1;
+            let start = self.len;
+            if let Some(part) = self.part() {
+                part.start = start;
+            }
+        }
+        if look.class == Class::Digit && self.len > 0 && self.text.get(self.len - 1) == Some(&b'v') {
+            let len = self.len;
+            if let Some(part) = self.part().filter(|part| part.outer && part.start + 1 == len) {
+                part.version = at;
+            }
+        }
+        let folded = look.folded();
+        if let Some(bytes) = self.text.get_mut(self.len..self.len + folded.len()) {
+            bytes.copy_from_slice(folded);
+            self.len += folded.len();
+        }
+    }
+
+    /// Returns `c++`, `c#` or `f#` if the last part with the signs at `at` is that.
+    fn sign(&mut self, text: &str, at: usize) -> Option<&'static str> {
+        let start = self.part()?.start;
+        let letter = self.text.get(start..self.len)?;
+        let signs = text.as_bytes().get(at..)?;
+        match letter {
+            b"c" if signs.starts_with(b"++") => Some("c++"),
+            b"c" if signs.starts_with(b"#") => Some("c#"),
+            b"f" if signs.starts_with(b"#") => Some("f#"),
+            _ => None,
+        }
+    }
+
+    fn text(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// Hands on the tokens of the run.
+    fn emit(&self, each: &mut dyn FnMut(Token<'_>)) {
+        let Some(parts) = self.parts.get(..self.count) else { return };
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return };
+        if parts.len() == 1 {
+            let text = if first.signed.is_empty() { self.text(first.start, first.end) } else { first.signed };
+            each(Token { text, from: first.from, to: first.to, kind: Kind::Word });
+            return;
+        }
+        let whole = |first: &Part, last: &Part| Token {
+            text: self.text(first.start, last.end),
+            from: first.from,
+            to: last.to,
+            kind: Kind::Whole,
+        };
+        if parts.iter().skip(1).any(|part| part.outer) {
+            each(whole(first, last));
+        }
+        for piece in parts.chunk_by(|_, next| !next.outer) {
+            let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
+            if piece.len() > 1 {
+                let whole = whole(first, last);
+                each(whole);
+                if first.version > 0 && whole.text.contains('.') {
+                    let text = whole.text.get(1..).unwrap_or_default();
+                    each(Token { text, from: first.version, kind: Kind::Part, ..whole });
+                }
+            }
+            for part in piece {
+                let token = |text| Token { text, from: part.from, to: part.to, kind: Kind::Part };
+                if !part.signed.is_empty() {
+                    each(token(part.signed));
+                    continue;
+                }
+                let text = self.text(part.start, part.end);
+                if text.chars().nth(1).is_some() {
+                    each(token(text));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Tells for each character which class it belongs to and what it is folded to.
+
+use super::lookup::{is_word, lower};
+use super::tables::{ADDITIONAL, LATIN, PAIRS};
+
+/// The classes of characters, by which a text is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// It separates words.
+    Separator,
+    /// A letter, or a mark that is kept, without a lower case of its own.
+    Lower,
+    /// A letter that has a lower case.
+    Upper,
+    /// A digit that is folded to one of `0` to `9`.
+    Digit,
+    /// It vanishes inside a word.
+    Dropped,
+    /// `-`, `.` or `:`. It may join two pieces of a compound.
+    Outer,
+    /// `_` or an apostrophe. It may join two parts of a piece.
+    Inner,
+    /// A character of a script without spaces.
+    Gram,
+}
+use Class::{Digit, Dropped, Gram, Inner, Lower, Outer, Separator, Upper};
+
+const fn ascii() -> [Class; 128] {
+    let mut classes = [Separator; 128];
+    let mut at = 0;
+    while at < 128 {
+        classes[at] = match at as u8 {
+            b'a'..=b'z' => Lower,
+            b'A'..=b'Z' => Upper,
+            b'0'..=b'9' => Digit,
+            b'-' | b'.' | b':' => Outer,
+            b'_' | b'\'' => Inner,
+            _ => Separator,
+        };
+        at += 1;
+    }
+    classes
+}
+static ASCII: [Class; 128] = ascii();
+
+/// Returns the class of a byte below 128. A larger byte separates.
+#[inline(always)]
+pub(super) fn class_of(byte: u8) -> Class {
+    ASCII.get(byte as usize).copied().unwrap_or(Separator)
+}
+
+/// One character of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub class: Class,
+    /// How many bytes of the text it takes.
+    pub width: u8,
+    len: u8,
+    bytes: [u8; 4],
+}
+
+impl Look {
+    /// Looks at the character that begins at byte `at` of the text.
+    #[inline(always)]
+    pub fn at(text: &str, at: usize) -> Option<Look> {
+        let byte = *text.as_bytes().get(at)?;
+        if byte < 128 {
+            let class = class_of(byte);
+            let byte = if class == Upper { byte | 32 } else { byte };
+            return Some(Look { class, width: 1, len: 1, bytes: [byte, 0, 0, 0] });
+        }
+        Some(look(text.get(at..)?.chars().next()?))
+    }
+
+    /// Returns what the character is folded to.
+    #[inline(always)]
+    pub fn folded(&self) -> &[u8] {
+        self.bytes.get(..self.len as usize).unwrap_or_default()
+    }
+
+    /// Returns whether the character may be in a word that is not cut into bigrams.
+    pub fn in_word(&self) -> bool {
+        matches!(self.class, Lower | Upper | Digit)
+    }
+}
+
+/// Looks at a character that is not ASCII.
+#[inline(never)]
+fn look(c: char) -> Look {
+    let code = c as u32;
+    let width = c.len_utf8() as u8;
+    let plain = |class| Look { class, width, len: 0, bytes: [0; 4] };
+    // The commonest letters need no table of classes.
+    let common = matches!(code, 0xc0..=0x24f | 0x391..=0x3a1 | 0x3a3..=0x3ce | 0x400..=0x481 | 0x48a..=0x52f
+        | 0x5d0..=0x5ea | 0x620..=0x63f | 0x641..=0x64a | 0x904..=0x939)
+        && !matches!(code, 0xd7 | 0xf7);
+    if !common {
+        if is_dropped(code) {
+            return plain(Dropped);
+        }
+        match code {
+            0x2019 | 0x2bc | 0x5f3 | 0x5f4 | 0xff07 => return plain(Inner),
+            0x2010 | 0x2011 => return plain(Outer),
+            _ => (),
+        }
+        if let Some(digit) = digit(code) {
+            return Look { class: Digit, width, len: 1, bytes: [digit, 0, 0, 0] };
+        }
+        if !is_word(code) {
+            return plain(Separator);
+        }
+        if is_gram(code) {
+            return plain(Gram);
+        }
+    }
+    let small = lower(code);
+    let mut look = plain(if small == code { Lower } else { Upper });
+    match fold(small) {
+        Folded::One(code) => {
+            look.len = char::from_u32(code).unwrap_or(c).encode_utf8(&mut look.bytes).len() as u8;
+        }
+        Folded::Letters(letters) => {
+            for (byte, letter) in look.bytes.iter_mut().zip(letters) {
+                *byte = *letter;
+                look.len += 1;
+            }
+        }
+    }
+    look
+}
+
+/// Returns whether the character vanishes inside words: a soft hyphen, what has no width, the lengthening stroke of
+/// Arabic, and the marks on Latin, Greek, Cyrillic, Hebrew, Arabic and Syriac letters.
+fn is_dropped(code: u32) -> bool {
+    matches!(code,
+        0xad | 0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x5bf | 0x5c1..=0x5c2 | 0x5c4..=0x5c5 | 0x5c7
+        | 0x610..=0x61a | 0x61c | 0x640 | 0x64b..=0x65f | 0x670 | 0x6d6..=0x6dc | 0x6df..=0x6e4 | 0x6e7..=0x6e8
+        | 0x6ea..=0x6ed | 0x711 | 0x730..=0x74a | 0x897..=0x89f | 0x8ca..=0x8e1 | 0x8e3..=0x8ff | 0x180b..=0x180f
+        | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x20d0..=0x20ff
+        | 0x2de0..=0x2dff | 0xa66f..=0xa672 | 0xa674..=0xa67d | 0xa69e..=0xa69f | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f
+        | 0xfeff | 0xe0000..=0xe0fff)
+}
+
+/// Returns whether a character of words belongs to a script that is written without spaces between words.
+fn is_gram(code: u32) -> bool {
+    matches!(code,
+        0xe00..=0xeff | 0x1000..=0x109f | 0x1100..=0x11ff | 0x1780..=0x17ff | 0x3005..=0x31ff | 0x3400..=0x9fff
+        | 0xa960..=0xa97f | 0xa9e0..=0xa9ff | 0xaa60..=0xaa7f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff66..=0xffdc
+        | 0x1aff0..=0x1b16f | 0x20000..=0x3ffff)
+}
+
+/// Returns `0` to `9` for a decimal digit of another script, of full width, or set high or low.
+fn digit(code: u32) -> Option<u8> {
+    let value = match code {
+        0xb2 | 0xb3 => code - 0xb0,
+        0xb9 => 1,
+        0x2070 | 0x2074..=0x2079 => code - 0x2070,
+        0x2080..=0x2089 => code - 0x2080,
+        0x660..=0x669 => code - 0x660,
+        0x6f0..=0x6f9 => code - 0x6f0,
+        // From Devanagari to Sinhala each script has its digits at the same place of its 128 characters.
+        0x966..=0xdef if matches!(code & 0x7f, 0x66..=0x6f) => (code & 0x7f) - 0x66,
+        0xe50..=0xe59 => code - 0xe50,
+        0xed0..=0xed9 => code - 0xed0,
+        0xf20..=0xf29 => code - 0xf20,
+        0x1040..=0x1049 => code - 0x1040,
+        0x17e0..=0x17e9 => code - 0x17e0,
+        0x1810..=0x1819 => code - 0x1810,
+        0xff10..=0xff19 => code - 0xff10,
+        _ => return None,
+    };
+    Some(b'0' + value as u8)
+}
+
+enum Folded {
+    One(u32),
+    Letters(&'static [u8]),
+}
+use Folded::{Letters, One};
+
+/// Folds a letter that is in lower case.
+fn fold(code: u32) -> Folded {
+    match code {
+        0xdf..=0x24f => latin(&LATIN, code, 0xdf),
+        0x1e00..=0x1eff => latin(&ADDITIONAL, code, 0x1e00),
+        0x370..=0x3ff | 0x1f00..=0x1fff => One(greek(code)),
+        0x400..=0x4ff => One(cyrillic(code)),
+        0x600..=0x6ff => One(arabic(code)),
+        0xfb00..=0xfb06 => {
+            const LIGATURES: [&[u8]; 7] = [b"ff", b"fi", b"fl", b"ffi", b"ffl", b"st", b"st"];
+            LIGATURES.get(code as usize - 0xfb00).map_or(One(code), |&letters| Letters(letters))
+        }
+        // Full width.
+        0xff41..=0xff5a => One(code - 0xff41 + 0x61),
+        _ => One(code),
+    }
+}
+
+fn latin(table: &'static [u8], code: u32, first: u32) -> Folded {
+    match table.get((code - first) as usize) {
+        None | Some(0) => One(code),
+        Some(&letter @ b'a'..) => One(u32::from(letter)),
+        Some(&pair) => PAIRS.get(pair as usize - 1).map_or(One(code), |pair| Letters(pair)),
+    }
+}
+
+/// Folds what Unicode takes apart into a letter of Greek and marks, and the final sigma.
+fn greek(code: u32) -> u32 {
+    // Each letter of the block from U+1F00 on has a row of 16. Two rows have more than one letter.
+    const ROWS: [char; 16] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω', '\0', 'α', 'η', 'ω', 'α', 'η', 'ι', 'υ', 'ω'];
+    const GRAVES: [char; 7] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω'];
+    let letter = match code {
+        0x3ac => 'α',
+        0x3ad => 'ε',
+        0x3ae => 'η',
+        0x390 | 0x3af | 0x3ca | 0x1fbe => 'ι',
+        0x3cc => 'ο',
+        0x3b0 | 0x3cb | 0x3cd => 'υ',
+        0x3ce => 'ω',
+        0x3c2 => 'σ',
+        0x3d3 | 0x3d4 => 'ϒ',
+        0x1fe4 | 0x1fe5 => 'ρ',
+        0x1f70..=0x1f7d => GRAVES[((code - 0x1f70) / 2) as usize % 7],
+        0x1f00..=0x1fff => ROWS[(code >> 4 & 15) as usize],
+        _ => return code,
+    };
+    letter as u32
+}
+
+/// Folds what Unicode takes apart into a letter of Cyrillic and a mark.
+fn cyrillic(code: u32) -> u32 {
+    let letter = match code {
+        0x439 | 0x45d | 0x4e3 | 0x4e5 => 'и',
+        0x450 | 0x451 | 0x4d7 => 'е',
+        0x453 => 'г',
+        0x457 => 'і',
+        0x45c => 'к',
+        0x45e | 0x4ef | 0x4f1 | 0x4f3 => 'у',
+        0x477 => 'ѵ',
+        0x4c2 | 0x4dd => 'ж',
+        0x4d1 | 0x4d3 => 'а',
+        0x4db => 'ә',
+        0x4df => 'з',
+        0x4e7 => 'о',
+        0x4eb => 'ө',
+        0x4ed => 'э',
+        0x4f5 => 'ч',
+        0x4f9 => 'ы',
+        _ => return code,
+    };
+    letter as u32
+}
+
+/// Folds letters of Arabic that differ by a hamza or a madda, and those that people type for one another.
+fn arabic(code: u32) -> u32 {
+    match code {
+        0x622 | 0x623 | 0x625 | 0x671 => 0x627,
+        0x624 => 0x648,
+        0x626 | 0x649 | 0x6cc => 0x64a,
+        0x629 | 0x6c0 | 0x6c1 | 0x6c2 | 0x6d5 => 0x647,
+        0x6a9 => 0x643,
+        0x6d3 => 0x6d2,
+        _ => code,
+    }
+}

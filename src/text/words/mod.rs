@@ -1,0 +1,251 @@
+//! Cuts texts into the words by which they are found. SPEC 3.4 is the rule; this module is one of its two
+//! implementations.
+//!
+//! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops when the given number
+//! of bytes is behind it, and [`Tokenizer::place`] says where to go on, also with another `Tokenizer` over the same text.
+//! The tokens are the same, however small the steps are. A step takes at most about 5 KB more than it was given. Neither
+//! takes memory: what a token needs is on the stack.
+//!
+//! The tokens of a compound come one after another: the whole, then for each of its pieces the piece's own whole, if the
+//! piece is a compound, and its parts. A question finds a compound by its whole, or by all of its parts. In a question,
+//! [`Kind::End`] asks for nothing that the bigram before it has not asked for, and [`Kind::Lone`] asks for every token that
+//! begins with it.
+
+mod compound;
+mod grams;
+mod look;
+mod lookup;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use compound::Compound;
+use look::{Class, Look, class_of};
+
+/// The most bytes that a token has.
+pub const LONGEST: usize = 64;
+/// How many characters in a row vanish inside a word. At one more, the word ends.
+const MOST_DROPPED: u32 = 16;
+
+/// The kinds of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A token that is no compound.
+    Word,
+    /// A compound, or a piece that is a compound itself, without its separators.
+    Whole,
+    /// A part of a compound.
+    Part,
+    /// Two neighbouring characters of a script without spaces.
+    Gram,
+    /// The last character of a run of such a script, if the run has more than one.
+    End,
+    /// The only character of a run of such a script.
+    Lone,
+}
+
+/// A word of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token<'a> {
+    /// The folded word: 1 to 64 bytes.
+    pub text: &'a str,
+    /// Where it begins in the source, in bytes.
+    pub from: usize,
+    /// Where it ends in the source, in bytes.
+    pub to: usize,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+/// A place between two runs of a text. The analysis of the text can go on from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// In bytes.
+    at: usize,
+    tail: Tail,
+}
+
+impl Place {
+    /// Returns how many bytes are behind it.
+    pub fn at(self) -> usize {
+        self.at
+    }
+}
+
+/// Whether the place is inside a piece that was longer than a token can be. Its rest is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tail {
+    #[default]
+    None,
+    AfterLetter,
+    AfterDigit,
+}
+
+/// Analyzes a text in steps.
+pub struct Tokenizer<'a> {
+    text: &'a str,
+    place: Place,
+    compound: Compound,
+}
+
+/// Calls `each` with every token of `text`, in one pass. The time is linear, and no memory is taken.
+pub fn tokens(text: &str, each: &mut dyn FnMut(Token<'_>)) {
+    let mut tokenizer = Tokenizer::new(text);
+    while tokenizer.advance(usize::MAX, each) {}
+}
+
+impl<'a> Tokenizer<'a> {
+    /// Begins at the start of the text.
+    pub fn new(text: &'a str) -> Self {
+        Self::resume(text, Place::default())
+    }
+
+    /// Goes on at a place that a `Tokenizer` of the same text returned.
+    pub fn resume(text: &'a str, place: Place) -> Self {
+        Self { text, place, compound: Compound::default() }
+    }
+
+    /// Returns where [`advance`](Self::advance) goes on.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Analyzes at least the next `bytes` bytes, as far as there are so many, and then stops at the end of a run.
+    /// Returns whether there is more.
+    pub fn advance(&mut self, bytes: usize, each: &mut dyn FnMut(Token<'_>)) -> bool {
+        let text = self.text.as_bytes();
+        let until = self.place.at.saturating_add(bytes).min(text.len());
+        let mut at = self.place.at;
+        while at < until {
+            if self.place.tail != Tail::None {
+                (at, self.place.tail) = skip_tail(self.text, at, until, self.place.tail);
+                continue;
+            }
+            let first = text[at];
+            if first < 128 {
+                // Most words are lower case with a separator behind them, and are handed on as they lie there.
+                match class_of(first) {
+                    Class::Lower | Class::Digit => {
+                        let to = plain(text, at);
+                        if to - at <= LONGEST
+                            && text.get(to).is_none_or(|&next| next < 128 && self.ends(to, next))
+                            && let Some(word) = self.text.get(at..to)
+                        {
+                            each(Token { text: word, from: at, to, kind: Kind::Word });
+                            at = to;
+                            continue;
+                        }
+                    }
+                    Class::Upper => (),
+                    _ => {
+                        at += 1;
+                        continue;
+                    }
+                }
+            } else {
+                let Some(look) = Look::at(self.text, at) else { break };
+                if look.class == Class::Gram {
+                    at = grams::run(self.text, at, until, each);
+                    continue;
+                }
+                if !look.in_word() {
+                    at += look.width as usize;
+                    continue;
+                }
+            }
+            (at, self.place.tail) = self.compound.run(self.text, at, each);
+        }
+        self.place.at = at;
+        at < text.len()
+    }
+
+    /// Returns whether a word of small letters and digits surely ends before this byte.
+    #[inline(always)]
+    fn ends(&self, at: usize, next: u8) -> bool {
+        match class_of(next) {
+            Class::Separator => !matches!(next, b'+' | b'#'),
+            Class::Outer | Class::Inner => match self.text.as_bytes().get(at + 1) {
+                Some(&byte) => byte < 128 && next != b':' && class_of(byte) == Class::Separator,
+                None => true,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// Returns where the small letters and digits of ASCII end.
+#[inline(always)]
+fn plain(text: &[u8], mut at: usize) -> usize {
+    while text.get(at).is_some_and(|&byte| matches!(class_of(byte), Class::Lower | Class::Digit)) {
+        at += 1;
+    }
+    at
+}
+
+/// A character that joins two parts.
+struct Joint {
+    /// Where the second part begins.
+    at: usize,
+    /// Whether it joins two pieces, and not two parts of a piece.
+    outer: bool,
+    /// Whether it is a dot between digits.
+    dot: bool,
+}
+
+/// Returns the joint at `at`, if there is one. `digit` says whether a digit is before it.
+fn joint(text: &str, at: usize, look: Look, digit: bool) -> Option<Joint> {
+    let bytes = text.as_bytes();
+    let byte = bytes.get(at).copied()?;
+    let mut next = at + look.width as usize;
+    if byte == b':' {
+        if bytes.get(next) != Some(&b':') {
+            return None;
+        }
+        next += 1;
+    }
+    let outer = look.class == Class::Outer;
+    let mut dropped = 0;
+    loop {
+        let look = Look::at(text, next)?;
+        if look.in_word() {
+            let dot = byte == b'.' && digit && look.class == Class::Digit;
+            return Some(Joint { at: next, outer: outer && !dot, dot });
+        }
+        if look.class != Class::Dropped || dropped == MOST_DROPPED {
+            return None;
+        }
+        dropped += 1;
+        next += look.width as usize;
+    }
+}
+
+/// Leaves out the rest of a piece that is too long. Stops where the piece ends, or behind a letter or digit from `until`
+/// on.
+fn skip_tail(text: &str, mut at: usize, until: usize, tail: Tail) -> (usize, Tail) {
+    let (mut digit, mut dropped) = (tail == Tail::AfterDigit, 0);
+    while let Some(look) = Look::at(text, at) {
+        match look.class {
+            Class::Lower | Class::Upper | Class::Digit => {
+                digit = look.class == Class::Digit;
+                dropped = 0;
+                at += look.width as usize;
+                if at >= until {
+                    break;
+                }
+            }
+            Class::Dropped if dropped < MOST_DROPPED => {
+                dropped += 1;
+                at += look.width as usize;
+            }
+            Class::Inner | Class::Outer => match joint(text, at, look, digit) {
+                Some(joint) if !joint.outer => {
+                    dropped = 0;
+                    at = joint.at;
+                }
+                _ => return (at, Tail::None),
+            },
+            Class::Dropped | Class::Separator | Class::Gram => return (at, Tail::None),
+        }
+    }
+    (at, if digit { Tail::AfterDigit } else { Tail::AfterLetter })
+}
