@@ -11,9 +11,9 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 
 async function native() {
   const { native: rust } = await toolchain()
-  // Only a fifth of the crash images are looked at. `npm run test:long` looks at all of them. From a bare clone nothing
+  // Only a tenth of the crash images are looked at. `npm run test:long` looks at all of them. From a bare clone nothing
   // is compiled a second time, so nothing is kept for that.
-  const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '200_000', ...rust.env }
+  const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '100_000', ...rust.env }
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env })
   await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], {
     env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' },

@@ -18,16 +18,13 @@ async function rust() {
     env: { ...native.env, ...EVERY_CASE },
   })
 }
-const node = (...files) =>
+const node = (projects, ...files) =>
   run(
     process.execPath,
     [
       at('node_modules/vitest/vitest.mjs'),
       'run',
-      '--project',
-      'node',
-      '--project',
-      'runtimes',
+      ...projects.flatMap((name) => ['--project', name]),
       '--maxWorkers',
       '2',
       ...files,
@@ -50,7 +47,8 @@ export const LONG = [
     work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs'),
   },
   { name: 'a million crash images, every case in Rust', minutes: 9, work: rust },
-  { name: 'every case in Node', minutes: 4, work: () => node('pkg-tests/node/static-cache.test.ts') },
+  { name: 'every case in Node', minutes: 4, work: () => node(['node'], 'pkg-tests/node/static-cache.test.ts') },
+  { name: 'every case of crashed hosts', minutes: 5, work: () => node(['crash']) },
   {
     name: 'fuzz',
     minutes: 52,

@@ -1,6 +1,6 @@
 import type { ImportSource, Nidus } from 'nidus-wasm'
 import { expect } from 'vitest'
-import { random } from '../common/model'
+import { EVERY_CASE, random } from '../common/model'
 import { Medium, type Event, type Image } from './medium'
 import { DIMENSION, applied, textOf, textOfStore, type State, type Step } from './plan'
 
@@ -198,7 +198,7 @@ export async function explore(
   return count
 }
 
-const PLAIN: Limits = { most: 12, seed: 1, every: 1e9 }
+const PLAIN: Limits = { most: EVERY_CASE ? 12 : 6, seed: 1, every: 1e9 }
 
 /** Checks a complete trace, and checks that the exploration fails if it leaves these events out. */
 export async function expectCaught(

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { EVERY_CASE } from '../common/model'
 import { exported } from '../common/transfer'
 import { expectedOf, explore, opened, type Expected, type Opener } from './explore'
 import { Medium, type Event } from './medium'
@@ -37,7 +38,7 @@ export async function throughImport(what: string, opener: Opener, seed: number) 
   for (const over of [true, false]) {
     const { events, states } = await importTrace(opener, seed, over)
     const count = await explore(opener, new Medium({ flushMakesName: opener.flushMakesName, seed }), events, states, {
-      most: 16,
+      most: EVERY_CASE ? 16 : 6,
       seed,
       every: 40,
     })

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { EVERY_CASE } from '../common/model'
 import { expectedOf, explore, opened, type Opener } from './explore'
 import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf } from './plan'
@@ -12,7 +13,7 @@ export async function traceOf(opener: Opener, seed: number, turns: number): Prom
 }
 
 /** The images of one file at one moment. NIDUS_CRASH_MOST=n makes more. */
-const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? 16)
+const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? (EVERY_CASE ? 16 : 6))
 
 export async function through(what: string, opener: Opener, { events, plan }: Traced, seed: number) {
   expect(events.filter(({ kind }) => kind === 'flush').length).toBeGreaterThan(20)
