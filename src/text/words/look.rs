@@ -181,6 +181,8 @@ use Folded::{Letters, One};
 /// Folds a letter that is in lower case.
 fn fold(code: u32) -> Folded {
     match code {
+        // The one letter of these that has a mark and no letter of ASCII.
+        0x1ef => One(0x292),
         0xdf..=0x24f => latin(&LATIN, code, 0xdf),
         0x1e00..=0x1eff => latin(&ADDITIONAL, code, 0x1e00),
         0x370..=0x3ff | 0x1f00..=0x1fff => One(greek(code)),
@@ -209,7 +211,34 @@ fn greek(code: u32) -> u32 {
     // Each letter of the block from U+1F00 on has a row of 16. Two rows have more than one letter.
     const ROWS: [char; 16] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω', '\0', 'α', 'η', 'ω', 'α', 'η', 'ι', 'υ', 'ω'];
     const GRAVES: [char; 7] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω'];
+    // Unicode does not assign these.
+    let unassigned = matches!(
+        code & 0xff,
+        0x16 | 0x17
+            | 0x1e
+            | 0x1f
+            | 0x46
+            | 0x47
+            | 0x4e
+            | 0x4f
+            | 0x58
+            | 0x5a
+            | 0x5c
+            | 0x5e
+            | 0x7e
+            | 0x7f
+            | 0xb5
+            | 0xc5
+            | 0xd4
+            | 0xd5
+            | 0xdc
+            | 0xf0
+            | 0xf1
+            | 0xf5
+    );
     let letter = match code {
+        0x1f00.. if unassigned => return code,
+        0x374 => 'ʹ',
         0x3ac => 'α',
         0x3ad => 'ε',
         0x3ae => 'η',

@@ -1,4 +1,4 @@
-//! Cuts texts into the words by which they are found. SPEC 3.4 is the rule; this module is one of its two
+//! Cuts texts into the words by which they are found. docs/spec/words.md (SPEC 3.4) is the rule; this is one of its two
 //! implementations.
 //!
 //! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops when the given number

@@ -1,3 +1,5 @@
+mod examples;
+mod properties;
 mod tables;
 
 use super::{Kind, Token, tokens};
