@@ -1,0 +1,242 @@
+//! Documents that are not in a segment yet: the words of each one as numbers.
+
+use hashbrown::HashTable;
+
+use super::sorted::sort;
+use crate::Result;
+use crate::error::{out_of_memory, reserve};
+use crate::hash::hash;
+
+/// One word of one field.
+pub struct Term {
+    /// The first sixteen bytes of the word.
+    start: (u64, u64),
+    /// The length of the word, and the field above it.
+    size: u32,
+    /// Where the whole key is in `bytes`.
+    at: u32,
+    /// The document that has it last, and where it is counted.
+    last: u32,
+    slot: u32,
+}
+
+/// The words of documents, in the order in which they came.
+#[derive(Default)]
+pub struct Builder {
+    fields: usize,
+    table: HashTable<u32>,
+    terms: Vec<Term>,
+    bytes: Vec<u8>,
+    /// The numbers of words and their counts, one document behind the other.
+    pub words: Vec<(u32, u32)>,
+    /// Where the words of each document end.
+    ends: Vec<u32>,
+    rows: Vec<u32>,
+    /// The lengths of each document, one document behind the other.
+    lengths: Vec<u32>,
+    places: HashTable<u32>,
+    field: u32,
+    failed: bool,
+}
+
+/// The number of a document that is dead before it was sealed.
+const NONE: u32 = u32::MAX;
+
+fn start(word: &[u8]) -> (u64, u64) {
+    let eight = |at: usize| word.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |b| u64::from_le_bytes(*b));
+    let last = word.last_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    match word.len() {
+        16.. => (eight(0), eight(8)),
+        9..16 => (eight(0), last >> (8 * (16 - word.len()))),
+        8 => (last, 0),
+        4..8 => {
+            let four = |bytes: Option<&[u8; 4]>| bytes.map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+            (four(word.first_chunk()) | four(word.last_chunk()) << (8 * (word.len() - 4)), 0)
+        }
+        _ => (word.iter().rev().fold(0, |start, byte| start << 8 | u64::from(*byte)), 0),
+    }
+}
+
+#[inline(always)]
+fn mix(start: (u64, u64), size: u32) -> u64 {
+    let hash = (start.0 ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0x9FB2_1C65_1E98_DF25);
+    let hash = (hash ^ hash >> 32 ^ start.1.rotate_left(23) ^ u64::from(size)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    hash ^ hash >> 32
+}
+
+/// The hash of a word. Of a long one all bytes count, since many may begin in the same way.
+#[inline(always)]
+fn hash_of(start: (u64, u64), size: u32, word: &[u8]) -> u64 {
+    if word.len() <= 16 { mix(start, size) } else { mix((hash(word), start.1), size) }
+}
+
+impl Term {
+    fn word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &self.key(bytes)[1..]
+    }
+
+    fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.at as usize..][..(self.size & 255) as usize + 1]
+    }
+}
+
+impl Builder {
+    pub fn new(fields: usize) -> Self {
+        Self { fields, ..Self::default() }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.table.allocation_size()
+            + self.places.allocation_size()
+            + self.terms.capacity() * size_of::<Term>()
+            + self.words.capacity() * 8
+            + self.bytes.capacity()
+            + (self.ends.capacity() + self.rows.capacity() + self.lengths.capacity()) * 4
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn living(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn terms(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// Begins a document. Until [`end`](Self::end) all words are its words.
+    pub fn begin(&mut self, row: u32) -> Result<()> {
+        reserve(&mut self.rows, 1, "an index of words")?;
+        reserve(&mut self.ends, 1, "an index of words")?;
+        reserve(&mut self.lengths, self.fields, "an index of words")?;
+        let Self { places, rows, .. } = self;
+        let place = |row: u32| mix((u64::from(row), 0), 0);
+        places.try_reserve(1, |doc| place(rows[*doc as usize])).map_err(|_| out_of_memory("an index of words", 8))?;
+        let doc = rows.len() as u32;
+        rows.push(row);
+        places.insert_unique(place(row), doc, |doc| place(rows[*doc as usize]));
+        self.lengths.resize(self.lengths.len() + self.fields, 0);
+        Ok(())
+    }
+
+    /// Chooses the field that the words to come are in.
+    pub fn choose(&mut self, field: usize) {
+        self.field = field as u32;
+    }
+
+    /// Adds a word of at most 64 bytes to the document that was begun. If memory is short, `end` tells it.
+    #[inline]
+    pub fn word(&mut self, word: &str) {
+        let word = word.as_bytes();
+        let size = self.field << 8 | word.len() as u32;
+        let start = start(word);
+        let hash = hash_of(start, size, word);
+        let doc = self.rows.len() as u32 - 1;
+        let (terms, bytes) = (&self.terms, &self.bytes);
+        let found = self.table.find(hash, |number| {
+            let term = &terms[*number as usize];
+            term.start == start && term.size == size && (word.len() <= 16 || term.word(bytes) == word)
+        });
+        let number = match found {
+            Some(number) => *number,
+            None => match self.new_term(word, start, size, hash) {
+                Ok(number) => number,
+                Err(_) => return self.failed = true,
+            },
+        };
+        let length = self.lengths.len() - self.fields + self.field as usize;
+        self.lengths[length] += 1;
+        let term = &mut self.terms[number as usize];
+        if term.last == doc {
+            self.words[term.slot as usize].1 += 1;
+            return;
+        }
+        if self.words.len() == self.words.capacity() && reserve(&mut self.words, 1, "an index of words").is_err() {
+            return self.failed = true;
+        }
+        term.last = doc;
+        term.slot = self.words.len() as u32;
+        self.words.push((number, 1));
+    }
+
+    #[inline(never)]
+    fn new_term(&mut self, word: &[u8], start: (u64, u64), size: u32, hash: u64) -> Result<u32> {
+        reserve(&mut self.terms, 1, "an index of words")?;
+        reserve(&mut self.bytes, word.len() + 1, "an index of words")?;
+        let Self { table, terms, bytes, .. } = self;
+        let again = |number: &u32| {
+            let term = &terms[*number as usize];
+            hash_of(term.start, term.size, term.word(bytes))
+        };
+        table.try_reserve(1, again).map_err(|_| out_of_memory("an index of words", 8))?;
+        let number = terms.len() as u32;
+        table.insert_unique(hash, number, again);
+        terms.push(Term { start, size, at: bytes.len() as u32, last: NONE, slot: 0 });
+        bytes.push(self.field as u8);
+        for byte in word {
+            bytes.push(*byte);
+        }
+        Ok(number)
+    }
+
+    /// Ends the document that was begun.
+    pub fn end(&mut self) -> Result<()> {
+        self.ends.push(self.words.len() as u32);
+        if std::mem::take(&mut self.failed) {
+            let row = self.rows[self.rows.len() - 1];
+            self.remove(row);
+            return Err(out_of_memory("an index of words", self.words.len() * 8));
+        }
+        Ok(())
+    }
+
+    /// Forgets the document of this row, if there is one.
+    pub fn remove(&mut self, row: u32) -> bool {
+        let rows = &self.rows;
+        match self.places.find_entry(mix((u64::from(row), 0), 0), |doc| rows[*doc as usize] == row) {
+            Ok(found) => {
+                found.remove();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The documents that live, in the order of their rows.
+    pub fn order(&self) -> Result<Vec<(u64, u32)>> {
+        let mut order = Vec::new();
+        reserve(&mut order, self.places.len(), "an index of words")?;
+        order.extend(self.places.iter().map(|doc| (u64::from(self.rows[*doc as usize]), *doc)));
+        sort(&mut order, &|a, b| a.cmp(&b));
+        Ok(order)
+    }
+
+    /// The length of a document in a field.
+    pub fn length(&self, doc: u32, field: usize) -> u32 {
+        self.lengths[doc as usize * self.fields + field]
+    }
+
+    /// The words of a document.
+    pub fn words_of(&self, doc: u32) -> &[(u32, u32)] {
+        let from = if doc == 0 { 0 } else { self.ends[doc as usize - 1] };
+        &self.words[from as usize..self.ends[doc as usize] as usize]
+    }
+
+    /// The key of a term.
+    pub fn key(&self, number: u32) -> &[u8] {
+        self.terms[number as usize].key(&self.bytes)
+    }
+
+    /// The numbers of all terms, in the order of their keys.
+    pub fn sorted_terms(&self) -> Result<Vec<(u64, u32)>> {
+        let mut order = Vec::new();
+        reserve(&mut order, self.terms.len(), "an index of words")?;
+        order.extend(self.terms.iter().zip(0..).map(|(term, number)| {
+            (u64::from(term.size >> 8) << 56 | term.start.0.swap_bytes() >> 8, number)
+        }));
+        sort(&mut order, &|a, b| self.key(a).cmp(self.key(b)));
+        Ok(order)
+    }
+}

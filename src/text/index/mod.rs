@@ -1,0 +1,386 @@
+//! The index of words: which documents have a word, and how often.
+//!
+//! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A write
+//! only waits in a queue. A search first takes what waits; between searches [`TextIndex::step`] does that in slices.
+//!
+//! Documents are in segments, which do not change. A removal sets a bit, and now and then some segments become one. How
+//! many segments there are changes no score.
+
+mod builder;
+pub(super) mod lists;
+mod merging;
+pub(super) mod postings;
+mod queue;
+mod sealing;
+pub(super) mod segment;
+pub(super) mod sorted;
+
+use builder::Builder;
+use lists::Lists;
+use merging::Merging;
+use queue::{Queue, Waiting};
+use sealing::{Sealing, spend};
+use segment::Segment;
+
+use crate::Result;
+use crate::error::{fail, reserve};
+use crate::text::words::{Place, Tokenizer};
+
+
+/// The strings of one field. None of its words lies over the border of two strings. A field without a text has none.
+pub type FieldText<'a> = &'a [&'a str];
+
+/// In [`TextIndex::renumber`], the new number of a document that is not there any more.
+pub const DEAD: u32 = u32::MAX;
+
+/// A budget for [`TextIndex::step`] that takes some milliseconds.
+pub const SLICE: usize = 30_000;
+
+/// The most fields of an index.
+pub const MAX_FIELDS: usize = 250;
+
+/// So many segments of about the same size become one.
+const TOGETHER: usize = 8;
+
+/// A slice reads so many bytes of a text at a time. They have about as many words as [`PER_READ`] postings take.
+const READ_BYTES: usize = 4_096;
+const PER_READ: usize = 2_000;
+
+/// When which work is done. It changes no answer.
+#[derive(Clone, Copy)]
+pub(in crate::text) struct Limits {
+    /// A segment is made of documents with so many postings.
+    pub seal: usize,
+    /// With fewer postings, a segment is only made when a search needs it. That takes as long as a slice.
+    pub least_seal: usize,
+    /// If more bytes of text wait, a write takes as much as it adds.
+    pub queue: usize,
+    /// Segments of up to so many postings are merged by a search, if there are many.
+    pub small: u64,
+    /// If there are more segments, a search merges some, however large they are.
+    pub segments: usize,
+}
+
+const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 8 << 20, small: 8_192, segments: 60 };
+
+/// A budget for all of the work.
+fn all() -> usize {
+    usize::MAX
+}
+
+/// An index of the words of some documents.
+pub struct TextIndex {
+    fields: usize,
+    queue: Queue,
+    builder: Builder,
+    sealing: Option<Sealing>,
+    merging: Option<Merging>,
+    segments: Vec<Segment>,
+    condensing: bool,
+    pub(in crate::text) limits: Limits,
+    /// The lists of the last question.
+    lists: Lists,
+}
+
+impl TextIndex {
+    /// Makes an index of documents with so many fields.
+    pub fn new(fields: usize) -> Result<Self> {
+        if fields == 0 || fields > MAX_FIELDS {
+            fail!(InvalidArgument, "an index of words has 1 to {MAX_FIELDS} fields, not {fields}");
+        }
+        Ok(Self {
+            fields,
+            queue: Queue::default(),
+            builder: Builder::new(fields),
+            sealing: None,
+            merging: None,
+            segments: Vec::new(),
+            condensing: false,
+            limits: LIMITS,
+            lists: Lists::default(),
+        })
+    }
+
+    /// Returns the number of fields.
+    pub fn fields(&self) -> usize {
+        self.fields
+    }
+
+    /// Gives a row these texts, one element for each field. What it had before is replaced.
+    pub fn put(&mut self, row: u32, texts: &[FieldText<'_>]) -> Result<()> {
+        if texts.len() != self.fields {
+            fail!(InvalidArgument, "{} texts were given for {} fields", texts.len(), self.fields);
+        }
+        if row == DEAD {
+            fail!(InvalidArgument, "no document can have the number {row}");
+        }
+        self.lists.clear();
+        self.queue.put(row, texts)?;
+        while self.queue.bytes > self.limits.queue && self.queue.len() > 1 {
+            self.take(&mut all())?;
+        }
+        Ok(())
+    }
+
+    /// Removes the document of a row, if there is one.
+    pub fn remove(&mut self, row: u32) -> Result<()> {
+        self.lists.clear();
+        if self.queue.is_empty() {
+            self.remove_now(row);
+            return Ok(());
+        }
+        self.queue.remove(row)
+    }
+
+    fn remove_now(&mut self, row: u32) {
+        let _ = self.builder.remove(row)
+            || self.sealing.as_mut().is_some_and(|sealing| sealing.remove(row))
+            || self.segments.iter_mut().any(|segment| segment.remove(row));
+    }
+
+    /// Gives all documents other numbers: that of row `n` is `new_rows[n]`. Those without one, or with [`DEAD`], are
+    /// removed.
+    pub fn renumber(&mut self, new_rows: &[u32]) -> Result<()> {
+        self.lists.clear();
+        self.merging = None;
+        if let Some(Waiting::Put(document)) = self.queue.first()
+            && document.begun
+        {
+            self.take(&mut all())?;
+        }
+        self.seal_all()?;
+        self.queue.renumber(new_rows);
+        for place in (0..self.segments.len()).rev() {
+            if !self.segments[place].renumber(new_rows) {
+                let mut merging = Merging::new(&self.segments, &[place], self.fields)?;
+                while !merging.step(&self.segments, &mut all())? {}
+                merging.finish(&mut self.segments);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does some of the work that waits. Returns whether there is more. Searches need no such steps, but they are faster
+    /// after them.
+    pub fn step(&mut self, budget: usize) -> Result<bool> {
+        let mut budget = budget.max(1);
+        while budget > 0 {
+            if self.sealing.is_some() {
+                self.go_on_sealing(&mut budget)?;
+            } else if !self.queue.is_empty() {
+                self.take(&mut budget)?;
+            } else if self.builder.words.len() >= self.limits.least_seal {
+                self.seal()?;
+            } else if let Some(merging) = &mut self.merging {
+                if merging.step(&self.segments, &mut budget)? {
+                    self.end_merging();
+                }
+            } else if let Some(places) = self.to_merge() {
+                let documents: usize = places.iter().map(|place| self.segments[*place].rows.len()).sum();
+                self.merging = Some(Merging::new(&self.segments, &places, self.fields)?);
+                spend(&mut budget, documents);
+            } else {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has the steps to come make one segment of all, so that the index takes the least memory.
+    pub fn condense(&mut self) {
+        self.condensing = true;
+    }
+
+    /// Takes the first of the writes that wait, or a part of it.
+    fn take(&mut self, budget: &mut usize) -> Result<()> {
+        match self.queue.first() {
+            None => return Ok(()),
+            Some(Waiting::Remove(row)) => {
+                let row = *row;
+                self.remove_now(row);
+                self.queue.drop_first();
+                spend(budget, 50);
+            }
+            Some(Waiting::Put(document)) => {
+                if !document.begun {
+                    let row = document.row;
+                    document.begun = true;
+                    self.remove_now(row);
+                    if let Err(error) = self.builder.begin(row) {
+                        self.queue.drop_first();
+                        return Err(error);
+                    }
+                }
+                if self.read(budget) {
+                    self.queue.drop_first();
+                    self.builder.end()?;
+                }
+            }
+        }
+        if self.builder.words.len() >= self.limits.seal && !matches!(self.queue.first(), Some(Waiting::Put(document)) if document.begun) {
+            self.seal()?;
+        }
+        Ok(())
+    }
+
+    /// Reads on in the first text of the queue. Returns true at its end.
+    fn read(&mut self, budget: &mut usize) -> bool {
+        let Self { queue, builder, .. } = self;
+        let Some(Waiting::Put(document)) = queue.first() else { return true };
+        spend(budget, 100);
+        while let Some((field, end)) = document.ends.get(document.string) {
+            let begin = if document.string == 0 { 0 } else { document.ends[document.string - 1].1 };
+            builder.choose(*field);
+            let mut tokenizer = Tokenizer::resume(&document.text[begin..*end], document.place);
+            loop {
+                if *budget == 0 {
+                    document.place = tokenizer.place();
+                    return false;
+                }
+                let from = tokenizer.place().at();
+                let more = tokenizer.advance(READ_BYTES, &mut |token| builder.word(token.text));
+                spend(budget, (tokenizer.place().at() - from) * PER_READ / READ_BYTES);
+                if !more {
+                    break;
+                }
+            }
+            document.string += 1;
+            document.place = Place::default();
+        }
+        true
+    }
+
+    /// Begins to make a segment of all documents that were read. The one before is finished first.
+    fn seal(&mut self) -> Result<()> {
+        self.finish_sealing()?;
+        if !self.builder.is_empty() {
+            let builder = std::mem::replace(&mut self.builder, Builder::new(self.fields));
+            self.sealing = Some(Sealing::new(builder, self.fields)?);
+        }
+        Ok(())
+    }
+
+    fn go_on_sealing(&mut self, budget: &mut usize) -> Result<()> {
+        let Some(sealing) = &mut self.sealing else { return Ok(()) };
+        if sealing.step(budget)?
+            && let Some(sealing) = self.sealing.take()
+        {
+            let segment = sealing.finish();
+            if segment.dead_count < segment.documents() {
+                self.segments.push(segment);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_sealing(&mut self) -> Result<()> {
+        while self.sealing.is_some() {
+            self.go_on_sealing(&mut all())?;
+        }
+        Ok(())
+    }
+
+    fn seal_all(&mut self) -> Result<()> {
+        self.seal()?;
+        self.finish_sealing()
+    }
+
+    /// Takes all that waits, so that every document is in a segment.
+    pub(in crate::text) fn catch_up(&mut self) -> Result<()> {
+        while !self.queue.is_empty() {
+            self.take(&mut all())?;
+        }
+        self.seal_all()?;
+        while self.segments.len() > self.limits.segments || self.many_small() {
+            if self.merging.is_none() {
+                let places = self.smallest()?;
+                self.merging = Some(Merging::new(&self.segments, &places, self.fields)?);
+            }
+            self.finish_merging()?;
+        }
+        Ok(())
+    }
+
+    /// The smallest segments, in ascending order of their places.
+    fn smallest(&self) -> Result<Vec<usize>> {
+        let mut order = Vec::new();
+        reserve(&mut order, self.segments.len(), "an index of words")?;
+        order.extend(self.segments.iter().zip(0..).map(|(segment, place)| (segment.postings, place)));
+        sorted::sort(&mut order, &|a, b| a.cmp(&b));
+        let small = order.iter().filter(|(postings, _)| *postings <= self.limits.small).count().max(TOGETHER);
+        let chosen = |place: &usize| order.iter().take(small).any(|(_, other)| *other as usize == *place);
+        Ok((0..self.segments.len()).filter(chosen).collect())
+    }
+
+    fn many_small(&self) -> bool {
+        self.segments.iter().filter(|segment| segment.postings <= self.limits.small).count() > 2 * TOGETHER
+    }
+
+    fn finish_merging(&mut self) -> Result<()> {
+        if let Some(merging) = &mut self.merging {
+            while !merging.step(&self.segments, &mut all())? {}
+            self.end_merging();
+        }
+        Ok(())
+    }
+
+    fn end_merging(&mut self) {
+        if let Some(merging) = self.merging.take() {
+            merging.finish(&mut self.segments);
+            self.lists.clear();
+        }
+    }
+
+    /// The segments that should become one, in ascending order.
+    fn to_merge(&mut self) -> Option<Vec<usize>> {
+        let segments = &self.segments;
+        if let Some(dead) = segments.iter().position(|segment| segment.dead_count > segment.documents() / 4) {
+            return Some(vec![dead]);
+        }
+        if std::mem::take(&mut self.condensing)
+            && (segments.len() > 1 || segments.iter().any(|segment| segment.dead_count > 0))
+        {
+            return Some((0..segments.len()).collect());
+        }
+        let small = self.limits.small.max(1);
+        let kind = |segment: &Segment| segment.postings.max(small).ilog2() / 3;
+        let of_kind = |wanted: u32| (0..segments.len()).filter(move |place| kind(&segments[*place]) == wanted);
+        (0..segments.len())
+            .map(|place| kind(&segments[place]))
+            .find(|wanted| of_kind(*wanted).count() >= TOGETHER)
+            .map(|wanted| of_kind(wanted).collect())
+    }
+
+    /// Returns the number of documents that the index has read and that live.
+    pub fn documents(&self) -> usize {
+        let living = |segment: &Segment| (segment.documents() - segment.dead_count) as usize;
+        self.builder.living()
+            + self.sealing.iter().map(|sealing| living(sealing.segment())).sum::<usize>()
+            + self.segments.iter().map(living).sum::<usize>()
+    }
+
+    /// Returns the number of words in all segments. One that is in several of them counts several times.
+    pub fn terms(&self) -> usize {
+        self.builder.terms() + self.segments.iter().map(|segment| segment.terms as usize).sum::<usize>()
+    }
+
+    /// Returns the number of segments.
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Returns the bytes of memory that the index takes, with the texts that wait.
+    pub fn bytes(&self) -> usize {
+        self.queue.bytes
+            + self.builder.bytes()
+            + self.sealing.as_ref().map_or(0, Sealing::bytes)
+            + self.merging.as_ref().map_or(0, Merging::bytes)
+            + self.segments.iter().map(Segment::bytes).sum::<usize>()
+            + self.lists.bytes()
+    }
+
+    /// The segments, and the lists of the last question.
+    pub(super) fn parts(&mut self) -> (&mut Vec<Segment>, &mut Lists) {
+        (&mut self.segments, &mut self.lists)
+    }
+}

@@ -1,0 +1,354 @@
+//! The list of one word in one segment: in which documents it is, and how often.
+//!
+//! A posting is the distance to the document before, and the count if it is not 1. A list of at least [`BLOCK`] postings
+//! begins with its bounds and with one entry for each block, so that a search can leave blocks out.
+
+use crate::Result;
+use crate::error::reserve;
+
+/// The number of postings in a block.
+pub const BLOCK: usize = 128;
+
+/// The bytes of one entry of the table of blocks: the last document, and where the block begins.
+const SKIP: usize = 8;
+
+/// The most bytes that a varint of 32 bits takes.
+pub const VARINT: usize = 5;
+
+/// A document and how often the word is in it.
+pub type Posting = (u32, u32);
+
+/// Appends a number, seven bits in a byte.
+pub fn put(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 128 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Reads a number. Behind the end there are zeros.
+#[inline(always)]
+pub fn get(bytes: &[u8], at: &mut usize) -> u32 {
+    let first = bytes.get(*at).copied().unwrap_or(0);
+    *at += 1;
+    if first < 128 {
+        return u32::from(first);
+    }
+    rest(bytes, at, u32::from(first & 127))
+}
+
+#[inline]
+fn rest(bytes: &[u8], at: &mut usize, mut value: u32) -> u32 {
+    let mut shift = 7;
+    loop {
+        let byte = bytes.get(*at).copied().unwrap_or(0);
+        *at += 1;
+        value |= u32::from(byte & 127).wrapping_shl(shift);
+        if byte < 128 {
+            return value;
+        }
+        shift += 7;
+    }
+}
+
+/// For four ranges of counts the largest count and the least length of a document, where there is one. A search takes
+/// the most that a document can score from them, whatever the mean length is.
+#[derive(Clone, Copy, Default)]
+pub struct Bounds(pub [Option<(u32, u32)>; 4]);
+
+impl Bounds {
+    /// Takes a posting and the length of its document in.
+    #[inline]
+    pub fn widen(&mut self, count: u32, length: u32) {
+        let range = match count {
+            0..=1 => 0,
+            2 => 1,
+            3..=4 => 2,
+            _ => 3,
+        };
+        self.0[range] = Some(match self.0[range] {
+            None => (count, length),
+            Some((most, least)) => (most.max(count), least.min(length)),
+        });
+    }
+
+    /// Of the list with this entry, or None if the list is short.
+    pub fn read(post: &[u8], entry: Entry) -> Option<Self> {
+        if (entry.documents as usize) < BLOCK {
+            return None;
+        }
+        Some(Self::parse(post, &mut (entry.at as usize)))
+    }
+
+    fn parse(post: &[u8], at: &mut usize) -> Self {
+        let mut bounds = Self::default();
+        for range in &mut bounds.0 {
+            let count = get(post, at);
+            *range = (count > 0).then(|| (count, get(post, at)));
+        }
+        bounds
+    }
+}
+
+/// Where a list lies, and the number of its postings.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub documents: u32,
+    pub at: u32,
+}
+
+/// Appends a list. `length` gives the length of a document.
+pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) -> Result<()> {
+    let blocks = if list.len() < BLOCK { 0 } else { list.len().div_ceil(BLOCK) };
+    reserve(out, list.len() * 2 * VARINT + blocks * SKIP + 8 * VARINT, "an index of words")?;
+    if blocks == 0 {
+        encode_block(list, u32::MAX, out);
+        return Ok(());
+    }
+    let mut bounds = Bounds::default();
+    for (doc, count) in list {
+        bounds.widen(*count, length(*doc));
+    }
+    for range in bounds.0 {
+        let (count, length) = range.unwrap_or((0, 0));
+        put(out, count);
+        if count > 0 {
+            put(out, length);
+        }
+    }
+    let skips = out.len();
+    out.resize(skips + blocks * SKIP, 0);
+    let (first, mut before) = (out.len(), u32::MAX);
+    for (n, block) in list.chunks(BLOCK).enumerate() {
+        let at = (out.len() - first) as u32;
+        encode_block(block, before, out);
+        before = block.last().map_or(before, |(doc, _)| *doc);
+        let skip = &mut out[skips + n * SKIP..][..SKIP];
+        skip[..4].copy_from_slice(&before.to_le_bytes());
+        skip[4..].copy_from_slice(&at.to_le_bytes());
+    }
+    Ok(())
+}
+
+fn encode_block(list: &[Posting], mut before: u32, out: &mut Vec<u8>) {
+    for (doc, count) in list {
+        let gap = doc.wrapping_sub(before).wrapping_sub(1);
+        if *count == 1 {
+            put_gap(out, gap, 0);
+        } else {
+            put_gap(out, gap, 1);
+            put(out, *count - 2);
+        }
+        before = *doc;
+    }
+}
+
+/// A gap may have 32 bits, and one bit is added.
+fn put_gap(out: &mut Vec<u8>, gap: u32, more: u32) {
+    let low = (gap << 1 | more) & 127;
+    if gap < 64 {
+        return out.push(low as u8);
+    }
+    out.push(low as u8 | 128);
+    put(out, gap >> 6);
+}
+
+/// Reads one posting.
+#[inline(always)]
+fn posting(post: &[u8], at: &mut usize, before: u32) -> Posting {
+    let first = u32::from(post.get(*at).copied().unwrap_or(0));
+    *at += 1;
+    let low = (first & 127) >> 1;
+    let gap = if first < 128 { low } else { get(post, at) << 6 | low };
+    let count = if first & 1 == 0 { 1 } else { get(post, at).wrapping_add(2) };
+    (before.wrapping_add(gap).wrapping_add(1), count)
+}
+
+/// Calls `each` with every posting of a list, and returns where the list ends.
+#[inline(always)]
+pub fn decode(post: &[u8], entry: Entry, mut each: impl FnMut(u32, u32)) -> usize {
+    let mut at = entry.at as usize;
+    if entry.documents as usize >= BLOCK {
+        Bounds::parse(post, &mut at);
+        at += (entry.documents as usize).div_ceil(BLOCK) * SKIP;
+    }
+    let mut before = u32::MAX;
+    for _ in 0..entry.documents {
+        let (doc, count) = posting(post, &mut at, before);
+        each(doc, count);
+        before = doc;
+    }
+    at
+}
+
+/// Goes through a list from front to back, and leaves out blocks where it can.
+pub struct Cursor<'a> {
+    source: Source<'a>,
+    documents: usize,
+    /// The block that is decoded, and the place in it.
+    block: usize,
+    pub at: usize,
+    pub len: usize,
+    pub docs: [u32; BLOCK],
+    pub counts: [u32; BLOCK],
+}
+
+enum Source<'a> {
+    Encoded { post: &'a [u8], skips: &'a [u8], first: usize },
+    Plain(&'a [Posting]),
+}
+
+impl<'a> Cursor<'a> {
+    /// A cursor over an encoded list.
+    pub fn new(post: &'a [u8], entry: Entry) -> Self {
+        let documents = entry.documents as usize;
+        let mut first = entry.at as usize;
+        let mut skips: &[u8] = &[];
+        if documents >= BLOCK {
+            Bounds::parse(post, &mut first);
+            let table = documents.div_ceil(BLOCK) * SKIP;
+            skips = post.get(first..first + table).unwrap_or(&[]);
+            first += table;
+        }
+        Self::over(Source::Encoded { post, skips, first }, documents)
+    }
+
+    /// A cursor over a list that is not encoded.
+    pub fn plain(list: &'a [Posting]) -> Self {
+        Self::over(Source::Plain(list), list.len())
+    }
+
+    fn over(source: Source<'a>, documents: usize) -> Self {
+        let mut cursor =
+            Self { source, documents, block: 0, at: 0, len: 0, docs: [0; BLOCK], counts: [0; BLOCK] };
+        cursor.load(0);
+        cursor
+    }
+
+    pub fn documents(&self) -> usize {
+        self.documents
+    }
+
+    fn blocks(&self) -> usize {
+        self.documents.div_ceil(BLOCK)
+    }
+
+    fn last_of(&self, block: usize) -> u32 {
+        match &self.source {
+            Source::Encoded { skips, .. } => number(skips, block * SKIP),
+            Source::Plain(list) => list[(block * BLOCK + BLOCK).min(list.len()) - 1].0,
+        }
+    }
+
+    fn load(&mut self, block: usize) {
+        self.block = block;
+        self.at = 0;
+        let from = (block * BLOCK).min(self.documents);
+        self.len = (self.documents - from).min(BLOCK);
+        match &self.source {
+            Source::Plain(list) => {
+                for (i, (doc, count)) in list[from..][..self.len].iter().enumerate() {
+                    self.docs[i] = *doc;
+                    self.counts[i] = *count;
+                }
+            }
+            Source::Encoded { post, skips, first } => {
+                let before = if block == 0 { u32::MAX } else { number(skips, (block - 1) * SKIP) };
+                let mut at = if skips.is_empty() { *first } else { first + number(skips, block * SKIP + 4) as usize };
+                let mut before = before;
+                for (doc, count) in self.docs[..self.len].iter_mut().zip(&mut self.counts) {
+                    (*doc, *count) = posting(post, &mut at, before);
+                    before = *doc;
+                }
+            }
+        }
+    }
+
+    /// Decodes the next block, if there is one.
+    pub fn next_block(&mut self) -> bool {
+        let more = self.block + 1 < self.blocks();
+        if more {
+            self.load(self.block + 1);
+        }
+        more
+    }
+
+    /// Goes to the first posting that is not before `doc`, if there is one.
+    #[inline]
+    pub fn seek(&mut self, doc: u32) -> bool {
+        if self.len == 0 {
+            return false;
+        }
+        if self.docs[self.len - 1] < doc && !self.skip(doc) {
+            self.at = self.len;
+            return false;
+        }
+        while self.at < self.len && self.docs[self.at] < doc {
+            self.at += 1;
+        }
+        self.at < self.len
+    }
+
+    /// Decodes the block that has `doc` or what comes behind it.
+    fn skip(&mut self, doc: u32) -> bool {
+        let blocks = self.blocks();
+        let (mut low, mut step) = (self.block + 1, 1);
+        while low + step < blocks && self.last_of(low + step - 1) < doc {
+            low += step;
+            step *= 2;
+        }
+        let mut high = (low + step).min(blocks);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.last_of(middle) < doc { low = middle + 1 } else { high = middle }
+        }
+        if low < blocks {
+            self.load(low);
+        }
+        low < blocks
+    }
+
+    /// The count of a document, 0 if the word is not in it. Goes forward only.
+    #[inline]
+    pub fn probe(&mut self, doc: u32) -> u32 {
+        if self.seek(doc) && self.docs[self.at] == doc { self.counts[self.at] } else { 0 }
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four))
+}
+
+/// Checks a list that came from outside: its documents ascend and are below `documents`, its counts are not more than
+/// the lengths of the documents, its bounds and its table of blocks are those that [`encode`] would write. Returns where
+/// the list ends.
+pub fn check(post: &[u8], entry: Entry, documents: u32, length: &dyn Fn(u32) -> u32) -> Option<usize> {
+    let (mut at, count) = (entry.at as usize, entry.documents as usize);
+    let (mut skips, mut bounds) = (0, Bounds::default());
+    if count >= BLOCK {
+        bounds = Bounds::parse(post, &mut at);
+        skips = at;
+        at = at.checked_add(count.div_ceil(BLOCK).checked_mul(SKIP)?)?;
+    }
+    let (first, mut before, mut real) = (at, u32::MAX, Bounds::default());
+    for n in 0..count {
+        if n % BLOCK == 0 && count >= BLOCK && number(post, skips + n / BLOCK * SKIP + 4) as usize != at - first {
+            return None;
+        }
+        let (doc, count_here) = posting(post, &mut at, before);
+        if at > post.len() || doc >= documents || (before != u32::MAX && doc <= before) {
+            return None;
+        }
+        let length = length(doc);
+        if count_here == 0 || count_here > length {
+            return None;
+        }
+        real.widen(count_here, length);
+        before = doc;
+        if count >= BLOCK && (n % BLOCK == BLOCK - 1 || n == count - 1) && number(post, skips + n / BLOCK * SKIP) != doc {
+            return None;
+        }
+    }
+    (count < BLOCK || real.0 == bounds.0).then_some(at)
+}

@@ -1,0 +1,111 @@
+//! Texts that the index has not taken yet.
+
+use std::collections::VecDeque;
+
+use super::{DEAD, FieldText};
+use crate::Result;
+use crate::error::{out_of_memory, reserve};
+use crate::text::words::Place;
+
+/// Writes in the order in which they came.
+#[derive(Default)]
+pub struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// The bytes of all texts that wait.
+    pub bytes: usize,
+}
+
+/// One write.
+pub enum Waiting {
+    /// The row has these texts now.
+    Put(Document),
+    /// The row has no document any more.
+    Remove(u32),
+}
+
+/// A document, and how far it was read.
+pub struct Document {
+    pub row: u32,
+    pub begun: bool,
+    /// All strings, one behind the other.
+    pub text: String,
+    /// The field of each string, and where it ends.
+    pub ends: Vec<(usize, usize)>,
+    /// The string in which reading goes on, and the place in it.
+    pub string: usize,
+    pub place: Place,
+}
+
+impl Document {
+    fn new(row: u32, texts: &[FieldText<'_>]) -> Result<Self> {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        let strings = || texts.iter().enumerate().flat_map(|(field, list)| list.iter().map(move |text| (field, *text)));
+        let bytes = strings().map(|(_, text)| text.len()).sum();
+        text.try_reserve_exact(bytes).map_err(|_| out_of_memory("a text", bytes))?;
+        reserve(&mut ends, strings().count(), "a text")?;
+        for (field, string) in strings() {
+            text.push_str(string);
+            ends.push((field, text.len()));
+        }
+        Ok(Self { row, begun: false, text, ends, string: 0, place: Place::default() })
+    }
+
+    fn size(&self) -> usize {
+        self.text.len() + self.ends.len() * 16 + size_of::<Waiting>()
+    }
+}
+
+impl Queue {
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn put(&mut self, row: u32, texts: &[FieldText<'_>]) -> Result<()> {
+        let document = Document::new(row, texts)?;
+        let bytes = self.bytes + document.size();
+        self.push(Waiting::Put(document))?;
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    pub fn remove(&mut self, row: u32) -> Result<()> {
+        self.push(Waiting::Remove(row))
+    }
+
+    fn push(&mut self, waiting: Waiting) -> Result<()> {
+        self.waiting.try_reserve(1).map_err(|_| out_of_memory("a text", size_of::<Waiting>()))?;
+        self.waiting.push_back(waiting);
+        Ok(())
+    }
+
+    pub fn first(&mut self) -> Option<&mut Waiting> {
+        self.waiting.front_mut()
+    }
+
+    pub fn drop_first(&mut self) {
+        if let Some(Waiting::Put(document)) = self.waiting.pop_front() {
+            self.bytes -= document.size();
+        }
+    }
+
+    /// Gives the writes that wait other rows. None of them was begun.
+    pub fn renumber(&mut self, new_rows: &[u32]) {
+        for waiting in &mut self.waiting {
+            let (Waiting::Put(Document { row, .. }) | Waiting::Remove(row)) = waiting;
+            *row = new_rows.get(*row as usize).copied().unwrap_or(DEAD);
+        }
+        let Self { waiting, bytes } = self;
+        waiting.retain(|waiting| match waiting {
+            Waiting::Put(document) if document.row == DEAD => {
+                *bytes -= document.size();
+                false
+            }
+            Waiting::Remove(row) => *row != DEAD,
+            Waiting::Put(_) => true,
+        });
+    }
+}

@@ -1,0 +1,81 @@
+//! The formula of BM25.
+
+use super::question::Question;
+use super::statistics::Statistics;
+use crate::Result;
+use crate::error::{fail, reserve};
+
+const K1: f64 = 1.2;
+const B: f64 = 0.75;
+
+/// What a posting contributes is at most this, times the weight.
+pub const MOST: f64 = K1 + 1.0;
+
+/// The counts and lengths whose contributions are in a table.
+const COUNTS: u32 = 4;
+const LENGTHS: u32 = 512;
+
+/// How much it tells that a document has a word that `count` of `documents` have.
+pub fn rarity(documents: u64, count: u64) -> f64 {
+    let (documents, count) = (documents as f64, count as f64);
+    (1.0 + (documents - count + 0.5) / (count + 0.5)).ln()
+}
+
+/// What a posting contributes, but for its weight.
+pub fn part(count: u32, length: u32, mean: f64) -> f64 {
+    let count = f64::from(count);
+    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * f64::from(length) / mean))
+}
+
+/// [`part`] for all small counts and lengths.
+pub fn table(mean: f64) -> Result<Vec<f64>> {
+    let mut table = Vec::new();
+    reserve(&mut table, (COUNTS * LENGTHS) as usize, "a search of words")?;
+    table.extend((0..COUNTS * LENGTHS).map(|i| part(i / LENGTHS + 1, i % LENGTHS, mean)));
+    Ok(table)
+}
+
+/// The same as [`part`], to the last bit.
+#[inline(always)]
+pub fn look(table: &[f64], count: u32, length: u32, mean: f64) -> f64 {
+    if count <= COUNTS && length < LENGTHS && count > 0 {
+        return table.get(((count - 1) * LENGTHS + length) as usize).copied().unwrap_or(0.0);
+    }
+    part(count, length, mean)
+}
+
+/// A clause in a field: a term of the sum.
+#[derive(Clone, Copy)]
+pub struct Item {
+    pub clause: usize,
+    pub field: usize,
+    pub weight: f64,
+    pub mean: f64,
+}
+
+/// All terms of the sum, in the order in which it is taken: descending weight, then the place in the question.
+pub fn items(question: &Question, statistics: &Statistics, weights: &[f64]) -> Result<Vec<Item>> {
+    statistics.check(question, weights.len())?;
+    if weights.iter().any(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+        fail!(InvalidArgument, "the weight of a field is a number of at least 0");
+    }
+    let mut items = Vec::new();
+    for (n, clause) in question.clauses.iter().enumerate() {
+        if !statistics.counts_in(question, n) {
+            continue;
+        }
+        reserve(&mut items, weights.len(), "a search of words")?;
+        for (field, own) in weights.iter().enumerate().filter(|(_, own)| **own > 0.0) {
+            let weight = own * clause.weight() * rarity(statistics.documents, statistics.count(n, field));
+            let mean = statistics.totals[field] as f64 / statistics.documents as f64;
+            items.push(Item { clause: n, field, weight, mean });
+        }
+    }
+    Ok(items)
+}
+
+/// Returns the most that a document could score: the sum over all clauses and fields, also of words that no document
+/// has.
+pub fn ceiling(question: &Question, statistics: &Statistics, weights: &[f64]) -> Result<f64> {
+    Ok(items(question, statistics, weights)?.iter().map(|item| item.weight * MOST).sum())
+}

@@ -1,0 +1,227 @@
+//! Keyword search: the score of a document is the sum of BM25 over the words of a question and the fields.
+//!
+//! A question is asked in two steps. [`TextIndex::statistics`] counts what all scores depend on. The statistics of all
+//! indexes that are searched together are added. Then [`TextIndex::best`] or [`TextIndex::all`] score with them. So the
+//! scores are those of one index, however the documents are spread.
+
+mod formula;
+mod near;
+mod question;
+mod resolve;
+mod statistics;
+mod windows;
+
+use std::collections::BinaryHeap;
+
+use formula::Item;
+use windows::{Line, Sink, Windows};
+
+use super::index::TextIndex;
+use super::index::lists::List;
+use super::index::segment::Segment;
+use crate::Result;
+use crate::error::{fail, out_of_memory, reserve};
+
+pub use formula::ceiling;
+pub use question::{Fuzzy, MAX_WORDS, Options, Question};
+pub use statistics::Statistics;
+
+/// Stands for a field that an index does not have, where several indexes are asked about the same fields.
+pub const ABSENT: u8 = u8::MAX;
+
+/// A document and its score.
+pub type Scored = (u32, f64);
+
+impl TextIndex {
+    /// Counts what the scores of a question depend on. `fields` has the index's number of each field that is searched, or
+    /// [`ABSENT`]. `documents` is the number of all living documents of the index's collection.
+    pub fn statistics(&mut self, question: &Question, fields: &[u8], documents: u64) -> Result<Statistics> {
+        self.check_fields(fields)?;
+        Ok(Statistics { documents, ..self.resolve(question, fields)? })
+    }
+
+    fn check_fields(&self, fields: &[u8]) -> Result<()> {
+        if fields.is_empty() || fields.len() > super::index::MAX_FIELDS {
+            fail!(InvalidArgument, "a search of words is about 1 to {} fields", super::index::MAX_FIELDS);
+        }
+        for (n, field) in fields.iter().enumerate().filter(|(_, field)| **field != ABSENT) {
+            if usize::from(*field) >= self.fields() || fields[..n].contains(field) {
+                fail!(InvalidArgument, "field {field} is not one of the {} fields, or is there twice", self.fields());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the best `k` documents and all that have the same score as the last of them, the best first, those with
+    /// the same score in the order of their rows. `filter` has a bit for each row, sixteen in a number.
+    pub fn best(
+        &mut self,
+        question: &Question,
+        statistics: &Statistics,
+        (fields, weights): (&[u8], &[f64]),
+        k: usize,
+        filter: Option<&[u16]>,
+    ) -> Result<Vec<Scored>> {
+        let mut best = Best { k, heap: BinaryHeap::new(), above: 0, least: f64::NEG_INFINITY };
+        if k > 0 {
+            let mut failed = None;
+            let offer = &mut |row, score| match best.offer(row, score) {
+                Ok(least) => least,
+                Err(error) => {
+                    failed = Some(error);
+                    f64::INFINITY
+                }
+            };
+            self.scan(question, statistics, fields, weights, Sink { filter, least: f64::NEG_INFINITY, offer })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        let sorted = best.heap.into_sorted_vec();
+        Ok(sorted.into_iter().map(|(score, row)| (row, f64::from_bits(!score))).collect())
+    }
+
+    /// Calls `each` with every document that the question finds, and its score. The order is not defined.
+    pub fn all(
+        &mut self,
+        question: &Question,
+        statistics: &Statistics,
+        (fields, weights): (&[u8], &[f64]),
+        each: &mut dyn FnMut(u32, f64),
+    ) -> Result<()> {
+        let offer = &mut |row, score| {
+            each(row, score);
+            f64::NEG_INFINITY
+        };
+        self.scan(question, statistics, fields, weights, Sink { filter: None, least: f64::NEG_INFINITY, offer })
+    }
+
+    fn scan(
+        &mut self,
+        question: &Question,
+        statistics: &Statistics,
+        fields: &[u8],
+        weights: &[f64],
+        mut sink: Sink<'_>,
+    ) -> Result<()> {
+        self.check_fields(fields)?;
+        if fields.len() != weights.len() {
+            fail!(InvalidArgument, "{} weights were given for {} fields", weights.len(), fields.len());
+        }
+        let mut items = formula::items(question, statistics, weights)?;
+        items.retain(|item| statistics.count(item.clause, item.field) > 0);
+        sort_items(&mut items)?;
+        let required: Vec<usize> =
+            question.required.iter().enumerate().filter(|(_, required)| **required).map(|(word, _)| word).collect();
+        if required.iter().any(|word| !items.iter().any(|item| question.clauses[item.clause].word == *word)) {
+            return Ok(());
+        }
+        self.resolve(question, fields)?;
+        self.fill_tables(&items, fields.len())?;
+        let (segments, lists) = self.parts();
+        let width = question.clauses.len() * fields.len();
+        for (segment, found) in segments.iter().zip(lists.lists.chunks(width.max(1))) {
+            let mut lines = Vec::new();
+            reserve(&mut lines, items.len(), "a search of words")?;
+            for item in &items {
+                let list = &found[item.clause * fields.len() + item.field];
+                lines.extend(line(segment, list, item, &lists.tables, question, fields));
+            }
+            if lines.is_empty() {
+                continue;
+            }
+            let mut windows = Windows::new(segment, lines);
+            if required.is_empty() { windows.any(&mut sink) } else { windows.all(&required, &mut sink) }
+        }
+        Ok(())
+    }
+
+    /// Makes the tables of contributions for the mean lengths of these terms.
+    fn fill_tables(&mut self, items: &[Item], fields: usize) -> Result<()> {
+        let (_, lists) = self.parts();
+        lists.tables.resize_with(fields, || (0.0, Vec::new()));
+        for item in items {
+            let (mean, table) = &mut lists.tables[item.field];
+            if table.is_empty() || mean.to_bits() != item.mean.to_bits() {
+                (*mean, *table) = (item.mean, formula::table(item.mean)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line<'a>(
+    segment: &'a Segment,
+    list: &'a List,
+    item: &Item,
+    tables: &'a [(f64, Vec<f64>)],
+    question: &Question,
+    fields: &[u8],
+) -> Option<Line<'a>> {
+    let lengths = segment.lengths_of(usize::from(fields[item.field]));
+    let word = question.clauses[item.clause].word;
+    Line::new(segment, list, (item.weight, item.mean), &tables[item.field].1, lengths, word)
+}
+
+/// Puts the terms into the order in which the sum is taken.
+fn sort_items(items: &mut Vec<Item>) -> Result<()> {
+    let mut order = Vec::new();
+    reserve(&mut order, items.len(), "a search of words")?;
+    order.extend(items.iter().zip(0..).map(|(item, n)| (!item.weight.to_bits(), n)));
+    super::index::sorted::sort(&mut order, &|a, b| a.cmp(&b));
+    *items = order.iter().map(|(_, n)| items[*n as usize]).collect();
+    Ok(())
+}
+
+/// The best documents so far, and all that have the same score as the last of them.
+struct Best {
+    k: usize,
+    /// The bits of a score are in the order of the scores, because no score is negative. The worst is on top.
+    heap: BinaryHeap<(u64, u32)>,
+    /// How many are better than the limit. They are fewer than `k`.
+    above: usize,
+    /// The limit: the score of the last of the best, as soon as there are `k`.
+    least: f64,
+}
+
+impl Best {
+    /// Takes a document, if it is good enough, and returns the least score that is.
+    fn offer(&mut self, row: u32, score: f64) -> Result<f64> {
+        if score >= self.least {
+            self.heap.try_reserve(1).map_err(|_| out_of_memory("the best documents", self.heap.len() * 16))?;
+            self.heap.push((!score.to_bits(), row));
+        }
+        if score > self.least {
+            self.above += 1;
+            if self.above == self.k {
+                self.raise()?;
+            }
+        }
+        Ok(self.least)
+    }
+
+    /// Drops those that are not among the best any more, now that there are `k` better ones, and finds the new limit.
+    fn raise(&mut self) -> Result<()> {
+        while let Some((score, _)) = self.heap.peek()
+            && f64::from_bits(!*score) == self.least
+        {
+            self.heap.pop();
+        }
+        let Some((worst, _)) = self.heap.peek().copied() else { return Ok(()) };
+        self.least = f64::from_bits(!worst);
+        let mut equal = Vec::new();
+        while let Some((score, row)) = self.heap.peek().copied()
+            && score == worst
+        {
+            reserve(&mut equal, 1, "the best documents")?;
+            equal.push((score, row));
+            self.heap.pop();
+        }
+        self.above = self.heap.len();
+        self.heap.extend(equal);
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;

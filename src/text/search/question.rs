@@ -1,0 +1,153 @@
+//! What is asked: the words of a question as clauses.
+
+use super::near::LEAST_LETTERS;
+use crate::Result;
+use crate::error::fail;
+use crate::text::words::{Kind, Tokenizer};
+
+/// The most different words of a question.
+pub const MAX_WORDS: usize = 256;
+
+/// So many bytes of a question are read before the number of its words is checked.
+const READ_BYTES: usize = 4_096;
+
+/// How much a word counts that differs by one edit.
+const NEAR_WEIGHT: f64 = 0.7;
+
+/// Which words are also searched with one edit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fuzzy {
+    /// None.
+    #[default]
+    Off,
+    /// Those that no document has.
+    Absent,
+    /// All.
+    Every,
+}
+
+/// How a question is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether a document must have all words.
+    pub match_all: bool,
+    /// Whether the last word may go on.
+    pub prefix: bool,
+    /// Which words are also searched with one edit.
+    pub fuzzy: Fuzzy,
+    /// Whether other forms of English words count as the word.
+    pub forms_en: bool,
+}
+
+/// Which words of the dictionary a clause is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The word itself.
+    Exact,
+    /// All that have the same stem.
+    Forms,
+    /// All that begin with it.
+    Prefix,
+    /// All that differ by one edit.
+    Near,
+}
+
+/// A term of the sum.
+#[derive(Clone, Debug)]
+pub struct Clause {
+    pub text: String,
+    pub how: How,
+    /// Which word of the question it is of.
+    pub word: usize,
+    /// Whether it counts only if the other clauses of the word have no documents.
+    pub if_absent: bool,
+}
+
+impl Clause {
+    /// The factor of its score.
+    pub fn weight(&self) -> f64 {
+        if self.how == How::Near { NEAR_WEIGHT } else { 1.0 }
+    }
+}
+
+/// A question, read once and asked of any number of indexes.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    pub(super) clauses: Vec<Clause>,
+    /// For each word, whether a document must have it.
+    pub(super) required: Vec<bool>,
+}
+
+struct Found {
+    text: String,
+    kind: Kind,
+    required: bool,
+    end: usize,
+}
+
+impl Question {
+    /// Reads the words of a question. Each different word counts once. It is an error if there are too many.
+    pub fn parse(text: &str, options: &Options) -> Result<Self> {
+        let mut found: Vec<Found> = Vec::new();
+        let (mut tokenizer, mut more) = (Tokenizer::new(text), true);
+        while more {
+            more = tokenizer.advance(READ_BYTES, &mut |token| {
+                if token.kind == Kind::End {
+                    return;
+                }
+                let required = options.match_all && token.kind != Kind::Whole;
+                if let Some(same) = found.iter_mut().find(|same| same.text == token.text) {
+                    same.required |= required;
+                    same.end = token.to;
+                } else if found.len() <= MAX_WORDS {
+                    found.push(Found { text: token.text.to_string(), kind: token.kind, required, end: token.to });
+                }
+            });
+            if found.len() > MAX_WORDS {
+                fail!(InvalidArgument, "a question has more than {MAX_WORDS} different words");
+            }
+        }
+        let end = found.iter().map(|word| word.end).max().unwrap_or(0);
+        let mut question = Self::default();
+        for word in found {
+            question.push(&word, options, word.end == end);
+        }
+        Ok(question)
+    }
+
+    fn push(&mut self, word: &Found, options: &Options, last: bool) {
+        let number = self.required.len();
+        let mut clause = |how, if_absent| {
+            self.clauses.push(Clause { text: word.text.clone(), how, word: number, if_absent });
+        };
+        let spaced = !matches!(word.kind, Kind::Gram | Kind::End | Kind::Lone);
+        match word.kind {
+            Kind::Lone => clause(How::Prefix, false),
+            _ => clause(How::Exact, false),
+        }
+        if options.prefix && last && spaced {
+            clause(How::Prefix, false);
+        }
+        if options.fuzzy != Fuzzy::Off && spaced && word.text.chars().nth(LEAST_LETTERS - 1).is_some() {
+            clause(How::Near, options.fuzzy == Fuzzy::Absent);
+        }
+        self.required.push(word.required);
+    }
+
+    /// Returns whether the question has no words.
+    pub fn is_empty(&self) -> bool {
+        self.clauses.is_empty()
+    }
+
+    /// Bytes that differ for questions that need different lists.
+    pub(super) fn key(&self, fields: &[u8]) -> Vec<u8> {
+        let mut key = vec![fields.len() as u8];
+        key.extend_from_slice(fields);
+        for clause in &self.clauses {
+            key.extend_from_slice(&[clause.how as u8, u8::from(clause.if_absent), clause.word as u8]);
+            key.push(clause.text.len() as u8);
+            key.extend_from_slice(clause.text.as_bytes());
+        }
+        key
+    }
+}

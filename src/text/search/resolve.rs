@@ -1,0 +1,167 @@
+//! Finds the lists of a question in the segments.
+
+use super::near::one_edit;
+use super::question::{Clause, How, Question};
+use super::statistics::Statistics;
+use super::{ABSENT, TextIndex};
+use crate::Result;
+use crate::error::{reserve, zeros};
+use crate::text::index::lists::List;
+use crate::text::index::postings::{self, Entry};
+use crate::text::index::segment::{Segment, Walk};
+
+impl TextIndex {
+    /// Finds all lists, unless the last question was the same, and counts their living documents.
+    pub(super) fn resolve(&mut self, question: &Question, fields: &[u8]) -> Result<Statistics> {
+        self.catch_up()?;
+        let key = question.key(fields);
+        let (segments, lists) = self.parts();
+        if lists.question != key {
+            lists.clear();
+            let mut found = Vec::new();
+            let width = question.clauses.len() * fields.len();
+            reserve(&mut found, segments.len() * width, "a search of words")?;
+            found.resize_with(segments.len() * width, List::default);
+            let mut union = Union::default();
+            for (n, clause) in question.clauses.iter().enumerate() {
+                if clause.if_absent && !absent(question, n, fields.len(), width, &found) {
+                    continue;
+                }
+                for (place, segment) in segments.iter().enumerate() {
+                    for (f, field) in fields.iter().enumerate().filter(|(_, field)| **field != ABSENT) {
+                        found[place * width + n * fields.len() + f] = union.find(segment, clause, *field)?;
+                    }
+                }
+            }
+            (lists.lists, lists.question) = (found, key);
+        }
+        count(question, fields, segments, &lists.lists)
+    }
+}
+
+/// Whether no living document has any of the words of the other clauses. (Lists of dead documents alone are left out
+/// before.)
+fn absent(question: &Question, clause: usize, fields: usize, width: usize, found: &[List]) -> bool {
+    let word = question.clauses[clause].word;
+    let others = question.clauses.iter().enumerate().filter(|(n, other)| *n != clause && other.word == word);
+    others.flat_map(|(n, _)| found.chunks(width.max(1)).map(move |lists| &lists[n * fields..(n + 1) * fields]))
+        .flatten()
+        .all(|list| matches!(list, List::None))
+}
+
+fn count(question: &Question, fields: &[u8], segments: &mut [Segment], lists: &[List]) -> Result<Statistics> {
+    let (mut totals, mut counts) = (Vec::new(), Vec::new());
+    zeros(&mut totals, fields.len(), "a search of words")?;
+    zeros(&mut counts, question.clauses.len() * fields.len(), "a search of words")?;
+    for (place, segment) in segments.iter_mut().enumerate() {
+        for (total, field) in totals.iter_mut().zip(fields) {
+            *total += segment.totals.get(usize::from(*field)).copied().unwrap_or(0);
+        }
+        for (count, list) in counts.iter_mut().zip(&lists[place * question.clauses.len() * fields.len()..]) {
+            *count += u64::from(match list {
+                List::None => 0,
+                List::One(entry) => segment.living(*entry),
+                List::Many(list) => list.len() as u32,
+            });
+        }
+    }
+    Ok(Statistics { documents: 0, totals, counts })
+}
+
+/// Finds words and puts lists together. All numbers are zero between two lists.
+#[derive(Default)]
+struct Union {
+    walk: Walk,
+    entries: Vec<Entry>,
+    counts: Vec<u32>,
+    bits: Vec<u64>,
+}
+
+impl Union {
+    fn find(&mut self, segment: &Segment, clause: &Clause, field: u8) -> Result<List> {
+        let mut key = vec![field];
+        key.extend_from_slice(clause.text.as_bytes());
+        self.entries.clear();
+        if clause.how == How::Exact {
+            self.entries.extend(segment.find(&key, &mut self.walk));
+        } else {
+            let begin = match clause.how {
+                How::Exact | How::Prefix => clause.text.len(),
+                How::Near => clause.text.chars().next().map_or(0, char::len_utf8),
+                How::Forms => 0,
+            };
+            key.truncate(1 + begin);
+            self.all_within(segment, &key, clause)?;
+        }
+        if self.entries.len() == 1 && segment.dead_count == 0 {
+            return Ok(List::One(self.entries[0]));
+        }
+        match self.entries.as_slice() {
+            [] => Ok(List::None),
+            [entry] => {
+                let mut living = false;
+                postings::decode(&segment.post, *entry, |doc, _| living |= !segment.is_dead(doc));
+                Ok(if living { List::One(*entry) } else { List::None })
+            }
+            _ => self.unite(segment),
+        }
+    }
+
+    /// Finds all words of a clause among the keys that begin with `begin`.
+    fn all_within(&mut self, segment: &Segment, begin: &[u8], clause: &Clause) -> Result<()> {
+        self.walk.go_to(segment, begin);
+        while self.walk.next(segment) {
+            let key = self.walk.key.as_slice();
+            if !key.starts_with(begin) {
+                if key > begin {
+                    break;
+                }
+                continue;
+            }
+            let fits = match clause.how {
+                How::Exact | How::Prefix | How::Forms => true,
+                How::Near => {
+                    key.len().abs_diff(clause.text.len() + 1) <= 4
+                        && std::str::from_utf8(&key[1..]).is_ok_and(|word| one_edit(word, &clause.text))
+                }
+            };
+            if fits {
+                reserve(&mut self.entries, 1, "a search of words")?;
+                self.entries.push(self.walk.entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn unite(&mut self, segment: &Segment) -> Result<List> {
+        let documents = segment.rows.len();
+        if self.counts.len() < documents {
+            zeros(&mut self.counts, documents, "a search of words")?;
+            zeros(&mut self.bits, documents.div_ceil(64), "a search of words")?;
+        }
+        let (counts, bits) = (self.counts.as_mut_slice(), self.bits.as_mut_slice());
+        for entry in &self.entries {
+            postings::decode(&segment.post, *entry, |doc, count| {
+                if let (Some(sum), Some(bits)) = (counts.get_mut(doc as usize), bits.get_mut(doc as usize / 64)) {
+                    *sum = sum.saturating_add(count);
+                    *bits |= 1 << (doc % 64);
+                }
+            });
+        }
+        let mut list = Vec::new();
+        let all = bits.iter().map(|bits| bits.count_ones() as usize).sum();
+        reserve(&mut list, all, "a search of words")?;
+        for (n, bits) in bits.iter_mut().enumerate() {
+            let mut rest = std::mem::take(bits);
+            while rest != 0 {
+                let doc = n * 64 + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                let count = std::mem::take(&mut counts[doc]);
+                if !segment.is_dead(doc as u32) {
+                    list.push((doc as u32, count));
+                }
+            }
+        }
+        Ok(if list.is_empty() { List::None } else { List::Many(list) })
+    }
+}

@@ -1,0 +1,286 @@
+use proptest::prelude::*;
+
+use super::oracle::{Answer, Oracle, Texts, ask};
+use crate::few_or;
+use crate::text::index::{DEAD, FieldText, TextIndex};
+use crate::text::search::{ABSENT, Fuzzy, Options, Question, Statistics, ceiling};
+
+/// An index, and the oracle of the same documents.
+pub struct Pair {
+    pub index: TextIndex,
+    pub oracle: Oracle,
+}
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    Put(u32, Texts),
+    Remove(u32),
+    /// Removes each row that is divisible.
+    RemoveEvery(u32),
+    /// The new numbers descend, or not, and some documents are dropped.
+    Renumber { descending: bool, dropped: u32 },
+    Step(usize),
+    Condense,
+    Search,
+}
+
+impl Pair {
+    pub fn new(fields: usize) -> Self {
+        Self { index: TextIndex::new(fields).unwrap(), oracle: Oracle::default() }
+    }
+
+    pub fn put(&mut self, row: u32, texts: &Texts) {
+        let strings: Vec<Vec<&str>> = texts.iter().map(|list| list.iter().map(String::as_str).collect()).collect();
+        let fields: Vec<FieldText<'_>> = strings.iter().map(Vec::as_slice).collect();
+        self.index.put(row, &fields).unwrap();
+        self.oracle.put(row, texts);
+    }
+
+    pub fn act(&mut self, act: &Act) {
+        match act {
+            Act::Put(row, texts) => self.put(*row, texts),
+            Act::Remove(row) => {
+                self.index.remove(*row).unwrap();
+                self.oracle.documents.remove(row);
+            }
+            Act::RemoveEvery(n) => {
+                let rows: Vec<u32> = self.oracle.documents.keys().copied().filter(|row| row % n == 0).collect();
+                rows.iter().for_each(|row| self.act(&Act::Remove(*row)));
+            }
+            Act::Renumber { descending, dropped } => {
+                let end = self.oracle.documents.keys().max().map_or(0, |row| row + 1);
+                let living = |row: &u32| self.oracle.documents.contains_key(row) && row % dropped != 0;
+                let mut new_rows = vec![DEAD; end as usize];
+                let mut old: Vec<u32> = (0..end).filter(living).collect();
+                if *descending {
+                    old.reverse();
+                }
+                let mut documents = std::mem::take(&mut self.oracle.documents);
+                for (new, old) in old.iter().enumerate() {
+                    new_rows[*old as usize] = new as u32;
+                    self.oracle.documents.insert(new as u32, documents.remove(old).unwrap());
+                }
+                self.index.renumber(&new_rows).unwrap();
+            }
+            Act::Step(budget) => {
+                self.index.step(*budget).unwrap();
+            }
+            Act::Condense => self.index.condense(),
+            Act::Search => self.index.catch_up().unwrap(),
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub text: String,
+    pub options: Options,
+    pub weights: Vec<f64>,
+    pub k: usize,
+    pub filter: Option<u16>,
+}
+
+fn own(fields: &[Option<usize>]) -> Vec<u8> {
+    fields.iter().map(|field| field.map_or(ABSENT, |field| field as u8)).collect()
+}
+
+/// Asks all indexes and the oracle, and compares everything.
+pub fn compare(pairs: &mut [(&mut Pair, Vec<Option<usize>>)], asked: &Asked) {
+    let question = Question::parse(&asked.text, &asked.options).unwrap();
+    let oracles: Vec<(&Oracle, &[Option<usize>])> =
+        pairs.iter().map(|(pair, fields)| (&pair.oracle, fields.as_slice())).collect();
+    let Answer { scored, ceiling: most } = ask(&oracles, &asked.text, &asked.options, &asked.weights);
+    let mut statistics: Option<Statistics> = None;
+    for (pair, fields) in pairs.iter_mut() {
+        let documents = pair.oracle.documents.len() as u64;
+        let own = pair.index.statistics(&question, &own(fields), documents).unwrap();
+        let own = Statistics::decode(&own.encode()).unwrap();
+        assert_eq!(documents, pair.index.documents() as u64);
+        match &mut statistics {
+            None => statistics = Some(own),
+            Some(all) => all.add(&own).unwrap(),
+        }
+    }
+    let statistics = statistics.unwrap();
+    assert_eq!(ceiling(&question, &statistics, &asked.weights).unwrap().to_bits(), most.to_bits(), "ceiling");
+    for (n, (pair, fields)) in pairs.iter_mut().enumerate() {
+        let own = own(fields);
+        let mut all = Vec::new();
+        pair.index.all(&question, &statistics, (&own, &asked.weights), &mut |row, score| all.push((row, score))).unwrap();
+        all.sort_by_key(|(row, _)| *row);
+        let mut wanted: Vec<(u32, f64)> =
+            scored.iter().filter(|(collection, ..)| *collection == n).map(|(_, row, score)| (*row, *score)).collect();
+        let bits = |scored: &[(u32, f64)]| -> Vec<(u32, u64)> {
+            scored.iter().map(|(row, score)| (*row, score.to_bits())).collect()
+        };
+        let shown = |row: u32| asked.filter.is_none_or(|group| group >> (row % 16) & 1 == 1);
+        let filter = asked.filter.map(|group| vec![group; 1000]);
+        let mut best: Vec<(u32, f64)> = wanted.iter().copied().filter(|(row, _)| shown(*row)).collect();
+        if asked.k == 0 {
+            best.clear();
+        } else if let Some((_, least)) = best.get(asked.k - 1).copied() {
+            best.retain(|(_, score)| *score >= least);
+        }
+        wanted.sort_by_key(|(row, _)| *row);
+        assert_eq!(bits(&all), bits(&wanted), "all of {asked:?}");
+        let found =
+            pair.index.best(&question, &statistics, (&own, &asked.weights), asked.k, filter.as_deref()).unwrap();
+        assert_eq!(bits(&found), bits(&best), "best of {asked:?}");
+    }
+}
+
+/// Words that have much to do with each other.
+const WORDS: &[&str] = &[
+    "the", "of", "a", "color", "colour", "colours", "colro", "cool", "permission", "permissions", "permission-denied",
+    "getElementById", "element", "elements", "E_NO_ENT", "enoent", "v1.2.3", "straße", "strasse", "größe", "grösse",
+    "中国", "中国人", "人", "国", "ちず", "prefix", "pre", "prefixed", "internationalization", "internationalisation",
+    "internationalizatiom", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "zebra", "zebras", "über", "node.js", "don't",
+];
+
+pub fn word() -> impl Strategy<Value = &'static str> {
+    // Common words are much more common.
+    (0..WORDS.len(), 0..WORDS.len(), 0..WORDS.len()).prop_map(|(a, b, c)| WORDS[a.min(b).min(c)])
+}
+
+fn text(most: usize) -> impl Strategy<Value = String> {
+    prop::collection::vec(word(), 0..most).prop_map(|words| words.join(" "))
+}
+
+pub fn texts(fields: usize) -> impl Strategy<Value = Texts> {
+    prop::collection::vec(prop::collection::vec(text(9), 0..3), fields)
+}
+
+pub fn asked(fields: usize) -> impl Strategy<Value = Asked> {
+    let fuzzy = prop::sample::select(vec![Fuzzy::Off, Fuzzy::Absent, Fuzzy::Every]);
+    let options = (any::<bool>(), any::<bool>(), fuzzy)
+        .prop_map(|(match_all, prefix, fuzzy)| Options { match_all, prefix, fuzzy, forms_en: false });
+    let more = prop::sample::select(vec!["", "", " colou", " permisson", " pr", " absent", " zebar"]);
+    let text = (prop::collection::vec(word(), 0..5), more).prop_map(|(words, more)| words.join(" ") + more);
+    let weights = prop::collection::vec(prop::sample::select(vec![1.0, 3.0, 0.5, 0.0, 0.1]), fields);
+    let k = prop::sample::select(vec![0usize, 1, 2, 3, 10, 1000]);
+    (text, options, weights, k, prop::option::of(any::<u16>()))
+        .prop_map(|(text, options, weights, k, filter)| Asked { text, options, weights, k, filter })
+}
+
+fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
+    prop_oneof![
+        12 => (0..rows, texts(fields)).prop_map(|(row, texts)| Act::Put(row, texts)),
+        3 => (0..rows).prop_map(Act::Remove),
+        1 => (2u32..5).prop_map(Act::RemoveEvery),
+        1 => (any::<bool>(), 2u32..9).prop_map(|(descending, dropped)| Act::Renumber { descending, dropped }),
+        3 => prop::sample::select(vec![1usize, 30, 3000, 1_000_000]).prop_map(Act::Step),
+        1 => Just(Act::Condense),
+        2 => Just(Act::Search),
+    ]
+}
+
+fn every_field(fields: usize) -> Vec<Option<usize>> {
+    (0..fields).map(Some).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: few_or(150, 20_000), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_equal_those_of_the_oracle_after_any_history(
+        acts in prop::collection::vec(act(2, 40), 0..80),
+        questions in prop::collection::vec(asked(2), 1..6),
+        each in any::<bool>(),
+        small in any::<bool>(),
+        few_segments in any::<bool>(),
+    ) {
+        let mut pair = Pair::new(2);
+        if small {
+            pair.index.limits.seal = 40;
+            pair.index.limits.least_seal = 10;
+            pair.index.limits.queue = 600;
+        }
+        if few_segments {
+            pair.index.limits.segments = 3;
+        } else {
+            pair.index.limits.small = 1;
+        }
+        for act in &acts {
+            pair.act(act);
+            if each {
+                pair.index.catch_up().unwrap();
+            }
+        }
+        for asked in &questions {
+            compare(&mut [(&mut pair, every_field(2))], asked);
+            pair.act(&Act::Step(100));
+        }
+    }
+
+    #[test]
+    fn statistics_of_several_collections_give_the_scores_of_all_of_them(
+        documents in prop::collection::vec((0..3usize, texts(2)), 0..60),
+        questions in prop::collection::vec(asked(2), 1..4),
+    ) {
+        // The third collection has only the second field.
+        let mut pairs = [Pair::new(2), Pair::new(2), Pair::new(1)];
+        for (row, (collection, texts)) in documents.iter().enumerate() {
+            let own = if *collection == 2 { vec![texts[1].clone()] } else { texts.clone() };
+            pairs[*collection].put(row as u32, &own);
+        }
+        let [first, second, third] = &mut pairs;
+        let mut all = [(first, every_field(2)), (second, every_field(2)), (third, vec![None, Some(0)])];
+        for asked in &questions {
+            compare(&mut all, asked);
+        }
+    }
+}
+
+/// Numbers that look like random ones.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// Lists of many blocks, and more documents than a window has.
+#[test]
+fn answers_over_many_documents_equal_those_of_the_oracle() {
+    for (seed, documents) in [(1, 700), (2, 2_500), (3, 5_000)] {
+        let mut numbers = Numbers(seed);
+        let mut pair = Pair::new(1);
+        let word = |numbers: &mut Numbers| {
+            let place = numbers.below(38).min(numbers.below(38)).min(numbers.below(38));
+            WORDS[place as usize]
+        };
+        for row in 0..documents {
+            let words: Vec<&str> = (0..numbers.below(14)).map(|_| word(&mut numbers)).collect();
+            pair.put(row, &vec![vec![words.join(" ")]]);
+            if numbers.below(900) == 0 {
+                pair.act(&Act::Search);
+            }
+        }
+        for turn in 0..few_or(14, 300) {
+            let words: Vec<&str> = (0..1 + numbers.below(5)).map(|_| word(&mut numbers)).collect();
+            let options = Options {
+                match_all: numbers.below(3) == 0,
+                prefix: numbers.below(3) == 0,
+                fuzzy: [Fuzzy::Off, Fuzzy::Off, Fuzzy::Absent, Fuzzy::Every][numbers.below(4) as usize],
+                forms_en: false,
+            };
+            let k = [1, 3, 10, 100][numbers.below(4) as usize];
+            let filter = (numbers.below(3) == 0).then(|| numbers.below(65_536) as u16);
+            let asked = Asked { text: words.join(" "), options, weights: vec![1.0], k, filter };
+            compare(&mut [(&mut pair, vec![Some(0)])], &asked);
+            if turn % 5 == 4 {
+                let row = numbers.below(u64::from(documents)) as u32;
+                pair.act(&Act::Remove(row));
+            }
+            if turn == 8 {
+                pair.act(&Act::RemoveEvery(7));
+                pair.act(&Act::Condense);
+                pair.act(&Act::Step(20_000));
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The answers are those of an oracle, bit for bit, whatever was done to the index before.
+
+mod histories;
+mod oracle;

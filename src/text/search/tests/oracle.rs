@@ -1,0 +1,194 @@
+//! The same answers from the formulas alone: every document is looked at for every term. It shares nothing with the index
+//! but the function that cuts texts into words.
+
+use std::collections::BTreeMap;
+
+use super::super::{Fuzzy, Options};
+use crate::text::words::{Kind, tokens};
+
+/// The words of each field of a document, in any order.
+type Document = Vec<Vec<String>>;
+
+/// The documents of one collection by their rows.
+#[derive(Clone, Default)]
+pub struct Oracle {
+    pub documents: BTreeMap<u32, Document>,
+}
+
+/// The texts of a document: the strings of each field.
+pub type Texts = Vec<Vec<String>>;
+
+impl Oracle {
+    pub fn put(&mut self, row: u32, texts: &Texts) {
+        let words = |strings: &Vec<String>| {
+            let mut words = Vec::new();
+            for string in strings {
+                tokens(string, &mut |token| words.push(token.text.to_string()));
+            }
+            words
+        };
+        self.documents.insert(row, texts.iter().map(words).collect());
+    }
+}
+
+enum Test {
+    Same,
+    Begins,
+    Near,
+}
+
+struct Term {
+    word: String,
+    test: Test,
+    factor: f64,
+}
+
+struct Word {
+    terms: Vec<Term>,
+    required: bool,
+    near_if_absent: Option<Term>,
+}
+
+impl Term {
+    fn new(word: &str, test: Test, factor: f64) -> Self {
+        Self { word: word.to_string(), test, factor }
+    }
+
+    fn fits(&self, word: &str) -> bool {
+        match self.test {
+            Test::Same => word == self.word,
+            Test::Begins => word.starts_with(&self.word),
+            Test::Near => {
+                word.chars().next() == self.word.chars().next() && distance(word, &self.word) <= 1
+            }
+        }
+    }
+
+    fn count(&self, field: &[String]) -> u32 {
+        field.iter().filter(|word| self.fits(word)).count() as u32
+    }
+}
+
+/// The number of edits between two words: insertions, deletions, replacements and exchanges of neighbours.
+pub fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            if i == 0 || j == 0 {
+                rows[i][j] = i + j;
+                continue;
+            }
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            rows[i][j] = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                rows[i][j] = rows[i][j].min(rows[i - 2][j - 2] + 1);
+            }
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+fn words_of(text: &str, options: &Options) -> Vec<Word> {
+    let mut all = Vec::new();
+    tokens(text, &mut |token| all.push((token.text.to_string(), token.kind, token.to)));
+    all.retain(|(_, kind, _)| *kind != Kind::End);
+    let last = all.iter().map(|(_, _, to)| *to).max();
+    let mut words: Vec<Word> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (word, kind, _) in &all {
+        if seen.contains(&word.as_str()) {
+            continue;
+        }
+        seen.push(word);
+        let same = || all.iter().filter(|(other, ..)| other == word);
+        let required = options.match_all && same().any(|(_, kind, _)| *kind != Kind::Whole);
+        let spaced = !matches!(kind, Kind::Gram | Kind::Lone);
+        let first = if *kind == Kind::Lone { Test::Begins } else { Test::Same };
+        let mut terms = vec![Term::new(word, first, 1.0)];
+        if options.prefix && spaced && same().any(|(_, _, to)| Some(*to) == last) {
+            terms.push(Term::new(word, Test::Begins, 1.0));
+        }
+        let mut near = None;
+        if spaced && word.chars().count() >= 4 {
+            match options.fuzzy {
+                Fuzzy::Off => (),
+                Fuzzy::Absent => near = Some(Term::new(word, Test::Near, 0.7)),
+                Fuzzy::Every => terms.push(Term::new(word, Test::Near, 0.7)),
+            }
+        }
+        words.push(Word { terms, required, near_if_absent: near });
+    }
+    words
+}
+
+pub struct Answer {
+    /// Collection, row and score of all documents that match, the best first.
+    pub scored: Vec<(usize, u32, f64)>,
+    pub ceiling: f64,
+}
+
+/// Asks several collections at once. For each of them, `fields` has the collection's own number of each field.
+pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Options, weights: &[f64]) -> Answer {
+    let mut words = words_of(text, options);
+    let all = || {
+        collections.iter().enumerate().flat_map(|(collection, (oracle, fields))| {
+            oracle.documents.iter().map(move |(row, document)| (collection, *row, document, *fields))
+        })
+    };
+    let count = |term: &Term, document: &Document, own: Option<usize>| {
+        own.map_or(0, |own| term.count(&document[own]))
+    };
+    let having = |term: &Term, field: usize| {
+        all().filter(|(_, _, document, fields)| count(term, document, fields[field]) > 0).count() as f64
+    };
+    let documents = all().count() as f64;
+    for word in &mut words {
+        let absent = word.terms.iter().all(|term| (0..weights.len()).all(|field| having(term, field) == 0.0));
+        if let Some(near) = word.near_if_absent.take()
+            && absent
+        {
+            word.terms.push(near);
+        }
+    }
+    // Weight, word, term, field.
+    let mut sum: Vec<(f64, usize, usize, usize)> = Vec::new();
+    for (w, word) in words.iter().enumerate() {
+        for (t, term) in word.terms.iter().enumerate() {
+            for field in (0..weights.len()).filter(|field| weights[*field] > 0.0) {
+                let df = having(term, field);
+                let idf = (1.0 + (documents - df + 0.5) / (df + 0.5)).ln();
+                sum.push((weights[field] * term.factor * idf, w, t, field));
+            }
+        }
+    }
+    let ceiling = sum.iter().map(|(weight, ..)| weight * 2.2).sum();
+    sum.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2, a.3).cmp(&(b.1, b.2, b.3))));
+    let means: Vec<f64> = (0..weights.len())
+        .map(|field| {
+            let words: usize =
+                all().map(|(_, _, document, fields)| fields[field].map_or(0, |own| document[own].len())).sum();
+            words as f64 / documents
+        })
+        .collect();
+    let mut scored = Vec::new();
+    for (collection, row, document, fields) in all() {
+        let (mut score, mut has) = (0.0, vec![false; words.len()]);
+        for (weight, w, t, field) in &sum {
+            let tf = count(&words[*w].terms[*t], document, fields[*field]);
+            if tf == 0 {
+                continue;
+            }
+            has[*w] = true;
+            let length = fields[*field].map_or(0, |own| document[own].len()) as f64;
+            let tf = f64::from(tf);
+            score += weight * (tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / means[*field])));
+        }
+        let wanted = words.iter().zip(&has).all(|(word, has)| *has || !word.required);
+        if wanted && has.contains(&true) {
+            scored.push((collection, row, score));
+        }
+    }
+    scored.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+    Answer { scored, ceiling }
+}
