@@ -2,4 +2,6 @@
 //!
 //! This module needs the feature `text`.
 
+pub mod index;
+pub mod search;
 pub mod words;

@@ -43,7 +43,8 @@ pub struct Builder {
 const NONE: u32 = u32::MAX;
 
 fn start(word: &[u8]) -> (u64, u64) {
-    let eight = |at: usize| word.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |b| u64::from_le_bytes(*b));
+    let eight =
+        |at: usize| word.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |b| u64::from_le_bytes(*b));
     let last = word.last_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     match word.len() {
         16.. => (eight(0), eight(8)),
@@ -76,7 +77,7 @@ impl Term {
     }
 
     fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[self.at as usize..][..(self.size & 255) as usize + 1]
+        &bytes[self.at as usize..][..=(self.size & 255) as usize]
     }
 }
 
@@ -233,9 +234,12 @@ impl Builder {
     pub fn sorted_terms(&self) -> Result<Vec<(u64, u32)>> {
         let mut order = Vec::new();
         reserve(&mut order, self.terms.len(), "an index of words")?;
-        order.extend(self.terms.iter().zip(0..).map(|(term, number)| {
-            (u64::from(term.size >> 8) << 56 | term.start.0.swap_bytes() >> 8, number)
-        }));
+        order.extend(
+            self.terms
+                .iter()
+                .zip(0..)
+                .map(|(term, number)| (u64::from(term.size >> 8) << 56 | term.start.0.swap_bytes() >> 8, number)),
+        );
         sort(&mut order, &|a, b| self.key(a).cmp(self.key(b)));
         Ok(order)
     }

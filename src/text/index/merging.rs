@@ -64,7 +64,8 @@ impl Merging {
             reserve(&mut numbers, own.len(), "an index of words")?;
             numbers.extend_from_slice(own);
             for field in 0..fields {
-                for (number, length) in own.iter().zip(segment.lengths_of(field)).filter(|(number, _)| **number != NONE) {
+                for (number, length) in own.iter().zip(segment.lengths_of(field)).filter(|(number, _)| **number != NONE)
+                {
                     lengths[field * living + *number as usize] = *length;
                 }
             }

@@ -3,6 +3,8 @@
 //! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A write
 //! only waits in a queue. A search first takes what waits; between searches [`TextIndex::step`] does that in slices.
 //!
+//! If a call fails, for instance because memory is short, the index may lack documents. It must be made again.
+//!
 //! Documents are in segments, which do not change. A removal sets a bit, and now and then some segments become one. How
 //! many segments there are changes no score.
 
@@ -25,7 +27,6 @@ use segment::Segment;
 use crate::Result;
 use crate::error::{fail, reserve};
 use crate::text::words::{Place, Tokenizer};
-
 
 /// The strings of one field. None of its words lies over the border of two strings. A field without a text has none.
 pub type FieldText<'a> = &'a [&'a str];
@@ -175,7 +176,7 @@ impl TextIndex {
                 if merging.step(&self.segments, &mut budget)? {
                     self.end_merging();
                 }
-            } else if let Some(places) = self.to_merge() {
+            } else if let Some(places) = self.worth_merging() {
                 let documents: usize = places.iter().map(|place| self.segments[*place].rows.len()).sum();
                 self.merging = Some(Merging::new(&self.segments, &places, self.fields)?);
                 spend(&mut budget, documents);
@@ -217,7 +218,9 @@ impl TextIndex {
                 }
             }
         }
-        if self.builder.words.len() >= self.limits.seal && !matches!(self.queue.first(), Some(Waiting::Put(document)) if document.begun) {
+        if self.builder.words.len() >= self.limits.seal
+            && !matches!(self.queue.first(), Some(Waiting::Put(document)) if document.begun)
+        {
             self.seal()?;
         }
         Ok(())
@@ -332,7 +335,7 @@ impl TextIndex {
     }
 
     /// The segments that should become one, in ascending order.
-    fn to_merge(&mut self) -> Option<Vec<usize>> {
+    fn worth_merging(&mut self) -> Option<Vec<usize>> {
         let segments = &self.segments;
         if let Some(dead) = segments.iter().position(|segment| segment.dead_count > segment.documents() / 4) {
             return Some(vec![dead]);

@@ -220,8 +220,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn over(source: Source<'a>, documents: usize) -> Self {
-        let mut cursor =
-            Self { source, documents, block: 0, at: 0, len: 0, docs: [0; BLOCK], counts: [0; BLOCK] };
+        let mut cursor = Self { source, documents, block: 0, at: 0, len: 0, docs: [0; BLOCK], counts: [0; BLOCK] };
         cursor.load(0);
         cursor
     }
@@ -346,7 +345,8 @@ pub fn check(post: &[u8], entry: Entry, documents: u32, length: &dyn Fn(u32) -> 
         }
         real.widen(count_here, length);
         before = doc;
-        if count >= BLOCK && (n % BLOCK == BLOCK - 1 || n == count - 1) && number(post, skips + n / BLOCK * SKIP) != doc {
+        if count >= BLOCK && (n % BLOCK == BLOCK - 1 || n == count - 1) && number(post, skips + n / BLOCK * SKIP) != doc
+        {
             return None;
         }
     }

@@ -234,7 +234,7 @@ impl Writer {
             fail!(Capacity, "an index of words holds no more than 4 GB");
         }
         reserve(&mut segment.dictionary, key.len() + 3 + 2 * postings::VARINT, "an index of words")?;
-        let common = if segment.terms as usize % GROUP == 0 {
+        let common = if (segment.terms as usize).is_multiple_of(GROUP) {
             reserve(&mut segment.groups, 1, "an index of words")?;
             segment.groups.push([segment.dictionary.len() as u32, segment.post.len() as u32]);
             0

@@ -44,7 +44,8 @@ impl TextIndex {
 fn absent(question: &Question, clause: usize, fields: usize, width: usize, found: &[List]) -> bool {
     let word = question.clauses[clause].word;
     let others = question.clauses.iter().enumerate().filter(|(n, other)| *n != clause && other.word == word);
-    others.flat_map(|(n, _)| found.chunks(width.max(1)).map(move |lists| &lists[n * fields..(n + 1) * fields]))
+    others
+        .flat_map(|(n, _)| found.chunks(width.max(1)).map(move |lists| &lists[n * fields..(n + 1) * fields]))
         .flatten()
         .all(|list| matches!(list, List::None))
 }

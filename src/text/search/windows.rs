@@ -38,8 +38,7 @@ impl<'a> Line<'a> {
         lengths: &'a [u32],
         word: usize,
     ) -> Option<Self> {
-        let mut line =
-            Self { weight, mean, table, lengths, word, cursor: cursor(segment, list)?, list, most: 0.0 };
+        let mut line = Self { weight, mean, table, lengths, word, cursor: cursor(segment, list)?, list, most: 0.0 };
         line.most = weight * line.bound(segment);
         Some(line)
     }
@@ -54,7 +53,9 @@ impl<'a> Line<'a> {
             List::Many(list) if list.len() > LONG => MOST,
             List::Many(list) => postings(&mut list.iter().copied()),
             List::One(entry) => match Bounds::read(&segment.post, *entry) {
-                Some(bounds) => bounds.0.iter().flatten().map(|(count, length)| best(*count, *length)).fold(0.0, f64::max),
+                Some(bounds) => {
+                    bounds.0.iter().flatten().map(|(count, length)| best(*count, *length)).fold(0.0, f64::max)
+                }
                 None => {
                     let decoded = self.cursor.docs.iter().zip(&self.cursor.counts).take(self.cursor.len);
                     postings(&mut decoded.map(|(doc, count)| (*doc, *count)))

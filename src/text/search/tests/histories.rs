@@ -18,7 +18,10 @@ pub enum Act {
     /// Removes each row that is divisible.
     RemoveEvery(u32),
     /// The new numbers descend, or not, and some documents are dropped.
-    Renumber { descending: bool, dropped: u32 },
+    Renumber {
+        descending: bool,
+        dropped: u32,
+    },
     Step(usize),
     Condense,
     Search,
@@ -107,7 +110,9 @@ pub fn compare(pairs: &mut [(&mut Pair, Vec<Option<usize>>)], asked: &Asked) {
     for (n, (pair, fields)) in pairs.iter_mut().enumerate() {
         let own = own(fields);
         let mut all = Vec::new();
-        pair.index.all(&question, &statistics, (&own, &asked.weights), &mut |row, score| all.push((row, score))).unwrap();
+        pair.index
+            .all(&question, &statistics, (&own, &asked.weights), &mut |row, score| all.push((row, score)))
+            .unwrap();
         all.sort_by_key(|(row, _)| *row);
         let mut wanted: Vec<(u32, f64)> =
             scored.iter().filter(|(collection, ..)| *collection == n).map(|(_, row, score)| (*row, *score)).collect();
@@ -132,11 +137,44 @@ pub fn compare(pairs: &mut [(&mut Pair, Vec<Option<usize>>)], asked: &Asked) {
 
 /// Words that have much to do with each other.
 const WORDS: &[&str] = &[
-    "the", "of", "a", "color", "colour", "colours", "colro", "cool", "permission", "permissions", "permission-denied",
-    "getElementById", "element", "elements", "E_NO_ENT", "enoent", "v1.2.3", "straße", "strasse", "größe", "grösse",
-    "中国", "中国人", "人", "国", "ちず", "prefix", "pre", "prefixed", "internationalization", "internationalisation",
-    "internationalizatiom", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-    "zebra", "zebras", "über", "node.js", "don't",
+    "the",
+    "of",
+    "a",
+    "color",
+    "colour",
+    "colours",
+    "colro",
+    "cool",
+    "permission",
+    "permissions",
+    "permission-denied",
+    "getElementById",
+    "element",
+    "elements",
+    "E_NO_ENT",
+    "enoent",
+    "v1.2.3",
+    "straße",
+    "strasse",
+    "größe",
+    "grösse",
+    "中国",
+    "中国人",
+    "人",
+    "国",
+    "ちず",
+    "prefix",
+    "pre",
+    "prefixed",
+    "internationalization",
+    "internationalisation",
+    "internationalizatiom",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "zebra",
+    "zebras",
+    "über",
+    "node.js",
+    "don't",
 ];
 
 pub fn word() -> impl Strategy<Value = &'static str> {
@@ -154,14 +192,23 @@ pub fn texts(fields: usize) -> impl Strategy<Value = Texts> {
 
 pub fn asked(fields: usize) -> impl Strategy<Value = Asked> {
     let fuzzy = prop::sample::select(vec![Fuzzy::Off, Fuzzy::Absent, Fuzzy::Every]);
-    let options = (any::<bool>(), any::<bool>(), fuzzy)
-        .prop_map(|(match_all, prefix, fuzzy)| Options { match_all, prefix, fuzzy, forms_en: false });
+    let options = (any::<bool>(), any::<bool>(), fuzzy).prop_map(|(match_all, prefix, fuzzy)| Options {
+        match_all,
+        prefix,
+        fuzzy,
+        forms_en: false,
+    });
     let more = prop::sample::select(vec!["", "", " colou", " permisson", " pr", " absent", " zebar"]);
     let text = (prop::collection::vec(word(), 0..5), more).prop_map(|(words, more)| words.join(" ") + more);
     let weights = prop::collection::vec(prop::sample::select(vec![1.0, 3.0, 0.5, 0.0, 0.1]), fields);
     let k = prop::sample::select(vec![0usize, 1, 2, 3, 10, 1000]);
-    (text, options, weights, k, prop::option::of(any::<u16>()))
-        .prop_map(|(text, options, weights, k, filter)| Asked { text, options, weights, k, filter })
+    (text, options, weights, k, prop::option::of(any::<u16>())).prop_map(|(text, options, weights, k, filter)| Asked {
+        text,
+        options,
+        weights,
+        k,
+        filter,
+    })
 }
 
 fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {

@@ -58,9 +58,7 @@ impl Term {
         match self.test {
             Test::Same => word == self.word,
             Test::Begins => word.starts_with(&self.word),
-            Test::Near => {
-                word.chars().next() == self.word.chars().next() && distance(word, &self.word) <= 1
-            }
+            Test::Near => word.chars().next() == self.word.chars().next() && distance(word, &self.word) <= 1,
         }
     }
 
@@ -136,9 +134,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
             oracle.documents.iter().map(move |(row, document)| (collection, *row, document, *fields))
         })
     };
-    let count = |term: &Term, document: &Document, own: Option<usize>| {
-        own.map_or(0, |own| term.count(&document[own]))
-    };
+    let count = |term: &Term, document: &Document, own: Option<usize>| own.map_or(0, |own| term.count(&document[own]));
     let having = |term: &Term, field: usize| {
         all().filter(|(_, _, document, fields)| count(term, document, fields[field]) > 0).count() as f64
     };
