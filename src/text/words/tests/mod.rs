@@ -1,4 +1,5 @@
 mod examples;
+mod golden;
 mod properties;
 mod tables;
 

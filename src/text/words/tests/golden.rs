@@ -1,0 +1,75 @@
+//! Generated texts with their tokens, which the second implementation of the rule is compared with (in TypeScript,
+//! pkg-tests/text/words-oracle.ts). Both find that the same file is true.
+
+use super::examples::letter;
+use super::properties::{settled_texts, texts};
+use super::{Owned, all};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::fmt::Write;
+use std::path::Path;
+
+fn quoted(text: &str) -> String {
+    let mut json = String::from("\"");
+    for unit in text.encode_utf16() {
+        match unit {
+            0x20..=0x7e if !matches!(unit, 0x22 | 0x5c) => json.push(char::from(unit as u8)),
+            _ => {
+                let _ = write!(json, "\\u{unit:04x}");
+            }
+        }
+    }
+    json.push('"');
+    json
+}
+
+fn line(text: &str) -> String {
+    let places = |at: usize| text.get(..at).map_or(0, |text| text.encode_utf16().count());
+    let token = |token: Owned| {
+        format!("[{},{},{},\"{}\"]", quoted(&token.text), places(token.from), places(token.to), letter(token.kind))
+    };
+    let tokens: Vec<String> = all(text).into_iter().map(token).collect();
+    format!("[{},[{}]]\n", quoted(text), tokens.join(","))
+}
+
+/// Returns as many lines as asked, the same at each run.
+fn lines(count: usize, texts: &impl Strategy<Value = String>) -> String {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    (0..count).filter_map(|_| texts.new_tree(&mut runner).ok()).map(|tree| line(&tree.current())).collect()
+}
+
+/// With `NIDUS_WORDS_GOLDEN` the test writes the file anew. With `NIDUS_WORDS_MORE=FILE` it writes 100,000 lines for a
+/// longer comparison.
+#[test]
+fn the_golden_tokens_are_those_of_the_analyzer() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/words.jsonl");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("the file can be read");
+    if let Some(file) = std::env::var_os("NIDUS_WORDS_MORE") {
+        std::fs::write(file, lines(100_000, &texts())).expect("the file can be written");
+    }
+    if std::env::var_os("NIDUS_WORDS_GOLDEN").is_some() {
+        std::fs::write(&path, lines(600, &settled_texts())).expect("the file can be written");
+    }
+    let golden = read(&path);
+    assert!(golden.lines().count() >= 500);
+    for golden in golden.lines() {
+        let text = text_of(golden);
+        assert_eq!(line(&text).trim_end(), golden);
+    }
+}
+
+/// Reads the text at the start of a line.
+fn text_of(line: &str) -> String {
+    let (text, _) =
+        line.strip_prefix("[\"").and_then(|line| line.split_once('"')).expect("the line begins with a text");
+    let mut units = Vec::new();
+    let mut parts = text.split("\\u");
+    units.extend(parts.next().unwrap_or_default().encode_utf16());
+    for part in parts {
+        let (code, rest) = part.split_at(4);
+        units.push(u16::from_str_radix(code, 16).expect("a code of four digits"));
+        units.extend(rest.encode_utf16());
+    }
+    String::from_utf16(&units).expect("pairs of surrogates are whole")
+}
