@@ -116,7 +116,7 @@ function look(c: string): [Class, folded: string] {
 const known = new Map<string, [Class, string]>()
 function chars(text: string): Char[] {
   let from = 0
-  return [...text.toWellFormed()].map((c) => {
+  return [...text.replace(/\p{Cs}/gu, '\ufffd')].map((c) => {
     let seen = known.get(c)
     if (!seen) known.set(c, (seen = look(c)))
     return { c, class: seen[0], folded: seen[1], from, to: (from += c.length) }
