@@ -1,7 +1,7 @@
 //! Runs of letters and digits, with what joins them: words and compounds.
 
-use super::look::{Class, Look};
-use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint};
+use super::look::{Class, Look, class_of};
+use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint, plain};
 
 /// A stretch of a run without a joint.
 #[derive(Clone, Copy, Default)]
@@ -45,7 +45,17 @@ impl Compound {
         // Where the last capital is, in the folded text and in the source.
         let mut capital = (0, 0);
         let mut tail = Tail::None;
-        while let Some(look) = Look::at(text, at) {
+        loop {
+            if last[0] == Class::Lower && last != [Class::Lower, Class::Upper, Class::Upper] {
+                let plain = self.push_plain(text.as_bytes(), at);
+                if plain > 0 {
+                    at += plain;
+                    dropped = 0;
+                    let before = text.as_bytes().get(at - 1).map_or(Class::Lower, |&byte| class_of(byte));
+                    last = [before, Class::Lower, Class::Lower];
+                }
+            }
+            let Some(look) = Look::at(text, at) else { break };
             let signed = self.part().is_some_and(|part| !part.signed.is_empty());
             match look.class {
                 Class::Lower | Class::Upper | Class::Digit if !signed => {
@@ -155,6 +165,20 @@ impl Compound {
             bytes.copy_from_slice(folded);
             self.len += folded.len();
         }
+    }
+
+    /// Takes the small letters and digits of ASCII that fit, behind a small letter that is not the `v` of a version.
+    /// No joint is before any of them. Returns how many there are.
+    fn push_plain(&mut self, text: &[u8], at: usize) -> usize {
+        if self.text.get(self.len - 1) == Some(&b'v') || self.part().is_some_and(|part| !part.signed.is_empty()) {
+            return 0;
+        }
+        let plain = (plain(text, at) - at).min(LONGEST - self.len);
+        if let (Some(to), Some(from)) = (self.text.get_mut(self.len..self.len + plain), text.get(at..at + plain)) {
+            to.copy_from_slice(from);
+            self.len += plain;
+        }
+        plain
     }
 
     /// Returns `c++`, `c#` or `f#` if the last part with the signs at `at` is that.

@@ -25,8 +25,8 @@ pub(super) enum Class {
 }
 use Class::{Digit, Dropped, Gram, Inner, Lower, Outer, Separator, Upper};
 
-const fn ascii() -> [Class; 128] {
-    let mut classes = [Separator; 128];
+const fn ascii() -> [Class; 256] {
+    let mut classes = [Separator; 256];
     let mut at = 0;
     while at < 128 {
         classes[at] = match at as u8 {
@@ -41,12 +41,12 @@ const fn ascii() -> [Class; 128] {
     }
     classes
 }
-static ASCII: [Class; 128] = ascii();
+static ASCII: [Class; 256] = ascii();
 
 /// Returns the class of a byte below 128. A larger byte separates.
 #[inline(always)]
 pub(super) fn class_of(byte: u8) -> Class {
-    ASCII.get(byte as usize).copied().unwrap_or(Separator)
+    ASCII[byte as usize]
 }
 
 /// One character of a text.
@@ -90,7 +90,10 @@ fn look(c: char) -> Look {
     let code = c as u32;
     let width = c.len_utf8() as u8;
     let plain = |class| Look { class, width, len: 0, bytes: [0; 4] };
-    // The commonest letters need no table of classes.
+    // The commonest characters need no table of classes.
+    if matches!(code, 0x3041..=0x3096 | 0x30a1..=0x30fa | 0x4e00..=0x9fff | 0xac00..=0xd7a3) {
+        return plain(Gram);
+    }
     let common = matches!(code, 0xc0..=0x24f | 0x391..=0x3a1 | 0x3a3..=0x3ce | 0x400..=0x481 | 0x48a..=0x52f
         | 0x5d0..=0x5ea | 0x620..=0x63f | 0x641..=0x64a | 0x904..=0x939)
         && !matches!(code, 0xd7 | 0xf7);
@@ -113,7 +116,12 @@ fn look(c: char) -> Look {
             return plain(Gram);
         }
     }
-    let small = lower(code);
+    let small = match code {
+        0xc0..=0xde | 0x410..=0x42f => code + 0x20,
+        0x400..=0x40f => code + 0x50,
+        0xdf..=0xff | 0x3b1..=0x3c9 | 0x430..=0x45f | 0x5d0..=0x6ff | 0x900..=0x97f => code,
+        _ => lower(code),
+    };
     let mut look = plain(if small == code { Lower } else { Upper });
     match fold(small) {
         Folded::One(code) => {

@@ -176,10 +176,29 @@ impl<'a> Tokenizer<'a> {
 /// Returns where the small letters and digits of ASCII end.
 #[inline(always)]
 fn plain(text: &[u8], mut at: usize) -> usize {
+    while let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let others = others(u64::from_le_bytes(*eight));
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
     while text.get(at).is_some_and(|&byte| matches!(class_of(byte), Class::Lower | Class::Digit)) {
         at += 1;
     }
     at
+}
+
+/// Sets the high bit of each of eight bytes that is no small letter or digit of ASCII.
+#[inline(always)]
+fn others(eight: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = EACH * 128;
+    let low = eight & !HIGH;
+    // No sum of two bytes below 128 carries into the next byte.
+    let at_least = |byte: u8| low + EACH * u64::from(128 - byte);
+    let plain = (at_least(b'a') & !at_least(b'z' + 1)) | (at_least(b'0') & !at_least(b'9' + 1));
+    (!plain | eight) & HIGH
 }
 
 /// A character that joins two parts.

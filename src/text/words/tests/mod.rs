@@ -1,6 +1,7 @@
 mod examples;
 mod golden;
 mod properties;
+mod speed;
 mod tables;
 
 use super::{Kind, Token, tokens};
