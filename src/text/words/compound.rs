@@ -22,7 +22,8 @@ struct Part {
 
 /// A run while it is read.
 pub(super) struct Compound {
-    text: [u8; LONGEST],
+    /// The last bytes are never part of a token.
+    text: [u8; LONGEST + 4],
     len: usize,
     /// Each part has at least one byte of the folded text, but for one that was just begun.
     parts: [Part; LONGEST + 1],
@@ -31,7 +32,7 @@ pub(super) struct Compound {
 
 impl Default for Compound {
     fn default() -> Self {
-        Self { text: [0; LONGEST], len: 0, parts: [Part::default(); LONGEST + 1], count: 0 }
+        Self { text: [0; LONGEST + 4], len: 0, parts: [Part::default(); LONGEST + 1], count: 0 }
     }
 }
 
@@ -160,10 +161,10 @@ impl Compound {
                 part.version = at;
             }
         }
-        let folded = look.folded();
-        if let Some(bytes) = self.text.get_mut(self.len..self.len + folded.len()) {
-            bytes.copy_from_slice(folded);
-            self.len += folded.len();
+        // Always four bytes: a copy of a fixed size is one instruction.
+        if let Some(bytes) = self.text.get_mut(self.len..self.len + 4) {
+            bytes.copy_from_slice(&look.bytes);
+            self.len += look.folded().len();
         }
     }
 

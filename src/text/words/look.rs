@@ -56,7 +56,7 @@ pub(super) struct Look {
     /// How many bytes of the text it takes.
     pub width: u8,
     len: u8,
-    bytes: [u8; 4],
+    pub bytes: [u8; 4],
 }
 
 impl Look {
@@ -194,7 +194,8 @@ fn fold(code: u32) -> Folded {
         0xdf..=0x24f => latin(&LATIN, code, 0xdf),
         0x1e00..=0x1eff => latin(&ADDITIONAL, code, 0x1e00),
         0x370..=0x3ff | 0x1f00..=0x1fff => One(greek(code)),
-        0x400..=0x4ff => One(cyrillic(code)),
+        0x400..=0x438 | 0x43a..=0x44f => One(code),
+        0x439 | 0x450..=0x4ff => One(cyrillic(code)),
         0x600..=0x6ff => One(arabic(code)),
         0xfb00..=0xfb06 => {
             const LIGATURES: [&[u8]; 7] = [b"ff", b"fi", b"fl", b"ffi", b"ffl", b"st", b"st"];

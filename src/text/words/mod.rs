@@ -173,9 +173,10 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
-/// Returns where the small letters and digits of ASCII end.
+/// Returns where the small letters and digits of ASCII end, or a place that is farther away than a token is long.
 #[inline(always)]
 fn plain(text: &[u8], mut at: usize) -> usize {
+    let text = text.get(..at + LONGEST + 1).unwrap_or(text);
     while let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let others = others(u64::from_le_bytes(*eight));
         if others != 0 {
