@@ -31,12 +31,18 @@ thread_local! {
 
 /// The checksum of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
-    TABLES.with(|made| checksum(made.get_or_init(tables), bytes))
+    TABLES.with(|made| checksum(made.get_or_init(tables), 0, bytes))
 }
 
-fn checksum(t: &Tables, bytes: &[u8]) -> u32 {
+/// The checksum of bytes of which `before` is the checksum, and then `bytes`.
+#[cfg(feature = "text")]
+pub fn crc32_more(before: u32, bytes: &[u8]) -> u32 {
+    TABLES.with(|made| checksum(made.get_or_init(tables), before, bytes))
+}
+
+fn checksum(t: &Tables, before: u32, bytes: &[u8]) -> u32 {
     let (eights, rest) = bytes.as_chunks::<8>();
-    let mut crc = !0u32;
+    let mut crc = !before;
     for eight in eights {
         let x = (u64::from_le_bytes(*eight) ^ u64::from(crc)).to_le_bytes();
         crc = (0..8).fold(0, |crc, i| crc ^ t[7 - i][x[i] as usize]);
@@ -52,6 +58,13 @@ mod tests {
         #[test]
         fn equals_the_crate_that_native_uses(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(super::crc32(&bytes), crc32fast::hash(&bytes));
+        }
+
+        #[test]
+        #[cfg(feature = "text")]
+        fn goes_on_after_the_first_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0usize..300) {
+            let (first, rest) = bytes.split_at(at.min(bytes.len()));
+            prop_assert_eq!(super::crc32_more(super::crc32(first), rest), super::crc32(&bytes));
         }
     }
 }

@@ -23,6 +23,8 @@ pub use receipt::{Receipt, Sender};
 pub use rescue::LogDamage;
 pub use supplied::{Step, Supplied};
 
+#[cfg(feature = "text")]
+pub(crate) use crc32::crc32_more;
 pub(crate) use data::fill_rows;
 pub(crate) use header::header_bytes;
 pub(crate) use log::{Failure, LogContents, LogSegment};

@@ -10,9 +10,11 @@
 
 mod builder;
 pub(super) mod lists;
+mod loading;
 mod merging;
 pub(super) mod postings;
 mod queue;
+mod saving;
 mod sealing;
 pub(super) mod segment;
 pub(super) mod sorted;
@@ -27,6 +29,9 @@ use segment::Segment;
 use crate::Result;
 use crate::error::{fail, reserve};
 use crate::text::words::{Place, Tokenizer};
+
+pub use loading::Loading;
+pub use saving::{Origin, Saving};
 
 /// The strings of one field. None of its words lies over the border of two strings. A field without a text has none.
 pub type FieldText<'a> = &'a [&'a str];
@@ -78,6 +83,8 @@ pub struct TextIndex {
     merging: Option<Merging>,
     segments: Vec<Segment>,
     condensing: bool,
+    /// Counts what changed segments, so that an index is not saved half before and half after it.
+    changes: u64,
     pub(in crate::text) limits: Limits,
     /// The lists of the last question.
     lists: Lists,
@@ -97,6 +104,7 @@ impl TextIndex {
             merging: None,
             segments: Vec::new(),
             condensing: false,
+            changes: 0,
             limits: LIMITS,
             lists: Lists::default(),
         })
@@ -134,6 +142,7 @@ impl TextIndex {
     }
 
     fn remove_now(&mut self, row: u32) {
+        self.changes += 1;
         let _ = self.builder.remove(row)
             || self.sealing.as_mut().is_some_and(|sealing| sealing.remove(row))
             || self.segments.iter_mut().any(|segment| segment.remove(row));
@@ -143,6 +152,7 @@ impl TextIndex {
     /// removed.
     pub fn renumber(&mut self, new_rows: &[u32]) -> Result<()> {
         self.lists.clear();
+        self.changes += 1;
         self.merging = None;
         if let Some(Waiting::Put(document)) = self.queue.first()
             && document.begun
@@ -331,6 +341,7 @@ impl TextIndex {
         if let Some(merging) = self.merging.take() {
             merging.finish(&mut self.segments);
             self.lists.clear();
+            self.changes += 1;
         }
     }
 

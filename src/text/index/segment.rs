@@ -34,7 +34,7 @@ pub struct Segment {
     pub totals: Vec<u64>,
     pub postings: u64,
     /// Places of lists, and how many of their documents live. A removal empties it.
-    live: Vec<[u32; 2]>,
+    pub live: Vec<[u32; 2]>,
 }
 
 impl Segment {

@@ -27,7 +27,7 @@ impl TextIndex {
                 if clause.if_absent && !absent(question, n, fields.len(), width, &found) {
                     continue;
                 }
-                for (place, segment) in segments.iter().enumerate() {
+                for (place, segment) in segments.iter_mut().enumerate() {
                     for (f, field) in fields.iter().enumerate().filter(|(_, field)| **field != ABSENT) {
                         found[place * width + n * fields.len() + f] = union.find(segment, clause, *field)?;
                     }
@@ -79,7 +79,7 @@ struct Union {
 }
 
 impl Union {
-    fn find(&mut self, segment: &Segment, clause: &Clause, field: u8) -> Result<List> {
+    fn find(&mut self, segment: &mut Segment, clause: &Clause, field: u8) -> Result<List> {
         let mut key = vec![field];
         key.extend_from_slice(clause.text.as_bytes());
         self.entries.clear();
@@ -94,16 +94,9 @@ impl Union {
             key.truncate(1 + begin);
             self.all_within(segment, &key, clause)?;
         }
-        if self.entries.len() == 1 && segment.dead_count == 0 {
-            return Ok(List::One(self.entries[0]));
-        }
         match self.entries.as_slice() {
             [] => Ok(List::None),
-            [entry] => {
-                let mut living = false;
-                postings::decode(&segment.post, *entry, |doc, _| living |= !segment.is_dead(doc));
-                Ok(if living { List::One(*entry) } else { List::None })
-            }
+            [entry] => Ok(if segment.living(*entry) > 0 { List::One(*entry) } else { List::None }),
             _ => self.unite(segment),
         }
     }

@@ -198,26 +198,42 @@ impl<'a> Windows<'a> {
             groups.push((0..self.lines.len()).filter(|n| self.lines[*n].word == *word as usize).collect());
         }
         let others: Vec<usize> = (0..self.lines.len()).filter(|n| !words.contains(&self.lines[*n].word)).collect();
+        groups.push(others);
         let leading = groups.first().map_or(&[][..], |lines| lines.as_slice());
         let mut leads: Vec<Cursor<'_>> =
             leading.iter().filter_map(|n| cursor(self.segment, self.lines[*n].list)).collect();
+        // The most that the lines of this group and those behind it contribute.
+        let mut rest = vec![0.0; groups.len() + 1];
+        for (n, lines) in groups.iter().enumerate().rev() {
+            rest[n] = rest[n + 1] + lines.iter().map(|n| self.lines[*n].most).sum::<f64>();
+        }
         let mut counts = vec![0; self.lines.len()];
         let mut doc = 0;
         while let Some(next) = leads.iter_mut().filter_map(|lead| lead.seek(doc).then(|| lead.docs[lead.at])).min() {
             doc = next + 1;
             let least = sink.least * self.slack;
-            if self.rest[0] < least {
+            if rest[0] < least {
                 return;
             }
-            if !self.shown(next, sink.filter) {
-                continue;
-            }
-            let every = groups.iter().all(|lines| self.probe(lines, next, &mut counts));
-            if every {
-                self.probe(&others, next, &mut counts);
-                self.sum(next, &counts, least, sink);
+            if self.shown(next, sink.filter) && self.probe_all(&groups, &rest, next, least, &mut counts) {
+                let score = self.sum(next, &counts);
+                self.offer(next, score, sink);
             }
         }
+    }
+
+    /// Fills in the counts of all lines. Returns false if one of the words is not in the document (the last group needs
+    /// not be), or if the document cannot be among the best.
+    fn probe_all(&mut self, groups: &[Vec<usize>], rest: &[f64], doc: u32, least: f64, counts: &mut [u32]) -> bool {
+        let mut about = 0.0;
+        for (n, lines) in groups.iter().enumerate() {
+            if about + rest[n] < least || !(self.probe(lines, doc, counts) || n + 1 == groups.len()) {
+                return false;
+            }
+            let here = lines.iter().filter(|line| counts[**line] > 0);
+            about += here.map(|line| self.lines[*line].contribution(doc, counts[*line])).sum::<f64>();
+        }
+        true
     }
 
     /// Fills in the counts of these lines, and returns whether one is not 0.
@@ -230,17 +246,10 @@ impl<'a> Windows<'a> {
         any
     }
 
-    fn sum(&self, doc: u32, counts: &[u32], least: f64, sink: &mut Sink<'_>) {
-        let mut sum = 0.0;
-        for (n, line) in self.lines.iter().enumerate() {
-            if sum + self.rest[n] < least {
-                return;
-            }
-            if counts[n] > 0 {
-                sum += line.contribution(doc, counts[n]);
-            }
-        }
-        self.offer(doc, sum, sink);
+    /// The score, summed in the order of the terms.
+    fn sum(&self, doc: u32, counts: &[u32]) -> f64 {
+        let lines = self.lines.iter().zip(counts).filter(|(_, count)| **count > 0);
+        lines.fold(0.0, |sum, (line, count)| sum + line.contribution(doc, *count))
     }
 }
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::oracle::{Answer, Oracle, Texts, ask};
 use crate::few_or;
-use crate::text::index::{DEAD, FieldText, TextIndex};
+use crate::text::index::{DEAD, FieldText, Loading, Origin, TextIndex};
 use crate::text::search::{ABSENT, Fuzzy, Options, Question, Statistics, ceiling};
 
 /// An index, and the oracle of the same documents.
@@ -25,6 +25,8 @@ pub enum Act {
     Step(usize),
     Condense,
     Search,
+    /// Saves the index, and loads it in pieces of so many bytes.
+    SaveAndLoad(usize),
 }
 
 impl Pair {
@@ -70,8 +72,30 @@ impl Pair {
             }
             Act::Condense => self.index.condense(),
             Act::Search => self.index.catch_up().unwrap(),
+            Act::SaveAndLoad(piece) => {
+                let (limits, origin) = (self.index.limits, Origin { position: 7, checksum: 9, ..Origin::default() });
+                let file = saved(&mut self.index, &origin);
+                let mut loading = Loading::new(file.len() as u64);
+                file.chunks(*piece).for_each(|bytes| loading.feed(bytes).unwrap());
+                while loading.step(*piece).unwrap() {}
+                let (index, read) = loading.finish().unwrap();
+                assert_eq!(read, origin);
+                self.index = index;
+                self.index.limits = limits;
+                assert!(saved(&mut self.index, &origin) == file, "a loaded index is saved as another file");
+            }
         }
     }
+}
+
+pub fn saved(index: &mut TextIndex, origin: &Origin) -> Vec<u8> {
+    let mut file = Vec::new();
+    let sink = &mut |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    index.save(origin, sink).unwrap();
+    file
 }
 
 /// What is asked.
@@ -220,6 +244,7 @@ fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
         3 => prop::sample::select(vec![1usize, 30, 3000, 1_000_000]).prop_map(Act::Step),
         1 => Just(Act::Condense),
         2 => Just(Act::Search),
+        1 => (1usize..500).prop_map(Act::SaveAndLoad),
     ]
 }
 

@@ -1,4 +1,5 @@
 //! The answers are those of an oracle, bit for bit, whatever was done to the index before.
 
+mod files;
 mod histories;
 mod oracle;

@@ -1,0 +1,292 @@
+//! Reads an index from a file, in pieces. Nothing of the file is believed: what a search relies on is checked, so the
+//! bytes can be any. An error means that the index must be made again.
+
+use super::postings;
+use super::saving::{ARRAYS, FIXED, MAGIC, Origin, SIZES};
+use super::sealing::{WORD, spend};
+use super::segment::{GROUP, Segment, Walk};
+use super::{DEAD, TextIndex};
+use crate::Result;
+use crate::error::{fail, reserve, zeros};
+use crate::segment::crc32_more;
+
+/// The most segments of a file. An index that is saved has fewer.
+const MAX_SEGMENTS: usize = 1_000;
+
+/// The longest key: the number of the field, and a word.
+const LONGEST: usize = 1 + crate::text::words::LONGEST;
+
+/// An index that is being read.
+pub struct Loading {
+    length: u64,
+    header: Vec<u8>,
+    /// What the header says, when it is complete.
+    origin: Option<Origin>,
+    fields: usize,
+    segments: Vec<Segment>,
+    /// The array that comes next, and how much of it is there.
+    array: usize,
+    at: usize,
+    /// The checksum of the file, as far as it is there, and that of the bytes before it.
+    end: Vec<u8>,
+    checksum: u32,
+    /// The segment whose words are being checked, and how far.
+    checked: usize,
+    checking: Checking,
+}
+
+/// What is known of the segment that is being checked.
+#[derive(Default)]
+struct Checking {
+    walk: Walk,
+    last: Vec<u8>,
+    number: u32,
+    postings: u64,
+}
+
+impl Loading {
+    /// Begins to read a file of this length.
+    pub fn new(length: u64) -> Self {
+        Self {
+            length,
+            header: Vec::new(),
+            origin: None,
+            fields: 0,
+            segments: Vec::new(),
+            array: 0,
+            at: 0,
+            end: Vec::new(),
+            checksum: 0,
+            checked: 0,
+            checking: Checking::default(),
+        }
+    }
+
+    /// Returns what the index was made of, as soon as the beginning of the file is there.
+    pub fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            if self.origin.is_none() {
+                let wanted = self.header_length()?;
+                let taken = take(&mut self.header, wanted, &mut bytes)?;
+                self.checksum = crc32_more(self.checksum, taken);
+                if self.header.len() == self.header_length()? {
+                    self.begin()?;
+                }
+            } else if self.array < self.segments.len() * ARRAYS {
+                self.fill(&mut bytes)?;
+            } else {
+                if self.end.len() == 4 {
+                    return odd();
+                }
+                take(&mut self.end, 4, &mut bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The length of the header, as far as it is known.
+    fn header_length(&self) -> Result<usize> {
+        if self.header.len() < FIXED {
+            return Ok(FIXED);
+        }
+        let segments = number(&self.header, FIXED - 4) as usize;
+        if segments > MAX_SEGMENTS {
+            return odd();
+        }
+        Ok(FIXED + segments * SIZES)
+    }
+
+    /// Reads the header, and compares the sizes with the length of the file before any memory is taken.
+    fn begin(&mut self) -> Result<()> {
+        let header = &self.header;
+        if header[..MAGIC.len() - 1] != MAGIC[..MAGIC.len() - 1] {
+            return odd();
+        }
+        if header[MAGIC.len() - 1] != MAGIC[MAGIC.len() - 1] {
+            fail!(UnsupportedVersion, "the index of words has another format");
+        }
+        self.fields = number(header, FIXED - 8) as usize;
+        if self.fields == 0 || self.fields > super::MAX_FIELDS {
+            return odd();
+        }
+        let mut length = header.len() as u64 + 4;
+        for sizes in header[FIXED..].chunks(SIZES) {
+            let [terms, dictionary, groups, post, documents] = std::array::from_fn(|n| u64::from(number(sizes, n * 4)));
+            let postings = long(sizes, 20);
+            let lengths = documents * self.fields as u64;
+            length += dictionary + groups * 8 + post + documents * 4 + lengths * 4 + documents.div_ceil(64) * 8;
+            if groups != terms.div_ceil(GROUP as u64) || documents == 0 || documents >= u64::from(DEAD) {
+                return odd();
+            }
+            self.segments.push(Segment { terms: terms as u32, postings, ..Segment::default() });
+        }
+        if length != self.length || length > isize::MAX as u64 {
+            return odd();
+        }
+        self.origin = Some(Origin {
+            analyzer: number(header, 8),
+            settings: number(header, 12),
+            position: long(header, 16),
+            checksum: number(header, 24),
+        });
+        Ok(())
+    }
+
+    /// Puts bytes into the array that comes next.
+    fn fill(&mut self, bytes: &mut &[u8]) -> Result<()> {
+        let sizes = &self.header[FIXED + self.array / ARRAYS * SIZES..];
+        let documents = number(sizes, 16) as usize;
+        let segment = &mut self.segments[self.array / ARRAYS];
+        let first = self.at == 0;
+        let array: &mut [u8] = match self.array % ARRAYS {
+            0 => sized(&mut segment.dictionary, number(sizes, 4) as usize, first)?,
+            1 => bytemuck::cast_slice_mut(sized(&mut segment.groups, number(sizes, 8) as usize, first)?),
+            2 => sized(&mut segment.post, number(sizes, 12) as usize, first)?,
+            3 => bytemuck::cast_slice_mut(sized(&mut segment.rows, documents, first)?),
+            4 => bytemuck::cast_slice_mut(sized(&mut segment.lengths, documents * self.fields, first)?),
+            _ => bytemuck::cast_slice_mut(sized(&mut segment.dead, documents.div_ceil(64), first)?),
+        };
+        let count = bytes.len().min(array.len() - self.at);
+        let (taken, rest) = bytes.split_at(count);
+        array[self.at..self.at + count].copy_from_slice(taken);
+        self.checksum = crc32_more(self.checksum, taken);
+        *bytes = rest;
+        self.at += count;
+        if self.at == array.len() {
+            self.array += 1;
+            self.at = 0;
+        }
+        Ok(())
+    }
+
+    /// Checks a part of what was read, when all bytes are there. Returns false if nothing is left to check.
+    pub fn step(&mut self, budget: usize) -> Result<bool> {
+        if self.end.len() < 4 || number(&self.end, 0) != self.checksum {
+            return odd();
+        }
+        let mut budget = budget.max(1);
+        while let Some(segment) = self.segments.get_mut(self.checked) {
+            if self.checking.number == 0 && !documents_fit(segment, self.fields) {
+                return odd();
+            }
+            match self.checking.go_on(segment, self.fields, &mut budget) {
+                Some(true) => {
+                    self.checked += 1;
+                    self.checking = Checking::default();
+                }
+                Some(false) => return Ok(true),
+                None => return odd(),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Checks the rest, and returns the index.
+    pub fn finish(mut self) -> Result<(TextIndex, Origin)> {
+        while self.step(usize::MAX)? {}
+        let Some(origin) = self.origin else { return odd() };
+        let mut index = TextIndex::new(self.fields)?;
+        index.segments = self.segments;
+        Ok((index, origin))
+    }
+}
+
+/// Checks the documents of a segment, and counts the dead ones and the words of the others.
+fn documents_fit(segment: &mut Segment, fields: usize) -> bool {
+    let documents = segment.rows.len();
+    let behind = documents % 64;
+    let beyond = behind != 0 && segment.dead.last().is_some_and(|bits| bits >> behind != 0);
+    if beyond || !segment.rows.is_sorted() || segment.rows.last().is_none_or(|row| *row == DEAD) {
+        return false;
+    }
+    let mut last = None;
+    segment.totals = vec![0; fields];
+    segment.dead_count = 0;
+    for doc in 0..documents {
+        if segment.is_dead(doc as u32) {
+            segment.dead_count += 1;
+            continue;
+        }
+        if last == Some(segment.rows[doc]) {
+            return false;
+        }
+        last = Some(segment.rows[doc]);
+        for (field, total) in segment.totals.iter_mut().enumerate() {
+            *total += u64::from(segment.lengths[field * documents + doc]);
+        }
+    }
+    true
+}
+
+impl Checking {
+    /// Checks some keys and their lists. Returns true at the end, and None if something is odd.
+    fn go_on(&mut self, segment: &Segment, fields: usize, budget: &mut usize) -> Option<bool> {
+        while self.number < segment.terms {
+            if *budget == 0 {
+                return Some(false);
+            }
+            let (at, list) = self.walk.ends();
+            let whole = self.number as usize % GROUP == 0;
+            if whole {
+                // A search begins at such a key. It has nothing in common with the one before it.
+                let group = [u32::try_from(at).ok()?, u32::try_from(list).ok()?];
+                let alone = segment.dictionary.get(at)? >> 4 == 0;
+                (alone && *segment.groups.get(self.number as usize / GROUP)? == group).then_some(())?;
+            }
+            self.last.clear();
+            self.last.extend_from_slice(&self.walk.key);
+            self.walk.next(segment).then_some(())?;
+            let (key, entry) = (&self.walk.key, self.walk.entry);
+            let field = usize::from(*key.first()?);
+            let word = std::str::from_utf8(&key[1..]).ok()?;
+            let ascends = self.number == 0 || *key > self.last;
+            let fits = ascends && field < fields && !word.is_empty() && key.len() <= LONGEST && entry.documents > 0;
+            let lengths = segment.lengths_of(field);
+            let length = |doc: u32| lengths.get(doc as usize).copied().unwrap_or(0);
+            let end = postings::check(&segment.post, entry, segment.documents(), &length)?;
+            (fits && end == self.walk.ends().1).then_some(())?;
+            spend(budget, entry.documents as usize + WORD);
+            self.postings += u64::from(entry.documents);
+            self.number += 1;
+        }
+        let ends = (segment.dictionary.len(), segment.post.len());
+        let all = self.postings == segment.postings;
+        (all && (segment.terms == 0 || self.walk.ends() == ends) && (segment.terms > 0 || ends == (0, 0)))
+            .then_some(true)
+    }
+}
+
+/// An array of this length, new if it is the first time.
+fn sized<T: Clone + Default>(array: &mut Vec<T>, length: usize, first: bool) -> Result<&mut [T]> {
+    if first {
+        zeros(array, length, "an index of words")?;
+    }
+    Ok(array)
+}
+
+/// Moves bytes to `to` until it has the wanted number, and returns those that were moved.
+fn take<'a>(to: &mut Vec<u8>, wanted: usize, bytes: &mut &'a [u8]) -> Result<&'a [u8]> {
+    let (taken, rest) = bytes.split_at(bytes.len().min(wanted - to.len()));
+    reserve(to, taken.len(), "an index of words")?;
+    to.extend_from_slice(taken);
+    *bytes = rest;
+    Ok(taken)
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from(number(bytes, at)) | u64::from(number(bytes, at + 4)) << 32
+}
+
+#[cold]
+fn odd<T>() -> Result<T> {
+    fail!(Corrupt, "the file is not an index of words, and the index must be made again");
+}

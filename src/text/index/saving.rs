@@ -1,0 +1,122 @@
+//! Writes the index to a file beside the store, in pieces.
+//!
+//! The file is a header, the arrays of all segments as they are in memory, and a checksum of all that. It may be lost, or
+//! be of another time: whoever loads it checks where it was made, and makes the index again if in doubt.
+
+use super::TextIndex;
+use super::segment::Segment;
+use crate::Result;
+use crate::error::{fail, reserve};
+use crate::segment::crc32_more;
+
+/// The first bytes of the file, with the number of its format.
+pub const MAGIC: [u8; 8] = *b"nidustx\x01";
+
+/// The bytes of the header before the sizes of the segments.
+pub const FIXED: usize = MAGIC.len() + 4 + 4 + 8 + 4 + 4 + 4;
+
+/// The bytes of the sizes of a segment.
+pub const SIZES: usize = 5 * 4 + 8;
+
+/// The arrays of a segment.
+pub const ARRAYS: usize = 6;
+
+/// The most bytes of a piece.
+const PIECE: usize = 64 << 10;
+
+/// What an index was made of. The caller compares it with the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The version of the rule by which texts are cut into words.
+    pub analyzer: u32,
+    /// The version of the collection's text settings.
+    pub settings: u32,
+    /// The length of the log, of which the index knows every operation.
+    pub position: u64,
+    /// A checksum of the log there.
+    pub checksum: u32,
+}
+
+/// An index that is being written.
+pub struct Saving {
+    header: Vec<u8>,
+    segments: usize,
+    changes: u64,
+    /// The array that comes next, 0 for the header, and how much of it was written.
+    array: usize,
+    at: usize,
+    checksum: u32,
+}
+
+impl Saving {
+    /// Begins to write an index. First it takes all texts that wait.
+    pub fn new(index: &mut TextIndex, origin: &Origin) -> Result<Self> {
+        index.catch_up()?;
+        let mut header = Vec::new();
+        reserve(&mut header, FIXED + index.segments.len() * SIZES, "an index of words")?;
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&origin.analyzer.to_le_bytes());
+        header.extend_from_slice(&origin.settings.to_le_bytes());
+        header.extend_from_slice(&origin.position.to_le_bytes());
+        let numbers = [origin.checksum, index.fields as u32, index.segments.len() as u32];
+        numbers.iter().for_each(|number| header.extend_from_slice(&number.to_le_bytes()));
+        for segment in &index.segments {
+            let (dictionary, post) = (segment.dictionary.len() as u32, segment.post.len() as u32);
+            for number in [segment.terms, dictionary, segment.groups.len() as u32, post, segment.documents()] {
+                header.extend_from_slice(&number.to_le_bytes());
+            }
+            header.extend_from_slice(&segment.postings.to_le_bytes());
+        }
+        let (segments, changes) = (index.segments.len(), index.changes);
+        Ok(Self { header, segments, changes, array: 0, at: 0, checksum: 0 })
+    }
+
+    /// Gives `sink` the next piece. Returns false if that was the last one. The index must not have changed, but writes
+    /// may wait in it.
+    pub fn step(&mut self, index: &TextIndex, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<bool> {
+        if index.changes != self.changes {
+            fail!(Aborted, "the index of words changed while it was written");
+        }
+        let end = 1 + self.segments * ARRAYS;
+        loop {
+            if self.array == end {
+                sink(&self.checksum.to_le_bytes())?;
+                return Ok(false);
+            }
+            let array = match self.array {
+                0 => self.header.as_slice(),
+                n => bytes_of(&index.segments[(n - 1) / ARRAYS], (n - 1) % ARRAYS),
+            };
+            let piece = &array[self.at..(self.at + PIECE).min(array.len())];
+            if piece.is_empty() {
+                self.array += 1;
+                self.at = 0;
+                continue;
+            }
+            self.checksum = crc32_more(self.checksum, piece);
+            self.at += piece.len();
+            sink(piece)?;
+            return Ok(true);
+        }
+    }
+}
+
+fn bytes_of(segment: &Segment, array: usize) -> &[u8] {
+    match array {
+        0 => &segment.dictionary,
+        1 => bytemuck::cast_slice(&segment.groups),
+        2 => &segment.post,
+        3 => bytemuck::cast_slice(&segment.rows),
+        4 => bytemuck::cast_slice(&segment.lengths),
+        _ => bytemuck::cast_slice(&segment.dead),
+    }
+}
+
+impl TextIndex {
+    /// Writes the index, with all texts that wait, in pieces of at most 64 KB.
+    pub fn save(&mut self, origin: &Origin, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut saving = Saving::new(self, origin)?;
+        while saving.step(self, sink)? {}
+        Ok(())
+    }
+}
