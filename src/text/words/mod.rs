@@ -12,6 +12,7 @@
 //! begins with it.
 
 mod compound;
+pub mod forms;
 mod grams;
 mod look;
 mod lookup;

@@ -1,4 +1,5 @@
 mod examples;
+mod forms;
 mod golden;
 mod properties;
 mod speed;
