@@ -16,6 +16,7 @@ pub mod forms;
 mod grams;
 mod look;
 mod lookup;
+pub mod places;
 mod tables;
 #[cfg(test)]
 mod tests;

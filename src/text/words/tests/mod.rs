@@ -1,6 +1,7 @@
 mod examples;
 mod forms;
 mod golden;
+mod places;
 mod properties;
 mod speed;
 mod tables;
