@@ -6,6 +6,7 @@ use super::segment::{Segment, Walk, Writer};
 use super::sorted::sort;
 use crate::Result;
 use crate::error::{reserve, zeros};
+use crate::mutant::mutant;
 
 /// The number of a document that is left out.
 const NONE: u32 = u32::MAX;
@@ -135,7 +136,7 @@ impl Merging {
                 part.more = part.walk.next(segment);
             }
         }
-        if !ascending {
+        if !ascending && !mutant!(TextMergedUnsorted) {
             self.sorted.clear();
             reserve(&mut self.sorted, self.list.len(), "an index of words")?;
             self.sorted.extend(self.list.iter().map(|(doc, count)| (u64::from(*doc), *count)));
@@ -154,7 +155,8 @@ impl Merging {
         for part in parts.iter().rev() {
             let old = segments.swap_remove(part.place);
             for (doc, number) in part.numbers.iter().enumerate() {
-                if *number != NONE && old.is_dead(doc as u32) && !merged.is_dead(*number) {
+                let dead = old.is_dead(doc as u32) && !mutant!(TextMergedAlive);
+                if dead && *number != NONE && !merged.is_dead(*number) {
                     merged.kill(*number as usize);
                 }
             }

@@ -28,6 +28,7 @@ use segment::Segment;
 
 use crate::Result;
 use crate::error::{fail, reserve};
+use crate::mutant::mutant;
 use crate::text::words::{Place, Tokenizer};
 
 pub use loading::Loading;
@@ -133,7 +134,9 @@ impl TextIndex {
 
     /// Removes the document of a row, if there is one.
     pub fn remove(&mut self, row: u32) -> Result<()> {
-        self.lists.clear();
+        if !mutant!(TextListsKept) {
+            self.lists.clear();
+        }
         if self.queue.is_empty() {
             self.remove_now(row);
             return Ok(());
@@ -216,7 +219,9 @@ impl TextIndex {
                 if !document.begun {
                     let row = document.row;
                     document.begun = true;
-                    self.remove_now(row);
+                    if !mutant!(TextReplacedKept) {
+                        self.remove_now(row);
+                    }
                     if let Err(error) = self.builder.begin(row) {
                         self.queue.drop_first();
                         return Err(error);

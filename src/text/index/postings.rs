@@ -5,6 +5,7 @@
 
 use crate::Result;
 use crate::error::reserve;
+use crate::mutant::mutant;
 
 /// The number of postings in a block.
 pub const BLOCK: usize = 128;
@@ -107,7 +108,8 @@ pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) 
         return Ok(());
     }
     let mut bounds = Bounds::default();
-    for (doc, count) in list {
+    let bounded = if mutant!(TextFirstBlockBounds) { &list[..BLOCK] } else { list };
+    for (doc, count) in bounded {
         bounds.widen(*count, length(*doc));
     }
     for range in bounds.0 {
@@ -230,6 +232,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn blocks(&self) -> usize {
+        mutant!(TextLastBlockLost does { return (self.documents / BLOCK).max(1) });
         self.documents.div_ceil(BLOCK)
     }
 
@@ -300,7 +303,8 @@ impl<'a> Cursor<'a> {
         let mut high = (low + step).min(blocks);
         while low < high {
             let middle = low.midpoint(high);
-            if self.last_of(middle) < doc { low = middle + 1 } else { high = middle }
+            let before = self.last_of(middle) < doc || mutant!(TextSkipsFar);
+            if before { low = middle + 1 } else { high = middle }
         }
         if low < blocks {
             self.load(low);

@@ -4,6 +4,7 @@ use super::DEAD;
 use super::postings::{self, Entry, Posting};
 use crate::Result;
 use crate::error::{fail, reserve, zeros};
+use crate::mutant::mutant;
 
 /// The number of words of which the first is written whole, and has an entry in the table.
 pub const GROUP: usize = 16;
@@ -82,9 +83,13 @@ impl Segment {
         self.dead_count += 1;
         let documents = self.rows.len();
         for (field, total) in self.totals.iter_mut().enumerate() {
-            *total -= u64::from(self.lengths[field * documents + doc]);
+            if !mutant!(TextTotalsKept) {
+                *total -= u64::from(self.lengths[field * documents + doc]);
+            }
         }
-        self.live = Vec::new();
+        if !mutant!(TextCountsKept) {
+            self.live = Vec::new();
+        }
     }
 
     /// Gives the documents other rows. Returns false if they are not in the order of their rows any more.
@@ -123,7 +128,7 @@ impl Segment {
 
     /// The number of living documents in a list.
     pub fn living(&mut self, entry: Entry) -> u32 {
-        if self.dead_count == 0 {
+        if self.dead_count == 0 || mutant!(TextDeadCounted) {
             return entry.documents;
         }
         let place = (entry.at.wrapping_mul(0x9E37_79B1) >> 20) as usize % KEPT;

@@ -4,6 +4,7 @@ use super::question::Question;
 use super::statistics::Statistics;
 use crate::Result;
 use crate::error::{fail, reserve};
+use crate::mutant::mutant;
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
@@ -77,5 +78,7 @@ pub fn items(question: &Question, statistics: &Statistics, weights: &[f64]) -> R
 /// Returns the most that a document could score: the sum over all clauses and fields, also of words that no document
 /// has.
 pub fn ceiling(question: &Question, statistics: &Statistics, weights: &[f64]) -> Result<f64> {
-    Ok(items(question, statistics, weights)?.iter().map(|item| item.weight * MOST).sum())
+    let items = items(question, statistics, weights)?;
+    let counted = |item: &&Item| !mutant!(TextCeilingOfFound) || statistics.count(item.clause, item.field) > 0;
+    Ok(items.iter().filter(counted).map(|item| item.weight * MOST).sum())
 }

@@ -21,6 +21,7 @@ use super::index::lists::List;
 use super::index::segment::Segment;
 use crate::Result;
 use crate::error::{fail, out_of_memory, reserve};
+use crate::mutant::mutant;
 
 pub use formula::ceiling;
 pub use question::{Fuzzy, MAX_WORDS, Options, Question};
@@ -37,7 +38,12 @@ impl TextIndex {
     /// [`ABSENT`]. `documents` is the number of all living documents of the index's collection.
     pub fn statistics(&mut self, question: &Question, fields: &[u8], documents: u64) -> Result<Statistics> {
         self.check_fields(fields)?;
-        Ok(Statistics { documents, ..self.resolve(question, fields)? })
+        let counted = self.resolve(question, fields)?;
+        mutant!(TextDeadDocuments does {
+            let dead: u32 = self.parts().0.iter().map(|segment| segment.dead_count).sum();
+            return Ok(Statistics { documents: documents + u64::from(dead), ..counted });
+        });
+        Ok(Statistics { documents, ..counted })
     }
 
     fn check_fields(&self, fields: &[u8]) -> Result<()> {
@@ -165,6 +171,7 @@ fn line<'a>(
 
 /// Puts the terms into the order in which the sum is taken.
 fn sort_items(items: &mut Vec<Item>) -> Result<()> {
+    mutant!(TextSumUnordered does { return Ok(()) });
     let mut order = Vec::new();
     reserve(&mut order, items.len(), "a search of words")?;
     order.extend(items.iter().zip(0..).map(|(item, n)| (!item.weight.to_bits(), n)));

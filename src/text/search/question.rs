@@ -3,6 +3,7 @@
 use super::near::LEAST_LETTERS;
 use crate::Result;
 use crate::error::fail;
+use crate::mutant::mutant;
 use crate::text::words::{Kind, Tokenizer};
 
 /// The most different words of a question.
@@ -95,7 +96,8 @@ impl Question {
                 if token.kind == Kind::End {
                     return;
                 }
-                let required = options.match_all && token.kind != Kind::Whole;
+                let adds = token.kind == Kind::Whole && !mutant!(TextWholeRequired);
+                let required = options.match_all && !adds;
                 if let Some(same) = found.iter_mut().find(|same| same.text == token.text) {
                     same.required |= required;
                     same.end = token.to;
@@ -129,7 +131,7 @@ impl Question {
             clause(How::Prefix, false);
         }
         if options.fuzzy != Fuzzy::Off && spaced && word.text.chars().nth(LEAST_LETTERS - 1).is_some() {
-            clause(How::Near, options.fuzzy == Fuzzy::Absent);
+            clause(How::Near, options.fuzzy == Fuzzy::Absent && !mutant!(TextNearAlways));
         }
         self.required.push(word.required);
     }

@@ -6,6 +6,7 @@ use super::statistics::Statistics;
 use super::{ABSENT, TextIndex};
 use crate::Result;
 use crate::error::{reserve, zeros};
+use crate::mutant::mutant;
 use crate::text::index::lists::List;
 use crate::text::index::postings::{self, Entry};
 use crate::text::index::segment::{Segment, Walk};
@@ -62,6 +63,7 @@ fn count(question: &Question, fields: &[u8], segments: &mut [Segment], lists: &[
             *count += u64::from(match list {
                 List::None => 0,
                 List::One(entry) => segment.living(*entry),
+                List::Many(list) if mutant!(TextUnionSummed) => list.iter().map(|(_, count)| count).sum(),
                 List::Many(list) => list.len() as u32,
             });
         }

@@ -5,6 +5,7 @@
 //! looked at for documents that the first ones gave (this is called MaxScore). What is left out never changes a sum.
 
 use super::formula::{MOST, look};
+use crate::mutant::mutant;
 use crate::text::index::lists::List;
 use crate::text::index::postings::{Bounds, Cursor, Posting};
 use crate::text::index::segment::Segment;
@@ -106,7 +107,7 @@ impl<'a> Windows<'a> {
         for (n, line) in lines.iter().enumerate().rev() {
             rest[n] = rest[n + 1] + line.most;
         }
-        let slack = 1.0 - (lines.len() as f64 * 1e-15).max(1e-12);
+        let slack = if mutant!(TextNoSlack) { 1.0 } else { 1.0 - (lines.len() as f64 * 1e-15).max(1e-12) };
         Self { segment, lines, rest, slack }
     }
 
@@ -117,7 +118,7 @@ impl<'a> Windows<'a> {
     }
 
     fn offer(&self, doc: u32, score: f64, sink: &mut Sink<'_>) {
-        if score >= sink.least {
+        if score > sink.least || (score == sink.least && !mutant!(TextTiesDropped)) {
             sink.least = (sink.offer)(self.segment.rows[doc as usize], score);
         }
     }
@@ -263,7 +264,7 @@ fn add_window(line: &mut Line<'_>, low: usize, high: usize, sums: &mut [f64; WIN
     loop {
         let (from, len) = (line.cursor.at, line.cursor.len);
         let mut at = from;
-        while at < len && (line.cursor.docs[at] as usize) < high {
+        while at < len && (line.cursor.docs[at] as usize) < high + usize::from(mutant!(TextWindowEdge)) {
             let doc = line.cursor.docs[at];
             let place = (doc as usize - low) % WINDOW;
             sums[place] += line.contribution(doc, line.cursor.counts[at]);

@@ -7,7 +7,7 @@ use crate::few_or;
 use crate::text::index::{Loading, Origin, TextIndex};
 use crate::text::search::Question;
 
-fn load(file: &[u8], length: usize) -> crate::Result<TextIndex> {
+pub fn load(file: &[u8], length: usize) -> crate::Result<TextIndex> {
     let mut loading = Loading::new(length as u64);
     for bytes in file.chunks(777) {
         loading.feed(bytes)?;

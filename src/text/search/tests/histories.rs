@@ -164,14 +164,15 @@ const WORDS: &[&str] = &[
     "the",
     "of",
     "a",
+    "denied",
+    "permission",
+    "permission-denied",
     "color",
     "colour",
     "colours",
     "colro",
     "cool",
-    "permission",
     "permissions",
-    "permission-denied",
     "getElementById",
     "element",
     "elements",
@@ -235,7 +236,7 @@ pub fn asked(fields: usize) -> impl Strategy<Value = Asked> {
     })
 }
 
-fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
+pub fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
     prop_oneof![
         12 => (0..rows, texts(fields)).prop_map(|(row, texts)| Act::Put(row, texts)),
         3 => (0..rows).prop_map(Act::Remove),
@@ -252,6 +253,36 @@ fn every_field(fields: usize) -> Vec<Option<usize>> {
     (0..fields).map(Some).collect()
 }
 
+/// Does all that, and asks. With `each`, every act is followed by a search.
+pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_segments: bool) {
+    let mut pair = Pair::new(2);
+    if small {
+        pair.index.limits.seal = 40;
+        pair.index.limits.least_seal = 10;
+        pair.index.limits.queue = 600;
+    }
+    if few_segments {
+        pair.index.limits.segments = 3;
+    } else {
+        pair.index.limits.small = 1;
+    }
+    for act in acts {
+        pair.act(act);
+        if each {
+            pair.index.catch_up().unwrap();
+        }
+    }
+    for asked in questions {
+        compare(&mut [(&mut pair, every_field(2))], asked);
+        pair.act(&Act::Step(100));
+    }
+    // The same question again, and between the two a removal.
+    if let (Some(asked), Some(row)) = (questions.last(), pair.oracle.documents.keys().next().copied()) {
+        pair.act(&Act::Remove(row));
+        compare(&mut [(&mut pair, every_field(2))], asked);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: few_or(150, 20_000), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -263,27 +294,12 @@ proptest! {
         small in any::<bool>(),
         few_segments in any::<bool>(),
     ) {
-        let mut pair = Pair::new(2);
-        if small {
-            pair.index.limits.seal = 40;
-            pair.index.limits.least_seal = 10;
-            pair.index.limits.queue = 600;
-        }
-        if few_segments {
-            pair.index.limits.segments = 3;
-        } else {
-            pair.index.limits.small = 1;
-        }
-        for act in &acts {
-            pair.act(act);
-            if each {
-                pair.index.catch_up().unwrap();
-            }
-        }
-        for asked in &questions {
-            compare(&mut [(&mut pair, every_field(2))], asked);
-            pair.act(&Act::Step(100));
-        }
+        check(&acts, &questions, each, small, few_segments);
+    }
+
+    #[test]
+    fn all_documents_that_tie_are_found((documents, every, asked) in equal_documents()) {
+        check_equal(&documents, every, &asked);
     }
 
     #[test]
@@ -305,6 +321,32 @@ proptest! {
     }
 }
 
+/// Documents of which many are equal, in several segments.
+pub fn equal_documents() -> impl Strategy<Value = (Vec<usize>, usize, Asked)> {
+    let asked = (prop::collection::vec(0..9usize, 1..7), 1usize..4, prop::sample::select(vec![0.7, 1.0, 3.3]));
+    let asked = asked.prop_map(|(words, k, weight)| {
+        let words: Vec<&str> =
+            words.iter().map(|word| EQUAL[word % 3].split(' ').nth(word / 3).unwrap_or("a")).collect();
+        Asked { text: words.join(" "), options: Options::default(), weights: vec![weight], k, filter: None }
+    });
+    (prop::collection::vec(0..3usize, 1..50), 1usize..9, asked)
+}
+
+const EQUAL: [&str; 3] = ["the color of zebra node", "the color of permission", "zebra color of pre pre node js"];
+
+/// Each `every` documents there is a search.
+pub fn check_equal(documents: &[usize], every: usize, asked: &Asked) {
+    let mut pair = Pair::new(1);
+    pair.index.limits.small = 1;
+    for (row, document) in documents.iter().enumerate() {
+        pair.put(row as u32, &vec![vec![EQUAL[*document].into()]]);
+        if row % every == 0 {
+            pair.act(&Act::Search);
+        }
+    }
+    compare(&mut [(&mut pair, vec![Some(0)])], asked);
+}
+
 /// Numbers that look like random ones.
 pub struct Numbers(pub u64);
 
@@ -318,21 +360,29 @@ impl Numbers {
 /// Lists of many blocks, and more documents than a window has.
 #[test]
 fn answers_over_many_documents_equal_those_of_the_oracle() {
-    for (seed, documents) in [(1, 700), (2, 2_500), (3, 5_000)] {
+    check_many(&[(1, 700), (2, 2_500), (3, 5_000)], few_or(14, 300));
+}
+
+/// Asks `turns` questions over so many documents, for each seed.
+pub fn check_many(seeds: &[(u64, u32)], turns: u32) {
+    for (seed, documents) in seeds.iter().copied() {
         let mut numbers = Numbers(seed);
         let mut pair = Pair::new(1);
         let word = |numbers: &mut Numbers| {
-            let place = numbers.below(38).min(numbers.below(38)).min(numbers.below(38));
-            WORDS[place as usize]
+            let end = WORDS.len() as u64;
+            WORDS[numbers.below(end).min(numbers.below(end)).min(numbers.below(end)) as usize]
         };
         for row in 0..documents {
-            let words: Vec<&str> = (0..numbers.below(14)).map(|_| word(&mut numbers)).collect();
+            // The documents of the first blocks are longer, so what comes later has higher scores.
+            let length = if row < 400 { 10 + numbers.below(8) } else { numbers.below(8) };
+            let words: Vec<&str> = (0..length).map(|_| word(&mut numbers)).collect();
             pair.put(row, &vec![vec![words.join(" ")]]);
-            if numbers.below(900) == 0 {
+            // The documents of even seeds are in one segment.
+            if seed % 2 == 1 && numbers.below(900) == 0 {
                 pair.act(&Act::Search);
             }
         }
-        for turn in 0..few_or(14, 300) {
+        for turn in 0..turns {
             let words: Vec<&str> = (0..1 + numbers.below(5)).map(|_| word(&mut numbers)).collect();
             let options = Options {
                 match_all: numbers.below(3) == 0,
