@@ -4,6 +4,7 @@ use super::near::LEAST_LETTERS;
 use crate::Result;
 use crate::error::fail;
 use crate::mutant::mutant;
+use crate::text::words::forms::stem_en;
 use crate::text::words::{Kind, Tokenizer};
 
 /// The most different words of a question.
@@ -81,9 +82,23 @@ pub struct Question {
 
 struct Found {
     text: String,
+    /// How it was written last, if other forms of it count.
+    last: String,
     kind: Kind,
     required: bool,
     end: usize,
+}
+
+/// Whether other forms of a word of this kind count as the word.
+fn has_forms(kind: Kind, options: &Options) -> bool {
+    options.forms_en && matches!(kind, Kind::Word | Kind::Part)
+}
+
+impl Found {
+    fn is(&self, text: &str, kind: Kind, options: &Options) -> bool {
+        let forms = has_forms(self.kind, options) && has_forms(kind, options);
+        self.text == text || (forms && stem_en(&self.text) == stem_en(text))
+    }
 }
 
 impl Question {
@@ -98,11 +113,13 @@ impl Question {
                 }
                 let adds = token.kind == Kind::Whole && !mutant!(TextWholeRequired);
                 let required = options.match_all && !adds;
-                if let Some(same) = found.iter_mut().find(|same| same.text == token.text) {
+                let text = token.text.to_string();
+                if let Some(same) = found.iter_mut().find(|same| same.is(&text, token.kind, options)) {
                     same.required |= required;
                     same.end = token.to;
+                    same.last = text;
                 } else if found.len() <= MAX_WORDS {
-                    found.push(Found { text: token.text.to_string(), kind: token.kind, required, end: token.to });
+                    found.push(Found { last: text.clone(), text, kind: token.kind, required, end: token.to });
                 }
             });
             if found.len() > MAX_WORDS {
@@ -120,11 +137,13 @@ impl Question {
     fn push(&mut self, word: &Found, options: &Options, last: bool) {
         let number = self.required.len();
         let mut clause = |how, if_absent| {
-            self.clauses.push(Clause { text: word.text.clone(), how, word: number, if_absent });
+            let text = if how == How::Prefix { &word.last } else { &word.text };
+            self.clauses.push(Clause { text: text.clone(), how, word: number, if_absent });
         };
         let spaced = !matches!(word.kind, Kind::Gram | Kind::End | Kind::Lone);
         match word.kind {
             Kind::Lone => clause(How::Prefix, false),
+            _ if has_forms(word.kind, options) => clause(How::Forms, false),
             _ => clause(How::Exact, false),
         }
         if options.prefix && last && spaced {

@@ -10,6 +10,7 @@ use crate::mutant::mutant;
 use crate::text::index::lists::List;
 use crate::text::index::postings::{self, Entry};
 use crate::text::index::segment::{Segment, Walk};
+use crate::text::words::forms::{range_en, stem_en};
 
 impl TextIndex {
     /// Finds all lists, unless the last question was the same, and counts their living documents.
@@ -91,7 +92,7 @@ impl Union {
             let begin = match clause.how {
                 How::Exact | How::Prefix => clause.text.len(),
                 How::Near => clause.text.chars().next().map_or(0, char::len_utf8),
-                How::Forms => 0,
+                How::Forms => range_en(&clause.text).len(),
             };
             key.truncate(1 + begin);
             self.all_within(segment, &key, clause)?;
@@ -106,6 +107,7 @@ impl Union {
     /// Finds all words of a clause among the keys that begin with `begin`.
     fn all_within(&mut self, segment: &Segment, begin: &[u8], clause: &Clause) -> Result<()> {
         self.walk.go_to(segment, begin);
+        let stem = stem_en(&clause.text);
         while self.walk.next(segment) {
             let key = self.walk.key.as_slice();
             if !key.starts_with(begin) {
@@ -115,7 +117,8 @@ impl Union {
                 continue;
             }
             let fits = match clause.how {
-                How::Exact | How::Prefix | How::Forms => true,
+                How::Exact | How::Prefix => true,
+                How::Forms => std::str::from_utf8(&key[1..]).is_ok_and(|word| stem_en(word) == stem),
                 How::Near => {
                     key.len().abs_diff(clause.text.len() + 1) <= 4
                         && std::str::from_utf8(&key[1..]).is_ok_and(|word| one_edit(word, &clause.text))

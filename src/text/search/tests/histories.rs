@@ -388,7 +388,7 @@ pub fn check_many(seeds: &[(u64, u32)], turns: u32) {
                 match_all: numbers.below(3) == 0,
                 prefix: numbers.below(3) == 0,
                 fuzzy: [Fuzzy::Off, Fuzzy::Off, Fuzzy::Absent, Fuzzy::Every][numbers.below(4) as usize],
-                forms_en: false,
+                forms_en: numbers.below(4) == 0,
             };
             let k = [1, 3, 10, 100][numbers.below(4) as usize];
             let filter = (numbers.below(3) == 0).then(|| numbers.below(65_536) as u16);

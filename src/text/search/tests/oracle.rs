@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Fuzzy, Options};
+use crate::text::words::forms::stem_en;
 use crate::text::words::{Kind, tokens};
 
 /// The words of each field of a document, in any order.
@@ -33,6 +34,7 @@ impl Oracle {
 
 enum Test {
     Same,
+    Forms,
     Begins,
     Near,
 }
@@ -57,6 +59,7 @@ impl Term {
     fn fits(&self, word: &str) -> bool {
         match self.test {
             Test::Same => word == self.word,
+            Test::Forms => stem_en(word) == stem_en(&self.word),
             Test::Begins => word.starts_with(&self.word),
             Test::Near => word.chars().next() == self.word.chars().next() && distance(word, &self.word) <= 1,
         }
@@ -92,20 +95,32 @@ fn words_of(text: &str, options: &Options) -> Vec<Word> {
     tokens(text, &mut |token| all.push((token.text.to_string(), token.kind, token.to)));
     all.retain(|(_, kind, _)| *kind != Kind::End);
     let last = all.iter().map(|(_, _, to)| *to).max();
+    let forms = |kind: &Kind| options.forms_en && matches!(kind, Kind::Word | Kind::Part);
     let mut words: Vec<Word> = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: Vec<(&str, &Kind)> = Vec::new();
     for (word, kind, _) in &all {
-        if seen.contains(&word.as_str()) {
+        let equal = |(a, a_kind): (&str, &Kind), (b, b_kind): (&str, &Kind)| {
+            a == b || (forms(a_kind) && forms(b_kind) && stem_en(a) == stem_en(b))
+        };
+        if seen.iter().any(|before| equal(*before, (word, kind))) {
             continue;
         }
-        seen.push(word);
-        let same = || all.iter().filter(|(other, ..)| other == word);
+        seen.push((word, kind));
+        let same = || all.iter().filter(|(other, other_kind, _)| equal((word, kind), (other, other_kind)));
         let required = options.match_all && same().any(|(_, kind, _)| *kind != Kind::Whole);
         let spaced = !matches!(kind, Kind::Gram | Kind::Lone);
-        let first = if *kind == Kind::Lone { Test::Begins } else { Test::Same };
+        let first = match kind {
+            Kind::Lone => Test::Begins,
+            _ if forms(kind) => Test::Forms,
+            _ => Test::Same,
+        };
         let mut terms = vec![Term::new(word, first, 1.0)];
-        if options.prefix && spaced && same().any(|(_, _, to)| Some(*to) == last) {
-            terms.push(Term::new(word, Test::Begins, 1.0));
+        if let Some((as_written, _, to)) = same().last()
+            && options.prefix
+            && spaced
+            && Some(*to) == last
+        {
+            terms.push(Term::new(as_written, Test::Begins, 1.0));
         }
         let mut near = None;
         if spaced && word.chars().count() >= 4 {
