@@ -3,6 +3,7 @@ mod forms;
 mod golden;
 mod places;
 mod properties;
+mod scripts;
 mod speed;
 mod tables;
 
