@@ -14,8 +14,8 @@ async function native() {
   // Only a tenth of the crash images are looked at. `npm run test:long` looks at all of them. From a bare clone nothing
   // is compiled a second time, so nothing is kept for that.
   const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '100_000', ...rust.env }
-  await run(rust.cargo, [...rust.select, 'test', '--locked', '--no-fail-fast'], { env })
-  await run(rust.cargo, [...rust.select, 'doc', '--locked', '--no-deps'], {
+  await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'text', '--no-fail-fast'], { env })
+  await run(rust.cargo, [...rust.select, 'doc', '--locked', '--features', 'text', '--no-deps'], {
     env: { ...rust.env, RUSTDOCFLAGS: '-D warnings' },
   })
   // Only the codes of this module lie differently in memory.
