@@ -157,7 +157,7 @@ impl Compound {
         }
         if look.class == Class::Digit && self.len > 0 && self.text.get(self.len - 1) == Some(&b'v') {
             let len = self.len;
-            if let Some(part) = self.part().filter(|part| part.outer && part.start + 1 == len) {
+            if let Some(part) = self.part().filter(|part| part.start + 1 == len) {
                 part.version = at;
             }
         }

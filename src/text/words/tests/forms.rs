@@ -46,6 +46,9 @@ go going
 be being
 thing things
 string strings
+str strs
+bring brings bringing
+br
 bus
 this
 house houses housing housed

@@ -32,11 +32,55 @@ fn line(text: &str) -> String {
     format!("[{},[{}]]\n", quoted(text), tokens.join(","))
 }
 
+/// Returns texts at the limits: of tokens, and of characters that vanish.
+fn limits() -> Vec<String> {
+    let repeats = [
+        ("1.", 31),
+        ("1.", 32),
+        ("1.", 33),
+        ("v1.", 40),
+        ("a.", 64),
+        ("a.", 65),
+        ("a_", 64),
+        ("a_", 65),
+        ("aB", 33),
+        ("é", 64),
+        ("é", 65),
+        ("ﬃ", 21),
+        ("ﬃ", 22),
+        ("ش", 32),
+        ("ش", 33),
+        ("क", 22),
+        ("ABab", 17),
+        ("12", 33),
+        ("abcdefg-", 10),
+        ("Get", 30),
+    ];
+    let dropped = |count| "\u{200b}".repeat(count);
+    let mut texts: Vec<String> = repeats.iter().map(|(piece, count)| format!("{}x", piece.repeat(*count))).collect();
+    for count in [15, 16, 17, 18, 33] {
+        let long = "a".repeat(70);
+        let between =
+            [format!("a{}b", dropped(count)), format!("a-{}b", dropped(count)), format!("東{}京", dropped(count))];
+        texts.extend(between);
+        texts.push(format!("{long}{}b c", dropped(count)));
+        texts.push(format!("{long}_{}b c", dropped(count)));
+    }
+    for behind in ["_b.c", "1.2.c", "1.c", "-b", "::b", ":b", "c++", "_c#_d", "東", "\u{301}b", "'b c", "B", "bB_cC.d"]
+    {
+        texts.push(format!("{}{behind}", "a".repeat(64)));
+        texts.push(format!("{}-{}{behind}", "x".repeat(9), "a".repeat(60)));
+        texts.push(format!("{}{behind}", "XML".repeat(21)));
+    }
+    texts
+}
+
 /// Returns as many lines as asked, the same at each run.
 fn lines(count: usize, texts: &impl Strategy<Value = String>) -> String {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    (0..count).filter_map(|_| texts.new_tree(&mut runner).ok()).map(|tree| line(&tree.current())).collect()
+    let generated = (0..count).filter_map(|_| texts.new_tree(&mut runner).ok()).map(|tree| tree.current());
+    limits().into_iter().chain(generated).map(|text| line(&text)).collect()
 }
 
 /// With `NIDUS_WORDS_GOLDEN` the test writes the file anew. With `NIDUS_WORDS_MORE=FILE` it writes 100,000 lines for a
