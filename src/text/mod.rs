@@ -2,6 +2,8 @@
 //!
 //! This module needs the feature `text`.
 
+#[cfg(all(target_arch = "wasm32", feature = "text-bindings"))]
+mod bindings;
 pub mod index;
 pub mod search;
 pub mod words;

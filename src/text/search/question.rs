@@ -1,10 +1,13 @@
 //! What is asked: the words of a question as clauses.
 
-use super::near::LEAST_LETTERS;
+use super::formula::rarity;
+use super::near::{LEAST_LETTERS, one_edit};
+use super::statistics::Statistics;
 use crate::Result;
 use crate::error::fail;
 use crate::mutant::mutant;
 use crate::text::words::forms::stem_en;
+use crate::text::words::places::Wanted;
 use crate::text::words::{Kind, Tokenizer};
 
 /// The most different words of a question.
@@ -66,6 +69,16 @@ pub struct Clause {
 }
 
 impl Clause {
+    /// Returns whether a word is one of those that the clause is about.
+    pub fn fits(&self, word: &str) -> bool {
+        match self.how {
+            How::Exact => word == self.text,
+            How::Forms => stem_en(word) == stem_en(&self.text),
+            How::Prefix => word.starts_with(&self.text),
+            How::Near => word.chars().next() == self.text.chars().next() && one_edit(word, &self.text),
+        }
+    }
+
     /// The factor of its score.
     pub fn weight(&self) -> f64 {
         if self.how == How::Near { NEAR_WEIGHT } else { 1.0 }
@@ -158,6 +171,25 @@ impl Question {
     /// Returns whether the question has no words.
     pub fn is_empty(&self) -> bool {
         self.clauses.is_empty()
+    }
+
+    /// Returns how much a word of a text counts for the question, and for which of the question's words. The rarest one
+    /// counts most.
+    pub fn wanted(&self, word: &str, statistics: &Statistics) -> Option<Wanted> {
+        let rare = |n: usize| {
+            let fields = statistics.totals.len();
+            let most = (0..fields).map(|field| statistics.count(n, field)).max().unwrap_or(0);
+            self.clauses[n].weight() * rarity(statistics.documents, most)
+        };
+        let found = (0..self.clauses.len())
+            .filter(|n| self.clauses[*n].fits(word) && statistics.counts_in(self, *n))
+            .map(|n| Wanted { clause: self.clauses[n].word as u8, weight: rare(n) });
+        found.max_by(|a, b| a.weight.total_cmp(&b.weight))
+    }
+
+    /// The number of clauses. Statistics have one count for each of them and each field.
+    pub fn clauses(&self) -> usize {
+        self.clauses.len()
     }
 
     /// Bytes that differ for questions that need different lists.

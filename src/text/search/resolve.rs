@@ -1,6 +1,5 @@
 //! Finds the lists of a question in the segments.
 
-use super::near::one_edit;
 use super::question::{Clause, How, Question};
 use super::statistics::Statistics;
 use super::{ABSENT, TextIndex};
@@ -10,7 +9,7 @@ use crate::mutant::mutant;
 use crate::text::index::lists::List;
 use crate::text::index::postings::{self, Entry};
 use crate::text::index::segment::{Segment, Walk};
-use crate::text::words::forms::{range_en, stem_en};
+use crate::text::words::forms::range_en;
 
 impl TextIndex {
     /// Finds all lists, unless the last question was the same, and counts their living documents.
@@ -107,7 +106,6 @@ impl Union {
     /// Finds all words of a clause among the keys that begin with `begin`.
     fn all_within(&mut self, segment: &Segment, begin: &[u8], clause: &Clause) -> Result<()> {
         self.walk.go_to(segment, begin);
-        let stem = stem_en(&clause.text);
         while self.walk.next(segment) {
             let key = self.walk.key.as_slice();
             if !key.starts_with(begin) {
@@ -116,15 +114,10 @@ impl Union {
                 }
                 continue;
             }
-            let fits = match clause.how {
-                How::Exact | How::Prefix => true,
-                How::Forms => std::str::from_utf8(&key[1..]).is_ok_and(|word| stem_en(word) == stem),
-                How::Near => {
-                    key.len().abs_diff(clause.text.len() + 1) <= 4
-                        && std::str::from_utf8(&key[1..]).is_ok_and(|word| one_edit(word, &clause.text))
-                }
-            };
-            if fits {
+            // An edit changes no more than the four bytes of a character.
+            let likely = clause.how != How::Near || key.len().abs_diff(clause.text.len() + 1) <= 4;
+            let all = clause.how == How::Prefix;
+            if all || (likely && std::str::from_utf8(&key[1..]).is_ok_and(|word| clause.fits(word))) {
                 reserve(&mut self.entries, 1, "a search of words")?;
                 self.entries.push(self.walk.entry);
             }
