@@ -98,22 +98,16 @@ fn look(c: char) -> Look {
         | 0x5d0..=0x5ea | 0x620..=0x63f | 0x641..=0x64a | 0x904..=0x939)
         && !matches!(code, 0xd7 | 0xf7);
     if !common {
-        if is_dropped(code) {
-            return plain(Dropped);
-        }
-        match code {
-            0x2019 | 0x2bc | 0x5f3 | 0x5f4 | 0xff07 => return plain(Inner),
-            0x2010 | 0x2011 => return plain(Outer),
-            _ => (),
-        }
-        if let Some(digit) = digit(code) {
-            return Look { class: Digit, width, len: 1, bytes: [digit, 0, 0, 0] };
-        }
-        if !is_word(code) {
-            return plain(Separator);
-        }
-        if is_gram(code) {
-            return plain(Gram);
+        match listed(code) {
+            Some((DROPPED, _)) => return plain(Dropped),
+            Some((INNER, _)) => return plain(Inner),
+            Some((OUTER, _)) => return plain(Outer),
+            Some((GRAM, _)) => return plain(if is_word(code) { Gram } else { Separator }),
+            Some((zero, beyond)) => {
+                return Look { class: Digit, width, len: 1, bytes: [b'0' + (zero - ZERO) as u8 + beyond, 0, 0, 0] };
+            }
+            None if !is_word(code) => return plain(Separator),
+            None => (),
         }
     }
     let small = match code {
@@ -137,47 +131,50 @@ fn look(c: char) -> Look {
     look
 }
 
-/// Returns whether the character vanishes inside words: a soft hyphen, what has no width, the lengthening stroke of
-/// Arabic, and the marks on Latin, Greek, Cyrillic, Hebrew, Arabic and Syriac letters.
-fn is_dropped(code: u32) -> bool {
-    matches!(code,
-        0xad | 0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x5bf | 0x5c1..=0x5c2 | 0x5c4..=0x5c5 | 0x5c7
-        | 0x610..=0x61a | 0x61c | 0x640 | 0x64b..=0x65f | 0x670 | 0x6d6..=0x6dc | 0x6df..=0x6e4 | 0x6e7..=0x6e8
-        | 0x6ea..=0x6ed | 0x711 | 0x730..=0x74a | 0x897..=0x89f | 0x8ca..=0x8e1 | 0x8e3..=0x8ff | 0x180b..=0x180f
-        | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x20d0..=0x20ff
-        | 0x2de0..=0x2dff | 0xa66f..=0xa672 | 0xa674..=0xa67d | 0xa69e..=0xa69f | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f
-        | 0xfeff | 0xe0000..=0xe0fff)
+/// What `LISTED` says of characters. From `ZERO` on it is what the first digit of the row is worth, plus `ZERO`.
+const DROPPED: u64 = 0;
+const INNER: u64 = 1;
+const OUTER: u64 = 2;
+const GRAM: u64 = 3;
+const ZERO: u64 = 4;
+
+/// Packs a row of `LISTED`: the first code point in 21 bits, how many follow in 21 bits, and what they are.
+const fn row(first: u64, last: u64, kind: u64) -> u64 {
+    first | (last - first) << 21 | kind << 42
 }
 
-/// Returns whether a character of words belongs to a script that is written without spaces between words.
-fn is_gram(code: u32) -> bool {
-    matches!(code,
-        0xe00..=0xeff | 0x1000..=0x109f | 0x1100..=0x11ff | 0x1780..=0x17ff | 0x3005..=0x31ff | 0x3400..=0x9fff
-        | 0xa960..=0xa97f | 0xa9e0..=0xa9ff | 0xaa60..=0xaa7f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff66..=0xffdc
-        | 0x1aff0..=0x1b16f | 0x20000..=0x3ffff)
-}
+/// What vanishes inside words, joins them, or is a digit, and the scripts without spaces. Ascending.
+#[rustfmt::skip]
+static LISTED: [u64; 84] = [
+    row(0xad, 0xad, DROPPED), row(0xb2, 0xb3, ZERO + 2), row(0xb9, 0xb9, ZERO + 1), row(0x2bc, 0x2bc, INNER),
+    row(0x300, 0x36f, DROPPED), row(0x483, 0x489, DROPPED), row(0x591, 0x5bd, DROPPED), row(0x5bf, 0x5bf, DROPPED),
+    row(0x5c1, 0x5c2, DROPPED), row(0x5c4, 0x5c5, DROPPED), row(0x5c7, 0x5c7, DROPPED), row(0x5f3, 0x5f4, INNER),
+    row(0x610, 0x61a, DROPPED), row(0x61c, 0x61c, DROPPED), row(0x640, 0x640, DROPPED), row(0x64b, 0x65f, DROPPED),
+    row(0x660, 0x669, ZERO), row(0x670, 0x670, DROPPED), row(0x6d6, 0x6dc, DROPPED), row(0x6df, 0x6e4, DROPPED),
+    row(0x6e7, 0x6e8, DROPPED), row(0x6ea, 0x6ed, DROPPED), row(0x6f0, 0x6f9, ZERO), row(0x711, 0x711, DROPPED),
+    row(0x730, 0x74a, DROPPED), row(0x897, 0x89f, DROPPED), row(0x8ca, 0x8e1, DROPPED), row(0x8e3, 0x8ff, DROPPED),
+    row(0x966, 0x96f, ZERO), row(0x9e6, 0x9ef, ZERO), row(0xa66, 0xa6f, ZERO), row(0xae6, 0xaef, ZERO),
+    row(0xb66, 0xb6f, ZERO), row(0xbe6, 0xbef, ZERO), row(0xc66, 0xc6f, ZERO), row(0xce6, 0xcef, ZERO),
+    row(0xd66, 0xd6f, ZERO), row(0xde6, 0xdef, ZERO), row(0xe00, 0xe4f, GRAM), row(0xe50, 0xe59, ZERO),
+    row(0xe5a, 0xecf, GRAM), row(0xed0, 0xed9, ZERO), row(0xeda, 0xeff, GRAM), row(0xf20, 0xf29, ZERO),
+    row(0x1000, 0x103f, GRAM), row(0x1040, 0x1049, ZERO), row(0x104a, 0x109f, GRAM), row(0x1100, 0x11ff, GRAM),
+    row(0x1780, 0x17df, GRAM), row(0x17e0, 0x17e9, ZERO), row(0x17ea, 0x17ff, GRAM), row(0x180b, 0x180f, DROPPED),
+    row(0x1810, 0x1819, ZERO), row(0x1ab0, 0x1aff, DROPPED), row(0x1dc0, 0x1dff, DROPPED), row(0x200b, 0x200f, DROPPED),
+    row(0x2010, 0x2011, OUTER), row(0x2019, 0x2019, INNER), row(0x202a, 0x202e, DROPPED), row(0x2060, 0x206f, DROPPED),
+    row(0x2070, 0x2070, ZERO), row(0x2074, 0x2079, ZERO + 4), row(0x2080, 0x2089, ZERO), row(0x20d0, 0x20ff, DROPPED),
+    row(0x2de0, 0x2dff, DROPPED), row(0x3005, 0x31ff, GRAM), row(0x3400, 0x9fff, GRAM), row(0xa66f, 0xa672, DROPPED),
+    row(0xa674, 0xa67d, DROPPED), row(0xa69e, 0xa69f, DROPPED), row(0xa960, 0xa97f, GRAM), row(0xa9e0, 0xa9ff, GRAM),
+    row(0xaa60, 0xaa7f, GRAM), row(0xac00, 0xd7ff, GRAM), row(0xf900, 0xfaff, GRAM), row(0xfe00, 0xfe0f, DROPPED),
+    row(0xfe20, 0xfe2f, DROPPED), row(0xfeff, 0xfeff, DROPPED), row(0xff07, 0xff07, INNER), row(0xff10, 0xff19, ZERO),
+    row(0xff66, 0xffdc, GRAM), row(0x1aff0, 0x1b16f, GRAM), row(0x20000, 0x3ffff, GRAM), row(0xe0000, 0xe0fff, DROPPED),
+];
 
-/// Returns `0` to `9` for a decimal digit of another script, of full width, or set high or low.
-fn digit(code: u32) -> Option<u8> {
-    let value = match code {
-        0xb2 | 0xb3 => code - 0xb0,
-        0xb9 => 1,
-        0x2070 | 0x2074..=0x2079 => code - 0x2070,
-        0x2080..=0x2089 => code - 0x2080,
-        0x660..=0x669 => code - 0x660,
-        0x6f0..=0x6f9 => code - 0x6f0,
-        // From Devanagari to Sinhala each script has its digits at the same place of its 128 characters.
-        0x966..=0xdef if matches!(code & 0x7f, 0x66..=0x6f) => (code & 0x7f) - 0x66,
-        0xe50..=0xe59 => code - 0xe50,
-        0xed0..=0xed9 => code - 0xed0,
-        0xf20..=0xf29 => code - 0xf20,
-        0x1040..=0x1049 => code - 0x1040,
-        0x17e0..=0x17e9 => code - 0x17e0,
-        0x1810..=0x1819 => code - 0x1810,
-        0xff10..=0xff19 => code - 0xff10,
-        _ => return None,
-    };
-    Some(b'0' + value as u8)
+/// Returns what `LISTED` says of a code point, and how far from the first of its row it is.
+fn listed(code: u32) -> Option<(u64, u8)> {
+    let next = LISTED.partition_point(|&row| (row & 0x1f_ffff) as u32 <= code);
+    let row = *LISTED.get(next.checked_sub(1)?)?;
+    let beyond = u64::from(code) - (row & 0x1f_ffff);
+    (beyond <= row >> 21 & 0x1f_ffff).then_some((row >> 42, beyond as u8))
 }
 
 enum Folded {
