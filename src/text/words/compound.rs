@@ -3,21 +3,24 @@
 use super::look::{Class, Look, class_of};
 use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint, plain};
 
-/// A stretch of a run without a joint.
+/// Tokens that keep their sign.
+const SIGNED: [&str; 3] = ["c++", "c#", "f#"];
+
+/// A stretch of a run without a joint. It is small, since each analyzer clears 65 of them.
 #[derive(Clone, Copy, Default)]
 struct Part {
-    /// Where it is in the folded text.
-    start: usize,
-    end: usize,
     /// Where it is in the source.
     from: usize,
     to: usize,
+    /// Where it is in the folded text.
+    start: u8,
+    end: u8,
     /// Whether a piece begins with it.
     outer: bool,
-    /// `c++`, `c#` or `f#`. The folded text has only the letter.
-    signed: &'static str,
-    /// Where the digit behind the `v` of a version is in the source, or 0.
-    version: usize,
+    /// 1 + its place in `SIGNED`. The folded text has only the letter.
+    signed: u8,
+    /// How far behind `from` the digit after the `v` of a version is, or 0.
+    version: u8,
 }
 
 /// A run while it is read.
@@ -38,6 +41,7 @@ impl Default for Compound {
 
 impl Compound {
     /// Reads the run that begins at `from` and hands on its tokens. Returns where it ends.
+    #[inline(never)]
     pub fn run(&mut self, text: &str, from: usize, each: &mut dyn FnMut(Token<'_>)) -> (usize, Tail) {
         (self.len, self.count) = (0, 0);
         self.begin(Joint { at: from, outer: true, dot: false });
@@ -57,13 +61,13 @@ impl Compound {
                 }
             }
             let Some(look) = Look::at(text, at) else { break };
-            let signed = self.part().is_some_and(|part| !part.signed.is_empty());
+            let signed = self.part().is_some_and(|part| part.signed > 0);
             match look.class {
                 Class::Lower | Class::Upper | Class::Digit if !signed => {
                     if self.len + usize::from(dot) + look.folded().len() > LONGEST {
                         if let Some(&first) = self.parts.get(piece).filter(|_| piece > 0) {
                             // The piece begins a compound of its own.
-                            (self.count, self.len) = (piece, first.start);
+                            (self.count, self.len) = (piece, first.start as usize);
                             self.emit(each);
                             return (first.from, Tail::None);
                         }
@@ -100,9 +104,6 @@ impl Compound {
                 Class::Separator if !signed => {
                     let Some(token) = self.sign(text, at) else { break };
                     at += token.len() - 1;
-                    if let Some(part) = self.part() {
-                        part.signed = token;
-                    }
                     continue;
                 }
                 _ => break,
@@ -125,7 +126,7 @@ impl Compound {
     /// Begins a part behind a joint.
     fn begin(&mut self, joint: Joint) {
         if let Some(part) = self.parts.get_mut(self.count) {
-            *part = Part { start: self.len, from: joint.at, outer: joint.outer, ..Part::default() };
+            *part = Part { start: self.len as u8, from: joint.at, outer: joint.outer, ..Part::default() };
             self.count += 1;
         }
     }
@@ -133,7 +134,7 @@ impl Compound {
     /// Ends the last part.
     fn close(&mut self, end: usize, to: usize) {
         if let Some(part) = self.part() {
-            (part.end, part.to) = (end, to);
+            (part.end, part.to) = (end as u8, to);
         }
     }
 
@@ -141,7 +142,7 @@ impl Compound {
     fn split(&mut self, start: usize, from: usize) {
         self.close(start, from);
         if let Some(part) = self.parts.get_mut(self.count) {
-            *part = Part { start, from, ..Part::default() };
+            *part = Part { start: start as u8, from, ..Part::default() };
             self.count += 1;
         }
     }
@@ -152,13 +153,13 @@ impl Compound {
             self.len += 1;
             let start = self.len;
             if let Some(part) = self.part() {
-                part.start = start;
+                part.start = start as u8;
             }
         }
         if look.class == Class::Digit && self.len > 0 && self.text.get(self.len - 1) == Some(&b'v') {
             let len = self.len;
-            if let Some(part) = self.part().filter(|part| part.start + 1 == len) {
-                part.version = at;
+            if let Some(part) = self.part().filter(|part| part.start as usize + 1 == len) {
+                part.version = (at - part.from) as u8;
             }
         }
         // Always four bytes: a copy of a fixed size is one instruction.
@@ -171,7 +172,7 @@ impl Compound {
     /// Takes the small letters and digits of ASCII that fit, behind a small letter that is not the `v` of a version.
     /// No joint is before any of them. Returns how many there are.
     fn push_plain(&mut self, text: &[u8], at: usize) -> usize {
-        if self.text.get(self.len - 1) == Some(&b'v') || self.part().is_some_and(|part| !part.signed.is_empty()) {
+        if self.text.get(self.len - 1) == Some(&b'v') || self.part().is_some_and(|part| part.signed > 0) {
             return 0;
         }
         let plain = (plain(text, at) - at).min(LONGEST - self.len);
@@ -182,29 +183,33 @@ impl Compound {
         plain
     }
 
-    /// Returns `c++`, `c#` or `f#` if the last part with the signs at `at` is that.
+    /// Gives the last part its sign, if it has one at `at`. Returns the token.
     fn sign(&mut self, text: &str, at: usize) -> Option<&'static str> {
-        let start = self.part()?.start;
-        let letter = self.text.get(start..self.len)?;
-        let signs = text.as_bytes().get(at..)?;
-        match letter {
-            b"c" if signs.starts_with(b"++") => Some("c++"),
-            b"c" if signs.starts_with(b"#") => Some("c#"),
-            b"f" if signs.starts_with(b"#") => Some("f#"),
-            _ => None,
-        }
+        let start = self.part()?.start as usize;
+        let (letter, signs) = (self.text.get(start..self.len)?, text.as_bytes().get(at..)?);
+        let is_there = |token: &&str| {
+            let (first, sign) = token.as_bytes().split_at(1);
+            letter == first && signs.starts_with(sign)
+        };
+        let place = SIGNED.iter().position(is_there)?;
+        self.part()?.signed = place as u8 + 1;
+        SIGNED.get(place).copied()
     }
 
-    fn text(&self, start: usize, end: usize) -> &str {
-        self.text.get(start..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    fn text(&self, start: u8, end: u8) -> &str {
+        self.text
+            .get(start as usize..end as usize)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
     }
 
     /// Hands on the tokens of the run.
+    #[inline(never)]
     fn emit(&self, each: &mut dyn FnMut(Token<'_>)) {
         let Some(parts) = self.parts.get(..self.count) else { return };
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return };
         if parts.len() == 1 {
-            let text = if first.signed.is_empty() { self.text(first.start, first.end) } else { first.signed };
+            let text = signed(first).unwrap_or(self.text(first.start, first.end));
             each(Token { text, from: first.from, to: first.to, kind: Kind::Word });
             return;
         }
@@ -224,20 +229,21 @@ impl Compound {
                 each(whole);
                 if first.version > 0 && whole.text.contains('.') {
                     let text = whole.text.get(1..).unwrap_or_default();
-                    each(Token { text, from: first.version, kind: Kind::Part, ..whole });
+                    each(Token { text, from: first.from + first.version as usize, kind: Kind::Part, ..whole });
                 }
             }
             for part in piece {
                 let token = |text| Token { text, from: part.from, to: part.to, kind: Kind::Part };
-                if !part.signed.is_empty() {
-                    each(token(part.signed));
-                    continue;
-                }
-                let text = self.text(part.start, part.end);
+                let text = signed(part).unwrap_or(self.text(part.start, part.end));
                 if text.chars().nth(1).is_some() {
                     each(token(text));
                 }
             }
         }
     }
+}
+
+/// Returns `c++`, `c#` or `f#` for a part with a sign.
+fn signed(part: &Part) -> Option<&'static str> {
+    SIGNED.get(part.signed.checked_sub(1)? as usize).copied()
 }

@@ -114,6 +114,7 @@ impl<'a> Tokenizer<'a> {
 
     /// Analyzes at least the next `bytes` bytes, as far as there are so many, and then stops at the end of a run.
     /// Returns whether there is more.
+    #[inline(never)]
     pub fn advance(&mut self, bytes: usize, each: &mut dyn FnMut(Token<'_>)) -> bool {
         let text = self.text.as_bytes();
         let until = self.place.at.saturating_add(bytes).min(text.len());
@@ -215,6 +216,7 @@ struct Joint {
 }
 
 /// Returns the joint at `at`, if there is one. `digit` says whether a digit is before it.
+#[inline(never)]
 fn joint(text: &str, at: usize, look: Look, digit: bool) -> Option<Joint> {
     let bytes = text.as_bytes();
     let byte = bytes.get(at).copied()?;
@@ -243,6 +245,7 @@ fn joint(text: &str, at: usize, look: Look, digit: bool) -> Option<Joint> {
 
 /// Leaves out the rest of a piece that is too long. Stops where the piece ends, or behind a letter or digit from `until`
 /// on.
+#[inline(never)]
 fn skip_tail(text: &str, mut at: usize, until: usize, tail: Tail) -> (usize, Tail) {
     let (mut digit, mut dropped) = (tail == Tail::AfterDigit, 0);
     while let Some(look) = Look::at(text, at) {

@@ -248,8 +248,8 @@ fn folding_twice_is_folding_once() {
     }
 }
 
-/// Analyzes ten megabytes of one class in steps, and returns the longest step.
-fn longest_step(piece: &str, bytes: usize) -> (Duration, usize) {
+/// Analyzes that many bytes of one class in steps, and returns the longest step: its time, and its bytes.
+pub(super) fn longest_step(piece: &str, bytes: usize) -> (Duration, usize) {
     let text = piece.repeat(bytes / piece.len());
     let mut tokenizer = Tokenizer::new(&text);
     let (mut longest, mut most, mut count) = (Duration::ZERO, 0, 0);

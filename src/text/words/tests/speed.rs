@@ -1,6 +1,7 @@
 //! Measures the analyzer: `NIDUS_WORDS_TEXTS=FILE cargo test --release --features text --lib speed -- --ignored
 //! --nocapture`, where each line of the file is a text.
 
+use super::properties::longest_step;
 use crate::text::words::tokens;
 use std::time::Instant;
 
@@ -20,4 +21,8 @@ fn speed() {
     }
     let mega = texts.len() as f64 / 1e6;
     println!("{mega:.1} MB, {count} tokens: {:.0} MB/s", mega / best);
+    for piece in ["a", "aB", "a-", "1.", "東", "\u{301}", "\u{200b}", "a\u{200b}", " ", "é", "й"] {
+        let (time, bytes) = longest_step(piece, 10_000_000);
+        println!("10 MB of {piece:?} in steps of 64 KB: the longest took {time:?} for {bytes} bytes");
+    }
 }
