@@ -206,6 +206,7 @@ fn others(eight: u64) -> u64 {
 }
 
 /// A character that joins two parts.
+#[derive(Clone, Copy)]
 struct Joint {
     /// Where the second part begins.
     at: usize,
