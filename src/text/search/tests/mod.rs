@@ -4,3 +4,4 @@ mod faults;
 mod files;
 mod histories;
 mod oracle;
+mod parts;
