@@ -248,9 +248,7 @@ impl Checking {
             let word = std::str::from_utf8(&key[1..]).ok()?;
             let ascends = self.number == 0 || *key > self.last;
             let fits = ascends && field < fields && !word.is_empty() && key.len() <= LONGEST && entry.documents > 0;
-            let lengths = segment.lengths_of(field);
-            let length = |doc: u32| lengths.get(doc as usize).copied().unwrap_or(0);
-            let end = postings::check(&segment.post, entry, segment.documents(), &length)?;
+            let end = postings::check(&segment.post, entry, segment.lengths_of(field))?;
             (fits && end == self.walk.ends().1).then_some(())?;
             spend(budget, entry.documents as usize + WORD);
             self.postings += u64::from(entry.documents);

@@ -58,8 +58,11 @@ proptest! {
         encode(&list, &length, &mut post).unwrap();
         let entry = Entry { documents: list.len() as u32, at: before as u32 };
         let documents = list.last().unwrap().0 + 1;
-        prop_assert_eq!(check(&post, entry, documents, &length), Some(post.len()));
-        prop_assert_eq!(check(&post, entry, documents - 1, &length), None);
+        if documents < 200_000 {
+            let lengths: Vec<u32> = (0..documents).map(length).collect();
+            prop_assert_eq!(check(&post, entry, &lengths), Some(post.len()));
+            prop_assert_eq!(check(&post, entry, &lengths[1..]), None);
+        }
         let mut read = Vec::new();
         prop_assert_eq!(decode(&post, entry, |doc, count| read.push((doc, count))), post.len());
         prop_assert_eq!(&read, &list);
