@@ -298,8 +298,13 @@ impl JsQuestion {
     /// Sets the number of all documents in the collections that are searched.
     pub fn among(&mut self, documents: f64) {
         let totals = self.fields.iter().map(|field| field.total).collect();
-        let counts = (0..self.question.clauses()).flat_map(|n| self.fields.iter().map(move |field| field.counts[n]));
-        self.statistics = Statistics { documents: documents as u64, totals, counts: counts.collect() };
+        let mut counts = Vec::new();
+        for n in 0..self.question.clauses() {
+            for field in &self.fields {
+                counts.push(field.counts[n]);
+            }
+        }
+        self.statistics = Statistics { documents: documents as u64, totals, counts };
     }
 
     /// The highest score that any document could have.
@@ -344,8 +349,12 @@ impl JsQuestion {
     /// Start and end of each match in a text.
     pub fn places(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
         let found = places(&[text], MATCHES, &mut |token| self.question.wanted(token.text, &self.statistics));
-        let matches = found.map_err(to_js)?.matches;
-        Ok(matches.iter().flat_map(|place| [place.from as u32, place.to as u32]).collect())
+        let mut flat = Vec::new();
+        for place in found.map_err(to_js)?.matches {
+            flat.push(place.from as u32);
+            flat.push(place.to as u32);
+        }
+        Ok(flat)
     }
 
     /// Start and end of the best passage of a text.

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use super::sorted::sort;
 use crate::Result;
 use crate::error::{out_of_memory, reserve};
-use crate::hash::hash;
+use crate::hash::{Hasher, hash};
 
 /// One word of one field.
 pub struct Term {
@@ -71,6 +71,18 @@ fn hash_of(start: (u64, u64), size: u32, word: &[u8]) -> u64 {
     if word.len() <= 16 { mix(start, size) } else { mix((hash(word), start.1), size) }
 }
 
+fn place_of(row: u32) -> u64 {
+    mix((u64::from(row), 0), 0)
+}
+
+/// Adds a number to a table. It is the only place where tables grow.
+#[inline(never)]
+fn insert(table: &mut HashTable<u32>, hash: u64, number: u32, hasher: Hasher<'_>) -> Result<()> {
+    table.try_reserve(1, hasher).map_err(|_| out_of_memory("an index of words", 8))?;
+    table.insert_unique(hash, number, hasher);
+    Ok(())
+}
+
 impl Term {
     fn word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &self.key(bytes)[1..]
@@ -113,11 +125,9 @@ impl Builder {
         reserve(&mut self.ends, 1, "an index of words")?;
         reserve(&mut self.lengths, self.fields, "an index of words")?;
         let Self { places, rows, .. } = self;
-        let place = |row: u32| mix((u64::from(row), 0), 0);
-        places.try_reserve(1, |doc| place(rows[*doc as usize])).map_err(|_| out_of_memory("an index of words", 8))?;
         let doc = rows.len() as u32;
         rows.push(row);
-        places.insert_unique(place(row), doc, |doc| place(rows[*doc as usize]));
+        insert(places, place_of(row), doc, &|doc| place_of(rows[*doc as usize]))?;
         self.lengths.resize(self.lengths.len() + self.fields, 0);
         Ok(())
     }
@@ -171,9 +181,8 @@ impl Builder {
             let term = &terms[*number as usize];
             hash_of(term.start, term.size, term.word(bytes))
         };
-        table.try_reserve(1, again).map_err(|_| out_of_memory("an index of words", 8))?;
         let number = terms.len() as u32;
-        table.insert_unique(hash, number, again);
+        insert(table, hash, number, &again)?;
         terms.push(Term { start, size, at: bytes.len() as u32, last: NONE, slot: 0 });
         bytes.push(self.field as u8);
         for byte in word {
@@ -196,7 +205,7 @@ impl Builder {
     /// Forgets the document of this row, if there is one.
     pub fn remove(&mut self, row: u32) -> bool {
         let rows = &self.rows;
-        match self.places.find_entry(mix((u64::from(row), 0), 0), |doc| rows[*doc as usize] == row) {
+        match self.places.find_entry(place_of(row), |doc| rows[*doc as usize] == row) {
             Ok(found) => {
                 found.remove();
                 true

@@ -184,6 +184,12 @@ pub fn decode(post: &[u8], entry: Entry, mut each: impl FnMut(u32, u32)) -> usiz
     at
 }
 
+/// Returns where the list of one posting ends that begins at a place.
+pub fn after_one(post: &[u8], mut at: usize) -> usize {
+    posting(post, &mut at, u32::MAX);
+    at
+}
+
 /// Goes through a list from front to back, and leaves out blocks where it can.
 pub struct Cursor<'a> {
     source: Source<'a>,

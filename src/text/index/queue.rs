@@ -39,13 +39,19 @@ pub struct Document {
 impl Document {
     fn new(row: u32, texts: &[FieldText<'_>]) -> Result<Self> {
         let (mut text, mut ends) = (String::new(), Vec::new());
-        let strings = || texts.iter().enumerate().flat_map(|(field, list)| list.iter().map(move |text| (field, *text)));
-        let bytes = strings().map(|(_, text)| text.len()).sum();
+        let mut bytes = 0;
+        for list in texts {
+            for string in *list {
+                bytes += string.len();
+            }
+        }
         text.try_reserve_exact(bytes).map_err(|_| out_of_memory("a text", bytes))?;
-        reserve(&mut ends, strings().count(), "a text")?;
-        for (field, string) in strings() {
-            text.push_str(string);
-            ends.push((field, text.len()));
+        for (field, list) in texts.iter().enumerate() {
+            reserve(&mut ends, list.len(), "a text")?;
+            for string in *list {
+                text.push_str(string);
+                ends.push((field, text.len()));
+            }
         }
         Ok(Self { row, begun: false, text, ends, string: 0, place: Place::default() })
     }

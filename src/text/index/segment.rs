@@ -188,7 +188,7 @@ impl Walk {
         self.at += own;
         self.entry = Entry { documents: postings::get(dictionary, &mut self.at), at: self.list as u32 };
         self.list = match self.entry.documents {
-            1 => postings::decode(&segment.post, self.entry, |_, _| ()),
+            1 => postings::after_one(&segment.post, self.list),
             _ => self.list + postings::get(dictionary, &mut self.at) as usize,
         };
         self.number += 1;
