@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use nidus_wasm::text::index::{SLICE, TextIndex};
+use nidus_wasm::text::index::{Loading, Origin, SLICE, TextIndex};
 use nidus_wasm::text::search::{Fuzzy, Options, Question};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -53,8 +53,8 @@ fn main() -> Result<()> {
     println!("condense {:.0} ms in slices of at most {longest:.1} ms", milliseconds(start));
     report(&index, text.len());
     questions(&mut index, &lines, "words")?;
+    file(&mut index)?;
     let start = Instant::now();
-    let mut bytes = Vec::new();
     for (row, line) in lines.iter().enumerate().take(1000) {
         index.put((lines.len() + row) as u32, &[&[line]])?;
     }
@@ -64,7 +64,6 @@ fn main() -> Result<()> {
     for row in 0..1000 {
         index.remove((lines.len() + row) as u32)?;
     }
-    bytes.push(0);
     let mut numbers = Numbers(3);
     let start = Instant::now();
     let dead: Vec<u32> = (0..lines.len() as u32).filter(|_| numbers.below(20) == 0).collect();
@@ -73,6 +72,23 @@ fn main() -> Result<()> {
     }
     println!("remove {}: {:.2} ms", dead.len(), milliseconds(start));
     questions(&mut index, &lines, "words, 5 % dead")?;
+    Ok(())
+}
+
+fn file(index: &mut TextIndex) -> Result<()> {
+    let start = Instant::now();
+    let mut file = Vec::new();
+    index.save(&Origin::default(), &mut |bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    println!("save {} bytes: {:.1} ms", file.len(), milliseconds(start));
+    let start = Instant::now();
+    let mut loading = Loading::new(file.len() as u64);
+    file.chunks(1 << 20).try_for_each(|bytes| loading.feed(bytes))?;
+    let fed = milliseconds(start);
+    let (loaded, _) = loading.finish()?;
+    println!("load: {fed:.1} ms, with all checks {:.1} ms, {} bytes", milliseconds(start), loaded.bytes());
     Ok(())
 }
 

@@ -41,7 +41,7 @@ pub type FieldText<'a> = &'a [&'a str];
 pub const DEAD: u32 = u32::MAX;
 
 /// A budget for [`TextIndex::step`] that takes some milliseconds.
-pub const SLICE: usize = 30_000;
+pub const SLICE: usize = 15_000;
 
 /// The most fields of an index.
 pub const MAX_FIELDS: usize = 250;

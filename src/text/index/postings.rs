@@ -53,25 +53,33 @@ fn rest(bytes: &[u8], at: &mut usize, mut value: u32) -> u32 {
     }
 }
 
-/// For four ranges of counts the largest count and the least length of a document, where there is one. A search takes
-/// the most that a document can score from them, whatever the mean length is.
-#[derive(Clone, Copy, Default)]
-pub struct Bounds(pub [Option<(u32, u32)>; 4]);
+/// For four ranges of counts the largest count and the least length of a document. A search takes the most that a document
+/// can score from them, whatever the mean length is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    most: [u32; 4],
+    least: [u32; 4],
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { most: [0; 4], least: [u32::MAX; 4] }
+    }
+}
 
 impl Bounds {
     /// Takes a posting and the length of its document in.
-    #[inline]
+    #[inline(always)]
     pub fn widen(&mut self, count: u32, length: u32) {
-        let range = match count {
-            0..=1 => 0,
-            2 => 1,
-            3..=4 => 2,
-            _ => 3,
-        };
-        self.0[range] = Some(match self.0[range] {
-            None => (count, length),
-            Some((most, least)) => (most.max(count), least.min(length)),
-        });
+        const RANGES: [u8; 8] = [0, 0, 1, 2, 2, 3, 3, 3];
+        let range = usize::from(RANGES[count.min(7) as usize]) % 4;
+        self.most[range] = self.most[range].max(count);
+        self.least[range] = self.least[range].min(length);
+    }
+
+    /// The pairs of a count and a length that there are.
+    pub fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.most.into_iter().zip(self.least).filter(|(count, _)| *count > 0)
     }
 
     /// Of the list with this entry, or None if the list is short.
@@ -84,9 +92,11 @@ impl Bounds {
 
     fn parse(post: &[u8], at: &mut usize) -> Self {
         let mut bounds = Self::default();
-        for range in &mut bounds.0 {
-            let count = get(post, at);
-            *range = (count > 0).then(|| (count, get(post, at)));
+        for range in 0..4 {
+            bounds.most[range] = get(post, at);
+            if bounds.most[range] > 0 {
+                bounds.least[range] = get(post, at);
+            }
         }
         bounds
     }
@@ -112,8 +122,7 @@ pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) 
     for (doc, count) in bounded {
         bounds.widen(*count, length(*doc));
     }
-    for range in bounds.0 {
-        let (count, length) = range.unwrap_or((0, 0));
+    for (count, length) in bounds.most.into_iter().zip(bounds.least) {
         put(out, count);
         if count > 0 {
             put(out, length);
@@ -360,5 +369,5 @@ pub fn check(post: &[u8], entry: Entry, lengths: &[u32]) -> Option<usize> {
             return None;
         }
     }
-    (!long || real.0 == bounds.0).then_some(at)
+    (!long || real == bounds).then_some(at)
 }

@@ -54,9 +54,7 @@ impl<'a> Line<'a> {
             List::Many(list) if list.len() > LONG => MOST,
             List::Many(list) => postings(&mut list.iter().copied()),
             List::One(entry) => match Bounds::read(&segment.post, *entry) {
-                Some(bounds) => {
-                    bounds.0.iter().flatten().map(|(count, length)| best(*count, *length)).fold(0.0, f64::max)
-                }
+                Some(bounds) => bounds.pairs().map(|(count, length)| best(count, length)).fold(0.0, f64::max),
                 None => {
                     let decoded = self.cursor.docs.iter().zip(&self.cursor.counts).take(self.cursor.len);
                     postings(&mut decoded.map(|(doc, count)| (*doc, *count)))
