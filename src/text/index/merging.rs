@@ -74,7 +74,9 @@ impl Merging {
             let more = walk.next(segment);
             parts.push(Part { place: *place, numbers, walk, more });
         }
-        let writer = Writer::new(rows, lengths, fields)?;
+        let mut writer = Writer::new(rows, lengths, fields)?;
+        let post = chosen().map(|segment| segment.post.len()).sum();
+        writer.expect(post, chosen().map(|segment| segment.dictionary.len()).max().unwrap_or(0))?;
         Ok(Self { parts, writer, list: Vec::new(), sorted: Vec::new() })
     }
 

@@ -68,7 +68,7 @@ pub(in crate::text) struct Limits {
     pub segments: usize,
 }
 
-const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 8 << 20, small: 8_192, segments: 60 };
+const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 4 << 20, small: 8_192, segments: 60 };
 
 /// A budget for all of the work.
 fn all() -> usize {

@@ -232,6 +232,14 @@ impl Writer {
         Ok(Self { segment, last: Vec::new() })
     }
 
+    /// Makes room for lists and a dictionary of about this size, so that they are not moved while they grow.
+    pub fn expect(&mut self, post: usize, dictionary: usize) -> Result<()> {
+        // `add` wants room for the worst encoding of a list.
+        let longest = self.segment.rows.len() * 2 * postings::VARINT + 4096;
+        reserve(&mut self.segment.post, post + longest, "an index of words")?;
+        reserve(&mut self.segment.dictionary, dictionary, "an index of words")
+    }
+
     /// Adds a key that comes behind all others. The list is not empty, and ascends.
     pub fn add(&mut self, key: &[u8], list: &[Posting]) -> Result<()> {
         let segment = &mut self.segment;
