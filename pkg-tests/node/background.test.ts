@@ -168,7 +168,7 @@ describe('the policy of automatic compaction', () => {
     }
     const tidy = new AutoCompaction(0.5, {
       deadRatio: () => state.ratio,
-      footprint: () => ({ deadRows: state.dead, dimension: 4 }) as never,
+      footprint: () => ({ rows: state.dead / state.ratio, dimension: 4 }) as never,
       waited: () => state.waited,
       exporting: () => state.exporting,
       ended: () => state.ended,

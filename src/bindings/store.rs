@@ -100,6 +100,11 @@ impl JsStore {
             as u32)
     }
 
+    #[wasm_bindgen(js_name = stageUpdate)]
+    pub fn stage_update(&mut self, collection: &str, count: u32, batch: &[u8]) -> Result<u32, JsValue> {
+        Ok(self.0.stage_update(collection, count as usize, batch).or_throw()? as u32)
+    }
+
     #[wasm_bindgen(js_name = stageDelete)]
     pub fn stage_delete(&mut self, collection: &str, count: u32, wire: &[u8]) -> Result<u32, JsValue> {
         Ok(self.0.stage_delete(collection, ids(wire, count as usize)).or_throw()? as u32)

@@ -33,6 +33,15 @@ impl Bits {
         self.ones += usize::from(*group != before);
     }
 
+    /// Adds a row or takes it out. There is room for it.
+    pub fn set(&mut self, row: usize, contains: bool) {
+        self.insert(row);
+        if !contains {
+            self.groups[row / GROUP] &= !(1 << (row % GROUP));
+            self.ones -= 1;
+        }
+    }
+
     /// Returns whether the set contains the row. It contains none behind the last group.
     pub fn contains(&self, row: usize) -> bool {
         self.groups.get(row / GROUP).is_some_and(|group| group >> (row % GROUP) & 1 == 1)

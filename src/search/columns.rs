@@ -1,19 +1,14 @@
-//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. A row keeps its
-//! attributes until a compaction moves it, so what is known here stays true as rows are added. Whether a row is alive
-//! or in scope is not decided here.
+//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. What is known here
+//! stays true as rows are added. An update of a row's attributes changes it for that row. Whether a row is alive or in
+//! scope is not decided here.
 
 use std::rc::Rc;
 
-use hashbrown::HashTable;
-
 use super::codes::kernel::GROUP;
-use super::filter::{Bound, equal};
+use super::column::Column;
 use super::{Bits, Filter};
-use crate::Value;
-use crate::attrs::{self, Packed};
+use crate::attrs::Packed;
 use crate::error::{reserve, zeros};
-use crate::hash::{Hasher, hash};
-use crate::segment::op::{Reader, ValueRef, put_value};
 
 /// The memory of all columns together. If it is full, filters are evaluated later, row by row.
 const MOST_BYTES: usize = 64 << 20;
@@ -21,8 +16,10 @@ const MOST_COLUMNS: usize = 8;
 const MOST_KEPT: usize = 12;
 /// Filters that take more bytes are not kept.
 const MOST_FILTER: usize = 1 << 16;
-/// Every integer up to this one is a float, too.
-const EXACT: u64 = 1 << 53;
+/// If the estimated time to look at changed rows again is more than this, in nanoseconds, a filter is forgotten.
+const MOST_AGAIN: usize = 1 << 20;
+/// So many changes are remembered for filters that are being evaluated.
+const MOST_CHANGES: usize = 1 << 16;
 
 /// Returns the attributes of a row, or None for a dead row.
 pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<Packed<'a>>;
@@ -34,6 +31,16 @@ pub struct Columns {
     kept: Vec<Kept>,
     /// Counts how often rows have moved.
     pub moves: u32,
+    /// The rows whose attributes changed, if somebody may ask: the last of `changes` changes.
+    changed: Vec<u32>,
+    changes: usize,
+    watch: Rc<()>,
+}
+
+/// Keeps the changes from a moment on.
+pub struct Watch {
+    _held: Rc<()>,
+    since: usize,
 }
 
 /// A filter that was seen, and which of the first `rows` rows match it, once that was found out.
@@ -43,12 +50,54 @@ struct Kept {
     scope: Option<u32>,
     rows: usize,
     bits: Option<Rc<Bits>>,
+    /// The estimated time that went into changes.
+    again: usize,
 }
 
 impl Columns {
     /// Forgets everything, because rows have moved.
     pub fn clear(&mut self) {
         *self = Self { moves: self.moves.wrapping_add(1), ..Self::default() };
+    }
+
+    /// Takes the new attributes of a row.
+    pub fn changed(&mut self, row: usize, attrs: Packed<'_>) {
+        let mut room = MOST_BYTES.saturating_sub(self.columns.iter().map(Column::bytes).sum());
+        self.columns.retain_mut(|column| {
+            let own = column.bytes();
+            let stays = column.change(row, attrs, room + own);
+            room = (room + own).saturating_sub(column.bytes());
+            stays
+        });
+        for kept in self.kept.iter_mut().filter(|kept| row < kept.rows) {
+            kept.again += kept.filter.work(true);
+            match kept.bits.as_mut().and_then(Rc::get_mut).filter(|_| kept.again <= MOST_AGAIN) {
+                Some(bits) => bits.set(row, kept.filter.matches(attrs)),
+                None => (kept.bits, kept.rows, kept.again) = (None, 0, 0),
+            }
+        }
+        if Rc::strong_count(&self.watch) == 1 || self.changed.len() == MOST_CHANGES {
+            self.changed.clear();
+        }
+        self.changes = self.changes.wrapping_add(1);
+        if reserve(&mut self.changed, 1, "").is_ok() {
+            self.changed.push(row as u32);
+        } else {
+            self.changed.clear();
+        }
+    }
+
+    /// Begins to remember changes.
+    pub fn watch(&self) -> Watch {
+        Watch { _held: self.watch.clone(), since: self.changes }
+    }
+
+    /// Returns the next rows that changed, at most `most` of them. Returns None if they are not known any more.
+    pub fn changes(&self, watch: &mut Watch, most: usize) -> Option<&[u32]> {
+        let from = self.changed.len().checked_sub(self.changes.wrapping_sub(watch.since))?;
+        let next = &self.changed[from..(from + most).min(self.changed.len())];
+        watch.since = watch.since.wrapping_add(next.len());
+        Some(next)
     }
 
     /// Returns which of the first `rows` rows match. Dead rows may be among them. Returns None if it is not known:
@@ -67,7 +116,7 @@ impl Columns {
                 return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None };
             }
             None => {
-                let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None };
+                let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None, again: 0 };
                 if !now() {
                     self.keep(kept);
                     return None;
@@ -87,7 +136,7 @@ impl Columns {
                 _ => self.evaluate(filter, rows, attrs),
             }
             .map(Rc::new);
-            kept.rows = rows;
+            (kept.rows, kept.again) = (rows, 0);
         }
         let bits = kept.bits.clone();
         self.keep(kept);
@@ -108,7 +157,7 @@ impl Columns {
     /// Keeps what was found out elsewhere. Of large filters only the last one is kept.
     pub fn found_out(&mut self, filter: Rc<Filter>, scope: Option<u32>, rows: usize, bits: Bits) {
         self.kept.retain(|kept| kept.filter.size() <= MOST_FILTER && (kept.filter != filter || kept.scope != scope));
-        self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)) });
+        self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)), again: 0 });
     }
 
     fn keep(&mut self, kept: Kept) {
@@ -158,7 +207,7 @@ impl Columns {
         let key = filter.key();
         let mut column = match self.columns.iter().position(|column| column.key == key) {
             Some(at) => self.columns.remove(at),
-            None => Column { key: key.to_string(), ..Column::default() },
+            None => Column::new(key.to_string(), false),
         };
         if self.columns.len() == MOST_COLUMNS {
             self.columns.remove(0);
@@ -170,7 +219,7 @@ impl Columns {
             extended = column.extend(rows, MOST_BYTES, attrs);
         }
         if extended.is_none() && !column.failed {
-            column = Column { key: column.key, failed: true, ..Column::default() };
+            column = Column::new(column.key, true);
         }
         let groups = extended.and_then(|()| column.select(filter, rows));
         reserve(&mut self.columns, 1, "").ok()?;
@@ -184,153 +233,12 @@ impl Columns {
     }
 }
 
-/// The values under one key.
-#[derive(Default)]
-struct Column {
-    key: String,
-    /// True if the values did not fit into memory.
-    failed: bool,
-    /// The number of each row's value, or 0 if the key is absent.
-    ids: Vec<u32>,
-    table: HashTable<u32>,
-    /// The distinct values, packed, one behind the other. Value n lies between `ends[n - 1]` and `ends[n]`.
-    values: Vec<u8>,
-    ends: Vec<u32>,
-    /// The value as a float if that is exact, else NaN.
-    numbers: Vec<f64>,
-}
-
-fn value<'a>(values: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
-    &values[ends[id as usize - 1] as usize..ends[id as usize] as usize]
-}
-
-impl Column {
-    fn bytes(&self) -> usize {
-        self.ids.len() * 4 + self.values.len() + self.ends.len() * 24
-    }
-
-    /// Adds the values of all rows up to `rows`. The column may take `room` bytes.
-    fn extend(&mut self, rows: usize, room: usize, attrs: AttrsOf<'_>) -> Option<()> {
-        if self.failed {
-            return None;
-        }
-        let from = self.ids.len();
-        reserve(&mut self.ids, rows.saturating_sub(from), "").ok()?;
-        for row in from..rows {
-            let id = match attrs(row).and_then(|attrs| attrs.get(&self.key)) {
-                Some(value) => self.id(value, room)?,
-                None => 0,
-            };
-            self.ids.push(id);
-        }
-        Some(())
-    }
-
-    fn find(&self, encoded: &[u8]) -> Option<u32> {
-        self.table.find(hash(encoded), |id| value(&self.values, &self.ends, *id) == encoded).copied()
-    }
-
-    fn id(&mut self, encoded: &[u8], room: usize) -> Option<u32> {
-        if let Some(id) = self.find(encoded) {
-            return Some(id);
-        }
-        if self.bytes() + encoded.len() + 256 > room {
-            return None;
-        }
-        reserve(&mut self.values, encoded.len(), "").ok()?;
-        reserve(&mut self.ends, 2, "").ok()?;
-        reserve(&mut self.numbers, 2, "").ok()?;
-        if self.ends.is_empty() {
-            self.ends.push(0);
-            self.numbers.push(f64::NAN);
-        }
-        let Self { table, values, ends, numbers, .. } = self;
-        let hasher: Hasher<'_> = &|id| hash(value(values, ends, *id));
-        table.try_reserve(1, hasher).ok()?;
-        let id = ends.len() as u32;
-        values.extend_from_slice(encoded);
-        ends.push(values.len() as u32);
-        numbers.push(match attrs::value(encoded) {
-            ValueRef::Int(int) => exact(&Value::Int(int)),
-            ValueRef::Float(float) => float,
-            _ => f64::NAN,
-        });
-        let hasher: Hasher<'_> = &|id| hash(value(values, ends, *id));
-        table.insert_unique(hash(encoded), id, hasher);
-        Some(id)
-    }
-
-    /// Returns which rows match a filter on this key.
-    fn select(&self, filter: &Filter, rows: usize) -> Option<Vec<u16>> {
-        let (mut verdicts, mut groups) = (Vec::new(), Vec::new());
-        zeros(&mut verdicts, self.ends.len().max(1), "").ok()?;
-        let holds = |id: usize| filter.holds(attrs::value(value(&self.values, &self.ends, id as u32)));
-        match filter {
-            Filter::Eq(_, value) => self.mark(value, &mut verdicts),
-            Filter::In(_, values) => values.iter().for_each(|value| self.mark(value, &mut verdicts)),
-            Filter::Compare(_, bound, value) if !exact(value).is_nan() => {
-                let x = exact(value);
-                for (id, (verdict, number)) in verdicts.iter_mut().zip(&self.numbers).enumerate().skip(1) {
-                    *verdict = u8::from(match bound {
-                        _ if number.is_nan() => holds(id),
-                        Bound::Greater => *number > x,
-                        Bound::GreaterOrEqual => *number >= x,
-                        Bound::Less => *number < x,
-                        Bound::LessOrEqual => *number <= x,
-                    });
-                }
-            }
-            _ => verdicts.iter_mut().enumerate().skip(1).for_each(|(id, verdict)| *verdict = u8::from(holds(id))),
-        }
-        reserve(&mut groups, rows.div_ceil(GROUP), "").ok()?;
-        groups.extend(self.ids.get(..rows)?.chunks(GROUP).map(|ids| {
-            let bit = |bits: u16, (i, id): (usize, &u32)| bits | u16::from(verdicts[*id as usize]) << i;
-            ids.iter().enumerate().fold(0, bit)
-        }));
-        Some(groups)
-    }
-
-    /// Marks all values that equal the wanted one. A number can be stored as integer or as float, and zero has two
-    /// signs.
-    fn mark(&self, wanted: &Value, verdicts: &mut [u8]) {
-        let mut try_one = |candidate: &Value| {
-            let (mut encoded, mut packed) = (Vec::new(), Vec::new());
-            put_value(&mut encoded, candidate);
-            if let Ok((variant, bytes)) = Reader::new(&encoded).raw_value()
-                && reserve(&mut packed, bytes.len() + 1, "").is_ok()
-            {
-                attrs::put_value(&mut packed, variant, bytes);
-                if let Some(id) = self.find(&packed)
-                    && equal(attrs::value(&packed), wanted)
-                {
-                    verdicts[id as usize] = 1;
-                }
-            }
-        };
-        try_one(wanted);
-        let (int, float) = match wanted {
-            Value::Int(int) => (*int, *int as f64),
-            Value::Float(float) => (*float as i64, *float),
-            _ => return,
-        };
-        [Value::Int(int), Value::Float(float), Value::Float(-float)].iter().for_each(try_one);
-    }
-}
-
-/// Returns the value as a float, or NaN if no float equals it.
-fn exact(value: &Value) -> f64 {
-    match value {
-        Value::Int(int) if int.unsigned_abs() <= EXACT => *int as f64,
-        Value::Float(float) => *float,
-        _ => f64::NAN,
-    }
-}
-
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
-    use crate::Batch;
     use crate::attrs::Words;
+    use crate::search::filter::Bound;
+    use crate::{Batch, Value};
     use proptest::prelude::*;
 
     fn packed(words: &mut Words, attrs: &[(&str, Value)]) -> Vec<u8> {
@@ -413,6 +321,13 @@ mod tests {
                     encoded.reverse();
                     columns.clear();
                 }
+                // Some rows get the attributes of others.
+                for row in (0..encoded.len()).skip(filter).step_by(13).filter(|_| event % 3 == 1) {
+                    if let (Some(_), Some(Some(other))) = (&encoded[row], encoded.get(row + more)) {
+                        encoded[row] = Some(other.clone());
+                        columns.changed(row, Packed::new(encoded[row].as_deref().unwrap(), &words));
+                    }
+                }
                 let filter = &filters[filter % filters.len()];
                 let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
                 let found = columns.matches(filter, None, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &words)));
@@ -422,7 +337,7 @@ mod tests {
                 prop_assert!(found.rows(0).all(|row| row < count));
                 for (row, attrs) in encoded[..count].iter().enumerate() {
                     if let Some(attrs) = attrs {
-                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &words)), "{:?}, row {} of {}: {:?}", filter, row, count, rows[row]);
+                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &words)), "{:?}, row {} of {}", filter, row, count);
                     }
                 }
             }
@@ -432,7 +347,7 @@ mod tests {
         fn a_column_that_does_not_fit_says_so(room in 0usize..4000, texts in prop::collection::vec("[a-z]{0,80}", 1..60)) {
             let mut words = Words::default();
             let encoded: Vec<Vec<u8>> = texts.iter().map(|text| packed(&mut words, &[("k", Value::Str(text.clone()))])).collect();
-            let mut column = Column { key: "k".into(), ..Column::default() };
+            let mut column = Column::new("k".into(), false);
             let fits = column.extend(texts.len(), room, &|row| Some(Packed::new(&encoded[row], &words))).is_some();
             prop_assert!(!fits || column.bytes() <= room + 4 * texts.len());
             prop_assert!(fits || column.bytes() + 80 + 12 + 256 > room);

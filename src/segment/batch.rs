@@ -1,9 +1,11 @@
 //! Records to be written into a store.
 
+use super::changes::GONE;
 use super::op;
 use crate::Value;
 
 /// The ids and attributes of records to be written, in the form that `stage_upsert` takes: the log's own encoding.
+/// Or the ids of records and the changes to their attributes, in the form that `stage_update` takes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -23,6 +25,21 @@ impl Batch {
         self.len += 1;
     }
 
+    /// Adds changes to the attributes of a record, for `stage_update`. A key without a value goes away. If a key occurs
+    /// twice, the last change counts.
+    pub fn push_changes(&mut self, id: &str, changes: &[(&str, Option<Value>)]) {
+        op::put_str(&mut self.bytes, id);
+        self.bytes.extend_from_slice(&(changes.len() as u64).to_le_bytes());
+        for (key, value) in changes {
+            op::put_str(&mut self.bytes, key);
+            match value {
+                Some(value) => op::put_value(&mut self.bytes, value),
+                None => self.bytes.extend_from_slice(&GONE.to_le_bytes()),
+            }
+        }
+        self.len += 1;
+    }
+
     /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.len
@@ -33,7 +50,7 @@ impl Batch {
         self.len == 0
     }
 
-    /// Returns the encoded records, for `stage_upsert`.
+    /// Returns the encoded records, for `stage_upsert` or `stage_update`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

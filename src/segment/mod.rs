@@ -1,6 +1,7 @@
 //! The two streams of a store: `data` (header and rows) and `log` (operations).
 
 mod batch;
+pub(crate) mod changes;
 mod crc32;
 mod data;
 pub(crate) mod frame;

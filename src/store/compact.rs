@@ -294,6 +294,7 @@ impl Store {
         self.log.adopt(log, compaction.contents);
         self.receipts.written();
         self.orphaned = 0;
+        self.index.updates = 0;
         compaction.stage = Stage::Adopting(0);
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Store {
     fn stage_deletes<'a>(&mut self, seen: usize, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
         let mut count = 0;
         for id in ids {
-            if let Some(item) = self.staged.find(&self.index, seen, id?) {
+            if let Some((item, _)) = self.staged.find(&self.index, seen, id?) {
                 self.staged.delete(&mut self.index, seen, item, count)?;
                 count += 1;
             }

@@ -81,6 +81,8 @@ pub struct Index {
     pub arena: Arena,
     pub touched: Touched,
     live: usize,
+    /// How often a document got other attributes and kept its row, since the log began.
+    pub updates: usize,
     /// The number of rows between others that no operation has named.
     skipped_rows: usize,
     /// The longest run of those.
@@ -278,19 +280,25 @@ impl Index {
         self.owner.resize(rows.max(self.owner.len()), DEAD);
     }
 
-    /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on.
-    pub fn upsert(&mut self, collection: u32, item: Item, row: u32) {
-        let Self { collections, docs, arena, owner, free, live, touched, .. } = self;
+    /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on. Returns
+    /// true if it has had this row before, and only its attributes are others.
+    pub fn upsert(&mut self, collection: u32, item: Item, row: u32) -> bool {
+        let Self { collections, docs, arena, owner, free, live, touched, updates, .. } = self;
         let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else {
-            return;
+            return false;
         };
         let hashed = hash(arena.id_bytes(item));
         let found = table.find(hashed, |doc| arena.id_bytes(docs[*doc as usize].item) == arena.id_bytes(item)).copied();
         let doc = Doc { row, collection, item };
         let number = match found {
             Some(number) => {
-                let before = std::mem::replace(&mut docs[number as usize], doc).row as usize;
-                owner[before] = DEAD;
+                let before = std::mem::replace(&mut docs[number as usize], doc).row;
+                if before == row {
+                    *updates += 1;
+                    touched.note(number);
+                    return true;
+                }
+                owner[before as usize] = DEAD;
                 number
             }
             None => {
@@ -312,6 +320,7 @@ impl Index {
         };
         owner[row as usize] = number;
         touched.note(number);
+        false
     }
 
     pub fn delete(&mut self, collection: u32, id: &str) {

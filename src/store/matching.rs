@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Store;
 use super::index::DEAD;
 use crate::Result;
-use crate::search::{Bits, Filter};
+use crate::search::{Bits, Filter, Watch};
 
 /// The longest time, in nanoseconds, for which a filter may hold up everything else. A filter that takes longer is
 /// evaluated in slices.
@@ -24,6 +24,7 @@ pub struct Matching {
     each: usize,
     bits: Bits,
     moves: u32,
+    watch: Watch,
 }
 
 impl Store {
@@ -41,30 +42,59 @@ impl Store {
             return Ok(None);
         }
         let each = (SLICE / filter.work(true)).max(1);
-        let (filter, bits, moves) = (Rc::new(filter), Bits::none(0)?, self.quick.columns().moves);
-        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves }))
+        let columns = self.quick.columns();
+        let (filter, bits, moves, watch) = (Rc::new(filter), Bits::none(0)?, columns.moves, columns.watch());
+        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves, watch }))
+    }
+
+    /// Begins to evaluate a filter in slices of `each` rows, whether it takes long or not.
+    #[cfg(test)]
+    pub(super) fn begin_slow_matching(
+        &self,
+        collection: Option<&str>,
+        filter: Filter,
+        each: usize,
+    ) -> Result<Option<Matching>> {
+        let scope = collection.and_then(|name| self.index.find_collection(name));
+        if self.quick.columns().known(&filter, scope).is_some() {
+            return Ok(None);
+        }
+        let columns = self.quick.columns();
+        let (filter, bits, moves, watch) = (Rc::new(filter), Bits::none(0)?, columns.moves, columns.watch());
+        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves, watch }))
     }
 
     /// Evaluates a slice. Returns true once it is known which rows match. Rows that are added meanwhile are looked at
-    /// when they are asked for.
+    /// when they are asked for. Rows that change meanwhile are looked at again.
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
         let mut columns = self.quick.columns_mut();
-        if matching.moves != columns.moves {
+        let again =
+            if matching.moves == columns.moves { columns.changes(&mut matching.watch, matching.each) } else { None };
+        if again.is_none() {
             (matching.at, matching.bits, matching.moves, matching.rows) =
                 (0, Bits::none(0)?, columns.moves, self.index.rows());
+            matching.watch = columns.watch();
         }
         let Matching { filter, scope, at, rows, each, bits, .. } = matching;
         bits.grow(*rows)?;
         let mut left = *each;
-        while *at < *rows && left > 0 {
-            let doc = self.index.owner(*at);
-            if doc != DEAD && scope.is_none_or(|scope| self.index.doc(doc).collection == scope) {
-                left -= 1;
-                if filter.matches(self.index.attrs(doc)) {
-                    bits.insert(*at);
-                }
-            }
+        let mut look = |row: usize| {
+            let doc = self.index.owner(row);
+            let counts = doc != DEAD && scope.is_none_or(|scope| self.index.doc(doc).collection == scope);
+            left -= usize::from(counts);
+            bits.set(row, counts && filter.matches(self.index.attrs(doc)));
+            left > 0
+        };
+        let again = again.unwrap_or_default();
+        // Those that were not reached yet have their turn anyway.
+        let mut more = again.len() < *each;
+        again.iter().filter(|row| (**row as usize) < *at).for_each(|row| more = look(*row as usize));
+        while more && *at < *rows {
+            more = look(*at);
             *at += 1;
+        }
+        if again.len() == *each {
+            return Ok(false);
         }
         if at < rows {
             return Ok(false);

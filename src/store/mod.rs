@@ -16,6 +16,7 @@ mod search;
 mod stage;
 mod staged;
 mod touched;
+mod update;
 mod write;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -24,6 +25,8 @@ mod oracle;
 mod simulate;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod update_tests;
 
 pub use matching::Matching;
 pub use open::{OpenOptions, Opening};
@@ -148,9 +151,10 @@ impl Store {
         self.index.rows() - self.index.live()
     }
 
-    /// The share of dead rows. Native compacts at the opening if it is above 0.5.
+    /// The share of dead rows, as native counts them: an update of attributes counts as a dead row, because a frame of
+    /// the log is superseded. Native compacts at the opening if it is above 0.5.
     pub fn dead_ratio(&self) -> f32 {
-        self.dead_rows() as f32 / self.index.rows().max(1) as f32
+        (self.dead_rows() + self.index.updates) as f32 / self.index.rows().max(1) as f32
     }
 
     /// Makes some of the codes that make searches quick, for a few milliseconds at most. Searches are exact however

@@ -7,7 +7,7 @@ use super::{Query, Store, read};
 use crate::search::{Filter, kernel};
 use crate::segment::Run;
 use crate::segment::op::Op;
-use crate::{Batch, Meta, Value};
+use crate::{Batch, Code, Meta, Value, code_of};
 
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -15,6 +15,7 @@ pub enum Act {
     Drop(usize),
     SetMeta(usize, u8),
     Upsert(usize, Vec<(u8, u8)>),
+    Update(usize, Vec<(u8, u8)>),
     Delete(usize, Vec<u8>),
     DeleteWhere(usize, i64),
 }
@@ -44,6 +45,18 @@ pub fn record(seed: u8, dimension: usize) -> (Vec<f32>, Vec<(&'static str, Value
     (vector, attrs)
 }
 
+/// Returns changes that differ from seed to seed. Their keys do not always ascend.
+pub fn changes(seed: u8) -> Vec<(&'static str, Option<Value>)> {
+    let mut changes = vec![("z", Some(Value::Int(i64::from(seed % 4))))];
+    if seed % 2 == 0 {
+        changes.push(("a", (seed % 3 > 0).then(|| Value::Str("w".repeat(seed as usize)))));
+    }
+    if seed % 5 < 2 {
+        changes.push(("m", (seed % 5 == 0).then(|| Value::Float(f64::from(seed) / 7.0))));
+    }
+    changes
+}
+
 /// Returns a text that is itself a good frame. A search for frames behind a half-written one finds it.
 fn frame_as_text() -> String {
     static TEXT: OnceLock<String> = OnceLock::new();
@@ -71,6 +84,14 @@ pub fn stage(store: &mut Store, act: &Act) -> crate::Result<usize> {
             }
             store.stage_upsert(name(*c), records.len(), batch.bytes(), &vectors)
         }
+        Act::Update(c, records) => {
+            let mut batch = Batch::new();
+            records.iter().for_each(|(n, seed)| batch.push_changes(&id(*n), &changes(*seed)));
+            match store.stage_update(name(*c), records.len(), batch.bytes()) {
+                Err(error) if code_of(&error) == Code::NotFound => Ok(0),
+                staged => staged,
+            }
+        }
         Act::Delete(c, ids) => {
             let ids: Vec<String> = ids.iter().map(|n| id(*n)).collect();
             store.stage_delete(name(*c), ids.iter().map(|id| Ok(id.as_str())))
@@ -97,6 +118,22 @@ pub fn apply(model: &mut Model, act: &Act, dimension: usize) -> usize {
                 let (mut vector, attrs) = record(*seed, dimension);
                 kernel::normalize(&mut vector);
                 docs.insert(id(*n), (vector, attrs.into_iter().map(|(key, value)| (key.to_string(), value)).collect()));
+            }
+            records.len()
+        }
+        Act::Update(c, records) => {
+            let Some((_, docs)) = model.get_mut(name(*c)) else { return 0 };
+            if !records.iter().all(|(n, _)| docs.contains_key(&id(*n))) {
+                return 0;
+            }
+            for (n, seed) in records {
+                let Some((_, attrs)) = docs.get_mut(&id(*n)) else { continue };
+                for (key, value) in changes(*seed) {
+                    match value {
+                        Some(value) => attrs.insert(key.to_string(), value),
+                        None => attrs.remove(key),
+                    };
+                }
             }
             records.len()
         }

@@ -131,7 +131,8 @@ impl Staged {
 
     /// Applies what is staged to the index. Returns the frames, and nothing is staged any more. It cannot fail, because
     /// all memory was taken while staging.
-    pub fn apply_to(&mut self, index: &mut Index) -> Run {
+    /// Calls `changed` for each row that stays and gets other attributes.
+    pub fn apply_to(&mut self, index: &mut Index, changed: &mut dyn FnMut(&Index, u32)) -> Run {
         let Self { effects, mut seen, run, .. } = std::mem::take(self);
         for effect in effects {
             match effect {
@@ -148,8 +149,10 @@ impl Staged {
                     }
                 }
                 Effect::Upsert(n, item, row) => {
-                    if let Some(number) = seen[n].number {
-                        index.upsert(number, item, row);
+                    if let Some(number) = seen[n].number
+                        && index.upsert(number, item, row)
+                    {
+                        changed(index, row);
                     }
                 }
                 Effect::Delete(n, item) => {
@@ -207,14 +210,17 @@ impl Staged {
         self.seen[seen].touched.find(hash(id), is).copied()
     }
 
-    /// Returns the document with this id, as the staged operations see it.
-    pub fn find(&self, index: &Index, seen: usize, id: &str) -> Option<Item> {
+    /// Returns the document with this id, as the staged operations see it, and its row.
+    pub fn find(&self, index: &Index, seen: usize, id: &str) -> Option<(Item, u32)> {
         match self.touched(index, seen, id.as_bytes()) {
             Some(effect) => match self.effects[effect as usize] {
-                Effect::Upsert(_, item, _) => Some(item),
+                Effect::Upsert(_, item, row) => Some((item, row)),
                 _ => None,
             },
-            None => self.seen[seen].base.and_then(|base| index.find(base, id)).map(|doc| index.doc(doc).item),
+            None => {
+                let doc = self.seen[seen].base.and_then(|base| index.find(base, id)).map(|doc| index.doc(doc));
+                doc.map(|doc| (doc.item, doc.row))
+            }
         }
     }
 

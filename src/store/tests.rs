@@ -19,6 +19,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => collection.clone().prop_map(Act::Drop),
         1 => (collection.clone(), any::<u8>()).prop_map(|(c, n)| Act::SetMeta(c, n)),
         8 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..9)).prop_map(|(c, records)| Act::Upsert(c, records)),
+        3 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..3)).prop_map(|(c, records)| Act::Update(c, records)),
         2 => (collection.clone(), prop::collection::vec(0u8..14, 0..5)).prop_map(|(c, ids)| Act::Delete(c, ids)),
         1 => (collection, 0i64..4).prop_map(|(c, n)| Act::DeleteWhere(c, n)),
     ]

@@ -123,7 +123,10 @@ impl Store {
             return;
         }
         self.index.grow_rows(self.data.row_count());
-        let run = self.staged.apply_to(&mut self.index);
+        let columns = &mut self.quick.columns_mut();
+        let run = self.staged.apply_to(&mut self.index, &mut |index, row| {
+            columns.changed(row as usize, index.attrs(index.owner(row as usize)));
+        });
         self.log.applied(&run);
         self.staged.reuse(run);
     }

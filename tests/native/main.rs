@@ -14,3 +14,4 @@ mod operations;
 mod pair;
 mod receipts;
 mod search;
+mod updates;

@@ -379,12 +379,14 @@ impl Line {
         let rng = &mut self.rng;
         let collection = rng.below(3) as usize;
         let seed = |rng: &mut Rng| rng.below(256) as u8;
-        match rng.below(16) {
+        match rng.below(18) {
             0 => Act::Create(collection),
             1 => Act::Drop(collection),
             2 => Act::SetMeta(collection, seed(rng)),
             3 | 4 => Act::Delete(collection, (0..1 + rng.below(4)).map(|_| rng.below(13) as u8).collect()),
             5 => Act::DeleteWhere(collection, rng.below(4) as i64),
+            16 => Act::Update(collection, vec![(rng.below(8) as u8, seed(rng))]),
+            17 => Act::Update(collection, (0..1 + rng.below(3)).map(|_| (rng.below(8) as u8, seed(rng))).collect()),
             // One record, small or large, alone in its run or not. This tries frames that may be written without a
             // gate.
             6..=8 => Act::Upsert(collection, vec![(rng.below(8) as u8, seed(rng))]),

@@ -5,6 +5,7 @@ import { encodeFilter } from '../arguments/filter.js'
 import { userHost } from '../hosts/user.js'
 import {
   captureBatch,
+  captureChanges,
   captureIds,
   captureQueries,
   captureQuery,
@@ -32,6 +33,7 @@ import type {
   OpenOptions,
   Persistence,
   PersistenceOptions,
+  RecordChange,
   RecordInput,
   RecoveryReport,
   SalvageOptions,
@@ -44,6 +46,7 @@ import type {
   StoreInfo,
   StoreOptions,
   UpsertOptions,
+  Vector,
   VectorRecord,
 } from '../types/index.js'
 import { Reader, decodeMeta, encodeIds, encodeMeta } from '../core/wire.js'
@@ -184,7 +187,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async upsert(
     collection: string,
-    batch: RecordInput<A>[] | ColumnarBatch<A>,
+    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
     options?: UpsertOptions,
   ): Promise<number> {
     const { signal, onProgress, transfer } = checkOptions(options, UPSERT, 'upsert')
@@ -209,7 +212,21 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return result
   }
 
-  async get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]> {
+  async update(
+    collection: string,
+    changes: RecordChange<A> | RecordChange<A>[],
+    options?: SignalOption,
+  ): Promise<number> {
+    return this[BACKEND]().call(
+      'update',
+      { collection: collectionName(collection), ...captureChanges(changes) },
+      { signal: signalOf(options, 'update') },
+    )
+  }
+
+  get(collection: string, id: string): Promise<VectorRecord<A> | undefined>
+  get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]>
+  async get(collection: string, ids: string | string[]) {
     const { ids: asked, wire: sent } = captureIds(ids)
     const { wire, vectors } = await this[BACKEND]().call('get', {
       collection: collectionName(collection),
@@ -218,9 +235,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     })
     const reader = new Reader(wire)
     let row = 0
-    return asked.map((id) =>
+    const records = asked.map((id) =>
       reader.u8() === 0 ? undefined : { id, vector: rowOf(this, vectors, row++), attrs: reader.attrs<A>() },
     )
+    return typeof ids === 'string' ? records[0] : records
   }
 
   records(collection: string, options?: { filter?: Filter<A> } & SignalOption): AsyncIterableIterator<VectorRecord<A>> {
@@ -238,7 +256,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     )
   }
 
-  async delete(collection: string, ids: string[]): Promise<number> {
+  async delete(collection: string, ids: string | string[]): Promise<number> {
     const { ids: asked, wire } = captureIds(ids)
     return this[BACKEND]().call('delete', { collection: collectionName(collection), count: asked.length, ids: wire })
   }
@@ -253,7 +271,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     )
   }
 
-  async search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]> {
+  async search(query: Vector, options?: SearchOptions<A>): Promise<Hit<A>[]> {
     const [hits] = await searchAll<A>(
       this,
       captureQuery(query, this.dimension),
@@ -262,7 +280,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return hits
   }
 
-  async searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
+  async searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
     const all = captureQueries(queries, this.dimension)
     return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
   }

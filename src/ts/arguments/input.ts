@@ -1,5 +1,5 @@
 import { NidusError, invalid, reading } from '../errors/errors.js'
-import { BATCH, RECORD, checkKeys } from './keys.js'
+import { BATCH, CHANGE, RECORD, checkKeys, type Known } from './keys.js'
 import type { ColumnarBatch, RecordInput } from '../types/index.js'
 import { MOST_AHEAD, Writer, checkString, describe, encodeIds, isPlainObject } from '../core/wire.js'
 
@@ -19,8 +19,9 @@ export interface Captured {
 /** Says what may be done with the vectors of a columnar batch. */
 export type Way = 'copy' | 'transfer' | 'lend'
 
-const isFloats = (value: unknown): value is Float32Array =>
-  Object.prototype.toString.call(value) === '[object Float32Array]'
+type Floats = Float32Array | Float64Array
+
+const isFloats = (value: unknown): value is Floats => /t Float\d+Array]/.test(Object.prototype.toString.call(value))
 
 export const recordName = (i: number, id: unknown) =>
   `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
@@ -31,46 +32,67 @@ const wrongLength = (who: string, length: number, dimension: number) =>
 export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
   return reading('the batch', () => {
     if (Array.isArray(input)) return captureRecords(input as RecordInput[], dimension)
-    if (isPlainObject(input)) return captureColumns(input as unknown as ColumnarBatch, dimension, way)
-    throw invalid(`a batch is an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
+    if (isPlainObject(input))
+      return input.ids === undefined && 'id' in input
+        ? captureRecords([input as unknown as RecordInput], dimension)
+        : captureColumns(input as unknown as ColumnarBatch, dimension, way)
+    throw invalid(`a batch is a record, an array of records or { ids, vectors, attrs }, not ${describe(input)}`)
   })
 }
 
-function captureRecords(records: RecordInput[], dimension: number): Captured {
-  let vectors: Float32Array<ArrayBuffer> | undefined
+/** Writes the ids and attributes of records, or of changes. `vectors` takes the rest of a record. */
+function writeRecords(
+  records: unknown[],
+  known: Known,
+  vectors?: (vector: unknown, i: number, who: () => string) => void,
+) {
   const writer = new Writer(64 + Math.min(records.length * 64, MOST_AHEAD))
   let i = 0
   reading(
     () => `record ${i}`,
     () => {
       for (; i < records.length; i++) {
-        const record: unknown = records[i]
+        const record = records[i]
         if (!isPlainObject(record))
-          throw invalid(`record ${i} must be an object with id and vector, not ${describe(record)}`)
+          throw invalid(`record ${i} must be an object with ${Object.keys(known).join(', ')}, not ${describe(record)}`)
         const { id, vector, attrs } = record
         const who = () => recordName(i, id)
-        checkKeys(record, RECORD, who)
+        checkKeys(record, known, who)
         writer.str(id, () => `record ${i}: id`)
-        writer.attrs(attrs, who)
-        // Allocated late: an array may have a huge length and no records, and then the first record is refused before
-        // this.
-        vectors ??= newFloats(records.length * dimension)
-        copyVector(vector, vectors, i * dimension, dimension, who)
+        writer.attrs(attrs, who, !vectors)
+        vectors?.(vector, i, who)
       }
     },
   )
-  return { count: records.length, batch: writer.finish(), vectors: vectors ?? newFloats(0), lent: false }
+  return { count: records.length, batch: writer.finish() }
 }
 
+function captureRecords(records: RecordInput[], dimension: number): Captured {
+  let vectors: Float32Array<ArrayBuffer> | undefined
+  const written = writeRecords(records, RECORD, (vector, i, who) => {
+    // Allocated late: an array may have a huge length and no records, and then the first record is refused before this.
+    vectors ??= newFloats(records.length * dimension)
+    copyVector(vector, vectors, i * dimension, dimension, who)
+  })
+  return { ...written, vectors: vectors ?? newFloats(0), lent: false }
+}
+
+export const captureChanges = (input: unknown) =>
+  reading('the changes', () => writeRecords(Array.isArray(input) ? input : [input], CHANGE))
+
 function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Captured {
-  const { ids, vectors, attrs } = batch
-  if (ids === undefined && 'id' in batch)
-    throw invalid(
-      'a batch is an array of records, or columns { ids, vectors, attrs }; one record goes into an array: [record]',
-    )
+  const { ids, vectors: given, attrs } = batch
   checkKeys(batch, BATCH, 'the batch')
   if (!Array.isArray(ids)) throw invalid(`a batch's ids must be an array of strings, not ${describe(ids)}`)
-  if (!isFloats(vectors)) throw invalid(`a columnar batch's vectors must be one Float32Array, not ${describe(vectors)}`)
+  let own: Float32Array<ArrayBuffer> | undefined
+  if (Array.isArray(given)) {
+    if (given.length !== ids.length) throw invalid(`the batch has ${ids.length} ids but ${given.length} vectors`)
+    own = newFloats(given.length * dimension)
+    for (let i = 0; i < given.length; i++)
+      copyVector(given[i], own, i * dimension, dimension, () => recordName(i, ids[i]))
+  } else if (!isFloats(given))
+    throw invalid(`a columnar batch's vectors must be one Float32Array or a list of vectors, not ${describe(given)}`)
+  const vectors = own ?? (given as Float32Array)
   if (attrs !== undefined && !Array.isArray(attrs))
     throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)
   if (attrs && attrs.length !== ids.length) throw invalid(`the batch has ${ids.length} ids but ${attrs.length} attrs`)
@@ -92,16 +114,20 @@ function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Capt
       }
     },
   )
-  const lent = way === 'lend' && vectors.length > 0
+  const floats32 = !own && vectors.BYTES_PER_ELEMENT === 4
+  const lent = way === 'lend' && floats32 && vectors.length > 0
   // Only a whole buffer can be transferred: a part would take the rest from the caller, too.
-  const given =
-    way === 'transfer' && vectors.buffer instanceof ArrayBuffer && vectors.byteLength === vectors.buffer.byteLength
+  const moved =
+    way === 'transfer' &&
+    floats32 &&
+    vectors.buffer instanceof ArrayBuffer &&
+    vectors.byteLength === vectors.buffer.byteLength
   // Lent vectors get a plain Float32Array, too: a subclass may define `subarray` and `slice` in its own way.
   const captured = lent
     ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.length)
-    : given
+    : moved
       ? vectors
-      : copyOf(vectors)
+      : (own ?? copyOf(vectors))
   return { count: ids.length, batch: writer.finish(), vectors: captured, lent }
 }
 
@@ -184,10 +210,11 @@ export function captureQueries(queries: unknown, dimension: number): Float32Arra
   })
 }
 
-/** Returns a copy of the ids, and the ids as they are sent. */
-export function captureIds(ids: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
+/** Returns a copy of the ids, and the ids as they are sent. One id stands for a list of it. */
+export function captureIds(given: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
   return reading('ids', () => {
-    if (!Array.isArray(ids)) throw invalid(`ids must be an array of strings, not ${describe(ids)}`)
+    const ids: unknown = typeof given === 'string' ? [given] : given
+    if (!Array.isArray(ids)) throw invalid(`ids must be a string or an array of strings, not ${describe(ids)}`)
     // Encoded before it is copied: an array may have a huge length and no ids, and encoding refuses the first one.
     const wire = encodeIds(ids)
     return { ids: [...ids] as string[], wire }

@@ -6,6 +6,7 @@ import type {
   Nidus,
   OpenOptions,
   PersistenceOptions,
+  RecordChange,
   RecordInput,
   SalvageOptions,
   SearchOptions,
@@ -53,6 +54,7 @@ export const STATIC = {
 } satisfies KeysOf<StaticOptions>
 export const STATIC_SOURCE = { data: 1, log: 1, bucket: 1 } satisfies KeysOf<StaticSource>
 export const UPSERT = { signal: 1, onProgress: 1, transfer: 1 } satisfies KeysOf<UpsertOptions>
+export const CHANGE = { id: 1, attrs: 1 } satisfies KeysOf<RecordChange>
 export const RECORD = { id: 1, vector: 1, attrs: 1 } satisfies KeysOf<RecordInput>
 export const BATCH = { ids: 1, vectors: 1, attrs: 1 } satisfies KeysOf<ColumnarBatch>
 export const SEARCH = {

@@ -33,6 +33,8 @@ export interface Calls {
   setMeta: Call<Kind.Write, { collection: string; meta: Uint8Array }, void>
   /** `batch` has the ids and attributes of `count` records, `vectors` their vectors. Answers their count. */
   upsert: Call<Kind.Write, { collection: string; count: number; batch: Uint8Array; vectors: Float32Array }, number>
+  /** `batch` has the ids of `count` records and the changes to their attributes. Answers their count. */
+  update: Call<Kind.Write, { collection: string; count: number; batch: Uint8Array }, number>
   /** Answers how many of the ids were there. */
   delete: Call<Kind.Write, { collection: string; count: number; ids: Uint8Array }, number>
   deleteWhere: Call<Kind.Write, { collection: string; filter: Uint8Array }, number>
@@ -69,6 +71,7 @@ export const KINDS: { readonly [M in Method]: Calls[M]['kind'] } = {
   dropCollection: Kind.Write,
   setMeta: Kind.Write,
   upsert: Kind.Write,
+  update: Kind.Write,
   delete: Kind.Write,
   deleteWhere: Kind.Write,
   hasCollection: Kind.Read,

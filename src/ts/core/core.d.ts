@@ -12,6 +12,7 @@
  *           (in any order of keys into the core, in ascending order of their UTF-8 bytes out of it)
  *   ids     per id: str
  *   batch   per record: str id, attrs
+ *   changes per record: str id, u64 count, then per entry: str key, value (u32 4294967295 alone: the key goes away)
  *   meta    u64 count, then per entry: str key, str value
  *   filter  one expression, prefix form, a u8 tag first:
  *           0 And u32 n, n expressions | 1 Or u32 n, n expressions | 2 Not expression | 3 Eq str key, value
@@ -195,6 +196,8 @@ export class Store {
   stageSetMeta(collection: string, meta: Uint8Array): void
   // count
   stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array, before: number): number
+  /** Changes attributes of `count` records. NOT_FOUND, with nothing staged, if one of them is not there. */
+  stageUpdate(collection: string, count: number, changes: Uint8Array): number // count
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /**
@@ -274,8 +277,8 @@ export class Store {
   /** How many rows have no codes yet. */
   readonly uncoded: number
   /**
-   * The share of dead rows in all rows, for automatic compaction. Native's rule is to compact when the share is above
-   * the threshold. 0 if automatic compaction must not run, because the open cut something or found rows without a name.
+   * The share of dead rows in all rows, for automatic compaction. An update of attributes counts as a dead row. Native's
+   * rule is to compact when the share is above the threshold. 0 if automatic compaction must not run, because the open cut something or found rows without a name.
    */
   readonly deadRatio: number
 

@@ -7,7 +7,8 @@ const NULL = 0,
   BOOL = 3,
   LIST = 4,
   FLOAT = 5,
-  DATE = 6
+  DATE = 6,
+  GONE = 0xffffffff
 const I64_MIN = -(2n ** 63n),
   I64_MAX = 2n ** 63n - 1n
 const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER),
@@ -175,16 +176,18 @@ export class Writer {
     )
   }
 
-  attrs(attrs: unknown, what: () => string) {
+  /** Writes attributes, or with `changes` the changes to attributes: a key that is undefined goes away. */
+  attrs(attrs: unknown, what: () => string, changes?: boolean) {
     if (attrs === undefined) return this.u64(0)
     if (!isPlainObject(attrs)) throw invalid(`${what()}: attrs must be an object, not ${describe(attrs)}`)
     const at = this.#reserve(8)
     let count = 0
     for (const key of keysOf(attrs, what)) {
       const value = attrs[key]
-      if (value === undefined) continue
+      if (value === undefined && !changes) continue
       this.str(key, () => `${what()}: an attribute's key`)
-      this.value(value, () => `${what()}: attribute ${describe(key)}`)
+      if (value === undefined) this.u32(GONE)
+      else this.value(value, () => `${what()}: attribute ${describe(key)}`)
       count++
     }
     this.#view.setUint32(at, count, true)

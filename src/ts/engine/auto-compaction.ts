@@ -15,7 +15,7 @@ const MOST_AGAIN = 6
 
 /** The parts of the engine that automatic compaction uses. */
 export interface AutoCompacted {
-  /** The part of the rows that is dead. Cheap to ask. */
+  /** The part of the rows that is dead. An update counts as a dead row. Cheap to ask. */
   deadRatio(): number
   footprint(): Footprint
   /** How long the oldest waiting write has waited, in milliseconds. */
@@ -56,7 +56,7 @@ export class AutoCompaction {
 
   /** Is called after a failed compaction. The next one comes when there is twice as much to gain. */
   putOff() {
-    this.#least = 2 * this.#of.footprint().deadRows
+    this.#least = 2 * this.#of.footprint().rows * this.#of.deadRatio()
   }
 
   end() {
@@ -77,7 +77,8 @@ export class AutoCompaction {
     if (of.ended()) return
     const left = this.#wrote + QUIET_MS - performance.now()
     if (left > 0 || of.exporting()) return this.#in(Math.max(left, QUIET_MS / 10))
-    const { deadRows, dimension } = of.footprint()
+    const { rows, dimension } = of.footprint()
+    const deadRows = Math.round(rows * of.deadRatio())
     const worth = deadRows >= LEAST_ROWS || deadRows * dimension * 4 >= LEAST_BYTES
     if (!worth || deadRows < this.#least || !(of.deadRatio() > this.#share)) return
     try {

@@ -18,6 +18,7 @@ export const writes: { readonly [M in MethodOf<Kind.Write>]: Run<M> } = {
   dropCollection: (core, { collection }) => core.stageDrop(collection),
   setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, meta),
   upsert: (core, { collection, count, batch, vectors }) => core.stageUpsert(collection, count, batch, vectors, 0),
+  update: (core, { collection, count, batch }) => core.stageUpdate(collection, count, batch),
   delete: (core, { collection, count, ids }) => core.stageDelete(collection, count, ids),
   deleteWhere: (core, { collection, filter }) => core.stageDeleteWhere(collection, filter),
 }

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" />
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
+import type { ColumnarBatch, Hit, RecordChange, RecordInput, Vector, VectorRecord } from './records.js'
 import type {
   ImportOptions,
   ImportSource,
@@ -15,6 +16,7 @@ import type { NidusError } from './segment.js'
 import type { StaticOptions, StaticSource } from './static.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
+export type { ColumnarBatch, Hit, RecordChange, RecordInput, Vector, VectorRecord } from './records.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
 export type {
@@ -33,62 +35,6 @@ export type { SalvageOptions, SalvagePlace, SalvageReport } from './salvage.js'
 
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
-
-/**
- * A record to store. A hit is not one: give `{ id, vector, attrs }` of a hit that a search returned `withVectors`.
- *
- * A key that is not listed here is refused with `INVALID_ARGUMENT`, as in batches and in every object of options. A key
- * whose value is undefined counts as absent.
- */
-export interface RecordInput<A extends AttrsOf<A> = Attrs> {
-  /** The record's name within its collection. A record of the same id is replaced. */
-  id: string
-  /**
-   * As many numbers as the store's dimension. The store scales them to length 1. They are copied before the call
-   * returns, so the array may be changed afterwards.
-   *
-   * A vector shorter than 1e-12 is stored as it is, and its scores are 0 or nearly 0. A query that short gives every
-   * record such a score. A vector of zeros mostly comes from a fault in the embedding model: check for it where you
-   * make the vectors.
-   */
-  vector: Float32Array | number[]
-  /** Values to filter by and to get back with the record. {@link AttrValue} says which types they may have. */
-  attrs?: A
-}
-
-/** Many records to store, as columns. This form is faster than a list of records. */
-export interface ColumnarBatch<A extends AttrsOf<A> = Attrs> {
-  /** The ids of the records. */
-  ids: string[]
-  /** The vectors of all records, one after the other: `ids.length * dimension` numbers. */
-  vectors: Float32Array
-  /** The attributes of all records: one object for each id. {@link AttrValue} says which types the values may have. */
-  attrs?: A[]
-}
-
-/** A record as the store holds it. */
-export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
-  /** The record's name within its collection. */
-  id: string
-  /** The vector, scaled to length 1. */
-  vector: Float32Array
-  /** The record's attributes; `{}` if it has none. */
-  attrs: A
-}
-
-/** A record that a search found. */
-export interface Hit<A extends AttrsOf<A> = Attrs> {
-  /** The collection that the record is in. */
-  collection: string
-  /** The record's name within its collection. */
-  id: string
-  /** The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. */
-  score: number
-  /** The record's attributes; `{}` if it has none. */
-  attrs: A
-  /** The record's vector, scaled to length 1. Present only if the search has `withVectors: true`. */
-  vector?: Float32Array
-}
 
 export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
   /**
@@ -109,11 +55,11 @@ export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
   signal?: AbortSignal
 }
 
-/** The options of `count` and `deleteWhere`, and one of those of `records`. */
+/** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
 export interface SignalOption {
   /**
-   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A deletion is aborted only until it becomes
-   * durable, and deletes nothing then. After that the call ends as it would without the signal.
+   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A write is aborted only until it becomes
+   * durable, and changes nothing then. After that the call ends as it would without the signal.
    */
   signal?: AbortSignal
 }
@@ -350,20 +296,45 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   setMeta(collection: string, meta: Record<string, string>): Promise<void>
   /**
-   * Stores records, replacing those of the same id. Creates the collection if it does not exist. Returns the number of
-   * records in the batch.
+   * Stores one record or several, replacing those of the same id. Creates the collection if it does not exist. Returns
+   * the number of records in the batch.
    *
    * One call is one atomic batch: after a crash all of its records are there or none. If an id occurs twice in a batch,
    * the last record counts. The records are copied before the call returns.
    *
    * ```js
-   * await db.upsert('docs', [{ id: 'a', vector: new Float32Array(384), attrs: { lang: 'en' } }])
+   * await db.upsert('docs', { id: 'a', vector: new Float32Array(384), attrs: { lang: 'en' } })
    * await db.upsert('docs', { ids: ['b', 'c'], vectors: new Float32Array(2 * 384) }, {
    *   onProgress: (done, total) => console.log(done, total),
    * })
    * ```
    */
-  upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: UpsertOptions): Promise<number>
+  upsert(
+    collection: string,
+    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
+    options?: UpsertOptions,
+  ): Promise<number>
+  /**
+   * Changes attributes of records that are there, and leaves their vectors as they are. A key that is not named keeps
+   * its value. A key whose value is `undefined` goes away. Returns the number of changes.
+   *
+   * One call is one atomic batch, as with `upsert`. It needs no room for vectors and leaves no dead rows. If an id
+   * occurs twice, the changes are made one after the other. If one of the ids has no record, the call rejects with
+   * `NOT_FOUND`, its message names such ids, and nothing is changed.
+   *
+   * ```js
+   * await db.update('docs', { id: 'a', attrs: { pinned: true, draft: undefined } })
+   * ```
+   */
+  update(collection: string, changes: RecordChange<A> | RecordChange<A>[], options?: SignalOption): Promise<number>
+  /**
+   * Returns the record with this id, or `undefined` if there is none.
+   *
+   * ```js
+   * const record = await db.get('docs', 'a')
+   * ```
+   */
+  get(collection: string, id: string): Promise<VectorRecord<A> | undefined>
   /**
    * Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`.
    *
@@ -397,13 +368,13 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    */
   count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number>
   /**
-   * Deletes the records with these ids, in one atomic batch. Returns how many there were.
+   * Deletes the record with this id, or those with these ids in one atomic batch. Returns how many there were.
    *
    * ```js
    * const removed = await db.delete('docs', ['a', 'b'])
    * ```
    */
-  delete(collection: string, ids: string[]): Promise<number>
+  delete(collection: string, ids: string | string[]): Promise<number>
   /**
    * Deletes the records that match a filter, in one atomic batch. Returns how many there were.
    *
@@ -424,7 +395,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for (const { id, score, attrs } of hits) console.log(id, score, attrs)
    * ```
    */
-  search(query: Float32Array | number[], options?: SearchOptions<A>): Promise<Hit<A>[]>
+  search(query: Vector, options?: SearchOptions<A>): Promise<Hit<A>[]>
   /**
    * Searches for several queries with the same options. Returns one list of hits for each query, in the order of the
    * queries. It is faster than single searches, because eight queries share one pass over the store.
@@ -433,7 +404,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const [first, second] = await db.searchMany([queryA, queryB], { topK: 5 })
    * ```
    */
-  searchMany(queries: (Float32Array | number[])[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
+  searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
   /**
    * Waits until every acknowledged write is durable. It is needed only under `durability: 'relaxed'`. Rejects if some
    * of the acknowledged writes may be lost.

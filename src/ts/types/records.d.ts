@@ -1,0 +1,75 @@
+import type { Attrs, AttrsOf } from './attrs.js'
+
+type Float16 = typeof globalThis extends { Float16Array: { prototype: infer Array } } ? Array : never
+/**
+ * A vector: numbers in an array of any kind for floats (also a Float16Array, where the language has it). They are
+ * stored as 32-bit floats.
+ */
+export type Vector = Float32Array | Float64Array | Float16 | number[]
+
+/**
+ * A record to store. A hit is not one: give `{ id, vector, attrs }` of a hit that a search returned `withVectors`.
+ *
+ * A key that is not listed here is refused with `INVALID_ARGUMENT`, as in batches and in every object of options. A key
+ * whose value is undefined counts as absent.
+ */
+export interface RecordInput<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. A record of the same id is replaced. */
+  id: string
+  /**
+   * As many numbers as the store's dimension. The store scales them to length 1. They are copied before the call
+   * returns, so the array may be changed afterwards.
+   *
+   * A vector of zeros, or one shorter than 1e-12, is stored as it is, and its scores are 0 or nearly 0. A query like
+   * that gives every record such a score. This is native's rule. A vector of zeros mostly comes from a fault in the
+   * embedding model: check for it where you make the vectors.
+   */
+  vector: Vector
+  /** Values to filter by and to get back with the record. {@link AttrValue} says which types they may have. */
+  attrs?: A
+}
+
+/** Many records to store, as columns. This form is faster than a list of records. */
+export interface ColumnarBatch<A extends AttrsOf<A> = Attrs> {
+  /** The ids of the records. */
+  ids: string[]
+  /**
+   * The vectors of all records, one after the other: `ids.length * dimension` numbers. Or a list of vectors, as
+   * `tensor.tolist()` gives it.
+   */
+  vectors: Exclude<Vector, number[]> | Vector[]
+  /** The attributes of all records: one object for each id. {@link AttrValue} says which types the values may have. */
+  attrs?: A[]
+}
+
+/** Changes to the attributes of one record. */
+export interface RecordChange<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. */
+  id: string
+  /** The new values. A key that is `undefined` goes away, and a key that is not named keeps its value. */
+  attrs: { [K in keyof A]?: A[K] | undefined }
+}
+
+/** A record as the store holds it. */
+export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. */
+  id: string
+  /** The vector, scaled to length 1. */
+  vector: Float32Array
+  /** The record's attributes; `{}` if it has none. */
+  attrs: A
+}
+
+/** A record that a search found. */
+export interface Hit<A extends AttrsOf<A> = Attrs> {
+  /** The collection that the record is in. */
+  collection: string
+  /** The record's name within its collection. */
+  id: string
+  /** The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. */
+  score: number
+  /** The record's attributes; `{}` if it has none. */
+  attrs: A
+  /** The record's vector, scaled to length 1. Present only if the search has `withVectors: true`. */
+  vector?: Float32Array
+}
