@@ -2,6 +2,7 @@ import { afterAll } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { apiSuite, type Place } from '../common/api'
 import { codesSuite } from '../common/codes'
+import { shapeSuite } from '../common/shape'
 import { arraysHost, type ArraysHost } from '../common/arrays'
 
 let n = 0
@@ -15,6 +16,7 @@ const opfs: Place = {
   again: true,
 }
 apiSuite('opfs', opfs)
+shapeSuite('opfs', opfs)
 codesSuite('opfs', opfs)
 codesSuite('opfs in compact memory', { ...opfs, options: () => ({ memory: 'compact' }) })
 codesSuite('opfs, searched by two workers', { ...opfs, options: () => ({ workers: 2 }) })
@@ -28,6 +30,7 @@ const indexeddb: Place = {
   again: true,
 }
 apiSuite('indexeddb', indexeddb)
+shapeSuite('indexeddb', indexeddb)
 codesSuite('indexeddb in compact memory', {
   ...indexeddb,
   options: () => ({ storage: 'indexeddb', memory: 'compact' }),

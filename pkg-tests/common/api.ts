@@ -195,7 +195,7 @@ export function apiSuite(kind: string, place: Place) {
       for (let i = 0; i < 100; i++) deep = { $not: deep }
       expect(await search(vector(1), { filter: deep })).toBe('INVALID_ARGUMENT')
       await expect(db.search(vector(1), { filter: { year: { $near: 1 } } as never })).rejects.toThrow('$near')
-      expect(await codeOf(() => db.get('c', 'good' as never))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(() => db.get('c', 1 as never))).toBe('INVALID_ARGUMENT')
       expect(await codeOf(() => db.delete('c', [1] as never))).toBe('INVALID_ARGUMENT')
       expect(await codeOf(() => db.deleteWhere('c', undefined as never))).toBe('INVALID_ARGUMENT')
       expect(await codeOf(() => db.setMeta('c', { a: 1 } as never))).toBe('INVALID_ARGUMENT')

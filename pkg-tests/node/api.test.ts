@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { apiSuite } from '../common/api'
 import { codesSuite } from '../common/codes'
+import { shapeSuite } from '../common/shape'
 import { Nidus } from 'nidus-wasm'
 import { arraysHost, type ArraysHost } from '../common/arrays'
 
@@ -11,19 +12,27 @@ const root = mkdtempSync(join(tmpdir(), 'nidus-api-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let n = 0
+shapeSuite('memory, searched by two workers', {
+  fresh: () => `w${n++}`,
+  options: () => ({ storage: 'memory', workers: 2 }),
+  again: false,
+})
 codesSuite('memory', { fresh: () => `c${n++}`, options: () => ({ storage: 'memory' }), again: false })
-apiSuite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+for (const suite of [apiSuite, shapeSuite])
+  suite('memory', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 codesSuite('fs in compact memory', {
   fresh: () => join(root, `c${n++}`),
   options: () => ({ memory: 'compact' }),
   again: true,
 })
-apiSuite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
-apiSuite('fs in compact memory', {
-  fresh: () => join(root, `compact/s${n++}`),
-  options: () => ({ memory: 'compact' }),
-  again: true,
-})
+for (const suite of [apiSuite, shapeSuite])
+  suite('fs', { fresh: () => join(root, `deep/er/s${n++}`), options: () => ({}), again: true })
+for (const suite of [apiSuite, shapeSuite])
+  suite('fs in compact memory', {
+    fresh: () => join(root, `compact/s${n++}`),
+    options: () => ({ memory: 'compact' }),
+    again: true,
+  })
 
 // A host has no names, so "the same store" is the host that was asked for last.
 const hosts = new Map<string, ArraysHost>()
@@ -42,7 +51,7 @@ for (const [what, setUp] of [
     options: () => ({ storage: hosts.get(current)!, ...options }),
     again: true,
   })
-  apiSuite(`a user's host over ${what}`, place({}))
+  for (const suite of [apiSuite, shapeSuite]) suite(`a user's host over ${what}`, place({}))
   codesSuite(`a user's host over ${what}, in compact memory`, place({ memory: 'compact' }))
 }
 
