@@ -70,6 +70,10 @@ const MODULES = {
   'nidus-page-relaxed.wasm': [...PART, ...RELAXED],
 }
 
+/** This module has a glue of its own. */
+const TEXT = 'nidus-text.wasm'
+const TEXT_FEATURES = ['--no-default-features', '--features', 'text-bindings']
+
 async function compile({ wasm }, name) {
   const sources = [
     ...filesUnder(at('src'), (path) => path.endsWith('.rs')).map((path) => `src/${path}`),
@@ -89,7 +93,7 @@ async function compile({ wasm }, name) {
     TARGET,
     ...wasm.flags,
     ...released.cargo,
-    ...MODULES[name],
+    ...(MODULES[name] ?? TEXT_FEATURES),
   ]
   const key = sha(wasm.id, flags, readFileSync(at('Cargo.lock'))).slice(0, 16)
   await when(`cargo build of ${name}`, sha(hashFiles(at(), sources), flags, wasm.id, ...args), [output], async () => {
@@ -155,7 +159,7 @@ async function allModules(tools) {
           `those of ${compiled[0].name}`,
       )
   }
-  return { glue, compiled }
+  return { glue, compiled, text: await optimise(await compile(tools, TEXT), TEXT) }
 }
 
 /** Writes only those files of dist/ that differ, and removes files that do not belong there any more. */
@@ -164,15 +168,19 @@ function writeDist(files) {
   for (const name of filesUnder(at('dist'))) if (!files.has(name)) rmSync(at('dist', name))
 }
 
+const renamed = (wasm, glue) => renameInWasm(readFileSync(wasm), namesOf(readFileSync(glue, 'utf8')))
+
 export async function build({ purpose = 'build' } = {}) {
   const start = performance.now()
   await setUp(purpose)
   await locked(made('.lock'), async () => {
     const tools = await toolchain()
-    const { glue, compiled } = await allModules(tools)
-    const names = namesOf(readFileSync(glue, 'utf8'))
-    const modules = new Map(compiled.map(({ name, wasm }) => [name, renameInWasm(readFileSync(wasm), names)]))
-    const { files, pages } = await bundle(glue, modules.get('nidus.wasm'))
+    const { glue, compiled, text } = await allModules(tools)
+    const modules = new Map([
+      ...compiled.map(({ name, wasm }) => [name, renamed(wasm, glue)]),
+      [TEXT, renamed(text.wasm, text.glue)],
+    ])
+    const { files, pages } = await bundle({ core: glue, text: text.glue }, modules.get('nidus.wasm'))
     for (const [name, bytes] of modules) files.set(name, bytes)
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts')))
       files.set(name, readFileSync(at('src/ts/types', name)))

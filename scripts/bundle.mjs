@@ -42,6 +42,8 @@ export const LATER = {
   static: 'src/ts/static/index.ts',
   persistence: 'src/ts/api/persistence.ts',
   salvage: 'src/ts/platforms/salvage-this-thread.ts',
+  question: 'src/ts/question/index.ts',
+  text: 'src/ts/text/index.ts',
 }
 /**
  * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.
@@ -56,19 +58,19 @@ const PAGE = 'browser.js'
 const PAGES_WORKER = 'worker-opfs'
 
 /**
- * The sources import the generated glue as ./core.js, where they see only its types. These parts of the glue are left
+ * The sources import the generated glue as ./core.js and ./text-core.js, where they see only its types. These parts of the glue are left
  * out: `using`, which nothing here uses and which keeps unused classes alive; the finalization registries of all
  * classes but `Segment`, since all others are freed by hand; a warning that never occurs; and the substitute for
  * `encodeInto`, which every runtime with SIMD has.
  */
-const core = (glue) => ({
+const core = (glues) => ({
   name: 'core',
   setup(build) {
-    build.onResolve({ filter: /(^|\/)core\.js$/ }, ({ importer }) =>
-      importer.startsWith(at('src/ts')) ? { path: glue } : undefined,
+    build.onResolve({ filter: /(^|\/)(text-)?core\.js$/ }, ({ path, importer }) =>
+      importer.startsWith(at('src/ts')) ? { path: path.endsWith('text-core.js') ? glues.text : glues.core } : undefined,
     )
     build.onLoad({ filter: /core\.js$/ }, ({ path }) => {
-      if (path !== glue) return undefined
+      if (path !== glues.core && path !== glues.text) return undefined
       const text = readFileSync(path, 'utf8')
       const contents = text
         .replace(/^if \(Symbol\.dispose\).*$/gm, '')
@@ -118,7 +120,7 @@ const smallWorker = {
 }
 
 /** Returns { files: Map of name to bytes, pages: by title, what each kind of page downloads besides the wasm }. */
-export async function bundle(glue, wasm) {
+export async function bundle(glues, wasm) {
   const { build } = await import('esbuild')
   const options = {
     absWorkingDir: at(),
@@ -128,7 +130,7 @@ export async function bundle(glue, wasm) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     // workerd takes a .wasm file as a module.
-    external: ['node:*', 'cloudflare:*', './nidus.wasm', '@langchain/*'],
+    external: ['node:*', 'cloudflare:*', './nidus.wasm', './nidus-text.wasm', '@langchain/*'],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),
@@ -136,7 +138,7 @@ export async function bundle(glue, wasm) {
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [core(glue), later],
+    plugins: [core(glues), later],
   }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
@@ -147,12 +149,12 @@ export async function bundle(glue, wasm) {
       splitting: true,
       // Chunks with the same content of two groups would be one module, and so one entry would configure the other.
       chunkNames: `chunk-${name}-[hash]`,
-      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glue)] }),
+      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glues)] }),
     })
   const small = await build({
     ...options,
     entryPoints: paths([PAGES_WORKER]),
-    plugins: [core(glue), later, smallWorker],
+    plugins: [core(glues), later, smallWorker],
   })
   const alone = await build({
     ...options,
@@ -171,7 +173,7 @@ export async function bundle(glue, wasm) {
     await build({
       ...options,
       entryPoints: paths(['inline']),
-      plugins: [core(glue), later, inline(new Map([...files, ['nidus.wasm', wasm]]))],
+      plugins: [core(glues), later, inline(new Map([...files, ['nidus.wasm', wasm]]))],
     }),
   ))
     files.set(name, text)
@@ -211,7 +213,12 @@ async function smaller(name, text) {
   const { minify } = await import('vite')
   const { code, errors } = await minify(name, text, { module: true, compress: { target: 'es2022' } })
   if (errors.length) throw new Trouble(`${name} cannot be minified: ${errors[0].message}`)
-  return Buffer.from(code.replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"'))
+  return Buffer.from(
+    code
+      .replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"')
+      // Such an import is of a file that no bundler may take into its own. The minifier drops the comments that say so.
+      .replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore *//* webpackIgnore: true */$1)'),
+  )
 }
 
 /** The file that a source became, if it is loaded on demand. */

@@ -39,6 +39,10 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.deleteWhere(options)': (o) => db.deleteWhere('docs', {}, o),
     'Nidus.search(options)': (o) => db.search(q, o),
     'Nidus.searchMany(options)': (o) => db.searchMany([q], o),
+    'Nidus.(overload 2) search(query)': (o) => db.search({ text: 'a', ...o }),
+    'Nidus.(overload 2) search(options)': (o) => db.search({ text: 'a' }, o),
+    'Nidus.createCollection(options)': (o) => db.createCollection('docs', o),
+    'Nidus.setText(options)': (o) => db.setText('docs', 'a', o),
   }
 }
 
@@ -170,6 +174,10 @@ const OBJECTS: Record<string, unknown[]> = {
   searchKwargs: ['{}'],
   collections: ['[]', '["x"]'],
   ids: ['[]', '["x"]'],
+  fields: ['[]', '["x"]'],
+  highlight: ['[]', '["x"]'],
+  text: ['["x"]'],
+  facets: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''

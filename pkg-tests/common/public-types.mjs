@@ -90,6 +90,9 @@ function optionsOf(types, at) {
   }
   return [...options.values()].map(({ key, takes }) => ({ key, takes: [...takes] }))
 }
+/** The overloads of most methods take the same objects. */
+const differs = (method) => method === 'search'
+
 function taken(place, signature, at) {
   return signature.parameters
     .filter(({ name }) => !/^_?callbacks$/.test(name))
@@ -151,7 +154,13 @@ export function publicTypes() {
           ...checker
             .getTypeOfSymbolAtLocation(member, at)
             .getCallSignatures()
-            .flatMap((each) => taken(`${symbol.name}.${member.name}`, each, at)),
+            .flatMap((each, i) =>
+              taken(
+                `${symbol.name}.${i > 0 && differs(member.name) ? `(overload ${i + 1}) ` : ''}${member.name}`,
+                each,
+                at,
+              ),
+            ),
         )
       }
       methods.set(symbol.name, names)

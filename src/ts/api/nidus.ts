@@ -17,7 +17,19 @@ import {
   copyOf,
   giveBack,
 } from '../arguments/input.js'
-import { OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SIGNAL, STORE, UPSERT } from '../arguments/keys.js'
+import {
+  CREATE,
+  OPEN,
+  PERSISTENCE,
+  QUERY,
+  RECORDS,
+  SALVAGE,
+  SEARCH,
+  SET_TEXT,
+  SIGNAL,
+  STORE,
+  UPSERT,
+} from '../arguments/keys.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from '../arguments/options.js'
 import { runtime } from '../runtime/configure.js'
 import type {
@@ -25,31 +37,38 @@ import type {
   AttrsOf,
   CloseReason,
   ColumnarBatch,
+  CreateCollectionOptions,
   Filter,
   Footprint,
   Hit,
+  Hits,
   ImportOptions,
   ImportSource,
   OpenOptions,
   Persistence,
   PersistenceOptions,
+  Query,
+  QuestionOptions,
   RecordChange,
   RecordInput,
   RecoveryReport,
   SalvageOptions,
   SalvageReport,
   SearchOptions,
+  SetTextOptions,
   SignalOption,
   StaticOptions,
   StaticSource,
   StorageKind,
   StoreInfo,
   StoreOptions,
+  TextConfig,
+  TextSettings,
   UpsertOptions,
   Vector,
   VectorRecord,
 } from '../types/index.js'
-import { Reader, decodeMeta, encodeIds, encodeMeta } from '../core/wire.js'
+import { Reader, decodeMeta, encodeIds, encodeMeta, isPlainObject } from '../core/wire.js'
 
 const currentPlatform = () => runtime.platform!
 
@@ -61,6 +80,7 @@ const load = <T>(part: Promise<T>): Promise<T> =>
     throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })
   })
 const transfer = () => load(import('../transfer/index.js'))
+const question = () => load(import('../question/index.js'))
 
 /**
  * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
@@ -158,8 +178,12 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return new Nidus<A>(typeof source === 'string' || source instanceof URL ? `${source}` : 'static', backend)
   }
 
-  async createCollection(name: string): Promise<void> {
-    await this[BACKEND]().call('createCollection', { collection: collectionName(name) })
+  async createCollection(name: string, options?: CreateCollectionOptions): Promise<void> {
+    const { text } = checkOptions(options, CREATE, 'createCollection')
+    const collection = collectionName(name)
+    const settings = text === undefined ? undefined : await settingsFor(text)
+    await this[BACKEND]().call('createCollection', { collection })
+    if (settings) await this[BACKEND]().call('setText', { collection, settings })
   }
 
   async dropCollection(name: string): Promise<boolean> {
@@ -175,14 +199,31 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async getMeta(collection: string): Promise<Record<string, string>> {
-    return decodeMeta(await this[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
+    const { [TEXT]: _, ...meta } = await metaOf(this, collection)
+    return meta
   }
 
   async setMeta(collection: string, meta: Record<string, string>): Promise<void> {
     await this[BACKEND]().call('setMeta', {
       collection: collectionName(collection),
-      meta: reading('meta', () => encodeMeta(meta)),
+      meta: reading('meta', () => {
+        if (isPlainObject(meta) && meta[TEXT] !== undefined) throw invalid(`meta: \`${TEXT}\` is set by setText`)
+        return encodeMeta(meta)
+      }),
     })
+  }
+
+  async setText(collection: string, text: TextConfig | null, options?: SetTextOptions): Promise<void> {
+    const { signal, onProgress } = checkOptions(options, SET_TEXT, 'setText')
+    const given = { signal: checkSignal(signal), onProgress }
+    const name = collectionName(collection)
+    const settings = text === null ? undefined : await settingsFor(text)
+    await this[BACKEND]().call('setText', { collection: name, settings }, given)
+  }
+
+  async getText(collection: string): Promise<TextSettings | undefined> {
+    const { [TEXT]: settings } = await metaOf(this, collection)
+    return settings === undefined ? undefined : (JSON.parse(settings) as { fields: TextSettings }).fields
   }
 
   async upsert(
@@ -271,11 +312,14 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     )
   }
 
-  async search(query: Vector, options?: SearchOptions<A>): Promise<Hit<A>[]> {
+  async search(query: Vector | Query, options?: QuestionOptions<A>): Promise<Hits<Hit<A>>> {
+    // A proxy around an array passes for a plain object.
+    if (reading('the query', () => isPlainObject(query) && !('length' in query)))
+      return ask<A>(this, query as Query, options)
     const [hits] = await searchAll<A>(
       this,
       captureQuery(query, this.dimension),
-      checkOptions(options, SEARCH, 'search'),
+      checkOptions<SearchOptions<A>>(options, SEARCH, 'search'),
     )
     return hits
   }
@@ -335,6 +379,37 @@ const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: n
 
 const signalOf = (options: SignalOption | undefined, place: string) =>
   checkSignal(checkOptions(options, SIGNAL, place).signal)
+
+/** The key of a collection's metadata under which the settings of its texts are. */
+const TEXT = 'nidus.text'
+const metaOf = async (db: Nidus, collection: string) =>
+  decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
+
+/** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
+const snapshot = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(snapshot)
+    : isPlainObject(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, snapshot(part)]))
+      : value
+
+async function settingsFor(text: unknown): Promise<TextSettings> {
+  const config = reading('text', () => snapshot(text))
+  return (await question()).settingsOf(config)
+}
+
+async function ask<A extends AttrsOf<A>>(db: Nidus<A>, query: Query, options: QuestionOptions<A> = {}) {
+  const { vector, text } = checkOptions(query, QUERY, 'search: the question')
+  const { filter, signal, ...others } = reading('the options', () => ({ ...options }))
+  const asked = {
+    text,
+    vector: vector === undefined ? undefined : captureQuery(vector, db.dimension),
+    filter: encodeFilter(filter),
+    options: reading('the options', () => snapshot(others)) as { [key: string]: unknown },
+    signal: checkSignal(signal),
+  }
+  return (await question()).ask<A>(db[BACKEND](), asked)
+}
 
 /** Where it is aborted nothing was to be written, and the error does not speak of that. */
 function read<M extends MethodOf<Kind.Read | Kind.Rows>>(

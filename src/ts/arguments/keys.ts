@@ -2,18 +2,25 @@ import { invalid } from '../errors/errors.js'
 import { nearest } from './nearest.js'
 import type {
   ColumnarBatch,
+  CreateCollectionOptions,
+  Facet,
+  GroupBy,
   ImportOptions,
   Nidus,
   OpenOptions,
   PersistenceOptions,
+  Query,
+  QuestionOptions,
   RecordChange,
   RecordInput,
   SalvageOptions,
   SearchOptions,
+  SetTextOptions,
   SignalOption,
   StaticOptions,
   StaticSource,
   StoreOptions,
+  TextField,
   UpsertOptions,
 } from '../types/index.js'
 import type { Segment } from '../types/segment.js'
@@ -65,6 +72,27 @@ export const SEARCH = {
   withVectors: 1,
   signal: 1,
 } satisfies KeysOf<SearchOptions>
+/** The options of a search for words. Those of a search by vector are among them. */
+export const QUESTION = {
+  ...SEARCH,
+  fusion: 1,
+  match: 1,
+  prefix: 1,
+  fuzzy: 1,
+  forms: 1,
+  fields: 1,
+  highlight: 1,
+  offset: 1,
+  groupBy: 1,
+  attrs: 1,
+  facets: 1,
+} satisfies KeysOf<QuestionOptions>
+export const QUERY = { vector: 1, text: 1 } satisfies KeysOf<Query>
+export const GROUP_BY = { key: 1, size: 1 } satisfies KeysOf<GroupBy>
+export const FACET = { limit: 1 } satisfies KeysOf<Facet>
+export const FIELD = { weight: 1 } satisfies KeysOf<TextField>
+export const CREATE = { text: 1 } satisfies KeysOf<CreateCollectionOptions>
+export const SET_TEXT = { signal: 1, onProgress: 1 } satisfies KeysOf<SetTextOptions>
 export const SIGNAL = { signal: 1 } satisfies KeysOf<SignalOption>
 export const RECORDS = { filter: 1, ...SIGNAL } satisfies KeysOf<NonNullable<Parameters<Nidus['records']>[1]>>
 export const SEGMENT = { dimension: 1 } satisfies KeysOf<Parameters<typeof Segment.open>[1]>

@@ -1,4 +1,5 @@
-import type { Footprint } from '../types/index.js'
+import type { Footprint, TextSettings } from '../types/index.js'
+import type { QueryArgs, QueryHits } from './query.js'
 
 /** How an open store runs a call. */
 export const enum Kind {
@@ -10,6 +11,8 @@ export const enum Kind {
   Read,
   /** A read of rows, which memory need not hold. */
   Rows,
+  /** A read that the module of texts answers. */
+  Text,
 }
 interface Call<K extends Kind, Args extends object, Result> {
   kind: K
@@ -58,6 +61,10 @@ export interface Calls {
    * has; undefined means all collections.
    */
   search: Call<Kind.Rows, SearchArgs, Hits>
+  /** Searches for words, or for words and a vector, or shapes the answer as `search` does not. */
+  query: Call<Kind.Text, QueryArgs, QueryHits>
+  /** Sets or, with undefined, removes the settings of a collection's texts. Answers once they are durable and in use. */
+  setText: Call<Kind.Control, { collection: string; settings: TextSettings | undefined }, void>
   flush: Call<Kind.Control, None, void>
   compact: Call<Kind.Control, None, void>
   exportBegin: Call<Kind.Control, None, Exported>
@@ -83,6 +90,8 @@ export const KINDS: { readonly [M in Method]: Calls[M]['kind'] } = {
   get: Kind.Rows,
   records: Kind.Rows,
   search: Kind.Rows,
+  query: Kind.Text,
+  setText: Kind.Control,
   flush: Kind.Control,
   compact: Kind.Control,
   exportBegin: Kind.Control,
@@ -96,7 +105,8 @@ export type Result<M extends Method> = Calls[M]['result']
 export type MethodOf<K extends Kind> = { [M in Method]: Calls[M]['kind'] extends K ? M : never }[Method]
 
 export const isWrite = (method: Method): method is MethodOf<Kind.Write> => KINDS[method] === Kind.Write
-export const isRead = (method: Method): method is MethodOf<Kind.Read | Kind.Rows> => KINDS[method] >= Kind.Read
+export const isRead = (method: Method): method is MethodOf<Kind.Read | Kind.Rows | Kind.Text> =>
+  KINDS[method] >= Kind.Read
 
 export interface SearchArgs {
   queries: Float32Array

@@ -93,7 +93,7 @@ async function start(source: WasmSource | undefined) {
 }
 
 /** Compiles what `read` returns, or `source` if there is no `read`. */
-async function compile(
+export async function compile(
   source: WasmSource | undefined,
   read?: NonNullable<WasmFiles['plain']>,
 ): Promise<WebAssembly.Module> {

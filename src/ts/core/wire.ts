@@ -344,6 +344,29 @@ export class Reader {
   }
 }
 
+/** Passes over attributes. */
+export function skipAttrs(reader: Reader) {
+  const skipStr = () => reader.skip(reader.length())
+  for (let n = reader.length(); n > 0; n--) {
+    skipStr()
+    switch (reader.u32()) {
+      case STR:
+        skipStr()
+        break
+      case LIST:
+        for (let m = reader.length(); m > 0; m--) skipStr()
+        break
+      case BOOL:
+        reader.skip(1)
+        break
+      case NULL:
+        break
+      default:
+        reader.skip(8)
+    }
+  }
+}
+
 /** Sets a key of the object. An assignment to `__proto__` would change the object's prototype instead. */
 function put<T>(object: { [key: string]: T }, key: string, value: T) {
   if (key === '__proto__')
@@ -364,29 +387,10 @@ export function decodeMeta(bytes: Uint8Array): Record<string, string> {
 export function batchCuts(batch: Uint8Array, count: number, every: number): number[] {
   const reader = new Reader(batch)
   const cuts: number[] = []
-  const skipStr = () => reader.skip(reader.length())
   for (let i = 0; i < count; i++) {
     if (i % every === 0) cuts.push(reader.at)
-    skipStr()
-    for (let n = reader.length(); n > 0; n--) {
-      skipStr()
-      switch (reader.u32()) {
-        case STR:
-          skipStr()
-          break
-        case LIST:
-          for (let m = reader.length(); m > 0; m--) skipStr()
-          break
-        case BOOL:
-          reader.skip(1)
-          break
-        case INT:
-        case FLOAT:
-        case DATE:
-          reader.skip(8)
-          break
-      }
-    }
+    reader.skip(reader.length())
+    skipAttrs(reader)
   }
   cuts.push(reader.at)
   return cuts

@@ -113,6 +113,12 @@ export class Committer {
     return count
   }
 
+  /** Commits what a caller in the queue has staged by itself. */
+  async commit() {
+    this.#staged++
+    await this.#commit()
+  }
+
   /** Makes what is staged durable, then visible. Strict durability ends in `Store.write`, or in the host's commit. */
   async #commit() {
     const open = this.#open

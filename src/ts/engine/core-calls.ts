@@ -1,22 +1,20 @@
 import type { Args, Calls, Hits, Method, MethodOf, Result, Kind } from '../contract/calls.js'
-import type { Hits as CoreHits, Matching, Rows, Store } from '../core/core.js'
+import type { Hits as CoreHits, Matching, Store } from '../core/core.js'
 import type { Footprint } from '../types/index.js'
+import type { SteppedRead } from './text-host.js'
 
 // The step into the core of every write and every read.
+
+/** The key of a collection's metadata under which the settings of its texts are. */
+const TEXT = 'nidus.text'
 
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
 type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
-/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
-export interface SteppedRead<R> {
-  step(rows: Rows): R | undefined
-  free?(): void
-}
-
 export const writes: { readonly [M in MethodOf<Kind.Write>]: Run<M> } = {
   createCollection: (core, { collection }) => core.stageCreate(collection),
   dropCollection: (core, { collection }) => core.stageDrop(collection),
-  setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, meta),
+  setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, keepingText(core, collection, meta)),
   upsert: (core, { collection, count, batch, vectors }) => core.stageUpsert(collection, count, batch, vectors, 0),
   update: (core, { collection, count, batch }) => core.stageUpdate(collection, count, batch),
   delete: (core, { collection, count, ids }) => core.stageDelete(collection, count, ids),
@@ -51,6 +49,31 @@ export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args
       return { step: (rows) => hitsOf(search.advance(core, rows, +args.withVectors)), free: () => search.free() }
     },
   }
+
+/** Returns the metadata with the settings of the collection's texts, which belong to `setText` alone. */
+function keepingText(core: Store, collection: string, meta: Uint8Array): Uint8Array {
+  const settings = textEntry(core.getMeta(collection))
+  if (!settings) return meta
+  const kept = new Uint8Array(meta.length + settings.length)
+  kept.set(meta)
+  kept.set(settings, meta.length)
+  const view = new DataView(kept.buffer)
+  view.setUint32(0, view.getUint32(0, true) + 1, true)
+  return kept
+}
+
+/** Returns the bytes of the settings of texts within encoded metadata: their key and their value, each with its length. */
+export function textEntry(meta: Uint8Array): Uint8Array | undefined {
+  const view = new DataView(meta.buffer, meta.byteOffset)
+  const end = (at: number) => at + 8 + view.getUint32(at, true)
+  for (let at = 8; at < meta.length;) {
+    const value = end(at)
+    const next = end(value)
+    if (new TextDecoder().decode(meta.subarray(at + 8, value)) === TEXT) return meta.subarray(at, next)
+    at = next
+  }
+  return undefined
+}
 
 /** A call by its name: TypeScript does not see by itself that a name and its arguments go together. */
 export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>) =>

@@ -28,6 +28,7 @@ import { closeHandles, openStore } from './open.js'
 import { Reads } from './reads.js'
 import { readSome } from './rows.js'
 import { SearchWorkers } from './search-workers.js'
+import { TextCalls } from './text-calls.js'
 
 /** A store that is open in this thread: takes calls and hands them to the parts that run them. */
 export class Engine implements Backend {
@@ -42,6 +43,7 @@ export class Engine implements Backend {
   readonly #coder: Coder
   readonly #reads: Reads
   readonly #exports = new Exports()
+  readonly #text: TextCalls
   #autoCompaction: AutoCompaction | undefined
   #workers: SearchWorkers | undefined
   #closing: Promise<void> | undefined
@@ -66,6 +68,7 @@ export class Engine implements Backend {
       }
     }
     engine.#makeCodes()
+    engine.#text.begin()
     // An imported store stays as it is until the next opening.
     if (source) engine.#autoCompaction = undefined
     if (source || spec.readOnly || !(core.deadRatio > spec.autoCompact)) return engine
@@ -103,11 +106,12 @@ export class Engine implements Backend {
     const ended = () => this.#hasEnded
     this.#committer = new Committer(open, {
       // Where all rows are in memory nobody reads across turns.
-      readsSpanTurns: () => spec.compactMemory || this.#workers !== undefined,
+      readsSpanTurns: () => spec.compactMemory || this.#workers !== undefined || this.#text.used,
       committed: () => this.#committed(),
     })
     this.#coder = new Coder(open, () => this.#writing, ended)
     this.#reads = new Reads(open, this.#coder, () => this.#workers)
+    this.#text = new TextCalls(open, () => this.#closing !== undefined)
     // A damaged store is left as it is, for whoever may still want to read it.
     if (spec.readOnly || spec.autoCompact === Infinity || this.recovery.bytes > 0) return
     const { queue } = this.#committer
@@ -134,6 +138,8 @@ export class Engine implements Backend {
     const { spec } = this.#open
     if (this.#closing) throw closedError(spec.name)
     this.#open.check()
+    if (call.method === 'query') return this.#text.query(call.args, options.signal)
+    if (call.method === 'footprint') return this.#footprint()
     if (isReadCall(call)) return this.#reads.read(call, options.signal)
     const { method, args } = call
     if (method === 'exportBegin') return this.#committer.queue.push({ alone: () => this.#exportBegin() })
@@ -143,13 +149,25 @@ export class Engine implements Backend {
     if (spec.readOnly) throw readOnlyError(spec.name)
     if (method === 'flush') return this.#committer.queue.push({ alone: () => this.#committer.flush() })
     if (method === 'compact') return this.#compactLater()
+    if (method === 'setText') return this.#setText(args, options)
     if (!isWriteCall(call)) throw new NidusError('UNSUPPORTED', `this version knows no call ${String(method)}`)
     return this.#committer.write(call, options)
+  }
+
+  #setText(args: Calls['setText']['args'], options: CallOptions) {
+    const { queue } = this.#committer
+    return this.#text.setText(
+      args,
+      options,
+      (work) => queue.push({ alone: work }, options.signal),
+      () => this.#committer.commit(),
+    )
   }
 
   async #committed() {
     if (this.#open.spec.compactMemory) await this.#coder.catchUp()
     this.#wrote = performance.now()
+    this.#text.wrote()
     this.#makeCodes()
     this.#autoCompaction?.wrote()
   }
@@ -173,7 +191,7 @@ export class Engine implements Backend {
   }
 
   #footprint(): Footprint {
-    return this.#open.run(() => reads.footprint(this.#open.store, {}))
+    return this.#text.footprint(this.#open.run(() => reads.footprint(this.#open.store, {})))
   }
 
   /** Compacts once no export is open. Writes go on while it waits. */
@@ -264,6 +282,7 @@ export class Engine implements Backend {
     await turns.change(() => {})
     this.#reads.close()
     this.#workers?.end()
+    this.#text.end()
     this.#open.free()
     closeHandles(this.#open.files)
     try {

@@ -1,13 +1,11 @@
 import { aborted, closedError } from '../errors/errors.js'
-import { deadCore } from '../core/load.js'
-import { Rows } from '../core/core.js'
 import type { MethodOf, Kind } from '../contract/calls.js'
 import { dueTurn } from '../runtime/schedule.js'
 import type { Coder } from './coder.js'
-import { beginRead, matchingOf, rowReads, runRead, type AnyCall, type SteppedRead } from './core-calls.js'
+import { beginRead, matchingOf, rowReads, runRead, type AnyCall } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
-import { supply } from './rows.js'
 import type { SearchWorkers } from './search-workers.js'
+import { toTheEnd } from './steps.js'
 
 type Read = AnyCall<MethodOf<Kind.Read | Kind.Rows>>
 const readsRows = (call: Read): call is AnyCall<MethodOf<Kind.Rows>> => Object.hasOwn(rowReads, call.method)
@@ -58,41 +56,12 @@ export class Reads {
     if (!readsRows(call)) return open.run(() => runRead(open.store, call))
     const alone = () => {
       const read = open.run(() => beginRead(open.store, call))
-      return this.#toTheEnd(read, signal)
+      return toTheEnd(open, read, signal)
     }
     if (call.method !== 'search') return alone()
     const { args } = call
     const workers = this.#workers()
     const search = () => (workers?.share ? workers.search(args, alone) : alone())
     return this.#coder.search(args.queries.length / open.store.dimension, search)
-  }
-
-  /** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */
-  #toTheEnd<R>({ step, free }: SteppedRead<R>, signal: AbortSignal | undefined): R | Promise<R> {
-    const open = this.#open
-    const rows = open.spec.compactMemory ? open.run(() => new Rows()) : open.rows
-    const end = () => {
-      if (deadCore()) return
-      free?.()
-      if (rows !== open.rows) rows.free()
-    }
-    const go = (): R | Promise<R> => {
-      for (;;) {
-        const result = open.run(() => step(rows))
-        if (result !== undefined) return result
-        const read = supply(rows, open.reader, signal)
-        if (read) return read.then(go)
-      }
-    }
-    let result: R | Promise<R>
-    try {
-      result = go()
-      if (result instanceof Promise) return result.finally(end)
-    } catch (error) {
-      end()
-      throw error
-    }
-    end()
-    return result
   }
 }

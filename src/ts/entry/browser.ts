@@ -21,6 +21,10 @@ export const Nidus = configured(
       plain: () => fetch(placed(new URL('./nidus-page.wasm', import.meta.url))),
       whole: () => fetch(placed(whole())),
     },
+    text: async () =>
+      (await import('../platforms/text-files.js')).loadText(placed(new URL('./text.js', import.meta.url)), () =>
+        fetch(placed(new URL('./nidus-text.wasm', import.meta.url))),
+      ),
   },
   Api,
 )

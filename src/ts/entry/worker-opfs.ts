@@ -1,4 +1,5 @@
 import { NEEDS_WHOLE } from '../platforms/small-worker.js'
+import { loadText } from '../platforms/text-files.js'
 import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 
@@ -8,6 +9,8 @@ configureRuntime({
     plain: () => fetch(new URL('./nidus-page.wasm', import.meta.url)),
     whole: () => fetch(new URL('./nidus.wasm', import.meta.url)),
   },
+  text: () =>
+    loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),
 })
 if (typeof WorkerGlobalScope !== 'undefined') serve(globalThis as unknown as Parameters<typeof serve>[0], NEEDS_WHOLE)
 

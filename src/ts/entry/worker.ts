@@ -1,3 +1,4 @@
+import { loadText } from '../platforms/text-files.js'
 import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
@@ -10,6 +11,8 @@ configureRuntime({
     whole,
   },
   wholeWasm: { relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)), plain: whole },
+  text: () =>
+    loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),
 })
 if (typeof WorkerGlobalScope !== 'undefined') {
   const scope = globalThis as unknown as Parameters<typeof serve>[0]

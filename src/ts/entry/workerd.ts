@@ -7,5 +7,18 @@ import { configured } from '../runtime/configure.js'
 tellCodes()
 
 // workerd compiles nothing at run time: the import above is the compiled module.
-export const Nidus = configured({ platform: workerdPlatform, wasm: { plain: () => wasm } }, Api)
+export const Nidus = configured(
+  {
+    platform: workerdPlatform,
+    wasm: { plain: () => wasm },
+    text: async () => {
+      const [{ openText }, { default: module }] = await Promise.all([
+        import('../text/index.js'),
+        import('./nidus-text.wasm'),
+      ])
+      return { openText, module }
+    },
+  },
+  Api,
+)
 export { NidusError } from '../errors/errors.js'

@@ -19,5 +19,10 @@ async function readWasm(source: string | URL): Promise<Response | Uint8Array<Arr
   return new Uint8Array(await readFile(path))
 }
 
+const text: NonNullable<Runtime['text']> = async () => {
+  const [{ openText }, bytes] = await Promise.all([import('../text/index.js'), readFile(packaged('nidus-text.wasm'))])
+  return { openText, module: await WebAssembly.compile(new Uint8Array(bytes)) }
+}
+
 /** The package's own files, as Node, Deno and Bun read them. */
-export const nodeFiles: Pick<Runtime, 'wasm' | 'readWasm'> = { wasm, readWasm }
+export const nodeFiles: Pick<Runtime, 'wasm' | 'readWasm' | 'text'> = { wasm, readWasm, text }

@@ -1,5 +1,6 @@
 import type { Platform } from '../contract/platform.js'
 import type { SearchWorker } from '../contract/search-worker.js'
+import type { OpenText } from '../contract/text.js'
 
 type Source = Response | BufferSource | WebAssembly.Module
 type Load = () => Promise<Source> | Source
@@ -21,6 +22,8 @@ export interface Runtime {
   readWasm: (url: string | URL) => Promise<Response | BufferSource>
   /** The files to use instead of `wasm` once the module that has everything is needed. */
   wholeWasm?: WasmFiles
+  /** Loads the module of texts and its wasm. Missing where there is none. */
+  text?: () => Promise<{ openText: OpenText; module: WebAssembly.Module }>
   /** Starts one more search worker. Missing where there are no workers. */
   startSearchWorker?: () => SearchWorker
 }

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" />
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
-import type { ColumnarBatch, Hit, RecordChange, RecordInput, Vector, VectorRecord } from './records.js'
+import type { ColumnarBatch, Hit, RecordChange, RecordInput, VectorRecord } from './records.js'
+import type { Vector } from './vector.js'
 import type {
   ImportOptions,
   ImportSource,
@@ -14,9 +15,21 @@ import type {
 import type { SalvageOptions, SalvageReport } from './salvage.js'
 import type { NidusError } from './segment.js'
 import type { StaticOptions, StaticSource } from './static.js'
+import type {
+  CreateCollectionOptions,
+  Facet,
+  GroupBy,
+  Hits,
+  Query,
+  SetTextOptions,
+  TextConfig,
+  TextOptions,
+  TextSettings,
+} from './text.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
-export type { ColumnarBatch, Hit, RecordChange, RecordInput, Vector, VectorRecord } from './records.js'
+export type { ColumnarBatch, Hit, RecordChange, RecordInput, VectorRecord } from './records.js'
+export type { Vector } from './vector.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
 export type {
@@ -32,6 +45,23 @@ export type {
   StoreOptions,
 } from './options.js'
 export type { SalvageOptions, SalvagePlace, SalvageReport } from './salvage.js'
+
+export type {
+  CreateCollectionOptions,
+  Facet,
+  FacetCount,
+  GroupBy,
+  Hits,
+  ListMatch,
+  Query,
+  SetTextOptions,
+  TextConfig,
+  TextField,
+  TextHit,
+  TextMatch,
+  TextOptions,
+  TextSettings,
+} from './text.js'
 
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
@@ -55,6 +85,23 @@ export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
   signal?: AbortSignal
 }
 
+/** The options of a search whose question is an object. */
+export interface QuestionOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, TextOptions {
+  /** Passes over so many hits (or groups) before the first one that is returned. Default: 0. */
+  offset?: number
+  /**
+   * Returns the best hits of each value of an attribute: `topK` counts values then. The hits of one value lie next to
+   * each other, and values are ordered by their best hit. Records without the attribute are a group, too.
+   */
+  groupBy?: string | GroupBy
+  /** Returns only these attributes with each hit. `false` returns none. Default: all. */
+  attrs?: boolean | string[]
+  /**
+   * Counts the values of attributes over all records that match the filter and have a word of the text. The result's
+   * `facets` has them by key, the most frequent first. Each element of a list counts.
+   */
+  facets?: { [key: string]: Facet }
+}
 /** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
 export interface SignalOption {
   /**
@@ -109,6 +156,15 @@ export interface Footprint {
   diskBytes: number
   /** The oldest version of native nidus that can read the store. */
   readableBy: string
+  /** The index of words, if it is in use: its memory in bytes, its distinct words, and the records not in it yet. */
+  text?: {
+    /** The memory of the index, in bytes. */
+    bytes: number
+    /** The number of distinct words. */
+    terms: number
+    /** The number of records that are not in the index yet. A search for words waits for them. */
+    behind: number
+  }
 }
 
 /**
@@ -254,7 +310,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.createCollection('docs')
    * ```
    */
-  createCollection(name: string): Promise<void>
+  createCollection(name: string, options?: CreateCollectionOptions): Promise<void>
   /**
    * Deletes a collection with its records and its metadata. Returns whether the collection existed.
    *
@@ -295,6 +351,24 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   setMeta(collection: string, meta: Record<string, string>): Promise<void>
+  /**
+   * Sets in which attributes of a collection `search({ text })` finds words, or with `null` in none. Creates the
+   * collection if it does not exist. On a collection with records, a new index is made beside the old one, which answers
+   * until the new one is complete. The settings are kept in the store.
+   *
+   * ```js
+   * await db.setText('docs', { title: { weight: 3 }, body: {} })
+   * ```
+   */
+  setText(collection: string, text: TextConfig | null, options?: SetTextOptions): Promise<void>
+  /**
+   * Returns in which attributes of a collection words are found, with their weights, or undefined if in none.
+   *
+   * ```js
+   * const { title } = await db.getText('docs')
+   * ```
+   */
+  getText(collection: string): Promise<TextSettings | undefined>
   /**
    * Stores one record or several, replacing those of the same id. Creates the collection if it does not exist. Returns
    * the number of records in the batch.
@@ -396,6 +470,18 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   search(query: Vector, options?: SearchOptions<A>): Promise<Hit<A>[]>
+  /**
+   * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is what
+   * comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
+   *
+   * Rejects with `INVALID_ARGUMENT` if `text` is given and no collection of the search has settings of texts.
+   *
+   * ```js
+   * const hits = await db.search({ text: 'eacces permission', vector }, { topK: 10, highlight: true })
+   * for (const { id, score, snippet } of hits) console.log(id, score, snippet)
+   * ```
+   */
+  search(query: Query, options?: QuestionOptions<A>): Promise<Hits<Hit<A>>>
   /**
    * Searches for several queries with the same options. Returns one list of hits for each query, in the order of the
    * queries. It is faster than single searches, because eight queries share one pass over the store.

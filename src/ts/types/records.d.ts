@@ -1,11 +1,6 @@
 import type { Attrs, AttrsOf } from './attrs.js'
-
-type Float16 = typeof globalThis extends { Float16Array: { prototype: infer Array } } ? Array : never
-/**
- * A vector: numbers in an array of any kind for floats (also a Float16Array, where the language has it). They are
- * stored as 32-bit floats.
- */
-export type Vector = Float32Array | Float64Array | Float16 | number[]
+import type { TextHit, TextOptions } from './text.js'
+import type { Vector } from './vector.js'
 
 /**
  * A record to store. A hit is not one: give `{ id, vector, attrs }` of a hit that a search returned `withVectors`.
@@ -61,12 +56,15 @@ export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
 }
 
 /** A record that a search found. */
-export interface Hit<A extends AttrsOf<A> = Attrs> {
+export interface Hit<A extends AttrsOf<A> = Attrs> extends TextHit {
   /** The collection that the record is in. */
   collection: string
   /** The record's name within its collection. */
   id: string
-  /** The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. */
+  /**
+   * The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. Of a
+   * search for words, it is the BM25 score; of a search for both, a number from 0 to 1. See {@link TextOptions.fusion}.
+   */
   score: number
   /** The record's attributes; `{}` if it has none. */
   attrs: A

@@ -1,0 +1,47 @@
+/** A search that the module of texts answers. All of it can be cloned by the structured clone algorithm. */
+export interface QueryArgs {
+  text: string | undefined
+  vector: Float32Array | undefined
+  /** Undefined: all. */
+  collections: string[] | undefined
+  filter: Uint8Array
+  topK: number
+  offset: number
+  /** NaN: none. */
+  minScore: number
+  withVectors: boolean
+  /** The keys of the attributes to return. Undefined: all. */
+  attrs: string[] | undefined
+  /** The share of the words in the score of a hybrid search. */
+  fusion: number | 'rrf'
+  /** True if a record must have all words. */
+  matchAll: boolean
+  prefix: boolean
+  /** 0: off. 1: for words that no record has. 2: for all words. */
+  fuzzy: number
+  forms: 'en' | undefined
+  /** Undefined: all. */
+  fields: string[] | undefined
+  /** The fields whose matches are returned. Undefined: none. */
+  highlight: true | string[] | undefined
+  groupBy: { key: string; size: number } | undefined
+  facets: { [key: string]: number } | undefined
+}
+
+export interface QueryHits {
+  /** For each hit: str collection, str id, attrs. */
+  wire: Uint8Array
+  scores: Float64Array
+  /** Present if the question had a vector. */
+  vectorScores: Float64Array | undefined
+  /** Present if the question had words. */
+  textScores: Float64Array | undefined
+  vectors: Float32Array | undefined
+  /** For each hit, by field: start and end of each match, and the number of the list's element if the value is a list. */
+  matches: { [field: string]: number[][] }[] | undefined
+  snippets: (string | undefined)[] | undefined
+  /** The value that the hit's group has in common. */
+  groups: unknown[] | undefined
+  /** By key: the values with their counts, the most frequent first. */
+  facets: { [key: string]: [value: unknown, count: number][] } | undefined
+}

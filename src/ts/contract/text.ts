@@ -1,0 +1,32 @@
+import type { CallOptions } from './backend.js'
+import type { QueryArgs, QueryHits } from './query.js'
+import type { TextSettings } from '../types/index.js'
+
+/** What is known of the texts of a store. */
+export interface TextFootprint {
+  /** The memory of the indexes, in bytes. */
+  bytes: number
+  /** The number of distinct words in all fields. */
+  terms: number
+  /** The number of documents that are not in the index yet. */
+  behind: number
+}
+
+/** Makes the indexes of a store. `host` is a `TextHost`, which is declared above this folder. `wasm` is nidus-text.wasm. */
+export type OpenText = (host: never, wasm: WebAssembly.Module) => TextStore
+
+/** The indexes of words of one open store. */
+export interface TextStore {
+  query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits>
+  /** Makes new settings durable by `commit`, which is told how the metadata change, and uses them from then on. */
+  setText(
+    collection: string,
+    settings: TextSettings | undefined,
+    options: CallOptions,
+    commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
+  ): Promise<void>
+  footprint(): TextFootprint
+  /** Is called after each commit. */
+  wrote(): void
+  free(): void
+}

@@ -1,0 +1,104 @@
+import type { CallOptions } from '../contract/backend.js'
+import type { Calls } from '../contract/calls.js'
+import type { TextStore } from '../contract/text.js'
+import { deadCore } from '../core/load.js'
+import { NidusError, closedError } from '../errors/errors.js'
+import { runtime } from '../runtime/configure.js'
+import type { Footprint } from '../types/index.js'
+import { textEntry } from './core-calls.js'
+import type { OpenCore } from './open-core.js'
+import { toTheEnd } from './steps.js'
+import type { TextHost } from './text-host.js'
+
+/** Hands calls to the module of texts, which is loaded for the first one, or if a collection has settings. */
+export class TextCalls {
+  readonly #open: OpenCore
+  readonly #closing: () => boolean
+  #loading: Promise<TextStore> | undefined
+  #store: TextStore | undefined
+
+  constructor(open: OpenCore, closing: () => boolean) {
+    this.#open = open
+    this.#closing = closing
+  }
+
+  /** True once it is used. Its reads take several turns of the event loop. */
+  get used() {
+    return this.#loading !== undefined
+  }
+
+  /** Loads the module if a collection has settings, so that it is ready for the first search. */
+  begin() {
+    const { store } = this.#open
+    const names = this.#open.run(() => store.collections())
+    const view = new DataView(names.buffer, names.byteOffset)
+    for (let at = 0, end: number; at < names.length; at = end) {
+      end = at + 8 + view.getUint32(at, true)
+      const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(names.subarray(at + 8, end))
+      if (textEntry(this.#open.run(() => store.getMeta(name)))) return void this.#load().catch(() => {})
+    }
+  }
+
+  #load(): Promise<TextStore> {
+    this.#loading ??= this.#start().catch((cause: unknown) => {
+      this.#loading = undefined
+      if (cause instanceof NidusError) throw cause
+      throw new NidusError('FAILED', 'the part of the package that finds words could not be loaded', { cause })
+    })
+    return this.#loading
+  }
+
+  async #start(): Promise<TextStore> {
+    const open = this.#open
+    if (!runtime.text) throw new NidusError('UNSUPPORTED', 'this entry of the package cannot find words')
+    const { openText, module } = await runtime.text()
+    if (this.#closing()) throw closedError(open.spec.name)
+    const host: TextHost = {
+      store: open.store,
+      run: (work) => open.run(work),
+      check: () => {
+        if (this.#closing()) throw closedError(open.spec.name)
+        open.check()
+      },
+      match: (matching, signal) => open.match(matching, signal),
+      toTheEnd: (read, signal) => toTheEnd(open, read, signal),
+      reading: (work) => open.turns.read(work),
+    }
+    this.#store = openText(host as never, module)
+    return this.#store
+  }
+
+  async query(args: Calls['query']['args'], signal: AbortSignal | undefined) {
+    return (await this.#load()).query(args, signal)
+  }
+
+  /** `alone` runs work in the order of the writes, in no group with others. */
+  async setText(
+    { collection, settings }: Calls['setText']['args'],
+    options: CallOptions,
+    alone: (work: () => Promise<void>) => Promise<unknown>,
+    commit: () => Promise<void>,
+  ) {
+    const { store } = this.#open
+    const text = await this.#load()
+    await text.setText(collection, settings, options, async (change) => {
+      await alone(async () => {
+        this.#open.check()
+        this.#open.run(() => store.stageSetMeta(collection, change(store.getMeta(collection))))
+        await commit()
+      })
+    })
+  }
+
+  footprint(footprint: Footprint): Footprint {
+    return this.#store ? { ...footprint, text: this.#store.footprint() } : footprint
+  }
+
+  wrote() {
+    this.#store?.wrote()
+  }
+
+  end() {
+    if (!deadCore()) this.#store?.free()
+  }
+}

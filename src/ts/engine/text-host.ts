@@ -1,0 +1,22 @@
+import type { Matching, Rows, Store } from '../core/core.js'
+
+/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
+export interface SteppedRead<R> {
+  step(rows: Rows): R | undefined
+  free?(): void
+}
+
+/** The parts of an open store that the module of texts uses. */
+export interface TextHost {
+  readonly store: Store
+  /** Runs a step into the core. An error of the core becomes a NidusError. */
+  run<T>(work: () => T): T
+  /** Throws if the store is closed or has failed. */
+  check(): void
+  /** Finds out what a filter matches, in slices. */
+  match(matching: Matching, signal: AbortSignal | undefined): Promise<void>
+  /** Takes all steps of a read. */
+  toTheEnd<R>(read: SteppedRead<R>, signal: AbortSignal | undefined): R | Promise<R>
+  /** Keeps changes from taking effect while a read takes several turns of the event loop. */
+  reading<T>(work: () => Promise<T>): Promise<T>
+}

@@ -1,0 +1,177 @@
+import type { Backend } from '../contract/backend.js'
+import type { QueryArgs, QueryHits } from '../contract/query.js'
+import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
+import { FIELD, GROUP_BY, FACET, QUESTION, checkKeys } from '../arguments/keys.js'
+import { oneOf } from '../arguments/options.js'
+import { type NidusError, aborted, invalid } from '../errors/errors.js'
+import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
+import type { Attrs, AttrsOf, AttrValue, Hit, Hits, TextSettings } from '../types/index.js'
+
+// Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
+
+/** What the caller gave, as it was at the time of the call. */
+export interface Asked {
+  text: unknown
+  vector: Float32Array | undefined
+  filter: Uint8Array
+  options: { [key: string]: unknown }
+  signal: AbortSignal | undefined
+}
+
+/** A share of the words that was the best over questions of several kinds: docs/text-search.md. */
+const TEXT_SHARE = 0.4
+/** Longer texts are no questions. */
+const MOST_TEXT = 1 << 20
+
+export async function ask<A extends AttrsOf<A> = Attrs>(
+  backend: Backend,
+  { text, vector, filter, options, signal }: Asked,
+): Promise<Hits<Hit<A>>> {
+  const args = argsOf(text, vector, filter, options)
+  let hits: QueryHits
+  try {
+    hits = await backend.call('query', args, { signal })
+  } catch (error) {
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED'
+      ? aborted(signal, 'query: the call was aborted')
+      : error
+  }
+  return decode<A>(hits, backend.dimension)
+}
+
+function argsOf(
+  text: unknown,
+  vector: Float32Array | undefined,
+  filter: Uint8Array,
+  options: Asked['options'],
+): QueryArgs {
+  checkKeys(options, QUESTION, 'search', 'option')
+  if (text !== undefined) {
+    if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
+    if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
+  }
+  const { topK, offset, minScore, match, prefix, fuzzy, forms, fields, highlight, attrs, groupBy, facets } = options
+  oneOf(match, 'match', ['any', 'all'])
+  oneOf(prefix, 'prefix', [true, false])
+  oneOf(fuzzy, 'fuzzy', [0, 1, 'every'])
+  oneOf(forms, 'forms', ['en'])
+  return {
+    // A lone surrogate separates words, as it does in texts.
+    text: text?.replace(/\p{Surrogate}/gu, '\uFFFD'),
+    vector,
+    collections: collectionNames(options.collections),
+    filter,
+    topK: checkTopK(topK),
+    offset: offset === undefined ? 0 : checkCount(offset, 'offset'),
+    minScore: checkMinScore(minScore),
+    withVectors: options.withVectors === true,
+    attrs: attrs === undefined || attrs === true ? undefined : attrs === false ? [] : names(attrs, 'attrs'),
+    fusion: fusionOf(options.fusion),
+    matchAll: match === 'all',
+    prefix: prefix === true,
+    fuzzy: fuzzy === 'every' ? 2 : fuzzy === 1 ? 1 : 0,
+    forms: forms as 'en' | undefined,
+    fields: fields === undefined ? undefined : names(fields, 'fields'),
+    highlight:
+      highlight === undefined || highlight === false
+        ? undefined
+        : highlight === true
+          ? true
+          : names(highlight, 'highlight'),
+    groupBy: groupOf(groupBy),
+    facets: facetsOf(facets),
+  }
+}
+
+function names(value: unknown, what: string): string[] {
+  if (!Array.isArray(value)) throw invalid(`${what} must be an array of names, not ${describe(value)}`)
+  value.forEach((name, i) => checkString(name, () => `${what}[${i}]`))
+  return [...new Set(value as string[])]
+}
+
+function fusionOf(fusion: unknown): number | 'rrf' {
+  if (fusion === undefined) return TEXT_SHARE
+  if (fusion === 'rrf') return fusion
+  if (!isPlainObject(fusion)) throw invalid(`fusion is { text: number } or 'rrf', not ${describe(fusion)}`)
+  checkKeys(fusion, { text: 1 }, 'fusion')
+  const { text } = fusion
+  if (typeof text !== 'number' || !(text >= 0 && text <= 1))
+    throw invalid(`fusion.text must be a number from 0 to 1, not ${describe(text)}`)
+  return text
+}
+
+function groupOf(groupBy: unknown): QueryArgs['groupBy'] {
+  if (groupBy === undefined) return undefined
+  if (typeof groupBy === 'string') return groupOf({ key: groupBy })
+  if (!isPlainObject(groupBy)) throw invalid(`groupBy is a key or { key, size }, not ${describe(groupBy)}`)
+  checkKeys(groupBy, GROUP_BY, 'groupBy')
+  const { key, size = 1 } = groupBy
+  checkString(key, () => 'groupBy.key')
+  if (checkCount(size, 'groupBy.size') === 0) throw invalid('groupBy.size must be 1 or more')
+  return { key, size: size as number }
+}
+
+function facetsOf(facets: unknown): QueryArgs['facets'] {
+  if (facets === undefined) return undefined
+  if (!isPlainObject(facets)) throw invalid(`facets must be an object of keys, not ${describe(facets)}`)
+  const limits: { [key: string]: number } = {}
+  for (const [key, facet] of Object.entries(facets)) {
+    if (facet === undefined) continue
+    if (!isPlainObject(facet)) throw invalid(`facets: ${describe(key)} must be an object, not ${describe(facet)}`)
+    checkKeys(facet, FACET, `facets: ${describe(key)}`)
+    const { limit = 10 } = facet
+    limits[key] = checkCount(limit, `facets: the limit of ${describe(key)}`)
+  }
+  return limits
+}
+
+function decode<A extends AttrsOf<A>>(found: QueryHits, dimension: number): Hits<Hit<A>> {
+  const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets } = found
+  const reader = new Reader(wire)
+  const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
+    const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score, attrs: reader.attrs<A>() }
+    if (vectorScores) hit.vectorScore = vectorScores[i]
+    if (textScores) hit.textScore = textScores[i]
+    if (vectors) hit.vector = vectors.slice(i * dimension, (i + 1) * dimension)
+    if (matches) hit.matches = matches[i] as Hit<A>['matches']
+    if (snippets?.[i] !== undefined) hit.snippet = snippets[i]
+    if (groups) hit.group = groups[i] as AttrValue | undefined
+    return hit
+  })
+  if (facets)
+    hits.facets = Object.fromEntries(
+      Object.entries(facets).map(([key, values]) => [
+        key,
+        values.map(([value, count]) => ({ value: value as AttrValue, count })),
+      ]),
+    )
+  return hits
+}
+
+/** Returns the settings that a caller gave, with all weights. */
+export function settingsOf(config: unknown): TextSettings {
+  const settings: TextSettings = {}
+  const add = (name: unknown, weight: number) => {
+    checkString(name, () => 'a field of the texts')
+    Object.defineProperty(settings, name, { value: { weight }, enumerable: true, configurable: true })
+  }
+  if (typeof config === 'string') add(config, 1)
+  else if (Array.isArray(config)) for (const name of config as unknown[]) add(name, 1)
+  else if (isPlainObject(config)) {
+    for (const [name, field] of Object.entries(config)) {
+      if (!isPlainObject(field)) throw invalid(`the field ${describe(name)} must be an object, not ${describe(field)}`)
+      checkKeys(field, FIELD, `the field ${describe(name)}`)
+      const { weight = 1 } = field
+      if (typeof weight !== 'number' || !(weight > 0) || !Number.isFinite(weight))
+        throw invalid(`the weight of ${describe(name)} must be a number above 0, not ${describe(weight)}`)
+      add(name, weight)
+    }
+  } else throw invalid(`text is a field, an array of fields or an object of fields, not ${describe(config)}`)
+  const count = Object.keys(settings).length
+  if (count === 0) throw invalid('text names no field')
+  if (count > MOST_FIELDS) throw invalid(`text names ${count} fields, more than ${MOST_FIELDS}`)
+  return settings
+}
+
+/** The index has a byte for the field of a word. */
+const MOST_FIELDS = 255

@@ -1,0 +1,148 @@
+import type { QueryArgs, QueryHits } from '../contract/query.js'
+import type { SteppedRead, TextHost } from '../engine/text-host.js'
+import { Reader, Writer, encodeIds, skipAttrs } from '../core/wire.js'
+import type { AttrValue } from '../types/index.js'
+import type { Ranked } from './ranked.js'
+import type { Words } from './words.js'
+
+export interface Found extends Ranked {
+  vectorScores?: Float64Array
+  textScores?: Float64Array
+}
+
+interface Name {
+  collection: string
+  id: string
+}
+
+/** Returns the wire form of the hits, and their names. */
+function written(host: TextHost, docs: Uint32Array, attrs: string[] | undefined): { wire: Uint8Array; names: Name[] } {
+  const documents = host.run(() => host.store.documents(docs, attrs && encodeIds(attrs)))
+  const reader = new Reader(documents)
+  const parts: Uint8Array[] = []
+  const names: Name[] = []
+  for (let i = 0; i < docs.length; i++) {
+    reader.u8()
+    const from = reader.at
+    names.push({ collection: reader.str(), id: reader.str() })
+    skipAttrs(reader)
+    parts.push(documents.subarray(from, reader.at))
+  }
+  const wire = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  parts.reduce((at, part) => (wire.set(part, at), at + part.length), 0)
+  return { wire, names }
+}
+
+/** Returns the vectors of documents, one behind the other. */
+async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | undefined): Promise<Float32Array> {
+  const { store } = host
+  const vectors = new Float32Array(names.length * store.dimension)
+  for (const collection of new Set(names.map(({ collection }) => collection))) {
+    const places = names.flatMap((name, i) => (name.collection === collection ? [i] : []))
+    const ids = encodeIds(places.map((i) => names[i].id))
+    const read: SteppedRead<Float32Array> = {
+      step(rows) {
+        const found = store.get(collection, places.length, ids, rows)
+        if (!found) return undefined
+        const { vectors } = found
+        found.free()
+        return vectors
+      },
+    }
+    const found = await host.toTheEnd(read, signal)
+    places.forEach((place, i) =>
+      vectors.set(found.subarray(i * store.dimension, (i + 1) * store.dimension), place * store.dimension),
+    )
+  }
+  return vectors
+}
+
+/** Reads one attribute of each document. Undefined: the document has none of that key. */
+export function valuesOf(host: TextHost, docs: Uint32Array, key: string): (AttrValue | undefined)[] {
+  const reader = new Reader(host.run(() => host.store.documents(docs, encodeIds([key]))))
+  return Array.from(docs, () => {
+    if (reader.u8() === 0) return undefined
+    reader.str()
+    reader.str()
+    return reader.attrs()[key]
+  })
+}
+
+/** A text for each value: equal values have equal texts, and values of different types different ones. */
+export function keyOf(value: AttrValue | undefined): string {
+  const writer = new Writer(32)
+  if (value === undefined) return ''
+  writer.value(value, () => 'a value')
+  const bytes = writer.finish()
+  let key = ''
+  for (let at = 0; at < bytes.length; at += 4096) key += String.fromCharCode(...bytes.subarray(at, at + 4096))
+  return key
+}
+
+interface Highlights {
+  matches: { [field: string]: number[][] }[]
+  snippets: (string | undefined)[]
+}
+
+/** Finds where the words are in the hits' texts, and the passage with the most of them. */
+function highlight(host: TextHost, words: Words, docs: Uint32Array, wanted: true | string[]): Highlights {
+  const { question } = words
+  const matches: Highlights['matches'] = []
+  const snippets: Highlights['snippets'] = []
+  const reader = new Reader(host.run(() => host.store.documents(docs)))
+  for (let i = 0; i < docs.length; i++) {
+    reader.u8()
+    const collection = reader.str()
+    reader.str()
+    const attrs = reader.attrs()
+    const found: { [field: string]: number[][] } = {}
+    let snippet: string | undefined
+    let most = 0
+    for (const field of words.fieldsOf(collection)) {
+      if (wanted !== true && !wanted.includes(field)) continue
+      const value = attrs[field]
+      const texts = typeof value === 'string' ? [value] : Array.isArray(value) ? value : []
+      const places: number[][] = []
+      texts.forEach((text, element) => {
+        const flat = question.places(text)
+        for (let at = 0; at < flat.length; at += 2)
+          places.push(Array.isArray(value) ? [flat[at], flat[at + 1], element] : [flat[at], flat[at + 1]])
+        if (flat.length > most) {
+          const [from, to] = question.passage(text)
+          most = flat.length
+          snippet = text.slice(from, to)
+        }
+      })
+      if (places.length > 0) Object.defineProperty(found, field, { value: places, enumerable: true })
+    }
+    matches.push(found)
+    snippets.push(snippet)
+  }
+  return { matches, snippets }
+}
+
+/** Returns documents as the hits of a search. */
+export async function hitsOf(
+  host: TextHost,
+  args: QueryArgs,
+  words: Words | undefined,
+  found: Found,
+  signal: AbortSignal | undefined,
+): Promise<QueryHits> {
+  const { wire, names } = written(host, found.docs, args.attrs)
+  const highlights =
+    words && args.highlight !== undefined
+      ? host.run(() => highlight(host, words, found.docs, args.highlight!))
+      : undefined
+  return {
+    wire,
+    scores: found.scores,
+    vectorScores: found.vectorScores,
+    textScores: found.textScores,
+    vectors: args.withVectors ? await vectorsOf(host, names, signal) : undefined,
+    matches: highlights?.matches,
+    snippets: highlights?.snippets,
+    groups: undefined,
+    facets: undefined,
+  }
+}

@@ -1,0 +1,63 @@
+import type { TextHost } from '../engine/text-host.js'
+
+/** Documents by their numbers, with their scores. */
+export interface Ranked {
+  docs: Uint32Array
+  scores: Float64Array
+}
+
+const NO_KEYS = new Uint8Array(0)
+
+/**
+ * Returns the `most` best documents, best first. Equal scores are ordered by collection and then by id, both by their
+ * UTF-8 bytes.
+ */
+export function best(host: TextHost, { docs, scores }: Ranked, most: number): Ranked {
+  const order = Uint32Array.from(docs, (_, i) => i).sort((a, b) => scores[b] - scores[a])
+  let end = Math.min(most, order.length)
+  // All that are as good as the last one take part in deciding which of them come first.
+  while (end > 0 && end < order.length && scores[order[end]] === scores[order[end - 1]]) end++
+  const sorted = order.subarray(0, end)
+  for (let from = 0, to: number; from < end && from < most; from = to) {
+    for (to = from + 1; to < end && scores[sorted[to]] === scores[sorted[from]]; to++);
+    if (to > from + 1) sortByName(host, sorted.subarray(from, to), docs)
+  }
+  const kept = sorted.subarray(0, most)
+  return { docs: Uint32Array.from(kept, (i) => docs[i]), scores: Float64Array.from(kept, (i) => scores[i]) }
+}
+
+/** Sorts places in `docs` by the names of the documents there. */
+function sortByName({ store, run }: TextHost, places: Uint32Array, docs: Uint32Array) {
+  const wire = run(() =>
+    store.documents(
+      Uint32Array.from(places, (i) => docs[i]),
+      NO_KEYS,
+    ),
+  )
+  const view = new DataView(wire.buffer, wire.byteOffset, wire.byteLength)
+  const starts = new Map<number, number>()
+  let at = 0
+  for (const place of places) {
+    // A document is 1, the length and bytes of its collection, those of its id, and a count of no attributes.
+    starts.set(place, at + 1)
+    at += 9 + view.getUint32(at + 1, true)
+    at += 16 + view.getUint32(at, true)
+  }
+  const compare = (a: number, b: number): number => {
+    let [x, y] = [starts.get(a)!, starts.get(b)!]
+    for (let part = 0; part < 2; part++) {
+      const [m, n] = [view.getUint32(x, true), view.getUint32(y, true)]
+      x += 8
+      y += 8
+      for (let i = 0; i < Math.min(m, n); i++) if (wire[x + i] !== wire[y + i]) return wire[x + i] - wire[y + i]
+      if (m !== n) return m - n
+      x += m
+      y += n
+    }
+    return 0
+  }
+  places.sort(compare)
+}
+
+/** A set of documents: a bit for each, sixteen in a number. */
+export const has = (set: Uint16Array, doc: number) => (set[doc >> 4] >> (doc & 15)) & 1
