@@ -34,6 +34,8 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.upsert(batch: RecordInput)': (o) => db.upsert('docs', [{ id: 'b', vector: q, ...o }]),
     'Nidus.upsert(batch: ColumnarBatch)': (o) => db.upsert('docs', { ids: ['b'], vectors: Float32Array.from(q), ...o }),
     'Nidus.upsert(options)': (o) => db.upsert('docs', [{ id: 'b', vector: q }], o),
+    'Nidus.update(changes)': (o) => db.update('docs', { id: 'a', attrs: {}, ...o }),
+    'Nidus.update(options)': (o) => db.update('docs', { id: 'a', attrs: {} }, o),
     'Nidus.records(options)': (o) => db.records('docs', o).next(),
     'Nidus.count(options)': (o) => db.count('docs', {}, o),
     'Nidus.deleteWhere(options)': (o) => db.deleteWhere('docs', {}, o),
