@@ -158,7 +158,7 @@ describe('a sharded store does what one store does', () => {
       ['upsert', 'c', 'records'],
       ['upsert', 'c', { ids: ['a'] }],
       ['upsert', 7, [good]],
-      ['get', 'c', 'ids'],
+      ['get', 'c', [7]],
       ['delete', 'c', [7]],
       ['deleteWhere', 'c', { $near: 1 }],
       ['count', 'c', { $near: 1 }],

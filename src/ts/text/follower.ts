@@ -104,6 +104,12 @@ export class Follower {
     for (const [name, source] of sources) if (!this.#indexes.has(name)) this.#indexes.set(name, begun(name, source))
   }
 
+  /** All numbers that documents may have. */
+  documents(): Uint32Array {
+    this.#look()
+    return Uint32Array.from({ length: this.#end }, (_, doc) => doc)
+  }
+
   /** How many documents are still to be read, for the index in use that has the most before it. */
   get behind(): number {
     let most = 0

@@ -1,13 +1,16 @@
 import type { TextHost } from '../engine/text-host.js'
 import type { AttrValue } from '../types/index.js'
+import { Writer } from '../core/wire.js'
 import { keyOf, valuesOf, type Found } from './hits.js'
 
-/** Returns the `most` best documents of a ranking, or all if it has fewer. */
-export type Ranking = (most: number) => Promise<Found>
+/**
+ * Returns the `most` best documents of a ranking, or all if it has fewer. With `only`, those that match this filter, too.
+ */
+export type Ranking = (most: number, only?: Uint8Array) => Promise<Found>
 
 interface Group {
   value: AttrValue | undefined
-  places: number[]
+  places: { found: Found; place: number }[]
 }
 
 /** The documents of some groups, next to each other, and the value of each one's group. */
@@ -19,7 +22,8 @@ export interface Grouped {
 /**
  * Returns the best `size` documents of each of the groups from `offset` on, at most `topK` groups. A group is all
  * documents that have one value under the key; those that have none are a group, too. Groups are ordered by their best
- * document. The ranking is read further until no later document can change anything.
+ * document. What the best of all documents leave open, further searches find: for other groups among the documents
+ * that are in none of the known ones, for more documents of a group among its own.
  */
 export async function groupsOf(
   host: TextHost,
@@ -27,40 +31,96 @@ export async function groupsOf(
   { key, size }: { key: string; size: number },
   offset: number,
   topK: number,
+  /** True if a filter changes the scores: then all is ranked at once. */
+  whole: boolean,
 ): Promise<Grouped> {
-  const wanted = offset + topK
-  if (topK === 0 || size === 0) {
-    const found = await ranking(0)
-    return { found, groups: [] }
-  }
-  for (let most = Math.max(64, wanted * (size + 3)); ; most *= 4) {
-    const found = await ranking(most)
-    const groups = new Map<string, Group>()
+  const wanted = topK === 0 ? 0 : offset + topK
+  const groups = new Map<string, Group>()
+  const most = whole ? 0xffffffff : wanted * (size + 2) + 16
+  const add = (found: Found) =>
     valuesOf(host, found.docs, key).forEach((value, place) => {
       const name = keyOf(value)
       const group = groups.get(name)
-      if (!group) groups.set(name, { value, places: [place] })
-      else if (group.places.length < size) group.places.push(place)
+      if (!group) groups.set(name, { value, places: [{ found, place }] })
+      else if (group.places.length < size) group.places.push({ found, place })
     })
-    const chosen = [...groups.values()].slice(0, wanted)
-    const complete = chosen.length === wanted && chosen.slice(offset).every(({ places }) => places.length === size)
-    if (!complete && found.docs.length === most) continue
-    const places = chosen.slice(offset).flatMap((group) => group.places.map((place) => ({ place, value: group.value })))
-    const pick = (scores: Float64Array) => Float64Array.from(places, ({ place }) => scores[place])
-    return {
-      found: {
-        docs: Uint32Array.from(places, ({ place }) => found.docs[place]),
-        scores: pick(found.scores),
-        ...(found.vectorScores && { vectorScores: pick(found.vectorScores) }),
-        ...(found.textScores && { textScores: pick(found.textScores) }),
-      },
-      groups: places.map(({ value }) => value),
+  let found = await ranking(wanted === 0 ? 0 : most)
+  add(found)
+  const all = found.docs.length < most
+  while (!all && groups.size < wanted && found.docs.length > 0) {
+    found = await ranking(most, noneOf(key, [...groups.values()]))
+    add(found)
+  }
+  const chosen = [...groups.values()].slice(offset, wanted)
+  if (!all)
+    for (const group of chosen) {
+      if (group.places.length === size) continue
+      const own = await ranking(size, allOf(key, group.value))
+      group.places = Array.from(own.docs, (_, place) => ({ found: own, place }))
     }
+  const places = chosen.flatMap((group) => group.places.map((each) => ({ ...each, value: group.value })))
+  const pick = (of: (found: Found) => Float64Array | undefined) =>
+    Float64Array.from(places, ({ found, place }) => of(found)![place])
+  return {
+    found: {
+      docs: Uint32Array.from(places, ({ found, place }) => found.docs[place]),
+      scores: pick(({ scores }) => scores),
+      ...(found.vectorScores && { vectorScores: pick(({ vectorScores }) => vectorScores) }),
+      ...(found.textScores && { textScores: pick(({ textScores }) => textScores) }),
+    },
+    groups: places.map(({ value }) => value),
   }
 }
 
+// Expressions of filters, as src/ts/core/core.d.ts describes them.
+const AND = 0
+const NOT = 2
+const EQ = 3
+const IN = 4
+const EXISTS = 8
+
+/** Matches the documents of no group of these. */
+function noneOf(key: string, groups: Group[]): Uint8Array {
+  const values = groups.flatMap(({ value }) => (value === undefined ? [] : [value]))
+  const writer = new Writer()
+  const absent = values.length < groups.length
+  writer.u8(AND)
+  writer.u32(absent ? 2 : 1)
+  writer.u8(NOT)
+  writer.u8(IN)
+  writer.str(key)
+  writer.u32(values.length)
+  for (const value of values) writer.value(value, () => key)
+  if (absent) {
+    writer.u8(EXISTS)
+    writer.str(key)
+  }
+  return writer.finish()
+}
+
+/** Matches the documents of the group with this value. */
+function allOf(key: string, value: AttrValue | undefined): Uint8Array {
+  const writer = new Writer()
+  if (value === undefined) writer.u8(NOT)
+  writer.u8(value === undefined ? EXISTS : EQ)
+  writer.str(key)
+  if (value !== undefined) writer.value(value, () => key)
+  return writer.finish()
+}
+
+/** Returns the filter that matches what both match. An empty one matches everything. */
+export function both(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b
+  const filter = new Uint8Array(5 + a.length + b.length)
+  filter[0] = AND
+  new DataView(filter.buffer).setUint32(1, 2, true)
+  filter.set(a, 5)
+  filter.set(b, 5 + a.length)
+  return filter
+}
+
 /**
- * Counts the values under a key, of all documents. Each element of a list counts. The most frequent come first, and
+ * Counts the values under a key, of those documents that exist and are in the collections. Each element of a list counts. The most frequent come first, and
  * those of equal counts in the order of their first document.
  */
 export function facet(
@@ -68,10 +128,11 @@ export function facet(
   docs: Uint32Array,
   key: string,
   limit: number,
+  collections: string[] | undefined,
 ): [value: AttrValue, count: number][] {
   const counts = new Map<string, [AttrValue, number]>()
   for (let from = 0; from < docs.length; from += 8192) {
-    for (const value of valuesOf(host, docs.subarray(from, from + 8192), key)) {
+    for (const value of valuesOf(host, docs.subarray(from, from + 8192), key, collections)) {
       if (value === undefined) continue
       for (const one of Array.isArray(value) ? new Set(value) : [value]) {
         const name = keyOf(one)

@@ -57,14 +57,22 @@ async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | un
   return vectors
 }
 
-/** Reads one attribute of each document. Undefined: the document has none of that key. */
-export function valuesOf(host: TextHost, docs: Uint32Array, key: string): (AttrValue | undefined)[] {
+/**
+ * Reads one attribute of each document. Undefined: the document has none of that key, or is in none of the collections.
+ */
+export function valuesOf(
+  host: TextHost,
+  docs: Uint32Array,
+  key: string,
+  collections?: string[],
+): (AttrValue | undefined)[] {
   const reader = new Reader(host.run(() => host.store.documents(docs, encodeIds([key]))))
   return Array.from(docs, () => {
     if (reader.u8() === 0) return undefined
+    const collection = reader.str()
     reader.str()
-    reader.str()
-    return reader.attrs()[key]
+    const value = reader.attrs()[key]
+    return !collections || collections.includes(collection) ? value : undefined
   })
 }
 

@@ -32,33 +32,40 @@ export async function byWeights(
   signal: AbortSignal | undefined,
 ): Promise<Hybrid> {
   const vector = args.vector!
-  const found = words.all()
   const { ceiling } = words.question
-  const text = new Map<number, number>()
-  const part = (doc: number) => (share * (text.get(doc) ?? 0)) / ceiling
-  for (let i = 0; i < found.docs.length; i++)
-    if (!among || has(among, found.docs[i])) text.set(found.docs[i], found.scores[i])
-  const byText = [...text.keys()].sort((a, b) => text.get(b)! - text.get(a)!)
+  const found = words.all()
+  // By document. Those that the filter leaves out are never asked for.
+  const text = new Float64Array(found.docs.reduce((end, doc) => Math.max(end, doc + 1), 0))
+  for (let i = 0; i < found.docs.length; i++) text[found.docs[i]] = found.scores[i]
+  const textOf = (doc: number) => text[doc] ?? 0
+  const part = (doc: number) => (share * textOf(doc)) / ceiling
+  const first = words.best(most + BESIDE, among).docs
 
   for (let wanted = most + BESIDE; ; wanted *= 4) {
     const near = await nearest(host, args, vector, wanted, signal)
     const cosines = new Map<number, number>()
     const add = ({ docs, scores }: Ranked) => docs.forEach((doc, i) => cosines.set(doc, scores[i]))
     const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + part(doc)
+    const cosinesOf = async (docs: Uint32Array) => {
+      if (docs.length > 0) add(await nearest(host, args, vector, docs.length, signal, docs))
+      return lastOf(cosines.keys(), score, most)
+    }
     add(near)
     const complete = near.docs.length < wanted
     // No other document has a higher cosine.
     const rest = complete ? 0 : (1 - share) * Math.max(0, near.scores[near.scores.length - 1])
-    let limit = lastOf(cosines.keys(), score, most)
-    const others = complete ? [] : byText.filter((doc) => !cosines.has(doc))
-    for (let at = 0, count = BESIDE; at < others.length; count = AT_ONCE) {
-      const some: number[] = []
-      // They come in the order of their words' scores, so none behind the first that cannot reach the limit can.
-      for (; at < others.length && some.length < count && !(part(others[at]) + rest < limit); at++)
-        some.push(others[at])
-      if (some.length === 0) break
-      add(await nearest(host, args, vector, some.length, signal, Uint32Array.from(some)))
-      limit = lastOf(cosines.keys(), score, most)
+    let limit = -Infinity
+    if (!complete) {
+      // The best by their words raise the limit, so that few of all others can reach it.
+      limit = await cosinesOf(first.filter((doc) => !cosines.has(doc)))
+      const others = reaching(found.docs, (doc) => part(doc) + rest, limit).filter(
+        (doc) => !cosines.has(doc) && (!among || has(among, doc)),
+      )
+      for (let at = 0; at < others.length; at += AT_ONCE) {
+        // They come in the order of their words' scores, so none behind the first that cannot reach the limit can.
+        if (part(others[at]) + rest < limit) break
+        limit = await cosinesOf(others.slice(at, at + AT_ONCE))
+      }
     }
     if (!complete && !(limit > rest)) continue
     const docs = Uint32Array.from(cosines.keys())
@@ -66,9 +73,16 @@ export async function byWeights(
     return {
       ...top,
       vectorScores: Float64Array.from(top.docs, (doc) => cosines.get(doc)!),
-      textScores: Float64Array.from(top.docs, (doc) => text.get(doc) ?? 0),
+      textScores: Float64Array.from(top.docs, textOf),
     }
   }
+}
+
+/** The documents whose bound reaches the limit, the highest bound first. */
+function reaching(docs: Uint32Array, bound: (doc: number) => number, limit: number): Uint32Array {
+  const found: number[] = []
+  for (const doc of docs) if (!(bound(doc) < limit)) found.push(doc)
+  return Uint32Array.from(found.sort((a, b) => bound(b) - bound(a)))
 }
 
 /** The score of the last of the `most` best, or -Infinity if there are fewer. */

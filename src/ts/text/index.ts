@@ -6,7 +6,7 @@ import { NidusError, aborted } from '../errors/errors.js'
 import { hasBackground, sleep } from '../runtime/schedule.js'
 import type { TextSettings } from '../types/index.js'
 import { Follower } from './follower.js'
-import { facet, groupsOf, type Ranking } from './groups.js'
+import { both, facet, groupsOf, type Ranking } from './groups.js'
 import { hitsOf, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
 import { has } from './ranked.js'
@@ -93,29 +93,30 @@ class Texts implements TextStore {
       const among = matching(host, args)
       const ranking = rankingOf(host, args, words, among, signal)
       const { groupBy, offset, topK } = args
-      const grouped = groupBy && (await groupsOf(host, ranking, groupBy, offset, topK))
+      const grouped =
+        groupBy && (await groupsOf(host, ranking, groupBy, offset, topK, words !== undefined && args.fusion === 'rrf'))
       const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, 0xffffffff)), offset)
       const hits = await hitsOf(host, args, words, found, signal)
       hits.groups = grouped?.groups
-      hits.facets = args.facets && (await this.#facets(args, args.facets, words, among, signal))
+      hits.facets = args.facets && this.#facets(args, args.facets, words, among)
       return hits
     } finally {
       words?.free()
     }
   }
 
-  async #facets(
+  #facets(
     args: QueryArgs,
     wanted: { [key: string]: number },
     words: Words | undefined,
     among: Uint16Array | undefined,
-    signal: AbortSignal | undefined,
   ) {
     const host = this.#host
-    const docs = words
-      ? words.all().docs.filter((doc) => !among || has(among, doc))
-      : (await nearest(host, args, new Float32Array(host.store.dimension), 0xffffffff, signal)).docs
-    return Object.fromEntries(Object.entries(wanted).map(([key, limit]) => [key, facet(host, docs, key, limit)]))
+    const found = words ? words.all().docs : this.#follower.documents()
+    const docs = found.filter((doc) => !among || has(among, doc))
+    return Object.fromEntries(
+      Object.entries(wanted).map(([key, limit]) => [key, facet(host, docs, key, limit, args.collections)]),
+    )
   }
 
   async setText(
@@ -174,7 +175,11 @@ function rankingOf(
     const found = await nearest(host, args, vector, most, signal)
     return { ...found, vectorScores: found.scores }
   }
-  return async (most) => {
+  return async (most, only) => {
+    if (only) {
+      const narrowed = { ...args, filter: both(args.filter, only) }
+      return rankingOf(host, narrowed, words, matching(host, narrowed), signal)(most)
+    }
     const found = await rank(most)
     const reach = Number.isNaN(minScore) ? -1 : found.scores.findIndex((score) => score < minScore)
     return reach < 0 ? found : slice(found, 0, reach)
