@@ -180,7 +180,7 @@ export async function build({ purpose = 'build' } = {}) {
       ...compiled.map(({ name, wasm }) => [name, renamed(wasm, glue)]),
       [TEXT, renamed(text.wasm, text.glue)],
     ])
-    const { files, pages } = await bundle({ core: glue, text: text.glue }, modules.get('nidus.wasm'))
+    const { files, pages } = await bundle({ core: glue, text: text.glue }, modules.get('nidus.wasm'), modules.get(TEXT))
     for (const [name, bytes] of modules) files.set(name, bytes)
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts')))
       files.set(name, readFileSync(at('src/ts/types', name)))

@@ -120,7 +120,7 @@ const smallWorker = {
 }
 
 /** Returns { files: Map of name to bytes, pages: by title, what each kind of page downloads besides the wasm }. */
-export async function bundle(glues, wasm) {
+export async function bundle(glues, wasm, textWasm) {
   const { build } = await import('esbuild')
   const options = {
     absWorkingDir: at(),
@@ -173,7 +173,7 @@ export async function bundle(glues, wasm) {
     await build({
       ...options,
       entryPoints: paths(['inline']),
-      plugins: [core(glues), later, inline(new Map([...files, ['nidus.wasm', wasm]]))],
+      plugins: [core(glues), later, inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]]))],
     }),
   ))
     files.set(name, text)

@@ -49,6 +49,16 @@ it('answers in a tab that follows another', async () => {
   await second.close()
 })
 
+it('finds words where everything is in one file', async () => {
+  const { Nidus: Inline } = await import('nidus-wasm/inline')
+  const name = opfs.fresh()
+  const db = await Inline.open(name, { dimension: 3 })
+  await db.createCollection('docs', { text: 'body' })
+  await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0], attrs: { body: 'a quiet river' } }])
+  expect((await db.search({ text: 'RIVER' })).map(({ id }) => id)).toEqual(['a'])
+  await db.close()
+})
+
 it('loads the module of words for a search for words alone', async () => {
   const name = opfs.fresh()
   const db = await Nidus.open(name, { dimension: 3 })

@@ -3,6 +3,8 @@ import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
 
+/** Set by ./inline, whose worker has no files beside it. */
+const inlined = (globalThis as { nidusText?: [script: string, wasm: string] }).nidusText
 const whole = () => fetch(new URL('./nidus.wasm', import.meta.url))
 configureRuntime({
   wasm: {
@@ -12,7 +14,9 @@ configureRuntime({
   },
   wholeWasm: { relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)), plain: whole },
   text: () =>
-    loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),
+    loadText(inlined?.[0] ?? new URL('./text.js', import.meta.url).href, () =>
+      fetch(inlined?.[1] ?? new URL('./nidus-text.wasm', import.meta.url)),
+    ),
 })
 if (typeof WorkerGlobalScope !== 'undefined') {
   const scope = globalThis as unknown as Parameters<typeof serve>[0]
