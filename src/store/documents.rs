@@ -79,7 +79,7 @@ mod tests {
         Store::create(MemorySink::new(), MemorySink::new(), options).unwrap()
     }
 
-    /// What a follower of the store knows: for each number collection, id and the attribute `n`.
+    /// The documents as a follower of the store knows them: by number, each with its collection, its id and its attribute `n`.
     type Known = BTreeMap<u32, (String, String, i64)>;
 
     fn look(store: &Store, doc: u32) -> Option<(String, String, i64)> {

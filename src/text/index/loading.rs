@@ -21,7 +21,7 @@ const LONGEST: usize = 1 + crate::text::words::LONGEST;
 pub struct Loading {
     length: u64,
     header: Vec<u8>,
-    /// What the header says, when it is complete.
+    /// The header, once it is complete.
     origin: Option<Origin>,
     fields: usize,
     segments: Vec<Segment>,
@@ -36,7 +36,7 @@ pub struct Loading {
     checking: Checking,
 }
 
-/// What is known of the segment that is being checked.
+/// The state of the check of one segment.
 #[derive(Default)]
 struct Checking {
     walk: Walk,

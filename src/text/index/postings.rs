@@ -82,7 +82,7 @@ impl Bounds {
         self.most.into_iter().zip(self.least).filter(|(count, _)| *count > 0)
     }
 
-    /// Of the list with this entry, or None if the list is short.
+    /// Returns that of the list with this entry, or None if the list is short.
     pub fn read(post: &[u8], entry: Entry) -> Option<Self> {
         if (entry.documents as usize) < BLOCK {
             return None;

@@ -1,5 +1,6 @@
 import type { Backend, OpenSpec } from '../contract/backend.js'
 import type { Args, MethodOf, Kind } from '../contract/calls.js'
+import { TEXT_KEY } from '../contract/text.js'
 import { NidusError, aborted, invalid, reading, storageError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import { userHost } from '../hosts/user.js'
@@ -22,6 +23,7 @@ import {
   OPEN,
   PERSISTENCE,
   QUERY,
+  QUESTION,
   RECORDS,
   SALVAGE,
   SEARCH,
@@ -199,7 +201,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async getMeta(collection: string): Promise<Record<string, string>> {
-    const { [TEXT]: _, ...meta } = await metaOf(this, collection)
+    const { [TEXT_KEY]: _, ...meta } = await metaOf(this, collection)
     return meta
   }
 
@@ -207,7 +209,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     await this[BACKEND]().call('setMeta', {
       collection: collectionName(collection),
       meta: reading('meta', () => {
-        if (isPlainObject(meta) && meta[TEXT] !== undefined) throw invalid(`meta: \`${TEXT}\` is set by setText`)
+        if (isPlainObject(meta) && meta[TEXT_KEY] !== undefined)
+          throw invalid(`meta: \`${TEXT_KEY}\` is set by setText`)
         return encodeMeta(meta)
       }),
     })
@@ -222,7 +225,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async getText(collection: string): Promise<TextSettings | undefined> {
-    const { [TEXT]: settings } = await metaOf(this, collection)
+    const { [TEXT_KEY]: settings } = await metaOf(this, collection)
     return settings === undefined ? undefined : (JSON.parse(settings) as { fields: TextSettings }).fields
   }
 
@@ -380,8 +383,6 @@ const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: n
 const signalOf = (options: SignalOption | undefined, place: string) =>
   checkSignal(checkOptions(options, SIGNAL, place).signal)
 
-/** The key of a collection's metadata under which the settings of its texts are. */
-const TEXT = 'nidus.text'
 const metaOf = async (db: Nidus, collection: string) =>
   decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
 
@@ -398,21 +399,22 @@ async function settingsFor(text: unknown): Promise<TextSettings> {
   return (await question()).settingsOf(config)
 }
 
-async function ask<A extends AttrsOf<A>>(db: Nidus<A>, query: Query, options: QuestionOptions<A> = {}) {
+async function ask<A extends AttrsOf<A>>(db: Nidus<A>, query: Query, options: QuestionOptions<A> | undefined) {
   const { vector, text } = checkOptions(query, QUERY, 'search: the question')
-  const { filter, signal, ...others } = reading('the options', () => ({ ...options }))
+  const { filter, signal, ...others } = checkOptions(options, QUESTION, 'search')
   const asked = {
     text,
     vector: vector === undefined ? undefined : captureQuery(vector, db.dimension),
     filter: encodeFilter(filter),
     options: reading('the options', () => snapshot(others)) as { [key: string]: unknown },
-    signal: checkSignal(signal),
   }
-  return (await question()).ask<A>(db[BACKEND](), asked)
+  const until = checkSignal(signal)
+  const { argsOf, hitsOf } = await question()
+  return hitsOf<A>(await read(db[BACKEND](), 'query', argsOf(asked), until), db.dimension)
 }
 
 /** Where it is aborted nothing was to be written, and the error does not speak of that. */
-function read<M extends MethodOf<Kind.Read | Kind.Rows>>(
+function read<M extends MethodOf<Kind.Read | Kind.Rows | Kind.Text>>(
   store: Backend,
   method: M,
   args: Args<M>,

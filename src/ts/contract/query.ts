@@ -29,7 +29,7 @@ export interface QueryArgs {
 }
 
 export interface QueryHits {
-  /** For each hit: str collection, str id, attrs. */
+  /** For each hit what `Store.documents` returns: u8 1, str collection, str id, attrs. */
   wire: Uint8Array
   scores: Float64Array
   /** Present if the question had a vector. */

@@ -2,7 +2,10 @@ import type { CallOptions } from './backend.js'
 import type { QueryArgs, QueryHits } from './query.js'
 import type { TextSettings } from '../types/index.js'
 
-/** What is known of the texts of a store. */
+/** The key of a collection's metadata under which the settings of its texts are. */
+export const TEXT_KEY = 'nidus.text'
+
+/** Counts of the indexes of words of a store. */
 export interface TextFootprint {
   /** The memory of the indexes, in bytes. */
   bytes: number

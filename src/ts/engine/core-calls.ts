@@ -1,12 +1,12 @@
 import type { Args, Calls, Hits, Method, MethodOf, Result, Kind } from '../contract/calls.js'
+import { TEXT_KEY } from '../contract/text.js'
 import type { Hits as CoreHits, Matching, Store } from '../core/core.js'
 import type { Footprint } from '../types/index.js'
-import type { SteppedRead } from './text-host.js'
+import type { SteppedRead } from './steps.js'
 
 // The step into the core of every write and every read.
 
-/** The key of a collection's metadata under which the settings of its texts are. */
-const TEXT = 'nidus.text'
+const decoder = new TextDecoder()
 
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
@@ -69,7 +69,7 @@ export function textEntry(meta: Uint8Array): Uint8Array | undefined {
   for (let at = 8; at < meta.length;) {
     const value = end(at)
     const next = end(value)
-    if (new TextDecoder().decode(meta.subarray(at + 8, value)) === TEXT) return meta.subarray(at, next)
+    if (decoder.decode(meta.subarray(at + 8, value)) === TEXT_KEY) return meta.subarray(at, next)
     at = next
   }
   return undefined

@@ -2,7 +2,12 @@ import { Rows } from '../core/core.js'
 import { deadCore } from '../core/load.js'
 import type { OpenCore } from './open-core.js'
 import { supply } from './rows.js'
-import type { SteppedRead } from './text-host.js'
+
+/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
+export interface SteppedRead<R> {
+  step(rows: Rows): R | undefined
+  free?(): void
+}
 
 /** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */
 export function toTheEnd<R>(

@@ -32,9 +32,10 @@ export class TextCalls {
     const { store } = this.#open
     const names = this.#open.run(() => store.collections())
     const view = new DataView(names.buffer, names.byteOffset)
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     for (let at = 0, end: number; at < names.length; at = end) {
       end = at + 8 + view.getUint32(at, true)
-      const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(names.subarray(at + 8, end))
+      const name = decoder.decode(names.subarray(at + 8, end))
       if (textEntry(this.#open.run(() => store.getMeta(name)))) return void this.#load().catch(() => {})
     }
   }

@@ -1,10 +1,5 @@
-import type { Matching, Rows, Store } from '../core/core.js'
-
-/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
-export interface SteppedRead<R> {
-  step(rows: Rows): R | undefined
-  free?(): void
-}
+import type { Matching, Store } from '../core/core.js'
+import type { SteppedRead } from './steps.js'
 
 /** The parts of an open store that the module of texts uses. */
 export interface TextHost {

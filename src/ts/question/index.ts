@@ -1,9 +1,8 @@
-import type { Backend } from '../contract/backend.js'
 import type { QueryArgs, QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
-import { FIELD, GROUP_BY, FACET, QUESTION, checkKeys } from '../arguments/keys.js'
+import { FIELD, GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
-import { type NidusError, aborted, invalid } from '../errors/errors.js'
+import { invalid } from '../errors/errors.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
 import type { Attrs, AttrsOf, AttrValue, Hit, Hits, TextSettings } from '../types/index.js'
 
@@ -14,8 +13,8 @@ export interface Asked {
   text: unknown
   vector: Float32Array | undefined
   filter: Uint8Array
+  /** Known keys alone. */
   options: { [key: string]: unknown }
-  signal: AbortSignal | undefined
 }
 
 /** A share of the words that was the best over questions of several kinds: docs/text-search.md. */
@@ -23,29 +22,8 @@ const TEXT_SHARE = 0.4
 /** Longer texts are no questions. */
 const MOST_TEXT = 1 << 20
 
-export async function ask<A extends AttrsOf<A> = Attrs>(
-  backend: Backend,
-  { text, vector, filter, options, signal }: Asked,
-): Promise<Hits<Hit<A>>> {
-  const args = argsOf(text, vector, filter, options)
-  let hits: QueryHits
-  try {
-    hits = await backend.call('query', args, { signal })
-  } catch (error) {
-    throw signal?.aborted && (error as NidusError).code === 'ABORTED'
-      ? aborted(signal, 'query: the call was aborted')
-      : error
-  }
-  return decode<A>(hits, backend.dimension)
-}
-
-function argsOf(
-  text: unknown,
-  vector: Float32Array | undefined,
-  filter: Uint8Array,
-  options: Asked['options'],
-): QueryArgs {
-  checkKeys(options, QUESTION, 'search', 'option')
+/** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
+export function argsOf({ text, vector, filter, options }: Asked): QueryArgs {
   if (text !== undefined) {
     if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
     if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
@@ -125,10 +103,12 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
   return limits
 }
 
-function decode<A extends AttrsOf<A>>(found: QueryHits, dimension: number): Hits<Hit<A>> {
+/** Returns the hits of an answer. */
+export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
   const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets } = found
   const reader = new Reader(wire)
   const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
+    reader.u8()
     const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score, attrs: reader.attrs<A>() }
     if (vectorScores) hit.vectorScore = vectorScores[i]
     if (textScores) hit.textScore = textScores[i]

@@ -1,9 +1,9 @@
-import type { TextFootprint } from '../contract/text.js'
+import { TEXT_KEY, type TextFootprint } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, decodeMeta, encodeIds } from '../core/wire.js'
 import { breathe } from '../runtime/schedule.js'
 import type { TextSettings } from '../types/index.js'
-import { KEY, decodeSettings } from './settings.js'
+import { decodeSettings } from './settings.js'
 import { TextIndex } from './text-core.js'
 
 /** Milliseconds of work between two turns of the event loop. */
@@ -93,7 +93,7 @@ export class Follower {
     const names = new Reader(run(() => store.collections())).strings()
     const sources = new Map<string, string>()
     for (const name of names) {
-      const source = decodeMeta(run(() => store.getMeta(name)))[KEY]
+      const source = decodeMeta(run(() => store.getMeta(name)))[TEXT_KEY]
       if (source !== undefined) sources.set(name, source)
     }
     for (const [name, indexed] of this.#indexes) {
@@ -101,7 +101,12 @@ export class Follower {
       if (indexed instanceof Indexed) indexed.index.free()
       this.#indexes.delete(name)
     }
-    for (const [name, source] of sources) if (!this.#indexes.has(name)) this.#indexes.set(name, begun(name, source))
+    for (const [name, source] of sources) {
+      if (this.#indexes.has(name)) continue
+      const ready = [...this.#aside].find((indexed) => indexed.collection === name && indexed.source === source)
+      this.#indexes.set(name, ready ?? begun(name, source))
+      if (ready) this.#aside.delete(ready)
+    }
   }
 
   /** All numbers that documents may have. */
@@ -193,7 +198,7 @@ export class Follower {
     else if (docs.length === this.#pace && took < SLICE_MS / 8) this.#pace = Math.min(MOST, this.#pace * 2)
   }
 
-  /** Makes an index with other settings beside the one that is used. Call `use` or `drop` with it at the end. */
+  /** Makes an index with other settings beside the one that is used. Call `end` with it at the end. */
   begin(collection: string, source: string): Indexed {
     this.#dirty = true
     const indexed = new Indexed(collection, source)
@@ -201,15 +206,10 @@ export class Follower {
     return indexed
   }
 
-  /** Uses an index from now on. The metadata must have its settings. */
-  use(indexed: Indexed) {
-    const before = this.#indexes.get(indexed.collection)
-    if (before instanceof Indexed) before.index.free()
-    this.#aside.delete(indexed)
-    this.#indexes.set(indexed.collection, indexed)
-  }
-
-  drop(indexed: Indexed) {
+  /** Ends `begin`. If the metadata have its settings now, the index is used from now on. Otherwise it is dropped. */
+  end(indexed: Indexed) {
+    this.#dirty = true
+    this.#look()
     if (this.#aside.delete(indexed)) indexed.index.free()
   }
 

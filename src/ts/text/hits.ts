@@ -1,5 +1,6 @@
 import type { QueryArgs, QueryHits } from '../contract/query.js'
-import type { SteppedRead, TextHost } from '../engine/text-host.js'
+import type { SteppedRead } from '../engine/steps.js'
+import type { TextHost } from '../engine/text-host.js'
 import { Reader, Writer, encodeIds, skipAttrs } from '../core/wire.js'
 import type { AttrValue } from '../types/index.js'
 import type { Ranked } from './ranked.js'
@@ -15,22 +16,15 @@ interface Name {
   id: string
 }
 
-/** Returns the wire form of the hits, and their names. */
-function written(host: TextHost, docs: Uint32Array, attrs: string[] | undefined): { wire: Uint8Array; names: Name[] } {
-  const documents = host.run(() => host.store.documents(docs, attrs && encodeIds(attrs)))
-  const reader = new Reader(documents)
-  const parts: Uint8Array[] = []
+function namesIn(wire: Uint8Array): Name[] {
+  const reader = new Reader(wire)
   const names: Name[] = []
-  for (let i = 0; i < docs.length; i++) {
+  while (!reader.done) {
     reader.u8()
-    const from = reader.at
     names.push({ collection: reader.str(), id: reader.str() })
     skipAttrs(reader)
-    parts.push(documents.subarray(from, reader.at))
   }
-  const wire = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  parts.reduce((at, part) => (wire.set(part, at), at + part.length), 0)
-  return { wire, names }
+  return names
 }
 
 /** Returns the vectors of documents, one behind the other. */
@@ -78,8 +72,8 @@ export function valuesOf(
 
 /** A text for each value: equal values have equal texts, and values of different types different ones. */
 export function keyOf(value: AttrValue | undefined): string {
-  const writer = new Writer(32)
   if (value === undefined) return ''
+  const writer = new Writer(32)
   writer.value(value, () => 'a value')
   const bytes = writer.finish()
   let key = ''
@@ -137,7 +131,7 @@ export async function hitsOf(
   found: Found,
   signal: AbortSignal | undefined,
 ): Promise<QueryHits> {
-  const { wire, names } = written(host, found.docs, args.attrs)
+  const wire = host.run(() => host.store.documents(found.docs, args.attrs && encodeIds(args.attrs)))
   const highlights =
     words && args.highlight !== undefined
       ? host.run(() => highlight(host, words, found.docs, args.highlight!))
@@ -147,7 +141,7 @@ export async function hitsOf(
     scores: found.scores,
     vectorScores: found.vectorScores,
     textScores: found.textScores,
-    vectors: args.withVectors ? await vectorsOf(host, names, signal) : undefined,
+    vectors: args.withVectors ? await vectorsOf(host, namesIn(wire), signal) : undefined,
     matches: highlights?.matches,
     snippets: highlights?.snippets,
     groups: undefined,

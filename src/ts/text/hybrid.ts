@@ -1,6 +1,6 @@
 import type { QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { best, has, type Ranked } from './ranked.js'
+import { best, type Ranked } from './ranked.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
@@ -33,8 +33,8 @@ export async function byWeights(
 ): Promise<Hybrid> {
   const vector = args.vector!
   const { ceiling } = words.question
-  const found = words.all()
-  // By document. Those that the filter leaves out are never asked for.
+  const found = words.all(among)
+  // By document.
   const text = new Float64Array(found.docs.reduce((end, doc) => Math.max(end, doc + 1), 0))
   for (let i = 0; i < found.docs.length; i++) text[found.docs[i]] = found.scores[i]
   const textOf = (doc: number) => text[doc] ?? 0
@@ -58,9 +58,7 @@ export async function byWeights(
     if (!complete) {
       // The best by their words raise the limit, so that few of all others can reach it.
       limit = await cosinesOf(first.filter((doc) => !cosines.has(doc)))
-      const others = reaching(found.docs, (doc) => part(doc) + rest, limit).filter(
-        (doc) => !cosines.has(doc) && (!among || has(among, doc)),
-      )
+      const others = reaching(found.docs, (doc) => part(doc) + rest, limit).filter((doc) => !cosines.has(doc))
       for (let at = 0; at < others.length; at += AT_ONCE) {
         // They come in the order of their words' scores, so none behind the first that cannot reach the limit can.
         if (part(others[at]) + rest < limit) break
@@ -101,13 +99,7 @@ export async function byRanks(
   signal: AbortSignal | undefined,
 ): Promise<Hybrid> {
   const near = await nearest(host, args, args.vector!, 0xffffffff, signal)
-  const all = words.all()
-  const kept = among
-    ? all.docs.map((doc, i) => (has(among, doc) ? i : 0xffffffff)).filter((i) => i !== 0xffffffff)
-    : undefined
-  const found = kept
-    ? { docs: kept.map((i) => all.docs[i]), scores: Float64Array.from(kept, (i) => all.scores[i]) }
-    : all
+  const found = words.all(among)
   const ranked = best(host, found, found.docs.length)
   const sums = new Map<number, number>()
   const cosines = new Map<number, number>()

@@ -90,7 +90,7 @@ class Texts implements TextStore {
     const host = this.#host
     const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
     try {
-      const among = matching(host, args)
+      const among = words || args.facets ? matching(host, args) : undefined
       const ranking = rankingOf(host, args, words, among, signal)
       const { groupBy, offset, topK } = args
       const grouped =
@@ -112,8 +112,8 @@ class Texts implements TextStore {
     among: Uint16Array | undefined,
   ) {
     const host = this.#host
-    const found = words ? words.all().docs : this.#follower.documents()
-    const docs = found.filter((doc) => !among || has(among, doc))
+    const within = (doc: number) => !among || has(among, doc) === 1
+    const docs = words ? words.all(among).docs : this.#follower.documents().filter(within)
     return Object.fromEntries(
       Object.entries(wanted).map(([key, limit]) => [key, facet(host, docs, key, limit, args.collections)]),
     )
@@ -137,9 +137,8 @@ class Texts implements TextStore {
         onProgress?.(done, total)
       })
       await commit((meta) => withSettings(meta, source))
-      this.#follower.use(indexed)
     } finally {
-      this.#follower.drop(indexed)
+      if (!this.#freed) this.#follower.end(indexed)
     }
   }
 
@@ -178,7 +177,7 @@ function rankingOf(
   return async (most, only) => {
     if (only) {
       const narrowed = { ...args, filter: both(args.filter, only) }
-      return rankingOf(host, narrowed, words, matching(host, narrowed), signal)(most)
+      return rankingOf(host, narrowed, words, words && matching(host, narrowed), signal)(most)
     }
     const found = await rank(most)
     const reach = Number.isNaN(minScore) ? -1 : found.scores.findIndex((score) => score < minScore)

@@ -1,9 +1,8 @@
+import { TEXT_KEY } from '../contract/text.js'
 import { NidusError } from '../errors/errors.js'
 import { decodeMeta, encodeMeta } from '../core/wire.js'
 import type { TextSettings } from '../types/index.js'
 
-/** The key of a collection's metadata under which its settings are. */
-export const KEY = 'nidus.text'
 const VERSION = 1
 /** Which words a text has: the rule of SPEC.md, section "Words". */
 const ANALYZER = 1
@@ -43,6 +42,6 @@ export function decodeSettings(collection: string, text: string): TextSettings {
 
 /** Returns a collection's metadata with other settings of texts, or with none. */
 export function withSettings(meta: Uint8Array, settings: string | undefined): Uint8Array {
-  const { [KEY]: _, ...others } = decodeMeta(meta)
-  return encodeMeta(settings === undefined ? others : { ...others, [KEY]: settings })
+  const { [TEXT_KEY]: _, ...others } = decodeMeta(meta)
+  return encodeMeta(settings === undefined ? others : { ...others, [TEXT_KEY]: settings })
 }

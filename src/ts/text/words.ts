@@ -2,7 +2,7 @@ import type { QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
 import { NidusError, invalid } from '../errors/errors.js'
 import { Indexed } from './follower.js'
-import { best, type Ranked } from './ranked.js'
+import { best, has, type Ranked } from './ranked.js'
 import { Question, type Scored } from './text-core.js'
 
 interface Searched {
@@ -52,9 +52,12 @@ export class Words {
     return best(this.#host, joined(parts), most)
   }
 
-  /** All documents that match, in no order. The filter plays no part. */
-  all(): Ranked {
-    return joined(this.#searched.map(({ indexed, weights }) => taken(this.question.all(indexed.index, weights))))
+  /** All documents that match, of those in the set, in no order. */
+  all(among: Uint16Array | undefined): Ranked {
+    const all = joined(this.#searched.map(({ indexed, weights }) => taken(this.question.all(indexed.index, weights))))
+    if (!among) return all
+    const within = (_: number, i: number) => has(among, all.docs[i]) === 1
+    return { docs: all.docs.filter(within), scores: all.scores.filter(within) }
   }
 
   /** The fields of a collection that are searched. */
