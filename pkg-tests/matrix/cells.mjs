@@ -497,6 +497,7 @@ console.log(done.join(' '))
         './nidus-relaxed.wasm',
         './nidus-page.wasm',
         './nidus-page-relaxed.wasm',
+        './nidus-text.wasm',
         './worker',
         './worker-opfs',
         '--no-emoji',
