@@ -85,6 +85,8 @@ impl JsStore {
         self.0.stage_set_meta(collection, meta).or_throw()
     }
 
+    /// With `changes`, `batch` has changes of attributes and there are no vectors. It is one function for both because
+    /// each export takes room in what a page downloads.
     #[wasm_bindgen(js_name = stageUpsert)]
     pub fn stage_upsert(
         &mut self,
@@ -93,16 +95,15 @@ impl JsStore {
         batch: &[u8],
         vectors: &Float32Array,
         before: u32,
+        changes: bool,
     ) -> Result<u32, JsValue> {
+        if changes {
+            return Ok(self.0.stage_update(collection, count as usize, batch).or_throw()? as u32);
+        }
         let fill = &mut |from: usize, rows: &mut [f32]| copy_floats(vectors, from, rows);
         let floats = vectors.length() as usize;
         Ok(self.0.stage_upsert_with(collection, count as usize, batch, floats, before as usize, fill).or_throw()?
             as u32)
-    }
-
-    #[wasm_bindgen(js_name = stageUpdate)]
-    pub fn stage_update(&mut self, collection: &str, count: u32, batch: &[u8]) -> Result<u32, JsValue> {
-        Ok(self.0.stage_update(collection, count as usize, batch).or_throw()? as u32)
     }
 
     #[wasm_bindgen(js_name = stageDelete)]

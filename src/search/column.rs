@@ -7,7 +7,7 @@ use super::codes::kernel::GROUP;
 use super::columns::AttrsOf;
 use super::filter::{Bound, equal};
 use crate::Value;
-use crate::attrs::{self, Packed};
+use crate::attrs;
 use crate::error::{reserve, zeros};
 use crate::hash::{Hasher, hash};
 use crate::segment::op::{Reader, ValueRef, put_value};
@@ -23,8 +23,6 @@ pub struct Column {
     pub failed: bool,
     /// The number of each row's value, or 0 if the key is absent.
     pub ids: Vec<u32>,
-    /// How many rows got another value since the column was made.
-    changes: usize,
     table: HashTable<u32>,
     /// The distinct values, packed, one behind the other. Value n lies between `ends[n - 1]` and `ends[n]`.
     values: Vec<u8>,
@@ -61,23 +59,6 @@ impl Column {
             self.ids.push(id);
         }
         Some(())
-    }
-
-    /// Takes the new value of a row. Returns false if it cannot, or if so many values have changed that a new column
-    /// would take less room.
-    pub fn change(&mut self, row: usize, attrs: Packed<'_>, room: usize) -> bool {
-        if row >= self.ids.len() {
-            return true;
-        }
-        self.changes += 1;
-        let id = match attrs.get(&self.key) {
-            Some(value) => self.id(value, room),
-            None => Some(0),
-        };
-        id.is_some_and(|id| {
-            self.ids[row] = id;
-            self.changes <= self.ids.len() / 2 + 1024
-        })
     }
 
     fn find(&self, encoded: &[u8]) -> Option<u32> {

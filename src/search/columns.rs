@@ -16,10 +16,8 @@ const MOST_COLUMNS: usize = 8;
 const MOST_KEPT: usize = 12;
 /// Filters that take more bytes are not kept.
 const MOST_FILTER: usize = 1 << 16;
-/// If the estimated time to look at changed rows again is more than this, in nanoseconds, a filter is forgotten.
-const MOST_AGAIN: usize = 1 << 20;
-/// So many changes are remembered for filters that are being evaluated.
-const MOST_CHANGES: usize = 1 << 16;
+/// A filter that takes longer for a row, in estimated nanoseconds, is forgotten when a row changes.
+const MOST_AGAIN: usize = 256;
 
 /// Returns the attributes of a row, or None for a dead row.
 pub type AttrsOf<'a> = &'a dyn Fn(usize) -> Option<Packed<'a>>;
@@ -29,18 +27,8 @@ pub struct Columns {
     /// In this list and the next, what was used last comes last.
     columns: Vec<Column>,
     kept: Vec<Kept>,
-    /// Counts how often rows have moved.
-    pub moves: u32,
-    /// The rows whose attributes changed, if somebody may ask: the last of `changes` changes.
-    changed: Vec<u32>,
-    changes: usize,
-    watch: Rc<()>,
-}
-
-/// Keeps the changes from a moment on.
-pub struct Watch {
-    _held: Rc<()>,
-    since: usize,
+    /// Counts how often rows have moved or got other attributes.
+    pub changes: u32,
 }
 
 /// A filter that was seen, and which of the first `rows` rows match it, once that was found out.
@@ -50,54 +38,26 @@ struct Kept {
     scope: Option<u32>,
     rows: usize,
     bits: Option<Rc<Bits>>,
-    /// The estimated time that went into changes.
-    again: usize,
 }
 
 impl Columns {
     /// Forgets everything, because rows have moved.
     pub fn clear(&mut self) {
-        *self = Self { moves: self.moves.wrapping_add(1), ..Self::default() };
+        *self = Self { changes: self.changes.wrapping_add(1), ..Self::default() };
     }
 
-    /// Takes the new attributes of a row.
+    /// Takes the new attributes of a row. What was found out of filters is kept up. Columns are made anew when they are
+    /// needed: they only help filters that were not seen yet.
     pub fn changed(&mut self, row: usize, attrs: Packed<'_>) {
-        let mut room = MOST_BYTES.saturating_sub(self.columns.iter().map(Column::bytes).sum());
-        self.columns.retain_mut(|column| {
-            let own = column.bytes();
-            let stays = column.change(row, attrs, room + own);
-            room = (room + own).saturating_sub(column.bytes());
-            stays
-        });
+        self.changes = self.changes.wrapping_add(1);
+        self.columns.clear();
         for kept in self.kept.iter_mut().filter(|kept| row < kept.rows) {
-            kept.again += kept.filter.work(true);
-            match kept.bits.as_mut().and_then(Rc::get_mut).filter(|_| kept.again <= MOST_AGAIN) {
+            let quick = kept.filter.work(true) <= MOST_AGAIN;
+            match kept.bits.as_mut().and_then(Rc::get_mut).filter(|_| quick) {
                 Some(bits) => bits.set(row, kept.filter.matches(attrs)),
-                None => (kept.bits, kept.rows, kept.again) = (None, 0, 0),
+                None => (kept.bits, kept.rows) = (None, 0),
             }
         }
-        if Rc::strong_count(&self.watch) == 1 || self.changed.len() == MOST_CHANGES {
-            self.changed.clear();
-        }
-        self.changes = self.changes.wrapping_add(1);
-        if reserve(&mut self.changed, 1, "").is_ok() {
-            self.changed.push(row as u32);
-        } else {
-            self.changed.clear();
-        }
-    }
-
-    /// Begins to remember changes.
-    pub fn watch(&self) -> Watch {
-        Watch { _held: self.watch.clone(), since: self.changes }
-    }
-
-    /// Returns the next rows that changed, at most `most` of them. Returns None if they are not known any more.
-    pub fn changes(&self, watch: &mut Watch, most: usize) -> Option<&[u32]> {
-        let from = self.changed.len().checked_sub(self.changes.wrapping_sub(watch.since))?;
-        let next = &self.changed[from..(from + most).min(self.changed.len())];
-        watch.since = watch.since.wrapping_add(next.len());
-        Some(next)
     }
 
     /// Returns which of the first `rows` rows match. Dead rows may be among them. Returns None if it is not known:
@@ -116,7 +76,7 @@ impl Columns {
                 return if now() { self.evaluate(filter, rows, attrs).map(Rc::new) } else { None };
             }
             None => {
-                let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None, again: 0 };
+                let kept = Kept { filter: filter.clone(), scope: None, rows: 0, bits: None };
                 if !now() {
                     self.keep(kept);
                     return None;
@@ -136,7 +96,7 @@ impl Columns {
                 _ => self.evaluate(filter, rows, attrs),
             }
             .map(Rc::new);
-            (kept.rows, kept.again) = (rows, 0);
+            kept.rows = rows;
         }
         let bits = kept.bits.clone();
         self.keep(kept);
@@ -157,7 +117,7 @@ impl Columns {
     /// Keeps what was found out elsewhere. Of large filters only the last one is kept.
     pub fn found_out(&mut self, filter: Rc<Filter>, scope: Option<u32>, rows: usize, bits: Bits) {
         self.kept.retain(|kept| kept.filter.size() <= MOST_FILTER && (kept.filter != filter || kept.scope != scope));
-        self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)), again: 0 });
+        self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)) });
     }
 
     fn keep(&mut self, kept: Kept) {

@@ -17,7 +17,7 @@ pub use filter::{Bound, Filter, MAX_DEPTH, MAX_PARTS, MAX_PATTERN, MAX_PATTERNS,
 pub(crate) use bits::Bits;
 pub(crate) use cascade::{Among, Cascade, Memo, TOGETHER};
 pub(crate) use codes::{Codes, Share, Tuning};
-pub(crate) use columns::{Columns, Watch};
+pub(crate) use columns::Columns;
 pub(crate) use scan::scan_rows;
 pub(crate) use state::SearchState;
 pub(crate) use topk::TopK;

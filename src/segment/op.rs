@@ -146,6 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an attribute map and checks all of it.
+    #[inline(never)]
     pub fn attrs(&mut self) -> Result<AttrsScan<'a>, Bad> {
         let start = self.at;
         let (mut canonical, mut newer, mut before) = (true, false, None);
@@ -394,8 +395,8 @@ pub fn put_meta(out: &mut Vec<u8>, meta: &crate::Meta) {
 }
 
 /// Returns an encoded map with its keys ascending and, of equal keys, only the last: what native would write after
-/// reading it. `skip` reads past one value of the map's kind.
-pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> Result<Vec<u8>> {
+/// reading it. `skip` reads past one value of the map's kind, and returns whether its key stays.
+pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<bool, Bad>) -> Result<Vec<u8>> {
     let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, "an encoded map");
     let mut reader = Reader::new(bytes);
     let count = reader.count(9).map_err(malformed)?;
@@ -404,8 +405,8 @@ pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> 
     for _ in 0..count {
         let start = reader.at();
         let key = reader.str().map_err(malformed)?;
-        skip(&mut reader).map_err(malformed)?;
-        entries.push((key, reader.since(start)));
+        let stays = skip(&mut reader).map_err(malformed)?;
+        entries.push((key, if stays { reader.since(start) } else { &[] }));
     }
     if reader.left() > 0 {
         fail!(InvalidArgument, "{} bytes too many behind an encoded map", reader.left());
@@ -423,17 +424,17 @@ pub fn canonical(bytes: &[u8], skip: fn(&mut Reader<'_>) -> Result<(), Bad>) -> 
         let (key, entry) = entries[*n as usize];
         if order.get(i + 1).is_none_or(|next| entries[*next as usize].0 != key) {
             out.extend_from_slice(entry);
-            kept += 1;
+            kept += u64::from(!entry.is_empty());
         }
     }
     out[..8].copy_from_slice(&kept.to_le_bytes());
     Ok(out)
 }
 
-pub fn skip_value(reader: &mut Reader<'_>) -> Result<(), Bad> {
-    reader.value().map(|_| ())
+pub fn skip_value(reader: &mut Reader<'_>) -> Result<bool, Bad> {
+    reader.value().map(|_| true)
 }
 
-pub fn skip_str(reader: &mut Reader<'_>) -> Result<(), Bad> {
-    reader.str().map(|_| ())
+pub fn skip_str(reader: &mut Reader<'_>) -> Result<bool, Bad> {
+    reader.str().map(|_| true)
 }

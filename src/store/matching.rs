@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Store;
 use super::index::DEAD;
 use crate::Result;
-use crate::search::{Bits, Filter, Watch};
+use crate::search::{Bits, Filter};
 
 /// The longest time, in nanoseconds, for which a filter may hold up everything else. A filter that takes longer is
 /// evaluated in slices.
@@ -23,8 +23,7 @@ pub struct Matching {
     rows: usize,
     each: usize,
     bits: Bits,
-    moves: u32,
-    watch: Watch,
+    changes: u32,
 }
 
 impl Store {
@@ -42,9 +41,8 @@ impl Store {
             return Ok(None);
         }
         let each = (SLICE / filter.work(true)).max(1);
-        let columns = self.quick.columns();
-        let (filter, bits, moves, watch) = (Rc::new(filter), Bits::none(0)?, columns.moves, columns.watch());
-        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves, watch }))
+        let (filter, bits, changes) = (Rc::new(filter), Bits::none(0)?, self.quick.columns().changes);
+        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, changes }))
     }
 
     /// Begins to evaluate a filter in slices of `each` rows, whether it takes long or not.
@@ -59,42 +57,31 @@ impl Store {
         if self.quick.columns().known(&filter, scope).is_some() {
             return Ok(None);
         }
-        let columns = self.quick.columns();
-        let (filter, bits, moves, watch) = (Rc::new(filter), Bits::none(0)?, columns.moves, columns.watch());
-        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, moves, watch }))
+        let (filter, bits, changes) = (Rc::new(filter), Bits::none(0)?, self.quick.columns().changes);
+        Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, changes }))
     }
 
     /// Evaluates a slice. Returns true once it is known which rows match. Rows that are added meanwhile are looked at
-    /// when they are asked for. Rows that change meanwhile are looked at again.
+    /// when they are asked for. If rows change meanwhile, it begins again.
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
         let mut columns = self.quick.columns_mut();
-        let again =
-            if matching.moves == columns.moves { columns.changes(&mut matching.watch, matching.each) } else { None };
-        if again.is_none() {
-            (matching.at, matching.bits, matching.moves, matching.rows) =
-                (0, Bits::none(0)?, columns.moves, self.index.rows());
-            matching.watch = columns.watch();
+        if matching.changes != columns.changes {
+            // If it began again and again in slices of the same size, it might never end.
+            (matching.at, matching.bits, matching.changes, matching.rows, matching.each) =
+                (0, Bits::none(0)?, columns.changes, self.index.rows(), matching.each.saturating_mul(2));
         }
         let Matching { filter, scope, at, rows, each, bits, .. } = matching;
         bits.grow(*rows)?;
         let mut left = *each;
-        let mut look = |row: usize| {
-            let doc = self.index.owner(row);
-            let counts = doc != DEAD && scope.is_none_or(|scope| self.index.doc(doc).collection == scope);
-            left -= usize::from(counts);
-            bits.set(row, counts && filter.matches(self.index.attrs(doc)));
-            left > 0
-        };
-        let again = again.unwrap_or_default();
-        // Those that were not reached yet have their turn anyway.
-        let mut more = again.len() < *each;
-        again.iter().filter(|row| (**row as usize) < *at).for_each(|row| more = look(*row as usize));
-        while more && *at < *rows {
-            more = look(*at);
+        while *at < *rows && left > 0 {
+            let doc = self.index.owner(*at);
+            if doc != DEAD && scope.is_none_or(|scope| self.index.doc(doc).collection == scope) {
+                left -= 1;
+                if filter.matches(self.index.attrs(doc)) {
+                    bits.insert(*at);
+                }
+            }
             *at += 1;
-        }
-        if again.len() == *each {
-            return Ok(false);
         }
         if at < rows {
             return Ok(false);

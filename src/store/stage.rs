@@ -52,6 +52,7 @@ impl Store {
     }
 
     /// Forgets an operation that failed.
+    #[inline(never)]
     pub(super) fn unstage(&mut self, mark: &Mark) {
         self.staged.back_to(&mark.staged);
         self.data.unstage(mark.rows);
@@ -204,13 +205,7 @@ impl Store {
                 |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {} of the batch", before + n));
             let id = reader.str().map_err(malformed)?;
             let attrs = reader.attrs().map_err(malformed)?;
-            if attrs.newer && self.options.only_0_3 {
-                fail!(
-                    InvalidArgument,
-                    "record {} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)",
-                    before + n
-                );
-            }
+            self.check_newer(attrs, before + n, id)?;
             if n % rows == 0 {
                 let tile = &mut tile[..rows.min(count - n) * dimension];
                 fill(n * dimension, tile);
@@ -230,9 +225,26 @@ impl Store {
             };
             self.staged.upsert(&mut self.index, seen, id, first + n, attrs)?;
         }
-        if reader.left() > 0 {
-            fail!(InvalidArgument, "{} bytes too many behind the {count} records of the batch", reader.left());
+        check_end(&reader, count)
+    }
+
+    #[inline(never)]
+    pub(super) fn check_newer(&self, attrs: AttrsScan<'_>, record: usize, id: &str) -> Result<()> {
+        if attrs.newer && self.options.only_0_3 {
+            fail!(
+                InvalidArgument,
+                "record {record} (id \"{id}\") has a float or a date, which native 0.3.0 cannot read (compat)"
+            );
         }
         Ok(())
     }
+}
+
+/// Fails if anything follows the records of a batch.
+#[inline(never)]
+pub(super) fn check_end(reader: &Reader<'_>, count: usize) -> Result<()> {
+    if reader.left() > 0 {
+        fail!(InvalidArgument, "{} bytes too many behind the {count} records of the batch", reader.left());
+    }
+    Ok(())
 }

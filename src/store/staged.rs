@@ -211,6 +211,7 @@ impl Staged {
     }
 
     /// Returns the document with this id, as the staged operations see it, and its row.
+    #[inline(never)]
     pub fn find(&self, index: &Index, seen: usize, id: &str) -> Option<(Item, u32)> {
         match self.touched(index, seen, id.as_bytes()) {
             Some(effect) => match self.effects[effect as usize] {
@@ -311,6 +312,7 @@ impl Staged {
     }
 
     /// `meta` is encoded, with ascending keys.
+    #[inline(never)]
     pub fn set_meta(&mut self, seen: usize, meta: Vec<u8>) -> Result<()> {
         reserve(&mut self.effects, 1, "staging")?;
         self.run.push(&Op::SetMeta { collection: &self.seen[seen].name, meta: &meta })?;
@@ -319,6 +321,7 @@ impl Staged {
     }
 
     /// Takes the memory that `count` upserts need, except for their frames.
+    #[inline(never)]
     pub fn reserve_upserts(&mut self, index: &mut Index, seen: usize, count: usize) -> Result<()> {
         self.reserve_index(index, count, 0)?;
         let upserts = self.seen[seen].upserts + count;
@@ -368,6 +371,7 @@ impl Staged {
     /// The effects behind `mark` will be forgotten, so the ids that they touched must be seen as before. If the
     /// collection was dropped before them, only its new creation made it possible to touch an id since. So all effects
     /// behind that creation count.
+    #[inline(never)]
     pub fn untouch(&mut self, index: &Index, seen: usize, mark: &StagedMark) {
         if self.effects.len() == mark.effects {
             return;

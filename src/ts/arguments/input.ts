@@ -53,8 +53,7 @@ function writeRecords(
     () => {
       for (; i < records.length; i++) {
         const record = records[i]
-        if (!isPlainObject(record))
-          throw invalid(`record ${i} must be an object with ${Object.keys(known).join(', ')}, not ${describe(record)}`)
+        if (!isPlainObject(record)) throw invalid(`record ${i} must be an object with an id, not ${describe(record)}`)
         const { id, vector, attrs } = record
         const who = () => recordName(i, id)
         checkKeys(record, known, who)
@@ -91,7 +90,7 @@ function captureColumns(batch: ColumnarBatch, dimension: number, way: Way): Capt
     for (let i = 0; i < given.length; i++)
       copyVector(given[i], own, i * dimension, dimension, () => recordName(i, ids[i]))
   } else if (!isFloats(given))
-    throw invalid(`a columnar batch's vectors must be one Float32Array or a list of vectors, not ${describe(given)}`)
+    throw invalid(`a batch's vectors must be a Float32Array or a list of vectors, not ${describe(given)}`)
   const vectors = own ?? (given as Float32Array)
   if (attrs !== undefined && !Array.isArray(attrs))
     throw invalid(`a batch's attrs must be an array, not ${describe(attrs)}`)

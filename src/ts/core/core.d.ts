@@ -194,10 +194,18 @@ export class Store {
   stageCreate(collection: string): boolean // true: it did not exist
   stageDrop(collection: string): boolean // true: it existed
   stageSetMeta(collection: string, meta: Uint8Array): void
-  // count
-  stageUpsert(collection: string, count: number, batch: Uint8Array, vectors: Float32Array, before: number): number
-  /** Changes attributes of `count` records. NOT_FOUND, with nothing staged, if one of them is not there. */
-  stageUpdate(collection: string, count: number, changes: Uint8Array): number // count
+  /**
+   * Returns `count`. With `changes`, the batch has changes of attributes and there are no vectors: NOT_FOUND, with
+   * nothing staged, if one of the records is not there.
+   */
+  stageUpsert(
+    collection: string,
+    count: number,
+    batch: Uint8Array,
+    vectors: Float32Array,
+    before: number,
+    changes: boolean,
+  ): number
   stageDelete(collection: string, count: number, ids: Uint8Array): number
   stageDeleteWhere(collection: string, filter: Uint8Array): number
   /**

@@ -97,7 +97,9 @@ export class Committer {
         if (signal?.aborted) throw aborted(signal)
         const rows = Math.min(every, count - done)
         const floats = vectors.subarray(done * dimension, (done + rows) * dimension)
-        this.#open.run(() => store.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats, done))
+        this.#open.run(() =>
+          store.stageUpsert(collection, rows, batch.subarray(cuts[i], cuts[i + 1]), floats, done, false),
+        )
         done += rows
         if (done < count) onProgress?.(done, count)
         await breathe()

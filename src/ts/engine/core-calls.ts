@@ -11,12 +11,16 @@ const decoder = new TextDecoder()
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
 type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
+
+const NO_VECTORS = /* @__PURE__ */ new Float32Array()
+
 export const writes: { readonly [M in MethodOf<Kind.Write>]: Run<M> } = {
   createCollection: (core, { collection }) => core.stageCreate(collection),
   dropCollection: (core, { collection }) => core.stageDrop(collection),
   setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, keepingText(core, collection, meta)),
-  upsert: (core, { collection, count, batch, vectors }) => core.stageUpsert(collection, count, batch, vectors, 0),
-  update: (core, { collection, count, batch }) => core.stageUpdate(collection, count, batch),
+  upsert: (core, { collection, count, batch, vectors }) =>
+    core.stageUpsert(collection, count, batch, vectors, 0, false),
+  update: (core, { collection, count, batch }) => core.stageUpsert(collection, count, batch, NO_VECTORS, 0, true),
   delete: (core, { collection, count, ids }) => core.stageDelete(collection, count, ids),
   deleteWhere: (core, { collection, filter }) => core.stageDeleteWhere(collection, filter),
 }
