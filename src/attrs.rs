@@ -1,7 +1,7 @@
-//! The attributes of documents in memory. A key, or a value that occurs again, is stored once as a *word* and has a
-//! number. A value that occurs once is stored where it is, without the log's wide lengths. An entry is its key and then
-//! its value. Each begins with a number whose lowest bit tells whether the rest is the number of a word, or the count
-//! of bytes that follow.
+//! The attributes of documents in memory. A key, or a value that occurs again, is *interned*: the [`Interner`] stores
+//! it once as an *item* and gives it a number. A value that occurs once is stored in its document, without the wide
+//! lengths of the log. Each attribute is its key and then its value. Both begin with a number. Its lowest bit tells
+//! whether the rest is the number of an item, or the count of bytes that follow.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use crate::hash::{Hasher, hash};
 use crate::segment::op::{self, Bad, Reader, ValueRef};
 use crate::{Code, Result, Value};
 
-/// The memory of all words together. When it is full, new keys and values are stored where they are.
+/// The most memory of all items together. When it is full, new keys and values are stored in their documents.
 const MOST_BYTES: usize = 8 << 20;
-/// The lengths of words. A shorter text takes no more than its number would.
+/// The lengths of items. A shorter value takes no more memory than its number would.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=256;
 /// The number of places that remember which values occurred once.
 const PLACES: usize = 4096;
@@ -22,14 +22,14 @@ const PLACES: usize = 4096;
 /// The variant of `true`. `false` has the variant that booleans have in the log.
 const TRUE: u8 = 7;
 
-/// The words of a store: what it stores only once.
+/// Stores keys and repeated values of a store only once.
 #[derive(Default)]
-pub struct Words {
+pub struct Interner {
     bytes: Vec<u8>,
-    /// The end of word `n`, where the next one begins.
+    /// The end of item `n`, where the next one begins.
     ends: Vec<u32>,
     table: HashTable<u32>,
-    /// Parts of the hashes of values that occurred once. If one takes another's place, the other only becomes a word
+    /// Parts of the hashes of values that occurred once. If one takes another's place, the other only becomes an item
     /// later.
     once: Vec<u32>,
     /// The numbers of the keys of the previous document.
@@ -37,7 +37,7 @@ pub struct Words {
     space: Vec<u8>,
 }
 
-impl Words {
+impl Interner {
     /// Packs an encoded map behind `out`. The map was checked before, and `out` has room for as many bytes.
     pub fn pack(&mut self, attrs: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut space = std::mem::take(&mut self.space);
@@ -52,7 +52,7 @@ impl Words {
         for n in 0..reader.count(12)? {
             let key = reader.raw_str()?;
             // Most documents have the keys of the document before.
-            match self.keys.get(n).filter(|number| self.word(**number) == key) {
+            match self.keys.get(n).filter(|number| self.item(**number) == key) {
                 Some(number) => put_number(out, u64::from(*number) << 1),
                 None => {
                     let number = self.put(key, true, out);
@@ -66,7 +66,7 @@ impl Words {
                 }
             }
             let (variant, bytes) = reader.raw_value()?;
-            // A long text or list never becomes a word. So it is not copied twice, and no memory of its size is kept.
+            // A long text or list never becomes an item. So it is not copied twice, and no memory of its size is kept.
             if bytes.len() >= *LENGTHS.end() {
                 put_number(out, ((bytes.len() as u64 + 1) << 1) | 1);
                 out.push(variant);
@@ -80,26 +80,26 @@ impl Words {
         Ok(())
     }
 
-    /// Writes a word. `out` has room for it.
-    fn put(&mut self, word: &[u8], at_once: bool, out: &mut Vec<u8>) -> Option<u32> {
-        let number = self.number(word, at_once);
+    /// Writes an item. `out` has room for it.
+    fn put(&mut self, item: &[u8], at_once: bool, out: &mut Vec<u8>) -> Option<u32> {
+        let number = self.number(item, at_once);
         match number {
             Some(number) => put_number(out, u64::from(number) << 1),
             None => {
-                put_number(out, (word.len() as u64) << 1 | 1);
-                out.extend_from_slice(word);
+                put_number(out, (item.len() as u64) << 1 | 1);
+                out.extend_from_slice(item);
             }
         }
         number
     }
 
-    /// Returns the number of a word that is stored. It is stored `at_once`, or when it occurs the second time.
-    fn number(&mut self, word: &[u8], at_once: bool) -> Option<u32> {
-        if word.len() > *LENGTHS.end() || !at_once && word.len() < *LENGTHS.start() {
+    /// Returns the number of an item, if it is stored. It is stored `at_once`, or when it occurs the second time.
+    fn number(&mut self, item: &[u8], at_once: bool) -> Option<u32> {
+        if item.len() > *LENGTHS.end() || !at_once && item.len() < *LENGTHS.start() {
             return None;
         }
-        let hashed = hash(word);
-        if let Some(number) = self.table.find(hashed, |number| self.word(*number) == word) {
+        let hashed = hash(item);
+        if let Some(number) = self.table.find(hashed, |number| self.item(*number) == item) {
             return Some(*number);
         }
         if !at_once {
@@ -111,28 +111,28 @@ impl Words {
                 return None;
             }
         }
-        self.keep(word, hashed)
+        self.keep(item, hashed)
     }
 
-    fn keep(&mut self, word: &[u8], hashed: u64) -> Option<u32> {
-        if self.bytes.len() + word.len() > MOST_BYTES {
+    fn keep(&mut self, item: &[u8], hashed: u64) -> Option<u32> {
+        if self.bytes.len() + item.len() > MOST_BYTES {
             return None;
         }
-        reserve(&mut self.bytes, word.len(), "").ok()?;
+        reserve(&mut self.bytes, item.len(), "").ok()?;
         reserve(&mut self.ends, 1, "").ok()?;
         let Self { bytes, ends, table, .. } = self;
-        let hasher: Hasher<'_> = &|number| hash(word_of(bytes, ends, *number));
+        let hasher: Hasher<'_> = &|number| hash(item_of(bytes, ends, *number));
         table.try_reserve(1, hasher).ok()?;
         let number = ends.len() as u32;
-        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(item);
         ends.push(bytes.len() as u32);
-        let hasher: Hasher<'_> = &|number| hash(word_of(bytes, ends, *number));
+        let hasher: Hasher<'_> = &|number| hash(item_of(bytes, ends, *number));
         table.insert_unique(hashed, number, hasher);
         Some(number)
     }
 
-    fn word(&self, number: u32) -> &[u8] {
-        word_of(&self.bytes, &self.ends, number)
+    fn item(&self, number: u32) -> &[u8] {
+        item_of(&self.bytes, &self.ends, number)
     }
 
     /// Returns the bytes of memory that the table takes.
@@ -142,7 +142,7 @@ impl Words {
     }
 }
 
-fn word_of<'a>(bytes: &'a [u8], ends: &[u32], number: u32) -> &'a [u8] {
+fn item_of<'a>(bytes: &'a [u8], ends: &[u32], number: u32) -> &'a [u8] {
     let end = |number: usize| ends.get(number).map_or(0, |end| *end as usize);
     let start = if number == 0 { 0 } else { end(number as usize - 1) };
     bytes.get(start..end(number as usize)).unwrap_or_default()
@@ -202,13 +202,13 @@ pub fn value(packed: &[u8]) -> ValueRef<'_> {
 #[derive(Clone, Copy)]
 pub struct Packed<'a> {
     bytes: &'a [u8],
-    words: &'a Words,
+    interner: &'a Interner,
 }
 
 impl<'a> Packed<'a> {
     /// Reads packed attributes with the table that they were packed with.
-    pub fn new(bytes: &'a [u8], words: &'a Words) -> Self {
-        Self { bytes, words }
+    pub fn new(bytes: &'a [u8], interner: &'a Interner) -> Self {
+        Self { bytes, interner }
     }
 
     fn number(&mut self) -> u64 {
@@ -224,21 +224,21 @@ impl<'a> Packed<'a> {
         number
     }
 
-    fn word(&mut self) -> &'a [u8] {
+    fn item(&mut self) -> &'a [u8] {
         let number = self.number();
         if number & 1 == 0 {
-            return self.words.word((number >> 1) as u32);
+            return self.interner.item((number >> 1) as u32);
         }
-        let (word, rest) = self.bytes.split_at_checked((number >> 1) as usize).unwrap_or_default();
+        let (item, rest) = self.bytes.split_at_checked((number >> 1) as usize).unwrap_or_default();
         self.bytes = rest;
-        word
+        item
     }
 
     /// Returns the packed value under a key. Equal values have equal bytes.
     pub fn get(mut self, key: &str) -> Option<&'a [u8]> {
         while !self.bytes.is_empty() {
-            let at = self.word();
-            let value = self.word();
+            let at = self.item();
+            let value = self.item();
             if at >= key.as_bytes() {
                 return (at == key.as_bytes()).then_some(value);
             }
@@ -251,7 +251,7 @@ impl<'a> Packed<'a> {
         self.write_chosen(&|_| true, out)
     }
 
-    /// Does what [`write`](Self::write) does, for the attributes with these keys alone.
+    /// Writes the attributes whose keys are `chosen`, as [`write`](Self::write) does.
     pub fn write_chosen(self, chosen: &dyn Fn(&[u8]) -> bool, out: &mut Vec<u8>) -> Result<()> {
         let (start, mut count) = (out.len(), 0u64);
         reserve(out, 8, "attributes")?;
@@ -291,7 +291,7 @@ impl<'a> Iterator for Packed<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        (!self.bytes.is_empty()).then(|| (self.word(), self.word()))
+        (!self.bytes.is_empty()).then(|| (self.item(), self.item()))
     }
 }
 
@@ -340,15 +340,15 @@ mod tests {
         /// value.
         #[test]
         fn comes_back_as_it_was(pool in prop::collection::vec(values(), 1..12), documents in prop::collection::vec(prop::collection::btree_map(prop_oneof!["[a-d]", "\\PC{0,300}"], any::<prop::sample::Index>(), 0..6), 1..60)) {
-            let mut words = Words::default();
+            let mut interner = Interner::default();
             let documents: Vec<BTreeMap<String, Value>> = documents.into_iter().map(|keys| keys.into_iter().map(|(key, value)| (key, value.get(&pool).clone())).collect()).collect();
             let all: Vec<Vec<u8>> = documents.iter().map(|attrs| {
                 let mut packed = Vec::new();
-                words.pack(&encoded(attrs), &mut packed).unwrap();
+                interner.pack(&encoded(attrs), &mut packed).unwrap();
                 packed
             }).collect();
             for (attrs, bytes) in documents.iter().zip(&all) {
-                let packed = Packed::new(bytes, &words);
+                let packed = Packed::new(bytes, &interner);
                 prop_assert_eq!(back(packed), encoded(attrs));
                 prop_assert_eq!(format!("{:?}", packed.to_map().unwrap()), format!("{attrs:?}"));
                 for key in ["", "a", "b", "c", "d", "e"].into_iter().chain(attrs.keys().map(String::as_str)) {
@@ -358,8 +358,8 @@ mod tests {
             }
             let values: Vec<(Option<Vec<u8>>, Option<String>)> = documents.iter().map(|attrs| {
                 let mut packed = Vec::new();
-                words.pack(&encoded(attrs), &mut packed).unwrap();
-                (Packed::new(&packed, &words).get("a").map(<[u8]>::to_vec), attrs.get("a").map(|value| format!("{value:?}")))
+                interner.pack(&encoded(attrs), &mut packed).unwrap();
+                (Packed::new(&packed, &interner).get("a").map(<[u8]>::to_vec), attrs.get("a").map(|value| format!("{value:?}")))
             }).collect();
             for (x, a) in &values {
                 for (y, b) in &values {
@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_is_kept_once() {
-        let mut words = Words::default();
+        let mut interner = Interner::default();
         let attrs: Vec<_> = (0..3000)
             .map(|n| {
                 encoded(&BTreeMap::from([
@@ -385,17 +385,17 @@ mod tests {
             .iter()
             .map(|attrs| {
                 let mut packed = Vec::new();
-                words.pack(attrs, &mut packed).unwrap();
+                interner.pack(attrs, &mut packed).unwrap();
                 packed.len()
             })
             .collect();
-        assert_eq!(words.ends.len(), 2 + 7);
+        assert_eq!(interner.ends.len(), 2 + 7);
         assert!(sizes[100..].iter().all(|size| *size <= 3 + 1 + 1 + "title 2999".len() + 1), "{sizes:?}");
     }
 
     #[test]
     fn without_room_for_more_words_they_stand_where_they_are() {
-        let mut words = Words::default();
+        let mut interner = Interner::default();
         let attrs = |n: usize| {
             encoded(&BTreeMap::from([
                 (format!("{n:0>256}"), Value::Null),
@@ -406,13 +406,13 @@ mod tests {
         let all: Vec<Vec<u8>> = (0..count)
             .map(|n| {
                 let mut packed = Vec::new();
-                words.pack(&attrs(n), &mut packed).unwrap();
+                interner.pack(&attrs(n), &mut packed).unwrap();
                 packed
             })
             .collect();
-        assert!(words.bytes.len() <= MOST_BYTES && words.bytes.len() > MOST_BYTES - 600);
+        assert!(interner.bytes.len() <= MOST_BYTES && interner.bytes.len() > MOST_BYTES - 600);
         for n in (0..count).step_by(97).chain(count - 5..count) {
-            assert_eq!(back(Packed::new(&all[n], &words)), attrs(n));
+            assert_eq!(back(Packed::new(&all[n], &interner)), attrs(n));
         }
     }
 }

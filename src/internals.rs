@@ -1,7 +1,7 @@
 //! Parts of the crate that its own tests and fuzz targets reach. They are no part of the API: any release may change
 //! them or take them away.
 
-pub use crate::attrs::{Packed, Words};
+pub use crate::attrs::{Interner, Packed};
 pub use crate::search::codes::Tuning;
 
 use crate::search::Filter;

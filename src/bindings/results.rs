@@ -42,13 +42,13 @@ impl Hits {
 
 /// Records that were asked for by their ids.
 #[wasm_bindgen]
-pub struct Found {
+pub struct FoundRecords {
     pub(super) wire: Vec<u8>,
     pub(super) vectors: Vec<f32>,
 }
 
 #[wasm_bindgen]
-impl Found {
+impl FoundRecords {
     #[wasm_bindgen(getter)]
     pub fn wire(&self) -> Uint8Array {
         Uint8Array::from(self.wire.as_slice())
@@ -60,16 +60,16 @@ impl Found {
     }
 }
 
-/// A part of the records of a collection.
+/// Records of a collection, in the order of their ids: as many as were asked for.
 #[wasm_bindgen]
-pub struct Page {
-    pub(super) found: Found,
+pub struct RecordPage {
+    pub(super) found: FoundRecords,
     pub(super) count: u32,
     pub(super) more: bool,
 }
 
 #[wasm_bindgen]
-impl Page {
+impl RecordPage {
     #[wasm_bindgen(getter)]
     pub fn wire(&self) -> Uint8Array {
         self.found.wire()
@@ -99,8 +99,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn found(self) -> Found {
-        Found { wire: self.wire, vectors: self.vectors }
+    pub(super) fn found(self) -> FoundRecords {
+        FoundRecords { wire: self.wire, vectors: self.vectors }
     }
 
     fn room(&mut self, bytes: usize) -> Fallible<()> {

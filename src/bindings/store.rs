@@ -4,7 +4,7 @@ use web_sys::FileSystemSyncAccessHandle;
 
 use super::error::OrThrow;
 use super::numbers::copy_floats;
-use super::results::{Found, Page, Writer};
+use super::results::{FoundRecords, RecordPage, Writer};
 use super::rows::Rows;
 use super::sinks::sinks;
 use crate::Error;
@@ -211,7 +211,13 @@ impl JsStore {
     }
 
     /// Returns None if rows are missing.
-    pub fn get(&self, collection: &str, count: u32, wire: &[u8], rows: &mut Rows) -> Result<Option<Found>, JsValue> {
+    pub fn get(
+        &self,
+        collection: &str,
+        count: u32,
+        wire: &[u8],
+        rows: &mut Rows,
+    ) -> Result<Option<FoundRecords>, JsValue> {
         let mut get = || {
             let mut docs = Vec::new();
             for id in ids(wire, count as usize) {
@@ -241,7 +247,7 @@ impl JsStore {
         after: Option<String>,
         limit: u32,
         rows: &mut Rows,
-    ) -> Result<Option<Page>, JsValue> {
+    ) -> Result<Option<RecordPage>, JsValue> {
         let mut page = || {
             let (docs, more) = self.0.page(collection, &Filter::decode(filter)?, after.as_deref(), limit as usize)?;
             let mut out = Writer::default();
@@ -251,7 +257,7 @@ impl JsStore {
                 out.attrs(attrs)?;
             }
             let count = docs.len() as u32;
-            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| Page {
+            Ok::<_, Error>(rows.vectors(&self.0, &mut docs.into_iter(), &mut out)?.then(|| RecordPage {
                 found: out.found(),
                 count,
                 more,

@@ -196,15 +196,15 @@ impl Columns {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
-    use crate::attrs::Words;
+    use crate::attrs::Interner;
     use crate::search::filter::Bound;
     use crate::{Batch, Value};
     use proptest::prelude::*;
 
-    fn packed(words: &mut Words, attrs: &[(&str, Value)]) -> Vec<u8> {
+    fn packed(interner: &mut Interner, attrs: &[(&str, Value)]) -> Vec<u8> {
         let (mut batch, mut packed) = (Batch::new(), Vec::new());
         batch.push("", attrs);
-        words.pack(&batch.bytes()[8..], &mut packed).unwrap();
+        interner.pack(&batch.bytes()[8..], &mut packed).unwrap();
         packed
     }
 
@@ -269,10 +269,10 @@ mod tests {
             filters in prop::collection::vec(filters().prop_map(Rc::new), 1..16),
             steps in prop::collection::vec((0usize..20, 0usize..16, 0u8..12, any::<bool>()), 1..40),
         ) {
-            let mut words = Words::default();
+            let mut interner = Interner::default();
             let mut encoded: Vec<Option<Vec<u8>>> = rows.iter().map(|(dead, attrs)| {
                 let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-                (!dead || attrs.len() % 2 == 0).then(|| packed(&mut words, &attrs))
+                (!dead || attrs.len() % 2 == 0).then(|| packed(&mut interner, &attrs))
             }).collect();
             let (mut columns, mut count) = (Columns::default(), rows.len() / 2);
             for (more, filter, event, now) in steps {
@@ -285,19 +285,19 @@ mod tests {
                 for row in (0..encoded.len()).skip(filter).step_by(13).filter(|_| event % 3 == 1) {
                     if let (Some(_), Some(Some(other))) = (&encoded[row], encoded.get(row + more)) {
                         encoded[row] = Some(other.clone());
-                        columns.changed(row, Packed::new(encoded[row].as_deref().unwrap(), &words));
+                        columns.changed(row, Packed::new(encoded[row].as_deref().unwrap(), &interner));
                     }
                 }
                 let filter = &filters[filter % filters.len()];
                 let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
-                let found = columns.matches(filter, None, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &words)));
+                let found = columns.matches(filter, None, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &interner)));
                 prop_assert_eq!(found.is_some(), seen || now);
                 let Some(found) = found else { continue };
                 prop_assert_eq!(found.ones, found.rows(0).count());
                 prop_assert!(found.rows(0).all(|row| row < count));
                 for (row, attrs) in encoded[..count].iter().enumerate() {
                     if let Some(attrs) = attrs {
-                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &words)), "{:?}, row {} of {}", filter, row, count);
+                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &interner)), "{:?}, row {} of {}", filter, row, count);
                     }
                 }
             }
@@ -305,10 +305,10 @@ mod tests {
 
         #[test]
         fn a_column_that_does_not_fit_says_so(room in 0usize..4000, texts in prop::collection::vec("[a-z]{0,80}", 1..60)) {
-            let mut words = Words::default();
-            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| packed(&mut words, &[("k", Value::Str(text.clone()))])).collect();
+            let mut interner = Interner::default();
+            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| packed(&mut interner, &[("k", Value::Str(text.clone()))])).collect();
             let mut column = Column::new("k".into(), false);
-            let fits = column.extend(texts.len(), room, &|row| Some(Packed::new(&encoded[row], &words))).is_some();
+            let fits = column.extend(texts.len(), room, &|row| Some(Packed::new(&encoded[row], &interner))).is_some();
             prop_assert!(!fits || column.bytes() <= room + 4 * texts.len());
             prop_assert!(fits || column.bytes() + 80 + 12 + 256 > room);
             prop_assert_eq!(fits, column.ids.len() == texts.len());

@@ -311,7 +311,7 @@ fn int_float(int: i64, float: f64) -> Option<Ordering> {
 mod tests {
     use super::*;
     use crate::Batch;
-    use crate::attrs::Words;
+    use crate::attrs::Interner;
     use proptest::prelude::*;
 
     fn encoded(attrs: &[(&str, Value)]) -> Vec<u8> {
@@ -374,9 +374,9 @@ mod tests {
         for (value, filter, expected) in table {
             let attrs: Vec<(&str, Value)> =
                 [("a", 1.into()), ("z", "zz".into())].into_iter().chain(value.clone().map(|v| ("k", v))).collect();
-            let (mut words, mut packed) = (Words::default(), Vec::new());
-            words.pack(&encoded(&attrs), &mut packed).unwrap();
-            assert_eq!(filter.matches(Packed::new(&packed, &words)), expected, "{value:?} {filter:?}");
+            let (mut interner, mut packed) = (Interner::default(), Vec::new());
+            interner.pack(&encoded(&attrs), &mut packed).unwrap();
+            assert_eq!(filter.matches(Packed::new(&packed, &interner)), expected, "{value:?} {filter:?}");
         }
     }
 

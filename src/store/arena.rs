@@ -1,5 +1,5 @@
 use crate::Result;
-use crate::attrs::{Packed, Words};
+use crate::attrs::{Interner, Packed};
 use crate::error::{out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 18;
@@ -18,10 +18,10 @@ pub struct Item {
 #[derive(Default)]
 pub struct Arena {
     chunks: Vec<Vec<u8>>,
-    words: Words,
+    interner: Interner,
 }
 
-/// A mark to return an arena to. Words that came since stay, because they are useful for what follows, too.
+/// A mark to return an arena to. Items that were interned since then stay, because later documents may use them, too.
 #[derive(Clone, Copy, Default)]
 pub struct ArenaMark {
     chunks: usize,
@@ -44,7 +44,7 @@ impl Arena {
         let chunk = &mut self.chunks[n];
         let at = chunk.len() as u32;
         chunk.extend_from_slice(id.as_bytes());
-        self.words.pack(attrs, chunk)?;
+        self.interner.pack(attrs, chunk)?;
         Ok(Item { chunk: n as u32, at, id: id.len() as u32, attrs: (chunk.len() - id.len()) as u32 - at })
     }
 
@@ -62,7 +62,7 @@ impl Arena {
     }
 
     pub fn attrs(&self, item: Item) -> Packed<'_> {
-        Packed::new(&self.bytes(item)[item.id as usize..], &self.words)
+        Packed::new(&self.bytes(item)[item.id as usize..], &self.interner)
     }
 
     pub fn mark(&self) -> ArenaMark {
@@ -78,6 +78,6 @@ impl Arena {
 
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum::<usize>() + self.words.memory_bytes()
+        self.chunks.iter().map(Vec::capacity).sum::<usize>() + self.interner.memory_bytes()
     }
 }

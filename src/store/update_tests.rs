@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 
 use super::*;
-use crate::attrs::{Packed, Words};
+use crate::attrs::{Interner, Packed};
 use crate::search::Filter;
 use crate::search::codes::Tuning;
 use crate::segment::op;
@@ -73,10 +73,10 @@ fn changes(seed: u8) -> Vec<(&'static str, Option<Value>)> {
 }
 
 fn matches(filter: &Filter, attrs: &Attrs) -> bool {
-    let (mut words, mut bytes, mut packed) = (Words::default(), Vec::new(), Vec::new());
+    let (mut interner, mut bytes, mut packed) = (Interner::default(), Vec::new(), Vec::new());
     op::put_attrs(&mut bytes, attrs.iter().map(|(key, value)| (key.as_str(), value)), attrs.len());
-    words.pack(&bytes, &mut packed).unwrap();
-    filter.matches(Packed::new(&packed, &words))
+    interner.pack(&bytes, &mut packed).unwrap();
+    filter.matches(Packed::new(&packed, &interner))
 }
 
 struct World {

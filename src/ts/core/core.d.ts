@@ -153,7 +153,7 @@ export class Matching {
   step(store: Store): boolean
   free(): void
 }
-export class Found {
+export class FoundRecords {
   readonly wire: Uint8Array
   readonly vectors: Float32Array
   free(): void
@@ -162,7 +162,7 @@ export class Found {
  * A page of `count` records. `more` is false if the collection has no further ones. To go on, ask for the records after
  * the last id of the page.
  */
-export class Page {
+export class RecordPage {
   readonly wire: Uint8Array
   readonly vectors: Float32Array
   readonly count: number
@@ -239,7 +239,7 @@ export class Store {
   getMeta(collection: string): Uint8Array // meta
   /** Counts the documents of one collection, or of all (undefined). */
   count(collection: string | undefined, filter: Uint8Array): number
-  get(collection: string, count: number, ids: Uint8Array, rows: Rows): Found | undefined
+  get(collection: string, count: number, ids: Uint8Array, rows: Rows): FoundRecords | undefined
   /** Returns at most `limit` records whose id is after `after`, in the order of the UTF-8 bytes of their ids. */
   records(
     collection: string,
@@ -247,7 +247,7 @@ export class Store {
     after: string | undefined,
     limit: number,
     rows: Rows,
-  ): Page | undefined
+  ): RecordPage | undefined
   /**
    * Begins a search for any number of queries. `topK` may be any number from 0 up. NaN means no `minScore`.
    * `collections` is how many `names` there are; undefined means all collections.

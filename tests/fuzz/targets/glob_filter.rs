@@ -1,6 +1,6 @@
 //! Compares globs and filters with a second implementation, and fuzzes the decoding of filters with any bytes.
 
-use nidus_wasm::internals::{Packed, Words, glob, matches};
+use nidus_wasm::internals::{Interner, Packed, glob, matches};
 use nidus_wasm::search::{Bound, Filter};
 use nidus_wasm::{Code, Value, code_of};
 
@@ -98,15 +98,15 @@ fn any_filter(bytes: &[u8], attrs: &Attrs) {
             let mut again = Vec::new();
             naive_filter::encode(&filter, &mut again);
             assert!(bytes.is_empty() || again == bytes, "{filter:?}");
-            let (mut words, mut packed) = (Words::default(), Vec::new());
-            words.pack(&codec::canonical(attrs), &mut packed).unwrap();
+            let (mut interner, mut packed) = (Interner::default(), Vec::new());
+            interner.pack(&codec::canonical(attrs), &mut packed).unwrap();
             assert_eq!(
-                matches(&filter, Packed::new(&packed, &words)),
+                matches(&filter, Packed::new(&packed, &interner)),
                 naive_filter::matches(&filter, attrs),
                 "{filter:?} {attrs:?}"
             );
             // These bytes are no attributes, but matching them must do no harm.
-            matches(&filter, Packed::new(bytes, &words));
+            matches(&filter, Packed::new(bytes, &interner));
         }
     }
 }
