@@ -133,9 +133,37 @@ export function timesOf(report, name) {
   }
 }
 
+/** Returns the tests that failed: each with its file, its name and the first lines of its error. */
+export function failuresOf(report, name) {
+  try {
+    const text = ({ fullName, failureMessages }) => {
+      const lines = failureMessages
+        .join('\n')
+        .replace(/\u001b\[[0-9;]*m/g, '')
+        .split('\n')
+      return `${fullName}\n${lines
+        .slice(0, 12)
+        .map((line) => `    ${line}`)
+        .join('\n')}`
+    }
+    return JSON.parse(report).testResults.flatMap(({ name: file, message, assertionResults }) => {
+      const failed = assertionResults.filter(({ status }) => status === 'failed')
+      const all = failed.length || !message ? failed : [{ fullName: 'the file itself', failureMessages: [message] }]
+      return all.map((one) => `${relative(at(), file)}, ${name}: ${text(one)}`)
+    })
+  } catch {
+    return []
+  }
+}
+
+const readReport = ({ report }, read) =>
+  report && existsSync(reportOf(report)) ? read(readFileSync(reportOf(report), 'utf8'), report) : []
+
 /** Returns how long each file of a suite took. */
-export const filesOf = ({ report }) =>
-  report && existsSync(reportOf(report)) ? timesOf(readFileSync(reportOf(report), 'utf8'), report) : []
+export const filesOf = (suite) => readReport(suite, timesOf)
+
+/** Returns the tests of a suite that failed. */
+export const failedIn = (suite) => readReport(suite, failuresOf)
 
 /**
  * Runs two files at a time, even on two processors, where Vitest would take one. Files often wait for other processes.

@@ -9,7 +9,10 @@ import { main, root, say, seconds, Trouble } from './lib.mjs'
 import { heard, sideBySide, Turns } from './lanes.mjs'
 import { setUp } from './setup.mjs'
 import { TooLarge } from './sizes.mjs'
-import { BUILD, filesOf, SUITES } from './suites.mjs'
+import { BUILD, failedIn, filesOf, SUITES } from './suites.mjs'
+
+/** So much of the output of a suite that failed is printed again at the end. */
+const LAST = 4000
 
 /** The exit code of a suite whose build is too large. The build can still be tested. */
 const TOO_LARGE = 3
@@ -45,7 +48,7 @@ main(async () => {
   const results = new Map()
   let built
   const attempt = async ({ name, needs, lack, unbuilt }) => {
-    const { say, end } = turns.voice()
+    const { say, end: ended } = turns.voice()
     try {
       if (!unbuilt && !built) {
         // The files in dist/ were built from other sources.
@@ -57,18 +60,22 @@ main(async () => {
       }
       const began = performance.now()
       say(`\n==== ${name} ====\n`)
+      let end = ''
       const env = { ...process.env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) }
       const code = await heard(
         process.execPath,
         [fileURLToPath(import.meta.url), '--suite', name],
         { cwd: root, env },
-        say,
+        (text) => {
+          end = (end + text).slice(-LAST)
+          say(text)
+        },
       )
       if (name === BUILD.name) built = code === 0 || code === TOO_LARGE
-      results.set(name, { how: code === 0 ? 'passed' : 'FAILED', time: seconds(began) })
+      results.set(name, { how: code === 0 ? 'passed' : 'FAILED', time: seconds(began), end })
       say(`==== ${name}: ${results.get(name).how}, ${results.get(name).time} ====\n`)
     } finally {
-      end()
+      ended()
     }
   }
   await sideBySide(
@@ -88,6 +95,11 @@ main(async () => {
     .slice(0, 20)
   if (slowest.length) say('\nThe slowest files of tests:')
   for (const { file, time } of slowest) say(`${`${(time / 1000).toFixed(1)} s`.padStart(9)}  ${file}`)
+  for (const suite of chosen.filter(({ name }) => results.get(name).how === 'FAILED')) {
+    const failed = failedIn(suite)
+    say(`\n==== ${suite.name} FAILED ====`)
+    say(failed.length ? failed.join('\n\n') : results.get(suite.name).end)
+  }
   say('')
   const count = (wanted) => [...results.values()].filter(({ how }) => how === wanted).length
   say(`${count('passed')} passed, ${count('FAILED')} failed`)

@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { sideBySide, Turns, type Job } from '../../scripts/lanes.mjs'
 import { LONG, fitting } from '../../scripts/test-long.mjs'
-import { timesOf } from '../../scripts/suites.mjs'
+import { failuresOf, timesOf } from '../../scripts/suites.mjs'
 import { repository } from './tarball.js'
 
 it('the times of files are read from the report, and half a report is ignored', () => {
@@ -89,4 +90,18 @@ it('no test waits for a fixed time in a page: it waits for an event', () => {
     .split('\n')
     .filter((path) => /\.(ts|mjs)$/.test(path) && path !== 'pkg-tests/node/suites.test.ts')
   expect(tests.filter((path) => readFileSync(join(repository, path), 'utf8').includes('waitForTimeout'))).toEqual([])
+})
+
+it('tells which tests failed', () => {
+  const file = fileURLToPath(import.meta.url)
+  const failed = { fullName: 'adds', status: 'failed', failureMessages: ['\u001b[31mError: 3\u001b[0m\n  at x'] }
+  const passed = { fullName: 'goes on', status: 'passed', failureMessages: [] }
+  const report = (results: object[]) => JSON.stringify({ testResults: results })
+  expect(failuresOf(report([{ name: file, message: '', assertionResults: [passed, failed] }]), 'node')).toEqual([
+    'pkg-tests/node/suites.test.ts, node: adds\n    Error: 3\n      at x',
+  ])
+  expect(failuresOf(report([{ name: file, message: 'no such import', assertionResults: [] }]), 'node')).toEqual([
+    'pkg-tests/node/suites.test.ts, node: the file itself\n    no such import',
+  ])
+  expect(failuresOf(undefined, 'node')).toEqual([])
 })

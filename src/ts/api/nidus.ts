@@ -1,7 +1,6 @@
 import type { Backend, OpenSpec } from '../contract/backend.js'
-import type { Args, MethodOf, Kind } from '../contract/calls.js'
 import { TEXT_KEY } from '../contract/text.js'
-import { NidusError, aborted, invalid, reading, storageError } from '../errors/errors.js'
+import { invalid, reading, storageError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import { userHost } from '../hosts/user.js'
 import {
@@ -10,28 +9,12 @@ import {
   captureIds,
   captureQueries,
   captureQuery,
-  checkMinScore,
   checkSignal,
-  checkTopK,
   collectionName,
-  collectionNames,
   copyOf,
   giveBack,
 } from '../arguments/input.js'
-import {
-  CREATE,
-  OPEN,
-  PERSISTENCE,
-  QUERY,
-  QUESTION,
-  RECORDS,
-  SALVAGE,
-  SEARCH,
-  SET_TEXT,
-  SIGNAL,
-  STORE,
-  UPSERT,
-} from '../arguments/keys.js'
+import { CREATE, OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SET_TEXT, STORE, UPSERT } from '../arguments/keys.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from '../arguments/options.js'
 import { runtime } from '../runtime/configure.js'
 import type {
@@ -70,25 +53,11 @@ import type {
   Vector,
   VectorRecord,
 } from '../types/index.js'
-import { Reader, decodeMeta, encodeIds, encodeMeta, isPlainObject } from '../core/wire.js'
+import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
+import { load, transfer } from './parts.js'
+import { BACKEND, ask, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
 
 const currentPlatform = () => runtime.platform!
-
-const PAGE = 512
-
-/** What few pages need is loaded when they do. */
-const load = <T>(part: Promise<T>): Promise<T> =>
-  part.catch((cause: unknown) => {
-    throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })
-  })
-const transfer = () => load(import('../transfer/index.js'))
-const question = () => load(import('../question/index.js'))
-
-/**
- * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
- * hand on as it is.
- */
-const BACKEND = Symbol()
 
 /**
  * The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a
@@ -374,113 +343,4 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-/** A copy, so that keeping one record does not keep its whole page. */
-const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array =>
-  vectors.slice(i * dimension, (i + 1) * dimension)
-
-const signalOf = (options: SignalOption | undefined, place: string) =>
-  checkSignal(checkOptions(options, SIGNAL, place).signal)
-
-const metaOf = async (db: Nidus, collection: string) =>
-  decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
-
-/** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
-const snapshot = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(snapshot)
-    : isPlainObject(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, snapshot(part)]))
-      : value
-
-async function settingsFor(text: unknown): Promise<TextSettings> {
-  const config = reading('text', () => snapshot(text))
-  return (await question()).settingsOf(config)
-}
-
-async function ask<A extends AttrsOf<A>>(db: Nidus<A>, query: Query, options: QuestionOptions<A> | undefined) {
-  const { vector, text } = checkOptions(query, QUERY, 'search: the question')
-  const { filter, signal, ...others } = checkOptions(options, QUESTION, 'search')
-  const asked = {
-    text,
-    vector: vector === undefined ? undefined : captureQuery(vector, db.dimension),
-    filter: encodeFilter(filter),
-    options: reading('the options', () => snapshot(others)) as { [key: string]: unknown },
-  }
-  const until = checkSignal(signal)
-  const { argsOf, hitsOf } = await question()
-  return hitsOf<A>(await read(db[BACKEND](), 'query', argsOf(asked), until), db.dimension)
-}
-
-/** Where it is aborted nothing was to be written, and the error does not speak of that. */
-function read<M extends MethodOf<Kind.Read | Kind.Rows | Kind.Text>>(
-  store: Backend,
-  method: M,
-  args: Args<M>,
-  signal: AbortSignal | undefined,
-) {
-  return store.call(method, args, { signal }).catch((error: unknown) => {
-    throw signal?.aborted && (error as NidusError).code === 'ABORTED'
-      ? aborted(signal, `${method}: the call was aborted`)
-      : error
-  })
-}
-
-async function* pages<A extends AttrsOf<A>>(
-  db: Nidus<A>,
-  collection: string,
-  filter: Uint8Array,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<VectorRecord<A>> {
-  let after: string | undefined
-  for (;;) {
-    // The filter is sent along each time, and what is sent is given away.
-    const { wire, vectors, count, more } = await read(
-      db[BACKEND](),
-      'records',
-      { collection, filter: filter.slice(), after, limit: PAGE },
-      signal,
-    )
-    const reader = new Reader(wire)
-    for (let i = 0; i < count; i++) {
-      after = reader.str()
-      yield { id: after, vector: rowOf(db, vectors, i), attrs: reader.attrs<A>() }
-    }
-    if (!more) return
-  }
-}
-
-async function searchAll<A extends AttrsOf<A>>(
-  db: Nidus<A>,
-  queries: Float32Array,
-  options: SearchOptions<A>,
-): Promise<Hit<A>[][]> {
-  const { collections, topK, minScore, filter, withVectors, signal } = options
-  const names = collectionNames(collections)
-  const { wire, scores, vectors, counts } = await read(
-    db[BACKEND](),
-    'search',
-    {
-      queries,
-      collections: names?.length,
-      names: encodeIds(names ?? []),
-      topK: checkTopK(topK),
-      minScore: checkMinScore(minScore),
-      filter: encodeFilter(filter),
-      withVectors: withVectors === true,
-    },
-    checkSignal(signal),
-  )
-  const reader = new Reader(wire)
-  let i = 0
-  return Array.from(counts, (count) => {
-    const hits: Hit<A>[] = []
-    for (const end = i + count; i < end; i++) {
-      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i], attrs: reader.attrs<A>() }
-      if (vectors) hit.vector = rowOf(db, vectors, i)
-      hits.push(hit)
-    }
-    return hits
-  })
 }

@@ -1,0 +1,9 @@
+import { NidusError } from '../errors/errors.js'
+
+/** What few pages need is loaded when they do. */
+export const load = <T>(part: Promise<T>): Promise<T> =>
+  part.catch((cause: unknown) => {
+    throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })
+  })
+export const transfer = () => load(import('../transfer/index.js'))
+export const question = () => load(import('../question/index.js'))

@@ -1,0 +1,149 @@
+import type { Backend } from '../contract/backend.js'
+import type { Args, MethodOf, Kind } from '../contract/calls.js'
+import { aborted, reading, type NidusError } from '../errors/errors.js'
+import { encodeFilter } from '../arguments/filter.js'
+import {
+  captureQuery,
+  checkMinScore,
+  checkSignal,
+  checkTopK,
+  collectionName,
+  collectionNames,
+} from '../arguments/input.js'
+import { QUERY, QUESTION, SIGNAL } from '../arguments/keys.js'
+import { checkOptions } from '../arguments/options.js'
+import { Reader, decodeMeta, encodeIds, isPlainObject } from '../core/wire.js'
+import type {
+  AttrsOf,
+  Hit,
+  Query,
+  QuestionOptions,
+  SearchOptions,
+  SignalOption,
+  TextSettings,
+  VectorRecord,
+} from '../types/index.js'
+import { question } from './parts.js'
+
+/**
+ * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
+ * hand on as it is.
+ */
+export const BACKEND = Symbol()
+
+/** The parts of an open store that its reads use. */
+interface Opened {
+  readonly dimension: number
+  readonly [BACKEND]: () => Backend
+}
+
+const PAGE = 512
+
+/** A copy, so that keeping one record does not keep its whole page. */
+export const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array =>
+  vectors.slice(i * dimension, (i + 1) * dimension)
+
+export const signalOf = (options: SignalOption | undefined, place: string) =>
+  checkSignal(checkOptions(options, SIGNAL, place).signal)
+
+export const metaOf = async (db: Opened, collection: string) =>
+  decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
+
+/** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
+const snapshot = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(snapshot)
+    : isPlainObject(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, snapshot(part)]))
+      : value
+
+export async function settingsFor(text: unknown): Promise<TextSettings> {
+  const config = reading('text', () => snapshot(text))
+  return (await question()).settingsOf(config)
+}
+
+export async function ask<A extends AttrsOf<A>>(db: Opened, query: Query, options: QuestionOptions<A> | undefined) {
+  const { vector, text } = checkOptions(query, QUERY, 'search: the question')
+  const { filter, signal, ...others } = checkOptions(options, QUESTION, 'search')
+  const asked = {
+    text,
+    vector: vector === undefined ? undefined : captureQuery(vector, db.dimension),
+    filter: encodeFilter(filter),
+    options: reading('the options', () => snapshot(others)) as { [key: string]: unknown },
+  }
+  const until = checkSignal(signal)
+  const { argsOf, hitsOf } = await question()
+  return hitsOf<A>(await read(db[BACKEND](), 'query', argsOf(asked), until), db.dimension)
+}
+
+/** Where it is aborted nothing was to be written, and the error does not speak of that. */
+export function read<M extends MethodOf<Kind.Read | Kind.Rows | Kind.Text>>(
+  store: Backend,
+  method: M,
+  args: Args<M>,
+  signal: AbortSignal | undefined,
+) {
+  return store.call(method, args, { signal }).catch((error: unknown) => {
+    throw signal?.aborted && (error as NidusError).code === 'ABORTED'
+      ? aborted(signal, `${method}: the call was aborted`)
+      : error
+  })
+}
+
+export async function* pages<A extends AttrsOf<A>>(
+  db: Opened,
+  collection: string,
+  filter: Uint8Array,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<VectorRecord<A>> {
+  let after: string | undefined
+  for (;;) {
+    // The filter is sent along each time, and what is sent is given away.
+    const { wire, vectors, count, more } = await read(
+      db[BACKEND](),
+      'records',
+      { collection, filter: filter.slice(), after, limit: PAGE },
+      signal,
+    )
+    const reader = new Reader(wire)
+    for (let i = 0; i < count; i++) {
+      after = reader.str()
+      yield { id: after, vector: rowOf(db, vectors, i), attrs: reader.attrs<A>() }
+    }
+    if (!more) return
+  }
+}
+
+export async function searchAll<A extends AttrsOf<A>>(
+  db: Opened,
+  queries: Float32Array,
+  options: SearchOptions<A>,
+): Promise<Hit<A>[][]> {
+  const { collections, topK, minScore, filter, withVectors, signal } = options
+  const names = collectionNames(collections)
+  const { wire, scores, vectors, counts } = await read(
+    db[BACKEND](),
+    'search',
+    {
+      queries,
+      collections: names?.length,
+      names: encodeIds(names ?? []),
+      topK: checkTopK(topK),
+      minScore: checkMinScore(minScore),
+      filter: encodeFilter(filter),
+      withVectors: withVectors === true,
+    },
+    checkSignal(signal),
+  )
+  const reader = new Reader(wire)
+  let i = 0
+  return Array.from(counts, (count) => {
+    const hits: Hit<A>[] = []
+    for (const end = i + count; i < end; i++) {
+      const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i], attrs: reader.attrs<A>() }
+      if (vectors) hit.vector = rowOf(db, vectors, i)
+      hits.push(hit)
+    }
+    return hits
+  })
+}
