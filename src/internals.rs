@@ -29,7 +29,12 @@ pub mod fault {
 
 /// Returns whether a text fits a glob pattern.
 pub fn glob(pattern: &str, text: &str) -> bool {
-    crate::search::glob::matches(pattern, text)
+    crate::search::filter::glob::matches(pattern, text)
+}
+
+/// Returns whether a text fits a glob pattern, both in lower case.
+pub fn glob_any_case(pattern: &str, text: &str) -> bool {
+    crate::search::filter::glob::matches_any_case(pattern, text)
 }
 
 /// Returns whether a filter matches packed attributes.

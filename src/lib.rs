@@ -37,6 +37,7 @@ mod error;
 mod hash;
 #[doc(hidden)]
 pub mod internals;
+mod lower;
 mod mutant;
 mod order;
 pub mod search;

@@ -233,7 +233,7 @@ mod tests {
             ])
             .prop_map(Value::Float),
             (-2i64..3).prop_map(Value::DateTime),
-            "[ab/]{0,3}".prop_map(Value::Str),
+            "[abA/]{0,3}".prop_map(Value::Str),
             prop::collection::vec("[ab]{0,2}", 0..3).prop_map(Value::List),
         ]
     }
@@ -246,7 +246,13 @@ mod tests {
             (key(), prop::collection::vec(values(), 0..4)).prop_map(|(key, values)| Filter::In(key, values)),
             (key(), bound, values()).prop_map(|(key, bound, value)| Filter::Compare(key, bound, value)),
             (key(), "[*]?[ab/?]{0,3}[*]?").prop_map(|(key, pattern)| Filter::Glob(key, pattern)),
+            (key(), "[*]?[abAB?]{0,3}[*]?").prop_map(|(key, pattern)| Filter::IGlob(key, pattern)),
             (key(), "[ab]{0,2}").prop_map(|(key, element)| Filter::Contains(key, element)),
+            (key(), "[abAB]{0,2}").prop_map(|(key, part)| Filter::IContains(key, part)),
+            (key(), "[ab/]{0,2}").prop_map(|(key, part)| Filter::StartsWith(key, part)),
+            (key(), prop::collection::vec("[ab]{0,2}", 0..3)).prop_map(|(key, of)| Filter::ContainsAny(key, of)),
+            (key(), prop::collection::vec("[ab]{0,2}", 0..3)).prop_map(|(key, of)| Filter::ContainsAll(key, of)),
+            (key(), prop::collection::vec(values(), 0..4)).prop_map(|(key, values)| Filter::Among(key, values)),
             key().prop_map(Filter::Exists),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {

@@ -69,6 +69,23 @@ fn globs_and_filters() {
     replay("glob_filter", glob_filter::run);
 }
 
+/// Random filters over random attributes, rather than inputs near those of the corpus.
+#[test]
+fn random_filters() {
+    let mut seed = 7u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as u8
+    };
+    let cases = if std::env::var_os("NIDUS_EVERY_CASE").is_some() { 500_000 } else { 20_000 };
+    for n in 0..cases {
+        // The first byte chooses a pair of texts for a glob, or attributes and a filter.
+        let mut bytes: Vec<u8> = (0..120).map(|_| random()).collect();
+        bytes[0] = if n % 4 == 0 { 1 } else { 4 };
+        glob_filter::run(&bytes);
+    }
+}
+
 #[test]
 fn segments() {
     replay("segment", segment::run);

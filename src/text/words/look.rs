@@ -1,7 +1,8 @@
 //! Tells for each character which class it belongs to and what it is folded to.
 
-use super::lookup::{is_word, lower};
+use super::lookup::is_word;
 use super::tables::{ADDITIONAL, LATIN, PAIRS};
+use crate::lower::lower;
 
 /// The classes of characters, by which a text is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Reads the packed tables of `tables.rs`.
 
-use super::tables::{CHUNKS, LOWER, RANGES};
+use super::tables::{CHUNKS, RANGES};
 
 /// Reads one number of one to three bytes, seven bits in each. The high bit says that another byte follows.
 fn number(at: &mut usize) -> Option<u32> {
@@ -34,17 +34,4 @@ pub(super) fn is_word(code: u32) -> bool {
         word = !word;
     }
     false
-}
-
-/// Returns the lower case of a code point from U+0080 on, or the same code point.
-pub(super) fn lower(code: u32) -> u32 {
-    let next = LOWER.partition_point(|&run| (run & 0x1f_ffff) as u32 <= code);
-    let Some(&run) = next.checked_sub(1).and_then(|run| LOWER.get(run)) else { return code };
-    let (from, last, every_second) = ((run & 0x1f_ffff) as u32, (run >> 21 & 0x3ff) as u32, run >> 31 & 1 == 1);
-    let beyond = code - from;
-    if beyond > last || (every_second && beyond & 1 == 1) {
-        return code;
-    }
-    // The upper half is how far the lower case is away, with its sign.
-    code.wrapping_add((run >> 32) as u32)
 }

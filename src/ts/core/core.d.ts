@@ -17,8 +17,10 @@
  *   filter  one expression, prefix form, a u8 tag first:
  *           0 And u32 n, n expressions | 1 Or u32 n, n expressions | 2 Not expression | 3 Eq str key, value
  *           | 4 In str key, u32 n, n values | 5 Compare str key, u8 (0 > | 1 >= | 2 < | 3 <=), value
- *           | 6 Glob str key, str pattern | 7 Contains str key, str element | 8 Exists str key
- *           An empty array means no filter. Expressions 3 to 8 do not match a record without the key.
+ *           | 6 Glob str key, str pattern | 7 Contains str key, str element or part | 8 Exists str key
+ *           | 9 IGlob str key, str pattern | 10 StartsWith str key, str part | 11 IContains str key, str part
+ *           | 12 ContainsAny, 13 ContainsAll str key, u32 n, n str | 14 Among str key, u32 n, n values
+ *           An empty array means no filter. Expressions from 3 on do not match a record without the key.
  *           `$ne` is And(Exists, Not(Eq)), `$nin` is And(Exists, Not(In)).
  *   hits    per hit: str collection, str id, attrs            (scores and vectors are separate arrays)
  *   found   per id asked: u8 0 absent | 1 then attrs          (the vectors of those present are a separate array)

@@ -1,6 +1,6 @@
 //! Compares globs and filters with a second implementation, and fuzzes the decoding of filters with any bytes.
 
-use nidus_wasm::internals::{Interner, Packed, glob, matches};
+use nidus_wasm::internals::{Interner, Packed, glob, glob_any_case, matches};
 use nidus_wasm::search::{Bound, Filter};
 use nidus_wasm::{Code, Value, code_of};
 
@@ -10,8 +10,32 @@ use super::memory;
 use super::naive_filter;
 
 const KEYS: [&str; 5] = ["", "a", "b", "key", "ü"];
-const CHARACTERS: [char; 16] =
-    ['*', '?', '[', ']', '!', '^', '-', 'a', 'b', 'c', 'é', '\u{1F600}', '*', '[', ']', '\0'];
+const CHARACTERS: [char; 24] = [
+    '*',
+    '?',
+    '[',
+    ']',
+    '!',
+    '^',
+    '-',
+    'a',
+    'b',
+    'c',
+    'é',
+    '\u{1F600}',
+    '*',
+    '[',
+    ']',
+    '\0',
+    'A',
+    'B',
+    'C',
+    'É',
+    'İ',
+    'Σ',
+    'ς',
+    'ẞ',
+];
 
 fn key(input: &mut Input<'_>) -> String {
     KEYS[input.below(KEYS.len())].to_string()
@@ -20,7 +44,7 @@ fn key(input: &mut Input<'_>) -> String {
 /// Makes a text of few different characters, mostly those that have a meaning in a glob.
 fn text(input: &mut Input<'_>) -> String {
     let len = input.below(12);
-    input.bytes(len).iter().map(|byte| CHARACTERS[usize::from(byte % 16)]).collect()
+    input.bytes(len).iter().map(|byte| CHARACTERS[usize::from(byte % 24)]).collect()
 }
 
 /// Makes numbers that are near each other, both integers and floats.
@@ -53,7 +77,7 @@ fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
     let parts = |input: &mut Input<'_>| {
         (0..if depth < 5 { input.below(4) } else { 0 }).map(|_| filter(input, depth + 1)).collect()
     };
-    match input.u8() % 12 {
+    match input.u8() % 20 {
         0 => Filter::And(parts(input)),
         1 => Filter::Or(parts(input)),
         2 if depth < 5 => Filter::Not(Box::new(filter(input, depth + 1))),
@@ -61,6 +85,12 @@ fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
         4 => Filter::Glob(key(input), text(input)),
         5 => Filter::Contains(key(input), text(input)),
         6 => Filter::Exists(key(input)),
+        12 => Filter::IGlob(key(input), text(input)),
+        13 => Filter::StartsWith(key(input), text(input)),
+        14 | 15 => Filter::IContains(key(input), text(input)),
+        16 => Filter::ContainsAny(key(input), (0..input.below(4)).map(|_| text(input)).collect()),
+        17 => Filter::ContainsAll(key(input), (0..input.below(4)).map(|_| text(input)).collect()),
+        18 => Filter::Among(key(input), (0..input.below(4)).map(|_| value(input)).collect()),
         7 | 8 => Filter::Eq(key(input), value(input)),
         n => Filter::Compare(
             key(input),
@@ -84,6 +114,8 @@ fn any_glob(input: &mut Input<'_>, raw: bool) {
         (all(3), all(2))
     };
     assert_eq!(glob(&pattern, &text), naive_filter::glob(&pattern, &text), "{pattern:?} {text:?}");
+    let any_case = naive_filter::glob(&naive_filter::lower(&pattern), &naive_filter::lower(&text));
+    assert_eq!(glob_any_case(&pattern, &text), any_case, "{pattern:?} {text:?}");
 }
 
 /// Decodes a filter from any bytes. It is refused with `INVALID_ARGUMENT`, or writing it gives the same bytes again.

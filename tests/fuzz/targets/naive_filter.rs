@@ -110,16 +110,56 @@ fn equal(a: &Value, b: &Value) -> bool {
     (a, b) == (&Value::Null, &Value::Null) || order(a, b) == Some(Ordering::Equal)
 }
 
+/// Returns the lower case of a text, one character for each.
+pub fn lower(text: &str) -> String {
+    let lower = |c: char| match c {
+        'İ' => 'i',
+        'ς' => 'σ',
+        _ => c.to_lowercase().next().unwrap(),
+    };
+    text.chars().map(lower).collect()
+}
+
+fn starts(text: &[u8], part: &[u8]) -> bool {
+    text.iter().zip(part).filter(|(a, b)| a == b).count() == part.len()
+}
+
+/// Tries every place.
+fn contains(text: &str, part: &str) -> bool {
+    (0..=text.len()).any(|at| starts(&text.as_bytes()[at..], part.as_bytes()))
+}
+
+fn set(items: &[String]) -> BTreeSet<&String> {
+    items.iter().collect()
+}
+
 pub fn matches(filter: &Filter, attrs: &Attrs) -> bool {
+    let text = |key: &String| match attrs.get(key) {
+        Some(Value::Str(text)) => Some(text),
+        _ => None,
+    };
+    let list = |key: &String| match attrs.get(key) {
+        Some(Value::List(items)) => Some(items),
+        _ => None,
+    };
     match filter {
         Filter::And(all) => !all.iter().any(|filter| !matches(filter, attrs)),
         Filter::Or(any) => any.iter().any(|filter| matches(filter, attrs)),
         Filter::Not(filter) => !matches(filter, attrs),
         Filter::Exists(key) => attrs.contains_key(key),
         Filter::Eq(key, value) => attrs.get(key).is_some_and(|found| equal(found, value)),
-        Filter::In(key, values) => attrs.get(key).is_some_and(|found| values.iter().any(|value| equal(found, value))),
-        Filter::Glob(key, pattern) => matches!(attrs.get(key), Some(Value::Str(text)) if glob(pattern, text)),
-        Filter::Contains(key, element) => matches!(attrs.get(key), Some(Value::List(items)) if items.contains(element)),
+        Filter::In(key, values) | Filter::Among(key, values) => {
+            attrs.get(key).is_some_and(|found| values.iter().any(|value| equal(found, value)))
+        }
+        Filter::Glob(key, pattern) => text(key).is_some_and(|text| glob(pattern, text)),
+        Filter::IGlob(key, pattern) => text(key).is_some_and(|text| glob(&lower(pattern), &lower(text))),
+        Filter::StartsWith(key, part) => text(key).is_some_and(|text| starts(text.as_bytes(), part.as_bytes())),
+        Filter::IContains(key, part) => text(key).is_some_and(|text| contains(&lower(text), &lower(part))),
+        Filter::Contains(key, part) => {
+            text(key).is_some_and(|text| contains(text, part)) || list(key).is_some_and(|items| items.contains(part))
+        }
+        Filter::ContainsAny(key, wanted) => list(key).is_some_and(|items| !set(items).is_disjoint(&set(wanted))),
+        Filter::ContainsAll(key, wanted) => list(key).is_some_and(|items| set(items).is_superset(&set(wanted))),
         Filter::Compare(key, bound, value) => {
             let order = attrs.get(key).and_then(|found| order(found, value));
             match bound {
@@ -159,8 +199,8 @@ pub fn encode(filter: &Filter, out: &mut Vec<u8>) {
             keyed(out, 3, key);
             codec::value(out, value);
         }
-        Filter::In(key, values) => {
-            keyed(out, 4, key);
+        Filter::In(key, values) | Filter::Among(key, values) => {
+            keyed(out, if matches!(filter, Filter::In(..)) { 4 } else { 14 }, key);
             many(out, values, |value, out| codec::value(out, value));
         }
         Filter::Compare(key, bound, value) => {
@@ -173,13 +213,24 @@ pub fn encode(filter: &Filter, out: &mut Vec<u8>) {
             });
             codec::value(out, value);
         }
-        Filter::Glob(key, pattern) => {
-            keyed(out, 6, key);
-            codec::text(out, pattern);
+        Filter::Glob(key, text)
+        | Filter::Contains(key, text)
+        | Filter::IGlob(key, text)
+        | Filter::StartsWith(key, text)
+        | Filter::IContains(key, text) => {
+            let tag = match filter {
+                Filter::Glob(..) => 6,
+                Filter::Contains(..) => 7,
+                Filter::IGlob(..) => 9,
+                Filter::StartsWith(..) => 10,
+                _ => 11,
+            };
+            keyed(out, tag, key);
+            codec::text(out, text);
         }
-        Filter::Contains(key, element) => {
-            keyed(out, 7, key);
-            codec::text(out, element);
+        Filter::ContainsAny(key, elements) | Filter::ContainsAll(key, elements) => {
+            keyed(out, if matches!(filter, Filter::ContainsAny(..)) { 12 } else { 13 }, key);
+            many(out, elements, |element, out| codec::text(out, element));
         }
         Filter::Exists(key) => keyed(out, 8, key),
     }

@@ -58,33 +58,6 @@ fn ranges() -> (Vec<u32>, Vec<u8>) {
     (chunks, bytes)
 }
 
-fn lower() -> Vec<u64> {
-    let pairs: Vec<(u32, i32)> = (FIRST..0x11_0000)
-        .filter_map(char::from_u32)
-        .filter(|&c| simple_lower(c) != c)
-        .map(|c| (c as u32, simple_lower(c) as i32 - c as i32))
-        .collect();
-    let mut runs: Vec<(u32, u32, u32, i32)> = Vec::new();
-    for (code, by) in pairs {
-        match runs.last_mut() {
-            Some((from, last, step, delta))
-                if *delta == by
-                    && matches!(code - *last, 1 | 2)
-                    && (*step == 0 || *step == code - *last)
-                    && code - *from < 1024 =>
-            {
-                *step = code - *last;
-                *last = code;
-            }
-            _ => runs.push((code, code, 0, by)),
-        }
-    }
-    let pack = |(from, last, step, by): (u32, u32, u32, i32)| {
-        u64::from(from) | u64::from(last - from) << 21 | u64::from(step == 2) << 31 | u64::from(by as u32) << 32
-    };
-    runs.into_iter().map(pack).collect()
-}
-
 /// Letters of Latin that Unicode does not take apart.
 fn apart(c: char) -> Option<&'static str> {
     Some(match c {
@@ -170,9 +143,6 @@ fn the_tables_are_those_of_unicode_17() {
     let doc = "Where each chunk of `RANGES` begins: a code point, and 11 bits for its place in `RANGES`.";
     table(&mut out, doc, "CHUNKS", "u32", &chunks);
     table(&mut out, "How many code points belong to words, how many then do not, and so on.", "RANGES", "u8", &bytes);
-    let doc =
-        "From 21 bits, last - from 10 bits, whether only every second code point has a lower case 1 bit, distance 32.";
-    table(&mut out, doc, "LOWER", "u64", &lower());
     let doc = "For U+00DF to U+024F a letter, 1 + a place in `PAIRS`, or 0 for what stays.";
     table(&mut out, doc, "LATIN", "u8", &latin);
     table(&mut out, "The same for U+1E00 to U+1EFF.", "ADDITIONAL", "u8", &additional);
@@ -184,9 +154,5 @@ fn the_tables_are_those_of_unicode_17() {
 fn the_packed_tables_say_what_unicode_says() {
     for (code, word) in words() {
         assert_eq!(super::super::lookup::is_word(code), word, "U+{code:04X}");
-    }
-    for c in (FIRST..0x11_0000).filter_map(char::from_u32) {
-        let lower = super::super::lookup::lower(c as u32);
-        assert_eq!(char::from_u32(lower), Some(simple_lower(c)), "U+{:04X}", c as u32);
     }
 }
