@@ -19,9 +19,27 @@ const OPTIONS = {
   batch: { type: 'string' },
   replace: { type: 'boolean' },
   'drop-unnamed': { type: 'boolean' },
+  text: { type: 'string' },
+  fusion: { type: 'string' },
+  match: { type: 'string' },
+  prefix: { type: 'boolean' },
+  fuzzy: { type: 'boolean', or: 'string' },
+  forms: { type: 'string' },
+  fields: { type: 'string' },
+  highlight: { type: 'boolean', or: 'string' },
+  offset: { type: 'string' },
+  'group-by': { type: 'string' },
+  attrs: { type: 'string' },
+  facets: { type: 'string' },
+  remove: { type: 'boolean' },
 } as const
+type Option = (typeof OPTIONS)[keyof typeof OPTIONS]
 export type Values = {
-  -readonly [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K]['type'] extends 'boolean' ? boolean : string
+  -readonly [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K] extends { or: 'string' }
+    ? true | string
+    : (typeof OPTIONS)[K]['type'] extends 'boolean'
+      ? boolean
+      : string
 }
 
 /** The options that every command takes. */
@@ -48,11 +66,11 @@ export function parse(args: string[], tell: (values: Values) => void): string[] 
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as keyof Values] : undefined
     if (!option)
       throw new Usage(`there is no option ${rawName}${nearest(name, Object.keys(OPTIONS)).replace(/`(.*)`/, '`--$1`')}`)
-    if (option.type === 'boolean') {
-      if (value !== undefined) throw new Usage(`${rawName} takes no value`)
-      values[name] = true
+    if (value === undefined && takesNone(option)) {
+      values[name] ??= true
       continue
     }
+    if (takesNone(option) && !takesValue(option)) throw new Usage(`${rawName} takes no value`)
     if (value === undefined || (!inlineValue && /^-(?![\d.])/.test(value)))
       throw new Usage(`${rawName} needs a value (if it begins with "-", write ${rawName}=-...)`)
     if (name in values) throw new Usage(`${rawName} is given twice`)
@@ -60,6 +78,14 @@ export function parse(args: string[], tell: (values: Values) => void): string[] 
   }
   return positionals
 }
+
+const takesNone = (option: Option) => option.type === 'boolean'
+const takesValue = (option: Option) => option.type === 'string' || 'or' in option
+
+/** The options that may stand alone, and take a value only after `=`. */
+export const LOOSE = (Object.keys(OPTIONS) as (keyof Values)[]).filter(
+  (name) => takesNone(OPTIONS[name]) && takesValue(OPTIONS[name]),
+)
 
 /** Refuses options that the command would ignore. */
 export function allowed(values: Values, command: string, takes: string[]) {

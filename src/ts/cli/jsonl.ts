@@ -42,7 +42,7 @@ export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; d
 }
 
 /** Reads the lines of a file as bytes. So bytes that are no UTF-8 can be refused, and are not replaced. */
-async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; read: number }> {
+export async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; read: number }> {
   let rest: Buffer[] = []
   let held = 0
   let read = 0
@@ -63,7 +63,8 @@ async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; read: numbe
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function parse(bytes: Buffer, first: boolean, who: () => string): Record<string, unknown> | undefined {
+/** Parses a line. Returns undefined for one that is empty. */
+export function parse(bytes: Buffer, first: boolean, who: () => string): Record<string, unknown> | undefined {
   let text: string
   try {
     text = decoder.decode(bytes)
@@ -91,7 +92,9 @@ function checkVector(given: unknown, who: () => string): number[] {
       })
     : given
   if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number'))
-    throw invalid(`${who()}: "vector" must be an array of numbers`)
+    throw invalid(
+      `${who()}: "vector" must be an array of numbers${given === undefined ? ' (`nidus-wasm update` changes attributes alone)' : ''}`,
+    )
   const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)
   if (vector.length === 0) throw invalid(`${who()}: the vector has no numbers`)

@@ -1,7 +1,11 @@
 // Prints tables and progress for people. (For programs the command line prints JSON.)
 import { stderr, stdout } from 'node:process'
+import type { Values } from './args.js'
 
 export const say = (text: string) => void stdout.write(`${text}\n`)
+/** Prints one line of JSON with --json, and what is for people otherwise. */
+export const out = (values: Values, data: unknown, people: () => void) =>
+  values.json ? say(JSON.stringify(data)) : people()
 
 const whole = new Intl.NumberFormat('en')
 export const count = (n: number) => whole.format(n)

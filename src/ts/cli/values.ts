@@ -12,6 +12,8 @@ const STR = 1,
   LIST = 4,
   FLOAT = 5,
   DATE = 6
+/** Stands for no value, where attributes are changed. */
+const GONE = 0xffffffff
 const MOST_DATE = 8_640_000_000_000_000n
 const I64_MIN = -(2n ** 63n),
   I64_MAX = 2n ** 63n - 1n
@@ -126,12 +128,16 @@ function writeTagged(writer: Writer, tag: string, given: unknown, who: () => str
   return writer.i64(milliseconds(given, who))
 }
 
-/** Encodes the attributes of a record for the store. */
-export function writeAttrs(writer: Writer, attrs: unknown, who: () => string) {
-  if (attrs === undefined) return writer.u64(0)
+/** Encodes the attributes of a record for the store. For an update, `gone` names those that are removed. */
+export function writeAttrs(writer: Writer, attrs: unknown, who: () => string, gone: string[] = []) {
+  if (attrs === undefined) attrs = {}
   if (!isPlainObject(attrs)) throw invalid(`${who()}: "attrs" must be an object, not ${describe(attrs)}`)
   const keys = Object.keys(attrs)
-  writer.u64(keys.length)
+  writer.u64(keys.length + gone.length)
+  for (const key of gone) {
+    writer.str(key, () => `${who()}: the key of an attribute to remove`)
+    writer.u32(GONE)
+  }
   for (const key of keys) {
     const value = attrs[key]
     const what = () => `${who()}: attribute ${describe(key)}`

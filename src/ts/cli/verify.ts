@@ -2,6 +2,8 @@ import { salvage } from '../engine/salvage.js'
 import { NidusError } from '../errors/errors.js'
 import { fsHost } from '../hosts/fs/host.js'
 import { memoryHost } from '../hosts/memory.js'
+import type { Values } from './args.js'
+import { count, out, say, table } from './output.js'
 
 /** One fault of a store, and its place in a file, in bytes. */
 export interface Finding {
@@ -59,4 +61,22 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
   if (report.dataBytesSkipped)
     findings.push({ what: `a half-written end: ${report.dataBytesSkipped} bytes of a row`, file: 'data' })
   return { findings, documents: report.documents, rows: report.rows }
+}
+
+/** Checks a store, and prints what it finds. */
+export async function check(directory: string, _: string[], values: Values) {
+  const { findings, documents, rows } = await verify(directory)
+  out(values, { directory, clean: findings.length === 0, documents, rows, findings }, () => {
+    if (findings.length === 0) return say(`clean: ${count(documents)} documents, ${count(rows)} rows`)
+    table(
+      ['file', 'offset', 'length', 'what'],
+      findings.map(({ file = '', offset, length, what }) => [
+        file,
+        offset === undefined ? '' : `${offset}`,
+        length === undefined ? '' : `${length}`,
+        what,
+      ]),
+    )
+  })
+  return findings.length === 0 ? 0 : 1
 }
