@@ -147,6 +147,14 @@ impl JsStore {
         self.0.staged_bytes() as f64
     }
 
+    /// Returns the ids of the documents that the staged operations upsert or delete, until they are applied.
+    #[wasm_bindgen(js_name = stagedIds)]
+    pub fn staged_ids(&self) -> Result<Uint8Array, JsValue> {
+        let mut out = Writer::default();
+        self.0.each_staged_id(&mut |id| out.str(id)).or_throw()?;
+        Ok(Uint8Array::from(out.wire.as_slice()))
+    }
+
     pub fn unstage(&mut self) {
         self.0.unstage_all();
     }

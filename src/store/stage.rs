@@ -80,6 +80,12 @@ impl Store {
         rows * self.dimension() * 4 + self.staged.run().bytes().len()
     }
 
+    /// Calls `each` with the ids that are staged, or written and not yet applied: as many for each operation as it
+    /// upserts or deletes documents, in the order of the operations.
+    pub fn each_staged_id(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        self.staged.each_id(&self.index, each)
+    }
+
     /// Returns true if the collection did not exist.
     pub fn stage_create(&mut self, collection: &str) -> Result<bool> {
         self.check_writable()?;

@@ -91,6 +91,14 @@ impl Staged {
         &mut self.run
     }
 
+    /// Calls `each` with the id of each document that is upserted or deleted, in the order of the operations.
+    pub fn each_id(&self, index: &Index, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        self.effects.iter().try_for_each(|effect| match effect {
+            Effect::Upsert(_, item, _) | Effect::Delete(_, item) => each(index.arena.id(*item)),
+            _ => Ok(()),
+        })
+    }
+
     /// Begins an operation. `arena` is the present mark of the arena.
     pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
         if self.run.is_empty() {

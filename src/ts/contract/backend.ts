@@ -18,6 +18,8 @@ export interface CallOptions {
   onProgress?: ((done: number, total: number) => void) | undefined
   /** The ticket of a write that may have to be sent again. */
   ticket?: Ticket | undefined
+  /** The opening in another tab that calls. Undefined: the one that has the store. */
+  from?: string | undefined
   /**
    * Given with an upsert whose vectors are the caller's own. The store calls it, to have a copy of them, unless it has
    * taken them in before the call returns.

@@ -1,3 +1,4 @@
+import type { Changes, ChangesArgs } from './changes.js'
 import type { Footprint, TextSettings } from '../types/index.js'
 import type { QueryArgs, QueryHits } from './query.js'
 
@@ -13,6 +14,8 @@ export const enum Kind {
   Rows,
   /** A read that the module of texts answers. */
   Text,
+  /** A read that may wait for the next commit. */
+  Feed,
 }
 interface Call<K extends Kind, Args extends object, Result> {
   kind: K
@@ -65,6 +68,8 @@ export interface Calls {
   query: Call<Kind.Text, QueryArgs, QueryHits>
   /** Sets or, with undefined, removes the settings of a collection's texts. Answers once they are durable and in use. */
   setText: Call<Kind.Control, { collection: string; settings: TextSettings | undefined }, void>
+  /** Answers once there is something to tell. */
+  changes: Call<Kind.Feed, ChangesArgs, Changes>
   flush: Call<Kind.Control, None, void>
   compact: Call<Kind.Control, None, void>
   exportBegin: Call<Kind.Control, None, Exported>
@@ -92,6 +97,7 @@ export const KINDS: { readonly [M in Method]: Calls[M]['kind'] } = {
   search: Kind.Rows,
   query: Kind.Text,
   setText: Kind.Control,
+  changes: Kind.Feed,
   flush: Kind.Control,
   compact: Kind.Control,
   exportBegin: Kind.Control,
@@ -105,7 +111,9 @@ export type Result<M extends Method> = Calls[M]['result']
 export type MethodOf<K extends Kind> = { [M in Method]: Calls[M]['kind'] extends K ? M : never }[Method]
 
 export const isWrite = (method: Method): method is MethodOf<Kind.Write> => KINDS[method] === Kind.Write
-export const isRead = (method: Method): method is MethodOf<Kind.Read | Kind.Rows | Kind.Text> =>
+/** A call that is answered once something has happened, and until then not waited for. */
+export const isFeed = (method: Method) => KINDS[method] === Kind.Feed
+export const isRead = (method: Method): method is MethodOf<Kind.Read | Kind.Rows | Kind.Text | Kind.Feed> =>
   KINDS[method] >= Kind.Read
 
 export interface SearchArgs {

@@ -220,6 +220,8 @@ export class Store {
   stageReceipt(result: number): void
   /** Bytes staged so far, of rows and frames. End the group when this is large. 0: there is nothing to write. */
   readonly stagedBytes: number
+  /** The encoded ids that the staged mutations upsert or delete, one for each that they count, until `apply`. */
+  stagedIds(): Uint8Array
   /** Drops everything that is staged and not yet written. If a slice of a big upsert fails, the others are dropped. */
   unstage(): void
   write(): void

@@ -1,9 +1,10 @@
 import type { CallOptions } from '../contract/backend.js'
-import type { Calls, MethodOf, Kind } from '../contract/calls.js'
+import type { Calls, Method, MethodOf, Kind } from '../contract/calls.js'
 import type { Matching } from '../core/core.js'
 import { batchCuts } from '../core/wire.js'
 import { type NidusError, aborted, storageError, unsavedError } from '../errors/errors.js'
 import { breathe } from '../runtime/schedule.js'
+import type { Feed, Made } from './feed.js'
 import { deadCore } from '../core/load.js'
 import { matchingOf, runWrite, type AnyCall } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
@@ -23,6 +24,7 @@ export interface Committing {
   readsSpanTurns(): boolean
   /** Called once a group is visible. Writes that follow wait for it. */
   committed(): Promise<void>
+  readonly feed: Feed
 }
 
 /** Makes writes durable and visible, in the order of their calls, and as groups where several wait. */
@@ -36,6 +38,8 @@ export class Committer {
   /** Writes that were acknowledged since the last flush, and those of the group that is being staged. */
   #unsaved = 0
   #staged = 0
+  /** The writes of that group that change something, in their order. */
+  #made: Made[] = []
 
   constructor(open: OpenCore, engine: Committing) {
     this.#open = open
@@ -60,17 +64,23 @@ export class Committer {
     )
   }
 
-  #stage(call: AnyCall<MethodOf<Kind.Write>>, { ticket }: CallOptions): unknown {
+  #stage(call: AnyCall<MethodOf<Kind.Write>>, { ticket, from }: CallOptions): unknown {
     const { store } = this.#open
     this.#open.check()
     return this.#open.run(() => {
       const before = ticket && madeBefore(store, call.method, ticket)
       if (before) return before.result
+      const size = store.stagedBytes
       const result = runWrite(store, call)
+      if (store.stagedBytes > size) this.#note(call.method, call.args.collection, result, from)
       if (ticket) store.stageReceipt(Number(result ?? 0))
       this.#staged++
       return result
     })
+  }
+
+  #note(method: Method, collection: string, result: unknown, from: string | undefined) {
+    this.#made.push({ method, collection, count: typeof result === 'number' ? result : 0, from })
   }
 
   async #afterMatching(matching: Matching, stage: () => unknown, signal: AbortSignal | undefined) {
@@ -83,7 +93,7 @@ export class Committer {
   /** One batch, staged in slices so that readers are not held up, and published as one. */
   async #bulk(
     { collection, count, batch, vectors }: Calls['upsert']['args'],
-    { signal, onProgress, ticket }: CallOptions,
+    { signal, onProgress, ticket, from }: CallOptions,
   ) {
     const { store } = this.#open
     const { dimension } = store
@@ -111,13 +121,15 @@ export class Committer {
       throw error
     }
     this.#staged++
+    this.#note('upsert', collection, count, from)
     await this.#commit()
     return count
   }
 
   /** Commits what a caller in the queue has staged by itself. */
-  async commit() {
+  async commit(method: Method, collection: string, from: string | undefined) {
     this.#staged++
+    this.#note(method, collection, undefined, from)
     await this.#commit()
   }
 
@@ -128,10 +140,16 @@ export class Committer {
     open.check()
     const staged = this.#staged
     this.#staged = 0
+    const made = this.#made
+    this.#made = []
     const size = store.stagedBytes
     open.run(() => store.write())
     if (size > 0) await this.#hostCommit()
-    const apply = () => open.run(() => store.apply())
+    const { feed } = this.#engine
+    const apply = () => {
+      feed.made(made, () => open.run(() => store.stagedIds()))
+      open.run(() => store.apply())
+    }
     if (this.#engine.readsSpanTurns()) await open.turns.change(apply)
     else apply()
     await this.#engine.committed()
@@ -141,6 +159,7 @@ export class Committer {
       if (store.heldBytes >= RELAXED_LOG || this.#unflushed >= RELAXED_BYTES) await this.flush()
       else this.#timer ??= setTimeout(() => void this.#timedFlush(), RELAXED_MS)
     }
+    feed.tell()
   }
 
   async #hostCommit() {

@@ -22,6 +22,7 @@ import { Committer } from './committer.js'
 import { compact } from './compaction.js'
 import { reads, type AnyCall } from './core-calls.js'
 import { Exports, exportEnded } from './exports.js'
+import { Feed } from './feed.js'
 import { openImported } from './import.js'
 import { OpenCore } from './open-core.js'
 import { closeHandles, openStore } from './open.js'
@@ -44,6 +45,7 @@ export class Engine implements Backend {
   readonly #reads: Reads
   readonly #exports = new Exports()
   readonly #text: TextCalls
+  readonly #feed = new Feed()
   #autoCompaction: AutoCompaction | undefined
   #workers: SearchWorkers | undefined
   #closing: Promise<void> | undefined
@@ -108,6 +110,7 @@ export class Engine implements Backend {
       // Where all rows are in memory nobody reads across turns.
       readsSpanTurns: () => spec.compactMemory || this.#workers !== undefined || this.#text.used,
       committed: () => this.#committed(),
+      feed: this.#feed,
     })
     this.#coder = new Coder(open, () => this.#writing, ended)
     this.#reads = new Reads(open, this.#coder, () => this.#workers)
@@ -139,6 +142,7 @@ export class Engine implements Backend {
     if (this.#closing) throw closedError(spec.name)
     this.#open.check()
     if (call.method === 'query') return this.#text.query(call.args, options.signal)
+    if (call.method === 'changes') return this.#feed.ask(call.args, options.from)
     if (call.method === 'footprint') return this.#footprint()
     if (isReadCall(call)) return this.#reads.read(call, options.signal)
     const { method, args } = call
@@ -160,14 +164,14 @@ export class Engine implements Backend {
       args,
       options,
       (work) => queue.push({ alone: work }, options.signal),
-      () => this.#committer.commit(),
+      () => this.#committer.commit('setText', args.collection, options.from),
     )
   }
 
   async #committed() {
+    this.#text.wrote()
     if (this.#open.spec.compactMemory) await this.#coder.catchUp()
     this.#wrote = performance.now()
-    this.#text.wrote()
     this.#makeCodes()
     this.#autoCompaction?.wrote()
   }
@@ -263,8 +267,10 @@ export class Engine implements Backend {
     })
   }
 
-  endExports() {
+  /** Ends what would go on for as long as somebody wants it: exports, and questions for changes. */
+  endWaits() {
     this.#exports.end()
+    this.#feed.end(closedError(this.#open.spec.name))
   }
 
   close(): Promise<void> {
@@ -274,7 +280,7 @@ export class Engine implements Backend {
 
   async #close() {
     const { spec, host, turns, hostReads } = this.#open
-    this.endExports()
+    this.endWaits()
     hostReads.end(closedError(spec.name))
     let failed = await this.#committer.close()
     this.#autoCompaction?.end()

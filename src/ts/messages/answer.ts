@@ -45,7 +45,11 @@ export function unpackRecovery({ recovery: { compactionError, ...rest } }: Opene
  * Returns the two functions by which messages use a store. The caller chooses the number of a call; `cancel` and
  * `progress` refer to the call by it.
  */
-export function callsOf(backend: () => Backend, progress: (number: number, done: number, total: number) => void) {
+export function callsOf(
+  backend: () => Backend,
+  progress: (number: number, done: number, total: number) => void,
+  from?: string,
+) {
   const controllers = new Map<number, AbortController>()
   return {
     call: (
@@ -58,7 +62,7 @@ export function callsOf(backend: () => Backend, progress: (number: number, done:
       answer(async () => {
         const abort = new AbortController()
         controllers.set(number, abort)
-        const options: CallOptions = { signal: abort.signal, ticket }
+        const options: CallOptions = { signal: abort.signal, ticket, from }
         if (wantsProgress) options.onProgress = (done, total) => progress(number, done, total)
         try {
           return await backend().call(method, args, options)

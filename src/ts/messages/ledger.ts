@@ -1,5 +1,5 @@
 import type { CallOptions } from '../contract/backend.js'
-import { isRead, isWrite, type Method } from '../contract/calls.js'
+import { isFeed, isRead, isWrite, type Method } from '../contract/calls.js'
 import type { Ticket } from '../contract/tickets.js'
 import { aborted, type NidusError } from '../errors/errors.js'
 import { onAbort } from '../runtime/signals.js'
@@ -39,8 +39,13 @@ export class Ledger<To> {
     this.#cancel = cancel
   }
 
+  /** The number of calls that are waited for. */
   get size(): number {
-    return this.#calls.size
+    return this.#waitedFor().length
+  }
+
+  #waitedFor() {
+    return [...this.calls].filter(({ method }) => !isFeed(method))
   }
 
   get calls(): IterableIterator<PendingCall<To>> {
@@ -120,8 +125,8 @@ export class Ledger<To> {
     this.#calls.get(number)?.options.onProgress?.(done, total)
   }
 
-  /** Resolves once every call that is pending now has its answer. */
+  /** Resolves once every call that is waited for now has its answer. */
   settled(): Promise<unknown> {
-    return Promise.allSettled([...this.calls].map(({ done }) => done))
+    return Promise.allSettled(this.#waitedFor().map(({ done }) => done))
   }
 }

@@ -1,6 +1,6 @@
 import { createBirpc } from 'birpc'
 import type { Backend, OpenSpec } from '../contract/backend.js'
-import { isWrite } from '../contract/calls.js'
+import { isFeed, isWrite } from '../contract/calls.js'
 import { breathe, sleep } from '../runtime/schedule.js'
 import { NidusError, invalid } from '../errors/errors.js'
 import { answer, callsOf, packOpened } from '../messages/answer.js'
@@ -48,6 +48,7 @@ export class Leader {
     const calls = callsOf(
       () => store!,
       (number, done, total) => void follower.progress.asEvent(number, done, total),
+      id,
     )
     const functions: LeaderSide = {
       open: (spec) =>
@@ -68,6 +69,8 @@ export class Leader {
       call: (number, method, args, progress, ticket) =>
         this.#run(async () => {
           const result = await calls.call(number, method, args, progress, ticket)
+          // The next leader tells what there is to tell.
+          if (isFeed(method) && 'error' in result) return { moved: true }
           // What the medium has the next one will find, who opens it anew.
           if (failed && ticket && 'error' in result && result.error.code === 'OUTCOME_UNKNOWN') return { moved: true }
           // Acknowledged means durable to whom opened it so, however the leader did.
@@ -118,6 +121,7 @@ export class Leader {
     this.#followers.delete(id)
     follower?.forget()
     follower?.link.close(false)
+    void this.#store.then((store) => store.call('changes', { end: true }, { from: id })).catch(() => {})
   }
 
   /** Takes nothing more on, and resolves when all that was taken on has been answered. */

@@ -7,7 +7,7 @@ import type { Answer, Opened } from '../messages/answer.js'
  * Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that
  * any two can tell that they differ.
  */
-export const VERSION = 5
+export const VERSION = 6
 
 /** Said to all tabs of the origin that have this store open. */
 export type TabMessage =

@@ -1,4 +1,4 @@
-import type { Args, Method, Result } from '../contract/calls.js'
+import { isFeed, type Args, type Method, type Result } from '../contract/calls.js'
 import type { Backend, CallOptions, OpenSpec } from '../contract/backend.js'
 import { Engine } from '../engine/engine.js'
 import { sleep } from '../runtime/schedule.js'
@@ -167,7 +167,8 @@ export class SharedStore implements Backend {
   #send(call: PendingCall<Holder>) {
     if (this.#engine) return this.#sendToEngine(call, this.#engine)
     // What a silent leader is not sent was certainly not made.
-    if (this.#joined && this.#following && this.#quiet < QUIET) this.#sendToLeader(call, this.#following)
+    const sends = this.#quiet < QUIET || isFeed(call.method)
+    if (this.#joined && this.#following && sends) this.#sendToLeader(call, this.#following)
   }
 
   #sendToEngine(call: PendingCall<Holder>, engine: Engine) {
@@ -339,7 +340,8 @@ export class SharedStore implements Backend {
           `stopped by a debugger)${more}`,
       )
     if (over && this.#opening) return this.#fail(silent('LOCKED'))
-    for (const { sentTo, ticket, options, reject } of this.#ledger.calls) {
+    for (const { method, sentTo, ticket, options, reject } of this.#ledger.calls) {
+      if (isFeed(method)) continue
       if (!over && !(quiet >= QUIET && options.signal?.aborted)) continue
       // One that was sent is made when that tab goes on, or was made before it stopped.
       if (!ticket || !(sentTo || ticket.again)) reject(silent('STORAGE_UNAVAILABLE'))
@@ -405,7 +407,7 @@ export class SharedStore implements Backend {
     clearInterval(this.#timer)
     try {
       await this.#taking
-      this.#engine?.endExports()
+      this.#engine?.endWaits()
       await this.#leader?.leave()
       await this.#engine?.close()
     } finally {

@@ -1,0 +1,36 @@
+import type { Method } from './calls.js'
+
+/** A place among the changes that one opening of the store tells. */
+export interface Cursor {
+  readonly feed: string
+  readonly at: number
+}
+
+/** One write that was committed. */
+export interface Change {
+  readonly method: Method
+  readonly collection: string
+  /** The number of records that it upserted, updated or deleted, or 0. */
+  readonly count: number
+  /** True if the opening that asks made it. */
+  readonly local: boolean
+  /** The encoded ids of those records, if they are wanted. */
+  readonly ids: Uint8Array | undefined
+}
+
+export interface ChangesArgs {
+  /** Changes behind this place are told. Undefined: listening begins now, and the answer is the place to ask from. */
+  readonly after?: Cursor | undefined
+  /** True if ids are wanted. */
+  readonly ids?: boolean
+  /** Listening ends. What is still asked is answered without changes. */
+  readonly end?: boolean
+}
+
+export interface Changes {
+  readonly changes: readonly Change[]
+  /** True if it is not known what happened behind the place that was given. */
+  readonly reset: boolean
+  /** The place behind the last of `changes`. */
+  readonly next: Cursor
+}

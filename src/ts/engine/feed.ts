@@ -1,0 +1,141 @@
+import type { Change, Changes, ChangesArgs } from '../contract/changes.js'
+import { newSender } from '../contract/tickets.js'
+import { Reader } from '../core/wire.js'
+import type { NidusError } from '../errors/errors.js'
+
+/** So many changes, or so many bytes of ids, are kept for a listener that is slow. One farther behind is told so. */
+const MOST = 8192
+const MOST_BYTES = 8 * 1024 * 1024
+
+/** A write that is staged. `from` is the opening that made it. */
+export interface Made extends Pick<Change, 'method' | 'collection' | 'count'> {
+  readonly from: string | undefined
+  ids?: Uint8Array
+}
+
+/** An opening of the store that listens. */
+interface Listening {
+  readonly from: string | undefined
+  /** The number of the last change that it has. */
+  at: number
+  ids: boolean
+  /** Its question, while that waits for an answer. */
+  asks?: { resolve(changes: Changes): void; reject(error: NidusError): void } | undefined
+}
+
+/** Tells the openings of a store what was committed. */
+export class Feed {
+  #id = ''
+  /** The last changes, which some of those who listen do not have yet. */
+  #made: Made[] = []
+  #bytes = 0
+  /** The number of the last change that is visible, and of the last one that may be told. */
+  #at = 0
+  #told = 0
+  #ended: NidusError | undefined
+  readonly #listening = new Map<string | undefined, Listening>()
+
+  /** Takes the changes that become visible. `ids` returns the ids of all of them. */
+  made(changes: Made[], ids: () => Uint8Array) {
+    if (this.#listening.size === 0) return
+    this.#forget()
+    this.#at += changes.length
+    if ([...this.#listening.values()].some(({ ids }) => ids)) {
+      let all: Uint8Array
+      try {
+        all = ids()
+      } catch {
+        // There is no memory for them. All who listen are told that something happened.
+        this.#made = []
+        this.#bytes = 0
+        return
+      }
+      const reader = new Reader(all)
+      for (const change of changes) {
+        const start = reader.at
+        for (let i = 0; i < change.count; i++) reader.skip(reader.length())
+        change.ids = all.slice(start, reader.at)
+        this.#bytes += change.ids.length
+      }
+    }
+    this.#made.push(...changes)
+  }
+
+  /** Tells them. */
+  tell() {
+    this.#told = this.#at
+    for (const own of this.#listening.values()) if (own.at < this.#told) this.#answer(own)
+  }
+
+  /** The number of the change before the first one that is kept. */
+  get #before() {
+    return this.#at - this.#made.length
+  }
+
+  /** Forgets the changes that all have, and those who have not asked for a long time. */
+  #forget() {
+    if (this.#made.length > MOST || this.#bytes > MOST_BYTES)
+      for (const [from, { asks }] of this.#listening) if (!asks) this.#listening.delete(from)
+    const had = Math.min(this.#at, ...[...this.#listening.values()].map(({ at }) => at)) - this.#before
+    for (const { ids } of this.#made.splice(0, had)) this.#bytes -= ids?.length ?? 0
+  }
+
+  ask({ after, ids = false, end }: ChangesArgs, from: string | undefined): Changes | Promise<Changes> {
+    if (this.#ended) throw this.#ended
+    this.#id ||= newSender()
+    const known = this.#listening.get(from)
+    if (end || after) this.#settle(known)
+    if (end) {
+      this.#listening.delete(from)
+      return this.#changes()
+    }
+    const own = known ?? { from, at: this.#at, ids }
+    this.#listening.set(from, own)
+    if (!after) {
+      own.ids ||= ids
+      return this.#changes()
+    }
+    own.ids = ids
+    if (!known || after.feed !== this.#id) {
+      own.at = this.#at
+      return this.#changes([], true)
+    }
+    own.at = after.at
+    return new Promise((resolve, reject) => {
+      own.asks = { resolve, reject }
+      if (own.at < this.#told) this.#answer(own)
+    })
+  }
+
+  #changes(changes: Change[] = [], reset = false, at = this.#at): Changes {
+    return { changes, reset, next: { feed: this.#id, at } }
+  }
+
+  #answer(own: Listening) {
+    const before = this.#before
+    const reset = own.at < before
+    const changes = reset ? [] : this.#made.slice(own.at - before, this.#told - before)
+    own.at = this.#told
+    this.#settle(
+      own,
+      changes.map(({ from, ids, ...change }) => ({
+        ...change,
+        local: from === own.from,
+        // Copies, because what is sent is given away.
+        ids: own.ids ? ids?.slice() : undefined,
+      })),
+      reset,
+    )
+  }
+
+  #settle(own: Listening | undefined, changes?: Change[], reset?: boolean) {
+    own?.asks?.resolve(this.#changes(changes, reset, own.at))
+    if (own) own.asks = undefined
+  }
+
+  /** Nothing more is told here. Whoever asks is told so. */
+  end(error: NidusError) {
+    this.#ended = error
+    for (const { asks } of this.#listening.values()) asks?.reject(error)
+  }
+}
