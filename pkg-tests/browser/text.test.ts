@@ -2,6 +2,7 @@ import { afterAll, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { arraysHost } from '../common/arrays'
 import type { Place } from '../common/api'
+import { listSuite } from '../common/lists'
 import { textSuite } from '../common/text'
 
 let n = 0
@@ -16,6 +17,7 @@ const opfs: Place = {
 }
 const databases: string[] = []
 textSuite('opfs', opfs)
+listSuite('opfs', opfs)
 textSuite('indexeddb in compact memory', {
   fresh: () => {
     databases.push(`text/${Date.now()} ${n++}`)
@@ -43,6 +45,8 @@ it('answers in a tab that follows another', async () => {
     const [hit] = await db.search({ text: 'River', vector: [1, 0, 0] }, { highlight: true })
     expect(hit).toMatchObject({ id: 'a', matches: { body: [[8, 13]] } })
   }
+  expect(await second.list('docs', { orderBy: { body: 'desc' }, attrs: false })).toEqual([{ id: 'a', attrs: {} }])
+  expect(await second.similar('docs', 'a')).toEqual([])
   await first.close()
   await second.upsert('docs', [{ id: 'b', vector: [0, 1, 0], attrs: { body: 'another river' } }])
   expect((await second.search({ text: 'another' })).map(({ id }) => id)).toEqual(['b'])
@@ -59,11 +63,12 @@ it('finds words where everything is in one file', async () => {
   await db.close()
 })
 
-it('loads the module of words for a search for words alone', async () => {
+it('fetches the wasm of words for a search for words alone', async () => {
   const name = opfs.fresh()
   const db = await Nidus.open(name, { dimension: 3 })
   await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
-  await db.search([1, 0, 0])
+  await db.search([1, 0, 0], { offset: 0, facets: { kind: {} } })
+  await db.list('docs', { orderBy: 'kind' })
   expect(await db.footprint()).not.toHaveProperty('text')
   await db.setText('docs', 'body')
   expect((await db.footprint()).text).toMatchObject({ behind: 0 })

@@ -43,6 +43,8 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.searchMany(options)': (o) => db.searchMany([q], o),
     'Nidus.(overload 2) search(query)': (o) => db.search({ vector: q, ...o }),
     'Nidus.(overload 2) search(options)': (o) => db.search({ vector: q }, o),
+    'Nidus.similar(options)': (o) => db.similar('docs', 'a', o),
+    'Nidus.(of a store) list(options)': (o) => db.list('docs', o),
     'Nidus.createCollection(options)': (o) => db.createCollection('docs', o),
     'Nidus.setText(options)': (o) => db.setText('docs', 'a', o),
   }
@@ -180,6 +182,7 @@ const OBJECTS: Record<string, unknown[]> = {
   highlight: ['[]', '["x"]'],
   text: ['["x"]'],
   facets: ['{}'],
+  orderBy: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''
@@ -191,7 +194,7 @@ function isRight(kind: Kind | 'never', value: unknown, key: string, takes: Kind[
   if (value === false && takes.includes('false')) return true
   // A text in place of words or names, some of which are wrong themselves.
   if (kind === 'string') return takes.includes('string')
-  if (key === 'attrs' && text(value) === '["x"]') return place.includes('search')
+  if (key === 'attrs' && text(value) === '["x"]') return /search|similar|list/.test(place)
   if (kind === 'array' || kind === 'object') return OBJECTS[key]?.includes(text(value)) ?? false
   return kind !== 'never' && takes.includes(kind)
 }

@@ -152,13 +152,16 @@ export function publicTypes() {
         )
           continue
         if (!theirs) names.push(member.name)
+        // A store and its class can have methods of one name.
+        const own = ts.getCombinedModifierFlags(where) & ts.ModifierFlags.Static ? '' : '(of a store) '
+        const both = own && statics.getProperty(member.name) ? own : ''
         all.push(
           ...checker
             .getTypeOfSymbolAtLocation(member, at)
             .getCallSignatures()
             .flatMap((each, i) =>
               taken(
-                `${symbol.name}.${i > 0 && differs(member.name) ? `(overload ${i + 1}) ` : ''}${member.name}`,
+                `${symbol.name}.${both}${i > 0 && differs(member.name) ? `(overload ${i + 1}) ` : ''}${member.name}`,
                 each,
                 at,
               ),

@@ -1,5 +1,5 @@
 // Compiled and never run: what a type of attributes allows and what it forbids.
-import { Nidus, type AttrsOf, type Filter, type Hit, type VectorRecord } from 'nidus-wasm'
+import { Nidus, type AttrsOf, type Filter, type Hit, type Hits, type VectorRecord } from 'nidus-wasm'
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends <T>() => T extends Y ? 1 : 2 ? true : false
 const same = <T extends true>(..._: T[]) => {}
@@ -18,7 +18,7 @@ export async function typed(db: Nidus<Note>, query: Float32Array) {
   const hits = await db.search(query, {
     filter: { lang: 'en', year: { $gte: 2020, $lt: 2025n }, tags: { $contains: 'a' }, title: { $glob: 'A*' } },
   })
-  same<Same<typeof hits, Hit<Note>[]>>(true)
+  same<Same<typeof hits, Hits<Hit<Note>>>>(true)
   same<Same<(typeof hits)[0]['attrs']['lang'], 'en' | 'de'>>(true)
   same<Same<(typeof hits)[0]['attrs']['title'], string | undefined>>(true)
   for await (const record of db.records('notes', { filter: { due: null } }))

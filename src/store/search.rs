@@ -216,7 +216,7 @@ impl Store {
 
     /// Leaves to other threads the rows that they have, if this search goes by codes. Their results must then be
     /// [merged](Self::merge) before the search is done.
-    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings")), allow(dead_code))]
+    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
         share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
         let splits = share.dealt > 0
@@ -232,7 +232,7 @@ impl Store {
     }
 
     /// Returns which rows of a part count, in groups of sixteen as the part has them. Returns none if all rows count.
-    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings")), allow(dead_code))]
+    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
         let Some(only) = &searching.only else { return Ok(None) };
         let mut groups = Vec::new();
@@ -245,7 +245,7 @@ impl Store {
     }
 
     /// Takes what a part found for one query: the part's numbers of rows, and their scores.
-    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings")), allow(dead_code))]
+    #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn merge(
         &self,
         searching: &mut Searching,

@@ -14,7 +14,18 @@ import {
   copyOf,
   giveBack,
 } from '../arguments/input.js'
-import { CREATE, OPEN, PERSISTENCE, RECORDS, SALVAGE, SEARCH, SET_TEXT, STORE, UPSERT } from '../arguments/keys.js'
+import {
+  CREATE,
+  OPEN,
+  PERSISTENCE,
+  RECORDS,
+  SALVAGE,
+  SEARCH,
+  SET_TEXT,
+  STORE,
+  UPSERT,
+  VECTOR_SEARCH,
+} from '../arguments/keys.js'
 import { checkName, checkOpen, checkOptions, checkStorage } from '../arguments/options.js'
 import { runtime } from '../runtime/configure.js'
 import type {
@@ -29,6 +40,8 @@ import type {
   Hits,
   ImportOptions,
   ImportSource,
+  ListOptions,
+  ListedRecord,
   OpenOptions,
   Persistence,
   PersistenceOptions,
@@ -42,6 +55,7 @@ import type {
   SearchOptions,
   SetTextOptions,
   SignalOption,
+  SimilarOptions,
   StaticOptions,
   StaticSource,
   StorageKind,
@@ -52,10 +66,12 @@ import type {
   UpsertOptions,
   Vector,
   VectorRecord,
+  VectorSearchOptions,
 } from '../types/index.js'
 import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
 import { load, transfer } from './parts.js'
-import { BACKEND, ask, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
+import { BACKEND, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
+import { ask, isShaped, list, shaped, similar } from './questions.js'
 
 const currentPlatform = () => runtime.platform!
 
@@ -284,21 +300,28 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     )
   }
 
-  async search(query: Vector | Query, options?: QuestionOptions<A>): Promise<Hits<Hit<A>>> {
+  async search(query: Vector | Query, options?: VectorSearchOptions<A> | QuestionOptions<A>): Promise<Hits<Hit<A>>> {
     // A proxy around an array passes for a plain object.
     if (reading('the query', () => isPlainObject(query) && !('length' in query)))
       return ask<A>(this, query as Query, options)
-    const [hits] = await searchAll<A>(
-      this,
-      captureQuery(query, this.dimension),
-      checkOptions<SearchOptions<A>>(options, SEARCH, 'search'),
-    )
+    const vector = captureQuery(query, this.dimension)
+    const checked = checkOptions<VectorSearchOptions<A>>(options, VECTOR_SEARCH, 'search')
+    if (isShaped(checked)) return shaped<A>(this, vector, checked)
+    const [hits] = await searchAll<A>(this, vector, checked)
     return hits
   }
 
   async searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {
     const all = captureQueries(queries, this.dimension)
     return searchAll<A>(this, all, checkOptions(options, SEARCH, 'searchMany'))
+  }
+
+  async similar(collection: string, id: string, options?: SimilarOptions<A>): Promise<Hits<Hit<A>>> {
+    return similar<A>(this, collection, id, options)
+  }
+
+  async list(collection: string, options?: ListOptions<A>): Promise<ListedRecord<A>[]> {
+    return list<A>(this, collection, options)
   }
 
   async flush(): Promise<void> {

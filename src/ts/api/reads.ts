@@ -2,27 +2,11 @@ import type { Backend } from '../contract/backend.js'
 import type { Args, MethodOf, Kind } from '../contract/calls.js'
 import { aborted, reading, type NidusError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
-import {
-  captureQuery,
-  checkMinScore,
-  checkSignal,
-  checkTopK,
-  collectionName,
-  collectionNames,
-} from '../arguments/input.js'
-import { QUERY, QUESTION, SIGNAL } from '../arguments/keys.js'
+import { checkMinScore, checkSignal, checkTopK, collectionName, collectionNames } from '../arguments/input.js'
+import { SIGNAL } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
 import { Reader, decodeMeta, encodeIds, isPlainObject } from '../core/wire.js'
-import type {
-  AttrsOf,
-  Hit,
-  Query,
-  QuestionOptions,
-  SearchOptions,
-  SignalOption,
-  TextSettings,
-  VectorRecord,
-} from '../types/index.js'
+import type { AttrsOf, Hit, SearchOptions, SignalOption, TextSettings, VectorRecord } from '../types/index.js'
 import { question } from './parts.js'
 
 /**
@@ -32,7 +16,7 @@ import { question } from './parts.js'
 export const BACKEND = Symbol()
 
 /** The parts of an open store that its reads use. */
-interface Opened {
+export interface Opened {
   readonly dimension: number
   readonly [BACKEND]: () => Backend
 }
@@ -50,7 +34,7 @@ export const metaOf = async (db: Opened, collection: string) =>
   decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
 
 /** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
-const snapshot = (value: unknown): unknown =>
+export const snapshot = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(snapshot)
     : isPlainObject(value)
@@ -60,20 +44,6 @@ const snapshot = (value: unknown): unknown =>
 export async function settingsFor(text: unknown): Promise<TextSettings> {
   const config = reading('text', () => snapshot(text))
   return (await question()).settingsOf(config)
-}
-
-export async function ask<A extends AttrsOf<A>>(db: Opened, query: Query, options: QuestionOptions<A> | undefined) {
-  const { vector, text } = checkOptions(query, QUERY, 'search: the question')
-  const { filter, signal, ...others } = checkOptions(options, QUESTION, 'search')
-  const asked = {
-    text,
-    vector: vector === undefined ? undefined : captureQuery(vector, db.dimension),
-    filter: encodeFilter(filter),
-    options: reading('the options', () => snapshot(others)) as { [key: string]: unknown },
-  }
-  const until = checkSignal(signal)
-  const { argsOf, hitsOf } = await question()
-  return hitsOf<A>(await read(db[BACKEND](), 'query', argsOf(asked), until), db.dimension)
 }
 
 /** Where it is aborted nothing was to be written, and the error does not speak of that. */

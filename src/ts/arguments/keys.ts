@@ -6,6 +6,7 @@ import type {
   Facet,
   GroupBy,
   ImportOptions,
+  ListOptions,
   Nidus,
   OpenOptions,
   PersistenceOptions,
@@ -16,12 +17,15 @@ import type {
   SalvageOptions,
   SearchOptions,
   SetTextOptions,
+  ShapeOptions,
   SignalOption,
+  SimilarOptions,
   StaticOptions,
   StaticSource,
   StoreOptions,
   TextField,
   UpsertOptions,
+  VectorSearchOptions,
 } from '../types/index.js'
 import type { Segment } from '../types/segment.js'
 
@@ -72,9 +76,11 @@ export const SEARCH = {
   withVectors: 1,
   signal: 1,
 } satisfies KeysOf<SearchOptions>
+export const SHAPE = { offset: 1, groupBy: 1, attrs: 1 } satisfies KeysOf<ShapeOptions>
+export const VECTOR_SEARCH = { ...SEARCH, ...SHAPE, facets: 1 } satisfies KeysOf<VectorSearchOptions>
 /** The options of a search for words. Those of a search by vector are among them. */
 export const QUESTION = {
-  ...SEARCH,
+  ...VECTOR_SEARCH,
   fusion: 1,
   match: 1,
   prefix: 1,
@@ -82,11 +88,17 @@ export const QUESTION = {
   forms: 1,
   fields: 1,
   highlight: 1,
-  offset: 1,
-  groupBy: 1,
-  attrs: 1,
-  facets: 1,
 } satisfies KeysOf<QuestionOptions>
+export const SIMILAR = { ...SEARCH, ...SHAPE } satisfies KeysOf<SimilarOptions>
+export const LIST = {
+  filter: 1,
+  orderBy: 1,
+  offset: 1,
+  limit: 1,
+  attrs: 1,
+  withVectors: 1,
+  signal: 1,
+} satisfies KeysOf<ListOptions>
 export const QUERY = { vector: 1, text: 1 } satisfies KeysOf<Query>
 export const GROUP_BY = { key: 1, size: 1 } satisfies KeysOf<GroupBy>
 export const FACET = { limit: 1 } satisfies KeysOf<Facet>

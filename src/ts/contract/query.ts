@@ -2,6 +2,8 @@
 export interface QueryArgs {
   text: string | undefined
   vector: Float32Array | undefined
+  /** A record whose vector is taken, and which is left out. */
+  like: { collection: string; id: string } | undefined
   /** Undefined: all. */
   collections: string[] | undefined
   filter: Uint8Array
@@ -26,6 +28,8 @@ export interface QueryArgs {
   highlight: true | string[] | undefined
   groupBy: { key: string; size: number } | undefined
   facets: { [key: string]: number } | undefined
+  /** Lists all records that match the filter, in this order and then by id. Undefined: it is a search. */
+  orderBy: { key: string; descending: boolean }[] | undefined
 }
 
 export interface QueryHits {

@@ -15,8 +15,11 @@ export interface TextFootprint {
   behind: number
 }
 
-/** Makes the indexes of a store. `host` is a `TextHost`, which is declared above this folder. `wasm` is nidus-text.wasm. */
-export type OpenText = (host: never, wasm: WebAssembly.Module) => TextStore
+/**
+ * Makes the indexes of a store. `host` is a `TextHost`, which is declared above this folder. `wasm` loads
+ * nidus-text.wasm, which is needed for words alone.
+ */
+export type OpenText = (host: never, wasm: () => Promise<WebAssembly.Module>) => TextStore
 
 /** The indexes of words of one open store. */
 export interface TextStore {
@@ -28,7 +31,8 @@ export interface TextStore {
     options: CallOptions,
     commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
   ): Promise<void>
-  footprint(): TextFootprint
+  /** Undefined: no words were searched. */
+  footprint(): TextFootprint | undefined
   /** Is called after each commit. */
   wrote(): void
   free(): void

@@ -344,26 +344,32 @@ export class Reader {
   }
 }
 
+const skipStr = (reader: Reader) => reader.skip(reader.length())
+
+/** Passes over a value. */
+export function skipValue(reader: Reader) {
+  switch (reader.u32()) {
+    case STR:
+      skipStr(reader)
+      break
+    case LIST:
+      for (let m = reader.length(); m > 0; m--) skipStr(reader)
+      break
+    case BOOL:
+      reader.skip(1)
+      break
+    case NULL:
+      break
+    default:
+      reader.skip(8)
+  }
+}
+
 /** Passes over attributes. */
 export function skipAttrs(reader: Reader) {
-  const skipStr = () => reader.skip(reader.length())
   for (let n = reader.length(); n > 0; n--) {
-    skipStr()
-    switch (reader.u32()) {
-      case STR:
-        skipStr()
-        break
-      case LIST:
-        for (let m = reader.length(); m > 0; m--) skipStr()
-        break
-      case BOOL:
-        reader.skip(1)
-        break
-      case NULL:
-        break
-      default:
-        reader.skip(8)
-    }
+    skipStr(reader)
+    skipValue(reader)
   }
 }
 

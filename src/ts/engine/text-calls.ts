@@ -92,7 +92,8 @@ export class TextCalls {
   }
 
   footprint(footprint: Footprint): Footprint {
-    return this.#store ? { ...footprint, text: this.#store.footprint() } : footprint
+    const text = this.#store?.footprint()
+    return text ? { ...footprint, text } : footprint
   }
 
   wrote() {

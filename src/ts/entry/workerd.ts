@@ -12,11 +12,8 @@ export const Nidus = configured(
     platform: workerdPlatform,
     wasm: { plain: () => wasm },
     text: async () => {
-      const [{ openText }, { default: module }] = await Promise.all([
-        import('../text/index.js'),
-        import('./nidus-text.wasm'),
-      ])
-      return { openText, module }
+      const { openText } = await import('../text/index.js')
+      return { openText, module: async () => (await import('./nidus-text.wasm')).default }
     },
   },
   Api,

@@ -20,8 +20,9 @@ async function readWasm(source: string | URL): Promise<Response | Uint8Array<Arr
 }
 
 const text: NonNullable<Runtime['text']> = async () => {
-  const [{ openText }, bytes] = await Promise.all([import('../text/index.js'), readFile(packaged('nidus-text.wasm'))])
-  return { openText, module: await WebAssembly.compile(new Uint8Array(bytes)) }
+  const { openText } = await import('../text/index.js')
+  const module = async () => WebAssembly.compile(new Uint8Array(await readFile(packaged('nidus-text.wasm'))))
+  return { openText, module }
 }
 
 /** The package's own files, as Node, Deno and Bun read them. */

@@ -4,7 +4,7 @@ import { FIELD, GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
-import type { Attrs, AttrsOf, AttrValue, Hit, Hits, TextSettings } from '../types/index.js'
+import type { Attrs, AttrsOf, AttrValue, Hit, Hits, ListedRecord, TextSettings } from '../types/index.js'
 
 // Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
 
@@ -58,7 +58,39 @@ export function argsOf({ text, vector, filter, options }: Asked): QueryArgs {
           : names(highlight, 'highlight'),
     groupBy: groupOf(groupBy),
     facets: facetsOf(facets),
+    like: undefined,
+    orderBy: undefined,
   }
+}
+
+/** Returns the arguments of the call for the records that are similar to one. */
+export const similarArgs = (like: { collection: string; id: string }, asked: Asked): QueryArgs => ({
+  ...argsOf(asked),
+  like,
+})
+
+/** Returns the arguments of the call for a list of records. */
+export function listArgs(collection: string, { options, ...asked }: Asked): QueryArgs {
+  const { limit, orderBy, ...others } = options
+  return {
+    ...argsOf({ ...asked, options: { ...others, collections: collection } }),
+    topK: limit === undefined ? MOST : checkCount(limit, 'limit'),
+    orderBy: orderOf(orderBy),
+  }
+}
+
+/** More records than a store can have. */
+const MOST = 0xffffffff
+
+function orderOf(orderBy: unknown): NonNullable<QueryArgs['orderBy']> {
+  if (orderBy === undefined) return []
+  if (typeof orderBy === 'string') return [{ key: orderBy, descending: false }]
+  if (!isPlainObject(orderBy))
+    throw invalid(`orderBy is a key, or an object like { year: 'desc' }, not ${describe(orderBy)}`)
+  return Object.entries(orderBy).flatMap(([key, direction]) => {
+    oneOf(direction, `orderBy: the direction of ${describe(key)}`, ['asc', 'desc'])
+    return direction === undefined ? [] : [{ key, descending: direction === 'desc' }]
+  })
 }
 
 function names(value: unknown, what: string): string[] {
@@ -127,6 +159,10 @@ export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension
     )
   return hits
 }
+
+/** Returns the records of an answer. */
+export const listedOf = <A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): ListedRecord<A>[] =>
+  hitsOf<A>(found, dimension).map(({ id, attrs, vector }) => (vector ? { id, attrs, vector } : { id, attrs }))
 
 /** Returns the settings that a caller gave, with all weights. */
 export function settingsOf(config: unknown): TextSettings {

@@ -1,15 +1,11 @@
 import { TEXT_KEY, type TextFootprint } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, decodeMeta, encodeIds } from '../core/wire.js'
-import { breathe } from '../runtime/schedule.js'
 import type { TextSettings } from '../types/index.js'
+import type { Documents, Listener } from './documents.js'
+import { Pace } from './pace.js'
 import { decodeSettings } from './settings.js'
 import { TextIndex } from './text-core.js'
-
-/** Milliseconds of work between two turns of the event loop. */
-const SLICE_MS = 8
-/** The most documents that are read at once. */
-const MOST = 4096
 
 /** The index of one collection. `failure` says why its settings cannot be used. */
 export class Indexed {
@@ -34,27 +30,32 @@ export class Indexed {
  * Keeps the indexes of a store as its documents are. The core tells which documents have changed. They are read when a
  * search needs them, and before that in the background.
  */
-export class Follower {
+export class Follower implements Listener {
   readonly #host: TextHost
+  readonly #documents: Documents
   /** By collection. An error instead of an index: its settings cannot be used. */
   readonly #indexes = new Map<string, Indexed | Error>()
   /** Indexes with new settings, which are not used yet. */
   readonly #aside = new Set<Indexed>()
-  /** Greater than the number of any document. */
-  #end = 0
   /** Documents that changed. */
-  #changed = new Set<number>()
-  /** True if there was a commit since the metadata were looked at. */
-  #dirty = true
-  /** How many documents are read at once so that a slice takes its time and no longer. */
-  #pace = 64
+  readonly #changed = new Set<number>()
+  readonly #pace = new Pace()
+  /** The commit after which the metadata were looked at. 0: they must be looked at. */
+  #looked = 0
 
-  constructor(host: TextHost) {
+  constructor(host: TextHost, documents: Documents) {
     this.#host = host
+    this.#documents = documents
+    documents.listen(this)
   }
 
-  wrote() {
-    this.#dirty = true
+  reset() {
+    for (const indexed of this.#all()) indexed.seen = 0
+    this.#changed.clear()
+  }
+
+  changed(doc: number) {
+    if (this.#indexes.size + this.#aside.size > 0) this.#changed.add(doc)
   }
 
   /** The index of each collection that has settings, after `follow`. */
@@ -64,19 +65,9 @@ export class Follower {
 
   /** Takes note of what has changed. Reads no documents. */
   #look() {
-    if (!this.#dirty) return
-    this.#dirty = false
-    const { store, run } = this.#host
-    const touched = run(() => store.documents())
-    const numbers = new Uint32Array(touched.buffer, touched.byteOffset, touched.byteLength / 4)
-    const all = numbers[0] === 1
-    if (all) for (const indexed of this.#all()) indexed.seen = 0
-    for (let i = 1; i < numbers.length; i++) {
-      this.#end = Math.max(this.#end, numbers[i] + 1)
-      if (!all) this.#changed.add(numbers[i])
-    }
-    if (all) this.#changed.clear()
-    this.#readSettings()
+    this.#documents.look()
+    if (this.#looked !== this.#documents.commits) this.#readSettings()
+    this.#looked = this.#documents.commits
   }
 
   *#used() {
@@ -89,13 +80,7 @@ export class Follower {
   }
 
   #readSettings() {
-    const { store, run } = this.#host
-    const names = new Reader(run(() => store.collections())).strings()
-    const sources = new Map<string, string>()
-    for (const name of names) {
-      const source = decodeMeta(run(() => store.getMeta(name)))[TEXT_KEY]
-      if (source !== undefined) sources.set(name, source)
-    }
+    const sources = settingsIn(this.#host)
     for (const [name, indexed] of this.#indexes) {
       if (indexed instanceof Indexed && sources.get(name) === indexed.source) continue
       if (indexed instanceof Indexed) indexed.index.free()
@@ -109,16 +94,10 @@ export class Follower {
     }
   }
 
-  /** All numbers that documents may have. */
-  documents(): Uint32Array {
-    this.#look()
-    return Uint32Array.from({ length: this.#end }, (_, doc) => doc)
-  }
-
   /** How many documents are still to be read, for the index in use that has the most before it. */
   get behind(): number {
     let most = 0
-    for (const { seen } of this.#used()) most = Math.max(most, this.#end - seen)
+    for (const { seen } of this.#used()) most = Math.max(most, this.#documents.end - seen)
     return most + this.#changed.size
   }
 
@@ -127,11 +106,12 @@ export class Follower {
    * calls `between` after each turn.
    */
   follow(between: () => void): Promise<void> {
-    return this.#inSlices(() => {
+    return this.#pace.steps(() => {
       this.#look()
       const [first] = [...this.#used()].sort((a, b) => a.seen - b.seen)
       if (!first) this.#changed.clear()
-      else if (first.seen < this.#end) this.#readNext([...this.#used()].filter(({ seen }) => seen === first.seen))
+      else if (first.seen < this.#documents.end)
+        this.#readNext([...this.#used()].filter(({ seen }) => seen === first.seen))
       else if (this.#changed.size > 0) this.#readChanged()
       else return true
       return !first
@@ -140,36 +120,26 @@ export class Follower {
 
   /** Does the work of the indexes that waits, so that the next search need not do it. */
   settle(between: () => void): Promise<void> {
-    return this.#inSlices(() => [...this.#used()].every(({ index }) => index.step()), between)
+    return this.#pace.steps(() => [...this.#used()].every(({ index }) => index.step()), between)
   }
 
   /** Reads all documents for an index that is not in use yet. */
   complete(indexed: Indexed, between: (done: number, total: number) => void): Promise<void> {
-    return this.#inSlices(
+    return this.#pace.steps(
       () => {
         this.#look()
-        if (indexed.seen < this.#end) this.#readNext([indexed])
+        if (indexed.seen < this.#documents.end) this.#readNext([indexed])
         else if (this.#changed.size > 0) this.#readChanged()
-        return indexed.seen >= this.#end && this.#changed.size === 0 && indexed.index.step()
+        return indexed.seen >= this.#documents.end && this.#changed.size === 0 && indexed.index.step()
       },
-      () => between(indexed.seen, this.#end),
+      () => between(indexed.seen, this.#documents.end),
     )
-  }
-
-  async #inSlices(step: () => boolean, between: () => void) {
-    let until = performance.now() + SLICE_MS
-    while (!step()) {
-      if (performance.now() < until) continue
-      await breathe()
-      between()
-      until = performance.now() + SLICE_MS
-    }
   }
 
   /** Reads the next documents for indexes that have come equally far. */
   #readNext(indexes: Indexed[]) {
     const from = indexes[0].seen
-    const count = Math.min(this.#pace, this.#end - from)
+    const count = Math.min(this.#pace.size, this.#documents.end - from)
     this.#read(
       Uint32Array.from({ length: count }, (_, i) => from + i),
       indexes,
@@ -181,7 +151,7 @@ export class Follower {
     const docs: number[] = []
     for (const doc of this.#changed) {
       docs.push(doc)
-      if (docs.length === this.#pace) break
+      if (docs.length === this.#pace.size) break
     }
     this.#read(Uint32Array.from(docs), [...this.#all()])
     for (const doc of docs) this.#changed.delete(doc)
@@ -189,18 +159,16 @@ export class Follower {
 
   #read(docs: Uint32Array, indexes: Indexed[]) {
     const { store, run } = this.#host
-    const began = performance.now()
     const names = new Set(indexes.flatMap(({ names }) => names))
-    const wire = run(() => store.documents(docs, encodeIds([...names])))
-    for (const { index } of indexes) index.put(docs, wire)
-    const took = performance.now() - began
-    if (took > SLICE_MS / 2) this.#pace = Math.max(1, this.#pace >> 1)
-    else if (docs.length === this.#pace && took < SLICE_MS / 8) this.#pace = Math.min(MOST, this.#pace * 2)
+    this.#pace.timed(docs.length, () => {
+      const wire = run(() => store.documents(docs, encodeIds([...names])))
+      for (const { index } of indexes) index.put(docs, wire)
+    })
   }
 
   /** Makes an index with other settings beside the one that is used. Call `end` with it at the end. */
   begin(collection: string, source: string): Indexed {
-    this.#dirty = true
+    this.#looked = 0
     const indexed = new Indexed(collection, source)
     this.#aside.add(indexed)
     return indexed
@@ -208,7 +176,7 @@ export class Follower {
 
   /** Ends `begin`. If the metadata have its settings now, the index is used from now on. Otherwise it is dropped. */
   end(indexed: Indexed) {
-    this.#dirty = true
+    this.#looked = 0
     this.#look()
     if (this.#aside.delete(indexed)) indexed.index.free()
   }
@@ -237,4 +205,14 @@ function begun(collection: string, source: string): Indexed | Error {
   } catch (error) {
     return error as Error
   }
+}
+
+/** Returns the settings of all collections that have some, as they stand in the metadata. */
+export function settingsIn({ store, run }: TextHost): Map<string, string> {
+  const sources = new Map<string, string>()
+  for (const name of new Reader(run(() => store.collections())).strings()) {
+    const source = decodeMeta(run(() => store.getMeta(name)))[TEXT_KEY]
+    if (source !== undefined) sources.set(name, source)
+  }
+  return sources
 }

@@ -118,29 +118,3 @@ export function both(a: Uint8Array, b: Uint8Array): Uint8Array {
   filter.set(b, 5 + a.length)
   return filter
 }
-
-/**
- * Counts the values under a key, of those documents that exist and are in the collections. Each element of a list counts. The most frequent come first, and
- * those of equal counts in the order of their first document.
- */
-export function facet(
-  host: TextHost,
-  docs: Uint32Array,
-  key: string,
-  limit: number,
-  collections: string[] | undefined,
-): [value: AttrValue, count: number][] {
-  const counts = new Map<string, [AttrValue, number]>()
-  for (let from = 0; from < docs.length; from += 8192) {
-    for (const value of valuesOf(host, docs.subarray(from, from + 8192), key, collections)) {
-      if (value === undefined) continue
-      for (const one of Array.isArray(value) ? new Set(value) : [value]) {
-        const name = keyOf(one)
-        const known = counts.get(name)
-        if (known) known[1]++
-        else counts.set(name, [one, 1])
-      }
-    }
-  }
-  return [...counts.values()].sort((a, b) => b[1] - a[1]).slice(0, limit)
-}

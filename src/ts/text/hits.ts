@@ -11,12 +11,12 @@ export interface Found extends Ranked {
   textScores?: Float64Array
 }
 
-interface Name {
+export interface Name {
   collection: string
   id: string
 }
 
-function namesIn(wire: Uint8Array): Name[] {
+export function namesIn(wire: Uint8Array): Name[] {
   const reader = new Reader(wire)
   const names: Name[] = []
   while (!reader.done) {
@@ -27,8 +27,8 @@ function namesIn(wire: Uint8Array): Name[] {
   return names
 }
 
-/** Returns the vectors of documents, one behind the other. */
-async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | undefined): Promise<Float32Array> {
+/** Returns the vectors of documents, one behind the other. Returns none if one of them does not exist. */
+export async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | undefined): Promise<Float32Array> {
   const { store } = host
   const vectors = new Float32Array(names.length * store.dimension)
   for (const collection of new Set(names.map(({ collection }) => collection))) {
@@ -44,6 +44,7 @@ async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | un
       },
     }
     const found = await host.toTheEnd(read, signal)
+    if (found.length < places.length * store.dimension) return new Float32Array(0)
     places.forEach((place, i) =>
       vectors.set(found.subarray(i * store.dimension, (i + 1) * store.dimension), place * store.dimension),
     )

@@ -5,14 +5,18 @@ import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
 import { hasBackground, sleep } from '../runtime/schedule.js'
 import type { TextSettings } from '../types/index.js'
-import { Follower } from './follower.js'
-import { both, facet, groupsOf, type Ranking } from './groups.js'
-import { hitsOf, type Found } from './hits.js'
-import { byRanks, byWeights } from './hybrid.js'
+import { Columns } from './columns.js'
+import { Documents } from './documents.js'
+import { facet } from './facets.js'
+import { Follower, settingsIn } from './follower.js'
+import { groupsOf } from './groups.js'
+import { hitsOf, vectorsOf } from './hits.js'
+import { inCollections, listed } from './listing.js'
 import { has } from './ranked.js'
+import { ALL, rankingOf, slice } from './ranking.js'
 import { encodeSettings, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
-import { matching, nearest } from './vectors.js'
+import { matching } from './vectors.js'
 import { Words } from './words.js'
 
 /** Changes are read in the background so long after a commit, in milliseconds: another commit may follow. */
@@ -21,31 +25,58 @@ const QUIET_MS = 50
 /** So many new documents take longer than a slice. */
 const MANY = 500
 
-let loaded = false
+let loading: Promise<void> | undefined
 
-/** Makes the indexes of a store. `wasm` is nidus-text.wasm. */
-export const openText = (host: TextHost, wasm: WebAssembly.Module): TextStore => {
-  if (!loaded) initSync({ module: wasm })
-  loaded = true
-  return new Texts(host)
+/** Loads the wasm, once for all stores. */
+function loadWasm(wasm: () => Promise<WebAssembly.Module>): Promise<void> {
+  loading ??= wasm().then(
+    (module) => void initSync({ module }),
+    (cause: unknown) => {
+      loading = undefined
+      throw new NidusError('FAILED', 'the part of the package that finds words could not be loaded', { cause })
+    },
+  )
+  return loading
 }
+
+/** Makes the indexes of a store. `wasm` loads nidus-text.wasm. */
+export const openText = (host: TextHost, wasm: () => Promise<WebAssembly.Module>): TextStore => new Texts(host, wasm)
 
 class Texts implements TextStore {
   readonly #host: TextHost
+  readonly #wasm: () => Promise<WebAssembly.Module>
+  readonly #documents: Documents
   readonly #follower: Follower
+  readonly #columns: Columns
+  /** True once words can be searched. */
+  #ready = false
   /** True while a turn of the background is waited for. */
   #due = false
   #freed = false
 
-  constructor(host: TextHost) {
+  constructor(host: TextHost, wasm: () => Promise<WebAssembly.Module>) {
     this.#host = host
-    this.#follower = new Follower(host)
-    this.wrote()
+    this.#wasm = wasm
+    this.#documents = new Documents(host)
+    this.#follower = new Follower(host, this.#documents)
+    this.#columns = new Columns(host, this.#documents)
+    if (settingsIn(host).size > 0)
+      void this.#start(undefined)
+        .then(() => this.wrote())
+        .catch(() => {})
+  }
+
+  /** Loads the wasm, which lists and searches for vectors do without. */
+  async #start(signal: AbortSignal | undefined) {
+    if (this.#ready) return
+    await loadWasm(this.#wasm)
+    this.#check(signal)
+    this.#ready = true
   }
 
   wrote() {
-    this.#follower.wrote()
-    if (!hasBackground || this.#due) return
+    this.#documents.wrote()
+    if (!hasBackground || this.#due || !this.#ready) return
     this.#due = true
     void this.#follow().catch(() => {})
   }
@@ -68,13 +99,9 @@ class Texts implements TextStore {
 
   async query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
     const between = () => this.#check(signal)
+    if (args.text !== undefined) await this.#start(signal)
     // Most of it is done before, so that writes do not wait.
-    if (args.text !== undefined) {
-      const many = this.#follower.behind > MANY
-      await this.#follower.follow(between)
-      // A search takes in a few new documents at once. Many are taken in slices.
-      if (many) await this.#follower.settle(between)
-    }
+    await this.#prepare(args, between)
     const { store, run } = this.#host
     const only = args.collections?.length === 1 ? args.collections[0] : undefined
     const slow = args.filter.length > 0 ? run(() => store.matching(only, args.filter, false)) : undefined
@@ -82,12 +109,28 @@ class Texts implements TextStore {
       between()
       if (slow) await this.#host.match(slow, signal)
       if (args.text !== undefined) await this.#follower.follow(between)
-      return this.#answer(args, signal)
+      if (args.orderBy) return this.#list(args, between, signal)
+      return this.#answer(args, between, signal)
     })
   }
 
-  async #answer(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
+  /** Brings up to date what the question needs. */
+  async #prepare(args: QueryArgs, between: () => void) {
+    const { text, facets, orderBy } = args
+    if (facets || orderBy) await this.#columns.ofCollections(between)
+    for (const key of Object.keys(facets ?? {})) await this.#columns.of(key, between)
+    for (const { key } of orderBy ?? []) await this.#columns.of(key, between)
+    if (text === undefined) return
+    const many = this.#follower.behind > MANY
+    await this.#follower.follow(between)
+    // A search takes in a few new documents at once. Many are taken in slices.
+    if (many) await this.#follower.settle(between)
+  }
+
+  async #answer(asked: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
     const host = this.#host
+    const { like } = asked
+    const args = like ? { ...asked, vector: await vectorOf(host, like, signal) } : asked
     const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
     try {
       const among = words || args.facets ? matching(host, args) : undefined
@@ -95,28 +138,43 @@ class Texts implements TextStore {
       const { groupBy, offset, topK } = args
       const grouped =
         groupBy && (await groupsOf(host, ranking, groupBy, offset, topK, words !== undefined && args.fusion === 'rrf'))
-      const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, 0xffffffff)), offset)
+      const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, ALL)), offset)
       const hits = await hitsOf(host, args, words, found, signal)
       hits.groups = grouped?.groups
-      hits.facets = args.facets && this.#facets(args, args.facets, words, among)
+      hits.facets = args.facets && (await this.#facets(args, args.facets, words, among, between))
       return hits
     } finally {
       words?.free()
     }
   }
 
-  #facets(
+  async #facets(
     args: QueryArgs,
     wanted: { [key: string]: number },
     words: Words | undefined,
     among: Uint16Array | undefined,
+    between: () => void,
   ) {
-    const host = this.#host
-    const within = (doc: number) => !among || has(among, doc) === 1
-    const docs = words ? words.all(among).docs : this.#follower.documents().filter(within)
-    return Object.fromEntries(
-      Object.entries(wanted).map(([key, limit]) => [key, facet(host, docs, key, limit, args.collections)]),
-    )
+    const docs = words ? words.all(among).docs : await this.#scope(args, among, between)
+    const facets: NonNullable<QueryHits['facets']> = {}
+    for (const [key, limit] of Object.entries(wanted)) {
+      const value = facet(await this.#columns.of(key, between), docs, limit)
+      Object.defineProperty(facets, key, { value, enumerable: true })
+    }
+    return facets
+  }
+
+  /** The documents of the question's collections that match its filter. */
+  async #scope(args: QueryArgs, among: Uint16Array | undefined, between: () => void): Promise<Uint32Array> {
+    const column = await this.#columns.ofCollections(between)
+    const all = this.#documents.all()
+    return inCollections(column, among ? all.filter((doc) => has(among, doc) === 1) : all, args.collections)
+  }
+
+  async #list(args: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
+    const docs = await this.#scope(args, matching(this.#host, args), between)
+    const found = await listed(this.#host, this.#columns, args, docs, between)
+    return hitsOf(this.#host, args, undefined, found, signal)
   }
 
   async setText(
@@ -125,6 +183,7 @@ class Texts implements TextStore {
     { signal, onProgress }: CallOptions,
     commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
   ) {
+    await this.#start(signal)
     if (!settings) {
       await commit((meta) => withSettings(meta, undefined))
       return this.wrote()
@@ -142,8 +201,8 @@ class Texts implements TextStore {
     }
   }
 
-  footprint(): TextFootprint {
-    return this.#follower.footprint()
+  footprint(): TextFootprint | undefined {
+    return this.#ready ? this.#follower.footprint() : undefined
   }
 
   free() {
@@ -152,42 +211,17 @@ class Texts implements TextStore {
   }
 }
 
-function rankingOf(
+/** Returns the vector of a record. */
+async function vectorOf(
   host: TextHost,
-  args: QueryArgs,
-  words: Words | undefined,
-  among: Uint16Array | undefined,
+  like: { collection: string; id: string },
   signal: AbortSignal | undefined,
-): Ranking {
-  const { vector, fusion, minScore } = args
-  const rank = async (most: number): Promise<Found> => {
-    if (most === 0) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
-    if (words && vector)
-      return fusion === 'rrf'
-        ? byRanks(host, args, words, most, among, signal)
-        : byWeights(host, args, words, fusion, most, among, signal)
-    if (words) {
-      const found = words.best(most, among)
-      return { ...found, textScores: found.scores }
-    }
-    if (!vector) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
-    const found = await nearest(host, args, vector, most, signal)
-    return { ...found, vectorScores: found.scores }
-  }
-  return async (most, only) => {
-    if (only) {
-      const narrowed = { ...args, filter: both(args.filter, only) }
-      return rankingOf(host, narrowed, words, words && matching(host, narrowed), signal)(most)
-    }
-    const found = await rank(most)
-    const reach = Number.isNaN(minScore) ? -1 : found.scores.findIndex((score) => score < minScore)
-    return reach < 0 ? found : slice(found, 0, reach)
-  }
+): Promise<Float32Array> {
+  const vector = await vectorsOf(host, [like], signal)
+  if (vector.length === 0)
+    throw new NidusError(
+      'NOT_FOUND',
+      `there is no record ${JSON.stringify(like.id)} in the collection ${JSON.stringify(like.collection)}`,
+    )
+  return vector
 }
-
-const slice = (found: Found, from: number, to?: number): Found => ({
-  docs: found.docs.slice(from, to),
-  scores: found.scores.slice(from, to),
-  ...(found.vectorScores && { vectorScores: found.vectorScores.slice(from, to) }),
-  ...(found.textScores && { textScores: found.textScores.slice(from, to) }),
-})

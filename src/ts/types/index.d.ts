@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" />
 import type { Attrs, AttrsOf, Filter } from './attrs.js'
-import type { ColumnarBatch, Hit, RecordChange, RecordInput, VectorRecord } from './records.js'
+import type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
 import type { Vector } from './vector.js'
 import type {
   ImportOptions,
@@ -15,20 +15,18 @@ import type {
 import type { SalvageOptions, SalvageReport } from './salvage.js'
 import type { NidusError } from './segment.js'
 import type { StaticOptions, StaticSource } from './static.js'
+import type { CreateCollectionOptions, Hits, Query, SetTextOptions, TextConfig, TextSettings } from './text.js'
 import type {
-  CreateCollectionOptions,
-  Facet,
-  GroupBy,
-  Hits,
-  Query,
-  SetTextOptions,
-  TextConfig,
-  TextOptions,
-  TextSettings,
-} from './text.js'
+  ListOptions,
+  QuestionOptions,
+  SearchOptions,
+  SignalOption,
+  SimilarOptions,
+  VectorSearchOptions,
+} from './search.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
-export type { ColumnarBatch, Hit, RecordChange, RecordInput, VectorRecord } from './records.js'
+export type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
 export type { Vector } from './vector.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
@@ -63,53 +61,18 @@ export type {
   TextSettings,
 } from './text.js'
 
+export type {
+  ListOptions,
+  QuestionOptions,
+  SearchOptions,
+  ShapeOptions,
+  SignalOption,
+  SimilarOptions,
+  VectorSearchOptions,
+} from './search.js'
+
 export { NidusError } from './segment.js'
 export type { NidusErrorCode, SyncAccessHandle, WasmSource } from './segment.js'
-
-export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
-  /**
-   * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
-   * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
-   * whether a name exists.
-   */
-  collections?: string | string[]
-  /** The number of hits to return at most. Default: 10. 0 returns an empty list. */
-  topK?: number
-  /** The least score that a hit may have. Default: no limit. */
-  minScore?: number
-  /** Searches only the records that match this filter. Default: all records. */
-  filter?: Filter<A>
-  /** Returns each hit's vector, too. Default: false. */
-  withVectors?: boolean
-  /** Aborts the search: the call rejects with `ABORTED`. */
-  signal?: AbortSignal
-}
-
-/** The options of a search whose question is an object. */
-export interface QuestionOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, TextOptions {
-  /** Passes over so many hits (or groups) before the first one that is returned. Default: 0. */
-  offset?: number
-  /**
-   * Returns the best hits of each value of an attribute: `topK` counts values then. The hits of one value lie next to
-   * each other, and values are ordered by their best hit. Records without the attribute are a group, too.
-   */
-  groupBy?: string | GroupBy
-  /** Returns only these attributes with each hit. `false` returns none. Default: all. */
-  attrs?: boolean | string[]
-  /**
-   * Counts the values of attributes over all records that match the filter and have a word of the text. The result's
-   * `facets` has them by key, the most frequent first. Each element of a list counts.
-   */
-  facets?: { [key: string]: Facet }
-}
-/** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
-export interface SignalOption {
-  /**
-   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A write is aborted only until it becomes
-   * durable, and changes nothing then. After that the call ends as it would without the signal.
-   */
-  signal?: AbortSignal
-}
 
 export interface UpsertOptions {
   /**
@@ -469,7 +432,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for (const { id, score, attrs } of hits) console.log(id, score, attrs)
    * ```
    */
-  search(query: Vector, options?: SearchOptions<A>): Promise<Hit<A>[]>
+  search(query: Vector, options?: VectorSearchOptions<A>): Promise<Hits<Hit<A>>>
   /**
    * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is what
    * comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
@@ -491,6 +454,26 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
+  /**
+   * Finds the records that are most similar to a stored one, which is left out itself. It is a search for the vector of
+   * that record: by default, in all collections.
+   *
+   * Rejects with `NOT_FOUND` if there is no such record.
+   *
+   * ```js
+   * const related = await db.similar('docs', 'intro', { collections: 'docs', topK: 5, attrs: ['title'] })
+   * ```
+   */
+  similar(collection: string, id: string, options?: SimilarOptions<A>): Promise<Hits<Hit<A>>>
+  /**
+   * Lists records without their vectors, in the order of an attribute. `records` goes through a whole collection in
+   * little memory.
+   *
+   * ```js
+   * const newest = await db.list('notes', { filter: { pinned: false }, orderBy: { at: 'desc' }, limit: 20 })
+   * ```
+   */
+  list(collection: string, options?: ListOptions<A>): Promise<ListedRecord<A>[]>
   /**
    * Waits until every acknowledged write is durable. It is needed only under `durability: 'relaxed'`. Rejects if some
    * of the acknowledged writes may be lost.

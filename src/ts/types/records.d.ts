@@ -55,6 +55,16 @@ export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
   attrs: A
 }
 
+/** A record in a list. */
+export interface ListedRecord<A extends AttrsOf<A> = Attrs> {
+  /** The record's name within its collection. */
+  id: string
+  /** The record's attributes, or those that were asked for; `{}` if it has none. */
+  attrs: A
+  /** The record's vector, scaled to length 1. Present only with `withVectors: true`. */
+  vector?: Float32Array
+}
+
 /** A record that a search found. */
 export interface Hit<A extends AttrsOf<A> = Attrs> extends TextHit {
   /** The collection that the record is in. */

@@ -1,0 +1,152 @@
+import type { TextHost } from '../engine/text-host.js'
+import { Reader, encodeIds, skipValue } from '../core/wire.js'
+import type { AttrValue } from '../types/index.js'
+import type { Documents, Listener } from './documents.js'
+import { Pace } from './pace.js'
+import { compareValues } from './values.js'
+
+/** So many columns are kept, those that were used last. */
+const MOST_COLUMNS = 16
+
+/** The values of one attribute, by the numbers of the documents. */
+export class Column {
+  /** For each document the place of its value in `values`, 0 if it has none, or `NO_DOCUMENT`. */
+  ids = new Int32Array(0)
+  readonly values: (AttrValue | undefined)[] = [undefined]
+  /** The documents before this one have been read. */
+  seen = 0
+  readonly changed = new Set<number>()
+  /** The places of the values, by their bytes. */
+  readonly #places = new Map<string, number>()
+  #ranks: Int32Array | undefined
+
+  /** Returns the place of a value, which is read if it is new. */
+  place(bytes: Uint8Array, read: (reader: Reader) => AttrValue): number {
+    let name = ''
+    for (let at = 0; at < bytes.length; at += 4096) name += String.fromCharCode(...bytes.subarray(at, at + 4096))
+    let place = this.#places.get(name)
+    if (place === undefined) {
+      place = this.values.length
+      this.#places.set(name, place)
+      this.values.push(read(new Reader(bytes)))
+    }
+    return place
+  }
+
+  /** For each place the rank of its value in ascending order. The rank of 0 means nothing. */
+  ranks(): Int32Array {
+    if (this.#ranks?.length === this.values.length) return this.#ranks
+    const order = Array.from(this.values.keys())
+      .slice(1)
+      .sort((a, b) => compareValues(this.values[a]!, this.values[b]!))
+    const ranks = new Int32Array(this.values.length)
+    let rank = 0
+    order.forEach((place, i) => {
+      // Two numbers can be equal although one is stored as an integer and the other as a float.
+      if (i > 0 && compareValues(this.values[order[i - 1]]!, this.values[place]!) !== 0) rank++
+      ranks[place] = rank
+    })
+    return (this.#ranks = ranks)
+  }
+}
+
+export const NO_DOCUMENT = -1
+
+const COLLECTION = Symbol()
+
+/** Keeps columns as the documents are. A column is made when it is asked for the first time. */
+export class Columns implements Listener {
+  readonly #host: TextHost
+  readonly #documents: Documents
+  /** What was used last comes last. */
+  readonly #columns = new Map<string | typeof COLLECTION, Column>()
+
+  constructor(host: TextHost, documents: Documents) {
+    this.#host = host
+    this.#documents = documents
+    documents.listen(this)
+  }
+
+  reset() {
+    this.#columns.clear()
+  }
+
+  changed(doc: number) {
+    for (const column of this.#columns.values()) if (doc < column.seen) column.changed.add(doc)
+  }
+
+  /** The column of a key. Reads what has changed, in slices, and calls `between` after each. */
+  of(key: string, between: () => void): Promise<Column> {
+    return this.#current(key, between)
+  }
+
+  /** The column with the name of each document's collection. */
+  ofCollections(between: () => void): Promise<Column> {
+    return this.#current(COLLECTION, between)
+  }
+
+  async #current(key: string | typeof COLLECTION, between: () => void): Promise<Column> {
+    const pace = new Pace()
+    for (;;) {
+      this.#documents.look()
+      let column = this.#columns.get(key) ?? new Column()
+      // Values that no document has any more are dropped with the column.
+      if (column.values.length > 2 * this.#documents.end + 1024) column = new Column()
+      this.#columns.delete(key)
+      this.#columns.set(key, column)
+      for (const oldest of this.#columns.keys()) {
+        if (this.#columns.size <= MOST_COLUMNS) break
+        this.#columns.delete(oldest)
+      }
+      if (!this.#readSome(key, column, pace)) return column
+      await pace.turn(between)
+    }
+  }
+
+  /** Returns false if there was nothing to read. */
+  #readSome(key: string | typeof COLLECTION, column: Column, pace: Pace): boolean {
+    const { end } = this.#documents
+    if (column.seen < end) {
+      const from = column.seen
+      const docs = Uint32Array.from({ length: Math.min(pace.size, end - from) }, (_, i) => from + i)
+      if (column.ids.length < end) {
+        const grown = new Int32Array(Math.max(end, Math.min(end * 2, column.ids.length * 2)))
+        grown.set(column.ids)
+        column.ids = grown
+      }
+      pace.timed(docs.length, () => this.#read(key, column, docs))
+      column.seen = from + docs.length
+      return true
+    }
+    if (column.changed.size === 0) return false
+    const docs = Uint32Array.from([...column.changed].slice(0, pace.size))
+    pace.timed(docs.length, () => this.#read(key, column, docs))
+    for (const doc of docs) column.changed.delete(doc)
+    return true
+  }
+
+  #read(key: string | typeof COLLECTION, column: Column, docs: Uint32Array) {
+    const { store, run } = this.#host
+    const wire = run(() => store.documents(docs, encodeIds(key === COLLECTION ? [] : [key])))
+    const reader = new Reader(wire)
+    const skip = () => reader.skip(reader.length())
+    for (const doc of docs) {
+      if (reader.u8() === 0) {
+        column.ids[doc] = NO_DOCUMENT
+        continue
+      }
+      const collection = reader.at
+      skip()
+      const id = reader.at
+      skip()
+      if (reader.length() === 0) {
+        column.ids[doc] = key === COLLECTION ? column.place(wire.subarray(collection, id), (of) => of.str()) : 0
+        continue
+      }
+      skip()
+      const from = reader.at
+      skipValue(reader)
+      column.ids[doc] = column.place(wire.subarray(from, reader.at), (of) => of.value())
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { QueryArgs } from '../contract/query.js'
+import type { TextHost } from '../engine/text-host.js'
+import { NO_DOCUMENT, type Column, type Columns } from './columns.js'
+import type { Found } from './hits.js'
+import { firstById } from './names.js'
+
+/** Returns the records of a collection that match the filter, in the order that was asked for and then by id. */
+export async function listed(
+  host: TextHost,
+  columns: Columns,
+  { orderBy, offset, topK }: QueryArgs,
+  docs: Uint32Array,
+  between: () => void,
+): Promise<Found> {
+  const keys: (readonly [Column, descending: boolean])[] = []
+  for (const { key, descending } of orderBy!) keys.push([await columns.of(key, between), descending])
+  const ordered = firstOf(host, docs, keys, Math.min(offset + topK, docs.length)).slice(offset)
+  return { docs: ordered, scores: new Float64Array(ordered.length) }
+}
+
+/** The first `most` documents in the order of the columns. */
+function firstOf(
+  host: TextHost,
+  docs: Uint32Array,
+  keys: (readonly [Column, descending: boolean])[],
+  most: number,
+): Uint32Array {
+  if (most === 0) return new Uint32Array(0)
+  const [first, ...rest] = keys
+  if (!first) return firstById(host, docs, most)
+  const [column, descending] = first
+  const { ids } = column
+  const ranks = column.ranks()
+  const last = ranks.length
+  // Documents without the value come last, in either direction.
+  const rank = (doc: number) => (ids[doc] === 0 ? last : descending ? last - 1 - ranks[ids[doc]] : ranks[ids[doc]])
+  const counts = new Uint32Array(last + 1)
+  for (const doc of docs) counts[rank(doc)]++
+  // Counts become starts, as far as they are needed.
+  const starts = new Uint32Array(last + 1)
+  let end = 0
+  let until = 0
+  for (; until <= last && end < most; until++) {
+    starts[until] = end
+    end += counts[until]
+  }
+  const found = new Uint32Array(end)
+  const next = starts.slice()
+  for (const doc of docs) {
+    const at = rank(doc)
+    if (at < until) found[next[at]++] = doc
+  }
+  for (let at = 0; at < until; at++)
+    if (counts[at] > 1) {
+      const equal = found.subarray(starts[at], starts[at] + counts[at])
+      equal.set(firstOf(host, equal, rest, Math.min(counts[at], most - starts[at])))
+    }
+  return found.subarray(0, most)
+}
+
+/** Of these documents, those that exist and are in one of the collections. */
+export function inCollections(column: Column, docs: Uint32Array, collections: string[] | undefined): Uint32Array {
+  const { ids, values } = column
+  const wanted = Uint8Array.from(values, (name) => Number(!collections || collections.includes(name as string)))
+  return docs.filter((doc) => ids[doc] !== NO_DOCUMENT && wanted[ids[doc]] === 1)
+}

@@ -1,0 +1,66 @@
+import type { QueryArgs } from '../contract/query.js'
+import type { TextHost } from '../engine/text-host.js'
+import { both, type Ranking } from './groups.js'
+import { namesIn, type Found } from './hits.js'
+import { byRanks, byWeights } from './hybrid.js'
+import { matching, nearest } from './vectors.js'
+import type { Words } from './words.js'
+
+const NO_KEYS = new Uint8Array(0)
+/** More than there can be. */
+export const ALL = 0xffffffff
+
+/** Returns the ranking of a question: by its words, by its vector, or by both. */
+export function rankingOf(
+  host: TextHost,
+  args: QueryArgs,
+  words: Words | undefined,
+  among: Uint16Array | undefined,
+  signal: AbortSignal | undefined,
+): Ranking {
+  const { vector, fusion, minScore, like } = args
+  const rank = async (most: number): Promise<Found> => {
+    if (most === 0) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
+    if (words && vector)
+      return fusion === 'rrf'
+        ? byRanks(host, args, words, most, among, signal)
+        : byWeights(host, args, words, fusion, most, among, signal)
+    if (words) {
+      const found = words.best(most, among)
+      return { ...found, textScores: found.scores }
+    }
+    if (!vector) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
+    const found = await nearest(host, args, vector, most, signal)
+    return { ...found, vectorScores: found.scores }
+  }
+  return async (most, only) => {
+    if (only) {
+      const narrowed = { ...args, filter: both(args.filter, only) }
+      return rankingOf(host, narrowed, words, words && matching(host, narrowed), signal)(most)
+    }
+    const found = like ? slice(without(host, await rank(Math.min(most + 1, ALL)), like), 0, most) : await rank(most)
+    const reach = Number.isNaN(minScore) ? -1 : found.scores.findIndex((score) => score < minScore)
+    return reach < 0 ? found : slice(found, 0, reach)
+  }
+}
+
+/** Returns a ranking without one record. */
+function without(host: TextHost, found: Found, { collection, id }: { collection: string; id: string }): Found {
+  const names = namesIn(host.run(() => host.store.documents(found.docs, NO_KEYS)))
+  const own = names.findIndex((name) => name.id === id && name.collection === collection)
+  return own < 0 ? found : only(found, (place) => place !== own)
+}
+
+export const slice = (found: Found, from: number, to = ALL): Found =>
+  only(found, (place) => place >= from && place < to)
+
+/** Keeps the documents at these places, with their scores. */
+function only({ docs, scores, vectorScores, textScores }: Found, at: (place: number) => boolean): Found {
+  const keep = (_: number, place: number) => at(place)
+  return {
+    docs: docs.filter(keep),
+    scores: scores.filter(keep),
+    ...(vectorScores && { vectorScores: vectorScores.filter(keep) }),
+    ...(textScores && { textScores: textScores.filter(keep) }),
+  }
+}

@@ -1,0 +1,80 @@
+import type { Attrs, AttrsOf, Filter } from './attrs.js'
+import type { Facet, GroupBy, TextOptions } from './text.js'
+
+export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
+  /**
+   * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
+   * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
+   * whether a name exists.
+   */
+  collections?: string | string[]
+  /** The number of hits to return at most. Default: 10. 0 returns an empty list. */
+  topK?: number
+  /** The least score that a hit may have. Default: no limit. */
+  minScore?: number
+  /** Searches only the records that match this filter. Default: all records. */
+  filter?: Filter<A>
+  /** Returns each hit's vector, too. Default: false. */
+  withVectors?: boolean
+  /** Aborts the search: the call rejects with `ABORTED`. */
+  signal?: AbortSignal
+}
+
+/** Which of the hits an answer has, and how much of each. */
+export interface ShapeOptions {
+  /** Passes over so many hits (or groups) before the first one that is returned. Default: 0. */
+  offset?: number
+  /**
+   * Returns the best hits of each value of an attribute: `topK` counts values then. The hits of one value lie next to
+   * each other, and values are ordered by their best hit. Records without the attribute are a group, too.
+   */
+  groupBy?: string | GroupBy
+  /** Returns only these attributes with each hit. `false` returns none. Default: all. */
+  attrs?: boolean | string[]
+}
+
+/** The options of a search for a vector. */
+export interface VectorSearchOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, ShapeOptions {
+  /**
+   * Counts the values of attributes over all records that match the filter and have a word of the text. The result's
+   * `facets` has them by key, the most frequent first. Each element of a list counts.
+   */
+  facets?: { [key: string]: Facet }
+}
+
+/** The options of a search whose question is an object. */
+export interface QuestionOptions<A extends AttrsOf<A> = Attrs> extends VectorSearchOptions<A>, TextOptions {}
+
+/** The options of a search for the records that are similar to one. */
+export interface SimilarOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, ShapeOptions {}
+
+/** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
+export interface SignalOption {
+  /**
+   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A write is aborted only until it becomes
+   * durable, and changes nothing then. After that the call ends as it would without the signal.
+   */
+  signal?: AbortSignal
+}
+
+/** The options of a list of records. */
+export interface ListOptions<A extends AttrsOf<A> = Attrs> extends SignalOption {
+  /** Lists only the records that match this filter. Default: all records. */
+  filter?: Filter<A>
+  /**
+   * The attributes to order by, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for ascending order.
+   * Records that are equal in all of them are ordered by id. Default: the order of the ids.
+   *
+   * Ascending order is: null, false, true, numbers, dates, texts and lists. NaN comes before all other numbers. Texts
+   * are ordered by their UTF-8 bytes. Records without the attribute come last, in both directions.
+   */
+  orderBy?: (keyof A & string) | { [K in keyof A & string]?: 'asc' | 'desc' | undefined }
+  /** Passes over so many records before the first one that is returned. Default: 0. */
+  offset?: number
+  /** The number of records to return at most. Default: no limit. */
+  limit?: number
+  /** Returns only these attributes of each record. `false` returns none. Default: all. */
+  attrs?: boolean | string[]
+  /** Returns each record's vector, too. Default: false. */
+  withVectors?: boolean
+}
