@@ -13,11 +13,18 @@ import { checkCount } from '../arguments/input.js'
 import { checkKeys, type KeysOf, type Known } from '../arguments/keys.js'
 import { encodeFilter } from '../arguments/filter.js'
 import type { Filter, Hit } from '../types/index.js'
-import type { NidusVectorStoreArgs } from '../types/langchain.js'
+import type {
+  HybridOptions,
+  HybridRetrieverInput,
+  HybridSearchOptions,
+  NidusVectorStoreArgs,
+} from '../types/langchain.js'
 import { checkString, describe, isPlainObject } from '../core/wire.js'
 import { REST, attrsOf, metadataOf } from './metadata.js'
 
-const ARGS = { db: 1, collection: 1, textKey: 1 } satisfies KeysOf<NidusVectorStoreArgs>
+const ARGS = { db: 1, collection: 1, textKey: 1, hybrid: 1 } satisfies KeysOf<NidusVectorStoreArgs>
+const HYBRID = { fusion: 1, match: 1, prefix: 1, fuzzy: 1, forms: 1, fields: 1 } satisfies KeysOf<HybridOptions>
+const HYBRID_SEARCH = { ...HYBRID, k: 1, filter: 1 } satisfies KeysOf<HybridSearchOptions>
 const MMR = { k: 1, fetchK: 1, lambda: 1, filter: 1 } satisfies KeysOf<MaxMarginalRelevanceSearchOptions<Filter>>
 const MMR_KWARGS = { fetchK: 1, lambda: 1 } satisfies KeysOf<VectorStoreRetrieverMMRSearchKwargs>
 const RETRIEVER = {
@@ -74,16 +81,69 @@ function documentOf({ id, attrs }: Hit, textKey: string): DocumentInterface {
   return new Document({ id, pageContent: text, metadata })
 }
 
+const scored = (hits: Hit[], textKey: string): [DocumentInterface, number][] =>
+  hits.map((hit) => [documentOf(hit, textKey), hit.score])
+
+function hybridOf(hybrid: unknown): HybridOptions | undefined {
+  if (hybrid === undefined || hybrid === false) return undefined
+  return hybrid === true ? {} : { ...object(hybrid as HybridOptions, HYBRID, 'hybrid') }
+}
+
+/** Returns the options of a store, changed by those of a call. */
+const merged = (own: HybridOptions | undefined, given: HybridOptions): HybridOptions => ({
+  ...own,
+  ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+})
+
+interface Sought {
+  text: string
+  k: number
+  filter: Filter | undefined
+  hybrid: HybridOptions | undefined
+  withVectors?: boolean
+}
+
+/** Searches for a text by its vector, and by its words if `hybrid` is there. Returns the hits and the text's vector. */
+async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVectors = false }: Sought) {
+  const { db, collection, embeddings } = store
+  const options = {
+    collections: collection,
+    topK: checkCount(k, 'k'),
+    withVectors,
+    ...(filter !== undefined && { filter }),
+  }
+  const vector = await embeddings.embedQuery(text)
+  // A collection that is not there yet has no settings of texts, and no documents either.
+  const words = hybrid !== undefined && (await db.hasCollection(collection))
+  const hits: Hit[] = await (words
+    ? db.search({ text, vector }, { ...hybrid, ...options })
+    : db.search(vector, options))
+  return { hits, vector }
+}
+
+/** Sets that words are found in the page contents, if nothing is set yet. */
+async function prepare({ db, collection, textKey, hybrid }: NidusVectorStore) {
+  if (!hybrid) return
+  const settings = await db.getText(collection)
+  if (settings === undefined) await db.setText(collection, textKey)
+  else if (!Object.hasOwn(settings, textKey))
+    throw invalid(
+      `hybrid: the settings of texts of ${describe(collection)} name ${Object.keys(settings).map(describe).join(', ')}, and not ` +
+        `${describe(textKey)}, which holds the page contents: add it with db.setText`,
+    )
+}
+
 export class NidusVectorStore extends VectorStore {
   declare FilterType: Filter
   readonly db: NidusVectorStoreArgs['db']
   readonly collection: string
   readonly textKey: string
+  readonly hybrid: HybridOptions | undefined
 
   constructor(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs) {
     super(embeddings, args)
     checkEmbeddings(embeddings)
-    const { db, collection, textKey } = object(args, ARGS, 'the arguments of NidusVectorStore')
+    const { db, collection, textKey, hybrid } = object(args, ARGS, 'the arguments of NidusVectorStore')
     if (typeof db?.upsert !== 'function')
       throw invalid(`the arguments of NidusVectorStore: db must be an open Nidus, not ${describe(db)}`)
     this.db = db
@@ -95,6 +155,7 @@ export class NidusVectorStore extends VectorStore {
       )
     this.collection = collection ?? 'documents'
     this.textKey = textKey ?? 'text'
+    this.hybrid = hybridOf(hybrid)
   }
 
   override _vectorstoreType(): string {
@@ -121,7 +182,8 @@ export class NidusVectorStore extends VectorStore {
       throw invalid(`there are ${vectors.length} vectors for ${documents.length} documents`)
     const given = options?.ids
     const ids = documents.map(({ id }, i) => given?.[i] ?? id ?? crypto.randomUUID())
-    if (ids.length > 0)
+    if (ids.length > 0) {
+      await prepare(this)
       await this.db.upsert(
         this.collection,
         documents.map((document, i) => ({
@@ -130,6 +192,7 @@ export class NidusVectorStore extends VectorStore {
           attrs: attributes(document, i, ids[i], this.textKey),
         })),
       )
+    }
     return ids
   }
 
@@ -143,7 +206,30 @@ export class NidusVectorStore extends VectorStore {
       topK: checkCount(k, 'k'),
       ...(filter !== undefined && { filter }),
     })
-    return hits.map((hit) => [documentOf(hit, this.textKey), hit.score])
+    return scored(hits, this.textKey)
+  }
+
+  override async similaritySearch(query: string, k?: number, filter?: Filter): Promise<DocumentInterface[]> {
+    return (await this.similaritySearchWithScore(query, k, filter)).map(([document]) => document)
+  }
+
+  override async similaritySearchWithScore(
+    query: string,
+    k = 4,
+    filter?: Filter,
+  ): Promise<[DocumentInterface, number][]> {
+    const { hits } = await find(this, { text: query, k, filter, hybrid: this.hybrid })
+    return scored(hits, this.textKey)
+  }
+
+  async hybridSearch(query: string, options?: HybridSearchOptions): Promise<DocumentInterface[]> {
+    return (await this.hybridSearchWithScore(query, options)).map(([document]) => document)
+  }
+
+  async hybridSearchWithScore(query: string, options?: HybridSearchOptions): Promise<[DocumentInterface, number][]> {
+    const { k = 4, filter, ...hybrid } = object(options, HYBRID_SEARCH, 'hybridSearch')
+    const { hits } = await find(this, { text: query, k, filter, hybrid: merged(this.hybrid, hybrid) })
+    return scored(hits, this.textKey)
   }
 
   override async maxMarginalRelevanceSearch(
@@ -156,15 +242,10 @@ export class NidusVectorStore extends VectorStore {
     checkCount(fetchK, 'maxMarginalRelevanceSearch: fetchK')
     if (lambda !== undefined && !(typeof lambda === 'number' && lambda >= 0 && lambda <= 1))
       throw invalid(`maxMarginalRelevanceSearch: lambda must be a number from 0 to 1, not ${describe(lambda)}`)
-    const query = await this.embeddings.embedQuery(text)
-    const hits = await this.db.search(query, {
-      collections: this.collection,
-      topK: Math.max(k, fetchK),
-      withVectors: true,
-      ...(filter !== undefined && { filter }),
-    })
+    const most = Math.max(k, fetchK)
+    const { hits, vector } = await find(this, { text, k: most, filter, hybrid: this.hybrid, withVectors: true })
     const chosen = maximalMarginalRelevance(
-      query,
+      vector,
       hits.map(({ vector }) => Array.from(vector!)),
       lambda,
       k,
@@ -175,21 +256,39 @@ export class NidusVectorStore extends VectorStore {
   override asRetriever(
     kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>,
     ...more: never[]
+  ): VectorStoreRetriever<this>
+  override asRetriever(fields: HybridRetrieverInput): VectorStoreRetriever<this>
+  override asRetriever(
+    kOrFields?: number | Partial<VectorStoreRetrieverInput<this>> | HybridRetrieverInput,
+    ...more: never[]
   ): VectorStoreRetriever<this> {
-    if (typeof kOrFields === 'number') checkCount(kOrFields, 'asRetriever: k')
-    else {
-      const { k, filter, searchType, searchKwargs } = object(
-        kOrFields as Partial<VectorStoreRetrieverInput<NidusVectorStore>> & { searchKwargs?: object },
-        RETRIEVER,
-        'asRetriever',
-      )
-      if (k !== undefined) checkCount(k, 'asRetriever: k')
-      if (searchType !== undefined && !['similarity', 'mmr'].includes(searchType))
-        throw invalid(`asRetriever: searchType is ${describe(searchType)}; it can be "similarity" or "mmr"`)
-      if (filter !== undefined) encodeFilter(filter)
-      object(searchKwargs, MMR_KWARGS, 'searchKwargs of asRetriever')
+    if (typeof kOrFields === 'number') {
+      checkCount(kOrFields, 'asRetriever: k')
+      return super.asRetriever(kOrFields, ...more)
     }
-    return super.asRetriever(kOrFields, ...more)
+    const { searchKwargs, ...fields } = object(
+      kOrFields as Partial<VectorStoreRetrieverInput<NidusVectorStore>> & { searchKwargs?: object },
+      RETRIEVER,
+      'asRetriever',
+    )
+    const { k, filter } = fields
+    const searchType: string | undefined = fields.searchType
+    if (k !== undefined) checkCount(k, 'asRetriever: k')
+    if (searchType !== undefined && !['similarity', 'mmr', 'hybrid'].includes(searchType))
+      throw invalid(`asRetriever: searchType is ${describe(searchType)}; it can be "similarity", "mmr" or "hybrid"`)
+    if (filter !== undefined) encodeFilter(filter)
+    const hybrid = searchType === 'hybrid'
+    const kwargs = object(searchKwargs, hybrid ? HYBRID : MMR_KWARGS, 'searchKwargs of asRetriever')
+    if (!hybrid) return super.asRetriever(kOrFields as Partial<VectorStoreRetrieverInput<this>>, ...more)
+    // LangChain's retriever knows two types of search. The third is a store of the same documents that is hybrid.
+    const store = Object.assign(Object.create(Object.getPrototypeOf(this)) as this, this, {
+      hybrid: merged(this.hybrid, kwargs as HybridOptions),
+    })
+    return VectorStore.prototype.asRetriever.call(
+      store,
+      { ...fields, searchType: 'similarity' },
+      ...more,
+    ) as VectorStoreRetriever<this>
   }
 
   override async delete(params: { ids?: string[]; filter?: Filter } = {}): Promise<void> {
@@ -239,6 +338,8 @@ export class NidusVectorStore extends VectorStore {
     embeddings: EmbeddingsInterface,
     args: NidusVectorStoreArgs,
   ): Promise<NidusVectorStore> {
-    return new this(embeddings, args)
+    const store = new this(embeddings, args)
+    await prepare(store)
+    return store
   }
 }

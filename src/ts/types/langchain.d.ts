@@ -1,7 +1,31 @@
 import type { DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
-import { VectorStore, type MaxMarginalRelevanceSearchOptions } from '@langchain/core/vectorstores'
-import type { Filter, Nidus } from './index.js'
+import type { Callbacks } from '@langchain/core/callbacks/manager'
+import type { BaseRetrieverInput } from '@langchain/core/retrievers'
+import {
+  VectorStore,
+  type MaxMarginalRelevanceSearchOptions,
+  type VectorStoreRetriever,
+  type VectorStoreRetrieverInput,
+} from '@langchain/core/vectorstores'
+import type { Filter, Nidus, TextOptions } from './index.js'
+
+/** How words are searched and put together with the vector. See `TextOptions` for each. */
+export type HybridOptions = Pick<TextOptions, 'fusion' | 'match' | 'prefix' | 'fuzzy' | 'forms' | 'fields'>
+
+export interface HybridSearchOptions extends HybridOptions {
+  /** The number of documents to find. Default: 4. */
+  k?: number
+  filter?: Filter
+}
+
+/** The fields of a retriever that searches by words and meaning together. */
+export interface HybridRetrieverInput extends BaseRetrieverInput {
+  searchType: 'hybrid'
+  searchKwargs?: HybridOptions
+  k?: number
+  filter?: Filter
+}
 
 export interface NidusVectorStoreArgs {
   /** An open store. Its dimension must be that of the embeddings. The adapter never closes it: close it yourself. */
@@ -10,6 +34,15 @@ export interface NidusVectorStoreArgs {
   collection?: string
   /** The attribute that holds a document's text. Default: `'text'`. */
   textKey?: string
+  /**
+   * Searches by words and meaning together: `similaritySearch`, `similaritySearchWithScore`,
+   * `maxMarginalRelevanceSearch` (for its candidates) and all retrievers. `true` takes the options' defaults.
+   *
+   * Words are found in the page contents. If the collection has no settings of texts yet, `addDocuments`, `addVectors`
+   * and `fromExistingIndex` set them: `db.setText(collection, textKey)`. To find words in metadata, too, call `setText`
+   * yourself before: `db.setText('documents', { text: {}, title: { weight: 3 } })`. Default: false.
+   */
+  hybrid?: boolean | HybridOptions
 }
 
 /**
@@ -28,7 +61,15 @@ export interface NidusVectorStoreArgs {
  * instance of a class is refused with `INVALID_ARGUMENT`; the message names the document and the key. A lone surrogate
  * in a text (for example where a chunk ends in the middle of a character) becomes U+FFFD.
  *
- * Scores are cosine similarities. Errors are those of the store: `DIMENSION_MISMATCH`, `CLOSED` and so on.
+ * With `hybrid` the store searches by words and meaning together, and scores are those of `db.search({ text, vector })`.
+ *
+ * ```js
+ * const store = await NidusVectorStore.fromDocuments(documents, embeddings, { db, hybrid: true })
+ * await store.similaritySearch('EACCES permission', 5)
+ * const retriever = store.asRetriever({ searchType: 'hybrid', searchKwargs: { fusion: { text: 0.7 } } })
+ * ```
+ *
+ * Scores are cosine similarities otherwise. Errors are those of the store: `DIMENSION_MISMATCH`, `CLOSED` and so on.
  */
 export class NidusVectorStore extends VectorStore {
   FilterType: Filter
@@ -38,6 +79,8 @@ export class NidusVectorStore extends VectorStore {
   readonly collection: string
   /** The attribute that holds a document's text. */
   readonly textKey: string
+  /** The options of hybrid searches, or undefined if the store searches by vectors alone. */
+  readonly hybrid: HybridOptions | undefined
   constructor(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs)
   /** Returns `'nidus'`. */
   _vectorstoreType(): string
@@ -50,8 +93,40 @@ export class NidusVectorStore extends VectorStore {
    * Stores documents with vectors that exist already, one for each document. Returns the ids as `addDocuments` does.
    */
   addVectors(vectors: number[][], documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]>
-  /** Finds the `k` documents that are most similar to a query's vector. Returns each with its cosine similarity. */
+  /**
+   * Finds the `k` documents that are most similar to a query's vector. Returns each with its cosine similarity. There are
+   * no words to look for, so `hybrid` makes no difference.
+   */
   similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]>
+  /** Finds the `k` documents that are most similar to a query, with `hybrid` also by its words. */
+  similaritySearch(query: string, k?: number, filter?: Filter, callbacks?: Callbacks): Promise<DocumentInterface[]>
+  /** Does what `similaritySearch` does, and returns each document with its score. */
+  similaritySearchWithScore(
+    query: string,
+    k?: number,
+    filter?: Filter,
+    callbacks?: Callbacks,
+  ): Promise<[DocumentInterface, number][]>
+  /**
+   * Searches by words and meaning together, also without `hybrid` in the constructor. The collection needs settings of
+   * texts (`db.setText`). Options that are not given are those of `hybrid` in the constructor.
+   */
+  hybridSearch(query: string, options?: HybridSearchOptions): Promise<DocumentInterface[]>
+  /** Does what `hybridSearch` does, and returns each document with its score. */
+  hybridSearchWithScore(query: string, options?: HybridSearchOptions): Promise<[DocumentInterface, number][]>
+  /**
+   * Makes a retriever. `searchType` is `'similarity'`, `'mmr'` or `'hybrid'`. The last one searches by words and meaning
+   * together, and `searchKwargs` are its options. Without a `searchType` it does what `similaritySearch` does.
+   */
+  asRetriever(
+    kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>,
+    filter?: Filter,
+    callbacks?: Callbacks,
+    tags?: string[],
+    metadata?: Record<string, unknown>,
+    verbose?: boolean,
+  ): VectorStoreRetriever<this>
+  asRetriever(fields: HybridRetrieverInput): VectorStoreRetriever<this>
   /** Finds documents that are similar to a query and differ from each other (maximal marginal relevance). */
   maxMarginalRelevanceSearch(
     query: string,
@@ -72,6 +147,7 @@ export class NidusVectorStore extends VectorStore {
     embeddings: EmbeddingsInterface,
     args: NidusVectorStoreArgs,
   ): Promise<NidusVectorStore>
-  /** Makes the adapter over documents that the store holds already. */
+  /** Makes the adapter over documents that the store holds already. With `hybrid` it sets the collection's settings of
+   * texts if there are none. */
   static fromExistingIndex(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore>
 }
