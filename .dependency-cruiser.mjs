@@ -7,6 +7,7 @@ export const LAYERS = [
   'sharded',
   'api',
   'question',
+  'changes',
   'platforms',
   'remote',
   'tabs',

@@ -43,6 +43,7 @@ export const LATER = {
   persistence: 'src/ts/api/persistence.ts',
   salvage: 'src/ts/platforms/salvage-this-thread.ts',
   question: 'src/ts/question/index.ts',
+  changes: 'src/ts/changes/index.ts',
   text: 'src/ts/text/index.ts',
 }
 /**

@@ -46,6 +46,7 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.similar(options)': (o) => db.similar('docs', 'a', o),
     'Nidus.(of a store) list(options)': (o) => db.list('docs', o),
     'Nidus.createCollection(options)': (o) => db.createCollection('docs', o),
+    'Nidus.on(options)': (o) => db.on('change', () => {}, o),
     'Nidus.setText(options)': (o) => db.setText('docs', 'a', o),
   }
 }

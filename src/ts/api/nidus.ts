@@ -42,6 +42,7 @@ import type {
   ImportSource,
   ListOptions,
   ListedRecord,
+  ListenOptions,
   OpenOptions,
   Persistence,
   PersistenceOptions,
@@ -60,6 +61,7 @@ import type {
   StaticSource,
   StorageKind,
   StoreInfo,
+  StoreListener,
   StoreOptions,
   TextConfig,
   TextSettings,
@@ -69,6 +71,7 @@ import type {
   VectorSearchOptions,
 } from '../types/index.js'
 import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
+import { listen, unlisten, unlistenAll } from './changes.js'
 import { load, transfer } from './parts.js'
 import { BACKEND, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
 import { ask, isShaped, list, shaped, similar } from './questions.js'
@@ -359,7 +362,16 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     )
   }
 
+  on(event: 'change', listener: StoreListener, options?: ListenOptions): () => void {
+    return listen(this[BACKEND](), event, listener, options)
+  }
+
+  off(event: 'change', listener: StoreListener): void {
+    unlisten(this[BACKEND](), event, listener)
+  }
+
   close(): Promise<void> {
+    unlistenAll(this[BACKEND]())
     return this[BACKEND]().close()
   }
 

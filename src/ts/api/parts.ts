@@ -7,3 +7,4 @@ export const load = <T>(part: Promise<T>): Promise<T> =>
   })
 export const transfer = () => load(import('../transfer/index.js'))
 export const question = () => load(import('../question/index.js'))
+export const changes = () => load(import('../changes/index.js'))

@@ -7,6 +7,7 @@ import type {
   GroupBy,
   ImportOptions,
   ListOptions,
+  ListenOptions,
   Nidus,
   OpenOptions,
   PersistenceOptions,
@@ -106,6 +107,7 @@ export const FIELD = { weight: 1 } satisfies KeysOf<TextField>
 export const CREATE = { text: 1 } satisfies KeysOf<CreateCollectionOptions>
 export const SET_TEXT = { signal: 1, onProgress: 1 } satisfies KeysOf<SetTextOptions>
 export const SIGNAL = { signal: 1 } satisfies KeysOf<SignalOption>
+export const LISTEN = { ids: 1, ...SIGNAL } satisfies KeysOf<ListenOptions>
 export const RECORDS = { filter: 1, ...SIGNAL } satisfies KeysOf<NonNullable<Parameters<Nidus['records']>[1]>>
 export const SEGMENT = { dimension: 1 } satisfies KeysOf<Parameters<typeof Segment.open>[1]>
 export const SEGMENT_SEARCH = { topK: 1, minScore: 1 } satisfies KeysOf<NonNullable<Parameters<Segment['search']>[1]>>

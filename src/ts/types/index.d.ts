@@ -14,6 +14,7 @@ import type {
 } from './options.js'
 import type { SalvageOptions, SalvageReport } from './salvage.js'
 import type { NidusError } from './segment.js'
+import type { ListenOptions, StoreEvents, StoreListener } from './changes.js'
 import type { StaticOptions, StaticSource } from './static.js'
 import type { CreateCollectionOptions, Hits, Query, SetTextOptions, TextConfig, TextSettings } from './text.js'
 import type {
@@ -27,6 +28,7 @@ import type {
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
 export type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
+export type { CollectionChange, ListenOptions, StoreChange, StoreEvents, StoreListener } from './changes.js'
 export type { Vector } from './vector.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
@@ -515,6 +517,30 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * ```
    */
   export(): ReadableStream<Uint8Array>
+  /**
+   * Calls `listener` after each write that was committed, in whichever tab or worker it was made. Writes are told in
+   * their order, each once, and a search in the listener finds what they wrote. Returns a function that ends this, as
+   * `off` and the option `signal` do. A listener that is given again counts once.
+   *
+   * Where it cannot be told what was written, because another tab took over the store, `reset` is true. Treat that as
+   * a change of everything. A compaction changes no data and is not told. A store that is opened read-only tells
+   * nothing. An error that a listener throws becomes an uncaught error. Throws `INVALID_ARGUMENT` for a wrong argument.
+   *
+   * ```js
+   * const stop = db.on('change', ({ collections, reset }) => {
+   *   if (reset || collections.docs) searchAgain()
+   * })
+   * ```
+   */
+  on<E extends keyof StoreEvents>(event: E, listener: StoreListener<E>, options?: ListenOptions): () => void
+  /**
+   * Ends listening. Does nothing if the listener is not there.
+   *
+   * ```js
+   * db.off('change', listener)
+   * ```
+   */
+  off<E extends keyof StoreEvents>(event: E, listener: StoreListener<E>): void
   /**
    * Finishes the calls that were accepted, then closes the store and releases its lock and its memory. Further calls of
    * `close` do nothing.

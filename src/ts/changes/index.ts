@@ -1,0 +1,65 @@
+import type { Backend } from '../contract/backend.js'
+import type { Change, Cursor } from '../contract/changes.js'
+import type { Method } from '../contract/calls.js'
+import { Reader } from '../core/wire.js'
+import type { CollectionChange, StoreChange, StoreListener } from '../types/index.js'
+
+// Tells listeners what was committed. It is loaded with the first listener.
+
+export interface Registration {
+  readonly ids: boolean
+  /** The place from which on it is told of changes. */
+  readonly begins: Promise<Cursor>
+  forget?: () => void
+}
+export type Listeners = Map<StoreListener, Registration>
+
+/** Asks for changes, as long as somebody listens, and tells them. */
+export async function follow(backend: Backend, all: Listeners, begins: Promise<Cursor>, current: () => boolean) {
+  for (let after = await begins; current();) {
+    const ids = [...all.values()].some(({ ids }) => ids)
+    const { changes, reset, next } = await backend.call('changes', { after, ids })
+    after = next
+    // A listener that is added from here on begins behind these.
+    const present = await Promise.all(
+      [...all].map(async ([listener, own]) => [listener, own, await own.begins] as const),
+    )
+    const tell = (event: (ids: boolean) => StoreChange, at: number) => {
+      for (const [listener, own, begins] of present) {
+        if (!current() || all.get(listener) !== own) continue
+        if (begins.feed === next.feed && begins.at >= at) continue
+        try {
+          listener(event(own.ids))
+        } catch (error) {
+          // In a turn of its own, as an error that nothing caught.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+    }
+    if (reset) tell(() => ({ collections: {}, reset, local: false }), next.at)
+    changes.forEach((change, i) => {
+      // Each listener has an object of its own, which it may change.
+      tell((ids) => eventOf(change, ids), next.at - changes.length + i + 1)
+    })
+  }
+}
+
+const FLAGS: { [M in Method]?: 'created' | 'dropped' | 'meta' | 'text' } = {
+  createCollection: 'created',
+  dropCollection: 'dropped',
+  setMeta: 'meta',
+  setText: 'text',
+}
+
+function eventOf({ method, collection, count, local, ids }: Change, wanted: boolean): StoreChange {
+  const change: CollectionChange = { upserted: 0, updated: 0, deleted: 0 }
+  const flag = FLAGS[method]
+  if (flag) change[flag] = true
+  else change[method === 'upsert' ? 'upserted' : method === 'update' ? 'updated' : 'deleted'] = count
+  if (wanted) change.ids = ids ? [...new Set(new Reader(ids).strings())] : []
+  const collections = Object.create(null) as StoreChange['collections']
+  collections[collection] = change
+  return { collections, reset: false, local }
+}

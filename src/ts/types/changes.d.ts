@@ -1,0 +1,51 @@
+/**
+ * Tells of one write that was committed: of one call of `upsert`, `update`, `delete`, `deleteWhere`,
+ * `createCollection`, `dropCollection`, `setMeta` or `setText` that changed something.
+ */
+export interface StoreChange {
+  /** What changed, by the name of the collection. Empty if `reset` is true. */
+  collections: { [collection: string]: CollectionChange }
+  /**
+   * True if writes may have been committed that this listener is not told of one by one: another tab took over the
+   * store, the browser had suspended the page, or the listener was too far behind. Anything may have changed.
+   */
+  reset: boolean
+  /** True if this `Nidus` made the write, and false if another one did, here or in another tab. */
+  local: boolean
+}
+
+/** What one write changed in a collection. */
+export interface CollectionChange {
+  /** The number of records that were upserted. */
+  upserted: number
+  /** The number of records whose attributes were updated. */
+  updated: number
+  /** The number of records that were deleted. Those of a dropped collection are not counted. */
+  deleted: number
+  /**
+   * The ids of those records, each once, if the listener asked for ids. `get` tells what each of them is now.
+   */
+  ids?: string[]
+  /** True if `createCollection` made the collection. One that begins with its first record is not told so. */
+  created?: true
+  /** True if the collection was deleted, with all its records. */
+  dropped?: true
+  /** True if the metadata was set. */
+  meta?: true
+  /** True if the settings of texts were set or removed. */
+  text?: true
+}
+
+export interface ListenOptions {
+  /** Tells the ids of the records, too. Default: false. */
+  ids?: boolean
+  /** Ends listening, as `off` does. */
+  signal?: AbortSignal
+}
+
+/** The events of a store: their names, and what their listeners are given. */
+export interface StoreEvents {
+  change: StoreChange
+}
+
+export type StoreListener<E extends keyof StoreEvents = 'change'> = (event: StoreEvents[E]) => void
