@@ -13,7 +13,7 @@ import { changes } from './parts.js'
 const listeners = new WeakMap<Backend, Listeners>()
 
 function check(event: unknown, listener: unknown) {
-  oneOf(event, 'the event', ['change'])
+  if (event !== 'change') throw invalid(`there is no event ${describe(event)}, only "change"`)
   if (typeof listener !== 'function') throw invalid(`a listener must be a function, not ${describe(listener)}`)
 }
 

@@ -41,30 +41,22 @@ export class Feed {
     this.#forget()
     this.#at += changes.length
     if ([...this.#listening.values()].some(({ ids }) => ids)) {
-      let all: Uint8Array
       try {
-        all = ids()
+        this.#bytes += share(changes, ids())
       } catch {
         // There is no memory for them. All who listen are told that something happened.
         this.#made = []
         this.#bytes = 0
         return
       }
-      const reader = new Reader(all)
-      for (const change of changes) {
-        const start = reader.at
-        for (let i = 0; i < change.count; i++) reader.skip(reader.length())
-        change.ids = all.slice(start, reader.at)
-        this.#bytes += change.ids.length
-      }
     }
-    this.#made.push(...changes)
+    for (const change of changes) this.#made.push(change)
   }
 
   /** Tells them. */
   tell() {
     this.#told = this.#at
-    for (const own of this.#listening.values()) if (own.at < this.#told) this.#answer(own)
+    for (const own of this.#listening.values()) if (own.asks && own.at < this.#told) this.#answer(own)
   }
 
   /** The number of the change before the first one that is kept. */
@@ -138,4 +130,15 @@ export class Feed {
     this.#ended = error
     for (const { asks } of this.#listening.values()) asks?.reject(error)
   }
+}
+
+/** Gives each change its ids, which are one after the other in `ids`. Returns their size. */
+function share(changes: Made[], ids: Uint8Array): number {
+  const reader = new Reader(ids)
+  for (const change of changes) {
+    const start = reader.at
+    for (let i = 0; i < change.count; i++) reader.skip(reader.length())
+    change.ids = ids.slice(start, reader.at)
+  }
+  return reader.at
 }
