@@ -1,9 +1,9 @@
 // Runs workerd itself with the built package. `bundle` makes a worker as wrangler would, and `serve` runs it on a
 // directory.
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -17,7 +17,7 @@ const own = (folder) => ({
       const target = exportOf(folder, path.replace('nidus-wasm', '.'))
       return { path: join(folder, target) }
     })
-    onResolve({ filter: /\.wasm$/ }, () => ({ path: './nidus.wasm', external: true }))
+    onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: `./${basename(path)}`, external: true }))
   },
 })
 
@@ -33,7 +33,7 @@ function exportOf(folder, name) {
 }
 
 /**
- * Writes worker.js and nidus.wasm into `directory`. `entry` is the path of a file, or a source. `folder` is the place
+ * Writes worker.js and the wasm files into `directory`. `entry` is the path of a file, or a source. `folder` is the place
  * of the package.
  */
 export async function bundle(directory, entry, { folder = repository, alias = {} } = {}) {
@@ -50,17 +50,19 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
     alias,
     plugins: [own(folder)],
   })
-  copyFileSync(join(folder, 'dist/nidus.wasm'), join(directory, 'nidus.wasm'))
+  // An earlier version of the package has no nidus-text.wasm.
+  for (const name of ['nidus.wasm', 'nidus-text.wasm'])
+    if (existsSync(join(folder, 'dist', name))) copyFileSync(join(folder, 'dist', name), join(directory, name))
 }
 
 const list = (items) => `[\n    ${items.join(',\n    ')}\n  ]`
-const config = (objects, date, flags, vars) => `using Workerd = import "/workerd/workerd.capnp";
+const config = (modules, objects, date, flags, vars) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [ (name = "main", worker = .main), (name = "disk", disk = (path = "disk", writable = true)) ],
   sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
 );
 const main :Workerd.Worker = (
-  modules = [ (name = "worker.js", esModule = embed "worker.js"), (name = "nidus.wasm", wasm = embed "nidus.wasm") ],
+  modules = ${list(['(name = "worker.js", esModule = embed "worker.js")', ...modules.map((name) => `(name = "${name}", wasm = embed "${name}")`)])},
   compatibilityDate = "${date}",
   compatibilityFlags = ${list(flags.map((flag) => JSON.stringify(flag)))},
   durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", ` + `enableSql = ${sql})`))},
@@ -78,7 +80,8 @@ export async function serve(
   { objects = { Store: true }, date = '2025-01-01', flags = [], vars = {}, inspect = false } = {},
 ) {
   mkdirSync(join(directory, 'disk'), { recursive: true })
-  writeFileSync(join(directory, 'config.capnp'), config(objects, date, flags, vars))
+  const modules = readdirSync(directory).filter((name) => name.endsWith('.wasm'))
+  writeFileSync(join(directory, 'config.capnp'), config(modules, objects, date, flags, vars))
   const child = spawn(
     program,
     ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'],

@@ -3,6 +3,7 @@ import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
 import { codesSuite } from '../../common/codes'
+import { textSuite } from '../../common/text'
 import { transferSuite } from '../../common/transfer'
 import { hostSuite } from './host'
 import { use, type Place } from './place'
@@ -30,6 +31,12 @@ codesSuite('a Durable Object', {
 hostSuite()
 transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 transferSuite('a Durable Object', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }) }),
+  again: true,
+})
+textSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
+textSuite('a Durable Object', {
   fresh: () => (current = `s${n++}`),
   options: () => ({ storage: durableObject(use().storage, { name: current }) }),
   again: true,

@@ -41,6 +41,9 @@ export function describe(name: string, body: () => void) {
   group = ''
 }
 
-export function it(name: string, work: () => unknown) {
-  tests.push({ name: group + name, work })
+type Work = () => unknown
+
+/** The options of a test (how long it may take) have no meaning here. */
+export function it(name: string, ...[first, second]: [Work] | [object, Work]) {
+  tests.push({ name: group + name, work: second ?? (first as Work) })
 }
