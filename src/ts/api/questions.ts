@@ -1,11 +1,10 @@
-import type { QueryArgs, QueryHits } from '../contract/query.js'
 import { reading } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import { captureQuery, checkSignal, collectionName } from '../arguments/input.js'
 import { LIST, QUERY, QUESTION, SHAPE, SIMILAR } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
 import { checkString } from '../core/wire.js'
-import type { Asked } from '../question/index.js'
+import type { Asked, CallOf } from '../question/index.js'
 import type {
   AttrsOf,
   ListOptions,
@@ -18,38 +17,33 @@ import type {
 import { question } from './parts.js'
 import { BACKEND, read, snapshot, type Opened } from './reads.js'
 
-type Question = Awaited<ReturnType<typeof question>>
+type Module = Awaited<ReturnType<typeof question>>
 
 /**
- * Captures what a question is about, in the turn of the call. The module of questions makes the arguments and the
- * answer of it.
+ * Captures what a question is about, in the turn of the call. The module of questions checks the rest, and makes the
+ * calls.
  */
 async function answered<T>(
   db: Opened,
   { filter, signal, ...options }: { filter?: unknown; signal?: AbortSignal },
-  asked: { text?: unknown; vector?: Float32Array },
-  args: (module: Question, asked: Asked) => QueryArgs,
-  answer: (module: Question, found: QueryHits) => T,
+  about: { text?: unknown; vector?: Float32Array; collection?: string; id?: string },
+  answer: (module: Module, asked: Asked, call: CallOf) => Promise<T>,
 ): Promise<T> {
-  const captured = {
-    text: asked.text,
-    vector: asked.vector,
+  const asked = {
+    ...about,
     filter: encodeFilter(filter),
     options: reading('the options', () => snapshot(options)) as { [key: string]: unknown },
+    dimension: db.dimension,
   }
   const until = checkSignal(signal)
-  const module = await question()
-  return answer(module, await read(db[BACKEND](), 'query', args(module, captured), until))
+  return answer(await question(), asked, (method, args) => read(db[BACKEND](), method, args, until))
 }
 
 export function ask<A extends AttrsOf<A>>(db: Opened, query: Query, options: QuestionOptions<A> | undefined) {
   const { vector, text } = checkOptions(query, QUERY, 'search: the question')
-  return answered(
-    db,
-    checkOptions(options, QUESTION, 'search'),
-    { text, vector: vector === undefined ? undefined : captureQuery(vector, db.dimension) },
-    ({ argsOf }, asked) => argsOf(asked),
-    ({ hitsOf }, found) => hitsOf<A>(found, db.dimension),
+  const about = { text, vector: vector === undefined ? undefined : captureQuery(vector, db.dimension) }
+  return answered(db, checkOptions(options, QUESTION, 'search'), about, (module, asked, call) =>
+    module.searchOf<A>(asked, call),
   )
 }
 
@@ -58,18 +52,7 @@ export const isShaped = (options: ShapeOptions & { facets?: unknown }) =>
   options.facets !== undefined || Object.keys(SHAPE).some((key) => options[key as keyof typeof SHAPE] !== undefined)
 
 export const shaped = <A extends AttrsOf<A>>(db: Opened, vector: Float32Array, options: VectorSearchOptions<A>) =>
-  answered(
-    db,
-    options,
-    { vector },
-    ({ argsOf }, asked) => argsOf(asked),
-    ({ hitsOf }, found) => hitsOf<A>(found, db.dimension),
-  )
-
-const checkedId = (id: unknown): string => {
-  checkString(id, () => 'the id')
-  return id
-}
+  answered(db, options, { vector }, (module, asked, call) => module.searchOf<A>(asked, call))
 
 export function similar<A extends AttrsOf<A>>(
   db: Opened,
@@ -77,23 +60,14 @@ export function similar<A extends AttrsOf<A>>(
   id: string,
   options: SimilarOptions<A> | undefined,
 ) {
-  const like = { collection: collectionName(collection), id: checkedId(id) }
-  return answered(
-    db,
-    checkOptions(options, SIMILAR, 'similar'),
-    {},
-    ({ similarArgs }, asked) => similarArgs(like, asked),
-    ({ hitsOf }, found) => hitsOf<A>(found, db.dimension),
+  checkString(id, () => 'the id')
+  const about = { collection: collectionName(collection), id }
+  return answered(db, checkOptions(options, SIMILAR, 'similar'), about, (module, asked, call) =>
+    module.searchOf<A>(asked, call),
   )
 }
 
-export function list<A extends AttrsOf<A>>(db: Opened, collection: string, options: ListOptions<A> | undefined) {
-  const name = collectionName(collection)
-  return answered(
-    db,
-    checkOptions(options, LIST, 'list'),
-    {},
-    ({ listArgs }, asked) => listArgs(name, asked),
-    ({ listedOf }, found) => listedOf<A>(found, db.dimension),
+export const list = <A extends AttrsOf<A>>(db: Opened, collection: string, options: ListOptions<A> | undefined) =>
+  answered(db, checkOptions(options, LIST, 'list'), { collection: collectionName(collection) }, (module, asked, call) =>
+    module.listOf<A>(asked, call),
   )
-}

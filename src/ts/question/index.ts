@@ -1,3 +1,4 @@
+import type { Args, Result } from '../contract/calls.js'
 import type { QueryArgs, QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
 import { FIELD, GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
@@ -10,12 +11,19 @@ import type { Attrs, AttrsOf, AttrValue, Hit, Hits, ListedRecord, TextSettings }
 
 /** What the caller gave, as it was at the time of the call. */
 export interface Asked {
-  text: unknown
-  vector: Float32Array | undefined
+  text?: unknown
+  vector?: Float32Array
+  /** The collection of a list, or of the record that others are similar to. */
+  collection?: string
+  /** The record that others are similar to. */
+  id?: string
   filter: Uint8Array
   /** Known keys alone. */
   options: { [key: string]: unknown }
+  dimension: number
 }
+/** Makes a call of the store. */
+export type CallOf = <M extends 'query' | 'records'>(method: M, args: Args<M>) => Promise<Result<M>>
 
 /** A share of the words that was the best over questions of several kinds: docs/text-search.md. */
 const TEXT_SHARE = 0.4
@@ -23,7 +31,7 @@ const TEXT_SHARE = 0.4
 const MOST_TEXT = 1 << 20
 
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
-export function argsOf({ text, vector, filter, options }: Asked): QueryArgs {
+function argsOf({ text, vector, collection, id, filter, options }: Asked): QueryArgs {
   if (text !== undefined) {
     if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
     if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
@@ -58,24 +66,8 @@ export function argsOf({ text, vector, filter, options }: Asked): QueryArgs {
           : names(highlight, 'highlight'),
     groupBy: groupOf(groupBy),
     facets: facetsOf(facets),
-    like: undefined,
+    like: id === undefined ? undefined : { collection: collection!, id },
     orderBy: undefined,
-  }
-}
-
-/** Returns the arguments of the call for the records that are similar to one. */
-export const similarArgs = (like: { collection: string; id: string }, asked: Asked): QueryArgs => ({
-  ...argsOf(asked),
-  like,
-})
-
-/** Returns the arguments of the call for a list of records. */
-export function listArgs(collection: string, { options, ...asked }: Asked): QueryArgs {
-  const { limit, orderBy, ...others } = options
-  return {
-    ...argsOf({ ...asked, options: { ...others, collections: collection } }),
-    topK: limit === undefined ? MOST : checkCount(limit, 'limit'),
-    orderBy: orderOf(orderBy),
   }
 }
 
@@ -136,7 +128,7 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
 }
 
 /** Returns the hits of an answer. */
-export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
+function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
   const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets } = found
   const reader = new Reader(wire)
   const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
@@ -160,9 +152,41 @@ export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension
   return hits
 }
 
-/** Returns the records of an answer. */
-export const listedOf = <A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): ListedRecord<A>[] =>
-  hitsOf<A>(found, dimension).map(({ id, attrs, vector }) => (vector ? { id, attrs, vector } : { id, attrs }))
+/** So many records come at once. */
+const PAGE = 512
+
+/** Searches for words, a vector, both, or a vector that is in the store. */
+export const searchOf = async <A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<Hits<Hit<A>>> =>
+  hitsOf<A>(await call('query', argsOf(asked)), asked.dimension)
+
+/** Lists records. */
+export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<ListedRecord<A>[]> {
+  const { limit: most, orderBy, ...others } = asked.options
+  const { dimension } = asked
+  const collection = asked.collection!
+  const args = {
+    ...argsOf({ ...asked, options: { ...others, collections: collection } }),
+    topK: most === undefined ? MOST : checkCount(most, 'limit'),
+    orderBy: orderOf(orderBy),
+  }
+  const { filter, offset, topK, attrs, withVectors } = args
+  const limit = offset + topK
+  const record = (id: string, own: A, vector: Float32Array | undefined) =>
+    vector ? { id, attrs: own, vector } : { id, attrs: own }
+  if (args.orderBy.length > 0 || limit > PAGE)
+    return hitsOf<A>(await call('query', args), dimension).map(({ id, attrs, vector }) => record(id, attrs, vector))
+  // The first records by id are known without the module of texts.
+  const { wire, vectors, count } = await call('records', { collection, filter, after: undefined, limit })
+  const reader = new Reader(wire)
+  return Array.from({ length: count }, (_, i) => {
+    const id = reader.str()
+    const own = reader.attrs<A>()
+    const chosen =
+      attrs &&
+      Object.fromEntries(attrs.filter((key) => Object.hasOwn(own, key)).map((key) => [key, own[key as keyof A]]))
+    return record(id, (chosen ?? own) as A, withVectors ? vectors.slice(i * dimension, (i + 1) * dimension) : undefined)
+  }).slice(offset)
+}
 
 /** Returns the settings that a caller gave, with all weights. */
 export function settingsOf(config: unknown): TextSettings {

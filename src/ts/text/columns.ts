@@ -22,8 +22,7 @@ export class Column {
 
   /** Returns the place of a value, which is read if it is new. */
   place(bytes: Uint8Array, read: (reader: Reader) => AttrValue): number {
-    let name = ''
-    for (let at = 0; at < bytes.length; at += 4096) name += String.fromCharCode(...bytes.subarray(at, at + 4096))
+    const name = nameOf(bytes)
     let place = this.#places.get(name)
     if (place === undefined) {
       place = this.values.length
@@ -51,6 +50,19 @@ export class Column {
 }
 
 export const NO_DOCUMENT = -1
+
+/** Gives each byte a character of its own. */
+const characters = new TextDecoder('windows-1252')
+/** A decoder takes longer than a loop for fewer bytes. */
+const FEW = 48
+
+function nameOf(bytes: Uint8Array): string {
+  if (bytes.length > FEW) return characters.decode(bytes)
+  let name = ''
+  for (let i = 0; i < bytes.length; i++) name += CHARACTERS[bytes[i]]
+  return name
+}
+const CHARACTERS = Array.from(characters.decode(Uint8Array.from({ length: 256 }, (_, byte) => byte)))
 
 const COLLECTION = Symbol()
 

@@ -53,10 +53,4 @@ export class Documents {
   get end() {
     return this.#end
   }
-
-  /** All numbers that documents may have. */
-  all(): Uint32Array {
-    this.look()
-    return Uint32Array.from({ length: this.#end }, (_, doc) => doc)
-  }
 }

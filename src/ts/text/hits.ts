@@ -1,8 +1,7 @@
 import type { QueryArgs, QueryHits } from '../contract/query.js'
 import type { SteppedRead } from '../engine/steps.js'
 import type { TextHost } from '../engine/text-host.js'
-import { Reader, Writer, encodeIds, skipAttrs } from '../core/wire.js'
-import type { AttrValue } from '../types/index.js'
+import { Reader, encodeIds, skipAttrs } from '../core/wire.js'
 import type { Ranked } from './ranked.js'
 import type { Words } from './words.js'
 
@@ -50,36 +49,6 @@ export async function vectorsOf(host: TextHost, names: Name[], signal: AbortSign
     )
   }
   return vectors
-}
-
-/**
- * Reads one attribute of each document. Undefined: the document has none of that key, or is in none of the collections.
- */
-export function valuesOf(
-  host: TextHost,
-  docs: Uint32Array,
-  key: string,
-  collections?: string[],
-): (AttrValue | undefined)[] {
-  const reader = new Reader(host.run(() => host.store.documents(docs, encodeIds([key]))))
-  return Array.from(docs, () => {
-    if (reader.u8() === 0) return undefined
-    const collection = reader.str()
-    reader.str()
-    const value = reader.attrs()[key]
-    return !collections || collections.includes(collection) ? value : undefined
-  })
-}
-
-/** A text for each value: equal values have equal texts, and values of different types different ones. */
-export function keyOf(value: AttrValue | undefined): string {
-  if (value === undefined) return ''
-  const writer = new Writer(32)
-  writer.value(value, () => 'a value')
-  const bytes = writer.finish()
-  let key = ''
-  for (let at = 0; at < bytes.length; at += 4096) key += String.fromCharCode(...bytes.subarray(at, at + 4096))
-  return key
 }
 
 interface Highlights {

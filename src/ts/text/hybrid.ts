@@ -28,7 +28,8 @@ export async function byWeights(
   words: Words,
   share: number,
   most: number,
-  among: Uint16Array | undefined,
+  /** The documents that count, and the same as numbers if they are not just those that the filter matches. */
+  { set: among, only }: { set: Uint16Array | undefined; only: Uint32Array | undefined },
   signal: AbortSignal | undefined,
 ): Promise<Hybrid> {
   const vector = args.vector!
@@ -42,7 +43,7 @@ export async function byWeights(
   const first = words.best(most + BESIDE, among).docs
 
   for (let wanted = most + BESIDE; ; wanted *= 4) {
-    const near = await nearest(host, args, vector, wanted, signal)
+    const near = await nearest(host, args, vector, wanted, signal, only)
     const cosines = new Map<number, number>()
     const add = ({ docs, scores }: Ranked) => docs.forEach((doc, i) => cosines.set(doc, scores[i]))
     const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + part(doc)

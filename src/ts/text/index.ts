@@ -9,10 +9,9 @@ import { Columns } from './columns.js'
 import { Documents } from './documents.js'
 import { facet } from './facets.js'
 import { Follower, settingsIn } from './follower.js'
-import { groupsOf } from './groups.js'
+import { groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
-import { inCollections, listed } from './listing.js'
-import { has } from './ranked.js'
+import { inScope, listed } from './listing.js'
 import { ALL, rankingOf, slice } from './ranking.js'
 import { encodeSettings, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
@@ -116,9 +115,10 @@ class Texts implements TextStore {
 
   /** Brings up to date what the question needs. */
   async #prepare(args: QueryArgs, between: () => void) {
-    const { text, facets, orderBy } = args
-    if (facets || orderBy) await this.#columns.ofCollections(between)
+    const { text, facets, orderBy, groupBy } = args
+    if (facets || orderBy || groupBy) await this.#columns.ofCollections(between)
     for (const key of Object.keys(facets ?? {})) await this.#columns.of(key, between)
+    if (groupBy) await this.#columns.of(groupBy.key, between)
     for (const { key } of orderBy ?? []) await this.#columns.of(key, between)
     if (text === undefined) return
     const many = this.#follower.behind > MANY
@@ -136,8 +136,7 @@ class Texts implements TextStore {
       const among = words || args.facets ? matching(host, args) : undefined
       const ranking = rankingOf(host, args, words, among, signal)
       const { groupBy, offset, topK } = args
-      const grouped =
-        groupBy && (await groupsOf(host, ranking, groupBy, offset, topK, words !== undefined && args.fusion === 'rrf'))
+      const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, between))
       const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, ALL)), offset)
       const hits = await hitsOf(host, args, words, found, signal)
       hits.groups = grouped?.groups
@@ -146,6 +145,22 @@ class Texts implements TextStore {
     } finally {
       words?.free()
     }
+  }
+
+  async #groups(
+    args: QueryArgs,
+    { key, size }: { key: string; size: number },
+    ranking: Ranking,
+    words: Words | undefined,
+    between: () => void,
+  ) {
+    const { offset, topK, vector, fusion } = args
+    const column = await this.#columns.of(key, between)
+    const collections = await this.#columns.ofCollections(between)
+    const among = matching(this.#host, args)
+    const scope = () => (words && !vector ? words.all(among).docs : inScope(collections, args.collections, among))
+    const whole = words !== undefined && vector !== undefined && fusion === 'rrf'
+    return groupsOf(ranking, column, scope, { size, offset, topK, whole })
   }
 
   async #facets(
@@ -166,9 +181,7 @@ class Texts implements TextStore {
 
   /** The documents of the question's collections that match its filter. */
   async #scope(args: QueryArgs, among: Uint16Array | undefined, between: () => void): Promise<Uint32Array> {
-    const column = await this.#columns.ofCollections(between)
-    const all = this.#documents.all()
-    return inCollections(column, among ? all.filter((doc) => has(among, doc) === 1) : all, args.collections)
+    return inScope(await this.#columns.ofCollections(between), args.collections, among)
   }
 
   async #list(args: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {

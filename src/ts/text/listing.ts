@@ -3,6 +3,7 @@ import type { TextHost } from '../engine/text-host.js'
 import { NO_DOCUMENT, type Column, type Columns } from './columns.js'
 import type { Found } from './hits.js'
 import { firstById } from './names.js'
+import { has } from './ranked.js'
 
 /** Returns the records of a collection that match the filter, in the order that was asked for and then by id. */
 export async function listed(
@@ -58,9 +59,16 @@ function firstOf(
   return found.subarray(0, most)
 }
 
-/** Of these documents, those that exist and are in one of the collections. */
-export function inCollections(column: Column, docs: Uint32Array, collections: string[] | undefined): Uint32Array {
-  const { ids, values } = column
+/** The documents that exist, are in one of the collections, and are in the set. */
+export function inScope(
+  { ids, values, seen }: Column,
+  collections: string[] | undefined,
+  among: Uint16Array | undefined,
+): Uint32Array {
   const wanted = Uint8Array.from(values, (name) => Number(!collections || collections.includes(name as string)))
-  return docs.filter((doc) => ids[doc] !== NO_DOCUMENT && wanted[ids[doc]] === 1)
+  const docs = new Uint32Array(seen)
+  let count = 0
+  for (let doc = 0; doc < seen; doc++)
+    if (ids[doc] !== NO_DOCUMENT && wanted[ids[doc]] === 1 && (!among || has(among, doc) === 1)) docs[count++] = doc
+  return docs.subarray(0, count)
 }

@@ -59,5 +59,12 @@ function sortByName({ store, run }: TextHost, places: Uint32Array, docs: Uint32A
   places.sort(compare)
 }
 
-/** A set of documents: a bit for each, sixteen in a number. */
+/** Returns a set of documents: a bit for each, sixteen in a number. */
+export function setOf(docs: Uint32Array): Uint16Array {
+  const set = new Uint16Array((docs.reduce((most, doc) => Math.max(most, doc), 0) >> 4) + 1)
+  for (const doc of docs) set[doc >> 4] |= 1 << (doc & 15)
+  return set
+}
+
+/** Returns 1 if a document is in the set, and otherwise 0. */
 export const has = (set: Uint16Array, doc: number) => (set[doc >> 4] >> (doc & 15)) & 1

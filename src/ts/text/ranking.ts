@@ -1,16 +1,20 @@
 import type { QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { both, type Ranking } from './groups.js'
+import type { Ranking } from './groups.js'
 import { namesIn, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
-import { matching, nearest } from './vectors.js'
+import { setOf } from './ranked.js'
+import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
 const NO_KEYS = new Uint8Array(0)
 /** More than there can be. */
 export const ALL = 0xffffffff
 
-/** Returns the ranking of a question: by its words, by its vector, or by both. */
+/**
+ * Returns the ranking of a question: by its words, by its vector, or by both. `among` are the documents that its filter
+ * matches.
+ */
 export function rankingOf(
   host: TextHost,
   args: QueryArgs,
@@ -19,26 +23,25 @@ export function rankingOf(
   signal: AbortSignal | undefined,
 ): Ranking {
   const { vector, fusion, minScore, like } = args
-  const rank = async (most: number): Promise<Found> => {
+  const rank = async (most: number, only: Uint32Array | undefined): Promise<Found> => {
     if (most === 0) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
+    const set = only ? setOf(only) : among
     if (words && vector)
       return fusion === 'rrf'
-        ? byRanks(host, args, words, most, among, signal)
-        : byWeights(host, args, words, fusion, most, among, signal)
+        ? byRanks(host, args, words, most, set, signal)
+        : byWeights(host, args, words, fusion, most, { set, only }, signal)
     if (words) {
-      const found = words.best(most, among)
+      const found = words.best(most, set)
       return { ...found, textScores: found.scores }
     }
     if (!vector) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
-    const found = await nearest(host, args, vector, most, signal)
+    const found = await nearest(host, args, vector, most, signal, only)
     return { ...found, vectorScores: found.scores }
   }
   return async (most, only) => {
-    if (only) {
-      const narrowed = { ...args, filter: both(args.filter, only) }
-      return rankingOf(host, narrowed, words, words && matching(host, narrowed), signal)(most)
-    }
-    const found = like ? slice(without(host, await rank(Math.min(most + 1, ALL)), like), 0, most) : await rank(most)
+    const more = like ? Math.min(most + 1, ALL) : most
+    let found = await rank(more, only)
+    if (like) found = slice(without(host, found, like), 0, most)
     const reach = Number.isNaN(minScore) ? -1 : found.scores.findIndex((score) => score < minScore)
     return reach < 0 ? found : slice(found, 0, reach)
   }
