@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
   existsSync,
@@ -277,6 +277,45 @@ describe('fs: an interrupted compaction', () => {
     put(name, { data: before.data, log: barrier })
     expect(await codeOf(() => Nidus.open(name))).toMatch(/CORRUPT|UNSUPPORTED_VERSION/)
     expect(readFileSync(join(name, 'log')).equals(barrier)).toBe(true)
+  })
+
+  it('leaves nothing behind if the process is killed while it removes the new pair', async () => {
+    const { name, before, after } = await prepared()
+    // A process that is killed when it has removed one file of the new pair, and the names of the pair that it saw.
+    const killed = (work: string) =>
+      spawnSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `import fs from 'node:fs'
+          import { syncBuiltinESMExports } from 'node:module'
+          const { unlinkSync, renameSync } = fs
+          let removed = 0
+          fs.unlinkSync = (path) => {
+            if (!/(data|log)\\.compacted/.test(path)) return unlinkSync(path)
+            if (removed++ === 1) process.kill(process.pid, 'SIGKILL')
+            unlinkSync(path)
+          }
+          fs.renameSync = (from, to) => {
+            if (/compacted$/.test(to)) throw new Error('the medium is full')
+            renameSync(from, to)
+          }
+          syncBuiltinESMExports()
+          const { Nidus } = await import(${JSON.stringify(PACKAGE)})
+          const db = await Nidus.open(${JSON.stringify(name)}, { autoCompact: false })
+          ${work}`,
+        ],
+        { encoding: 'utf8' },
+      ).signal
+    put(name, { ...before, 'data.compacted': after.data, 'log.compacted': after.log.subarray(0, 10) })
+    expect(killed('')).toBe('SIGKILL')
+    await holds(name, 3)
+    put(name, before)
+    expect(killed('await db.compact()')).toBe('SIGKILL')
+    expect(readdirSync(name).filter((file) => file.startsWith('data.'))).toHaveLength(1)
+    for (const file of readdirSync(name)) if (file.startsWith('log.')) truncateSync(join(name, file), 10)
+    await holds(name, 3)
   })
 
   it('of native is completed if its log.tmp belongs to the data', async () => {

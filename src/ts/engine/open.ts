@@ -224,8 +224,12 @@ export async function release(files: StoreFiles | undefined, host: Host | undefi
   await host?.close().catch(() => {})
 }
 
+/**
+ * Closes the files. Files of a pair that is not current are removed by that. The log goes first: alone, it may not show
+ * whose it is.
+ */
 export function closeHandles(files: StoreFiles | undefined) {
-  for (const handle of [files?.data, files?.log]) {
+  for (const handle of [files?.log, files?.data]) {
     try {
       handle?.close()
     } catch {

@@ -207,7 +207,9 @@ export function removeLeftovers(directory: string, more: string[] = []) {
   // All files are judged before the first is removed: the data may be needed to tell whose the log is.
   const all = namesIn(directory).flatMap(({ data, log, barrier, draft, marker }) => [data, log, barrier, draft, marker])
   const ours = [...all, ...more].filter((name) => there(directory, name) && isOurs(directory, name))
-  for (const name of ours) remove(directory, name)
+  // Logs go first: one that is left alone may not show whose it is.
+  const isLog = (name: string) => Number(name.startsWith('log'))
+  for (const name of ours.sort((a, b) => isLog(b) - isLog(a))) remove(directory, name)
 }
 
 /** Returns names under which a new pair can be written, because no file has them. */
