@@ -2,37 +2,9 @@
 // Killing the tab means ending the thread, whatever it is doing.
 import { parentPort, workerData } from 'node:worker_threads'
 import { opfsOver } from './opfs-folder.mjs'
+import { request } from './thread-locks.mjs'
 
 const { tab, root, wasm, relaxed, compacts, last } = workerData
-
-let asked = 0
-const locks = new Map()
-const request = (name, options, work) => {
-  if (!work) [options, work] = [{}, options]
-  const { mode = 'exclusive', ifAvailable = false, signal } = options
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const id = ++asked
-    const giveUp = () => {
-      locks.delete(id)
-      parentPort.postMessage({ release: id })
-      reject(signal.reason)
-    }
-    signal?.addEventListener('abort', giveUp)
-    locks.set(id, async (there) => {
-      locks.delete(id)
-      signal?.removeEventListener('abort', giveUp)
-      try {
-        resolve(await work(there ? { name, mode } : null))
-      } catch (error) {
-        reject(error)
-      } finally {
-        parentPort.postMessage({ release: id })
-      }
-    })
-    parentPort.postMessage({ ask: id, name, mode, ifAvailable })
-  })
-}
 
 Object.defineProperty(globalThis, 'navigator', {
   configurable: true,
@@ -48,8 +20,7 @@ const tell = (message) => parentPort.postMessage(message)
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 let db
-parentPort.on('message', ({ granted, there, id, close }) => {
-  if (granted !== undefined) void locks.get(granted)?.(there)
+parentPort.on('message', ({ id, close }) => {
   if (id !== undefined) ids.push(id)
   if (close) void end()
 })

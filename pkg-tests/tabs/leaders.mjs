@@ -8,54 +8,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { isMain } from '../../scripts/lib.mjs'
+import { Locks } from './locks.mjs'
 import { waits } from './until.mjs'
 
 const TABS = 4
-
-/**
- * Web Locks, exclusive and shared. They are granted in the order of the requests. The locks of a thread that ended are
- * free.
- */
-class Locks {
-  #queues = new Map()
-  /** Called with the worker that holds the lock. */
-  onGrant = () => {}
-
-  ask(worker, { ask: id, name, mode, ifAvailable }) {
-    const queue = this.#queues.get(name) ?? []
-    this.#queues.set(name, queue)
-    queue.push({ worker, id, mode, held: false })
-    this.#grant(name)
-    if (!ifAvailable || queue.at(-1)?.held) return
-    queue.pop()
-    worker.postMessage({ granted: id, there: false })
-  }
-
-  release(worker, id) {
-    for (const [name, queue] of this.#queues) {
-      const left = queue.filter((lock) => lock.worker !== worker || (id !== undefined && lock.id !== id))
-      if (left.length === queue.length) continue
-      this.#queues.set(name, left)
-      this.#grant(name)
-    }
-  }
-
-  holder(name) {
-    return this.#queues.get(name)?.find(({ held }) => held)?.worker
-  }
-
-  #grant(name) {
-    const queue = this.#queues.get(name)
-    for (const lock of queue) {
-      const before = queue.slice(0, queue.indexOf(lock))
-      if (lock.mode === 'shared' ? before.some(({ mode }) => mode !== 'shared') : before.length > 0) return
-      if (lock.held) continue
-      lock.held = true
-      lock.worker.postMessage({ granted: lock.id, there: true })
-      this.onGrant(name, lock.worker)
-    }
-  }
-}
 
 export async function run({ changes = 100, relaxed = false, say = () => {} }) {
   const root = mkdtempSync(join(tmpdir(), 'nidus-leaders-'))

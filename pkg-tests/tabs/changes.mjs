@@ -1,0 +1,163 @@
+// Threads stand for tabs, as in ./leaders.mjs. All of them write and listen, and the leader is ended again and again.
+// Now and then they pause. Then each must have been told, one by one or by a reset, what is in the store. And every
+// event is counted: told twice, told although nothing was committed, missed.
+//   node pkg-tests/tabs/changes.mjs --changes 1000 [--relaxed]
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import { isMain } from '../../scripts/lib.mjs'
+import { Locks } from './locks.mjs'
+import { waits } from './until.mjs'
+
+const TABS = 4
+const PAUSE_EVERY = 5
+
+export async function run({ changes = 100, relaxed = false, say = () => {} }) {
+  const root = mkdtempSync(join(tmpdir(), 'nidus-changes-'))
+  const wasm = await WebAssembly.compile(readFileSync(new URL('../../dist/nidus.wasm', import.meta.url)))
+  const locks = new Locks()
+  const lead = 'nidus-wasm:leader:changes'
+  const deleting = new Set()
+  const told = new Set()
+  const gone = new Set()
+  const wrong = []
+  const result = {
+    changes: 0,
+    killed: 0,
+    closed: 0,
+    writes: 0,
+    events: 0,
+    resets: 0,
+    uncommitted: 0,
+    missed: 0,
+    calms: 0,
+  }
+  const { fail, until } = waits()
+  let tabs = []
+  let count = 0
+  let led = () => {}
+  locks.onGrant = (name, worker) => {
+    if (name !== lead) return
+    for (const tab of tabs) if (tab.worker !== worker || tab.ready) tab.leaders++
+    led()
+  }
+
+  const start = () => {
+    const tab = count++
+    const worker = new Worker(new URL('./changes-tab.mjs', import.meta.url), {
+      workerData: { tab, root, wasm, relaxed },
+      // Node prints a warning that blobs of files are experimental.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    })
+    const own = { tab, worker, ending: false, ready: false, leaders: 0, resets: 0, present: undefined }
+    const waiting = new Map()
+    /** Asks the tab, and resolves with its answer. */
+    own.ask = (question, answer) => {
+      const answered = new Promise((resolve) => waiting.set(answer, resolve))
+      if (question) worker.postMessage(question)
+      return until(`the answer "${answer}" of tab ${tab}`, answered)
+    }
+    own.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))
+    own.end = () => {
+      own.ending = true
+      return worker.terminate().then(() => own.ended)
+    }
+    worker.on('error', (error) => fail(new Error(`tab ${tab} failed: ${error?.stack ?? error}`)))
+    worker.on('exit', (code) => own.ending || fail(new Error(`tab ${tab} ended by itself (exit code ${code})`)))
+    worker.on('message', (message) => {
+      if (message.ask !== undefined) return locks.ask(worker, message)
+      if (message.release !== undefined) return locks.release(worker, message.release)
+      if (message.begun) result.writes++
+      if (message.deleting) deleting.add(message.deleting)
+      if (message.told || message.toldGone) result.events++
+      for (const id of message.told ?? []) told.add(id)
+      for (const id of message.toldGone ?? []) gone.add(id)
+      if (message.reset) {
+        result.resets++
+        if (++own.resets > own.leaders) wrong.push(`tab ${tab}: ${own.resets} resets after ${own.leaders} new leaders`)
+      }
+      if (message.missed) {
+        result.missed++
+        wrong.push(`tab ${tab} was not told: ${message.missed.join(', ')}`)
+      }
+      if (message.wrong) wrong.push(message.wrong)
+      for (const [answer, resolve] of waiting) {
+        if (message[answer] === undefined) continue
+        waiting.delete(answer)
+        resolve(message[answer])
+      }
+    })
+    tabs.push(own)
+    return own
+  }
+  const opened = async () => {
+    const tab = start()
+    await tab.ask(undefined, 'open')
+    tab.ready = true
+  }
+  /** All pause. What each of them was told must agree with the store. */
+  const calm = async () => {
+    await Promise.all(tabs.map((tab) => tab.ask({ calm: true }, 'calm')))
+    const present = await tabs[0].ask({ list: true }, 'present')
+    await Promise.all(tabs.map((tab) => tab.ask({ expect: present }, 'agrees')))
+    result.calms++
+    const there = new Set(present)
+    // Under relaxed durability a write that was told may be lost with its leader.
+    for (const id of told) if (id.endsWith('kept') && !there.has(id) && !relaxed) result.uncommitted++
+    // All that a tab said before it paused has arrived.
+    for (const id of gone) if (!deleting.has(id)) result.uncommitted++
+    told.clear()
+    gone.clear()
+  }
+
+  try {
+    for (let i = 0; i < TABS; i++) await opened()
+    while (result.changes < changes && wrong.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 60))
+      const leader = tabs.find(({ worker }) => worker === locks.holder(lead))
+      if (!leader) continue
+      const next = new Promise((resolve) => (led = resolve))
+      tabs = tabs.filter((tab) => tab !== leader)
+      const changed = `another tab to lead after tab ${leader.tab}`
+      if (Math.random() < 0.2) {
+        result.closed++
+        const closed = leader.ask({ close: true }, 'closed')
+        await until(changed, next)
+        await closed
+        await leader.end()
+      } else {
+        result.killed++
+        await until(`the end of tab ${leader.tab}`, leader.end())
+        await until(changed, next)
+      }
+      result.changes++
+      await opened()
+      if (result.changes % PAUSE_EVERY !== 0) continue
+      await calm()
+      for (const { worker } of tabs) worker.postMessage({ go: true })
+      if (result.changes % 50 === 0) say(JSON.stringify(result))
+    }
+    await calm()
+    await Promise.all(tabs.map((tab) => tab.ask({ close: true }, 'closed')))
+    if (wrong.length || result.uncommitted)
+      throw new Error(`${JSON.stringify(result)}\n${wrong.slice(0, 8).join('\n')}`)
+    return result
+  } finally {
+    await Promise.all(tabs.map((tab) => tab.end()))
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+if (isMain(import.meta.url)) {
+  const { values } = parseArgs({
+    options: { changes: { type: 'string', default: '1000' }, relaxed: { type: 'boolean', default: false } },
+  })
+  console.log(
+    JSON.stringify(
+      await run({ changes: Number(values.changes), relaxed: values.relaxed, say: (line) => console.log(line) }),
+    ),
+  )
+  process.exit(0)
+}
