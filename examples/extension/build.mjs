@@ -1,4 +1,5 @@
-// esbuild does not change the addresses of the worker and the wasm, so both must lie beside its output.
+// esbuild does not change the addresses of the workers, of the wasm and of the module that finds words, so all of them
+// must lie beside its output.
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,8 @@ for (const name of [
   'nidus-relaxed.wasm',
   'nidus-page.wasm',
   'nidus-page-relaxed.wasm',
+  'text.js',
+  'nidus-text.wasm',
 ])
   copyFileSync(join(parts, name), join('dist', name))
 for (const name of ['manifest.json', 'page.html']) copyFileSync(name, join('dist', name))

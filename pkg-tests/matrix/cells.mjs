@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { extensionTitle, titleOf } from './browser.mjs'
 
 const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./page.js"></script>'
-const OPFS = 'b 2 opfs'
+const OPFS = 'b 2 opfs, w'
 const FS = 'b 2 fs'
 const inPage = (entry, options = '') => `import { Nidus } from '${entry}'
 import { check } from './check.js'
@@ -28,10 +28,13 @@ async function built({ dir, serve }, { folder = 'dist', browser, headers } = {})
   }
 }
 
+const COPIED = [
+  ...['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'],
+  ...['text.js', 'nidus-text.wasm'],
+]
 /** Copies the files that esbuild, rollup and bun do not copy. */
 function beside({ dir }, folder = 'dist') {
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
-    cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
+  for (const name of COPIED) cpSync(join(dir, 'node_modules/nidus-wasm/dist', name), join(dir, folder, name))
 }
 
 function page({ dir }, source) {
@@ -99,7 +102,7 @@ const bundled = (name, install, work, extra = {}) => ({
   },
 })
 
-const COPY = 'worker.js and the two .wasm files copied beside the output'
+const COPY = 'worker.js, text.js and the .wasm files copied beside the output'
 const PACKER = `IMPORT
 pack({ mode: 'production', entry: './page.js', output: { path: process.cwd() + '/dist', filename: 'page.js', publicPath: 'auto', module: false } }, (error, stats) => {
   if (error || stats.hasErrors()) { console.error(error ?? stats.toString({ all: false, errors: true })); process.exit(1) }

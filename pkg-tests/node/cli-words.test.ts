@@ -142,6 +142,24 @@ describe('text on the command line', () => {
     for (const [args, code, message] of wrong)
       expect(await refused(...args), args.join(' ')).toEqual([code, expect.stringMatching(startingWith(message))])
   })
+
+  it('reads the settings of another version of this package as such', async () => {
+    writeFileSync(
+      at('newer.jsonl'),
+      `{"dimension":2}\n{"collection":"c","meta":{"nidus.text":"{\\"v\\":2}"}}\n{"collection":"c","id":"a","vector":[1,0]}\n`,
+    )
+    expect((await cli('import', 'newer', 'newer.jsonl')).code).toBe(0)
+    for (const args of [
+      ['text', 'newer'],
+      ['search', 'newer', '--text', 'a'],
+    ])
+      expect(await refused(...args)).toEqual([3, expect.stringMatching(/^UNSUPPORTED: .*`nidus-wasm text newer /)])
+    expect((await cli('inspect', 'newer')).out).toMatch(/^c +1 +cannot be read$/m)
+    expect(await asked('text', 'newer', 'c', '--fields', 'body')).toEqual({
+      collection: 'c',
+      text: { body: { weight: 1 } },
+    })
+  })
 })
 
 const startingWith = (text: string) => new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`)

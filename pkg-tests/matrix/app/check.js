@@ -1,4 +1,5 @@
-// Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again.
+// Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again. A page also looks for
+// words, whose module is a file of its own that a bundler must take along.
 export async function check(Nidus, name, options = {}) {
   const db = await Nidus.open(name, { dimension: 3, ...options })
   await db.upsert('c', [
@@ -8,7 +9,13 @@ export async function check(Nidus, name, options = {}) {
   const [hit] = await db.search([0.2, 0.9, 0], { topK: 1, filter: { n: { $gt: 1 } } })
   await db.close()
   const again = await Nidus.open(name, options)
-  const found = `${hit.id} ${await again.count('c')} ${again.storage}`
+  let found = `${hit.id} ${await again.count('c')} ${again.storage}`
+  if (globalThis.document) {
+    await again.setText('words', 'text')
+    await again.upsert('words', { id: 'w', vector: [0, 0, 1], attrs: { text: 'EACCES: permission denied' } })
+    const [{ id, textScore }] = await again.search({ text: 'eacces', vector: [1, 0, 0] }, { collections: 'words' })
+    found += `, ${textScore > 0 ? id : 'no word'}`
+  }
   await again.close()
   return found
 }

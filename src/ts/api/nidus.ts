@@ -72,7 +72,7 @@ import type {
 } from '../types/index.js'
 import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
 import { listen, unlisten, unlistenAll } from './changes.js'
-import { load, transfer } from './parts.js'
+import { load, question, transfer } from './parts.js'
 import { BACKEND, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
 import { ask, isShaped, list, shaped, similar } from './questions.js'
 
@@ -214,7 +214,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async getText(collection: string): Promise<TextSettings | undefined> {
     const { [TEXT_KEY]: settings } = await metaOf(this, collection)
-    return settings === undefined ? undefined : (JSON.parse(settings) as { fields: TextSettings }).fields
+    return settings === undefined ? undefined : (await question()).decodeSettings(collection, settings)
   }
 
   async upsert(

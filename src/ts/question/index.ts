@@ -7,6 +7,8 @@ import { invalid } from '../errors/errors.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
 import type { Attrs, AttrsOf, AttrValue, Hit, Hits, ListedRecord, TextSettings } from '../types/index.js'
 
+export { decodeSettings } from '../text/settings.js'
+
 // Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
 
 /** What the caller gave, as it was at the time of the call. */
