@@ -16,11 +16,15 @@ use crate::{Code, Result, Value};
 const MOST_BYTES: usize = 8 << 20;
 /// The lengths of items. A shorter value takes no more memory than its number would.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=256;
+/// So many keys that had a list are told apart from others.
+const KEYS_WITH_LISTS: usize = 32;
 /// The number of places that remember which values occurred once.
 const PLACES: usize = 4096;
 
 /// The variant of `true`. `false` has the variant that booleans have in the log.
 const TRUE: u8 = 7;
+/// The variant of lists.
+const LIST: u8 = 4;
 
 /// Stores keys and repeated values of a store only once.
 #[derive(Default)]
@@ -35,6 +39,10 @@ pub struct Interner {
     /// The numbers of the keys of the previous document.
     keys: Vec<u32>,
     space: Vec<u8>,
+    /// One more than the numbers of the first keys that had a list. Zeros follow.
+    lists: [u32; KEYS_WITH_LISTS],
+    /// True if other keys may have had a list, too.
+    other_lists: bool,
 }
 
 impl Interner {
@@ -52,8 +60,12 @@ impl Interner {
         for n in 0..reader.count(12)? {
             let key = reader.raw_str()?;
             // Most documents have the keys of the document before.
-            match self.keys.get(n).filter(|number| self.item(**number) == key) {
-                Some(number) => put_number(out, u64::from(*number) << 1),
+            let known = self.keys.get(n).copied().filter(|number| self.item(*number) == key);
+            let number = match known {
+                Some(number) => {
+                    put_number(out, u64::from(number) << 1);
+                    known
+                }
                 None => {
                     let number = self.put(key, true, out);
                     if let Some(number) = number
@@ -63,9 +75,13 @@ impl Interner {
                         self.keys.truncate(n);
                         self.keys.push(number);
                     }
+                    number
                 }
-            }
+            };
             let (variant, bytes) = reader.raw_value()?;
+            if variant == LIST {
+                self.had_list(number);
+            }
             // A long text or list never becomes an item. So it is not copied twice, and no memory of its size is kept.
             if bytes.len() >= *LENGTHS.end() {
                 put_number(out, ((bytes.len() as u64 + 1) << 1) | 1);
@@ -78,6 +94,20 @@ impl Interner {
             self.put(space, false, out);
         }
         Ok(())
+    }
+
+    fn had_list(&mut self, key: Option<u32>) {
+        let entry = key.map_or(0, |number| number + 1);
+        match self.lists.iter_mut().find(|known| **known == entry || **known == 0) {
+            Some(place) if entry > 0 => *place = entry,
+            _ => self.other_lists = true,
+        }
+    }
+
+    /// Returns whether a document may have a list under this key. It never forgets that one had.
+    pub fn may_have_list(&self, key: &str) -> bool {
+        let is_key = |entry: &u32| *entry > 0 && self.item(entry - 1) == key.as_bytes();
+        self.other_lists || self.lists.iter().any(is_key)
     }
 
     /// Writes an item. `out` has room for it.
@@ -191,7 +221,7 @@ pub fn value(packed: &[u8]) -> ValueRef<'_> {
         2 => ValueRef::Int(int(bytes)),
         3 => ValueRef::Bool(false),
         TRUE => ValueRef::Bool(true),
-        4 => ValueRef::List(bytes),
+        LIST => ValueRef::List(bytes),
         5 => ValueRef::Float(f64::from_bits(int(bytes) as u64)),
         6 => ValueRef::DateTime(int(bytes)),
         _ => ValueRef::Null,
@@ -391,6 +421,29 @@ mod tests {
             .collect();
         assert_eq!(interner.ends.len(), 2 + 7);
         assert!(sizes[100..].iter().all(|size| *size <= 3 + 1 + 1 + "title 2999".len() + 1), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_key_that_had_a_list_is_remembered() {
+        let mut interner = Interner::default();
+        let pack = |interner: &mut Interner, key: &str, value: Value| {
+            interner.pack(&encoded(&BTreeMap::from([(key.to_string(), value)])), &mut Vec::new()).unwrap();
+        };
+        let list = || Value::List(vec!["x".into()]);
+        for n in 0..KEYS_WITH_LISTS * 7 {
+            pack(&mut interner, &format!("key {n}"), if n % 7 == 3 { list() } else { "x".into() });
+            pack(&mut interner, "key 3", if n == 3 { list() } else { "x".into() });
+        }
+        for n in 0..400 {
+            let expected = n % 7 == 3 && n < KEYS_WITH_LISTS * 7;
+            assert_eq!(interner.may_have_list(&format!("key {n}")), expected, "{n}");
+        }
+        let mut more = Interner::default();
+        (0..=KEYS_WITH_LISTS).for_each(|n| pack(&mut more, &format!("key {n}"), list()));
+        assert!(more.may_have_list(&format!("key {KEYS_WITH_LISTS}")) && more.may_have_list("never seen"));
+        // A key that is no item is not told from others of its kind.
+        pack(&mut interner, &"k".repeat(300), list());
+        assert!(interner.may_have_list(&"k".repeat(300)) && interner.may_have_list("never seen"));
     }
 
     #[test]

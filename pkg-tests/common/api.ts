@@ -205,6 +205,47 @@ export function apiSuite(kind: string, place: Place) {
       await db.close()
     })
 
+    it('refuses strings for $in where a record has a list, and says what to use', async () => {
+      const db = await open()
+      const record = (id: string, tags: unknown) => ({ id, vector: vector(1), attrs: { tags } as Attrs })
+      await db.upsert('texts', [record('a', 'x'), record('b', 'y')])
+      await db.upsert('lists', [record('a', 'x'), record('b', ['x', 'y'])])
+      const wanted = { tags: { $in: ['x', 5, null] } }
+      for (const filter of [
+        wanted,
+        { tags: { $nin: ['x'] } },
+        { $and: [{ n: 1 }, { $or: [wanted, {}] }] },
+        { $not: wanted },
+      ]) {
+        for (const call of [
+          () => db.search(vector(1), { filter }),
+          () => db.search(vector(1), { filter, collections: ['texts', 'lists'], topK: 0 }),
+          () => db.searchMany([vector(1), vector(0, 1)], { filter, collections: 'lists' }),
+          () => db.search({ vector: vector(1) }, { filter, groupBy: 'tags' }),
+          () => db.count('lists', filter),
+          () => db.records('lists', { filter }).next(),
+          () => db.deleteWhere('lists', filter),
+        ])
+          await expect(call(), `${call}`).rejects.toMatchObject({
+            code: 'INVALID_ARGUMENT',
+            message: expect.stringMatching(/"tags".*\$containsAny/),
+          })
+      }
+      // Where no record has a list, and where lists are wanted, it is no error.
+      expect(await db.search(vector(1), { filter: wanted, collections: 'texts' })).toHaveLength(1)
+      expect(await db.count('texts', { tags: { $nin: ['x'] } })).toBe(1)
+      expect(await db.count('lists', { tags: { $in: [['x', 'y'], 'x'] } })).toBe(2)
+      expect(await db.count('lists', { tags: { $in: [] } })).toBe(0)
+      expect(await db.count('lists', { tags: { $containsAny: ['x'] } })).toBe(1)
+      expect(
+        (await db.search({ vector: vector(1) }, { groupBy: 'tags', collections: 'lists' })).map(({ group }) => group),
+      ).toEqual(['x', ['x', 'y']])
+      await db.update('lists', [{ id: 'b', attrs: { tags: 'z' } }])
+      expect(await db.count('lists', wanted)).toBe(1)
+      expect(await db.deleteWhere('lists', wanted)).toBe(1)
+      await db.close()
+    })
+
     it('treats edge cases as documented', async () => {
       const db = await open()
       expect(await db.upsert('empty', [])).toBe(0)
@@ -318,7 +359,7 @@ export function apiSuite(kind: string, place: Place) {
           expect(await db.delete(collection, ids)).toBe(gone.size)
           for (const id of gone) model.collection(collection).docs.delete(id)
         } else if (kind === 9) {
-          const [, filter, keep] = r.pick(filters.slice(0, 12))
+          const [, filter, keep] = r.pick(filters.slice(0, 19))
           const gone = [...(model.all.get(collection)?.docs ?? [])].filter(([, { attrs }]) => keep(attrs))
           expect(await db.deleteWhere(collection, filter)).toBe(gone.length)
           for (const [id] of gone) model.collection(collection).docs.delete(id)

@@ -86,6 +86,11 @@ export function sameHits(
   }
 }
 
+/** Returns the lower case of a text, one character for each. */
+const lower = (text: string) => [...text].map((c) => (c === 'İ' ? 'i' : c === 'ς' ? 'σ' : c.toLowerCase())).join('')
+const text = (value: unknown, holds: (text: string) => boolean) => typeof value === 'string' && holds(value)
+const list = (value: unknown, holds: (items: string[]) => boolean) => Array.isArray(value) && holds(value as string[])
+
 export const filters: [string, Filter, (attrs: Attrs) => boolean][] = [
   ['equal', { lang: 'rust' }, (a) => a['lang'] === 'rust'],
   ['not equal needs the key', { lang: { $ne: 'rust' } }, (a) => a['lang'] !== undefined && a['lang'] !== 'rust'],
@@ -103,6 +108,46 @@ export const filters: [string, Filter, (attrs: Attrs) => boolean][] = [
   ['int against float', { year: { $gt: 2012.5 } }, (a) => typeof a['year'] === 'number' && a['year'] > 2012.5],
   ['glob', { path: { $glob: 'src/*' } }, (a) => typeof a['path'] === 'string' && /^src\//.test(a['path'])],
   ['contains', { tags: { $contains: 'a' } }, (a) => Array.isArray(a['tags']) && a['tags'].includes('a')],
+  ['contains any', { tags: { $containsAny: ['b', 'x', ''] } }, (a) => list(a['tags'], (t) => t.includes('b'))],
+  [
+    'contains all',
+    { tags: { $containsAll: ['b', 'a'] } },
+    (a) => list(a['tags'], (t) => t.includes('a') && t.includes('b')),
+  ],
+  ['contains any of none', { tags: { $containsAny: [] } }, () => false],
+  ['contains all of none', { tags: { $containsAll: [] } }, (a) => Array.isArray(a['tags'])],
+  [
+    'a list operator on other types',
+    { title: { $containsAny: ['Öl'] } },
+    (a) => list(a['title'], (t) => t.includes('Öl')),
+  ],
+  [
+    'contains in texts and lists',
+    { title: { $contains: 'Öl' } },
+    (a) => text(a['title'], (t) => t.includes('Öl')) || list(a['title'], (t) => t.includes('Öl')),
+  ],
+  [
+    'contains the empty string',
+    { title: { $contains: '' } },
+    (a) => text(a['title'], () => true) || list(a['title'], (t) => t.includes('')),
+  ],
+  [
+    'contains without case',
+    { title: { $icontains: 'ÖLİσ' } },
+    (a) => text(a['title'], (t) => lower(t).includes('öliσ')),
+  ],
+  ['starts with', { title: { $startsWith: 'ÖL' } }, (a) => text(a['title'], (t) => t.startsWith('ÖL'))],
+  [
+    'starts with what a glob would not mean',
+    { title: { $startsWith: '[*' } },
+    (a) => text(a['title'], (t) => t.startsWith('[*')),
+  ],
+  ['glob without case', { title: { $iglob: 'Ö[K-M]*' } }, (a) => text(a['title'], (t) => /^ö[k-m]/.test(lower(t)))],
+  [
+    'not contains, absent too',
+    { $not: { title: { $icontains: 'öl' } } },
+    (a) => !text(a['title'], (t) => lower(t).includes('öl')),
+  ],
   ['exists', { tags: { $exists: true } }, (a) => a['tags'] !== undefined],
   ['does not exist', { tags: { $exists: false } }, (a) => a['tags'] === undefined],
   ['null must be present', { gone: null }, (a) => a['gone'] === null],
@@ -129,5 +174,10 @@ export function someAttrs(r: ReturnType<typeof random>): Attrs {
   if (r.next() < 0.5) attrs['path'] = r.pick(['src/a.rs', 'src/b/c.rs', 'www/x.ts'])
   if (r.next() < 0.5) attrs['tags'] = r.pick([['a'], ['b'], ['a', 'b'], []])
   if (r.next() < 0.3) attrs['gone'] = null
+  if (r.next() < 0.8)
+    attrs['title'] = r.pick([
+      ...['Öl', 'öl', 'ÖLİΣ und mehr', 'das ölİς', 'ein Öl', '', '[*] ÖL', 'O\u0308l', 'ÖM'],
+      ...[['Öl', ''], ['öl'], [], null, 5, true, new Date(5)],
+    ])
   return attrs
 }

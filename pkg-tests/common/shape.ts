@@ -9,7 +9,7 @@ const D = 4
 function someChanges(r: ReturnType<typeof random>, attrs: Attrs): [changes: Attrs, after: Attrs] {
   const changes: Attrs = {}
   const fresh = someAttrs(r)
-  for (const key of ['lang', 'year', 'path', 'tags', 'gone', 'new'])
+  for (const key of ['lang', 'year', 'path', 'tags', 'title', 'gone', 'new'])
     if (r.next() < 0.3) changes[key] = key === 'new' ? r.int(3) : fresh[key]
   const after = { ...attrs, ...changes }
   for (const key of Object.keys(after)) if (after[key] === undefined) delete after[key]

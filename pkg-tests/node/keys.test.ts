@@ -55,8 +55,16 @@ it('suggests the right key for the names that other products use', async () => {
   await expect(Nidus.open('other', { ...memory, metric: 'dot' } as never)).rejects.toThrow('always the cosine')
   await expect(db.search(q, { filter: { year: { gte: 1 } } as never })).rejects.toThrow('did you mean `$gte`?')
   await expect(db.search(q, { filter: { title: { $regex: 'x' } } as never })).rejects.toThrow(
-    /\$exists.*did you mean `\$glob`/,
+    /\$startsWith.*\$icontains.*\$containsAny.*\$exists.*did you mean `\$glob`/,
   )
+  for (const [wrong, right] of [
+    ['$startswith', '$startsWith'],
+    ['$ilike', '$iglob'],
+    ['$all', '$containsAll'],
+    ['$containAny', '$containsAny'],
+    ['$iContains', '$icontains'],
+  ] as const)
+    await expect(db.count('c', { title: { [wrong]: 'x' } } as never)).rejects.toThrow(`did you mean \`${right}\`?`)
   await db.close()
 })
 

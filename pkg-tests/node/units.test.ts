@@ -25,8 +25,37 @@ describe('filters on the wire', () => {
     [{ $not: { a: { $exists: false } } }, `02 02 08${str('a')}`],
     [{ a: { $not: { $glob: '*' } } }, `02 06${str('a')}${str('*')}`],
     [{ a: { $contains: 'x' } }, `07${str('a')}${str('x')}`],
+    [{ a: { $iglob: 'x' } }, `09${str('a')}${str('x')}`],
+    [{ a: { $startsWith: 'x' } }, `0a${str('a')}${str('x')}`],
+    [{ a: { $icontains: 'x' } }, `0b${str('a')}${str('x')}`],
+    [{ a: { $containsAny: ['x', ''] } }, `0c${str('a')} 02000000 ${str('x')}${str('')}`],
+    [{ a: { $containsAll: [] } }, `0d${str('a')} 00000000`],
   ]
   it.each(cases)('%j', (filter, wire) => expect(hex(encodeFilter(filter))).toBe(wire.replaceAll(' ', '')))
+
+  it('takes strings and arrays of strings where they are meant, and limits their lengths', () => {
+    const operand = (operator: string, value: unknown) => () => encodeFilter({ a: { [operator]: value } })
+    const long = 'x'.repeat(1025)
+    for (const operator of ['$glob', '$iglob', '$startsWith', '$contains', '$icontains']) {
+      for (const value of [1, null, ['x'], /x/, '\ud800'])
+        expect(operand(operator, value), `${operator} ${value}`).toThrow(`filter's "a" ${operator}`)
+      const limited = !['$startsWith', '$contains'].includes(operator)
+      if (limited) expect(operand(operator, long)).toThrow('more than 1024 bytes')
+      else expect(operand(operator, long)).not.toThrow()
+      expect(operand(operator, long.slice(1))).not.toThrow()
+    }
+    for (const operator of ['$containsAny', '$containsAll']) {
+      for (const value of ['x', null, { 0: 'x' }]) expect(operand(operator, value)).toThrow('takes an array')
+      for (const value of [[1], ['x', null], [, 'x'], [['x']], ['\ud800']])
+        expect(operand(operator, value)).toThrow(`filter's "a" ${operator}[`)
+      expect(operand(operator, Array(65_536).fill(''))).not.toThrow()
+      expect(operand(operator, Array(65_537).fill(''))).toThrow('65536')
+    }
+    expect(() => encodeFilter({ a: { $in: Array(65_536).fill(1) }, b: { $containsAny: ['x'] } })).toThrow('65536')
+    // Names that an object has from its prototype are no operators.
+    for (const name of ['toString', '__proto__', 'constructor'])
+      expect(() => encodeFilter({ a: JSON.parse(`{"${name}": "x"}`) })).toThrow('unknown operator')
+  })
 
   it('nests 64 deep and no deeper', () => {
     const nested = (depth: number): object => (depth === 1 ? { a: 1 } : { $not: nested(depth - 1) })

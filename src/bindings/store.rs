@@ -203,8 +203,8 @@ impl JsStore {
     }
 
     pub fn count(&self, collection: Option<String>, filter: &[u8]) -> Result<f64, JsValue> {
-        let filter = Filter::decode(filter).or_throw()?;
-        Ok(self.0.count(collection.as_deref(), &filter) as f64)
+        let count = || self.0.count(collection.as_deref(), &Filter::decode(filter)?);
+        Ok(count().or_throw()? as f64)
     }
 
     /// Returns None if the filter takes little time, or if it is known already which rows match.

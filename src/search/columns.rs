@@ -252,7 +252,6 @@ mod tests {
             (key(), "[ab/]{0,2}").prop_map(|(key, part)| Filter::StartsWith(key, part)),
             (key(), prop::collection::vec("[ab]{0,2}", 0..3)).prop_map(|(key, of)| Filter::ContainsAny(key, of)),
             (key(), prop::collection::vec("[ab]{0,2}", 0..3)).prop_map(|(key, of)| Filter::ContainsAll(key, of)),
-            (key(), prop::collection::vec(values(), 0..4)).prop_map(|(key, values)| Filter::Among(key, values)),
             key().prop_map(Filter::Exists),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {

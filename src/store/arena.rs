@@ -65,6 +65,11 @@ impl Arena {
         Packed::new(&self.bytes(item)[item.id as usize..], &self.interner)
     }
 
+    /// Returns whether a document may have a list under this key. If none ever had, none has.
+    pub fn may_have_list(&self, key: &str) -> bool {
+        self.interner.may_have_list(key)
+    }
+
     pub fn mark(&self) -> ArenaMark {
         ArenaMark { chunks: self.chunks.len(), last: self.chunks.last().map_or(0, Vec::len) }
     }

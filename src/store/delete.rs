@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::arena::Item;
+use super::lists::refuse_lists;
 use super::stage::Mark;
 use crate::Result;
 use crate::error::reserve;
@@ -46,6 +47,7 @@ impl Store {
         let seen = self.staged.see(&self.index, collection)?;
         let mut items: Vec<Item> = Vec::new();
         let mut add = |item: Item, matches: bool| {
+            refuse_lists(filter, self.index.arena.attrs(item))?;
             if matches {
                 reserve(&mut items, 1, "ids to delete")?;
                 items.push(item);

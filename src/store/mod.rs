@@ -7,6 +7,7 @@ mod delete;
 mod dir;
 mod documents;
 mod index;
+mod lists;
 mod matching;
 mod open;
 mod read;

@@ -153,7 +153,7 @@ pub fn apply(model: &mut Model, act: &Act, dimension: usize) -> usize {
 pub fn state(store: &Store) -> Model {
     let docs = |name: &str| {
         let records = store.get_all(name).unwrap();
-        assert_eq!(records.len(), store.count(Some(name), &Filter::default()));
+        assert_eq!(records.len(), store.count(Some(name), &Filter::default()).unwrap());
         records.into_iter().map(|record| (record.id, (record.vector, record.attrs))).collect()
     };
     let state: Model =

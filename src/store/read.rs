@@ -61,16 +61,19 @@ impl Store {
     }
 
     /// Counts the documents that match, in one collection or, with None, in all.
-    pub fn count(&self, collection: Option<&str>, filter: &Filter) -> usize {
+    pub fn count(&self, collection: Option<&str>, filter: &Filter) -> Result<usize> {
+        filter.check()?;
         let one = collection.map(|name| self.collection(name));
-        let matches = self.matches(filter, one.flatten().map(|(number, _)| number));
+        let number = one.flatten().map(|(number, _)| number);
+        self.check_lists(filter, &|other| one.is_none() || Some(other) == number)?;
+        let matches = self.matches(filter, number);
         let count = |(_, collection): (u32, &Collection)| {
             if filter.is_empty() { collection.len() } else { collection.docs().filter(|doc| matches(*doc)).count() }
         };
-        match one {
+        Ok(match one {
             Some(one) => one.map_or(0, count),
             None => self.index.collections().map(count).sum(),
-        }
+        })
     }
 
     pub(crate) fn find(&self, collection: &str, id: &str) -> Option<u32> {
@@ -122,6 +125,7 @@ impl Store {
     ) -> Result<(Vec<u32>, bool)> {
         filter.check()?;
         let Some((number, collection)) = self.collection(collection) else { return Ok((Vec::new(), false)) };
+        self.check_lists(filter, &|other| other == number)?;
         let matches = self.matches(filter, Some(number));
         // It looks for one more than was asked for, to know whether there are more. All get the same score, so `top`
         // keeps those with the smallest ids.

@@ -105,6 +105,7 @@ impl Store {
         let mut found = Vec::new();
         reserve(&mut found, count, "results")?;
         let scope = self.scope(query.collections)?;
+        self.check_lists(&query.filter, &|collection| scope.binary_search(&collection).is_ok())?;
         let in_scope: usize =
             scope.iter().filter_map(|number| self.index.collection(*number)).map(Collection::len).sum();
         let mut searching = Searching {
@@ -312,7 +313,7 @@ impl Store {
         owners.filter(|doc| filter.matches(self.index.attrs(*doc))).count() * least < LOOKED_AT
     }
 
-    /// Returns the numbers of the existing collections, each once.
+    /// Returns the numbers of the existing collections, each once, in ascending order.
     fn scope(&self, names: Option<&[&str]>) -> Result<Vec<u32>> {
         let Some(names) = names else { return Ok(self.index.collections().map(|(number, _)| number).collect()) };
         let mut scope = Vec::new();

@@ -154,7 +154,7 @@ fn one_bad_operation_drops_out_alone() {
     store.stage_upsert("c", 1, batch(&["w"]).bytes(), &[0.0, 1.0]).unwrap();
     store.commit().unwrap();
     assert_eq!(store.collections(), ["a", "c"]);
-    assert_eq!((store.count(None, &Filter::default()), store.footprint().rows), (1, 2));
+    assert_eq!((store.count(None, &Filter::default()).unwrap(), store.footprint().rows), (1, 2));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn limits_and_modes_are_kept() {
     let before = (data.to_vec(), log.to_vec());
     let read_only = OpenOptions { read_only: true, ..OpenOptions::default() };
     let mut reader = Store::open(data.clone(), log.clone(), read_only).unwrap();
-    assert_eq!((reader.dimension(), reader.count(None, &Filter::default())), (2, 2));
+    assert_eq!((reader.dimension(), reader.count(None, &Filter::default()).unwrap()), (2, 2));
     assert_eq!(code_of(&reader.stage_drop("a").unwrap_err()), Code::ReadOnly);
     assert_eq!(code_of(&reader.flush().unwrap_err()), Code::ReadOnly);
     let open = |options| Store::open(data.clone(), log.clone(), options).map(|_| ()).unwrap_err();
@@ -327,7 +327,7 @@ fn packing_anew_goes_in_slices() {
     let (last, mut slices) = (Filter::Eq("round".into(), "round 2".into()), 0);
     while !store.adopt_step().unwrap() {
         slices += 1;
-        assert_eq!(store.count(Some("a"), &last), COUNT);
+        assert_eq!(store.count(Some("a"), &last).unwrap(), COUNT);
         assert_eq!(
             store.search(&[1.0; 3], &Query { top_k: 5, filter: last.clone(), ..Query::default() }).unwrap().len(),
             5

@@ -4,7 +4,7 @@ use super::limits::{MAX_BYTES, MAX_DEPTH};
 use super::{Bound, Filter};
 use crate::error::{error, fail, reserve};
 use crate::segment::op::{Bad, Reader};
-use crate::{Code, Result};
+use crate::{Code, Result, Value};
 
 impl Filter {
     /// Reads the prefix form that the TypeScript wrapper writes: a tag byte, then its parts. No bytes mean no filter.
@@ -33,16 +33,20 @@ fn expression(reader: &mut Reader<'_>, depth: usize) -> Result<Filter> {
     if depth > MAX_DEPTH {
         fail!(InvalidArgument, "the filter is nested deeper than {MAX_DEPTH}");
     }
-    let text = |reader: &mut Reader<'_>| Ok::<_, crate::Error>(reader.str().map_err(malformed)?.to_string());
-    let value = |reader: &mut Reader<'_>| reader.value().map_err(malformed)?.to_value();
-    Ok(match reader.u8().map_err(malformed)? {
-        0 => Filter::And(many(reader, |reader| expression(reader, depth + 1))?),
-        1 => Filter::Or(many(reader, |reader| expression(reader, depth + 1))?),
-        2 => Filter::Not(Box::new(expression(reader, depth + 1)?)),
-        3 => Filter::Eq(text(reader)?, value(reader)?),
-        4 => Filter::In(text(reader)?, many(reader, value)?),
+    let tag = reader.u8().map_err(malformed)?;
+    match tag {
+        0 | 1 => {
+            let parts = many(reader, |reader| expression(reader, depth + 1))?;
+            return Ok(if tag == 0 { Filter::And(parts) } else { Filter::Or(parts) });
+        }
+        2 => return Ok(Filter::Not(Box::new(expression(reader, depth + 1)?))),
+        _ => {}
+    }
+    let key = text(reader)?;
+    Ok(match tag {
+        3 => Filter::Eq(key, value(reader)?),
+        4 => Filter::In(key, many(reader, value)?),
         5 => {
-            let key = text(reader)?;
             let bound = match reader.u8().map_err(malformed)? {
                 0 => Bound::Greater,
                 1 => Bound::GreaterOrEqual,
@@ -52,17 +56,31 @@ fn expression(reader: &mut Reader<'_>, depth: usize) -> Result<Filter> {
             };
             Filter::Compare(key, bound, value(reader)?)
         }
-        6 => Filter::Glob(text(reader)?, text(reader)?),
-        7 => Filter::Contains(text(reader)?, text(reader)?),
-        8 => Filter::Exists(text(reader)?),
-        9 => Filter::IGlob(text(reader)?, text(reader)?),
-        10 => Filter::StartsWith(text(reader)?, text(reader)?),
-        11 => Filter::IContains(text(reader)?, text(reader)?),
-        12 => Filter::ContainsAny(text(reader)?, many(reader, text)?),
-        13 => Filter::ContainsAll(text(reader)?, many(reader, text)?),
-        14 => Filter::Among(text(reader)?, many(reader, value)?),
-        other => fail!(InvalidArgument, "the filter has an unknown operator ({other})"),
+        6 | 7 | 9..=11 => {
+            let text = text(reader)?;
+            match tag {
+                6 => Filter::Glob(key, text),
+                7 => Filter::Contains(key, text),
+                9 => Filter::IGlob(key, text),
+                10 => Filter::StartsWith(key, text),
+                _ => Filter::IContains(key, text),
+            }
+        }
+        8 => Filter::Exists(key),
+        12 | 13 => {
+            let elements = many(reader, text)?;
+            if tag == 12 { Filter::ContainsAny(key, elements) } else { Filter::ContainsAll(key, elements) }
+        }
+        _ => fail!(InvalidArgument, "the filter has an unknown operator ({tag})"),
     })
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<String> {
+    Ok(reader.str().map_err(malformed)?.to_string())
+}
+
+fn value(reader: &mut Reader<'_>) -> Result<Value> {
+    reader.value().map_err(malformed)?.to_value()
 }
 
 fn many<T>(reader: &mut Reader<'_>, mut one: impl FnMut(&mut Reader<'_>) -> Result<T>) -> Result<Vec<T>> {

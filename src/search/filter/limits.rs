@@ -46,7 +46,7 @@ impl Filter {
                 return parts.iter().try_for_each(|part| part.measure(depth + 1, sum));
             }
             Filter::Not(part) => return part.measure(depth + 1, sum),
-            Filter::In(_, values) | Filter::Among(_, values) => sum.values += values.len(),
+            Filter::In(_, values) => sum.values += values.len(),
             Filter::ContainsAny(_, elements) | Filter::ContainsAll(_, elements) => sum.values += elements.len(),
             Filter::Glob(_, pattern) | Filter::IGlob(_, pattern) | Filter::IContains(_, pattern) => {
                 if pattern.len() > MAX_PATTERN {
@@ -75,7 +75,7 @@ impl Filter {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().map(|part| part.work(by_row)).sum::<usize>() + 1,
             Filter::Not(part) => part.work(by_row) + 1,
-            Filter::In(_, values) | Filter::Among(_, values) if by_row => 4 + values.len() / 4,
+            Filter::In(_, values) if by_row => 4 + values.len() / 4,
             // Each is compared with some elements of a list.
             Filter::ContainsAny(_, elements) | Filter::ContainsAll(_, elements) => 4 + 4 * elements.len(),
             // Behind a star every place in the text may be tried. How long the texts are is not known: long ones are
@@ -101,7 +101,7 @@ impl Filter {
                 Filter::And(parts) | Filter::Or(parts) => parts.iter().map(Filter::size).sum(),
                 Filter::Not(part) => part.size(),
                 Filter::Eq(_, one) | Filter::Compare(_, _, one) => value(one),
-                Filter::In(_, values) | Filter::Among(_, values) => values.iter().map(value).sum(),
+                Filter::In(_, values) => values.iter().map(value).sum(),
                 Filter::ContainsAny(_, elements) | Filter::ContainsAll(_, elements) => {
                     elements.iter().map(|element| 32 + element.len()).sum()
                 }

@@ -8,15 +8,16 @@ mod any_case;
 mod decode;
 pub(crate) mod glob;
 mod limits;
+mod part;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 mod values;
 
 use std::cmp::Ordering;
 
-use crate::Value;
 use crate::attrs::{Packed, value};
 use crate::segment::op::{ValueRef, list};
+use crate::{Result, Value};
 
 pub use limits::{MAX_DEPTH, MAX_PARTS, MAX_PATTERN, MAX_PATTERNS, MAX_VALUES};
 
@@ -35,9 +36,11 @@ pub enum Filter {
     /// Matches if the attribute of this key equals the value.
     Eq(String, Value),
     /// Matches if the attribute of this key equals any of the values.
+    ///
+    /// A call fails with `INVALID_ARGUMENT` if there are texts and no lists among the values, and a document that the
+    /// call is about has a list under the key: then [`ContainsAny`](Self::ContainsAny) is meant.
+    /// (Native's `In` never fails. Several [`Eq`](Self::Eq) in an [`Or`](Self::Or) do not, either.)
     In(String, Vec<Value>),
-    /// Matches as [`In`](Self::In) does.
-    Among(String, Vec<Value>),
     /// Matches if the attribute of this key is on this side of the value.
     Compare(String, Bound, Value),
     /// Matches a text that fits a glob pattern.
@@ -99,7 +102,6 @@ impl Filter {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => "",
             Filter::Eq(key, _)
             | Filter::In(key, _)
-            | Filter::Among(key, _)
             | Filter::Compare(key, ..)
             | Filter::Glob(key, _)
             | Filter::IGlob(key, _)
@@ -114,30 +116,58 @@ impl Filter {
 
     /// Returns whether a predicate holds for the value under its key.
     pub(crate) fn holds(&self, found: ValueRef<'_>) -> bool {
-        match (self, found) {
-            (Filter::And(_) | Filter::Or(_) | Filter::Not(_), _) => false,
-            (Filter::Exists(_), _) => true,
-            (Filter::Eq(_, value), _) => equal(found, value),
-            (Filter::In(_, values) | Filter::Among(_, values), _) => values.iter().any(|value| equal(found, value)),
-            (Filter::Compare(_, bound, value), _) => order(found, value).is_some_and(|order| match bound {
+        match self {
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => false,
+            Filter::Exists(_) => true,
+            Filter::Eq(_, value) => equal(found, value),
+            Filter::In(_, values) => values.iter().any(|value| equal(found, value)),
+            Filter::Compare(_, bound, value) => order(found, value).is_some_and(|order| match bound {
                 Bound::Greater => order == Ordering::Greater,
                 Bound::GreaterOrEqual => order != Ordering::Less,
                 Bound::Less => order == Ordering::Less,
                 Bound::LessOrEqual => order != Ordering::Greater,
             }),
-            (Filter::Glob(_, pattern), ValueRef::Str(text)) => glob::matches(pattern, text),
-            (Filter::IGlob(_, pattern), ValueRef::Str(text)) => glob::matches_any_case(pattern, text),
-            (Filter::StartsWith(_, part), ValueRef::Str(text)) => text.starts_with(part.as_str()),
-            (Filter::Contains(_, part), ValueRef::Str(text)) => text.contains(part.as_str()),
-            (Filter::IContains(_, part), ValueRef::Str(text)) => any_case::contains(text, part),
-            (Filter::Contains(_, element), ValueRef::List(items)) => list(items).any(|item| item == element),
-            (Filter::ContainsAny(_, elements), ValueRef::List(items)) => {
-                list(items).any(|item| elements.iter().any(|element| item == element))
-            }
-            (Filter::ContainsAll(_, elements), ValueRef::List(items)) => {
-                elements.iter().all(|element| list(items).any(|item| item == element))
-            }
+            _ => match found {
+                ValueRef::Str(text) => self.holds_for_text(text),
+                ValueRef::List(items) => self.holds_for_list(items),
+                _ => false,
+            },
+        }
+    }
+
+    fn holds_for_text(&self, text: &str) -> bool {
+        match self {
+            Filter::Glob(_, pattern) => glob::matches(pattern, text),
+            Filter::IGlob(_, pattern) => glob::matches_any_case(pattern, text),
+            Filter::StartsWith(_, part) => text.as_bytes().starts_with(part.as_bytes()),
+            Filter::Contains(_, part) => part::contains(text.as_bytes(), part.as_bytes()),
+            Filter::IContains(_, part) => any_case::contains(text, part),
             _ => false,
+        }
+    }
+
+    fn holds_for_list(&self, items: &[u8]) -> bool {
+        let has: &dyn Fn(&String) -> bool = &|element| list(items).any(|item| item == element);
+        match self {
+            Filter::Contains(_, element) => has(element),
+            Filter::ContainsAny(_, elements) => elements.iter().any(has),
+            Filter::ContainsAll(_, elements) => elements.iter().all(has),
+            _ => false,
+        }
+    }
+
+    /// Calls `each` with the keys under which texts are wanted and a list would never match.
+    pub(crate) fn keys_without_lists(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| part.keys_without_lists(each)),
+            Filter::Not(part) => part.keys_without_lists(each),
+            Filter::In(key, values)
+                if values.iter().any(|value| matches!(value, Value::Str(_)))
+                    && !values.iter().any(|value| matches!(value, Value::List(_))) =>
+            {
+                each(key)
+            }
+            _ => Ok(()),
         }
     }
 }

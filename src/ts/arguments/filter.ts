@@ -8,11 +8,17 @@ const AND = 0,
   EQ = 3,
   IN = 4,
   COMPARE = 5,
-  GLOB = 6,
-  CONTAINS = 7,
   EXISTS = 8
 const COMPARISONS: { [operator: string]: number } = { $gt: 0, $gte: 1, $lt: 2, $lte: 3 }
-const OPERATORS = ['$eq', '$ne', '$in', '$nin', ...Object.keys(COMPARISONS), '$glob', '$contains', '$exists', '$not']
+/** The operators whose operand is a string. */
+const TEXTS: { [operator: string]: number } = { $glob: 6, $iglob: 9, $startsWith: 10, $contains: 7, $icontains: 11 }
+/** The operators whose operand is an array of strings. */
+const ELEMENTS: { [operator: string]: number } = { $containsAny: 12, $containsAll: 13 }
+const OPERATORS = [
+  ...['$eq', '$ne', '$in', '$nin'],
+  ...[COMPARISONS, TEXTS, ELEMENTS].flatMap(Object.keys),
+  ...['$exists', '$not'],
+]
 /** The core has the same limits except MAX_PARTS: one condition becomes up to five of the core's expressions. */
 const MAX_PARTS = 1000,
   MAX_VALUES = 65_536,
@@ -102,10 +108,13 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       presentAndNot(writer, key)
       return equal(writer, key, operand, what)
     case '$in':
-      return among(writer, key, operand, what)
+      return among(writer, IN, key, operand, what)
     case '$nin':
       presentAndNot(writer, key)
-      return among(writer, key, operand, what)
+      return among(writer, IN, key, operand, what)
+    case '$containsAny':
+    case '$containsAll':
+      return among(writer, ELEMENTS[operator], key, operand, what)
     case '$gt':
     case '$gte':
     case '$lt':
@@ -115,11 +124,14 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       writer.u8(COMPARISONS[operator])
       return writer.value(operand, what)
     case '$glob':
+    case '$iglob':
+    case '$startsWith':
     case '$contains':
+    case '$icontains':
       checkString(operand, what)
-      if (operator === '$glob' && operand.length > MAX_PATTERN)
+      if (operator !== '$startsWith' && operator !== '$contains' && operand.length > MAX_PATTERN)
         throw invalid(`${what()} has more than ${MAX_PATTERN} bytes`)
-      writer.u8(operator === '$glob' ? GLOB : CONTAINS)
+      writer.u8(TEXTS[operator])
       writer.str(key)
       return writer.str(operand)
     case '$exists':
@@ -144,15 +156,22 @@ function equal(writer: Writer, key: string, value: unknown, what: () => string) 
   writer.value(value, what)
 }
 
-function among(writer: Writer, key: string, values: unknown, what: () => string) {
+function among(writer: Writer, tag: number, key: string, values: unknown, what: () => string) {
   if (!Array.isArray(values)) throw invalid(`${what()} takes an array, not ${describe(values)}`)
   listed += values.length
   if (listed > MAX_VALUES) throw invalid(`${what()}: a filter's lists take ${MAX_VALUES} values at most, together`)
-  writer.u8(IN)
+  writer.u8(tag)
   writer.str(key)
   writer.u32(values.length)
   // forEach would skip the holes of a sparse array.
-  for (let i = 0; i < values.length; i++) writer.value(values[i], () => `${what()}[${i}]`)
+  for (let i = 0; i < values.length; i++) {
+    const [value, which] = [values[i], () => `${what()}[${i}]`] as [unknown, () => string]
+    if (tag === IN) writer.value(value, which)
+    else {
+      checkString(value, which)
+      writer.str(value)
+    }
+  }
 }
 
 /** Begins And(Exists(key), Not(…)). The caller writes the negated expression next. */

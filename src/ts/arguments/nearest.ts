@@ -12,6 +12,9 @@ const ALIASES: { [known: string]: string } = {
   vectors: 'values embeddings',
   dimension: 'dims',
   $glob: 'regex like',
+  $iglob: 'ilike',
+  $containsAny: 'any overlaps',
+  $containsAll: 'all',
 }
 
 const plain = (key: string) => key.slice(0, 40).toLowerCase().replace(/[_$-]/g, '')

@@ -19,7 +19,7 @@
  *           | 4 In str key, u32 n, n values | 5 Compare str key, u8 (0 > | 1 >= | 2 < | 3 <=), value
  *           | 6 Glob str key, str pattern | 7 Contains str key, str element or part | 8 Exists str key
  *           | 9 IGlob str key, str pattern | 10 StartsWith str key, str part | 11 IContains str key, str part
- *           | 12 ContainsAny, 13 ContainsAll str key, u32 n, n str | 14 Among str key, u32 n, n values
+ *           | 12 ContainsAny, 13 ContainsAll str key, u32 n, n str
  *           An empty array means no filter. Expressions from 3 on do not match a record without the key.
  *           `$ne` is And(Exists, Not(Eq)), `$nin` is And(Exists, Not(In)).
  *   hits    per hit: str collection, str id, attrs            (scores and vectors are separate arrays)

@@ -77,7 +77,7 @@ fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
     let parts = |input: &mut Input<'_>| {
         (0..if depth < 5 { input.below(4) } else { 0 }).map(|_| filter(input, depth + 1)).collect()
     };
-    match input.u8() % 20 {
+    match input.u8() % 19 {
         0 => Filter::And(parts(input)),
         1 => Filter::Or(parts(input)),
         2 if depth < 5 => Filter::Not(Box::new(filter(input, depth + 1))),
@@ -90,8 +90,7 @@ fn filter(input: &mut Input<'_>, depth: usize) -> Filter {
         14 | 15 => Filter::IContains(key(input), text(input)),
         16 => Filter::ContainsAny(key(input), (0..input.below(4)).map(|_| text(input)).collect()),
         17 => Filter::ContainsAll(key(input), (0..input.below(4)).map(|_| text(input)).collect()),
-        18 => Filter::Among(key(input), (0..input.below(4)).map(|_| value(input)).collect()),
-        7 | 8 => Filter::Eq(key(input), value(input)),
+        7 | 18 => Filter::Eq(key(input), value(input)),
         n => Filter::Compare(
             key(input),
             [Bound::Greater, Bound::GreaterOrEqual, Bound::Less, Bound::LessOrEqual][usize::from(n) % 4],

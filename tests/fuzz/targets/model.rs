@@ -27,7 +27,7 @@ pub fn state(store: &Store) -> State {
     let state: State = names.into_iter().map(|name| (name.clone(), (store.get_meta(&name), docs(&name)))).collect();
     let live: usize = state.values().map(|(_, docs)| docs.len()).sum();
     for (name, (_, docs)) in &state {
-        assert_eq!(store.count(Some(name), &Filter::default()), docs.len());
+        assert_eq!(store.count(Some(name), &Filter::default()).unwrap(), docs.len());
         for (id, doc) in docs {
             let record = store.get(name, id).unwrap().unwrap();
             assert_eq!((bits(&record.vector), codec::canonical(&record.attrs)), *doc);
@@ -139,7 +139,7 @@ pub fn lives_on(mut store: Store, media: [MemorySink; 2], further: bool) {
     }
     let mut batch = nidus_wasm::Batch::new();
     batch.push("further", &[("n", Value::Int(1))]);
-    let count = store.count(Some("c"), &Filter::Not(Box::new(Filter::Eq("n".into(), Value::Int(1)))));
+    let count = store.count(Some("c"), &Filter::Not(Box::new(Filter::Eq("n".into(), Value::Int(1))))).unwrap();
     store.stage_upsert("c", 1, batch.bytes(), &vec![1.0; store.dimension()]).unwrap();
     store.stage_delete_where("c", &Filter::Not(Box::new(Filter::Eq("n".into(), Value::Int(1))))).unwrap();
     store.commit().unwrap();

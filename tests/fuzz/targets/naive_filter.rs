@@ -148,9 +148,7 @@ pub fn matches(filter: &Filter, attrs: &Attrs) -> bool {
         Filter::Not(filter) => !matches(filter, attrs),
         Filter::Exists(key) => attrs.contains_key(key),
         Filter::Eq(key, value) => attrs.get(key).is_some_and(|found| equal(found, value)),
-        Filter::In(key, values) | Filter::Among(key, values) => {
-            attrs.get(key).is_some_and(|found| values.iter().any(|value| equal(found, value)))
-        }
+        Filter::In(key, values) => attrs.get(key).is_some_and(|found| values.iter().any(|value| equal(found, value))),
         Filter::Glob(key, pattern) => text(key).is_some_and(|text| glob(pattern, text)),
         Filter::IGlob(key, pattern) => text(key).is_some_and(|text| glob(&lower(pattern), &lower(text))),
         Filter::StartsWith(key, part) => text(key).is_some_and(|text| starts(text.as_bytes(), part.as_bytes())),
@@ -199,8 +197,8 @@ pub fn encode(filter: &Filter, out: &mut Vec<u8>) {
             keyed(out, 3, key);
             codec::value(out, value);
         }
-        Filter::In(key, values) | Filter::Among(key, values) => {
-            keyed(out, if matches!(filter, Filter::In(..)) { 4 } else { 14 }, key);
+        Filter::In(key, values) => {
+            keyed(out, 4, key);
             many(out, values, |value, out| codec::value(out, value));
         }
         Filter::Compare(key, bound, value) => {
