@@ -44,7 +44,7 @@ export const LATER = {
   salvage: 'src/ts/platforms/salvage-this-thread.ts',
   question: 'src/ts/question/index.ts',
   changes: 'src/ts/changes/index.ts',
-  text: 'src/ts/text/index.ts',
+  text: 'src/ts/entry/text.ts',
 }
 /**
  * This group is not minified, because its files are on a disk. Names and lines of an uncaught error are readable there.

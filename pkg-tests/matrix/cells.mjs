@@ -423,7 +423,7 @@ await server.dispose()
   {
     name: 'service worker',
     install: { esbuild: 'esbuild' },
-    wants: 'b 2 indexeddb',
+    wants: 'b 2 indexeddb, UNSUPPORTED',
     setting: 'bundled into one file, `wasm` passed',
     async work(cell) {
       const { dir, run } = cell

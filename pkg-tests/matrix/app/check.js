@@ -1,5 +1,5 @@
 // Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again. A page also looks for
-// words, whose module is a file of its own that a bundler must take along.
+// words, whose module is a file of its own that a bundler must take along. A service worker is told that it cannot.
 export async function check(Nidus, name, options = {}) {
   const db = await Nidus.open(name, { dimension: 3, ...options })
   await db.upsert('c', [
@@ -15,6 +15,11 @@ export async function check(Nidus, name, options = {}) {
     await again.upsert('words', { id: 'w', vector: [0, 0, 1], attrs: { text: 'EACCES: permission denied' } })
     const [{ id, textScore }] = await again.search({ text: 'eacces', vector: [1, 0, 0] }, { collections: 'words' })
     found += `, ${textScore > 0 ? id : 'no word'}`
+  } else if (globalThis.clients) {
+    found += `, ${await again.setText('words', 'text').then(
+      () => 'words',
+      ({ code }) => code,
+    )}`
   }
   await again.close()
   return found

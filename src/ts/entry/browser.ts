@@ -22,8 +22,9 @@ export const Nidus = configured(
       whole: () => fetch(placed(whole())),
     },
     text: async () =>
-      (await import('../platforms/text-files.js')).loadText(placed(new URL('./text.js', import.meta.url)), () =>
-        fetch(placed(new URL('./nidus-text.wasm', import.meta.url))),
+      (await import('../platforms/text-here.js')).loadTextHere(
+        () => placed(new URL('./text.js', import.meta.url)),
+        () => fetch(placed(new URL('./nidus-text.wasm', import.meta.url))),
       ),
   },
   Api,

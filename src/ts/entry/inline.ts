@@ -42,7 +42,10 @@ export const Nidus = configured(
     wasm: { plain: () => bytes as BufferSource },
     text: async () => {
       const [script, wasm] = textAddresses()
-      return (await import('../platforms/text-files.js')).loadText(script, () => fetch(wasm))
+      return (await import('../platforms/text-here.js')).loadTextHere(
+        () => script,
+        () => fetch(wasm),
+      )
     },
   },
   Api,
