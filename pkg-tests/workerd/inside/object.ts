@@ -2,6 +2,7 @@
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
+import { changesSuite } from '../../common/changes'
 import { codesSuite } from '../../common/codes'
 import { textSuite } from '../../common/text'
 import { transferSuite } from '../../common/transfer'
@@ -29,6 +30,11 @@ codesSuite('a Durable Object', {
   again: true,
 })
 hostSuite()
+changesSuite('a Durable Object', {
+  fresh: () => (current = `s${n++}`),
+  options: () => ({ storage: durableObject(use().storage, { name: current }) }),
+  again: true,
+})
 transferSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 transferSuite('a Durable Object', {
   fresh: () => (current = `s${n++}`),

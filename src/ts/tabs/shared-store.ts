@@ -121,11 +121,13 @@ export class SharedStore implements Backend {
     await this.#untilOpen(() => {
       lock.granted.then(
         () => void this.#lead(),
-        (error: unknown) =>
-          this.#closing ||
+        (error: unknown) => {
+          // Not the promise of `close`: nobody would see that this one rejects as that does.
+          if (this.#closing) return
           this.#fail(
             new NidusError('STORAGE_UNAVAILABLE', `Web Locks cannot be used here: ${String(error)}`, { cause: error }),
-          ),
+          )
+        },
       )
       this.#ask()
       this.#watch()
