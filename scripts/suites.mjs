@@ -98,6 +98,8 @@ async function opfsAlone() {
 
 async function types() {
   await node('typescript/bin/tsc', '-p', at('tsconfig.json'), '--noEmit')
+  for (const where of ['bare', 'node', 'dom'])
+    await node('typescript/bin/tsc', '-p', at(`pkg-tests/types/${where}.json`))
   if (existsSync(at('www/tsconfig.json'))) await node('typescript/bin/tsc', '-p', at('www/tsconfig.json'), '--noEmit')
 }
 

@@ -40,7 +40,7 @@ export async function turnsOf(work: Promise<unknown>) {
 /** Checks the promises of every kind of storage against a model. */
 export function apiSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
-    Nidus.open<A>(name, { dimension: D, ...place.options(), ...options })
+    Nidus.open<A>(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
 
   describe(`the API over ${kind}`, () => {
     it('stores, finds, replaces and deletes', async () => {

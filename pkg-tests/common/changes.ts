@@ -100,7 +100,7 @@ function collect(db: Nidus, options?: Parameters<Nidus['on']>[2]) {
 /** Checks what is told of the writes of a store, in the order of its calls. */
 export function changesSuite(kind: string, place: Place) {
   const open = (name = place.fresh(), options: OpenOptions = {}) =>
-    Nidus.open(name, { dimension: D, ...place.options(), ...options })
+    Nidus.open(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
   const record = (id: string) => ({ id, vector: [1, 0, 0, 0] })
 
   describe(`the changes that are told over ${kind}`, () => {

@@ -19,7 +19,7 @@ function someChanges(r: ReturnType<typeof random>, attrs: Attrs): [changes: Attr
 /** Updates, single records and further kinds of arrays, over every kind of storage. */
 export function shapeSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
-    Nidus.open<A>(name, { dimension: D, ...place.options(), ...options })
+    Nidus.open<A>(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
 
   describe(`updates and single records over ${kind}`, () => {
     it('changes attributes and not a bit of the vector', async () => {

@@ -134,7 +134,7 @@ export function textSuite(kind: string, place: Place) {
         [{ text: 'river', vector: [1] }],
       ] as [object, object?][])
         expect(
-          await codeOf(() => db.search(query, options as QuestionOptions)),
+          await codeOf(() => db.search(query as { text: string }, options as QuestionOptions)),
           JSON.stringify([query, options]),
         ).toMatch(/INVALID_ARGUMENT|DIMENSION_MISMATCH/)
       for (const text of [[], {}, 7, [7], { body: 7 }, { body: { weight: 0 } }, { body: { wait: 1 } }])

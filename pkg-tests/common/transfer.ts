@@ -45,9 +45,10 @@ export function transferSuite(
     return {
       name,
       checkGone,
-      open: (more: OpenOptions = {}) => Nidus.open(name, { dimension: D, autoCompact: false, ...options, ...more }),
+      open: (more: OpenOptions = {}) =>
+        Nidus.open(name, { dimension: D, autoCompact: false, ...options, ...more } as OpenOptions),
       import: (source: unknown, more: ImportOptions = {}) =>
-        Nidus.import(name, source as never, { ...options, ...more }),
+        Nidus.import(name, source as never, { ...options, ...more } as ImportOptions),
     }
   }
   const sample = async (size = 300, seed = 1) => {

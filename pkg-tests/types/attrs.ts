@@ -90,7 +90,9 @@ export async function open(db: Nidus<{ [key: string]: string | number | undefine
 }
 
 // @ts-expect-error a type with a member that cannot be an attribute
-export type Wrong = Nidus<{ nested: { a: number } }>
+export type Wrong = Nidus<{ nested: { a: number }; lang: string }>
+// @ts-expect-error a collection with a member that cannot be an attribute
+export type WrongCollection = Nidus<{ docs: { nested: { a: number } } }>
 export type Right<A extends AttrsOf<A>> = Nidus<A>
 
 export async function opened() {

@@ -19,10 +19,16 @@ interface Example extends main.Attrs {
   year: number
 }
 
+/** Their types have a parameter, which must be given for a comparison. */
+type Opens = 'open' | 'import' | 'fromStatic'
+
 export type Checks = [
   Is<RealNidus, main.Nidus>,
   Is<RealNidus<Example>, main.Nidus<Example>>,
-  Is<Statics<typeof RealNidus>, Statics<typeof main.Nidus>>,
+  Is<Omit<Statics<typeof RealNidus>, Opens>, Omit<Statics<typeof main.Nidus>, Opens>>,
+  Is<typeof RealNidus.open<Example>, typeof main.Nidus.open<Example>>,
+  Is<typeof RealNidus.import<Example>, typeof main.Nidus.import<Example>>,
+  Is<typeof RealNidus.fromStatic<Example>, typeof main.Nidus.fromStatic<Example>>,
   Is<RealError, main.NidusError>,
   Is<RealSegment, segment.Segment>,
   Is<Statics<typeof RealSegment>, Statics<typeof segment.Segment>>,

@@ -40,9 +40,7 @@ export async function search(directory: string, _: string[], values: Values) {
   await using db = await reading(directory)
   if (text !== undefined) await checkText(db, directory, collection)
   const vector = await vectorOf(db, values)
-  const shaped = SHAPES.some((name) => values[name] !== undefined)
-  const hits: Hits<Hit> =
-    text === undefined && !shaped ? await db.search(vector!, options) : await db.search({ vector, text }, options)
+  const hits = text === undefined ? await db.search(vector!, options) : await db.search({ vector, text }, options)
   const lines = hits.map((hit) => ({
     ...hit,
     attrs: tagged(hit.attrs),

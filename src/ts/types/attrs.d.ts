@@ -92,7 +92,7 @@ type Named<A> = keyof { [K in keyof A as string extends K ? never : K & string]:
  * Keys that begin with `$` are operators: `$and`, `$or` and `$not` combine filters, at most 64 deep. If the store has
  * a type of attributes (`Nidus.open<MyAttrs>`), a filter takes only the keys and the operands of that type.
  */
-export type Filter<A extends AttrsOf<A> = Attrs> = [Named<A>] extends [never]
+export type Filter<A = Attrs> = [Named<A>] extends [never]
   ? { [key: string]: Condition | Filter<A> | Filter<A>[] | undefined }
   : { [K in Named<A> & keyof A]?: Condition<Exclude<A[K], undefined>> } & {
       $and?: Filter<A>[]

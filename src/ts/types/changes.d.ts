@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 /**
  * Tells of one write that was committed: of one call of `upsert`, `update`, `delete`, `deleteWhere`,
  * `createCollection`, `dropCollection`, `setMeta` or `setText` that changed something.

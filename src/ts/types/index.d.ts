@@ -1,6 +1,8 @@
+/// <reference path="./platform.d.ts" />
 /// <reference lib="esnext.disposable" />
-import type { Attrs, AttrsOf, Filter } from './attrs.js'
-import type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
+import type { Attrs, Filter } from './attrs.js'
+import type { ColumnarBatch, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
+import type { AttrsIn, CollectionOf, HitIn, StoreOf } from './schema.js'
 import type { Vector } from './vector.js'
 import type {
   ImportOptions,
@@ -16,7 +18,15 @@ import type { SalvageOptions, SalvageReport } from './salvage.js'
 import type { NidusError } from './segment.js'
 import type { ListenOptions, StoreEvents, StoreListener } from './changes.js'
 import type { StaticOptions, StaticSource } from './static.js'
-import type { CreateCollectionOptions, Hits, Query, SetTextOptions, TextConfig, TextSettings } from './text.js'
+import type {
+  CreateCollectionOptions,
+  Hits,
+  SetTextOptions,
+  TextConfig,
+  TextQuery,
+  TextSettings,
+  VectorQuery,
+} from './text.js'
 import type {
   ListOptions,
   QuestionOptions,
@@ -30,6 +40,7 @@ export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators }
 export type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
 export type { CollectionChange, ListenOptions, StoreChange, StoreEvents, StoreListener } from './changes.js'
 export type { Vector } from './vector.js'
+export type { AttrsIn, CollectionOf, HitIn, StoreOf } from './schema.js'
 export type { StorageHost, StoreFiles } from './host.js'
 export type { StaticBucket, StaticOptions, StaticSource } from './static.js'
 export type {
@@ -60,7 +71,9 @@ export type {
   TextHit,
   TextMatch,
   TextOptions,
+  TextQuery,
   TextSettings,
+  VectorQuery,
 } from './text.js'
 
 export type {
@@ -145,7 +158,7 @@ export interface Footprint {
  * Every method rejects with a {@link NidusError}. Its code is `CLOSED` after `close`, `INVALID_ARGUMENT` for a wrong
  * argument, and `FAILED` once the storage has failed in such a way that nobody knows which bytes it holds.
  */
-export class Nidus<A extends AttrsOf<A> = Attrs> {
+export class Nidus<S extends StoreOf<S> = Attrs> {
   private constructor()
   /**
    * Opens a store. Makes the store if there is none, which needs a `dimension`.
@@ -162,7 +175,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const db = await Nidus.open('notes', { dimension: 384 })
    * ```
    */
-  static open<A extends AttrsOf<A> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<A>>
+  static open<S extends StoreOf<S> = Attrs>(name: string, options?: OpenOptions): Promise<Nidus<S>>
   /**
    * Lists the stores of one kind of storage. Without `storage`, lists the stores of every kind that can be read here.
    *
@@ -228,11 +241,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * })
    * ```
    */
-  static import<A extends AttrsOf<A> = Attrs>(
+  static import<S extends StoreOf<S> = Attrs>(
     name: string,
     source: ImportSource | string | URL,
     options?: ImportOptions,
-  ): Promise<Nidus<A>>
+  ): Promise<Nidus<S>>
 
   /**
    * Opens a store that is served as plain files, for reading only. `source` is the address of the directory with the
@@ -252,10 +265,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * })
    * ```
    */
-  static fromStatic<A extends AttrsOf<A> = Attrs>(
+  static fromStatic<S extends StoreOf<S> = Attrs>(
     source: string | URL | StaticSource,
     options?: StaticOptions,
-  ): Promise<Nidus<A>>
+  ): Promise<Nidus<S>>
 
   /** The name that the store was opened by. */
   readonly name: string
@@ -275,7 +288,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.createCollection('docs')
    * ```
    */
-  createCollection(name: string, options?: CreateCollectionOptions): Promise<void>
+  createCollection(name: CollectionOf<S>, options?: CreateCollectionOptions): Promise<void>
   /**
    * Deletes a collection with its records and its metadata. Returns whether the collection existed.
    *
@@ -315,7 +328,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.setMeta('docs', { model: 'all-MiniLM-L6-v2' })
    * ```
    */
-  setMeta(collection: string, meta: Record<string, string>): Promise<void>
+  setMeta(collection: CollectionOf<S>, meta: Record<string, string>): Promise<void>
   /**
    * Sets in which attributes of a collection `search({ text })` finds words, or with `null` in none. Creates the
    * collection if it does not exist. On a collection with records, a new index is made beside the old one, which answers
@@ -325,7 +338,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.setText('docs', { title: { weight: 3 }, body: {} })
    * ```
    */
-  setText(collection: string, text: TextConfig | null, options?: SetTextOptions): Promise<void>
+  setText(collection: CollectionOf<S>, text: TextConfig | null, options?: SetTextOptions): Promise<void>
   /**
    * Returns in which attributes of a collection words are found, with their weights, or undefined if in none.
    *
@@ -333,7 +346,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const { title } = await db.getText('docs')
    * ```
    */
-  getText(collection: string): Promise<TextSettings | undefined>
+  getText(collection: CollectionOf<S>): Promise<TextSettings | undefined>
   /**
    * Stores one record or several, replacing those of the same id. Creates the collection if it does not exist. Returns
    * the number of records in the batch.
@@ -348,9 +361,9 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * })
    * ```
    */
-  upsert(
-    collection: string,
-    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
+  upsert<C extends CollectionOf<S>>(
+    collection: C,
+    batch: RecordInput<AttrsIn<S, C>> | RecordInput<AttrsIn<S, C>>[] | ColumnarBatch<AttrsIn<S, C>>,
     options?: UpsertOptions,
   ): Promise<number>
   /**
@@ -365,7 +378,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.update('docs', { id: 'a', attrs: { pinned: true, draft: undefined } })
    * ```
    */
-  update(collection: string, changes: RecordChange<A> | RecordChange<A>[], options?: SignalOption): Promise<number>
+  update<C extends CollectionOf<S>>(
+    collection: C,
+    changes: RecordChange<AttrsIn<S, C>> | RecordChange<AttrsIn<S, C>>[],
+    options?: SignalOption,
+  ): Promise<number>
   /**
    * Returns the record with this id, or `undefined` if there is none.
    *
@@ -373,7 +390,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const record = await db.get('docs', 'a')
    * ```
    */
-  get(collection: string, id: string): Promise<VectorRecord<A> | undefined>
+  get<C extends CollectionOf<S>>(collection: C, id: string): Promise<VectorRecord<AttrsIn<S, C>> | undefined>
   /**
    * Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`.
    *
@@ -381,7 +398,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const [a, none] = await db.get('docs', ['a', 'no such id'])
    * ```
    */
-  get(collection: string, ids: string[]): Promise<(VectorRecord<A> | undefined)[]>
+  get<C extends CollectionOf<S>>(collection: C, ids: string[]): Promise<(VectorRecord<AttrsIn<S, C>> | undefined)[]>
   /**
    * Iterates over the records of a collection, ordered by id (in UTF-8 order). With `filter`, only over those that
    * match. Records are read a page at a time: a record that is written meanwhile may be seen or not.
@@ -390,13 +407,13 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for await (const { id, attrs } of db.records('docs', { filter: { lang: 'en' } })) console.log(id, attrs)
    * ```
    */
-  records(
-    collection: string,
+  records<C extends CollectionOf<S>>(
+    collection: C,
     options?: {
       /** Only the records that match this filter. Default: all records. */
-      filter?: Filter<A>
+      filter?: Filter<AttrsIn<S, C>>
     } & SignalOption,
-  ): AsyncIterableIterator<VectorRecord<A>>
+  ): AsyncIterableIterator<VectorRecord<AttrsIn<S, C>>>
   /**
    * Counts the records of one collection, or of all collections if none is given. With `filter`, counts only the
    * records that match.
@@ -405,7 +422,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const english = await db.count('docs', { lang: 'en' })
    * ```
    */
-  count(collection?: string, filter?: Filter<A>, options?: SignalOption): Promise<number>
+  count<C extends CollectionOf<S> = CollectionOf<S>>(
+    collection?: C,
+    filter?: Filter<AttrsIn<S, C>>,
+    options?: SignalOption,
+  ): Promise<number>
   /**
    * Deletes the record with this id, or those with these ids in one atomic batch. Returns how many there were.
    *
@@ -413,7 +434,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const removed = await db.delete('docs', ['a', 'b'])
    * ```
    */
-  delete(collection: string, ids: string | string[]): Promise<number>
+  delete(collection: CollectionOf<S>, ids: string | string[]): Promise<number>
   /**
    * Deletes the records that match a filter, in one atomic batch. Returns how many there were.
    *
@@ -421,7 +442,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * await db.deleteWhere('docs', { year: { $lt: 2000 } })
    * ```
    */
-  deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number>
+  deleteWhere<C extends CollectionOf<S>>(
+    collection: C,
+    filter: Filter<AttrsIn<S, C>>,
+    options?: SignalOption,
+  ): Promise<number>
   /**
    * Finds the `topK` records that are most similar to a query, best first. The result is exact: it is the same as if
    * every record had been compared. Similarity is the cosine of query and record. Hits of equal score are ordered by
@@ -434,7 +459,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for (const { id, score, attrs } of hits) console.log(id, score, attrs)
    * ```
    */
-  search(query: Vector, options?: VectorSearchOptions<A>): Promise<Hits<Hit<A>>>
+  search<C extends CollectionOf<S> = CollectionOf<S>>(
+    query: Vector | VectorQuery,
+    options?: VectorSearchOptions<AttrsIn<S, C>, C>,
+  ): Promise<Hits<HitIn<S, C>>>
   /**
    * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is what
    * comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
@@ -446,7 +474,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * for (const { id, score, snippet } of hits) console.log(id, score, snippet)
    * ```
    */
-  search(query: Query, options?: QuestionOptions<A>): Promise<Hits<Hit<A>>>
+  search<C extends CollectionOf<S> = CollectionOf<S>>(
+    query: TextQuery,
+    options?: QuestionOptions<AttrsIn<S, C>, C>,
+  ): Promise<Hits<HitIn<S, C>>>
   /**
    * Searches for several queries with the same options. Returns one list of hits for each query, in the order of the
    * queries. It is faster than single searches, because eight queries share one pass over the store.
@@ -455,7 +486,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const [first, second] = await db.searchMany([queryA, queryB], { topK: 5 })
    * ```
    */
-  searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]>
+  searchMany<C extends CollectionOf<S> = CollectionOf<S>>(
+    queries: Vector[],
+    options?: SearchOptions<AttrsIn<S, C>, C>,
+  ): Promise<HitIn<S, C>[][]>
   /**
    * Finds the records that are most similar to a stored one, which is left out itself. It is a search for the vector of
    * that record: by default, in all collections.
@@ -466,7 +500,11 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const related = await db.similar('docs', 'intro', { collections: 'docs', topK: 5, attrs: ['title'] })
    * ```
    */
-  similar(collection: string, id: string, options?: SimilarOptions<A>): Promise<Hits<Hit<A>>>
+  similar<C extends CollectionOf<S> = CollectionOf<S>>(
+    collection: CollectionOf<S>,
+    id: string,
+    options?: SimilarOptions<AttrsIn<S, C>, C>,
+  ): Promise<Hits<HitIn<S, C>>>
   /**
    * Lists records without their vectors, in the order of an attribute. `records` goes through a whole collection in
    * little memory.
@@ -475,7 +513,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
    * const newest = await db.list('notes', { filter: { pinned: false }, orderBy: { at: 'desc' }, limit: 20 })
    * ```
    */
-  list(collection: string, options?: ListOptions<A>): Promise<ListedRecord<A>[]>
+  list<C extends CollectionOf<S>>(
+    collection: C,
+    options?: ListOptions<AttrsIn<S, C>>,
+  ): Promise<ListedRecord<AttrsIn<S, C>>[]>
   /**
    * Waits until every acknowledged write is durable. It is needed only under `durability: 'relaxed'`. Rejects if some
    * of the acknowledged writes may be lost.

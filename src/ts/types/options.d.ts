@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 import type { NidusError, WasmSource } from './segment.js'
 import type { StorageHost } from './host.js'
 
@@ -6,7 +7,8 @@ import type { StorageHost } from './host.js'
  */
 export type StorageKind = 'opfs' | 'indexeddb' | 'fs' | 'memory'
 
-export interface OpenOptions {
+/** The options of an opening that go with each other. */
+export interface CommonOpenOptions {
   /**
    * The number of numbers in a vector, from 1 to 65,536. Needed to create a store. An existing store is checked against
    * it.
@@ -51,23 +53,6 @@ export interface OpenOptions {
   /** `'0.3'`: refuses attributes that native nidus 0.3 cannot read (floats and dates). Default: none are refused. */
   compat?: '0.3'
   /**
-   * `'full'` (default): keeps all rows in memory, and codes of them, which take about a quarter as much. A code is a
-   * short form of a row that lets a search skip most rows.
-   *
-   * `'compact'`: keeps only the codes in memory. The few rows that a search, `get`, `records` or a compaction needs are
-   * read from the storage. The answers are exactly the same. Opening reads every row once to make the codes. Rejects
-   * with `UNSUPPORTED` for `storage: 'memory'`.
-   */
-  memory?: 'full' | 'compact'
-  /**
-   * The number of threads that search, including the store's own: 1 to 256. Default: 1. Each further thread is a worker
-   * with a copy of its share of the rows, so with 2 threads half of the rows are in memory twice. The answers are
-   * exactly the same. It makes searches faster from about 50,000 rows on.
-   *
-   * Rejects with `UNSUPPORTED` together with `memory: 'compact'`, and where there are no workers (workerd).
-   */
-  workers?: number
-  /**
    * Lets any number of tabs and workers of the origin open the store at the same time. Default: true in browsers, for
    * `'opfs'` and `'indexeddb'`. It needs Web Locks, so https or localhost. With `false`, only this opening has the
    * store, and other openings reject with `LOCKED`.
@@ -90,6 +75,44 @@ export interface OpenOptions {
    */
   wasm?: WasmSource
 }
+
+/** The options of an opening that keeps all rows in memory. */
+export interface FullMemoryOptions extends CommonOpenOptions {
+  /**
+   * `'full'` (default): keeps all rows in memory, and codes of them, which take about a quarter as much. A code is a
+   * short form of a row that lets a search skip most rows.
+   *
+   * `'compact'`: keeps only the codes in memory. The few rows that a search, `get`, `records` or a compaction needs are
+   * read from the storage. The answers are exactly the same. Opening reads every row once to make the codes. Rejects
+   * with `UNSUPPORTED` for `storage: 'memory'`.
+   */
+  memory?: 'full'
+  /**
+   * The number of threads that search, including the store's own: 1 to 256. Default: 1. Each further thread is a worker
+   * with a copy of its share of the rows, so with 2 threads half of the rows are in memory twice. The answers are
+   * exactly the same. It makes searches faster from about 50,000 rows on.
+   *
+   * Rejects with `UNSUPPORTED` together with `memory: 'compact'`, and where there are no workers (workerd).
+   */
+  workers?: number
+}
+
+/** The options of an opening that keeps only codes of the rows in memory. */
+export interface CompactMemoryOptions extends CommonOpenOptions {
+  /**
+   * `'full'` (default): keeps all rows in memory, and codes of them, which take about a quarter as much. A code is a
+   * short form of a row that lets a search skip most rows.
+   *
+   * `'compact'`: keeps only the codes in memory. The few rows that a search, `get`, `records` or a compaction needs are
+   * read from the storage. The answers are exactly the same. Opening reads every row once to make the codes. Rejects
+   * with `UNSUPPORTED` for `storage: 'memory'`.
+   */
+  memory: 'compact'
+  /** There are no search workers: they need rows that are in memory. */
+  workers?: 1
+}
+
+export type OpenOptions = FullMemoryOptions | CompactMemoryOptions
 
 export interface StoreOptions {
   /** The kind of storage. `destroy` also takes a host of your own. Default: every kind that can be used here. */
@@ -185,7 +208,7 @@ export type ImportSource = ImportBytes | { data: ImportBytes; log: ImportBytes }
  * The options of `Nidus.import`, which opens the store with them. `dimension` is compared to that of the source.
  * `readOnly` is refused. `autoCompact` takes effect when the store is opened again, because an import keeps every byte.
  */
-export interface ImportOptions extends OpenOptions {
+export type ImportOptions = OpenOptions & {
   /**
    * Replaces the store of that name in one atomic step: after a crash there is either the complete old store or the
    * complete new one. Default: false, and the import rejects with `ALREADY_EXISTS` if there is such a store.

@@ -1,4 +1,4 @@
-import type { Attrs, AttrsOf } from './attrs.js'
+import type { Attrs } from './attrs.js'
 import type { TextHit, TextOptions } from './text.js'
 import type { Vector } from './vector.js'
 
@@ -8,7 +8,7 @@ import type { Vector } from './vector.js'
  * A key that is not listed here is refused with `INVALID_ARGUMENT`, as in batches and in every object of options. A key
  * whose value is undefined counts as absent.
  */
-export interface RecordInput<A extends AttrsOf<A> = Attrs> {
+export interface RecordInput<A = Attrs> {
   /** The record's name within its collection. A record of the same id is replaced. */
   id: string
   /**
@@ -25,7 +25,7 @@ export interface RecordInput<A extends AttrsOf<A> = Attrs> {
 }
 
 /** Many records to store, as columns. This form is faster than a list of records. */
-export interface ColumnarBatch<A extends AttrsOf<A> = Attrs> {
+export interface ColumnarBatch<A = Attrs> {
   /** The ids of the records. */
   ids: string[]
   /**
@@ -38,7 +38,7 @@ export interface ColumnarBatch<A extends AttrsOf<A> = Attrs> {
 }
 
 /** Changes to the attributes of one record. */
-export interface RecordChange<A extends AttrsOf<A> = Attrs> {
+export interface RecordChange<A = Attrs> {
   /** The record's name within its collection. */
   id: string
   /** The new values. A key that is `undefined` goes away, and a key that is not named keeps its value. */
@@ -46,7 +46,7 @@ export interface RecordChange<A extends AttrsOf<A> = Attrs> {
 }
 
 /** A record as the store holds it. */
-export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
+export interface VectorRecord<A = Attrs> {
   /** The record's name within its collection. */
   id: string
   /** The vector, scaled to length 1. */
@@ -56,7 +56,7 @@ export interface VectorRecord<A extends AttrsOf<A> = Attrs> {
 }
 
 /** A record in a list. */
-export interface ListedRecord<A extends AttrsOf<A> = Attrs> {
+export interface ListedRecord<A = Attrs> {
   /** The record's name within its collection. */
   id: string
   /** The record's attributes, or those that were asked for; `{}` if it has none. */
@@ -66,9 +66,9 @@ export interface ListedRecord<A extends AttrsOf<A> = Attrs> {
 }
 
 /** A record that a search found. */
-export interface Hit<A extends AttrsOf<A> = Attrs> extends TextHit {
+export interface Hit<A = Attrs, C extends string = string> extends TextHit {
   /** The collection that the record is in. */
-  collection: string
+  collection: C
   /** The record's name within its collection. */
   id: string
   /**

@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 import type { StorageHost } from './host.js'
 import type { StorageKind } from './options.js'
 import type { WasmSource } from './segment.js'

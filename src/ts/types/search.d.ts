@@ -1,13 +1,14 @@
-import type { Attrs, AttrsOf, Filter } from './attrs.js'
+/// <reference path="./platform.d.ts" />
+import type { Attrs, Filter } from './attrs.js'
 import type { Facet, GroupBy, TextOptions } from './text.js'
 
-export interface SearchOptions<A extends AttrsOf<A> = Attrs> {
+export interface SearchOptions<A = Attrs, C extends string = string> {
   /**
    * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
    * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
    * whether a name exists.
    */
-  collections?: string | string[]
+  collections?: C | C[]
   /** The number of hits to return at most. Default: 10. 0 returns an empty list. */
   topK?: number
   /** The least score that a hit may have. Default: no limit. */
@@ -34,7 +35,7 @@ export interface ShapeOptions {
 }
 
 /** The options of a search for a vector. */
-export interface VectorSearchOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, ShapeOptions {
+export interface VectorSearchOptions<A = Attrs, C extends string = string> extends SearchOptions<A, C>, ShapeOptions {
   /**
    * Counts the values of attributes over all records that match the filter and have a word of the text. The result's
    * `facets` has them by key, the most frequent first. Each element of a list counts.
@@ -43,10 +44,10 @@ export interface VectorSearchOptions<A extends AttrsOf<A> = Attrs> extends Searc
 }
 
 /** The options of a search whose question is an object. */
-export interface QuestionOptions<A extends AttrsOf<A> = Attrs> extends VectorSearchOptions<A>, TextOptions {}
+export interface QuestionOptions<A = Attrs, C extends string = string> extends VectorSearchOptions<A, C>, TextOptions {}
 
 /** The options of a search for the records that are similar to one. */
-export interface SimilarOptions<A extends AttrsOf<A> = Attrs> extends SearchOptions<A>, ShapeOptions {}
+export interface SimilarOptions<A = Attrs, C extends string = string> extends SearchOptions<A, C>, ShapeOptions {}
 
 /** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
 export interface SignalOption {
@@ -58,7 +59,7 @@ export interface SignalOption {
 }
 
 /** The options of a list of records. */
-export interface ListOptions<A extends AttrsOf<A> = Attrs> extends SignalOption {
+export interface ListOptions<A = Attrs> extends SignalOption {
   /** Lists only the records that match this filter. Default: all records. */
   filter?: Filter<A>
   /**

@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 /**
  * `nidus-wasm/segment`: a file of vectors, without ids, attributes or a log. All calls are synchronous. Use it in
  * workers, edge functions and command lines. Every method throws a {@link NidusError} if it fails.
@@ -76,7 +77,7 @@ export interface SyncAccessHandle {
 /**
  * A replacement for the package's own `.wasm` file: its address, a response that brings it, its bytes, or the module.
  */
-export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
+export type WasmSource = string | URL | Response | ArrayBuffer | ArrayBufferView | WebAssembly.Module
 
 /**
  * Loads the wasm, once for each thread. Wait for this before you make the first {@link Segment}. If it fails, it may be

@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from './index.js'
 
 export { NidusError } from './segment.js'

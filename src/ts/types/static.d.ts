@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 import type { WasmSource } from './segment.js'
 
 /** The methods of an R2 bucket's binding that a static store uses. */
@@ -43,7 +44,7 @@ export interface StaticOptions {
   /** Headers that are sent with every request. */
   headers?: Record<string, string>
   /** The function that makes the requests. Default: the runtime's own `fetch`. */
-  fetch?: typeof fetch
+  fetch?: typeof globalThis extends { fetch: infer F } ? F : never
   /** The wasm to use in place of the package's own file. */
   wasm?: WasmSource
 }

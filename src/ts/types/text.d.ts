@@ -1,3 +1,4 @@
+/// <reference path="./platform.d.ts" />
 import type { AttrValue } from './attrs.js'
 import type { Vector } from './vector.js'
 
@@ -28,16 +29,24 @@ export interface CreateCollectionOptions {
   text?: TextConfig
 }
 
-/** A question: a vector, words, or both. */
-export interface Query {
+/** A question for words, or for words and a vector together. */
+export interface TextQuery {
   /** The vector of the question, as `search(vector)` takes it. */
   vector?: Vector
   /**
    * The words of the question. Letters count without their case and their accents. A text without a word (empty, or
    * punctuation alone) counts as no text.
    */
-  text?: string
+  text: string
 }
+/** A question for a vector alone. */
+export interface VectorQuery {
+  /** The vector of the question, as `search(vector)` takes it. */
+  vector: Vector
+  text?: undefined
+}
+/** A question: a vector, words, or both. */
+export type Query = TextQuery | VectorQuery
 
 /** The options of a search for words. All but `fields` and `highlight` also hold for words together with a vector. */
 export interface TextOptions {
