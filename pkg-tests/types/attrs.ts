@@ -51,8 +51,28 @@ export async function typed(db: Nidus<Note>, query: Float32Array) {
   await db.search(query, { filter: { year: { $gte: '2020' } } })
   // @ts-expect-error globs are only for strings
   await db.search(query, { filter: { year: { $glob: '2*' } } })
-  // @ts-expect-error $contains is only for lists
-  await db.search(query, { filter: { lang: { $contains: 'e' } } })
+  await db.search(query, {
+    filter: {
+      lang: { $contains: 'e', $icontains: 'E', $startsWith: 'd', $iglob: 'D*' },
+      tags: { $containsAny: ['a', 'b'], $not: { $containsAll: ['c'] } },
+    },
+  })
+  // @ts-expect-error $contains is only for strings and lists
+  await db.search(query, { filter: { year: { $contains: '2' } } })
+  // @ts-expect-error $icontains is only for strings
+  await db.search(query, { filter: { tags: { $icontains: 'a' } } })
+  // @ts-expect-error $startsWith is only for strings
+  await db.search(query, { filter: { read: { $startsWith: 't' } } })
+  // @ts-expect-error $iglob is only for strings
+  await db.search(query, { filter: { tags: { $iglob: 'a*' } } })
+  // @ts-expect-error $containsAny is only for lists
+  await db.search(query, { filter: { title: { $containsAny: ['a'] } } })
+  // @ts-expect-error $containsAll is only for lists, even if it is empty
+  await db.search(query, { filter: { year: { $containsAll: [] } } })
+  // @ts-expect-error $containsAny takes an array
+  await db.search(query, { filter: { tags: { $containsAny: 'a' } } })
+  // @ts-expect-error $in compares whole lists
+  await db.search(query, { filter: { tags: { $in: ['a'] } } })
   // @ts-expect-error an element of another type
   await db.search(query, { filter: { tags: { $contains: 5 } } })
   // @ts-expect-error null cannot be compared by order
@@ -71,6 +91,8 @@ export async function untyped(db: Nidus, query: number[]) {
   const filter: Filter = {
     anything: 'x',
     path: { $glob: 'src/*' },
+    title: { $icontains: 'winter', $startsWith: 'The' },
+    tags: { $containsAny: ['a'], $contains: 'b' },
     $or: [{ tag: 'a' }, { year: { $gte: 5n } }],
     $not: { a: null },
   }

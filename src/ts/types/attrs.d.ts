@@ -28,6 +28,11 @@ export type AttrsOf<A> = { [K in keyof A]: AttrValue | undefined }
  */
 export type Operand<V> = V extends number | bigint ? number | bigint : V extends boolean ? boolean : V
 
+/** The operand of operators on strings: none, if an attribute of type `V` is never a string. */
+type OfText<V> = [Extract<V, string>] extends [never] ? never : string
+/** The operand of operators on lists: none, if an attribute of type `V` is never a list. */
+type OfList<V> = [Extract<V, string[]>] extends [never] ? never : Extract<V, string[]>[number][]
+
 /**
  * Conditions on one attribute. All of them must hold. If a record does not have the attribute, every operator fails,
  * except `$exists: false` and `$not`.
@@ -44,9 +49,12 @@ export type Operators<V = AttrValue> = {
   $eq?: Operand<V>
   /** Matches if the attribute is present and does not equal this value. */
   $ne?: Operand<V>
-  /** Matches if the value equals one of these. */
+  /**
+   * Matches if the value equals one of these. If there are strings among these and no lists, and a record that the call
+   * is about has a list, the call fails with `INVALID_ARGUMENT`: use `$containsAny` for lists.
+   */
   $in?: Operand<V>[]
-  /** Matches if the attribute is present and equals none of these. */
+  /** Matches if the attribute is present and equals none of these. Fails where `$in` does. */
   $nin?: Operand<V>[]
   /**
    * Matches if the value is greater than this one. Order exists only within one type. Integers and floats compare by
@@ -64,12 +72,21 @@ export type Operators<V = AttrValue> = {
    * for any run of characters (also `/`), `?` for one character, `[a-z]` for one character of a class, and `[!a-z]`
    * for one character outside of it.
    */
-  $glob?: [Extract<V, string>] extends [never] ? never : string
+  $glob?: OfText<V>
+  /** Matches as `$glob` does, but upper and lower case are the same. */
+  $iglob?: OfText<V>
+  /** Matches if the value is a string that begins with this one. Upper and lower case differ. */
+  $startsWith?: OfText<V>
   /**
-   * Matches if the value is a list that contains this element. It never matches a string: use `$glob: '*part*'` to
-   * find a part of a string.
+   * Matches if the value is a list that has this element, or a string that has this part. Upper and lower case differ.
    */
-  $contains?: Extract<V, string[]>[number]
+  $contains?: OfText<V> | Extract<V, string[]>[number]
+  /** Matches if the value is a string that has this part. Upper and lower case are the same. */
+  $icontains?: OfText<V>
+  /** Matches if the value is a list that has any of these elements. */
+  $containsAny?: OfList<V>
+  /** Matches if the value is a list that has all of these elements. */
+  $containsAll?: OfList<V>
   /** `true` matches if the attribute is present, even if it is null. `false` matches if it is absent. */
   $exists?: boolean
   /** Matches if this condition does not. An absent attribute therefore matches. */
