@@ -1,6 +1,5 @@
 import type { Backend } from '../contract/backend.js'
 import type { Change, Cursor } from '../contract/changes.js'
-import type { Method } from '../contract/calls.js'
 import { Reader } from '../core/wire.js'
 import type { CollectionChange, StoreChange, StoreListener } from '../types/index.js'
 
@@ -46,7 +45,7 @@ export async function follow(backend: Backend, all: Listeners, begins: Promise<C
   }
 }
 
-const FLAGS: { [M in Method]?: 'created' | 'dropped' | 'meta' | 'text' } = {
+const FLAGS: { [method: string]: 'created' | 'dropped' | 'meta' | 'text' | undefined } = {
   createCollection: 'created',
   dropCollection: 'dropped',
   setMeta: 'meta',

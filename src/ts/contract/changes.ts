@@ -1,5 +1,3 @@
-import type { Method } from './calls.js'
-
 /** A place among the changes that one opening of the store tells. */
 export interface Cursor {
   readonly feed: string
@@ -8,7 +6,8 @@ export interface Cursor {
 
 /** One write that was committed. */
 export interface Change {
-  readonly method: Method
+  /** The name of its call. */
+  readonly method: string
   readonly collection: string
   /** The number of records that it upserted, updated or deleted, or 0. */
   readonly count: number
