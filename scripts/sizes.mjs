@@ -2,8 +2,11 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { say, Trouble } from './lib.mjs'
 
-/** The budget in bytes of gzip for everything that a page downloads: wasm, JavaScript, worker. */
-const BUDGET = 131 * 1024
+/**
+ * The budget in bytes of gzip for everything that a page downloads: wasm, JavaScript, worker. It was 125 KB before
+ * updates, operators on texts, lists, changes and words came, and should be that again.
+ */
+const BUDGET = 135 * 1024
 
 /** The kinds of page that only open, insert and search. They use the smaller wasm. */
 const PAGES = new Set(['a page (store in the worker)', 'a page (a host of its own)', './slim'])

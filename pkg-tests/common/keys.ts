@@ -41,6 +41,7 @@ export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () =
     'Nidus.deleteWhere(options)': (o) => db.deleteWhere('docs', {}, o),
     'Nidus.search(options)': (o) => db.search(q, o),
     'Nidus.searchMany(options)': (o) => db.searchMany([q], o),
+    'Nidus.search(query)': (o) => db.search({ vector: q, ...o }),
     'Nidus.(overload 2) search(query)': (o) => db.search({ vector: q, ...o }),
     'Nidus.(overload 2) search(options)': (o) => db.search({ vector: q }, o),
     'Nidus.similar(options)': (o) => db.similar('docs', 'a', o),
@@ -103,10 +104,13 @@ export function callsOfLangChain(Store: typeof NidusVectorStore, db: Db): Calls 
     'NidusVectorStore.fromExistingIndex(args)': (o) => Store.fromExistingIndex(embeddings, { db, ...o } as never),
     'NidusVectorStore.addDocuments(options)': (o) => store.addDocuments([document], o),
     'NidusVectorStore.addVectors(options)': (o) => store.addVectors([q], [document], o),
+    'NidusVectorStore.hybridSearch(options)': (o) => store.hybridSearch('x', o),
+    'NidusVectorStore.hybridSearchWithScore(options)': (o) => store.hybridSearchWithScore('x', o),
     'NidusVectorStore.maxMarginalRelevanceSearch(options)': (o) =>
       store.maxMarginalRelevanceSearch('x', { k: 1, ...o }),
     'NidusVectorStore.delete(params)': (o) => store.delete({ ...('ids' in o ? {} : { ids: ['none'] }), ...o }),
     'NidusVectorStore.asRetriever(kOrFields)': (o) => store.asRetriever(o),
+    'NidusVectorStore.asRetriever(fields)': (o) => store.asRetriever({ searchType: 'hybrid', ...o } as never),
   }
 }
 
@@ -184,6 +188,7 @@ const OBJECTS: Record<string, unknown[]> = {
   text: ['["x"]'],
   facets: ['{}'],
   orderBy: ['{}'],
+  hybrid: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''
@@ -194,7 +199,7 @@ function isRight(kind: Kind | 'never', value: unknown, key: string, takes: Kind[
   if (kind === 'number') return takes.includes('number') && (RIGHT[key] ?? ((n) => n === 5))(value as number, place)
   if (value === false && takes.includes('false')) return true
   // A text in place of words or names, some of which are wrong themselves.
-  if (kind === 'string') return takes.includes('string')
+  if (kind === 'string') return takes.includes('string') || key === 'orderBy'
   if (key === 'attrs' && text(value) === '["x"]') return /search|similar|list/.test(place)
   if (kind === 'array' || kind === 'object') return OBJECTS[key]?.includes(text(value)) ?? false
   return kind !== 'never' && takes.includes(kind)

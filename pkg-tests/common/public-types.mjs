@@ -68,7 +68,12 @@ function objectsIn(type) {
 }
 function kindsOf(type) {
   const kinds = new Set()
-  for (const each of type.isUnion() ? type.types : [type]) {
+  const alternatives = (one) => {
+    if (one.isUnion()) return one.types.flatMap(alternatives)
+    const known = one.flags & ts.TypeFlags.Instantiable ? checker.getBaseConstraintOfType(one) : undefined
+    return known && known !== one ? alternatives(known) : [one]
+  }
+  for (const each of alternatives(type)) {
     if (each.flags & ts.TypeFlags.BooleanLiteral)
       kinds.add(checker.typeToString(each) === 'false' && !kinds.has('boolean') ? 'false' : 'boolean')
     else if (each.flags & ts.TypeFlags.Number) kinds.add('number')
@@ -90,7 +95,10 @@ function optionsOf(types, at) {
       for (const kind of kindsOf(checker.getTypeOfSymbolAtLocation(property, at))) takes.add(kind)
     }
   }
-  return [...options.values()].map(({ key, takes }) => ({ key, takes: [...takes] }))
+  // A key that may only be undefined is there for the types alone.
+  return [...options.values()]
+    .filter(({ takes }) => takes.size > 0)
+    .map(({ key, takes }) => ({ key, takes: [...takes] }))
 }
 /** The overloads of most methods take the same objects. */
 const differs = (method) => method === 'search'

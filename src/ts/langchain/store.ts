@@ -113,10 +113,10 @@ async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVect
     ...(filter !== undefined && { filter }),
   }
   const vector = await embeddings.embedQuery(text)
-  // A collection that is not there yet has no settings of texts, and no documents either.
-  const words = hybrid !== undefined && (await db.hasCollection(collection))
-  const hits: Hit[] = await (words
-    ? db.search({ text, vector }, { ...hybrid, ...options })
+  // A collection that is not there yet has no settings of texts, and no documents either. The options are checked.
+  const words = async () => ((await db.hasCollection(collection)) ? text : '')
+  const hits: Hit[] = await (hybrid
+    ? db.search({ text: await words(), vector }, { ...hybrid, ...options })
     : db.search(vector, options))
   return { hits, vector }
 }
@@ -223,11 +223,15 @@ export class NidusVectorStore extends VectorStore {
   }
 
   async hybridSearch(query: string, options?: HybridSearchOptions): Promise<DocumentInterface[]> {
-    return (await this.hybridSearchWithScore(query, options)).map(([document]) => document)
+    return (await this.#hybrid(query, options, 'hybridSearch')).map(([document]) => document)
   }
 
   async hybridSearchWithScore(query: string, options?: HybridSearchOptions): Promise<[DocumentInterface, number][]> {
-    const { k = 4, filter, ...hybrid } = object(options, HYBRID_SEARCH, 'hybridSearch')
+    return this.#hybrid(query, options, 'hybridSearchWithScore')
+  }
+
+  async #hybrid(query: string, options: HybridSearchOptions | undefined, place: string) {
+    const { k = 4, filter, ...hybrid } = object(options, HYBRID_SEARCH, place)
     const { hits } = await find(this, { text: query, k, filter, hybrid: merged(this.hybrid, hybrid) })
     return scored(hits, this.textKey)
   }
