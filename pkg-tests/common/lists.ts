@@ -113,6 +113,24 @@ export function listSuite(kind: string, place: Place) {
       }
     })
 
+    it('finds groups that are far behind the best records', async () => {
+      const db = await open()
+      const ids = Array.from({ length: 300 }, (_, i) => `r${String(i).padStart(3, '0')}`)
+      await db.upsert('c', {
+        ids,
+        vectors: ids.map((_, i) => [1, i / 300, 0, 0, 0, 0]),
+        attrs: ids.map((_, i) => (i < 200 ? { group: 'near' } : i < 290 ? {} : { group: i % 2 ? 'odd' : 'even' })),
+      })
+      const search = (topK: number, size: number, more: object = {}) =>
+        db
+          .search([1, 0, 0, 0, 0, 0], { topK, groupBy: { key: 'group', size }, attrs: false, ...more })
+          .then((hits) => hits.map(({ id }) => id))
+      expect(await search(4, 1)).toEqual(['r000', 'r200', 'r290', 'r291'])
+      expect(await search(2, 2, { offset: 1 })).toEqual(['r200', 'r201', 'r290', 'r292'])
+      expect(await search(9, 1, { filter: { group: { $exists: true } } })).toEqual(['r000', 'r290', 'r291'])
+      await db.close()
+    })
+
     it('says what is wrong with a list, and with a record that is not there', async () => {
       const db = await open()
       await db.upsert('c', { id: 'a', vector: [1, 0, 0, 0, 0, 0], attrs: { year: 1 } })
