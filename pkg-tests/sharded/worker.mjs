@@ -142,7 +142,18 @@ export default {
         options.signal = AbortSignal.timeout(options.after)
         delete options.after
       }
-      const found = await clients.get(key)[method](...args)
+      // Facets are a property of an array, which JSON leaves out.
+      if (method === 'asked') {
+        const hits = await clients.get(key).search(...args)
+        return Response.json({ ok: { hits, facets: hits.facets } })
+      }
+      // JSON has no undefined: an attribute is named that is to go away.
+      if (method === 'changed')
+        for (const { attrs } of args[1]) {
+          attrs[attrs.gone] = undefined
+          delete attrs.gone
+        }
+      const found = await clients.get(key)[method === 'changed' ? 'update' : method](...args)
       // Long texts are not sent back, only their lengths.
       return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {

@@ -217,6 +217,13 @@ impl JsScored {
     }
 }
 
+/// Greater numbers are not exact in JavaScript.
+const MOST_COUNTED: f64 = 9_007_199_254_740_992.0;
+
+fn other_question() -> Error {
+    error(Code::InvalidArgument, "the statistics are of another question")
+}
+
 /// A field of some collections.
 struct Field {
     name: String,
@@ -305,6 +312,27 @@ impl JsQuestion {
             }
         }
         self.statistics = Statistics { documents: documents as u64, totals, counts };
+    }
+
+    /// The weight of a field, the number of its words, and in how many documents each clause is. Empty for a field that
+    /// is not searched.
+    pub fn numbers(&self, field: &str) -> Vec<f64> {
+        let Some(field) = self.fields.iter().find(|own| own.name == field) else { return Vec::new() };
+        let counts = field.counts.iter().map(|count| *count as f64);
+        [field.weight, field.total as f64].into_iter().chain(counts).collect()
+    }
+
+    /// Sets what `numbers` returned for a field, or the sum of that over several stores.
+    #[wasm_bindgen(js_name = setNumbers)]
+    pub fn set_numbers(&mut self, name: String, numbers: &[f64]) -> std::result::Result<(), JsValue> {
+        let right = numbers.iter().all(|number| *number >= 0.0 && *number < MOST_COUNTED);
+        let [weight, total, counts @ ..] = numbers else { return Err(to_js(other_question())) };
+        if !right || counts.len() != self.question.clauses() || self.fields.iter().any(|field| field.name == name) {
+            return Err(to_js(other_question()));
+        }
+        let counts = counts.iter().map(|count| *count as u64).collect();
+        self.fields.push(Field { name, weight: *weight, total: *total as u64, counts });
+        Ok(())
     }
 
     /// The highest score that any document could have.

@@ -1,3 +1,18 @@
+/** What the scores of a question's words depend on. Those of several stores can be added. */
+export interface TextStatistics {
+  /** The number of all records in the collections that are searched. */
+  documents: number
+  /** For each field its weight, the number of its words, and in how many records each part of the question is. */
+  fields: [name: string, numbers: Float64Array][]
+}
+/** The statistics of one store. */
+export interface OwnStatistics extends TextStatistics {
+  /** The fields in which words are searched. Undefined: the question has no words. */
+  known: string[] | undefined
+  /** The settings of the collections that are searched, as one text. */
+  settings: string
+}
+
 /** A search that the module of texts answers. All of it can be cloned by the structured clone algorithm. */
 export interface QueryArgs {
   text: string | undefined
@@ -28,6 +43,10 @@ export interface QueryArgs {
   highlight: true | string[] | undefined
   groupBy: { key: string; size: number } | undefined
   facets: { [key: string]: number } | undefined
+  /** Those of several stores together, or 'own': only the statistics of this store are asked for. */
+  statistics?: TextStatistics | 'own' | undefined
+  /** Returns these records, of those that the filter matches, in no order and without scores. */
+  only?: { collection: string; id: string }[] | undefined
   /** Lists all records that match the filter, in this order and then by id. Undefined: it is a search. */
   orderBy: { key: string; descending: boolean }[] | undefined
 }
@@ -48,4 +67,6 @@ export interface QueryHits {
   groups: unknown[] | undefined
   /** By key: the values with their counts, the most frequent first. */
   facets: { [key: string]: [value: unknown, count: number][] } | undefined
+  /** Present if they were asked for. Then nothing else is. */
+  statistics?: OwnStatistics | undefined
 }

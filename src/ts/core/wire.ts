@@ -7,8 +7,9 @@ const NULL = 0,
   BOOL = 3,
   LIST = 4,
   FLOAT = 5,
-  DATE = 6,
-  GONE = 0xffffffff
+  DATE = 6
+/** Stands for the value of an attribute that a change takes away. */
+export const GONE = 0xffffffff
 const I64_MIN = -(2n ** 63n),
   I64_MAX = 2n ** 63n - 1n
 const SAFE_MIN = BigInt(Number.MIN_SAFE_INTEGER),
@@ -374,7 +375,7 @@ export function skipAttrs(reader: Reader) {
 }
 
 /** Sets a key of the object. An assignment to `__proto__` would change the object's prototype instead. */
-function put<T>(object: { [key: string]: T }, key: string, value: T) {
+export function put<T>(object: { [key: string]: T }, key: string, value: T) {
   if (key === '__proto__')
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   else object[key] = value

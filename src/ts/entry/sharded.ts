@@ -3,7 +3,7 @@ import { durableObject } from '../hosts/durable-object/host.js'
 import { Router } from '../sharded/router.js'
 import { Shard } from '../sharded/shard.js'
 import type { ShardStorage } from '../sharded/storage.js'
-import type { Namespace, ShardStub, Whom, Call } from '../sharded/protocol.js'
+import type { Namespace, ShardStub, TextChange, Whom, Call } from '../sharded/protocol.js'
 import type { DurableStorage } from '../types/durable-object.js'
 import type { Nidus as Store } from '../types/index.js'
 import { Nidus } from './workerd.js'
@@ -58,6 +58,10 @@ export class NidusRouter extends DurableObject<Env> {
 
   grow(name: string, shards: number, timeout?: number) {
     return this.#router.grow(name, shards, timeout)
+  }
+
+  texts(name: string, timeout?: number, change?: TextChange) {
+    return this.#router.texts(name, timeout, change)
   }
 
   alarm() {

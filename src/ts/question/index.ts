@@ -33,7 +33,7 @@ const TEXT_SHARE = 0.4
 const MOST_TEXT = 1 << 20
 
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
-function argsOf({ text, vector, collection, id, filter, options }: Asked): QueryArgs {
+export function argsOf({ text, vector, collection, id, filter, options }: Asked): QueryArgs {
   if (text !== undefined) {
     if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
     if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
@@ -130,7 +130,7 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
 }
 
 /** Returns the hits of an answer. */
-function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
+export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
   const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets } = found
   const reader = new Reader(wire)
   const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
@@ -161,16 +161,21 @@ const PAGE = 512
 export const searchOf = async <A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<Hits<Hit<A>>> =>
   hitsOf<A>(await call('query', argsOf(asked)), asked.dimension)
 
-/** Lists records. */
-export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<ListedRecord<A>[]> {
-  const { limit: most, orderBy, ...others } = asked.options
-  const { dimension } = asked
-  const collection = asked.collection!
-  const args = {
-    ...argsOf({ ...asked, options: { ...others, collections: collection } }),
-    topK: most === undefined ? MOST : checkCount(most, 'limit'),
+/** Returns the arguments of the call for a list. */
+export function listArgs(asked: Asked): QueryArgs & { orderBy: NonNullable<QueryArgs['orderBy']> } {
+  const { limit, orderBy, ...others } = asked.options
+  return {
+    ...argsOf({ ...asked, options: { ...others, collections: asked.collection } }),
+    topK: limit === undefined ? MOST : checkCount(limit, 'limit'),
     orderBy: orderOf(orderBy),
   }
+}
+
+/** Lists records. */
+export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<ListedRecord<A>[]> {
+  const { dimension } = asked
+  const collection = asked.collection!
+  const args = listArgs(asked)
   const { filter, offset, topK, attrs, withVectors } = args
   const limit = offset + topK
   const record = (id: string, own: A, vector: Float32Array | undefined) =>

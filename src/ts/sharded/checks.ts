@@ -2,27 +2,46 @@ import { invalid, reading } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import {
   captureBatch,
+  captureChanges,
   captureQueries,
+  captureQuery,
   checkMinScore,
   checkSignal,
   checkTopK,
   checkVector,
+  collectionName,
   collectionNames,
   recordName,
 } from '../arguments/input.js'
-import { SEARCH, checkKeys, type KeysOf } from '../arguments/keys.js'
+import { LIST, QUERY, QUESTION, SEARCH, SIMILAR, VECTOR_SEARCH, checkKeys, type KeysOf } from '../arguments/keys.js'
 import { checkDimension, checkName, checkOptions } from '../arguments/options.js'
-import type { AttrsOf } from '../types/index.js'
+import type {
+  AttrsOf,
+  ListOptions,
+  QuestionOptions,
+  SearchOptions,
+  SimilarOptions,
+  TextSettings,
+  VectorSearchOptions,
+} from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
-import { Reader, describe } from '../core/wire.js'
+import { isShaped } from '../api/questions.js'
+import { snapshot } from '../api/reads.js'
+import type { QueryArgs } from '../contract/query.js'
+import { argsOf, listArgs, settingsOf, type Asked } from '../question/index.js'
+import { GONE, Reader, checkString, describe, isPlainObject, put } from '../core/wire.js'
 import { MOST_SHARDS } from './layout.js'
-import type { Sent, Wanted } from './protocol.js'
+import type { Changed, Sent, Wanted } from './protocol.js'
 import { checkSize } from './sizes.js'
 
 const ENV = { router: 1, shards: 1 } satisfies KeysOf<ShardedEnv>
 const CALL = { signal: 1, timeout: 1 } satisfies KeysOf<ShardedCallOptions>
 const SHARDED = { dimension: 1, shards: 1, timeout: 1 } satisfies KeysOf<ShardedOptions>
-const SHARDED_SEARCH = { ...SEARCH, ...CALL }
+const SHARDED_VECTOR = { ...VECTOR_SEARCH, ...CALL } satisfies KeysOf<VectorSearchOptions & ShardedCallOptions>
+const SHARDED_QUESTION = { ...QUESTION, ...CALL } satisfies KeysOf<QuestionOptions & ShardedCallOptions>
+const SHARDED_SIMILAR = { ...SIMILAR, ...CALL } satisfies KeysOf<SimilarOptions & ShardedCallOptions>
+const SHARDED_LIST = { ...LIST, ...CALL } satisfies KeysOf<ListOptions & ShardedCallOptions>
+const SHARDED_SEARCH = { ...SEARCH, ...CALL } satisfies KeysOf<SearchOptions & ShardedCallOptions>
 
 export function checkEnv(env: ShardedEnv, name: string, options: ShardedOptions) {
   reading('the namespaces of ShardedNidus', () => {
@@ -72,21 +91,21 @@ export const checkFilter = (filter: unknown) => void encodeFilter(filter)
 export function checkSearch<A extends AttrsOf<A>>(
   options: ShardedSearchOptions<A> | undefined,
   method: string,
-): ShardedCallOptions & { wanted: Wanted } {
+): ShardedCallOptions & { wanted: Wanted & { topK: number } } {
   const { collections, topK, minScore, filter, withVectors, signal, timeout } = checkOptions<ShardedSearchOptions<A>>(
     options,
     SHARDED_SEARCH,
     method,
   )
   checkFilter(filter)
-  const names = collectionNames(collections)
   checkMinScore(minScore)
-  const wanted: Wanted = {
+  // The type names all options, so that a new one does not compile until it is here.
+  const wanted: Wanted & { topK: number } = {
+    collections: collectionNames(collections),
     topK: checkTopK(topK),
-    ...(minScore !== undefined && { minScore }),
-    ...(filter !== undefined && { filter: filter }),
-    ...(withVectors !== undefined && { withVectors }),
-    ...(names && { collections: names }),
+    minScore,
+    filter,
+    withVectors,
   }
   return { ...callOf(signal, timeout), wanted }
 }
@@ -114,3 +133,72 @@ export function captureSent(batch: unknown, dimension: number): Sent[] {
     return sent
   })
 }
+
+/** Returns a copy of the changes, each by itself. */
+export function captureChanged(changes: unknown): Changed[] {
+  const { count, batch } = captureChanges(changes)
+  const reader = new Reader(batch)
+  const view = new DataView(batch.buffer)
+  return Array.from({ length: count }, () => {
+    const changed: Changed = { id: reader.str(), attrs: {} }
+    for (let n = reader.length(); n > 0; n--) {
+      const key = reader.str()
+      const gone = view.getUint32(reader.at, true) === GONE
+      put(changed.attrs, key, gone ? reader.skip(4) : reader.value())
+    }
+    checkSize(changed)
+    return changed
+  })
+}
+
+/** Captures what a question is about. */
+function asked(
+  options: ShardedCallOptions & { filter?: unknown },
+  about: Pick<Asked, 'text' | 'vector' | 'collection' | 'id'>,
+  dimension: number,
+): { call: ShardedCallOptions; question: Asked } {
+  const { signal, timeout, filter, ...others } = options
+  return {
+    call: callOf(signal, timeout),
+    question: {
+      ...about,
+      filter: encodeFilter(filter),
+      options: reading('the options', () => snapshot(others)) as Asked['options'],
+      dimension,
+    },
+  }
+}
+
+/** Returns undefined if it is a search for the nearest alone. */
+export function captureQuestion(query: unknown, options: unknown, dimension: number) {
+  // A proxy around an array passes for a plain object.
+  if (reading('the query', () => isPlainObject(query) && !('length' in query))) {
+    const { vector, text } = checkOptions(query as { vector?: unknown; text?: unknown }, QUERY, 'search: the question')
+    const about = { text, ...(vector !== undefined && { vector: captureQuery(vector, dimension) }) }
+    return argued(asked(checkOptions(options as QuestionOptions, SHARDED_QUESTION, 'search'), about, dimension))
+  }
+  const vector = captureQuery(query, dimension)
+  const checked = checkOptions(options as VectorSearchOptions, SHARDED_VECTOR, 'search')
+  return isShaped(checked) ? argued(asked(checked, { vector }, dimension)) : undefined
+}
+
+const argued = ({ call, question }: ReturnType<typeof asked>): { call: ShardedCallOptions; args: QueryArgs } => ({
+  call,
+  args: argsOf(question),
+})
+
+export function captureSimilar(collection: unknown, id: unknown, options: unknown, dimension: number) {
+  checkString(id, () => 'the id')
+  const about = { collection: collectionName(collection), id }
+  return argued(asked(checkOptions(options as SimilarOptions, SHARDED_SIMILAR, 'similar'), about, dimension))
+}
+
+export function captureList(collection: unknown, options: unknown, dimension: number) {
+  const about = { collection: collectionName(collection) }
+  const { call, question } = asked(checkOptions(options as ListOptions, SHARDED_LIST, 'list'), about, dimension)
+  return { call, args: listArgs(question) }
+}
+
+/** Returns the settings that a caller gave. Null: none. */
+export const captureTexts = (text: unknown): TextSettings | null =>
+  text === null ? null : reading('text', () => settingsOf(snapshot(text)))

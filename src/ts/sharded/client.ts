@@ -1,14 +1,53 @@
 import { captureIds, captureQuery, collectionName } from '../arguments/input.js'
 import { NidusError, invalid } from '../errors/errors.js'
-import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, VectorRecord } from '../types/index.js'
-import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
+import type {
+  Attrs,
+  AttrsOf,
+  ColumnarBatch,
+  Filter,
+  Hit,
+  Hits,
+  ListedRecord,
+  Query,
+  RecordChange,
+  RecordInput,
+  TextConfig,
+  TextSettings,
+  Vector,
+  VectorRecord,
+} from '../types/index.js'
+import type {
+  ShardedCallOptions,
+  ShardedEnv,
+  ShardedListOptions,
+  ShardedOptions,
+  ShardedQuestionOptions,
+  ShardedSearchOptions,
+  ShardedSimilarOptions,
+} from '../types/sharded.js'
+import type { QueryArgs } from '../contract/query.js'
+import { describe } from '../core/wire.js'
 import { groupBy } from './batching.js'
-import { queriesApart, captureSent, checkCall, checkEnv, checkFilter, checkSearch, checkShards } from './checks.js'
+import {
+  captureChanged,
+  captureList,
+  captureQuestion,
+  captureSent,
+  captureSimilar,
+  captureTexts,
+  checkCall,
+  checkEnv,
+  checkFilter,
+  checkSearch,
+  checkShards,
+  queriesApart,
+} from './checks.js'
 import { shardError, Stale } from './errors.js'
-import { placeOf } from './layout.js'
+import { placeOf, range } from './layout.js'
 import { byBytes, merge } from './merge.js'
 import type { Sent } from './protocol.js'
-import { range, Requests } from './requests.js'
+import { answer, listed } from './questions.js'
+import { Requests } from './requests.js'
 import { MOST_BYTES, parts, partsOfIds, partsOfQueries } from './sizes.js'
 
 const COUNTS = 100
@@ -38,7 +77,7 @@ export class Client<A extends AttrsOf<A> = Attrs> {
 
   async upsert(
     collection: string,
-    batch: RecordInput<A>[] | ColumnarBatch<A>,
+    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
     options?: ShardedCallOptions,
   ): Promise<number> {
     const call = checkCall(options, 'upsert')
@@ -51,6 +90,23 @@ export class Client<A extends AttrsOf<A> = Attrs> {
       })
     })
     return sent.length
+  }
+
+  async update(
+    collection: string,
+    changes: RecordChange<A> | RecordChange<A>[],
+    options?: ShardedCallOptions,
+  ): Promise<number> {
+    const call = checkCall(options, 'update')
+    collectionName(collection)
+    const changed = captureChanged(changes)
+    await this.#requests.by(call, async (at) => {
+      const groups = groupBy(changed, ({ id }) => placeOf(collection, id, at.layout.from))
+      await this.#requests.all([...groups], async ([index, group]) => {
+        for (const part of parts(group)) await this.#requests.ask(at, index, 'update', collection, part)
+      })
+    })
+    return changed.length
   }
 
   async delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number> {
@@ -122,17 +178,48 @@ export class Client<A extends AttrsOf<A> = Attrs> {
   }
 
   /** Searches all shards exactly, or rejects with an error that names the shards that did not answer. */
-  async search(query: Float32Array | number[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[]> {
+  async search(query: Vector | Query, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>> {
+    const question = captureQuestion(query, options, this.dimension)
+    if (question) return this.#answer(question.call, question.args)
     return whole(await this.#search([captureQuery(query, this.dimension)], options, 'search'))[0]
   }
 
-  async searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
+  async similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>> {
+    const { call, args } = captureSimilar(collection, id, options, this.dimension)
+    const [record] = await this.get(collection, [id], call)
+    if (!record)
+      throw new NidusError('NOT_FOUND', `there is no record ${describe(id)} in the collection ${describe(collection)}`)
+    return this.#answer(call, { ...args, vector: record.vector })
+  }
+
+  async list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]> {
+    const { call, args } = captureList(collection, options, this.dimension)
+    const hits = (await this.#requests.by(call, (at) => listed(this.#requests, at, args))) as Hit<A>[]
+    return hits.map(({ id, attrs, vector }) => (vector ? { id, attrs, vector } : { id, attrs }))
+  }
+
+  async setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void> {
+    const call = checkCall(options, 'setText')
+    await this.#requests.texts(call, { collection: collectionName(collection), fields: captureTexts(text) })
+  }
+
+  async getText(collection: string, options?: ShardedCallOptions): Promise<TextSettings | undefined> {
+    const call = checkCall(options, 'getText')
+    collectionName(collection)
+    return (await this.#requests.texts(call)).find(([name]) => name === collection)?.[1]
+  }
+
+  #answer(call: ShardedCallOptions, args: QueryArgs): Promise<Hits<Hit<A>>> {
+    return this.#requests.by(call, (at) => answer(this.#requests, at, args)) as Promise<Hits<Hit<A>>>
+  }
+
+  async searchMany(queries: Vector[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
     return whole(await this.#search(queriesApart(queries, this.dimension), options, 'searchMany'))
   }
 
   /** Searches the shards that answer. `missing` lists the others. */
   async searchAvailable(
-    query: Float32Array | number[],
+    query: Vector,
     options?: ShardedSearchOptions<A>,
   ): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     const vectors = [captureQuery(query, this.dimension)]

@@ -36,3 +36,6 @@ export function placeOf(collection: string, id: string, shards: number): number 
   }
   return place
 }
+
+/** Returns the numbers from `from` on, without `to`. */
+export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)

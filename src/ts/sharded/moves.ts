@@ -1,11 +1,12 @@
 import { NidusError } from '../errors/errors.js'
 import type { Filter, Nidus } from '../types/index.js'
+import { describe } from '../core/wire.js'
 import { groupBy, settled } from './batching.js'
 import { shardError, Stale } from './errors.js'
 import type { Fences } from './fences.js'
 import { placeOf } from './layout.js'
 import type { Kept, Peers } from './peers.js'
-import type { Sent, Whom } from './protocol.js'
+import type { Changed, Sent, Whom } from './protocol.js'
 import { find } from './reads.js'
 import { parts } from './sizes.js'
 
@@ -109,6 +110,57 @@ export class Moves {
       })
     }
     return records.length
+  }
+
+  /**
+   * Changes records here and elsewhere. A record that belongs elsewhere and has not moved yet moves first, so that it is
+   * never changed in one of two copies.
+   */
+  async update(patience: number, collection: string, changes: Changed[]): Promise<number> {
+    const groups = groupBy(changes, ({ id }) => this.ownerOf(collection, id))
+    const { index } = this.#kept()
+    const mine = groups.get(index)
+    groups.delete(index)
+    const db = await this.#store()
+    if (groups.size === 0) return db.update(collection, changes)
+    return this.#alone(async () => {
+      const here = new Map<string, Sent>()
+      // All is looked for before anything is changed.
+      if (mine) absent(collection, mine, await find(db, collection, idsOf(mine)))
+      for (const [other, group] of groups) {
+        const ids = idsOf(group)
+        const found: (Sent | boolean | null)[] = await find(db, collection, ids)
+        for (const record of found) if (record) here.set((record as Sent).id, record as Sent)
+        const missing = ids.flatMap((_, n) => (found[n] ? [] : [n]))
+        if (missing.length > 0) {
+          const there = await this.#peers.call(
+            patience,
+            other,
+            'has',
+            collection,
+            missing.map((n) => ids[n]),
+          )
+          missing.forEach((n, i) => (found[n] = there[i]))
+        }
+        absent(collection, group, found)
+      }
+      await settled([...groups].map(([other, group]) => this.#moveAndChange(patience, other, collection, group, here)))
+      if (mine) await db.update(collection, mine)
+      return changes.length
+    })
+  }
+
+  async #moveAndChange(
+    patience: number,
+    other: number,
+    collection: string,
+    group: Changed[],
+    here: ReadonlyMap<string, Sent>,
+  ) {
+    const leaving = [...new Set(idsOf(group))].flatMap((id) => here.get(id) ?? [])
+    for (const part of parts(leaving)) await this.#adopted(patience, other, collection, part)
+    await this.#peers.call(patience, other, 'change', collection, group)
+    if (leaving.length > 0) await (await this.#store()).delete(collection, idsOf(leaving))
   }
 
   async delete(patience: number, collection: string, ids: string[]): Promise<number> {
@@ -242,9 +294,9 @@ export class Moves {
   /** Takes records from another shard, one call after the other. */
   arrive(
     { sender, layout }: Whom,
-    method: 'put' | 'adopt' | 'remove',
+    method: 'put' | 'adopt' | 'remove' | 'change',
     collection: string,
-    what: (Sent & string)[],
+    what: (Sent & string & Changed)[],
   ): Promise<number> {
     return this.#inOrder(async () => {
       // The growth that it belongs to may have ended while it waited for its turn.
@@ -253,6 +305,7 @@ export class Moves {
       const db = await this.#store()
       if (what.length === 0) return 0
       if (method === 'remove') return db.delete(collection, what)
+      if (method === 'change') return db.update(collection, what)
       const there =
         method === 'adopt'
           ? await find(
@@ -272,4 +325,16 @@ export class Moves {
     this.#arriving = result.catch(() => {})
     return result
   }
+}
+
+const idsOf = (items: { id: string }[]) => items.map(({ id }) => id)
+
+/** Throws if one of the records was not found. */
+function absent(collection: string, changes: Changed[], found: unknown[]) {
+  const at = changes.findIndex((_, n) => !found[n])
+  if (at >= 0)
+    throw new NidusError(
+      'NOT_FOUND',
+      `there is no record ${describe(changes[at].id)} in the collection ${describe(collection)}`,
+    )
 }

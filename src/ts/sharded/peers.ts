@@ -9,7 +9,7 @@ import { isTooLarge } from './sizes.js'
 const SOON_MS = 1000
 
 /** Calls that write records of another shard. */
-export const ARRIVALS: ReadonlySet<Call> = new Set(['put', 'adopt', 'remove'])
+export const ARRIVALS: ReadonlySet<Call> = new Set(['put', 'adopt', 'remove', 'change'])
 
 /** The shard that an object is, and the newest layout that it heard of. */
 export interface Kept {

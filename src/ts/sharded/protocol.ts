@@ -1,4 +1,6 @@
-import type { Attrs, Filter, Hit, NidusErrorCode } from '../types/index.js'
+import type { Attrs, AttrValue, Filter, Hit, NidusErrorCode, SearchOptions, TextSettings } from '../types/index.js'
+import type { OwnStatistics, QueryArgs, QueryHits } from '../contract/query.js'
+import type { Settings } from './texts.js'
 import type { Layout } from './layout.js'
 
 /** The form in which a record is sent. */
@@ -7,38 +9,61 @@ export interface Sent {
   vector: Float32Array
   attrs?: Attrs
 }
-export interface Wanted {
-  collections?: string[]
-  topK: number
-  minScore?: number
-  filter?: Filter
-  withVectors?: boolean
+/** The form in which a change of attributes is sent. A value that is undefined goes away. */
+export interface Changed {
+  id: string
+  attrs: { [key: string]: AttrValue | undefined }
+}
+/** Every option of a search but its signal. */
+export type Wanted = { [K in Exclude<keyof SearchOptions, 'signal'>]: SearchOptions[K] | undefined }
+
+/** Whether records may be in two shards, and which shards this one waits for. */
+export interface Still {
+  moved: number
+  waits?: number[]
+}
+/** The answer to a question. */
+export interface Found extends Partial<Still> {
+  hits: Hit[]
+  facets?: NonNullable<QueryHits['facets']>
 }
 
 /** The calls of a shard and their answers. */
 export interface Calls {
   upsert(collection: string, records: Sent[]): number
+  /** Fails if one of the records does not exist, and changes none then. */
+  update(collection: string, changes: Changed[]): number
   delete(collection: string, ids: string[]): number
   deleteWhere(collection: string, filter: Filter): number
   /** Answers for the first ids: as many as fit into one answer. */
   get(collection: string, ids: string[]): (Sent | null)[]
   search(queries: Float32Array[], wanted: Wanted): Hit[][]
+  /** Counts what the scores of a question's words depend on. `moved` as in `count`. */
+  statistics(args: QueryArgs): Still & { statistics: OwnStatistics }
+  /** Searches for words, or gives the answer a shape. `moved` as in `count`. */
+  query(args: QueryArgs): Found
   /** `moved` is odd if records may be in two shards. `waits` lists the shards that this one waits for. */
-  count(collection?: string, filter?: Filter): { count: number; moved: number; waits?: number[] }
+  count(collection?: string, filter?: Filter): Still & { count: number }
   stats(): Record<string, unknown>
   collections(): string[]
   compact(): null
   /** Takes the layout that comes with the call. */
   layout(): null
+  /**
+   * Takes the settings of all collections' texts. Returns 0 once they are in use, and 1 if the shard is still at work.
+   * They have a version: older ones than it has change nothing.
+   */
+  texts(version: number, settings: Settings): number
   /** Moves some of the records that belong elsewhere. Returns how many there were. */
   move(): number
   /**
-   * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here, and
-   * `remove` deletes them. Without any records, it only makes sure that everything sent before is refused from now on.
+   * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here,
+   * `remove` deletes them, and `change` changes their attributes. Without any records, it only makes sure that everything sent before is refused from now on.
    */
   put(collection: string, records: Sent[]): number
   adopt(collection: string, records: Sent[]): number
   remove(collection: string, ids: string[]): number
+  change(collection: string, changes: Changed[]): number
   /** Works like `get`, on this shard alone. */
   find(collection: string, ids: string[]): (Sent | null)[]
   has(collection: string, ids: string[]): boolean[]
@@ -72,6 +97,12 @@ interface Told {
   shards?: number[]
 }
 
+/** New settings of a collection's texts. Null: none. */
+export interface TextChange {
+  collection: string
+  fields: TextSettings | null
+}
+
 /** The part of Cloudflare's API that is used. */
 export interface ShardStub {
   call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>>
@@ -80,6 +111,11 @@ export interface RouterStub {
   layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>>
   /** Waits for a while, and then returns the layout as it is. */
   grow(name: string, shards: number, timeout: number): Promise<Answer<Layout>>
+  /**
+   * Returns the settings of all collections' texts. With a change, makes it first. Waits for a while until all shards
+   * have them.
+   */
+  texts(name: string, timeout: number, change?: TextChange): Promise<Answer<{ settings: Settings; pending: boolean }>>
 }
 export interface Namespace<Stub> {
   idFromName(name: string): unknown

@@ -1,5 +1,28 @@
-import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, VectorRecord } from '../types/index.js'
-import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
+import type {
+  Attrs,
+  AttrsOf,
+  ColumnarBatch,
+  Filter,
+  Hit,
+  Hits,
+  ListedRecord,
+  Query,
+  RecordChange,
+  RecordInput,
+  TextConfig,
+  TextSettings,
+  Vector,
+  VectorRecord,
+} from '../types/index.js'
+import type {
+  ShardedCallOptions,
+  ShardedEnv,
+  ShardedListOptions,
+  ShardedOptions,
+  ShardedQuestionOptions,
+  ShardedSearchOptions,
+  ShardedSimilarOptions,
+} from '../types/sharded.js'
 import { Client } from './client.js'
 
 /**
@@ -27,10 +50,18 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
 
   async upsert(
     collection: string,
-    batch: RecordInput<A>[] | ColumnarBatch<A>,
+    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
     options?: ShardedCallOptions,
   ): Promise<number> {
     return this[CLIENT]().upsert(collection, batch, options)
+  }
+
+  async update(
+    collection: string,
+    changes: RecordChange<A> | RecordChange<A>[],
+    options?: ShardedCallOptions,
+  ): Promise<number> {
+    return this[CLIENT]().update(collection, changes, options)
   }
 
   async delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number> {
@@ -45,16 +76,32 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().get(collection, ids, options)
   }
 
-  async search(query: Float32Array | number[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[]> {
+  async search(query: Vector | Query, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>> {
     return this[CLIENT]().search(query, options)
   }
 
-  async searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
+  async similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>> {
+    return this[CLIENT]().similar(collection, id, options)
+  }
+
+  async list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]> {
+    return this[CLIENT]().list(collection, options)
+  }
+
+  async setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void> {
+    return this[CLIENT]().setText(collection, text, options)
+  }
+
+  async getText(collection: string, options?: ShardedCallOptions): Promise<TextSettings | undefined> {
+    return this[CLIENT]().getText(collection, options)
+  }
+
+  async searchMany(queries: Vector[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]> {
     return this[CLIENT]().searchMany(queries, options)
   }
 
   async searchAvailable(
-    query: Float32Array | number[],
+    query: Vector,
     options?: ShardedSearchOptions<A>,
   ): Promise<{ hits: Hit<A>[]; missing: number[] }> {
     return this[CLIENT]().searchAvailable(query, options)

@@ -1,15 +1,17 @@
 import { NidusError } from '../errors/errors.js'
+import type { QueryArgs } from '../contract/query.js'
 import type { Hit } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv } from '../types/sharded.js'
 import { settled } from './batching.js'
 import { silent, TIMEOUT_MS, within } from './deadlines.js'
 import { aborted, shardError, Stale, unwrap } from './errors.js'
-import type { Layout } from './layout.js'
-import { shardAt, type Answer, type Call, type Calls, type Wanted } from './protocol.js'
+import { range, type Layout } from './layout.js'
+import { shardAt, type Answer, type Call, type Calls, type Found, type TextChange, type Wanted } from './protocol.js'
 import { isTooLarge } from './sizes.js'
+import type { Settings } from './texts.js'
 
 const TRIES = 10
-const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
+const WRITES: ReadonlySet<Call> = new Set(['upsert', 'update', 'delete', 'deleteWhere'])
 
 /** One call: its layout, its timeout and its signal. */
 export interface At {
@@ -61,24 +63,48 @@ export class Requests {
     return this.#open(this.#call(at, index, method, args), at, index)
   }
 
-  /** Returns the complete answer of one shard, in all its parts. */
-  async hits(at: At, index: number, queries: Float32Array[], wanted: Wanted): Promise<Hit[][]> {
-    const answer = await this.#call(at, index, 'search', [queries, wanted])
+  /** Returns the hits of one shard, in all parts of its answer. */
+  hits(at: At, index: number, queries: Float32Array[], wanted: Wanted): Promise<Hit[][]> {
+    return this.#whole(at, index, 'search', [queries, wanted], (lists, next) =>
+      next.forEach((hits, which) => {
+        for (const hit of hits) lists[which].push(hit)
+      }),
+    )
+  }
+
+  /** Returns what one shard answers to a question, in all parts of its answer. */
+  found(at: At, index: number, args: QueryArgs): Promise<Found> {
+    return this.#whole(at, index, 'query', [args], ({ hits }, next) => {
+      for (const hit of next.hits) hits.push(hit)
+    })
+  }
+
+  /** Asks all shards. The old ones come first. */
+  async founds(at: At, args: QueryArgs): Promise<Found[]> {
+    return this.everywhere(at.layout, (index) => this.found(at, index, args))
+  }
+
+  async #whole<M extends Call>(
+    at: At,
+    index: number,
+    method: M,
+    args: Parameters<Calls[M]>,
+    add: (all: ReturnType<Calls[M]>, next: ReturnType<Calls[M]>) => void,
+  ): Promise<ReturnType<Calls[M]>> {
+    const answer = await this.#call(at, index, method, args)
     try {
       if (!('ok' in answer)) return await this.#open(Promise.resolve(answer), at, index)
-      const lists = answer.ok
+      const all = answer.ok
       while (answer.more) {
-        const next: Hit[][] | null = await this.#open(
+        const next: ReturnType<Calls[M]> | null = await this.#open<ReturnType<Calls[M]> | null>(
           answer.more().then((ok) => ({ ok })),
           at,
           index,
         )
         if (!next) break
-        next.forEach((hits, which) => {
-          for (const hit of hits) lists[which].push(hit)
-        })
+        add(all, next)
       }
-      return lists
+      return all
     } finally {
       // Without this, the shard would keep the remaining parts for as long as somebody might fetch them.
       if (Symbol.dispose) (answer as { [Symbol.dispose]?: () => void })[Symbol.dispose]?.()
@@ -121,6 +147,22 @@ export class Requests {
       })
       this.#layout = Promise.resolve(layout)
       if (layout.from >= shards) return
+    }
+  }
+
+  /** Returns the settings of all collections' texts. With a change, waits until all shards have them. */
+  async texts({ timeout = this.#timeout, signal }: ShardedCallOptions, change?: TextChange): Promise<Settings> {
+    await this.#known(timeout, signal)
+    for (let asked = change; ; asked = undefined) {
+      if (signal?.aborted) throw aborted(signal)
+      const { settings, pending } = await this.#open<{ settings: Settings; pending: boolean }>(
+        this.#router().texts(this.#name, timeout, asked),
+        {
+          timeout,
+          signal,
+        },
+      )
+      if (!pending || !change) return settings
     }
   }
 
@@ -181,6 +223,3 @@ export class Requests {
     return unwrap<T>(found, shards)
   }
 }
-
-/** Returns the numbers from `from` on, without `to`. */
-export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)

@@ -1,9 +1,10 @@
 import { NidusError, invalid } from '../errors/errors.js'
 import { silent, TIMEOUT_MS, within } from './deadlines.js'
 import { shardError, Stale, unwrap } from './errors.js'
-import { MOST_SHARDS, type Layout } from './layout.js'
-import { shardAt, type Answer, type Call, type Namespace, type ShardStub } from './protocol.js'
+import { MOST_SHARDS, range, type Layout } from './layout.js'
+import { shardAt, type Answer, type Call, type Namespace, type ShardStub, type TextChange } from './protocol.js'
 import type { ShardStorage } from './storage.js'
+import { RouterTexts, type Settings } from './texts.js'
 
 interface Kept {
   name: string
@@ -16,6 +17,7 @@ interface Kept {
 export class Router {
   readonly #storage: ShardStorage & { setAlarm(at: number): Promise<void> }
   readonly #shards: () => Namespace<ShardStub>
+  readonly #texts: RouterTexts
   #kept: Promise<Kept | undefined>
   #growing: Promise<unknown> | undefined
   #deciding: Promise<unknown> = Promise.resolve()
@@ -25,6 +27,7 @@ export class Router {
     this.#shards = shards
     this.#kept = storage.get<Kept>('nidus-router')
     this.#kept.catch(() => {})
+    this.#texts = new RouterTexts(storage, (version, settings) => this.#tell(version, settings))
   }
 
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
@@ -40,6 +43,7 @@ export class Router {
         )
       // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
+      void this.#texts.finish().catch(() => {})
       return kept.layout
     })
   }
@@ -48,21 +52,44 @@ export class Router {
   async grow(name: string, shards: number, timeout = TIMEOUT_MS): Promise<Answer<Layout>> {
     return this.#answer(async () => {
       const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
-      let timer: ReturnType<typeof setTimeout> | undefined
-      await Promise.race([growth, new Promise((resolve) => (timer = setTimeout(resolve, timeout / 2)))]).finally(() =>
-        clearTimeout(timer),
-      )
+      await awhile(growth, timeout / 2)
       return (await this.#kept)!.layout
+    })
+  }
+
+  /** Waits for a part of `timeout`. The caller sees by `pending` whether to ask again. */
+  async texts(
+    name: string,
+    timeout = TIMEOUT_MS,
+    change?: TextChange,
+  ): Promise<Answer<{ settings: Settings; pending: boolean }>> {
+    return this.#answer(async () => {
+      if (!(await this.#kept)) throw unknown(name)
+      if (change) {
+        await this.#storage.setAlarm(Date.now() + ALARM_MS)
+        await this.#texts.set(change.collection, change.fields)
+      }
+      await awhile(this.#texts.finish(), timeout / 2)
+      const { settings, pending } = await this.#texts.kept
+      return { settings, pending }
+    })
+  }
+
+  /** Gives all shards, also those that are new, the settings of texts. */
+  async #tell(version: number, settings: Settings) {
+    const { name, layout } = (await this.#kept)!
+    await this.#tellTexts(name, layout, range(0, layout.to), version, settings)
+  }
+
+  #tellTexts(name: string, layout: Layout, indices: number[], version: number, settings: Settings) {
+    return this.#each(indices, async (index, failed) => {
+      while (!failed() && (await this.#call(name, layout, index, 'texts', TIMEOUT_MS, [version, settings])) > 0);
     })
   }
 
   async #decide(name: string, shards: number, timeout: number): Promise<{ growth: Promise<unknown> }> {
     const kept = await this.#kept
-    if (!kept)
-      throw new NidusError(
-        'NOT_FOUND',
-        `there is no store "${name}" yet: it is made by the first call that writes or reads`,
-      )
+    if (!kept) throw unknown(name)
     const { layout } = kept
     if (!Number.isInteger(shards) || shards > MOST_SHARDS || shards < layout.to)
       throw invalid(
@@ -83,12 +110,14 @@ export class Router {
   /** After a restart in the middle of a growth, it may be a while until the next request. */
   async alarm() {
     const kept = await this.#kept
-    if (!kept || kept.layout.from === kept.layout.to) return
+    if (!kept) return
+    const growing = kept.layout.from < kept.layout.to
+    if (!growing && !(await this.#texts.kept).pending) return
     await this.#storage.setAlarm(Date.now() + ALARM_MS)
-    await this.#grow(TIMEOUT_MS)
+    await Promise.all([growing && this.#grow(TIMEOUT_MS), this.#texts.finish()])
   }
 
-  async #answer(work: () => Promise<Layout>): Promise<Answer<Layout>> {
+  async #answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
     try {
       return { ok: await work() }
     } catch (error) {
@@ -123,9 +152,12 @@ export class Router {
   /** Each step may be repeated: layouts only get newer, and a record that has moved is not moved again. */
   async #drive(timeout: number) {
     const { name, layout } = (await this.#kept)!
-    const all = Array.from({ length: layout.to }, (_, index) => index)
+    const all = range(0, layout.to)
     const call = (known: Layout, index: number, method: Call) => this.#call(name, known, index, method, timeout)
     await this.#each(all, (index) => call(layout, index, 'layout'))
+    // Records come to the new shards only when their words are found there.
+    const { version, settings } = await this.#texts.kept
+    if (version > 0) await this.#tellTexts(name, layout, range(layout.from, layout.to), version, settings)
     // From here on, no shard answers a caller that knows only the old shards.
     await this.#each(all.slice(0, layout.from), async (index, failed) => {
       while (!failed() && (await call(layout, index, 'move')) > 0);
@@ -135,12 +167,19 @@ export class Router {
     await this.#each(all, (index) => call(done, index, 'layout'))
   }
 
-  async #call(name: string, layout: Layout, index: number, method: Call, timeout: number): Promise<number> {
+  async #call(
+    name: string,
+    layout: Layout,
+    index: number,
+    method: Call,
+    timeout: number,
+    args: unknown[] = [],
+  ): Promise<number> {
     const began = Date.now()
     for (let tries = 1; ; tries++) {
       try {
         return await within(
-          unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, [])),
+          unwrap<number>(shardAt(this.#shards(), name, index).call({ name, index, layout, timeout }, method, args)),
           timeout,
           () => silent(`shard ${index}`, timeout, [index]),
         )
@@ -176,6 +215,17 @@ export class Router {
     if (failed()) throw failures[0]
   }
 }
+
+/** Waits for work, but not for longer than so many milliseconds. */
+function awhile(work: Promise<unknown>, ms: number): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]).finally(() =>
+    clearTimeout(timer),
+  )
+}
+
+const unknown = (name: string) =>
+  new NidusError('NOT_FOUND', `there is no store "${name}" yet: it is made by the first call that writes or reads`)
 
 const AT_ONCE = 8
 const TRIES = 5

@@ -7,17 +7,21 @@ import { Fences } from './fences.js'
 import type { Layout } from './layout.js'
 import { Moves } from './moves.js'
 import { ARRIVALS, Peers, type Kept } from './peers.js'
-import type { Answer, Call, Calls, Namespace, Sent, ShardStub, Whom } from './protocol.js'
-import { find, search } from './reads.js'
+import type { Answer, Call, Calls, Changed, Found, Namespace, Sent, ShardStub, Still, Whom } from './protocol.js'
+import { find, query, search, statistics } from './reads.js'
 import { fitting, partsOfHits } from './sizes.js'
 import type { ShardStorage } from './storage.js'
+import { ShardTexts } from './texts.js'
 
 /** The most requests under way in one shard. Further ones are told to come again. */
 const AT_ONCE = 64
 /** The most time to wait for another shard. It is short, so that the caller hears which shard was silent. */
 const PEER_MS = 15_000
+const patienceOf = ({ timeout = TIMEOUT_MS }: Whom) => Math.min(PEER_MS, timeout / 2)
 
-const WRITES: ReadonlySet<Call> = new Set(['upsert', 'delete', 'deleteWhere'])
+/** The router's calls. */
+const INNER: ReadonlySet<Call> = new Set(['layout', 'texts', 'move'])
+const WRITES: ReadonlySet<Call> = new Set(['upsert', 'update', 'delete', 'deleteWhere'])
 
 /** The share of a store that one object has. */
 export class Shard {
@@ -26,6 +30,7 @@ export class Shard {
   readonly #fences: Fences
   readonly #peers: Peers
   readonly #moves: Moves
+  readonly #texts: ShardTexts
   #db: Promise<Nidus> | undefined
   #kept: Kept | undefined
   /** Resolves once the newest layout is on the disk and the calls of the previous layout are done. */
@@ -42,6 +47,7 @@ export class Shard {
     this.#fences = new Fences(storage)
     this.#peers = new Peers(kept, shards, (layout) => this.#note({ ...kept(), layout }))
     this.#moves = new Moves(kept, () => this.#store(), this.#peers, this.#fences)
+    this.#texts = new ShardTexts(storage, () => this.#store())
     this.#ready = this.#wake()
     this.#ready.catch(() => {})
   }
@@ -49,6 +55,7 @@ export class Shard {
   async #wake() {
     this.#kept = await this.#storage.get<Kept>('nidus-shard')
     await this.#fences.wake()
+    await this.#texts.wake()
     if (this.#kept) this.#moves.wake()
     this.#peers.epoch = ((await this.#storage.get<number>('nidus-epoch')) ?? 0) + 1
     await this.#storage.put('nidus-epoch', this.#peers.epoch)
@@ -56,7 +63,7 @@ export class Shard {
 
   async call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>> {
     // Calls between shards do not wait for calls from outside. Otherwise two shards could wait for each other.
-    const inner = whom.sender !== undefined || method === 'layout' || method === 'move'
+    const inner = whom.sender !== undefined || INNER.has(method)
     if (!inner && this.#running >= AT_ONCE)
       return {
         error: { code: 'BUSY', message: `shard ${whom.index} has ${AT_ONCE} requests under way`, shards: [whom.index] },
@@ -67,6 +74,7 @@ export class Shard {
       const stale = await this.#note(whom)
       if (stale && (!inner || ARRIVALS.has(method))) return { stale }
       if (method === 'search' && whom.parts) return await this.#inParts(args as Parameters<Calls['search']>)
+      if (method === 'query') return await this.#foundInParts(whom, args as Parameters<Calls['query']>)
       if (!WRITES.has(method)) return { ok: await this.#do(whom, method, args) }
       if (whom.client) await this.#fences.passClient(whom.client)
       const write = this.#do(whom, method, args)
@@ -117,10 +125,12 @@ export class Shard {
 
   async #do(whom: Whom, method: Call, args: unknown[]): Promise<unknown> {
     const db = await this.#store()
-    const patience = Math.min(PEER_MS, (whom.timeout ?? TIMEOUT_MS) / 2)
+    const patience = patienceOf(whom)
     switch (method) {
       case 'upsert':
         return this.#moves.write(patience, ...(args as Parameters<Calls['upsert']>))
+      case 'update':
+        return this.#moves.update(patience, ...(args as Parameters<Calls['update']>))
       case 'delete':
         return this.#moves.delete(patience, ...(args as Parameters<Calls['delete']>))
       case 'deleteWhere':
@@ -132,7 +142,9 @@ export class Shard {
       case 'search':
         return search(db, ...(args as Parameters<Calls['search']>))
       case 'count':
-        return this.#count(patience, ...(args as Parameters<Calls['count']>))
+        return this.#still(patience, async () => ({ count: await db.count(...(args as Parameters<Calls['count']>)) }))
+      case 'statistics':
+        return this.#still(patience, () => statistics(db, ...(args as Parameters<Calls['statistics']>)))
       case 'stats':
         return { ...(await db.footprint()), epoch: this.#peers.epoch }
       case 'collections':
@@ -142,6 +154,8 @@ export class Shard {
       // Writes of an older layout must end first. They may put records here that now have to leave.
       case 'layout':
         return (await Promise.allSettled(this.#writing), null)
+      case 'texts':
+        return this.#texts.take(patience, ...(args as Parameters<Calls['texts']>))
       case 'move':
         return this.#moves.move(patience)
       case 'find': {
@@ -153,7 +167,8 @@ export class Shard {
       case 'put':
       case 'adopt':
       case 'remove':
-        return this.#moves.arrive(whom, method, ...(args as [string, (Sent & string)[]]))
+      case 'change':
+        return this.#moves.arrive(whom, method, ...(args as [string, (Sent & string & Changed)[]]))
       default:
         throw new NidusError('UNSUPPORTED', `this version knows no call ${String(method)}`)
     }
@@ -165,15 +180,25 @@ export class Shard {
     return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }
   }
 
-  async #count(patience: number, ...what: Parameters<Calls['count']>): Promise<ReturnType<Calls['count']>> {
+  async #foundInParts(whom: Whom, args: Parameters<Calls['query']>): Promise<Answer<Found>> {
     const db = await this.#store()
+    const work = () => query(db, ...args)
+    // The counts of facets are exact only if no record is counted in two shards.
+    const { hits, ...others }: Found = args[0].facets ? await this.#still(patienceOf(whom), work) : await work()
+    const all = partsOfHits([hits]).map(([hits]) => ({ hits }))
+    const ok = { ...all.shift()!, ...others }
+    return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }
+  }
+
+  /** Reads, and says whether a record was on its way meanwhile. */
+  async #still<T extends object>(patience: number, work: () => Promise<T>): Promise<T & Still> {
     await this.#moves.tidy(patience)
     const waits = this.#peers.late
     const before = this.#moves.moved
-    const count = await db.count(...what)
-    // If a record was on its way while others were counted, this number counts no more than an odd one.
+    const found = await work()
+    // If a record was on its way while others were read, this number counts no more than an odd one.
     const { moved } = this.#moves
-    return { count, moved: moved === before ? moved : 1, waits }
+    return { ...found, moved: moved === before ? moved : 1, waits }
   }
 
   /** Looks here first, and then where the record may have gone meanwhile. */

@@ -1,6 +1,6 @@
 import type { Attrs, Hit } from '../types/index.js'
 import { invalid } from '../errors/errors.js'
-import type { Sent } from './protocol.js'
+import type { Changed, Sent } from './protocol.js'
 
 /** The most bytes of one call. Cloudflare takes 32 MiB. */
 export const MOST_BYTES = 8 * 2 ** 20
@@ -11,11 +11,14 @@ const MOST_RECORD = 31 * 2 ** 20
 const bytesOf = (text: string) => (/^[\0-\xff]*$/.test(text) ? text.length : 2 * text.length)
 const twice = (text: string) => 2 * text.length
 
+interface Sized {
+  id: string
+  vector?: Float32Array | undefined
+  attrs?: Attrs | Changed['attrs']
+}
+
 /** Estimates the bytes that a record takes on its way. The estimate is hardly ever too small. */
-function sizeOf(
-  { id, vector, attrs = {} }: { id: string; vector?: Float32Array | undefined; attrs?: Attrs },
-  textSize = twice,
-): number {
+function sizeOf({ id, vector, attrs = {} }: Sized, textSize = twice): number {
   let size = 64 + 2 * id.length + (vector?.byteLength ?? 0)
   for (const [key, value] of Object.entries(attrs)) {
     const texts = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
@@ -26,7 +29,7 @@ function sizeOf(
 }
 
 /** Refuses a record that no call could carry, before it is stored anywhere. */
-export function checkSize(record: Sent) {
+export function checkSize(record: Sent | Changed) {
   if (sizeOf(record) <= MOST_RECORD) return
   const size = sizeOf(record, bytesOf)
   if (size > MOST_RECORD)
@@ -55,7 +58,7 @@ function split<T>(items: T[], size: (item: T) => number): T[][] {
 }
 
 /** Splits records into as few parts as can be sent, in their order. */
-export const parts = (records: Sent[]): Sent[][] => split(records, sizeOf)
+export const parts = <T extends Sized>(records: T[]): T[][] => split(records, sizeOf)
 
 /** Splits ids, which are sent for that many records at once. */
 export const partsOfIds = (ids: string[]): string[][] => split(ids, (id) => 8 + 2 * id.length)

@@ -12,6 +12,7 @@ import { Follower, settingsIn } from './follower.js'
 import { groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
 import { inScope, listed } from './listing.js'
+import { named } from './names.js'
 import { ALL, rankingOf, slice } from './ranking.js'
 import { encodeSettings, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
@@ -20,6 +21,18 @@ import { Words } from './words.js'
 
 /** Changes are read in the background so long after a commit, in milliseconds: another commit may follow. */
 const QUIET_MS = 50
+
+const NOTHING: QueryHits = {
+  wire: new Uint8Array(0),
+  scores: new Float64Array(0),
+  vectorScores: undefined,
+  textScores: undefined,
+  vectors: undefined,
+  matches: undefined,
+  snippets: undefined,
+  groups: undefined,
+  facets: undefined,
+}
 
 /** So many new documents take longer than a slice. */
 const MANY = 500
@@ -130,12 +143,17 @@ class Texts implements TextStore {
   async #answer(asked: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
     const host = this.#host
     const { like } = asked
-    const args = like ? { ...asked, vector: await vectorOf(host, like, signal) } : asked
+    if (asked.statistics === 'own') return { ...NOTHING, statistics: Words.count(host, asked, this.#follower.indexes) }
+    const args = like && !asked.vector ? { ...asked, vector: await vectorOf(host, like, signal) } : asked
     const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
     try {
-      const among = words || args.facets ? matching(host, args) : undefined
+      const among = words || args.facets || args.only ? matching(host, args) : undefined
       const ranking = rankingOf(host, args, words, among, signal)
       const { groupBy, offset, topK } = args
+      if (args.only) {
+        const docs = named(host, await this.#scope(args, among, between), args.only)
+        return await hitsOf(host, args, words, { docs, scores: new Float64Array(docs.length) }, signal)
+      }
       const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, between))
       const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, ALL)), offset)
       const hits = await hitsOf(host, args, words, found, signal)

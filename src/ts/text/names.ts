@@ -1,5 +1,5 @@
 import type { TextHost } from '../engine/text-host.js'
-import { Reader } from '../core/wire.js'
+import { Reader, skipAttrs } from '../core/wire.js'
 
 const NO_KEYS = new Uint8Array(0)
 /** So many documents are read at once. */
@@ -48,4 +48,21 @@ export function firstById({ store, run }: TextHost, docs: Uint32Array, most: num
   }
   cut()
   return Uint32Array.from(first, ({ doc }) => doc)
+}
+
+/** Returns those of the documents that have one of the names. */
+export function named({ store, run }: TextHost, docs: Uint32Array, names: { collection: string; id: string }[]) {
+  const key = (collection: string, id: string) => `${collection.length} ${collection}${id}`
+  const wanted = new Set(names.map(({ collection, id }) => key(collection, id)))
+  const found: number[] = []
+  for (let at = 0; at < docs.length; at += AT_ONCE) {
+    const some = docs.subarray(at, at + AT_ONCE)
+    const reader = new Reader(run(() => store.documents(some, NO_KEYS)))
+    for (const doc of some) {
+      if (reader.u8() === 0) continue
+      if (wanted.has(key(reader.str(), reader.str()))) found.push(doc)
+      skipAttrs(reader)
+    }
+  }
+  return Uint32Array.from(found)
 }

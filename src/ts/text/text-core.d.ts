@@ -43,6 +43,13 @@ export class Question {
   count(index: TextIndex, weights: Float64Array): void
   /** Sets the number of all documents in the collections that are searched. Call it after `count` and before a search. */
   among(documents: number): void
+  /**
+   * The weight of a field, the number of its words, and in how many documents each part of the question is. Empty for a
+   * field that is not searched. Those of the same question to other stores may be added, except for the weights.
+   */
+  numbers(field: string): Float64Array
+  /** Sets the numbers of a field, in place of `count`. Throws INVALID_ARGUMENT if they are of another question. */
+  setNumbers(field: string, numbers: Float64Array): void
   /** The highest score that any document could have. */
   readonly ceiling: number
   /** The `most` best documents of an index and all that are as good as the last, of those in `among` (a bit for each). */

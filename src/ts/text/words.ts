@@ -1,6 +1,6 @@
-import type { QueryArgs } from '../contract/query.js'
+import { checkFields } from '../arguments/fields.js'
+import type { OwnStatistics, QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { NidusError, invalid } from '../errors/errors.js'
 import { Indexed } from './follower.js'
 import { best, has, type Ranked } from './ranked.js'
 import { Question, type Scored } from './text-core.js'
@@ -25,23 +25,47 @@ export class Words {
 
   /**
    * Returns undefined if the text has no words. Throws INVALID_ARGUMENT if no collection of the search has settings, or
-   * none has one of the fields.
+   * none has one of the fields. With statistics of several stores, this store need not have any.
    */
   static of(host: TextHost, args: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): Words | undefined {
-    const { store, run } = host
-    const question = run(() => new Question(args.text!, args.matchAll, args.prefix, args.fuzzy, args.forms === 'en'))
-    let searched: Searched[] = []
+    const { collections, fields, statistics } = args
+    const question = questionOf(host, args)
+    let words: Words | undefined
     try {
-      if (question.hasWords) searched = searchedBy(args, indexes)
+      if (!question.hasWords) return undefined
+      const { searched, known } = searchedBy(args, indexes)
+      if (typeof statistics === 'object') {
+        if (statistics.fields.length === 0) return undefined
+        for (const [name, numbers] of statistics.fields) host.run(() => question.setNumbers(name, numbers))
+        question.among(statistics.documents)
+      } else {
+        checkFields(known, collections, fields)
+        if (searched.length === 0) return undefined
+        count(host, args, question, searched)
+      }
+      return (words = new Words(host, question, searched))
     } finally {
-      if (searched.length === 0) question.free()
+      if (!words) question.free()
     }
-    if (searched.length === 0) return undefined
-    for (const { indexed, weights } of searched) question.count(indexed.index, weights)
-    const all = new Uint8Array(0)
-    const names = args.collections ?? [undefined]
-    question.among(names.reduce((sum, name) => sum + run(() => store.count(name, all)), 0))
-    return new Words(host, question, searched)
+  }
+
+  /** Counts what the scores depend on, in this store alone. */
+  static count(host: TextHost, args: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): OwnStatistics {
+    const question = questionOf(host, args)
+    try {
+      const { searched, known, settings } = searchedBy(args, indexes)
+      const documents = count(host, args, question, searched)
+      if (!question.hasWords) return { documents, fields: [], known: undefined, settings }
+      const names = searched.flatMap(({ indexed, weights }) => indexed.names.filter((_, i) => weights[i] > 0))
+      return {
+        documents,
+        fields: [...new Set(names)].map((name) => [name, question.numbers(name)]),
+        known,
+        settings,
+      }
+    } finally {
+      question.free()
+    }
   }
 
   /** The `most` best documents, of those in the set. */
@@ -90,26 +114,36 @@ function joined(parts: Ranked[]): Ranked {
   return all
 }
 
-function searchedBy({ collections, fields }: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): Searched[] {
-  const found = [...indexes].filter(([name]) => !collections || collections.includes(name))
+function questionOf({ run }: TextHost, { text, matchAll, prefix, fuzzy, forms }: QueryArgs): Question {
+  return run(() => new Question(text!, matchAll, prefix, fuzzy, forms === 'en'))
+}
+
+/** Gives a question its statistics. Returns the number of all documents. */
+function count({ store, run }: TextHost, args: QueryArgs, question: Question, searched: Searched[]): number {
+  for (const { indexed, weights } of searched) question.count(indexed.index, weights)
+  const all = new Uint8Array(0)
+  const names = args.collections ?? [undefined]
+  const documents = names.reduce((sum, name) => sum + run(() => store.count(name, all)), 0)
+  question.among(documents)
+  return documents
+}
+
+function searchedBy({ collections, fields }: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>) {
+  // The order of the sums does not depend on which collection got its settings first.
+  const found = [...indexes]
+    .filter(([name]) => !collections || collections.includes(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   const searched: Searched[] = []
-  for (const [, indexed] of found) {
+  const known = new Set<string>()
+  const sources: string[] = []
+  for (const [name, indexed] of found) {
     if (!(indexed instanceof Indexed)) throw indexed
-    const weights = Float64Array.from(indexed.names, (name) =>
-      !fields || fields.includes(name) ? indexed.settings[name].weight : 0,
+    for (const field of indexed.names) known.add(field)
+    sources.push(name, indexed.source)
+    const weights = Float64Array.from(indexed.names, (field) =>
+      !fields || fields.includes(field) ? indexed.settings[field].weight : 0,
     )
     if (weights.some((weight) => weight > 0)) searched.push({ indexed, weights })
   }
-  if (found.length === 0) {
-    const where = collections ? collections.map((name) => JSON.stringify(name)).join(', ') : 'the store'
-    throw invalid(`no text is searched in ${where}: call setText(collection, fields) once, which says where words are`)
-  }
-  const known = new Set(found.flatMap(([, indexed]) => (indexed instanceof Indexed ? indexed.names : [])))
-  for (const field of fields ?? [])
-    if (!known.has(field))
-      throw new NidusError(
-        'INVALID_ARGUMENT',
-        `no text is searched in the field ${JSON.stringify(field)}; there are ${[...known].map((name) => JSON.stringify(name)).join(', ')}`,
-      )
-  return searched
+  return { searched, known: [...known], settings: JSON.stringify(sources) }
 }

@@ -1,5 +1,24 @@
 /// <reference path="./platform.d.ts" />
-import type { Attrs, AttrsOf, ColumnarBatch, Filter, Hit, RecordInput, SearchOptions, VectorRecord } from './index.js'
+import type {
+  Attrs,
+  AttrsOf,
+  ColumnarBatch,
+  Filter,
+  Hit,
+  Hits,
+  ListOptions,
+  ListedRecord,
+  Query,
+  QuestionOptions,
+  RecordChange,
+  RecordInput,
+  SearchOptions,
+  SimilarOptions,
+  TextConfig,
+  TextSettings,
+  Vector,
+  VectorRecord,
+} from './index.js'
 
 export { NidusError } from './segment.js'
 
@@ -37,6 +56,12 @@ export interface ShardedCallOptions {
 
 /** The options of a search in a sharded store. */
 export type ShardedSearchOptions<A extends AttrsOf<A> = Attrs> = SearchOptions<A> & ShardedCallOptions
+/** The options of `search` in a sharded store. Those about words need a question that is an object. */
+export type ShardedQuestionOptions<A extends AttrsOf<A> = Attrs> = QuestionOptions<A> & ShardedCallOptions
+/** The options of `similar` in a sharded store. */
+export type ShardedSimilarOptions<A extends AttrsOf<A> = Attrs> = SimilarOptions<A> & ShardedCallOptions
+/** The options of `list` in a sharded store. */
+export type ShardedListOptions<A extends AttrsOf<A> = Attrs> = ListOptions<A> & ShardedCallOptions
 
 /**
  * A store whose records are spread over many Durable Objects (shards) by their ids. A search asks all shards at once
@@ -57,8 +82,9 @@ export type ShardedSearchOptions<A extends AttrsOf<A> = Attrs> = SearchOptions<A
  *   atomic batch. If such a call fails with `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to
  *   make the same call again.
  * - `upsert` has no `transfer` and no `onProgress`: the records are copied, since each goes to its own shard.
- * - A collection is there once a record is written to it, in the shards that have such a record. So there is no
- *   `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
+ * - A collection is there once a record is written to it, in the shards that have such a record, or once `setText` names
+ *   it. So there is no `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
+ * - `searchMany` and `searchAvailable` search for vectors alone, and shape no answers.
  * - There is no `open` and no `close`: nothing is open between two calls. Make one for each request, or keep it. Every
  *   write is durable when it is acknowledged, so there is no `flush`.
  * - `stats` stands for `footprint`: it has the figures of each shard. There is no `records`, `export` or `import`.
@@ -74,7 +100,21 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
    * its records on its disk. If an id occurs twice in a batch, the last record counts. A record may have at most 31
    * MiB.
    */
-  upsert(collection: string, batch: RecordInput<A>[] | ColumnarBatch<A>, options?: ShardedCallOptions): Promise<number>
+  upsert(
+    collection: string,
+    batch: RecordInput<A> | RecordInput<A>[] | ColumnarBatch<A>,
+    options?: ShardedCallOptions,
+  ): Promise<number>
+  /**
+   * Changes attributes of records, and leaves their vectors and all other attributes as they are. Returns the number of
+   * changes, once every shard has its changes on its disk. If one of the records does not exist, the call rejects with
+   * `NOT_FOUND`: the shard that should have it changes nothing, and other shards may have made their changes.
+   */
+  update(
+    collection: string,
+    changes: RecordChange<A> | RecordChange<A>[],
+    options?: ShardedCallOptions,
+  ): Promise<number>
   /**
    * Deletes the records with these ids. Returns how many there were. The number is exact even while the store grows.
    */
@@ -87,20 +127,39 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   /** Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`. */
   get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
   /**
-   * Finds the records of all shards that are most similar to a query. Scores and order are those of one store. Rejects
-   * with `SHARD_FAILED` or `BUSY` if a shard does not answer: the error's `shards` says which.
+   * Finds the records of all shards that are most similar to a query, or that have the words of a text, or both. Scores
+   * and order are those of one store. Rejects with `SHARD_FAILED` or `BUSY` if a shard does not answer: the error's
+   * `shards` says which.
+   *
+   * A search for words asks all shards twice: first for counts of the words, and then for hits, whose scores depend on
+   * the sums of these counts. A write in between may be in the hits and not in the counts. While the store grows, a
+   * record that is being moved may be counted twice.
+   *
+   * `fusion: 'rrf'` fetches the names and scores of all records that match the filter, at most 100,000. Facets count
+   * keys with at most 65,536 values in each shard, and while the store grows they wait for a moment at which no record
+   * is being moved, as `count` does.
    */
-  search(query: Float32Array | number[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[]>
+  search(query: Vector | Query, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>>
+  /** Finds the records that are similar to a record, which is left out. */
+  similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>>
+  /** Returns the records of a collection in the order that was asked for. All of the list is held in memory. */
+  list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]>
+  /**
+   * Sets the attributes of a collection in which `search({ text })` finds words, or with null that there are none.
+   * Resolves once all shards have read their records for it. Shards that `grow` adds later get the same settings. If the
+   * call is interrupted, the change goes on by itself. Until all shards have it, a search for words waits, and rejects
+   * with `BUSY` if that takes long.
+   */
+  setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void>
+  /** Returns what `setText` has set, undefined if nothing was set. */
+  getText(collection: string, options?: ShardedCallOptions): Promise<TextSettings | undefined>
   /** Searches for several queries with the same options. Returns one list of hits for each query, in their order. */
-  searchMany(queries: (Float32Array | number[])[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]>
+  searchMany(queries: Vector[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]>
   /**
    * Finds the most similar records of the shards that answer in time. `missing` lists the shards that do not answer:
    * they may hold better hits.
    */
-  searchAvailable(
-    query: Float32Array | number[],
-    options?: ShardedSearchOptions<A>,
-  ): Promise<{ hits: Hit<A>[]; missing: number[] }>
+  searchAvailable(query: Vector, options?: ShardedSearchOptions<A>): Promise<{ hits: Hit<A>[]; missing: number[] }>
   /**
    * Counts the records of one collection, or of all collections if none is given. With `filter`, each shard counts only
    * its records that match.
@@ -155,6 +214,8 @@ export class NidusRouter {
   layout(name: string, dimension: number, shards: number): Promise<any>
   /** Adds shards to a store. For {@link ShardedNidus}, not for your own use. */
   grow(name: string, shards: number, timeout?: number): Promise<any>
-  /** Goes on with a growth that was interrupted. The runtime calls it. */
+  /** Keeps where words are. For {@link ShardedNidus}, not for your own use. */
+  texts(name: string, timeout?: number, change?: any): Promise<any>
+  /** Goes on with what was interrupted. The runtime calls it. */
   alarm(): Promise<void>
 }
