@@ -1,5 +1,5 @@
-// Words in a store over objects of a real workerd: scores, order and shapes are those of one store and of a naive model,
-// before and after a growth, and after a kill.
+// Words in a store over objects of a real workerd: scores, order and shapes are those of one store and of a naive
+// model, before and after a growth, and after a kill.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -271,13 +271,15 @@ describe('update in a sharded store', () => {
     await one.close()
   })
 
-  it('loses nothing while the store grows', async () => {
+  it('loses nothing while the store grows, and words are found meanwhile', async () => {
     const on = (client: number) => ({ store: 'update grows', shards: 1, client })
+    const word = (n: number) => [...`${n}`].map((digit) => 'abcdefghij'[Number(digit)]).join('')
     const records = Array.from({ length: 1500 }, (_, n) => ({
       id: `${n}`,
       vector: Array(D).fill(1 + n),
-      attrs: { n, kept: n },
+      attrs: { n, kept: n, body: `all ${word(n)}`, part: n % 5 },
     }))
+    await call(on(0), 'setText', 'docs', 'body')
     await call(on(0), 'upsert', 'docs', records)
     await call(on(0), 'slow', 6)
     const last = new Map<string, number>()
@@ -286,27 +288,36 @@ describe('update in a sharded store', () => {
       const r = random(client)
       for (let count = 1; growing || count < 10; count++) {
         const ids = [...new Set(Array.from({ length: 20 }, () => `${2 * r.int(750) + (client % 2)}`))]
-        await call(
-          on(client),
-          'update',
-          'docs',
-          ids.map((id) => ({ id, attrs: { n: -count } })),
-        )
+        const changes = ids.map((id) => ({ id, attrs: { n: -count } }))
+        await call(on(client), 'update', 'docs', changes)
         for (const id of ids) last.set(id, -count)
-        expect(
-          await codeOf(on(client), 'update', 'docs', [
-            { id: ids[0], attrs: { n: -count } },
-            { id: 'none', attrs: {} },
-          ]),
-        ).toBe('NOT_FOUND')
+        const unknown = [...changes, { id: 'none', attrs: {} }]
+        expect(await codeOf(on(client), 'update', 'docs', unknown)).toBe('NOT_FOUND')
       }
     }
-    const work = [writer(2), writer(3)]
+    const reader = async (client: number) => {
+      const r = random(client)
+      for (let count = 0; growing || count < 10; count++) {
+        const n = r.int(1500)
+        const hits = (await call(on(client), 'search', { text: word(n) })) as Hit[]
+        expect(hits.map(({ id }) => id)).toEqual([`${n}`])
+        // Counts are exact, or there is none.
+        const facets = { part: {} }
+        const { ok, error } = await ask(on(client), 'asked', { text: 'all' }, { topK: 3, facets })
+        if (error) expect(error.code).toBe('BUSY')
+        else expect(ok.facets.part.map(({ count }: { count: number }) => count)).toEqual(Array(5).fill(300))
+        const listed = (await call(on(client), 'list', 'docs', { orderBy: 'kept', offset: n, limit: 9 })) as Hit[]
+        expect(listed.map(({ id }) => Number(id))).toEqual(
+          Array.from({ length: Math.min(9, 1500 - n) }, (_, i) => n + i),
+        )
+      }
+    }
+    const work = [writer(2), writer(3), reader(4), reader(5)]
     for (const shards of [2, 4]) await call(on(9), 'grow', shards)
     growing = false
     await Promise.all(work)
     await call(on(0), 'slow', 0)
-    const found = (await call(on(0), 'list', 'docs')) as { id: string; attrs: { n: number; kept: number } }[]
+    const found = (await call(on(0), 'list', 'docs', { attrs: ['n', 'kept'] })) as { id: string; attrs: object }[]
     expect(found.length).toBe(1500)
     for (const { id, attrs } of found) expect(attrs).toEqual({ n: last.get(id) ?? Number(id), kept: Number(id) })
   })

@@ -65,8 +65,8 @@ export function grouped<T>(hits: T[], size: number, valueOf: (hit: T) => unknown
 }
 
 /**
- * Returns the best `most` groups of all lists, each with its best `size` hits. Returns undefined if a hit may be missing:
- * a list of so many groups as were asked for may have ended before a group that other lists have.
+ * Returns the best `most` groups of all lists, each with its best `size` hits. Returns undefined if a hit may be
+ * missing: a list of so many groups as were asked for may have ended before a group that other lists have.
  */
 export function mergeGroups(
   lists: Hit[][],

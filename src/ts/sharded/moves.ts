@@ -113,7 +113,7 @@ export class Moves {
   }
 
   /**
-   * Changes records here and elsewhere. A record that belongs elsewhere and has not moved yet moves first, so that it is
+   * Changes records here and elsewhere. A record that belongs elsewhere and has not moved yet moves first. So it is
    * never changed in one of two copies.
    */
   async update(patience: number, collection: string, changes: Changed[]): Promise<number> {

@@ -57,8 +57,9 @@ export interface Calls {
   /** Moves some of the records that belong elsewhere. Returns how many there were. */
   move(): number
   /**
-   * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here,
-   * `remove` deletes them, and `change` changes their attributes. Without any records, it only makes sure that everything sent before is refused from now on.
+   * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here, `remove`
+   * deletes them, and `change` changes their attributes. Without any records, it only makes sure that everything sent
+   * before is refused from now on.
    */
   put(collection: string, records: Sent[]): number
   adopt(collection: string, records: Sent[]): number

@@ -15,8 +15,8 @@ const MOST_VALUES = 65_536
 const TRIES = 100
 
 /**
- * Answers a question as one store does. First each shard counts what the scores depend on, and then each answers with the
- * sums of all.
+ * Answers a question as one store does. First each shard counts what the scores depend on, and then each answers with
+ * the sums of all.
  */
 export async function answer(requests: Requests, at: At, asked: QueryArgs): Promise<Hits<Hit>> {
   const statistics = asked.text === undefined ? undefined : await summed(requests, at, asked)

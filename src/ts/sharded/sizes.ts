@@ -86,10 +86,18 @@ export async function fitting(
 }
 const AT_A_TIME = 64
 
+function sizeOfHit(hit: Hit): number {
+  let size = sizeOf(hit) + 2 * hit.collection.length + 64 + twice(hit.snippet ?? '')
+  if (hit.group !== undefined) size += sizeOf({ id: '', attrs: { group: hit.group } })
+  // A place is a list of two or three numbers.
+  for (const [field, places] of Object.entries(hit.matches ?? {})) size += 16 + 2 * field.length + 40 * places.length
+  return size
+}
+
 /** Splits lists of hits into parts. Joined one after the other, list by list, the parts give the lists again. */
 export function partsOfHits(lists: Hit[][]): Hit[][][] {
   const flat = lists.flatMap((hits, which) => hits.map((hit) => ({ hit, which })))
-  const all = split(flat, ({ hit }) => sizeOf(hit) + 2 * hit.collection.length + 32).map((part) => {
+  const all = split(flat, ({ hit }) => sizeOfHit(hit)).map((part) => {
     const some: Hit[][] = lists.map(() => [])
     for (const { hit, which } of part) some[which].push(hit)
     return some

@@ -14,7 +14,7 @@ const QUIET_TRIES = 10
 
 export const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
 
-/** Returns whether no record has moved since the old shards answered. Nothing is asked of a store that is not growing. */
+/** Returns whether no record has moved since the old shards answered. A store that does not grow is not asked. */
 export async function isStill(requests: Requests, at: At, answers: Partial<Still>[]): Promise<boolean> {
   const { from, to }: Layout = at.layout
   if (from === to) return true

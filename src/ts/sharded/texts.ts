@@ -99,7 +99,7 @@ export class ShardTexts {
     this.#newest = (await this.#storage.get<number>(KEY)) ?? 0
   }
 
-  /** Returns 0 once the store has the settings. Returns 1 after a while, if it is still reading its records for them. */
+  /** Returns 0 once the store has the settings, and 1 after a while, if it is still reading its records for them. */
   async take(patience: number, version: number, settings: Settings): Promise<number> {
     if (version < this.#newest) return 0
     if (version > this.#newest) {

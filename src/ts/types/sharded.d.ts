@@ -8,16 +8,18 @@ import type {
   Hits,
   ListOptions,
   ListedRecord,
-  Query,
   QuestionOptions,
   RecordChange,
   RecordInput,
   SearchOptions,
   SimilarOptions,
   TextConfig,
+  TextQuery,
   TextSettings,
   Vector,
+  VectorQuery,
   VectorRecord,
+  VectorSearchOptions,
 } from './index.js'
 
 export { NidusError } from './segment.js'
@@ -56,7 +58,9 @@ export interface ShardedCallOptions {
 
 /** The options of a search in a sharded store. */
 export type ShardedSearchOptions<A extends AttrsOf<A> = Attrs> = SearchOptions<A> & ShardedCallOptions
-/** The options of `search` in a sharded store. Those about words need a question that is an object. */
+/** The options of `search` for a vector in a sharded store. */
+export type ShardedVectorOptions<A extends AttrsOf<A> = Attrs> = VectorSearchOptions<A> & ShardedCallOptions
+/** The options of `search` for words in a sharded store. */
 export type ShardedQuestionOptions<A extends AttrsOf<A> = Attrs> = QuestionOptions<A> & ShardedCallOptions
 /** The options of `similar` in a sharded store. */
 export type ShardedSimilarOptions<A extends AttrsOf<A> = Attrs> = SimilarOptions<A> & ShardedCallOptions
@@ -139,7 +143,9 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
    * keys with at most 65,536 values in each shard, and while the store grows they wait for a moment at which no record
    * is being moved, as `count` does.
    */
-  search(query: Vector | Query, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>>
+  search(query: Vector | VectorQuery, options?: ShardedVectorOptions<A>): Promise<Hits<Hit<A>>>
+  /** Finds the best records for words, or for words and a vector. */
+  search(query: TextQuery, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>>
   /** Finds the records that are similar to a record, which is left out. */
   similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>>
   /** Returns the records of a collection in the order that was asked for. All of the list is held in memory. */
