@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::generate::{self, config};
-use crate::pair::{Pair, files, our_filter};
+use crate::pair::{Pair, files, with_filter};
 use crate::search::{Asked, asked, assert_same_search};
 
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ fn apply(pair: &mut Pair, write: Write, serial: &mut i64) {
             let filter =
                 Filter(vec![Predicate::Eq("serial".into(), Value::Int(index.index(*serial as usize + 1) as i64))]);
             let (native, ours) = pair.both();
-            let staged = ours.stage_delete_where(&name, &our_filter(&filter)).unwrap();
+            let staged = with_filter(&filter, &mut |filter| ours.stage_delete_where(&name, &filter));
             assert_eq!(native.delete_where(&name, &filter).unwrap(), staged);
             return;
         }
@@ -149,7 +149,7 @@ fn run(options: OpenOptions, steps: Vec<Step>, searches: &[Asked]) {
                 pair.assert_same_files();
                 let before = files(pair.our_dir.path()).1.len();
                 let (native, ours) = pair.both();
-                let staged = ours.stage_delete_where(&name, &our_filter(&filter)).unwrap();
+                let staged = with_filter(&filter, &mut |filter| ours.stage_delete_where(&name, &filter));
                 assert_eq!(native.delete_where(&name, &filter).unwrap(), staged);
                 ours.commit().unwrap();
                 ours.flush().unwrap();

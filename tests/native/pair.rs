@@ -23,13 +23,31 @@ pub fn ours(value: &nidus::Value) -> nidus_wasm::Value {
     }
 }
 
-pub fn our_filter(filter: &nidus::Filter) -> Filter {
+fn our_filter(filter: &nidus::Filter) -> Filter {
     let predicate = |predicate: &Predicate| match predicate {
         Predicate::Eq(key, value) => Filter::Eq(key.clone(), ours(value)),
         Predicate::Glob(key, pattern) => Filter::Glob(key.clone(), pattern.clone()),
         Predicate::In(key, values) => Filter::In(key.clone(), values.iter().map(ours).collect()),
     };
     Filter::And(filter.0.iter().map(predicate).collect())
+}
+
+/// The same filter with an `Or` of equalities in place of each `In`.
+fn without_in(filter: Filter) -> Filter {
+    match filter {
+        Filter::And(parts) => Filter::And(parts.into_iter().map(without_in).collect()),
+        Filter::In(key, values) => Filter::Or(values.into_iter().map(|value| Filter::Eq(key.clone(), value)).collect()),
+        other => other,
+    }
+}
+
+/// Does something with a filter. Where a record has a list, `In` with texts is an error of ours and no match of native's.
+/// It is done with equalities then.
+pub fn with_filter<T>(filter: &nidus::Filter, work: &mut dyn FnMut(Filter) -> nidus_wasm::Result<T>) -> T {
+    match work(our_filter(filter)) {
+        Err(error) if error.to_string().contains("use $containsAny") => work(without_in(our_filter(filter))).unwrap(),
+        done => done.unwrap(),
+    }
 }
 
 /// Every other record has its keys in descending order, and the store has to sort them.

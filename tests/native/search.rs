@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::generate::{self, COLLECTIONS, config};
-use crate::pair::{batch, our_filter, ours};
+use crate::pair::{batch, ours, with_filter};
 
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -74,8 +74,9 @@ pub fn assert_same_search(native: &Nidus, store: &Store, asked: &Asked) {
     expected.truncate(top_k);
     let expected: Vec<Scored> = expected.into_iter().map(|(_, hit)| hit).collect();
 
-    let query = Query { collections: asked.scope.as_deref(), top_k, min_score, filter: our_filter(&asked.filter) };
-    let found = store.search(&asked.vector, &query).unwrap();
+    let found = with_filter(&asked.filter, &mut |filter| {
+        store.search(&asked.vector, &Query { collections: asked.scope.as_deref(), top_k, min_score, filter })
+    });
     let found: Vec<Scored> =
         found.into_iter().map(|hit| (hit.collection, hit.id, score_bits(hit.score), hit.attrs)).collect();
     assert_eq!(found, expected, "{asked:?} top {top_k} of {documents}, at least {min_score:?}");
