@@ -47,11 +47,12 @@ export async function groupsOf(
       if (!group) groups.set(ids[doc], { value: ids[doc], places: [{ found, place }] })
       else if (group.places.length < size) group.places.push({ found, place })
     })
-  const those = (holds: (value: number) => boolean) => scope().filter((doc) => holds(ids[doc]))
+  let all: Uint32Array | undefined
+  const those = (holds: (value: number) => boolean) => (all ??= scope()).filter((doc) => holds(ids[doc]))
   let found = await ranking(wanted === 0 ? 0 : most)
   add(found)
-  const all = found.docs.length < most
-  while (!all && groups.size < wanted) {
+  const complete = found.docs.length < most
+  while (!complete && groups.size < wanted) {
     const others = those((value) => !groups.has(value))
     if (others.length === 0) break
     found = await ranking(most, others)
@@ -59,7 +60,7 @@ export async function groupsOf(
     add(found)
   }
   const chosen = [...groups.values()].slice(offset, wanted)
-  if (!all)
+  if (!complete)
     for (const group of chosen) {
       if (group.places.length === size) continue
       const own = await ranking(

@@ -147,14 +147,14 @@ class Texts implements TextStore {
     const args = like && !asked.vector ? { ...asked, vector: await vectorOf(host, like, signal) } : asked
     const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
     try {
-      const among = words || args.facets || args.only ? matching(host, args) : undefined
-      const ranking = rankingOf(host, args, words, among, signal)
       const { groupBy, offset, topK } = args
+      const among = words || args.facets || args.only || groupBy ? matching(host, args) : undefined
+      const ranking = rankingOf(host, args, words, among, signal)
       if (args.only) {
         const docs = named(host, await this.#scope(args, among, between), args.only)
         return await hitsOf(host, args, words, { docs, scores: new Float64Array(docs.length) }, signal)
       }
-      const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, between))
+      const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, among, between))
       const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, ALL)), offset)
       const hits = await hitsOf(host, args, words, found, signal)
       hits.groups = grouped?.groups
@@ -170,12 +170,12 @@ class Texts implements TextStore {
     { key, size }: { key: string; size: number },
     ranking: Ranking,
     words: Words | undefined,
+    among: Uint16Array | undefined,
     between: () => void,
   ) {
     const { offset, topK, vector, fusion } = args
     const column = await this.#columns.of(key, between)
     const collections = await this.#columns.ofCollections(between)
-    const among = matching(this.#host, args)
     const scope = () => (words && !vector ? words.all(among).docs : inScope(collections, args.collections, among))
     const whole = words !== undefined && vector !== undefined && fusion === 'rrf'
     return groupsOf(ranking, column, scope, { size, offset, topK, whole })

@@ -1,7 +1,7 @@
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, skipAttrs } from '../core/wire.js'
+import { NO_KEYS } from './ranked.js'
 
-const NO_KEYS = new Uint8Array(0)
 /** So many documents are read at once. */
 const AT_ONCE = 4096
 

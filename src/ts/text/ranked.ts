@@ -6,7 +6,8 @@ export interface Ranked {
   scores: Float64Array
 }
 
-const NO_KEYS = new Uint8Array(0)
+/** Asks for documents without their attributes. */
+export const NO_KEYS = new Uint8Array(0)
 
 /**
  * Returns the `most` best documents, best first. Equal scores are ordered by collection and then by id, both by their

@@ -3,11 +3,10 @@ import type { TextHost } from '../engine/text-host.js'
 import type { Ranking } from './groups.js'
 import { namesIn, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
-import { setOf } from './ranked.js'
+import { NO_KEYS, setOf } from './ranked.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
-const NO_KEYS = new Uint8Array(0)
 /** More than there can be. */
 export const ALL = 0xffffffff
 
