@@ -1,51 +1,12 @@
 // Kills, lost answers and large writes, each at one chosen moment, in a real workerd.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { until } from '../common/until'
-import { bundle, serve, type Served } from '../workerd/harness.mjs'
+import { shardedIn, type On } from './served'
 
 const D = 8
-const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-faults-'))
-let served: Served
-const start = async () =>
-  void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
-beforeAll(async () => {
-  await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
-  await start()
-})
-afterAll(async () => {
-  await served?.kill()
-  rmSync(root, { recursive: true, force: true })
-})
-
-interface On {
-  store: string
-  client?: number
-  shards?: number
-  dimension?: number
-  timeout?: number
-}
-type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask(
-  { store, client = 0, shards = 1, dimension = D, timeout }: On,
-  method: string,
-  ...args: unknown[]
-): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards, timeout } }, (_, value) =>
-    value instanceof Float32Array ? Array.from(value) : value,
-  )
-  return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
-}
-async function call(on: On, method: string, ...args: unknown[]) {
-  const { ok, error } = await ask(on, method, ...args)
-  if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
-  return ok
-}
+const { start, ask, call, served } = shardedIn('nidus-sharded-faults-', { dimension: D, shards: 1 })
 const fault = (
   store: string,
   index: number,
@@ -65,7 +26,7 @@ const record = (id: string, version: number) => ({
 })
 const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
 /** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
-async function growing(on: On) {
+async function growing(on: On & { store: string }) {
   const ids = idsOf(60)
   await fill(on, ids)
   await fault(on.store, 0, 'move', 'hold')
@@ -101,7 +62,7 @@ it('counts nothing twice after a kill between a move and its end', async () => {
   await fill(on, idsOf(400))
   await fault(on.store, 1, 'adopt', 'lose')
   await ask(on, 'grow', 2)
-  await served.kill()
+  await served().kill()
   await start()
   await fault(on.store, 0, 'move', 'hold')
   const { ok, error } = await ask({ ...on, client: 1 }, 'count')
@@ -190,7 +151,7 @@ it('a shard whose store cannot be opened counts as one that does not answer', as
   const on = { store: 'spoilt', shards: 3 }
   await fill(on, idsOf(90))
   await call(on, 'spoil', 1, 'UPDATE nidus_stores SET version = 99')
-  await served.kill()
+  await served().kill()
   await start()
   const vector = random(1).vector(D)
   expect((await ask(on, 'search', vector)).error).toMatchObject({ code: 'UNSUPPORTED_VERSION', shards: [1] })
@@ -299,7 +260,7 @@ describe('a late message', () => {
       await fault(on.store, 1, 'put')
       await call(on, 'upsert', 'c', [record(b, 2)])
       if (who === 'the process') {
-        await served.kill()
+        await served().kill()
         await start()
         await fault(on.store, 0, 'move', 'hold')
       } else await call(on, 'abort', who === 'the receiver' ? 1 : 0)
@@ -340,7 +301,7 @@ describe('a late message', () => {
     await fault(on.store, 0, 'upsert')
     await call(on, 'upsert', 'c', [record(id, 2)])
     expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
-    await served.kill()
+    await served().kill()
     await start()
     expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
     expect((await call(on, 'get', 'c', [id]))[0].attrs.version).toBe(2)

@@ -1,53 +1,14 @@
 // A store spread over objects of a real workerd gives the same answers as one store. It grows while it is written to
 // and killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus, type Filter, type Hit, type SearchOptions } from 'nidus-wasm'
 import { merge } from '../../src/ts/sharded/merge'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
-import { bundle, serve, type Served } from '../workerd/harness.mjs'
+import { shardedIn, type On } from './served'
 
 const D = 24
-const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-'))
-let served: Served
-
-const start = async () =>
-  void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
-beforeAll(async () => {
-  await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
-  await start()
-})
-afterAll(async () => {
-  await served?.kill()
-  rmSync(root, { recursive: true, force: true })
-})
-
-interface On {
-  store?: string
-  client?: number
-  shards?: number
-  dimension?: number
-}
-type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask(
-  { store = 'docs', client = 0, shards = 3, dimension = D }: On,
-  method: string,
-  ...args: unknown[]
-): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension, shards } }, (_, value) =>
-    value instanceof Float32Array ? Array.from(value) : value,
-  )
-  return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
-}
-async function call(on: On, method: string, ...args: unknown[]) {
-  const { ok, error } = await ask(on, method, ...args)
-  if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
-  return ok
-}
+const { start, ask, call, served } = shardedIn('nidus-sharded-', { store: 'docs', dimension: D, shards: 3 })
 
 const vectorOf = (id: number, version: number) => random(id * 1000 + version).vector(D)
 const record = (id: number, version: number) => ({
@@ -311,7 +272,7 @@ describe('a sharded store grows', () => {
       }
       const writers = [writer(0), writer(1)]
       await new Promise((resolve) => setTimeout(resolve, 30 + r.int(250)))
-      await served.kill()
+      await served().kill()
       over = true
       await Promise.all([...writers, growth])
       await start()

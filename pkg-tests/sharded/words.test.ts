@@ -1,46 +1,13 @@
 // Words in a store over objects of a real workerd: scores, order and shapes are those of one store and of a naive
 // model, before and after a growth, and after a kill.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus, type Hit, type Hits } from 'nidus-wasm'
 import { random } from '../common/model'
 import { sameAnswer, TextModel } from '../common/text-model'
-import { bundle, serve, type Served } from '../workerd/harness.mjs'
+import { shardedIn, type On } from './served'
 
 const D = 8
-const root = mkdtempSync(join(tmpdir(), 'nidus-sharded-words-'))
-let served: Served
-const start = async () =>
-  void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
-beforeAll(async () => {
-  await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
-  await start()
-})
-afterAll(async () => {
-  await served?.kill()
-  rmSync(root, { recursive: true, force: true })
-})
-
-interface On {
-  store: string
-  client?: number
-  shards?: number
-}
-type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
-async function ask({ store, client = 0, shards = 3 }: On, method: string, ...args: unknown[]): Promise<Outcome> {
-  const plain = JSON.stringify({ store, client, method, args, options: { dimension: D, shards } }, (_, value) =>
-    value instanceof Float32Array ? Array.from(value) : value,
-  )
-  return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
-}
-async function call(on: On, method: string, ...args: unknown[]) {
-  const { ok, error } = await ask(on, method, ...args)
-  if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
-  return ok
-}
+const { start, ask, call, served } = shardedIn('nidus-sharded-words-', { dimension: D, shards: 3 })
 const codeOf = async (on: On, method: string, ...args: unknown[]) => (await ask(on, method, ...args)).error?.code
 
 const WORDS = ['sun', 'sea', 'sand', 'song', 'sane', 'tree', 'treat', 'wall', 'wave', 'rare', 'ware', 'cat']
@@ -224,13 +191,13 @@ describe('words in a sharded store', () => {
     await call(on, 'fault', 'killed', 2, 'texts', 'fail')
     expect((await ask({ ...on, client: 1 }, 'setText', 'docs', ['title'])).error).toMatchObject({ shards: [2] })
     expect(await codeOf(on, 'search', { text: 'sun' })).toBe('BUSY')
-    await served.kill()
+    await served().kill()
     await start()
     await expect.poll(async () => (await ask(on, 'search', { text: 'sun' }, { topK: 100 })).ok?.length).toBe(60)
     // A new shard gets the settings before it gets records, also if it is killed in the middle.
     await call(on, 'fault', 'killed', 4, 'texts', 'fail')
     expect(await codeOf(on, 'grow', 5)).toBe('SHARD_FAILED')
-    await served.kill()
+    await served().kill()
     await start()
     await call(on, 'grow', 5)
     expect((await call(on, 'search', { text: 'sun' }, { topK: 100 })).length).toBe(60)

@@ -1,0 +1,46 @@
+// A real workerd with the objects of sharded stores, for the tests of one file, and calls to it.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll } from 'vitest'
+import { bundle, serve, type Served } from '../workerd/harness.mjs'
+
+export interface On {
+  store?: string
+  client?: number
+  shards?: number
+  dimension?: number
+  timeout?: number
+}
+export type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
+
+/** Starts workerd before the tests of the file and ends it after them. `defaults` holds for calls that say nothing else. */
+export function shardedIn(prefix: string, defaults: On) {
+  const root = mkdtempSync(join(tmpdir(), prefix))
+  let served: Served
+  const start = async () =>
+    void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
+  beforeAll(async () => {
+    await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
+    await start()
+  })
+  afterAll(async () => {
+    await served?.kill()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  async function ask(on: On, method: string, ...args: unknown[]): Promise<Outcome> {
+    const { store, client = 0, ...options } = { ...defaults, ...on }
+    const plain = JSON.stringify({ store, client, method, args, options }, (_, value) =>
+      value instanceof Float32Array ? Array.from(value) : value,
+    )
+    return (await fetch(served.url, { method: 'POST', body: plain })).json() as Promise<Outcome>
+  }
+  async function call(on: On, method: string, ...args: unknown[]) {
+    const { ok, error } = await ask(on, method, ...args)
+    if (error) throw new Error(`${method}: ${error.code}: ${error.message}`)
+    return ok
+  }
+  return { start, ask, call, served: () => served }
+}
