@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Nidus, type Attrs, type ListOptions } from 'nidus-wasm'
+import { Nidus, type Attrs, type Filter, type ListOptions } from 'nidus-wasm'
 import { codeOf, type Place } from './api'
 import { byBytes, EVERY_CASE, filters, Model, random, sameHits, someAttrs } from './model'
 
@@ -36,6 +36,8 @@ const TYPE = (value: unknown) =>
             ? 4
             : 5
 
+const TYPES = ['null', 'boolean', 'number', 'date', 'string', 'list']
+
 /** The order that the types of `list` promise, told in another way than the package tells it. */
 function compare(a: unknown, b: unknown): number {
   if (TYPE(a) !== TYPE(b)) return TYPE(a) - TYPE(b)
@@ -69,6 +71,57 @@ export function listSuite(kind: string, place: Place) {
   const open = (name = place.fresh()) => Nidus.open(name, { dimension: D, ...place.options() })
 
   describe(`lists over ${kind}`, () => {
+    it('explains why a filter matches nothing', async () => {
+      const db = await open()
+      await db.upsert('c', [
+        { id: 'a', vector: [1, 0, 0, 0, 0, 0], attrs: { year: '2024', tags: ['x'], n: 1 } },
+        { id: 'b', vector: [0, 1, 0, 0, 0, 0], attrs: { year: '2025', n: null } },
+      ])
+      await db.upsert('other', { id: 'a', vector: [1, 0, 0, 0, 0, 0], attrs: { year: 2024 } })
+      const why = async (filter: Filter) => {
+        const collections = 'c'
+        const { explain } = await db.search([1, 0, 0, 0, 0, 0], { collections, filter, explain: true })
+        const answers = [
+          (await db.similar('other', 'a', { collections, filter, explain: true })).explain,
+          (await db.list('c', { filter, explain: true })).explain,
+          (await db.list('c', { filter, explain: true, limit: 0, orderBy: 'n' })).explain,
+          (await db.search([1, 0, 0, 0, 0, 0], { collections, filter, explain: true, topK: 0 })).explain,
+        ]
+        for (const answer of answers) expect(answer).toEqual(explain)
+        return explain
+      }
+      expect(await why({ year: { $gte: 2024 } })).toEqual([
+        {
+          key: 'year',
+          records: 2,
+          types: { string: 2 },
+          note: 'no record has a number under "year", 2 have a string',
+        },
+      ])
+      expect(await why({ lang: 'de', tags: 'x' })).toEqual([
+        { key: 'lang', records: 0, types: {}, note: 'no record has the attribute "lang"' },
+        {
+          key: 'tags',
+          records: 1,
+          types: { list: 1 },
+          note: 'no record has a string under "tags", 1 has a list; $contains and $containsAny look into lists',
+        },
+      ])
+      const n = { key: 'n', records: 2, types: { null: 1, number: 1 } }
+      expect(await why({ $or: [{ n: { $gt: 5 } }, { n: null }, { $not: { n: 'x' } }] })).toEqual([n])
+      expect(await why({ n: { $in: ['x', true] } })).toEqual([
+        { ...n, note: 'no record has a string or a boolean under "n", 1 has null, 1 has a number' },
+      ])
+      expect(await why({ n: { $ne: 'x', $exists: true, $nin: ['y'] }, tags: { $contains: 'y' } })).toEqual([
+        n,
+        { key: 'tags', records: 1, types: { list: 1 } },
+      ])
+      expect(await why({})).toEqual([])
+      expect((await db.search([1, 0, 0, 0, 0, 0], { filter: { lang: 'de' } })).explain).toBeUndefined()
+      expect(await codeOf(() => db.list('c', { explain: 1 } as never))).toBe('INVALID_ARGUMENT')
+      await db.close()
+    })
+
     it('gives the answers of a naive model, over any history', { timeout: 1_200_000 }, async () => {
       for (let seed = 1; seed <= (EVERY_CASE ? 40 : 4); seed++) {
         const r = random(seed)
@@ -215,6 +268,7 @@ async function checkShapes(db: Nidus, model: Model, r: Random) {
     topK,
     attrs: ['lang'],
     facets: { any: { limit: 500 }, tags: {} },
+    explain: true,
   })
   sameHits(page, ranking.slice(offset, offset + topK), ranking)
   for (const { attrs } of page) expect(Object.keys(attrs).filter((key) => key !== 'lang')).toEqual([])
@@ -230,6 +284,21 @@ async function checkShapes(db: Nidus, model: Model, r: Random) {
       else counts.push({ value, count: 1 })
     }
     expect(page.facets![key]).toEqual(counts.sort((a, b) => b.count - a.count || compare(a.value, b.value)))
+  }
+
+  const all = ranking.length === 0 || filter ? model.search(query, Infinity) : ranking
+  for (const { key, records, types, note } of page.explain!) {
+    const values = all.map((hit) => attrsOf(hit)[key]).filter((value) => value !== undefined)
+    expect(records).toBe(values.length)
+    expect(types).toEqual(
+      Object.fromEntries(
+        TYPES.flatMap((type, i) => {
+          const count = values.filter((value) => TYPE(value) === i).length
+          return count > 0 ? [[type, count]] : []
+        }),
+      ),
+    )
+    if (records === 0) expect(note).toBe(`no record has the attribute "${key}"`)
   }
 
   const grouped = await db.search(query, { filter, topK, groupBy: 'lang' })

@@ -131,6 +131,7 @@ export function textSuite(kind: string, place: Place) {
         [{ text: 'river' }, { groupBy: { key: 'a', size: 0 } }],
         [{ text: 'river' }, { facets: ['a'] }],
         [{ text: 'river' }, { highlight: 'body' }],
+        [{ text: 'river' }, { highlight: ['body', 'no such field'] }],
         [{ text: 'river', vector: [1] }],
       ] as [object, object?][])
         expect(

@@ -241,6 +241,14 @@ describe('a search for words on the command line', () => {
     const [head, , , blank, title] = out.split('\n')
     expect(head!.trim().split(/ +/)).toEqual(['score', 'vector', 'words', 'collection', 'id', 'passage', 'attributes'])
     expect([blank, title]).toEqual(['', 'kind  documents'])
+    const why = ['search', 'store', '--text', 'river', '--collection', 'docs', '--filter', '{"kind": 1}', '--explain']
+    const count = model.collection('docs').docs.size
+    const note = `no record has a number under "kind", ${count} have a string`
+    expect(await asked(...why)).toEqual({
+      hits: [],
+      explain: [{ key: 'kind', records: count, types: { string: count }, note }],
+    })
+    expect((await cli(...why)).out).toContain(note)
   })
 
   it('has the settings after an export and an import', async () => {

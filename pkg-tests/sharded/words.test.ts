@@ -87,6 +87,7 @@ async function compare(on: On, { r, one, model }: Filled, rounds: number, moved 
       ...(r.next() < 0.3 && { attrs: r.pick([false, ['kind', 'year']]) }),
       ...(r.next() < 0.4 && { groupBy: r.pick(['kind', { key: 'year', size: 3 }, { key: 'tags', size: 2 }]) }),
       ...(r.next() < 0.3 && { facets: { kind: {}, tags: { limit: 4 }, year: { limit: 2 } } }),
+      ...(r.next() < 0.2 && { explain: true }),
     }
     const what = JSON.stringify([question, options])
     const wanted = await one.search(question, options)
@@ -94,6 +95,7 @@ async function compare(on: On, { r, one, model }: Filled, rounds: number, moved 
     const found = await call(on, 'asked', question, options)
     expectSame(found.hits, wanted, moved, what)
     expect(found.facets, what).toEqual(wanted.facets && json(wanted.facets))
+    expect(found.explain, what).toEqual(wanted.explain && json(wanted.explain))
   }
   // The model has no prefixes, edits and groups.
   for (let round = 0; round < rounds / 4; round++) {

@@ -145,7 +145,7 @@ export default {
       // Facets are a property of an array, which JSON leaves out.
       if (method === 'asked') {
         const hits = await clients.get(key).search(...args)
-        return Response.json({ ok: { hits, facets: hits.facets } })
+        return Response.json({ ok: { hits, facets: hits.facets, explain: hits.explain } })
       }
       // JSON has no undefined: an attribute is named that is to go away.
       if (method === 'changed')

@@ -1,5 +1,5 @@
 // Compiled and never run: stores whose type names the attributes of each collection.
-import { Nidus, type Hit, type Hits, type ListedRecord, type VectorRecord } from 'nidus-wasm'
+import { Nidus, type Hit, type Hits, type Listed, type ListedRecord, type VectorRecord } from 'nidus-wasm'
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends <T>() => T extends Y ? 1 : 2 ? true : false
 const same = <T extends true>(..._: T[]) => {}
@@ -22,7 +22,8 @@ export async function byCollection(query: Float32Array) {
   const record = await db.get('notes', 'a')
   same<Same<typeof record, VectorRecord<Note> | undefined>>(true)
   const listed = await db.list('docs', { orderBy: { year: 'desc' }, filter: { title: 'A' } })
-  same<Same<typeof listed, ListedRecord<Doc>[]>>(true)
+  same<Same<typeof listed, Listed<Doc>>>(true)
+  same<Same<(typeof listed)[number], ListedRecord<Doc>>>(true)
   await db.count('docs', { year: { $gt: 2000 } })
 
   const notes = await db.search(query, { collections: 'notes', filter: { pinned: true } })

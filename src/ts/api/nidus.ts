@@ -41,7 +41,7 @@ import type {
   ImportOptions,
   ImportSource,
   ListOptions,
-  ListedRecord,
+  Listed,
   ListenOptions,
   OpenOptions,
   Persistence,
@@ -323,7 +323,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     return similar<A>(this, collection, id, options)
   }
 
-  async list(collection: string, options?: ListOptions<A>): Promise<ListedRecord<A>[]> {
+  async list(collection: string, options?: ListOptions<A>): Promise<Listed<A>> {
     return list<A>(this, collection, options)
   }
 

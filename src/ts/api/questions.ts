@@ -32,6 +32,7 @@ async function answered<T>(
   const asked = {
     ...about,
     filter: encodeFilter(filter),
+    conditions: reading('the filter', () => snapshot(filter)),
     options: reading('the options', () => snapshot(options)) as { [key: string]: unknown },
     dimension: db.dimension,
   }

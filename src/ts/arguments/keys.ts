@@ -77,7 +77,7 @@ export const SEARCH = {
   withVectors: 1,
   signal: 1,
 } satisfies KeysOf<SearchOptions>
-export const SHAPE = { offset: 1, groupBy: 1, attrs: 1 } satisfies KeysOf<ShapeOptions>
+export const SHAPE = { offset: 1, groupBy: 1, attrs: 1, explain: 1 } satisfies KeysOf<ShapeOptions>
 export const VECTOR_SEARCH = { ...SEARCH, ...SHAPE, facets: 1 } satisfies KeysOf<VectorSearchOptions>
 /** The options of a search for words. Those of a search by vector are among them. */
 export const QUESTION = {
@@ -98,6 +98,7 @@ export const LIST = {
   limit: 1,
   attrs: 1,
   withVectors: 1,
+  explain: 1,
   signal: 1,
 } satisfies KeysOf<ListOptions>
 export const QUERY = { vector: 1, text: 1 } satisfies KeysOf<Query>

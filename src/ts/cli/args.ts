@@ -31,6 +31,7 @@ const OPTIONS = {
   'group-by': { type: 'string' },
   attrs: { type: 'string' },
   facets: { type: 'string' },
+  explain: { type: 'boolean' },
   remove: { type: 'boolean' },
 } as const
 type Option = (typeof OPTIONS)[keyof typeof OPTIONS]

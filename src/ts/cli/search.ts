@@ -11,7 +11,7 @@ import { tagged, untagged } from './values.js'
 /** The options that only a search for words uses. */
 const WORDS = ['match', 'prefix', 'fuzzy', 'forms', 'fields', 'highlight'] as const satisfies (keyof Values)[]
 /** The options that change the shape of an answer. */
-const SHAPES = ['offset', 'group-by', 'attrs', 'facets'] as const satisfies (keyof Values)[]
+const SHAPES = ['offset', 'group-by', 'attrs', 'facets', 'explain'] as const satisfies (keyof Values)[]
 export const SEARCH: (keyof Values)[] = [
   'vector',
   'like',
@@ -47,7 +47,10 @@ export async function search(directory: string, _: string[], values: Values) {
     ...(hit.group !== undefined && { group: tagged(hit.group) }),
   }))
   const facets = hits.facets && (tagged(hits.facets) as NonNullable<typeof hits.facets>)
-  out(values, facets ? { hits: lines, facets } : lines, () => show(hits, values))
+  const { explain } = hits
+  out(values, facets || explain ? { hits: lines, ...(facets && { facets }), ...(explain && { explain }) } : lines, () =>
+    show(hits, values),
+  )
   return 0
 }
 
@@ -78,6 +81,7 @@ function optionsOf(values: Values): QuestionOptions {
   }
   // No attributes at all is a choice, too.
   if (values.attrs !== undefined) options.attrs = values.attrs === '' ? [] : names(values.attrs, 'attrs')
+  if (values.explain) options.explain = true
   if (values.facets !== undefined) options.facets = keyedObject(values.facets, 'facets', 'limit')
   return { ...options, ...wordsOf(values) }
 }
@@ -144,4 +148,17 @@ function show(hits: Hits<Hit>, values: Values) {
       counts.map(({ value, count: documents }: { value: AttrValue; count: number }) => [cell(value), count(documents)]),
     )
   }
+  if (!hits.explain?.length) return
+  say('')
+  table(
+    ['filter', 'documents', 'types', ''],
+    hits.explain.map(({ key, records, types, note = '' }) => [
+      key,
+      count(records),
+      Object.entries(types)
+        .map(([type, some]) => `${count(some)} ${type}`)
+        .join(', '),
+      note,
+    ]),
+  )
 }

@@ -10,6 +10,7 @@ export const USAGE = `nidus-wasm COMMAND DIR [options]       works on a store of
          [--attrs KEY,...]               returns these attributes alone; --attrs '' returns none
          [--group-by KEY[:SIZE]]         finds groups of documents with the same value
          [--facets KEY[:LIMIT],...]      counts the values of all documents that are found
+         [--explain]                     says how many documents have the attributes of the filter, and of which types
      with --text also
          [--fusion 0.4 | rrf]            how words and vector are put together: the share of the words, or by ranks
          [--match any | all]             one of the words, or all of them

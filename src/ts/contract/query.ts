@@ -13,6 +13,12 @@ export interface OwnStatistics extends TextStatistics {
   settings: string
 }
 
+/** A condition of the filter: an attribute, and the types of value that it can match. Undefined: all types. */
+export interface Condition {
+  key: string
+  types: number[] | undefined
+}
+
 /** A search that the module of texts answers. All of it can be cloned by the structured clone algorithm. */
 export interface QueryArgs {
   text: string | undefined
@@ -43,12 +49,19 @@ export interface QueryArgs {
   highlight: true | string[] | undefined
   groupBy: { key: string; size: number } | undefined
   facets: { [key: string]: number } | undefined
+  /** The conditions whose attributes are counted. */
+  explain?: Condition[] | undefined
   /** Those of several stores together, or 'own': only the statistics of this store are asked for. */
   statistics?: TextStatistics | 'own' | undefined
   /** Returns these records, of those that the filter matches, in no order and without scores. */
   only?: { collection: string; id: string }[] | undefined
   /** Lists all records that match the filter, in this order and then by id. Undefined: it is a search. */
   orderBy: { key: string; descending: boolean }[] | undefined
+}
+
+/** A condition with the number of records that have its attribute with a value of each type. */
+export interface Counted extends Condition {
+  counts: number[]
 }
 
 export interface QueryHits {
@@ -67,6 +80,8 @@ export interface QueryHits {
   groups: unknown[] | undefined
   /** By key: the values with their counts, the most frequent first. */
   facets: { [key: string]: [value: unknown, count: number][] } | undefined
+  /** For each condition that was asked for: how many records have the attribute with a value of each type. */
+  explain?: Counted[] | undefined
   /** Present if they were asked for. Then nothing else is. */
   statistics?: OwnStatistics | undefined
 }

@@ -4,8 +4,9 @@ import { checkCount, checkMinScore, checkTopK, collectionNames } from '../argume
 import { FIELD, GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
+import { conditionsOf, explained } from './explain.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
-import type { Attrs, AttrsOf, AttrValue, Hit, Hits, ListedRecord, TextSettings } from '../types/index.js'
+import type { Attrs, AttrsOf, AttrValue, Hit, Hits, Listed, TextSettings } from '../types/index.js'
 
 export { decodeSettings } from '../text/settings.js'
 
@@ -20,6 +21,8 @@ export interface Asked {
   /** The record that others are similar to. */
   id?: string
   filter: Uint8Array
+  /** The filter as the caller gave it, if the answer is to explain it. */
+  conditions?: unknown
   /** Known keys alone. */
   options: { [key: string]: unknown }
   dimension: number
@@ -33,16 +36,18 @@ const TEXT_SHARE = 0.4
 const MOST_TEXT = 1 << 20
 
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
-export function argsOf({ text, vector, collection, id, filter, options }: Asked): QueryArgs {
+export function argsOf({ text, vector, collection, id, filter, conditions, options }: Asked): QueryArgs {
   if (text !== undefined) {
     if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
     if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
   }
-  const { topK, offset, minScore, match, prefix, fuzzy, forms, fields, highlight, attrs, groupBy, facets } = options
+  const { topK, offset, minScore, match, prefix, fuzzy, forms, fields, highlight, attrs, groupBy, facets, explain } =
+    options
   oneOf(match, 'match', ['any', 'all'])
   oneOf(prefix, 'prefix', [true, false])
   oneOf(fuzzy, 'fuzzy', [0, 1, 'every'])
   oneOf(forms, 'forms', ['en'])
+  oneOf(explain, 'explain', [true, false])
   return {
     // A lone surrogate separates words, as it does in texts.
     text: text?.replace(/\p{Surrogate}/gu, '\uFFFD'),
@@ -68,6 +73,7 @@ export function argsOf({ text, vector, collection, id, filter, options }: Asked)
           : names(highlight, 'highlight'),
     groupBy: groupOf(groupBy),
     facets: facetsOf(facets),
+    explain: explain === true ? conditionsOf(conditions) : undefined,
     like: id === undefined ? undefined : { collection: collection!, id },
     orderBy: undefined,
   }
@@ -131,7 +137,7 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
 
 /** Returns the hits of an answer. */
 export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
-  const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets } = found
+  const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets, explain } = found
   const reader = new Reader(wire)
   const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
     reader.u8()
@@ -151,6 +157,7 @@ export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension
         values.map(([value, count]) => ({ value: value as AttrValue, count })),
       ]),
     )
+  if (explain) hits.explain = explained(explain)
   return hits
 }
 
@@ -172,7 +179,7 @@ export function listArgs(asked: Asked): QueryArgs & { orderBy: NonNullable<Query
 }
 
 /** Lists records. */
-export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<ListedRecord<A>[]> {
+export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: CallOf): Promise<Listed<A>> {
   const { dimension } = asked
   const collection = asked.collection!
   const args = listArgs(asked)
@@ -180,8 +187,12 @@ export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: C
   const limit = offset + topK
   const record = (id: string, own: A, vector: Float32Array | undefined) =>
     vector ? { id, attrs: own, vector } : { id, attrs: own }
-  if (args.orderBy.length > 0 || limit > PAGE)
-    return hitsOf<A>(await call('query', args), dimension).map(({ id, attrs, vector }) => record(id, attrs, vector))
+  if (args.orderBy.length > 0 || limit > PAGE || args.explain) {
+    const hits = hitsOf<A>(await call('query', args), dimension)
+    const records: Listed<A> = hits.map(({ id, attrs, vector }) => record(id, attrs, vector))
+    if (hits.explain) records.explain = hits.explain
+    return records
+  }
   // The first records by id are known without the module of texts.
   const { wire, vectors, count } = await call('records', { collection, filter, after: undefined, limit })
   const reader = new Reader(wire)

@@ -163,6 +163,7 @@ function asked(
     question: {
       ...about,
       filter: encodeFilter(filter),
+      conditions: reading('the filter', () => snapshot(filter)),
       options: reading('the options', () => snapshot(others)) as Asked['options'],
       dimension,
     },

@@ -7,7 +7,7 @@ import type {
   Filter,
   Hit,
   Hits,
-  ListedRecord,
+  Listed,
   Query,
   RecordChange,
   RecordInput,
@@ -192,10 +192,12 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     return this.#answer(call, { ...args, vector: record.vector })
   }
 
-  async list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]> {
+  async list(collection: string, options?: ShardedListOptions<A>): Promise<Listed<A>> {
     const { call, args } = captureList(collection, options, this.dimension)
-    const hits = (await this.#requests.by(call, (at) => listed(this.#requests, at, args))) as Hit<A>[]
-    return hits.map(({ id, attrs, vector }) => (vector ? { id, attrs, vector } : { id, attrs }))
+    const hits = (await this.#requests.by(call, (at) => listed(this.#requests, at, args))) as Hits<Hit<A>>
+    const records: Listed<A> = hits.map(({ id, attrs, vector }) => (vector ? { id, attrs, vector } : { id, attrs }))
+    if (hits.explain) records.explain = hits.explain
+    return records
   }
 
   async setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void> {

@@ -26,6 +26,7 @@ export interface Still {
 export interface Found extends Partial<Still> {
   hits: Hit[]
   facets?: NonNullable<QueryHits['facets']>
+  explain?: NonNullable<QueryHits['explain']>
 }
 
 /** The calls of a shard and their answers. */

@@ -5,7 +5,7 @@ import type {
   Filter,
   Hit,
   Hits,
-  ListedRecord,
+  Listed,
   Query,
   RecordChange,
   RecordInput,
@@ -84,7 +84,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().similar(collection, id, options)
   }
 
-  async list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]> {
+  async list(collection: string, options?: ShardedListOptions<A>): Promise<Listed<A>> {
     return this[CLIENT]().list(collection, options)
   }
 

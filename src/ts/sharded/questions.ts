@@ -1,9 +1,11 @@
-import type { QueryArgs } from '../contract/query.js'
+import type { Condition, QueryArgs } from '../contract/query.js'
 import { NidusError, invalid } from '../errors/errors.js'
+import { explained } from '../question/explain.js'
 import { compareValues } from '../text/values.js'
 import type { Attrs, AttrValue, FacetCount, Hit, Hits } from '../types/index.js'
 import { byName, keyOf, merge, mergeGroups } from './merge.js'
 import { byRanks } from './ranks.js'
+import type { Found } from './protocol.js'
 import type { At, Requests } from './requests.js'
 import { isStill, pause, summed } from './statistics.js'
 
@@ -21,9 +23,13 @@ const TRIES = 100
 export async function answer(requests: Requests, at: At, asked: QueryArgs): Promise<Hits<Hit>> {
   const statistics = asked.text === undefined ? undefined : await summed(requests, at, asked)
   const args = { ...asked, statistics }
-  const { facets } = args
-  const hits: Hits<Hit> = await ranked(requests, at, { ...args, facets: undefined })
-  if (facets) hits.facets = await counted(requests, at, args, facets)
+  const { facets, explain } = args
+  const hits: Hits<Hit> = await ranked(requests, at, { ...args, facets: undefined, explain: undefined })
+  if (facets || explain) {
+    const answers = await counted(requests, at, args)
+    if (facets) hits.facets = facetsOf(answers, facets)
+    if (explain) hits.explain = explanation(answers, explain)
+  }
   return hits
 }
 
@@ -52,28 +58,39 @@ async function ranked(requests: Requests, at: At, args: QueryArgs): Promise<Hit[
   }
 }
 
-/** Adds the counts of all shards. */
-async function counted(requests: Requests, at: At, args: QueryArgs, wanted: { [key: string]: number }) {
-  const limits = Object.fromEntries(Object.keys(wanted).map((key) => [key, MOST_VALUES + 1]))
+/** Asks all shards for what they count, at a moment at which no record is in two of them. */
+async function counted(requests: Requests, at: At, args: QueryArgs): Promise<Found[]> {
+  const facets = args.facets && Object.fromEntries(Object.keys(args.facets).map((key) => [key, MOST_VALUES + 1]))
   // A question for no hits counts all the same.
-  const only: QueryArgs = { ...args, facets: limits, topK: 0, offset: 0, groupBy: undefined, highlight: undefined }
+  const only: QueryArgs = { ...args, facets, topK: 0, offset: 0, groupBy: undefined, highlight: undefined }
   for (let tries = 1; ; tries++) {
     const answers = await requests.founds(at, only)
-    if (await isStill(requests, at, answers))
-      return Object.fromEntries(
-        Object.entries(wanted).map(([key, limit]) => [
-          key,
-          sum(
-            key,
-            answers.map(({ facets }) => facets![key]),
-            limit,
-          ),
-        ]),
-      )
+    if (await isStill(requests, at, answers)) return answers
     if (tries === TRIES) throw new NidusError('BUSY', 'records are on their way all the time')
     await pause()
   }
 }
+
+const facetsOf = (answers: Found[], wanted: { [key: string]: number }) =>
+  Object.fromEntries(
+    Object.entries(wanted).map(([key, limit]) => [
+      key,
+      sum(
+        key,
+        answers.map(({ facets }) => facets![key]),
+        limit,
+      ),
+    ]),
+  )
+
+/** Adds the counts of all shards. */
+const explanation = (answers: Found[], conditions: Condition[]) =>
+  explained(
+    conditions.map((condition, i) => ({
+      ...condition,
+      counts: answers.map(({ explain }) => explain![i].counts).reduce((a, b) => a.map((n, type) => n + b[type])),
+    })),
+  )
 
 function sum(key: string, all: [value: unknown, count: number][][], limit: number): FacetCount[] {
   const counts = new Map<string, FacetCount>()
@@ -91,6 +108,17 @@ function sum(key: string, all: [value: unknown, count: number][][], limit: numbe
 
 /** Lists records in the order of their attributes and then of their ids. */
 export async function listed(
+  requests: Requests,
+  at: At,
+  args: QueryArgs & { orderBy: NonNullable<QueryArgs['orderBy']> },
+): Promise<Hits<Hit>> {
+  const { explain, ...rest } = args
+  const hits: Hits<Hit> = await ordered(requests, at, rest)
+  if (explain) hits.explain = explanation(await counted(requests, at, args), explain)
+  return hits
+}
+
+async function ordered(
   requests: Requests,
   at: At,
   args: QueryArgs & { orderBy: NonNullable<QueryArgs['orderBy']> },

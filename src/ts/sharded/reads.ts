@@ -33,5 +33,5 @@ export const statistics = async (db: Nidus, args: QueryArgs): Promise<{ statisti
 export async function query(db: Nidus, args: QueryArgs): Promise<Found> {
   const found = await ask(db, args)
   const hits: Hit[] = [...hitsOf(found, db.dimension)]
-  return { hits, ...(found.facets && { facets: found.facets }) }
+  return { hits, ...(found.facets && { facets: found.facets }), ...(found.explain && { explain: found.explain }) }
 }

@@ -183,8 +183,9 @@ export class Shard {
   async #foundInParts(whom: Whom, args: Parameters<Calls['query']>): Promise<Answer<Found>> {
     const db = await this.#store()
     const work = () => query(db, ...args)
-    // The counts of facets are exact only if no record is counted in two shards.
-    const { hits, ...others }: Found = args[0].facets ? await this.#still(patienceOf(whom), work) : await work()
+    // Counts are exact only if no record is counted in two shards.
+    const { hits, ...others }: Found =
+      args[0].facets || args[0].explain ? await this.#still(patienceOf(whom), work) : await work()
     const all = partsOfHits([hits]).map(([hits]) => ({ hits }))
     const ok = { ...all.shift()!, ...others }
     return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }

@@ -39,7 +39,7 @@ export async function summed(requests: Requests, at: At, args: QueryArgs): Promi
   }
 }
 
-function sum(all: OwnStatistics[], { collections, fields }: QueryArgs): TextStatistics {
+function sum(all: OwnStatistics[], args: QueryArgs): TextStatistics {
   const sums = new Map<string, Float64Array>()
   let documents = 0
   for (const own of all) {
@@ -51,6 +51,6 @@ function sum(all: OwnStatistics[], { collections, fields }: QueryArgs): TextStat
       else for (let i = 1; i < numbers.length; i++) known[i] += numbers[i]
     }
   }
-  if (all[0].known) checkFields(all[0].known, collections, fields)
+  if (all[0].known) checkFields(all[0].known, args)
   return { documents, fields: [...sums] }
 }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../contract/backend.js'
-import type { QueryArgs, QueryHits } from '../contract/query.js'
+import type { Condition, Counted, QueryArgs, QueryHits } from '../contract/query.js'
 import type { TextFootprint, TextStore } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
@@ -7,6 +7,7 @@ import { hasBackground, sleep } from '../runtime/schedule.js'
 import type { TextSettings } from '../types/index.js'
 import { Columns } from './columns.js'
 import { Documents } from './documents.js'
+import { countTypes } from './explain.js'
 import { facet } from './facets.js'
 import { Follower, settingsIn } from './follower.js'
 import { groupsOf, type Ranking } from './groups.js'
@@ -121,18 +122,19 @@ class Texts implements TextStore {
       between()
       if (slow) await this.#host.match(slow, signal)
       if (args.text !== undefined) await this.#follower.follow(between)
-      if (args.orderBy) return this.#list(args, between, signal)
-      return this.#answer(args, between, signal)
+      const hits = await (args.orderBy ? this.#list(args, between, signal) : this.#answer(args, between, signal))
+      if (args.explain) hits.explain = await this.#explain(args, args.explain, between)
+      return hits
     })
   }
 
   /** Brings up to date what the question needs. */
   async #prepare(args: QueryArgs, between: () => void) {
-    const { text, facets, orderBy, groupBy } = args
-    if (facets || orderBy || groupBy) await this.#columns.ofCollections(between)
+    const { text, facets, orderBy, groupBy, explain } = args
+    if (facets || orderBy || groupBy || explain) await this.#columns.ofCollections(between)
     for (const key of Object.keys(facets ?? {})) await this.#columns.of(key, between)
     if (groupBy) await this.#columns.of(groupBy.key, between)
-    for (const { key } of orderBy ?? []) await this.#columns.of(key, between)
+    for (const { key } of [...(orderBy ?? []), ...(explain ?? [])]) await this.#columns.of(key, between)
     if (text === undefined) return
     const many = this.#follower.behind > MANY
     await this.#follower.follow(between)
@@ -195,6 +197,14 @@ class Texts implements TextStore {
       Object.defineProperty(facets, key, { value, enumerable: true })
     }
     return facets
+  }
+
+  async #explain(args: QueryArgs, conditions: Condition[], between: () => void): Promise<Counted[]> {
+    const docs = await this.#scope(args, undefined, between)
+    const counted: Counted[] = []
+    for (const condition of conditions)
+      counted.push({ ...condition, counts: countTypes(await this.#columns.of(condition.key, between), docs) })
+    return counted
   }
 
   /** The documents of the question's collections that match its filter. */

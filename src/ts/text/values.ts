@@ -1,13 +1,14 @@
 import type { AttrValue } from '../types/index.js'
 
 /** Values of different types are ordered by their type, in this order. */
-const TYPES = ['null', 'boolean', 'number', 'date', 'string', 'list']
+export const TYPES = ['null', 'boolean', 'number', 'date', 'string', 'list'] as const
 
-function typeOf(value: AttrValue): number {
+/** Returns the place of a value's type in `TYPES`. */
+export function typeOf(value: AttrValue): number {
   if (value === null) return 0
   if (Array.isArray(value)) return TYPES.indexOf('list')
   if (value instanceof Date) return TYPES.indexOf('date')
-  return TYPES.indexOf(typeof value === 'bigint' ? 'number' : typeof value)
+  return TYPES.indexOf(typeof value === 'bigint' ? 'number' : (typeof value as 'string'))
 }
 
 /**

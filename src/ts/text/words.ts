@@ -28,7 +28,7 @@ export class Words {
    * none has one of the fields. With statistics of several stores, this store need not have any.
    */
   static of(host: TextHost, args: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): Words | undefined {
-    const { collections, fields, statistics } = args
+    const { statistics } = args
     const question = questionOf(host, args)
     let words: Words | undefined
     try {
@@ -39,7 +39,7 @@ export class Words {
         for (const [name, numbers] of statistics.fields) host.run(() => question.setNumbers(name, numbers))
         question.among(statistics.documents)
       } else {
-        checkFields(known, collections, fields)
+        checkFields(known, args)
         if (searched.length === 0) return undefined
         count(host, args, question, searched)
       }

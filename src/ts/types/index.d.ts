@@ -1,7 +1,7 @@
 /// <reference path="./platform.d.ts" />
 /// <reference lib="esnext.disposable" />
 import type { Attrs, Filter } from './attrs.js'
-import type { ColumnarBatch, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
+import type { ColumnarBatch, Listed, RecordChange, RecordInput, VectorRecord } from './records.js'
 import type { AttrsIn, CollectionOf, HitIn, StoreOf } from './schema.js'
 import type { Vector } from './vector.js'
 import type {
@@ -37,7 +37,7 @@ import type {
 } from './search.js'
 
 export type { Attrs, AttrsOf, AttrValue, Condition, Filter, Operand, Operators } from './attrs.js'
-export type { ColumnarBatch, Hit, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
+export type { ColumnarBatch, Hit, Listed, ListedRecord, RecordChange, RecordInput, VectorRecord } from './records.js'
 export type { CollectionChange, ListenOptions, StoreChange, StoreEvents, StoreListener } from './changes.js'
 export type { Vector } from './vector.js'
 export type { AttrsIn, CollectionOf, HitIn, StoreOf } from './schema.js'
@@ -61,6 +61,7 @@ export type {
   CreateCollectionOptions,
   Facet,
   FacetCount,
+  FilterKey,
   GroupBy,
   Hits,
   ListMatch,
@@ -513,10 +514,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * const newest = await db.list('notes', { filter: { pinned: false }, orderBy: { at: 'desc' }, limit: 20 })
    * ```
    */
-  list<C extends CollectionOf<S>>(
-    collection: C,
-    options?: ListOptions<AttrsIn<S, C>>,
-  ): Promise<ListedRecord<AttrsIn<S, C>>[]>
+  list<C extends CollectionOf<S>>(collection: C, options?: ListOptions<AttrsIn<S, C>>): Promise<Listed<AttrsIn<S, C>>>
   /**
    * Waits until every acknowledged write is durable. It is needed only under `durability: 'relaxed'`. Rejects if some
    * of the acknowledged writes may be lost.

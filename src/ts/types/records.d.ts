@@ -1,5 +1,5 @@
 import type { Attrs } from './attrs.js'
-import type { TextHit, TextOptions } from './text.js'
+import type { FilterKey, TextHit, TextOptions } from './text.js'
 import type { Vector } from './vector.js'
 
 /**
@@ -64,6 +64,9 @@ export interface ListedRecord<A = Attrs> {
   /** The record's vector, scaled to length 1. Present only with `withVectors: true`. */
   vector?: Float32Array
 }
+
+/** Listed records, with `explain` if the list asked for it. */
+export type Listed<A = Attrs> = ListedRecord<A>[] & { explain?: FilterKey[] }
 
 /** A record that a search found. */
 export interface Hit<A = Attrs, C extends string = string> extends TextHit {

@@ -32,6 +32,11 @@ export interface ShapeOptions {
   groupBy?: string | GroupBy
   /** Returns only these attributes with each hit. `false` returns none. Default: all. */
   attrs?: boolean | string[]
+  /**
+   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records of
+   * the searched collections have it, and with which types of value. Default: false.
+   */
+  explain?: boolean
 }
 
 /** The options of a search for a vector. */
@@ -78,4 +83,9 @@ export interface ListOptions<A = Attrs> extends SignalOption {
   attrs?: boolean | string[]
   /** Returns each record's vector, too. Default: false. */
   withVectors?: boolean
+  /**
+   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records of
+   * the collection have it, and with which types of value. Default: false.
+   */
+  explain?: boolean
 }

@@ -7,7 +7,7 @@ import type {
   Hit,
   Hits,
   ListOptions,
-  ListedRecord,
+  Listed,
   QuestionOptions,
   RecordChange,
   RecordInput,
@@ -149,7 +149,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   /** Finds the records that are similar to a record, which is left out. */
   similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>>
   /** Returns the records of a collection in the order that was asked for. All of the list is held in memory. */
-  list(collection: string, options?: ShardedListOptions<A>): Promise<ListedRecord<A>[]>
+  list(collection: string, options?: ShardedListOptions<A>): Promise<Listed<A>>
   /**
    * Sets the attributes of a collection in which `search({ text })` finds words, or with null that there are none.
    * Resolves once all shards have read their records for it. Shards that `grow` adds later get the same settings. If the

@@ -95,8 +95,19 @@ export interface FacetCount {
   count: number
 }
 
-/** Hits, and the counts of `facets` if the search asked for them. */
-export type Hits<T> = T[] & { facets?: { [key: string]: FacetCount[] } }
+/** How many records have an attribute that a filter names. */
+export interface FilterKey {
+  key: string
+  /** How many records of the searched collections have the attribute. */
+  records: number
+  /** How many of them have it with a value of each type. */
+  types: { null?: number; boolean?: number; number?: number; date?: number; string?: number; list?: number }
+  /** Why no record matches a condition on the attribute: none has it, or none has a value of such a type. */
+  note?: string
+}
+
+/** Hits, with `facets` and `explain` if the search asked for them. */
+export type Hits<T> = T[] & { facets?: { [key: string]: FacetCount[] }; explain?: FilterKey[] }
 
 /** Where a text matches: from this character up to that one, in UTF-16 units as `slice` counts. */
 export type TextMatch = [from: number, to: number]

@@ -1,0 +1,76 @@
+import type { Condition, Counted } from '../contract/query.js'
+import { isPlainObject } from '../core/wire.js'
+import { TYPES, typeOf } from '../text/values.js'
+import type { AttrValue, FilterKey } from '../types/index.js'
+
+const STRING = [TYPES.indexOf('string')]
+const LIST = [TYPES.indexOf('list')]
+/** The types that the operators on strings and lists match. The other operators match the type of their operand. */
+const MATCHED: { [operator: string]: number[] | undefined } = {
+  $glob: STRING,
+  $iglob: STRING,
+  $startsWith: STRING,
+  $icontains: STRING,
+  $contains: [...STRING, ...LIST],
+  $containsAny: LIST,
+  $containsAll: LIST,
+}
+/** Operators that a record matches by not having such a value, or whatever its value is. */
+const ANY = new Set(['$ne', '$nin', '$exists', '$not'])
+
+/** Returns the conditions of a filter that has been checked. */
+export function conditionsOf(filter: unknown): Condition[] {
+  const found: Condition[] = []
+  const walk = (part: { [key: string]: unknown }, negated: boolean) => {
+    for (const [key, value] of Object.entries(part)) {
+      if (key === '$not') walk(value as typeof part, true)
+      else if (key.startsWith('$')) for (const one of value as (typeof part)[]) walk(one, negated)
+      else if (!isPlainObject(value)) found.push({ key, types: negated ? undefined : [typeOf(value as AttrValue)] })
+      else
+        for (const [operator, operand] of Object.entries(value))
+          found.push({ key, types: negated || ANY.has(operator) ? undefined : typesOf(operator, operand) })
+    }
+  }
+  if (filter !== undefined) walk(filter as { [key: string]: unknown }, false)
+  const all = new Map(found.map((one) => [JSON.stringify([one.key, one.types]), one]))
+  return [...all.values()]
+}
+
+const typesOf = (operator: string, operand: unknown): number[] =>
+  MATCHED[operator] ??
+  (operator === '$in' ? [...new Set((operand as AttrValue[]).map(typeOf))] : [typeOf(operand as AttrValue)])
+
+const NAMES = {
+  null: 'null',
+  boolean: 'a boolean',
+  number: 'a number',
+  date: 'a date',
+  string: 'a string',
+  list: 'a list',
+}
+const nameOf = (type: number) => NAMES[TYPES[type]]
+
+/** Returns how many records have each attribute of a filter, and says which conditions nothing can match. */
+export function explained(counted: Counted[]): FilterKey[] {
+  const keys = new Map<string, FilterKey>()
+  for (const { key, types, counts } of counted) {
+    const known: FilterKey = keys.get(key) ?? {
+      key,
+      records: counts.reduce((a, b) => a + b, 0),
+      types: Object.fromEntries(TYPES.flatMap((type, i) => (counts[i] > 0 ? [[type, counts[i]]] : []))),
+    }
+    keys.set(key, known)
+    known.note ??= noteOf(key, types, counts)
+  }
+  return [...keys.values()]
+}
+
+function noteOf(key: string, types: number[] | undefined, counts: number[]): string | undefined {
+  const there = counts.flatMap((count, type) => (count > 0 ? [type] : []))
+  if (there.length === 0) return `no record has the attribute ${JSON.stringify(key)}`
+  if (!types || types.length === 0 || types.some((type) => counts[type] > 0)) return undefined
+  const some = there.map((type) => `${counts[type]} ${counts[type] === 1 ? 'has' : 'have'} ${nameOf(type)}`)
+  const advice =
+    types.includes(STRING[0]) && there.includes(LIST[0]) ? '; $contains and $containsAny look into lists' : ''
+  return `no record has ${types.map(nameOf).join(' or ')} under ${JSON.stringify(key)}, ${some.join(', ')}${advice}`
+}
