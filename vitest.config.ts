@@ -52,10 +52,17 @@ const publicTypes: Plugin = {
       : undefined,
 }
 
+/** Pages do not see the environment of the process. */
+const { NIDUS_EVERY_CASE = '' } = process.env
+
 /**
  * Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long.
  */
-const HANGS = { testTimeout: 1_200_000, hookTimeout: 1_200_000, expect: { poll: { timeout: 600_000 } } }
+const HANGS = {
+  testTimeout: 1_200_000,
+  hookTimeout: 1_200_000,
+  expect: { poll: { timeout: 600_000 } },
+}
 
 export default defineConfig({
   test: {
@@ -102,6 +109,7 @@ export default defineConfig({
         },
         test: {
           name: 'browser',
+          env: { NIDUS_EVERY_CASE },
           include: ['pkg-tests/browser/**/*.test.ts'],
           ...HANGS,
           // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by

@@ -3,6 +3,8 @@
 import { parseArgs } from 'node:util'
 import { at, isMain, main, run, say, seconds, Trouble, which } from './lib.mjs'
 import { buildAnyWeight } from './build.mjs'
+import { webdriver } from './browsers.mjs'
+import { wasm } from './suites.mjs'
 import { toolchain } from './toolchain.mjs'
 
 const script =
@@ -14,9 +16,17 @@ const script =
 const EVERY_CASE = { NIDUS_EVERY_CASE: '1' }
 async function rust() {
   const { native } = await toolchain()
-  await run(native.cargo, [...native.select, 'test', '--locked', '--no-fail-fast'], {
+  await run(native.cargo, [...native.select, 'test', '--locked', '--features', 'text', '--no-fail-fast'], {
     env: { ...native.env, ...EVERY_CASE },
   })
+}
+/** The module with relaxed SIMD has its codes in another order. `npm test` runs its tests in wasm in Node. */
+async function relaxed() {
+  const { native } = await toolchain()
+  const test = [...native.select, 'test', '--locked', '--features', 'relaxed-simd']
+  await run(native.cargo, [...test, '--lib', '--', 'search::'], { env: native.env })
+  await run(native.cargo, [...test, '--test', 'codes'], { env: native.env })
+  if (webdriver()) await wasm('wasm_browser', ['relaxed-simd'])
 }
 const node = (projects, ...files) =>
   run(
@@ -47,7 +57,21 @@ export const LONG = [
     work: script('pkg-tests/tabs/stress.mjs', '--minutes', '10', '--browser', 'chromium', '--storage', 'opfs'),
   },
   { name: 'a million crash images, every case in Rust', minutes: 9, work: rust },
-  { name: 'every case in Node', minutes: 4, work: () => node(['node'], 'pkg-tests/node/static-cache.test.ts') },
+  { name: 'relaxed', minutes: 4, work: relaxed },
+  {
+    name: 'every case in Node',
+    minutes: 8,
+    work: () =>
+      node(
+        ['node'],
+        ...['static-cache', 'damage', 'lists', 'text', 'feed'].map((name) => `pkg-tests/node/${name}.test.ts`),
+      ),
+  },
+  {
+    name: 'every case in Chromium and Firefox',
+    minutes: 15,
+    work: () => node(['browser'], 'pkg-tests/browser/transfer.test.ts', 'pkg-tests/browser/text.test.ts'),
+  },
   { name: 'every case of crashed hosts', minutes: 5, work: () => node(['crash']) },
   {
     name: 'fuzz',

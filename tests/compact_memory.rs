@@ -149,7 +149,9 @@ fn same(full: &Store, compact: &Kept, sort: Sort, what: &str, rng: &mut TestRng)
 
 #[test]
 fn answers_and_bytes_are_those_of_full_memory() {
-    for sort in SORTS {
+    // `npm test` has every second sort.
+    let step = if std::env::var_os("NIDUS_EVERY_CASE").is_some() { 1 } else { 2 };
+    for sort in SORTS.into_iter().step_by(step) {
         for d in if matches!(sort, Sort::Strong | Sort::Odd) { &[96, 200][..] } else { &[200] } {
             let d = *d;
             let mut rng = generator(d as u64);

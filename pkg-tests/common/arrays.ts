@@ -9,7 +9,7 @@ export class ArrayHandle implements SyncAccessHandle {
   written = 0
   flushes = 0
   closed = 0
-  kept: { given: Uint8Array; copy: number[] }[] = []
+  kept: { given: Uint8Array; copy: Uint8Array }[] = []
   onCall: (what: string) => void = () => {}
   keep = true
 
@@ -21,7 +21,7 @@ export class ArrayHandle implements SyncAccessHandle {
 
   write(buffer: Uint8Array, { at }: { at: number }) {
     this.onCall('write')
-    if (this.keep) this.kept.push({ given: buffer, copy: [...buffer] })
+    if (this.keep) this.kept.push({ given: buffer, copy: buffer.slice() })
     for (let i = 0; i < buffer.length; i++) this.bytes[at + i] = buffer[i]!
     this.written += buffer.length
     return buffer.length

@@ -1,7 +1,11 @@
 import type { Attrs, Filter } from 'nidus-wasm'
 
 /** `npm run test:long` sets this: generated tests then run all of their cases. */
-export const EVERY_CASE = typeof process !== 'undefined' && !!process.env.NIDUS_EVERY_CASE
+export const EVERY_CASE = !!(import.meta as unknown as { env?: { NIDUS_EVERY_CASE?: string } }).env?.NIDUS_EVERY_CASE
+
+/** All of these, or in `npm test` every `step`th one and those that are `important`. */
+export const someOf = <T>(all: T[], step: number, important: (one: T) => boolean = () => false): T[] =>
+  all.filter((one, n) => EVERY_CASE || n % step === 0 || important(one))
 
 /** A small generator of random numbers with a seed. It gives the same numbers everywhere. */
 export function random(seed: number) {

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright'
 import { run } from './changes.mjs'
 import { browser, site, visit } from './pages.mjs'
 
-const CHANGES = process.env['NIDUS_EVERY_CASE'] ? 1000 : 40
+const CHANGES = process.env['NIDUS_EVERY_CASE'] ? 1000 : 12
 
 for (const relaxed of [false, true]) {
   it(

@@ -76,8 +76,8 @@ fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> 
 fn no_score_is_above_its_bound() {
     let mut most = 0.0f64;
     let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
-    // In `npm test`, each sort has every third of the dimensions that take long, and each dimension has some sorts.
-    let step = crate::few_or(3, 1) as usize;
+    // In `npm test`, each sort has every fourth of the dimensions that take long, and each dimension has some sorts.
+    let step = crate::few_or(4, 1) as usize;
     for (which, sort) in SORTS.into_iter().enumerate() {
         for (n, dimension) in [1, 2, 3, 15, 16, 17, 63, 95, 96, 97, 128, 200, 384, 768, 1025].into_iter().enumerate() {
             if dimension > 97 && !(n + which).is_multiple_of(step) {
@@ -87,9 +87,9 @@ fn no_score_is_above_its_bound() {
             most = most.max(used);
         }
     }
-    nearest_to_bound(Sort::Strong, 384, 5000, &mut rng).unwrap();
+    nearest_to_bound(Sort::Strong, 384, crate::few_or(1000, 5000) as usize, &mut rng).unwrap();
     nearest_to_bound(Sort::Falling, 96, 1000, &mut rng).unwrap();
-    nearest_to_bound(Sort::Gaussian, 4096, 70, &mut rng).unwrap();
+    nearest_to_bound(Sort::Gaussian, 4096, crate::few_or(20, 70) as usize, &mut rng).unwrap();
     // Sums reach the ends of i32: around the dimension from which the query's codes have fewer bits, and at the
     // greatest dimension.
     for dimension in [515, 516, 517, 518, 520, 65_536] {
@@ -102,7 +102,7 @@ fn no_score_is_above_its_bound() {
 
 #[test]
 fn bounds_hold_for_any_rows() {
-    let mut runner = TestRunner::new(Config::with_cases(crate::few_or(30, 300)));
+    let mut runner = TestRunner::new(Config::with_cases(crate::few_or(15, 300)));
     runner
         .run(&(0..SORTS.len(), 1usize..300, 16usize..300, any::<u64>()), |(sort, dimension, count, seed)| {
             let mut bytes = [0; 32];

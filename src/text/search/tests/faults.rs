@@ -7,6 +7,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::files::load;
 use super::histories::{Pair, act, asked, check, check_equal, check_many, equal_documents, saved};
+use crate::few_or;
 use crate::mutant::{TEXT, activate};
 use crate::text::index::Origin;
 
@@ -51,7 +52,8 @@ fn files_find() -> bool {
 #[test]
 fn every_fault_is_found() {
     let mut missed = Vec::new();
-    for (fault, what) in TEXT {
+    // `npm test` looks for every third one.
+    for (fault, what) in TEXT.iter().step_by(few_or(3, 1) as usize) {
         let start = std::time::Instant::now();
         activate(Some(*fault));
         let many = || catch_unwind(AssertUnwindSafe(|| check_many(&[(1, 700), (2, 2_500)], 40))).is_err();
