@@ -2,7 +2,7 @@ import type { Backend, OpenSpec, Source } from '../contract/backend.js'
 import { coreError } from '../errors/errors.js'
 import { browserOpen } from '../stores/browser-open.js'
 import { browserDestroy as destroy, browserList as list } from '../stores/browser-upkeep.js'
-import { destroyAlone, openShared } from '../tabs/shared-store.js'
+import { destroyAlone, openShared } from '../tabs/open.js'
 import type { StorageKind } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 

@@ -7,7 +7,7 @@ import { browserOpen } from '../stores/browser-open.js'
 import { browserDestroy, browserList, browserSalvage } from '../stores/browser-upkeep.js'
 import { locks } from '../runtime/web-locks.js'
 import { lifeLock } from '../tabs/locks.js'
-import { destroyAlone, openShared } from '../tabs/shared-store.js'
+import { destroyAlone, openShared } from '../tabs/open.js'
 import { answer, callsOf, packOpened, taken } from '../messages/answer.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 

@@ -7,21 +7,21 @@ import { poster } from '../messages/poster.js'
 import { TabChannel } from './tab-channel.js'
 import { tabChannelName, type FollowerSide, type LeaderSide, type Moved } from './protocol.js'
 
-/** The way to one leader. Once it is gone nothing it was asked is ever answered. */
+/** Connects a follower to one leader. Calls that have no answer when the leader ends never get one. */
 export class LeaderConnection {
   readonly leader: string
-  readonly #link: TabChannel
+  readonly #channel: TabChannel
   readonly #rpc: BirpcReturn<LeaderSide, FollowerSide, false>
 
   constructor(store: string, leader: string, id: string, progress: FollowerSide['progress'], ended: () => void) {
     this.leader = leader
-    this.#link = new TabChannel(tabChannelName(store, leader, id))
-    this.#link.onend = ended
+    this.#channel = new TabChannel(tabChannelName(store, leader, id))
+    this.#channel.onend = ended
     this.#rpc = createBirpc<LeaderSide, FollowerSide, false>(
       { progress },
       {
-        post: poster(this.#link),
-        on: (receive) => this.#link.on(receive),
+        post: poster(this.#channel),
+        on: (receive) => this.#channel.on(receive),
         timeout: -1,
         proxify: false,
       },
@@ -49,6 +49,6 @@ export class LeaderConnection {
   }
 
   close(tell: boolean) {
-    this.#link.close(tell)
+    this.#channel.close(tell)
   }
 }

@@ -9,39 +9,39 @@ import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
 import { VERSION, tabChannelName, type FollowerSide, type LeaderSide, type Moved, type TabMessage } from './protocol.js'
 
-/** A follower that takes nothing more off its link is not waited for any longer than this. */
+/** A leader that leaves waits so long for followers to take their last answers. */
 const DRAIN_MS = 2000
 
-/** The store's other tabs, served from the one that has it. */
+/** Serves the store to its other tabs, the followers. */
 export class Leader {
   readonly #id: string
   readonly #spec: OpenSpec
   readonly #store: Promise<Backend>
-  readonly #say: (word: TabMessage) => void
-  #followers = new Map<string, { link: TabChannel; forget: () => void }>()
+  readonly #announce: (message: TabMessage) => void
+  #followers = new Map<string, { channel: TabChannel; forget: () => void }>()
   #running = new Set<Promise<unknown>>()
   #leaving = false
 
-  constructor(id: string, spec: OpenSpec, store: Promise<Backend>, say: (word: TabMessage) => void) {
+  constructor(id: string, spec: OpenSpec, store: Promise<Backend>, announce: (message: TabMessage) => void) {
     this.#id = id
     this.#spec = spec
     this.#store = store
-    this.#say = say
-    say({ nidus: 'lead', version: VERSION, leader: id, exclusive: !spec.multiTab })
+    this.#announce = announce
+    announce({ nidus: 'lead', version: VERSION, leader: id, exclusive: !spec.multiTab })
   }
 
   welcome({ id, version, life }: TabMessage & { nidus: 'join' }) {
     if (this.#leaving) return
     const exclusive = !this.#spec.multiTab
     if (version === VERSION && !exclusive && !this.#followers.has(id)) this.#accept(id, life)
-    this.#say({ nidus: 'welcome', version: VERSION, leader: this.#id, exclusive, to: id })
+    this.#announce({ nidus: 'welcome', version: VERSION, leader: this.#id, exclusive, to: id })
   }
 
   #accept(id: string, life: string) {
-    const link = new TabChannel(tabChannelName(this.#spec.name, this.#id, id))
-    const forget = onEnd(life, () => this.#drop(id))
-    this.#followers.set(id, { link, forget })
-    link.onend = () => this.#drop(id)
+    const channel = new TabChannel(tabChannelName(this.#spec.name, this.#id, id))
+    const forget = onEnd(life, () => this.#removeFollower(id))
+    this.#followers.set(id, { channel, forget })
+    channel.onend = () => this.#removeFollower(id)
     let store: Backend | undefined
     let relaxed = false
     let failed = false
@@ -55,13 +55,13 @@ export class Leader {
         this.#run(async () => {
           relaxed = spec.relaxed
           const opened = await this.#store.catch(() => undefined)
-          // Nobody leads then, and the next one tries it for itself.
+          // The opening failed. So the next leader tries, in its own tab.
           if (!opened) return { moved: true }
           store = opened
           void opened.closed.then(({ reason }) => (failed = reason === 'failed'))
           return answer(async () => {
             this.#check(spec, opened)
-            // What there was to recover was recovered before.
+            // The leader's own report has what was recovered.
             const recovery = { bytes: 0, frames: 0, logBytes: 0, dataBytes: 0, created: false, compacted: false }
             return { ...packOpened(opened), recovery }
           })
@@ -69,11 +69,11 @@ export class Leader {
       call: (number, method, args, progress, ticket) =>
         this.#run(async () => {
           const result = await calls.call(number, method, args, progress, ticket)
-          // The next leader tells what there is to tell.
+          // The next leader feeds the changes.
           if (isFeed(method) && 'error' in result) return { moved: true }
-          // What the medium has the next one will find, who opens it anew.
+          // The next leader opens the store anew, and so finds out whether it has the write.
           if (failed && ticket && 'error' in result && result.error.code === 'OUTCOME_UNKNOWN') return { moved: true }
-          // Acknowledged means durable to whom opened it so, however the leader did.
+          // A follower with full durability gets it, although the leader opened the store with relaxed durability.
           if (this.#spec.relaxed && !relaxed && isWrite(method) && 'ok' in result) {
             const flushed = await answer(() => store!.call('flush', {}))
             if ('error' in flushed) return failed ? { moved: true } : flushed
@@ -84,8 +84,8 @@ export class Leader {
       ping: () => true,
     }
     const follower = createBirpc<FollowerSide, LeaderSide>(functions, {
-      post: poster(link),
-      on: (receive) => link.on(receive),
+      post: poster(channel),
+      on: (receive) => channel.on(receive),
       eventNames: ['progress'],
       timeout: -1,
     })
@@ -116,31 +116,34 @@ export class Leader {
     return run
   }
 
-  #drop(id: string) {
+  #removeFollower(id: string) {
     const follower = this.#followers.get(id)
     this.#followers.delete(id)
     follower?.forget()
-    follower?.link.close(false)
+    follower?.channel.close(false)
     void this.#store.then((store) => store.call('changes', { end: true }, { from: id })).catch(() => {})
   }
 
-  /** Takes nothing more on, and resolves when all that was taken on has been answered. */
+  /** Accepts no more calls, and resolves when all accepted ones have their answers. */
   async leave() {
     this.#leaving = true
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
-    // The answers are posted a few turns after they are there.
+    // Answers are posted a few turns after they are made.
     await breathe()
-    await Promise.race([Promise.all([...this.#followers.values()].map(({ link }) => link.drained())), sleep(DRAIN_MS)])
+    await Promise.race([
+      Promise.all([...this.#followers.values()].map(({ channel }) => channel.drained())),
+      sleep(DRAIN_MS),
+    ])
   }
 
   /**
-   * Whatever has not been answered by now was never begun: followers may ask the next leader for it. Only after
-   * `leave`.
+   * Ends all connections, after `leave`. Calls without an answer were not begun. Followers send them to the next
+   * leader.
    */
   end() {
-    for (const [, { link, forget }] of this.#followers) {
+    for (const [, { channel, forget }] of this.#followers) {
       forget()
-      link.close(true)
+      channel.close(true)
     }
     this.#followers.clear()
   }

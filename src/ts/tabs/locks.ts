@@ -4,7 +4,7 @@ export const leaderLock = (name: string) => `nidus-wasm:leader:${name}`
 
 let life: Promise<string> | undefined
 
-/** The name of a lock that is held as long as this thread lives. */
+/** Returns the name of a lock that this thread holds until it ends. */
 export function lifeLock(): Promise<string> {
   life ??= (async () => {
     const name = `nidus-wasm:life:${crypto.randomUUID()}`
@@ -14,7 +14,7 @@ export function lifeLock(): Promise<string> {
   return life
 }
 
-/** Calls back when the thread that holds this lock is gone. Returns what stops the watch. */
+/** Calls `ended` when the thread that holds this lock has ended. Returns a function that stops the watch. */
 export function onEnd(lifeLock: string, ended: () => void): () => void {
   const watch = hold(lifeLock, { mode: 'shared' })
   let stopped = false

@@ -4,18 +4,18 @@ import type { Ticket } from '../contract/tickets.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
 /**
- * Of what tabs say to each other. The three words below, and their `version`, mean the same in every version, so that
- * any two can tell that they differ.
+ * The version of the protocol between tabs. The three messages below and their `version` mean the same in every
+ * version, so that any two tabs can tell that their versions differ.
  */
 export const VERSION = 6
 
-/** Said to all tabs of the origin that have this store open. */
+/** A message to all tabs of the origin that have this store open. */
 export type TabMessage =
-  /** Who leads? `life` is a lock that is free once the asker is gone. */
+  /** Asks who leads. `life` names a lock that is free once the sender has ended. */
   | { nidus: 'join'; version: number; id: string; life: string }
-  /** I do, from now on. */
+  /** Says that the sender leads from now on. */
   | { nidus: 'lead'; version: number; leader: string; exclusive: boolean }
-  /** The answer to one who asked: a link is ready. */
+  /** Answers `join`: the leader listens on the tab channel of this follower. */
   | { nidus: 'welcome'; version: number; leader: string; exclusive: boolean; to: string }
 
 export const channelName = (store: string) => `nidus-wasm:${store}`
@@ -23,8 +23,8 @@ export const tabChannelName = (store: string, leader: string, follower: string) 
   `nidus-wasm:${store}:${leader}:${follower}`
 
 /**
- * To be asked of the next leader: this one is leaving. What it had begun it may have made; who asks with a ticket is
- * told so.
+ * Says that this leader is leaving, and that the call must be sent to the next one. A write may have been made already.
+ * Its ticket keeps it from being made twice.
  */
 export interface Moved {
   moved: true

@@ -6,7 +6,7 @@ import { newSender } from '../contract/tickets.js'
 import { Ledger, type PendingCall } from '../messages/ledger.js'
 import { Unflushed } from '../messages/unflushed.js'
 import { NidusError, aborted, closedError, failedError } from '../errors/errors.js'
-import { hold, holdNow, locks } from '../runtime/web-locks.js'
+import { hold, holdNow } from '../runtime/web-locks.js'
 import { taken, unpackRecovery } from '../messages/answer.js'
 import type { CloseReason, RecoveryReport } from '../types/index.js'
 import { LeaderConnection } from './follower.js'
@@ -14,40 +14,25 @@ import { Leader } from './leader.js'
 import { leaderLock, lifeLock } from './locks.js'
 import { VERSION, channelName, type TabMessage } from './protocol.js'
 
-/** A leader's last words may come after its successor's first. */
-const LAST_WORDS_MS = 50
+/** The last messages of a leader may arrive after the first ones of the next leader. */
+const LATE_MESSAGES_MS = 50
+/** Waits for a leader are counted in ticks and not in time, because a machine may have slept meanwhile. */
 const TICK_MS = 1000
-/** In ticks, not in time: a machine that slept has not waited. */
-const NO_WELCOME = 10
-const SILENCE = 30
-/** Who does not want the answer any more, or asks something new, does not wait so long. */
-const QUIET = 3
+/** An opening fails after this many ticks without a leader. */
+const OPEN_TICKS = 10
+/** Calls fail after this many ticks without an answer of the leader. */
+const CALL_TICKS = 30
+/** After this many ticks, aborted calls fail and new calls are no longer sent. */
+const SILENT_TICKS = 3
 
-/** Who has the store: the engine here, or the leader in another tab. */
-type Holder = LeaderConnection | Engine
+/** The receiver of calls: the engine in this tab, or the leader in another one. */
+type Receiver = LeaderConnection | Engine
 
-export type OpenStore = (spec: OpenSpec) => Promise<Engine>
-
-/**
- * Where stores are for one opening alone (in memory, read-only) or the browser lacks what it takes, the store itself.
- */
-export async function openShared(spec: OpenSpec, openStore: OpenStore, alone = false): Promise<Backend> {
-  const able = locks() !== undefined && typeof BroadcastChannel !== 'undefined'
-  return spec.storage !== 'memory' && !spec.readOnly && able
-    ? SharedStore.open(spec, openStore, alone)
-    : openStore(spec)
-}
-
-/** Removes a store that nobody has open. */
-export async function destroyAlone(name: string, destroy: () => Promise<void>): Promise<void> {
-  const release = await holdNow(leaderLock(name))
-  if (!release) throw new NidusError('LOCKED', `the store "${name}" is open (here, in another tab or worker)`)
-  await destroy().finally(release)
-}
+type OpenStore = (spec: OpenSpec) => Promise<Engine>
 
 /**
- * One opening of a store that other tabs may have open too: it has the store itself (it leads), or speaks to the one
- * that does.
+ * Is one opening of a store that other tabs may have open, too. The leader has the store's engine. A follower sends its
+ * calls to the leader.
  */
 export class SharedStore implements Backend {
   dimension = 0
@@ -59,34 +44,37 @@ export class SharedStore implements Backend {
   readonly #openStore: OpenStore
   readonly #id = crypto.randomUUID()
   readonly #channel: BroadcastChannel
-  #life = ''
-  #ended!: (reason: CloseReason) => void
+  #lifeLock = ''
+  #resolveClosed!: (reason: CloseReason) => void
   #opening: { resolve: () => void; reject: (error: NidusError) => void } | undefined
-  #release: () => Promise<void> = async () => {}
+  #releaseLock: () => Promise<void> = async () => {}
   #leader: Leader | undefined
   #engine: Engine | undefined
-  #taking: Promise<void> | undefined
-  #following: LeaderConnection | undefined
+  /** Resolves when this leader has opened its engine, or failed to. */
+  #takeOver: Promise<void> | undefined
+  /** The connection of a follower. */
+  #connection: LeaderConnection | undefined
+  /** True once the leader has let this follower open the store. */
   #joined = false
-  readonly #ledger: Ledger<Holder>
+  readonly #ledger: Ledger<Receiver>
   #timer: ReturnType<typeof setInterval> | undefined
-  #quiet = 0
+  /** The number of ticks since the leader last said something. */
+  #silentTicks = 0
   readonly #sender: string
-  /** By leaders: what this one had itself it flushes itself. */
+  /** The writes that were sent to leaders and are not flushed. The engine of a leader counts its own. */
   readonly #unflushed: Unflushed
   #failure: NidusError | undefined
   #closing: Promise<void> | undefined
-  #gone: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
 
-  /** `alone`: nobody else has it when this begins. */
   static async open(spec: OpenSpec, openStore: OpenStore, alone: boolean): Promise<SharedStore> {
-    const member = new SharedStore(spec, openStore)
+    const store = new SharedStore(spec, openStore)
     try {
-      member.#life = await lifeLock()
-      await (spec.multiTab && !alone ? member.#share() : member.#keep())
-      return member
+      store.#lifeLock = await lifeLock()
+      await (spec.multiTab && !alone ? store.#openWithOthers() : store.#openAlone())
+      return store
     } catch (error) {
-      await member.#letGo()
+      await store.#leave()
       throw error
     }
   }
@@ -97,40 +85,40 @@ export class SharedStore implements Backend {
     this.#sender = spec.sender ?? newSender()
     this.#unflushed = new Unflushed(spec)
     this.#ledger = new Ledger(this.#sender, ({ number, sentTo }) => {
-      // The engine sees the signal itself.
+      // The engine watches the signal itself.
       if (sentTo instanceof Engine) return false
       sentTo?.cancel(number)
       return true
     })
-    this.closed = new Promise((resolve) => (this.#ended = resolve))
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#channel = new BroadcastChannel(channelName(spec.name))
-    this.#channel.onmessage = ({ data }: MessageEvent<TabMessage>) => this.#hear(data)
+    this.#channel.onmessage = ({ data }: MessageEvent<TabMessage>) => this.#onMessage(data)
   }
 
-  async #keep() {
+  async #openAlone() {
     const release = await holdNow(leaderLock(this.#spec.name))
     if (!release)
-      throw new NidusError('LOCKED', `the store "${this.#spec.name}" is open elsewhere (another tab or worker)`)
-    this.#release = release
-    await this.#untilOpen(() => void this.#lead())
+      throw new NidusError('LOCKED', `the store "${this.#spec.name}" is open in another tab or worker: close it there`)
+    this.#releaseLock = release
+    await this.#untilOpen(() => void this.#becomeLeader())
   }
 
-  async #share() {
+  async #openWithOthers() {
     const lock = hold(leaderLock(this.#spec.name))
-    this.#release = lock.release
+    this.#releaseLock = lock.release
     await this.#untilOpen(() => {
       lock.granted.then(
-        () => void this.#lead(),
+        () => void this.#becomeLeader(),
         (error: unknown) => {
-          // Not the promise of `close`: nobody would see that this one rejects as that does.
+          // `close` releases the lock, and the request for it then rejects.
           if (this.#closing) return
           this.#fail(
-            new NidusError('STORAGE_UNAVAILABLE', `Web Locks cannot be used here: ${String(error)}`, { cause: error }),
+            new NidusError('STORAGE_UNAVAILABLE', `the browser refuses a Web Lock: ${String(error)}`, { cause: error }),
           )
         },
       )
-      this.#ask()
-      this.#watch()
+      this.#findLeader()
+      this.#startTimer()
     })
   }
 
@@ -141,7 +129,7 @@ export class SharedStore implements Backend {
     })
   }
 
-  #openedAs({ dimension, storage }: { dimension: number; storage: string }, recovery: RecoveryReport) {
+  #finishOpening({ dimension, storage }: { dimension: number; storage: string }, recovery: RecoveryReport) {
     if (!this.#opening) return
     this.dimension = dimension
     this.storage = storage
@@ -162,18 +150,18 @@ export class SharedStore implements Backend {
     if (signal?.aborted && !options.ticket?.again) return Promise.reject(aborted(signal))
     const call = this.#ledger.add(method, args, options)
     this.#send(call)
-    this.#watch()
+    this.#startTimer()
     return call.done
   }
 
-  #send(call: PendingCall<Holder>) {
+  #send(call: PendingCall<Receiver>) {
     if (this.#engine) return this.#sendToEngine(call, this.#engine)
-    // What a silent leader is not sent was certainly not made.
-    const sends = this.#quiet < QUIET || isFeed(call.method)
-    if (this.#joined && this.#following && sends) this.#sendToLeader(call, this.#following)
+    // A write that is not sent to a silent leader is certainly not made.
+    const sends = this.#silentTicks < SILENT_TICKS || isFeed(call.method)
+    if (this.#joined && this.#connection && sends) this.#sendToLeader(call, this.#connection)
   }
 
-  #sendToEngine(call: PendingCall<Holder>, engine: Engine) {
+  #sendToEngine(call: PendingCall<Receiver>, engine: Engine) {
     const { method, args, options, ticket, resolve, reject } = call
     const late = this.#ledger.sent(call, engine)
     const called = engine.call(method, args as never, { ...options, ticket, signal: late ? undefined : options.signal })
@@ -185,7 +173,7 @@ export class SharedStore implements Backend {
       .catch(reject)
   }
 
-  #sendToLeader(call: PendingCall<Holder>, leader: LeaderConnection) {
+  #sendToLeader(call: PendingCall<Receiver>, leader: LeaderConnection) {
     const { number, method, args, options, ticket, resolve, reject } = call
     this.#ledger.sent(call, leader)
     leader.call(number, method, args!, options.onProgress !== undefined, ticket).then(
@@ -208,59 +196,60 @@ export class SharedStore implements Backend {
     for (const call of this.#ledger.waiting) this.#send(call)
   }
 
-  #hear(word: TabMessage) {
+  #onMessage(message: TabMessage) {
     if (this.#failure || (this.#closing && this.#ledger.size === 0)) return
-    if (this.#leader) return word.nidus === 'join' ? this.#leader.welcome(word) : undefined
-    if (!this.#spec.multiTab || (word.nidus !== 'lead' && !(word.nidus === 'welcome' && word.to === this.#id))) return
-    const { name } = this.#spec
-    if (word.version !== VERSION) {
+    if (this.#leader) return message.nidus === 'join' ? this.#leader.welcome(message) : undefined
+    const { name, multiTab } = this.#spec
+    if (!multiTab || (message.nidus !== 'lead' && !(message.nidus === 'welcome' && message.to === this.#id))) return
+    if (message.version !== VERSION) {
       return this.#fail(
         new NidusError(
           'LOCKED',
-          `the store "${name}" is open in a tab with another version of nidus-wasm (tabs speak protocol ` +
-            `${word.version} there, ${VERSION} here): reload the older one`,
+          `the store "${name}" is open in a tab with another version of nidus-wasm (its protocol is ` +
+            `${message.version}, and ${VERSION} in this tab): reload the older tab`,
         ),
       )
     }
-    if (word.exclusive)
+    if (message.exclusive)
       return this.#fail(
-        new NidusError('LOCKED', `the store "${name}" is open in another tab, for that tab alone (multiTab: false)`),
+        new NidusError('LOCKED', `the store "${name}" is open in another tab with multiTab: false: close it there`),
       )
-    this.#quiet = 0
-    if (this.#following?.leader === word.leader) return
-    if (word.nidus === 'welcome' && !this.#following) return void this.#join(word.leader)
-    const former = this.#following
-    void sleep(LAST_WORDS_MS).then(() => {
-      if (former && this.#following === former) this.#lose()
-      if (!this.#following && !this.#leader && !this.#gone) this.#ask()
+    this.#silentTicks = 0
+    if (this.#connection?.leader === message.leader) return
+    if (message.nidus === 'welcome' && !this.#connection) return void this.#join(message.leader)
+    const previous = this.#connection
+    void sleep(LATE_MESSAGES_MS).then(() => {
+      if (previous && this.#connection === previous) this.#disconnect()
+      if (!this.#connection && !this.#leader && !this.#leaving) this.#findLeader()
     })
   }
 
-  #ask() {
-    this.#channel.postMessage({ nidus: 'join', version: VERSION, id: this.#id, life: this.#life } satisfies TabMessage)
+  #findLeader() {
+    const message: TabMessage = { nidus: 'join', version: VERSION, id: this.#id, life: this.#lifeLock }
+    this.#channel.postMessage(message)
   }
 
   async #join(leader: string) {
-    const following: LeaderConnection = new LeaderConnection(
+    const connection: LeaderConnection = new LeaderConnection(
       this.#spec.name,
       leader,
       this.#id,
       (number, done, total) => this.#ledger.onProgress(number, done, total),
-      () => this.#following === following && this.#lose(),
+      () => this.#connection === connection && this.#disconnect(),
     )
-    this.#following = following
-    const answer = await following.open(this.#opening ? this.#spec : { ...this.#spec, dimension: this.dimension })
-    if (this.#following !== following || 'moved' in answer) return
+    this.#connection = connection
+    const answer = await connection.open(this.#opening ? this.#spec : { ...this.#spec, dimension: this.dimension })
+    if (this.#connection !== connection || 'moved' in answer) return
     try {
       const opened = taken(answer)
       this.#joined = true
-      this.#openedAs(opened, unpackRecovery(opened))
-      // Before anything new: what the leader before said it had written.
+      this.#finishOpening(opened, unpackRecovery(opened))
+      // Asked before any new call: whether the writes that the previous leader acknowledged are in the store.
       if (this.#unflushed.last)
-        void following
+        void connection
           .call(this.#ledger.next(), 'newest', { sender: this.#sender }, false)
           .then(
-            (answer) => this.#following === following && 'ok' in answer && this.#unflushed.found(answer.ok as number),
+            (answer) => this.#connection === connection && 'ok' in answer && this.#unflushed.found(answer.ok as number),
           )
       this.#sendAll()
     } catch (error) {
@@ -268,37 +257,37 @@ export class SharedStore implements Backend {
     }
   }
 
-  /** Whatever it was asked and has not answered is asked of the next one. */
-  #lose() {
-    const following = this.#following
-    if (!following) return
-    this.#following = undefined
+  /** Ends the connection. Calls without an answer are sent to the next leader. */
+  #disconnect() {
+    const connection = this.#connection
+    if (!connection) return
+    this.#connection = undefined
     this.#joined = false
-    following.close(false)
-    this.#ledger.lost(following)
+    connection.close(false)
+    this.#ledger.lost(connection)
   }
 
-  /** The lock is ours. */
-  async #lead() {
-    if (this.#following) await sleep(LAST_WORDS_MS)
-    if (this.#failure || (this.#closing && this.#ledger.size === 0)) return this.#release()
-    this.#lose()
-    // A store that this one knew is not to be made anew, empty.
+  /** Opens the engine and serves the other tabs. Called once this opening has the leader's lock. */
+  async #becomeLeader() {
+    if (this.#connection) await sleep(LATE_MESSAGES_MS)
+    if (this.#failure || (this.#closing && this.#ledger.size === 0)) return this.#releaseLock()
+    this.#disconnect()
+    // Without a dimension, a store that was destroyed meanwhile is not created anew.
     const spec = this.#opening ? this.#spec : { ...this.#spec, dimension: undefined }
     const opening = this.#openStore(spec)
-    this.#leader = new Leader(this.#id, this.#spec, opening, (word) => this.#channel.postMessage(word))
-    this.#taking = opening.then(
+    this.#leader = new Leader(this.#id, this.#spec, opening, (message) => this.#channel.postMessage(message))
+    this.#takeOver = opening.then(
       async (engine) => {
         if (this.#unflushed.last) this.#unflushed.found(await engine.call('newest', { sender: this.#sender }))
         this.#unflushed.last = 0
         this.#engine = engine
         void engine.closed.then((reason) => reason.reason === 'failed' && void this.#stepDown(reason.error))
-        this.#openedAs(engine, engine.recovery)
+        this.#finishOpening(engine, engine.recovery)
         engine.onCompactionError = (error) => {
           this.recovery.compactionError = error
           this.onCompactionError?.(error)
         }
-        // That of this opening, by one that followed until now.
+        // The caller of a former follower has not seen the report of this engine.
         if (engine.recovery.compactionError) engine.onCompactionError(engine.recovery.compactionError)
         this.#sendAll()
       },
@@ -306,61 +295,49 @@ export class SharedStore implements Backend {
     )
   }
 
-  /** Another one may do better: it opens, and so recovers, the store anew. */
+  /** Lets another tab lead. It opens the store anew, and so recovers it. */
   async #stepDown(error: NidusError) {
     this.#fail(error)
-    await this.#letGo().catch(() => {})
+    await this.#leave().catch(() => {})
   }
 
-  #watch() {
+  #startTimer() {
     if (this.#timer) return
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
-    if (this.#quiet >= QUIET) this.#tick()
+    this.#timer = setInterval(() => this.#onTick(), TICK_MS)
+    if (this.#silentTicks >= SILENT_TICKS) this.#onTick()
   }
 
-  #tick() {
+  #onTick() {
     if (this.#leader || (this.#ledger.size === 0 && !this.#opening)) {
       clearInterval(this.#timer)
       this.#timer = undefined
-      if (this.#quiet < QUIET) this.#quiet = 0
+      if (this.#silentTicks < SILENT_TICKS) this.#silentTicks = 0
       return
     }
-    const following = this.#following
-    if (following)
-      following.ping().then(
-        () => following === this.#following && this.#heard(),
+    const connection = this.#connection
+    if (connection)
+      connection.ping().then(
+        () => connection === this.#connection && this.#onPong(),
         () => {},
       )
-    else this.#ask()
-    const quiet = ++this.#quiet
-    const over = quiet >= (this.#opening && !following ? NO_WELCOME : SILENCE)
-    if (over) this.#quiet = QUIET
-    const silent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', more = '') =>
-      new NidusError(
-        code,
-        `the store "${this.#spec.name}" is open in another tab, which does not answer (it may be frozen, or ` +
-          `stopped by a debugger)${more}`,
-      )
-    if (over && this.#opening) return this.#fail(silent('LOCKED'))
+    else this.#findLeader()
+    const silentTicks = ++this.#silentTicks
+    const over = silentTicks >= (this.#opening && !connection ? OPEN_TICKS : CALL_TICKS)
+    if (over) this.#silentTicks = SILENT_TICKS
+    if (over && this.#opening) return this.#fail(leaderSilent('LOCKED', this.#spec.name))
     for (const { method, sentTo, ticket, options, reject } of this.#ledger.calls) {
       if (isFeed(method)) continue
-      if (!over && !(quiet >= QUIET && options.signal?.aborted)) continue
-      // One that was sent is made when that tab goes on, or was made before it stopped.
-      if (!ticket || !(sentTo || ticket.again)) reject(silent('STORAGE_UNAVAILABLE'))
-      else
-        reject(
-          silent(
-            'OUTCOME_UNKNOWN',
-            ': it is not known whether it made the write, or will make it when it goes on. It is made whole or ' +
-              'not at all',
-          ),
-        )
+      if (!over && !(silentTicks >= SILENT_TICKS && options.signal?.aborted)) continue
+      // A write that was sent may have been made, or may be made when the leader's tab goes on.
+      reject(
+        leaderSilent(ticket && (sentTo || ticket.again) ? 'OUTCOME_UNKNOWN' : 'STORAGE_UNAVAILABLE', this.#spec.name),
+      )
     }
   }
 
-  /** The leader lives. What waited for that is sent, in its order. */
-  #heard() {
-    this.#quiet = 0
+  /** Sends the calls that waited for a sign of life of the leader, in their order. */
+  #onPong() {
+    this.#silentTicks = 0
     if (this.#joined) this.#sendAll()
   }
 
@@ -373,11 +350,11 @@ export class SharedStore implements Backend {
     this.#failure = error
     this.#opening?.reject(error)
     this.#opening = undefined
-    this.#lose()
+    this.#disconnect()
     for (const { sentTo, ticket, reject } of this.#ledger.calls)
-      if (!(sentTo instanceof Engine)) reject(ticket?.again ? lost() : this.#failed())
-    this.#ended({ reason: 'failed', error })
-    if (!this.#leader) void this.#letGo()
+      if (!(sentTo instanceof Engine)) reject(ticket?.again ? writeUnknown() : this.#failed())
+    this.#resolveClosed({ reason: 'failed', error })
+    if (!this.#leader) void this.#leave()
   }
 
   close(): Promise<void> {
@@ -389,41 +366,51 @@ export class SharedStore implements Backend {
     await this.#ledger.settled()
     try {
       try {
-        // A leader that failed, or does not answer, cannot say it.
+        // After a leader failed or fell silent, only a flush can tell whether writes were lost.
         if (this.#unflushed.any) await this.#call('flush', {}, {})
       } finally {
-        await this.#letGo()
+        await this.#leave()
       }
     } finally {
-      this.#ended({ reason: 'closed' })
+      this.#resolveClosed({ reason: 'closed' })
     }
   }
 
-  /** What followers are owed, the store, the lock, in this order. */
-  #letGo(): Promise<void> {
-    this.#gone ??= this.#leave()
-    return this.#gone
+  /** Ends, in this order: the calls of followers, the engine, the leader's lock. */
+  #leave(): Promise<void> {
+    this.#leaving ??= this.#leaveOnce()
+    return this.#leaving
   }
 
-  async #leave() {
+  async #leaveOnce() {
     clearInterval(this.#timer)
     try {
-      await this.#taking
+      await this.#takeOver
       this.#engine?.endWaits()
       await this.#leader?.leave()
       await this.#engine?.close()
     } finally {
       this.#leader?.end()
-      this.#following?.close(true)
-      await this.#release()
+      this.#connection?.close(true)
+      await this.#releaseLock()
       this.#channel.close()
     }
   }
 }
 
-const lost = () =>
+const leaderSilent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', name: string) =>
+  new NidusError(
+    code,
+    `the store "${name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger): ` +
+      (code === 'OUTCOME_UNKNOWN'
+        ? 'it is not known whether the write is made, or will be made when that tab goes on. It is made whole or not ' +
+          'at all'
+        : 'show that tab or close it'),
+  )
+
+const writeUnknown = () =>
   new NidusError(
     'OUTCOME_UNKNOWN',
-    'the tab that has the store did not say whether it made the write, and the store cannot be opened here: it is ' +
-      'in the store whole or not at all',
+    'the tab that has the store ended before it answered, and the store cannot be opened here: the write is in the ' +
+      'store whole or not at all',
   )

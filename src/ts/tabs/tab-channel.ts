@@ -1,11 +1,11 @@
-/** No message is larger; what is, travels in parts. */
-const LARGEST = 4 * 1024 * 1024
-/** Messages of at least this size are answered for, so that no more than a few of them wait at the other side. */
-const LARGE = 64 * 1024
-const WINDOW = 2 * LARGEST
+/** Larger messages are sent in parts. */
+const MAX_MESSAGE = 4 * 1024 * 1024
+/** The other side confirms frames of at least this size, so that few of them wait there. */
+const CONFIRM_FROM = 64 * 1024
+const MAX_UNCONFIRMED = 2 * MAX_MESSAGE
 const DEPTH = 6
 
-/** A typed array that came ahead of its message: which of the parts it is, and as what to read it. */
+/** Stands for a typed array that was sent before its message. */
 interface Part {
   $part: number
   float: boolean
@@ -18,38 +18,38 @@ type Frame =
 
 type Bytes = Uint8Array | Float32Array
 
-function each(value: unknown, depth: number, found: (array: Bytes) => unknown): unknown {
+function mapArrays(value: unknown, depth: number, onArray: (array: Bytes) => unknown): unknown {
   if (typeof value !== 'object' || value === null || depth === 0) return value
-  if (ArrayBuffer.isView(value)) return found(value as Bytes)
-  if (Array.isArray(value)) return value.map((part) => each(part, depth - 1, found))
+  if (ArrayBuffer.isView(value)) return onArray(value as Bytes)
+  if (Array.isArray(value)) return value.map((part) => mapArrays(part, depth - 1, onArray))
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, each(part, depth - 1, found)]))
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, mapArrays(part, depth - 1, onArray)]))
 }
 
 function sizeOf(message: unknown): number {
   let bytes = 0
-  each(message, DEPTH, (array) => (bytes += array.byteLength))
+  mapArrays(message, DEPTH, (array) => (bytes += array.byteLength))
   return bytes
 }
 
 /**
- * Between two tabs, a broadcast channel that only they know the name of: in order, in messages of at most 4 MiB, and
- * with back-pressure.
+ * Connects two tabs by a broadcast channel whose name only they know. Keeps the order of messages, sends at most 4 MiB
+ * in one, and waits while the other side is behind.
  */
 export class TabChannel {
   readonly #channel: BroadcastChannel
   #queue: Frame[] = []
-  /** Bytes sent that the other side has not yet taken. */
-  #under = 0
+  /** The number of bytes in frames that the other side has not confirmed. */
+  #unconfirmed = 0
   #parts: Uint8Array[][] = []
   #receive: (message: unknown) => void = () => {}
   #drained: (() => void)[] = []
-  /** The other side has nothing more to say. */
+  /** Called when the other side has ended the channel. */
   onend = () => {}
 
   constructor(name: string) {
     this.#channel = new BroadcastChannel(name)
-    this.#channel.onmessage = ({ data }: MessageEvent<Frame>) => this.#take(data)
+    this.#channel.onmessage = ({ data }: MessageEvent<Frame>) => this.#onFrame(data)
   }
 
   on(receive: (message: unknown) => void) {
@@ -57,8 +57,8 @@ export class TabChannel {
   }
 
   /**
-   * As many messages a frame as fit. What they hold is copied before this returns, or waits its turn unchanged: callers
-   * give it away.
+   * Sends messages, as many in a frame as fit. Their contents are copied before this returns, or later if the channel
+   * is busy. So the caller must not change them.
    */
   postMessage(messages: unknown[]) {
     let frame: unknown[] = []
@@ -70,8 +70,8 @@ export class TabChannel {
     }
     for (const message of messages) {
       const size = sizeOf(message)
-      if (bytes + size > LARGEST) cut()
-      if (size > LARGEST) this.#send({ messages: [this.#inParts(message)], bytes: 0 })
+      if (bytes + size > MAX_MESSAGE) cut()
+      if (size > MAX_MESSAGE) this.#send({ messages: [this.#sendParts(message)], bytes: 0 })
       else {
         frame.push(message)
         bytes += size
@@ -80,12 +80,12 @@ export class TabChannel {
     cut()
   }
 
-  #inParts(message: unknown): unknown {
+  #sendParts(message: unknown): unknown {
     let count = 0
-    return each(message, DEPTH, (array) => {
+    return mapArrays(message, DEPTH, (array) => {
       const bytes = new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
-      for (let at = 0; at === 0 || at < bytes.length; at += LARGEST) {
-        const part = bytes.slice(at, at + LARGEST)
+      for (let at = 0; at === 0 || at < bytes.length; at += MAX_MESSAGE) {
+        const part = bytes.slice(at, at + MAX_MESSAGE)
         this.#send({ part, begins: at === 0, bytes: part.length })
       }
       return { $part: count++, float: array instanceof Float32Array } satisfies Part
@@ -94,32 +94,32 @@ export class TabChannel {
 
   #send(frame: Frame) {
     this.#queue.push(frame)
-    this.#pump()
+    this.#sendQueue()
   }
 
-  #pump() {
+  #sendQueue() {
     while (this.#queue.length > 0) {
       const frame = this.#queue[0]
       const bytes = 'bytes' in frame ? frame.bytes : 0
-      if (this.#under > 0 && this.#under + bytes > WINDOW) return
+      if (this.#unconfirmed > 0 && this.#unconfirmed + bytes > MAX_UNCONFIRMED) return
       this.#queue.shift()
-      if (bytes >= LARGE) this.#under += bytes
+      if (bytes >= CONFIRM_FROM) this.#unconfirmed += bytes
       try {
         this.#channel.postMessage(frame)
       } catch {
-        // Closed meanwhile: nobody is there to be told.
+        // The channel was closed meanwhile.
       }
     }
     for (const done of this.#drained.splice(0)) done()
   }
 
-  #take(frame: Frame) {
+  #onFrame(frame: Frame) {
     if ('end' in frame) return this.onend()
     if ('taken' in frame) {
-      this.#under -= frame.taken
-      return this.#pump()
+      this.#unconfirmed -= frame.taken
+      return this.#sendQueue()
     }
-    if (frame.bytes >= LARGE) this.#channel.postMessage({ taken: frame.bytes } satisfies Frame)
+    if (frame.bytes >= CONFIRM_FROM) this.#channel.postMessage({ taken: frame.bytes } satisfies Frame)
     if ('part' in frame) {
       if (frame.begins) this.#parts.push([])
       this.#parts.at(-1)?.push(frame.part)
@@ -127,10 +127,10 @@ export class TabChannel {
     }
     const parts = this.#parts
     if (parts.length > 0) this.#parts = []
-    for (const message of frame.messages) this.#receive(parts.length > 0 ? whole(message, parts, DEPTH) : message)
+    for (const message of frame.messages) this.#receive(parts.length > 0 ? joinParts(message, parts, DEPTH) : message)
   }
 
-  /** Resolves when all was sent (not: taken). */
+  /** Resolves when all messages are sent. They may not have arrived. */
   drained(): Promise<void> {
     return this.#queue.length === 0 ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve))
   }
@@ -142,13 +142,13 @@ export class TabChannel {
   }
 }
 
-function whole(value: unknown, parts: Uint8Array[][], depth: number): unknown {
+function joinParts(value: unknown, parts: Uint8Array[][], depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth === 0 || ArrayBuffer.isView(value)) return value
-  if (Array.isArray(value)) return value.map((part) => whole(part, parts, depth - 1))
+  if (Array.isArray(value)) return value.map((part) => joinParts(part, parts, depth - 1))
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
   const { $part, float } = value as Part
   if ($part === undefined)
-    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part, parts, depth - 1)]))
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, joinParts(part, parts, depth - 1)]))
   const pieces = parts[$part]
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
