@@ -27,14 +27,14 @@ export function listen(backend: Backend, event: unknown, listener: StoreListener
   let all = listeners.get(backend)
   const first = !all
   if (!all) listeners.set(backend, (all = new Map()))
-  // In this turn, so that every write that is called from now on is told.
+  // Called in this turn, so that the listener hears of every later write.
   const begins = backend.call('changes', { ids: ids === true }).then(({ next }) => next)
   const own: Registration = { ids: ids === true, begins }
   const remove = () => void (all.get(listener) === own && unlisten(backend, event, listener))
   all.get(listener)?.forget?.()
   all.set(listener, own)
   if (signal) own.forget = onAbort(signal, remove)
-  // A store that has ended tells that by `closed`.
+  // If the store has ended, `closed` says so.
   begins.catch(() => {})
   if (first)
     changes().then(
@@ -56,5 +56,5 @@ export function unlisten(backend: Backend, event: unknown, listener: StoreListen
   backend.call('changes', { end: true }).catch(() => {})
 }
 
-/** Tells nothing more, because the store is closed. */
+/** Removes all listeners of a store, because it is closed. */
 export const unlistenAll = (backend: Backend) => void listeners.delete(backend)

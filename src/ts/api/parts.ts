@@ -1,6 +1,6 @@
 import { NidusError } from '../errors/errors.js'
 
-/** What few pages need is loaded when they do. */
+/** Loads a part of the package that few pages need. */
 export const load = <T>(part: Promise<T>): Promise<T> =>
   part.catch((cause: unknown) => {
     throw new NidusError('FAILED', 'a part of the package could not be loaded', { cause })

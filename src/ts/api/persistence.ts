@@ -2,7 +2,7 @@ import { invalid } from '../errors/errors.js'
 import type { Persistence, PersistenceOptions } from '../types/index.js'
 import { describe } from '../core/wire.js'
 
-/** What the browser answers in time. It may ask the user first, or never answer. */
+/** Returns the browser's answer, or undefined if there is none in time. The browser may ask the user first. */
 async function answer<T>(ask: () => Promise<T> | undefined, limit: number): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<undefined>((resolve) => {
@@ -25,10 +25,10 @@ export async function persistence({ request = false, timeout = 3000 }: Persisten
   try {
     storage = globalThis.navigator?.storage
   } catch {
-    // Where storage is denied the mere mention may throw.
+    // Reading the property may throw if storage is denied.
   }
   const [kept, room] = await Promise.all([
-    // Workers can ask how it is, but not for more.
+    // Workers have no `persist`.
     answer(() => (request && storage?.persist ? storage.persist() : storage?.persisted?.()), timeout),
     answer(() => storage?.estimate?.(), timeout),
   ])

@@ -9,11 +9,11 @@ import { coreLoaded, deadCore, loadCore, noteTrap } from '../core/load.js'
 import { needWhole } from '../core/whole.js'
 import { describe } from '../core/wire.js'
 
-/** The `init` of one runtime. An entry exports what this returns, so that no bundler drops the call. */
+/** Returns the `init` of one runtime. Entries export it, so that no bundler drops this call. */
 export function initWith(parts: Partial<Runtime>) {
   configureRuntime(parts)
   return async (wasm?: WasmSource): Promise<void> => {
-    // Also where one is loaded already.
+    // Checked also if the wasm is loaded already.
     checkWasm(wasm)
     await loadCore(wasm)
     needWhole('a segment')
@@ -48,14 +48,11 @@ function closeSink(sink: SyncAccessHandle | undefined) {
 }
 
 declare const FileSystemSyncAccessHandle: (new () => unknown) | undefined
-/** Only of a real one is it known that it keeps no reference to what it is given. */
+/** Returns whether the sink is the browser's own handle, which keeps no reference to the arrays that it is given. */
 const isRealHandle = (sink: unknown) =>
   typeof FileSystemSyncAccessHandle !== 'undefined' && sink instanceof FileSystemSyncAccessHandle
 
-/**
- * Not private fields, which a proxy around a segment (Vue's, MobX's) does not have; and a function, which such proxies
- * hand on as it is.
- */
+/** The key of the method that returns a segment's state. See `BACKEND` in `reads.ts`. */
 const STATE = Symbol()
 type State = { core: CoreSegment | undefined; sink: SyncAccessHandle | undefined }
 
@@ -70,7 +67,10 @@ function checkRows(vectors: unknown, dimension: number): Float32Array {
     throw invalid(`vectors must be a Float32Array, not ${describe(vectors)}`)
   const rows = vectors as Float32Array
   if (rows.length % dimension !== 0) {
-    throw new NidusError('DIMENSION_MISMATCH', `${rows.length} numbers are no whole number of rows of ${dimension}`)
+    throw new NidusError(
+      'DIMENSION_MISMATCH',
+      `vectors has ${rows.length} numbers, which is no multiple of ${dimension}`,
+    )
   }
   return rows
 }

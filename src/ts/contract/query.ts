@@ -73,7 +73,9 @@ export interface QueryHits {
   /** Present if the question had words. */
   textScores: Float64Array | undefined
   vectors: Float32Array | undefined
-  /** For each hit, by field: start and end of each match, and the number of the list's element if the value is a list. */
+  /**
+   * For each hit, by field: start and end of each match, and the number of the list's element if the value is a list.
+   */
   matches: { [field: string]: number[][] }[] | undefined
   snippets: (string | undefined)[] | undefined
   /** The value that the hit's group has in common. */

@@ -3,7 +3,7 @@ import { browserPlatform } from '../platforms/browser.js'
 import { configured } from '../runtime/configure.js'
 import { isCopied, placed } from './place.js'
 
-// `new URL('…', import.meta.url)` is written out in full, in this form: bundlers find the files by it.
+// Bundlers find the files by `new URL('…', import.meta.url)`, so it is written out each time.
 const whole = () => new URL('./nidus.wasm', import.meta.url)
 export const Nidus = configured(
   {

@@ -9,24 +9,26 @@ import type { WasmSource } from '../types/segment.js'
 import { configured } from '../runtime/configure.js'
 
 const JAVASCRIPT = { type: 'text/javascript' }
-/** The addresses of the module of texts and of its wasm. They are kept for as long as the page, as the worker's is. */
+/**
+ * The addresses of the module of texts and of its wasm. Like the worker's address, they are valid as long as the page.
+ */
 let texts: [script: string, wasm: string] | undefined
 const textAddresses = () =>
   (texts ??= [
     URL.createObjectURL(new Blob([textSource], JAVASCRIPT)),
     URL.createObjectURL(new Blob([textBytes as BufferSource], { type: 'application/wasm' })),
   ])
-// Workers start further ones from it.
+// Kept, since a worker starts search workers from its own address.
 let address: string | undefined
 const platform = browserPlatform(() => {
-  // The worker has no address beside which the files could be.
+  // No files lie beside the worker's address, so the worker gets their addresses.
   const told = `globalThis.nidusText=${JSON.stringify(textAddresses())};`
   address ??= URL.createObjectURL(new Blob([told, source], JAVASCRIPT))
   return new Worker(address, { type: 'module' })
 })
 
 let compiling: Promise<WebAssembly.Module> | undefined
-/** Compiled once, and sent to the workers as it is. What is wrong with it is told where it is instantiated. */
+/** Compiles the wasm once for all workers. If that fails, the worker gets the bytes, and its error says why. */
 const own = (given: WasmSource | undefined): Promise<WasmSource> | WasmSource =>
   given ?? (compiling ??= WebAssembly.compile(bytes as BufferSource)).catch(() => bytes as BufferSource)
 

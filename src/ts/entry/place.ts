@@ -1,12 +1,8 @@
-/**
- * Vite 7 and older, in development, serve a copy of the entry from here, and do not bring along what it names by its
- * own address.
- */
+/** In development, Vite 7 and older serve a copy of the entry from here, without the files that it names. */
 const COPIES = '/.vite/deps/'
 
 /**
- * Where a file of the package is: given as the entry finds it. A bundler that knows such addresses has put the right
- * one there.
+ * Returns the address of a file of the package. If the entry is such a copy, this is the address beside the original.
  */
 export const placed = (url: URL): string => url.href.replace(COPIES, '/nidus-wasm/dist/')
 export const isCopied = (url: URL): boolean => url.href.includes(COPIES)

@@ -30,7 +30,7 @@ export class NidusShard extends DurableObject<Env> {
     this.#shard = new Shard(ctx.storage, () => this.shards, open)
   }
 
-  /** The namespace of all shards, under which name it is bound. */
+  /** The namespace of all shards. A subclass with another binding overrides this. */
   get shards(): Namespace<ShardStub> {
     return this.env.NIDUS_SHARD!
   }

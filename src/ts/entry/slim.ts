@@ -3,11 +3,11 @@ import { Nidus as Api } from '../api/nidus.js'
 import { browserPlatform } from '../platforms/browser.js'
 import { configured } from '../runtime/configure.js'
 
-// No address in it, so that there is nothing for a bundler to find: whoever opens a store says where the worker is.
+// This entry names no file, so a bundler has nothing to find. The caller passes the worker.
 export const Nidus = configured(
   {
     platform: browserPlatform(() => {
-      throw invalid('nidus-wasm/slim has no worker of its own: `worker: () => new Worker(...)`, of "nidus-wasm/worker"')
+      throw invalid('nidus-wasm/slim needs a worker: pass `worker: () => new Worker(...)` with "nidus-wasm/worker"')
     }),
   },
   Api,

@@ -3,7 +3,7 @@ import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
 
-/** Set by ./inline, whose worker has no files beside it. */
+/** The addresses that `inline.ts` gives its worker. */
 const inlined = (globalThis as { nidusText?: [script: string, wasm: string] }).nidusText
 const whole = () => fetch(new URL('./nidus.wasm', import.meta.url))
 configureRuntime({

@@ -2,7 +2,7 @@ import type { Method } from '../contract/calls.js'
 import type { Ticket } from '../contract/tickets.js'
 import { NidusError } from '../errors/errors.js'
 
-/** Keeps account of writes that were acknowledged under relaxed durability and are not yet durable. */
+/** Keeps track of writes that were acknowledged under relaxed durability and are not yet durable. */
 export class Unflushed {
   readonly #relaxed: boolean
   /** The number of the last such write, or 0. */

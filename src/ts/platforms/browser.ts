@@ -16,18 +16,15 @@ const unavailable = (kind: StorageKind) =>
   new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
 
 /**
- * File handles exist only in dedicated workers, so a page starts one. A worker that cannot start another uses its own
- * thread.
+ * A page starts a worker, because only dedicated workers have file handles. A thread that cannot start one does
+ * without.
  */
 const canStart = () => typeof Worker !== 'undefined'
 
 const here = () => import('./this-thread.js')
 const salvageHere = () => import('./salvage-this-thread.js')
 
-/**
- * Runs the work in a worker. Where none can be started, runs it in this thread, as far as that can: OPFS has its
- * handles only in workers.
- */
+/** Runs `work` in a worker. If none can be started, runs `alone` in this thread, which then cannot use OPFS. */
 async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
   if (!canStart()) return alone()
   try {

@@ -2,8 +2,8 @@ import { coreError } from '../errors/errors.js'
 import { browserSalvage as salvage } from '../stores/browser-upkeep.js'
 import type { SalvageReport } from '../types/index.js'
 
-// A salvage in the page's own thread. In a file of its own with a core of its own: that of a page's stores cannot do
-// it.
+// Salvages a store in the page's own thread. This is a separate file with a separate core, because the small core of a
+// page's stores cannot salvage.
 
 export const browserSalvage = (...args: Parameters<typeof salvage>): Promise<SalvageReport> =>
   salvage(...args).catch((error: unknown) => {

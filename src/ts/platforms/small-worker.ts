@@ -7,11 +7,11 @@ import type {
   browserSalvage as salvageThere,
 } from '../stores/browser-upkeep.js'
 
-// Stands in, in worker-opfs.js, for the modules that an ordinary open, write or search in OPFS does not need
-// (scripts/bundle.mjs says for which). Most pages never load them. The page starts worker.js, which has everything, for
-// what it knows to need more, and when this worker says that it does.
+// Replaces, in worker-opfs.js, the modules that an ordinary open, write or search in OPFS does not need.
+// (scripts/bundle.mjs lists them.) Most pages never load them. The page starts worker.js, which has all modules, if it
+// knows that it needs more, or if this worker throws NEEDS_WHOLE.
 
-/** Thrown where the worker that has everything is needed. It never leaves the worker. */
+/** Thrown if the worker with all modules is needed. The worker catches it and tells the page. */
 export const NEEDS_WHOLE = new Error('needs worker.js')
 
 const missing = (): never => {
@@ -20,7 +20,7 @@ const missing = (): never => {
 
 export const openImported: typeof openImportedThere = missing
 export const isStore: typeof isStoreThere = missing
-/** Only an import or a salvage leaves something behind to be removed, and neither is here. */
+/** Removes nothing: only a failed import or salvage leaves files, and this worker has neither. */
 export const orRemove = <T>(work: Promise<T>): Promise<T> => work
 export const indexeddbHost: typeof hostThere = missing
 export const memoryHost: typeof memoryThere = missing

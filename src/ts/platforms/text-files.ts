@@ -1,7 +1,7 @@
 import { compile } from '../core/load.js'
 import type { OpenText } from '../contract/text.js'
 
-/** Loads the module of texts by its address. It is a file of its own, which no bundler may take apart. */
+/** Loads the module of texts by its address. No bundler may merge this file with others. */
 export async function loadText(script: string, wasm: () => Promise<Response>) {
   const { openText = (globalThis as { nidusOpenText?: OpenText }).nidusOpenText! } = (await import(
     /* @vite-ignore */ /* webpackIgnore: true */ script

@@ -6,10 +6,10 @@ import { destroyAlone, openShared } from '../tabs/open.js'
 import type { StorageKind } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
-// A store in the caller's own thread. Loaded on demand: a page whose store is in the worker needs neither the engine
-// nor the core's glue.
+// Opens a store in the caller's own thread. This file is loaded on demand: a page whose store is in a worker needs
+// neither the engine nor the core's glue code.
 
-/** As the worker tells what a browser throws. */
+/** Turns errors of the browser into errors with a code, as the worker does. */
 const coded = <T>(work: Promise<T>): Promise<T> =>
   work.catch((error: unknown) => {
     throw coreError(error)

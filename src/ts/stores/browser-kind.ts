@@ -7,7 +7,7 @@ import { memoryHost } from '../hosts/memory.js'
 import { hasOpfs, opfsHost, probeOpfs } from '../hosts/opfs/host.js'
 import { recordKind, recordedKind, type Kind } from './registry.js'
 
-/** The kinds of storage that browsers have, the better one first. */
+/** The kinds of storage of browsers, the preferred one first. */
 const KINDS: { [K in Kind]: { host(name: string): Host; has(name: string): Promise<boolean> } } = {
   opfs: { host: opfsHost, has: hasOpfs },
   indexeddb: { host: indexeddbHost, has: hasDatabase },
@@ -16,7 +16,10 @@ export const ALL = Object.keys(KINDS) as Kind[]
 
 type Wanted = Pick<OpenSpec, 'name' | 'storage' | 'readOnly' | 'dimension'>
 
-/** Chooses the kind, or finds what was chosen, and lets `open` have its host. Nobody destroys the store meanwhile. */
+/**
+ * Finds the kind of storage of a store, or chooses one for a new store, and passes its host to `open`. A lock keeps the
+ * store from being destroyed meanwhile.
+ */
 export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>): Promise<T> {
   const { storage, name } = spec
   if (storage === 'memory') return open(memoryHost(name))
@@ -40,7 +43,7 @@ export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>
 async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undefined): Promise<Kind> {
   const { recorded, blind } = await lookUp(name)
   if (recorded) return agreed(name, recorded, asked)
-  // Made by an earlier version, or where nothing could be recorded. That it exists says what it is.
+  // An earlier version made the store, or the kind could not be recorded. So the store itself is looked for.
   const found: Kind[] = []
   for (const kind of ALL) if (await KINDS[kind].has(name).catch(() => false)) found.push(kind)
   const there = asked && found.includes(asked) ? asked : found[0]
@@ -58,7 +61,8 @@ async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undef
   }
   const noOpfs = asked === 'indexeddb' ? undefined : await probed()
   if (asked === 'opfs' && noOpfs) throw noOpfs
-  // Without a record the next one to ask might choose otherwise; who names the kind will name it again.
+  // Without a record the next opening might choose another kind. A caller who names the kind is expected to name it
+  // again.
   if (asked === 'opfs' && blind) return asked
   try {
     return agreed(name, await recordKind(name, asked ?? (noOpfs ? 'indexeddb' : 'opfs')), asked)
@@ -67,13 +71,13 @@ async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undef
     const opfs = noOpfs ? `neither in OPFS (${noOpfs.message})` : 'not in OPFS (the choice could not be recorded)'
     throw new NidusError(
       'STORAGE_UNAVAILABLE',
-      `the store "${name}" cannot be made: ${opfs} nor in IndexedDB (${error.message})`,
+      `the store "${name}" cannot be created: ${opfs} nor in IndexedDB (${error.message})`,
       { cause: noOpfs ?? error },
     )
   }
 }
 
-/** `blind`: why the record cannot be read here at all. */
+/** Looks up the recorded kind. `blind` is the error if records cannot be read here. */
 export async function lookUp(name: string): Promise<{ recorded?: Kind | undefined; blind?: NidusError }> {
   try {
     return { recorded: await recordedKind(name) }
@@ -94,7 +98,7 @@ export function agreed(name: string, kind: Kind, asked: Kind | undefined): Kind 
   return kind
 }
 
-/** Why OPFS cannot be used, if so. That it is full is no reason to go elsewhere for ever. */
+/** Returns why OPFS cannot be used, or undefined. Throws if it is full, since another kind would be chosen for ever. */
 async function probed(): Promise<NidusError | undefined> {
   try {
     await probeOpfs()
@@ -112,8 +116,8 @@ export const isUnavailable = (error: unknown): error is NidusError =>
   error instanceof NidusError && error.code === 'STORAGE_UNAVAILABLE'
 
 /**
- * Who opens shares it, who destroys has it alone. Where there are no locks (insecure contexts) there is no OPFS either,
- * so nothing to choose.
+ * Runs the work under the lock of a store's kind. Openings share the lock, and a destroy has it alone. Insecure
+ * contexts have no locks, and no OPFS either, so there the kind is always the same.
  */
 export async function guarded<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const locks = typeof navigator === 'undefined' ? undefined : navigator.locks

@@ -11,10 +11,10 @@ import type { Kind } from './registry.js'
 /** Opens a store in the browser's storage, in this thread. */
 export function browserOpen(spec: OpenSpec, wasm?: WasmSource, source?: Source): Promise<Engine> {
   let kind: Kind
-  // While it is found out where the store is.
+  // Loads while the kind of storage is looked up.
   const core = spec.workers > 1 ? SearchWorkers.load(wasm) : loadCore(wasm)
   core.catch(() => {})
-  // Any dimension will do: it only says that the store may be made.
+  // `withHost` only needs to know that the store may be created. The source has the dimension.
   const work = withHost(source ? { ...spec, dimension: 1 } : spec, (host) => {
     kind = host.kind as Kind
     return core.then(() => Engine.open(spec, host, wasm, source))

@@ -11,14 +11,14 @@ const KINDS: { [K in Kind]: { list(): Promise<StoreInfo[]>; destroy(name: string
   opfs: { list: listOpfs, destroy: destroyOpfs },
   indexeddb: { list: listIndexeddb, destroy: destroyIndexeddb },
 }
-/** A destroy waits so long for those who are about to open the store. */
+/** A destroy waits so long for openings that have begun. */
 const OPENING_MS = 2000
 
 export async function browserList(storage: StorageKind | undefined): Promise<StoreInfo[]> {
   if (storage) return storage in KINDS ? KINDS[storage as Kind].list() : []
   const lists = await Promise.allSettled(ALL.map((kind) => KINDS[kind].list()))
   const failed = lists.filter((list) => list.status === 'rejected').map(({ reason }) => reason as unknown)
-  // Where a medium cannot be used, no store in it can be, either.
+  // Storage that cannot be used has no stores. It is an error only if no kind can be used.
   const worst =
     failed.find((reason) => !isUnavailable(reason)) ?? (failed.length === ALL.length ? failed[0] : undefined)
   if (worst) throw worst
@@ -62,10 +62,10 @@ export function browserSalvage(
       kind = host.kind as Kind
       return work(host)
     })
-  // As above, of the dimension.
   const hosts: SalvageHosts = {
     from,
     probe: (work) => withHost(at(spec.into), work),
+    // Any dimension will do: it only says that the store may be created.
     into: (work) => withHost(at(spec.into, 1), work),
     remove: () => browserDestroy(kind, spec.into),
   }

@@ -6,6 +6,7 @@ import { userHost } from '../hosts/user.js'
 import type { StorageHost } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
+/** Opens a store on this host. Removes the store if an import into it fails. */
 export const openWith = (
   spec: OpenSpec,
   host: Host,
@@ -13,6 +14,7 @@ export const openWith = (
   source: Source | undefined,
 ): Promise<Engine> => orRemove(Engine.open(spec, host, wasm, source), () => host.destroy())
 
+/** Opens a store on a host that the caller wrote. */
 export const openOwn = (
   spec: OpenSpec,
   own: StorageHost,

@@ -4,13 +4,13 @@ import { connect } from '../hosts/indexeddb/database.js'
 const DATABASE = 'nidus-wasm'
 const STORES = 'stores'
 
-/** Where a browser keeps things. */
+/** A kind of storage of browsers. */
 export type Kind = 'opfs' | 'indexeddb'
 interface Entry {
   kind: Kind
 }
 
-/** One strict transaction on the origin's list of stores. Only `make` makes the list. */
+/** Runs one durable transaction on the origin's list of stores. Creates the list only if `make` is true. */
 async function inRegistry(
   mode: IDBTransactionMode,
   make: boolean,
@@ -39,7 +39,10 @@ async function inRegistry(
 
 export const recordedKind = (name: string) => inRegistry('readonly', false, name, (found) => found)
 
-/** Of two at once the first wins; what both get is what counts. Durable once it resolves. */
+/**
+ * Records the kind of a store, unless one is recorded, and returns the recorded one. If two openings record at once,
+ * both get the first one's. The record is durable once this resolves.
+ */
 export const recordKind = async (name: string, kind: Kind) =>
   (await inRegistry('readwrite', true, name, (found, stores) => {
     if (!found) stores.put({ kind } satisfies Entry, name)

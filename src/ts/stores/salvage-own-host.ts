@@ -4,7 +4,7 @@ import { userHost } from '../hosts/user.js'
 import type { SalvageReport, StorageHost } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 
-/** From one host of the caller's own into another, each of which knows where its store is. */
+/** Salvages from one host that the caller wrote into another one. */
 export async function salvageOwn(
   spec: SalvageSpec,
   from: StorageHost,

@@ -1,20 +1,20 @@
 import { Worker } from 'node:worker_threads'
 import type { SearchWorker } from '../contract/search-worker.js'
 
-/** A thread of Node's (Deno and Bun have them too), in the shape of a browser's worker. */
+/** Starts a thread of Node, Deno or Bun. It has the interface of a browser's worker. */
 export function nodeWorker(url: URL): SearchWorker {
-  // Not with the options that the process was started with: `--input-type` and others are refused in a worker.
+  // A worker refuses some options of the process, for instance `--input-type`, so it gets none.
   const worker = new Worker(url, { execArgv: [] })
-  // A worker that has nothing to do keeps no process alive; one that was asked does, until it answers.
-  let asked = 0
+  // The process may end while the worker is idle, but not before the worker has answered.
+  let pending = 0
   return {
     postMessage(message, transfer) {
-      if (asked++ === 0) worker.ref()
+      if (pending++ === 0) worker.ref()
       worker.postMessage(message, transfer as never)
     },
     addEventListener(type, listener) {
       worker.on(type, (value: unknown) => {
-        if (type === 'message' && --asked === 0) worker.unref()
+        if (type === 'message' && --pending === 0) worker.unref()
         listener(type === 'error' ? { message: String(value) } : { data: value })
       })
       if (type === 'error') worker.on('exit', () => listener({ message: 'it ended' }))

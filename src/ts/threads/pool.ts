@@ -13,11 +13,11 @@ class PoolWorker {
     { resolve: (found: BestRows | undefined) => void; reject: (error: unknown) => void }
   >()
   #count = 0
-  #dead: NidusError | undefined
+  #ended: NidusError | undefined
 
   constructor(worker: SearchWorker, onDeath: (why: NidusError) => void) {
     this.#worker = worker
-    const die = (what: string) => onDeath(new NidusError('WORKER_FAILED', what))
+    const die = (text: string) => onDeath(new NidusError('WORKER_FAILED', text))
     worker.addEventListener('message', ({ data }) => {
       const reply = data as Reply
       const waiting = this.#waiting.get(reply?.task)
@@ -35,7 +35,7 @@ class PoolWorker {
 
   ask(...ask: Task): Promise<BestRows | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#dead) return reject(this.#dead)
+      if (this.#ended) return reject(this.#ended)
       const task = ++this.#count
       this.#waiting.set(task, { resolve, reject })
       this.#worker.postMessage({ task, ask }, ask[0] === 'append' ? [ask[1].buffer as ArrayBuffer] : [])
@@ -43,36 +43,40 @@ class PoolWorker {
   }
 
   end(why: NidusError) {
-    this.#dead ??= why
+    this.#ended ??= why
     for (const { reject } of this.#waiting.values()) reject(why)
     this.#waiting.clear()
     this.#worker.terminate()
   }
 }
 
-/** For a worker that loads but is not ours. */
-const OPEN_MS = 30_000
-const ANSWER_MS = 10_000
+/** A script that loads, but is not a search worker, never answers. */
+const OPEN_TIMEOUT_MS = 30_000
+const ANSWER_TIMEOUT_MS = 10_000
 
 /**
- * Workers that search a share of the rows each. Chunks of rows are dealt in turn, the first one to the store itself; a
- * part holds copies of its own. Whatever goes wrong with one of them, the store has all rows and searches alone.
+ * The search workers of one store, each with copies of a part of the rows. Chunks of rows are dealt in turn, and the
+ * first one is the store's own part. The store keeps all rows, and searches alone if a worker fails.
  */
 export class Pool {
   readonly parts: number
   readonly #parts: PoolWorker[]
-  /** Chunks that a part has, or that are the store's own. */
+  /** The number of chunks that were dealt, with the store's own. */
   #sent = 0
-  /** Chunks of `#sent` that can be searched as quickly as here. */
+  /** The number of dealt chunks that have codes, so that a worker searches them as fast as the store would. */
   #ready = 0
   #generation = 0
 
   static async open(workers: number, dimension: number): Promise<Pool> {
     const start = runtime.startSearchWorker
-    if (!start) throw new NidusError('UNSUPPORTED', 'workers > 1: there are no workers here')
+    if (!start)
+      throw new NidusError('UNSUPPORTED', 'workers > 1: workers cannot be started here. Open the store with workers: 1')
     needWhole('workers > 1')
     const pool = new Pool(workers, start)
-    const late = setTimeout(() => pool.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')), OPEN_MS)
+    const timer = setTimeout(
+      () => pool.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')),
+      OPEN_TIMEOUT_MS,
+    )
     try {
       await Promise.all(pool.#parts.map((part) => part.ask('open', coreModule(), dimension)))
       return pool
@@ -80,7 +84,7 @@ export class Pool {
       pool.end()
       throw error
     } finally {
-      clearTimeout(late)
+      clearTimeout(timer)
     }
   }
 
@@ -89,30 +93,30 @@ export class Pool {
     this.#parts = Array.from({ length: workers - 1 }, () => new PoolWorker(start(), (why) => this.end(why)))
   }
 
-  /** Whether others have a share in searches. */
+  /** True if the workers have a share of the rows to search. */
   get share() {
     return this.#ready > 0
   }
 
-  /** Rows have other numbers from now on. */
+  /** Forgets all rows, because their numbers have changed. */
   reset() {
-    this.#forget()
+    this.#resetCounts()
     for (const part of this.#parts) part.ask('clear').catch(() => this.end())
   }
 
   /**
-   * Deals all chunks whose rows are all there; false: there was none. `rows` tells how many rows there are, `run`
-   * enters the core.
+   * Deals all complete chunks that are not yet dealt. Returns false if there were none. `rows` returns the number of
+   * rows, and `run` runs work in the core.
    */
   async deal(core: Store, rows: () => number, run: <T>(work: () => T) => T): Promise<boolean> {
-    const each = run(() => core.chunkRows)
+    const chunkRows = run(() => core.chunkRows)
     const generation = this.#generation
     const before = this.#sent
-    while (this.#parts.length && (this.#sent + 1) * each <= run(rows)) {
+    while (this.#parts.length && (this.#sent + 1) * chunkRows <= run(rows)) {
       const part = this.#parts[(this.#sent % this.parts) - 1]
       if (part) {
-        const vectors = new Float32Array(each * core.dimension)
-        run(() => core.copyRows(this.#sent * each, vectors))
+        const vectors = new Float32Array(chunkRows * core.dimension)
+        run(() => core.copyRows(this.#sent * chunkRows, vectors))
         await part.ask('append', vectors)
         if (generation !== this.#generation) return true
       }
@@ -120,7 +124,7 @@ export class Pool {
     }
     const sent = this.#sent
     if (sent === before) return false
-    // Until they have codes the store is quicker by itself.
+    // The store is faster than a worker without codes.
     await Promise.all(this.#parts.map((part) => part.ask('code')))
     if (generation === this.#generation) this.#ready = sent
     return true
@@ -152,12 +156,12 @@ export class Pool {
     const found = Promise.all(asked)
     found.catch(() => {})
     own()
-    // Nobody tells when a browser ends a worker for its memory.
-    const late = setTimeout(
+    // A browser that ends a worker for lack of memory sends no event.
+    const timer = setTimeout(
       () => this.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')),
-      ANSWER_MS,
+      ANSWER_TIMEOUT_MS,
     )
-    for (const [i, best] of (await found.finally(() => clearTimeout(late))).entries()) {
+    for (const [i, best] of (await found.finally(() => clearTimeout(timer))).entries()) {
       let at = 0
       best!.counts.forEach((count, query) => {
         const rows = Uint32Array.from(best!.rows.subarray(at, at + count))
@@ -168,11 +172,11 @@ export class Pool {
   }
 
   end(why = new NidusError('CLOSED', 'the store is closed')) {
-    this.#forget()
+    this.#resetCounts()
     for (const part of this.#parts.splice(0)) part.end(why)
   }
 
-  #forget() {
+  #resetCounts() {
     this.#sent = this.#ready = 0
     this.#generation++
   }

@@ -3,7 +3,7 @@ import type { WasmSource } from '../types/segment.js'
 import { loadCore } from '../core/load.js'
 import { breathe } from '../runtime/schedule.js'
 
-/** What a part is asked, each in its turn: `id`, then which, then with what. */
+/** A task of a search worker: its name and its arguments. Tasks are done in their order. */
 export type Task =
   | ['open', wasm: WasmSource | undefined, dimension: number]
   | ['append', rows: Float32Array]
@@ -26,7 +26,7 @@ export interface Scope {
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
 }
 
-/** A worker's side: rows that a store dealt to it, and their codes. It knows nothing but rows. */
+/** Serves a pool in a search worker: keeps the rows that were dealt to it, makes their codes, and searches them. */
 export function serveSearchWorker(scope: Scope) {
   let segment: Segment | undefined
   let coding: Promise<void> | undefined
