@@ -18,7 +18,7 @@ export interface CallOptions {
   onProgress?: ((done: number, total: number) => void) | undefined
   /** The ticket of a write that may have to be sent again. */
   ticket?: Ticket | undefined
-  /** The opening in another tab that calls. Undefined: the one that has the store. */
+  /** The opening in another tab that made the call. Undefined for calls of the tab that has the engine. */
   from?: string | undefined
   /**
    * Given with an upsert whose vectors are the caller's own. The store calls it, to have a copy of them, unless it has
@@ -30,7 +30,7 @@ export interface CallOptions {
 /** A store as the public API sees it: in this thread or in a worker. */
 export interface Backend {
   readonly dimension: number
-  /** The kind in use. */
+  /** The kind of storage. */
   readonly storage: string
   readonly recovery: RecoveryReport
   readonly closed: Promise<CloseReason>

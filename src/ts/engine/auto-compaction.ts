@@ -2,23 +2,23 @@ import { NidusError } from '../errors/errors.js'
 import type { Footprint } from '../types/index.js'
 import { hasBackground } from '../runtime/schedule.js'
 
-/** A compaction begins once nothing was written for so long. */
+/** A compaction begins after this time without a write. */
 const QUIET_MS = 500
-/** So many dead rows, or so many bytes of them, are worth a compaction. */
+/** A compaction needs at least this many dead rows, or this many bytes of them. */
 const LEAST_ROWS = 8192
 const LEAST_BYTES = 8 * 1024 * 1024
-/** A write that comes during a compaction waits for it so long. Then the compaction is given up. */
+/** A compaction is given up once a write has waited this long for it. */
 const PATIENCE_MS = 250
-/** A compaction that was given up is tried again after so long, and after twice as long each further time. */
+/** A compaction that was given up is tried again after this time, and after twice as long each further time. */
 const AGAIN_MS = 10_000
 const MOST_AGAIN = 6
 
 /** The parts of the engine that automatic compaction uses. */
 export interface AutoCompacted {
-  /** The part of the rows that is dead. An update counts as a dead row. Cheap to ask. */
+  /** Returns the share of dead rows, quickly. An update of attributes counts as a dead row. */
   deadRatio(): number
   footprint(): Footprint
-  /** How long the oldest waiting write has waited, in milliseconds. */
+  /** Returns how long the oldest waiting write has waited, in milliseconds. */
   waited(): number
   exporting(): boolean
   ended(): boolean
@@ -26,7 +26,7 @@ export interface AutoCompacted {
   failed(error: NidusError): void
 }
 
-/** Ends a compaction that nobody asked for. */
+/** The error that ends an automatic compaction because a write waits. */
 export class GivenUp extends NidusError {
   constructor() {
     super('ABORTED', 'a compaction in the background gave way')
@@ -48,13 +48,13 @@ export class AutoCompaction {
     this.#of = of
   }
 
-  /** Is called after each write. */
+  /** Notes a write. */
   wrote() {
     this.#wrote = performance.now()
     if (hasBackground && this.#timer === undefined && this.#of.deadRatio() > this.#share) this.#in(QUIET_MS)
   }
 
-  /** Is called after a failed compaction. The next one comes when there is twice as much to gain. */
+  /** Notes that a compaction failed. The next one begins when there are twice as many dead rows. */
   putOff() {
     this.#least = 2 * this.#of.footprint().rows * this.#of.deadRatio()
   }
@@ -68,7 +68,7 @@ export class AutoCompaction {
       this.#timer = undefined
       void this.#look()
     }, ms)
-    // A process does not stay alive for it.
+    // The timer must not keep a process alive.
     ;(this.#timer as { unref?(): void }).unref?.()
   }
 

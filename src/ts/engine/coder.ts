@@ -5,32 +5,29 @@ import { supply } from './rows.js'
 import { breathe, hasBackground, sleep } from '../runtime/schedule.js'
 
 /**
- * While somebody writes, making codes takes a step so often, in milliseconds. With compact memory it takes twice as
- * many, because rows stay in memory until they have codes.
+ * The time between two steps while the store is written to, in milliseconds. With compact memory the steps are twice as
+ * frequent, because rows stay in memory until they have codes.
  */
 export const WRITING_MS = 50
-/** Compact memory holds at most so many rows without codes. A basis needs fewer. */
+/** The most rows without codes in compact memory. A basis needs fewer. */
 const UNCODED = 8192
-/** Where nothing runs in the background and the clock stands still, a call makes so many steps. */
+/** The number of steps of one call in a runtime where nothing runs in the background and the clock stands still. */
 const CODE_STEPS = 8
-/** A search makes codes for as long as a search without codes takes, and never for longer than this. */
+/** The longest time for which a search makes codes, in milliseconds. It is shorter if searches without codes are. */
 const ALONG_MS = 50
 
 /**
- * Makes the codes that make searches quick. It works in the background, and also within searches as long as the
- * background gets too little time.
+ * Makes the codes, in the background. If the background gets too little time, searches make some of them, too.
  */
 export class Coder {
   readonly #open: OpenCore
-  /** True if somebody wrote a moment ago. */
+  /** Returns true shortly after a write. */
   readonly #writing: () => boolean
   readonly #ended: () => boolean
   #on = false
-  /**
-   * The longest time that a search took since the background began, for each query; and the time that searches are to
-   * spend on codes. In milliseconds.
-   */
+  /** The longest time that one query took since the background began, in milliseconds. */
   #scan = 0
+  /** The time that searches still have to spend on codes, in milliseconds. */
   #owed = 0
 
   constructor(open: OpenCore, writing: () => boolean, ended: () => boolean) {
@@ -39,13 +36,13 @@ export class Coder {
     this.#ended = ended
   }
 
-  /** Is called when there are rows without codes. */
+  /** Starts to make codes. Called when there are rows without codes. */
   begin() {
     if (!hasBackground) return this.#steps(CODE_STEPS)
     if (!this.#on) void this.#background().catch(() => {})
   }
 
-  /** Makes codes for the time that the searches before owe, and then runs a search of so many queries. */
+  /** Makes codes for the time that is owed, and then runs a search of this number of queries. */
   search<T>(queries: number, search: () => T): T {
     if (!hasBackground) this.#steps(CODE_STEPS)
     if (!this.#on) return search()
@@ -59,10 +56,10 @@ export class Coder {
     return result
   }
 
-  /** With compact memory a write waits here, so that rows do not come quicker than they get codes. */
+  /** Makes writes with compact memory wait until only a limited number of rows has no codes. */
   async catchUp() {
     for (let steps = 1; this.#open.store.uncoded > UNCODED; steps++) {
-      // All is done, or rows must be read first, which the background does.
+      // Either no row is left, or rows must be read first, which the background does.
       if (this.#code() !== Step.More) return
       if (steps % 8 === 0) await breathe()
     }
@@ -96,7 +93,7 @@ export class Coder {
         if (this.#ended() || deadCore()) return
         const began = performance.now()
         state = this.#code()
-        // No compaction may come between: it gives rows other numbers.
+        // `turns.read` keeps a compaction out, which would give rows other numbers.
         if (state === Step.Wanting) state = await turns.read(async () => (await supply(rows, reader), this.#code()))
         this.#owed = Math.max(0, this.#owed - (performance.now() - began))
       } while (state !== Step.Done)

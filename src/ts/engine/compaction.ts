@@ -19,7 +19,7 @@ export interface Compacting {
   fail(error: unknown): void
   /** Reads rows of the current pair, if memory need not hold them. */
   readonly reader?: RowReader | undefined
-  /** Is called between slices until the new pair is made current. An error that it throws ends the compaction. */
+  /** Called between slices until the new pair is made current. An error that it throws ends the compaction. */
   between?(): void
 }
 
@@ -80,7 +80,9 @@ async function drain(host: Host) {
   }
 }
 
-/** Makes the files the current pair. `what` names them in errors. Calls `fail` if nobody knows whether it was done. */
+/**
+ * Makes the files the current pair. `what` names them in errors. Calls `fail` if it is unknown whether that happened.
+ */
 export async function promote(host: Host, files: StoreFiles, what: string, fail: (error: unknown) => void) {
   try {
     await host.promote(files)

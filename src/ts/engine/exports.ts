@@ -3,7 +3,7 @@ import type { StoreFiles } from '../types/index.js'
 import type { Exported, FileName } from '../contract/calls.js'
 import { sleep } from '../runtime/schedule.js'
 
-/** A compaction does not wait for an export that nobody has read from for so long. */
+/** A compaction no longer waits for an export from which nothing was read for this long. */
 const IDLE_MS = 60_000
 const POLL_MS = 50
 

@@ -3,39 +3,40 @@ import { newSender } from '../contract/tickets.js'
 import { Reader } from '../core/wire.js'
 import type { NidusError } from '../errors/errors.js'
 
-/** So many changes, or so many bytes of ids, are kept for a listener that is slow. One farther behind is told so. */
+/** The most changes, and bytes of ids, that are kept for slow listeners. A listener that misses some is told so. */
 const MOST = 8192
 const MOST_BYTES = 8 * 1024 * 1024
 
-/** A write that is staged. `from` is the opening that made it. */
+/** A staged write. `from` is the opening that made it. */
 export interface Made extends Pick<Change, 'method' | 'collection' | 'count'> {
   readonly from: string | undefined
   ids?: Uint8Array
 }
 
-/** An opening of the store that listens. */
+/** An opening of the store that listens for changes. */
 interface Listening {
   readonly from: string | undefined
-  /** The number of the last change that it has. */
+  /** The number of the last change that it was told of. */
   at: number
   ids: boolean
-  /** Its question, while that waits for an answer. */
+  /** Its call for changes, while that has no answer. */
   asks?: { resolve(changes: Changes): void; reject(error: NidusError): void } | undefined
 }
 
-/** Tells the openings of a store what was committed. */
+/** Tells the openings of a store which changes were committed. */
 export class Feed {
   #id = ''
-  /** The last changes, which some of those who listen do not have yet. */
+  /** The last changes. Some openings that listen were not told of them yet. */
   #made: Made[] = []
   #bytes = 0
-  /** The number of the last change that is visible, and of the last one that may be told. */
+  /** The number of the last change that is visible. */
   #at = 0
+  /** The number of the last change that openings may be told of. */
   #told = 0
   #ended: NidusError | undefined
   readonly #listening = new Map<string | undefined, Listening>()
 
-  /** Takes the changes that become visible. `ids` returns the ids of all of them. */
+  /** Adds changes that become visible. `ids` returns the ids of all of them. */
   made(changes: Made[], ids: () => Uint8Array) {
     if (this.#listening.size === 0) return
     this.#forget()
@@ -44,7 +45,7 @@ export class Feed {
       try {
         this.#bytes += share(changes, ids())
       } catch {
-        // There is no memory for them. All who listen are told that something happened.
+        // There is no memory for the ids, so openings are told only that they missed changes.
         this.#made = []
         this.#bytes = 0
         return
@@ -53,18 +54,18 @@ export class Feed {
     for (const change of changes) this.#made.push(change)
   }
 
-  /** Tells them. */
+  /** Tells the openings of all visible changes. */
   tell() {
     this.#told = this.#at
     for (const own of this.#listening.values()) if (own.asks && own.at < this.#told) this.#answer(own)
   }
 
-  /** The number of the change before the first one that is kept. */
+  /** Returns the number of the change before the first one that is kept. */
   get #before() {
     return this.#at - this.#made.length
   }
 
-  /** Forgets the changes that all have, and those who have not asked for a long time. */
+  /** Forgets changes that all openings were told of, and openings that have not asked for a long time. */
   #forget() {
     if (this.#made.length > MOST || this.#bytes > MOST_BYTES)
       for (const [from, { asks }] of this.#listening) if (!asks) this.#listening.delete(from)
@@ -113,7 +114,7 @@ export class Feed {
       changes.map(({ from, ids, ...change }) => ({
         ...change,
         local: from === own.from,
-        // Copies, because what is sent is given away.
+        // Copied, because sending transfers the bytes.
         ids: own.ids ? ids?.slice() : undefined,
       })),
       reset,
@@ -125,14 +126,14 @@ export class Feed {
     if (own) own.asks = undefined
   }
 
-  /** Nothing more is told here. Whoever asks is told so. */
+  /** Ends the feed: calls for changes reject with this error. */
   end(error: NidusError) {
     this.#ended = error
     for (const { asks } of this.#listening.values()) asks?.reject(error)
   }
 }
 
-/** Gives each change its ids, which are one after the other in `ids`. Returns their size. */
+/** Gives each change its part of `ids`, in the order of the changes. Returns the number of bytes. */
 function share(changes: Made[], ids: Uint8Array): number {
   const reader = new Reader(ids)
   for (const change of changes) {

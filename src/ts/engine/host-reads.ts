@@ -1,14 +1,16 @@
 import { aborted, type NidusError } from '../errors/errors.js'
 
-/** A store that is being closed waits so long for a read that its host does not answer. */
+/** A store that is being closed waits this long for a read that its host does not answer. */
 const PATIENCE_MS = 1000
 
-/** Reads of a host that may never answer. A read ends with its caller's signal, and soon after the store is closed. */
+/**
+ * Runs reads of a host that may never answer. A read ends with its caller's signal, or soon after the store is closed.
+ */
 export class HostReads {
   readonly #hurry = new Set<() => void>()
   #ended: NidusError | undefined
 
-  /** Runs `work`. The signal that it gets is aborted once nobody waits for its result any more. */
+  /** Runs `work`. Aborts the signal that `work` gets once its result is no longer wanted. */
   for<T>(work: (gone: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const gone = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -32,7 +34,7 @@ export class HostReads {
     })
   }
 
-  /** Gives up all reads, and all that come later, with this error. */
+  /** Rejects all reads, also later ones, with this error. */
   end(error: NidusError) {
     this.#ended = error
     for (const hurry of this.#hurry) hurry()

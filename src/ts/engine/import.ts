@@ -10,7 +10,7 @@ import { checkFiles, closeHandles, openHost, refuse, release, replay, type Opene
 import { readSome } from './rows.js'
 import { breathe } from '../runtime/schedule.js'
 
-/** Returns whether there is a store. A store whose creation was not finished is none. */
+/** Returns whether there is a store. A store whose creation was not finished does not count. */
 export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
 
 /** Throws if the files that are about to be replaced are another program's. */
@@ -34,14 +34,14 @@ export async function checkOurs(name: string, { data, log }: StoreFiles): Promis
   if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
 }
 
-/** A new store was begun and was certainly not finished. `cause` is the reason. */
+/** Says that the creation of a new store was begun and certainly not finished. `cause` is the reason. */
 export class Incomplete extends Error {
   constructor(cause: unknown) {
     super('incomplete', { cause })
   }
 }
 
-/** Removes a new store that was begun and not finished, and rejects with the reason. */
+/** If `work` rejects with `Incomplete`, removes the new store and rejects with the cause. */
 export async function orRemove<T>(work: Promise<T>, remove: () => Promise<void>): Promise<T> {
   try {
     return await work
@@ -90,7 +90,7 @@ export async function openImported(spec: OpenSpec, host: Host, { parts, replace 
     core = await replay(spec, host, files)
     if ((JSON.parse(core.recovery) as { created: boolean }).created)
       throw invalid('the data to be imported has no header')
-    // An abort until here is in time. `parts` throws it.
+    // If the signal was aborted before this point, `parts` has thrown.
     await parts()
     const { data, log } = files
     await attempt(async () => (data.flush(), log.flush()))

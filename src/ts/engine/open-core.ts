@@ -15,7 +15,7 @@ export class OpenCore {
   readonly store: Store
   /** The current pair. */
   files: StoreFiles
-  /** For calls that find all rows in memory. */
+  /** Rows of the calls that find all rows in memory. */
   readonly rows = new Rows()
   readonly turns = new Turns()
   readonly hostReads = new HostReads()
@@ -34,7 +34,7 @@ export class OpenCore {
     host.onLost = (error) => this.fail(error)
   }
 
-  /** Runs a step into the core: every one goes through here. An error of the core becomes a NidusError. */
+  /** Runs a step into the core. All steps go through here, so that every error of the core becomes a NidusError. */
   run<T>(work: () => T): T {
     try {
       return work()
@@ -46,7 +46,7 @@ export class OpenCore {
     }
   }
 
-  /** Finds out what a filter matches, in slices. Between them everything else has its turn, the caller's signal too. */
+  /** Finds out what a filter matches, in slices. Other work, and the caller's signal, get a turn between them. */
   async match(matching: Matching, signal: AbortSignal | undefined) {
     try {
       await inSlices(() => {
@@ -65,7 +65,7 @@ export class OpenCore {
     if (dead) throw failedError(this.spec.name, dead)
   }
 
-  /** The store has failed: it takes no more calls. */
+  /** Makes the store FAILED, so that it takes no more calls. */
   fail(error: unknown) {
     if (this.failure) return
     const failure = error instanceof NidusError ? error : coreError(error)

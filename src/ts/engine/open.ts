@@ -9,7 +9,7 @@ import { fill, readSome } from './rows.js'
 import { breathe, inSlices, sleep } from '../runtime/schedule.js'
 
 const SLICE = 4 * 1024 * 1024
-/** A sample has so many runs of so many rows. Each run is read at once. */
+/** The number of runs in a sample of rows, and of rows in each run. A run is read at once. */
 const SAMPLE = { runs: 64, rows: 32 }
 export const TRIES = 8
 
@@ -28,7 +28,7 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
       checkFiles(files)
       const core = await replayOrComplete(spec, host, files)
       if (!('changed' in core)) {
-        // This makes the header of a new store durable, or what recovery cut.
+        // Makes the header of a new store durable, or what recovery cut.
         if (host.transactional && !spec.readOnly) await settle(spec, host, core.core)
         return core
       }
@@ -218,15 +218,15 @@ export async function refuse(files: StoreFiles, host: Host) {
   await release(undefined, host)
 }
 
-/** Closes the files and the host. Errors are ignored: the one that led here is the one to tell. */
+/** Closes the files and the host. Ignores errors, because the caller throws the one that led here. */
 export async function release(files: StoreFiles | undefined, host: Host | undefined) {
   closeHandles(files)
   await host?.close().catch(() => {})
 }
 
 /**
- * Closes the files. Files of a pair that is not current are removed by that. The log goes first: alone, it may not show
- * whose it is.
+ * Closes the files. Hosts remove a file that is not of the current pair when it is closed. The log is closed first,
+ * because a log without data may not show which program it belongs to.
  */
 export function closeHandles(files: StoreFiles | undefined) {
   for (const handle of [files?.log, files?.data]) {

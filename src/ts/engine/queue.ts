@@ -3,14 +3,14 @@ import { onAbort } from '../runtime/signals.js'
 import { breathe } from '../runtime/schedule.js'
 
 /**
- * A mutation that joins others in a group. `stage` throws if this one cannot be done. The others of the group stand. A
- * mutation with `keep` is staged at once if nothing else is under way. Otherwise `keep` is called.
+ * A mutation that is committed in a group with others. If its `stage` throws, only this mutation is refused. A mutation
+ * with `keep` is staged at once if nothing else is under way. Otherwise `keep` is called, to copy what it needs.
  */
 interface Staging {
   stage: () => unknown
   keep?: (() => void) | undefined
 }
-/** Work that is in no group with others. */
+/** Work that is not part of a group. */
 interface Alone {
   alone: () => Promise<unknown>
 }
@@ -31,10 +31,10 @@ export interface Group {
   commit(): Promise<void>
 }
 
-/** A group ends at so many bytes. A larger one is not quicker, and its first callers wait longer. */
+/** The size in bytes at which a group ends. A larger one is not quicker, and its first callers wait longer. */
 const ENOUGH = 8 * 1024 * 1024
 
-/** Runs mutations in the order of their calls. All that wait at the same time share one commit. */
+/** Runs mutations in the order of their calls. Those that wait at the same time share one commit. */
 export class Queue {
   readonly #group: Group
   #waiting: Job[] = []
@@ -72,7 +72,7 @@ export class Queue {
     while (this.#pump) await this.#pump
   }
 
-  /** How long the oldest waiting mutation has waited, in milliseconds. */
+  /** Returns how long the oldest waiting mutation has waited, in milliseconds. */
   get waited(): number {
     const [first] = this.#waiting
     return first ? performance.now() - first.at : 0

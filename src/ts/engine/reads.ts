@@ -11,8 +11,8 @@ type Read = AnyCall<MethodOf<Kind.Read | Kind.Rows>>
 const readsRows = (call: Read): call is AnyCall<MethodOf<Kind.Rows>> => Object.hasOwn(rowReads, call.method)
 
 /**
- * Answers reads. Within the call, unless timers wait, the filter takes long, rows must be read from the medium without
- * a synchronous read, or search workers have a share.
+ * Answers reads, if possible within the call. A read takes several turns of the event loop if timers wait, if its
+ * filter takes long, if rows can only be read asynchronously, or if search workers have a share of the rows.
  */
 export class Reads {
   readonly #open: OpenCore
@@ -26,7 +26,7 @@ export class Reads {
     this.#workers = workers
   }
 
-  /** Reads that have not begun are refused from now on. */
+  /** Refuses all reads that have not begun. */
   close() {
     this.#closed = true
   }

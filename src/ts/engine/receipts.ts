@@ -4,7 +4,10 @@ import type { Ticket } from '../contract/tickets.js'
 import type { Store } from '../core/core.js'
 import { NidusError } from '../errors/errors.js'
 
-/** Returns the result of a write that was made before. If undefined, stage it now, and call `stageReceipt` after it. */
+/**
+ * Returns the result of a write that was made before, or undefined if it was not made. Then the caller stages it, and
+ * calls `stageReceipt`.
+ */
 export function madeBefore(
   core: Store,
   method: Method,
@@ -12,7 +15,7 @@ export function madeBefore(
 ): { result: unknown } | undefined {
   const known: number | NoReceipt = core.receipt(sender, number, number - floor)
   if (known >= 0) return { result: method.endsWith('Collection') ? known > 0 : known }
-  // Later writes of its sender were made.
+  // The sender's later writes were made, so this one came too late.
   if (known === NoReceipt.Refused)
     throw new NidusError(
       'STORAGE_FAILED',

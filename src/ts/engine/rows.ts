@@ -4,7 +4,7 @@ import type { SyncAccessHandle } from '../types/index.js'
 import { HEADER } from '../format/ownership.js'
 import type { HostReads } from './host-reads.js'
 
-/** At most so many bytes are read at once, and so many pieces side by side. */
+/** The most bytes of one read, and the most reads at the same time. */
 const MOST = 4 * 1024 * 1024
 const AT_ONCE = 64
 
@@ -16,7 +16,7 @@ export interface RowReader {
   readonly hostReads: HostReads
 }
 
-/** Reads the rows that the core wants. Returns undefined if the medium could do so at once. */
+/** Reads the rows that the core wants. Returns undefined if this was done without waiting. */
 export function supply(
   rows: Rows,
   { dimension, data, run, hostReads }: RowReader,
@@ -32,7 +32,7 @@ export function supply(
   done()
 }
 
-/** Fills `vectors` with the rows of these numbers, which ascend. */
+/** Fills `vectors` with the rows that have these numbers, in ascending order. */
 export function fill(
   vectors: Float32Array,
   numbers: Uint32Array,
@@ -105,7 +105,7 @@ function readSync(handle: SyncAccessHandle, at: number, length: number): Uint8Ar
   return bytes.subarray(0, read)
 }
 
-/** Keeps reads that take several turns of the event loop apart from changes of what they read. */
+/** Delays changes while a read takes several turns of the event loop. */
 export class Turns {
   #reading = 0
   #quiet: (() => void) | undefined

@@ -12,22 +12,22 @@ import { TRIES, checkFiles, feed, openHost, refuse, release } from './open.js'
 import { Incomplete, checkOurs, isStore, orRemove } from './import.js'
 import { sleep } from '../runtime/schedule.js'
 
-/** Places of a kind that the core tells. */
+/** The most places of each kind that the core reports. */
 const PLACES = 64
 
 type With = <T>(work: (host: Host) => Promise<T>) => Promise<T>
 
-/** Where the two stores are. */
+/** The hosts of the two stores. */
 export interface SalvageHosts {
   from: With
-  /** What may be there under the new store's name. */
+  /** The host on which a store may exist already under the new name. */
   probe: With
   into: With
-  /** Takes away what `into` began. */
+  /** Removes the new store if `into` did not complete it. */
   remove(): Promise<void>
 }
 
-/** Reads one store without a lock and without changing it, and writes what is good in it into another, new one. */
+/** Reads a store without a lock and without changing it, and writes its good parts into a new store. */
 export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<SalvageReport> {
   await loadWhole(wasm)
   needWhole('a salvage')
@@ -49,7 +49,7 @@ export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: Was
   }
 }
 
-/** A store whose creation was not finished is none. */
+/** Returns whether there is a store. A store whose creation was not finished does not count. */
 async function exists(probe: With): Promise<boolean> {
   try {
     return await probe(async (host) => {
@@ -167,7 +167,7 @@ function finish(core: Salvage, host: Host) {
   return { store, report }
 }
 
-/** Nothing is there until `promote` is through, and all of it is then. */
+/** Writes the new store. Before `promote` there is no store, and after it the store is complete. */
 async function writeInto(name: string, host: Host, store: ReturnType<Salvage['finish']>) {
   const old = await openHost({ name, readOnly: false }, host, false)
   try {

@@ -8,15 +8,15 @@ import { beginSearch, hitsOf } from './core-calls.js'
 import { WRITING_MS } from './coder.js'
 import type { OpenCore } from './open-core.js'
 
-/** One search in so many goes the way that was slower, to learn whether it still is. */
+/** One of this many searches goes the way that was slower, to learn whether it still is. */
 const AGAIN = 8
 
-/** Chooses between two ways by the time that each took of late. */
+/** Chooses the quicker of two ways, by the times that each took recently. */
 class Quicker {
   readonly #times: [number, number] = [0, 0]
   #count = 0
 
-  /** Returns true if it is the second one's turn. */
+  /** Returns true if the second way is to be used. */
   next(): boolean {
     const [first, second] = this.#times
     return second <= first !== (this.#count++ % AGAIN === 0 && second > 0)
@@ -30,7 +30,7 @@ class Quicker {
   }
 }
 
-/** The search workers of one store: they are given rows, and have a share in searches. */
+/** Gives the search workers of one store their rows, and their share of searches. */
 export class SearchWorkers {
   /** Loads the core that search workers need. */
   static readonly load = loadWhole
@@ -49,14 +49,14 @@ export class SearchWorkers {
     this.#pool = pool
   }
 
-  /** Whether they have a share in searches. */
+  /** True if they have a share of the rows to search. */
   get share(): boolean {
     return this.#pool.share
   }
 
   /**
-   * Searches together with them or alone, by what was quicker of late: messages take their time, too, and rows that are
-   * alike are found in less.
+   * Searches with the workers or alone, whichever was quicker recently. Alone can be quicker, because messages to
+   * workers take time.
    */
   async search(args: Calls['search']['args'], alone: () => unknown): Promise<Hits> {
     const together = this.#quicker.next()
@@ -76,7 +76,7 @@ export class SearchWorkers {
         await this.#pool.search(search, store, queries, topK, minScore, own, reader.run)
         return reader.run(() => hitsOf(search.advance(store, rows, +withVectors)))!
       } catch (error) {
-        // Without them all rows are here.
+        // The store has all rows, and can search alone.
         if ((error as NidusError).code !== 'WORKER_FAILED') throw error
         this.#pool.end()
       } finally {
@@ -85,7 +85,7 @@ export class SearchWorkers {
     }
   }
 
-  /** Gives them their rows while nobody writes. `rows` tells how many rows there are. */
+  /** Gives the workers their rows while the store is not written to. `rows` returns the number of rows. */
   async deal(rows: () => number, writing: () => boolean, ended: () => boolean) {
     if (this.#dealing) return
     this.#dealing = true
@@ -101,7 +101,7 @@ export class SearchWorkers {
     }
   }
 
-  /** Rows have other numbers from now on. */
+  /** Makes the workers forget all rows, because their numbers have changed. */
   reset() {
     this.#pool.reset()
   }

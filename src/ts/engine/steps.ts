@@ -3,13 +3,17 @@ import { deadCore } from '../core/load.js'
 import type { OpenCore } from './open-core.js'
 import { supply } from './rows.js'
 
-/** A read of rows, in steps. `step` returns undefined if rows are wanting. `free` ends the read, done or not. */
+/**
+ * A read in steps. `step` returns undefined if rows are missing in memory. `free` ends the read, also before its end.
+ */
 export interface SteppedRead<R> {
   step(rows: Rows): R | undefined
   free?(): void
 }
 
-/** Takes all steps. Rows that memory does not hold are read between them, at once if the medium can. */
+/**
+ * Takes all steps. Between them it reads rows that are missing in memory, without waiting if the medium allows that.
+ */
 export function toTheEnd<R>(
   open: OpenCore,
   { step, free }: SteppedRead<R>,

@@ -36,10 +36,10 @@ export let textWith = (_: string, message: string) => message
 export const codesInMessages = (): void => void (textWith = (code, message) => `${code}: ${message}`)
 
 export class NidusError extends Error {
-  /** A minifier renames the class; consoles show this name. */
+  /** Consoles show this name. A minifier may rename the class. */
   static override readonly name = 'NidusError'
   readonly code: NidusErrorCode
-  /** Only `sharded/errors.ts` sets it. */
+  /** Set by `sharded/errors.ts` alone. */
   declare readonly shards?: number[]
 
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown }) {

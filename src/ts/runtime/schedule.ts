@@ -1,6 +1,6 @@
 declare const setImmediate: ((callback: () => void) => unknown) | undefined
 
-/** Lets other work run that is waiting: messages, timers, other calls. */
+/** Lets waiting work run: messages, timers, other calls. */
 export function breathe(): Promise<void> {
   if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
   if (typeof MessageChannel === 'undefined') return sleep(0)
@@ -23,9 +23,9 @@ export const sleep = (milliseconds: number) => new Promise<void>((resolve) => se
  */
 export const hasBackground = globalThis.navigator?.userAgent !== 'Cloudflare-Workers'
 
-/** After so long without a turn of the event loop, timers, messages and background work may be waiting. */
+/** After this time without a turn of the event loop, timers, messages and background work may be waiting. */
 const STARVED_MS = 20
-/** The same as a count of numbers compared, for runtimes whose clock stands still. That many take some 20 ms. */
+/** The same limit as a count of compared numbers, for runtimes whose clock stands still. They take about 20 ms. */
 const STARVED_WORK = 64 * 1024 * 1024
 let asked = 0
 let turn: Promise<void> | undefined

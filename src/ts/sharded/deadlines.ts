@@ -5,7 +5,7 @@ export const TIMEOUT_MS = 30_000
 
 const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
 
-/** The error of somebody who did not answer in time. */
+/** Returns the error of a shard or router that did not answer in time. */
 export const silent = (who: string, ms: number, shards?: number[]) =>
   shardError('SHARD_FAILED', `${who} did not answer within ${seconds(ms)}`, shards)
 

@@ -2,7 +2,7 @@ import { NidusError, type NidusErrorCode } from '../errors/errors.js'
 import type { Layout } from './layout.js'
 import type { Answer } from './protocol.js'
 
-/** Makes an error that is about some shards. Without any, the error has no `shards`. */
+/** Makes an error that is about some shards. If there are none, the error has no `shards`. */
 export const shardError = (
   code: NidusErrorCode,
   message: string,

@@ -8,7 +8,7 @@ interface Heard {
 }
 const HEARD = 'nidus-heard/'
 const GIVEN_UP = 'nidus-given-up/'
-/** For so many clients a shard knows which writes they gave up. */
+/** The number of clients of which a shard remembers the writes that they gave up. */
 const MOST_CLIENTS = 1000
 
 const late = (who: string) => new NidusError('ABORTED', `${who} gave this up, and has sent something else since`)

@@ -1,21 +1,21 @@
 import type { AttrsOf, Hit } from '../types/index.js'
 
 const encoder = new TextEncoder()
-/** The order of names in one store: that of their UTF-8 bytes. */
+/** Compares names as one store does: by their UTF-8 bytes. */
 export function byBytes(a: string, b: string): number {
   const [x, y] = [encoder.encode(a), encoder.encode(b)]
   for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i] - y[i]
   return x.length - y.length
 }
-/** A hit's collection and id. The length keeps the two apart, whatever characters they contain. */
+/** Returns a key of a hit's collection and id. The length separates the two, whatever characters they contain. */
 export const nameOf = ({ collection, id }: { collection: string; id: string }) =>
   `${collection.length} ${collection}${id}`
 export const byName = (a: Named, b: Named) => byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
 type Named = { collection: string; id: string }
-/** The same order as in one store. */
+/** Compares hits as one store does. */
 export const byScore = <A extends AttrsOf<A>>(a: Hit<A>, b: Hit<A>) => b.score - a.score || byName(a, b)
 
-/** Each record once. The earlier list counts, because it comes from the old shards. */
+/** Removes records that occur twice. The earlier list counts, because it comes from the old shards. */
 export function once<T extends Named>(lists: T[][]): { all: T[]; twice: boolean } {
   const seen = new Map<string, T>()
   let twice = false
@@ -45,14 +45,14 @@ export function merge<T extends Hit<A>, A extends AttrsOf<A>>(
   return best
 }
 
-/** A text that is another one for each value of an attribute. */
+/** Returns a text that differs for each value of an attribute. */
 export function keyOf(value: unknown): string {
   if (value instanceof Date) return `date ${value.getTime()}`
   if (Array.isArray(value)) return `list ${JSON.stringify(value)}`
   return Object.is(value, -0) ? '-0' : `${typeof value} ${String(value)}`
 }
 
-/** Puts hits that are in their order together by the value of their groups, at most `size` of each value. */
+/** Groups ordered hits by the value of their attribute, with at most `size` hits in each group. */
 export function grouped<T>(hits: T[], size: number, valueOf: (hit: T) => unknown): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const hit of hits) {

@@ -10,11 +10,12 @@ import type { Changed, Sent, Whom } from './protocol.js'
 import { find } from './reads.js'
 import { parts } from './sizes.js'
 
-/** The most records that are moved at once, or looked at to find such records. */
+/** The most records that are moved at once. */
 const BATCH = 100
+/** The most records that are collected before some of them are moved. */
 const LOOK = 2000
 
-/** The writes of one shard, its moves of records to other shards, and the records that arrive from them. */
+/** Makes the writes of one shard, moves its records to other shards, and takes records from them. */
 export class Moves {
   readonly #kept: () => Kept
   readonly #store: () => Promise<Nidus>
@@ -34,7 +35,7 @@ export class Moves {
     this.#fences = fences
   }
 
-  /** After a restart in the middle of a growth: an earlier life of this object may have sent anything. */
+  /** Prepares for work after a restart. If the store is growing, messages from before the restart may still arrive. */
   wake() {
     this.#torn = this.#source
     if (!this.#torn) return
@@ -42,13 +43,13 @@ export class Moves {
     for (let index = from; index < to; index++) this.#peers.unsure.add(index)
   }
 
-  /** A newer layout holds from here on. Nothing of an older one arrives any more. */
+  /** Begins a newer layout. No message of an older one is accepted any more. */
   renew() {
     this.#peers.unsure.clear()
     this.#torn = false
   }
 
-  /** Settles once the records that are arriving now are in. */
+  /** Settles once the records that are arriving now are written. */
   get arriving(): Promise<unknown> {
     return this.#arriving
   }
@@ -58,16 +59,16 @@ export class Moves {
     return this.#torn && this.#source ? 1 : this.#moved
   }
 
-  /** Makes an interrupted move good before records are counted, unless others do already. */
+  /** Completes an interrupted move before records are counted, unless other work does so already. */
   async tidy(patience: number) {
     if (this.#torn && this.#source && this.#leavers === 0) await this.#alone(() => this.#mend(patience))
   }
 
-  /** Runs one after the other all that sends records away: moves and writes. */
+  /** Runs work that sends records to other shards (moves and writes), one after the other. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     this.#leavers++
     const counted = async () => {
-      // The number is odd while a record is on its way, so that nobody counts it twice.
+      // The number is odd while a record is being moved, so that callers do not count it twice.
       this.#moved++
       try {
         return await work()
@@ -125,7 +126,7 @@ export class Moves {
     if (groups.size === 0) return db.update(collection, changes)
     return this.#alone(async () => {
       const here = new Map<string, Sent>()
-      // All is looked for before anything is changed.
+      // Finds all records before changing any of them.
       if (mine) absent(collection, mine, await find(db, collection, idsOf(mine)))
       for (const [other, group] of groups) {
         const ids = idsOf(group)
@@ -200,7 +201,7 @@ export class Moves {
   async deleteWhere(patience: number, collection: string, filter: Filter): Promise<number> {
     const db = await this.#store()
     const work = () => db.deleteWhere(collection, filter)
-    // A message of another shard looks first and then writes. Nothing may come in between.
+    // A message of another shard reads first and then writes, and this must not run in between.
     if (this.#kept().index >= this.#kept().layout.from) return this.#inOrder(work)
     if (!this.#source) return work()
     return this.#alone(async () => {
@@ -209,14 +210,14 @@ export class Moves {
     })
   }
 
-  /** Makes sure that nothing that was given up can arrive any more. */
+  /** Makes sure that messages that were given up can no longer arrive. */
   async #fence(patience: number) {
     await settled([...this.#peers.unsure].map((other) => this.#peers.call(patience, other, 'remove', '', [])))
   }
 
   /**
-   * Completes what did not come to its end: a record that is where it belongs is removed here. The other copy is never
-   * older.
+   * Completes interrupted moves: removes records here that are already in the shard where they belong. The copy there
+   * is never older.
    */
   async #mend(patience: number) {
     await this.#fence(patience)
@@ -239,8 +240,8 @@ export class Moves {
   }
 
   /**
-   * Returns how many records were found that must leave. With 0, the last one has left. Some may have left by a write
-   * before.
+   * Moves some of the records that belong to other shards. Returns how many such records it found: 0 once all have
+   * left.
    */
   async move(patience: number): Promise<number> {
     const db = await this.#store()
@@ -299,7 +300,7 @@ export class Moves {
     what: (Sent & string & Changed)[],
   ): Promise<number> {
     return this.#inOrder(async () => {
-      // The growth that it belongs to may have ended while it waited for its turn.
+      // The growth may have ended while this call waited for its turn.
       if (layout.version < this.#kept().layout.version) throw new Stale(this.#kept().layout)
       await this.#fences.pass(sender!)
       const db = await this.#store()
@@ -329,7 +330,7 @@ export class Moves {
 
 const idsOf = (items: { id: string }[]) => items.map(({ id }) => id)
 
-/** Throws if one of the records was not found. */
+/** Throws NOT_FOUND if one of the records was not found. */
 function absent(collection: string, changes: Changed[], found: unknown[]) {
   const at = changes.findIndex((_, n) => !found[n])
   if (at >= 0)

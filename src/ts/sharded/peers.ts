@@ -5,20 +5,20 @@ import type { Layout } from './layout.js'
 import { shardAt, type Call, type Calls, type Namespace, type ShardStub } from './protocol.js'
 import { isTooLarge } from './sizes.js'
 
-/** A wait of this length is no sign of trouble yet. */
+/** A wait shorter than this is normal, in milliseconds. */
 const SOON_MS = 1000
 
 /** Calls that write records of another shard. */
 export const ARRIVALS: ReadonlySet<Call> = new Set(['put', 'adopt', 'remove', 'change'])
 
-/** The shard that an object is, and the newest layout that it heard of. */
+/** The state that a shard stores: which shard it is, and the newest layout that it knows. */
 export interface Kept {
   name: string
   index: number
   layout: Layout
 }
 
-/** The calls of one shard to the others. */
+/** Makes the calls of one shard to the others. */
 export class Peers {
   readonly #kept: () => Kept
   readonly #shards: () => Namespace<ShardStub>
@@ -26,7 +26,7 @@ export class Peers {
   /** A number that changes with each restart of the object. */
   epoch = 0
   #turn = 0
-  /** The shards that may still receive something that was given up. */
+  /** The shards at which a message that was given up may still arrive. */
   readonly unsure = new Set<number>()
   /** The waits for other shards, and when they began. */
   readonly #waiting = new Map<object, { index: number; since: number }>()

@@ -9,11 +9,11 @@ import type { Found } from './protocol.js'
 import type { At, Requests } from './requests.js'
 import { isStill, pause, summed } from './statistics.js'
 
-/** Greater numbers are not asked for. */
+/** The greatest number of hits that a shard is asked for. */
 const ALL = 0xffffffff
 /** The most values of a facet in one shard. */
 const MOST_VALUES = 65_536
-/** So often a moment is waited for at which no record is on its way. */
+/** The number of attempts to count while no record is being moved. */
 const TRIES = 100
 
 /**
@@ -61,7 +61,7 @@ async function ranked(requests: Requests, at: At, args: QueryArgs): Promise<Hit[
 /** Asks all shards for what they count, at a moment at which no record is in two of them. */
 async function counted(requests: Requests, at: At, args: QueryArgs): Promise<Found[]> {
   const facets = args.facets && Object.fromEntries(Object.keys(args.facets).map((key) => [key, MOST_VALUES + 1]))
-  // A question for no hits counts all the same.
+  // A question for no hits may still count its matches and facets.
   const only: QueryArgs = { ...args, facets, topK: 0, offset: 0, groupBy: undefined, highlight: undefined }
   for (let tries = 1; ; tries++) {
     const answers = await requests.founds(at, only)

@@ -38,8 +38,8 @@ export class Router {
       if (kept.layout.dimension !== dimension)
         throw new NidusError(
           'DIMENSION_MISMATCH',
-          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with its own, or take ` +
-            'another name for vectors of another model',
+          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with ` +
+            `${kept.layout.dimension}, or use another name for vectors of another model`,
         )
       // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
@@ -103,11 +103,11 @@ export class Router {
       await this.#storage.setAlarm(Date.now() + ALARM_MS)
       await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
     } else if (shards !== layout.to)
-      throw new NidusError('BUSY', `the store is growing to ${layout.to} shards; come again when that is done`)
+      throw new NidusError('BUSY', `the store is growing to ${layout.to} shards: call grow again when that is done`)
     return { growth: this.#grow(timeout) }
   }
 
-  /** After a restart in the middle of a growth, it may be a while until the next request. */
+  /** Continues a growth after a restart, since the next request may not come for a while. */
   async alarm() {
     const kept = await this.#kept
     if (!kept) return
@@ -225,7 +225,7 @@ function awhile(work: Promise<unknown>, ms: number): Promise<unknown> {
 }
 
 const unknown = (name: string) =>
-  new NidusError('NOT_FOUND', `there is no store "${name}" yet: it is made by the first call that writes or reads`)
+  new NidusError('NOT_FOUND', `there is no store "${name}" yet: the first call that writes or reads creates it`)
 
 const AT_ONCE = 8
 const TRIES = 5

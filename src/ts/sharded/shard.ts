@@ -13,7 +13,7 @@ import { fitting, partsOfHits } from './sizes.js'
 import type { ShardStorage } from './storage.js'
 import { ShardTexts } from './texts.js'
 
-/** The most requests under way in one shard. Further ones are told to come again. */
+/** The most requests under way in one shard. Further ones are refused with BUSY. */
 const AT_ONCE = 64
 /** The most time to wait for another shard. It is short, so that the caller hears which shard was silent. */
 const PEER_MS = 15_000
@@ -23,7 +23,7 @@ const patienceOf = ({ timeout = TIMEOUT_MS }: Whom) => Math.min(PEER_MS, timeout
 const INNER: ReadonlySet<Call> = new Set(['layout', 'texts', 'move'])
 const WRITES: ReadonlySet<Call> = new Set(['upsert', 'update', 'delete', 'deleteWhere'])
 
-/** The share of a store that one object has. */
+/** Has the records of one shard, and answers calls of clients, of the router and of other shards. */
 export class Shard {
   readonly #storage: ShardStorage
   readonly #open: (dimension: number) => Promise<Nidus>
@@ -191,7 +191,7 @@ export class Shard {
     return all.length ? { ok, more: async () => all.shift() ?? null } : { ok }
   }
 
-  /** Reads, and says whether a record was on its way meanwhile. */
+  /** Runs a read, and reports whether a record was being moved meanwhile. */
   async #still<T extends object>(patience: number, work: () => Promise<T>): Promise<T & Still> {
     await this.#moves.tidy(patience)
     const waits = this.#peers.late

@@ -7,9 +7,9 @@ import type { Still } from './protocol.js'
 import type { At, Requests } from './requests.js'
 
 const PAUSE_MS = 20
-/** So often a moment is waited for at which all shards have the same settings. */
+/** The number of attempts to ask while all shards have the same settings. */
 const TRIES = 100
-/** So often a moment is waited for at which no record is on its way. */
+/** The number of attempts to ask while no record is being moved. */
 const QUIET_TRIES = 10
 
 export const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
