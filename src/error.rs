@@ -25,43 +25,44 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An argument is not of the form that the call takes.
+    /// An argument has a wrong type or value. The message names it, and says what the call takes.
     InvalidArgument "INVALID_ARGUMENT",
-    /// A vector, or a store, has another dimension than was asked for.
+    /// A vector has another length than the store's dimension, or the store another dimension than was given. Pass
+    /// vectors of the store's model, or use another store.
     DimensionMismatch "DIMENSION_MISMATCH",
-    /// There is no such store or collection.
+    /// The store, collection or record does not exist. Create it first, or correct its name.
     NotFound "NOT_FOUND",
-    /// There is such a thing already.
+    /// A store with this name exists already. Use another name, remove the store, or ask for its replacement.
     AlreadyExists "ALREADY_EXISTS",
-    /// The store was opened read-only.
+    /// The store was opened read-only and takes no writes. Open it for writing.
     ReadOnly "READ_ONLY",
-    /// Somebody else has the store open.
+    /// Another process, tab or thread has the store open. Close it there.
     Locked "LOCKED",
-    /// The store was closed.
+    /// The store was closed, or its worker ended. Open it again.
     Closed "CLOSED",
-    /// The medium may hold more or less than the store knows. The store must be opened again.
+    /// A write failed in a way that leaves the contents of the files unknown. Open the store again.
     Failed "FAILED",
-    /// A limit of the store or of the format is reached.
+    /// A limit of the store or of the format is reached. The message names the limit. Some can be set when opening.
     Capacity "CAPACITY",
-    /// There is not enough memory.
+    /// There is not enough memory. Free some, use compact memory, or pass smaller batches.
     OutOfMemory "OUT_OF_MEMORY",
-    /// The storage has no more room.
+    /// The disk or the browser's quota is full. Nothing was lost: free some space and try again.
     QuotaExceeded "QUOTA_EXCEEDED",
-    /// The storage cannot be used here.
+    /// This kind of storage does not exist here, or is denied. Choose another kind, or allow it.
     StorageUnavailable "STORAGE_UNAVAILABLE",
-    /// The storage failed to read or to write.
+    /// A read or a write of the storage failed. The cause says why. Try again once it is mended.
     StorageFailed "STORAGE_FAILED",
-    /// Nobody can tell whether the write was made.
+    /// A write may or may not have been made, but never in part. Read the records to find out, or write them again.
     OutcomeUnknown "OUTCOME_UNKNOWN",
-    /// The bytes are damaged in a way that no crash leaves.
+    /// The bytes are damaged in a way that no crash leaves. Nothing was changed. Salvage the store, or restore a copy.
     Corrupt "CORRUPT",
-    /// This cannot be done here.
+    /// This runtime, or this kind of storage, lacks something that the call needs. The message names it.
     Unsupported "UNSUPPORTED",
-    /// The bytes are of a version that is not known here.
+    /// A newer version wrote the bytes. Nothing was changed. Use that version.
     UnsupportedVersion "UNSUPPORTED_VERSION",
-    /// The call was given up before it had an effect.
+    /// The caller's signal aborted the call before it had an effect.
     Aborted "ABORTED",
-    /// The worker that has the store failed.
+    /// A worker could not be started, or it failed. Open the store again.
     WorkerFailed "WORKER_FAILED",
 }
 

@@ -42,7 +42,7 @@ impl JsOpening {
             let only_0_3 = match compat.as_deref() {
                 None => false,
                 Some("0.3") => true,
-                Some(other) => fail!(InvalidArgument, "compat {other} is not known; there is 0.3"),
+                Some(other) => fail!(InvalidArgument, "compat {other} is unknown: pass 0.3 or nothing"),
             };
             let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
             let options =

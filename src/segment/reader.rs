@@ -141,13 +141,14 @@ impl DataReader {
         if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
             fail!(
                 DimensionMismatch,
-                "the store has dimension {dimension}, not {expected}: open it without one, or take another name for vectors of another model"
+                "the store has dimension {dimension}, not {expected}: open it with {dimension}, or use another name for \
+                 vectors of another model"
             );
         }
         let rows = (self.total - HEADER_LEN) / (dimension as u64 * 4);
         let bytes = rows.saturating_mul(dimension as u64 * 4);
         if let Some(max) = self.max_bytes.filter(|max| bytes > *max) {
-            fail!(Capacity, "the store has {bytes} bytes of vectors, more than maxVectorBytes ({max})");
+            fail!(Capacity, "the store has {bytes} bytes of vectors: raise maxVectorBytes ({max})");
         }
         if rows > MAX_ROWS || usize::try_from(bytes).is_err() {
             fail!(Capacity, "the store has {rows} rows, too many for this machine's addresses");

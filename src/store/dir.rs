@@ -23,7 +23,7 @@ impl Store {
         }
         let missing = paths.each_ref().map(|path| !path.exists());
         if missing == [true, true] && options.dimension.is_none() {
-            fail!(InvalidArgument, "there is no store in {}; to create one takes a dimension", dir.as_ref().display());
+            fail!(InvalidArgument, "there is no store in {}: pass a dimension to create one", dir.as_ref().display());
         }
         let [data, log] = paths.each_ref().map(FileSink::open);
         let opened = data.and_then(|data| Store::open(data, log?, options));

@@ -129,7 +129,7 @@ impl Store {
 
     fn check_writable(&self) -> Result<()> {
         if self.options.read_only {
-            fail!(ReadOnly, "the store was opened read-only");
+            fail!(ReadOnly, "the store was opened read-only: open it for writing");
         }
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed and must be opened again: {why}");

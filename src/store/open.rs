@@ -147,10 +147,10 @@ impl Opening {
             }
             DataFound::Unfinished => {
                 if options.read_only {
-                    fail!(NotFound, "the store was never created to the end, and read-only it cannot be");
+                    fail!(NotFound, "the store's creation was never finished: open it without readOnly");
                 }
                 let Some(dimension) = options.dimension else {
-                    fail!(InvalidArgument, "there is no store yet; to create one takes a dimension")
+                    fail!(InvalidArgument, "there is no store yet: pass a dimension to create one")
                 };
                 recovery.created = true;
                 // Otherwise the file could become as long as the new header while it still has bytes of the old one.
@@ -245,7 +245,7 @@ impl Store {
     /// Makes a new store on two empty sinks.
     pub fn create<S: ByteSink + 'static>(data: S, log: S, options: OpenOptions) -> Result<Store> {
         if !data.is_empty()? || !log.is_empty()? {
-            return Err(error(Code::AlreadyExists, "a store is created on empty sinks"));
+            return Err(error(Code::AlreadyExists, "the sinks of a new store must be empty"));
         }
         Opening::new(options, 0, 0)?.finish(Box::new(data), Box::new(log))
     }

@@ -66,7 +66,7 @@ impl Salvage {
         let rows = data.rows().unwrap_or(0);
         found.log = rescue.finish(&mut |op| replay(&mut index, &mut found, op, rows))?;
         let DataFound::Rows { matrix, cut_bytes } = data.finish()? else {
-            fail!(Corrupt, "the data has no header: salvage needs the dimension")
+            fail!(Corrupt, "the data has no header: pass the store's dimension")
         };
         found.data_bytes = cut_bytes;
         found.unnamed_rows = index.unnamed(matrix.len()) as u64;

@@ -56,6 +56,13 @@ Object.defineProperty(NidusError.prototype, 'name', { value: 'NidusError', confi
 Object.defineProperty(NidusError.prototype, BRAND, { value: true })
 
 export const invalid = (message: string, cause?: unknown) => new NidusError('INVALID_ARGUMENT', message, { cause })
+/** Returns the error of a store that is opened with another dimension. The core has the same text (`reader.rs`). */
+export const otherDimension = (dimension: number, given: number) =>
+  new NidusError(
+    'DIMENSION_MISMATCH',
+    `the store has dimension ${dimension}, not ${given}: open it with ${dimension}, or use another name for vectors ` +
+      'of another model',
+  )
 export const closedError = (name: string) => new NidusError('CLOSED', `the store "${name}" is closed`)
 export const failedError = (name: string, cause: NidusError) =>
   new NidusError('FAILED', `the store "${name}" has failed and must be opened anew: ${cause.message}`, { cause })

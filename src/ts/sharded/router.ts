@@ -1,4 +1,4 @@
-import { NidusError, invalid } from '../errors/errors.js'
+import { NidusError, invalid, otherDimension } from '../errors/errors.js'
 import { silent, TIMEOUT_MS, within } from './deadlines.js'
 import { shardError, Stale, unwrap } from './errors.js'
 import { MOST_SHARDS, range, type Layout } from './layout.js'
@@ -35,12 +35,7 @@ export class Router {
       const kept = await this.#alone(
         async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })),
       )
-      if (kept.layout.dimension !== dimension)
-        throw new NidusError(
-          'DIMENSION_MISMATCH',
-          `the store has dimension ${kept.layout.dimension}, not ${dimension}: open it with ` +
-            `${kept.layout.dimension}, or use another name for vectors of another model`,
-        )
+      if (kept.layout.dimension !== dimension) throw otherDimension(kept.layout.dimension, dimension)
       // An interrupted growth goes on with the next request.
       if (kept.layout.from < kept.layout.to) void this.#grow(TIMEOUT_MS).catch(() => {})
       void this.#texts.finish().catch(() => {})

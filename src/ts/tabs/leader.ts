@@ -2,7 +2,7 @@ import { createBirpc } from 'birpc'
 import type { Backend, OpenSpec } from '../contract/backend.js'
 import { isFeed, isWrite } from '../contract/calls.js'
 import { breathe, sleep } from '../runtime/schedule.js'
-import { NidusError, invalid } from '../errors/errors.js'
+import { NidusError, invalid, otherDimension } from '../errors/errors.js'
 import { answer, callsOf, packOpened } from '../messages/answer.js'
 import { poster } from '../messages/poster.js'
 import { TabChannel } from './tab-channel.js'
@@ -94,17 +94,11 @@ export class Leader {
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
     if (storage !== undefined && storage !== store.storage)
       throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${store.storage}, not in ${storage}`)
-    if (dimension !== undefined && dimension !== store.dimension) {
-      throw new NidusError(
-        'DIMENSION_MISMATCH',
-        `the store "${name}" has dimension ${store.dimension}, not ${dimension}: open it without one, or take ` +
-          'another name for vectors of another model',
-      )
-    }
+    if (dimension !== undefined && dimension !== store.dimension) throw otherDimension(store.dimension, dimension)
     if (compat !== this.#spec.compat)
       throw invalid(
         `the store "${name}" is open in another tab with ` +
-          `${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}; all tabs need the same`,
+          `${this.#spec.compat ? `compat '${this.#spec.compat}'` : 'no compat'}: open it with the same compat`,
       )
   }
 

@@ -5,8 +5,30 @@
  */
 
 /**
- * The codes of all errors. Only a sharded store (`nidus-wasm/sharded`) has the last two. `BUSY`: too many calls are
- * under way, so try again later. `SHARD_FAILED`: an object did not answer, or not in time.
+ * The codes of all errors:
+ *
+ * - `INVALID_ARGUMENT`: an argument has a wrong type or value. The message names it.
+ * - `DIMENSION_MISMATCH`: a vector has another length than the store's dimension, or the store another dimension than
+ *   was given. Another model makes other vectors: use another store for it.
+ * - `NOT_FOUND`: the store, collection or record does not exist.
+ * - `ALREADY_EXISTS`: there is a store with this name. Use another name, or ask for its replacement.
+ * - `READ_ONLY`: the store was opened read-only and takes no writes.
+ * - `LOCKED`: another process, tab or worker has the store open. Close it there.
+ * - `CLOSED`: the store was closed.
+ * - `FAILED`: a write failed so that it is unknown what the files hold. Open the store again.
+ * - `CAPACITY`: a limit is reached. The message names it. Some limits are options of `open`.
+ * - `OUT_OF_MEMORY`: there is not enough memory. `memory: 'compact'` needs less.
+ * - `QUOTA_EXCEEDED`: the disk or the browser's quota is full. Free some space and try again.
+ * - `STORAGE_UNAVAILABLE`: this kind of storage does not exist here, or is denied.
+ * - `STORAGE_FAILED`: the storage failed to read or write. The cause says why.
+ * - `OUTCOME_UNKNOWN`: it is unknown whether a write was made. It was made whole or not at all.
+ * - `CORRUPT`: the store is damaged, and nothing was changed. `Nidus.salvage` copies what is good.
+ * - `UNSUPPORTED`: this runtime or storage lacks something that the call needs. The message names it.
+ * - `UNSUPPORTED_VERSION`: a newer version wrote the store. Use that version.
+ * - `ABORTED`: the caller's signal aborted the call before it had an effect.
+ * - `WORKER_FAILED`: a worker could not be started, or it failed. Open the store again.
+ * - `BUSY`: too many calls are under way in a sharded store. Try again later.
+ * - `SHARD_FAILED`: a shard of a sharded store did not answer, or not in time.
  */
 export type NidusErrorCode =
   | 'INVALID_ARGUMENT'

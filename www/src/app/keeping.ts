@@ -1,0 +1,121 @@
+import { NidusError } from 'nidus-wasm'
+import * as format from '../format'
+import { Library } from '../library'
+import { element } from '../view/dom'
+import { status } from '../view/status'
+import { wordsFor } from '../words'
+import { goOn } from './indexing'
+import { dropAnswer, forgetTimes, search } from './searching'
+import { changes, fail, newEmbedder, refresh, rest, resting, session } from './session'
+
+/** Opens the library, and shows it once it is open. */
+export async function open(opening: Promise<Library> = Library.open()) {
+  status.notice(undefined, {})
+  session.files = undefined
+  status.phase('opening', 'Opening…')
+  try {
+    const library = (session.library = await opening)
+    void library.closed.then((closed) => {
+      if (session.library === library)
+        void fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
+    })
+    await refresh(false)
+    rest()
+    void search()
+    // This reads all passages, so nothing waits for it.
+    void refresh(true).then(
+      () => session.library === library && resting() && rest(),
+      () => {},
+    )
+    await session.embedder.ready // a page that cannot read a question says so before one is asked
+  } catch (error) {
+    void fail(error)
+  }
+}
+
+/** Opens the library again after a failure, and goes on with an indexing that failed. */
+export async function again() {
+  if (session.embedder.hasFailed) {
+    session.embedder.close()
+    session.embedder = newEmbedder()
+  }
+  await open()
+  if (session.left && session.library) await goOn()
+}
+
+/** Lets the user download the library as a tar. */
+export async function exportAll() {
+  if (!session.library) return
+  try {
+    status.timing('Exporting…')
+    const blob = await new Response(session.library.export()).blob()
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(blob)
+    link.download = 'my-files.tar'
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+    status.timing(`Exported ${format.bytes(blob.size)}: a tar that native nidus reads, too`)
+  } catch (error) {
+    void fail(error)
+  }
+}
+
+/** Replaces the library by that in a tar. If the tar is refused, the library stays as it was. */
+export async function importAll(file: File) {
+  const before = session.library
+  session.library = undefined
+  status.phase('opening', `Importing ${file.name}…`)
+  await before?.close().catch(() => {})
+  let refused: unknown
+  await open(
+    Library.import(file, (done, total) =>
+      status.phase('opening', `Importing ${file.name}…`, total ? done / total : undefined),
+    ).catch((error) => {
+      refused = error
+      return Library.open()
+    }),
+  )
+  if (refused)
+    status.notice(
+      {
+        ...wordsFor(refused),
+        title: 'This file could not be imported',
+        text: 'What was here before is as it was.',
+        actions: [],
+      },
+      {},
+    )
+  changes.postMessage('imported')
+}
+
+export async function compact() {
+  try {
+    status.timing('Compacting…')
+    await session.library?.compact()
+    await refresh(false)
+    status.timing('Compacted: no dead rows any more')
+  } catch (error) {
+    void fail(error)
+  }
+}
+
+/** Deletes the library, and opens an empty one. */
+export async function deleteAll() {
+  dropAnswer()
+  session.work?.abort()
+  session.left = undefined
+  session.alike = undefined
+  const { library } = session
+  session.library = undefined
+  try {
+    changes.postMessage('deleting')
+    await library?.close()
+    await Library.destroy()
+  } catch (error) {
+    return fail(error)
+  }
+  forgetTimes()
+  element('outcome').hidden = true
+  await open()
+  status.announce('Everything is deleted')
+}
