@@ -114,11 +114,12 @@ describe('text on the command line', () => {
     const wrong: [string[], number, string][] = [
       [['text', 'store', '--fields', 'body'], 2, 'text needs a collection for --fields'],
       [['text', 'store', 'docs', '--fields', 'a', '--remove'], 2, 'text takes --fields or --remove, not both'],
+      [['text', 'store', 'docs', '--fields', 'a:3x'], 2, '--fields: 3x is no number'],
       [['text', 'store', 'docs', '--fields', 'a,a:2'], 2, '--fields names a twice'],
       [
         ['text', 'store', 'docs', '--fields', 'a:-1'],
         3,
-        'INVALID_ARGUMENT: the weight of "a" must be a number above 0',
+        'INVALID_ARGUMENT: the weight of "a" must be a number from 1e-9 to 1000000000',
       ],
       [['search', 'store', '--prefix', '--like', 'docs-1'], 2, '--prefix needs --text'],
       [['search', 'store', '--fusion', '0.5', '--text', 'a'], 2, '--fusion needs --text, and --vector or --like'],
@@ -302,7 +303,7 @@ describe('update on the command line', () => {
     }
     const before = files('kept')
     const wrong: [unknown, string][] = [
-      [{ id: 'nobody', attrs: {} }, 'NOT_FOUND: update: no record has these ids: "nobody"; nothing was changed'],
+      [{ id: 'nobody', attrs: {} }, 'NOT_FOUND: update: no record of the collection "docs" has these ids: "nobody"; nothing was changed'],
       [{ id: 'docs-1' }, 'INVALID_ARGUMENT: attempt.jsonl, line 1: neither "attrs" nor "remove" is there'],
       [{ id: 5, attrs: {} }, 'INVALID_ARGUMENT: attempt.jsonl, line 1: "id" must be a string, not 5'],
       [{ id: 'docs-1', attrs: { n: 1 }, remove: ['n'] }, '"n" is both set and removed'],

@@ -18,7 +18,7 @@ impl Store {
         self.check_writable()?;
         let mark = self.mark();
         let seen = self.staged.see(&self.index, collection)?;
-        if let Err(error) = self.stage_changes(seen, count, batch) {
+        if let Err(error) = self.stage_changes(collection, seen, count, batch) {
             self.staged.untouch(&self.index, seen, mark.staged());
             self.unstage(&mark);
             return Err(error);
@@ -27,7 +27,7 @@ impl Store {
         Ok(count)
     }
 
-    fn stage_changes(&mut self, seen: usize, count: usize, batch: &[u8]) -> Result<()> {
+    fn stage_changes(&mut self, collection: &str, seen: usize, count: usize, batch: &[u8]) -> Result<()> {
         let (mut reader, mut names) = (Reader::new(batch), String::new());
         for n in 0..count {
             let malformed = |bad: Bad| bad.error(crate::Code::InvalidArgument, &format!("record {n} of the batch"));
@@ -49,7 +49,10 @@ impl Store {
             self.staged.upsert(&mut self.index, seen, id, row as usize, attrs)?;
         }
         if !names.is_empty() {
-            fail!(NotFound, "update: no record has these ids:{names}; nothing was changed");
+            fail!(
+                NotFound,
+                "update: no record of the collection \"{collection:.64}\" has these ids:{names}; nothing was changed"
+            );
         }
         check_end(&reader, count)
     }

@@ -73,7 +73,8 @@ import type {
 import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
 import { listen, unlisten, unlistenAll } from './changes.js'
 import { load, question, transfer } from './parts.js'
-import { BACKEND, metaOf, pages, read, rowOf, searchAll, settingsFor, signalOf } from './reads.js'
+import { accepted, captureText, closeAfter, inTurn } from './accepted.js'
+import { BACKEND, metaOf, pages, read, rowOf, searchAll, signalOf } from './reads.js'
 import { ask, isShaped, list, shaped, similar } from './questions.js'
 
 const currentPlatform = () => runtime.platform!
@@ -171,9 +172,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   async createCollection(name: string, options?: CreateCollectionOptions): Promise<void> {
     const { text } = checkOptions(options, CREATE, 'createCollection')
     const collection = collectionName(name)
-    const settings = text === undefined ? undefined : await settingsFor(text)
-    await this[BACKEND]().call('createCollection', { collection })
-    if (settings) await this[BACKEND]().call('setText', { collection, settings })
+    const backend = this[BACKEND]()
+    if (text === undefined) await backend.call('createCollection', { collection })
+    else if (text === null) throw invalid('createCollection: text names fields; setText(name, null) removes settings')
+    else await accepted(backend, backend.call('setText', { collection, text: captureText(text) }))
   }
 
   async dropCollection(name: string): Promise<boolean> {
@@ -206,10 +208,10 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   async setText(collection: string, text: TextConfig | null, options?: SetTextOptions): Promise<void> {
     const { signal, onProgress } = checkOptions(options, SET_TEXT, 'setText')
-    const given = { signal: checkSignal(signal), onProgress }
+    const given = { signal: checkSignal(signal), onProgress: inTurn(onProgress) }
     const name = collectionName(collection)
-    const settings = text === null ? undefined : await settingsFor(text)
-    await this[BACKEND]().call('setText', { collection: name, settings }, given)
+    const backend = this[BACKEND]()
+    await accepted(backend, backend.call('setText', { collection: name, text: captureText(text) }, given))
   }
 
   async getText(collection: string): Promise<TextSettings | undefined> {
@@ -232,8 +234,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     } = captureBatch(batch, this.dimension, transfer === true ? 'transfer' : this[BACKEND]().borrows ? 'lend' : 'copy')
     let own = transfer === true || lent ? undefined : vectors
     const keep = lent ? () => (own = copyOf(vectors)) : undefined
-    // In a turn of its own: what it throws must not be taken for a failed upsert.
-    const report = onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))
+    const report = inTurn(onProgress)
     const result = await this[BACKEND]().call(
       'upsert',
       { collection: name, count, batch: wire, vectors },
@@ -372,7 +373,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
 
   close(): Promise<void> {
     unlistenAll(this[BACKEND]())
-    return this[BACKEND]().close()
+    return closeAfter(this[BACKEND]())
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,7 @@ import type {
   SimilarOptions,
   VectorSearchOptions,
 } from '../types/index.js'
+import { accepted } from './accepted.js'
 import { question } from './parts.js'
 import { BACKEND, read, snapshot, type Opened } from './reads.js'
 
@@ -23,7 +24,7 @@ type Module = Awaited<ReturnType<typeof question>>
  * Captures what a question is about, in the turn of the call. The module of questions checks the rest, and makes the
  * calls.
  */
-async function answered<T>(
+function answered<T>(
   db: Opened,
   { filter, signal, ...options }: { filter?: unknown; signal?: AbortSignal },
   about: { text?: unknown; vector?: Float32Array; collection?: string; id?: string },
@@ -37,7 +38,12 @@ async function answered<T>(
     dimension: db.dimension,
   }
   const until = checkSignal(signal)
-  return answer(await question(), asked, (method, args) => read(db[BACKEND](), method, args, until))
+  const backend = db[BACKEND]()
+  const call: CallOf = (method, args) => read(backend, method, args, until)
+  return accepted(
+    backend,
+    question().then((module) => answer(module, asked, call)),
+  )
 }
 
 export function ask<A extends AttrsOf<A>>(db: Opened, query: Query, options: QuestionOptions<A> | undefined) {

@@ -1,13 +1,12 @@
 import type { Backend } from '../contract/backend.js'
 import type { Args, MethodOf, Kind } from '../contract/calls.js'
-import { aborted, reading, type NidusError } from '../errors/errors.js'
+import { aborted, invalid, type NidusError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
 import { checkMinScore, checkSignal, checkTopK, collectionName, collectionNames } from '../arguments/input.js'
 import { SIGNAL } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
 import { Reader, decodeMeta, encodeIds, isPlainObject } from '../core/wire.js'
-import type { AttrsOf, Hit, SearchOptions, SignalOption, TextSettings, VectorRecord } from '../types/index.js'
-import { question } from './parts.js'
+import type { AttrsOf, Hit, SearchOptions, SignalOption, VectorRecord } from '../types/index.js'
 
 /**
  * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
@@ -33,17 +32,19 @@ export const signalOf = (options: SignalOption | undefined, place: string) =>
 export const metaOf = async (db: Opened, collection: string) =>
   decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
 
+/** A sparse array can be longer than memory. */
+const LONGEST = 1_000_000
+
 /** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
 export const snapshot = (value: unknown): unknown =>
   Array.isArray(value)
-    ? value.map(snapshot)
+    ? (value.length > LONGEST ? tooLong(value.length) : value).map(snapshot)
     : isPlainObject(value)
       ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, snapshot(part)]))
       : value
 
-export async function settingsFor(text: unknown): Promise<TextSettings> {
-  const config = reading('text', () => snapshot(text))
-  return (await question()).settingsOf(config)
+function tooLong(length: number): never {
+  throw invalid(`an array with ${length} elements is too long: ${LONGEST} at most`)
 }
 
 /** Where it is aborted nothing was to be written, and the error does not speak of that. */

@@ -12,6 +12,7 @@ export function checkFields(
     highlight,
   }: { collections: string[] | undefined; fields: string[] | undefined; highlight: true | string[] | undefined },
 ) {
+  if (collections?.length === 0) return
   if (known.length === 0)
     throw invalid(
       `no text is searched in ${collections ? listed(collections) : 'the store'}: ` +

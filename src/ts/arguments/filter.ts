@@ -145,7 +145,7 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
     default:
       throw invalid(
         `unknown operator ${describe(operator)} for ${describe(key)} in the filter, which takes ` +
-          `${OPERATORS.join(', ')}${nearest(operator, OPERATORS)}`,
+          `${OPERATORS.join(', ')}${nearest(operator, OPERATORS).replace(/^: there.*/, '')}`,
       )
   }
 }

@@ -193,6 +193,7 @@ export function checkVector(vector: Float32Array, who: string) {
 }
 
 export function captureQuery(query: unknown, dimension: number, who = 'the query'): Float32Array {
+  if (typeof query === 'string') throw invalid(`${who} is a text; search({ text }) finds words`)
   const copy = new Float32Array(dimension)
   reading(who, () => copyVector(query, copy, 0, dimension, () => who))
   checkVector(copy, who)

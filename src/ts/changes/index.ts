@@ -1,5 +1,5 @@
 import type { Backend } from '../contract/backend.js'
-import type { Change, Cursor } from '../contract/changes.js'
+import { CREATE_WITH_TEXT, type Change, type Cursor } from '../contract/changes.js'
 import { Reader } from '../core/wire.js'
 import type { CollectionChange, StoreChange, StoreListener } from '../types/index.js'
 
@@ -45,17 +45,18 @@ export async function follow(backend: Backend, all: Listeners, begins: Promise<C
   }
 }
 
-const FLAGS: { [method: string]: 'created' | 'dropped' | 'meta' | 'text' | undefined } = {
-  createCollection: 'created',
-  dropCollection: 'dropped',
-  setMeta: 'meta',
-  setText: 'text',
+const FLAGS: { [method: string]: ('created' | 'dropped' | 'meta' | 'text')[] | undefined } = {
+  createCollection: ['created'],
+  dropCollection: ['dropped'],
+  setMeta: ['meta'],
+  setText: ['text'],
+  [CREATE_WITH_TEXT]: ['created', 'text'],
 }
 
 function eventOf({ method, collection, count, local, ids }: Change, wanted: boolean): StoreChange {
   const change: CollectionChange = { upserted: 0, updated: 0, deleted: 0 }
-  const flag = FLAGS[method]
-  if (flag) change[flag] = true
+  const flags = FLAGS[method]
+  if (flags) for (const flag of flags) change[flag] = true
   else change[method === 'upsert' ? 'upserted' : method === 'update' ? 'updated' : 'deleted'] = count
   if (wanted) change.ids = ids ? [...new Set(new Reader(ids).strings())] : []
   const collections = Object.create(null) as StoreChange['collections']

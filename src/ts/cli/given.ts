@@ -37,6 +37,9 @@ export function names(text: string, name: string): string[] {
 export function keyed(text: string, name: string): { key: string; number: number | undefined } {
   const [, key, number] = /^(.*?)(?::(-?\d*\.?\d+))?$/s.exec(text)!
   if (key === '') throw new Usage(`--${name} lacks a name: ${text}`)
+  const [, tail] = /:(\d[^:]*)$/.exec(key) ?? []
+  if (tail !== undefined && number === undefined)
+    throw new Usage(`--${name}: ${tail} is no number; a name with a colon is written in JSON: {"${text}": {}}`)
   return { key, number: number === undefined ? undefined : Number(number) }
 }
 

@@ -1,5 +1,5 @@
 import type { Changes, ChangesArgs } from './changes.js'
-import type { Footprint, TextSettings } from '../types/index.js'
+import type { Footprint } from '../types/index.js'
 import type { QueryArgs, QueryHits } from './query.js'
 
 /** How an open store runs a call. */
@@ -66,8 +66,11 @@ export interface Calls {
   search: Call<Kind.Rows, SearchArgs, Hits>
   /** Searches for words, or for words and a vector, or shapes the answer as `search` does not. */
   query: Call<Kind.Text, QueryArgs, QueryHits>
-  /** Sets or, with undefined, removes the settings of a collection's texts. Answers once they are durable and in use. */
-  setText: Call<Kind.Control, { collection: string; settings: TextSettings | undefined }, void>
+  /**
+   * Sets or, with null, removes the settings of a collection's texts, as the caller gave them. Answers once they are
+   * durable and in use. Makes the collection if there is none.
+   */
+  setText: Call<Kind.Control, { collection: string; text: unknown }, void>
   /** Answers once there is something to tell. */
   changes: Call<Kind.Feed, ChangesArgs, Changes>
   flush: Call<Kind.Control, None, void>

@@ -4,9 +4,12 @@ export interface Cursor {
   readonly at: number
 }
 
+/** Stands for `setText` where it makes the collection. */
+export const CREATE_WITH_TEXT = 'createWithText'
+
 /** One write that was committed. */
 export interface Change {
-  /** The name of its call. */
+  /** The name of its call, or `CREATE_WITH_TEXT`. */
   readonly method: string
   readonly collection: string
   /** The number of records that it upserted, updated or deleted, or 0. */

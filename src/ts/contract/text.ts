@@ -1,6 +1,5 @@
 import type { CallOptions } from './backend.js'
 import type { QueryArgs, QueryHits } from './query.js'
-import type { TextSettings } from '../types/index.js'
 
 /** The key of a collection's metadata under which the settings of its texts are. */
 export const TEXT_KEY = 'nidus.text'
@@ -9,7 +8,7 @@ export const TEXT_KEY = 'nidus.text'
 export interface TextFootprint {
   /** The memory of the indexes, in bytes. */
   bytes: number
-  /** The number of distinct words in all fields. */
+  /** The number of their words. A word counts once in each part of an index. */
   terms: number
   /** The number of documents that are not in the index yet. */
   behind: number
@@ -24,10 +23,13 @@ export type OpenText = (host: never, wasm: () => Promise<WebAssembly.Module>) =>
 /** The indexes of words of one open store. */
 export interface TextStore {
   query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits>
-  /** Makes new settings durable by `commit`, which is told how the metadata change, and uses them from then on. */
+  /**
+   * Checks new settings (null: none), makes them durable by `commit`, which is told how the metadata change, and uses
+   * them from then on.
+   */
   setText(
     collection: string,
-    settings: TextSettings | undefined,
+    text: unknown,
     options: CallOptions,
     commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
   ): Promise<void>

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../contract/backend.js'
-import type { Calls, Method, MethodOf, Kind } from '../contract/calls.js'
+import type { Calls, MethodOf, Kind } from '../contract/calls.js'
 import type { Matching } from '../core/core.js'
 import { batchCuts } from '../core/wire.js'
 import { type NidusError, aborted, storageError, unsavedError } from '../errors/errors.js'
@@ -71,7 +71,12 @@ export class Committer {
       const before = ticket && madeBefore(store, call.method, ticket)
       if (before) return before.result
       const size = store.stagedBytes
-      const result = runWrite(store, call)
+      const { method, args } = call
+      // What the core tells of a collection is from before the group.
+      const dropped =
+        method === 'setMeta' &&
+        this.#made.some((made) => made.method === 'dropCollection' && made.collection === args.collection)
+      const result = runWrite(store, call, dropped)
       if (store.stagedBytes > size) this.#note(call.method, call.args.collection, result, from)
       if (ticket) store.stageReceipt(Number(result ?? 0))
       this.#staged++
@@ -79,7 +84,7 @@ export class Committer {
     })
   }
 
-  #note(method: Method, collection: string, result: unknown, from: string | undefined) {
+  #note(method: string, collection: string, result: unknown, from: string | undefined) {
     this.#made.push({ method, collection, count: typeof result === 'number' ? result : 0, from })
   }
 
@@ -127,7 +132,7 @@ export class Committer {
   }
 
   /** Commits what a caller in the queue has staged by itself. */
-  async commit(method: Method, collection: string, from: string | undefined) {
+  async commit(method: string, collection: string, from: string | undefined) {
     this.#staged++
     this.#note(method, collection, undefined, from)
     await this.#commit()

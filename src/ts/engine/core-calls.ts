@@ -11,13 +11,16 @@ const decoder = new TextDecoder()
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
 type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
+/** `dropped`: the collection was dropped before, in the same group. */
+type RunWrite<M extends Method> = (core: Store, args: Args<M>, dropped: boolean) => Result<M>
 
 const NO_VECTORS = /* @__PURE__ */ new Float32Array()
 
-export const writes: { readonly [M in MethodOf<Kind.Write>]: Run<M> } = {
+export const writes: { readonly [M in MethodOf<Kind.Write>]: RunWrite<M> } = {
   createCollection: (core, { collection }) => core.stageCreate(collection),
   dropCollection: (core, { collection }) => core.stageDrop(collection),
-  setMeta: (core, { collection, meta }) => core.stageSetMeta(collection, keepingText(core, collection, meta)),
+  setMeta: (core, { collection, meta }, dropped) =>
+    core.stageSetMeta(collection, dropped ? meta : keepingText(core, collection, meta)),
   upsert: (core, { collection, count, batch, vectors }) =>
     core.stageUpsert(collection, count, batch, vectors, 0, false),
   update: (core, { collection, count, batch }) => core.stageUpsert(collection, count, batch, NO_VECTORS, 0, true),
@@ -80,8 +83,8 @@ export function textEntry(meta: Uint8Array): Uint8Array | undefined {
 }
 
 /** A call by its name: TypeScript does not see by itself that a name and its arguments go together. */
-export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>) =>
-  (writes[method] as Run<M>)(core, args)
+export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>, dropped: boolean) =>
+  (writes[method] as RunWrite<M>)(core, args, dropped)
 export const runRead = <M extends MethodOf<Kind.Read>>(core: Store, { method, args }: AnyCall<M>) =>
   (reads[method] as Run<M>)(core, args)
 export const beginRead = <M extends MethodOf<Kind.Rows>>(core: Store, { method, args }: AnyCall<M>) =>

@@ -154,6 +154,7 @@ export class Engine implements Backend {
     if (method === 'flush') return this.#committer.queue.push({ alone: () => this.#committer.flush() })
     if (method === 'compact') return this.#compactLater()
     if (method === 'setText') return this.#setText(args, options)
+    if (method === 'dropCollection') this.#text.dropping(args.collection)
     if (!isWriteCall(call)) throw new NidusError('UNSUPPORTED', `this version knows no call ${String(method)}`)
     return this.#committer.write(call, options)
   }
@@ -164,7 +165,7 @@ export class Engine implements Backend {
       args,
       options,
       (work) => queue.push({ alone: work }, options.signal),
-      () => this.#committer.commit('setText', args.collection, options.from),
+      (method) => this.#committer.commit(method, args.collection, options.from),
     )
   }
 

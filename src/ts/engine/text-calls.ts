@@ -1,9 +1,11 @@
 import type { CallOptions } from '../contract/backend.js'
 import type { Calls } from '../contract/calls.js'
+import { CREATE_WITH_TEXT } from '../contract/changes.js'
 import type { TextStore } from '../contract/text.js'
 import { deadCore } from '../core/load.js'
-import { NidusError, closedError } from '../errors/errors.js'
+import { NidusError, aborted, closedError } from '../errors/errors.js'
 import { runtime } from '../runtime/configure.js'
+import { onAbort } from '../runtime/signals.js'
 import type { Footprint } from '../types/index.js'
 import { textEntry } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
@@ -16,6 +18,9 @@ export class TextCalls {
   readonly #closing: () => boolean
   #loading: Promise<TextStore> | undefined
   #store: TextStore | undefined
+  /** By collection: resolves when its settings are set or could not be. */
+  readonly #setting = new Map<string, Promise<unknown>>()
+  readonly #drops = new Map<string, number>()
 
   constructor(open: OpenCore, closing: () => boolean) {
     this.#open = open
@@ -73,22 +78,48 @@ export class TextCalls {
     return (await this.#load()).query(args, signal)
   }
 
-  /** `alone` runs work in the order of the writes, in no group with others. */
-  async setText(
-    { collection, settings }: Calls['setText']['args'],
+  /** A collection is about to be dropped. Settings that were asked for before are not set after that. */
+  dropping(collection: string) {
+    this.#drops.set(collection, this.#dropsOf(collection) + 1)
+  }
+
+  #dropsOf(collection: string) {
+    return this.#drops.get(collection) ?? 0
+  }
+
+  /**
+   * Settings of one collection are set in the order of the calls. `alone` runs work in the order of the writes, in no
+   * group with others.
+   */
+  setText(
+    { collection, text }: Calls['setText']['args'],
     options: CallOptions,
     alone: (work: () => Promise<void>) => Promise<unknown>,
-    commit: () => Promise<void>,
-  ) {
-    const { store } = this.#open
-    const text = await this.#load()
-    await text.setText(collection, settings, options, async (change) => {
-      await alone(async () => {
-        this.#open.check()
-        this.#open.run(() => store.stageSetMeta(collection, change(store.getMeta(collection))))
-        await commit()
+    commit: (method: string) => Promise<void>,
+  ): Promise<void> {
+    const drops = this.#dropsOf(collection)
+    const before = this.#setting.get(collection) ?? Promise.resolve()
+    const work = unlessAborted(before, options.signal).then(async () => {
+      const { store } = this.#open
+      const texts = await this.#load()
+      await texts.setText(collection, text, options, async (change) => {
+        await alone(async () => {
+          if (this.#closing()) throw closedError(this.#open.spec.name)
+          this.#open.check()
+          if (this.#dropsOf(collection) !== drops)
+            throw new NidusError('ABORTED', `setText: the collection "${collection}" was dropped meanwhile`)
+          const method = this.#open.run(() => (store.hasCollection(collection) ? 'setText' : CREATE_WITH_TEXT))
+          this.#open.run(() => store.stageSetMeta(collection, change(store.getMeta(collection))))
+          await commit(method)
+        })
       })
     })
+    const after = Promise.allSettled([before, work])
+    this.#setting.set(collection, after)
+    void after.then(() => {
+      if (this.#setting.get(collection) === after) this.#setting.delete(collection)
+    })
+    return work
   }
 
   footprint(footprint: Footprint): Footprint {
@@ -103,4 +134,14 @@ export class TextCalls {
   end() {
     if (!deadCore()) this.#store?.free()
   }
+}
+
+/** Waits for work that never fails. */
+function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+  if (!signal) return work
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(aborted(signal))
+    const leave = onAbort(signal, () => reject(aborted(signal)))
+    void work.then(resolve).finally(leave)
+  })
 }

@@ -1,14 +1,14 @@
 import type { Args, Result } from '../contract/calls.js'
 import type { QueryArgs, QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
-import { FIELD, GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
+import { GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import { conditionsOf, explained } from './explain.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
-import type { Attrs, AttrsOf, AttrValue, Hit, Hits, Listed, TextSettings } from '../types/index.js'
+import type { Attrs, AttrsOf, AttrValue, Hit, Hits, Listed } from '../types/index.js'
 
-export { decodeSettings } from '../text/settings.js'
+export { decodeSettings, settingsOf } from '../text/settings.js'
 
 // Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
 
@@ -35,6 +35,9 @@ const TEXT_SHARE = 0.4
 /** Longer texts are no questions. */
 const MOST_TEXT = 1 << 20
 
+/** Options of a question with words. */
+const FOR_WORDS = ['fusion', 'match', 'prefix', 'fuzzy', 'forms', 'fields', 'highlight']
+
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
 export function argsOf({ text, vector, collection, id, filter, conditions, options }: Asked): QueryArgs {
   if (text !== undefined) {
@@ -43,6 +46,12 @@ export function argsOf({ text, vector, collection, id, filter, conditions, optio
   }
   const { topK, offset, minScore, match, prefix, fuzzy, forms, fields, highlight, attrs, groupBy, facets, explain } =
     options
+  if (text === undefined) {
+    if (vector === undefined && collection === undefined)
+      throw invalid('search: the question has no text and no vector; it takes { text }, { vector } or both')
+    for (const key of FOR_WORDS)
+      if (options[key] !== undefined) throw invalid(`search: \`${key}\` needs words, and the question has no text`)
+  }
   oneOf(match, 'match', ['any', 'all'])
   oneOf(prefix, 'prefix', [true, false])
   oneOf(fuzzy, 'fuzzy', [0, 1, 'every'])
@@ -82,11 +91,16 @@ export function argsOf({ text, vector, collection, id, filter, conditions, optio
 /** More records than a store can have. */
 const MOST = 0xffffffff
 
+/** The columns of so many attributes are kept. */
+const MOST_KEYS = 16
+
 function orderOf(orderBy: unknown): NonNullable<QueryArgs['orderBy']> {
   if (orderBy === undefined) return []
   if (typeof orderBy === 'string') return [{ key: orderBy, descending: false }]
   if (!isPlainObject(orderBy))
     throw invalid(`orderBy is a key, or an object like { year: 'desc' }, not ${describe(orderBy)}`)
+  const count = Object.keys(orderBy).length
+  if (count > MOST_KEYS) throw invalid(`orderBy names ${count} attributes, more than ${MOST_KEYS}`)
   return Object.entries(orderBy).flatMap(([key, direction]) => {
     oneOf(direction, `orderBy: the direction of ${describe(key)}`, ['asc', 'desc'])
     return direction === undefined ? [] : [{ key, descending: direction === 'desc' }]
@@ -130,7 +144,8 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
     if (!isPlainObject(facet)) throw invalid(`facets: ${describe(key)} must be an object, not ${describe(facet)}`)
     checkKeys(facet, FACET, `facets: ${describe(key)}`)
     const { limit = 10 } = facet
-    limits[key] = checkCount(limit, `facets: the limit of ${describe(key)}`)
+    const value = checkCount(limit, `facets: the limit of ${describe(key)}`)
+    Object.defineProperty(limits, key, { value, enumerable: true })
   }
   return limits
 }
@@ -205,31 +220,3 @@ export async function listOf<A extends AttrsOf<A> = Attrs>(asked: Asked, call: C
     return record(id, (chosen ?? own) as A, withVectors ? vectors.slice(i * dimension, (i + 1) * dimension) : undefined)
   }).slice(offset)
 }
-
-/** Returns the settings that a caller gave, with all weights. */
-export function settingsOf(config: unknown): TextSettings {
-  const settings: TextSettings = {}
-  const add = (name: unknown, weight: number) => {
-    checkString(name, () => 'a field of the texts')
-    Object.defineProperty(settings, name, { value: { weight }, enumerable: true, configurable: true })
-  }
-  if (typeof config === 'string') add(config, 1)
-  else if (Array.isArray(config)) for (const name of config as unknown[]) add(name, 1)
-  else if (isPlainObject(config)) {
-    for (const [name, field] of Object.entries(config)) {
-      if (!isPlainObject(field)) throw invalid(`the field ${describe(name)} must be an object, not ${describe(field)}`)
-      checkKeys(field, FIELD, `the field ${describe(name)}`)
-      const { weight = 1 } = field
-      if (typeof weight !== 'number' || !(weight > 0) || !Number.isFinite(weight))
-        throw invalid(`the weight of ${describe(name)} must be a number above 0, not ${describe(weight)}`)
-      add(name, weight)
-    }
-  } else throw invalid(`text is a field, an array of fields or an object of fields, not ${describe(config)}`)
-  const count = Object.keys(settings).length
-  if (count === 0) throw invalid('text names no field')
-  if (count > MOST_FIELDS) throw invalid(`text names ${count} fields, more than ${MOST_FIELDS}`)
-  return settings
-}
-
-/** The index has a byte for the field of a word. */
-const MOST_FIELDS = 255

@@ -6,7 +6,7 @@ import type { SalvageReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
 /** The version of these messages. Caches or bundlers may bring page and worker from different builds of the package. */
-export const VERSION = 10
+export const VERSION = 11
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 

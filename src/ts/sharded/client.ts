@@ -103,13 +103,16 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     await this.#requests.by(call, async (at) => {
       const groups = groupBy(changed, ({ id }) => placeOf(collection, id, at.layout.from))
       await this.#requests.all([...groups], async ([index, group]) => {
-        for (const part of parts(group)) await this.#requests.ask(at, index, 'update', collection, part)
+        for (const part of parts(group))
+          await this.#requests.ask(at, index, 'update', collection, part).catch((error: unknown) => {
+            throw partOfUpdate(error)
+          })
       })
     })
     return changed.length
   }
 
-  async delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number> {
+  async delete(collection: string, ids: string | string[], options?: ShardedCallOptions): Promise<number> {
     const call = checkCall(options, 'delete')
     collectionName(collection)
     const all = [...new Set(captureIds(ids).ids)]
@@ -145,7 +148,18 @@ export class Client<A extends AttrsOf<A> = Attrs> {
     return deleted
   }
 
-  async get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
+  get(collection: string, id: string, options?: ShardedCallOptions): Promise<VectorRecord<A> | undefined>
+  get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
+  async get(collection: string, ids: string | string[], options?: ShardedCallOptions) {
+    const found = await this.#get(collection, ids, options)
+    return typeof ids === 'string' ? found[0] : found
+  }
+
+  async #get(
+    collection: string,
+    ids: string | string[],
+    options: ShardedCallOptions | undefined,
+  ): Promise<(VectorRecord<A> | undefined)[]> {
     const call = checkCall(options, 'get')
     collectionName(collection)
     const all = captureIds(ids).ids
@@ -366,3 +380,10 @@ function whole<A extends AttrsOf<A>>({ hits, missing, causes }: Answered<A>): Hi
 
 /** If an id occurs twice, the last record counts. */
 const last = (records: Sent[]) => [...new Map(records.map((record) => [record.id, record])).values()]
+
+/** A shard changes all records of its part or none, and cannot know of other parts. */
+function partOfUpdate(error: unknown): unknown {
+  if (!(error instanceof NidusError) || error.code !== 'NOT_FOUND') return error
+  const message = error.message.replace(/; nothing was changed$/, '; other records of the batch may have been changed')
+  return new NidusError(error.code, message, { cause: error })
+}

@@ -64,7 +64,7 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().update(collection, changes, options)
   }
 
-  async delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number> {
+  async delete(collection: string, ids: string | string[], options?: ShardedCallOptions): Promise<number> {
     return this[CLIENT]().delete(collection, ids, options)
   }
 
@@ -72,8 +72,14 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     return this[CLIENT]().deleteWhere(collection, filter, options)
   }
 
-  async get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]> {
-    return this[CLIENT]().get(collection, ids, options)
+  get(collection: string, id: string, options?: ShardedCallOptions): Promise<VectorRecord<A> | undefined>
+  get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
+  async get(
+    collection: string,
+    ids: string | string[],
+    options?: ShardedCallOptions,
+  ): Promise<VectorRecord<A> | undefined | (VectorRecord<A> | undefined)[]> {
+    return this[CLIENT]().get(collection, ids as string[], options)
   }
 
   async search(query: Vector | Query, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>> {

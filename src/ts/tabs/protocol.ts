@@ -7,7 +7,7 @@ import type { Answer, Opened } from '../messages/answer.js'
  * The version of the protocol between tabs. The three messages below and their `version` mean the same in every
  * version, so that any two tabs can tell that their versions differ.
  */
-export const VERSION = 6
+export const VERSION = 7
 
 /** A message to all tabs of the origin that have this store open. */
 export type TabMessage =

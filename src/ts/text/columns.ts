@@ -25,9 +25,12 @@ export class Column {
     const name = nameOf(bytes)
     let place = this.#places.get(name)
     if (place === undefined) {
-      place = this.values.length
+      const value = oneForm(read(new Reader(bytes)))
+      const whole = wholeNumber(value)
+      place = (whole === undefined ? undefined : this.#places.get(whole)) ?? this.values.length
       this.#places.set(name, place)
-      this.values.push(read(new Reader(bytes)))
+      if (whole !== undefined) this.#places.set(whole, place)
+      if (place === this.values.length) this.values.push(value)
     }
     return place
   }
@@ -48,6 +51,16 @@ export class Column {
     return (this.#ranks = ranks)
   }
 }
+
+/** Of values that are equal, the one that stands for them. */
+function oneForm(value: AttrValue): AttrValue {
+  if (typeof value === 'bigint' && BigInt(Number(value)) === value) return Number(value)
+  return value === 0 ? 0 : value
+}
+
+/** The same for an integer and a float of one value. No value's bytes begin so. */
+const wholeNumber = (value: AttrValue): string | undefined =>
+  typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value)) ? `=${value}` : undefined
 
 export const NO_DOCUMENT = -1
 

@@ -10,8 +10,8 @@ import { TextIndex } from './text-core.js'
 /** The index of one collection. `failure` says why its settings cannot be used. */
 export class Indexed {
   readonly collection: string
-  readonly source: string
-  readonly settings: TextSettings
+  #source: string
+  #settings: TextSettings
   readonly names: string[]
   readonly index: TextIndex
   /** The documents before this number were read for it. */
@@ -19,10 +19,33 @@ export class Indexed {
 
   constructor(collection: string, source: string) {
     this.collection = collection
-    this.source = source
-    this.settings = decodeSettings(collection, source)
-    this.names = Object.keys(this.settings)
+    this.#source = source
+    this.#settings = decodeSettings(collection, source)
+    this.names = Object.keys(this.#settings)
     this.index = new TextIndex(collection, this.names.length, encodeIds(this.names))
+  }
+
+  /** The settings as they stand in the metadata. */
+  get source() {
+    return this.#source
+  }
+
+  get settings() {
+    return this.#settings
+  }
+
+  /** Takes settings with the same fields and other weights, which count only when words are searched. */
+  reweigh(source: string): boolean {
+    try {
+      const settings = decodeSettings(this.collection, source)
+      if (Object.keys(settings).length !== this.names.length) return false
+      if (!this.names.every((name) => Object.hasOwn(settings, name))) return false
+      this.#source = source
+      this.#settings = settings
+      return true
+    } catch {
+      return false
+    }
   }
 }
 
@@ -82,7 +105,9 @@ export class Follower implements Listener {
   #readSettings() {
     const sources = settingsIn(this.#host)
     for (const [name, indexed] of this.#indexes) {
-      if (indexed instanceof Indexed && sources.get(name) === indexed.source) continue
+      const source = sources.get(name)
+      if (indexed instanceof Indexed && source !== undefined && (source === indexed.source || indexed.reweigh(source)))
+        continue
       if (indexed instanceof Indexed) indexed.index.free()
       this.#indexes.delete(name)
     }
@@ -92,6 +117,15 @@ export class Follower implements Listener {
       this.#indexes.set(name, ready ?? begun(name, source))
       if (ready) this.#aside.delete(ready)
     }
+  }
+
+  /** Whether the index in use has these fields, so that other weights need no other index. */
+  fits(collection: string, settings: TextSettings): boolean {
+    this.#look()
+    const indexed = this.#indexes.get(collection)
+    if (!(indexed instanceof Indexed)) return false
+    const names = Object.keys(settings)
+    return names.length === indexed.names.length && names.every((name) => indexed.names.includes(name))
   }
 
   /** How many documents are still to be read, for the index in use that has the most before it. */
@@ -109,12 +143,15 @@ export class Follower implements Listener {
     return this.#pace.steps(() => {
       this.#look()
       const [first] = [...this.#used()].sort((a, b) => a.seen - b.seen)
-      if (!first) this.#changed.clear()
-      else if (first.seen < this.#documents.end)
-        this.#readNext([...this.#used()].filter(({ seen }) => seen === first.seen))
+      if (!first) {
+        // An index aside still has to read what has changed since it read it first.
+        if (this.#aside.size === 0) this.#changed.clear()
+        return true
+      }
+      if (first.seen < this.#documents.end) this.#readNext([...this.#used()].filter(({ seen }) => seen === first.seen))
       else if (this.#changed.size > 0) this.#readChanged()
       else return true
-      return !first
+      return false
     }, between)
   }
 

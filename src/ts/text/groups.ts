@@ -2,6 +2,9 @@ import type { AttrValue } from '../types/index.js'
 import type { Column } from './columns.js'
 import type { Found } from './hits.js'
 
+/** More documents than there can be. */
+export const ALL = 0xffffffff
+
 /** Returns the `most` best documents of a ranking, or all if it has fewer. With `only`, the best of those. */
 export type Ranking = (most: number, only?: Uint32Array) => Promise<Found>
 
@@ -40,7 +43,7 @@ export async function groupsOf(
 ): Promise<Grouped> {
   const wanted = topK === 0 ? 0 : offset + topK
   const groups = new Map<number, Group>()
-  const most = whole ? 0xffffffff : wanted * (size + 2) + 16
+  const most = whole ? ALL : Math.min(wanted * (size + 2) + 16, ALL)
   const add = (found: Found) =>
     found.docs.forEach((doc, place) => {
       const group = groups.get(ids[doc])

@@ -4,18 +4,17 @@ import type { TextFootprint, TextStore } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
 import { hasBackground, sleep } from '../runtime/schedule.js'
-import type { TextSettings } from '../types/index.js'
 import { Columns } from './columns.js'
 import { Documents } from './documents.js'
 import { countTypes } from './explain.js'
 import { facet } from './facets.js'
 import { Follower, settingsIn } from './follower.js'
-import { groupsOf, type Ranking } from './groups.js'
+import { ALL, groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
 import { inScope, listed } from './listing.js'
 import { named } from './names.js'
-import { ALL, rankingOf, slice } from './ranking.js'
-import { encodeSettings, withSettings } from './settings.js'
+import { rankingOf, slice } from './ranking.js'
+import { encodeSettings, settingsOf, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
 import { matching } from './vectors.js'
 import { Words } from './words.js'
@@ -220,17 +219,19 @@ class Texts implements TextStore {
 
   async setText(
     collection: string,
-    settings: TextSettings | undefined,
+    text: unknown,
     { signal, onProgress }: CallOptions,
     commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
   ) {
+    const settings = text === null ? undefined : settingsOf(text)
+    const source = settings && encodeSettings(settings)
     await this.#start(signal)
-    if (!settings) {
-      await commit((meta) => withSettings(meta, undefined))
+    if (settingsIn(this.#host).get(collection) === source) return
+    if (!settings || source === undefined || this.#follower.fits(collection, settings)) {
+      await commit((meta) => withSettings(meta, source))
       return this.wrote()
     }
-    const source = encodeSettings(settings)
-    const indexed = this.#follower.begin(collection, source)
+    const indexed = this.#host.run(() => this.#follower.begin(collection, source))
     try {
       await this.#follower.complete(indexed, (done, total) => {
         this.#check(signal)
@@ -240,6 +241,7 @@ class Texts implements TextStore {
     } finally {
       if (!this.#freed) this.#follower.end(indexed)
     }
+    onProgress?.(indexed.seen, indexed.seen)
   }
 
   footprint(): TextFootprint | undefined {

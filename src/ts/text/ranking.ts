@@ -1,14 +1,11 @@
 import type { QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import type { Ranking } from './groups.js'
+import { ALL, type Ranking } from './groups.js'
 import { namesIn, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
 import { NO_KEYS, setOf } from './ranked.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
-
-/** More than there can be. */
-export const ALL = 0xffffffff
 
 /**
  * Returns the ranking of a question: by its words, by its vector, or by both. `among` are the documents that its filter
@@ -21,7 +18,9 @@ export function rankingOf(
   among: Uint16Array | undefined,
   signal: AbortSignal | undefined,
 ): Ranking {
-  const { vector, fusion, minScore, like } = args
+  const { vector, fusion, like } = args
+  // The scores of vectors alone are compared as a search for the nearest does: as 32-bit floats.
+  const minScore = words ? args.minScore : Math.fround(args.minScore)
   const rank = async (most: number, only: Uint32Array | undefined): Promise<Found> => {
     if (most === 0) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
     const set = only ? setOf(only) : among

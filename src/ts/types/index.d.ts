@@ -135,11 +135,11 @@ export interface Footprint {
   diskBytes: number
   /** The oldest version of native nidus that can read the store. */
   readableBy: string
-  /** The index of words, if it is in use: its memory in bytes, its distinct words, and the records not in it yet. */
+  /** The index of words, if it is in use. */
   text?: {
     /** The memory of the index, in bytes. */
     bytes: number
-    /** The number of distinct words. */
+    /** The number of its words. A word counts once for each collection and for each part that an index is made of. */
     terms: number
     /** The number of records that are not in the index yet. A search for words waits for them. */
     behind: number

@@ -6,7 +6,7 @@ export interface SearchOptions<A = Attrs, C extends string = string> {
   /**
    * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
    * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
-   * whether a name exists.
+   * whether a name exists. Words are searched only where a collection of the search has settings of texts.
    */
   collections?: C | C[]
   /** The number of hits to return at most. Default: 10. 0 returns an empty list. */
@@ -68,7 +68,7 @@ export interface ListOptions<A = Attrs> extends SignalOption {
   /** Lists only the records that match this filter. Default: all records. */
   filter?: Filter<A>
   /**
-   * The attributes to order by, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for ascending order.
+   * The attributes to order by, at most 16, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for ascending order.
    * Records that are equal in all of them are ordered by id. Default: the order of the ids.
    *
    * Ascending order is: null, false, true, numbers, dates, texts and lists. NaN comes before all other numbers. Texts

@@ -122,12 +122,14 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   /**
    * Deletes the records with these ids. Returns how many there were. The number is exact even while the store grows.
    */
-  delete(collection: string, ids: string[], options?: ShardedCallOptions): Promise<number>
+  delete(collection: string, ids: string | string[], options?: ShardedCallOptions): Promise<number>
   /**
    * Deletes the records that match a filter. Returns how many there were. The number is exact even while the store
    * grows.
    */
   deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number>
+  /** Returns the record with this id, or `undefined` if there is none. */
+  get(collection: string, id: string, options?: ShardedCallOptions): Promise<VectorRecord<A> | undefined>
   /** Returns the records with these ids, in the order of the ids. An id without a record gives `undefined`. */
   get(collection: string, ids: string[], options?: ShardedCallOptions): Promise<(VectorRecord<A> | undefined)[]>
   /**

@@ -4,7 +4,7 @@ import type { Vector } from './vector.js'
 
 /** How one field of a collection's texts is searched. */
 export interface TextField {
-  /** How much a word in this field counts, beside words in other fields. A number above 0. Default: 1. */
+  /** How much a word in this field counts, beside words in other fields: a number from 1e-9 to 1e9. Default: 1. */
   weight?: number
 }
 /**
@@ -32,7 +32,7 @@ export interface CreateCollectionOptions {
 /** A question for words, or for words and a vector together. */
 export interface TextQuery {
   /** The vector of the question, as `search(vector)` takes it. */
-  vector?: Vector
+  vector?: Vector | undefined
   /**
    * The words of the question. Letters count without their case and their accents. A text without a word (empty, or
    * punctuation alone) counts as no text.
