@@ -4,16 +4,16 @@ import { codeOf, type Place } from './api'
 import { EVERY_CASE, random } from './model'
 import { TextModel, sameAnswer, type ModelHit, type ModelOptions } from './text-model'
 
-const D = 8
-const WORDS = 'river stone cloud amber field glass north cedar ember frost grain haven'.split(' ')
+export const D = 8
+export const WORDS = 'river stone cloud amber field glass north cedar ember frost grain haven'.split(' ')
 
 const ids = (hits: { id: string }[]) => hits.map(({ id }) => id)
 
-type Random = ReturnType<typeof random>
+export type Random = ReturnType<typeof random>
 const sentence = (r: Random, most: number) =>
   Array.from({ length: r.int(most) }, () => r.pick(r.next() < 0.5 ? WORDS.slice(0, 3) : WORDS)).join(' ')
 
-function someTexts(r: Random): Attrs {
+export function someTexts(r: Random): Attrs {
   const attrs: Attrs = {}
   if (r.next() < 0.9) attrs['title'] = sentence(r, 4)
   if (r.next() < 0.8) attrs['body'] = r.next() < 0.2 ? [sentence(r, 5), sentence(r, 5)] : sentence(r, 15)
@@ -173,7 +173,7 @@ export function textSuite(kind: string, place: Place) {
   })
 }
 
-async function check(db: Nidus, model: TextModel, r: Random) {
+export async function check(db: Nidus, model: TextModel, r: Random) {
   const [filter, keep] = r.pick(KEEP)
   const collections = r.pick<string[] | undefined>([undefined, ['a'], ['b'], ['a', 'b']])
   const text = r.next() < 0.1 ? '' : Array.from({ length: 1 + r.int(3) }, () => r.pick([...WORDS, 'absent'])).join(' ')

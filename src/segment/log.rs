@@ -22,10 +22,36 @@ pub enum Failure {
 
 use Failure::{Unknown, Unpublished};
 
+/// A place in a log, and a number that tells which frames are before it. An index outside the store remembers one: if
+/// the log has the same one later, it is the same log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogMark {
+    pub len: u64,
+    pub sum: u32,
+}
+
+impl LogMark {
+    /// Takes a frame in. `src/ts/text/tail.ts` does the same.
+    pub fn note(&mut self, size: usize, crc: u32) {
+        self.len += size as u64;
+        self.sum = self.sum.wrapping_mul(0x9E37_79B1).wrapping_add(crc);
+    }
+
+    fn note_all(&mut self, mut frames: &[u8]) {
+        while let Some(len) = frames.first_chunk() {
+            let size = (u32::from_le_bytes(*len) as usize).saturating_add(8);
+            let Some(crc) = frames.get(..size).and_then(<[u8]>::last_chunk) else { return };
+            self.note(size, u32::from_le_bytes(*crc));
+            frames = &frames[size..];
+        }
+    }
+}
+
 /// The length of a log, and which of its operations older native versions do not know.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogContents {
     pub len: u64,
+    pub mark: LogMark,
     /// True if the log holds a value that native 0.3.0 does not know.
     pub newer: bool,
     /// True if the log holds an upsert in the form of native 0.105.0.
@@ -37,6 +63,12 @@ impl LogContents {
     pub fn note(&mut self, op: &Op<'_>) {
         self.newer |= op.newer();
         self.named |= op.named();
+    }
+
+    /// Takes note of a run that takes effect.
+    pub fn applied(&mut self, run: &Run) {
+        self.newer |= run.newer();
+        self.mark.note_all(run.bytes());
     }
 }
 
@@ -72,7 +104,13 @@ impl LogSegment {
 
     /// Takes note of a run that takes effect.
     pub fn applied(&mut self, run: &Run) {
-        self.contents.newer |= run.newer();
+        self.contents.applied(run);
+    }
+
+    /// The end of what took effect. With relaxed durability it can be behind the end of the log.
+    #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
+    pub fn mark(&self) -> LogMark {
+        self.contents.mark
     }
 
     /// Appends a run and publishes it. Calls `sync_data` before anything of the run can be seen.

@@ -5,6 +5,7 @@ use super::frame::{
     MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_gate, unpublished,
     zeros_to_sector_end,
 };
+use super::log::LogMark;
 use super::op::{Bad, Op};
 use crate::error::{fail, reserve};
 use crate::mutant::mutant;
@@ -18,6 +19,7 @@ const KEPT: usize = 1 << 20;
 pub struct LogEnd {
     /// The number of good bytes.
     pub keep: u64,
+    pub mark: LogMark,
     /// The number of bytes behind them, which must be cut off.
     pub cut_bytes: u64,
     /// The number of frames, complete or not, within the bytes to be cut off, or at least within their first MiB.
@@ -27,8 +29,8 @@ pub struct LogEnd {
 /// Reads a log that is fed in pieces, from its bytes alone.
 pub struct Replay {
     total: u64,
-    /// The offset in the log of `carry[0]`. All frames before it are good.
-    offset: u64,
+    /// The place in the log of `carry[0]`. All frames before it are good.
+    mark: LogMark,
     /// A frame that is not complete yet. Once a frame is bad, everything from that frame on.
     carry: Vec<u8>,
     bad: bool,
@@ -37,21 +39,21 @@ pub struct Replay {
 }
 
 enum Parsed<'a> {
-    /// The operation, the bytes behind it, and the frame's size.
-    Good(Op<'a>, &'a [u8], usize),
+    /// The operation, the bytes behind it, the frame's size and its checksum.
+    Good(Op<'a>, &'a [u8], usize, u32),
     NeedMore,
     BadFrame,
 }
 
 impl Replay {
     pub fn new(total: u64) -> Self {
-        Self { total, offset: 0, carry: Vec::new(), bad: false, skipped: 0 }
+        Self { total, mark: LogMark::default(), carry: Vec::new(), bad: false, skipped: 0 }
     }
 
     /// Takes the next bytes. Calls `apply` for each operation that they complete, with the bytes behind it in its
     /// frame.
     pub fn feed(&mut self, bytes: &[u8], apply: &mut dyn FnMut(Op<'_>, &[u8]) -> Result<()>) -> Result<()> {
-        let known = self.offset + self.carry.len() as u64 + self.skipped;
+        let known = self.mark.len + self.carry.len() as u64 + self.skipped;
         if bytes.len() as u64 > self.total.saturating_sub(known) {
             fail!(StorageFailed, "the log was said to have {} bytes and has more", self.total);
         }
@@ -62,7 +64,7 @@ impl Replay {
             return Ok(());
         }
         // A crash within a large import leaves a lot of this.
-        if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.offset) {
+        if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.mark.len) {
             self.skipped += bytes.len() as u64;
             return Ok(());
         }
@@ -81,10 +83,10 @@ impl Replay {
         let mut at = 0;
         while !self.bad {
             match self.frame(&bytes[at..])? {
-                Parsed::Good(op, behind, size) => {
+                Parsed::Good(op, behind, size, crc) => {
                     apply(op, behind)?;
                     at += size;
-                    self.offset += size as u64;
+                    self.mark.note(size, crc);
                 }
                 Parsed::NeedMore => break,
                 Parsed::BadFrame => self.bad = true,
@@ -97,28 +99,29 @@ impl Replay {
         let Some(len) = bytes.first_chunk::<4>() else { return Ok(Parsed::NeedMore) };
         let gate = *len == UNPUBLISHED;
         let len = u32::from_le_bytes(*len) as u64;
-        if len == 0 || gate || len + 8 > self.total - self.offset {
+        if len == 0 || gate || len + 8 > self.total - self.mark.len {
             return Ok(Parsed::BadFrame);
         }
         let Ok(size) = usize::try_from(len + 8) else { return Ok(Parsed::BadFrame) };
         let Some(frame) = bytes.get(..size) else { return Ok(Parsed::NeedMore) };
         let payload = &frame[4..size - 4];
-        if crc32(payload).to_le_bytes() != frame[size - 4..] {
+        let crc = crc32(payload);
+        if crc.to_le_bytes() != frame[size - 4..] {
             return Ok(Parsed::BadFrame);
         }
         match Op::decode(payload) {
-            Ok((op, used)) => Ok(Parsed::Good(op, &payload[used..], size)),
+            Ok((op, used)) => Ok(Parsed::Good(op, &payload[used..], size, crc)),
             Err(Bad::Unknown) => fail!(
                 UnsupportedVersion,
                 "the log has at offset {} what this version does not know, {}; nothing was changed",
-                self.offset,
+                self.mark.len,
                 Op::unknown(payload)
             ),
             Err(Bad::Malformed) => {
                 fail!(
                     Corrupt,
                     "the log is damaged at offset {}: a frame with a right checksum is no operation",
-                    self.offset
+                    self.mark.len
                 )
             }
         }
@@ -128,24 +131,24 @@ impl Replay {
     pub fn finish(self) -> Result<LogEnd> {
         let tail = &self.carry;
         let cut_bytes = tail.len() as u64 + self.skipped;
-        if self.offset + cut_bytes != self.total {
+        if self.mark.len + cut_bytes != self.total {
             fail!(StorageFailed, "the log was said to have {} bytes and has fewer", self.total);
         }
-        let end = |cut_frames| Ok(LogEnd { keep: self.offset, cut_bytes, cut_frames });
+        let end = |cut_frames| Ok(LogEnd { keep: self.mark.len, mark: self.mark, cut_bytes, cut_frames });
         if tail.is_empty() {
             return end(0);
         }
-        if self.offset == 0 && !begins_log(tail) {
+        if self.mark.len == 0 && !begins_log(tail) {
             fail!(
                 Corrupt,
                 "the log has {} bytes, and they are not those of a nidus log; nothing was changed",
                 self.total
             );
         }
-        if zeros_to_sector_end(tail, self.offset) {
+        if zeros_to_sector_end(tail, self.mark.len) {
             return end(frames_after_gate(tail).saturating_sub(1));
         }
-        if unpublished(tail, self.offset) {
+        if unpublished(tail, self.mark.len) {
             return end(frames_after_gate(tail));
         }
         mutant!(TornTailIsDamage does { fail!(Corrupt, "a torn tail") });
@@ -155,8 +158,8 @@ impl Replay {
                 Code::Corrupt,
                 format!(
                     "the log is damaged at offset {}: what is there is no frame, yet a good one follows at offset {}; nothing was changed",
-                    self.offset,
-                    self.offset + at as u64
+                    self.mark.len,
+                    self.mark.len + at as u64
                 ),
             )),
         }

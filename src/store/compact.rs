@@ -218,7 +218,7 @@ impl Store {
             })?;
             self.receipts.add_to(&mut run);
         }
-        to.contents.newer |= run.newer();
+        to.contents.applied(&run);
         to.contents.len += run.bytes().len() as u64;
         to.run = run;
         to.stage = Stage::Slice(done);

@@ -23,6 +23,22 @@ impl Store {
         }
     }
 
+    /// Gives `each` the length of the log that the documents are made of, a number that tells which operations are in it,
+    /// and for each number of a document its row, or [`u32::MAX`]. Gives nothing as long as a compaction changes the rows.
+    #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
+    pub(crate) fn place(&self, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if self.compaction.is_some() {
+            return Ok(());
+        }
+        let mark = self.log.mark();
+        each(&mark.len.to_le_bytes())?;
+        each(&mark.sum.to_le_bytes())?;
+        (0..self.index.docs_end() as u32).try_for_each(|doc| {
+            let row = if self.index.lives(doc) { self.index.doc(doc).row } else { u32::MAX };
+            each(&row.to_le_bytes())
+        })
+    }
+
     /// Returns whether there is a document with this number.
     #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
     pub(crate) fn has_document(&self, doc: u32) -> bool {
@@ -119,6 +135,17 @@ mod tests {
         while !store.adopt_step().unwrap() {}
     }
 
+    /// The place in the log, and which id is in each row.
+    fn place(store: &Store) -> (Vec<u8>, BTreeMap<u32, String>) {
+        let mut bytes = Vec::new();
+        store.place(&mut |some| Ok(bytes.extend_from_slice(some))).unwrap();
+        let rows = bytes.split_off(12);
+        let (rows, rest) = rows.as_chunks::<4>();
+        assert!(rest.is_empty());
+        let rows = rows.iter().map(|row| u32::from_le_bytes(*row)).zip(0..).filter(|(row, _)| *row != u32::MAX);
+        (bytes, rows.map(|(row, doc)| (row, look(store, doc).unwrap().1)).collect())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: crate::few_or(60, 600), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -149,6 +176,51 @@ mod tests {
                         prop_assert_eq!(&known, &all(&db));
                     }
                 }
+            }
+        }
+
+        /// The place and the rows are those of the files, so a store that is opened from them has the same.
+        #[test]
+        fn the_place_and_the_rows_are_those_of_the_files(acts in prop::collection::vec((0u8..12, 0u8..8, any::<u8>()), 1..40), relaxed: bool) {
+            let options = OpenOptions { dimension: Some(2), relaxed, ..OpenOptions::default() };
+            let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
+            let mut db = Store::create(data.clone(), log.clone(), options).unwrap();
+            let mut places = BTreeMap::new();
+            for (act, id, n) in acts {
+                let name = format!("{id}");
+                match act {
+                    0..=5 => {
+                        let mut batch = Batch::new();
+                        batch.push(&name, &[("n", i64::from(n).into())]);
+                        batch.push("same", &[]);
+                        db.stage_upsert("a", 2, batch.bytes(), &[1.0, f32::from(n), 1.0, 0.0]).unwrap();
+                    }
+                    6 => { db.stage_delete("a", [name.as_str()].into_iter().map(Ok)).unwrap(); }
+                    7 => { db.stage_drop("a").unwrap(); }
+                    8 => db.unstage_all(),
+                    9 => { db.write().unwrap(); if n % 2 == 0 { db.rollback().unwrap() } else { db.apply() } }
+                    10 => {
+                        db.commit().unwrap();
+                        (data, log) = (MemorySink::new(), MemorySink::new());
+                        db.begin_compaction(Box::new(data.clone()), Box::new(log.clone())).unwrap();
+                        while !db.compact_step().unwrap() {}
+                        db.finish_compaction().unwrap();
+                        db.adopt_compaction().unwrap();
+                        db.place(&mut |_| panic!("rows are changing")).unwrap();
+                        while !db.adopt_step().unwrap() {}
+                        places.clear();
+                    }
+                    _ => { db.commit().unwrap(); }
+                }
+                db.commit().unwrap();
+                let now = place(&db);
+                // Other operations never lead to the same place.
+                let length = places.insert(now.0.clone(), db.log.bytes()).unwrap_or(db.log.bytes());
+                prop_assert_eq!(length, db.log.bytes());
+                db.flush().unwrap();
+                prop_assert_eq!(&now, &place(&db));
+                let again = Store::open(MemorySink::with_bytes(data.to_vec()), MemorySink::with_bytes(log.to_vec()), options).unwrap();
+                prop_assert_eq!(now, place(&again));
             }
         }
 

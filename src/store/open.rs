@@ -180,7 +180,7 @@ impl Opening {
             segment.sync()?;
             log.flush().context("flush the log")?;
         }
-        contents.len = end.keep;
+        (contents.len, contents.mark) = (end.keep, end.mark);
         let log = LogSegment::new((!options.read_only).then_some(log), contents, options.transactional);
         let mut store = Store::of(options, segment, log, index)?;
         (store.recovery, store.receipts) = (recovery, receipts);

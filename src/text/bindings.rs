@@ -1,7 +1,7 @@
 //! The interface of keyword search for JavaScript, a wasm of its own. `src/ts/text/text-core.d.ts` is the same interface
 //! in TypeScript.
 
-use js_sys::{Error as JsError, Float64Array, Function, Reflect, Uint8Array, Uint16Array, Uint32Array};
+use js_sys::{Error as JsError, Float64Array, Reflect, Uint8Array, Uint16Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use super::index::{Loading, Origin, SLICE, Saving, TextIndex};
@@ -124,39 +124,45 @@ impl JsIndex {
         self.index.condense();
     }
 
-    /// Gives `sink` the pieces of a file from which `load` makes the index again. The numbers are those that `load`
-    /// returns.
-    pub fn save(
-        &mut self,
-        settings: u32,
-        position: f64,
-        checksum: u32,
-        sink: &Function,
-    ) -> std::result::Result<(), JsValue> {
-        let origin = Origin { analyzer: ANALYZER, settings, position: position as u64, checksum };
-        let mut thrown = None;
-        let mut saving = Saving::new(&mut self.index, &origin).map_err(to_js)?;
-        let mut give = |bytes: &[u8]| {
-            sink.call1(&JsValue::NULL, &Uint8Array::from(bytes)).map_err(|error| {
-                thrown = Some(error);
-                error_of_sink()
-            })?;
-            Ok(())
-        };
-        let saved = (|| {
-            while saving.step(&self.index, &mut give)? {}
-            Ok(())
-        })();
-        saved.map_err(|error| thrown.unwrap_or_else(|| to_js(error)))
+    /// Begins to write the index to a file, as it is now.
+    pub fn save(&mut self, position: f64, checksum: u32) -> std::result::Result<JsSaving, JsValue> {
+        let origin = Origin { position: position as u64, checksum, ..VERSIONS };
+        Saving::new(&mut self.index, &origin).map(|saving| JsSaving { saving, more: true }).map_err(to_js)
     }
 }
 
-fn error_of_sink() -> Error {
-    error(Code::StorageFailed, "the index of words could not be written")
+/// The versions of the rule of words and of the settings. A file of other ones is not used.
+const VERSIONS: Origin = Origin { analyzer: 1, settings: 1, position: 0, checksum: 0 };
+
+/// An index that is being written to a file.
+#[wasm_bindgen(js_name = TextSaving)]
+pub struct JsSaving {
+    saving: Saving,
+    more: bool,
 }
 
-/// The version of the rule of words. A file of another one is not used.
-const ANALYZER: u32 = 1;
+#[wasm_bindgen(js_class = TextSaving)]
+impl JsSaving {
+    /// The bytes of the whole file.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> f64 {
+        self.saving.length as f64
+    }
+
+    /// Returns the next piece, or nothing at the end. Fails with ABORTED if the index has changed.
+    pub fn next(&mut self, index: &JsIndex) -> std::result::Result<Option<Uint8Array>, JsValue> {
+        if !self.more {
+            return Ok(None);
+        }
+        let mut piece = None;
+        let mut give = |bytes: &[u8]| {
+            piece = Some(Uint8Array::from(bytes));
+            Ok(())
+        };
+        self.more = self.saving.step(&index.index, &mut give).map_err(to_js)?;
+        Ok(piece)
+    }
+}
 
 /// An index that is being read from a file.
 #[wasm_bindgen(js_name = TextLoading)]
@@ -173,11 +179,9 @@ impl JsLoading {
         self.0.as_mut().ok_or_else(|| to_js(ended()))?.feed(bytes).map_err(to_js)
     }
 
-    /// Settings, position and checksum, as they were given to `save`, or nothing before the file's first bytes.
-    #[wasm_bindgen(getter)]
-    pub fn origin(&self) -> Option<Vec<f64>> {
-        let origin = self.0.as_ref()?.origin().filter(|origin| origin.analyzer == ANALYZER)?;
-        Some(vec![f64::from(origin.settings), origin.position as f64, f64::from(origin.checksum)])
+    /// Has the steps to come give document `n` the number `numbers[n]`. Those without one are removed.
+    pub fn renumber(&mut self, numbers: Vec<u32>) -> std::result::Result<(), JsValue> {
+        self.0.as_mut().ok_or_else(|| to_js(ended()))?.renumber(numbers).map_err(to_js)
     }
 
     /// Checks a part of what was read. Returns true if nothing is left to check.
@@ -186,10 +190,21 @@ impl JsLoading {
         loading.step(SLICE).map(|more| !more).map_err(to_js)
     }
 
-    /// Ends with the index.
-    pub fn finish(&mut self, collection: String, fields: &[u8]) -> std::result::Result<JsIndex, JsValue> {
+    /// Ends with the index. Fails with CORRUPT if it was saved with another position or checksum, or has another number
+    /// of fields.
+    pub fn finish(
+        &mut self,
+        collection: String,
+        count: u32,
+        fields: &[u8],
+        position: f64,
+        checksum: u32,
+    ) -> std::result::Result<JsIndex, JsValue> {
         let loading = self.0.take().ok_or_else(|| to_js(ended()))?;
-        let (index, _) = loading.finish().map_err(to_js)?;
+        let (index, origin) = loading.finish().map_err(to_js)?;
+        if origin != (Origin { position: position as u64, checksum, ..VERSIONS }) || index.fields() != count as usize {
+            return Err(to_js(error(Code::Corrupt, "the index of words is of another log")));
+        }
         JsIndex::with(index, collection, fields).map_err(to_js)
     }
 }
@@ -304,14 +319,16 @@ impl JsQuestion {
 
     /// Sets the number of all documents in the collections that are searched.
     pub fn among(&mut self, documents: f64) {
+        let documents = documents as u64;
         let totals = self.fields.iter().map(|field| field.total).collect();
         let mut counts = Vec::new();
         for n in 0..self.question.clauses() {
             for field in &self.fields {
-                counts.push(field.counts[n]);
+                // An index from a file that somebody made may have more documents than there are.
+                counts.push(field.counts[n].min(documents));
             }
         }
-        self.statistics = Statistics { documents: documents as u64, totals, counts };
+        self.statistics = Statistics { documents, totals, counts };
     }
 
     /// The weight of a field, the number of its words, and in how many documents each clause is. Empty for a field that

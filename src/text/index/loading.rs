@@ -1,10 +1,13 @@
-//! Reads an index from a file, in pieces. Nothing of the file is believed: what a search relies on is checked, so the
-//! bytes can be any. An error means that the index must be made again.
+//! Reads an index from a file, in pieces. The bytes can be any: an error means that the index must be made again.
+//!
+//! The checksum tells whether the file is as it was written. Behind that only the documents are checked. Words and lists
+//! of a file that somebody made with a right checksum can be wrong, and then a search finds the wrong documents. It reads
+//! no byte and takes no memory beyond the file for that: see [`Walk::next`](super::segment::Walk::next).
 
-use super::postings;
+use super::merging::Merging;
 use super::saving::{ARRAYS, FIXED, MAGIC, Origin, SIZES};
-use super::sealing::{WORD, spend};
-use super::segment::{GROUP, Segment, Walk};
+use super::sealing::spend;
+use super::segment::{GROUP, Segment};
 use super::{DEAD, TextIndex};
 use crate::Result;
 use crate::error::{fail, reserve, zeros};
@@ -13,9 +16,6 @@ use crate::segment::crc32_more;
 
 /// The most segments of a file. An index that is saved has fewer.
 const MAX_SEGMENTS: usize = 1_000;
-
-/// The longest key: the number of the field, and a word.
-const LONGEST: usize = 1 + crate::text::words::LONGEST;
 
 /// An index that is being read.
 pub struct Loading {
@@ -31,18 +31,13 @@ pub struct Loading {
     /// The checksum of the file, as far as it is there, and that of the bytes before it.
     end: Vec<u8>,
     checksum: u32,
-    /// The segment whose words are being checked, and how far.
-    checked: usize,
-    checking: Checking,
-}
-
-/// The state of the check of one segment.
-#[derive(Default)]
-struct Checking {
-    walk: Walk,
-    last: Vec<u8>,
-    number: u32,
-    postings: u64,
+    /// The segments before this one are not checked yet. None before the checksum is.
+    left: Option<usize>,
+    /// The new number of each document, and the numbers that living documents were given so far, as bits.
+    numbers: Option<Vec<u32>>,
+    given: Vec<u64>,
+    /// Brings the documents of the last segment that was checked into the order of their new numbers.
+    sorting: Option<Merging>,
 }
 
 impl Loading {
@@ -58,8 +53,10 @@ impl Loading {
             at: 0,
             end: Vec::new(),
             checksum: 0,
-            checked: 0,
-            checking: Checking::default(),
+            left: None,
+            numbers: None,
+            given: Vec::new(),
+            sorting: None,
         }
     }
 
@@ -165,6 +162,14 @@ impl Loading {
         Ok(())
     }
 
+    /// Has the steps to come give the documents other numbers: that of row `n` is `numbers[n]`. Those without one, or
+    /// with [`DEAD`], are removed.
+    pub fn renumber(&mut self, numbers: Vec<u32>) -> Result<()> {
+        let end = numbers.iter().filter(|number| **number != DEAD).max().map_or(0, |most| *most as usize + 1);
+        self.numbers = Some(numbers);
+        zeros(&mut self.given, end.div_ceil(64), "an index of words")
+    }
+
     /// Checks a part of what was read, when all bytes are there. Returns false if nothing is left to check.
     pub fn step(&mut self, budget: usize) -> Result<bool> {
         let honest = number(&self.end, 0) == self.checksum || mutant!(TextNoChecksum);
@@ -172,20 +177,44 @@ impl Loading {
             return odd();
         }
         let mut budget = budget.max(1);
-        while let Some(segment) = self.segments.get_mut(self.checked) {
-            if self.checking.number == 0 && !documents_fit(segment, self.fields) {
+        let mut left = self.left.unwrap_or(self.segments.len());
+        while budget > 0 {
+            if let Some(sorting) = &mut self.sorting {
+                if !sorting.step(&self.segments, &mut budget)? {
+                    break;
+                }
+                if let Some(sorting) = self.sorting.take() {
+                    sorting.finish(&mut self.segments);
+                }
+            }
+            let Some(place) = left.checked_sub(1) else { return Ok(false) };
+            left = place;
+            spend(&mut budget, self.segments[place].rows.len());
+            if !documents_fit(&mut self.segments[place], self.fields) {
                 return odd();
             }
-            match self.checking.go_on(segment, self.fields, &mut budget) {
-                Some(true) => {
-                    self.checked += 1;
-                    self.checking = Checking::default();
-                }
-                Some(false) => return Ok(true),
-                None => return odd(),
+            if !self.give_numbers(place)? {
+                self.sorting = Some(Merging::new(&self.segments, &[place], self.fields)?);
+            }
+            self.left = Some(left);
+        }
+        Ok(true)
+    }
+
+    /// Returns false if the documents are not in the order of their new numbers.
+    fn give_numbers(&mut self, place: usize) -> Result<bool> {
+        let Some(numbers) = &self.numbers else { return Ok(true) };
+        let segment = &mut self.segments[place];
+        let sorted = segment.renumber(numbers);
+        for doc in (0..segment.documents()).filter(|doc| !segment.is_dead(*doc)) {
+            let row = segment.rows[doc as usize];
+            // Otherwise a removal would leave a second document of the same number.
+            match self.given.get_mut(row as usize / 64) {
+                Some(bits) if *bits >> (row % 64) & 1 == 0 => *bits |= 1 << (row % 64),
+                _ => return odd(),
             }
         }
-        Ok(false)
+        Ok(sorted)
     }
 
     /// Checks the rest, and returns the index.
@@ -223,42 +252,6 @@ fn documents_fit(segment: &mut Segment, fields: usize) -> bool {
         }
     }
     true
-}
-
-impl Checking {
-    /// Checks some keys and their lists. Returns true at the end, and None if something is odd.
-    fn go_on(&mut self, segment: &Segment, fields: usize, budget: &mut usize) -> Option<bool> {
-        while self.number < segment.terms {
-            if *budget == 0 {
-                return Some(false);
-            }
-            let (at, list) = self.walk.ends();
-            let whole = (self.number as usize).is_multiple_of(GROUP);
-            if whole {
-                // A search begins at such a key. It has nothing in common with the one before it.
-                let group = [u32::try_from(at).ok()?, u32::try_from(list).ok()?];
-                let alone = segment.dictionary.get(at)? >> 4 == 0;
-                (alone && *segment.groups.get(self.number as usize / GROUP)? == group).then_some(())?;
-            }
-            self.last.clear();
-            self.last.extend_from_slice(&self.walk.key);
-            self.walk.next(segment).then_some(())?;
-            let (key, entry) = (&self.walk.key, self.walk.entry);
-            let field = usize::from(*key.first()?);
-            let word = std::str::from_utf8(&key[1..]).ok()?;
-            let ascends = self.number == 0 || *key > self.last;
-            let fits = ascends && field < fields && !word.is_empty() && key.len() <= LONGEST && entry.documents > 0;
-            let end = postings::check(&segment.post, entry, segment.lengths_of(field))?;
-            (fits && end == self.walk.ends().1).then_some(())?;
-            spend(budget, entry.documents as usize + WORD);
-            self.postings += u64::from(entry.documents);
-            self.number += 1;
-        }
-        let ends = (segment.dictionary.len(), segment.post.len());
-        let all = self.postings == segment.postings;
-        (all && (segment.terms == 0 || self.walk.ends() == ends) && (segment.terms > 0 || ends == (0, 0)))
-            .then_some(true)
-    }
 }
 
 /// An array of this length, new if it is the first time.

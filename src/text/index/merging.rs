@@ -126,7 +126,7 @@ impl Merging {
             let list = &mut self.list;
             let mut last = list.last().map_or(0, |(doc, _)| *doc);
             postings::decode(&segment.post, entry, |doc, count| {
-                let number = numbers[doc as usize];
+                let number = numbers.get(doc as usize).copied().unwrap_or(NONE);
                 if number != NONE {
                     ascending &= number >= last;
                     last = number;

@@ -337,37 +337,3 @@ impl<'a> Cursor<'a> {
 fn number(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four))
 }
-
-/// Checks a list that came from outside: its documents ascend and have lengths, its counts are not more than these, its
-/// bounds and its table of blocks are those that [`encode`] would write. Returns where the list ends.
-pub fn check(post: &[u8], entry: Entry, lengths: &[u32]) -> Option<usize> {
-    let (mut at, count) = (entry.at as usize, entry.documents as usize);
-    let (mut skips, mut bounds, mut real) = (0, Bounds::default(), Bounds::default());
-    let long = count >= BLOCK;
-    if long {
-        bounds = Bounds::parse(post, &mut at);
-        skips = at;
-        at = at.checked_add(count.div_ceil(BLOCK).checked_mul(SKIP)?)?;
-    }
-    let (first, mut before) = (at, u32::MAX);
-    for block in 0..count.div_ceil(BLOCK) {
-        if long && number(post, skips + block * SKIP + 4) as usize != at - first {
-            return None;
-        }
-        for _ in block * BLOCK..count.min(block * BLOCK + BLOCK) {
-            let (doc, count_here) = posting(post, &mut at, before);
-            let length = *lengths.get(doc as usize)?;
-            if (doc <= before && before != u32::MAX) || count_here == 0 || count_here > length {
-                return None;
-            }
-            if long {
-                real.widen(count_here, length);
-            }
-            before = doc;
-        }
-        if at > post.len() || (long && number(post, skips + block * SKIP) != before) {
-            return None;
-        }
-    }
-    (!long || real == bounds).then_some(at)
-}

@@ -40,6 +40,8 @@ pub struct Origin {
 /// An index that is being written.
 pub struct Saving {
     header: Vec<u8>,
+    /// The bytes of the whole file.
+    pub length: u64,
     segments: usize,
     changes: u64,
     /// The array that comes next, 0 for the header, and how much of it was written.
@@ -67,8 +69,10 @@ impl Saving {
             }
             header.extend_from_slice(&segment.postings.to_le_bytes());
         }
+        let arrays = |segment: &Segment| (0..ARRAYS).map(|n| bytes_of(segment, n).len() as u64).sum::<u64>();
+        let length = header.len() as u64 + index.segments.iter().map(arrays).sum::<u64>() + 4;
         let (segments, changes) = (index.segments.len(), index.changes);
-        Ok(Self { header, segments, changes, array: 0, at: 0, checksum: 0 })
+        Ok(Self { header, length, segments, changes, array: 0, at: 0, checksum: 0 })
     }
 
     /// Gives `sink` the next piece. Returns false if that was the last one. The index must not have changed, but writes

@@ -174,30 +174,35 @@ impl Walk {
         self.key.clear();
     }
 
-    /// Reads the next key, if there is one.
+    /// Reads the next key, if there is one. A segment of a file may hold anything. So a key that is not where the table
+    /// of groups says ends the walk, and no list has more documents than bytes. Otherwise all lists together could be
+    /// far longer than the file.
     pub fn next(&mut self, segment: &Segment) -> bool {
-        if self.number >= segment.terms {
+        let dictionary = &segment.dictionary;
+        if self.number >= segment.terms || self.at >= dictionary.len() || self.list >= segment.post.len() {
             return false;
         }
-        let dictionary = &segment.dictionary;
+        let begins = [self.at as u32, self.list as u32];
+        let number = self.number as usize;
+        if number.is_multiple_of(GROUP) && segment.groups.get(number / GROUP) != Some(&begins) {
+            return false;
+        }
         let (common, own) = lengths(dictionary, &mut self.at);
         self.key.truncate(common);
         for byte in dictionary.get(self.at..self.at + own).unwrap_or(&[]) {
             self.key.push(*byte);
         }
         self.at += own;
-        self.entry = Entry { documents: postings::get(dictionary, &mut self.at), at: self.list as u32 };
-        self.list = match self.entry.documents {
+        let documents = postings::get(dictionary, &mut self.at);
+        let end = match documents {
             1 => postings::after_one(&segment.post, self.list),
-            _ => self.list + postings::get(dictionary, &mut self.at) as usize,
+            _ => self.list.saturating_add(postings::get(dictionary, &mut self.at) as usize),
         };
+        let most = (end - self.list).min(segment.rows.len()) as u32;
+        self.entry = Entry { documents: documents.min(most), at: self.list as u32 };
+        self.list = end;
         self.number += 1;
         true
-    }
-
-    /// Where the dictionary goes on, and where the next list begins.
-    pub fn ends(&self) -> (usize, usize) {
-        (self.at, self.list)
     }
 }
 

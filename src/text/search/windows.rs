@@ -117,7 +117,8 @@ impl<'a> Windows<'a> {
 
     fn offer(&self, doc: u32, score: f64, sink: &mut Sink<'_>) {
         if score > sink.least || (score == sink.least && !mutant!(TextTiesDropped)) {
-            sink.least = (sink.offer)(self.segment.rows[doc as usize], score);
+            let Some(row) = self.segment.rows.get(doc as usize) else { return };
+            sink.least = (sink.offer)(*row, score);
         }
     }
 
@@ -209,6 +210,9 @@ impl<'a> Windows<'a> {
         let mut counts = vec![0; self.lines.len()];
         let mut doc = 0;
         while let Some(next) = leads.iter_mut().filter_map(|lead| lead.seek(doc).then(|| lead.docs[lead.at])).min() {
+            if next as usize >= self.segment.rows.len() {
+                return;
+            }
             doc = next + 1;
             let least = sink.least * self.slack;
             if rest[0] < least {
@@ -264,7 +268,7 @@ fn add_window(line: &mut Line<'_>, low: usize, high: usize, sums: &mut [f64; WIN
         let mut at = from;
         while at < len && (line.cursor.docs[at] as usize) < high + usize::from(mutant!(TextWindowEdge)) {
             let doc = line.cursor.docs[at];
-            let place = (doc as usize - low) % WINDOW;
+            let place = (doc as usize).wrapping_sub(low) % WINDOW;
             sums[place] += line.contribution(doc, line.cursor.counts[at]);
             bits[place / 64] |= 1 << (place % 64);
             at += 1;

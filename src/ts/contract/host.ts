@@ -1,3 +1,4 @@
+import type { Derived } from './derived.js'
 import type { NidusError } from '../errors/errors.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 
@@ -13,6 +14,10 @@ export interface Host extends StorageHost {
   refused?(): Promise<void>
   /** `toRead`: an import will read the whole pair back before `promote`. */
   create(toRead?: boolean): Promise<StoreFiles>
+  /** Keeps the file of the indexes of words. */
+  readonly derived?: Derived
+  /** What the module of texts makes a `Derived` of, so that only those who search for words download it. */
+  readonly inside?: unknown
   /** True for the storage `memory`: its sink keeps only the header of the data, since the core has the rows. */
   readonly rowsInCore?: boolean
   /** Set by the engine. The host calls it when it finds out by itself that the store can no longer be written. */

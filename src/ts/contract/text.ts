@@ -35,7 +35,8 @@ export interface TextStore {
   ): Promise<void>
   /** Undefined: no words were searched. */
   footprint(): TextFootprint | undefined
-  /** Is called after each commit. */
+  /** Is called after each commit and each compaction. */
   wrote(): void
-  free(): void
+  /** Ends the background work. The store is still open. */
+  end(): Promise<void>
 }

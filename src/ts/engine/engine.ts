@@ -228,6 +228,7 @@ export class Engine implements Backend {
     )
     closeHandles(before)
     this.#makeCodes()
+    this.#text.wrote()
     return true
   }
 
@@ -289,7 +290,7 @@ export class Engine implements Backend {
     await turns.change(() => {})
     this.#reads.close()
     this.#workers?.end()
-    this.#text.end()
+    await this.#text.end()
     this.#open.free()
     closeHandles(this.#open.files)
     try {

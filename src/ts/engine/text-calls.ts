@@ -60,6 +60,7 @@ export class TextCalls {
     const { openText, module } = await runtime.text()
     if (this.#closing()) throw closedError(open.spec.name)
     const host: TextHost = {
+      open,
       store: open.store,
       run: (work) => open.run(work),
       check: () => {
@@ -131,8 +132,8 @@ export class TextCalls {
     this.#store?.wrote()
   }
 
-  end() {
-    if (!deadCore()) this.#store?.free()
+  async end() {
+    if (!deadCore()) await this.#store?.end()
   }
 }
 

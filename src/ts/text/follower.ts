@@ -17,12 +17,13 @@ export class Indexed {
   /** The documents before this number were read for it. */
   seen = 0
 
-  constructor(collection: string, source: string) {
+  /** `made` is an index that there is, and the names of its fields. By default it is made, and empty. */
+  constructor(collection: string, source: string, made?: { names: string[]; index: TextIndex }) {
     this.collection = collection
     this.#source = source
     this.#settings = decodeSettings(collection, source)
-    this.names = Object.keys(this.#settings)
-    this.index = new TextIndex(collection, this.names.length, encodeIds(this.names))
+    this.names = made?.names ?? Object.keys(this.#settings)
+    this.index = made?.index ?? new TextIndex(collection, this.names.length, encodeIds(this.names))
   }
 
   /** The settings as they stand in the metadata. */
@@ -63,6 +64,10 @@ export class Follower implements Listener {
   /** Documents that changed. */
   readonly #changed = new Set<number>()
   readonly #pace = new Pace()
+  /** How many documents were read since the indexes were saved. */
+  unsaved = 0
+  /** True from `await` to `take`. */
+  #awaiting = false
   /** The commit after which the metadata were looked at. 0: they must be looked at. */
   #looked = 0
 
@@ -75,10 +80,39 @@ export class Follower implements Listener {
   reset() {
     for (const indexed of this.#all()) indexed.seen = 0
     this.#changed.clear()
+    this.#awaiting = false
   }
 
   changed(doc: number) {
-    if (this.#indexes.size + this.#aside.size > 0) this.#changed.add(doc)
+    if (this.#awaiting || this.#indexes.size + this.#aside.size > 0) this.#changed.add(doc)
+  }
+
+  /** Somebody else makes the first indexes, of the documents as they are now. `take` ends that. */
+  await() {
+    this.#awaiting = true
+  }
+
+  /** Nobody makes them. */
+  giveUp() {
+    this.#awaiting = false
+    this.#changed.clear()
+  }
+
+  /**
+   * Takes indexes of the documents before `end`, of which some must be read. Returns false if there are none, or if any
+   * document may have changed.
+   */
+  take(indexes: Indexed[], end: number, unread: number[]): boolean {
+    this.#documents.look()
+    if (!this.#awaiting || indexes.length === 0) return false
+    this.#awaiting = false
+    this.#looked = 0
+    for (const indexed of indexes) {
+      indexed.seen = end
+      this.#indexes.set(indexed.collection, indexed)
+      for (const doc of unread) this.#changed.add(doc)
+    }
+    return indexes.length > 0
   }
 
   /** The index of each collection that has settings, after `follow`. */
@@ -87,18 +121,19 @@ export class Follower implements Listener {
   }
 
   /** Takes note of what has changed. Reads no documents. */
-  #look() {
+  look() {
     this.#documents.look()
     if (this.#looked !== this.#documents.commits) this.#readSettings()
     this.#looked = this.#documents.commits
   }
 
-  *#used() {
+  /** The indexes in use. */
+  *used() {
     for (const indexed of this.#indexes.values()) if (indexed instanceof Indexed) yield indexed
   }
 
   *#all() {
-    yield* this.#used()
+    yield* this.used()
     yield* this.#aside
   }
 
@@ -121,17 +156,23 @@ export class Follower implements Listener {
 
   /** Whether the index in use has these fields, so that other weights need no other index. */
   fits(collection: string, settings: TextSettings): boolean {
-    this.#look()
+    this.look()
     const indexed = this.#indexes.get(collection)
     if (!(indexed instanceof Indexed)) return false
     const names = Object.keys(settings)
     return names.length === indexed.names.length && names.every((name) => indexed.names.includes(name))
   }
 
+  /** Whether the indexes in use are as the store is. */
+  get current(): boolean {
+    this.look()
+    return this.behind === 0
+  }
+
   /** How many documents are still to be read, for the index in use that has the most before it. */
   get behind(): number {
     let most = 0
-    for (const { seen } of this.#used()) most = Math.max(most, this.#documents.end - seen)
+    for (const { seen } of this.used()) most = Math.max(most, this.#documents.end - seen)
     return most + this.#changed.size
   }
 
@@ -141,14 +182,14 @@ export class Follower implements Listener {
    */
   follow(between: () => void): Promise<void> {
     return this.#pace.steps(() => {
-      this.#look()
-      const [first] = [...this.#used()].sort((a, b) => a.seen - b.seen)
+      this.look()
+      const [first] = [...this.used()].sort((a, b) => a.seen - b.seen)
       if (!first) {
         // An index aside still has to read what has changed since it read it first.
         if (this.#aside.size === 0) this.#changed.clear()
         return true
       }
-      if (first.seen < this.#documents.end) this.#readNext([...this.#used()].filter(({ seen }) => seen === first.seen))
+      if (first.seen < this.#documents.end) this.#readNext([...this.used()].filter(({ seen }) => seen === first.seen))
       else if (this.#changed.size > 0) this.#readChanged()
       else return true
       return false
@@ -157,14 +198,14 @@ export class Follower implements Listener {
 
   /** Does the work of the indexes that waits, so that the next search need not do it. */
   settle(between: () => void): Promise<void> {
-    return this.#pace.steps(() => [...this.#used()].every(({ index }) => index.step()), between)
+    return this.#pace.steps(() => [...this.used()].every(({ index }) => index.step()), between)
   }
 
   /** Reads all documents for an index that is not in use yet. */
   complete(indexed: Indexed, between: (done: number, total: number) => void): Promise<void> {
     return this.#pace.steps(
       () => {
-        this.#look()
+        this.look()
         if (indexed.seen < this.#documents.end) this.#readNext([indexed])
         else if (this.#changed.size > 0) this.#readChanged()
         return indexed.seen >= this.#documents.end && this.#changed.size === 0 && indexed.index.step()
@@ -196,6 +237,7 @@ export class Follower implements Listener {
 
   #read(docs: Uint32Array, indexes: Indexed[]) {
     const { store, run } = this.#host
+    this.unsaved += docs.length
     const names = new Set(indexes.flatMap(({ names }) => names))
     this.#pace.timed(docs.length, () => {
       const wire = run(() => store.documents(docs, encodeIds([...names])))
@@ -214,12 +256,12 @@ export class Follower implements Listener {
   /** Ends `begin`. If the metadata have its settings now, the index is used from now on. Otherwise it is dropped. */
   end(indexed: Indexed) {
     this.#looked = 0
-    this.#look()
+    this.look()
     if (this.#aside.delete(indexed)) indexed.index.free()
   }
 
   footprint(): TextFootprint {
-    this.#look()
+    this.look()
     let bytes = 0
     let terms = 0
     for (const { index } of this.#all()) {

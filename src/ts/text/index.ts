@@ -5,6 +5,8 @@ import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
 import { hasBackground, sleep } from '../runtime/schedule.js'
 import { Columns } from './columns.js'
+import { Saver } from './derived/saver.js'
+import { derivedOf } from './derived/where.js'
 import { Documents } from './documents.js'
 import { countTypes } from './explain.js'
 import { facet } from './facets.js'
@@ -18,6 +20,11 @@ import { encodeSettings, settingsOf, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
 import { matching } from './vectors.js'
 import { Words } from './words.js'
+
+/** The file of the indexes is written so long after a commit that makes it worth it. After a failure twice as long. */
+const SAVE_MS = 1000
+/** So often in a row. */
+const TRIES = hasBackground ? 6 : 1
 
 /** Changes are read in the background so long after a commit, in milliseconds: another commit may follow. */
 const QUIET_MS = 50
@@ -60,6 +67,10 @@ class Texts implements TextStore {
   readonly #documents: Documents
   readonly #follower: Follower
   readonly #columns: Columns
+  readonly #saver: Saver | undefined
+  #starting: Promise<void> | undefined
+  /** True while the file of the indexes waits to be written. */
+  #saves = false
   /** True once words can be searched. */
   #ready = false
   /** True while a turn of the background is waited for. */
@@ -72,17 +83,30 @@ class Texts implements TextStore {
     this.#documents = new Documents(host)
     this.#follower = new Follower(host, this.#documents)
     this.#columns = new Columns(host, this.#documents)
+    const derived = derivedOf(host.open.host)
+    this.#saver = derived && new Saver(host, derived, this.#documents, this.#follower)
     if (settingsIn(host).size > 0)
       void this.#start(undefined)
         .then(() => this.wrote())
         .catch(() => {})
   }
 
-  /** Loads the wasm, which lists and searches for vectors do without. */
+  /** Loads the wasm and the indexes, which lists and searches for vectors do without. */
   async #start(signal: AbortSignal | undefined) {
-    if (this.#ready) return
-    await loadWasm(this.#wasm)
+    this.#starting ??= this.#load().catch((error: unknown) => {
+      this.#starting = undefined
+      throw error
+    })
+    await this.#starting
     this.#check(signal)
+  }
+
+  async #load() {
+    const between = () => this.#check(undefined)
+    await loadWasm(this.#wasm)
+    between()
+    await this.#saver?.load(between)
+    between()
     this.#ready = true
   }
 
@@ -97,9 +121,33 @@ class Texts implements TextStore {
     await sleep(QUIET_MS)
     this.#due = false
     if (this.#freed) return
+    await this.#catchUp()
+    void this.#save(SAVE_MS)
+  }
+
+  async #catchUp() {
     const between = () => this.#check(undefined)
     await this.#follower.follow(between)
-    await this.#follower.settle(between)
+    if (!this.#saver?.busy) await this.#follower.settle(between)
+  }
+
+  /** Writes the file of the indexes, if that is due. A search behind a write ends that, and it is tried again. */
+  async #save(wait: number) {
+    const saver = this.#saver
+    if (!saver || this.#saves) return
+    this.#saves = true
+    try {
+      for (let tries = 0; tries < TRIES && saver.due; tries++) {
+        await pause(wait * 2 ** tries)
+        if (this.#freed) return
+        await this.#catchUp()
+        await saver.save().catch(() => {})
+      }
+    } catch {
+      // The store was closed or has failed.
+    } finally {
+      this.#saves = false
+    }
   }
 
   /** Throws if there is nothing to go on for. */
@@ -110,6 +158,13 @@ class Texts implements TextStore {
   }
 
   async query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
+    const hits = await this.#query(args, signal)
+    // Where there is no background, this goes on for a moment after the answer.
+    if (!hasBackground && this.#ready) void this.#save(0)
+    return hits
+  }
+
+  async #query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
     const between = () => this.#check(signal)
     if (args.text !== undefined) await this.#start(signal)
     // Most of it is done before, so that writes do not wait.
@@ -248,11 +303,19 @@ class Texts implements TextStore {
     return this.#ready ? this.#follower.footprint() : undefined
   }
 
-  free() {
+  async end() {
     this.#freed = true
+    if (this.#ready) await this.#saver?.end()
     this.#follower.free()
   }
 }
+
+/** A timer that keeps no process alive. */
+const pause = (time: number) =>
+  new Promise<void>((resolve) => {
+    const timer: unknown = setTimeout(resolve, time)
+    ;(timer as { unref?(): void }).unref?.()
+  })
 
 /** Returns the vector of a record. */
 async function vectorOf(

@@ -20,6 +20,31 @@ export class TextIndex {
   readonly terms: number
   /** The memory of the index, in bytes. */
   readonly bytes: number
+  /** Begins to write the index, with all that was put into it. The numbers say of which log it is. */
+  save(position: number, checksum: number): TextSaving
+  free(): void
+}
+
+/** An index that is being written. Meanwhile it may be put to and searched, as long as that gives it nothing to do. */
+export class TextSaving {
+  /** The bytes of all pieces. */
+  readonly length: number
+  /** Returns the next piece, or undefined at the end. Throws ABORTED if the index has changed. */
+  next(index: TextIndex): Uint8Array | undefined
+  free(): void
+}
+
+/** An index that is being read. All of its functions throw if the bytes are no index. */
+export class TextLoading {
+  /** `length`: the bytes of all pieces. */
+  constructor(length: number)
+  feed(bytes: Uint8Array): void
+  /** Has document `n` get the number `numbers[n]`. Those without one, or with 2^32 - 1, are removed. */
+  renumber(numbers: Uint32Array): void
+  /** Does some of the work, once all bytes are there. Returns true if nothing is left to do. */
+  step(): boolean
+  /** Ends the reading. The numbers must be those that `save` was given. */
+  finish(collection: string, count: number, fields: Uint8Array, position: number, checksum: number): TextIndex
   free(): void
 }
 

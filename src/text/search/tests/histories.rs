@@ -25,8 +25,11 @@ pub enum Act {
     Step(usize),
     Condense,
     Search,
-    /// Saves the index, and loads it in pieces of so many bytes.
-    SaveAndLoad(usize),
+    /// Saves the index, and loads it in pieces of so many bytes, perhaps with other numbers.
+    SaveAndLoad {
+        piece: usize,
+        renumbered: Option<(bool, u32)>,
+    },
 }
 
 impl Pair {
@@ -53,18 +56,7 @@ impl Pair {
                 rows.iter().for_each(|row| self.act(&Act::Remove(*row)));
             }
             Act::Renumber { descending, dropped } => {
-                let end = self.oracle.documents.keys().max().map_or(0, |row| row + 1);
-                let living = |row: &u32| self.oracle.documents.contains_key(row) && row % dropped != 0;
-                let mut new_rows = vec![DEAD; end as usize];
-                let mut old: Vec<u32> = (0..end).filter(living).collect();
-                if *descending {
-                    old.reverse();
-                }
-                let mut documents = std::mem::take(&mut self.oracle.documents);
-                for (new, old) in old.iter().enumerate() {
-                    new_rows[*old as usize] = new as u32;
-                    self.oracle.documents.insert(new as u32, documents.remove(old).unwrap());
-                }
+                let new_rows = self.renumber_oracle(*descending, *dropped);
                 self.index.renumber(&new_rows).unwrap();
             }
             Act::Step(budget) => {
@@ -72,19 +64,41 @@ impl Pair {
             }
             Act::Condense => self.index.condense(),
             Act::Search => self.index.catch_up().unwrap(),
-            Act::SaveAndLoad(piece) => {
+            Act::SaveAndLoad { piece, renumbered } => {
                 let (limits, origin) = (self.index.limits, Origin { position: 7, checksum: 9, ..Origin::default() });
                 let file = saved(&mut self.index, &origin);
                 let mut loading = Loading::new(file.len() as u64);
                 file.chunks(*piece).for_each(|bytes| loading.feed(bytes).unwrap());
+                if let Some((descending, dropped)) = renumbered {
+                    loading.renumber(self.renumber_oracle(*descending, *dropped)).unwrap();
+                }
                 while loading.step(*piece).unwrap() {}
                 let (index, read) = loading.finish().unwrap();
                 assert_eq!(read, origin);
                 self.index = index;
                 self.index.limits = limits;
-                assert!(saved(&mut self.index, &origin) == file, "a loaded index is saved as another file");
+                if renumbered.is_none() {
+                    assert!(saved(&mut self.index, &origin) == file, "a loaded index is saved as another file");
+                }
             }
         }
+    }
+
+    /// Gives the oracle's documents other numbers, which it returns, and drops those whose number is divisible.
+    fn renumber_oracle(&mut self, descending: bool, dropped: u32) -> Vec<u32> {
+        let end = self.oracle.documents.keys().max().map_or(0, |row| row + 1);
+        let living = |row: &u32| self.oracle.documents.contains_key(row) && row % dropped != 0;
+        let mut new_rows = vec![DEAD; end as usize];
+        let mut old: Vec<u32> = (0..end).filter(living).collect();
+        if descending {
+            old.reverse();
+        }
+        let mut documents = std::mem::take(&mut self.oracle.documents);
+        for (new, old) in old.iter().enumerate() {
+            new_rows[*old as usize] = new as u32;
+            self.oracle.documents.insert(new as u32, documents.remove(old).unwrap());
+        }
+        new_rows
     }
 }
 
@@ -245,7 +259,8 @@ pub fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
         3 => prop::sample::select(vec![1usize, 30, 3000, 1_000_000]).prop_map(Act::Step),
         1 => Just(Act::Condense),
         2 => Just(Act::Search),
-        1 => (1usize..500).prop_map(Act::SaveAndLoad),
+        2 => (1usize..500, prop::option::of((any::<bool>(), 2u32..9)))
+            .prop_map(|(piece, renumbered)| Act::SaveAndLoad { piece, renumbered }),
     ]
 }
 

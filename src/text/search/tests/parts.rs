@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::histories::{Act, Asked, Numbers, Pair, compare};
 use super::oracle::distance;
 use crate::few_or;
-use crate::text::index::postings::{Cursor, Entry, Posting, check, decode, encode};
+use crate::text::index::postings::{Cursor, Entry, Posting, decode, encode};
 use crate::text::index::{FieldText, TextIndex};
 use crate::text::search::near::one_edit;
 use crate::text::search::{MAX_WORDS, Options, Question, Statistics};
@@ -57,12 +57,6 @@ proptest! {
         let list: Vec<Posting> = list.into_iter().map(|(doc, count)| (doc, count.min(length(doc)))).collect();
         encode(&list, &length, &mut post).unwrap();
         let entry = Entry { documents: list.len() as u32, at: before as u32 };
-        let documents = list.last().unwrap().0 + 1;
-        if documents < 200_000 {
-            let lengths: Vec<u32> = (0..documents).map(length).collect();
-            prop_assert_eq!(check(&post, entry, &lengths), Some(post.len()));
-            prop_assert_eq!(check(&post, entry, &lengths[1..]), None);
-        }
         let mut read = Vec::new();
         prop_assert_eq!(decode(&post, entry, |doc, count| read.push((doc, count))), post.len());
         prop_assert_eq!(&read, &list);

@@ -5,6 +5,7 @@ import { checkName, checkOptions } from '../../arguments/options.js'
 import type { DurableObjectOptions, DurableStorage } from '../../types/durable-object.js'
 import type { StorageHost, StoreFiles } from '../../types/index.js'
 import { describe } from '../../core/wire.js'
+import { sqlDerived } from './derived.js'
 import {
   NotApplied,
   SqlExtents,
@@ -203,6 +204,11 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
 
   const host: Host = {
     kind: 'durable-object',
+    derived: sqlDerived(
+      storage,
+      () => row,
+      () => (check(), verify()),
+    ),
     // The sinks keep what they are given until the next commit.
     lendViews: false,
     transactional: true,

@@ -138,11 +138,14 @@ export function removeStore(sql: Sql, name: string) {
   if ([...sql.exec(`SELECT 1 FROM ${STORES} LIMIT 1`)].length === 0) sql.exec(`DROP TABLE ${STORES}`)
 }
 
-const tableOf = (store: number) => `nidus_extents_${store}`
+export const tableOf = (store: number) => `nidus_extents_${store}`
 
 const FILES: FileName[] = ['data', 'log']
 /** Returns the least key of a file. Only two generations exist at a time, so even or odd is enough. */
 const placeOf = (file: FileName, generation: number) => (2 * (generation % 2) + FILES.indexOf(file)) * ROOM
+
+/** The key of the first piece of the file of the indexes of words. All keys from here on are its. */
+export const WORDS_PLACE = 4 * ROOM
 
 /** Removes the extents of the generation that is not current. */
 export function removeOthers(sql: Sql, { store, generation }: Row) {

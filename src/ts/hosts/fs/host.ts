@@ -17,6 +17,7 @@ import { NotPromoted, type Host } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
 import { NidusError, storageError } from '../../errors/errors.js'
 import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../../types/index.js'
+import { fsDerived, removeDraft, removeWords } from './derived.js'
 import { FsFile, type Guard } from './file.js'
 import { FsLock } from './lock.js'
 import { completes } from './native.js'
@@ -92,6 +93,7 @@ export function fsHost(name: string): Host {
     guard.lost = undefined
     look()
     settle(directory, true)
+    removeDraft(directory)
     const pair = look()
     for (const name of ['log', 'data'] as const) {
       if (pair[name]) continue
@@ -153,6 +155,7 @@ export function fsHost(name: string): Host {
   return {
     kind: 'fs',
     lendViews: true,
+    derived: fsDerived(directory, guard),
     async open({ readOnly, mustExist, lenient }) {
       if (readOnly) return openReadOnly(lenient === true)
       try {
@@ -308,6 +311,7 @@ export function destroyFs(name: string): void {
     try {
       look()
       removeLeftovers(directory, ['log.tmp', 'data.tmp'])
+      removeWords(directory)
       for (const name of ['log', 'data']) remove(directory, name)
     } finally {
       lock.release()

@@ -5,6 +5,7 @@ import type { StoreFiles, StoreInfo } from '../../types/index.js'
 import { concat, damaged, type FileName, type StoredExtent } from '../extents.js'
 import { ExtentSink, extentsOf, isExtent, smallEnd } from './sink.js'
 import { foreignError, foreignOf, lookAtData, lookAtLog } from '../../format/ownership.js'
+import { WORDS, isWords } from '../../format/words-file.js'
 import {
   META_KEY,
   NotApplied,
@@ -224,6 +225,7 @@ export function indexeddbHost(name: string): Host {
 
   const host: Host = {
     kind: 'indexeddb',
+    inside: { db: () => db, write },
     // The sinks keep what they are given until the next commit.
     lendViews: false,
     transactional: true,
@@ -368,13 +370,15 @@ async function checkOurs(db: IDBDatabase, name: string) {
       (row: unknown) => (foreign ||= row !== undefined && !isMeta(row) ? `its row "${META_KEY}"` : ''),
     )
     then(extents.count(), (all) => (others += all))
-    for (const file of FILES) {
+    for (const file of [...FILES, WORDS] as const) {
       const range = IDBKeyRange.bound([file], [file, []])
       then(extents.count(range), (ours) => (others -= ours))
       then(extents.openCursor(range), (cursor) => {
         if (!cursor) return
-        if (!isExtent(cursor.value)) foreign ||= `the first extent of ${file}`
-        else if ((cursor.key as number[])[2] === 0) first[file] = cursor.value
+        const [, , at] = cursor.key as number[]
+        if (!isExtent(cursor.value) || (file === WORDS && at === 0 && !isWords(cursor.value)))
+          foreign ||= `the first extent of ${file}`
+        else if (file !== WORDS && at === 0) first[file] = cursor.value
       })
     }
   })

@@ -12,6 +12,7 @@ import {
   missingOf,
   type Seen,
 } from '../../format/ownership.js'
+import { WORDS, isWords } from '../../format/words-file.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
 const ROOT = 'nidus-wasm'
@@ -136,6 +137,7 @@ export function opfsHost(name: string): Host {
   return {
     kind: 'opfs',
     lendViews: true,
+    inside: () => findDirectory(name, false),
     async open({ readOnly, mustExist, lenient }) {
       if (readOnly) return openSnapshot(name, lenient)
       try {
@@ -274,7 +276,10 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
 
 const FOLDER = 'folder'
 
-async function fileIn(directory: FileSystemDirectoryHandle, name: FileName): Promise<File | typeof FOLDER | undefined> {
+async function fileIn(
+  directory: FileSystemDirectoryHandle,
+  name: FileName | typeof WORDS,
+): Promise<File | typeof FOLDER | undefined> {
   try {
     return await (await directory.getFileHandle(name)).getFile()
   } catch (error) {
@@ -379,12 +384,15 @@ async function removeStore(name: string) {
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
   let others = keep.length > 0
+  const words = await fileIn(directory, WORDS)
+  const mine: string[] = [...FILES]
+  if (words && words !== FOLDER && isWords(new Uint8Array(await words.slice(0, 8).arrayBuffer()))) mine.push(WORDS)
   for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>)
-    others ||= !FILES.includes(file as FileName)
+    others ||= !mine.includes(file)
   if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
   // The files of another program stay, and so does the folder. The head is removed last, so that a removal that was
   // interrupted can be tried again.
-  for (const file of [...FILES].reverse().filter((file) => !keep.includes(file))) {
+  for (const file of mine.reverse().filter((file) => !keep.includes(file as FileName))) {
     await directory.removeEntry(file).catch((error: Error) => {
       if (error.name !== 'NotFoundError') throw error
     })

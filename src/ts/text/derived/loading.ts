@@ -1,0 +1,111 @@
+import type { Derived } from '../../contract/derived.js'
+import type { TextHost } from '../../engine/text-host.js'
+import { encodeIds } from '../../core/wire.js'
+import type { Documents } from '../documents.js'
+import { Indexed, settingsIn, type Follower } from '../follower.js'
+import { Pace } from '../pace.js'
+import { decodeSettings } from '../settings.js'
+import { TextLoading } from '../text-core.js'
+import { Source, readContents, type Contents, type Part } from './container.js'
+import { NO_ROW, placeOf, type Place } from './place.js'
+import { rowsBehind } from './tail.js'
+
+/** The bytes that are handed to the wasm at once. */
+const PIECE = 1 << 18
+
+/**
+ * Gives the follower the indexes of the file, and has it read the documents that changed behind them. Returns false if
+ * the file cannot be used. Then the follower has no indexes, and makes them. `between` throws if there is nothing to go
+ * on for.
+ */
+export async function loadIndexes(
+  host: TextHost,
+  derived: Derived,
+  documents: Documents,
+  follower: Follower,
+  between: () => void,
+): Promise<boolean> {
+  const pieces = await derived.read()
+  if (!pieces) return false
+  const source = new Source(pieces)
+  const loaded: Indexed[] = []
+  let given = false
+  try {
+    const contents = await readContents(source)
+    between()
+    const place = placeOf(host)
+    if (!place) return false
+    // From here on the follower is told what changes.
+    documents.look()
+    const { end } = documents
+    follower.await()
+    const behind = await rowsBehind(host, contents, place)
+    between()
+    if (!behind) return false
+    const { numbers, unread } = compared(contents, place, behind)
+    const pace = new Pace()
+    const sources = settingsIn(host)
+    for (const part of contents.parts) {
+      const settings = sources.get(part.collection)
+      if (settings === undefined || !sameFields(part, settings)) await source.pass(part.bytes, () => {})
+      else loaded.push(await loadOne(contents, part, settings, numbers, source, pace, between))
+    }
+    return (given = follower.take(loaded, end, unread))
+  } finally {
+    if (!given) {
+      follower.giveUp()
+      for (const { index } of loaded) index.free()
+    }
+    await source.end()
+  }
+}
+
+/**
+ * Returns the present number of each document of the file, and the documents that must be read. A row that no operation
+ * behind the file names has the document that it had then, with the same attributes, or none.
+ */
+function compared({ rows }: Contents, place: Place, behind: Set<number>) {
+  const docs = new Map<number, number>()
+  place.rows.forEach((row, doc) => {
+    if (row !== NO_ROW) docs.set(row, doc)
+  })
+  const numbers = rows.map((row) => {
+    const doc = docs.get(row)
+    if (doc === undefined) return NO_ROW
+    if (!behind.has(row)) docs.delete(row)
+    return doc
+  })
+  return { numbers, unread: [...docs.values()] }
+}
+
+/** Whether an index has the fields of the settings. Their weights are not in it. */
+function sameFields({ collection, fields }: Part, settings: string): boolean {
+  const names = Object.keys(decodeSettings(collection, settings))
+  return names.length === fields.length && names.every((name) => fields.includes(name))
+}
+
+async function loadOne(
+  { log, sum }: Contents,
+  { collection, fields, bytes }: Part,
+  settings: string,
+  numbers: Uint32Array,
+  source: Source,
+  pace: Pace,
+  between: () => void,
+): Promise<Indexed> {
+  const loading = new TextLoading(bytes)
+  try {
+    await source.pass(bytes, async (piece) => {
+      for (let at = 0; at < piece.length; at += PIECE) {
+        loading.feed(piece.subarray(at, at + PIECE))
+        await pace.turn(between)
+      }
+    })
+    loading.renumber(numbers)
+    await pace.steps(() => loading.step(), between)
+    const index = loading.finish(collection, fields.length, encodeIds(fields), log, sum)
+    return new Indexed(collection, settings, { names: fields, index })
+  } finally {
+    loading.free()
+  }
+}

@@ -1,0 +1,26 @@
+import type { TextHost } from '../../engine/text-host.js'
+
+/** No document has this row. */
+export const NO_ROW = 0xffffffff
+
+/** Of which operations the documents are made, and where they are. */
+export interface Place {
+  /** The length of the log. */
+  log: number
+  /** Tells which operations are in the log, up to this length. */
+  sum: number
+  /** The row of each document, by its number, or `NO_ROW`. Rows are the same in every opening of the log. */
+  rows: Uint32Array
+}
+
+/** Returns undefined while a compaction changes the rows. */
+export function placeOf({ store, run }: TextHost): Place | undefined {
+  const bytes = run(() => store.documents(undefined, new Uint8Array(0)))
+  if (bytes.length === 0) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return {
+    log: view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32,
+    sum: view.getUint32(8, true),
+    rows: new Uint32Array(bytes.buffer, bytes.byteOffset + 12, (bytes.length - 12) / 4),
+  }
+}
