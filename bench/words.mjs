@@ -133,7 +133,8 @@ async function shapes(db, { records, vectors }) {
   for (const [name, call] of Object.entries(calls)) {
     found[name] = await timed(/1,000/.test(name) ? 10 : 60, call)
     say(
-      `  ${name.padEnd(22)} p50 ${found[name].p50.toFixed(2)} ms, p99 ${found[name].p99.toFixed(2)} ms, first ${found[name].first.toFixed(1)} ms`,
+      `  ${name.padEnd(22)} p50 ${found[name].p50.toFixed(2)} ms, p99 ${found[name].p99.toFixed(2)} ms, ` +
+        `first ${found[name].first.toFixed(1)} ms`,
     )
   }
   return found

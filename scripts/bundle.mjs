@@ -59,10 +59,10 @@ const PAGE = 'browser.js'
 const PAGES_WORKER = 'worker-opfs'
 
 /**
- * The sources import the generated glue as ./core.js and ./text-core.js, where they see only its types. These parts of the glue are left
- * out: `using`, which nothing here uses and which keeps unused classes alive; the finalization registries of all
- * classes but `Segment`, since all others are freed by hand; a warning that never occurs; and the substitute for
- * `encodeInto`, which every runtime with SIMD has.
+ * The sources import the generated glue as ./core.js and ./text-core.js, where they see only its types. These parts of
+ * the glue are left out: `using`, which nothing here uses and which keeps unused classes alive; the finalization
+ * registries of all classes but `Segment`, since all others are freed by hand; a warning that never occurs; and the
+ * substitute for `encodeInto`, which every runtime with SIMD has.
  */
 const core = (glues) => ({
   name: 'core',

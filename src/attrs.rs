@@ -364,19 +364,35 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(100, 400), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(100, 400),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Whatever was packed before, the same attributes give the same bytes for the log, and each key has its own
         /// value.
         #[test]
-        fn comes_back_as_it_was(pool in prop::collection::vec(values(), 1..12), documents in prop::collection::vec(prop::collection::btree_map(prop_oneof!["[a-d]", "\\PC{0,300}"], any::<prop::sample::Index>(), 0..6), 1..60)) {
+        fn comes_back_as_it_was(
+            pool in prop::collection::vec(values(), 1..12),
+            documents in prop::collection::vec(
+                prop::collection::btree_map(prop_oneof!["[a-d]", "\\PC{0,300}"], any::<prop::sample::Index>(), 0..6),
+                1..60,
+            ),
+        ) {
             let mut interner = Interner::default();
-            let documents: Vec<BTreeMap<String, Value>> = documents.into_iter().map(|keys| keys.into_iter().map(|(key, value)| (key, value.get(&pool).clone())).collect()).collect();
-            let all: Vec<Vec<u8>> = documents.iter().map(|attrs| {
-                let mut packed = Vec::new();
-                interner.pack(&encoded(attrs), &mut packed).unwrap();
-                packed
-            }).collect();
+            let documents: Vec<BTreeMap<String, Value>> = documents
+                .into_iter()
+                .map(|keys| keys.into_iter().map(|(key, value)| (key, value.get(&pool).clone())).collect())
+                .collect();
+            let all: Vec<Vec<u8>> = documents
+                .iter()
+                .map(|attrs| {
+                    let mut packed = Vec::new();
+                    interner.pack(&encoded(attrs), &mut packed).unwrap();
+                    packed
+                })
+                .collect();
             for (attrs, bytes) in documents.iter().zip(&all) {
                 let packed = Packed::new(bytes, &interner);
                 prop_assert_eq!(back(packed), encoded(attrs));
@@ -386,11 +402,17 @@ mod tests {
                     prop_assert_eq!(found, attrs.get(key).map(|value| format!("{value:?}")));
                 }
             }
-            let values: Vec<(Option<Vec<u8>>, Option<String>)> = documents.iter().map(|attrs| {
-                let mut packed = Vec::new();
-                interner.pack(&encoded(attrs), &mut packed).unwrap();
-                (Packed::new(&packed, &interner).get("a").map(<[u8]>::to_vec), attrs.get("a").map(|value| format!("{value:?}")))
-            }).collect();
+            let values: Vec<(Option<Vec<u8>>, Option<String>)> = documents
+                .iter()
+                .map(|attrs| {
+                    let mut packed = Vec::new();
+                    interner.pack(&encoded(attrs), &mut packed).unwrap();
+                    (
+                        Packed::new(&packed, &interner).get("a").map(<[u8]>::to_vec),
+                        attrs.get("a").map(|value| format!("{value:?}")),
+                    )
+                })
+                .collect();
             for (x, a) in &values {
                 for (y, b) in &values {
                     // Columns rely on this: two packed values have equal bytes exactly if the values are equal.

@@ -1,5 +1,5 @@
-// Other packages that search for words. Each is given the same texts, and each question is asked for the best ten of the
-// records that have any of its words.
+// Other packages that search for words. Each is given the same texts, and each question is asked for the best ten of
+// the records that have any of its words.
 
 async function minisearch(records) {
   const { default: MiniSearch } = await import('minisearch')

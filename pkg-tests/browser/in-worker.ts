@@ -6,7 +6,11 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
   // Modules that the package loads on demand use the runner's wrapper of `import()`, which exists only in pages.
   const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
   onmessage = async ({ data }) => {
-    try { postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) }) } catch (error) { postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack }) }
+    try {
+      postMessage({ ok: await (${work.toString()})(data, (url) => import(url)) })
+    } catch (error) {
+      postMessage({ error: error.name + ': ' + error.message + ' ' + (error.code ?? '') + error.stack })
+    }
   }`
   const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })
   return {

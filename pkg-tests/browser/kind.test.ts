@@ -169,7 +169,7 @@ describe('the kind of storage', () => {
     expect(await recorded(name)).toBe('opfs')
   })
 
-  it('is the same for two threads that create a store at the same time, even if one of them cannot use OPFS', async () => {
+  it('is the same for two threads that create a store at once, even if one of them cannot use OPFS', async () => {
     for (let round = 0; round < 6; round++) {
       const name = fresh()
       const [one, other] = await Promise.all([opener(name, 'handles'), opener(name, 'nothing')])

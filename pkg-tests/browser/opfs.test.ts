@@ -225,7 +225,11 @@ function countingWorker() {
   const script = `
     let written = 0
     const real = FileSystemSyncAccessHandle.prototype.write
-    FileSystemSyncAccessHandle.prototype.write = function (buffer, options) { const n = real.call(this, buffer, options); written += n; return n }
+    FileSystemSyncAccessHandle.prototype.write = function (buffer, options) {
+          const n = real.call(this, buffer, options)
+          written += n
+          return n
+        }
     addEventListener('message', ({ data, ports }) => {
       if (data === 'die') setTimeout(() => { throw new Error('died') })
       if (data === 'total') ports[0].postMessage(written)

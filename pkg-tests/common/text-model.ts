@@ -30,7 +30,9 @@ export interface ModelOptions {
   fusion?: { text: number } | 'rrf'
 }
 
-/** The words of texts that are lower-case letters and blanks alone. The rule for all other texts is tested elsewhere. */
+/**
+ * The words of texts that are lower-case letters and blanks alone. The rule for all other texts is tested elsewhere.
+ */
 const wordsOf = (value: unknown): string[] =>
   (typeof value === 'string' ? [value] : Array.isArray(value) ? (value as string[]) : []).flatMap((text) =>
     text.split(/[^a-z]+/).filter((word) => word),

@@ -116,7 +116,11 @@ export interface Count {
 export interface Limits {
   most: number
   seed: number
-  /** One image in so many is gone on from, and ten times as many moments; and all at which a name is not synced, or that the host names. */ every: number
+  /**
+   * One of this many images is continued from, and one of a tenth as many moments. So are all moments at which a name is
+   * not synced, or that the host names.
+   */
+  every: number
 }
 
 /**

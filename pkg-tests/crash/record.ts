@@ -33,7 +33,10 @@ const WATCH = `
   const { write, truncate, flush } = handles
   handles.write = function (buffer, options) {
     const written = write.call(this, buffer, options)
-    const bytes = buffer instanceof ArrayBuffer ? new Uint8Array(buffer) : new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    const bytes =
+      buffer instanceof ArrayBuffer
+        ? new Uint8Array(buffer)
+        : new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
     events.push({ kind: 'write', file: files.get(this), at: options.at, bytes: [...bytes.subarray(0, written)] })
     return written
   }
@@ -97,7 +100,10 @@ async function record(type: typeof chromium, options: object, plan: Plan): Promi
       })
       const script = watch.replace('WHERE', JSON.stringify(location.href))
       const db = await Nidus.open('trace ' + Math.random(), { dimension, autoCompact: false,
-        worker: () => (worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })) })
+        worker: () => {
+          const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+          return (worker = new Worker(address, { type: 'module' }))
+        } })
       await (${runPlan.toString()})(db, plan, (from, to) => ask({ watch: 'mark', from, to }))
       const events = await ask({ watch: 'events' })
       await db.close()

@@ -112,7 +112,7 @@ describe.for([
     },
   )
 
-  it('a background that is stopped while it writes loses nothing that was acknowledged, and leaves no half batch', async () => {
+  it('a background stopped while it writes loses nothing that was acknowledged, and leaves no half batch', async () => {
     const name = 'amid'
     await open(page, 'background', name, { storage: 'indexeddb' })
     const writing = page.evaluate(
@@ -192,7 +192,7 @@ describe.for([
   )
 })
 
-it('without wasm-unsafe-eval in the manifest opening is UNSUPPORTED, and the error says that it is needed', async () => {
+it('without wasm-unsafe-eval in the manifest, opening is UNSUPPORTED, and the error names it', async () => {
   for (const csp of [undefined, "script-src 'self'"]) {
     const made = await extension({ module: true, ...(csp && { csp }) })
     const machine = await made.start()

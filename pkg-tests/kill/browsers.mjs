@@ -155,7 +155,9 @@ const browserLoop =
     const profile = join(directory, 'profile')
     mkdirSync(profile)
     const site = await serve()
-    const url = `${site.origin}/pkg-tests/kill/page.html?${new URLSearchParams({ storage, seed: String(seed), sabotage: sabotage ?? '' })}`
+    const url =
+      `${site.origin}/pkg-tests/kill/page.html?` +
+      new URLSearchParams({ storage, seed: String(seed), sabotage: sabotage ?? '' })
     const soft = kind.kills.filter((kill) => kill !== 'browser')
     const kills = Object.fromEntries(kind.kills.map((kill) => [kill, 0]))
     let browser
@@ -196,7 +198,8 @@ const browserLoop =
       rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
       return { ...figures, ...kills }
     } catch (error) {
-      error.message += ` (profile kept in ${directory}: ${error.history?.map((cycle) => `\n  ${JSON.stringify(cycle)}`).join('')})`
+      const history = error.history?.map((cycle) => `\n  ${JSON.stringify(cycle)}`).join('')
+      error.message += ` (profile kept in ${directory}: ${history})`
       throw error
     } finally {
       await browser?.kill()

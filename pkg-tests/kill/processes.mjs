@@ -24,7 +24,8 @@ export const RUNTIMES = {
     return deno && [deno, 'run', '-A', '--no-config']
   },
   bun: () => {
-    const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+    const system = process.platform === 'win32' ? 'windows' : process.platform
+    const platform = `${system}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
     // The install script moves the program to this name, on every platform.
     const bun = own(`@oven/bun-${platform}/bin/bun`, `@oven/bun-${platform}/bin/bun.exe`, 'bun/bin/bun.exe')
     return bun && [bun]

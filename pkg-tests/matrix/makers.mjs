@@ -143,7 +143,10 @@ import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
 export default function Page() {
 const [found, setFound] = useState('')
-useEffect(() => { check(Nidus, 'matrix').then(setFound, (error) => setFound('failed: ' + error.code + ' ' + error.message)) }, [])
+useEffect(() => {
+  const failed = (error) => setFound('failed: ' + error.code + ' ' + error.message)
+  check(Nidus, 'matrix').then(setFound, failed)
+}, [])
 useEffect(() => { if (found) document.title = found }, [found])
 return <p>{found}</p>
 }
@@ -154,7 +157,8 @@ return <p>{found}</p>
       `import { Nidus } from 'nidus-wasm'
 import { check } from '../check.js'
 export const dynamic = 'force-dynamic'
-export const GET = async () => new Response(await check(Nidus, './store').catch((error) => 'failed: ' + error.code + ' ' + error.message))
+const failed = (error) => 'failed: ' + error.code + ' ' + error.message
+export const GET = async () => new Response(await check(Nidus, './store').catch(failed))
 `,
     )
     const env = { NEXT_TELEMETRY_DISABLED: '1' }

@@ -1,10 +1,18 @@
 // The programs and pages that the cells write into their projects.
 
 export const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./page.js"></script>'
+const optionsOf = (options) => {
+  if (!options) return ''
+  return options.startsWith('import') ? ', { wasm, worker }' : `, ${options}`
+}
 export const inPage = (entry, options = '') => `import { Nidus } from '${entry}'
 import { check } from './check.js'
 ${options.startsWith('import') ? options : ''}
-check(Nidus, 'matrix'${options && !options.startsWith('import') ? `, ${options}` : options ? ', { wasm, worker }' : ''}).then((found) => (document.title = found), (error) => (document.title = 'failed: ' + error.code + ' ' + error.message))
+const checked = check(Nidus, 'matrix'${optionsOf(options)})
+checked.then(
+  (found) => (document.title = found),
+  (error) => (document.title = 'failed: ' + error.code + ' ' + error.message),
+)
 `
 
 export const script = (storage) => `import { Nidus } from 'nidus-wasm'
@@ -13,8 +21,11 @@ console.log(await check(Nidus, './store'${storage ? `, { storage: '${storage}' }
 `
 
 export const PACKER = `IMPORT
-pack({ mode: 'production', entry: './page.js', output: { path: process.cwd() + '/dist', filename: 'page.js', publicPath: 'auto', module: false } }, (error, stats) => {
-  if (error || stats.hasErrors()) { console.error(error ?? stats.toString({ all: false, errors: true })); process.exit(1) }
+const output = { path: process.cwd() + '/dist', filename: 'page.js', publicPath: 'auto', module: false }
+pack({ mode: 'production', entry: './page.js', output }, (error, stats) => {
+  if (!error && !stats.hasErrors()) return
+  console.error(error ?? stats.toString({ all: false, errors: true }))
+  process.exit(1)
 })
 `
 export const SLIM_VITE =
@@ -37,7 +48,8 @@ export default {
   async fetch(request, { BUCKET }) {
     const { memory, query } = await request.json()
     try {
-      const db = await (opened[memory] ??= Nidus.fromStatic({ bucket: BUCKET, data: 'index/data', log: 'index/log' }, { memory }))
+      const source = { bucket: BUCKET, data: 'index/data', log: 'index/log' }
+      const db = await (opened[memory] ??= Nidus.fromStatic(source, { memory }))
       return Response.json(await db.search(Float32Array.from(query)))
     } catch (error) {
       return Response.json(error.code ?? String(error))
@@ -48,19 +60,38 @@ export default {
 export const STATIC_SERVER = `import { readFileSync } from 'node:fs'
 import { Miniflare } from 'miniflare'
 import { Nidus } from 'nidus-wasm'
-export const D = 64, ROWS = 12000
-export const db = await Nidus.open('store', { dimension: D })
+const D = 64, ROWS = 12000
+const db = await Nidus.open('store', { dimension: D })
 let state = 1
-export const next = () => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5
-await db.upsert('c', { ids: Array.from({ length: ROWS }, (_, i) => 'd' + i), vectors: Float32Array.from({ length: ROWS * D }, next), attrs: Array.from({ length: ROWS }, (_, n) => ({ n })) })
-export const query = Array.from({ length: D }, next)
-export const truth = JSON.stringify(await db.search(Float32Array.from(query)))
+const next = () => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5
+await db.upsert('c', {
+  ids: Array.from({ length: ROWS }, (_, i) => 'd' + i),
+  vectors: Float32Array.from({ length: ROWS * D }, next),
+  attrs: Array.from({ length: ROWS }, (_, n) => ({ n })),
+})
+const query = Array.from({ length: D }, next)
+const truth = JSON.stringify(await db.search(Float32Array.from(query)))
 await db.close()
-export const server = new Miniflare({ modules: true, scriptPath: 'out/index.js', modulesRoot: 'out', modulesRules: [{ type: 'ESModule', include: ['**/*.js'] }, { type: 'CompiledWasm', include: ['**/*.wasm'] }], compatibilityDate: '2026-07-01', cf: false, r2Buckets: ['BUCKET'] })
-export const bucket = await server.getR2Bucket('BUCKET')
+const server = new Miniflare({
+  modules: true,
+  scriptPath: 'out/index.js',
+  modulesRoot: 'out',
+  modulesRules: [
+    { type: 'ESModule', include: ['**/*.js'] },
+    { type: 'CompiledWasm', include: ['**/*.wasm'] },
+  ],
+  compatibilityDate: '2026-07-01',
+  cf: false,
+  r2Buckets: ['BUCKET'],
+})
+const bucket = await server.getR2Bucket('BUCKET')
 for (const name of ['data', 'log']) await bucket.put('index/' + name, readFileSync('store/' + name))
-export const ask = async (memory, query) => (await server.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify({ memory, query }) })).text()
-export const answers = [await ask('full', query), await ask('compact', query)].map((text) => (text === truth ? 'same' : text))
+const ask = async (memory, query) => {
+  const body = JSON.stringify({ memory, query })
+  return (await server.dispatchFetch('http://localhost/', { method: 'POST', body })).text()
+}
+const found = [await ask('full', query), await ask('compact', query)]
+const answers = found.map((text) => (text === truth ? 'same' : text))
 await bucket.put('index/data', readFileSync('store/data').fill(1, 5000, 6000))
 for (let i = 0; i < 50 && answers.length < 3; i++) {
   const answer = await ask('compact', Array.from({ length: D }, next))

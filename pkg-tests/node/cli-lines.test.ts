@@ -436,7 +436,7 @@ describe('an option', () => {
   })
 })
 
-it('takes nothing for something near it: a lone surrogate, a day that is none, a number that is not decimal', async () => {
+it('takes nothing for something near it: a lone surrogate, a day that is none, a number not in decimal', async () => {
   const line = (more: string) => `{"id":"a","vector":[1,0],${more}}\n`
   for (const [more, told] of [
     [String.raw`"collection":"\ud800"`, '"collection" holds a lone surrogate'],

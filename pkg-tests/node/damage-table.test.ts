@@ -129,15 +129,19 @@ const CHILD = `
   const calls = {
     open: async (name) => (await Nidus.open(name, { dimension: ${D} })).close(),
     'open readOnly': async (name) => (await Nidus.open(name, { readOnly: true })).close(),
-    verify: (name) => new Promise((resolve, reject) => execFile(process.execPath, [new URL(dist + '/cli.js').pathname, 'verify', name, '--json'], (error, stdout) =>
-      error ? reject({ code: error.code === 1 ? 'told' : JSON.parse(stdout).error.code }) : resolve())),
+    verify: (name) => new Promise((resolve, reject) => {
+      const args = [new URL(dist + '/cli.js').pathname, 'verify', name, '--json']
+      execFile(process.execPath, args, (error, stdout) =>
+        error ? reject({ code: error.code === 1 ? 'told' : JSON.parse(stdout).error.code }) : resolve())
+    }),
     salvage: (name) => Nidus.salvage(name, into),
     import: async (name) => (await Nidus.import(name, tar)).close(),
     'import replace': async (name) => (await Nidus.import(name, tar, { replace: true })).close(),
     destroy: (name) => Nidus.destroy(name),
   }
   const ends = {}
-  for (const [call, name] of Object.entries(names)) ends[call] = await calls[call](name).then(() => 'ok', (error) => error.code ?? String(error))
+  for (const [call, name] of Object.entries(names))
+  ends[call] = await calls[call](name).then(() => 'ok', (error) => error.code ?? String(error))
   console.log(JSON.stringify(ends))`
 const modes = tableIn(spec, 'damage:permissions')
 it('the table of permissions in the specification has the calls and rows that are tested here', () =>

@@ -170,7 +170,7 @@ describe('a medium that fails', () => {
     await db.close()
   })
 
-  it('during compaction: the store is unchanged; during promote: it is FAILED, and whole when it is opened again', async () => {
+  it('during compaction the store is unchanged; during promote it is FAILED, and whole when opened again', async () => {
     const host = arraysHost()
     let db = await open(host)
     for (let i = 0; i < 5; i++) await db.upsert('c', one('a', i))
@@ -346,7 +346,7 @@ describe('the memory for copies of batches', () => {
 })
 
 describe('a vector that cannot be stored', () => {
-  it('is named in the error, also in a batch that is copied in slices, and nothing of its batch is stored', async () => {
+  it('is named in the error, also in a batch copied in slices, and nothing of its batch is stored', async () => {
     const dimension = 384
     const db = await Nidus.open('bad', { storage: 'memory', dimension })
     for (const [count, at] of [

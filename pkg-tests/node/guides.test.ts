@@ -13,11 +13,18 @@ const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((
 
 /** The part of Cloudflare's types that the guide uses. */
 const CLOUDFLARE = `
-interface DurableObjectState { storage: import('nidus-wasm/durable-object').DurableStorage; blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T> }
+interface DurableObjectState {
+  storage: import('nidus-wasm/durable-object').DurableStorage
+  blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T>
+}
 interface DurableObjectNamespace<T> { idFromName(name: string): object; get(id: object): T }
 interface ExportedHandler<E> { fetch?(request: Request, env: E): Promise<Response> }
 declare module 'cloudflare:workers' {
-  export class DurableObject<E> { constructor(ctx: DurableObjectState, env: E); protected ctx: DurableObjectState; protected env: E }
+  export class DurableObject<E> {
+    constructor(ctx: DurableObjectState, env: E)
+    protected ctx: DurableObjectState
+    protected env: E
+  }
 }
 `
 

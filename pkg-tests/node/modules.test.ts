@@ -61,7 +61,11 @@ describe('the two modules', () => {
       import { Nidus } from './node.js'
       import { init } from './segment-node.js'
       const wasm = readFileSync(new URL('./nidus-page.wasm', import.meta.url))
-      const told = (work) => work.then(() => 'worked', ({ code, message }) => code + (message.includes('nidus.wasm') ? ' names nidus.wasm' : ' ' + message))
+      const told = (work) =>
+  work.then(
+    () => 'worked',
+    ({ code, message }) => code + (message.includes('nidus.wasm') ? ' names nidus.wasm' : ' ' + message),
+  )
       const db = await Nidus.open('x', { storage: 'memory', dimension: 2, wasm })
       await db.upsert('c', [{ id: 'a', vector: [1, 0], attrs: { n: 1 } }])
       const found = (await db.search([1, 0], { topK: 1, filter: { n: { $gt: 0 } } })).map(({ id }) => id)
@@ -89,7 +93,10 @@ describe.each(Object.entries(RUNTIMES).flatMap(([name, command]) => (command() ?
         join(folder, 'try.mjs'),
         `
       import { Nidus } from './node.js'
-      const opened = await Nidus.open('x', { storage: 'memory', dimension: 4 }).then((db) => db.close().then(() => 'opened'), (error) => error.code)
+      const opened = await Nidus.open('x', { storage: 'memory', dimension: 4 }).then(
+  (db) => db.close().then(() => 'opened'),
+  (error) => error.code,
+)
       console.log(opened)`,
       )
       return execFileSync(command[0]!, [...command.slice(1), join(folder, 'try.mjs')], {

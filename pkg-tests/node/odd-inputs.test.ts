@@ -90,7 +90,7 @@ describe('an object without visible keys', () => {
     await db.close()
   })
 
-  it('is a filter if it is a plain empty object of any realm, and so is an instance of a class with fields', async () => {
+  it('is a filter if it is a plain empty object of any realm, or an instance of a class with fields', async () => {
     const db = await Nidus.open('odd', { dimension: 4, storage: 'memory' })
     await db.upsert('c', [
       { id: 'a', vector: Q, attrs: { tenant: 'a' } },

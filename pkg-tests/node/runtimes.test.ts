@@ -112,7 +112,8 @@ describe.each(runtimes)('fs in %s', (name, command) => {
       const again = await Nidus.open(dir)
       const hits = await again.search([0, 0, 1, 0])
       await again.close()
-      say([before.rows, after.rows, second, hits.map(({ id }) => id), hits[0].attrs.when.getTime(), String(hits[0].attrs.n)])`,
+      const { when, n } = hits[0].attrs
+  say([before.rows, after.rows, second, hits.map(({ id }) => id), when.getTime(), String(n)])`,
     )
     expect(counts).toEqual([4, 2, 'LOCKED', ['a', 'd'], 5, String(2n ** 60n)])
     expect(readdirSync(dir).sort()).toEqual(['data', 'log'])
@@ -226,7 +227,7 @@ describe.each(runtimes)('fs in %s', (name, command) => {
   )
 
   if (name === 'deno') {
-    it('needs permission to read and write, and all permissions only to take over the lock of a killed process', async () => {
+    it('needs permission to read and write, and all permissions only to take the lock of a dead process', async () => {
       const dir = fresh()
       const flags = ['run', '--no-config', '--no-prompt', '--allow-read', '--allow-write']
       expect(script(dir, `${fill}\nawait db.compact(); say(await db.count()); await db.close()`, flags)).toEqual([2])
@@ -317,7 +318,8 @@ describe.skipIf(process.platform === 'win32')('fs: a holder of the lock', () => 
       const dir = fresh()
       // Its parent kills it and then does nothing any more. Above all, it does not wait for its child.
       const script = `
-      const child = require('node:child_process').spawn(process.execPath, [${JSON.stringify(RACER)}], { stdio: ['pipe', 'pipe', 'inherit'] })
+      const { spawn } = require('node:child_process')
+      const child = spawn(process.execPath, [${JSON.stringify(RACER)}], { stdio: ['pipe', 'pipe', 'inherit'] })
       child.stdout.on('data', (said) => {
         if (!String(said).includes('got')) return child.stdin.write('open\\t' + ${JSON.stringify(dir)} + '\\n')
         child.kill('SIGKILL')

@@ -151,7 +151,9 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
       (await post('exact/upsert', { collection: 'c', records: [{ id: 'a', vector: vector(1), attrs }] })).status,
     ).toBe(200)
     // Numbers are sent as text here, so that they are not rounded on the way.
-    const digits = `{"collection":"c","records":[{"id":"b","vector":${JSON.stringify(vector(2))},"attrs":{"big":9007199254740995,"text":"\\"9007199254740995\\""}}]}`
+    const digits =
+      `{"collection":"c","records":[{"id":"b","vector":${JSON.stringify(vector(2))},` +
+      '"attrs":{"big":9007199254740995,"text":"\\"9007199254740995\\""}}]}'
     expect((await post('exact/upsert', digits)).status).toBe(200)
     const [a, b] = (await post('exact/get', { collection: 'c', ids: ['a', 'b'] })).body.records
     expect(a.attrs).toEqual(attrs)

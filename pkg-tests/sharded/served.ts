@@ -15,7 +15,9 @@ export interface On {
 }
 export type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
 
-/** Starts workerd before the tests of the file and ends it after them. `defaults` holds for calls that say nothing else. */
+/**
+ * Starts workerd before the tests of the file and ends it after them. `defaults` holds for calls that say nothing else.
+ */
 export function shardedIn(prefix: string, defaults: On) {
   const root = mkdtempSync(join(tmpdir(), prefix))
   let served: Served

@@ -161,7 +161,7 @@ describe('a sharded store does what one store does', () => {
 })
 
 describe('a sharded store grows', () => {
-  it('while it is read and written by clients that know nothing of it: nothing is lost, doubled or missed', async () => {
+  it('while clients that know nothing of it read and write: nothing is lost, doubled or missed', async () => {
     const on = (client: number) => ({ store: 'grow', shards: 1, client })
     const model = new Map<number, number>()
     const STABLE = 2000

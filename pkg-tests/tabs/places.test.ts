@@ -156,7 +156,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     }
   })
 
-  it('opens only stores in memory if the user blocks site data, and refuses the others with STORAGE_UNAVAILABLE', async () => {
+  it('opens only stores in memory if the user blocks site data, and refuses others: STORAGE_UNAVAILABLE', async () => {
     const profile = mkdtempSync(join(tmpdir(), 'nidus-blocked-'))
     mkdirSync(join(profile, 'Default'))
     writeFileSync(

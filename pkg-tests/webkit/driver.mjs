@@ -125,8 +125,11 @@ export async function session() {
       reload: () => ask('POST', `${at}/refresh`, {}),
       /** Runs the text of a function in the page, awaits it, and returns the result as JSON. */
       async run(work, ...args) {
-        const script = `const done = arguments[arguments.length - 1]; Promise.resolve().then(() => (${work})(...[...arguments].slice(0, -1)))
-          .then((ok) => done({ ok: ok === undefined ? null : ok }), (error) => done({ error: String(error?.code ?? '') + ' ' + String(error) }))`
+        const script = `const done = arguments[arguments.length - 1]
+          Promise.resolve().then(() => (${work})(...[...arguments].slice(0, -1))).then(
+            (ok) => done({ ok: ok === undefined ? null : ok }),
+            (error) => done({ error: String(error?.code ?? '') + ' ' + String(error) }),
+          )`
         const answer = await ask('POST', `${at}/execute/async`, { script, args })
         if ('error' in answer) throw new Error(answer.error)
         return answer.ok

@@ -126,7 +126,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
     })
   })
 
-  it('keeps the kind of storage although OPFS has files without handles, and keeps the store when it is killed', async () => {
+  it('keeps the kind of storage although OPFS has no handles, and keeps the store when it is killed', async () => {
     const home = mkdtempSync(join(tmpdir(), 'nidus-webkit-'))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/visit`
     const files = ['--features=+StorageAPI,+StorageAPIEstimate,+FileSystem,+AccessHandle,+FileSystemWritableStream']

@@ -33,8 +33,8 @@ function exportOf(folder, name) {
 }
 
 /**
- * Writes worker.js and the wasm files into `directory`. `entry` is the path of a file, or a source. `folder` is the place
- * of the package.
+ * Writes worker.js and the wasm files into `directory`. `entry` is the path of a file, or a source. `folder` is the
+ * place of the package.
  */
 export async function bundle(directory, entry, { folder = repository, alias = {} } = {}) {
   if (!existsSync(join(folder, 'dist/workerd.js'))) throw new Error('the package is not built: npm run build')
@@ -55,6 +55,10 @@ export async function bundle(directory, entry, { folder = repository, alias = {}
     if (existsSync(join(folder, 'dist', name))) copyFileSync(join(folder, 'dist', name), join(directory, name))
 }
 
+const wasmModule = (name) => `(name = "${name}", wasm = embed "${name}")`
+const namespace = ([name, sql]) => `(className = "${name}", uniqueKey = "${name}", enableSql = ${sql})`
+const binding = (name) => `(name = "${name.toUpperCase()}", durableObjectNamespace = "${name}")`
+const variable = ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`
 const list = (items) => `[\n    ${items.join(',\n    ')}\n  ]`
 const config = (modules, objects, date, flags, vars) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -62,12 +66,12 @@ const config :Workerd.Config = (
   sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ]
 );
 const main :Workerd.Worker = (
-  modules = ${list(['(name = "worker.js", esModule = embed "worker.js")', ...modules.map((name) => `(name = "${name}", wasm = embed "${name}")`)])},
+  modules = ${list(['(name = "worker.js", esModule = embed "worker.js")', ...modules.map(wasmModule)])},
   compatibilityDate = "${date}",
   compatibilityFlags = ${list(flags.map((flag) => JSON.stringify(flag)))},
-  durableObjectNamespaces = ${list(Object.entries(objects).map(([name, sql]) => `(className = "${name}", uniqueKey = "${name}", ` + `enableSql = ${sql})`))},
+  durableObjectNamespaces = ${list(Object.entries(objects).map(namespace))},
   durableObjectStorage = (localDisk = "disk"),
-  bindings = ${list([...Object.keys(objects).map((name) => `(name = "${name.toUpperCase()}", ` + `durableObjectNamespace = "${name}")`), ...Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ` + `${JSON.stringify(text)})`)])}
+  bindings = ${list([...Object.keys(objects).map(binding), ...Object.entries(vars).map(variable)])}
 );
 `
 

@@ -304,7 +304,10 @@ impl JsStore {
     pub fn footprint(&self) -> String {
         let f = self.0.footprint();
         format!(
-            r#"{{"rows":{},"deadRows":{},"codedRows":{},"dimension":{},"vectorBytes":{},"docCount":{},"memoryBytes":{},"diskBytes":{},"readableBy":"{}"}}"#,
+            concat!(
+                r#"{{"rows":{},"deadRows":{},"codedRows":{},"dimension":{},"vectorBytes":{},"docCount":{},"#,
+                r#""memoryBytes":{},"diskBytes":{},"readableBy":"{}"}}"#,
+            ),
             f.rows,
             f.dead_rows,
             f.coded_rows,

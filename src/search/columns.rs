@@ -1,6 +1,6 @@
-//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. What is known here
-//! stays true as rows are added. An update of a row's attributes changes it for that row. Whether a row is alive or in
-//! scope is not decided here.
+//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. What is known
+//! here stays true as rows are added. An update of a row's attributes changes it for that row. Whether a row is alive
+//! or in scope is not decided here.
 
 use std::rc::Rc;
 
@@ -264,21 +264,30 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(150, 500), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(150, 500),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Filters are checked row by row: as rows are added, as filters are asked for again and anew, and after rows
         /// have moved.
         #[test]
         fn as_each_row_by_itself(
-            rows in prop::collection::vec((any::<bool>(), prop::collection::btree_map("[k-m]", values(), 0..4)), 1..150),
+            rows in
+                prop::collection::vec((any::<bool>(), prop::collection::btree_map("[k-m]", values(), 0..4)), 1..150),
             filters in prop::collection::vec(filters().prop_map(Rc::new), 1..16),
             steps in prop::collection::vec((0usize..20, 0usize..16, 0u8..12, any::<bool>()), 1..40),
         ) {
             let mut interner = Interner::default();
-            let mut encoded: Vec<Option<Vec<u8>>> = rows.iter().map(|(dead, attrs)| {
-                let attrs: Vec<(&str, Value)> = attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-                (!dead || attrs.len() % 2 == 0).then(|| packed(&mut interner, &attrs))
-            }).collect();
+            let mut encoded: Vec<Option<Vec<u8>>> = rows
+                .iter()
+                .map(|(dead, attrs)| {
+                    let attrs: Vec<(&str, Value)> =
+                        attrs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+                    (!dead || attrs.len() % 2 == 0).then(|| packed(&mut interner, &attrs))
+                })
+                .collect();
             let (mut columns, mut count) = (Columns::default(), rows.len() / 2);
             for (more, filter, event, now) in steps {
                 count = (count + more).min(encoded.len());
@@ -295,23 +304,36 @@ mod tests {
                 }
                 let filter = &filters[filter % filters.len()];
                 let seen = columns.kept.iter().any(|kept| kept.filter == *filter);
-                let found = columns.matches(filter, None, count, &|| now, &|row| encoded[row].as_deref().map(|attrs| Packed::new(attrs, &interner)));
+                let found = columns.matches(filter, None, count, &|| now, &|row| {
+                    encoded[row].as_deref().map(|attrs| Packed::new(attrs, &interner))
+                });
                 prop_assert_eq!(found.is_some(), seen || now);
                 let Some(found) = found else { continue };
                 prop_assert_eq!(found.ones, found.rows(0).count());
                 prop_assert!(found.rows(0).all(|row| row < count));
                 for (row, attrs) in encoded[..count].iter().enumerate() {
                     if let Some(attrs) = attrs {
-                        prop_assert_eq!(found.contains(row), filter.matches(Packed::new(attrs, &interner)), "{:?}, row {} of {}", filter, row, count);
+                        prop_assert_eq!(
+                            found.contains(row),
+                            filter.matches(Packed::new(attrs, &interner)),
+                            "{:?}, row {} of {}",
+                            filter,
+                            row,
+                            count
+                        );
                     }
                 }
             }
         }
 
         #[test]
-        fn a_column_that_does_not_fit_says_so(room in 0usize..4000, texts in prop::collection::vec("[a-z]{0,80}", 1..60)) {
+        fn a_column_that_does_not_fit_says_so(
+            room in 0usize..4000,
+            texts in prop::collection::vec("[a-z]{0,80}", 1..60),
+        ) {
             let mut interner = Interner::default();
-            let encoded: Vec<Vec<u8>> = texts.iter().map(|text| packed(&mut interner, &[("k", Value::Str(text.clone()))])).collect();
+            let encoded: Vec<Vec<u8>> =
+                texts.iter().map(|text| packed(&mut interner, &[("k", Value::Str(text.clone()))])).collect();
             let mut column = Column::new("k".into(), false);
             let fits = column.extend(texts.len(), room, &|row| Some(Packed::new(&encoded[row], &interner))).is_some();
             prop_assert!(!fits || column.bytes() <= room + 4 * texts.len());

@@ -83,20 +83,27 @@ mod tests {
     fn score() -> impl Strategy<Value = f32> {
         prop_oneof![
             4 => -1.0f32..1.0,
-            2 => prop::sample::select(vec![0.0f32, -0.0, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE]),
+            2 => prop::sample::select(vec![
+                0.0f32, -0.0, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE,
+            ]),
         ]
     }
 
     proptest! {
         #[test]
-        fn equals_a_full_sort(scores in prop::collection::vec(score(), 0..200), k in 0usize..60, least in prop::option::of(-1.0f32..1.0)) {
+        fn equals_a_full_sort(
+            scores in prop::collection::vec(score(), 0..200),
+            k in 0usize..60,
+            least in prop::option::of(-1.0f32..1.0),
+        ) {
             let mut top = TopK::new(k, scores.len(), least, &|a, b| a.cmp(&b)).unwrap();
             for (i, score) in scores.iter().enumerate() {
                 if !(*score < top.limit()) {
                     top.offer(*score, i as u32);
                 }
             }
-            let mut all: Vec<usize> = (0..scores.len()).filter(|i| least.is_none_or(|least| scores[*i] >= least)).collect();
+            let mut all: Vec<usize> =
+                (0..scores.len()).filter(|i| least.is_none_or(|least| scores[*i] >= least)).collect();
             all.sort_by(|a, b| {
                 let (x, y) = (scores[*a], scores[*b]);
                 y.partial_cmp(&x).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan())).then(a.cmp(b))

@@ -58,7 +58,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(300, 3000), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(300, 3000),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn merging_does_what_maps_do(
@@ -68,7 +72,8 @@ mod tests {
             let mut attrs = Vec::new();
             op::put_attrs(&mut attrs, before.iter().map(|(key, value)| (key.as_str(), value)), before.len());
             let mut batch = Batch::new();
-            let list: Vec<(&str, Option<Value>)> = changes.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+            let list: Vec<(&str, Option<Value>)> =
+                changes.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
             batch.push_changes("", &list);
             let mut reader = Reader::new(&batch.bytes()[8..]);
             let count = skip_changes(&mut reader).ok().unwrap();
@@ -87,7 +92,9 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()], 0..60)) {
+        fn any_bytes_are_read_or_refused(
+            bytes in prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()], 0..60),
+        ) {
             let mut reader = Reader::new(&bytes);
             if let Ok(count) = skip_changes(&mut reader) {
                 merged(vec![0; 8], &bytes[..reader.at()], count).unwrap();

@@ -254,7 +254,10 @@ mod tests {
                 }
                 prop_assert_eq!(matrix.len(), rows.len());
                 for (n, row) in rows.iter().enumerate() {
-                    prop_assert_eq!([matrix.row(n)[0], matrix.row(n)[dimension - 1], matrix.row(n)[1]], [*row, *row, 0.0]);
+                    prop_assert_eq!(
+                        [matrix.row(n)[0], matrix.row(n)[dimension - 1], matrix.row(n)[1]],
+                        [*row, *row, 0.0]
+                    );
                 }
             }
         }

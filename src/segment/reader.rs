@@ -141,8 +141,8 @@ impl DataReader {
         if let Some(expected) = self.expected.filter(|expected| *expected != dimension) {
             fail!(
                 DimensionMismatch,
-                "the store has dimension {dimension}, not {expected}: open it with {dimension}, or use another name for \
-                 vectors of another model"
+                "the store has dimension {dimension}, not {expected}: open it with {dimension}, or use another name \
+                 for vectors of another model"
             );
         }
         let rows = (self.total - HEADER_LEN) / (dimension as u64 * 4);

@@ -154,7 +154,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(40, 600), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(40, 600),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn texts_where_a_document_has_a_list_are_refused(steps in prop::collection::vec(step(), 1..260)) {

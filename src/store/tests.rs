@@ -18,8 +18,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => collection.clone().prop_map(Act::Create),
         1 => collection.clone().prop_map(Act::Drop),
         1 => (collection.clone(), any::<u8>()).prop_map(|(c, n)| Act::SetMeta(c, n)),
-        8 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..9)).prop_map(|(c, records)| Act::Upsert(c, records)),
-        3 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..3)).prop_map(|(c, records)| Act::Update(c, records)),
+        8 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..9))
+            .prop_map(|(c, records)| Act::Upsert(c, records)),
+        3 => (collection.clone(), prop::collection::vec((0u8..12, any::<u8>()), 0..3))
+            .prop_map(|(c, records)| Act::Update(c, records)),
         2 => (collection.clone(), prop::collection::vec(0u8..14, 0..5)).prop_map(|(c, ids)| Act::Delete(c, ids)),
         1 => (collection, 0i64..4).prop_map(|(c, n)| Act::DeleteWhere(c, n)),
     ]
@@ -45,9 +47,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn groups_equal_the_model(groups in groups(), relaxed: bool, transactional: bool, compact_after in prop::option::of(0usize..8)) {
+    fn groups_equal_the_model(
+        groups in groups(),
+        relaxed: bool,
+        transactional: bool,
+        compact_after in prop::option::of(0usize..8),
+    ) {
         let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
-        let mut store = Store::create(data.clone(), log.clone(), OpenOptions { relaxed, transactional, ..options() }).unwrap();
+        let mut store =
+            Store::create(data.clone(), log.clone(), OpenOptions { relaxed, transactional, ..options() }).unwrap();
         let mut model = Model::new();
         for (n, group) in groups.iter().enumerate() {
             let before = model.clone();
@@ -82,7 +90,9 @@ proptest! {
             for n in 0.. {
                 let faults = Faults::new();
                 let (data, log) = (MemorySink::new(), MemorySink::new());
-                let sink = |inner: &MemorySink| FaultSink::new(inner.clone(), &faults, ["append", "publish", "truncate", "flush"]);
+                let sink = |inner: &MemorySink| {
+                    FaultSink::new(inner.clone(), &faults, ["append", "publish", "truncate", "flush"])
+                };
                 let mut store = Store::create(sink(&data), sink(&log), options()).unwrap();
                 let mut model = Model::new();
                 for acts in &history {

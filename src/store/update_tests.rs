@@ -205,7 +205,11 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: crate::few_or(60, 600), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: crate::few_or(60, 600),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn filters_see_the_newest_attributes(steps in prop::collection::vec(step(), 1..50)) {

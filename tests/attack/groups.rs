@@ -113,7 +113,8 @@ proptest! {
         transactional: bool,
     ) {
         let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
-        let mut store = Store::create(data.clone(), log.clone(), OpenOptions { relaxed, transactional, ..options() }).unwrap();
+        let mut store =
+            Store::create(data.clone(), log.clone(), OpenOptions { relaxed, transactional, ..options() }).unwrap();
         let mut model = Model::new();
         for (n, (group, then)) in groups.iter().enumerate() {
             let before = model.clone();

@@ -39,7 +39,10 @@ pub fn pattern() -> impl Strategy<Value = String> {
         3 => nasty(3),
         2 => nasty(4).prop_map(|class| format!("[{class}]")),
         1 => nasty(4).prop_map(|class| format!("[!{class}]")),
-        1 => select(vec!["[a-b]", "[^a-b]", "[!-]", "[é-😀]", "[]", "[!]", "[a-", "[b-a]", "[a-]", "[--]", "*", "**", "?", "[[]"]).prop_map(String::from),
+        1 => select(vec![
+            "[a-b]", "[^a-b]", "[!-]", "[é-😀]", "[]", "[!]", "[a-", "[b-a]", "[a-]", "[--]", "*", "**", "?", "[[]",
+        ])
+        .prop_map(String::from),
     ];
     vec(part, 0..4).prop_map(|parts| parts.concat())
 }

@@ -230,7 +230,8 @@ fn operations() -> Pair {
 
 #[test]
 fn every_operation() {
-    let title = "Written by native 0.3.0: every operation.\nCreating what is there and deleting or dropping what is not logs nothing.";
+    let title = "Written by native 0.3.0: every operation.\nCreating what is there and deleting or dropping \
+                 what is not logs nothing.";
     check_pair(operations(), "operations", title);
 }
 
@@ -241,7 +242,8 @@ fn compaction() {
     pair.upsert("docs", &[record("ü", &[5.0, 12.0], &[("k", Value::Null)]), record("Z", &[-1.0, 1.0], &[])]);
     pair.commit();
     pair.compact();
-    let title = "Written by native 0.3.0: operations.txt and two documents more, compacted.\nCollections by name, documents by id, in UTF-8 byte order; metadata only where there is some.";
+    let title = "Written by native 0.3.0: operations.txt and two documents more, compacted.\nCollections by \
+                 name, documents by id, in UTF-8 byte order; metadata only where there is some.";
     check_pair(pair, "compacted", title);
 }
 
@@ -287,7 +289,8 @@ fn named_upserts() {
             (
                 "m-more",
                 "named-native-0.105.0",
-                "Written by us, then by native 0.105.0: its upserts name their vector, \"default\".\nNot written anew by the tests.",
+                "Written by us, then by native 0.105.0: its upserts name their vector, \"default\".\nNot written \
+                 anew by the tests.",
             ),
             (
                 "m-vectors",
@@ -390,7 +393,8 @@ fn float_and_datetime() {
     let found = files(dir.path());
     check(
         "newer",
-        "Written by us: the values that native knows from 0.52.0 on. The last frame changes nothing; it keeps native 0.3.0\nfrom taking the one before it for torn.",
+        "Written by us: the values that native knows from 0.52.0 on. The last frame changes \
+         nothing; it keeps native 0.3.0\nfrom taking the one before it for torn.",
         &found,
     );
 

@@ -124,7 +124,8 @@ proptest! {
 
     #[test]
     fn rows_side_by_side(numbers in vec(any::<u32>(), 0..400), dimension in 1usize..60) {
-        let rows: Vec<f32> = numbers.iter().map(|bits| f32::from_bits(*bits)).take(numbers.len() / dimension * dimension).collect();
+        let rows: Vec<f32> =
+            numbers.iter().map(|bits| f32::from_bits(*bits)).take(numbers.len() / dimension * dimension).collect();
         let mut sums = vec![0.5; rows.len() / dimension];
         kernel::norms_squared(&rows, dimension, &mut sums);
         for (row, sum) in rows.chunks(dimension).zip(sums) {

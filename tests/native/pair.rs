@@ -41,8 +41,8 @@ fn without_in(filter: Filter) -> Filter {
     }
 }
 
-/// Does something with a filter. Where a record has a list, `In` with texts is an error of ours and no match of native's.
-/// It is done with equalities then.
+/// Does something with a filter. Where a record has a list, `In` with texts is an error of ours and no match of
+/// native's. It is done with equalities then.
 pub fn with_filter<T>(filter: &nidus::Filter, work: &mut dyn FnMut(Filter) -> nidus_wasm::Result<T>) -> T {
     match work(our_filter(filter)) {
         Err(error) if error.to_string().contains("use $containsAny") => work(without_in(our_filter(filter))).unwrap(),

@@ -127,12 +127,17 @@ proptest! {
     #[test]
     fn globs_agree(patterns in vec(generate::pattern(), 40), texts in btree_map(generate::text(), Just(()), 1..40)) {
         let mut native = Nidus::open_in_memory(1).unwrap();
-        let record = |text: &String| Record { id: text.clone(), vector: vec![1.0], attrs: [("t".into(), Value::Str(text.clone()))].into() };
+        let record = |text: &String| Record {
+            id: text.clone(),
+            vector: vec![1.0],
+            attrs: [("t".into(), Value::Str(text.clone()))].into(),
+        };
         native.upsert("c", &texts.keys().map(record).collect::<Vec<_>>()).unwrap();
         for pattern in patterns {
             let filter = nidus::Filter(vec![nidus::Predicate::Glob("t".into(), pattern.clone())]);
             let opts = SearchOpts { top_k: texts.len(), filter, min_score: None };
-            let mut matched: Vec<String> = native.search("c", &[1.0], &opts).unwrap().into_iter().map(|hit| hit.id).collect();
+            let mut matched: Vec<String> =
+                native.search("c", &[1.0], &opts).unwrap().into_iter().map(|hit| hit.id).collect();
             matched.sort();
             let ours: Vec<String> = texts.keys().filter(|text| glob(&pattern, text)).cloned().collect();
             prop_assert_eq!(ours, matched, "{:?}", pattern);

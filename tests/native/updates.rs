@@ -26,7 +26,8 @@ fn write(dimension: usize) -> impl Strategy<Value = Write> {
     let change = (select(vec!["k", "", "путь", "tag", "z"]), option::of(generate::value()));
     prop_oneof![
         5 => (name(), vec(generate::record(dimension), 1..5)).prop_map(|(name, records)| Write::Upsert(name, records)),
-        8 => (name(), vec((any::<Index>(), vec(change, 0..4)), 1..4)).prop_map(|(name, changes)| Write::Update(name, changes)),
+        8 => (name(), vec((any::<Index>(), vec(change, 0..4)), 1..4))
+            .prop_map(|(name, changes)| Write::Update(name, changes)),
         1 => (name(), any::<Index>()).prop_map(|(name, one)| Write::Delete(name, one)),
         1 => name().prop_map(Write::Drop),
         1 => Just(Write::Compact),
@@ -42,7 +43,8 @@ proptest! {
 
     #[test]
     fn native_reads_updates(
-        (dimension, groups) in (1usize..20).prop_flat_map(|dimension| (Just(dimension), vec(vec(write(dimension), 1..4), 1..10))),
+        (dimension, groups) in
+            (1usize..20).prop_flat_map(|dimension| (Just(dimension), vec(vec(write(dimension), 1..4), 1..10))),
         transactional: bool,
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -59,7 +61,8 @@ proptest! {
                         let there = ids(&store, &name);
                         let mut batch = Batch::new();
                         for (which, changes) in changes.iter().filter(|_| !there.is_empty()) {
-                            let changes: Vec<(&str, Option<Value>)> = changes.iter().map(|(key, value)| (*key, value.as_ref().map(ours))).collect();
+                            let changes: Vec<(&str, Option<Value>)> =
+                                changes.iter().map(|(key, value)| (*key, value.as_ref().map(ours))).collect();
                             batch.push_changes(&there[which.index(there.len())], &changes);
                         }
                         // An earlier write of this group may have deleted some.
@@ -68,7 +71,9 @@ proptest! {
                     Write::Delete(name, one) => {
                         let there = ids(&store, &name);
                         if !there.is_empty() {
-                            store.stage_delete(&name, [Ok(there[one.index(there.len())].as_str())].into_iter()).unwrap();
+                            store
+                                .stage_delete(&name, [Ok(there[one.index(there.len())].as_str())].into_iter())
+                                .unwrap();
                         }
                     }
                     Write::Drop(name) => drop(store.stage_drop(&name).unwrap()),

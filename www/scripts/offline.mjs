@@ -30,10 +30,15 @@ addEventListener('activate', (event) => {
 addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return
-  const kept = () => caches.open(CACHE).then((cache) => cache.match(request.mode === 'navigate' && new URL(request.url).pathname === new URL(self.registration.scope).pathname ? address('./') : request, { ignoreSearch: true, ignoreVary: true }))
+  const scope = new URL(self.registration.scope).pathname
+  const isPage = request.mode === 'navigate' && new URL(request.url).pathname === scope
+  const wanted = isPage ? address('./') : request
+  const kept = () =>
+    caches.open(CACHE).then((cache) => cache.match(wanted, { ignoreSearch: true, ignoreVary: true }))
   // The page itself is requested from the network first, so that a new version is noticed. All other files have their
   // version in their name, or never change.
-  if (request.mode === 'navigate') event.respondWith(fetch(request).catch(async () => (await kept()) ?? Response.error()))
+  if (request.mode === 'navigate')
+    event.respondWith(fetch(request).catch(async () => (await kept()) ?? Response.error()))
   else event.respondWith(kept().then((response) => response ?? fetch(request)))
 })
 `

@@ -3,7 +3,8 @@
 use nidus_wasm::{Batch, OpenOptions, Query, Result, Store, sink::MemorySink};
 
 fn nearest(query: [f32; 3]) -> Result<usize> {
-    let mut db = Store::create(MemorySink::new(), MemorySink::new(), OpenOptions { dimension: Some(3), ..Default::default() })?;
+    let options = OpenOptions { dimension: Some(3), ..Default::default() };
+    let mut db = Store::create(MemorySink::new(), MemorySink::new(), options)?;
     let mut batch = Batch::new();
     for axis in ["0", "1", "2"] {
         batch.push(axis, &[]);

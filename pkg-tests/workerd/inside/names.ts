@@ -114,7 +114,7 @@ export function nameTests() {
       await again.close()
     })
 
-    it('an opening through another `storage` object takes over, and the first one is FAILED before it can write', async () => {
+    it('an opening by another `storage` object takes over, and the first is FAILED before it can write', async () => {
       const first = await open()
       await first.upsert('c', rows(1))
       const second = await open({}, watched().storage)

@@ -80,7 +80,10 @@ pub fn simd(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
         for i in 0..4 {
             let x = &quads[i];
             #[rustfmt::skip]
-            let codes = i8x16(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], x[11], x[12], x[13], x[14], x[15]);
+            let codes = i8x16(
+                x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7],
+                x[8], x[9], x[10], x[11], x[12], x[13], x[14], x[15],
+            );
             high[i] = dot(codes, a, high[i]);
             low[i] = dot(codes, b, low[i]);
         }
@@ -105,7 +108,12 @@ mod tests {
         /// The sums equal those of codes times query, added one after the other.
         #[test]
         fn sums_are_exact(
-            rows in (1usize..40).prop_flat_map(|quads| prop::collection::vec(prop::collection::vec(prop_oneof![-127i8..=127, Just(-127), Just(127)], quads * QUAD), GROUP)),
+            rows in (1usize..40).prop_flat_map(|quads| {
+                prop::collection::vec(
+                    prop::collection::vec(prop_oneof![-127i8..=127, Just(-127), Just(127)], quads * QUAD),
+                    GROUP,
+                )
+            }),
             query in prop::collection::vec(prop_oneof![-8191i16..=8191, Just(-8191), Just(8191)], 40 * QUAD),
         ) {
             let width = rows[0].len();

@@ -101,7 +101,8 @@ fn step<'p, 't>(pattern: &'p str, text: &'t str, closing: usize, any_case: bool)
     Some((behind, rest.as_str()))
 }
 
-/// Returns whether `c`, which is folded, is in the class that begins behind a `[`, and the pattern behind its `]`, which exists.
+/// Returns whether `c`, which is folded, is in the class that begins behind a `[`, and the pattern behind its `]`,
+/// which exists.
 fn class(pattern: &str, c: char, any_case: bool) -> Option<(bool, &str)> {
     let (negated, mut rest) = match pattern.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
@@ -185,7 +186,23 @@ mod tests {
         /// The patterns consist of whole classes, which random characters seldom form.
         #[test]
         fn as_before_with_classes(
-            parts in prop::collection::vec(prop_oneof![Just("*"), Just("?"), Just("[a-c]"), Just("[!b]"), Just("[^é-]"), Just("[b-"), Just("[]"), Just("[!]"), Just("a"), Just("é"), Just("]"), Just("[")], 0..8),
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just("*"),
+                    Just("?"),
+                    Just("[a-c]"),
+                    Just("[!b]"),
+                    Just("[^é-]"),
+                    Just("[b-"),
+                    Just("[]"),
+                    Just("[!]"),
+                    Just("a"),
+                    Just("é"),
+                    Just("]"),
+                    Just("[")
+                ],
+                0..8,
+            ),
             text in r"[abcé\[\]\-]{0,7}",
         ) {
             let pattern = parts.concat();

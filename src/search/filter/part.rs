@@ -52,14 +52,29 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(4_000, 400_000), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(4_000, 400_000),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Texts of few letters repeat themselves, and so do parts of them.
         #[test]
-        fn as_std_finds(text in "(ab|a|b|aab|é){0,24}", part in "(ab|a|b|aab|é){0,6}", from in 0usize..40, len in 0usize..24) {
+        fn as_std_finds(
+            text in "(ab|a|b|aab|é){0,24}",
+            part in "(ab|a|b|aab|é){0,6}",
+            from in 0usize..40,
+            len in 0usize..24,
+        ) {
             let own = text.get(from..).map(|rest| rest.get(..len).unwrap_or(rest)).unwrap_or_default();
             for part in [part.as_str(), own, &format!("{own}{part}")] {
-                prop_assert_eq!(contains(text.as_bytes(), part.as_bytes()), text.contains(part), "{:?} {:?}", text, part);
+                prop_assert_eq!(
+                    contains(text.as_bytes(), part.as_bytes()),
+                    text.contains(part),
+                    "{:?} {:?}",
+                    text,
+                    part
+                );
             }
         }
     }

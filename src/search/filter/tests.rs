@@ -111,11 +111,23 @@ fn truth_table() {
 proptest! {
     /// The expected order is computed in 128-bit integers, with the float's fraction separate.
     #[test]
-    fn ints_and_floats_compare_by_value(int: i64, float in prop_oneof![any::<f64>(), (any::<i64>(), -2i64..3).prop_map(|(i, d)| (i as f64) + d as f64 / 2.0)], near in -3i64..3) {
+    fn ints_and_floats_compare_by_value(
+        int: i64,
+        float in prop_oneof![any::<f64>(), (any::<i64>(), -2i64..3).prop_map(|(i, d)| (i as f64) + d as f64 / 2.0)],
+        near in -3i64..3,
+    ) {
         for float in [float, int as f64, int as f64 + near as f64 / 2.0] {
-            let expected = if float.is_nan() { None } else if float.abs() > 1e30 { Some(if float > 0.0 { Ordering::Less } else { Ordering::Greater }) } else {
+            let expected = if float.is_nan() {
+                None
+            } else if float.abs() > 1e30 {
+                Some(if float > 0.0 { Ordering::Less } else { Ordering::Greater })
+            } else {
                 let whole = float.floor();
-                Some((i128::from(int)).cmp(&(whole as i128)).then(if float > whole { Ordering::Less } else { Ordering::Equal }))
+                Some((i128::from(int)).cmp(&(whole as i128)).then(if float > whole {
+                    Ordering::Less
+                } else {
+                    Ordering::Equal
+                }))
             };
             prop_assert_eq!(int_float(int, float), expected, "{} {}", int, float);
         }

@@ -10,7 +10,9 @@ export async function compact(directory: string, _: string[], values: Values) {
   if (recovery.orphanedRows && !values['drop-unnamed']) {
     throw new NidusError(
       'INVALID_ARGUMENT',
-      `${count(recovery.orphanedRows)} rows in ${directory} are not named by any operation of the log. An interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if you have no better copy of the log, compact with --drop-unnamed`,
+      `${count(recovery.orphanedRows)} rows in ${directory} are not named by any operation of the log. An ` +
+        'interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if you have no ' +
+        'better copy of the log, compact with --drop-unnamed',
     )
   }
   await using db = await Nidus.open(directory, { dimension, autoCompact: false })
@@ -21,7 +23,8 @@ export async function compact(directory: string, _: string[], values: Values) {
     say(
       before.deadRows === 0
         ? 'nothing to do: no dead rows'
-        : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} before, ${bytes(after.diskBytes)} now`,
+        : `${count(before.deadRows)} dead rows removed: ${bytes(before.diskBytes)} before, ` +
+            `${bytes(after.diskBytes)} now`,
     ),
   )
   return 0

@@ -32,7 +32,9 @@ export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; d
         after = reader.str()
         const vector = JSON.stringify(Array.from(page.vectors.subarray(i * dimension, (i + 1) * dimension)))
         yield {
-          text: `{"collection":${JSON.stringify(collection)},"id":${JSON.stringify(after)},"vector":${vector},"attrs":${readAttrs(reader)}}`,
+          text:
+            `{"collection":${JSON.stringify(collection)},"id":${JSON.stringify(after)},` +
+            `"vector":${vector},"attrs":${readAttrs(reader)}}`,
           documents: 1,
         }
       }
@@ -93,7 +95,8 @@ function checkVector(given: unknown, who: () => string): number[] {
     : given
   if (!Array.isArray(vector) || !vector.every((x) => typeof x === 'number'))
     throw invalid(
-      `${who()}: "vector" must be an array of numbers${given === undefined ? ' (`nidus-wasm update` changes attributes alone)' : ''}`,
+      `${who()}: "vector" must be an array of numbers` +
+        (given === undefined ? ' (`nidus-wasm update` changes attributes alone)' : ''),
     )
   const bad = vector.findIndex((x) => !Number.isFinite(Math.fround(x)))
   if (bad >= 0) throw invalid(`${who()}: vector[${bad}] does not fit a 32-bit float`)

@@ -81,7 +81,8 @@ export async function main(): Promise<number> {
     if (values.json) say(JSON.stringify({ error: { code: coded ?? (wrong ? 'USAGE' : 'FAILED'), message } }))
     else
       stderr.write(
-        `nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n${wrong ? '\nnidus-wasm --help lists the commands and options\n' : ''}`,
+        `nidus-wasm: ${coded ? `${coded}: ` : ''}${message}\n` +
+          (wrong ? '\nnidus-wasm --help lists the commands and options\n' : ''),
       )
     return wrong ? 2 : 3
   }

@@ -43,7 +43,8 @@ export async function checkCollection(db: Nidus, directory: string, name: string
   const there = await db.collections()
   throw new NidusError(
     'NOT_FOUND',
-    `there is no collection "${name}" in ${directory}${there.length ? `; there are ${shown(there)}` : ', which has none'}`,
+    `there is no collection "${name}" in ${directory}` +
+      (there.length ? `; there are ${shown(there)}` : ', which has none'),
   )
 }
 

@@ -10,7 +10,9 @@ import { checkCollection, quoted, reading, writing } from './stores.js'
 export const remedy = (directory: string, collection = 'COLLECTION') =>
   `nidus-wasm text ${quoted(directory)} ${quoted(collection)} --fields NAME,...`
 
-/** Returns the text settings of a collection. Settings that cannot be read are an error that says how to replace them. */
+/**
+ * Returns the text settings of a collection. Settings that cannot be read are an error that says how to replace them.
+ */
 export const settingsOf = (db: Nidus, directory: string, collection: string): Promise<TextSettings | undefined> =>
   db.getText(collection).catch((error: unknown) => {
     throw error instanceof NidusError && error.code === 'UNSUPPORTED'

@@ -42,7 +42,9 @@ export async function verify(directory: string): Promise<{ findings: Finding[]; 
     findings.push({ what: `${report.upsertsWithoutRow} upserts name rows that the data does not have`, file: 'data' })
   if (report.rowsWithoutName)
     findings.push({
-      what: `${report.rowsWithoutName} rows that no operation of the log names: a write was interrupted, or the log lost operations`,
+      what:
+        `${report.rowsWithoutName} rows that no operation of the log names: a write was interrupted, or the log ` +
+        'lost operations',
       file: 'data',
     })
   for (const place of report.unsupported?.places ?? [])

@@ -128,7 +128,8 @@ async function prepare({ db, collection, textKey, hybrid }: NidusVectorStore) {
   if (settings === undefined) await db.setText(collection, textKey)
   else if (!Object.hasOwn(settings, textKey))
     throw invalid(
-      `hybrid: the settings of texts of ${describe(collection)} name ${Object.keys(settings).map(describe).join(', ')}, and not ` +
+      `hybrid: the settings of texts of ${describe(collection)} name ` +
+        `${Object.keys(settings).map(describe).join(', ')}, and not ` +
         `${describe(textKey)}, which holds the page contents: add it with db.setText`,
     )
 }
@@ -151,7 +152,8 @@ export class NidusVectorStore extends VectorStore {
     if (textKey !== undefined) checkString(textKey, () => 'the arguments of NidusVectorStore: textKey')
     if (textKey === REST)
       throw invalid(
-        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds the metadata that cannot be attributes`,
+        `the arguments of NidusVectorStore: textKey cannot be ${describe(REST)}, which holds the metadata that ` +
+          'cannot be attributes',
       )
     this.collection = collection ?? 'documents'
     this.textKey = textKey ?? 'text'

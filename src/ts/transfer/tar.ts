@@ -131,7 +131,10 @@ export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName
     if (header.every((byte) => byte === 0)) {
       if (found.size === 2) return
       throw invalid(
-        `the tar has no file ${found.has('data') ? '' : found.has('log') ? '"data"' : '"data" and no '}${found.has('log') ? '' : '"log"'}: it is no tar of a store`,
+        `the tar has no file ${['data', 'log']
+          .filter((name) => !found.has(name))
+          .map((name) => `"${name}"`)
+          .join(' and no ')}: it is no tar of a store`,
       )
     }
     const size = paxSize(pax.get('size')) ?? numberIn(header, SIZE)

@@ -61,7 +61,8 @@ export interface NidusVectorStoreArgs {
  * instance of a class is refused with `INVALID_ARGUMENT`; the message names the document and the key. A lone surrogate
  * in a text (for example where a chunk ends in the middle of a character) becomes U+FFFD.
  *
- * With `hybrid` the store searches by words and meaning together, and scores are those of `db.search({ text, vector })`.
+ * With `hybrid` the store searches by words and meaning together. Then scores are those of `db.search` with a text and
+ * a vector.
  *
  * ```js
  * const store = await NidusVectorStore.fromDocuments(documents, embeddings, { db, hybrid: true })
@@ -94,8 +95,8 @@ export class NidusVectorStore extends VectorStore {
    */
   addVectors(vectors: number[][], documents: DocumentInterface[], options?: { ids?: string[] }): Promise<string[]>
   /**
-   * Finds the `k` documents that are most similar to a query's vector. Returns each with its cosine similarity. There are
-   * no words to look for, so `hybrid` makes no difference.
+   * Finds the `k` documents that are most similar to a query's vector. Returns each with its cosine similarity. There
+   * are no words to look for, so `hybrid` makes no difference.
    */
   similaritySearchVectorWithScore(query: number[], k: number, filter?: Filter): Promise<[DocumentInterface, number][]>
   /** Finds the `k` documents that are most similar to a query, with `hybrid` also by its words. */
@@ -115,8 +116,8 @@ export class NidusVectorStore extends VectorStore {
   /** Does what `hybridSearch` does, and returns each document with its score. */
   hybridSearchWithScore(query: string, options?: HybridSearchOptions): Promise<[DocumentInterface, number][]>
   /**
-   * Makes a retriever. `searchType` is `'similarity'`, `'mmr'` or `'hybrid'`. The last one searches by words and meaning
-   * together, and `searchKwargs` are its options. Without a `searchType` it does what `similaritySearch` does.
+   * Makes a retriever. `searchType` is `'similarity'`, `'mmr'` or `'hybrid'`. The last one searches by words and
+   * meaning together, and `searchKwargs` are its options. Without a `searchType` it does what `similaritySearch` does.
    */
   asRetriever(
     kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>,

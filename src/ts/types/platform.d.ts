@@ -1,5 +1,6 @@
-// Types of the web that are named here, empty as far as the caller's libraries do not declare them. With the DOM library,
-// @types/node or the types of Workers they are whole. Without any of them the package's own types compile, too.
+// Types of the web that the public types name. They are empty if the caller's libraries do not declare them. With the
+// DOM library, @types/node or the types of Workers they are complete. The package's own types compile without any of
+// them, too.
 
 export {}
 

@@ -56,7 +56,9 @@ export function refuseNoFolder(directory: string) {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (found?.isDirectory() || (!found && !lstatSync(directory, { throwIfNoEntry: false }))) return
   throw invalid(
-    `${directory} is ${found ? 'no folder, but a store is a folder with data and log' : 'a link that leads nowhere'}. Nothing was changed`,
+    `${directory} is ` +
+      `${found ? 'no folder, but a store is a folder with data and log' : 'a link that leads nowhere'}. Nothing was ` +
+      'changed',
   )
 }
 
