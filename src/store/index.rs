@@ -1,17 +1,22 @@
 //! The index: which document is in which row. Collections, documents and the owner of each row are in memory.
 
+mod repack;
+mod replay;
+
 use std::cmp::Ordering;
 
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Item};
 use super::touched::Touched;
+use crate::Result;
 use crate::attrs::Packed;
 use crate::error::{out_of_memory, reserve};
 use crate::hash::{Hasher, hash};
 use crate::order::sort_by;
-use crate::segment::op::{self, Op};
-use crate::{Code, Result, error};
+
+pub use repack::Repack;
+pub use replay::row_beyond_data;
 
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
@@ -53,17 +58,6 @@ impl Collection {
     pub fn docs(&self) -> impl Iterator<Item = u32> {
         self.docs.iter().copied()
     }
-}
-
-/// The bytes that are packed anew in one slice. They take some milliseconds.
-const REPACKED_BYTES: usize = 1 << 20;
-
-/// The ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
-#[derive(Default)]
-pub struct Repack {
-    arena: Arena,
-    items: Vec<Item>,
-    attrs: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -342,67 +336,6 @@ impl Index {
         }
     }
 
-    /// Replays one operation of a log. The rows need not have been read yet. There can be at most `max_rows`.
-    pub fn replay(&mut self, op: Op<'_>, max_rows: u64) -> Result<()> {
-        let collection = match op {
-            Op::Drop { collection } => {
-                let deletes = self
-                    .find_collection(collection)
-                    .and_then(|number| self.collection(number))
-                    .map_or(0, Collection::len);
-                self.reserve(0, deletes, 0)?;
-                self.drop_collection(collection);
-                return Ok(());
-            }
-            Op::Delete { collection, id } => {
-                if let Some(number) = self.find_collection(collection) {
-                    self.reserve(0, 1, 0)?;
-                    self.delete(number, id);
-                }
-                return Ok(());
-            }
-            Op::Create { collection } | Op::SetMeta { collection, .. } | Op::Upsert { collection, .. } => collection,
-        };
-        let number = match self.find_collection(collection) {
-            Some(number) => number,
-            None => {
-                self.reserve(0, 0, 1)?;
-                self.insert_collection(Collection::new(collection)?)
-            }
-        };
-        match op {
-            Op::SetMeta { meta, .. } => self.set_meta(number, op::canonical(meta, op::skip_str)?),
-            Op::Upsert { id, row, attrs, .. } => {
-                if row >= max_rows {
-                    return Err(row_beyond_data(row));
-                }
-                let row = row as usize;
-                self.reserve_rows(row + 1)?;
-                reserve(&mut self.docs, 1, "the index of documents")?;
-                let gap = row.saturating_sub(self.owner.len());
-                self.skipped_rows += gap;
-                self.widest_gap = self.widest_gap.max(gap);
-                self.grow_rows(row + 1);
-                let owner = self.owner[row];
-                if owner != DEAD && self.find(number, id) != Some(owner) {
-                    return Err(error(
-                        Code::Corrupt,
-                        format!("the log gives row {row} to two documents; nothing was changed"),
-                    ));
-                }
-                self.reserve_docs(number, 1)?;
-                let item = if attrs.canonical {
-                    self.arena.push(id, attrs.bytes)?
-                } else {
-                    self.arena.push(id, &op::canonical(attrs.bytes, op::skip_value)?)?
-                };
-                self.upsert(number, item, row as u32);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Exchanges the owners of two rows, after the matrix has exchanged the rows.
     pub fn swap_rows(&mut self, a: usize, b: usize) {
         self.owner.swap(a, b);
@@ -426,27 +359,6 @@ impl Index {
         self.owner.truncate(rows);
     }
 
-    /// Packs a slice of the ids and attributes of the living documents `docs` anew. Returns true when all are done.
-    pub fn repack(&mut self, docs: &[u32], to: &mut Repack) -> Result<bool> {
-        let Repack { arena, items, attrs } = to;
-        reserve(items, docs.len() - items.len(), "ids and attributes")?;
-        let mut bytes = 0;
-        while let Some(doc) = docs.get(items.len()) {
-            if bytes > REPACKED_BYTES {
-                return Ok(false);
-            }
-            attrs.clear();
-            self.attrs(*doc).write(attrs)?;
-            items.push(arena.push(self.id(*doc), attrs)?);
-            bytes += attrs.len() + 64;
-        }
-        for (doc, item) in docs.iter().zip(items) {
-            self.docs[*doc as usize].item = *item;
-        }
-        self.arena = std::mem::take(arena);
-        Ok(true)
-    }
-
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         let tables: usize =
@@ -465,10 +377,6 @@ fn hash_of(collections: &[Option<Collection>], number: u32) -> u64 {
             .and_then(Option::as_ref)
             .map_or(&[][..], |collection| collection.name.as_bytes()),
     )
-}
-
-pub fn row_beyond_data(row: u64) -> crate::Error {
-    error(Code::Corrupt, format!("the log names row {row}, which lies beyond the data; nothing was changed"))
 }
 
 fn reserve_table(table: &mut HashTable<u32>, docs: &[Doc], arena: &Arena, additional: usize) -> Result<()> {

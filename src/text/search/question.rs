@@ -136,7 +136,10 @@ impl Question {
                 }
             });
             if found.len() > MAX_WORDS {
-                fail!(InvalidArgument, "the text of a question has more than {MAX_WORDS} different words; search for a part of it");
+                fail!(
+                    InvalidArgument,
+                    "the text of a question has more than {MAX_WORDS} different words; search for a part of it"
+                );
             }
         }
         let end = found.iter().map(|word| word.end).max().unwrap_or(0);
