@@ -68,6 +68,19 @@ it.for(['classic', 'module'] as const)(
       await db.upsert('c', [{ id: 'page', vector: [1, 0, 0, 0] }])
       await db.close()
       expect(await ask('b')).toEqual({ ok: ['indexeddb', ['a', 'b', 'page'], true] })
+      const words = (textWasm: string) =>
+        new Promise((resolve) => {
+          const { port1, port2 } = new MessageChannel()
+          port1.onmessage = ({ data }) => resolve(data)
+          worker.postMessage({ name, id: 'b', wasm, textWasm }, [port2])
+        })
+      expect(await words(new URL('../../dist/nidus-text.wasm', import.meta.url).href)).toEqual({
+        ok: [
+          ['a', 'b'].map((id) => [id, { from: [[8, 14]] }]),
+          { from: [{ value: 'service worker', count: 2 }] },
+          ['a', 'b', 'page'],
+        ],
+      })
       // A service worker cannot use OPFS, and it does not replace a store that is there.
       const inFiles = await Nidus.open(fresh(), { dimension: 4 })
       await inFiles.close()

@@ -218,13 +218,13 @@ addEventListener('message', (event) => event.waitUntil(check(Nidus, 'matrix', { 
   {
     name: 'every entry, imported on a server',
     install: {},
-    wants: 'inline slim segment worker durable-object nidus-wasm',
+    wants: 'inline slim segment worker words durable-object nidus-wasm',
     core: true,
     async work({ dir, run }) {
       writeFileSync(
         join(dir, 'import.mjs'),
         `const done = []
-for (const entry of ['inline', 'slim', 'segment', 'worker', 'durable-object']) { await import('nidus-wasm/' + entry); done.push(entry) }
+for (const entry of ['inline', 'slim', 'segment', 'worker', 'words', 'durable-object']) { await import('nidus-wasm/' + entry); done.push(entry) }
 await import('nidus-wasm'); done.push('nidus-wasm')
 for (const path of ['browser', 'segment-browser']) await import('./node_modules/nidus-wasm/dist/' + path + '.js')
 console.log(done.join(' '))

@@ -146,7 +146,14 @@ describe('settings of texts', () => {
     for (const weight of [5e-324, 1.7e308, 0, NaN])
       expect((await refusal(() => db.setText('docs', { body: { weight } }))).message).toContain('from 1e-9 to')
     await db.setText('docs', fields(250))
-    for (const text of [() => {}, [Symbol('a')], { body: new Date() }, { body: { weight: () => 1 } }])
+    for (const text of [
+      undefined,
+      () => {},
+      [Symbol('a')],
+      { body: 7n },
+      { body: new Date() },
+      { body: { weight: () => 1 } },
+    ])
       expect((await refusal(() => db.setText('docs', text as never))).code).toBe('INVALID_ARGUMENT')
     await db.close()
   })

@@ -1,6 +1,5 @@
 import type { Backend } from '../contract/backend.js'
-import { describe, isPlainObject } from '../core/wire.js'
-import { invalid, reading } from '../errors/errors.js'
+import { reading } from '../errors/errors.js'
 import { snapshot } from './reads.js'
 
 /** Calls that may reach the store only after some turns, because they load a part of the package first. */
@@ -24,20 +23,15 @@ export function closeAfter(backend: Backend): Promise<void> {
   return closed
 }
 
-/** Returns a copy of settings of texts. The store checks them; here is refused what cannot be sent to a worker. */
-export const captureText = (text: unknown): unknown =>
-  reading('text', () => {
-    const copy = snapshot(text)
-    for (const one of parts(copy))
-      if (typeof one === 'function' || typeof one === 'symbol' || (typeof one === 'object' && one !== null))
-        throw invalid(`text is a field, an array of fields or an object of fields, not ${describe(one)}`)
-    return copy
-  })
-
-function* parts(value: unknown): Generator<unknown> {
-  if (Array.isArray(value) || isPlainObject(value)) for (const part of Object.values(value)) yield* parts(part)
-  else yield value
-}
+/** Returns settings of texts as JSON. The store checks them, and refuses a list where JSON has nothing to say. */
+export const captureText = (text: unknown): string =>
+  reading('text', () =>
+    text === undefined
+      ? '[]'
+      : JSON.stringify(snapshot(text), (_, part: unknown) =>
+          /^(function|symbol|bigint)$/.test(typeof part) ? [] : part,
+        ),
+  )
 
 /** In a turn of its own: what it throws must not be taken for a failed call. */
 export const inTurn = (onProgress: ((done: number, total: number) => void) | undefined) =>

@@ -174,7 +174,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const collection = collectionName(name)
     const backend = this[BACKEND]()
     if (text === undefined) await backend.call('createCollection', { collection })
-    else if (text === null) throw invalid('createCollection: text names fields; setText(name, null) removes settings')
+    else if (text === null) throw invalid('createCollection: text is null')
     else await accepted(backend, backend.call('setText', { collection, text: captureText(text) }))
   }
 

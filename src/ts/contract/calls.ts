@@ -67,10 +67,10 @@ export interface Calls {
   /** Searches for words, or for words and a vector, or shapes the answer as `search` does not. */
   query: Call<Kind.Text, QueryArgs, QueryHits>
   /**
-   * Sets or, with null, removes the settings of a collection's texts, as the caller gave them. Answers once they are
+   * Sets or, with null, removes the settings of a collection's texts: the caller's, in JSON. Answers once they are
    * durable and in use. Makes the collection if there is none.
    */
-  setText: Call<Kind.Control, { collection: string; text: unknown }, void>
+  setText: Call<Kind.Control, { collection: string; text: string }, void>
   /** Answers once there is something to tell. */
   changes: Call<Kind.Feed, ChangesArgs, Changes>
   flush: Call<Kind.Control, None, void>

@@ -24,14 +24,16 @@ export type OpenText = (host: never, wasm: () => Promise<WebAssembly.Module>) =>
 export interface TextStore {
   query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits>
   /**
-   * Checks new settings (null: none), makes them durable by `commit`, which is told how the metadata change, and uses
-   * them from then on.
+   * Checks new settings (JSON; null: none), makes them durable and uses them from then on. Settings of one collection
+   * are set in the order of the calls. `commit` makes durable what a step stages, which returns the kind of the write.
+   * `dropped` tells whether the collection was dropped after the call.
    */
   setText(
     collection: string,
-    text: unknown,
+    text: string,
     options: CallOptions,
-    commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
+    dropped: () => boolean,
+    commit: (stage: () => string) => Promise<unknown>,
   ): Promise<void>
   /** Undefined: no words were searched. */
   footprint(): TextFootprint | undefined

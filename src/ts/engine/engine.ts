@@ -161,11 +161,17 @@ export class Engine implements Backend {
 
   #setText(args: Calls['setText']['args'], options: CallOptions) {
     const { queue } = this.#committer
-    return this.#text.setText(
-      args,
-      options,
-      (work) => queue.push({ alone: work }, options.signal),
-      (method) => this.#committer.commit(method, args.collection, options.from),
+    return this.#text.setText(args, options, (stage) =>
+      queue.push(
+        {
+          alone: async () => {
+            if (this.#closing) throw closedError(this.#open.spec.name)
+            this.#open.check()
+            await this.#committer.commit(this.#open.run(stage), args.collection, options.from)
+          },
+        },
+        options.signal,
+      ),
     )
   }
 

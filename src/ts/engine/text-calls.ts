@@ -1,11 +1,9 @@
 import type { CallOptions } from '../contract/backend.js'
 import type { Calls } from '../contract/calls.js'
-import { CREATE_WITH_TEXT } from '../contract/changes.js'
 import type { TextStore } from '../contract/text.js'
 import { deadCore } from '../core/load.js'
-import { NidusError, aborted, closedError } from '../errors/errors.js'
+import { NidusError, closedError } from '../errors/errors.js'
 import { runtime } from '../runtime/configure.js'
-import { onAbort } from '../runtime/signals.js'
 import type { Footprint } from '../types/index.js'
 import { textEntry } from './core-calls.js'
 import type { OpenCore } from './open-core.js'
@@ -18,8 +16,6 @@ export class TextCalls {
   readonly #closing: () => boolean
   #loading: Promise<TextStore> | undefined
   #store: TextStore | undefined
-  /** By collection: resolves when its settings are set or could not be. */
-  readonly #setting = new Map<string, Promise<unknown>>()
   readonly #drops = new Map<string, number>()
 
   constructor(open: OpenCore, closing: () => boolean) {
@@ -88,39 +84,15 @@ export class TextCalls {
     return this.#drops.get(collection) ?? 0
   }
 
-  /**
-   * Settings of one collection are set in the order of the calls. `alone` runs work in the order of the writes, in no
-   * group with others.
-   */
-  setText(
+  /** `commit` runs a step that stages a write, and makes it durable, in the order of the writes. */
+  async setText(
     { collection, text }: Calls['setText']['args'],
     options: CallOptions,
-    alone: (work: () => Promise<void>) => Promise<unknown>,
-    commit: (method: string) => Promise<void>,
+    commit: (stage: () => string) => Promise<unknown>,
   ): Promise<void> {
     const drops = this.#dropsOf(collection)
-    const before = this.#setting.get(collection) ?? Promise.resolve()
-    const work = unlessAborted(before, options.signal).then(async () => {
-      const { store } = this.#open
-      const texts = await this.#load()
-      await texts.setText(collection, text, options, async (change) => {
-        await alone(async () => {
-          if (this.#closing()) throw closedError(this.#open.spec.name)
-          this.#open.check()
-          if (this.#dropsOf(collection) !== drops)
-            throw new NidusError('ABORTED', `setText: the collection "${collection}" was dropped meanwhile`)
-          const method = this.#open.run(() => (store.hasCollection(collection) ? 'setText' : CREATE_WITH_TEXT))
-          this.#open.run(() => store.stageSetMeta(collection, change(store.getMeta(collection))))
-          await commit(method)
-        })
-      })
-    })
-    const after = Promise.allSettled([before, work])
-    this.#setting.set(collection, after)
-    void after.then(() => {
-      if (this.#setting.get(collection) === after) this.#setting.delete(collection)
-    })
-    return work
+    const dropped = () => this.#dropsOf(collection) !== drops
+    return (await this.#load()).setText(collection, text, options, dropped, commit)
   }
 
   footprint(footprint: Footprint): Footprint {
@@ -135,14 +107,4 @@ export class TextCalls {
   async end() {
     if (!deadCore()) await this.#store?.end()
   }
-}
-
-/** Waits for work that never fails. */
-function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
-  if (!signal) return work
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(aborted(signal))
-    const leave = onAbort(signal, () => reject(aborted(signal)))
-    void work.then(resolve).finally(leave)
-  })
 }

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../contract/backend.js'
 import type { Condition, Counted, QueryArgs, QueryHits } from '../contract/query.js'
+import { CREATE_WITH_TEXT } from '../contract/changes.js'
 import type { TextFootprint, TextStore } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
@@ -15,6 +16,7 @@ import { ALL, groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
 import { inScope, listed } from './listing.js'
 import { named } from './names.js'
+import { InOrder } from './in-order.js'
 import { rankingOf, slice } from './ranking.js'
 import { encodeSettings, settingsOf, withSettings } from './settings.js'
 import { initSync } from './text-core.js'
@@ -67,6 +69,7 @@ class Texts implements TextStore {
   readonly #documents: Documents
   readonly #follower: Follower
   readonly #columns: Columns
+  readonly #setting = new InOrder()
   readonly #saver: Saver | undefined
   #starting: Promise<void> | undefined
   /** True while the file of the indexes waits to be written. */
@@ -272,31 +275,43 @@ class Texts implements TextStore {
     return hitsOf(this.#host, args, undefined, found, signal)
   }
 
-  async setText(
+  setText(
     collection: string,
-    text: unknown,
+    text: string,
     { signal, onProgress }: CallOptions,
-    commit: (change: (meta: Uint8Array) => Uint8Array) => Promise<void>,
-  ) {
-    const settings = text === null ? undefined : settingsOf(text)
-    const source = settings && encodeSettings(settings)
-    await this.#start(signal)
-    if (settingsIn(this.#host).get(collection) === source) return
-    if (!settings || source === undefined || this.#follower.fits(collection, settings)) {
-      await commit((meta) => withSettings(meta, source))
-      return this.wrote()
-    }
-    const indexed = this.#host.run(() => this.#follower.begin(collection, source))
-    try {
-      await this.#follower.complete(indexed, (done, total) => {
-        this.#check(signal)
-        onProgress?.(done, total)
+    dropped: () => boolean,
+    commit: (stage: () => string) => Promise<unknown>,
+  ): Promise<void> {
+    const { store } = this.#host
+    const set = (source: string | undefined) =>
+      commit(() => {
+        if (dropped()) throw new NidusError('ABORTED', `setText: the collection "${collection}" was dropped meanwhile`)
+        const method = store.hasCollection(collection) ? 'setText' : CREATE_WITH_TEXT
+        store.stageSetMeta(collection, withSettings(store.getMeta(collection), source))
+        return method
       })
-      await commit((meta) => withSettings(meta, source))
-    } finally {
-      if (!this.#freed) this.#follower.end(indexed)
-    }
-    onProgress?.(indexed.seen, indexed.seen)
+    return this.#setting.after(collection, signal, async () => {
+      const given: unknown = JSON.parse(text)
+      const settings = given === null ? undefined : settingsOf(given)
+      const source = settings && encodeSettings(settings)
+      await this.#start(signal)
+      if (settingsIn(this.#host).get(collection) === source) return
+      if (!settings || source === undefined || this.#follower.fits(collection, settings)) {
+        await set(source)
+        return this.wrote()
+      }
+      const indexed = this.#host.run(() => this.#follower.begin(collection, source))
+      try {
+        await this.#follower.complete(indexed, (done, total) => {
+          this.#check(signal)
+          onProgress?.(done, total)
+        })
+        await set(source)
+      } finally {
+        if (!this.#freed) this.#follower.end(indexed)
+      }
+      onProgress?.(indexed.seen, indexed.seen)
+    })
   }
 
   footprint(): TextFootprint | undefined {
