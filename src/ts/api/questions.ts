@@ -20,10 +20,7 @@ import { BACKEND, read, snapshot, type Opened } from './reads.js'
 
 type Module = Awaited<ReturnType<typeof question>>
 
-/**
- * Captures what a question is about, in the turn of the call. The module of questions checks the rest, and makes the
- * calls.
- */
+/** Captures a question in the turn of the call. The module of questions then checks its options and makes the calls. */
 function answered<T>(
   db: Opened,
   { filter, signal, ...options }: { filter?: unknown; signal?: AbortSignal },
@@ -54,7 +51,7 @@ export function ask<A extends AttrsOf<A>>(db: Opened, query: Query, options: Que
   )
 }
 
-/** Whether the answer has another shape than a list of the nearest. */
+/** Returns whether options change the shape of the answer, for instance by groups, pages or facets. */
 export const isShaped = (options: ShapeOptions & { facets?: unknown }) =>
   options.facets !== undefined || Object.keys(SHAPE).some((key) => options[key as keyof typeof SHAPE] !== undefined)
 

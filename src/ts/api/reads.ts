@@ -9,8 +9,8 @@ import { Reader, decodeMeta, encodeIds, isPlainObject } from '../core/wire.js'
 import type { AttrsOf, Hit, SearchOptions, SignalOption, VectorRecord } from '../types/index.js'
 
 /**
- * Not a private field, which a proxy around a store (Vue's, MobX's) does not have; and a function, which such proxies
- * hand on as it is.
+ * The key of the method that returns the backend. It is no private field, because a proxy around a store (Vue's,
+ * MobX's) has none. It is a function, because such a proxy would wrap the backend itself.
  */
 export const BACKEND = Symbol()
 
@@ -22,7 +22,7 @@ export interface Opened {
 
 const PAGE = 512
 
-/** A copy, so that keeping one record does not keep its whole page. */
+/** Copies one row, so that a caller who keeps one record does not keep its whole page. */
 export const rowOf = ({ dimension }: { dimension: number }, vectors: Float32Array, i: number): Float32Array =>
   vectors.slice(i * dimension, (i + 1) * dimension)
 
@@ -35,7 +35,7 @@ export const metaOf = async (db: Opened, collection: string) =>
 /** A sparse array can be longer than memory. */
 const LONGEST = 1_000_000
 
-/** Returns a copy of the plain objects and arrays in it: the caller may change its own while a part is loaded. */
+/** Copies plain objects and arrays, since the caller may change them while a part of the package is loaded. */
 export const snapshot = (value: unknown): unknown =>
   Array.isArray(value)
     ? (value.length > LONGEST ? tooLong(value.length) : value).map(snapshot)
@@ -47,7 +47,7 @@ function tooLong(length: number): never {
   throw invalid(`an array with ${length} elements is too long: ${LONGEST} at most`)
 }
 
-/** Where it is aborted nothing was to be written, and the error does not speak of that. */
+/** Calls a read. If it is aborted, its error says nothing of writes. */
 export function read<M extends MethodOf<Kind.Read | Kind.Rows | Kind.Text>>(
   store: Backend,
   method: M,
@@ -69,7 +69,7 @@ export async function* pages<A extends AttrsOf<A>>(
 ): AsyncIterableIterator<VectorRecord<A>> {
   let after: string | undefined
   for (;;) {
-    // The filter is sent along each time, and what is sent is given away.
+    // Sending transfers the filter's bytes, so each page sends a copy.
     const { wire, vectors, count, more } = await read(
       db[BACKEND](),
       'records',

@@ -13,32 +13,32 @@ import { madeBefore } from './receipts.js'
 
 /** The vectors of a larger upsert are staged in slices of this size. */
 const BULK = 4 * 1024 * 1024
-/** Relaxed durability: a flush comes after so long, or after so many bytes of the log or of both files. */
+/** With relaxed durability, a flush comes after this time, or after this many bytes of the log or of both files. */
 const RELAXED_MS = 1000
 const RELAXED_LOG = 1024 * 1024
 const RELAXED_BYTES = 32 * 1024 * 1024
 
-/** What the committer needs of the engine. */
+/** The parts of the engine that the committer uses. */
 export interface Committing {
-  /** True if reads may be between two turns of the event loop, so that what a write changes must wait for them. */
+  /** Returns true if reads may take several turns of the event loop, so that a group must wait for them. */
   readsSpanTurns(): boolean
-  /** Called once a group is visible. Writes that follow wait for it. */
+  /** Called once a group is visible. Later writes wait until it resolves. */
   committed(): Promise<void>
   readonly feed: Feed
 }
 
-/** Makes writes durable and visible, in the order of their calls, and as groups where several wait. */
+/** Makes writes durable and visible, in the order of their calls. Writes that wait together are committed as a group. */
 export class Committer {
   readonly queue: Queue
   readonly #open: OpenCore
   readonly #engine: Committing
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** Bytes written since the last flush. */
+  /** The number of bytes written since the last flush. */
   #unflushed = 0
-  /** Writes that were acknowledged since the last flush, and those of the group that is being staged. */
+  /** The number of writes acknowledged since the last flush, and of those in the group that is being staged. */
   #unsaved = 0
   #staged = 0
-  /** The writes of that group that change something, in their order. */
+  /** The writes of the group that change something, in their order. */
   #made: Made[] = []
 
   constructor(open: OpenCore, engine: Committing) {
@@ -95,7 +95,7 @@ export class Committer {
     return result
   }
 
-  /** One batch, staged in slices so that readers are not held up, and published as one. */
+  /** Stages a large upsert in slices, so that reads need not wait for all of it, and commits it as a whole. */
   async #bulk(
     { collection, count, batch, vectors }: Calls['upsert']['args'],
     { signal, onProgress, ticket, from }: CallOptions,
@@ -131,14 +131,17 @@ export class Committer {
     return count
   }
 
-  /** Commits what a caller in the queue has staged by itself. */
+  /** Commits what another caller has staged in its own turn of the queue. */
   async commit(method: string, collection: string, from: string | undefined) {
     this.#staged++
     this.#note(method, collection, undefined, from)
     await this.#commit()
   }
 
-  /** Makes what is staged durable, then visible. Strict durability ends in `Store.write`, or in the host's commit. */
+  /**
+   * Makes the staged group durable, then visible. With strict durability it is durable after the core's `write`, or
+   * after the commit of a transactional host.
+   */
   async #commit() {
     const open = this.#open
     const { store, spec } = open
@@ -197,7 +200,7 @@ export class Committer {
     this.#unsaved = 0
   }
 
-  /** Nobody waits for it, so a failure must be told by every call from then on, and by `close`. */
+  /** Flushes by a timer. No caller waits for this, so if it fails, every later call and `close` throw the error. */
   async #timedFlush() {
     try {
       await this.queue.push({ alone: () => this.flush() })
@@ -206,7 +209,7 @@ export class Committer {
     }
   }
 
-  /** Ends all that was asked. Returns the error to tell: writes that were acknowledged may not be durable. */
+  /** Completes all writes, and flushes. Returns an error if acknowledged writes may not be durable. */
   async close(): Promise<unknown> {
     const { spec } = this.#open
     await this.queue.idle()
