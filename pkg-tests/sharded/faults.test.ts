@@ -2,47 +2,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
-import { until } from '../common/until'
-import { shardedIn, type On } from './served'
+import { D, faulty, idsOf, record, settledWithin, sleep } from './faulty'
 
-const D = 8
-const { start, ask, call, served } = shardedIn('nidus-sharded-faults-', { dimension: D, shards: 1 })
-const fault = (
-  store: string,
-  index: number,
-  method: string,
-  kind?: 'fail' | 'lose' | 'hold' | 'late' | 'keep' | 'pass',
-) => call({ store }, 'fault', store, index, method, kind)
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-const met = (store: string, index: number, method: string) =>
-  until(
-    `${method} to reach shard ${index} of ${store}`,
-    async () => (await call({ store }, 'met', store, index, method)) > 0,
-  )
-const record = (id: string, version: number) => ({
-  id,
-  vector: random(version * 7 + id.length).vector(D),
-  attrs: { version },
-})
-const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
-/** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
-async function growing(on: On & { store: string }) {
-  const ids = idsOf(60)
-  await fill(on, ids)
-  await fault(on.store, 0, 'move', 'hold')
-  const grown = ask({ ...on, client: 9 }, 'grow', 2)
-  await met(on.store, 0, 'move')
-  return { grown, moving: ids.find((id) => placeOf('c', id, 2) === 1)! }
-}
-async function fill(on: On, ids: string[], version = 0) {
-  for (let at = 0; at < ids.length; at += 1000)
-    await call(
-      on,
-      'upsert',
-      'c',
-      ids.slice(at, at + 1000).map((id) => record(id, version)),
-    )
-}
+const { start, ask, call, served, fault, met, growing, fill } = faulty('nidus-sharded-faults-')
 
 it('counts nothing twice after a move whose answer was lost', async () => {
   const on = { store: 'lost answer' }
@@ -221,93 +183,6 @@ it('a large batch is written', async () => {
   expect((await call(on, 'get', 'c', idsOf(9000))).filter((one: unknown) => !one).length).toBe(0)
 })
 
-const settledWithin = async <T>(work: Promise<T>, ms: number) =>
-  Promise.race([work, sleep(ms).then(() => 'too late' as const)])
-
-describe('a late message', () => {
-  it.each(['before', 'after'])(
-    'an adopt brings nothing back that was deleted meanwhile, %s the growth ends',
-    async (when) => {
-      const on = { store: `late adopt ${when}` }
-      await fill(on, idsOf(60))
-      await fault(on.store, 1, 'adopt', 'keep')
-      const grown = ask({ ...on, client: 9 }, 'grow', 2)
-      await met(on.store, 1, 'adopt')
-      if (when === 'before') await fault(on.store, 0, 'move', 'hold')
-      await fault(on.store, 1, 'adopt')
-      expect(await call(on, 'deleteWhere', 'c', {})).toBe(60)
-      if (when === 'before') {
-        expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
-        await fault(on.store, 0, 'move')
-      }
-      await grown
-      await call(on, 'grow', 2)
-      const late = await call(on, 'deliver', 1)
-      expect(late.error?.code ?? Object.keys(late)[0]).toMatch(/ABORTED|stale/)
-      expect(await call(on, 'count')).toBe(0)
-      expect(await call(on, 'search', random(1).vector(D))).toEqual([])
-    },
-  )
-
-  it.each(['the process', 'the receiver', 'the sender'])(
-    'a put that was given up does not win over a newer one, though %s was started anew',
-    async (who) => {
-      const on = { store: `late put ${who}` }
-      const { grown: growth, moving: b } = await growing(on)
-      const grown = growth.catch(() => undefined)
-      await fault(on.store, 1, 'put', 'keep')
-      expect((await ask(on, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
-      await fault(on.store, 1, 'put')
-      await call(on, 'upsert', 'c', [record(b, 2)])
-      if (who === 'the process') {
-        await served().kill()
-        await start()
-        await fault(on.store, 0, 'move', 'hold')
-      } else await call(on, 'abort', who === 'the receiver' ? 1 : 0)
-      expect((await call(on, 'deliver', 1)).error?.code).toBe('ABORTED')
-      expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-      await fault(on.store, 0, 'move')
-      await grown
-      await call(on, 'grow', 2)
-      expect(['ABORTED', undefined]).toContain((await call(on, 'deliver', 1)).error?.code)
-      expect((await call(on, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-    },
-  )
-
-  it('a put of a growth that has ended is refused, even if its sender sent nothing later', async () => {
-    const on = { store: 'late layout' }
-    const { grown, moving: b } = await growing(on)
-    await call({ ...on, client: 3 }, 'stats')
-    // The old shard is the last to hear that the growth has ended.
-    await fault(on.store, 0, 'layout', 'hold')
-    await fault(on.store, 0, 'move')
-    await met(on.store, 0, 'layout')
-    await fault(on.store, 1, 'put', 'keep')
-    expect((await ask({ ...on, client: 3 }, 'upsert', 'c', [record(b, 1)])).error?.code).toBe('SHARD_FAILED')
-    await fault(on.store, 1, 'put')
-    await call({ ...on, client: 4 }, 'upsert', 'c', [record(b, 2)])
-    expect(await call(on, 'deliver', 1)).toHaveProperty('stale')
-    expect((await call({ ...on, client: 4 }, 'get', 'c', [b]))[0].attrs.version).toBe(2)
-    await fault(on.store, 0, 'layout')
-    expect((await grown).error).toBe(undefined)
-  })
-
-  it('a write that its client gave up is not made after the next one, nor after a restart', async () => {
-    const on = { store: 'late client' }
-    const [id] = idsOf(1) as [string]
-    await fill(on, [id])
-    await fault(on.store, 0, 'upsert', 'keep')
-    expect((await ask(on, 'upsert', 'c', [record(id, 1)])).error?.code).toBe('SHARD_FAILED')
-    await fault(on.store, 0, 'upsert')
-    await call(on, 'upsert', 'c', [record(id, 2)])
-    expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
-    await served().kill()
-    await start()
-    expect((await call(on, 'deliver', 0)).error?.code).toBe('ABORTED')
-    expect((await call(on, 'get', 'c', [id]))[0].attrs.version).toBe(2)
-  })
-})
-
 it('deleteWhere counts each record once after a move was interrupted at any step', async () => {
   for (const kind of ['lose', 'keep'] as const) {
     const on = { store: `counts ${kind}` }
@@ -342,84 +217,6 @@ it('a growth that is asked for during the last step of another one is done', asy
   expect((await eight).error).toBe(undefined)
   expect(await call({ ...on, client: 7 }, 'stats')).toMatchObject({ shards: 8 })
   expect(await call(on, 'count')).toBe(100)
-})
-
-describe('a shard that takes a call and says nothing', () => {
-  // Much longer than a shard that is well takes on a busy machine: who answers is never taken for silent.
-  const TIMEOUT = 3000
-  const query = random(1).vector(D)
-
-  // Each with a store of its own, side by side: they wait for the deadline, not for the machine.
-  it.concurrent.each([
-    ['search', 'search', [query]],
-    ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]],
-    ['delete', 'delete', ['c', idsOf(30)]],
-    ['deleteWhere', 'deleteWhere', ['c', { version: 7 }]],
-    ['get', 'get', ['c', idsOf(30)]],
-    ['count', 'count', ['c', {}]],
-    ['collections', 'collections', []],
-    ['stats', 'stats', []],
-    ['compact', 'compact', []],
-  ])('%s says which, in time; or ends with its signal', async (method, held, args) => {
-    const on = { store: `says nothing to ${method}`, shards: 3, timeout: TIMEOUT }
-    await fill(on, idsOf(90))
-    await fault(on.store, 1, held, 'hold')
-    const { error } = await ask(on, method, ...args)
-    expect(error).toMatchObject({
-      code: 'SHARD_FAILED',
-      shards: [1],
-      message: expect.stringContaining('3 s') as string,
-    })
-    expect((await ask({ ...on, timeout: 60_000 }, method, ...args, { after: 50 })).error?.code).toBe('ABORTED')
-    await fault(on.store, 1, held)
-  })
-
-  it.concurrent('searchAvailable answers from the others', async () => {
-    const on = { store: 'says nothing', shards: 3, timeout: TIMEOUT }
-    await fill(on, idsOf(90))
-    await fault(on.store, 1, 'search', 'hold')
-    const { hits, missing } = await call(on, 'searchAvailable', query, { topK: 100 })
-    expect(missing).toEqual([1])
-    expect(hits.length).toBeGreaterThan(30)
-    expect((await ask({ ...on, timeout: 60_000 }, 'searchAvailable', query, { after: 50 })).error?.code).toBe('ABORTED')
-    await fault(on.store, 1, 'search')
-    expect((await call(on, 'searchAvailable', query, { topK: 100 })).missing).toEqual([])
-  })
-
-  it.concurrent.each(['layout', 'move', 'adopt'])(
-    'grow says which, at %s; and goes on when it is asked again',
-    async (step) => {
-      const on = { store: `silent ${step}`, shards: 2, timeout: TIMEOUT }
-      await fill(on, idsOf(90))
-      const index = step === 'adopt' ? 2 : 1
-      await fault(on.store, index, step, 'hold')
-      expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
-      expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
-      if (step === 'adopt') {
-        // Nobody else is left to find out why there is no count.
-        await fault(on.store, 2, 'remove', 'hold')
-        expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
-        await fault(on.store, 2, 'remove')
-      }
-      await fault(on.store, index, step)
-      await call(on, 'grow', 3)
-      expect(await call(on, 'count')).toBe(90)
-    },
-  )
-
-  it('a call to a silent router ends, too', async () => {
-    const on = { store: 'silent router', timeout: TIMEOUT }
-    await call(on, 'router', true)
-    expect((await ask(on, 'count')).error).toMatchObject({
-      code: 'SHARD_FAILED',
-      message: expect.stringContaining('router') as string,
-    })
-    expect((await ask({ ...on, timeout: 60_000, client: 1 }, 'count', 'c', {}, { after: 50 })).error?.code).toBe(
-      'ABORTED',
-    )
-    await call(on, 'router', false)
-    expect(await call(on, 'count')).toBe(0)
-  })
 })
 
 describe('more bytes than one call carries', () => {
