@@ -4,6 +4,7 @@ import { durableObject } from 'nidus-wasm/durable-object'
 import { apiSuite } from '../../common/api'
 import { changesSuite } from '../../common/changes'
 import { codesSuite } from '../../common/codes'
+import { derivedSuite } from '../../common/derived'
 import { textSuite } from '../../common/text'
 import { transferSuite } from '../../common/transfer'
 import { hostSuite } from './host'
@@ -41,6 +42,30 @@ transferSuite('a Durable Object', {
   options: () => ({ storage: durableObject(use().storage, { name: current }) }),
   again: true,
 })
+/** The key of the first piece of the file of the indexes of words. */
+const FIRST = 4 * 2 ** 50
+const sql = () => use().storage.sql
+const tableOf = (name: string) => {
+  const [row] = sql().exec('SELECT store FROM nidus_stores WHERE name = ?', name)
+  return `nidus_extents_${row!['store']}`
+}
+derivedSuite(
+  'a Durable Object',
+  {
+    fresh: () => `d${n++}`,
+    options: () => ({ storage: durableObject(use().storage) }),
+    again: true,
+  },
+  {
+    read: async (name) => {
+      const [row] = sql().exec(`SELECT bytes FROM ${tableOf(name)} WHERE id = ?`, FIRST)
+      return row && new Uint8Array(row['bytes'] as ArrayBuffer)
+    },
+    write: async (name, bytes) =>
+      void sql().exec(`INSERT OR REPLACE INTO ${tableOf(name)} (id, bytes) VALUES (?, ?)`, FIRST, bytes),
+    all: async () => [...sql().exec(`SELECT name FROM sqlite_master WHERE name LIKE 'nidus%'`)].map(({ name }) => name),
+  },
+)
 textSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
 textSuite('a Durable Object', {
   fresh: () => (current = `s${n++}`),

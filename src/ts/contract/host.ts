@@ -3,7 +3,9 @@ import type { NidusError } from '../errors/errors.js'
 import type { StorageHost, StoreFiles } from '../types/index.js'
 
 /** A host of this package. It can do a little more than the contract for hosts demands. */
-export interface Host extends StorageHost {
+export interface Host extends Omit<StorageHost, 'destroy'> {
+  /** Missing in hosts of browsers: there `destroy` of the kind of storage removes a store. */
+  destroy?(): Promise<void>
   /** True if the handles keep no reference to the bytes that they are given. They may then see wasm memory itself. */
   readonly lendViews?: boolean
   /** Tells what happened to the files while they were read: a read-only open takes no lock. */
@@ -28,6 +30,9 @@ export interface Host extends StorageHost {
    */
   halfCompacted?(files: StoreFiles, readOnly: boolean): Promise<StoreFiles | undefined>
 }
+
+/** A host that removes its store itself. */
+export type OwnHost = Host & Pick<StorageHost, 'destroy'>
 
 /** The name of the method by which a host of this package that a user passes makes a host for one open store. */
 export const SESSION = Symbol.for('nidus-wasm.session')

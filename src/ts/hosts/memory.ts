@@ -1,6 +1,6 @@
 import { HEADER } from '../format/ownership.js'
 import { NidusError } from '../errors/errors.js'
-import type { Host } from '../contract/host.js'
+import type { OwnHost } from '../contract/host.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
 /**
@@ -51,7 +51,7 @@ class Sink implements SyncAccessHandle {
 }
 
 /** Returns a host that keeps a store in memory only. */
-export function memoryHost(name: string): Host {
+export function memoryHost(name: string): OwnHost {
   const pair = (keep: number) => ({ data: new Sink(keep), log: new Sink(Infinity) })
   return {
     kind: 'memory',

@@ -1,5 +1,5 @@
 import { invalid, reading } from '../errors/errors.js'
-import { SESSION, type Host } from '../contract/host.js'
+import { SESSION, type OwnHost } from '../contract/host.js'
 import { describe } from '../core/wire.js'
 import type { StorageHost } from '../types/index.js'
 
@@ -9,7 +9,7 @@ const METHODS = ['open', 'create', 'promote', 'commit', 'close', 'destroy'] as c
  * Returns a host around one that the caller wrote. Its methods are checked. Its handles may keep the bytes that they
  * are given, so they get copies.
  */
-export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => Host }, name?: string): Host {
+export function userHost(own: StorageHost & { [SESSION]?: (name?: string) => OwnHost }, name?: string): OwnHost {
   const session = reading('the storage host', () => own[SESSION])
   if (session) return session(name)
   for (const method of METHODS) {

@@ -1,5 +1,5 @@
 import type { OpenSpec, Source } from '../contract/backend.js'
-import type { Host } from '../contract/host.js'
+import type { OwnHost } from '../contract/host.js'
 import { Engine } from '../engine/engine.js'
 import { orRemove } from '../engine/import.js'
 import { userHost } from '../hosts/user.js'
@@ -9,7 +9,7 @@ import type { WasmSource } from '../types/segment.js'
 /** Opens a store on this host. Removes the store if an import into it fails. */
 export const openWith = (
   spec: OpenSpec,
-  host: Host,
+  host: OwnHost,
   wasm: WasmSource | undefined,
   source: Source | undefined,
 ): Promise<Engine> => orRemove(Engine.open(spec, host, wasm, source), () => host.destroy())

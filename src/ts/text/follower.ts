@@ -84,7 +84,9 @@ export class Follower implements Listener {
   }
 
   changed(doc: number) {
-    if (this.#awaiting || this.#indexes.size + this.#aside.size > 0) this.#changed.add(doc)
+    if (this.#awaiting) this.#changed.add(doc)
+    // Whoever has not read it yet comes to it anyway.
+    for (const { seen } of this.#all()) if (doc < seen) this.#changed.add(doc)
   }
 
   /** Somebody else makes the first indexes, of the documents as they are now. `take` ends that. */
@@ -102,7 +104,7 @@ export class Follower implements Listener {
    * Takes indexes of the documents before `end`, of which some must be read. Returns false if there are none, or if any
    * document may have changed.
    */
-  take(indexes: Indexed[], end: number, unread: number[]): boolean {
+  take(indexes: Indexed[], end: number, unread: Uint32Array): boolean {
     this.#documents.look()
     if (!this.#awaiting || indexes.length === 0) return false
     this.#awaiting = false

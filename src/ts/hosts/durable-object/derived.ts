@@ -24,7 +24,11 @@ export function sqlDerived(storage: DurableStorage, row: () => Row, current: () 
   }
   const put = (number: number, bytes: Uint8Array) =>
     change(() => void sql.exec(`INSERT INTO ${table()} (id, bytes) VALUES (?, ?)`, WORDS_PLACE + number, bytes))
-  const clear = () => change(() => void sql.exec(`DELETE FROM ${table()} WHERE id >= ?`, WORDS_PLACE))
+  const clear = async () => {
+    const first = piece(0)
+    if (first && !isWords(first)) throw new Error("the pieces of the file of the indexes are another program's")
+    await change(() => void sql.exec(`DELETE FROM ${table()} WHERE id >= ?`, WORDS_PLACE))
+  }
   return {
     async read() {
       const first = piece(0)

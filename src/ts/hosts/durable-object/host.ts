@@ -1,4 +1,4 @@
-import { NotPromoted, SESSION, type Host } from '../../contract/host.js'
+import { NotPromoted, SESSION, type OwnHost } from '../../contract/host.js'
 import { NidusError, invalid, readOnlyError } from '../../errors/errors.js'
 import type { KeysOf } from '../../arguments/keys.js'
 import { checkName, checkOptions } from '../../arguments/options.js'
@@ -57,7 +57,7 @@ export function durableObject(storage: DurableStorage, options?: DurableObjectOp
  * Returns the host of one opening. Appended bytes wait in memory. `commit` writes them and the new lengths in one
  * transaction, and resolves once that transaction is synced.
  */
-function sessionHost(storage: DurableStorage, given: string | undefined, asked = UNNAMED): Host {
+function sessionHost(storage: DurableStorage, given: string | undefined, asked = UNNAMED): OwnHost {
   let name = given ?? asked
   let row: Row
   let readOnly = false
@@ -202,7 +202,7 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
   }
   const missing = () => new NidusError('NOT_FOUND', `there is no store "${name}" in this object`)
 
-  const host: Host = {
+  const host: OwnHost = {
     kind: 'durable-object',
     derived: sqlDerived(
       storage,

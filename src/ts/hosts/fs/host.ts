@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { NotPromoted, type Host } from '../../contract/host.js'
+import { NotPromoted, type OwnHost } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
 import { NidusError, storageError } from '../../errors/errors.js'
 import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../../types/index.js'
@@ -39,7 +39,7 @@ import {
  * Returns the host of a store in a directory. It has the same files as native nidus: `data`, `log` and `lock`. The
  * store's name is the path of the directory, or its `file:` URL.
  */
-export function fsHost(name: string): Host {
+export function fsHost(name: string): OwnHost {
   const directory = directoryOf(name)
   let lock: FsLock | undefined
   let fresh: StoreFiles | undefined

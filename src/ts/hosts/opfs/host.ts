@@ -1,8 +1,8 @@
 import type { Host } from '../../contract/host.js'
 import { NotPromoted } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
-import { NidusError, storageError } from '../../errors/errors.js'
-import type { StoreFiles, StoreInfo, SyncAccessHandle } from '../../types/index.js'
+import { NidusError } from '../../errors/errors.js'
+import type { StoreFiles, SyncAccessHandle } from '../../types/index.js'
 import {
   foreignError,
   foreignOf,
@@ -12,23 +12,23 @@ import {
   missingOf,
   type Seen,
 } from '../../format/ownership.js'
-import { WORDS, isWords } from '../../format/words-file.js'
+import { type WORDS } from '../../format/words-file.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
 const ROOT = 'nidus-wasm'
-const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
+export const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
 /** Browsers release the handles of a closed page a little late. This is how long an opening waits for them. */
 const LATE_RELEASE_MS = 2000
 
-type FileName = (typeof FILES)[number]
+export type FileName = (typeof FILES)[number]
 type Handle = Required<Omit<SyncAccessHandle, 'readAsync'>>
 type OpenableFile = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<Handle> }
 
 /** Turns any name into one path segment. Different names give different segments. */
-const encodeName = (name: string) =>
+export const encodeName = (name: string) =>
   encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
-async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
+export async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
   const storage = typeof navigator === 'undefined' ? undefined : navigator.storage
   if (typeof storage?.getDirectory !== 'function') {
     throw new NidusError(
@@ -200,9 +200,6 @@ export function opfsHost(name: string): Host {
       if (handles && (await isRemoved())) handles = undefined
       closeAll()
     },
-    async destroy() {
-      await removeStore(name)
-    },
   }
 }
 
@@ -229,7 +226,7 @@ export async function hasOpfs(name: string): Promise<boolean> {
   }
 }
 
-async function findDirectory(name: string, create: boolean) {
+export async function findDirectory(name: string, create: boolean) {
   return (await rootDirectory(create)).getDirectoryHandle(encodeName(name), { create })
 }
 
@@ -242,7 +239,7 @@ function openHandle(file: OpenableFile): Promise<Handle> {
 }
 
 /** Opens all five files, or none. `head` is the lock. Its holder may wait for the other files. */
-async function lockAll(name: string, directory: FileSystemDirectoryHandle, names: readonly FileName[] = FILES) {
+export async function lockAll(name: string, directory: FileSystemDirectoryHandle, names: readonly FileName[] = FILES) {
   const deadline = Date.now() + LATE_RELEASE_MS
   const handles: { [file: string]: Handle } = {}
   const lock = async (file: FileName) => {
@@ -274,9 +271,9 @@ async function lockAll(name: string, directory: FileSystemDirectoryHandle, names
   }
 }
 
-const FOLDER = 'folder'
+export const FOLDER = 'folder'
 
-async function fileIn(
+export async function fileIn(
   directory: FileSystemDirectoryHandle,
   name: FileName | typeof WORDS,
 ): Promise<File | typeof FOLDER | undefined> {
@@ -294,7 +291,7 @@ async function fileIn(
  * file is missing beside rows or operations, so that the file is not made anew. Files of another program in the pair
  * that is not current are allowed: they are returned, so that the caller leaves them alone.
  */
-async function refuseOthers(
+export async function refuseOthers(
   store: string,
   directory: FileSystemDirectoryHandle,
   code?: 'INVALID_ARGUMENT',
@@ -338,7 +335,7 @@ interface Snapshot extends SyncAccessHandle {
 }
 
 /** Opens the store for reading, through File objects. These take no lock, so a writer may be at work meanwhile. */
-async function openSnapshot(
+export async function openSnapshot(
   name: string,
   lenient?: boolean,
 ): Promise<{ data: Snapshot; log: Snapshot; generation: number }> {
@@ -375,57 +372,4 @@ async function openSnapshot(
   }
   const log = await open('log')
   return { log, data: await open('data'), generation }
-}
-
-async function removeStore(name: string) {
-  if (!(await hasOpfs(name))) return
-  const directory = await findDirectory(name, false)
-  const keep = await refuseOthers(name, directory, 'INVALID_ARGUMENT')
-  const { head } = await lockAll(name, directory, ['head'])
-  head.close()
-  let others = keep.length > 0
-  const words = await fileIn(directory, WORDS)
-  const mine: string[] = [...FILES]
-  if (words && words !== FOLDER && isWords(new Uint8Array(await words.slice(0, 8).arrayBuffer()))) mine.push(WORDS)
-  for await (const [file] of directory as unknown as AsyncIterable<[string, FileSystemHandle]>)
-    others ||= !mine.includes(file)
-  if (!others) return (await rootDirectory(false)).removeEntry(encodeName(name), { recursive: true })
-  // The files of another program stay, and so does the folder. The head is removed last, so that a removal that was
-  // interrupted can be tried again.
-  for (const file of mine.reverse().filter((file) => !keep.includes(file as FileName))) {
-    await directory.removeEntry(file).catch((error: Error) => {
-      if (error.name !== 'NotFoundError') throw error
-    })
-  }
-}
-
-export async function destroyOpfs(name: string): Promise<void> {
-  try {
-    await removeStore(name)
-  } catch (error) {
-    throw storageError(error, `the store "${name}" (opfs) could not be removed`, true)
-  }
-}
-
-export async function listOpfs(): Promise<StoreInfo[]> {
-  const stores: StoreInfo[] = []
-  try {
-    const root = await rootDirectory(true)
-    for await (const [encoded, entry] of root as unknown as AsyncIterable<[string, FileSystemHandle]>) {
-      if (entry.kind !== 'directory') continue
-      const name = decodeURIComponent(encoded)
-      const files = await openSnapshot(name).catch(() => undefined)
-      if (!files) {
-        stores.push({ name, storage: 'opfs', diskBytes: 0 })
-        continue
-      }
-      const diskBytes = files.data.getSize() + files.log.getSize()
-      const header = files.data.getSize() >= 64 ? await files.data.readAsync!(0, 64) : undefined
-      const dimension = header && new DataView(header.buffer).getUint32(8, true)
-      stores.push({ name, storage: 'opfs', diskBytes, ...(dimension && { dimension }) })
-    }
-  } catch (error) {
-    throw storageError(error, 'the stores in OPFS could not be listed', true)
-  }
-  return stores.sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -65,17 +65,14 @@ export async function loadIndexes(
  * behind the file names has the document that it had then, with the same attributes, or none.
  */
 function compared({ rows }: Contents, place: Place, behind: Set<number>) {
-  const docs = new Map<number, number>()
-  place.rows.forEach((row, doc) => {
-    if (row !== NO_ROW) docs.set(row, doc)
-  })
-  const numbers = rows.map((row) => {
-    const doc = docs.get(row)
-    if (doc === undefined) return NO_ROW
-    if (!behind.has(row)) docs.delete(row)
-    return doc
-  })
-  return { numbers, unread: [...docs.values()] }
+  let end = 0
+  for (const row of place.rows) if (row !== NO_ROW && row >= end) end = row + 1
+  const docs = new Uint32Array(end).fill(NO_ROW)
+  for (let doc = 0; doc < place.rows.length; doc++) if (place.rows[doc] !== NO_ROW) docs[place.rows[doc]] = doc
+  const numbers = new Uint32Array(rows.length).fill(NO_ROW)
+  for (let n = 0; n < rows.length; n++) if (rows[n] < end) numbers[n] = docs[rows[n]]
+  for (const row of rows) if (row < end && !behind.has(row)) docs[row] = NO_ROW
+  return { numbers, unread: docs.filter((doc) => doc !== NO_ROW) }
 }
 
 /** Whether an index has the fields of the settings. Their weights are not in it. */
