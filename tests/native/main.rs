@@ -2,6 +2,7 @@
 //! other's store.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod beside;
 mod crash;
 mod generate;
 mod golden;
