@@ -45,7 +45,18 @@ export const CELLS = [
       writeFileSync(
         join(dir, 'serve.mjs'),
         `import { Miniflare } from 'miniflare'
-const server = new Miniflare({ modules: true, scriptPath: 'out/index.js', modulesRoot: 'out', modulesRules: [{ type: 'ESModule', include: ['**/*.js'] }, { type: 'CompiledWasm', include: ['**/*.wasm'] }], compatibilityDate: '2026-07-01', cf: false, durableObjects: { NOTES: { className: 'Notes', useSQLite: true } } })
+const server = new Miniflare({
+  modules: true,
+  scriptPath: 'out/index.js',
+  modulesRoot: 'out',
+  modulesRules: [
+    { type: 'ESModule', include: ['**/*.js'] },
+    { type: 'CompiledWasm', include: ['**/*.wasm'] },
+  ],
+  compatibilityDate: '2026-07-01',
+  cf: false,
+  durableObjects: { NOTES: { className: 'Notes', useSQLite: true } },
+})
 console.log(await (await server.dispatchFetch('http://localhost/')).text())
 await server.dispose()
 `,
@@ -200,7 +211,14 @@ active.postMessage('')
         join(dir, 'service-worker.source.js'),
         `import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
-addEventListener('message', (event) => event.waitUntil(check(Nidus, 'matrix', { wasm: './nidus.wasm' }).then((found) => event.source.postMessage(found), (error) => event.source.postMessage('failed: ' + error.code + ' ' + error.message))))
+addEventListener('message', (event) =>
+  event.waitUntil(
+    check(Nidus, 'matrix', { wasm: './nidus.wasm' }).then(
+      (found) => event.source.postMessage(found),
+      (error) => event.source.postMessage('failed: ' + error.code + ' ' + error.message),
+    ),
+  ),
+)
 `,
       )
       await run(
@@ -224,7 +242,10 @@ addEventListener('message', (event) => event.waitUntil(check(Nidus, 'matrix', { 
       writeFileSync(
         join(dir, 'import.mjs'),
         `const done = []
-for (const entry of ['inline', 'slim', 'segment', 'worker', 'words', 'durable-object']) { await import('nidus-wasm/' + entry); done.push(entry) }
+for (const entry of ['inline', 'slim', 'segment', 'worker', 'words', 'durable-object']) {
+  await import('nidus-wasm/' + entry)
+  done.push(entry)
+}
 await import('nidus-wasm'); done.push('nidus-wasm')
 for (const path of ['browser', 'segment-browser']) await import('./node_modules/nidus-wasm/dist/' + path + '.js')
 console.log(done.join(' '))

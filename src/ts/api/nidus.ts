@@ -80,8 +80,8 @@ import { ask, isShaped, list, shaped, similar } from './questions.js'
 const currentPlatform = () => runtime.platform!
 
 /**
- * The public API: checks and captures what it is given, in the turn of the call, and speaks to a store here or in a
- * worker.
+ * The public class of a store. Each method checks and copies its arguments in the turn of the call, and then calls the
+ * backend: a store in this thread, in a worker or in another tab.
  */
 export class Nidus<A extends AttrsOf<A> = Attrs> {
   readonly name: string
@@ -107,7 +107,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const spec = checkOpen(name, checked, storage)
     if (typeof storage === 'object') {
-      userHost(storage) // what is wrong with it is told before anything is loaded
+      userHost(storage) // throws before anything is loaded if the host lacks a method
       return new Nidus<A>(name, await platform.openOwn(spec, storage, checked.wasm))
     }
     return new Nidus<A>(
@@ -120,7 +120,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const checked = checkOptions(options, STORE, 'list')
     const platform = currentPlatform()
     const storage = checkStorage(checked.storage, platform.defaultStorage)
-    if (typeof storage === 'object') throw invalid('a host of your own knows its stores itself')
+    if (typeof storage === 'object') throw invalid('list knows no stores of a host that you wrote: ask the host')
     return platform.list(storage, checked)
   }
 
@@ -147,7 +147,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const { dimension } = checkOpen(name, { dimension: checked.dimension }, storage)
     if ((typeof storage === 'object') !== (checked.into !== undefined))
-      throw invalid('`into` is another host of your own, for a store in a host of your own')
+      throw invalid('salvage: pass `into`, a second host, if and only if `storage` is a host that you wrote')
     return platform.salvage(storage, { name, into: checkName(into), dimension }, checked)
   }
 
@@ -295,7 +295,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async deleteWhere(collection: string, filter: Filter<A>, options?: SignalOption): Promise<number> {
-    // `{}` says it: everything. A forgotten argument does not.
+    // A forgotten argument must not delete everything.
     if (filter === undefined) throw invalid('deleteWhere needs a filter; {} deletes everything')
     return this[BACKEND]().call(
       'deleteWhere',
@@ -305,7 +305,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
   }
 
   async search(query: Vector | Query, options?: VectorSearchOptions<A> | QuestionOptions<A>): Promise<Hits<Hit<A>>> {
-    // A proxy around an array passes for a plain object.
+    // `isPlainObject` is true of a proxy around an array, too.
     if (reading('the query', () => isPlainObject(query) && !('length' in query)))
       return ask<A>(this, query as Query, options)
     const vector = captureQuery(query, this.dimension)
@@ -346,7 +346,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     let tar: AsyncGenerator<Uint8Array> | undefined
     return new ReadableStream<Uint8Array>(
       {
-        // Also that it cannot be, at once.
+        // Errors the stream at once if the export cannot begin.
         start: () => begun.then(() => {}),
         async pull(controller) {
           tar ??= (await transfer()).tarOf(backend, await begun)
