@@ -11,9 +11,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { derivedSuite } from '../common/derived'
+import { EVERY_CASE } from '../common/model'
 import { MARK, POISON, poisoned, written } from '../common/words-file'
 
 const root = mkdtempSync(join(tmpdir(), 'nidus-derived-'))
@@ -181,6 +184,35 @@ describe('the file of the indexes of words in a folder', () => {
     writeFileSync(join(name, 'words.draft'), new Uint8Array(10))
     await Nidus.destroy(name)
     expect(existsSync(name)).toBe(false)
+  })
+
+  it('does no harm if the process is killed while it writes the file', async () => {
+    const name = await made()
+    const writer = `
+      import { Nidus } from ${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}
+      for (let n = 0; ; n++) {
+        const db = await Nidus.open(${JSON.stringify(name)})
+        await db.upsert('c', Array.from({ length: 400 }, (_, i) => ({ id: 'k' + i, vector: [1, 0], attrs: { body: 'bayou ' + n } })))
+        await db.search({ text: 'river' })
+        console.log('closing')
+        await db.close()
+      }`
+    for (let n = 0; n < (EVERY_CASE ? 40 : 2); n++) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', writer], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      for (let seen = 0; seen <= n % 3; seen++) await once(child.stdout, 'data')
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 12))
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      const db = await Nidus.open(name)
+      const { k0 } = Object.fromEntries((await db.get('c', ['k0'])).map((found) => [found!.id, found!.attrs['body']]))
+      expect(await count(db, 'river')).toBe(299)
+      expect(await count(db, 'bayou')).toBe(400)
+      expect(await count(db, String(k0).split(' ')[1]!)).toBeGreaterThanOrEqual(400)
+      await db.close()
+      expect(readdirSync(name).sort()).toEqual(['data', 'log', 'words'])
+    }
   })
 
   it('is of no use after native has compacted, and does not hinder it', async () => {

@@ -64,7 +64,7 @@ const isOf = (path: string, which: 'data' | 'log') => {
 
 /** Returns whether a path names a file of a store that is in that folder. */
 const isInStore = (path: string) =>
-  ['data', 'log', 'lock'].includes(basename(path)) &&
+  ['data', 'log', 'lock', 'words'].includes(basename(path)) &&
   (isOf(join(dirname(path), 'data'), 'data') || isOf(join(dirname(path), 'log'), 'log'))
 
 /** Returns whether a file begins like a file of a store. Its name does not matter, because a link may lead to it. */
