@@ -1,7 +1,10 @@
 import type { Attrs, Filter } from 'nidus-wasm'
 
-/** `npm run test:long` sets this: generated tests then run all of their cases. */
-export const EVERY_CASE = !!(import.meta as unknown as { env?: { NIDUS_EVERY_CASE?: string } }).env?.NIDUS_EVERY_CASE
+/** `npm run test:long` sets this: generated tests then run all of their cases. Vite tells it to pages. */
+export const EVERY_CASE = Boolean(
+  (typeof process === 'undefined' ? undefined : process.env.NIDUS_EVERY_CASE) ||
+  (import.meta as unknown as { env?: { NIDUS_EVERY_CASE?: string } }).env?.NIDUS_EVERY_CASE,
+)
 
 /** All of these, or in `npm test` every `step`th one and those that are `important`. */
 export const someOf = <T>(all: T[], step: number, important: (one: T) => boolean = () => false): T[] =>

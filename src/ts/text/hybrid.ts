@@ -1,6 +1,6 @@
 import type { QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { best, type Ranked } from './ranked.js'
+import { best, setOf, type Ranked } from './ranked.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
@@ -10,17 +10,16 @@ export interface Hybrid extends Ranked {
   textScores: Float64Array
 }
 
-/** So many more than wanted are taken from the search by vector. More would cost more than they spare. */
-const BESIDE = 32
-/** At most so many documents are given their cosines before the limit is computed anew. */
-const AT_ONCE = 512
+/** So many more than wanted are taken from the searches by vector and by words. More would cost more than they spare. */
+const NEAR = 8
+const WORDS = 32
 /** The constant of the sum of ranks, from the paper of Cormack, Clarke and Büttcher (2009). */
 const RANKS = 60
 
 /**
  * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and with
- * them a limit for the cosines of all others. Of those, only the documents whose words can lift them to the last of the
- * best are given their cosines.
+ * them a limit for the cosines of all others. The search by words does the same for the scores of their words. What
+ * neither of them found cannot be among the best once the sum of both limits is below the score of the last of these.
  */
 export async function byWeights(
   host: TextHost,
@@ -34,37 +33,31 @@ export async function byWeights(
 ): Promise<Hybrid> {
   const vector = args.vector!
   const { ceiling } = words.question
-  const found = words.all(among)
-  // By document.
-  const text = new Float64Array(found.docs.reduce((end, doc) => Math.max(end, doc + 1), 0))
-  for (let i = 0; i < found.docs.length; i++) text[found.docs[i]] = found.scores[i]
-  const textOf = (doc: number) => text[doc] ?? 0
-  const part = (doc: number) => (share * textOf(doc)) / ceiling
-  const first = words.best(most + BESIDE, among).docs
+  const ofWords = (score: number) => (share * score) / ceiling
+  // By document. One without the words has no score in `texts`.
+  const cosines = new Map<number, number>()
+  const texts = new Map<number, number>()
+  const add = (to: Map<number, number>, { docs, scores }: Ranked) => docs.forEach((doc, i) => to.set(doc, scores[i]))
+  const textOf = (doc: number) => texts.get(doc) ?? 0
+  const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + ofWords(textOf(doc))
 
-  for (let wanted = most + BESIDE; ; wanted *= 4) {
+  for (let wanted = most + NEAR; ; wanted *= 4) {
     const near = await nearest(host, args, vector, wanted, signal, only)
-    const cosines = new Map<number, number>()
-    const add = ({ docs, scores }: Ranked) => docs.forEach((doc, i) => cosines.set(doc, scores[i]))
-    const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + part(doc)
-    const cosinesOf = async (docs: Uint32Array) => {
-      if (docs.length > 0) add(await nearest(host, args, vector, docs.length, signal, docs))
-      return lastOf(cosines.keys(), score, most)
-    }
-    add(near)
+    add(cosines, near)
+    if (near.docs.length > 0) add(texts, words.best(near.docs.length, setOf(near.docs)))
     const complete = near.docs.length < wanted
     // No other document has a higher cosine.
     const rest = complete ? 0 : (1 - share) * Math.max(0, near.scores[near.scores.length - 1])
-    let limit = -Infinity
-    if (!complete) {
-      // The best by their words raise the limit, so that few of all others can reach it.
-      limit = await cosinesOf(first.filter((doc) => !cosines.has(doc)))
-      const others = reaching(found.docs, (doc) => part(doc) + rest, limit).filter((doc) => !cosines.has(doc))
-      for (let at = 0; at < others.length; at += AT_ONCE) {
-        // They come in the order of their words' scores, so none behind the first that cannot reach the limit can.
-        if (part(others[at]) + rest < limit) break
-        limit = await cosinesOf(others.slice(at, at + AT_ONCE))
+    let limit = lastOf(cosines.keys(), score, most)
+    for (let count = most + WORDS; !complete; count *= 4) {
+      const first = words.best(count, among)
+      add(texts, first)
+      const others = first.docs.filter((doc, i) => !cosines.has(doc) && !(ofWords(first.scores[i]) + rest < limit))
+      if (others.length > 0) {
+        add(cosines, await nearest(host, args, vector, others.length, signal, others))
+        limit = lastOf(cosines.keys(), score, most)
       }
+      if (first.docs.length < count || ofWords(first.scores[first.scores.length - 1]) + rest < limit) break
     }
     if (!complete && !(limit > rest)) continue
     const docs = Uint32Array.from(cosines.keys())
@@ -75,13 +68,6 @@ export async function byWeights(
       textScores: Float64Array.from(top.docs, textOf),
     }
   }
-}
-
-/** The documents whose bound reaches the limit, the highest bound first. */
-function reaching(docs: Uint32Array, bound: (doc: number) => number, limit: number): Uint32Array {
-  const found: number[] = []
-  for (const doc of docs) if (!(bound(doc) < limit)) found.push(doc)
-  return Uint32Array.from(found.sort((a, b) => bound(b) - bound(a)))
 }
 
 /** The score of the last of the `most` best, or -Infinity if there are fewer. */
