@@ -302,9 +302,6 @@ export function indexeddbHost(name: string): Host {
       release = undefined
       await releaseLock?.()
     },
-    async destroy() {
-      await removeStore(name)
-    },
   }
   return host
 }
