@@ -303,7 +303,10 @@ describe('update on the command line', () => {
     }
     const before = files('kept')
     const wrong: [unknown, string][] = [
-      [{ id: 'nobody', attrs: {} }, 'NOT_FOUND: update: no record of the collection "docs" has these ids: "nobody"; nothing was changed'],
+      [
+        { id: 'nobody', attrs: {} },
+        'NOT_FOUND: update: no record of the collection "docs" has these ids: "nobody"; nothing was changed',
+      ],
       [{ id: 'docs-1' }, 'INVALID_ARGUMENT: attempt.jsonl, line 1: neither "attrs" nor "remove" is there'],
       [{ id: 5, attrs: {} }, 'INVALID_ARGUMENT: attempt.jsonl, line 1: "id" must be a string, not 5'],
       [{ id: 'docs-1', attrs: { n: 1 }, remove: ['n'] }, '"n" is both set and removed'],
