@@ -6,9 +6,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { isMain } from '../../scripts/lib.mjs'
 import { Locks } from './locks.mjs'
+import { startThread } from './thread.mjs'
 import { waits } from './until.mjs'
 
 const TABS = 4
@@ -46,12 +46,10 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
 
   const start = () => {
     const tab = count++
-    const worker = new Worker(new URL('./changes-tab.mjs', import.meta.url), {
-      workerData: { tab, root, wasm, relaxed },
-      // Node prints a warning that blobs of files are experimental.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    })
-    const own = { tab, worker, ending: false, ready: false, leaders: 0, resets: 0, present: undefined }
+    const script = new URL('./changes-tab.mjs', import.meta.url)
+    const own = startThread(script, tab, { tab, root, wasm, relaxed }, { locks, fail })
+    const { worker } = own
+    Object.assign(own, { ready: false, leaders: 0, resets: 0, present: undefined })
     const waiting = new Map()
     /** Asks the tab, and resolves with its answer. */
     own.ask = (question, answer) => {
@@ -59,13 +57,6 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       if (question) worker.postMessage(question)
       return until(`the answer "${answer}" of tab ${tab}`, answered)
     }
-    own.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))
-    own.end = () => {
-      own.ending = true
-      return worker.terminate().then(() => own.ended)
-    }
-    worker.on('error', (error) => fail(new Error(`tab ${tab} failed: ${error?.stack ?? error}`)))
-    worker.on('exit', (code) => own.ending || fail(new Error(`tab ${tab} ended by itself (exit code ${code})`)))
     worker.on('message', (message) => {
       if (message.ask !== undefined) return locks.ask(worker, message)
       if (message.release !== undefined) return locks.release(worker, message.release)

@@ -6,9 +6,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { isMain } from '../../scripts/lib.mjs'
 import { Locks } from './locks.mjs'
+import { startThread } from './thread.mjs'
 import { waits } from './until.mjs'
 
 const TABS = 4
@@ -41,23 +41,14 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
 
   const start = (last = false) => {
     const tab = count++
-    const worker = new Worker(new URL('./leaders-tab.mjs', import.meta.url), {
-      workerData: { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last },
-      // Node prints a warning that blobs of files are experimental.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    })
-    const own = { tab, worker, acknowledged: [], closed: undefined, ending: false }
+    const script = new URL('./leaders-tab.mjs', import.meta.url)
+    const data = { tab, root, wasm, relaxed, compacts: !relaxed && tab % 3 === 0, last }
+    const own = startThread(script, tab, data, { locks, fail })
+    const { worker } = own
+    Object.assign(own, { acknowledged: [], closed: undefined })
     own.open = new Promise((resolve) => (own.opened = resolve))
     own.closes = new Promise((resolve) => (own.wasClosed = resolve))
-    own.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))
-    own.end = () => {
-      own.ending = true
-      return worker.terminate().then(() => own.ended)
-    }
     let answersFor = []
-    worker.on('error', (error) => fail(new Error(`tab ${tab} failed: ${error?.stack ?? error}`)))
-    worker.on('messageerror', (error) => fail(new Error(`a message of tab ${tab} could not be read: ${error}`)))
-    worker.on('exit', (code) => own.ending || fail(new Error(`tab ${tab} ended by itself (exit code ${code})`)))
     worker.on('message', (message) => {
       const { ask, release, begun, done, failed, deleting, deleted, flushing, flushed, open, present, closed } = message
       if (ask !== undefined) return locks.ask(worker, message)
