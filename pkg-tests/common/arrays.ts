@@ -4,7 +4,7 @@ import { NidusError, type StorageHost, type StoreFiles, type SyncAccessHandle } 
  * A handle over a plain array of numbers, written from the specification of handles alone. It keeps the buffers that it
  * got, to see that nobody changes them afterwards.
  */
-export class ArrayHandle implements SyncAccessHandle {
+class ArrayHandle implements SyncAccessHandle {
   bytes: number[] = []
   written = 0
   flushes = 0

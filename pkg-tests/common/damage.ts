@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** How a call ended, and everything that was there before it and after it. */
-export interface Fact {
+interface Fact {
   call: string
   end: string
   before: Record<string, string>

@@ -68,7 +68,7 @@ async function further(db: Nidus) {
   await Promise.all([db.upsert(upsert.collection, upsert.docs), db.delete(remove.collection, remove.ids)])
 }
 
-export class Wrong extends Error {}
+class Wrong extends Error {}
 
 /**
  * Opens an image and finds out which of the states it has. Writes to it, and looks again. Returns the host's calls,
@@ -108,12 +108,12 @@ async function check(
   return { events, found: found! }
 }
 
-export interface Count {
+interface Count {
   images: number
   second: number
   killed: number
 }
-export interface Limits {
+interface Limits {
   most: number
   seed: number
   /**

@@ -18,7 +18,7 @@ export type Image = Map<string, Uint8Array>
 
 const SECTOR = 512
 const EMPTY = new Uint8Array(0)
-export const hashOf = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('base64')
+const hashOf = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('base64')
 const sectorOf = (bytes: Uint8Array, sector: number) => {
   const whole = new Uint8Array(SECTOR)
   whole.set(bytes.subarray(sector * SECTOR, (sector + 1) * SECTOR))

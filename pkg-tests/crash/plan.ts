@@ -3,7 +3,7 @@ import { random } from '../common/model'
 
 export const DIMENSION = 24
 
-export interface Doc {
+interface Doc {
   id: string
   vector: number[]
   attrs: Record<string, string | number>

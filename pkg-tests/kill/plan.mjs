@@ -2,7 +2,7 @@
 // make the same list. Runs in pages, Node, Deno and Bun.
 
 export const DIMENSION = 32
-export const COLLECTIONS = ['a', 'b', 'ü']
+const COLLECTIONS = ['a', 'b', 'ü']
 const IDS = 60
 
 /** A small random generator that gives the same numbers everywhere. */

@@ -31,7 +31,7 @@ export async function install(folder: string): Promise<string> {
   return join(folder, 'node_modules/nidus-wasm')
 }
 
-export interface Block {
+interface Block {
   /** The page and the number of the block, for readers. */
   name: string
   runs: string

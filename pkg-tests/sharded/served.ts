@@ -13,7 +13,7 @@ export interface On {
   dimension?: number
   timeout?: number
 }
-export type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
+type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
 
 /**
  * Starts workerd before the tests of the file and ends it after them. `defaults` holds for calls that say nothing else.

@@ -4,7 +4,7 @@ import type { FromWorker, ToWorker } from './protocol'
 
 export const DIMENSION = 384
 
-export interface Embedded {
+interface Embedded {
   vectors: Float32Array
   milliseconds: number
 }

@@ -36,7 +36,7 @@ interface Read {
 }
 
 /** The text that is embedded for a passage. Its file's name and its headings say much about its subject. */
-export const embeddedText = (path: string, { headings, text }: Passage) =>
+const embeddedText = (path: string, { headings, text }: Passage) =>
   `${[
     path
       .slice(path.lastIndexOf('/') + 1)

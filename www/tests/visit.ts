@@ -99,7 +99,7 @@ export const layoutShift = (page: Page) =>
   page.evaluate(() => (globalThis as unknown as { moved: { total: number } }).moved.total)
 
 /** Only a fault makes a wait this long. */
-export const HANGS = 600_000
+const HANGS = 600_000
 
 export async function phase(page: Page, wanted: string) {
   try {
@@ -144,7 +144,7 @@ export async function drop(page: Page, ...paths: string[]) {
   await cdp.detach()
 }
 
-export interface Found {
+interface Found {
   id: string
   file: string
   score: number

@@ -59,7 +59,7 @@ export async function isWhole() {
   return extents
 }
 
-export interface Faults {
+interface Faults {
   exec?: (query: string) => void
   sync?: () => Promise<void>
   transaction?: () => void

@@ -8,7 +8,7 @@ const MAX_F32 = 3.4028234663852886e38
 /**
  * A batch as it was at the time of the call. The caller may change its arrays afterwards, except vectors that it lends.
  */
-export interface Captured {
+interface Captured {
   count: number
   batch: Uint8Array<ArrayBuffer>
   vectors: Float32Array
@@ -17,7 +17,7 @@ export interface Captured {
 }
 
 /** Says what may be done with the vectors of a columnar batch. */
-export type Way = 'copy' | 'transfer' | 'lend'
+type Way = 'copy' | 'transfer' | 'lend'
 
 type Floats = Float32Array | Float64Array
 

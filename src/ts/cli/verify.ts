@@ -6,7 +6,7 @@ import type { Values } from './args.js'
 import { count, out, say, table } from './output.js'
 
 /** One fault of a store, and its place in a file, in bytes. */
-export interface Finding {
+interface Finding {
   what: string
   file?: 'data' | 'log'
   offset?: number

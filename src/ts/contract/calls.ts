@@ -119,7 +119,7 @@ export const isFeed = (method: Method) => KINDS[method] === Kind.Feed
 export const isRead = (method: Method): method is MethodOf<Kind.Read | Kind.Rows | Kind.Text | Kind.Feed> =>
   KINDS[method] >= Kind.Read
 
-export interface SearchArgs {
+interface SearchArgs {
   queries: Float32Array
   collections: number | undefined
   names: Uint8Array

@@ -14,7 +14,7 @@ const AGAIN_MS = 10_000
 const MOST_AGAIN = 6
 
 /** The parts of the engine that automatic compaction uses. */
-export interface AutoCompacted {
+interface AutoCompacted {
   /** Returns the share of dead rows, quickly. An update of attributes counts as a dead row. */
   deadRatio(): number
   footprint(): Footprint

@@ -19,7 +19,7 @@ const RELAXED_LOG = 1024 * 1024
 const RELAXED_BYTES = 32 * 1024 * 1024
 
 /** The parts of the engine that the committer uses. */
-export interface Committing {
+interface Committing {
   /** Returns true if reads may take several turns of the event loop, so that a group must wait for them. */
   readsSpanTurns(): boolean
   /** Called once a group is visible. Later writes wait until it resolves. */

@@ -12,7 +12,7 @@ import { inSlices } from '../runtime/schedule.js'
  * The parts of the engine that compaction uses. `run` turns what the core throws into a NidusError. `fail` makes the
  * store FAILED.
  */
-export interface Compacting {
+interface Compacting {
   readonly core: Store
   readonly host: Host
   run<T>(work: () => T): T

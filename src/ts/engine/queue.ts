@@ -24,7 +24,7 @@ type Job = Work & {
   staged?: { result: unknown }
 }
 
-export interface Group {
+interface Group {
   /** The number of bytes staged so far. */
   size(): number
   /** Makes what is staged durable and visible. */

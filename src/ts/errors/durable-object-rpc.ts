@@ -4,7 +4,7 @@ import { codesInMessages } from './errors.js'
  * Returns whether an error that a Durable Object's method throws reaches its caller with its code. It does with
  * `enhanced_error_serialization`, which newer compatibility dates include.
  */
-export const enhanced = (): boolean => {
+const enhanced = (): boolean => {
   if (typeof navigator === 'undefined' || navigator.userAgent !== 'Cloudflare-Workers') return true
   return (structuredClone(Object.assign(new Error(''), { code: 'CODE' })) as { code?: string }).code === 'CODE'
 }

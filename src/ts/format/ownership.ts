@@ -7,7 +7,7 @@ import { crc32 } from './crc32.js'
  * `begun` means zeros, or the beginning of bytes that we would write. An interrupted write leaves such a file, but the
  * file may as well be somebody else's.
  */
-export type Look = 'none' | 'begun' | 'ours' | 'foreign'
+type Look = 'none' | 'begun' | 'ours' | 'foreign'
 export type Which = 'data' | 'log'
 
 /** Bytes of the header of `data`. */

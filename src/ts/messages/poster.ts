@@ -1,4 +1,4 @@
-export interface Port {
+interface Port {
   postMessage(message: unknown, transfer: Transferable[]): void
 }
 

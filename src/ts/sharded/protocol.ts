@@ -109,16 +109,6 @@ export interface TextChange {
 export interface ShardStub {
   call(whom: Whom, method: Call, args: unknown[]): Promise<Answer<unknown>>
 }
-export interface RouterStub {
-  layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>>
-  /** Waits for a while, and then returns the layout as it is. */
-  grow(name: string, shards: number, timeout: number): Promise<Answer<Layout>>
-  /**
-   * Returns the settings of all collections' texts. With a change, makes it first. Waits for a while until all shards
-   * have them.
-   */
-  texts(name: string, timeout: number, change?: TextChange): Promise<Answer<{ settings: Settings; pending: boolean }>>
-}
 export interface Namespace<Stub> {
   idFromName(name: string): unknown
   get(id: unknown): Stub

@@ -9,7 +9,7 @@ export interface Part extends Validators {
   size: number
 }
 /** The entry that says which files are current. It is written in one step. */
-export interface Entry {
+interface Entry {
   format: 2
   data: Part
   log: Part

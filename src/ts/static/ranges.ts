@@ -1,5 +1,5 @@
 /** Reads exactly these bytes of a file. */
-export type ReadRange = (at: number, length: number, signal: AbortSignal | undefined) => Promise<Uint8Array>
+type ReadRange = (at: number, length: number, signal: AbortSignal | undefined) => Promise<Uint8Array>
 
 /** If two ranges are no farther apart than this, one request for both is cheaper than two requests. */
 const GAP = 32 * 1024

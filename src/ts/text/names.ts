@@ -1,6 +1,6 @@
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, skipAttrs } from '../core/wire.js'
-import { NO_KEYS } from './ranked.js'
+import { NO_KEYS, compareBytes } from './ranked.js'
 
 /** So many documents are read at once. */
 const AT_ONCE = 4096
@@ -11,12 +11,6 @@ interface Named {
 }
 
 const byId = (a: Named, b: Named) => compareBytes(a.id, b.id)
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const end = Math.min(a.length, b.length)
-  for (let i = 0; i < end; i++) if (a[i] !== b[i]) return a[i] - b[i]
-  return a.length - b.length
-}
 
 /** Returns the first `most` documents of one collection in the order of their ids, by the bytes of UTF-8. */
 export function firstById({ store, run }: TextHost, docs: Uint32Array, most: number): Uint32Array {

@@ -50,14 +50,21 @@ function sortByName({ store, run }: TextHost, places: Uint32Array, docs: Uint32A
       const [m, n] = [view.getUint32(x, true), view.getUint32(y, true)]
       x += 8
       y += 8
-      for (let i = 0; i < Math.min(m, n); i++) if (wire[x + i] !== wire[y + i]) return wire[x + i] - wire[y + i]
-      if (m !== n) return m - n
+      const order = compareBytes(wire.subarray(x, x + m), wire.subarray(y, y + n))
+      if (order !== 0) return order
       x += m
       y += n
     }
     return 0
   }
   places.sort(compare)
+}
+
+/** Compares ids as one store does: by their bytes. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const end = Math.min(a.length, b.length)
+  for (let i = 0; i < end; i++) if (a[i] !== b[i]) return a[i] - b[i]
+  return a.length - b.length
 }
 
 /** Returns a set of documents: a bit for each, sixteen in a number. */

@@ -3,7 +3,7 @@ import type { Outcome, Progress } from '../indexer'
 import type { Words } from '../words'
 import { button, element, make, plural, setText } from './dom'
 
-export type Phase = 'opening' | 'waiting' | 'loading-model' | 'indexing' | 'ready' | 'empty' | 'stopped' | 'failed'
+type Phase = 'opening' | 'waiting' | 'loading-model' | 'indexing' | 'ready' | 'empty' | 'stopped' | 'failed'
 
 const progress = element<HTMLProgressElement>('progress')
 let announcedQuarter = 0

@@ -26,7 +26,7 @@ export const META = 'meta'
 export const EXTENTS = 'extents'
 export const META_KEY = 'store'
 
-export const databaseName = (name: string) => PREFIX + name
+const databaseName = (name: string) => PREFIX + name
 export const lockName = (name: string) => `nidus-wasm:indexeddb:${name}`
 
 export function factory(): IDBFactory {

@@ -5,7 +5,7 @@ import type { Transaction } from './database.js'
 type Key = [file: FileName, generation: number, at: number]
 
 /** Reads bytes of a file. Extents that begin before `from` hold none of them. */
-export type Read = (sink: ExtentSink, at: number, length: number, from: number) => Promise<Uint8Array>
+type Read = (sink: ExtentSink, at: number, length: number, from: number) => Promise<Uint8Array>
 
 /**
  * Returns the range of keys of a file's extents in one generation, from `at` to `end`. By default it has no end,

@@ -6,7 +6,7 @@ import { crc32 } from '../../format/crc32.js'
  * valid slot with the higher generation is current. Whether a generation is even or odd decides its slot and its pair
  * of files.
  */
-export const SECTOR = 512
+const SECTOR = 512
 export const HEAD_SIZE = 2 * SECTOR
 const MAGIC = /* @__PURE__ */ new TextEncoder().encode('NDSHEAD1')
 
