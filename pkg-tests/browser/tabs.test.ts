@@ -59,7 +59,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await c.count()).toBe(2)
     })
 
-    it('continue with the next leader when the leader is closed: every call is answered, no outcome is unknown', async () => {
+    it('continue with the next leader when the leader is closed: each call is answered, each outcome known', async () => {
       const name = fresh()
       const a = await of(name)
       const b = await of(name)
@@ -219,7 +219,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await (await of(name)).close()
     })
 
-    it('make durable what a strict tab writes through a relaxed leader, and report what a relaxed tab lost', async () => {
+    it('make durable what a strict tab writes by a relaxed leader, and report what a relaxed tab lost', async () => {
       const name = fresh()
       const a = await of(name, { durability: 'relaxed' })
       const strict = await of(name)

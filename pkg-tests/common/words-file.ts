@@ -38,8 +38,8 @@ export function seal(file: Uint8Array, { from, to }: { from: number; to: number 
 }
 
 /**
- * Replaces a word in the indexes of the file, with right checksums. Whoever then finds the other word has used the file,
- * and whoever does not find it has read the documents.
+ * Replaces a word in the indexes of the file, with right checksums. Whoever then finds the other word has used the
+ * file, and whoever does not find it has read the documents.
  */
 export function poisoned(original: Uint8Array): Uint8Array<ArrayBuffer> {
   const file = original.slice() as Uint8Array<ArrayBuffer>

@@ -48,7 +48,9 @@ async function further(db: Nidus, r: Random) {
   await db.delete('c', ['r5', 'r901'])
 }
 
-/** What writes a store with a file, in several openings: the first file, one that replaces it, one after a compaction. */
+/**
+ * What writes a store with a file, in several openings: the first file, one that replaces it, one after a compaction.
+ */
 const OPENINGS: ((db: Nidus, r: Random) => Promise<void>)[] = [
   async (db, r) => {
     await db.createCollection('c', { text: { title: { weight: 3 }, body: {} } })

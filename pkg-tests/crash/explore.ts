@@ -117,8 +117,8 @@ interface Limits {
   most: number
   seed: number
   /**
-   * One of this many images is continued from, and one of a tenth as many moments. So are all moments at which a name is
-   * not synced, or that the host names.
+   * One of this many images is continued from, and one of a tenth as many moments. So are all moments at which a name
+   * is not synced, or that the host names.
    */
   every: number
 }

@@ -216,7 +216,8 @@ describe('the file of the indexes of words in a folder', () => {
   })
 
   it('is of no use after native has compacted, and does not hinder it', async () => {
-    // Native writes the documents in the order of their ids, with rows from 0 on: a store of its own has the same files.
+    // Native writes the documents in the order of their ids, with rows from 0 on: a store of its own has the same
+    // files.
     const name = await made()
     poison(name)
     const db = await Nidus.open(name)

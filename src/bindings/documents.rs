@@ -12,11 +12,12 @@ use crate::segment::op::Reader;
 
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
-    /// Without documents and with keys: returns the length of the log (u64) and a number that tells which operations are
-    /// in it (u32), and for each number of a document its row (u32), 2^32 - 1 if there is no such document. Returns
-    /// nothing as long as a compaction changes the rows. Without either: returns the numbers of those that changed since the last call, four bytes each. The first
-    /// number is 1 if they are all documents that there are, and otherwise 0. With documents: returns for each of them
-    /// 0 if it does not exist, or 1, its collection, its id, and all its attributes or those of `keys`.
+    /// Without documents and with keys: returns the length of the log (u64) and a number that tells which operations
+    /// are in it (u32), and for each number of a document its row (u32), 2^32 - 1 if there is no such document. Returns
+    /// nothing as long as a compaction changes the rows. Without either: returns the numbers of those that changed
+    /// since the last call, four bytes each. The first number is 1 if they are all documents that there are, and
+    /// otherwise 0. With documents: returns for each of them 0 if it does not exist, or 1, its collection, its id, and
+    /// all its attributes or those of `keys`.
     pub fn documents(&mut self, docs: Option<Box<[u32]>>, keys: Option<Box<[u8]>>) -> Result<Uint8Array, JsValue> {
         let chosen = |key: &[u8]| {
             let mut keys = keys.as_deref().map(Reader::new);

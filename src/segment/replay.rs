@@ -157,7 +157,8 @@ impl Replay {
             Some(at) => Err(error(
                 Code::Corrupt,
                 format!(
-                    "the log is damaged at offset {}: what is there is no frame, yet a good one follows at offset {}; nothing was changed",
+                    "the log is damaged at offset {}: what is there is no frame, yet a good one follows at \
+                     offset {}; nothing was changed",
                     self.mark.len,
                     self.mark.len + at as u64
                 ),

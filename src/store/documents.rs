@@ -23,8 +23,9 @@ impl Store {
         }
     }
 
-    /// Gives `each` the length of the log that the documents are made of, a number that tells which operations are in it,
-    /// and for each number of a document its row, or [`u32::MAX`]. Gives nothing as long as a compaction changes the rows.
+    /// Gives `each` the length of the log that the documents are made of, a number that tells which operations are in
+    /// it, and for each number of a document its row, or [`u32::MAX`]. Gives nothing as long as a compaction changes
+    /// the rows.
     #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
     pub(crate) fn place(&self, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if self.compaction.is_some() {
@@ -95,7 +96,8 @@ mod tests {
         Store::create(MemorySink::new(), MemorySink::new(), options).unwrap()
     }
 
-    /// The documents as a follower of the store knows them: by number, each with its collection, its id and its attribute `n`.
+    /// The documents as a follower of the store knows them: by number, each with its collection, its id and its
+    /// attribute `n`.
     type Known = BTreeMap<u32, (String, String, i64)>;
 
     fn look(store: &Store, doc: u32) -> Option<(String, String, i64)> {
@@ -147,11 +149,17 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::few_or(60, 600), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: crate::few_or(60, 600),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Whoever looks only at touched documents knows all of them, after any writes and compactions.
         #[test]
-        fn touched_documents_are_all_that_changed(acts in prop::collection::vec((0u8..12, 0u8..3, 0u8..8, any::<u8>()), 1..60)) {
+        fn touched_documents_are_all_that_changed(
+            acts in prop::collection::vec((0u8..12, 0u8..3, 0u8..8, any::<u8>()), 1..60),
+        ) {
             let mut db = store();
             let mut known = Known::new();
             follow(&mut db, &mut known);
@@ -164,9 +172,16 @@ mod tests {
                         batch.push(&name, &[("n", i64::from(n).into())]);
                         db.stage_upsert(collection, 1, batch.bytes(), &[1.0, f32::from(n)]).unwrap();
                     }
-                    7 | 8 => { db.stage_delete(collection, [name.as_str()].into_iter().map(Ok)).unwrap(); }
-                    9 => { db.stage_drop(collection).unwrap(); }
-                    10 => { db.commit().unwrap(); compacted(&mut db); }
+                    7 | 8 => {
+                        db.stage_delete(collection, [name.as_str()].into_iter().map(Ok)).unwrap();
+                    }
+                    9 => {
+                        db.stage_drop(collection).unwrap();
+                    }
+                    10 => {
+                        db.commit().unwrap();
+                        compacted(&mut db);
+                    }
                     _ => db.unstage_all(),
                 }
                 if n % 3 > 0 {
@@ -181,7 +196,10 @@ mod tests {
 
         /// The place and the rows are those of the files, so a store that is opened from them has the same.
         #[test]
-        fn the_place_and_the_rows_are_those_of_the_files(acts in prop::collection::vec((0u8..12, 0u8..8, any::<u8>()), 1..40), relaxed: bool) {
+        fn the_place_and_the_rows_are_those_of_the_files(
+            acts in prop::collection::vec((0u8..12, 0u8..8, any::<u8>()), 1..40),
+            relaxed: bool,
+        ) {
             let options = OpenOptions { dimension: Some(2), relaxed, ..OpenOptions::default() };
             let (mut data, mut log) = (MemorySink::new(), MemorySink::new());
             let mut db = Store::create(data.clone(), log.clone(), options).unwrap();
@@ -195,10 +213,17 @@ mod tests {
                         batch.push("same", &[]);
                         db.stage_upsert("a", 2, batch.bytes(), &[1.0, f32::from(n), 1.0, 0.0]).unwrap();
                     }
-                    6 => { db.stage_delete("a", [name.as_str()].into_iter().map(Ok)).unwrap(); }
-                    7 => { db.stage_drop("a").unwrap(); }
+                    6 => {
+                        db.stage_delete("a", [name.as_str()].into_iter().map(Ok)).unwrap();
+                    }
+                    7 => {
+                        db.stage_drop("a").unwrap();
+                    }
                     8 => db.unstage_all(),
-                    9 => { db.write().unwrap(); if n % 2 == 0 { db.rollback().unwrap() } else { db.apply() } }
+                    9 => {
+                        db.write().unwrap();
+                        if n % 2 == 0 { db.rollback().unwrap() } else { db.apply() }
+                    }
                     10 => {
                         db.commit().unwrap();
                         (data, log) = (MemorySink::new(), MemorySink::new());
@@ -210,7 +235,9 @@ mod tests {
                         while !db.adopt_step().unwrap() {}
                         places.clear();
                     }
-                    _ => { db.commit().unwrap(); }
+                    _ => {
+                        db.commit().unwrap();
+                    }
                 }
                 db.commit().unwrap();
                 let now = place(&db);
@@ -219,14 +246,20 @@ mod tests {
                 prop_assert_eq!(length, db.log.bytes());
                 db.flush().unwrap();
                 prop_assert_eq!(&now, &place(&db));
-                let again = Store::open(MemorySink::with_bytes(data.to_vec()), MemorySink::with_bytes(log.to_vec()), options).unwrap();
+                let again =
+                    Store::open(MemorySink::with_bytes(data.to_vec()), MemorySink::with_bytes(log.to_vec()), options)
+                        .unwrap();
                 prop_assert_eq!(now, place(&again));
             }
         }
 
         /// A filter's documents, and a search that is limited to some of them, are those of a naive model.
         #[test]
-        fn a_search_is_limited(numbers in prop::collection::vec(0i64..6, 1..200), least in 0i64..6, every in 1usize..9) {
+        fn a_search_is_limited(
+            numbers in prop::collection::vec(0i64..6, 1..200),
+            least in 0i64..6,
+            every in 1usize..9,
+        ) {
             let mut db = store();
             let mut batch = Batch::new();
             let mut vectors = Vec::new();
@@ -244,8 +277,15 @@ mod tests {
             let mut searching = db.begin_search(&[1.0, 1.0], query).unwrap();
             let groups = db.documents_for(&mut searching).unwrap().unwrap();
             let bit = |doc: u32| groups.get(doc as usize / 16).is_some_and(|group| group >> (doc % 16) & 1 == 1);
-            let expected: Vec<u32> = all(&db).iter().filter(|(_, (collection, _, n))| collection == "a" && *n >= least).map(|(doc, _)| *doc).collect();
-            prop_assert_eq!((0..db.index.docs_end() as u32 + 40).filter(|doc| bit(*doc)).collect::<Vec<_>>(), expected.clone());
+            let expected: Vec<u32> = all(&db)
+                .iter()
+                .filter(|(_, (collection, _, n))| collection == "a" && *n >= least)
+                .map(|(doc, _)| *doc)
+                .collect();
+            prop_assert_eq!(
+                (0..db.index.docs_end() as u32 + 40).filter(|doc| bit(*doc)).collect::<Vec<_>>(),
+                expected.clone()
+            );
             let limited: Vec<u32> = all(&db).into_keys().step_by(every).collect();
             db.limit_search(&mut searching, &limited).unwrap();
             prop_assert!(db.advance_search(&mut searching, &mut Supplied::default()).unwrap());

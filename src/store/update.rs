@@ -12,8 +12,8 @@ const NAMED: usize = 400;
 
 impl Store {
     /// Changes attributes of `count` documents and leaves their vectors as they are. `batch` has their ids and the
-    /// changes (see [`Batch::push_changes`](crate::Batch::push_changes)). Fails with `NOT_FOUND`, and stages nothing, if
-    /// one of them is not there. Returns `count`.
+    /// changes (see [`Batch::push_changes`](crate::Batch::push_changes)). Fails with `NOT_FOUND`, and stages nothing,
+    /// if one of them is not there. Returns `count`.
     pub fn stage_update(&mut self, collection: &str, count: usize, batch: &[u8]) -> Result<usize> {
         self.check_writable()?;
         let mark = self.mark();

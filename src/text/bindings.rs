@@ -1,5 +1,5 @@
-//! The interface of keyword search for JavaScript, a wasm of its own. `src/ts/text/text-core.d.ts` is the same interface
-//! in TypeScript.
+//! The interface of keyword search for JavaScript, a wasm of its own. `src/ts/text/text-core.d.ts` is the same
+//! interface in TypeScript.
 
 use js_sys::{Error as JsError, Float64Array, Reflect, Uint8Array, Uint16Array, Uint32Array};
 use wasm_bindgen::prelude::*;

@@ -1,8 +1,8 @@
 //! Reads an index from a file, in pieces. The bytes can be any: an error means that the index must be made again.
 //!
-//! The checksum tells whether the file is as it was written. Behind that only the documents are checked. Words and lists
-//! of a file that somebody made with a right checksum can be wrong, and then a search finds the wrong documents. It reads
-//! no byte and takes no memory beyond the file for that: see [`Walk::next`](super::segment::Walk::next).
+//! The checksum tells whether the file is as it was written. Behind that only the documents are checked. Words and
+//! lists of a file that somebody made with a right checksum can be wrong, and then a search finds the wrong documents.
+//! It reads no byte and takes no memory beyond the file for that: see [`Walk::next`](super::segment::Walk::next).
 
 use super::merging::Merging;
 use super::saving::{ARRAYS, FIXED, MAGIC, Origin, SIZES};

@@ -1,7 +1,8 @@
 //! The index of words: which documents have a word, and how often.
 //!
-//! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A write
-//! only waits in a queue. A search first takes what waits; between searches [`TextIndex::step`] does that in slices.
+//! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A
+//! write only waits in a queue. A search first takes what waits; between searches [`TextIndex::step`] does that in
+//! slices.
 //!
 //! If a call fails, for instance because memory is short, the index may lack documents. It must be made again.
 //!
@@ -174,8 +175,8 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Does some of the work that waits. Returns whether there is more. Searches need no such steps, but they are faster
-    /// after them.
+    /// Does some of the work that waits. Returns whether there is more. Searches need no such steps, but they are
+    /// faster after them.
     pub fn step(&mut self, budget: usize) -> Result<bool> {
         let mut budget = budget.max(1);
         while budget > 0 {

@@ -1,7 +1,7 @@
 //! The list of one word in one segment: in which documents it is, and how often.
 //!
-//! A posting is the distance to the document before, and the count if it is not 1. A list of at least [`BLOCK`] postings
-//! begins with its bounds and with one entry for each block, so that a search can leave blocks out.
+//! A posting is the distance to the document before, and the count if it is not 1. A list of at least [`BLOCK`]
+//! postings begins with its bounds and with one entry for each block, so that a search can leave blocks out.
 
 use crate::Result;
 use crate::error::reserve;
@@ -53,8 +53,8 @@ fn rest(bytes: &[u8], at: &mut usize, mut value: u32) -> u32 {
     }
 }
 
-/// For four ranges of counts the largest count and the least length of a document. A search takes the most that a document
-/// can score from them, whatever the mean length is.
+/// For four ranges of counts the largest count and the least length of a document. A search takes the most that a
+/// document can score from them, whatever the mean length is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     most: [u32; 4],

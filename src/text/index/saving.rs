@@ -1,7 +1,7 @@
 //! Writes the index to a file beside the store, in pieces.
 //!
-//! The file is a header, the arrays of all segments as they are in memory, and a checksum of all that. It may be lost, or
-//! be of another time: whoever loads it checks where it was made, and makes the index again if in doubt.
+//! The file is a header, the arrays of all segments as they are in memory, and a checksum of all that. It may be lost,
+//! or be of another time: whoever loads it checks where it was made, and makes the index again if in doubt.
 
 use super::TextIndex;
 use super::segment::Segment;

@@ -34,8 +34,8 @@ pub const ABSENT: u8 = u8::MAX;
 pub type Scored = (u32, f64);
 
 impl TextIndex {
-    /// Counts what the scores of a question depend on. `fields` has the index's number of each field that is searched, or
-    /// [`ABSENT`]. `documents` is the number of all living documents of the index's collection.
+    /// Counts what the scores of a question depend on. `fields` has the index's number of each field that is searched,
+    /// or [`ABSENT`]. `documents` is the number of all living documents of the index's collection.
     pub fn statistics(&mut self, question: &Question, fields: &[u8], documents: u64) -> Result<Statistics> {
         self.check_fields(fields)?;
         let counted = self.resolve(question, fields)?;

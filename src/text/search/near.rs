@@ -3,8 +3,8 @@
 /// The fewest characters of a word that is searched with an edit.
 pub const LEAST_LETTERS: usize = 4;
 
-/// Returns whether two words are equal, or become equal if one character is added, left out, replaced, or exchanged with
-/// its neighbour.
+/// Returns whether two words are equal, or become equal if one character is added, left out, replaced, or exchanged
+/// with its neighbour.
 pub fn one_edit(a: &str, b: &str) -> bool {
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     if common == a.len() && common == b.len() {

@@ -1,8 +1,9 @@
 //! Adds up the scores of the documents of a segment, in windows.
 //!
 //! The terms of the sum are in the order of their weights. A document can only be among the best if it has one of the
-//! first words, as soon as all others together score less than the worst of the best. So the lists of the others are only
-//! looked at for documents that the first ones gave (this is called MaxScore). What is left out never changes a sum.
+//! first words, as soon as all others together score less than the worst of the best. So the lists of the others are
+//! only looked at for documents that the first ones gave (this is called MaxScore). What is left out never changes a
+//! sum.
 
 use super::formula::{MOST, look};
 use crate::mutant::mutant;

@@ -30,8 +30,8 @@ impl PartialEq for Stem<'_> {
 }
 impl Eq for Stem<'_> {}
 
-/// Returns the stem of a token. A token that is too short to have an ending, or has more than the letters `a` to `z`, is
-/// its own stem.
+/// Returns the stem of a token. A token that is too short to have an ending, or has more than the letters `a` to `z`,
+/// is its own stem.
 pub fn stem_en(token: &str) -> Stem<'_> {
     if token.len() < 3 || !token.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return Stem { start: token, last: "" };

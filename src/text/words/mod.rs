@@ -1,15 +1,15 @@
 //! Cuts texts into the words by which they are found. docs/spec/words.md (SPEC 3.4) is the rule; this is one of its two
 //! implementations.
 //!
-//! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops when the given number
-//! of bytes is behind it, and [`Tokenizer::place`] says where to go on, also with another `Tokenizer` over the same text.
-//! The tokens are the same, however small the steps are. A step takes at most about 5 KB more than it was given. Neither
-//! takes memory: what a token needs is on the stack.
+//! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops when the given
+//! number of bytes is behind it, and [`Tokenizer::place`] says where to go on, also with another `Tokenizer` over the
+//! same text. The tokens are the same, however small the steps are. A step takes at most about 5 KB more than it was
+//! given. Neither takes memory: what a token needs is on the stack.
 //!
-//! The tokens of a compound come one after another: the whole, then for each of its pieces the piece's own whole, if the
-//! piece is a compound, and its parts. A question finds a compound by its whole, or by all of its parts. In a question,
-//! [`Kind::End`] asks for nothing that the bigram before it has not asked for, and [`Kind::Lone`] asks for every token that
-//! begins with it.
+//! The tokens of a compound come one after another: the whole, then for each of its pieces the piece's own whole, if
+//! the piece is a compound, and its parts. A question finds a compound by its whole, or by all of its parts. In a
+//! question, [`Kind::End`] asks for nothing that the bigram before it has not asked for, and [`Kind::Lone`] asks for
+//! every token that begins with it.
 
 mod compound;
 pub mod forms;
@@ -244,8 +244,8 @@ fn joint(text: &str, at: usize, look: Look, digit: bool) -> Option<Joint> {
     }
 }
 
-/// Leaves out the rest of a piece that is too long. Stops where the piece ends, or behind a letter or digit from `until`
-/// on.
+/// Leaves out the rest of a piece that is too long. Stops where the piece ends, or behind a letter or digit from
+/// `until` on.
 #[inline(never)]
 fn skip_tail(text: &str, mut at: usize, until: usize, tail: Tail) -> (usize, Tail) {
     let (mut digit, mut dropped) = (tail == Tail::AfterDigit, 0);

@@ -1,7 +1,7 @@
 //! Where the words of a question are in a text, and the passage that shows most of them.
 //!
-//! Offsets are those of JavaScript: UTF-16 code units. The time is linear in the texts, and the memory is bounded by the
-//! number of matches that were asked for.
+//! Offsets are those of JavaScript: UTF-16 code units. The time is linear in the texts, and the memory is bounded by
+//! the number of matches that were asked for.
 
 use super::look::{Class, Look};
 use super::{Token, tokens};
@@ -254,8 +254,8 @@ fn passage<'a>(text: &'a str, best: Best, wanted: &mut dyn FnMut(&Token<'_>) -> 
     Ok(Passage { element: best.element, from, to, text: trimmed, matches })
 }
 
-/// Returns the first place, at most `most` units in front of `from`, at which a word begins, and how many units it is in
-/// front.
+/// Returns the first place, at most `most` units in front of `from`, at which a word begins, and how many units it is
+/// in front.
 fn widened_back(text: &str, from: usize, most: usize) -> (usize, usize) {
     let (mut best, mut units, mut at) = ((from, 0), 0, from);
     for c in text.get(..from).unwrap_or_default().chars().rev() {
@@ -271,8 +271,8 @@ fn widened_back(text: &str, from: usize, most: usize) -> (usize, usize) {
     best
 }
 
-/// Returns the last place at which a word ends, `most` units behind `from` or before, but not before `to`, if so much is
-/// there.
+/// Returns the last place at which a word ends, `most` units behind `from` or before, but not before `to`, if so much
+/// is there.
 fn widened(text: &str, from: usize, to: usize, most: usize) -> usize {
     let (mut best, mut units, mut at) = (from, 0, from);
     for c in text.get(from..).unwrap_or_default().chars() {

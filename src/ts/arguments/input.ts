@@ -177,8 +177,8 @@ function copyVector(vector: unknown, into: Float32Array, at: number, dimension: 
 }
 
 /**
- * Throws unless all numbers are finite as 32-bit floats, and the sum of their squares, too. This is for queries, and for
- * the records of a sharded store. The core checks the records of every other store, and gives the same messages.
+ * Throws unless all numbers are finite as 32-bit floats, and the sum of their squares, too. This is for queries, and
+ * for the records of a sharded store. The core checks the records of every other store, and gives the same messages.
  */
 export function checkVector(vector: Float32Array, who: string) {
   let squares = 0

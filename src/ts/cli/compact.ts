@@ -11,8 +11,8 @@ export async function compact(directory: string, _: string[], values: Values) {
     throw new NidusError(
       'INVALID_ARGUMENT',
       `${count(recovery.orphanedRows)} rows in ${directory} are not named by any operation of the log. An ` +
-        'interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if you have no ' +
-        'better copy of the log, compact with --drop-unnamed',
+        'interrupted write leaves such rows, and so does a log that lost its end. Nothing was changed: if you have ' +
+        'no better copy of the log, compact with --drop-unnamed',
     )
   }
   await using db = await Nidus.open(directory, { dimension, autoCompact: false })

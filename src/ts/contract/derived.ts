@@ -1,6 +1,6 @@
 /**
- * A place for one file beside the pair, which can be made again from the pair. Its bytes may be missing or torn: whoever
- * reads it checks them.
+ * A place for one file beside the pair, which can be made again from the pair. Its bytes may be missing or torn:
+ * whoever reads it checks them.
  */
 export interface Derived {
   /** Returns the bytes in pieces, or undefined if there is no such file, or it is another program's. */

@@ -273,8 +273,8 @@ export class Store {
    * With documents: returns for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
    * packed as ids are, names the attributes that are returned. Undefined: all.
    *
-   * Without documents and with any keys: returns the length of the log (u64), a number that tells which operations are in
-   * it (u32), and for each number of a document its row (u32, 2^32 - 1 if there is none). Returns nothing while a
+   * Without documents and with any keys: returns the length of the log (u64), a number that tells which operations are
+   * in it (u32), and for each number of a document its row (u32, 2^32 - 1 if there is none). Returns nothing while a
    * compaction changes the rows.
    */
   documents(docs?: Uint32Array, keys?: Uint8Array): Uint8Array
@@ -293,8 +293,9 @@ export class Store {
   /** How many rows have no codes yet. */
   readonly uncoded: number
   /**
-   * The share of dead rows in all rows, for automatic compaction. An update of attributes counts as a dead row. Native's
-   * rule is to compact when the share is above the threshold. 0 if automatic compaction must not run, because the open cut something or found rows without a name.
+   * The share of dead rows in all rows, for automatic compaction. An update of attributes counts as a dead row.
+   * Native's rule is to compact when the share is above the threshold. 0 if automatic compaction must not run, because
+   * the open cut something or found rows without a name.
    */
   readonly deadRatio: number
 

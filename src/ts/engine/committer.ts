@@ -27,7 +27,9 @@ interface Committing {
   readonly feed: Feed
 }
 
-/** Makes writes durable and visible, in the order of their calls. Writes that wait together are committed as a group. */
+/**
+ * Makes writes durable and visible, in the order of their calls. Writes that wait together are committed as a group.
+ */
 export class Committer {
   readonly queue: Queue
   readonly #open: OpenCore

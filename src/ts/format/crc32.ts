@@ -1,8 +1,8 @@
 let table: Uint32Array | undefined
 
 /**
- * Returns the checksum that the log uses (CRC-32, IEEE), for the few bytes that hosts write themselves. `before` is that
- * of the bytes before.
+ * Returns the checksum that the log uses (CRC-32, IEEE), for the few bytes that hosts write themselves. `before` is
+ * that of the bytes before.
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
   table ??= Uint32Array.from({ length: 256 }, (_, n) => {

@@ -10,16 +10,19 @@ export interface Hybrid extends Ranked {
   textScores: Float64Array
 }
 
-/** So many more than wanted are taken from the searches by vector and by words. More would cost more than they spare. */
+/**
+ * So many more than wanted are taken from the searches by vector and by words. More would cost more than they spare.
+ */
 const NEAR = 8
 const WORDS = 32
 /** The constant of the sum of ranks, from the paper of Cormack, Clarke and Büttcher (2009). */
 const RANKS = 60
 
 /**
- * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and with
- * them a limit for the cosines of all others. The search by words does the same for the scores of their words. What
- * neither of them found cannot be among the best once the sum of both limits is below the score of the last of these.
+ * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and
+ * with them a limit for the cosines of all others. The search by words does the same for the scores of their words.
+ * What neither of them found cannot be among the best once the sum of both limits is below the score of the last of
+ * these.
  */
 export async function byWeights(
   host: TextHost,

@@ -35,7 +35,8 @@ export function settingsOf(config: unknown): TextSettings {
       const { weight = 1 } = field
       if (!isWeight(weight))
         throw invalid(
-          `the weight of ${describe(name)} must be a number from ${LEAST_WEIGHT} to ${MOST_WEIGHT}, not ${describe(weight)}`,
+          `the weight of ${describe(name)} must be a number from ${LEAST_WEIGHT} to ${MOST_WEIGHT}, not ` +
+            describe(weight),
         )
       add(name, weight)
     }
@@ -54,7 +55,8 @@ export function decodeSettings(collection: string, text: string): TextSettings {
   const unsupported = (why: string) =>
     new NidusError(
       'UNSUPPORTED',
-      `the settings of the texts of "${collection}" ${why}; vectors are found as before, and \`setText\` replaces the settings`,
+      `the settings of the texts of "${collection}" ${why}; vectors are found as before, and ` +
+        '`setText` replaces the settings',
     )
   let found: { v?: unknown; analyzer?: unknown; fields?: unknown } | null
   try {

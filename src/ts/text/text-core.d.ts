@@ -8,8 +8,8 @@ export class TextIndex {
   /** `fields` are the names of the attributes, packed as ids are. */
   constructor(collection: string, count: number, fields: Uint8Array)
   /**
-   * Takes what `Store.documents` returned for these documents, with the attributes of the fields or more. Documents that
-   * do not exist, or are in another collection, are removed.
+   * Takes what `Store.documents` returned for these documents, with the attributes of the fields or more. Documents
+   * that do not exist, or are in another collection, are removed.
    */
   put(docs: Uint32Array, wire: Uint8Array): void
   /** Does some background work. Returns true if nothing is left to do. */
@@ -66,7 +66,9 @@ export class Question {
    * searched. `names` are those of the fields: fields of several collections with one name share their statistics.
    */
   count(index: TextIndex, weights: Float64Array): void
-  /** Sets the number of all documents in the collections that are searched. Call it after `count` and before a search. */
+  /**
+   * Sets the number of all documents in the collections that are searched. Call it after `count` and before a search.
+   */
   among(documents: number): void
   /**
    * The weight of a field, the number of its words, and in how many documents each part of the question is. Empty for a
@@ -77,7 +79,9 @@ export class Question {
   setNumbers(field: string, numbers: Float64Array): void
   /** The highest score that any document could have. */
   readonly ceiling: number
-  /** The `most` best documents of an index and all that are as good as the last, of those in `among` (a bit for each). */
+  /**
+   * The `most` best documents of an index and all that are as good as the last, of those in `among` (a bit for each).
+   */
   best(index: TextIndex, weights: Float64Array, most: number, among: Uint16Array | undefined): Scored
   /** All documents of an index that match, in any order. */
   all(index: TextIndex, weights: Float64Array): Scored

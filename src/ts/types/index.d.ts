@@ -332,8 +332,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
   setMeta(collection: CollectionOf<S>, meta: Record<string, string>): Promise<void>
   /**
    * Sets in which attributes of a collection `search({ text })` finds words, or with `null` in none. Creates the
-   * collection if it does not exist. On a collection with records, a new index is made beside the old one, which answers
-   * until the new one is complete. The settings are kept in the store.
+   * collection if it does not exist. On a collection with records, a new index is made beside the old one, which
+   * answers until the new one is complete. The settings are kept in the store.
    *
    * ```js
    * await db.setText('docs', { title: { weight: 3 }, body: {} })
@@ -465,8 +465,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: VectorSearchOptions<AttrsIn<S, C>, C>,
   ): Promise<Hits<HitIn<S, C>>>
   /**
-   * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is what
-   * comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
+   * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is
+   * what comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
    *
    * Rejects with `INVALID_ARGUMENT` if `text` is given and no collection of the search has settings of texts.
    *

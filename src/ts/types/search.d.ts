@@ -33,8 +33,8 @@ export interface ShapeOptions {
   /** Returns only these attributes with each hit. `false` returns none. Default: all. */
   attrs?: boolean | string[]
   /**
-   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records of
-   * the searched collections have it, and with which types of value. Default: false.
+   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records
+   * of the searched collections have it, and with which types of value. Default: false.
    */
   explain?: boolean
 }
@@ -68,8 +68,8 @@ export interface ListOptions<A = Attrs> extends SignalOption {
   /** Lists only the records that match this filter. Default: all records. */
   filter?: Filter<A>
   /**
-   * The attributes to order by, at most 16, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for ascending order.
-   * Records that are equal in all of them are ordered by id. Default: the order of the ids.
+   * The attributes to order by, at most 16, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for
+   * ascending order. Records that are equal in all of them are ordered by id. Default: the order of the ids.
    *
    * Ascending order is: null, false, true, numbers, dates, texts and lists. NaN comes before all other numbers. Texts
    * are ordered by their UTF-8 bytes. Records without the attribute come last, in both directions.
@@ -84,8 +84,8 @@ export interface ListOptions<A = Attrs> extends SignalOption {
   /** Returns each record's vector, too. Default: false. */
   withVectors?: boolean
   /**
-   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records of
-   * the collection have it, and with which types of value. Default: false.
+   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records
+   * of the collection have it, and with which types of value. Default: false.
    */
   explain?: boolean
 }

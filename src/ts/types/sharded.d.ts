@@ -86,8 +86,8 @@ export type ShardedListOptions<A extends AttrsOf<A> = Attrs> = ListOptions<A> & 
  *   atomic batch. If such a call fails with `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to
  *   make the same call again.
  * - `upsert` has no `transfer` and no `onProgress`: the records are copied, since each goes to its own shard.
- * - A collection is there once a record is written to it, in the shards that have such a record, or once `setText` names
- *   it. So there is no `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
+ * - A collection is there once a record is written to it, in the shards that have such a record, or once `setText`
+ *   names it. So there is no `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
  * - `searchMany` and `searchAvailable` search for vectors alone, and shape no answers.
  * - There is no `open` and no `close`: nothing is open between two calls. Make one for each request, or keep it. Every
  *   write is durable when it is acknowledged, so there is no `flush`.
@@ -154,9 +154,9 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   list(collection: string, options?: ShardedListOptions<A>): Promise<Listed<A>>
   /**
    * Sets the attributes of a collection in which `search({ text })` finds words, or with null that there are none.
-   * Resolves once all shards have read their records for it. Shards that `grow` adds later get the same settings. If the
-   * call is interrupted, the change goes on by itself. Until all shards have it, a search for words waits, and rejects
-   * with `BUSY` if that takes long.
+   * Resolves once all shards have read their records for it. Shards that `grow` adds later get the same settings. If
+   * the call is interrupted, the change goes on by itself. Until all shards have it, a search for words waits, and
+   * rejects with `BUSY` if that takes long.
    */
   setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void>
   /** Returns what `setText` has set, undefined if nothing was set. */

@@ -8,8 +8,8 @@ export interface TextField {
   weight?: number
 }
 /**
- * The attributes of a collection in which `search({ text })` finds words: one name, several names, or an object with the
- * names and their weights. The attributes are strings or lists of strings. Other values have no words.
+ * The attributes of a collection in which `search({ text })` finds words: one name, several names, or an object with
+ * the names and their weights. The attributes are strings or lists of strings. Other values have no words.
  */
 export type TextConfig = string | string[] | { [field: string]: TextField }
 /** The settings of a collection's texts, with all weights. */
@@ -25,7 +25,9 @@ export interface SetTextOptions {
 }
 
 export interface CreateCollectionOptions {
-  /** The attributes in which `search({ text })` finds words. If the collection exists, this does what `setText` does. */
+  /**
+   * The attributes in which `search({ text })` finds words. If the collection exists, this does what `setText` does.
+   */
   text?: TextConfig
 }
 
@@ -60,7 +62,9 @@ export interface TextOptions {
    * slower, because every record must be ranked, and it is often worse.
    */
   fusion?: { text: number } | 'rrf'
-  /** `'any'` finds records that have one of the words or more. `'all'` finds those that have all words. Default: 'any'. */
+  /**
+   * `'any'` finds records that have one of the words or more. `'all'` finds those that have all words. Default: 'any'.
+   */
   match?: 'any' | 'all'
   /** Also finds words that begin with the last word of the text, for a search while somebody types. Default: false. */
   prefix?: boolean

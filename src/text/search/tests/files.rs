@@ -51,7 +51,11 @@ fn use_all(index: &mut TextIndex, asked: &Asked) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: few_or(150, 50_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: few_or(150, 50_000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn hostile_files_do_no_harm(

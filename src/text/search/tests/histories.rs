@@ -299,7 +299,11 @@ pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_seg
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: few_or(150, 20_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: few_or(150, 20_000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn answers_equal_those_of_the_oracle_after_any_history(

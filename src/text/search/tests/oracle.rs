@@ -1,5 +1,5 @@
-//! The same answers from the formulas alone: every document is looked at for every term. It shares nothing with the index
-//! but the function that cuts texts into words.
+//! The same answers from the formulas alone: every document is looked at for every term. It shares nothing with the
+//! index but the function that cuts texts into words.
 
 use std::collections::BTreeMap;
 

@@ -42,7 +42,11 @@ fn postings() -> impl Strategy<Value = Vec<Posting>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: few_or(200, 20_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: few_or(200, 20_000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn one_edit_is_a_distance_of_at_most_one((a, b) in near_words()) {
@@ -51,7 +55,11 @@ proptest! {
     }
 
     #[test]
-    fn a_list_is_read_as_it_was_written(list in postings(), before in 0usize..9, seeks in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+    fn a_list_is_read_as_it_was_written(
+        list in postings(),
+        before in 0usize..9,
+        seeks in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
         let mut post = vec![0; before];
         let length = |doc: u32| u32::MAX - doc % 7;
         let list: Vec<Posting> = list.into_iter().map(|(doc, count)| (doc, count.min(length(doc)))).collect();
@@ -60,7 +68,8 @@ proptest! {
         let mut read = Vec::new();
         prop_assert_eq!(decode(&post, entry, |doc, count| read.push((doc, count))), post.len());
         prop_assert_eq!(&read, &list);
-        let mut wanted: Vec<u32> = seeks.iter().map(|place| list[place.index(list.len())].0.saturating_add(1)).collect();
+        let mut wanted: Vec<u32> =
+            seeks.iter().map(|place| list[place.index(list.len())].0.saturating_add(1)).collect();
         wanted.sort_unstable();
         for mut cursor in [Cursor::new(&post, entry), Cursor::plain(&list)] {
             for doc in &wanted {
@@ -71,7 +80,11 @@ proptest! {
     }
 
     #[test]
-    fn statistics_come_back_from_their_bytes(documents in any::<u64>(), totals in prop::collection::vec(any::<u64>(), 1..5), counts in prop::collection::vec(any::<u64>(), 0..9)) {
+    fn statistics_come_back_from_their_bytes(
+        documents in any::<u64>(),
+        totals in prop::collection::vec(any::<u64>(), 1..5),
+        counts in prop::collection::vec(any::<u64>(), 0..9),
+    ) {
         let statistics = Statistics { documents, totals, counts };
         prop_assert_eq!(&Statistics::decode(&statistics.encode()).unwrap(), &statistics);
     }

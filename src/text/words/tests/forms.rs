@@ -98,7 +98,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(few_or(20_000, 1_000_000)))]
 
     #[test]
-    fn every_form_is_in_the_range(start in "[a-z]{0,5}", ends in prop::array::uniform2("(|s|e|es|ed|ing|d|y|ies|ied|ll|ling)")) {
+    fn every_form_is_in_the_range(
+        start in "[a-z]{0,5}",
+        ends in prop::array::uniform2("(|s|e|es|ed|ing|d|y|ies|ied|ll|ling)"),
+    ) {
         let [a, b] = ends.map(|end| format!("{start}{end}"));
         if stem_en(&a) == stem_en(&b) {
             prop_assert!(b.starts_with(range_en(&a)), "{a} {b} {}", range_en(&a));

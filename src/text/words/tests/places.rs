@@ -109,7 +109,10 @@ proptest! {
 
     #[test]
     fn the_passage_has_the_most_and_rarest_words(
-        words in prop::collection::vec(prop::sample::select(&["red", "green", "blue", "a", "of", "words", "x"][..]), 1..200),
+        words in prop::collection::vec(
+            prop::sample::select(&["red", "green", "blue", "a", "of", "words", "x"][..]),
+            1..200,
+        ),
     ) {
         let text = words.join(" ");
         let question = ["red", "green", "blue"];
