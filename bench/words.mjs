@@ -11,7 +11,8 @@ import { install, runFacts } from './setup.mjs'
 import { wordPeers } from './peers/words.mjs'
 
 const DIMENSION = 384
-const TEXT = { words: {}, gloss: {} }
+/** By name, where words are: in two attributes that are searched apart, or in one that has both. */
+const TEXTS = { 'two fields': { words: {}, gloss: {} }, 'one field': { text: {} } }
 
 const { values } = parseArgs({
   options: {
@@ -148,11 +149,14 @@ async function nidus({ records, vectors }) {
     await db.upsert('senses', {
       ids: some.map(({ id }) => id),
       vectors: vectors.slice(from * DIMENSION, (from + some.length) * DIMENSION),
-      attrs: some.map(({ words, gloss, pos, uses = 0 }) => ({ words: words.join(', '), gloss, pos, uses })),
+      attrs: some.map(({ words, gloss, pos, uses = 0 }) => {
+        const all = words.join(', ')
+        return { words: all, gloss, text: `${all}: ${gloss}`, pos, uses }
+      }),
     })
   }
   const began = performance.now()
-  await db.setText('senses', TEXT)
+  await db.setText('senses', TEXTS['two fields'])
   const build = performance.now() - began
   while ((await db.footprint()).codedRows < records.length * 0.98) await new Promise((next) => setTimeout(next, 50))
   return { db, build }
@@ -166,7 +170,15 @@ const { db, build } = await nidus(data)
 const { text } = await db.footprint()
 results.index = { build, bytes: text.bytes, terms: text.terms }
 say(`nidus-wasm: the index takes ${build.toFixed(0)} ms and ${(text.bytes / 2 ** 20).toFixed(1)} MiB`)
-if (wanted.includes('evaluate')) results.evaluation = await evaluate(db, asked)
+if (wanted.includes('evaluate')) {
+  results.evaluation = {}
+  for (const [name, settings] of Object.entries(TEXTS)) {
+    say(name)
+    await db.setText('senses', settings)
+    results.evaluation[name] = await evaluate(db, asked)
+  }
+  await db.setText('senses', TEXTS['two fields'])
+}
 if (wanted.includes('shapes')) results.shapes = await shapes(db, data)
 if (wanted.includes('peers')) {
   const texts = asked.map((question) => question.text)
