@@ -23,14 +23,16 @@ export function closeAfter(backend: Backend): Promise<void> {
   return closed
 }
 
-/** Returns settings of texts as JSON. The store checks them, and refuses a list where JSON has nothing to say. */
+/** Returns settings of texts as JSON. The store checks them, and refuses the list that stands for what JSON cannot say. */
 export const captureText = (text: unknown): string =>
   reading('text', () =>
     text === undefined
       ? '[]'
-      : JSON.stringify(snapshot(text), (_, part: unknown) =>
-          /^(function|symbol|bigint)$/.test(typeof part) ? [] : part,
-        ),
+      : JSON.stringify(snapshot(text), function (this: { [key: string]: unknown }, key, part: unknown) {
+          // A date is a text by now, and NaN does not equal itself.
+          const same = this[key] === part && part !== Infinity && part !== -Infinity
+          return same && !/^(function|symbol|bigint)$/.test(typeof part) ? part : []
+        }),
   )
 
 /** In a turn of its own: what it throws must not be taken for a failed call. */
