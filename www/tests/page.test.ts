@@ -234,7 +234,7 @@ describe('in Chromium', () => {
     await phase(page, 'indexing')
     // Checked in the page, frame by frame. From outside, a busy machine would check too rarely.
     await page.waitForFunction(() =>
-      /of 1,000 files · \d+ passages a second/.test(document.querySelector('#status-text')!.textContent!),
+      /of 1,000 files · [\d.]+ passages a second/.test(document.querySelector('#status-text')!.textContent!),
     )
     await page.waitForFunction(
       () => Number(document.querySelector('#fact-documents')!.textContent!.replace(/\D/g, '')) > 100,
