@@ -49,7 +49,7 @@ async function further(db: Nidus, r: Random) {
 }
 
 /**
- * What writes a store with a file, in several openings: the first file, one that replaces it, one after a compaction.
+ * Writes a store with a file, in several openings: the first file, one that replaces it, one after a compaction.
  */
 const OPENINGS: ((db: Nidus, r: Random) => Promise<void>)[] = [
   async (db, r) => {

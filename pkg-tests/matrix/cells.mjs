@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { extensionTitle } from './browser.mjs'
 import { COPY, FS, OPFS, beside, built, bunBuild, esbuild, next, node, packer, page, rollup, vite } from './makers.mjs'
-import { CLOUDFLARE, PAGE, SLIM_VITE, STATIC_SERVER, STATIC_WORKER, inPage, script } from './programs.mjs'
+import { CLOUDFLARE, MINIFLARE, PAGE, SLIM_VITE, STATIC_SERVER, STATIC_WORKER, inPage, script } from './programs.mjs'
 
 export const CELLS = [
   node('Node 20', {}, () => [process.execPath]),
@@ -46,16 +46,7 @@ export const CELLS = [
         join(dir, 'serve.mjs'),
         `import { Miniflare } from 'miniflare'
 const server = new Miniflare({
-  modules: true,
-  scriptPath: 'out/index.js',
-  modulesRoot: 'out',
-  modulesRules: [
-    { type: 'ESModule', include: ['**/*.js'] },
-    { type: 'CompiledWasm', include: ['**/*.wasm'] },
-  ],
-  compatibilityDate: '2026-07-01',
-  cf: false,
-  durableObjects: { NOTES: { className: 'Notes', useSQLite: true } },
+${MINIFLARE}  durableObjects: { NOTES: { className: 'Notes', useSQLite: true } },
 })
 console.log(await (await server.dispatchFetch('http://localhost/')).text())
 await server.dispose()

@@ -42,6 +42,18 @@ export class Notes extends DurableObject {
 export default { fetch: (request, env) => env.NOTES.get(env.NOTES.idFromName('all')).fetch(request) }
 `
 
+/** Options of Miniflare for what wrangler wrote to `out`. */
+export const MINIFLARE = `  modules: true,
+  scriptPath: 'out/index.js',
+  modulesRoot: 'out',
+  modulesRules: [
+    { type: 'ESModule', include: ['**/*.js'] },
+    { type: 'CompiledWasm', include: ['**/*.wasm'] },
+  ],
+  compatibilityDate: '2026-07-01',
+  cf: false,
+`
+
 export const STATIC_WORKER = `import { Nidus } from 'nidus-wasm'
 export const opened = {}
 export default {
@@ -73,16 +85,7 @@ const query = Array.from({ length: D }, next)
 const truth = JSON.stringify(await db.search(Float32Array.from(query)))
 await db.close()
 const server = new Miniflare({
-  modules: true,
-  scriptPath: 'out/index.js',
-  modulesRoot: 'out',
-  modulesRules: [
-    { type: 'ESModule', include: ['**/*.js'] },
-    { type: 'CompiledWasm', include: ['**/*.wasm'] },
-  ],
-  compatibilityDate: '2026-07-01',
-  cf: false,
-  r2Buckets: ['BUCKET'],
+${MINIFLARE}  r2Buckets: ['BUCKET'],
 })
 const bucket = await server.getR2Bucket('BUCKET')
 for (const name of ['data', 'log']) await bucket.put('index/' + name, readFileSync('store/' + name))

@@ -1,4 +1,4 @@
-// What an attack on searches for words and on the shapes of answers found, each with the smallest input.
+// Faults that an attack on searches for words and on the shapes of answers found, each with the smallest input.
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -16,14 +16,18 @@ export function accepted<T>(backend: Backend, call: Promise<T>): Promise<T> {
 
 /** Closes a store once the calls that were accepted have ended. */
 export function closeAfter(backend: Backend): Promise<void> {
+  const begun = closing.get(backend)
+  if (begun) return begun
   const all = calls.get(backend)
-  if (!all?.size) return closing.get(backend) ?? backend.close()
+  if (!all?.size) return backend.close()
   const closed = Promise.allSettled(all).then(() => backend.close())
   closing.set(backend, closed)
   return closed
 }
 
-/** Returns settings of texts as JSON. The store checks them, and refuses the list that stands for what JSON cannot say. */
+/**
+ * Returns settings of texts as JSON. The store checks them, and refuses the list that stands for what JSON cannot say.
+ */
 export const captureText = (text: unknown): string =>
   reading('text', () =>
     text === undefined

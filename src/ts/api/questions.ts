@@ -20,20 +20,28 @@ import { BACKEND, read, snapshot, type Opened } from './reads.js'
 
 type Module = Awaited<ReturnType<typeof question>>
 
-/** Captures a question in the turn of the call. The module of questions then checks its options and makes the calls. */
+/** Captures a question in the turn of the call. The filter itself is wanted only if the answer is to explain it. */
+export const captured = (
+  about: Pick<Asked, 'text' | 'vector' | 'collection' | 'id'>,
+  filter: unknown,
+  options: { explain?: unknown },
+  dimension: number,
+): Asked => ({
+  ...about,
+  filter: encodeFilter(filter),
+  conditions: options.explain === true ? reading('the filter', () => snapshot(filter)) : undefined,
+  options: reading('the options', () => snapshot(options)) as Asked['options'],
+  dimension,
+})
+
+/** Captures a question. The module of questions then checks its options and makes the calls. */
 function answered<T>(
   db: Opened,
   { filter, signal, ...options }: { filter?: unknown; signal?: AbortSignal },
-  about: { text?: unknown; vector?: Float32Array; collection?: string; id?: string },
+  about: Parameters<typeof captured>[0],
   answer: (module: Module, asked: Asked, call: CallOf) => Promise<T>,
 ): Promise<T> {
-  const asked = {
-    ...about,
-    filter: encodeFilter(filter),
-    conditions: reading('the filter', () => snapshot(filter)),
-    options: reading('the options', () => snapshot(options)) as { [key: string]: unknown },
-    dimension: db.dimension,
-  }
+  const asked = captured(about, filter, options, db.dimension)
   const until = checkSignal(signal)
   const backend = db[BACKEND]()
   const call: CallOf = (method, args) => read(backend, method, args, until)

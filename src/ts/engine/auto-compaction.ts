@@ -1,6 +1,6 @@
 import { NidusError } from '../errors/errors.js'
 import type { Footprint } from '../types/index.js'
-import { hasBackground } from '../runtime/schedule.js'
+import { hasBackground, unref } from '../runtime/schedule.js'
 
 /** A compaction begins after this time without a write. */
 const QUIET_MS = 500
@@ -64,12 +64,11 @@ export class AutoCompaction {
   }
 
   #in(ms: number) {
-    this.#timer = setTimeout(() => {
+    const look = () => {
       this.#timer = undefined
       void this.#look()
-    }, ms)
-    // The timer must not keep a process alive.
-    ;(this.#timer as { unref?(): void }).unref?.()
+    }
+    this.#timer = unref(setTimeout(look, ms))
   }
 
   async #look() {

@@ -74,7 +74,7 @@ export class Committer {
       if (before) return before.result
       const size = store.stagedBytes
       const { method, args } = call
-      // What the core tells of a collection is from before the group.
+      // The core tells the metadata as they were before the group.
       const dropped =
         method === 'setMeta' &&
         this.#made.some((made) => made.method === 'dropCollection' && made.collection === args.collection)

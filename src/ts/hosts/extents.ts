@@ -1,4 +1,5 @@
 import { NidusError } from '../errors/errors.js'
+import { concat } from '../format/bytes.js'
 
 /** The most bytes of an extent. */
 export const MAX_EXTENT = 1024 * 1024
@@ -177,16 +178,6 @@ export const damaged = (file: FileName, at: number) =>
     'CORRUPT',
     `the extent of ${file} at ${at} is missing in the database, or is not what was written there. Nothing was changed`,
   )
-
-export function concat(parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
-}
 
 /** Returns the same bytes in pieces of `each`. If there is only one piece, it is not copied. */
 function cutUp(pieces: Uint8Array[], each: number, total: number): Uint8Array[] {

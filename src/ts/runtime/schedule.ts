@@ -15,6 +15,12 @@ export function breathe(): Promise<void> {
   })
 }
 
+/** Keeps a timer from keeping a process alive. */
+export function unref<T>(timer: T): T {
+  ;(timer as { unref?(): void }).unref?.()
+  return timer
+}
+
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 /**

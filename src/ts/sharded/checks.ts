@@ -25,7 +25,7 @@ import type {
   VectorSearchOptions,
 } from '../types/index.js'
 import type { ShardedCallOptions, ShardedEnv, ShardedOptions, ShardedSearchOptions } from '../types/sharded.js'
-import { isShaped } from '../api/questions.js'
+import { captured, isShaped } from '../api/questions.js'
 import { snapshot } from '../api/reads.js'
 import type { QueryArgs } from '../contract/query.js'
 import { argsOf, listArgs, settingsOf, type Asked } from '../question/index.js'
@@ -160,13 +160,7 @@ function asked(
   const { signal, timeout, filter, ...others } = options
   return {
     call: callOf(signal, timeout),
-    question: {
-      ...about,
-      filter: encodeFilter(filter),
-      conditions: reading('the filter', () => snapshot(filter)),
-      options: reading('the options', () => snapshot(others)) as Asked['options'],
-      dimension,
-    },
+    question: captured(about, filter, others, dimension),
   }
 }
 

@@ -1,4 +1,5 @@
 import { NidusError, invalid } from '../errors/errors.js'
+import { concat } from '../format/bytes.js'
 import type { Deadlines, Exchange } from './deadline.js'
 import type { Validators } from './file.js'
 
@@ -138,14 +139,7 @@ export class Answer {
         size += piece.length
         onBytes(piece.length)
       }
-      if (pieces.length === 1) return pieces[0]
-      const bytes = new Uint8Array(size)
-      let at = 0
-      for (const piece of pieces) {
-        bytes.set(piece, at)
-        at += piece.length
-      }
-      return bytes
+      return pieces.length === 1 ? pieces[0] : concat(pieces)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new NidusError('OUT_OF_MEMORY', `no memory for the ${size} bytes of ${this.url}`, { cause: error })

@@ -4,7 +4,7 @@ import { Reader, decodeMeta, encodeIds } from '../core/wire.js'
 import type { TextSettings } from '../types/index.js'
 import type { Documents, Listener } from './documents.js'
 import { Pace } from './pace.js'
-import { decodeSettings } from './settings.js'
+import { decodeSettings, hasFields } from './settings.js'
 import { TextIndex } from './text-core.js'
 
 /** The index of one collection. `failure` says why its settings cannot be used. */
@@ -39,8 +39,7 @@ export class Indexed {
   reweigh(source: string): boolean {
     try {
       const settings = decodeSettings(this.collection, source)
-      if (Object.keys(settings).length !== this.names.length) return false
-      if (!this.names.every((name) => Object.hasOwn(settings, name))) return false
+      if (!hasFields(settings, this.names)) return false
       this.#source = source
       this.#settings = settings
       return true
@@ -112,9 +111,9 @@ export class Follower implements Listener {
     for (const indexed of indexes) {
       indexed.seen = end
       this.#indexes.set(indexed.collection, indexed)
-      for (const doc of unread) this.#changed.add(doc)
     }
-    return indexes.length > 0
+    for (const doc of unread) this.#changed.add(doc)
+    return true
   }
 
   /** The index of each collection that has settings, after `follow`. */
@@ -160,9 +159,7 @@ export class Follower implements Listener {
   fits(collection: string, settings: TextSettings): boolean {
     this.look()
     const indexed = this.#indexes.get(collection)
-    if (!(indexed instanceof Indexed)) return false
-    const names = Object.keys(settings)
-    return names.length === indexed.names.length && names.every((name) => indexed.names.includes(name))
+    return indexed instanceof Indexed && hasFields(settings, indexed.names)
   }
 
   /** Whether the indexes in use are as the store is. */

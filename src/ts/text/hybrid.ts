@@ -19,10 +19,9 @@ const WORDS = 32
 const RANKS = 60
 
 /**
- * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and
- * with them a limit for the cosines of all others. The search by words does the same for the scores of their words.
- * What neither of them found cannot be among the best once the sum of both limits is below the score of the last of
- * these.
+ * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and with
+ * them a limit for the cosines of all others. The search by words does the same for the scores of their words. A document
+ * that neither of them found is not among the best once the sum of both limits is below the score of the last of these.
  */
 export async function byWeights(
   host: TextHost,

@@ -4,7 +4,7 @@ import { CREATE_WITH_TEXT } from '../contract/changes.js'
 import type { TextFootprint, TextStore } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
 import { NidusError, aborted } from '../errors/errors.js'
-import { hasBackground, sleep } from '../runtime/schedule.js'
+import { hasBackground, sleep, unref } from '../runtime/schedule.js'
 import { Columns } from './columns.js'
 import { Saver } from './derived/saver.js'
 import { derivedOf } from './derived/where.js'
@@ -293,10 +293,10 @@ class Texts implements TextStore {
     return this.#setting.after(collection, signal, async () => {
       const given: unknown = JSON.parse(text)
       const settings = given === null ? undefined : settingsOf(given)
-      const source = settings && encodeSettings(settings)
       await this.#start(signal)
+      const source = settings && encodeSettings(settings)
       if (settingsIn(this.#host).get(collection) === source) return
-      if (!settings || source === undefined || this.#follower.fits(collection, settings)) {
+      if (!source || this.#follower.fits(collection, settings)) {
         await set(source)
         return this.wrote()
       }
@@ -326,11 +326,7 @@ class Texts implements TextStore {
 }
 
 /** A timer that keeps no process alive. */
-const pause = (time: number) =>
-  new Promise<void>((resolve) => {
-    const timer: unknown = setTimeout(resolve, time)
-    ;(timer as { unref?(): void }).unref?.()
-  })
+const pause = (time: number) => new Promise<void>((resolve) => void unref(setTimeout(resolve, time)))
 
 /** Returns the vector of a record. */
 async function vectorOf(

@@ -19,6 +19,10 @@ const isWeight = (weight: unknown): weight is number =>
 export const encodeSettings = (fields: TextSettings): string =>
   JSON.stringify({ v: VERSION, analyzer: ANALYZER, fields })
 
+/** Whether settings have just these fields, in any order and with any weights. */
+export const hasFields = (settings: TextSettings, names: string[]): boolean =>
+  Object.keys(settings).length === names.length && names.every((name) => Object.hasOwn(settings, name))
+
 /** Returns the settings that a caller gave, with all weights. */
 export function settingsOf(config: unknown): TextSettings {
   const settings: TextSettings = {}

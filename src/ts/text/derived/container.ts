@@ -1,3 +1,4 @@
+import { concat } from '../../format/bytes.js'
 import { crc32 } from '../../format/crc32.js'
 import { WORDS_HEAD } from '../../format/words-file.js'
 import type { Place } from './place.js'
@@ -78,13 +79,7 @@ export class Source {
   async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
     const parts: Uint8Array[] = []
     await this.pass(length, (some) => void parts.push(some))
-    const all = new Uint8Array(length)
-    let at = 0
-    for (const part of parts) {
-      all.set(part, at)
-      at += part.length
-    }
-    return all
+    return concat(parts)
   }
 
   async end() {

@@ -4,7 +4,7 @@ import { encodeIds } from '../../core/wire.js'
 import type { Documents } from '../documents.js'
 import { Indexed, settingsIn, type Follower } from '../follower.js'
 import { Pace } from '../pace.js'
-import { decodeSettings } from '../settings.js'
+import { decodeSettings, hasFields } from '../settings.js'
 import { TextLoading } from '../text-core.js'
 import { Source, readContents, type Contents, type Part } from './container.js'
 import { NO_ROW, placeOf, type Place } from './place.js'
@@ -47,7 +47,8 @@ export async function loadIndexes(
     const sources = settingsIn(host)
     for (const part of contents.parts) {
       const settings = sources.get(part.collection)
-      if (settings === undefined || !sameFields(part, settings)) await source.pass(part.bytes, () => {})
+      if (settings === undefined || !hasFields(decodeSettings(part.collection, settings), part.fields))
+        await source.pass(part.bytes, () => {})
       else loaded.push(await loadOne(contents, part, settings, numbers, source, pace, between))
     }
     return (given = follower.take(loaded, end, unread))
@@ -73,12 +74,6 @@ function compared({ rows }: Contents, place: Place, behind: Set<number>) {
   for (let n = 0; n < rows.length; n++) if (rows[n] < end) numbers[n] = docs[rows[n]]
   for (const row of rows) if (row < end && !behind.has(row)) docs[row] = NO_ROW
   return { numbers, unread: docs.filter((doc) => doc !== NO_ROW) }
-}
-
-/** Whether an index has the fields of the settings. Their weights are not in it. */
-function sameFields({ collection, fields }: Part, settings: string): boolean {
-  const names = Object.keys(decodeSettings(collection, settings))
-  return names.length === fields.length && names.every((name) => fields.includes(name))
 }
 
 async function loadOne(
