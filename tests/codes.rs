@@ -1,10 +1,13 @@
 //! Searches with codes give the same ids and the same bits as a plain scan of every row, whatever the rows are.
 
+#[path = "shared/cases.rs"]
+mod cases;
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
 
 use std::collections::BTreeMap;
 
+use cases::few_or;
 use nidus_wasm::internals::{Tuning, kernel, tune};
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{
@@ -14,11 +17,6 @@ use nidus_wasm::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rows::{SORTS, Sort, finish, row};
-
-/// Returns the number of cases. Only `npm run test:long` asks for all of them.
-fn few_or(few: u32, all: u32) -> u32 {
-    if std::env::var_os("NIDUS_EVERY_CASE").is_some() { all } else { few }
-}
 
 struct Case {
     sort: Sort,

@@ -1,9 +1,12 @@
 //! A store that keeps codes instead of rows gives the same answers, to the bit, and the same bytes as one that keeps
 //! everything.
 
+#[path = "shared/cases.rs"]
+mod cases;
 #[path = "../src/search/codes/rows.rs"]
 mod rows;
 
+use cases::few_or;
 use nidus_wasm::Filter;
 use nidus_wasm::internals::{Tuning, kernel, tune};
 use nidus_wasm::segment::{Step, Supplied};
@@ -150,7 +153,7 @@ fn same(full: &Store, compact: &Kept, sort: Sort, what: &str, rng: &mut TestRng)
 #[test]
 fn answers_and_bytes_are_those_of_full_memory() {
     // `npm test` has every second sort.
-    let step = if std::env::var_os("NIDUS_EVERY_CASE").is_some() { 1 } else { 2 };
+    let step = few_or(2, 1) as usize;
     for sort in SORTS.into_iter().step_by(step) {
         for d in if matches!(sort, Sort::Strong | Sort::Odd) { &[96, 200][..] } else { &[200] } {
             let d = *d;

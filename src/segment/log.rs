@@ -31,7 +31,7 @@ pub struct LogMark {
 }
 
 impl LogMark {
-    /// Takes a frame in. `src/ts/text/tail.ts` does the same.
+    /// Takes a frame in. `src/ts/text/derived/tail.ts` does the same.
     pub fn note(&mut self, size: usize, crc: u32) {
         self.len += size as u64;
         self.sum = self.sum.wrapping_mul(0x9E37_79B1).wrapping_add(crc);

@@ -5,8 +5,11 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../shared/cases.rs"]
+mod cases;
 mod targets;
 
+use cases::few_or;
 use targets::{data, glob_filter, log, ops, segment};
 
 /// The number of changed inputs for each input of the corpus.
@@ -77,7 +80,7 @@ fn random_filters() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as u8
     };
-    let cases = if std::env::var_os("NIDUS_EVERY_CASE").is_some() { 500_000 } else { 20_000 };
+    let cases = few_or(20_000, 500_000);
     for n in 0..cases {
         // The first byte chooses a pair of texts for a glob, or attributes and a filter.
         let mut bytes: Vec<u8> = (0..120).map(|_| random()).collect();
