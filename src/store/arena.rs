@@ -21,7 +21,8 @@ pub struct Arena {
     interner: Interner,
 }
 
-/// A mark to return an arena to. Items that were interned since then stay, because later documents may use them, too.
+/// A mark that an arena can be cut back to. Values that were interned since then stay, because later documents may use
+/// them, too.
 #[derive(Clone, Copy, Default)]
 pub struct ArenaMark {
     chunks: usize,
@@ -65,7 +66,7 @@ impl Arena {
         Packed::new(&self.bytes(item)[item.id as usize..], &self.interner)
     }
 
-    /// Returns whether a document may have a list under this key. If none ever had, none has.
+    /// Returns whether a document may have a list under this key. False is certain: no document ever had one.
     pub fn may_have_list(&self, key: &str) -> bool {
         self.interner.may_have_list(key)
     }

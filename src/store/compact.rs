@@ -19,25 +19,26 @@ use crate::sink::ByteSink;
 /// The bytes of rows that are written or exchanged in one slice. They take some milliseconds.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// The number of ids that are sorted in one slice. A collection is sorted in runs of this length, which are merged as
+/// The number of ids that are sorted in one slice. A collection is sorted in parts of this length, which are merged as
 /// they are written.
 const RUN: usize = 8192;
 
 pub(super) struct Compaction {
     data: Box<dyn ByteSink>,
     log: Box<dyn ByteSink>,
-    /// The documents, collection by collection, in sorted runs.
+    /// The documents, collection by collection, in sorted parts.
     docs: Vec<u32>,
     /// The documents in the order of their new rows, as far as it is known.
     order: Vec<u32>,
     /// The collections in the order of their names, and the place in `docs` where the documents of each one end.
     ends: Vec<(u32, usize)>,
-    /// The next collection to be sorted or written.
+    /// The next collection to be sorted or written: a place in `ends`.
     at: usize,
-    /// The rest of the runs of the present collection.
+    /// What is not yet written of the sorted parts of the present collection.
     runs: Vec<Range<usize>>,
-    /// The frames of the present slice, and its first row.
+    /// The frames of the present slice.
     run: Run,
+    /// The number of the first new row of the present slice.
     from: usize,
     contents: LogContents,
     ends_newer: bool,
@@ -50,7 +51,7 @@ pub(super) struct Compaction {
 
 #[derive(PartialEq)]
 enum Stage {
-    /// The documents before this one are in sorted runs.
+    /// The documents before this one are in sorted parts.
     Sorting(usize),
     Writing,
     /// The rows of a slice must be written. True if it is the last slice.
@@ -115,7 +116,8 @@ impl Store {
         }
     }
 
-    /// Sorts or writes a slice. An error ends the compaction, because a slice is missing then.
+    /// Sorts or writes a slice. Asks `rows` for the rows that are not in memory. An error ends the compaction, because
+    /// a slice is missing then.
     pub fn compact_step_with(&mut self, rows: &mut Supplied) -> Result<Step> {
         let unwritten = |compaction: &mut Compaction| {
             matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_))
@@ -268,14 +270,15 @@ impl Store {
         Ok(())
     }
 
-    /// Gives the new pair up. The store is as it was.
+    /// Gives up the new pair, and leaves the store as it was. Does nothing once the new pair is adopted.
     pub fn abandon_compaction(&mut self) {
         if !matches!(&self.compaction, Some(Compaction { stage: Stage::Adopting(_), .. })) {
             self.compaction = None;
         }
     }
 
-    /// Makes the new pair the current one.
+    /// Makes the store use the new pair, after the host has made it the current one. [`adopt_step`](Self::adopt_step)
+    /// then brings memory into the new order.
     pub fn adopt_compaction(&mut self) -> Result<()> {
         let Some(compaction) = self.compaction.as_mut().filter(|compaction| compaction.stage == Stage::Durable) else {
             fail!(Failed, "there is no compaction to adopt")
@@ -304,7 +307,7 @@ impl Store {
     pub fn adopt_step(&mut self) -> Result<bool> {
         let Some(compaction) = &mut self.compaction else { fail!(Failed, "there is no compaction to adopt") };
         let Stage::Adopting(at) = &mut compaction.stage else { fail!(Failed, "the compaction is not adopted yet") };
-        // There may have been a search since the last slice.
+        // A search since the last slice may have kept columns and matching rows by the old numbers of the rows.
         self.quick.rows_exchanged();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);
         let end = if self.options.compact { compaction.order.len() } else { (*at + slice).min(compaction.order.len()) };
@@ -321,7 +324,7 @@ impl Store {
         }
         self.data.adopted_rows(end);
         self.index.truncate_rows(end);
-        // If there is no memory for it, everything stays as it is.
+        // If there is no memory for packing them anew, the ids and attributes stay as they are.
         let done = self.index.repack(&compaction.order, &mut compaction.repack).unwrap_or(true);
         if done {
             self.compaction = None;

@@ -10,7 +10,7 @@ use crate::order::sort_by;
 use crate::search::Filter;
 
 impl Store {
-    /// Deletes the documents with these ids. Returns how many there were.
+    /// Stages the deletion of the documents with these ids. Returns how many of them exist.
     pub fn stage_delete<'a>(&mut self, collection: &str, ids: impl Iterator<Item = Result<&'a str>>) -> Result<usize> {
         self.check_writable()?;
         let mark = self.mark();
@@ -39,7 +39,7 @@ impl Store {
         Ok(count)
     }
 
-    /// Deletes the documents that match, in the order of their ids. Returns how many there were.
+    /// Stages the deletion of the documents that match, in the order of their ids. Returns how many there are.
     pub fn stage_delete_where(&mut self, collection: &str, filter: &Filter) -> Result<usize> {
         self.check_writable()?;
         filter.check()?;

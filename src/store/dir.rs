@@ -33,7 +33,7 @@ impl Store {
                 .zip(missing)
                 .filter(|(path, missing)| *missing && fs::metadata(path).is_ok_and(|found| found.len() == 0))
             {
-                // The error that is returned says more than an error of this would.
+                // If this fails, too, the error of the opening still says more.
                 let _ = fs::remove_file(path);
             }
         }

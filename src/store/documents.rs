@@ -1,5 +1,5 @@
-//! Documents by their numbers, for an index outside the store: which ones changed, which ones a search is about, and
-//! what they hold. A document has its number as long as it exists, whatever row it is in.
+//! Documents by their numbers, for an index outside the store: which ones changed, which ones a search is limited to,
+//! and where their rows are. A document has its number as long as it exists, whatever row it is in.
 
 use std::rc::Rc;
 
@@ -11,9 +11,9 @@ use crate::error::fail;
 use crate::search::Bits;
 
 impl Store {
-    /// Gives `each` one number that is 0, and then the documents that were written or deleted since the last call, some
-    /// of them several times. If any document may have changed, as at the first call, the first number is 1 and all
-    /// documents follow. If `each` fails, any may have changed at the next call.
+    /// Calls `each` with 0, and then with each document that was written or deleted since the last call. A document may
+    /// come several times. If any document may have changed, as at the first call, calls `each` with 1 and then with
+    /// all documents. If `each` fails, the documents that were left do not come again.
     pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
         let touched = self.index.touched.take();
         each(u32::from(touched.is_none()))?;
@@ -23,9 +23,9 @@ impl Store {
         }
     }
 
-    /// Gives `each` the length of the log that the documents are made of, a number that tells which operations are in
-    /// it, and for each number of a document its row, or [`u32::MAX`]. Gives nothing as long as a compaction changes
-    /// the rows.
+    /// Calls `each` with three kinds of numbers, little-endian: the length of the log that the documents are made of
+    /// (u64), a number that tells which frames are in it (u32), and for each number of a document its row (u32), or
+    /// [`u32::MAX`] if there is no such document. Does not call it while a compaction is under way.
     #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
     pub(crate) fn place(&self, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if self.compaction.is_some() {
@@ -46,7 +46,8 @@ impl Store {
         self.index.lives(doc)
     }
 
-    /// Limits a search that has not begun its steps to these documents.
+    /// Limits a search to these documents. It must not have begun its steps. Fails with `INVALID_ARGUMENT` if one of
+    /// the documents does not exist.
     pub fn limit_search(&self, searching: &mut Searching, docs: &[u32]) -> Result<()> {
         let mut only = Bits::none(self.index.rows())?;
         for doc in docs {
@@ -62,8 +63,8 @@ impl Store {
         Ok(())
     }
 
-    /// Returns which documents the filter of a search matches in its collections: a bit for each document, sixteen in a
-    /// number. Returns None if the search has no filter.
+    /// Returns which documents the filter of a search matches in its collections: a bit for each number of a document,
+    /// sixteen in a `u16`. Returns None if the search has no filter.
     pub fn documents_for(&self, searching: &mut Searching) -> Result<Option<Vec<u16>>> {
         if !searching.filtered {
             return Ok(None);
@@ -96,7 +97,7 @@ mod tests {
         Store::create(MemorySink::new(), MemorySink::new(), options).unwrap()
     }
 
-    /// The documents as a follower of the store knows them: by number, each with its collection, its id and its
+    /// The documents as an index outside the store knows them: by number, each with its collection, its id and its
     /// attribute `n`.
     type Known = BTreeMap<u32, (String, String, i64)>;
 
@@ -155,7 +156,7 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Whoever looks only at touched documents knows all of them, after any writes and compactions.
+        /// An index that looks only at touched documents knows all documents, after any writes and compactions.
         #[test]
         fn touched_documents_are_all_that_changed(
             acts in prop::collection::vec((0u8..12, 0u8..3, 0u8..8, any::<u8>()), 1..60),

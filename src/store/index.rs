@@ -21,9 +21,9 @@ pub use replay::row_beyond_data;
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
 
-/// So many rows without names, one behind the other, can come from one interrupted write.
+/// The most rows without names, one behind the other, that one interrupted write can leave.
 const INTERRUPTED_ROWS: usize = 1024;
-/// One row of so many can come from several interrupted writes.
+/// Interrupted writes can have left the rows without names if they are at most one in this many of all rows.
 const INTERRUPTED_SHARE: usize = 8;
 
 /// A document. `collection` is the number of its collection.
@@ -62,11 +62,12 @@ impl Collection {
 
 #[derive(Default)]
 pub struct Index {
-    /// A collection keeps its number as long as it exists.
+    /// The collections by their numbers. A collection keeps its number as long as it exists.
     collections: Vec<Option<Collection>>,
     /// The numbers of the collections, by name.
     names: HashTable<u32>,
-    /// The numbers that no collection has. There is room for all numbers.
+    /// The numbers that no collection has. There is room for all numbers, so that dropping a collection takes no
+    /// memory.
     gaps: Vec<u32>,
     docs: Vec<Doc>,
     free: Vec<u32>,
@@ -77,9 +78,9 @@ pub struct Index {
     live: usize,
     /// How often a document got other attributes and kept its row, since the log began.
     pub updates: usize,
-    /// The number of rows between others that no operation has named.
+    /// The number of rows without names that have a row with a name behind them.
     skipped_rows: usize,
-    /// The longest run of those.
+    /// The most of those rows that are directly one behind the other.
     widest_gap: usize,
 }
 
@@ -102,14 +103,14 @@ impl Index {
         self.live
     }
 
-    /// Returns how many of so many rows no replayed operation has named.
+    /// Returns how many of `rows` rows no replayed operation has named.
     pub fn unnamed(&self, rows: usize) -> usize {
         self.skipped_rows + rows.saturating_sub(self.owner.len())
     }
 
-    /// Whether interrupted writes can have left the rows without names: no more in one place than one of them leaves,
-    /// few in all, and others were written behind them. (At the end of the data they may as well be those of a log that
-    /// lost its last operations.)
+    /// Returns whether interrupted writes can have left the rows without names. That is so if there are no more of them
+    /// in one place than one write leaves, if they are few in all, and if the last row has a name. (Rows without names
+    /// at the end of the data may as well be those of a log that lost its last operations.)
     pub fn left_by_writes(&self, rows: usize) -> bool {
         self.widest_gap <= INTERRUPTED_ROWS && self.skipped_rows * INTERRUPTED_SHARE <= rows && rows <= self.owner.len()
     }
@@ -166,8 +167,8 @@ impl Index {
         self.names.len()
     }
 
-    /// Returns the numbers of the collections in the order of their names. The list is made for each call. If it were
-    /// kept, each new collection would move the others.
+    /// Returns the numbers of the collections in the order of their names. The list is made for each call. A list that
+    /// is kept would have to be shifted for each new collection.
     pub fn sorted_collections(&self) -> Result<Vec<u32>> {
         let mut sorted = Vec::new();
         reserve(&mut sorted, self.names.len(), "the collections")?;
@@ -186,7 +187,8 @@ impl Index {
             .copied()
     }
 
-    /// Makes room for that many more rows, documents, deletions and collections, so that what follows cannot fail.
+    /// Takes memory for `upserts` more rows and documents, `deletes` deletions and `collections` new collections, so
+    /// that applying them cannot fail.
     pub fn reserve(&mut self, upserts: usize, deletes: usize, collections: usize) -> Result<()> {
         self.touched.reserve(upserts + deletes);
         reserve(&mut self.owner, upserts, "the index of rows")?;
@@ -224,7 +226,8 @@ impl Index {
         reserve_table(&mut collection.docs, &self.docs, &self.arena, additional)
     }
 
-    /// Inserts a collection. It cannot fail after [`reserve`](Self::reserve). The name must be new.
+    /// Inserts a collection and returns its number. Cannot fail after [`reserve`](Self::reserve). A collection that has
+    /// the same name already stays as it is, and its number is returned.
     pub fn insert_collection(&mut self, collection: Collection) -> u32 {
         if let Some(number) = self.find_collection(&collection.name) {
             return number;
@@ -274,8 +277,8 @@ impl Index {
         self.owner.resize(rows.max(self.owner.len()), DEAD);
     }
 
-    /// Gives a row that exists to the document's id. If the id had another row, that one is dead from now on. Returns
-    /// true if it has had this row before, and only its attributes are others.
+    /// Puts the document with the id of `item` into a row that exists. If it had another row, that one is dead from now
+    /// on. Returns true if it had this row before, so that only its attributes change.
     pub fn upsert(&mut self, collection: u32, item: Item, row: u32) -> bool {
         let Self { collections, docs, arena, owner, free, live, touched, updates, .. } = self;
         let Some(table) = collections.get_mut(collection as usize).and_then(Option::as_mut).map(|c| &mut c.docs) else {
@@ -346,7 +349,7 @@ impl Index {
         }
     }
 
-    /// Takes over all living documents in the order of their new rows.
+    /// Gives all living documents new rows: the first of `docs` gets row 0, and so on.
     pub fn renumber(&mut self, docs: &[u32]) {
         self.owner.clear();
         self.owner.extend_from_slice(docs);

@@ -1,4 +1,4 @@
-//! Filters that look for texts where documents have lists.
+//! Refuses filters that look for one of several texts (`$in`, `$nin`) in an attribute that is a list in some document.
 
 use std::rc::Rc;
 
@@ -11,15 +11,17 @@ use crate::segment::op::ValueRef;
 use crate::{Result, Value};
 
 impl Store {
-    /// Fails if a document of the collections `in_scope` has a list under a key where a filter wants one of some texts.
-    /// Whether the document matches the rest of the filter, and whether the answer depends on it, makes no difference:
-    /// so a call does not succeed or fail by the way that it is evaluated.
+    /// Fails with `INVALID_ARGUMENT` if the filter looks for one of several texts under a key, and a document of the
+    /// collections `in_scope` has a list under that key. It fails even if the document does not match the rest of the
+    /// filter, and even if the answer does not depend on it. So the way in which a call is evaluated does not decide
+    /// whether it fails.
     pub(super) fn check_lists(&self, filter: &Filter, in_scope: &dyn Fn(u32) -> bool) -> Result<()> {
         filter.keys_without_lists(&mut |key| {
             if !self.index.arena.may_have_list(key) {
                 return Ok(());
             }
-            // Every list is at least the empty one, and nothing else can be compared with it.
+            // This matches exactly the lists. Every list is at least the empty one, and other values cannot be compared
+            // with a list.
             let lists = Rc::new(Filter::Compare(key.to_string(), Bound::GreaterOrEqual, Value::List(Vec::new())));
             let attrs = |row| Some(self.index.owner(row)).filter(|doc| *doc != DEAD).map(|doc| self.index.attrs(doc));
             let rows = self.index.rows();
@@ -49,7 +51,7 @@ fn refuse_list(key: &str, attrs: Packed<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Fails if these attributes have a list where a filter wants one of some texts.
+/// Fails if these attributes have a list under a key where the filter looks for one of several texts.
 pub(super) fn refuse_lists(filter: &Filter, attrs: Packed<'_>) -> Result<()> {
     filter.keys_without_lists(&mut |key| refuse_list(key, attrs))
 }
@@ -113,7 +115,7 @@ mod tests {
 
     fn check(store: &Store, lists: &Lists) {
         let wants = Filter::In("k".into(), texts());
-        // No part of a filter decides whether another one is looked at.
+        // The check looks at every part of a filter, even at a part that cannot change the answer.
         let inside = Filter::And(vec![Filter::Or(vec![]), Filter::Not(Box::new(wants.clone()))]);
         let never = [
             Filter::Or(texts().into_iter().map(|text| Filter::Eq("k".into(), text)).collect()),

@@ -1,5 +1,5 @@
-//! Filters that take long. The rows that match are found in slices, and other work has its turn in between. From then
-//! on they are known.
+//! Filters that take long to evaluate. The rows that match are found in slices, and other work has its turn in between.
+//! After the last slice they are known, and later calls use them.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::search::{Bits, Filter};
 /// The longest time, in nanoseconds, for which a filter may hold up everything else. A filter that takes longer is
 /// evaluated in slices.
 const SLOW: usize = 1 << 26;
-/// The approximate time of one slice.
+/// The approximate time of one slice, in nanoseconds.
 const SLICE: usize = 1 << 20;
 
 /// A filter that is being evaluated.
@@ -27,9 +27,9 @@ pub struct Matching {
 }
 
 impl Store {
-    /// Begins to evaluate a filter. Returns None if the filter takes little time, or if it is known already which rows
-    /// match, in one collection or, with None, in all. `by_row` says that the filter will be evaluated row by row, and
-    /// not by distinct values as in searches.
+    /// Begins to evaluate a filter for the documents of one collection or, with None, of all. Returns None if that
+    /// takes little time, or if it is known already which rows match. `by_row` says that the filter will be evaluated
+    /// row by row, and not by distinct values as in searches.
     pub fn begin_matching(&self, collection: Option<&str>, filter: Filter, by_row: bool) -> Result<Option<Matching>> {
         let scope = collection.and_then(|name| self.index.find_collection(name));
         let documents = match (collection, scope.and_then(|number| self.index.collection(number))) {
@@ -61,8 +61,9 @@ impl Store {
         Ok(Some(Matching { filter, scope, at: 0, rows: self.index.rows(), each, bits, changes }))
     }
 
-    /// Evaluates a slice. Returns true once it is known which rows match. Rows that are added meanwhile are looked at
-    /// when they are asked for. If rows change meanwhile, it begins again.
+    /// Evaluates a slice. Returns true once it is known which rows match. Rows that are added meanwhile are not
+    /// evaluated: a call that needs them evaluates them itself. If the attributes of rows change meanwhile, the
+    /// evaluation begins again.
     pub fn match_step(&self, matching: &mut Matching) -> Result<bool> {
         let mut columns = self.quick.columns_mut();
         if matching.changes != columns.changes {

@@ -69,15 +69,15 @@ pub struct Store {
     recovery: Recovery,
     /// The number of rows that no operation of the log names.
     orphaned: usize,
-    /// They are so few, and so placed, that interrupted writes left them.
+    /// True if the rows without a name are so few, and in such places, that interrupted writes can have left them.
     left_by_writes: bool,
     quick: SearchState,
     compaction: Option<Compaction>,
     failed: Option<String>,
 }
 
-/// This does not exist in the npm package's wasm. There the engine decides, because it may know that the files belong
-/// to somebody else now.
+/// Flushes a relaxed store when it is dropped. The npm package's wasm does not have this. There the engine decides
+/// whether to flush, because it may know that the files belong to somebody else by then.
 #[cfg(not(all(target_arch = "wasm32", feature = "bindings")))]
 impl Drop for Store {
     fn drop(&mut self) {
@@ -98,30 +98,31 @@ impl Store {
         self.options.read_only
     }
 
-    /// A report on what the opening had to cut off.
+    /// Returns a report on what the opening had to cut off.
     pub fn recovery(&self) -> Recovery {
         self.recovery
     }
 
-    /// The number of rows that no operation of the log names. An interrupted write leaves such rows, and so does a log
-    /// that lost operations. Unless they are few and others were written behind them, only a compaction that somebody
-    /// asks for removes them.
+    /// Returns the number of rows that no operation of the log names. An interrupted write leaves such rows, and so
+    /// does a log that lost operations. Every compaction removes them. Automatic compaction does not run if it would
+    /// remove rows that a lost part of the log may name: see [`tidies_itself`](Self::tidies_itself).
     pub fn orphaned_rows(&self) -> usize {
         self.orphaned
     }
 
-    /// Returns whether a compaction may run by itself. It may not if the opening had to cut something off, or if more
+    /// Returns whether automatic compaction may run. It may not if the opening had to cut something off, or if more
     /// rows have no name than interrupted writes leave: somebody may still have the log that names them.
     pub fn tidies_itself(&self) -> bool {
         (self.orphaned == 0 || self.left_by_writes) && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }
 
-    /// The reason why the store takes no more writes until it is opened again.
+    /// Returns the reason why the store takes no more writes until it is opened again, or `None` if it takes writes.
     pub fn failure(&self) -> Option<&str> {
         self.failed.as_deref()
     }
 
-    /// Makes the store take no more writes. The outcome of a write is unknown, so files and memory may differ.
+    /// Makes the store take no more writes, and discards what is staged. This is for a write whose outcome is unknown:
+    /// files and memory may then differ.
     pub fn fail(&mut self, why: &str) {
         self.drop_staged();
         self.failed.get_or_insert_with(|| why.to_string());
@@ -143,7 +144,7 @@ impl Store {
         Ok(())
     }
 
-    /// The rows as they are in the data, dead rows included.
+    /// Returns the rows as they are in the data, dead rows included.
     pub fn rows(&self) -> &crate::segment::Matrix {
         self.data.matrix()
     }
@@ -152,14 +153,14 @@ impl Store {
         self.index.rows() - self.index.live()
     }
 
-    /// The share of dead rows, as native counts them: an update of attributes counts as a dead row, because a frame of
-    /// the log is superseded. Native compacts at the opening if it is above 0.5.
+    /// Returns the share of dead rows, as native counts it. An update of attributes counts as a dead row, because it
+    /// supersedes a frame of the log, so the share can be above 1. Native compacts at the opening if it is above 0.5.
     pub fn dead_ratio(&self) -> f32 {
         (self.dead_rows() + self.index.updates) as f32 / self.index.rows().max(1) as f32
     }
 
-    /// Makes some of the codes that make searches quick, for a few milliseconds at most. Searches are exact however
-    /// much of this is done. With compact memory, rows that have codes are removed from memory.
+    /// Makes codes for some rows, for a few milliseconds at most. Codes make searches quick. Searches are exact with
+    /// and without them. With compact memory, rows that have codes are removed from memory.
     pub fn code_step_with(&mut self, rows: &mut Supplied) -> Step {
         if self.compaction.is_some() {
             return Step::Done;
@@ -177,17 +178,17 @@ impl Store {
         self.code_step_with(&mut Supplied::default()) != Step::More
     }
 
-    /// The number of rows in a chunk of codes.
+    /// Returns the number of rows in a chunk of codes.
     pub fn chunk_rows(&self) -> usize {
         self.quick.codes().chunk_rows()
     }
 
-    /// The number of rows that have no codes yet.
+    /// Returns the number of rows that have no codes yet.
     pub fn uncoded(&self) -> usize {
         self.index.rows() - self.quick.codes().rows()
     }
 
-    /// For tests: makes codes for stores of a few rows.
+    /// Sets when and how codes are made, so that tests can have codes for a few rows.
     pub(crate) fn tune(&mut self, tuning: Tuning) {
         self.quick.tune(self.dimension(), tuning);
     }

@@ -21,18 +21,19 @@ pub struct OpenOptions {
     pub read_only: bool,
     /// Writes are acknowledged before they are durable. The log is held back until the data is flushed.
     pub relaxed: bool,
-    /// The sinks only buffer. Somebody else makes durable what they were given, all of it or nothing.
+    /// The sinks only keep the bytes. The host makes them durable with its `commit`: all of them, or none.
     pub transactional: bool,
     /// The most bytes that the rows may take, dead rows included.
     pub max_vector_bytes: Option<u64>,
     /// Refuses values that native 0.3.0 does not know.
     pub only_0_3: bool,
-    /// Rows that have codes are not kept in memory. Whoever reads or searches supplies the rows that are wanted.
+    /// Compact memory: rows that have codes are not kept in memory. The caller of a read or a search supplies the rows
+    /// that it asks for.
     pub compact: bool,
 }
 
-/// With compact memory, rows get no codes before there can be a basis, because making codes again means reading the
-/// rows again.
+/// The tuning for compact memory. Rows get no codes until there are enough of them for a basis. Codes that are made
+/// earlier would have to be made again with the basis, and for that the rows would have to be read again.
 const COMPACT: Tuning = Tuning { least_rows: Tuning::DEFAULT.basis_rows, whole: false, ..Tuning::DEFAULT };
 
 /// A store that is being opened. It is fed the bytes of the log and of the data, each from its beginning, in pieces of
@@ -51,7 +52,7 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// The lengths must be the real ones of the two streams.
+    /// Begins an opening. The lengths are the real ones of the two streams, in bytes.
     pub fn new(options: OpenOptions, data_len: u64, log_len: u64) -> Result<Self> {
         let mut data = DataReader::new(data_len, options.dimension, options.max_vector_bytes)?;
         data.keeps = !options.compact;
@@ -60,7 +61,7 @@ impl Opening {
             data,
             log_total: log_len,
             replay: Replay::new(log_len),
-            // This only bounds the memory. The number of rows is known once the header of the data is.
+            // This is an upper limit. The number of rows is known once the header of the data has been read.
             max_rows: data_len.saturating_sub(HEADER_LEN) / 4,
             index: Index::default(),
             contents: LogContents::default(),
@@ -69,25 +70,28 @@ impl Opening {
         })
     }
 
-    /// Takes the next bytes of the data. Fails with `CORRUPT` or `UNSUPPORTED_VERSION` if they are no data of a store.
+    /// Takes the next bytes of the data. Fails with `CORRUPT` or `UNSUPPORTED_VERSION` if they are not the data of a
+    /// store.
     pub fn feed_data(&mut self, bytes: &[u8]) -> Result<()> {
         self.data.feed(bytes)?;
         self.code()
     }
 
-    /// With compact memory, returns the number of rows if they are so many that codes pay, once the header has been
-    /// read. Give some thousand of the rows, from all over the data, to [`sample`](Self::sample) before they are read.
+    /// Returns the number of rows if the store has compact memory and enough rows for a basis, once the header of the
+    /// data has been read. Then give some thousand of the rows, from all over the data, to [`sample`](Self::sample),
+    /// before the rows are fed. Returns `None` in every other case, and after `sample`.
     pub fn wants_sample(&self) -> Option<u64> {
         let rows = self.data.rows().filter(|_| self.options.compact && self.codes.is_none())?;
         (rows >= COMPACT.basis_rows as u64).then_some(rows)
     }
 
-    /// Returns 0 before the header has been read.
+    /// Returns the number of numbers in a vector, or 0 before the header of the data has been read.
     pub fn dimension(&mut self) -> usize {
         self.data.rows_so_far().map_or(0, |(matrix, _)| matrix.dimension())
     }
 
-    /// Takes rows to make a basis of. See [`wants_sample`](Self::wants_sample).
+    /// Takes some of the rows, one behind the other, and makes the basis from them. See
+    /// [`wants_sample`](Self::wants_sample).
     pub fn sample(&mut self, rows: &[f32]) -> Result<()> {
         let (Some(total), Some((matrix, _))) = (self.data.rows(), self.data.rows_so_far()) else { return Ok(()) };
         let mut sample = Matrix::new(matrix.dimension());
@@ -125,16 +129,16 @@ impl Opening {
         })
     }
 
-    /// Reads at most `most` more bytes of the data, on storage that can be read synchronously. Returns how many there
-    /// were: 0 at the end.
+    /// Reads at most `most` more bytes of the data from a source that can be read synchronously. Returns the number of
+    /// bytes read: 0 at the end.
     pub fn pull_data(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
         let read = self.data.pull(source, most)?;
         self.code()?;
         Ok(read)
     }
 
-    /// Ends the opening after everything was fed: cuts off what must be cut off (unless read-only), or makes a new
-    /// store.
+    /// Ends the opening, after all bytes were fed. Cuts off what recovery must cut off, unless the store is opened
+    /// read-only. If there is no store yet, makes a new one.
     pub fn finish(self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<Store> {
         let Self { options, data: reader, log_total, replay, index, mut contents, receipts, codes, .. } = self;
         let begun = reader.total() > 0;
@@ -153,7 +157,8 @@ impl Opening {
                     fail!(InvalidArgument, "there is no store yet: pass a dimension to create one")
                 };
                 recovery.created = true;
-                // Otherwise the file could become as long as the new header while it still has bytes of the old one.
+                // The old bytes go first. Otherwise a crash could leave a file that is as long as the new header and
+                // still has old bytes.
                 if begun && !options.transactional && !mutant!(HeaderOverHeader) {
                     data.truncate_to(0).and_then(|()| data.flush()).context("clear the data")?;
                 }

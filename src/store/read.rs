@@ -23,7 +23,7 @@ impl Store {
         self.index.find_collection(name).is_some()
     }
 
-    /// Returns the names in the order of their UTF-8 bytes.
+    /// Returns the names of all collections, in the order of their UTF-8 bytes.
     pub fn collections(&self) -> Vec<String> {
         let names = self
             .collection_names()
@@ -44,7 +44,7 @@ impl Store {
         Some((number, self.index.collection(number)?))
     }
 
-    /// Returns an empty map if the collection does not exist, as native does.
+    /// Returns the metadata of a collection. Returns an empty map if the collection does not exist, as native does.
     pub fn get_meta(&self, collection: &str) -> Meta {
         let bytes = self.meta_bytes(collection);
         let mut reader = Reader::new(bytes);
@@ -84,12 +84,12 @@ impl Store {
         self.index.doc(doc).row as usize
     }
 
-    /// Returns None if the vector is not in memory.
+    /// Returns the vector of a document, or None if it is not in memory.
     pub(crate) fn doc_vector(&self, doc: u32) -> Option<&[f32]> {
         self.data.matrix().get(self.doc_row(doc))
     }
 
-    /// Returns collection, id and encoded attributes.
+    /// Returns the collection, the id and the packed attributes of a document.
     pub(crate) fn doc_parts(&self, doc: u32) -> (&str, &str, Packed<'_>) {
         (self.index.name(self.index.doc(doc).collection), self.index.id(doc), self.index.attrs(doc))
     }
@@ -145,7 +145,8 @@ impl Store {
     }
 }
 
-/// Checks the length of a query and that all its numbers are finite, and scales it to length 1.
+/// Returns the query scaled to length 1. Fails if it does not have `dimension` numbers, or if one of them or their
+/// squared norm is not finite.
 pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
     if vector.len() != dimension {
         fail!(DimensionMismatch, "the query has {} numbers, the store's dimension is {dimension}", vector.len());

@@ -1,6 +1,6 @@
-//! Exactly once. The store remembers which writes it made and for whom, as long as their senders may still ask. The log
-//! has the receipts that its frames carry. A write that changed nothing has no frame. Its receipt is written with the
-//! next write that has one.
+//! Receipts, by which a write is made exactly once although its sender may ask for it again. The store remembers which
+//! writes it made and for whom, as long as their senders may still ask. The frames of the log carry the receipts. A
+//! write that changed nothing has no frame. Its receipt is written with the next write that has one.
 
 use super::Store;
 use crate::Result;
@@ -8,10 +8,10 @@ use crate::error::reserve;
 use crate::segment::Run;
 use crate::segment::receipt::{LEN, Receipt, Sender};
 
-/// The number of senders that are remembered: those that wrote last. A sender that may have been forgotten is told so.
-/// It never counts as one that wrote nothing.
+/// The most senders that are remembered: those that wrote last. A sender that may have been forgotten is told so. It is
+/// never told that it wrote nothing.
 const SENDERS: usize = 256;
-/// So many receipts are kept before the answered ones among them are removed.
+/// Receipts that their senders will not ask about any more are not removed before there are this many in all.
 const LEAST: usize = 1024;
 
 #[derive(Default)]
@@ -19,35 +19,36 @@ pub(super) struct Receipts {
     /// The receipts of the writes that were applied, in the log's order, and then of those that are staged.
     made: Vec<Receipt>,
     staged: usize,
-    /// So many may be there before the answered ones are removed.
+    /// The number of receipts at which they are looked through again, if it is more than [`LEAST`].
     most: usize,
-    /// No sender above this one was forgotten.
+    /// The greatest sender that was forgotten, or 0.
     forgotten: Sender,
-    /// The receipts that no frame has: of writes that were applied, and then of those that are staged.
+    /// The receipts that no frame of the log carries: those of applied writes, and then those of staged writes.
     loose: Vec<Receipt>,
     loose_applied: usize,
-    /// So many of `loose` are in a staged frame.
+    /// The number of receipts in `loose` that a staged frame carries.
     carried: usize,
+    /// The receipt of the write that is staged next. It has no result yet.
     next: Receipt,
-    /// The end of the run before that write.
+    /// The length of the staged frames before that write, in bytes.
     begun: usize,
 }
 
-/// The knowledge about a write.
+/// What the store knows about a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// The write was made, with this result.
     Made(u32),
-    /// The write is not there, and later writes of its sender are. They came behind it, so it was refused.
+    /// The write was not made, but a later write of its sender was. Writes come in order, so this one was refused.
     Refused,
     /// The write was never made.
     Unmade,
-    /// Too many other senders have written since.
+    /// The store may have forgotten the sender, because too many others have written since.
     Forgotten,
 }
 
 impl Receipts {
-    /// Reads the receipts at the beginning of the bytes behind a frame's operation.
+    /// Takes over the receipts of a frame that was read. `behind` is what the frame has behind its operation.
     #[inline(never)]
     pub fn replay(&mut self, mut behind: &[u8]) -> Result<()> {
         while let Some(receipt) = Receipt::decode(behind) {
@@ -70,7 +71,7 @@ impl Receipts {
         }
     }
 
-    /// Removes the receipts that were answered. Nothing may be staged.
+    /// Removes the receipts that their senders will not ask about any more. Nothing may be staged.
     #[inline(never)]
     pub fn let_go(&mut self) {
         self.forgotten = prune(&mut self.made, self.forgotten);
@@ -80,7 +81,7 @@ impl Receipts {
         !self.made.is_empty()
     }
 
-    /// The bytes that [`add_to`](Self::add_to) will need.
+    /// Returns the number of bytes that [`add_to`](Self::add_to) will add at most.
     pub fn bytes(&self) -> usize {
         LEN * (1 + self.made.len())
     }
@@ -119,11 +120,11 @@ impl Receipts {
     }
 }
 
-/// Removes the receipts that were answered, and the senders beyond the newest ones. Returns the greatest sender that
-/// was ever forgotten.
+/// Removes the receipts that their senders will not ask about any more, and those of all senders but the newest ones.
+/// Returns the greatest sender that was ever forgotten.
 #[inline(never)]
 fn prune(receipts: &mut Vec<Receipt>, mut forgotten: Sender) -> Sender {
-    // The last receipt of each sender. Its number is the floor.
+    // One receipt for each sender. Its number is the lowest one that the sender may still ask about.
     let mut seen: Vec<Receipt> = Vec::new();
     if reserve(&mut seen, SENDERS, "receipts").is_err() {
         return forgotten;
@@ -151,8 +152,8 @@ fn prune(receipts: &mut Vec<Receipt>, mut forgotten: Sender) -> Sender {
 }
 
 impl Store {
-    /// Says that the operation that is staged next is this write. Takes the memory that its receipt will need. `result`
-    /// comes with [`stage_receipt`](Self::stage_receipt).
+    /// Announces the receipt of the operation that is staged next, and takes the memory that it will need.
+    /// [`stage_receipt`](Self::stage_receipt) adds the result.
     pub fn expect_receipt(&mut self, receipt: Receipt) -> Result<()> {
         let all = &mut self.receipts;
         reserve(&mut all.made, 1, "receipts")?;
@@ -163,7 +164,7 @@ impl Store {
         Ok(())
     }
 
-    /// Says that this operation was staged.
+    /// Stages the receipt of the operation that was just staged, with the operation's result.
     pub fn stage_receipt(&mut self, result: u32) {
         let all = &mut self.receipts;
         let receipt = Receipt { result, ..all.next };
@@ -177,7 +178,7 @@ impl Store {
         }
     }
 
-    /// Returns whether a write of this sender was made or is staged.
+    /// Returns what is known about the write `number` of this sender. A staged write counts as made.
     #[inline(never)]
     pub fn known(&self, sender: Sender, number: u64) -> Known {
         let newest = self.newest(sender);
@@ -191,7 +192,7 @@ impl Store {
         }
     }
 
-    /// Returns the highest number of this sender that was made, or 0 if none is known.
+    /// Returns the highest number of a write of this sender that was made or is staged, or 0 if none is known.
     #[inline(never)]
     pub fn newest(&self, sender: Sender) -> u64 {
         self.receipts

@@ -37,7 +37,8 @@ pub struct Salvage {
 }
 
 impl Salvage {
-    /// A dimension that is given counts, whatever the data's header says.
+    /// Begins a salvage of streams of these lengths, in bytes. A dimension that is given is used instead of the one in
+    /// the data's header.
     pub fn new(dimension: Option<usize>, data_len: u64, log_len: u64) -> Result<Self> {
         let data = DataReader::lenient(data_len, dimension)?;
         Ok(Self { data, rescue: Rescue::new(log_len), index: Index::default(), found: Salvaged::default() })
@@ -60,7 +61,8 @@ impl Salvage {
         rescue.feed(bytes, &mut |op| replay(index, found, op, rows))
     }
 
-    /// Returns a store in memory, which a compaction then writes. `transactional` says what kind its new sinks are.
+    /// Ends the reading. Returns a store that is in memory, and the report. A compaction then writes the store to new
+    /// sinks, and `transactional` says whether a transactional host commits those.
     pub fn finish(self, transactional: bool) -> Result<(Store, Salvaged)> {
         let Self { data, rescue, mut index, mut found } = self;
         let rows = data.rows().unwrap_or(0);
@@ -113,8 +115,8 @@ fn drop_doc(index: &mut Index, doc: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether this store can have written the row: it has unit length, as far as f32 reaches it, or is too short
-/// to be scaled.
+/// Returns whether this store can have written the row: it has length 1, within the rounding of f32, or is too short to
+/// be scaled.
 fn intact(row: &[f32]) -> bool {
     let norm_squared: f64 = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     let rounding = 1e-4 + row.len() as f64 / (1 << 23) as f64;

@@ -1,4 +1,4 @@
-//! Searches: finds what is in scope and matches, and the best of it for one query or several.
+//! Searches: finds the documents that are in scope and match the filter, and the best of them for one query or several.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::search::{Among, Bits, Cascade, Filter, Share, TOGETHER, TopK};
 use crate::segment::Supplied;
 use crate::{Hit, Result};
 
-/// So many documents are looked at to estimate how many match. Fewer would not tell enough.
+/// The number of documents that are looked at to estimate how many match. Fewer would give too rough an estimate.
 const LOOKED_AT: usize = 64;
 
 /// The parameters of a search. The default is every collection, no filter, and no results: set `top_k`.
@@ -39,7 +39,7 @@ pub(crate) struct Found {
 /// A search that is under way, for one query or several with the same scope. It can go on only as long as the store
 /// does not change.
 pub struct Searching {
-    /// The unit vectors of the queries that have not begun, with the first ones last.
+    /// The unit vectors of the queries that have not begun, the first one last.
     queries: Vec<Vec<f32>>,
     together: Vec<Cascade>,
     wanted: usize,
@@ -64,8 +64,8 @@ impl Store {
         Ok(self.search_many(vector, query)?.pop().unwrap_or_default())
     }
 
-    /// Searches for several vectors, one behind the other, as [`search`](Self::search) does. Returns the results in the
-    /// same order. Eight of them share a pass over the rows.
+    /// Searches for each of several vectors, as [`search`](Self::search) does. They are one behind the other in
+    /// `vectors`. Returns the results in the same order. Up to eight vectors share a pass over the rows.
     pub fn search_many(&self, vectors: &[f32], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
         let mut searching = self.begin_search(vectors, query.clone())?;
         if !self.advance_search(&mut searching, &mut Supplied::default())? {
@@ -142,8 +142,8 @@ impl Store {
         Ok(searching)
     }
 
-    /// Finds out which rows match the filter, if that is known or better done first. Otherwise the filter is evaluated
-    /// only for rows that would be among the best.
+    /// Finds out which rows match the filter, if that is known already or if it saves work to find it out first.
+    /// Otherwise the filter is evaluated only for rows that would be among the best.
     fn narrow(&self, searching: &mut Searching, only_one: Option<u32>) -> Result<()> {
         let rows = self.index.rows();
         if searching.filter.is_empty() || rows < LOOKED_AT {
@@ -168,7 +168,7 @@ impl Store {
         Ok(())
     }
 
-    /// Finds exactly those rows that count.
+    /// Finds all rows that are in scope and match the filter, and limits the search to them.
     pub(super) fn find_all(&self, searching: &mut Searching) -> Result<()> {
         let mut all = Bits::none(self.index.rows())?;
         let mut add = |row| {
@@ -215,8 +215,8 @@ impl Store {
         }
     }
 
-    /// Leaves to other threads the rows that they have, if this search goes by codes. Their results must then be
-    /// [merged](Self::merge) before the search is done.
+    /// Leaves the rows of the search workers to them, if this search uses codes. Returns true if it does. Then the
+    /// workers' results must be [merged](Self::merge) once this search has found its own.
     #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn split_search(&self, searching: &mut Searching, mut share: Share) -> Result<bool> {
         share.dealt = share.dealt.min(self.quick.codes().rows() / self.quick.codes().chunk_rows());
@@ -224,7 +224,7 @@ impl Store {
             && self.among(searching, &|_| None, &|_, _| Ordering::Equal).splits(&searching.queries, searching.wanted);
         if splits {
             searching.share = share;
-            // The other threads know only rows, so it must be found out which of them count.
+            // The workers know only rows, so this thread finds out which of them count.
             if !searching.filter.is_empty() || !searching.scoped.is_empty() || self.dead_rows() > 0 {
                 self.find_all(searching)?;
             }
@@ -232,7 +232,8 @@ impl Store {
         Ok(splits)
     }
 
-    /// Returns which rows of a part count, in groups of sixteen as the part has them. Returns none if all rows count.
+    /// Returns which of the rows of the worker `part` count: one bit for each row, sixteen in a number, in the worker's
+    /// own order of the rows. Returns None if all rows count.
     #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn rows_for(&self, searching: &Searching, part: usize) -> Result<Option<Vec<u16>>> {
         let Some(only) = &searching.only else { return Ok(None) };
@@ -245,7 +246,8 @@ impl Store {
         Ok(Some(groups))
     }
 
-    /// Takes what a part found for one query: the part's numbers of rows, and their scores.
+    /// Merges into the results what the worker `part` found for one query: numbers of rows, as the worker counts them,
+    /// and their scores.
     #[cfg_attr(not(all(target_arch = "wasm32", feature = "bindings", feature = "whole")), allow(dead_code))]
     pub(crate) fn merge(
         &self,
@@ -264,7 +266,7 @@ impl Store {
         mine.iter().for_each(|found| top.offer(found.score, found.doc));
         for (row, score) in rows.iter().zip(scores) {
             let row = (*row as usize / each * parts + part) * each + *row as usize % each;
-            // Rows that the part has received since are searched here, too.
+            // This thread also searches the rows that the worker has received since. They must not count twice.
             if row < (dealt * each).min(self.index.rows())
                 && let Some(doc) = self.document(searching, row)
             {
@@ -306,7 +308,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Estimates from a few documents whether no more than one of `least` matches.
+    /// Estimates from a few documents whether fewer than one in `least` match.
     fn is_selective(&self, filter: &Filter, least: usize) -> bool {
         let owners =
             (0..LOOKED_AT).map(|n| self.index.owner(n * (self.index.rows() / LOOKED_AT))).filter(|doc| *doc != DEAD);

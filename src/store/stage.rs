@@ -9,9 +9,10 @@ use crate::search::kernel;
 use crate::segment::op::{self, AttrsScan, Bad, Reader};
 use crate::{Meta, Result};
 
-/// The number of numbers that are scaled at once, so that they stay in the cache until they are moved to their place;
-/// and the most rows.
+/// The number of numbers in a tile, about 64 KB of rows. They are checked and scaled together, and are still in the
+/// cache when they are copied into the matrix.
 const TILE: usize = 1 << 14;
+/// The most rows in a tile.
 const MOST: usize = 64;
 
 pub(super) struct Mark {
@@ -51,7 +52,7 @@ impl Store {
         Mark { staged: self.staged.mark(arena), rows: self.data.matrix().len(), arena }
     }
 
-    /// Forgets an operation that failed.
+    /// Removes what an operation has staged since `mark`, after it failed.
     #[inline(never)]
     pub(super) fn unstage(&mut self, mark: &Mark) {
         self.staged.back_to(&mark.staged);
@@ -67,26 +68,27 @@ impl Store {
         self.receipts.drop_staged();
     }
 
-    /// Forgets everything that is staged and not written.
+    /// Removes everything that is staged and not written.
     pub fn unstage_all(&mut self) {
         if !self.staged.is_written() {
             self.drop_staged();
         }
     }
 
-    /// The number of bytes that are staged: rows and log frames.
+    /// Returns the number of bytes that are staged: rows and log frames.
     pub fn staged_bytes(&self) -> usize {
         let rows = self.data.matrix().len() - self.data.row_count();
         rows * self.dimension() * 4 + self.staged.run().bytes().len()
     }
 
-    /// Calls `each` with the ids that are staged, or written and not yet applied: as many for each operation as it
-    /// upserts or deletes documents, in the order of the operations.
+    /// Calls `each` with the id of every document that staged operations upsert or delete, in the order of the
+    /// operations. Operations that are written and not yet applied count, too. An id that is touched several times
+    /// comes several times.
     pub fn each_staged_id(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         self.staged.each_id(&self.index, each)
     }
 
-    /// Returns true if the collection did not exist.
+    /// Stages the creation of a collection. Returns true if the collection did not exist.
     pub fn stage_create(&mut self, collection: &str) -> Result<bool> {
         self.check_writable()?;
         self.mark();
@@ -98,7 +100,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns true if the collection existed.
+    /// Stages the removal of a collection with its documents. Returns true if the collection existed.
     pub fn stage_drop(&mut self, collection: &str) -> Result<bool> {
         self.check_writable()?;
         self.mark();
@@ -148,8 +150,9 @@ impl Store {
         })
     }
 
-    /// Does what [`stage_upsert`](Self::stage_upsert) does. `fill` copies the vectors' numbers from a place on. Errors
-    /// count the records from `before`.
+    /// Does what [`stage_upsert`](Self::stage_upsert) does, and copies the vectors piece by piece. They have `floats`
+    /// numbers in all. `fill(from, rows)` fills `rows` with the numbers from `from` on. Errors call the first record
+    /// number `before`.
     pub fn stage_upsert_with(
         &mut self,
         collection: &str,

@@ -11,10 +11,10 @@ use crate::segment::op::{AttrsScan, Op};
 use crate::segment::receipt::{LEN, Receipt};
 use crate::segment::{Run, RunMark};
 
-/// The effect of applying an operation. All memory for it was taken before. The first number is that of the collection
-/// as [`Staged`] sees it.
+/// What applying an operation changes. All memory for it is taken while staging. The first number is the place of the
+/// collection in the list `seen` of [`Staged`].
 enum Effect {
-    /// The collection, until it is applied.
+    /// The new collection, until the effect is applied.
     Create(usize, Option<Box<Collection>>),
     Drop(usize),
     SetMeta(usize, Vec<u8>),
@@ -25,20 +25,20 @@ enum Effect {
 /// A collection as the staged operations see it.
 struct Seen {
     name: String,
-    /// The applied collection, as long as its documents can still be seen.
+    /// The number of the applied collection, unless a staged operation has dropped it.
     base: Option<u32>,
-    /// The number of the applied collection, while effects are applied.
+    /// The number that the collection has in the index, while effects are applied.
     number: Option<u32>,
     exists: bool,
-    /// The effect that creates it.
+    /// The place in `effects` of the one that creates it.
     created: Option<usize>,
-    /// For each id that was touched, the last effect on it.
+    /// For each id that was touched, the place of the last effect on it.
     touched: HashTable<u32>,
-    /// The number of documents that were upserted into it since it was first touched or created.
+    /// The number of documents that staged operations upserted into it, since the last of them that dropped it.
     upserts: usize,
 }
 
-/// A mark to return the staged operations to.
+/// A mark that the staged operations can be cut back to.
 pub(super) struct StagedMark {
     run: RunMark,
     effects: usize,
@@ -56,11 +56,11 @@ pub(super) struct Staged {
     creates: usize,
     /// The mark of the arena before the first staged operation. It means nothing while the run is empty.
     arena: ArenaMark,
-    /// True once the sinks have it. Then it can only be applied or rolled back.
+    /// True once the sinks have what is staged. Then it can only be applied or rolled back.
     written: bool,
 }
 
-/// The id of the document that an effect touches.
+/// Returns the id of the document that an effect touches.
 fn touched_id<'a>(effects: &[Effect], index: &'a Index, effect: u32) -> &'a [u8] {
     match &effects[effect as usize] {
         Effect::Upsert(_, item, _) | Effect::Delete(_, item) => index.arena.id_bytes(*item),
@@ -77,12 +77,12 @@ impl Staged {
         self.written
     }
 
-    /// Says whether the sinks have it.
+    /// Sets whether the sinks have what is staged.
     pub fn set_written(&mut self, written: bool) {
         self.written = written;
     }
 
-    /// The staged log frames.
+    /// Returns the staged log frames.
     pub fn run(&self) -> &Run {
         &self.run
     }
@@ -99,24 +99,24 @@ impl Staged {
         })
     }
 
-    /// Begins an operation. `arena` is the present mark of the arena.
+    /// Begins an operation, and returns the mark to go back to if it fails. `arena` is the present mark of the arena.
     pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
         if self.run.is_empty() {
-            // The remains of failed operations are not needed any more. Its mark may be from before a compaction that
-            // packed the arena anew.
+            // What failed operations have left is not needed any more. The arena's mark may be from before a compaction
+            // that packed the arena anew.
             *self = Self { run: std::mem::take(&mut self.run), arena, ..Self::default() };
         }
         StagedMark { run: self.run.mark(), effects: self.effects.len() }
     }
 
-    /// Forgets an operation that failed. Collections that [`see`](Self::see) found stay known, because what is known of
+    /// Removes an operation that failed. Collections that [`see`](Self::see) found stay known, because what is known of
     /// them is true anyway.
     pub fn back_to(&mut self, mark: &StagedMark) {
         self.run.back_to(mark.run);
         self.effects.truncate(mark.effects);
     }
 
-    /// Forgets everything. Returns the mark of the arena before the first operation, if there is one.
+    /// Removes everything that is staged. Returns the mark of the arena before the first operation, if there is one.
     pub fn clear(&mut self) -> Option<ArenaMark> {
         let arena = (!self.run.is_empty()).then_some(self.arena);
         let mut run = std::mem::take(&mut self.run);
@@ -125,7 +125,8 @@ impl Staged {
         arena
     }
 
-    /// Native 0.3.0 cannot read a log that ends with a value that is newer than itself, so another frame follows it.
+    /// Adds a frame that changes nothing if the last frame has a value that native 0.3.0 does not know. Native 0.3.0
+    /// cannot read a log that ends with such a value.
     pub fn seal(&mut self) -> Result<()> {
         if !self.run.ends_newer() {
             return Ok(());
@@ -137,9 +138,8 @@ impl Staged {
         self.run.seal(collection.unwrap_or_default())
     }
 
-    /// Applies what is staged to the index. Returns the frames, and nothing is staged any more. It cannot fail, because
-    /// all memory was taken while staging.
-    /// Calls `changed` for each row that stays and gets other attributes.
+    /// Applies what is staged to the index, and returns its frames. Nothing is staged any more. Cannot fail, because
+    /// all memory was taken while staging. Calls `changed` for each row that stays and gets other attributes.
     pub fn apply_to(&mut self, index: &mut Index, changed: &mut dyn FnMut(&Index, u32)) -> Run {
         let Self { effects, mut seen, run, .. } = std::mem::take(self);
         for effect in effects {
@@ -188,7 +188,7 @@ impl Staged {
         self.run.add_receipts(receipts);
     }
 
-    /// Returns the number by which the staged operations know the collection `name`. It does not change.
+    /// Returns the place in `seen` of the collection `name`. It stays the same as long as anything is staged.
     pub fn see(&mut self, index: &Index, name: &str) -> Result<usize> {
         let Self { seen, names, .. } = self;
         let hashed = hash(name.as_bytes());
@@ -233,7 +233,7 @@ impl Staged {
         }
     }
 
-    /// Makes an effect that exists, or is pushed next, the last one on this id.
+    /// Notes that an effect is the last one on the id of `item`. The effect exists already, or is pushed next.
     fn touch(&mut self, index: &Index, seen: usize, effect: usize, item: Item) {
         let effect = effect as u32;
         let id = index.arena.id_bytes(item);
@@ -260,7 +260,7 @@ impl Staged {
         self.touched(index, seen, id).is_some()
     }
 
-    /// The documents that the staged operations upserted into a collection.
+    /// Returns the documents that the staged operations upserted into a collection and did not delete again.
     pub fn upserted(&self, seen: usize) -> impl Iterator<Item = Item> + '_ {
         self.seen[seen].touched.iter().filter_map(|effect| match self.effects[*effect as usize] {
             Effect::Upsert(_, item, _) => Some(item),
@@ -272,7 +272,7 @@ impl Staged {
         self.seen[seen].exists
     }
 
-    /// The applied collection, as long as its documents can still be seen.
+    /// Returns the number of the applied collection, unless a staged operation has dropped it.
     pub fn base(&self, seen: usize) -> Option<u32> {
         self.seen[seen].base
     }
@@ -281,7 +281,7 @@ impl Staged {
         index.reserve(self.upserts + upserts, self.deletes + deletes, self.creates)
     }
 
-    /// `logged` says that it has a frame of its own.
+    /// Stages the creation of a collection. `logged` says that it gets a frame of its own.
     pub fn create(&mut self, index: &mut Index, seen: usize, logged: bool) -> Result<()> {
         let name = self.seen[seen].name.clone();
         let mut collection = Collection::new(&name)?;
@@ -298,7 +298,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Forgets that the operation begun at `mark` created the collection.
+    /// Takes back the creation of the collection, if the operation that began at `mark` created it.
     pub fn uncreate(&mut self, seen: usize, mark: &StagedMark) {
         let seen = &mut self.seen[seen];
         if seen.created.is_some_and(|created| created >= mark.effects) {
@@ -319,7 +319,7 @@ impl Staged {
         Ok(())
     }
 
-    /// `meta` is encoded, with ascending keys.
+    /// Stages the metadata of a collection. `meta` is encoded, with ascending keys.
     #[inline(never)]
     pub fn set_meta(&mut self, seen: usize, meta: Vec<u8>) -> Result<()> {
         reserve(&mut self.effects, 1, "staging")?;
@@ -345,7 +345,7 @@ impl Staged {
         self.reserve_touched(index, seen, count)
     }
 
-    /// Must follow [`reserve_upserts`](Self::reserve_upserts). `attrs` has ascending keys.
+    /// Stages an upsert. [`reserve_upserts`](Self::reserve_upserts) must come before it. `attrs` has ascending keys.
     pub fn upsert(&mut self, index: &mut Index, seen: usize, id: &str, row: usize, attrs: AttrsScan<'_>) -> Result<()> {
         let bytes = attrs.bytes;
         self.run.push(&Op::Upsert { collection: &self.seen[seen].name, id, row: row as u64, attrs, named: false })?;
@@ -355,13 +355,13 @@ impl Staged {
         Ok(())
     }
 
-    /// An operation of `count` upserts is completely staged.
+    /// Counts the upserts of an operation that is completely staged.
     pub fn count_upserts(&mut self, seen: usize, count: usize) {
         self.seen[seen].upserts += count;
         self.upserts += count;
     }
 
-    /// Deletes a document that exists. The same operation deletes `before` others before it.
+    /// Stages the deletion of a document that exists. The same operation has deleted `before` others already.
     pub fn delete(&mut self, index: &mut Index, seen: usize, item: Item, before: usize) -> Result<()> {
         self.reserve_touched(index, seen, 1)?;
         self.reserve_index(index, 0, before + 1)?;
@@ -371,14 +371,14 @@ impl Staged {
         Ok(())
     }
 
-    /// An operation of `count` deletions is completely staged.
+    /// Counts the deletions of an operation that is completely staged.
     pub fn count_deletes(&mut self, count: usize) {
         self.deletes += count;
     }
 
-    /// The effects behind `mark` will be forgotten, so the ids that they touched must be seen as before. If the
-    /// collection was dropped before them, only its new creation made it possible to touch an id since. So all effects
-    /// behind that creation count.
+    /// Makes the staged operations see the ids of a collection as they were at `mark`. The caller then removes the
+    /// effects behind `mark`. Only the effects before it count, and of those only the ones since the collection was
+    /// created, if a staged operation created it. Before that, the collection did not exist or was dropped.
     #[inline(never)]
     pub fn untouch(&mut self, index: &Index, seen: usize, mark: &StagedMark) {
         if self.effects.len() == mark.effects {

@@ -5,13 +5,13 @@ use crate::error::reserve;
 /// The numbers of the documents that were written or deleted since they were last asked for.
 #[derive(Default)]
 pub struct Touched {
-    /// True as long as all that changed is noted. Nothing is noted until somebody asks for the first time.
+    /// True if every change since the last [`take`](Self::take) is noted. Nothing is noted before the first one.
     complete: bool,
     docs: Vec<u32>,
 }
 
 impl Touched {
-    /// Takes memory for so many more, as far as there is some.
+    /// Takes memory for `more` more documents. If there is none, nothing is noted until the next [`take`](Self::take).
     pub fn reserve(&mut self, more: usize) {
         self.complete = self.complete && reserve(&mut self.docs, more, "").is_ok();
     }
@@ -26,7 +26,7 @@ impl Touched {
         }
     }
 
-    /// Returns the documents that changed since the last call, or None if any may have.
+    /// Returns the documents that changed since the last call, or None if any document may have changed.
     pub fn take(&mut self) -> Option<Vec<u32>> {
         let docs = std::mem::take(&mut self.docs);
         std::mem::replace(&mut self.complete, true).then_some(docs)

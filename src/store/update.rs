@@ -7,7 +7,7 @@ use crate::error::fail;
 use crate::segment::changes::{merged, skip_changes};
 use crate::segment::op::{Bad, Reader};
 
-/// No more unknown ids are named once an error is so long, in bytes.
+/// An error names no more ids once the list of them has this many bytes.
 const NAMED: usize = 400;
 
 impl Store {

@@ -1,4 +1,5 @@
-//! Updates of attributes: filters before and after them, in searches, counts and pages, against each record by itself.
+//! Updates of attributes. Searches, counts and pages with filters, before and after updates, give the same as looking
+//! at each record by itself.
 
 use std::collections::{BTreeMap, HashMap};
 

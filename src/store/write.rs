@@ -1,11 +1,12 @@
 //! The write path. A group of staged operations becomes durable together, or not at all:
 //!
-//! 1. Its rows are appended to data. Its frames are appended to log, with the length of the first frame not published
-//!    (`FF FF FF FF`). Both are flushed.
-//! 2. The length is published and flushed. This is the commit point.
+//! 1. Its rows are appended to the data. Its frames are appended to the log as one run with a closed commit mark (`FF
+//!    FF FF FF` in place of the first frame's length). The data is flushed, and then the log.
+//! 2. The length replaces the mark, and the log is flushed. This is the commit point.
 //! 3. The group is applied to memory, which cannot fail.
 //!
-//! A group that is one frame inside one sector needs no gate: the disk writes it completely or not at all.
+//! A run of one frame that lies within one sector needs no mark, because a disk writes a sector completely or not at
+//! all. The data is flushed before such a frame is appended.
 
 use super::Store;
 use crate::error::{fail, within};
@@ -65,7 +66,8 @@ impl Store {
         self.log.hold(self.staged.run()).map_err(Unpublished)
     }
 
-    /// Returns sinks and memory to what was applied. Returns the error, with an addition if that fails, too.
+    /// Takes back from the sinks what a write that failed has left there. Returns the write's error. If that fails,
+    /// too, the store has failed, and the error says so.
     fn roll_back_after(&mut self, error: Error) -> Error {
         match self.roll_back_sinks() {
             Ok(()) => error,
@@ -76,7 +78,7 @@ impl Store {
         }
     }
 
-    /// The log comes first, because rows without its frames do no harm.
+    /// Cuts both sinks back to what was applied. The log is cut first, because rows without its frames do no harm.
     fn roll_back_sinks(&mut self) -> Result<()> {
         let flush = !self.options.transactional && !mutant!(RollbackUnflushed);
         mutant!(RollbackDataFirst does {
@@ -90,8 +92,8 @@ impl Store {
         if flush { self.data.sync() } else { Ok(()) }
     }
 
-    /// Takes back what [`write`](Self::write) gave to transactional sinks, if it is certain that their commit did not
-    /// happen.
+    /// Takes back what [`write`](Self::write) gave to transactional sinks. Call it only if it is certain that the
+    /// host's commit did not happen.
     pub fn rollback(&mut self) -> Result<()> {
         if let Some(why) = &self.failed {
             fail!(Failed, "the store has failed: {why}");
@@ -131,7 +133,7 @@ impl Store {
         self.staged.reuse(run);
     }
 
-    /// The bytes of log that are held back until the next [`flush`](Self::flush).
+    /// Returns the number of bytes of log that are held back until the next [`flush`](Self::flush).
     pub fn held_bytes(&self) -> usize {
         self.log.held_bytes()
     }

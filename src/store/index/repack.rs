@@ -8,7 +8,7 @@ use crate::error::reserve;
 /// The bytes that are packed anew in one slice. They take some milliseconds.
 const REPACKED_BYTES: usize = 1 << 20;
 
-/// The ids and attributes in the order of the rows, as far as they are packed anew. Nothing may be written meanwhile.
+/// The ids and attributes that are packed anew so far, in the order of the rows. Nothing may be written until all are.
 #[derive(Default)]
 pub struct Repack {
     arena: Arena,

@@ -6,7 +6,8 @@ use crate::segment::op::{self, Op};
 use crate::{Code, Result, error};
 
 impl Index {
-    /// Replays one operation of a log. The rows need not have been read yet. There can be at most `max_rows`.
+    /// Applies one operation of a log. The rows need not have been read yet: the data has at most `max_rows`. Fails
+    /// with `CORRUPT` if the operation names a row beyond them, or a row that another document has.
     pub fn replay(&mut self, op: Op<'_>, max_rows: u64) -> Result<()> {
         let collection = match op {
             Op::Drop { collection } => {

@@ -50,7 +50,8 @@ pub fn options() -> OpenOptions {
     OpenOptions { dimension: Some(DIMENSION), ..OpenOptions::default() }
 }
 
-/// Compares documents, the bits of their vectors, attributes, metadata and collections.
+/// Returns whether the store has the documents, the bits of their vectors, the attributes, the metadata and the
+/// collections of the model.
 pub fn same(store: &Store, model: &Model) -> bool {
     let names = store.collections();
     names.iter().eq(model.keys())
@@ -65,7 +66,7 @@ pub fn same(store: &Store, model: &Model) -> bool {
         })
 }
 
-/// Checks that the store knows of every write that was made, and of no other.
+/// Returns whether the store knows of every write that was made, and of no other.
 pub fn same_receipts(store: &Store, made: &Made) -> bool {
     let told = store.receipts.numbers(SENDER);
     told.iter().all(|number| made.contains_key(number))
@@ -75,11 +76,11 @@ pub fn same_receipts(store: &Store, made: &Made) -> bool {
         })
 }
 
-/// All images of a run. Each is looked at once. The threads of the run share this.
+/// The images that a run has looked at, so that it looks at each once. The threads of the run share this.
 pub struct Seen {
-    /// The bytes of both files, and the states that they are compared with.
+    /// Hashes of the bytes of both files, together with the states that they are compared with.
     checks: Vec<Mutex<HashSet<u128>>>,
-    /// The bytes alone.
+    /// Hashes of the bytes alone.
     images: Vec<Mutex<HashSet<u128>>>,
     pub distinct: AtomicU64,
 }

@@ -1,7 +1,7 @@
-//! The crash simulation. Generated operations run over a disk that loses power before every call. Every image that may
-//! be left is opened and compared with a model in maps. From some images the simulation goes on with a second
-//! generation of crashes, beginning with the first call of their recovery. It also goes on from some moments at which
-//! the process is killed while the power stays on.
+//! The crash simulation. Generated operations run on a medium that can lose power before every call. Every crash image
+//! is opened and compared with a model in maps. From some images the simulation goes on with a second generation of
+//! crashes, which begins with the first call of their recovery. It also goes on from some moments at which the process
+//! is killed while the power stays on.
 
 mod check;
 #[cfg(test)]
@@ -29,11 +29,11 @@ const DIMENSION: usize = 24;
 enum Start {
     Fresh,
     Image(Pair, Rc<State>),
-    /// A process was killed. It was between one state and perhaps another.
+    /// A process was killed while the power stayed on. The store may be in any of these states.
     Killed(CrashMedium, Vec<Rc<State>>),
 }
 
-/// One sequence of operations over one disk.
+/// One sequence of operations on one medium.
 struct Line {
     rng: Rng,
     medium: CrashMedium,
@@ -48,13 +48,13 @@ struct Line {
     children: Vec<(Start, u32)>,
     /// The number of the last operation that was asked for.
     number: u64,
-    /// The steps so far, for whoever reads of a failure.
+    /// The steps so far, for the message of a failure.
     trail: Vec<String>,
     checked: u64,
 }
 
-/// Runs all that follows from a seed. An error names the image that is wrong and how it came about. `most` is the
-/// number of images of one file at one call. Both files together have a few times as many.
+/// Runs all that follows from a seed. An error names the image that is wrong and the steps that led to it. Makes at
+/// most `most` images of each file at each call, and a few times as many pairs of them.
 pub fn run_seed(seed: u64, seen: &Arc<Seen>, most: usize) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let mut starts = VecDeque::from([(Start::Fresh, 0)]);
@@ -134,7 +134,7 @@ impl Line {
         self.allowed = allowed;
     }
 
-    /// Looks at everything that was recorded since the last time, and goes on from some of it.
+    /// Checks all images that were recorded since the last time. Sometimes chooses one of them to go on from.
     fn look(&mut self) -> Result<(), String> {
         let images = self.medium.take_images();
         for (n, image) in images.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Line {
         Ok(())
     }
 
-    /// Nothing is under way, so whatever happens, the store is in one of these states.
+    /// Sets the states that an image may open to while no call is under way, and checks the images of this moment.
     fn settled(&mut self, allowed: Vec<Rc<State>>) -> Result<(), String> {
         self.allow(allowed);
         self.medium.snapshot();
@@ -177,9 +177,9 @@ impl Line {
         }
     }
 
-    /// Whatever the power does while a store opens, the store opens to the same state again.
+    /// Opens the store. Whatever the power does meanwhile, the store must open to the same state again.
     fn open(&mut self, may_fail: bool) -> Result<(), String> {
-        // When a process ends, what it held back is lost. Only a store that is dropped flushes it.
+        // When a process ends, what it held back is lost. Dropping a store would write it, so it is discarded before.
         if let Some(mut ended) = self.store.take() {
             ended.log.drop_held();
         }
@@ -388,7 +388,7 @@ impl Line {
             16 => Act::Update(collection, vec![(rng.below(8) as u8, seed(rng))]),
             17 => Act::Update(collection, (0..1 + rng.below(3)).map(|_| (rng.below(8) as u8, seed(rng))).collect()),
             // One record, small or large, alone in its run or not. This tries frames that may be written without a
-            // gate.
+            // commit mark.
             6..=8 => Act::Upsert(collection, vec![(rng.below(8) as u8, seed(rng))]),
             _ => Act::Upsert(collection, (0..3 + rng.below(6)).map(|_| (rng.below(13) as u8, seed(rng))).collect()),
         }

@@ -9,7 +9,7 @@ use super::run_seed;
 use crate::few_or;
 use crate::mutant::{self, ALL};
 
-/// Seeds that once found a bug: the seed, how many images a call, and the bug.
+/// Seeds that once found a bug: the seed, the most images at one call, and the bug.
 const REGRESSIONS: &str = include_str!("../../../tests/crash/seeds.txt");
 
 /// The number of seeds within which a mutant must be caught.
@@ -65,7 +65,7 @@ fn every_mutant_of_the_write_path_is_caught() {
     (0..12).for_each(|seed| run_seed(seed, &seen, 40).unwrap_or_else(|what| panic!("without a mutant, {what}")));
     let next = AtomicU64::new(0);
     let missed: Mutex<Vec<String>> = Mutex::default();
-    // `npm test` looks for every third one.
+    // `npm test` tries only every third mutant.
     let chosen: Vec<_> = ALL.iter().step_by(few_or(3, 1) as usize).collect();
     let work = || {
         while let Some((mutant, what)) = chosen.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
