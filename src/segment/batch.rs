@@ -25,8 +25,8 @@ impl Batch {
         self.len += 1;
     }
 
-    /// Adds changes to the attributes of a record, for `stage_update`. A key without a value goes away. If a key occurs
-    /// twice, the last change counts.
+    /// Adds changes to the attributes of a record, for `stage_update`. A key without a value is removed. If a key
+    /// occurs twice, the last change counts.
     pub fn push_changes(&mut self, id: &str, changes: &[(&str, Option<Value>)]) {
         op::put_str(&mut self.bytes, id);
         self.bytes.extend_from_slice(&(changes.len() as u64).to_le_bytes());

@@ -1,11 +1,11 @@
-//! Changes of attributes: a map as in the log, in which a key may also go away. They are merged with the attributes
+//! Changes of attributes: a map as in the log, in which a key may also be removed. They are merged with the attributes
 //! that a document has, and only the result is written.
 
 use super::op::{self, Bad, Reader};
 use crate::Result;
 use crate::error::reserve;
 
-/// The variant of a key that goes away. The log has no such variant.
+/// The variant that stands for the removal of a key. The log has no such variant.
 pub const GONE: u32 = u32::MAX;
 
 /// Reads past one value of a map of changes, and checks it. Returns whether the key stays.
@@ -28,13 +28,13 @@ pub fn skip_changes(reader: &mut Reader<'_>) -> Result<usize, Bad> {
     Ok(count)
 }
 
-/// Returns what `count` changes make of attributes, with its keys ascending. `attrs` is an encoded map.
+/// Merges `count` changes into attributes. Both are encoded maps. Returns the result, with its keys ascending.
 pub fn merged(mut attrs: Vec<u8>, changes: &[u8], count: usize) -> Result<Vec<u8>> {
     reserve(&mut attrs, changes.len(), "attributes")?;
     let before = Reader::new(&attrs).count(12).unwrap_or(0);
     attrs[..8].copy_from_slice(&((before + count) as u64).to_le_bytes());
     attrs.extend_from_slice(&changes[8..]);
-    // Of equal keys the last counts, and that is the change.
+    // If a key occurs twice, the last value counts. That is the one of the change.
     op::canonical(&attrs, skip_change)
 }
 

@@ -1,5 +1,5 @@
-//! CRC-32 as in IEEE 802.3, eight bytes at a step. The tables are made when they are first needed. In the wasm they
-//! would take kilobytes that cannot be compressed.
+//! CRC-32 as in IEEE 802.3, eight bytes at a step. The tables are made when they are first needed. As constants they
+//! would take kilobytes of the wasm that cannot be compressed.
 
 use std::cell::OnceCell;
 
@@ -29,12 +29,12 @@ thread_local! {
     static TABLES: OnceCell<Tables> = const { OnceCell::new() };
 }
 
-/// The checksum of `bytes`.
+/// Returns the checksum of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
     TABLES.with(|made| checksum(made.get_or_init(tables), 0, bytes))
 }
 
-/// The checksum of bytes of which `before` is the checksum, and then `bytes`.
+/// Returns the checksum of some bytes with `bytes` behind them. `before` is the checksum of the first ones.
 #[cfg(feature = "text")]
 pub fn crc32_more(before: u32, bytes: &[u8]) -> u32 {
     TABLES.with(|made| checksum(made.get_or_init(tables), before, bytes))

@@ -1,4 +1,5 @@
-//! The data segment: a header of 64 bytes, and rows of `dimension` little-endian `f32`. All rows are in memory.
+//! The data segment: a header of 64 bytes, and rows of `dimension` little-endian `f32`. The rows are in memory, too,
+//! except those that compact memory has removed.
 
 use super::header::{HEADER_LEN, MAX_ROWS, check_dimension, header_bytes};
 use super::matrix::Matrix;
@@ -62,7 +63,7 @@ impl DataSegment {
         self.matrix.dimension()
     }
 
-    /// The number of rows on the sink.
+    /// Returns the number of rows on the sink.
     pub fn row_count(&self) -> usize {
         self.written
     }
@@ -75,7 +76,7 @@ impl DataSegment {
         &mut self.matrix
     }
 
-    /// The length of the stream: header and rows.
+    /// Returns the length of the stream in bytes: header and rows.
     pub fn bytes(&self) -> u64 {
         HEADER_LEN + self.written as u64 * self.dimension() as u64 * 4
     }
@@ -98,7 +99,7 @@ impl DataSegment {
         Ok(first)
     }
 
-    /// Forgets the staged rows from `rows` on.
+    /// Removes the staged rows from `rows` on.
     pub(crate) fn unstage(&mut self, rows: usize) {
         self.matrix.truncate(rows.max(self.written));
     }
@@ -115,7 +116,7 @@ impl DataSegment {
         Ok(())
     }
 
-    /// Returns sink and memory to `rows` rows.
+    /// Cuts sink and memory back to the first `rows` rows.
     pub(crate) fn roll_back(&mut self, rows: usize) -> Result<()> {
         self.matrix.truncate(rows);
         self.written = self.written.min(rows);
@@ -191,7 +192,8 @@ impl DataSegment {
         }
     }
 
-    /// Writes exactly `rows` to another sink, flushes it, and goes on there. After an error this segment is unchanged.
+    /// Writes exactly `rows` to another sink, flushes it, and uses that sink from then on. After an error this segment
+    /// is unchanged.
     pub fn rewrite_to(&mut self, sink: Box<dyn ByteSink>, rows: &[f32]) -> Result<()> {
         let count = self.whole_rows(rows.len())?;
         let mut other = Self::create(sink, self.dimension())?;

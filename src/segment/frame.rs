@@ -9,8 +9,8 @@ use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
 
-/// The `len` of the first frame of a run that is not published. Native takes such a frame for a half-written end, too,
-/// and cuts it off.
+/// The closed commit mark. It stands in place of the length of a run's first frame until the run is published. Native,
+/// too, takes such a frame for a half-written end, and cuts it off.
 pub const UNPUBLISHED: [u8; 4] = [0xFF; 4];
 
 /// Longer payloads are refused, so that no real length looks like the beginning of [`UNPUBLISHED`].
@@ -36,8 +36,8 @@ pub(super) fn cut_whatever_follows(tail: &[u8], offset: u64) -> bool {
     zeros_to_sector_end(tail, offset) || unpublished(tail, offset)
 }
 
-/// Returns whether zeros follow to the end of the sector: the file grew into a sector that was never written. (A `len`
-/// of 0 with other bytes behind it in the same sector is something else.)
+/// Returns whether zeros follow, to the end of the sector in which the length ends: the file grew into a sector that
+/// was never written. (If that sector has other bytes behind a length of 0, there is another reason.)
 pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     let len_end = offset + 4;
     let sector_end = len_end.div_ceil(SECTOR) * SECTOR;
@@ -45,9 +45,9 @@ pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
     tail[..there].iter().all(|byte| *byte == 0) && !mutant!(ZerosAreDamage)
 }
 
-/// Returns whether the bytes begin a run that was never published, or was published only in part. Then the last byte of
-/// the length is still `FF`, which no allowed length has (a write can end early). Or the 4 bytes lie in two sectors,
-/// and only one of them was written.
+/// Returns whether the bytes begin a run that was never published, or was published only in part. If the write of the
+/// length ended early, its last byte is still `FF`, which no allowed length has. If its 4 bytes lie in two sectors,
+/// perhaps only one of them was written.
 pub(super) fn unpublished(tail: &[u8], offset: u64) -> bool {
     let gate = &tail[..tail.len().min(4)];
     let within = (SECTOR - offset % SECTOR) as usize;
@@ -84,11 +84,12 @@ pub(super) fn unframed(payload: &[u8]) -> Option<(Op<'_>, usize)> {
     Some((op, used))
 }
 
-/// Operations of other versions have numbers below this. It saves computing a checksum at every offset.
+/// The operations of all versions have numbers below this. To check that first saves computing a checksum at every
+/// offset.
 const VARIANTS: u32 = 256;
 
 /// Returns the size of the good frame at the beginning of `bytes`. A frame that only another version understands
-/// counts, too. The work is taken from `budget`.
+/// counts, too. Subtracts the length of the payload from `budget`, which limits the work.
 pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     let len = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
     let size = len.checked_add(8)?;
@@ -104,9 +105,10 @@ pub(super) fn good_frame(bytes: &[u8], budget: &mut u64) -> Option<usize> {
     (crc32(payload).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 
-/// Finds a good frame behind the first byte, at any offset: the length of a bad frame does not tell where the next one
-/// begins. On bytes that are made to cost quadratic time it gives up, and answers as if it had found one. Damage leaves
-/// the bytes as they are, and a half-written end would not.
+/// Returns the offset of a good frame behind the first byte. Looks at every offset, because the length of a bad frame
+/// does not tell where the next one begins. Bytes can be made so that this would take quadratic time. Then it gives up,
+/// and returns an offset as if it had found a frame. The log then counts as damaged, and its bytes stay. As a
+/// half-written end they would be cut off.
 pub(super) fn decodable_frame_in(tail: &[u8]) -> Option<usize> {
     let mut budget = (1u64 << 28) + 16 * tail.len() as u64;
     (1..tail.len()).find(|at| good_frame(&tail[*at..], &mut budget).is_some() || budget == 0)

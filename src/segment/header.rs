@@ -9,7 +9,7 @@ const VERSION: u16 = 1;
 pub const HEADER_LEN: u64 = 64;
 /// The most numbers in a vector.
 pub const MAX_DIMENSION: usize = 65_536;
-/// A row number has 32 bits, and one of the values means "none".
+/// The most rows. The number of a row has 32 bits, and one of the values means "none".
 pub(super) const MAX_ROWS: u64 = u32::MAX as u64 - 1;
 
 pub(crate) fn header_bytes(dimension: usize) -> [u8; HEADER_LEN as usize] {

@@ -22,8 +22,8 @@ pub enum Failure {
 
 use Failure::{Unknown, Unpublished};
 
-/// A place in a log, and a number that tells which frames are before it. An index outside the store remembers one: if
-/// the log has the same one later, it is the same log.
+/// A place in a log, and a number that tells which frames are before it. An index outside the store keeps one. If the
+/// log has the same one later, it has the same frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogMark {
     pub len: u64,
@@ -31,7 +31,7 @@ pub struct LogMark {
 }
 
 impl LogMark {
-    /// Takes a frame in. `src/ts/text/derived/tail.ts` does the same.
+    /// Adds a frame of `size` bytes with the checksum `crc`. `src/ts/text/derived/tail.ts` does the same.
     pub fn note(&mut self, size: usize, crc: u32) {
         self.len += size as u64;
         self.sum = self.sum.wrapping_mul(0x9E37_79B1).wrapping_add(crc);
@@ -77,7 +77,7 @@ pub struct LogSegment {
     /// None in a read-only store.
     sink: Option<Box<dyn ByteSink>>,
     contents: LogContents,
-    /// True if somebody else makes durable what the sink was given, all of it or nothing.
+    /// True if the sink only keeps the bytes until the host's `commit`.
     transactional: bool,
     /// With relaxed durability, the acknowledged runs that wait for a flush of the data.
     held: Run,
@@ -88,12 +88,12 @@ impl LogSegment {
         Self { sink, contents, transactional, held: Run::default() }
     }
 
-    /// The bytes of the log, with those that are held back.
+    /// Returns the number of bytes of the log, with those that are held back.
     pub fn bytes(&self) -> u64 {
         self.contents.len + self.held.bytes().len() as u64
     }
 
-    /// The oldest native version that can read the log.
+    /// Returns the oldest native version that can read the log.
     pub fn readable_by(&self) -> &'static str {
         match self.contents {
             LogContents { named: true, .. } => READABLE_BY_NAMED,
@@ -107,7 +107,8 @@ impl LogSegment {
         self.contents.applied(run);
     }
 
-    /// The end of what took effect. With relaxed durability it can be behind the end of the log.
+    /// Returns the mark of the frames that took effect. With relaxed durability, the last ones may not be in the log
+    /// yet.
     #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
     pub fn mark(&self) -> LogMark {
         self.contents.mark
@@ -120,7 +121,7 @@ impl LogSegment {
         Ok(())
     }
 
-    /// Acknowledges a run without writing it. [`flush`](Self::flush) writes it.
+    /// Holds a run back in memory, without writing it. [`flush`](Self::flush) writes it.
     pub fn hold(&mut self, run: &Run) -> Result<()> {
         self.held.append(run)
     }
@@ -181,8 +182,8 @@ impl LogSegment {
     }
 }
 
-/// Appends a run at the end `at` of the log and publishes it. The data is synced before anything can be seen. Returns
-/// the new end of the log.
+/// Appends a run at the end `at` of the log and publishes it. Calls `sync_data` before anything of the run can be seen.
+/// Returns the new end of the log.
 fn append_run(
     log: &mut dyn ByteSink,
     at: u64,

@@ -3,12 +3,12 @@ use crate::error::{fail, out_of_memory, reserve};
 
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// The wasm's memory grows by at most this at a time.
+/// While rows are added, the wasm's memory grows by about this at most at a time.
 const STEP_BYTES: usize = 16 << 20;
 
-/// Takes memory that will soon be asked for, and frees it untouched. Otherwise a wasm's memory grows only by what is
-/// missing. At each growth JavaScript gets a new buffer of all the memory, and its length makes the garbage collector
-/// work.
+/// Takes memory that will soon be asked for, and frees it untouched. Without this, a wasm's memory grows many times by
+/// a little. At each growth JavaScript gets a new buffer that is as long as all the memory, and the garbage collector
+/// counts that length.
 pub(crate) fn widen(bytes: usize) {
     let mut room: Vec<u8> = Vec::new();
     let _ = room.try_reserve_exact(bytes);
@@ -39,7 +39,7 @@ impl Matrix {
         self.dimension
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -54,12 +54,12 @@ impl Matrix {
         self.chunks.iter().map(|chunk| chunk.capacity() * 4).sum()
     }
 
-    /// Returns None if the row is not in memory.
+    /// Returns a row, or None if it is not in memory.
     pub fn get(&self, row: usize) -> Option<&[f32]> {
         (row >= self.gone).then(|| self.row(row))
     }
 
-    /// The rows below this one are not in memory. (Compact memory leaves them out once they have codes.)
+    /// Returns the first row that is in memory. Compact memory removes the rows before it once they have codes.
     pub fn gone(&self) -> usize {
         self.gone
     }
@@ -127,7 +127,7 @@ impl Matrix {
         Ok(())
     }
 
-    /// Adds rows that room was [reserved](Self::reserve) for.
+    /// Adds rows. Room for them must have been [reserved](Self::reserve).
     pub(crate) fn extend(&mut self, mut rows: &[f32]) {
         while !rows.is_empty() {
             let (chunk, room) = self.last();

@@ -28,7 +28,8 @@ impl Bad {
     }
 }
 
-/// The upsert of native 0.105.0: a collection, an id, a list of the vectors' names with their rows, attributes.
+/// The variant of native 0.105.0's own upsert: a collection, an id, a list of the vectors' names with their rows,
+/// attributes.
 const NAMED: u32 = 10;
 /// The name of a document's only vector.
 const DEFAULT: &str = "default";
@@ -159,7 +160,7 @@ impl<'a> Reader<'a> {
         Ok(AttrsScan { bytes: self.since(start), canonical, newer })
     }
 
-    /// Reads a list of vectors that has only the default one. Returns its row.
+    /// Reads a list of vectors that has only the default one, and returns its row. Fails if the list has others.
     fn only_default(&mut self) -> Result<u64, Bad> {
         let count = self.count(16)?;
         let (mut only, mut row) = (count == 1, 0);
@@ -276,7 +277,7 @@ impl<'a> Op<'a> {
         Ok((op, reader.at()))
     }
 
-    /// The number of bytes that `encode` writes.
+    /// Returns the number of bytes that `encode` writes.
     pub fn encoded_len(&self) -> usize {
         match self {
             Op::Create { collection } | Op::Drop { collection } => 12 + collection.len(),
@@ -330,7 +331,7 @@ impl<'a> Op<'a> {
         format!("an operation {variant} {name}{more}")
     }
 
-    /// Returns whether a value of it is one that native 0.3.0 does not know.
+    /// Returns whether the operation has a value that native 0.3.0 does not know.
     pub fn newer(&self) -> bool {
         matches!(self, Op::Upsert { attrs, .. } if attrs.newer)
     }

@@ -6,7 +6,7 @@ use crate::error::{Context, error, fail, out_of_memory};
 use crate::sink::ByteSource;
 use crate::{Code, Result};
 
-/// While rows are read, memory for so many bytes of them is taken at a time.
+/// The bytes of rows that memory is taken for at a time, while rows are read.
 const PIECE: usize = 1 << 18;
 
 /// Reads the bytes of a data stream in pieces.
@@ -16,7 +16,7 @@ pub struct DataReader {
     header: [u8; HEADER_LEN as usize],
     expected: Option<usize>,
     max_bytes: Option<u64>,
-    /// If true, the given dimension counts, whatever the header says.
+    /// If true, the given dimension is used, whatever the header says.
     lenient: bool,
     /// If true, all rows stay in memory, and room for all of them may be taken at once.
     pub keeps: bool,
@@ -37,7 +37,8 @@ pub enum DataFound {
 }
 
 impl DataReader {
-    /// `total` is the real length of the stream. `expected` is a dimension that it must have.
+    /// Makes a reader for a stream of `total` bytes. `expected` is the dimension that the stream must have, and
+    /// `max_bytes` the most bytes that its rows may take.
     #[inline(never)]
     pub fn new(total: u64, expected: Option<usize>, max_bytes: Option<u64>) -> Result<Self> {
         let expected = expected.map(check_dimension).transpose()?;
@@ -117,7 +118,7 @@ impl DataReader {
         Ok(&mut self.spill[..take])
     }
 
-    /// Says that the first `n` bytes of the last [`space`](Self::space) were filled.
+    /// Takes over the first `n` bytes of the last [`space`](Self::space), which the caller has filled.
     pub fn filled(&mut self, n: usize) -> Result<()> {
         let before = self.got;
         self.got += n as u64;
@@ -175,7 +176,7 @@ impl DataReader {
         Ok(())
     }
 
-    /// Reads at most `most` more bytes from `source`. Returns how many there were: 0 at the end.
+    /// Reads at most `most` more bytes from `source`. Returns the number of bytes read: 0 at the end.
     pub fn pull(&mut self, source: &mut dyn ByteSource, most: usize) -> Result<usize> {
         let mut read = 0;
         while read < most {

@@ -1,12 +1,12 @@
-//! Receipts of writes. A frame may have any number of them behind its operation, where native ignores them. With them
-//! the log alone tells later whether a write was made, and with what result, if the one who asked for it never heard.
+//! Receipts of writes. A frame may have any number of them behind its operation, where native ignores them. If a sender
+//! got no answer to a write, the log alone can tell it later whether the write was made, and with what result.
 
-/// The bytes of a receipt: a mark with a version, the sender, the number, how far back the sender still waits, the
-/// result.
+/// The length of a receipt in bytes: a mark with a version (4), the sender (16), the number (8), `back` (4) and the
+/// result (4).
 pub const LEN: usize = 36;
 const MARK: u32 = u32::from_le_bytes(*b"nwR\x01");
 
-/// The one who asks for a write: sixteen letters. They begin with the time, so that later senders are greater.
+/// The name of a sender: sixteen letters. They begin with the time, so that later senders are greater.
 pub type Sender = u128;
 
 /// The note that a certain write was made.
@@ -23,7 +23,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The sender will not ask about any lower number.
+    /// Returns the lowest number that the sender may still ask about.
     pub fn floor(&self) -> u64 {
         self.number.saturating_sub(self.back.into())
     }
@@ -40,7 +40,7 @@ impl Receipt {
         out.extend_from_slice(&bytes);
     }
 
-    /// Reads the receipt at the beginning of the bytes behind an operation.
+    /// Reads the receipt at the beginning of the bytes behind an operation. Returns None if there is no receipt.
     #[inline(never)]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.first_chunk::<LEN>()?;

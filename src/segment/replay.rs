@@ -11,7 +11,7 @@ use crate::error::{fail, reserve};
 use crate::mutant::mutant;
 use crate::{Code, Result, error};
 
-/// If a tail is cut off whatever it holds, at most so many bytes of it are kept.
+/// The bytes that are kept of a tail that is cut off whatever it holds. What comes behind them is only counted.
 const KEPT: usize = 1 << 20;
 
 /// How a log ends.
@@ -63,7 +63,7 @@ impl Replay {
             self.carry.extend_from_slice(&bytes[used..]);
             return Ok(());
         }
-        // A crash within a large import leaves a lot of this.
+        // A crash within a large import leaves a long tail of this kind, so not all of it is kept.
         if self.bad && self.carry.len() >= KEPT && cut_whatever_follows(&self.carry, self.mark.len) {
             self.skipped += bytes.len() as u64;
             return Ok(());
@@ -127,7 +127,7 @@ impl Replay {
         }
     }
 
-    /// Ends the reading. Returns what is good and what must be cut off, or `CORRUPT`.
+    /// Ends the reading. Returns how the log ends. Fails with `CORRUPT` if no crash can have left it so.
     pub fn finish(self) -> Result<LogEnd> {
         let tail = &self.carry;
         let cut_bytes = tail.len() as u64 + self.skipped;
@@ -167,8 +167,9 @@ impl Replay {
     }
 }
 
-/// The first frame of a log is not good. Returns whether a crash can have left it: bytes that were not written are
-/// zeros or missing. Otherwise the file of another program would be cut to nothing as a half-written end.
+/// Returns whether a crash can have left these bytes of a log whose first frame is not good: bytes that were not
+/// written are zeros or missing. Without this check, the file of another program would count as a half-written end, and
+/// would be cut to nothing.
 fn begins_log(tail: &[u8]) -> bool {
     let number = |from: usize| {
         let there = tail.get(from..).unwrap_or(&[]);

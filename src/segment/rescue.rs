@@ -1,4 +1,4 @@
-//! Reads what a damaged log still tells: its good frames in order, without the damaged ones.
+//! Reads a damaged log: its good frames in order, without the damaged ones.
 
 use super::crc32::crc32;
 use super::frame::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
@@ -21,10 +21,9 @@ pub struct LogDamage {
     pub bytes: u64,
     /// The number of damaged places.
     pub damages: u64,
-    /// The offset and the length of the first of them.
+    /// The offset and the length of the first of these places.
     pub places: Vec<[u64; 2]>,
-    /// The number of complete frames with an operation or a value of another version, and the places of the first of
-    /// them. They are no damage.
+    /// The number of complete frames with an operation or a value of another version. They are no damage.
     pub foreign: u64,
     /// The offset and the length of the first of these frames.
     pub foreign_places: Vec<[u64; 2]>,
@@ -108,8 +107,8 @@ impl Rescue {
         Ok(())
     }
 
-    /// Returns how far to go on from a frame that is not good. The frame is at the beginning of `rest`, which reaches
-    /// the end of the log.
+    /// Passes a frame that is not good, and returns how many bytes to go on. The frame is at the beginning of `rest`,
+    /// which reaches the end of the log. If only the frame's length is damaged, its operation is applied.
     fn pass(&mut self, rest: &[u8], budget: &mut u64, apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<usize> {
         // Every opening cuts this off. What follows was never acknowledged.
         if cut_whatever_follows(rest, self.offset) {
@@ -168,8 +167,8 @@ fn whole(bytes: &[u8]) -> Option<usize> {
     (crc32(&frame[4..size - 4]).to_le_bytes() == frame[size - 4..]).then_some(size)
 }
 
-/// Returns the operation of a frame whose length may be wrong, and the frame's size, if the checksum is right behind
-/// the operation.
+/// Returns the operation of a frame whose length may be wrong, and the frame's size, if the right checksum follows the
+/// operation.
 fn behind_length(bytes: &[u8]) -> Option<(Op<'_>, usize)> {
     let (op, payload) = unframed(bytes.get(4..)?)?;
     let crc = bytes.get(4 + payload..)?.first_chunk::<4>()?;

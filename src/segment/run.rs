@@ -1,4 +1,4 @@
-//! Runs of log frames that become visible together.
+//! Runs of log frames that are published together.
 
 use super::crc32::crc32;
 use super::frame::{UNPUBLISHED, decodable_frame_in, put_frame};
@@ -9,24 +9,24 @@ use crate::error::reserve;
 use crate::mutant::mutant;
 use crate::sink::SECTOR;
 
-/// A larger buffer is not kept for the next run.
+/// A buffer of more bytes than this is not kept for the next run.
 const KEPT: usize = 1 << 20;
 
-/// Frames that become visible together.
+/// Frames that are published together.
 #[derive(Debug, Default)]
 pub struct Run {
     bytes: Vec<u8>,
     frames: usize,
     /// The place at which the last frame begins.
     last: usize,
-    /// Memory for receipts, which is taken along with every frame.
+    /// The bytes of memory for receipts that are taken along with every frame.
     pub room: usize,
     /// True if the last frame holds a value that native 0.3.0 does not know.
     newer_last: bool,
     newer: bool,
 }
 
-/// A mark to return a run to.
+/// A mark that a run can be cut back to.
 #[derive(Clone, Copy)]
 pub struct RunMark(usize, usize, bool, bool);
 
@@ -41,15 +41,15 @@ impl Run {
         Ok(())
     }
 
-    /// Native 0.3.0 refuses a log in which a frame follows one with a newer value. At the very end it silently cuts off
-    /// such a frame. So a run never ends with one: the creation of a collection that exists follows, which changes
-    /// nothing.
+    /// Adds a frame if the last one has a newer value: the creation of `collection`, which exists, so that it changes
+    /// nothing. Native 0.3.0 refuses a log in which a frame follows one with a newer value. At the very end it silently
+    /// cuts off such a frame. So a run never ends with one.
     pub fn seal(&mut self, collection: &str) -> Result<()> {
         if self.newer_last { self.push(&Op::Create { collection }) } else { Ok(()) }
     }
 
-    /// Puts receipts behind the operation that was pushed last. The run becomes visible as a whole, so any frame of a
-    /// write can have its receipt.
+    /// Puts receipts behind the operation that was pushed last. The frames of a run are published together, so any
+    /// frame of a write can have its receipt.
     #[inline(never)]
     pub fn add_receipts(&mut self, receipts: &[&[Receipt]]) {
         self.bytes.truncate(self.bytes.len() - 4);
@@ -109,9 +109,10 @@ impl Run {
         self.frames -= last.frames;
     }
 
-    /// Returns whether the run, written at `at`, is there completely or not at all without a gate: it is one frame
-    /// inside one sector. If the write ends early, a part of it may be there. A good frame within that part (a text may
-    /// hold anything) would look like damage, so such a run needs a gate.
+    /// Returns whether the run needs no commit mark if it is written at `at`. That is so for one frame within one
+    /// sector, because a disk writes a sector completely or not at all. A write that ends early may still leave a part
+    /// of the frame. If that part has a good frame in it, for instance in a text, it looks like damage. So such a run
+    /// needs a commit mark.
     pub fn atomic_at(&self, at: u64) -> bool {
         let one_sector = at / SECTOR == (at + self.bytes.len() as u64 - 1) / SECTOR;
         mutant!(ShortcutManyFrames does { return one_sector });
@@ -119,14 +120,15 @@ impl Run {
         self.frames == 1 && one_sector && (mutant!(ShortcutFrameInside) || decodable_frame_in(&self.bytes).is_none())
     }
 
-    /// The first bytes of the run, which are the length of its first frame.
+    /// Returns the first bytes of the run, which are the length of its first frame.
     pub fn first_len(&self) -> [u8; 4] {
         let mut len = [0; 4];
         len.copy_from_slice(&self.bytes[..4]);
         len
     }
 
-    /// Closes the gate in the bytes to be written. `first_len` opens it.
+    /// Closes the commit mark, and returns the bytes to be written. The bytes of [`first_len`](Self::first_len) open
+    /// it.
     pub fn gated(&mut self) -> &[u8] {
         self.bytes[..4].copy_from_slice(&UNPUBLISHED);
         &self.bytes

@@ -70,7 +70,8 @@ impl Supplied {
         Ok(&self.rows)
     }
 
-    /// Makes room for the rows that [`wanted`](Self::wanted) returned last, one behind the other.
+    /// Returns room for the rows that [`wanted`](Self::wanted) returned last, one behind the other. `floats` is the
+    /// number of their numbers.
     pub fn space(&mut self, floats: usize, dimension: usize) -> Result<&mut [f32]> {
         if floats != self.rows.len() * dimension {
             fail!(InvalidArgument, "{} rows were asked for, not {floats} numbers", self.rows.len());

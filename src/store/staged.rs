@@ -125,8 +125,8 @@ impl Staged {
         arena
     }
 
-    /// Adds a frame that changes nothing if the last frame has a value that native 0.3.0 does not know. Native 0.3.0
-    /// cannot read a log that ends with such a value.
+    /// Adds a frame that changes nothing, if the last frame has a value that native 0.3.0 does not know. See
+    /// [`Run::seal`].
     pub fn seal(&mut self) -> Result<()> {
         if !self.run.ends_newer() {
             return Ok(());

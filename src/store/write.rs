@@ -1,7 +1,7 @@
 //! The write path. A group of staged operations becomes durable together, or not at all:
 //!
-//! 1. Its rows are appended to the data. Its frames are appended to the log as one run with a closed commit mark (`FF
-//!    FF FF FF` in place of the first frame's length). The data is flushed, and then the log.
+//! 1. Its rows are appended to the data. Its frames are appended to the log as one run with a closed commit mark:
+//!    `FF FF FF FF` in place of the first frame's length. The data is flushed, and then the log.
 //! 2. The length replaces the mark, and the log is flushed. This is the commit point.
 //! 3. The group is applied to memory, which cannot fail.
 //!
@@ -66,8 +66,8 @@ impl Store {
         self.log.hold(self.staged.run()).map_err(Unpublished)
     }
 
-    /// Takes back from the sinks what a write that failed has left there. Returns the write's error. If that fails,
-    /// too, the store has failed, and the error says so.
+    /// Takes back from the sinks what a write that failed has left there. Returns the write's error. If taking back
+    /// fails, too, the store has failed, and the error says so.
     fn roll_back_after(&mut self, error: Error) -> Error {
         match self.roll_back_sinks() {
             Ok(()) => error,
