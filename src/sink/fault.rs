@@ -19,7 +19,7 @@ pub enum Fault {
 #[derive(Default)]
 struct Plan {
     calls: u64,
-    /// The first call, the call behind the last, and the fault.
+    /// For each fault: the first call that fails, the call behind the last, and the way in which they fail.
     faults: Vec<(u64, u64, Fault)>,
     trace: Vec<&'static str>,
 }
@@ -51,12 +51,12 @@ impl Faults {
         self.0.borrow_mut().faults.clear();
     }
 
-    /// The number of calls so far.
+    /// Returns the number of calls so far.
     pub fn calls(&self) -> u64 {
         self.0.borrow().calls
     }
 
-    /// The names of all calls so far, in order.
+    /// Returns the names of all calls so far, in order.
     pub fn trace(&self) -> Vec<&'static str> {
         self.0.borrow().trace.clone()
     }

@@ -12,20 +12,20 @@ use crate::error::fail;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A handle that somebody else may have written. Its methods may return anything.
+    /// A handle that other code may have implemented, so that its methods may return anything.
     type Unsure;
 
     #[wasm_bindgen(method, catch)]
     fn flush(this: &Unsure) -> Result<JsValue, JsValue>;
 }
 
-/// The end of the offsets: a JavaScript number cannot express greater ones exactly.
+/// The greatest offset. Beyond it, a JavaScript number cannot express every offset exactly.
 const MAX_OFFSET: u64 = 1 << 53;
 
 /// A sink over a `FileSystemSyncAccessHandle`, or over an object with the same methods. In a dedicated worker, each
 /// file of the origin private file system has such a handle.
 ///
-/// Whoever opened the handle closes it. If a method throws, the error's code tells a full disk (`QuotaExceeded`) from
+/// The sink does not close the handle. If a method throws, the error's code tells a full disk (`QuotaExceeded`) from
 /// every other failure (`StorageFailed`).
 pub struct HandleSink {
     handle: FileSystemSyncAccessHandle,
@@ -45,7 +45,8 @@ impl HandleSink {
         Ok(Self { handle, len: size as u64, lend_views })
     }
 
-    /// Makes a source to read from. It may have any length. The handle gets views of wasm memory.
+    /// Makes a source to read from. It does not ask the handle for its size, so `len` returns 0. The handle gets views
+    /// of wasm memory.
     pub fn source(handle: FileSystemSyncAccessHandle) -> Self {
         Self { handle, len: 0, lend_views: true }
     }

@@ -74,7 +74,7 @@ impl ByteSource for MemorySink {
     }
 }
 
-/// Counts the bytes and keeps none of them. It is for a store that is only in memory.
+/// A sink that counts the bytes and keeps none of them. It is for a store that is only in memory.
 #[derive(Default)]
 pub struct CountingSink {
     len: u64,

@@ -15,7 +15,7 @@ thread_local! {
     static THROWN: RefCell<(u32, JsValue)> = const { RefCell::new((0, JsValue::UNDEFINED)) };
 }
 
-/// The place of the JavaScript value in an error's chain of causes.
+/// Stands for the JavaScript value in an error's chain of causes.
 struct Thrown {
     #[cfg_attr(not(feature = "bindings"), expect(dead_code, reason = "only JavaScript is given the value itself"))]
     number: u32,

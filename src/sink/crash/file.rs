@@ -9,8 +9,8 @@ use crate::sink::SECTOR;
 const BYTES: usize = SECTOR as usize;
 type Sector = [u8; BYTES];
 
-/// The bytes as of the last flush, the bytes now, and everything that any sector held and every length that the file
-/// had in between.
+/// A file: its bytes at the last flush, its bytes now, and in between all that any sector held and all lengths that the
+/// file had.
 #[derive(Clone, Default)]
 pub struct File {
     durable: Vec<u8>,

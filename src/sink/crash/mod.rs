@@ -1,9 +1,9 @@
-//! A disk that can lose power, for tests. Before each call it records everything that could be left if the power went
-//! out at this moment.
+//! A medium that can lose power, for tests. Before each call it records the crash images: everything that could be left
+//! if the power went out at this moment.
 //!
 //! What was flushed stays. Each sector of 512 bytes that was written after the last flush holds its old bytes, or any
-//! of those that it was given since, independently of other sectors. A file that grew has its old length, its new one,
-//! or one in between. Sectors that were never written hold zeros. A host's `promote` has happened completely or not at
+//! bytes that it was given since, independently of other sectors. A file that grew has its old length, its new one, or
+//! one in between. Sectors that were never written hold zeros. A host's `promote` has happened completely or not at
 //! all.
 
 mod file;
@@ -90,28 +90,30 @@ struct Medium {
     most: usize,
     is_new: IsNew,
     pending: Vec<Pair>,
-    /// A random one of all images since the last time, new or not, and their number.
+    /// One of all images since the last time, new or not, chosen at random.
     sample: Option<Pair>,
+    /// The number of those images.
     shown: u64,
     fault: Option<(u64, Fault)>,
-    /// The call at which the process is killed while the power stays on. A copy of the whole disk is kept there.
+    /// The number of calls after which the process is killed, while the power stays on.
     kill_at: Option<u64>,
+    /// A copy of all files from the moment at which the process was killed, and the number of the current pair.
     killed: Option<([[File; 2]; 2], usize)>,
 }
 
 impl CrashMedium {
-    /// At most `most` images are made for each call, and none if it is 0. A pair of images is recorded if `is_new`
-    /// returns true.
+    /// Makes an empty medium. At each call it makes at most `most` images of each file, or none if `most` is 0. It
+    /// records the pairs of images for which `is_new` returns true.
     pub fn new(seed: u64, most: usize, is_new: IsNew) -> Self {
         Self::over([File::default(), File::default()], seed, most, is_new)
     }
 
-    /// A disk with the files that a crash has left.
+    /// Makes a medium with the files that a crash has left.
     pub fn from_image(image: &Pair, seed: u64, most: usize, is_new: IsNew) -> Self {
         Self::over([File::with(&image[0].bytes), File::with(&image[1].bytes)], seed, most, is_new)
     }
 
-    /// The same disk, with another judge of which images are new.
+    /// Returns the same medium, with another function that tells which images are new.
     pub fn watched_by(self, is_new: IsNew) -> Self {
         self.0.borrow_mut().is_new = is_new;
         self
@@ -141,7 +143,7 @@ impl CrashMedium {
         CrashSink { medium: self.clone(), pair, file, len }
     }
 
-    /// The data and the log of the current pair, as they are now.
+    /// Returns sinks for the data and the log of the current pair, as they are now.
     pub fn sinks(&self) -> [CrashSink; 2] {
         let current = self.0.borrow().current;
         [self.sink(current, 0), self.sink(current, 1)]
@@ -181,8 +183,8 @@ impl CrashMedium {
         self.0.borrow_mut().kill_at = Some(calls);
     }
 
-    /// Returns the disk as the killed process left it. No more is flushed than was, but the next process sees all that
-    /// was written.
+    /// Returns the medium as the killed process left it. The next process sees all that was written, but a loss of
+    /// power still takes what was not flushed.
     pub fn take_killed(&self, seed: u64) -> Option<Self> {
         let mut medium = self.0.borrow_mut();
         medium.kill_at = None;
@@ -196,7 +198,7 @@ impl CrashMedium {
         Some(killed)
     }
 
-    /// Records everything that could be left now.
+    /// Records the images that a crash could leave now.
     pub fn snapshot(&self) {
         let Medium { pairs, current, promoting, rng, most, is_new, pending, sample, shown, .. } =
             &mut *self.0.borrow_mut();
