@@ -1,7 +1,7 @@
 //! The attributes of documents in memory. A key, or a value that occurs again, is *interned*: the [`Interner`] stores
 //! it once as an *item* and gives it a number. A value that occurs once is stored in its document, without the wide
-//! lengths of the log. Each attribute is its key and then its value. Both begin with a number. Its lowest bit tells
-//! whether the rest is the number of an item, or the count of bytes that follow.
+//! lengths of the log. Each attribute is its key and then its value. Both begin with a number of one or more bytes. If
+//! its lowest bit is 0, the other bits are the number of an item. If it is 1, they are the count of bytes that follow.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,10 @@ use crate::{Code, Result, Value};
 
 /// The most memory of all items together. When it is full, new keys and values are stored in their documents.
 const MOST_BYTES: usize = 8 << 20;
-/// The lengths of items. A shorter value takes no more memory than its number would.
+/// The lengths of items, in bytes. A shorter value takes no more memory than the number of an item. Keys may be
+/// shorter.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=256;
-/// So many keys that had a list are told apart from others.
+/// The most keys that are remembered one by one because they had a list.
 const KEYS_WITH_LISTS: usize = 32;
 /// The number of places that remember which values occurred once.
 const PLACES: usize = 4096;
@@ -33,20 +34,21 @@ pub struct Interner {
     /// The end of item `n`, where the next one begins.
     ends: Vec<u32>,
     table: HashTable<u32>,
-    /// Parts of the hashes of values that occurred once. If one takes another's place, the other only becomes an item
-    /// later.
+    /// Parts of the hashes of values that occurred once. A value may lose its place to another one. Then it only
+    /// becomes an item later.
     once: Vec<u32>,
     /// The numbers of the keys of the previous document.
     keys: Vec<u32>,
     space: Vec<u8>,
-    /// One more than the numbers of the first keys that had a list. Zeros follow.
+    /// For each of the first keys that had a list, its number plus one. The places that are left have 0.
     lists: [u32; KEYS_WITH_LISTS],
     /// True if other keys may have had a list, too.
     other_lists: bool,
 }
 
 impl Interner {
-    /// Packs an encoded map behind `out`. The map was checked before, and `out` has room for as many bytes.
+    /// Packs an encoded map behind `out`. The map was checked before, and `out` has room for as many bytes as the map
+    /// has.
     pub fn pack(&mut self, attrs: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut space = std::mem::take(&mut self.space);
         space.clear();
@@ -110,7 +112,8 @@ impl Interner {
         self.other_lists || self.lists.iter().any(is_key)
     }
 
-    /// Writes an item. `out` has room for it.
+    /// Writes the number of an item, or its bytes if it is not stored. Returns the number. `out` has room for all of
+    /// it.
     fn put(&mut self, item: &[u8], at_once: bool, out: &mut Vec<u8>) -> Option<u32> {
         let number = self.number(item, at_once);
         match number {
@@ -123,7 +126,8 @@ impl Interner {
         number
     }
 
-    /// Returns the number of an item, if it is stored. It is stored `at_once`, or when it occurs the second time.
+    /// Returns the number of an item, if it is stored. An item is stored `at_once`, or otherwise when it occurs the
+    /// second time.
     fn number(&mut self, item: &[u8], at_once: bool) -> Option<u32> {
         if item.len() > *LENGTHS.end() || !at_once && item.len() < *LENGTHS.start() {
             return None;
@@ -292,7 +296,7 @@ impl<'a> Packed<'a> {
                 continue;
             }
             count += 1;
-            // A value of any kind takes so much besides its own bytes.
+            // Besides its own bytes, an attribute of any kind takes at most 20.
             reserve(out, key.len() + packed.len() + 20, "attributes")?;
             op::put_str(out, text(key));
             let variant = if *tag == TRUE { 3 } else { u32::from(*tag) };

@@ -79,7 +79,7 @@ impl fmt::Display for Coded {
     }
 }
 
-/// The same as `Display`. Escaping a text for debugging would need tables of Unicode in the wasm.
+/// Writes the code and the message. Escaping a text for debugging would need tables of Unicode in the wasm.
 impl fmt::Debug for Coded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.name(), self.message)
@@ -106,8 +106,8 @@ pub fn error_from(
     Error::new(Coded { code, message: message.into(), source: Some(Box::new(source)) })
 }
 
-/// Says what was being done when an error occurred. `anyhow`'s own trait of this name would add its way of printing for
-/// debugging to the wasm.
+/// Adds to an error what was being done when it occurred. `anyhow`'s own trait of this name would add its way of
+/// printing for debugging to the wasm.
 pub(crate) trait Context<T> {
     fn context(self, doing: &str) -> Result<T>;
 }
@@ -125,8 +125,8 @@ pub(crate) fn within(error: Error, message: &str) -> Error {
     Error::new(Coded { code: code_of(&error), message: message.to_string(), source: Some(error.into()) })
 }
 
-/// Returns the code of the outermost coded error in the chain. An error of the storage without a code is
-/// `StorageFailed`.
+/// Returns the code of the outermost error in the chain that has one. An I/O error counts as `QuotaExceeded` if the
+/// disk is full, and otherwise as `StorageFailed`. If no error has a code, returns `StorageFailed`.
 pub fn code_of(error: &Error) -> Code {
     for cause in error.chain() {
         if let Some(coded) = cause.downcast_ref::<Coded>() {
@@ -148,7 +148,8 @@ pub(crate) fn out_of_memory(what: &str, bytes: usize) -> Error {
     error(Code::OutOfMemory, format!("out of memory: {bytes} bytes for {what}"))
 }
 
-/// This is a function of its own, so that the many places that can fail stay small.
+/// Makes an error from a message that is not formatted yet. It is a function of its own, so that the many places that
+/// can fail stay small.
 #[cold]
 #[inline(never)]
 pub(crate) fn formatted(code: Code, message: fmt::Arguments<'_>) -> Error {

@@ -42,7 +42,7 @@ pub fn matches(filter: &Filter, attrs: Packed<'_>) -> bool {
     filter.matches(attrs)
 }
 
-/// Makes a store have codes for few rows.
+/// Sets when and how a store makes codes, so that it can have codes for few rows.
 pub fn tune(store: &mut Store, tuning: Tuning) {
     store.tune(tuning);
 }

@@ -18,9 +18,9 @@
 //! # Ok::<(), nidus_wasm::Error>(())
 //! ```
 //!
-//! The core serves other wasm modules, too. The default feature `bindings` is what the npm package exports to
-//! JavaScript. Without it, the core needs nothing of its host except what the sinks do that you pass.
-//! `examples/rust-wasm` in the repository is such a module.
+//! Other wasm modules can use the core, too. The default feature `bindings` is what the npm package exports to
+//! JavaScript. Without it, the core needs nothing from its host except the sinks that you pass. `examples/rust-wasm` in
+//! the repository is such a module.
 //!
 //! With only the feature `opfs` there is `sink::HandleSink`, which keeps a store in OPFS in a dedicated worker. This
 //! feature works with any wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
@@ -54,7 +54,7 @@ pub use segment::{Batch, DataSegment};
 pub use store::{OpenOptions, Opening, Query, Salvage, Salvaged, Store};
 pub use types::{Footprint, Hit, Meta, Record, Recovery, Value};
 
-/// Returns the number of cases of a generated test. Only `npm run test:long` asks for all of them.
+/// Returns the number of cases that a generated test runs: `all` in `npm run test:long`, and `few` otherwise.
 #[cfg(test)]
 pub(crate) fn few_or(few: u32, all: u32) -> u32 {
     if std::env::var_os("NIDUS_EVERY_CASE").is_some() { all } else { few }

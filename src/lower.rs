@@ -1,6 +1,8 @@
 //! The simple lower case of Unicode 17: one code point for each.
 
-/// From 21 bits, last - from 10 bits, whether only every second code point has a lower case 1 bit, distance 32.
+/// Runs of code points that have a lower case, ascending. From the lowest bit on, each has: the first code point (21
+/// bits), how far the last one is from it (10 bits), whether only every second one has a lower case (1 bit), and the
+/// distance to the lower case, with its sign (32 bits).
 #[rustfmt::skip]
 static LOWER: [u64; 185] = [
     137485091008, 137451536600, 6538920192, 18446743219011060016, 6450839858, 6471811385, 6534725962,
@@ -42,7 +44,7 @@ pub fn lower(code: u32) -> u32 {
     if beyond > last || (every_second && beyond & 1 == 1) {
         return code;
     }
-    // The upper half is how far the lower case is away, with its sign.
+    // The upper half is the distance to the lower case, with its sign.
     code.wrapping_add((run >> 32) as u32)
 }
 

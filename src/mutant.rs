@@ -1,6 +1,6 @@
-//! Faults that can be put into the write path and into recovery, to see that the crash simulation finds each of them,
-//! and into the search of words. They are only for tests. Elsewhere the macro `mutant!` is `false` or nothing, and the
-//! shipped wasm is byte for byte the same as without it.
+//! Faults that tests can put into the code: into the write path and into recovery, to see that the crash simulation
+//! finds each of them, and into the search of words. Outside of tests the macro `mutant!` is `false` or nothing, and
+//! the shipped wasm is byte for byte the same as without it.
 
 /// Returns whether the running test has activated this fault.
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -34,7 +34,7 @@ mod list {
         ACTIVE.get()
     }
 
-    /// Activates a fault for this thread, until it is changed.
+    /// Activates a fault for this thread, or none. It stays until the next call.
     pub fn activate(mutant: Option<Mutant>) {
         ACTIVE.set(mutant);
     }

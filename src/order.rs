@@ -1,4 +1,4 @@
-//! The only sort is that of a heap. Each further one would add kilobytes to the wasm.
+//! Sorting, always by a heap. Each other way of sorting would add kilobytes to the wasm.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -45,7 +45,7 @@ pub fn heap<'a>(count: usize) -> Result<BinaryHeap<Ranked<'a>>> {
     Ok(heap)
 }
 
-/// Sorts by the rule alone.
+/// Sorts numbers by a rule. Fails with `OUT_OF_MEMORY`.
 pub fn sort_by(numbers: &mut [u32], ties: Ties<'_>) -> Result<()> {
     let mut heap = heap(numbers.len())?;
     heap.extend(numbers.iter().map(|number| Ranked { rank: 0, number: *number, ties }));
