@@ -19,7 +19,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Plan {
     calls: u64,
-    /// For each fault: the first call that fails, the call behind the last, and the way in which they fail.
+    /// For each fault: the first call that fails, the first one that does not fail any more, and the way in which they
+    /// fail.
     faults: Vec<(u64, u64, Fault)>,
     trace: Vec<&'static str>,
 }

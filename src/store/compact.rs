@@ -252,7 +252,7 @@ impl Store {
     }
 
     /// Makes the new pair durable. For a transactional store the host does that. An error ends the compaction, because
-    /// nobody knows what the disk holds.
+    /// the contents of the new files are unknown then.
     pub fn finish_compaction(&mut self) -> Result<()> {
         let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
             fail!(Failed, "there is no compaction to finish")

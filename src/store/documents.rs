@@ -138,7 +138,7 @@ mod tests {
         while !store.adopt_step().unwrap() {}
     }
 
-    /// The place in the log, and which id is in each row.
+    /// Returns the mark of the log as bytes, and the id in each row.
     fn place(store: &Store) -> (Vec<u8>, BTreeMap<u32, String>) {
         let mut bytes = Vec::new();
         store.place(&mut |some| Ok(bytes.extend_from_slice(some))).unwrap();
@@ -254,7 +254,8 @@ mod tests {
             }
         }
 
-        /// A filter's documents, and a search that is limited to some of them, are those of a naive model.
+        /// A filter's documents, and a search that is limited to some of them, are those of a simple loop over all
+        /// documents.
         #[test]
         fn a_search_is_limited(
             numbers in prop::collection::vec(0i64..6, 1..200),

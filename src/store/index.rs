@@ -54,7 +54,7 @@ impl Collection {
         self.docs.len()
     }
 
-    /// The numbers of the documents, in no order.
+    /// Iterates over the numbers of the documents, in no order.
     pub fn docs(&self) -> impl Iterator<Item = u32> {
         self.docs.iter().copied()
     }

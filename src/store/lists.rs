@@ -74,7 +74,7 @@ mod tests {
         Upsert(usize, u8, bool, bool),
         Update(usize, u8, bool),
         Delete(usize, u8),
-        /// Deletes by a filter, behind an upsert that is staged and not yet applied.
+        /// Deletes by a filter, after an upsert that is staged and not yet applied.
         DeleteWhere(usize, u8, bool),
         Reopen,
         Compact,

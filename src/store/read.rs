@@ -13,7 +13,7 @@ use crate::{Meta, Record, Result};
 pub struct Page {
     /// The records, ascending by id.
     pub records: Vec<Record>,
-    /// True if there are more records, with ids behind the last one.
+    /// True if there are more records, with greater ids than the last one.
     pub more: bool,
 }
 
@@ -105,7 +105,7 @@ impl Store {
         self.find(collection, id).map(|doc| self.record(doc)).transpose()
     }
 
-    /// Returns at most `limit` records that match and whose id is behind `after`, in the order of their ids.
+    /// Returns at most `limit` records that match and whose id is greater than `after`, in the order of their ids.
     pub fn records(&self, collection: &str, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page> {
         let (docs, more) = self.page(collection, filter, after, limit)?;
         Ok(Page { records: docs.into_iter().map(|doc| self.record(doc)).collect::<Result<_>>()?, more })

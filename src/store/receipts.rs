@@ -86,7 +86,7 @@ impl Receipts {
         LEN * (1 + self.made.len())
     }
 
-    /// Adds all receipts that somebody may ask about, for a log that begins anew.
+    /// Adds all receipts that a sender may ask about, for the log that a compaction writes.
     pub fn add_to(&self, run: &mut Run) {
         let marker = Receipt { sender: self.forgotten, ..Receipt::default() };
         run.add_receipts(&[&[marker][..usize::from(self.forgotten > 0)], &self.made]);

@@ -269,7 +269,7 @@ fn feeding_in_any_pieces_opens_the_same_store() {
     assert_eq!(code_of(&opening.feed_data(&data.to_vec()).unwrap_err()), Code::DimensionMismatch);
 }
 
-/// There are more documents than in a sorted run and in a slice, and a newer value in the very last frame.
+/// There are more documents than in a sorted part and in a slice, and a newer value in the very last frame.
 #[test]
 fn a_compaction_of_many_slices_is_in_order() {
     let mut store = Store::create(

@@ -1,4 +1,4 @@
-//! One file on a disk that can lose power, and all the states in which a crash may leave it.
+//! One file on a medium that can lose power, and all the states in which a crash may leave it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;

@@ -37,7 +37,8 @@ impl Rng {
     }
 }
 
-/// A hash of 128 bits that tells images apart: two lanes of multiply and fold. It need not resist forgery.
+/// Returns a hash of 128 bits that tells images apart. It is two hashes of 64 bits, each by multiplying and folding. It
+/// need not resist forgery.
 pub fn hash(bytes: &[u8]) -> u128 {
     let fold = |a: u64, b: u64| {
         let wide = u128::from(a) * u128::from(b);

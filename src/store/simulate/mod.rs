@@ -305,7 +305,8 @@ impl Line {
         }
     }
 
-    /// In a relaxed store, everything that was acknowledged since the last flush becomes durable at once.
+    /// Flushes the store. In a relaxed store, everything that was acknowledged since the last flush becomes durable at
+    /// once.
     fn flush(&mut self) -> Result<(), String> {
         self.trail.push("flush".into());
         self.flushing(|store| store.flush())
