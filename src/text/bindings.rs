@@ -1,5 +1,5 @@
-//! The interface of keyword search for JavaScript, a wasm of its own. `src/ts/text/text-core.d.ts` is the same
-//! interface in TypeScript.
+//! The interface of keyword search for JavaScript. It is built as a wasm of its own. `src/ts/text/text-core.d.ts` is
+//! the same interface in TypeScript.
 
 use js_sys::{Error as JsError, Float64Array, Reflect, Uint8Array, Uint16Array, Uint32Array};
 use wasm_bindgen::prelude::*;
@@ -49,7 +49,9 @@ impl JsIndex {
         Ok(JsIndex { index, collection, fields })
     }
 
-    /// Takes documents as the store wrote them.
+    /// Reads one document from `wire` for each number in `docs`, and gives the index its texts. A document that does
+    /// not exist, or has no text in the fields, is removed from the index. Fails with INVALID_ARGUMENT if `wire` is
+    /// malformed.
     pub fn put(&mut self, docs: &[u32], wire: &[u8]) -> std::result::Result<(), JsValue> {
         self.put_all(docs, wire).map_err(to_js)
     }
@@ -74,7 +76,8 @@ impl JsIndex {
         Ok(())
     }
 
-    /// Reads the attributes of a document, and keeps the texts of the fields.
+    /// Reads the attributes of a document, and puts the texts of the index's fields into `texts`. If `here` is false,
+    /// the document is of another collection, and its texts are left out.
     fn read_texts<'a>(
         &self,
         reader: &mut Reader<'a>,
@@ -119,7 +122,7 @@ impl JsIndex {
         self.index.bytes() as f64
     }
 
-    /// Has the steps to come make the index as small as it can be.
+    /// Makes the next steps merge all segments into one, so that the index takes the least memory.
     pub fn condense(&mut self) {
         self.index.condense();
     }
@@ -131,7 +134,8 @@ impl JsIndex {
     }
 }
 
-/// The versions of the rule of words and of the settings. A file of other ones is not used.
+/// The versions of the rule that cuts texts into words and of the text settings. A file with other versions is not
+/// used.
 const VERSIONS: Origin = Origin { analyzer: 1, settings: 1, position: 0, checksum: 0 };
 
 /// An index that is being written to a file.
@@ -143,7 +147,7 @@ pub struct JsSaving {
 
 #[wasm_bindgen(js_class = TextSaving)]
 impl JsSaving {
-    /// The bytes of the whole file.
+    /// Returns the bytes of the whole file.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> f64 {
         self.saving.length as f64
@@ -179,7 +183,7 @@ impl JsLoading {
         self.0.as_mut().ok_or_else(|| to_js(ended()))?.feed(bytes).map_err(to_js)
     }
 
-    /// Has the steps to come give document `n` the number `numbers[n]`. Those without one are removed.
+    /// Makes the next steps give document `n` the number `numbers[n]`. Documents without a number are removed.
     pub fn renumber(&mut self, numbers: Vec<u32>) -> std::result::Result<(), JsValue> {
         self.0.as_mut().ok_or_else(|| to_js(ended()))?.renumber(numbers).map_err(to_js)
     }
@@ -190,8 +194,8 @@ impl JsLoading {
         loading.step(SLICE).map(|more| !more).map_err(to_js)
     }
 
-    /// Ends with the index. Fails with CORRUPT if it was saved with another position or checksum, or has another number
-    /// of fields.
+    /// Ends the loading and returns the index. Fails with CORRUPT if it was saved with another position or checksum, or
+    /// has another number of fields.
     pub fn finish(
         &mut self,
         collection: String,
@@ -232,17 +236,17 @@ impl JsScored {
     }
 }
 
-/// Greater numbers are not exact in JavaScript.
+/// Counts stay below 2^53. From there on, JavaScript cannot represent every whole number.
 const MOST_COUNTED: f64 = 9_007_199_254_740_992.0;
 
 fn other_question() -> Error {
     error(Code::InvalidArgument, "the statistics are of another question")
 }
 
-/// A field of some collections.
+/// A field that is searched, in one or more collections.
 struct Field {
     name: String,
-    /// The largest that a collection gives it.
+    /// The largest weight that a collection gives it.
     weight: f64,
     total: u64,
     counts: Vec<u64>,
@@ -281,7 +285,8 @@ impl JsQuestion {
         !self.question.is_empty()
     }
 
-    /// Adds the statistics of an index.
+    /// Adds the statistics of an index. `weights` has the weight of each field of the index. Only fields with a weight
+    /// above 0 are searched.
     pub fn count(&mut self, index: &mut JsIndex, weights: &[f64]) -> std::result::Result<(), JsValue> {
         self.add(index, weights).map_err(to_js)
     }
@@ -307,7 +312,8 @@ impl JsQuestion {
         Ok(())
     }
 
-    /// The index's own number and weight of each field.
+    /// Returns the index's number and weight for each field of the question: [`ABSENT`] and 0 if the index does not
+    /// search it.
     fn own(&self, index: &JsIndex, weights: &[f64]) -> (Vec<u8>, Vec<f64>) {
         let place = |field: &Field| {
             let place = index.fields.iter().position(|name| *name == field.name)?;
@@ -331,8 +337,8 @@ impl JsQuestion {
         self.statistics = Statistics { documents, totals, counts };
     }
 
-    /// The weight of a field, the number of its words, and in how many documents each clause is. Empty for a field that
-    /// is not searched.
+    /// Returns the weight of a field, the number of its words, and for each clause the number of documents that have
+    /// it. Returns an empty list for a field that is not searched.
     pub fn numbers(&self, field: &str) -> Vec<f64> {
         let Some(field) = self.fields.iter().find(|own| own.name == field) else { return Vec::new() };
         let counts = field.counts.iter().map(|count| *count as f64);
@@ -352,14 +358,15 @@ impl JsQuestion {
         Ok(())
     }
 
-    /// The highest score that any document could have.
+    /// Returns the highest score that any document could have.
     #[wasm_bindgen(getter)]
     pub fn ceiling(&self) -> std::result::Result<f64, JsValue> {
         let weights: Vec<f64> = self.fields.iter().map(|field| field.weight).collect();
         ceiling(&self.question, &self.statistics, &weights).map_err(to_js)
     }
 
-    /// The best documents and all that are as good as the last.
+    /// Returns the best `most` documents, and all others with the same score as the last of them. If `among` is given,
+    /// only rows with their bit set are returned. Each of its numbers has the bits of sixteen rows.
     pub fn best(
         &self,
         index: &mut JsIndex,
@@ -374,7 +381,7 @@ impl JsQuestion {
         best.map(JsScored).map_err(to_js)
     }
 
-    /// All documents that match.
+    /// Returns all documents that match, with their scores.
     pub fn all(&self, index: &mut JsIndex, weights: &[f64]) -> std::result::Result<JsScored, JsValue> {
         let (fields, weights) = self.own(index, weights);
         let (mut all, mut failed) = (Vec::new(), false);
@@ -391,7 +398,7 @@ impl JsQuestion {
         Ok(JsScored(all))
     }
 
-    /// Start and end of each match in a text.
+    /// Returns the start and end of each match in a text, in UTF-16 code units.
     pub fn places(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
         let found = places(&[text], MATCHES, &mut |token| self.question.wanted(token.text, &self.statistics));
         let mut flat = Vec::new();
@@ -402,7 +409,7 @@ impl JsQuestion {
         Ok(flat)
     }
 
-    /// Start and end of the best passage of a text.
+    /// Returns the start and end of the best passage of a text, in UTF-16 code units.
     pub fn passage(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
         let found = places(&[text], MATCHES, &mut |token| self.question.wanted(token.text, &self.statistics));
         let passage = found.map_err(to_js)?.passage;

@@ -1,4 +1,5 @@
-//! Keyword search: texts are cut into words, which are folded so that what is typed meets what is written.
+//! Keyword search. Texts and questions are cut into words. Words are folded, so that a question finds a word that is
+//! written in another way, for instance with a capital or an accent.
 //!
 //! This module needs the feature `text`.
 

@@ -15,7 +15,7 @@ pub struct Term {
     size: u32,
     /// Where the whole key is in `bytes`.
     at: u32,
-    /// The document that has it last, and where it is counted.
+    /// The last document that has it, and the place in `words` where it is counted.
     last: u32,
     slot: u32,
 }
@@ -27,19 +27,19 @@ pub struct Builder {
     table: HashTable<u32>,
     terms: Vec<Term>,
     bytes: Vec<u8>,
-    /// The numbers of words and their counts, one document behind the other.
+    /// For each document the numbers of its words and their counts, one document after the other.
     pub words: Vec<(u32, u32)>,
     /// Where the words of each document end.
     ends: Vec<u32>,
     rows: Vec<u32>,
-    /// The lengths of each document, one document behind the other.
+    /// For each document the number of words in each field, one document after the other.
     lengths: Vec<u32>,
     places: HashTable<u32>,
     field: u32,
     failed: bool,
 }
 
-/// The number of a document that is dead before it was sealed.
+/// Stands for no document: the first value of a term's `last`.
 const NONE: u32 = u32::MAX;
 
 fn start(word: &[u8]) -> (u64, u64) {
@@ -65,7 +65,8 @@ fn mix(start: (u64, u64), size: u32) -> u64 {
     hash ^ hash >> 32
 }
 
-/// The hash of a word. Of a long one all bytes count, since many may begin in the same way.
+/// Returns the hash of a word. For a word of more than 16 bytes it depends on all bytes, because many words may have
+/// the same first 16.
 #[inline(always)]
 fn hash_of(start: (u64, u64), size: u32, word: &[u8]) -> u64 {
     if word.len() <= 16 { mix(start, size) } else { mix((hash(word), start.1), size) }
@@ -119,7 +120,7 @@ impl Builder {
         self.terms.len()
     }
 
-    /// Begins a document. Until [`end`](Self::end) all words are its words.
+    /// Begins the document of a row. All words until [`end`](Self::end) belong to it.
     pub fn begin(&mut self, row: u32) -> Result<()> {
         reserve(&mut self.rows, 1, "an index of words")?;
         reserve(&mut self.ends, 1, "an index of words")?;
@@ -132,12 +133,12 @@ impl Builder {
         Ok(())
     }
 
-    /// Chooses the field that the words to come are in.
+    /// Chooses the field of the words that follow.
     pub fn choose(&mut self, field: usize) {
         self.field = field as u32;
     }
 
-    /// Adds a word of at most 64 bytes to the document that was begun. If memory is short, `end` tells it.
+    /// Adds a word of at most 64 bytes to the document that was begun. If memory is short, `end` returns the error.
     #[inline]
     pub fn word(&mut self, word: &str) {
         let word = word.as_bytes();
@@ -214,7 +215,7 @@ impl Builder {
         }
     }
 
-    /// The documents that live, in the order of their rows.
+    /// Returns the row and the number of each living document, in the order of the rows.
     pub fn order(&self) -> Result<Vec<(u64, u32)>> {
         let mut order = Vec::new();
         reserve(&mut order, self.places.len(), "an index of words")?;
@@ -223,23 +224,24 @@ impl Builder {
         Ok(order)
     }
 
-    /// The length of a document in a field.
+    /// Returns the number of words of a document in a field.
     pub fn length(&self, doc: u32, field: usize) -> u32 {
         self.lengths[doc as usize * self.fields + field]
     }
 
-    /// The words of a document.
+    /// Returns the numbers of the words of a document, and their counts.
     pub fn words_of(&self, doc: u32) -> &[(u32, u32)] {
         let from = if doc == 0 { 0 } else { self.ends[doc as usize - 1] };
         &self.words[from as usize..self.ends[doc as usize] as usize]
     }
 
-    /// The key of a term.
+    /// Returns the key of a term.
     pub fn key(&self, number: u32) -> &[u8] {
         self.terms[number as usize].key(&self.bytes)
     }
 
-    /// The numbers of all terms, in the order of their keys.
+    /// Returns all terms in the order of their keys: the first bytes of the key as a number, and the number of the
+    /// term.
     pub fn sorted_terms(&self) -> Result<Vec<(u64, u32)>> {
         let mut order = Vec::new();
         reserve(&mut order, self.terms.len(), "an index of words")?;

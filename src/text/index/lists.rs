@@ -8,20 +8,20 @@ pub enum List {
     /// No document of the segment has the word.
     #[default]
     None,
-    /// As it is in the segment.
+    /// One list, as it is in the segment.
     One(Entry),
-    /// The union of several, without dead documents.
+    /// The union of several lists, without dead documents.
     Many(Vec<Posting>),
 }
 
 /// The lists of a question, and what the question was.
 #[derive(Default)]
 pub struct Lists {
-    /// Which question, over which fields. Empty if there is none.
+    /// Which question, about which fields. Empty if there is no question.
     pub question: Vec<u8>,
-    /// One for each segment, clause and field, the fields next to each other.
+    /// One list for each segment, clause and field. The lists of the fields of one clause are next to each other.
     pub lists: Vec<List>,
-    /// Mean lengths, and what postings of such a field contribute. A write does not empty it.
+    /// For each field its mean length, and what postings contribute with that mean. A write does not clear the tables.
     pub tables: Vec<(f64, Vec<f64>)>,
 }
 

@@ -1,8 +1,10 @@
-//! Reads an index from a file, in pieces. The bytes can be any: an error means that the index must be made again.
+//! Reads an index from a file, in pieces. The file may contain any bytes. An error means that the index must be made
+//! again.
 //!
-//! The checksum tells whether the file is as it was written. Behind that only the documents are checked. Words and
-//! lists of a file that somebody made with a right checksum can be wrong, and then a search finds the wrong documents.
-//! It reads no byte and takes no memory beyond the file for that: see [`Walk::next`](super::segment::Walk::next).
+//! The checksum tells whether the file is as it was written. Apart from the checksum, only the documents are checked.
+//! If somebody makes a file with a right checksum, its words and lists can be wrong. Then a search finds the wrong
+//! documents, but it does not read beyond the bytes of the file, and takes no memory for lists that are longer than the
+//! file: see [`Walk::next`](super::segment::Walk::next).
 
 use super::merging::Merging;
 use super::saving::{ARRAYS, FIXED, MAGIC, Origin, SIZES};
@@ -28,12 +30,12 @@ pub struct Loading {
     /// The array that comes next, and how much of it is there.
     array: usize,
     at: usize,
-    /// The checksum of the file, as far as it is there, and that of the bytes before it.
+    /// The checksum at the end of the file, as far as it was read, and the checksum of the bytes before it.
     end: Vec<u8>,
     checksum: u32,
-    /// The segments before this one are not checked yet. None before the checksum is.
+    /// The segments before this one are not checked yet. `None` until the checksum was checked.
     left: Option<usize>,
-    /// The new number of each document, and the numbers that living documents were given so far, as bits.
+    /// The new number of each document. `given` has a bit for each number that a living document has already.
     numbers: Option<Vec<u32>>,
     given: Vec<u64>,
     /// Brings the documents of the last segment that was checked into the order of their new numbers.
@@ -87,7 +89,7 @@ impl Loading {
         Ok(())
     }
 
-    /// The length of the header, as far as it is known.
+    /// Returns the length of the header, as far as it is known.
     fn header_length(&self) -> Result<usize> {
         if self.header.len() < FIXED {
             return Ok(FIXED);
@@ -162,15 +164,15 @@ impl Loading {
         Ok(())
     }
 
-    /// Has the steps to come give the documents other numbers: that of row `n` is `numbers[n]`. Those without one, or
-    /// with [`DEAD`], are removed.
+    /// Makes the next steps give the documents other numbers: the document of row `n` gets `numbers[n]`. Documents
+    /// without a number, or with [`DEAD`], are removed.
     pub fn renumber(&mut self, numbers: Vec<u32>) -> Result<()> {
         let end = numbers.iter().filter(|number| **number != DEAD).max().map_or(0, |most| *most as usize + 1);
         self.numbers = Some(numbers);
         zeros(&mut self.given, end.div_ceil(64), "an index of words")
     }
 
-    /// Checks a part of what was read, when all bytes are there. Returns false if nothing is left to check.
+    /// Checks a part of what was read. All bytes must be there. Returns false if nothing is left to check.
     pub fn step(&mut self, budget: usize) -> Result<bool> {
         let honest = number(&self.end, 0) == self.checksum || mutant!(TextNoChecksum);
         if self.end.len() < 4 || !honest {
@@ -201,14 +203,14 @@ impl Loading {
         Ok(true)
     }
 
-    /// Returns false if the documents are not in the order of their new numbers.
+    /// Gives the documents of a segment their new numbers. Returns false if they are not in the order of these numbers.
     fn give_numbers(&mut self, place: usize) -> Result<bool> {
         let Some(numbers) = &self.numbers else { return Ok(true) };
         let segment = &mut self.segments[place];
         let sorted = segment.renumber(numbers);
         for doc in (0..segment.documents()).filter(|doc| !segment.is_dead(*doc)) {
             let row = segment.rows[doc as usize];
-            // Otherwise a removal would leave a second document of the same number.
+            // Two documents with one number are refused, because a removal would leave the second one.
             match self.given.get_mut(row as usize / 64) {
                 Some(bits) if *bits >> (row % 64) & 1 == 0 => *bits |= 1 << (row % 64),
                 _ => return odd(),
@@ -254,7 +256,7 @@ fn documents_fit(segment: &mut Segment, fields: usize) -> bool {
     true
 }
 
-/// An array of this length, new if it is the first time.
+/// Returns the array. The first time, it is made with this length.
 fn sized<T: Clone + Default>(array: &mut Vec<T>, length: usize, first: bool) -> Result<&mut [T]> {
     if first {
         zeros(array, length, "an index of words")?;
@@ -262,7 +264,7 @@ fn sized<T: Clone + Default>(array: &mut Vec<T>, length: usize, first: bool) -> 
     Ok(array)
 }
 
-/// Moves bytes to `to` until it has the wanted number, and returns those that were moved.
+/// Moves bytes to the end of `to` until it has `wanted` bytes. Returns the bytes that were moved.
 fn take<'a>(to: &mut Vec<u8>, wanted: usize, bytes: &mut &'a [u8]) -> Result<&'a [u8]> {
     let (taken, rest) = bytes.split_at(bytes.len().min(wanted - to.len()));
     reserve(to, taken.len(), "an index of words")?;

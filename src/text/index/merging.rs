@@ -85,7 +85,8 @@ impl Merging {
         numbers + self.writer.segment.bytes() + self.list.capacity() * 8 + self.sorted.capacity() * 16
     }
 
-    /// Does work for `budget` postings, and takes from it what it needed. Returns true if the segment is made.
+    /// Works until `budget`, a number of postings, is used up, and subtracts what it needed from it. Returns true if
+    /// the segment is made.
     pub fn step(&mut self, segments: &[Segment], budget: &mut usize) -> Result<bool> {
         while *budget > 0 {
             let Some(least) = self.least() else { return Ok(true) };
@@ -102,7 +103,7 @@ impl Merging {
         Ok(false)
     }
 
-    /// The part with the least key.
+    /// Returns the part with the least key.
     fn least(&self) -> Option<usize> {
         let mut least: Option<usize> = None;
         for (n, part) in self.parts.iter().enumerate().filter(|(_, part)| part.more) {
@@ -113,7 +114,8 @@ impl Merging {
         least
     }
 
-    /// Puts together the list of a key, and goes on in all parts but `least`. Returns how many postings were read.
+    /// Puts together the list of a key from all parts that have it. Then it moves these parts, except `least`, to their
+    /// next key. Returns how many postings were read.
     fn gather(&mut self, segments: &[Segment], least: usize, key: &[u8]) -> Result<usize> {
         self.list.clear();
         let (mut taken, mut ascending) = (0, true);

@@ -1,13 +1,13 @@
 //! The index of words: which documents have a word, and how often.
 //!
 //! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A
-//! write only waits in a queue. A search first takes what waits; between searches [`TextIndex::step`] does that in
-//! slices.
+//! write is only put into a queue. A search first takes all writes that wait in the queue. Between searches,
+//! [`TextIndex::step`] does that in slices.
 //!
 //! If a call fails, for instance because memory is short, the index may lack documents. It must be made again.
 //!
-//! Documents are in segments, which do not change. A removal sets a bit, and now and then some segments become one. How
-//! many segments there are changes no score.
+//! Documents are in segments, whose lists do not change. A removal sets a bit, and now and then some segments are
+//! merged into one. Scores do not depend on the number of segments.
 
 mod builder;
 pub(super) mod lists;
@@ -35,7 +35,7 @@ use crate::text::words::{Place, Tokenizer};
 pub use loading::Loading;
 pub use saving::{Origin, Saving};
 
-/// The strings of one field. None of its words lies over the border of two strings. A field without a text has none.
+/// The strings of one field. No word continues from one string into the next. A field without a text has no strings.
 pub type FieldText<'a> = &'a [&'a str];
 
 /// In [`TextIndex::renumber`], the new number of a document that is not there any more.
@@ -47,31 +47,32 @@ pub const SLICE: usize = 15_000;
 /// The most fields of an index.
 pub const MAX_FIELDS: usize = 250;
 
-/// So many segments of about the same size become one.
+/// If there are at least this many segments of about the same size, they are merged into one.
 const TOGETHER: usize = 8;
 
-/// A slice reads so many bytes of a text at a time. They have about as many words as [`PER_READ`] postings take.
+/// The number of bytes of a text that are read at a time. Reading them takes as much of a budget as [`PER_READ`]
+/// postings.
 const READ_BYTES: usize = 4_096;
 const PER_READ: usize = 2_000;
 
-/// When which work is done. It changes no answer.
+/// Limits that decide when work is done. They change no answer.
 #[derive(Clone, Copy)]
 pub(in crate::text) struct Limits {
-    /// A segment is made of documents with so many postings.
+    /// A segment is made as soon as the documents that were read have this many postings.
     pub seal: usize,
-    /// With fewer postings, a segment is only made when a search needs it. That takes as long as a slice.
+    /// With fewer postings, a segment is only made when a search needs it. That takes about as long as a slice.
     pub least_seal: usize,
-    /// If more bytes of text wait, a write takes as much as it adds.
+    /// If more bytes of text than this wait in the queue, a write takes the oldest ones out of it.
     pub queue: usize,
-    /// Segments of up to so many postings are merged by a search, if there are many.
+    /// A segment of at most this many postings is small. If there are many small segments, a search merges them.
     pub small: u64,
-    /// If there are more segments, a search merges some, however large they are.
+    /// If there are more segments than this, a search merges the smallest of them, however large they are.
     pub segments: usize,
 }
 
 const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 4 << 20, small: 8_192, segments: 60 };
 
-/// A budget for all of the work.
+/// Returns a budget that is enough for any work.
 fn all() -> usize {
     usize::MAX
 }
@@ -85,7 +86,7 @@ pub struct TextIndex {
     merging: Option<Merging>,
     segments: Vec<Segment>,
     condensing: bool,
-    /// Counts what changed segments, so that an index is not saved half before and half after it.
+    /// Counts the changes of segments, so that saving notices a change between its steps.
     changes: u64,
     pub(in crate::text) limits: Limits,
     /// The lists of the last question.
@@ -93,7 +94,7 @@ pub struct TextIndex {
 }
 
 impl TextIndex {
-    /// Makes an index of documents with so many fields.
+    /// Makes an index of documents with this many fields, 1 to [`MAX_FIELDS`].
     pub fn new(fields: usize) -> Result<Self> {
         if fields == 0 || fields > MAX_FIELDS {
             fail!(InvalidArgument, "an index of words has 1 to {MAX_FIELDS} fields, not {fields}");
@@ -152,8 +153,8 @@ impl TextIndex {
             || self.segments.iter_mut().any(|segment| segment.remove(row));
     }
 
-    /// Gives all documents other numbers: that of row `n` is `new_rows[n]`. Those without one, or with [`DEAD`], are
-    /// removed.
+    /// Gives all documents other numbers: the document of row `n` gets `new_rows[n]`. Documents without a number, or
+    /// with [`DEAD`], are removed.
     pub fn renumber(&mut self, new_rows: &[u32]) -> Result<()> {
         self.lists.clear();
         self.changes += 1;
@@ -175,8 +176,8 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Does some of the work that waits. Returns whether there is more. Searches need no such steps, but they are
-    /// faster after them.
+    /// Does some of the work that waits, for about `budget` postings. Returns whether there is more. Searches need no
+    /// such steps, but they are faster after them.
     pub fn step(&mut self, budget: usize) -> Result<bool> {
         let mut budget = budget.max(1);
         while budget > 0 {
@@ -201,7 +202,7 @@ impl TextIndex {
         Ok(true)
     }
 
-    /// Has the steps to come make one segment of all, so that the index takes the least memory.
+    /// Makes the next steps merge all segments into one, so that the index takes the least memory.
     pub fn condense(&mut self) {
         self.condensing = true;
     }
@@ -242,7 +243,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Reads on in the first text of the queue. Returns true at its end.
+    /// Continues to read the first document of the queue. Returns true at its end.
     fn read(&mut self, budget: &mut usize) -> bool {
         let Self { queue, builder, .. } = self;
         let Some(Waiting::Put(document)) = queue.first() else { return true };
@@ -269,7 +270,7 @@ impl TextIndex {
         true
     }
 
-    /// Begins to make a segment of all documents that were read. The one before is finished first.
+    /// Begins to make a segment of all documents that were read. A segment that is being made is finished first.
     fn seal(&mut self) -> Result<()> {
         self.finish_sealing()?;
         if !self.builder.is_empty() {
@@ -320,7 +321,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// The smallest segments, in ascending order of their places.
+    /// Returns the places of the smallest segments, ascending.
     fn smallest(&self) -> Result<Vec<usize>> {
         let mut order = Vec::new();
         reserve(&mut order, self.segments.len(), "an index of words")?;
@@ -351,7 +352,7 @@ impl TextIndex {
         }
     }
 
-    /// The segments that should become one, in ascending order.
+    /// Returns the places of segments that should be merged into one, ascending.
     fn worth_merging(&mut self) -> Option<Vec<usize>> {
         let segments = &self.segments;
         if let Some(dead) = segments.iter().position(|segment| segment.dead_count > segment.documents() / 4) {
@@ -379,7 +380,7 @@ impl TextIndex {
             + self.segments.iter().map(living).sum::<usize>()
     }
 
-    /// Returns the number of words in all segments. One that is in several of them counts several times.
+    /// Returns the number of words in all segments. A word that is in several segments counts once for each of them.
     pub fn terms(&self) -> usize {
         self.builder.terms() + self.segments.iter().map(|segment| segment.terms as usize).sum::<usize>()
     }
@@ -399,7 +400,7 @@ impl TextIndex {
             + self.lists.bytes()
     }
 
-    /// The segments, and the lists of the last question.
+    /// Returns the segments, and the lists of the last question.
     pub(super) fn parts(&mut self) -> (&mut Vec<Segment>, &mut Lists) {
         (&mut self.segments, &mut self.lists)
     }

@@ -1,7 +1,7 @@
 //! The list of one word in one segment: in which documents it is, and how often.
 //!
-//! A posting is the distance to the document before, and the count if it is not 1. A list of at least [`BLOCK`]
-//! postings begins with its bounds and with one entry for each block, so that a search can leave blocks out.
+//! A posting is encoded as the distance from the document before it, and the count if it is not 1. A list of at least
+//! [`BLOCK`] postings begins with its bounds and with one entry for each block, so that a search can skip blocks.
 
 use crate::Result;
 use crate::error::reserve;
@@ -28,7 +28,7 @@ pub fn put(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
-/// Reads a number. Behind the end there are zeros.
+/// Reads a number that [`put`] wrote. Bytes beyond the end count as zeros.
 #[inline(always)]
 pub fn get(bytes: &[u8], at: &mut usize) -> u32 {
     let first = bytes.get(*at).copied().unwrap_or(0);
@@ -53,8 +53,8 @@ fn rest(bytes: &[u8], at: &mut usize, mut value: u32) -> u32 {
     }
 }
 
-/// For four ranges of counts the largest count and the least length of a document. A search takes the most that a
-/// document can score from them, whatever the mean length is.
+/// The largest count and the least length of a document, for each of four ranges of counts. From them a search computes
+/// the most that a posting of the list can contribute, for any mean length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     most: [u32; 4],
@@ -68,7 +68,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Takes a posting and the length of its document in.
+    /// Widens the bounds for a posting and the length of its document.
     #[inline(always)]
     pub fn widen(&mut self, count: u32, length: u32) {
         const RANGES: [u8; 8] = [0, 0, 1, 2, 2, 3, 3, 3];
@@ -77,12 +77,12 @@ impl Bounds {
         self.least[range] = self.least[range].min(length);
     }
 
-    /// The pairs of a count and a length that there are.
+    /// Returns the largest count and the least length of each range that has postings.
     pub fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
         self.most.into_iter().zip(self.least).filter(|(count, _)| *count > 0)
     }
 
-    /// Returns that of the list with this entry, or None if the list is short.
+    /// Returns the bounds of the list with this entry, or None if the list is shorter than a block and has no bounds.
     pub fn read(post: &[u8], entry: Entry) -> Option<Self> {
         if (entry.documents as usize) < BLOCK {
             return None;
@@ -102,14 +102,14 @@ impl Bounds {
     }
 }
 
-/// Where a list lies, and the number of its postings.
+/// Where a list begins, and the number of its postings.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub documents: u32,
     pub at: u32,
 }
 
-/// Appends a list. `length` gives the length of a document.
+/// Appends a list to `out`. `length` returns the length of a document.
 pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) -> Result<()> {
     let blocks = if list.len() < BLOCK { 0 } else { list.len().div_ceil(BLOCK) };
     reserve(out, list.len() * 2 * VARINT + blocks * SKIP + 8 * VARINT, "an index of words")?;
@@ -155,7 +155,7 @@ fn encode_block(list: &[Posting], mut before: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// A gap may have 32 bits, and one bit is added.
+/// Appends a gap and the bit `more`. It does not use [`put`] for both together, because they may have 33 bits.
 fn put_gap(out: &mut Vec<u8>, gap: u32, more: u32) {
     let low = (gap << 1 | more) & 127;
     if gap < 64 {
@@ -199,7 +199,7 @@ pub fn after_one(post: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Goes through a list from front to back, and leaves out blocks where it can.
+/// Goes through a list from front to back, and skips blocks where it can.
 pub struct Cursor<'a> {
     source: Source<'a>,
     documents: usize,
@@ -217,7 +217,7 @@ enum Source<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor over an encoded list.
+    /// Makes a cursor over an encoded list.
     pub fn new(post: &'a [u8], entry: Entry) -> Self {
         let documents = entry.documents as usize;
         let mut first = entry.at as usize;
@@ -231,7 +231,7 @@ impl<'a> Cursor<'a> {
         Self::over(Source::Encoded { post, skips, first }, documents)
     }
 
-    /// A cursor over a list that is not encoded.
+    /// Makes a cursor over a list that is not encoded.
     pub fn plain(list: &'a [Posting]) -> Self {
         Self::over(Source::Plain(list), list.len())
     }
@@ -291,7 +291,7 @@ impl<'a> Cursor<'a> {
         more
     }
 
-    /// Goes to the first posting that is not before `doc`, if there is one.
+    /// Goes forward to the first posting whose document is not before `doc`. Returns false if there is none.
     #[inline]
     pub fn seek(&mut self, doc: u32) -> bool {
         if self.len == 0 {
@@ -307,7 +307,7 @@ impl<'a> Cursor<'a> {
         self.at < self.len
     }
 
-    /// Decodes the block that has `doc` or what comes behind it.
+    /// Decodes the first later block that has `doc` or a document after it. Returns false if there is none.
     fn skip(&mut self, doc: u32) -> bool {
         let blocks = self.blocks();
         let (mut low, mut step) = (self.block + 1, 1);
@@ -327,7 +327,8 @@ impl<'a> Cursor<'a> {
         low < blocks
     }
 
-    /// The count of a document, 0 if the word is not in it. Goes forward only.
+    /// Returns the count of a document, or 0 if the word is not in it. It only goes forward, so documents must be asked
+    /// for in ascending order.
     #[inline]
     pub fn probe(&mut self, doc: u32) -> u32 {
         if self.seek(doc) && self.docs[self.at] == doc { self.counts[self.at] } else { 0 }

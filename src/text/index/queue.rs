@@ -98,7 +98,7 @@ impl Queue {
         }
     }
 
-    /// Gives the writes that wait other rows. None of them was begun.
+    /// Gives the writes that wait other rows. None of them may have been begun.
     pub fn renumber(&mut self, new_rows: &[u32]) {
         for waiting in &mut self.waiting {
             let (Waiting::Put(Document { row, .. }) | Waiting::Remove(row)) = waiting;

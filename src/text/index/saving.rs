@@ -1,7 +1,8 @@
 //! Writes the index to a file beside the store, in pieces.
 //!
-//! The file is a header, the arrays of all segments as they are in memory, and a checksum of all that. It may be lost,
-//! or be of another time: whoever loads it checks where it was made, and makes the index again if in doubt.
+//! The file is a header, the arrays of all segments as they are in memory, and a checksum of both. The file may be
+//! lost, and it may be older or newer than the store. Whoever loads it compares its [`Origin`] with the store, and
+//! makes the index again if they do not fit.
 
 use super::TextIndex;
 use super::segment::Segment;
@@ -15,10 +16,10 @@ pub const MAGIC: [u8; 8] = *b"nidustx\x01";
 /// The bytes of the header before the sizes of the segments.
 pub const FIXED: usize = MAGIC.len() + 4 + 4 + 8 + 4 + 4 + 4;
 
-/// The bytes of the sizes of a segment.
+/// The bytes of the header for the sizes of one segment.
 pub const SIZES: usize = 5 * 4 + 8;
 
-/// The arrays of a segment.
+/// The number of arrays of a segment.
 pub const ARRAYS: usize = 6;
 
 /// The most bytes of a piece.
@@ -31,9 +32,9 @@ pub struct Origin {
     pub analyzer: u32,
     /// The version of the collection's text settings.
     pub settings: u32,
-    /// The length of the log, of which the index knows every operation.
+    /// A length of the log. The index knows every operation before it.
     pub position: u64,
-    /// A checksum of the log there.
+    /// A checksum of the log at that length.
     pub checksum: u32,
 }
 
@@ -75,8 +76,8 @@ impl Saving {
         Ok(Self { header, length, segments, changes, array: 0, at: 0, checksum: 0 })
     }
 
-    /// Gives `sink` the next piece. Returns false if that was the last one. The index must not have changed, but writes
-    /// may wait in it.
+    /// Gives `sink` the next piece. Returns false if that was the last one. Fails with ABORTED if the index has
+    /// changed. Writes that only wait in its queue change nothing.
     pub fn step(&mut self, index: &TextIndex, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<bool> {
         if index.changes != self.changes {
             fail!(Aborted, "the index of words changed while it was written");

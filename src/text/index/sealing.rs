@@ -6,7 +6,7 @@ use super::segment::{Segment, Writer};
 use crate::Result;
 use crate::error::{reserve, zeros};
 
-/// What a word costs beside the postings of its list, in postings.
+/// How much of a budget a word takes in addition to the postings of its list.
 pub const WORD: usize = 3;
 
 /// A segment that is being made.
@@ -14,7 +14,7 @@ pub struct Sealing {
     builder: Builder,
     /// The documents that lived at the beginning, in the order of their rows.
     docs: Vec<(u64, u32)>,
-    /// Where the next posting of each term goes. When all are there, that is where its list ends.
+    /// Where the next posting of each term goes. When all postings are there, that is where the term's list ends.
     ends: Vec<u32>,
     /// The terms that are not written yet begin at `next`.
     terms: Vec<(u64, u32)>,
@@ -27,7 +27,7 @@ pub struct Sealing {
 enum Stage {
     Sort,
     Count,
-    /// The next document whose words are sorted in.
+    /// Puts the words of documents into the lists. This is the next document.
     Place(usize),
     Write,
 }
@@ -60,7 +60,8 @@ impl Sealing {
         self.builder.bytes() + self.writer.segment.bytes() + tables + self.lists.capacity() * 8
     }
 
-    /// Does work for `budget` postings, and takes from it what it needed. Returns true if the segment is made.
+    /// Works until `budget`, a number of postings, is used up, and subtracts what it needed from it. Returns true if
+    /// the segment is made.
     pub fn step(&mut self, budget: &mut usize) -> Result<bool> {
         while *budget > 0 {
             match &mut self.stage {
@@ -125,7 +126,7 @@ impl Sealing {
     }
 }
 
-/// Takes what was needed from a budget.
+/// Subtracts what was needed from a budget.
 pub fn spend(budget: &mut usize, postings: usize) {
     *budget = budget.saturating_sub(postings);
 }

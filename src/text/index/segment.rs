@@ -1,4 +1,5 @@
-//! A segment: some documents and the lists of their words. Nothing of it changes except which documents are dead.
+//! A segment: some documents and the lists of their words. The lists do not change after they are made. Documents can
+//! become dead, and can get other rows.
 
 use super::DEAD;
 use super::postings::{self, Entry, Posting};
@@ -6,35 +7,36 @@ use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::mutant::mutant;
 
-/// The number of words of which the first is written whole, and has an entry in the table.
+/// The number of keys in a group. The first key of a group is written in full, and has an entry in the table of groups.
 pub const GROUP: usize = 16;
 
-/// A list that is shorter than this is counted again each time.
+/// The living documents of a list that is shorter than this are counted again each time.
 const COUNTED: u32 = 64;
 
-/// The number of live counts that are kept.
+/// How many counts of living documents are kept.
 const KEPT: usize = 4096;
 
 /// Documents in the order of their rows, and for each field and word of them a list.
 #[derive(Default)]
 pub struct Segment {
     pub terms: u32,
-    /// The keys, in order. A key is the number of the field, and the word. Each of them leaves out what it begins with
-    /// in common with the one before. Behind it come the number of its documents and the length of its list.
+    /// The keys, in order. A key is the number of the field, followed by the word. The bytes that a key begins with in
+    /// common with the key before it are left out. Each key is followed by the number of its documents and, if that is
+    /// not 1, by the length of its list.
     pub dictionary: Vec<u8>,
     /// Where each group of keys begins in the dictionary, and where the list of its first key begins.
     pub groups: Vec<[u32; 2]>,
     pub post: Vec<u8>,
-    /// The row of each document, ascending. A dead document may have the same one as the document before it.
+    /// The row of each document, ascending. A dead document may have the same row as the document before it.
     pub rows: Vec<u32>,
-    /// The number of words of each document, one field behind the other.
+    /// The number of words of each document, one field after the other.
     pub lengths: Vec<u32>,
     pub dead: Vec<u64>,
     pub dead_count: u32,
     /// The number of words of all living documents, for each field.
     pub totals: Vec<u64>,
     pub postings: u64,
-    /// Places of lists, and how many of their documents live. A removal empties it.
+    /// Where a list begins, plus 1, and how many of its documents live. A removal clears the table.
     pub live: Vec<[u32; 2]>,
 }
 
@@ -47,7 +49,7 @@ impl Segment {
         self.dead.get(doc as usize / 64).is_none_or(|bits| bits >> (doc % 64) & 1 == 1)
     }
 
-    /// The lengths of all documents in one field.
+    /// Returns the lengths of all documents in one field.
     pub fn lengths_of(&self, field: usize) -> &[u32] {
         let documents = self.rows.len();
         self.lengths.get(field * documents..(field + 1) * documents).unwrap_or(&[])
@@ -59,7 +61,7 @@ impl Segment {
         self.dictionary.capacity() + self.post.capacity() + numbers * 4 + pairs * 8
     }
 
-    /// Sets all bits of living and dead, and the totals, from the rows and lengths.
+    /// Marks all documents as living, and computes the totals from the lengths.
     pub fn begin(&mut self, fields: usize) -> Result<()> {
         zeros(&mut self.dead, self.rows.len().div_ceil(64), "an index of words")?;
         self.totals = (0..fields).map(|field| self.lengths_of(field).iter().map(|n| u64::from(*n)).sum()).collect();
@@ -115,7 +117,7 @@ impl Segment {
         sorted
     }
 
-    /// The list of a key.
+    /// Returns the list of a key, if the segment has it.
     pub fn find(&self, key: &[u8], walk: &mut Walk) -> Option<Entry> {
         walk.go_to(self, key);
         while walk.next(self) {
@@ -126,7 +128,7 @@ impl Segment {
         None
     }
 
-    /// The number of living documents in a list.
+    /// Returns the number of living documents in a list.
     pub fn living(&mut self, entry: Entry) -> u32 {
         if self.dead_count == 0 || mutant!(TextDeadCounted) {
             return entry.documents;
@@ -161,7 +163,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// The next key may come before `key`, but no key between it and the one after is left out.
+    /// Goes to the beginning of the group that `key` is in, if it is in the segment. The next keys may come before
+    /// `key`, but none that is not before `key` is left out.
     pub fn go_to(&mut self, segment: &Segment, key: &[u8]) {
         let first = |group: &[u32; 2]| {
             let mut at = group[0] as usize;
@@ -174,9 +177,9 @@ impl Walk {
         self.key.clear();
     }
 
-    /// Reads the next key, if there is one. A segment of a file may hold anything. So a key that is not where the table
-    /// of groups says ends the walk, and no list has more documents than bytes. Otherwise all lists together could be
-    /// far longer than the file.
+    /// Reads the next key. Returns false if there is none. A segment from a file may contain anything. So the walk ends
+    /// at a key that is not where the table of groups says, and no list has more documents than bytes. Otherwise all
+    /// lists together could be far longer than the file.
     pub fn next(&mut self, segment: &Segment) -> bool {
         let dictionary = &segment.dictionary;
         if self.number >= segment.terms || self.at >= dictionary.len() || self.list >= segment.post.len() {
@@ -206,8 +209,8 @@ impl Walk {
     }
 }
 
-/// How many bytes a key has in common with the one before, and how many of its own. Both are in one byte, and in one
-/// more each if they are large.
+/// Reads how many bytes a key has in common with the key before it, and how many bytes of its own follow. One byte has
+/// both numbers. A number of at least 15 takes one more byte.
 fn lengths(dictionary: &[u8], at: &mut usize) -> (usize, usize) {
     let both = dictionary.get(*at).copied().unwrap_or(0);
     *at += 1;
@@ -230,7 +233,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// `rows` are ascending, and `lengths` has all documents of the first field, then those of the next one.
+    /// Begins a segment. `rows` must ascend. `lengths` has the lengths of all documents in the first field, then those
+    /// in the next field.
     pub fn new(rows: Vec<u32>, lengths: Vec<u32>, fields: usize) -> Result<Self> {
         let mut segment = Segment { rows, lengths, ..Segment::default() };
         segment.begin(fields)?;
@@ -239,13 +243,14 @@ impl Writer {
 
     /// Makes room for lists and a dictionary of about this size, so that they are not moved while they grow.
     pub fn expect(&mut self, post: usize, dictionary: usize) -> Result<()> {
-        // `add` wants room for the worst encoding of a list.
+        // `add` reserves room for the longest encoding of a list.
         let longest = self.segment.rows.len() * 2 * postings::VARINT + 4096;
         reserve(&mut self.segment.post, post + longest, "an index of words")?;
         reserve(&mut self.segment.dictionary, dictionary, "an index of words")
     }
 
-    /// Adds a key that comes behind all others. The list is not empty, and ascends.
+    /// Adds a key and its list. The key must come after all keys that were added. The list must not be empty, and its
+    /// documents must ascend. Fails with CAPACITY if the segment would have more than 4 GB.
     pub fn add(&mut self, key: &[u8], list: &[Posting]) -> Result<()> {
         let segment = &mut self.segment;
         if segment.post.len() > u32::MAX as usize - (64 << 20) || segment.dictionary.len() > u32::MAX as usize - 256 {

@@ -1,4 +1,4 @@
-//! The formula of BM25.
+//! The formula of BM25. The rarity of a word is computed as in Lucene, so it is never negative.
 
 use super::question::Question;
 use super::statistics::Statistics;
@@ -12,23 +12,23 @@ const B: f64 = 0.75;
 /// What a posting contributes is at most this, times the weight.
 pub const MOST: f64 = K1 + 1.0;
 
-/// The counts and lengths whose contributions are in a table.
+/// A table has the contributions for counts up to `COUNTS` and lengths below `LENGTHS`.
 const COUNTS: u32 = 4;
 const LENGTHS: u32 = 512;
 
-/// How much it tells that a document has a word that `count` of `documents` have.
+/// Returns the rarity of a word that `count` of `documents` documents have: its inverse document frequency.
 pub fn rarity(documents: u64, count: u64) -> f64 {
     let (documents, count) = (documents as f64, count as f64);
     (1.0 + (documents - count + 0.5) / (count + 0.5)).ln()
 }
 
-/// What a posting contributes, but for its weight.
+/// Returns what a posting contributes to the score, before it is multiplied by its weight.
 pub fn part(count: u32, length: u32, mean: f64) -> f64 {
     let count = f64::from(count);
     count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * f64::from(length) / mean))
 }
 
-/// [`part`] for all small counts and lengths.
+/// Returns [`part`] for all small counts and lengths.
 pub fn table(mean: f64) -> Result<Vec<f64>> {
     let mut table = Vec::new();
     reserve(&mut table, (COUNTS * LENGTHS) as usize, "a search of words")?;
@@ -36,7 +36,7 @@ pub fn table(mean: f64) -> Result<Vec<f64>> {
     Ok(table)
 }
 
-/// The same as [`part`], to the last bit.
+/// Returns the same as [`part`], to the last bit. Small counts and lengths are looked up in the table.
 #[inline(always)]
 pub fn look(table: &[f64], count: u32, length: u32, mean: f64) -> f64 {
     if count <= COUNTS && length < LENGTHS && count > 0 {
@@ -54,7 +54,7 @@ pub struct Item {
     pub mean: f64,
 }
 
-/// All terms of the sum, in the order in which it is taken: descending weight, then the place in the question.
+/// Returns all terms of the sum, in the order of the clauses and then of the fields.
 pub fn items(question: &Question, statistics: &Statistics, weights: &[f64]) -> Result<Vec<Item>> {
     statistics.check(question, weights.len())?;
     if weights.iter().any(|weight| !(weight.is_finite() && *weight >= 0.0)) {

@@ -2,7 +2,7 @@
 //!
 //! A question is asked in two steps. [`TextIndex::statistics`] counts what all scores depend on. The statistics of all
 //! indexes that are searched together are added. Then [`TextIndex::best`] or [`TextIndex::all`] score with them. So the
-//! scores are those of one index, however the documents are spread.
+//! scores are the same as if one index had all documents.
 
 mod formula;
 mod near;
@@ -58,8 +58,9 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Returns the best `k` documents and all that have the same score as the last of them, the best first, those with
-    /// the same score in the order of their rows. `filter` has a bit for each row, sixteen in a number.
+    /// Returns the best `k` documents, and all others with the same score as the last of them. The best come first.
+    /// Documents with the same score are in the order of their rows. If `filter` is given, only rows with their bit set
+    /// are returned. Each of its numbers has the bits of sixteen rows.
     pub fn best(
         &mut self,
         question: &Question,
@@ -169,7 +170,7 @@ fn line<'a>(
     Line::new(segment, list, (item.weight, item.mean), &tables[item.field].1, lengths, word)
 }
 
-/// Puts the terms into the order in which the sum is taken.
+/// Puts the terms into the order in which they are added: descending weight, then the order of the question.
 fn sort_items(items: &mut Vec<Item>) -> Result<()> {
     mutant!(TextSumUnordered does { return Ok(()) });
     let mut order = Vec::new();
@@ -185,14 +186,14 @@ struct Best {
     k: usize,
     /// The bits of a score are in the order of the scores, because no score is negative. The worst is on top.
     heap: BinaryHeap<(u64, u32)>,
-    /// How many are better than the limit. They are fewer than `k`.
+    /// How many documents are better than the limit: always fewer than `k`.
     above: usize,
     /// The limit: the score of the last of the best, as soon as there are `k`.
     least: f64,
 }
 
 impl Best {
-    /// Takes a document, if it is good enough, and returns the least score that is.
+    /// Keeps a document if its score is good enough. Returns the least score that is good enough from now on.
     fn offer(&mut self, row: u32, score: f64) -> Result<f64> {
         if score >= self.least {
             self.heap.try_reserve(1).map_err(|_| out_of_memory("the best documents", self.heap.len() * 16))?;
@@ -207,7 +208,7 @@ impl Best {
         Ok(self.least)
     }
 
-    /// Drops those that are not among the best any more, now that there are `k` better ones, and finds the new limit.
+    /// Drops the documents at the limit, because there are `k` better ones now, and finds the new limit.
     fn raise(&mut self) -> Result<()> {
         while let Some((score, _)) = self.heap.peek()
             && f64::from_bits(!*score) == self.least

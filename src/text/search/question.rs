@@ -1,4 +1,4 @@
-//! What is asked: the words of a question as clauses.
+//! Questions: reads the words of a text, and makes clauses of them.
 
 use super::formula::rarity;
 use super::near::{LEAST_LETTERS, one_edit};
@@ -13,10 +13,10 @@ use crate::text::words::{Kind, Tokenizer};
 /// The most different words of a question.
 pub const MAX_WORDS: usize = 256;
 
-/// So many bytes of a question are read before the number of its words is checked.
+/// How many bytes of a question are read before the number of its words is checked.
 const READ_BYTES: usize = 4_096;
 
-/// How much a word counts that differs by one edit.
+/// The factor for a word that differs from the question's word by one edit.
 const NEAR_WEIGHT: f64 = 0.7;
 
 /// Which words are also searched with one edit.
@@ -36,7 +36,7 @@ pub enum Fuzzy {
 pub struct Options {
     /// Whether a document must have all words.
     pub match_all: bool,
-    /// Whether the last word may go on.
+    /// Whether the last word also finds longer words that begin with it.
     pub prefix: bool,
     /// Which words are also searched with one edit.
     pub fuzzy: Fuzzy,
@@ -57,12 +57,12 @@ pub enum How {
     Near,
 }
 
-/// A term of the sum.
+/// A word of the question, and one way in which it is searched.
 #[derive(Clone, Debug)]
 pub struct Clause {
     pub text: String,
     pub how: How,
-    /// Which word of the question it is of.
+    /// The number of the question's word that it is made of.
     pub word: usize,
     /// Whether it counts only if the other clauses of the word have no documents.
     pub if_absent: bool,
@@ -79,7 +79,7 @@ impl Clause {
         }
     }
 
-    /// The factor of its score.
+    /// Returns the factor of the clause's score.
     pub fn weight(&self) -> f64 {
         if self.how == How::Near { NEAR_WEIGHT } else { 1.0 }
     }
@@ -95,14 +95,14 @@ pub struct Question {
 
 struct Found {
     text: String,
-    /// How it was written last, if other forms of it count.
+    /// The word as the question has it last. It can differ from `text` only where other forms count as the word.
     last: String,
     kind: Kind,
     required: bool,
     end: usize,
 }
 
-/// Whether other forms of a word of this kind count as the word.
+/// Returns whether other forms of a word of this kind count as the word.
 fn has_forms(kind: Kind, options: &Options) -> bool {
     options.forms_en && matches!(kind, Kind::Word | Kind::Part)
 }
@@ -115,7 +115,8 @@ impl Found {
 }
 
 impl Question {
-    /// Reads the words of a question. Each different word counts once. It is an error if there are too many.
+    /// Reads the words of a question. Each different word counts once. Fails with INVALID_ARGUMENT if there are more
+    /// than [`MAX_WORDS`].
     pub fn parse(text: &str, options: &Options) -> Result<Self> {
         let mut found: Vec<Found> = Vec::new();
         let (mut tokenizer, mut more) = (Tokenizer::new(text), true);
@@ -176,8 +177,8 @@ impl Question {
         self.clauses.is_empty()
     }
 
-    /// Returns how much a word of a text counts for the question, and for which of the question's words. The rarest one
-    /// counts most.
+    /// Returns how much a word of a text counts for the question, and for which of the question's words. If it fits
+    /// several of them, the one that counts most is returned. Rare words count more.
     pub fn wanted(&self, word: &str, statistics: &Statistics) -> Option<Wanted> {
         let rare = |n: usize| {
             let fields = statistics.totals.len();
@@ -190,12 +191,12 @@ impl Question {
         found.max_by(|a, b| a.weight.total_cmp(&b.weight))
     }
 
-    /// The number of clauses. Statistics have one count for each of them and each field.
+    /// Returns the number of clauses. Statistics have one count for each clause and field.
     pub fn clauses(&self) -> usize {
         self.clauses.len()
     }
 
-    /// Bytes that differ for questions that need different lists.
+    /// Returns bytes that differ for questions that need different lists.
     pub(super) fn key(&self, fields: &[u8]) -> Vec<u8> {
         let mut key = vec![fields.len() as u8];
         key.extend_from_slice(fields);

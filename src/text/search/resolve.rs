@@ -12,7 +12,7 @@ use crate::text::index::segment::{Segment, Walk};
 use crate::text::words::forms::range_en;
 
 impl TextIndex {
-    /// Finds all lists, unless the last question was the same, and counts their living documents.
+    /// Finds all lists of a question, unless the last question was the same, and counts their living documents.
     pub(super) fn resolve(&mut self, question: &Question, fields: &[u8]) -> Result<Statistics> {
         self.catch_up()?;
         let key = question.key(fields);
@@ -40,8 +40,8 @@ impl TextIndex {
     }
 }
 
-/// Whether no living document has any of the words of the other clauses. (Lists of dead documents alone are left out
-/// before.)
+/// Returns whether no living document has a word of the other clauses of the same word. (A list that has only dead
+/// documents is `List::None` already.)
 fn absent(question: &Question, clause: usize, fields: usize, width: usize, found: &[List]) -> bool {
     let word = question.clauses[clause].word;
     let others = question.clauses.iter().enumerate().filter(|(n, other)| *n != clause && other.word == word);
@@ -71,7 +71,7 @@ fn count(question: &Question, fields: &[u8], segments: &mut [Segment], lists: &[
     Ok(Statistics { documents: 0, totals, counts })
 }
 
-/// Finds words and puts lists together. All numbers are zero between two lists.
+/// Finds the words of a clause and unites their lists. Between two lists, all `counts` and `bits` are zero.
 #[derive(Default)]
 struct Union {
     walk: Walk,

@@ -5,19 +5,20 @@ use crate::Result;
 use crate::error::fail;
 
 /// How many documents there are, how many words they have in each field, and in how many of them each clause of a
-/// question is. Those of several indexes are added.
+/// question is. The statistics of several indexes can be added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// The living documents of all collections that are searched.
     pub documents: u64,
     /// The number of words in each field.
     pub totals: Vec<u64>,
-    /// In how many documents each clause is, the fields next to each other.
+    /// For each clause and field, the number of documents that have it. The fields of one clause are next to each
+    /// other.
     pub counts: Vec<u64>,
 }
 
 impl Statistics {
-    /// Adds those of another index, which was asked the same question about the same number of fields.
+    /// Adds the statistics of another index, which was asked the same question about the same number of fields.
     pub fn add(&mut self, other: &Self) -> Result<()> {
         if self.totals.len() != other.totals.len() || self.counts.len() != other.counts.len() {
             fail!(InvalidArgument, "statistics of different questions cannot be added");
@@ -71,7 +72,8 @@ impl Statistics {
         Ok(Self { documents, totals, counts: numbers.collect() })
     }
 
-    /// Checks that they are of this question and of so many fields, and that they can be.
+    /// Checks that the statistics are of this question and this number of fields, and that no count is greater than the
+    /// number of documents.
     pub(super) fn check(&self, question: &Question, fields: usize) -> Result<()> {
         if self.totals.len() != fields || self.counts.len() != question.clauses.len() * fields {
             fail!(InvalidArgument, "the statistics are of another question");
@@ -82,12 +84,13 @@ impl Statistics {
         Ok(())
     }
 
-    /// In how many documents a clause is.
+    /// Returns in how many documents a clause is, in one field.
     pub(super) fn count(&self, clause: usize, field: usize) -> u64 {
         self.counts[clause * self.totals.len() + field]
     }
 
-    /// Whether a clause takes part in the sum.
+    /// Returns whether a clause takes part in the sum. A clause with `if_absent` does so only if the other clauses of
+    /// its word have no documents.
     pub(super) fn counts_in(&self, question: &Question, clause: usize) -> bool {
         let this = &question.clauses[clause];
         let fields = self.totals.len();

@@ -1,9 +1,9 @@
 //! Adds up the scores of the documents of a segment, in windows.
 //!
-//! The terms of the sum are in the order of their weights. A document can only be among the best if it has one of the
-//! first words, as soon as all others together score less than the worst of the best. So the lists of the others are
-//! only looked at for documents that the first ones gave (this is called MaxScore). What is left out never changes a
-//! sum.
+//! The terms of the sum are in the order of their weights. As soon as the last terms together contribute less than the
+//! worst of the best scores, a document must have one of the first words to be among the best. So the lists of the last
+//! terms are only looked at for documents that the first lists have. This is the algorithm MaxScore. It leaves out
+//! documents, but changes no sum.
 
 use super::formula::{MOST, look};
 use crate::mutant::mutant;
@@ -14,10 +14,10 @@ use crate::text::index::segment::Segment;
 /// The number of documents in a window.
 const WINDOW: usize = 2_048;
 
-/// Of a union with more documents, the best posting is not searched for.
+/// If a union has more documents than this, its best posting is not searched for.
 const LONG: usize = 2_048;
 
-/// A list with what belongs to it.
+/// A list of a term, and what its postings contribute.
 pub struct Line<'a> {
     pub weight: f64,
     pub mean: f64,
@@ -31,7 +31,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Returns None if there is no list.
+    /// Makes the line of a term in a segment. Returns None if there is no list.
     pub fn new(
         segment: &'a Segment,
         list: &'a List,
@@ -90,13 +90,14 @@ pub struct Sink<'a> {
     pub offer: &'a mut dyn FnMut(u32, f64) -> f64,
 }
 
-/// What one segment needs for its sums.
+/// The sums of one segment.
 pub struct Windows<'a> {
     segment: &'a Segment,
     lines: Vec<Line<'a>>,
-    /// The most that this line and those behind it contribute.
+    /// The most that this line and those after it contribute.
     rest: Vec<f64>,
-    /// Scores are compared with the least one times this, because sums are rounded in another order than bounds.
+    /// Bounds are compared with the least score times this, because the terms of a bound are added, and so rounded, in
+    /// another order than those of a score.
     slack: f64,
 }
 
@@ -193,7 +194,7 @@ impl<'a> Windows<'a> {
         if order.first().is_none_or(|(documents, _)| *documents == 0) {
             return;
         }
-        // The lines of each word, the rarest word first, and then the lines of words that need not be there.
+        // The lines of each required word, the rarest word first. The last group has the lines of the other words.
         let mut groups: Vec<Vec<usize>> = Vec::new();
         for (_, word) in &order {
             groups.push((0..self.lines.len()).filter(|n| self.lines[*n].word == *word as usize).collect());
@@ -203,7 +204,7 @@ impl<'a> Windows<'a> {
         let leading = groups.first().map_or(&[][..], |lines| lines.as_slice());
         let mut leads: Vec<Cursor<'_>> =
             leading.iter().filter_map(|n| cursor(self.segment, self.lines[*n].list)).collect();
-        // The most that the lines of this group and those behind it contribute.
+        // The most that the lines of this group and those after it contribute.
         let mut rest = vec![0.0; groups.len() + 1];
         for (n, lines) in groups.iter().enumerate().rev() {
             rest[n] = rest[n + 1] + lines.iter().map(|n| self.lines[*n].most).sum::<f64>();
@@ -226,8 +227,8 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Fills in the counts of all lines. Returns false if one of the words is not in the document (the last group needs
-    /// not be), or if the document cannot be among the best.
+    /// Fills in the counts of all lines. Returns false if one of the required words is not in the document, or if the
+    /// document cannot be among the best. The last group has no required words.
     fn probe_all(&mut self, groups: &[Vec<usize>], rest: &[f64], doc: u32, least: f64, counts: &mut [u32]) -> bool {
         let mut about = 0.0;
         for (n, lines) in groups.iter().enumerate() {
@@ -250,7 +251,7 @@ impl<'a> Windows<'a> {
         any
     }
 
-    /// The score, summed in the order of the terms.
+    /// Returns the score, added in the order of the terms.
     fn sum(&self, doc: u32, counts: &[u32]) -> f64 {
         let lines = self.lines.iter().zip(counts).filter(|(_, count)| **count > 0);
         lines.fold(0.0, |sum, (line, count)| sum + line.contribution(doc, *count))

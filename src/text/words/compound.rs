@@ -1,4 +1,4 @@
-//! Runs of letters and digits, with what joins them: words and compounds.
+//! Runs of letters and digits and the characters that join them: words and compounds.
 
 use super::look::{Class, Look, class_of};
 use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint, plain};
@@ -6,7 +6,7 @@ use super::{Joint, Kind, LONGEST, MOST_DROPPED, Tail, Token, joint, plain};
 /// Tokens that keep their sign.
 const SIGNED: [&str; 3] = ["c++", "c#", "f#"];
 
-/// A stretch of a run without a joint. It is small, since each analyzer clears 65 of them.
+/// A part of a run that has no joint in it. The type is small, because each analyzer clears 65 of them.
 #[derive(Clone, Copy, Default)]
 struct Part {
     /// Where it is in the source.
@@ -19,16 +19,16 @@ struct Part {
     outer: bool,
     /// 1 + its place in `SIGNED`. The folded text has only the letter.
     signed: u8,
-    /// How far behind `from` the digit after the `v` of a version is, or 0.
+    /// How many bytes after `from` the digit that follows the `v` of a version is, or 0.
     version: u8,
 }
 
 /// A run while it is read.
 pub(super) struct Compound {
-    /// The last bytes are never part of a token.
+    /// The last four bytes are never part of a token: see `push`.
     text: [u8; LONGEST + 4],
     len: usize,
-    /// Each part has at least one byte of the folded text, but for one that was just begun.
+    /// Each part has at least one byte of the folded text, except a part that was just begun.
     parts: [Part; LONGEST + 1],
     count: usize,
 }
@@ -40,7 +40,7 @@ impl Default for Compound {
 }
 
 impl Compound {
-    /// Reads the run that begins at `from` and hands on its tokens. Returns where it ends.
+    /// Reads the run that begins at `from`, and calls `each` with its tokens. Returns where it ends.
     #[inline(never)]
     pub fn run(&mut self, text: &str, from: usize, each: &mut dyn FnMut(Token<'_>)) -> (usize, Tail) {
         (self.len, self.count) = (0, 0);
@@ -66,7 +66,7 @@ impl Compound {
                 Class::Lower | Class::Upper | Class::Digit if !signed => {
                     if self.len + usize::from(dot) + look.folded().len() > LONGEST {
                         if let Some(&first) = self.parts.get(piece).filter(|_| piece > 0) {
-                            // The piece begins a compound of its own.
+                            // The run is too long for one token. The last piece begins a compound of its own.
                             (self.count, self.len) = (piece, first.start as usize);
                             self.emit(each);
                             return (first.from, Tail::None);
@@ -123,7 +123,7 @@ impl Compound {
         self.parts.get_mut(self.count.checked_sub(1)?)
     }
 
-    /// Begins a part behind a joint.
+    /// Begins a part after a joint.
     fn begin(&mut self, joint: Joint) {
         if let Some(part) = self.parts.get_mut(self.count) {
             *part = Part { start: self.len as u8, from: joint.at, outer: joint.outer, ..Part::default() };
@@ -169,8 +169,8 @@ impl Compound {
         }
     }
 
-    /// Takes the small letters and digits of ASCII that fit, behind a small letter that is not the `v` of a version.
-    /// No joint is before any of them. Returns how many there are.
+    /// Appends the lower-case letters and digits of ASCII at `at`, as many as fit. The character before them must be a
+    /// lower-case letter. Appends none after a `v`, which may begin a version. Returns how many were appended.
     fn push_plain(&mut self, text: &[u8], at: usize) -> usize {
         if self.text.get(self.len - 1) == Some(&b'v') || self.part().is_some_and(|part| part.signed > 0) {
             return 0;
@@ -183,7 +183,7 @@ impl Compound {
         plain
     }
 
-    /// Gives the last part its sign, if it has one at `at`. Returns the token.
+    /// Gives the last part its sign, if there is one at `at`. Returns the token with the sign.
     fn sign(&mut self, text: &str, at: usize) -> Option<&'static str> {
         let start = self.part()?.start as usize;
         let (letter, signs) = (self.text.get(start..self.len)?, text.as_bytes().get(at..)?);
@@ -203,7 +203,7 @@ impl Compound {
             .unwrap_or_default()
     }
 
-    /// Hands on the tokens of the run.
+    /// Calls `each` with the tokens of the run.
     #[inline(never)]
     fn emit(&self, each: &mut dyn FnMut(Token<'_>)) {
         let Some(parts) = self.parts.get(..self.count) else { return };

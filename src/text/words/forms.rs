@@ -1,7 +1,7 @@
-//! English word forms, at the question: a word of the question stands for every token with the same stem.
+//! English word forms. They are used only in questions: a word of a question stands for every token with the same stem.
 //!
 //! A stem is not stored. [`range_en`] gives the letters with which all forms of a word begin. A search reads the tokens
-//! of its sorted dictionary that begin with them, and takes those of which [`stem_en`] is the same:
+//! of its sorted dictionary that begin with them, and takes those with the same [`stem_en`]:
 //!
 //! ```
 //! use nidus_wasm::text::words::forms::{range_en, stem_en};
@@ -12,11 +12,11 @@
 //! assert_eq!(found, ["run", "running", "runs"]);
 //! ```
 //!
-//! The forms are those that grammar makes: the plural, the third person, `-ing` and `-ed`, also where a consonant is
-//! doubled, an `e` is dropped or `y` becomes `ie`. Words that are derived from one another (`run` and `runner`) stay
-//! different words. Irregular forms (`ran`) are not known.
+//! The forms are those of grammar: the plural, the third person, `-ing` and `-ed`. A doubled consonant, a dropped `e`
+//! and an `ie` instead of `y` are known. Words that are derived from one another (`run` and `runner`) stay different
+//! words. Irregular forms (`ran`) are not known.
 
-/// The stem of a token: its first letters and, perhaps, one letter that they had before an ending.
+/// The stem of a token: its first letters and, perhaps, one letter that the word has without its ending.
 #[derive(Clone, Copy, Debug)]
 pub struct Stem<'a> {
     start: &'a str,
@@ -30,7 +30,7 @@ impl PartialEq for Stem<'_> {
 }
 impl Eq for Stem<'_> {}
 
-/// Returns the stem of a token. A token that is too short to have an ending, or has more than the letters `a` to `z`,
+/// Returns the stem of a token. A token that is too short to have an ending, or has other characters than `a` to `z`,
 /// is its own stem.
 pub fn stem_en(token: &str) -> Stem<'_> {
     if token.len() < 3 || !token.bytes().all(|byte| byte.is_ascii_lowercase()) {
@@ -50,7 +50,7 @@ pub fn stem_en(token: &str) -> Stem<'_> {
     if let Some(start) = long.filter(|start| start.len() > 1) {
         return Stem { start, last: "y" };
     }
-    // `embed` would be a form of `emb`.
+    // Without this, `embed` would be a form of `emb`.
     if word == "embed" {
         return Stem { start: word, last: "" };
     }
@@ -75,7 +75,7 @@ pub fn range_en(token: &str) -> &str {
     if last.is_empty() { start.strip_suffix(['e', 'y']).unwrap_or(start) } else { start }
 }
 
-/// Returns whether the letter at `at` is a vowel. `y` is one behind a consonant.
+/// Returns whether the letter at `at` is a vowel. `y` is a vowel after a consonant.
 fn is_vowel(word: &[u8], at: usize) -> bool {
     match word.get(at) {
         Some(b'a' | b'e' | b'i' | b'o' | b'u') => true,
@@ -84,13 +84,13 @@ fn is_vowel(word: &[u8], at: usize) -> bool {
     }
 }
 
-/// Counts the vowels, where neighbours are one.
+/// Counts the groups of neighbouring vowels.
 fn syllables(word: &str) -> usize {
     let word = word.as_bytes();
     (0..word.len()).filter(|&at| is_vowel(word, at) && (at == 0 || !is_vowel(word, at - 1))).count()
 }
 
-/// Returns whether a word of one syllable ends as `mak` does, so that an `e` belongs to it.
+/// Returns whether a word of one syllable ends like `mak`, so that an `e` follows it.
 fn is_short(word: &str) -> bool {
     let (bytes, last) = (word.as_bytes(), word.len().saturating_sub(1));
     let open = last == 1 || (last > 1 && !is_vowel(bytes, last - 2));

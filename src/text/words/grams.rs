@@ -1,10 +1,10 @@
-//! Runs of scripts that are written without spaces between words: each two neighbouring characters, and the last one
-//! alone.
+//! Runs of scripts that are written without spaces between words. The tokens are each two neighbouring characters, and
+//! the last character alone.
 
 use super::look::{Class, Look};
 use super::{Kind, MOST_DROPPED, Token};
 
-/// Two characters take at most eight bytes.
+/// One or two characters in UTF-8. They take at most eight bytes.
 struct Pair {
     bytes: [u8; 8],
     len: usize,
@@ -27,13 +27,13 @@ impl Pair {
     }
 }
 
-/// A character with the marks that were composed with it, and with what vanishes behind it.
+/// A character with the marks that were composed with it, and with the characters after it that are dropped.
 struct Unit {
     c: char,
     to: usize,
 }
 
-/// Returns the character at `at`, if it is of such a script.
+/// Returns the unit at `at`, if its character is of such a script.
 fn unit(text: &str, at: usize) -> Option<Unit> {
     let look = Look::at(text, at)?;
     if look.class != Class::Gram {
@@ -57,8 +57,8 @@ fn unit(text: &str, at: usize) -> Option<Unit> {
     Some(unit)
 }
 
-/// Hands on the tokens of the run that begins at `from`. Stops at its end, or before the first character that ends at
-/// `until` or later; from there the run goes on as if it began there. Returns where it stopped.
+/// Calls `each` with the tokens of the run that begins at `from`. Stops at its end, or before the first character that
+/// ends at `until` or later. From there the run can be continued as if it began there. Returns where it stopped.
 #[inline(never)]
 pub(super) fn run(text: &str, from: usize, until: usize, each: &mut dyn FnMut(Token<'_>)) -> usize {
     let Some(mut last) = unit(text, from) else { return text.len() };
@@ -92,7 +92,8 @@ fn full_width(c: char) -> char {
     }
 }
 
-/// Composes two characters as Unicode does, if they are kana and a mark of voice, or letters of Hangul.
+/// Composes two characters as Unicode does, if they are a kana and a voiced or half-voiced mark, or parts of a Hangul
+/// syllable.
 fn compose(first: char, second: char) -> Option<char> {
     let (a, b) = (first as u32, second as u32);
     let code = match b {
@@ -104,7 +105,7 @@ fn compose(first: char, second: char) -> Option<char> {
     char::from_u32(code)
 }
 
-/// `by` is 1 for a voiced kana, and 2 for one with a half-voiced mark.
+/// Composes a kana and a mark. `by` is 1 for the voiced mark, and 2 for the half-voiced one.
 fn voiced(kana: u32, by: u32) -> Option<u32> {
     let katakana = kana >= 0x30a0;
     let code = if katakana { kana - 0x60 } else { kana };
@@ -113,7 +114,7 @@ fn voiced(kana: u32, by: u32) -> Option<u32> {
         (0x304b..=0x3061, 1) if code % 2 == 1 => Some(kana + 1),
         (0x3064 | 0x3066 | 0x3068 | 0x309d, 1) => Some(kana + 1),
         (0x3046, 1) => Some(kana + 0x4e),
-        // There is no hiragana of these.
+        // Hiragana have no composed characters of these.
         (0x308f..=0x3092, 1) if katakana => Some(kana + 8),
         _ => None,
     }

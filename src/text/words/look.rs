@@ -15,7 +15,7 @@ pub(super) enum Class {
     Upper,
     /// A digit that is folded to one of `0` to `9`.
     Digit,
-    /// It vanishes inside a word.
+    /// It is dropped inside a word.
     Dropped,
     /// `-`, `.` or `:`. It may join two pieces of a compound.
     Outer,
@@ -44,7 +44,7 @@ const fn ascii() -> [Class; 256] {
 }
 static ASCII: [Class; 256] = ascii();
 
-/// Returns the class of a byte below 128. A larger byte separates.
+/// Returns the class of a byte below 128, and `Separator` for other bytes.
 #[inline(always)]
 pub(super) fn class_of(byte: u8) -> Class {
     ASCII[byte as usize]
@@ -132,19 +132,20 @@ fn look(c: char) -> Look {
     look
 }
 
-/// What `LISTED` says of characters. From `ZERO` on it is what the first digit of the row is worth, plus `ZERO`.
+/// The kinds of rows in `LISTED`. A kind from `ZERO` on is `ZERO` plus the value of the row's first digit.
 const DROPPED: u64 = 0;
 const INNER: u64 = 1;
 const OUTER: u64 = 2;
 const GRAM: u64 = 3;
 const ZERO: u64 = 4;
 
-/// Packs a row of `LISTED`: the first code point in 21 bits, how many follow in 21 bits, and what they are.
+/// Packs a row of `LISTED`: the first code point in 21 bits, the number of those after it in 21 bits, and the kind.
 const fn row(first: u64, last: u64, kind: u64) -> u64 {
     first | (last - first) << 21 | kind << 42
 }
 
-/// What vanishes inside words, joins them, or is a digit, and the scripts without spaces. Ascending.
+/// The characters that are dropped inside words, that join them, or are digits, and the scripts without spaces.
+/// Ascending.
 #[rustfmt::skip]
 static LISTED: [u64; 84] = [
     row(0xad, 0xad, DROPPED), row(0xb2, 0xb3, ZERO + 2), row(0xb9, 0xb9, ZERO + 1), row(0x2bc, 0x2bc, INNER),
@@ -170,7 +171,7 @@ static LISTED: [u64; 84] = [
     row(0xff66, 0xffdc, GRAM), row(0x1aff0, 0x1b16f, GRAM), row(0x20000, 0x3ffff, GRAM), row(0xe0000, 0xe0fff, DROPPED),
 ];
 
-/// Returns what `LISTED` says of a code point, and how far from the first of its row it is.
+/// Returns the kind of a code point's row in `LISTED`, and how far the code point is from the first one of the row.
 fn listed(code: u32) -> Option<(u64, u8)> {
     let next = LISTED.partition_point(|&row| (row & 0x1f_ffff) as u32 <= code);
     let row = *LISTED.get(next.checked_sub(1)?)?;
@@ -187,7 +188,7 @@ use Folded::{Letters, One};
 /// Folds a letter that is in lower case.
 fn fold(code: u32) -> Folded {
     match code {
-        // The one letter of these that has a mark and no letter of ASCII.
+        // This is the only letter of the range below whose base letter is not in ASCII.
         0x1ef => One(0x292),
         0xdf..=0x24f => latin(&LATIN, code, 0xdf),
         0x1e00..=0x1eff => latin(&ADDITIONAL, code, 0x1e00),
@@ -213,9 +214,9 @@ fn latin(table: &'static [u8], code: u32, first: u32) -> Folded {
     }
 }
 
-/// Folds what Unicode takes apart into a letter of Greek and marks, and the final sigma.
+/// Folds letters that Unicode decomposes into a Greek letter and marks, and the final sigma.
 fn greek(code: u32) -> u32 {
-    // Each letter of the block from U+1F00 on has a row of 16. Two rows have more than one letter.
+    // In the block from U+1F00 on, each row of 16 has the variants of one letter. Two rows have more than one letter.
     const ROWS: [char; 16] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω', '\0', 'α', 'η', 'ω', 'α', 'η', 'ι', 'υ', 'ω'];
     const GRAVES: [char; 7] = ['α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω'];
     // Unicode does not assign these.
@@ -263,7 +264,7 @@ fn greek(code: u32) -> u32 {
     letter as u32
 }
 
-/// Folds what Unicode takes apart into a letter of Cyrillic and a mark.
+/// Folds letters that Unicode decomposes into a Cyrillic letter and a mark.
 fn cyrillic(code: u32) -> u32 {
     let letter = match code {
         0x439 | 0x45d | 0x4e3 | 0x4e5 => 'и',

@@ -1,15 +1,15 @@
-//! Cuts texts into the words by which they are found. docs/spec/words.md (SPEC 3.4) is the rule; this is one of its two
-//! implementations.
+//! Cuts texts into the words by which they are found. The rule is in docs/spec/words.md (SPEC 3.4). This is one of its
+//! two implementations.
 //!
-//! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops when the given
-//! number of bytes is behind it, and [`Tokenizer::place`] says where to go on, also with another `Tokenizer` over the
-//! same text. The tokens are the same, however small the steps are. A step takes at most about 5 KB more than it was
-//! given. Neither takes memory: what a token needs is on the stack.
+//! [`tokens`] analyzes a whole text. A [`Tokenizer`] does it in steps: [`Tokenizer::advance`] stops after the given
+//! number of bytes, and [`Tokenizer::place`] says where to go on. Another `Tokenizer` over the same text can go on
+//! there. The tokens do not depend on the size of the steps. A step reads at most about 5 KB more than it was given.
+//! Neither allocates memory: what a token needs is on the stack.
 //!
-//! The tokens of a compound come one after another: the whole, then for each of its pieces the piece's own whole, if
-//! the piece is a compound, and its parts. A question finds a compound by its whole, or by all of its parts. In a
-//! question, [`Kind::End`] asks for nothing that the bigram before it has not asked for, and [`Kind::Lone`] asks for
-//! every token that begins with it.
+//! The tokens of a compound come in this order: first the whole compound, then the tokens of each piece. A piece that
+//! is a compound itself gives its whole and its parts. A question finds a compound by its whole, or by all of its
+//! parts. A question leaves out [`Kind::End`], because the bigram before it has that character. For [`Kind::Lone`] a
+//! question finds every token that begins with it.
 
 mod compound;
 pub mod forms;
@@ -26,7 +26,7 @@ use look::{Class, Look, class_of};
 
 /// The most bytes that a token has.
 pub const LONGEST: usize = 64;
-/// How many characters in a row vanish inside a word. At one more, the word ends.
+/// How many characters in a row are dropped inside a word. At one more, the word ends.
 const MOST_DROPPED: u32 = 16;
 
 /// The kinds of tokens.
@@ -68,7 +68,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns how many bytes are behind it.
+    /// Returns how many bytes are before it.
     pub fn at(self) -> usize {
         self.at
     }
@@ -90,7 +90,7 @@ pub struct Tokenizer<'a> {
     compound: Compound,
 }
 
-/// Calls `each` with every token of `text`, in one pass. The time is linear, and no memory is taken.
+/// Calls `each` with every token of `text`, in one pass. The time is linear, and no memory is allocated.
 pub fn tokens(text: &str, each: &mut dyn FnMut(Token<'_>)) {
     let mut tokenizer = Tokenizer::new(text);
     while tokenizer.advance(usize::MAX, each) {}
@@ -112,8 +112,8 @@ impl<'a> Tokenizer<'a> {
         self.place
     }
 
-    /// Analyzes at least the next `bytes` bytes, as far as there are so many, and then stops at the end of a run.
-    /// Returns whether there is more.
+    /// Analyzes at least the next `bytes` bytes, or all that are left, and then stops at the next place where the
+    /// analysis can go on. Returns whether there is more.
     #[inline(never)]
     pub fn advance(&mut self, bytes: usize, each: &mut dyn FnMut(Token<'_>)) -> bool {
         let text = self.text.as_bytes();
@@ -126,7 +126,7 @@ impl<'a> Tokenizer<'a> {
             }
             let first = text[at];
             if first < 128 {
-                // Most words are lower case with a separator behind them, and are handed on as they lie there.
+                // Most words are in lower case and have a separator after them. They need no folding and no copy.
                 match class_of(first) {
                     Class::Lower | Class::Digit => {
                         let to = plain(text, at);
@@ -162,7 +162,7 @@ impl<'a> Tokenizer<'a> {
         at < text.len()
     }
 
-    /// Returns whether a word of small letters and digits surely ends before this byte.
+    /// Returns true if a word of lower-case letters and digits ends before this byte, and false if it may go on.
     #[inline(always)]
     fn ends(&self, at: usize, next: u8) -> bool {
         match class_of(next) {
@@ -176,7 +176,8 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
-/// Returns where the small letters and digits of ASCII end, or a place that is farther away than a token is long.
+/// Returns where the lower-case letters and digits of ASCII end. If there are more than a token can have, it returns a
+/// place that is more than [`LONGEST`] bytes away.
 #[inline(always)]
 fn plain(text: &[u8], mut at: usize) -> usize {
     let text = text.get(..at + LONGEST + 1).unwrap_or(text);
@@ -193,7 +194,7 @@ fn plain(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Sets the high bit of each of eight bytes that is no small letter or digit of ASCII.
+/// Sets the high bit of each of eight bytes that is no lower-case letter or digit of ASCII.
 #[inline(always)]
 fn others(eight: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
@@ -244,8 +245,8 @@ fn joint(text: &str, at: usize, look: Look, digit: bool) -> Option<Joint> {
     }
 }
 
-/// Leaves out the rest of a piece that is too long. Stops where the piece ends, or behind a letter or digit from
-/// `until` on.
+/// Skips the rest of a piece that is too long. Stops where the piece ends, or after the first letter or digit that ends
+/// at `until` or later.
 #[inline(never)]
 fn skip_tail(text: &str, mut at: usize, until: usize, tail: Tail) -> (usize, Tail) {
     let (mut digit, mut dropped) = (tail == Tail::AfterDigit, 0);

@@ -16,7 +16,7 @@ pub const PASSAGE: usize = 160;
 pub struct Wanted {
     /// The number of the clause.
     pub clause: u8,
-    /// How much it counts: rare words count more. Nothing but a positive number is a match.
+    /// How much it counts: rare words count more. Only a positive number is a match.
     pub weight: f64,
 }
 
@@ -51,14 +51,14 @@ pub struct Passage<'a> {
 pub struct Places<'a> {
     /// The first matches, in ascending order. None overlaps another.
     pub matches: Vec<Match>,
-    /// Whether there are more than were asked for.
+    /// Whether there are more matches than were asked for.
     pub more: bool,
-    /// The best passage: the one with the most clauses, by weight. The start of the first text that is not empty, if
-    /// nothing matches. Nothing, if all texts are empty.
+    /// The best passage: the one with the most clauses, by weight. If nothing matches, it is the start of the first
+    /// text that is not empty. If all texts are empty, there is none.
     pub passage: Option<Passage<'a>>,
 }
 
-/// Finds the tokens of `texts` that are `wanted`, and returns no more than the first `most` of them.
+/// Finds the tokens of `texts` that are `wanted`. Returns at most the first `most` matches, and the best passage.
 pub fn places<'a>(
     texts: &[&'a str],
     most: usize,
@@ -93,7 +93,7 @@ pub fn places<'a>(
     Ok(found)
 }
 
-/// Adds a match to those that are there. It may overlap the last of them.
+/// Adds a match. If it overlaps the last matches, they become one.
 fn add(found: &mut Places<'_>, place: Match, most: usize) -> Result<()> {
     if found.more {
         return Ok(());
@@ -112,12 +112,12 @@ fn add(found: &mut Places<'_>, place: Match, most: usize) -> Result<()> {
     Ok(())
 }
 
-/// Weights are added as whole numbers, so that a sum from which all is taken again is 0.
+/// Returns a weight as a whole number. Sums of whole numbers are exact, so a sum is 0 again when all is subtracted.
 fn value(weight: f64) -> u64 {
     (weight.min(1e6) * 1024.0) as u64 + 1
 }
 
-/// Counts UTF-16 code units, from the last place that was asked for.
+/// Converts places in bytes to UTF-16 code units. It counts from the last place that was asked for.
 #[derive(Default)]
 struct Units<'a> {
     text: &'a str,
@@ -136,7 +136,7 @@ impl Units<'_> {
     }
 }
 
-/// Returns how many UTF-16 code units the character with this first byte has. Other bytes have none.
+/// Returns how many UTF-16 code units the character with this first byte has. Returns 0 for other bytes.
 fn units_of(byte: u8) -> usize {
     usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0)
 }
@@ -165,12 +165,12 @@ impl Default for Window {
     }
 }
 
-/// The first match of a clause counts so many times as much as the others.
+/// The first match of a clause counts this many times as much as the others.
 const FIRST: u64 = 32;
 
 impl Window {
     fn push(&mut self, mut seen: Seen) {
-        // The matches of a compound may come in another order. Its first one begins in front.
+        // A later match of a compound may begin before the match that came before it. Starts must ascend here.
         if let Some(last) = self.seen.back() {
             seen.place.from = seen.place.from.max(last.place.from);
             seen.bytes.0 = seen.bytes.0.max(last.bytes.0);
@@ -205,7 +205,7 @@ struct Best {
 }
 
 impl Best {
-    /// The first word or sign of all texts.
+    /// Returns a window at the first character of all texts that is not white space.
     fn start(texts: &[&str]) -> Option<Best> {
         texts.iter().enumerate().find_map(|(element, text)| {
             let bytes = text.find(|c: char| !c.is_whitespace())?;
@@ -215,9 +215,9 @@ impl Best {
     }
 }
 
-/// Widens the best window to a passage, cuts it where words end, and finds the matches in it.
+/// Widens the best window to a passage that begins and ends between words, and finds the matches in it.
 fn passage<'a>(text: &'a str, best: Best, wanted: &mut dyn FnMut(&Token<'_>) -> Option<Wanted>) -> Result<Passage<'a>> {
-    // A third of what is left stands in front, or more if the text ends before that.
+    // A third of the room that is left is for the text before the window. It is more if the text ends early.
     let left = PASSAGE.saturating_sub(best.to.0 - best.from.0);
     let behind = text.get(best.from.1..).unwrap_or_default().chars().map(char::len_utf16);
     let behind = behind.take(PASSAGE).sum::<usize>().min(PASSAGE);
@@ -230,7 +230,7 @@ fn passage<'a>(text: &'a str, best: Best, wanted: &mut dyn FnMut(&Token<'_>) -> 
     let mut found = Places::default();
     let mut failed = None;
     let mut units = Units { text, bytes: start, units: 0 };
-    // The text around the passage decides how its words are cut, so the same tokens must be asked for again.
+    // How words are cut depends on the text around them. So the whole text is cut again, not the passage alone.
     let stop = start + trimmed.len();
     let mut tokenizer = super::Tokenizer::new(text);
     let mut more = true;
@@ -254,8 +254,8 @@ fn passage<'a>(text: &'a str, best: Best, wanted: &mut dyn FnMut(&Token<'_>) -> 
     Ok(Passage { element: best.element, from, to, text: trimmed, matches })
 }
 
-/// Returns the first place, at most `most` units in front of `from`, at which a word begins, and how many units it is
-/// in front.
+/// Returns the first place at which a word begins and that is at most `most` units before `from`. Also returns how many
+/// units it is before `from`.
 fn widened_back(text: &str, from: usize, most: usize) -> (usize, usize) {
     let (mut best, mut units, mut at) = ((from, 0), 0, from);
     for c in text.get(..from).unwrap_or_default().chars().rev() {
@@ -271,8 +271,8 @@ fn widened_back(text: &str, from: usize, most: usize) -> (usize, usize) {
     best
 }
 
-/// Returns the last place at which a word ends, `most` units behind `from` or before, but not before `to`, if so much
-/// is there.
+/// Returns the last place at which a word ends and that is at most `most` units after `from`. It is not before `to`,
+/// unless `to` is farther away than that.
 fn widened(text: &str, from: usize, to: usize, most: usize) -> usize {
     let (mut best, mut units, mut at) = (from, 0, from);
     for c in text.get(from..).unwrap_or_default().chars() {
@@ -288,7 +288,7 @@ fn widened(text: &str, from: usize, to: usize, most: usize) -> usize {
     at
 }
 
-/// Returns whether no word goes on over this place.
+/// Returns whether this place is not inside a word.
 fn is_border(text: &str, at: usize) -> bool {
     let before = text.get(..at).and_then(|text| text.chars().next_back()).map_or(0, char::len_utf8);
     let class = |at| Look::at(text, at).map_or(Class::Separator, |look| look.class);

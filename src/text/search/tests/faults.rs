@@ -39,7 +39,7 @@ fn ties_find() -> bool {
         .is_err()
 }
 
-/// A file with a word that is not what was saved, but could be.
+/// Returns whether a file is loaded in which a word was changed after it was saved.
 fn files_find() -> bool {
     let mut pair = Pair::new(1);
     pair.put(0, &vec![vec!["color".into()]]);

@@ -1,4 +1,4 @@
-//! Files that are not as they were saved. Loading fails, or the index that comes of them answers without a fault.
+//! Files that are not as they were saved. Either loading fails, or the loaded index answers without a panic.
 
 use proptest::prelude::*;
 
@@ -94,7 +94,7 @@ proptest! {
             prop_assert!(load(&hostile, hostile.len()).is_err());
         }
         seal(&mut hostile);
-        // A file that somebody made may have more documents than there are. They get no number then.
+        // A file that somebody made may have more documents than there are numbers. Those get none.
         let numbers = vec![None, Some((0..300).collect()), Some((0..300).rev().collect()), Some(vec![])];
         for numbers in numbers {
             if let Ok(mut index) = load_as(&hostile, hostile.len(), numbers) {

@@ -15,9 +15,9 @@ pub struct Pair {
 pub enum Act {
     Put(u32, Texts),
     Remove(u32),
-    /// Removes each row that is divisible.
+    /// Removes each row that is divisible by this number.
     RemoveEvery(u32),
-    /// The new numbers descend, or not, and some documents are dropped.
+    /// Gives all documents other numbers, descending or not. Drops those whose row is divisible by `dropped`.
     Renumber {
         descending: bool,
         dropped: u32,
@@ -25,7 +25,7 @@ pub enum Act {
     Step(usize),
     Condense,
     Search,
-    /// Saves the index, and loads it in pieces of so many bytes, perhaps with other numbers.
+    /// Saves the index, and loads it in pieces of `piece` bytes, perhaps with other numbers.
     SaveAndLoad {
         piece: usize,
         renumbered: Option<(bool, u32)>,
@@ -84,7 +84,8 @@ impl Pair {
         }
     }
 
-    /// Gives the oracle's documents other numbers, which it returns, and drops those whose number is divisible.
+    /// Gives the oracle's documents other numbers, and returns these. Drops documents whose row is divisible by
+    /// `dropped`.
     fn renumber_oracle(&mut self, descending: bool, dropped: u32) -> Vec<u32> {
         let end = self.oracle.documents.keys().max().map_or(0, |row| row + 1);
         let living = |row: &u32| self.oracle.documents.contains_key(row) && row % dropped != 0;
@@ -112,7 +113,7 @@ pub fn saved(index: &mut TextIndex, origin: &Origin) -> Vec<u8> {
     file
 }
 
-/// What is asked.
+/// A question, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub text: String,
@@ -173,7 +174,8 @@ pub fn compare(pairs: &mut [(&mut Pair, Vec<Option<usize>>)], asked: &Asked) {
     }
 }
 
-/// Words that have much to do with each other.
+/// Words that are similar to each other. Their forms, beginnings or folded texts are the same, or they differ by one
+/// edit.
 const WORDS: &[&str] = &[
     "the",
     "of",
@@ -217,7 +219,7 @@ const WORDS: &[&str] = &[
 ];
 
 pub fn word() -> impl Strategy<Value = &'static str> {
-    // Common words are much more common.
+    // The first words are chosen much more often than the last ones.
     (0..WORDS.len(), 0..WORDS.len(), 0..WORDS.len()).prop_map(|(a, b, c)| WORDS[a.min(b).min(c)])
 }
 
@@ -268,7 +270,7 @@ fn every_field(fields: usize) -> Vec<Option<usize>> {
     (0..fields).map(Some).collect()
 }
 
-/// Does all that, and asks. With `each`, every act is followed by a search.
+/// Does all acts, then asks all questions and compares the answers. With `each`, every act is followed by a search.
 pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_segments: bool) {
     let mut pair = Pair::new(2);
     if small {
@@ -291,7 +293,7 @@ pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_seg
         compare(&mut [(&mut pair, every_field(2))], asked);
         pair.act(&Act::Step(100));
     }
-    // The same question again, and between the two a removal.
+    // The last question is asked again after a removal, because the index keeps the lists of a question.
     if let (Some(asked), Some(row)) = (questions.last(), pair.oracle.documents.keys().next().copied()) {
         pair.act(&Act::Remove(row));
         compare(&mut [(&mut pair, every_field(2))], asked);
@@ -340,7 +342,7 @@ proptest! {
     }
 }
 
-/// Documents of which many are equal, in several segments.
+/// Generates documents of which many are equal, for several segments.
 pub fn equal_documents() -> impl Strategy<Value = (Vec<usize>, usize, Asked)> {
     let asked = (prop::collection::vec(0..9usize, 1..7), 1usize..4, prop::sample::select(vec![0.7, 1.0, 3.3]));
     let asked = asked.prop_map(|(words, k, weight)| {
@@ -353,7 +355,7 @@ pub fn equal_documents() -> impl Strategy<Value = (Vec<usize>, usize, Asked)> {
 
 const EQUAL: [&str; 3] = ["the color of zebra node", "the color of permission", "zebra color of pre pre node js"];
 
-/// Each `every` documents there is a search.
+/// Puts the documents, with a search after every `every` of them, and compares the answers to a question.
 pub fn check_equal(documents: &[usize], every: usize, asked: &Asked) {
     let mut pair = Pair::new(1);
     pair.index.limits.small = 1;
@@ -366,7 +368,7 @@ pub fn check_equal(documents: &[usize], every: usize, asked: &Asked) {
     compare(&mut [(&mut pair, vec![Some(0)])], asked);
 }
 
-/// Numbers that look like random ones.
+/// Numbers that look random. Equal seeds give equal numbers.
 pub struct Numbers(pub u64);
 
 impl Numbers {
@@ -382,7 +384,7 @@ fn answers_over_many_documents_equal_those_of_the_oracle() {
     check_many(&[(1, 700), (2, 2_500), (3, 5_000)], few_or(14, 300));
 }
 
-/// Asks `turns` questions over so many documents, for each seed.
+/// For each seed and number of documents, asks `turns` questions and compares the answers.
 pub fn check_many(seeds: &[(u64, u32)], turns: u32) {
     for (seed, documents) in seeds.iter().copied() {
         let mut numbers = Numbers(seed);

@@ -1,5 +1,5 @@
-//! The same answers from the formulas alone: every document is looked at for every term. It shares nothing with the
-//! index but the function that cuts texts into words.
+//! The oracle: it computes the answers from the formulas alone, and looks at every document for every term. It shares
+//! with the index only the functions that cut texts into words and find the stem of a word.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ impl Term {
     }
 }
 
-/// The number of edits between two words: insertions, deletions, replacements and exchanges of neighbours.
+/// Returns the number of edits between two words: insertions, deletions, replacements and exchanges of neighbours.
 pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -141,7 +141,7 @@ pub struct Answer {
     pub ceiling: f64,
 }
 
-/// Asks several collections at once. For each of them, `fields` has the collection's own number of each field.
+/// Returns the answer of several collections together. With each of them comes its own number of each field.
 pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Options, weights: &[f64]) -> Answer {
     let mut words = words_of(text, options);
     let all = || {
@@ -162,7 +162,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
             word.terms.push(near);
         }
     }
-    // Weight, word, term, field.
+    // The weight, and the numbers of the word, the term and the field.
     let mut sum: Vec<(f64, usize, usize, usize)> = Vec::new();
     for (w, word) in words.iter().enumerate() {
         for (t, term) in word.terms.iter().enumerate() {

@@ -135,7 +135,7 @@ fn a_write_waits_and_a_long_text_is_taken_in_slices() {
     compare(&mut [(&mut pair, vec![Some(0)])], &asked("word1 word77"));
 }
 
-/// Many fields, of which some are asked for.
+/// Too many fields, too few texts or weights, fields that do not exist or come twice, and statistics that do not fit.
 #[test]
 fn wrong_arguments_are_errors() {
     assert!(TextIndex::new(0).is_err() && TextIndex::new(251).is_err() && TextIndex::new(250).is_ok());

@@ -1,5 +1,5 @@
-//! Generated texts with their tokens, which the second implementation of the rule is compared with (in TypeScript,
-//! pkg-tests/text/words-oracle.ts). Both find that the same file is true.
+//! Generated texts with their tokens. The second implementation of the rule (in TypeScript,
+//! pkg-tests/text/words-oracle.ts) is compared with the same file.
 
 use super::examples::letter;
 use super::properties::{settled_texts, texts};
@@ -32,7 +32,7 @@ fn line(text: &str) -> String {
     format!("[{},[{}]]\n", quoted(text), tokens.join(","))
 }
 
-/// Returns texts at the limits: of tokens, and of characters that vanish.
+/// Returns texts at the limits of the length of tokens and of the number of dropped characters.
 fn limits() -> Vec<String> {
     let repeats = [
         ("1.", 31),
@@ -75,7 +75,7 @@ fn limits() -> Vec<String> {
     texts
 }
 
-/// Returns as many lines as asked, the same at each run.
+/// Returns `count` lines. They are the same at each run.
 fn lines(count: usize, texts: &impl Strategy<Value = String>) -> String {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);

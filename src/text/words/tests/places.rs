@@ -1,4 +1,4 @@
-//! Matches and passages, beside a plain search over all tokens.
+//! Compares matches and passages with a plain search over all tokens.
 
 use super::all;
 use super::properties::texts;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use unicode_normalization::UnicodeNormalization;
 
-/// What makes words, joints and runs.
+/// Pieces of texts that make words, joints and runs.
 const PIECES: &[&str] = &[
     "a",
     "b",
@@ -89,12 +89,12 @@ fn pieces() -> impl Strategy<Value = String> {
     prop_oneof![3 => pieces(0..24), 1 => pieces(60..160)]
 }
 
-/// Returns texts of such pieces, and of any characters.
+/// Generates texts of these pieces, and of any characters.
 pub(super) fn texts() -> impl Strategy<Value = String> {
     prop_oneof![8 => pieces(), 1 => any::<String>()]
 }
 
-/// Returns texts of such pieces, and of characters about which every Unicode since version 10 says the same.
+/// Generates texts of these pieces, and of characters that are the same in every version of Unicode since 10.
 pub(super) fn settled_texts() -> impl Strategy<Value = String> {
     let ranges = [
         0x20..0x530,
@@ -178,7 +178,7 @@ proptest! {
     }
 }
 
-/// Returns letters of Latin, Greek, Cyrillic and Arabic, kana and Hangul.
+/// Generates letters of Latin, Greek, Cyrillic and Arabic, kana and Hangul.
 fn folded_letter() -> impl Strategy<Value = char> {
     let ranges = [
         0x41..0x7b,
@@ -248,7 +248,7 @@ fn folding_twice_is_folding_once() {
     }
 }
 
-/// Analyzes that many bytes of one class in steps, and returns the longest step: its time, and its bytes.
+/// Analyzes a text that repeats `piece`, in steps. Returns the longest time of a step, and the most bytes of a step.
 pub(super) fn longest_step(piece: &str, bytes: usize) -> (Duration, usize) {
     let text = piece.repeat(bytes / piece.len());
     let mut tokenizer = Tokenizer::new(&text);
@@ -304,17 +304,18 @@ fn a_text_of_one_class_is_analyzed_in_short_steps() {
     ];
     for piece in pieces {
         let (_, most) = longest_step(piece, bytes);
-        // A step ends soon after it was asked to, so it is never as long as the text.
+        // A step must end soon after the bytes that it was given, so that it is not as long as the text.
         assert!(most <= (1 << 16) + 8192, "{piece:?}: a step of {most} bytes");
     }
-    // One word alone, with as much as vanishes in it.
+    // A single word with as many dropped characters as possible.
     let text = format!("a{}b", "\u{200b}".repeat(bytes / 3));
     let mut count = 0;
     tokens(&text, &mut |_| count += 1);
     assert_eq!(count, 2);
 }
 
-/// Returns what the page says that a single letter of five blocks becomes, without its own rules for some letters.
+/// Returns what a letter of five blocks of Unicode is folded to by the general rule of docs/spec/words.md, without its
+/// rules for single letters.
 fn decomposed(c: char) -> char {
     let lower = if c == 'İ' { 'i' } else { c.to_lowercase().next().unwrap_or(c) };
     let blocks = [0xdf..0x250, 0x370..0x400, 0x400..0x500, 0x1e00..0x1f00, 0x1f00..0x2000_u32];

@@ -11,8 +11,8 @@ fn is_word(c: char) -> bool {
     c.is_alphabetic() || matches!(c.general_category_group(), Letter | Mark | Number)
 }
 
-/// Yields each code point from U+0080 on, and whether it is in words. The one before decides about code points that are
-/// not assigned. Surrogates are in no text.
+/// Yields each code point from U+0080 on, and whether it belongs to words. A code point that is not assigned counts as
+/// the one before it. Surrogates are left out, because no text has them.
 fn words() -> impl Iterator<Item = (u32, bool)> {
     let mut before = false;
     (FIRST..0x11_0000).map(move |code| {
@@ -27,7 +27,7 @@ fn words() -> impl Iterator<Item = (u32, bool)> {
 
 /// Returns the simple lower case: one code point for each.
 fn simple_lower(c: char) -> char {
-    // Its lower case in std is `i` with a dot above.
+    // The standard library returns two code points for it: `i` and a dot above.
     if c == 'İ' { 'i' } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
@@ -58,7 +58,7 @@ fn ranges() -> (Vec<u32>, Vec<u8>) {
     (chunks, bytes)
 }
 
-/// Letters of Latin that Unicode does not take apart.
+/// Returns the folded form of Latin letters that Unicode does not decompose.
 fn apart(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",
