@@ -10,7 +10,7 @@ pub struct Bits {
 }
 
 impl Bits {
-    /// A set for `rows` rows that contains none of them.
+    /// Returns a set for `rows` rows that contains none of them.
     pub fn none(rows: usize) -> Result<Self> {
         let mut groups = Vec::new();
         zeros(&mut groups, rows.div_ceil(GROUP), "a set of rows")?;

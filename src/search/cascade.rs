@@ -1,6 +1,6 @@
-//! The exact best of all rows, found without reading most of them. Codes give each row an upper bound of its score.
-//! Where that does not decide, closer bounds do, and where those do not, the rows themselves. A search stops if it
-//! needs rows that are not in memory. It goes on once they are supplied.
+//! The exact best of all rows, found without reading most of them. Codes give each row an upper bound of its score. If
+//! that bound does not rule out a row, a closer bound is computed. If that does not rule it out either, the row itself
+//! is scored. A search stops if it needs rows that are not in memory. It goes on once they are supplied.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -17,24 +17,24 @@ use crate::segment::{Matrix, Supplied};
 #[path = "cascade_tests.rs"]
 mod tests;
 
-/// Kept between searches: memory to use again, and whether bounds were of use.
+/// Data that is kept between searches: memory to use again, and whether codes were of use.
 #[derive(Default)]
 pub struct Memo {
     upper: RefCell<Vec<Vec<f32>>>,
-    /// The number of consecutive searches in which codes told nothing.
+    /// The number of consecutive searches in which codes were of no use.
     useless: Cell<u32>,
-    /// The number of searches that still go without codes.
+    /// The number of next searches that do not use codes.
     without: Cell<u32>,
 }
 
-/// If codes told nothing in so many consecutive searches, the rows are the reason. One hard query says nothing about
-/// the next.
+/// If codes were of no use in this many consecutive searches, the reason is taken to be the rows. A single hard query
+/// says nothing about the next query.
 const USELESS: u32 = 4;
-/// After that, so many searches go without codes before one tries them again.
+/// After that, this many searches do not use codes before one tries them again.
 const PAUSE: u32 = 7;
 /// The number of rows that are asked for at once, at most.
 const PIECE: usize = 1024;
-/// If a search is limited to at most so many rows, they are scored without looking at their codes.
+/// If a search is limited to at most this many rows, they are scored without looking at their codes.
 const FEW: usize = 64;
 
 /// The rows that are searched, and all that a search needs to know of them.
@@ -45,7 +45,7 @@ pub struct Among<'a> {
     pub rows: usize,
     /// Only these rows are searched. A row among them counts only if `document` returns something for it.
     pub only: Option<&'a Bits>,
-    /// True if not all rows count. What codes tell in such a search says nothing about other searches.
+    /// True if not all rows count. Whether codes are of use in such a search says nothing about other searches.
     pub narrowed: bool,
     /// Returns the document of a row, if the row counts.
     pub document: &'a dyn Fn(usize) -> Option<u32>,
@@ -77,13 +77,13 @@ pub struct Cascade {
 }
 
 impl Among<'_> {
-    /// True if the rows are scored without looking at their codes. That is quicker for few rows, and for somewhat more
-    /// if all rows are in memory.
+    /// Returns whether the rows are scored without looking at their codes. That is quicker for few rows. If all rows
+    /// are in memory, it is also quicker for somewhat more of them.
     fn is_direct(&self) -> bool {
         self.only.is_some_and(|only| only.ones <= FEW || self.matrix.gone() == 0 && only.ones < self.rows / 256)
     }
 
-    /// True if codes would not help: they find few rows among many.
+    /// Returns whether codes would not help. They only help to find few rows among many.
     fn is_useless(&self, wanted: usize) -> bool {
         wanted.max(32) > self.codes.rows().min(self.rows) / 16 || !self.narrowed && self.memo.without.get() > 0
     }
@@ -293,7 +293,7 @@ impl Among<'_> {
 pub const TOGETHER: usize = 8;
 
 impl Cascade {
-    /// Documents and scores, the best first.
+    /// Returns the documents that were found and their scores, the best first.
     pub fn found(&self) -> &[(u32, f32)] {
         &self.found
     }

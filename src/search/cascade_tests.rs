@@ -9,8 +9,8 @@ use crate::segment::{Matrix, Step, Supplied};
 const ROWS: usize = 4096;
 const DIMENSION: usize = 48;
 
-/// Rows like those of text in all directions but the last. In the last one every row has the same score, and no code
-/// tells the rows apart.
+/// Returns rows that are like those of text in all directions except the last. For a query in the last direction all
+/// rows have the same score, so codes cannot rule out any row.
 fn text_rows(rng: &mut TestRng) -> Matrix {
     let mut matrix = Matrix::new(DIMENSION);
     matrix.grow(ROWS).unwrap();

@@ -44,7 +44,7 @@ impl Column {
         self.ids.len() * 4 + self.values.len() + self.ends.len() * 24
     }
 
-    /// Adds the values of all rows up to `rows`. The column may take `room` bytes.
+    /// Adds the values of all rows up to `rows`. The column may take `room` bytes. Returns None if it needs more.
     pub fn extend(&mut self, rows: usize, room: usize, attrs: AttrsOf<'_>) -> Option<()> {
         if self.failed {
             return None;
@@ -95,7 +95,8 @@ impl Column {
         Some(id)
     }
 
-    /// Returns which rows match a filter on this key.
+    /// Returns which of the first `rows` rows match a filter on this key, sixteen rows in a number. Returns None if
+    /// memory is short.
     pub fn select(&self, filter: &Filter, rows: usize) -> Option<Vec<u16>> {
         let (mut verdicts, mut groups) = (Vec::new(), Vec::new());
         zeros(&mut verdicts, self.ends.len().max(1), "").ok()?;

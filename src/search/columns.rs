@@ -14,9 +14,10 @@ use crate::error::{reserve, zeros};
 const MOST_BYTES: usize = 64 << 20;
 const MOST_COLUMNS: usize = 8;
 const MOST_KEPT: usize = 12;
-/// Filters that take more bytes are not kept.
+/// Filters that take more bytes than this are not kept.
 const MOST_FILTER: usize = 1 << 16;
-/// A filter that takes longer for a row, in estimated nanoseconds, is forgotten when a row changes.
+/// If a filter takes longer than this for a row, in estimated nanoseconds, its matches are forgotten when a row
+/// changes.
 const MOST_AGAIN: usize = 256;
 
 /// Returns the attributes of a row, or None for a dead row.
@@ -46,8 +47,9 @@ impl Columns {
         *self = Self { changes: self.changes.wrapping_add(1), ..Self::default() };
     }
 
-    /// Takes the new attributes of a row. What was found out of filters is kept up. Columns are made anew when they are
-    /// needed: they only help filters that were not seen yet.
+    /// Takes the new attributes of a row. The matches of kept filters are corrected for this row, or forgotten if the
+    /// filter is slow. Columns are dropped, and made again when they are needed: they only help filters that were not
+    /// seen yet.
     pub fn changed(&mut self, row: usize, attrs: Packed<'_>) {
         self.changes = self.changes.wrapping_add(1);
         self.columns.clear();
@@ -140,7 +142,7 @@ impl Columns {
         Some(Bits { groups, ones })
     }
 
-    /// Bits behind the last row mean nothing.
+    /// Returns which rows match, sixteen rows in a number. Bits after the last row mean nothing.
     fn groups(&mut self, filter: &Filter, rows: usize, attrs: AttrsOf<'_>) -> Option<Vec<u16>> {
         let mut groups = Vec::new();
         let parts = match filter {

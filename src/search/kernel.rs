@@ -6,13 +6,13 @@
 /// Vectors with a shorter norm are left as they are.
 const TINY: f32 = 1e-12;
 
-/// The sum of squares, left to right.
+/// Returns the sum of squares, added from left to right.
 pub fn norm_squared(v: &[f32]) -> f32 {
     v.iter().map(|x| x * x).sum()
 }
 
-/// Computes the sum of squares of each row, left to right. Each addition waits for the one before, so four rows are
-/// summed at the same time.
+/// Computes the sum of squares of each row, added from left to right. Each addition waits for the one before, so four
+/// rows are summed at the same time.
 pub fn norms_squared(rows: &[f32], dimension: usize, out: &mut [f32]) {
     for (rows, out) in rows.chunks(4 * dimension).zip(out.chunks_mut(4)) {
         if rows.len() < 4 * dimension {
@@ -36,7 +36,7 @@ pub fn normalize(v: &mut [f32]) {
     scale_to_unit(v, norm_squared(v));
 }
 
-/// [`normalize`] with the sum of squares known.
+/// Does the same as [`normalize`], for a vector whose sum of squares is known.
 pub fn scale_to_unit(v: &mut [f32], norm_squared: f32) {
     let norm = norm_squared.sqrt();
     if norm >= TINY && norm.is_finite() {
@@ -91,7 +91,8 @@ pub mod scalar {
     }
 }
 
-/// simd128 from safe constructors: building a vector from the elements of a `&[f32; 8]` compiles to two loads.
+/// The same with simd128. It uses only safe constructors: building vectors from the elements of a `&[f32; 8]` compiles
+/// to two loads.
 ///
 /// Rows are read one after the other. A single stream of reads runs at the speed of memory: 100,000 rows of 384 took as
 /// long as only reading them. Reading four rows at the same time took twice as long.

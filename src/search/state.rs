@@ -5,8 +5,8 @@ use std::cell::{Ref, RefCell, RefMut};
 use super::{Codes, Columns, Memo, Tuning};
 use crate::segment::{Matrix, Step, Supplied};
 
-/// The codes of the rows, the rows that earlier filters matched, and what earlier searches taught. All of it can be
-/// made again from the rows and their attributes. A search is exact whatever is here.
+/// The codes of the rows, the rows that earlier filters matched, and whether codes were of use in earlier searches. All
+/// of this can be made again from the rows and their attributes. It never changes the result of a search.
 pub struct SearchState {
     codes: Codes,
     memo: Memo,

@@ -14,7 +14,7 @@ pub struct TopK<'a> {
     ties: Ties<'a>,
 }
 
-/// An integer that has the same order as the scores: NaN is lowest, and the two zeros are equal.
+/// Returns an integer that has the same order as the scores: NaN is lowest, and the two zeros are equal.
 fn key(score: f32) -> i32 {
     if score.is_nan() {
         return i32::MIN;
@@ -33,13 +33,14 @@ fn score_of(key: i32) -> f32 {
 }
 
 impl<'a> TopK<'a> {
-    /// At most `offers` numbers will be offered. With `least`, only scores of at least that count, so NaN does not.
+    /// Begins with an empty list. At most `offers` numbers will be offered. With `least`, only scores of at least that
+    /// count, so NaN does not.
     pub fn new(k: usize, offers: usize, least: Option<f32>, ties: Ties<'a>) -> Result<Self> {
         let k = k.min(offers);
         Ok(Self { k, heap: heap(k)?, limit: least.unwrap_or(f32::NEG_INFINITY), numbers_only: least.is_some(), ties })
     }
 
-    /// Scores below this limit need not be offered. NaN is not below anything.
+    /// Returns the limit. Scores below it need not be offered. NaN is not below anything.
     pub fn limit(&self) -> f32 {
         self.limit
     }
@@ -69,7 +70,7 @@ impl<'a> TopK<'a> {
         self.heap.len()
     }
 
-    /// Numbers with their scores, the best first.
+    /// Returns the numbers with their scores, the best first.
     pub fn into_sorted(self) -> impl ExactSizeIterator<Item = (u32, f32)> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| (ranked.number, score_of(ranked.rank)))
     }

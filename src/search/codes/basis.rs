@@ -17,7 +17,7 @@ const ROUNDS: usize = 4;
 const MOST_REST: f32 = 0.6;
 /// The approximate number of multiplications in a step.
 const STEP: usize = 1 << 24;
-/// In a lower dimension a layer would not be worth its own numbers. In a higher one, rotating rows takes too long.
+/// In lower dimensions a basis does not pay. In higher ones, rotating rows takes too long.
 const DIMENSIONS: std::ops::RangeInclusive<usize> = 96..=2048;
 
 /// Two layers of directions, the strongest first.
@@ -30,12 +30,12 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// The number of directions in each layer.
+    /// Returns the number of directions in each layer.
     pub fn widths(&self) -> [usize; 2] {
         self.widths
     }
 
-    /// The directions, one behind the other.
+    /// Returns the directions, one behind the other.
     pub fn directions(&self) -> &[f32] {
         &self.directions
     }
@@ -49,13 +49,13 @@ impl Basis {
     }
 }
 
-/// About a third of the dimension.
+/// Returns the width of the first layer: about a third of the dimension.
 fn width(dimension: usize) -> usize {
     ((dimension / 3 + 16) / 32 * 32).clamp(32, 192)
 }
 
-/// The widths of both layers. The second one is as wide as the first, or twice as wide, as far as there are so many
-/// directions.
+/// Returns the widths of both layers. The second one is as wide as the first, or twice as wide if `whole`, but not
+/// wider than the directions that are left.
 fn widths(dimension: usize, whole: bool) -> [usize; 2] {
     let first = width(dimension);
     [first, (if whole { 2 * first } else { first }).min((dimension - first) / 16 * 16)]
@@ -78,12 +78,12 @@ pub enum Found {
     Basis(Basis),
 }
 
-/// A basis in the making.
+/// Makes a basis, in steps.
 pub struct Builder {
     dimension: usize,
     widths: [usize; 2],
     stage: Stage,
-    /// The sample's numbers, with those of one dimension side by side. Not used later.
+    /// The sample's numbers, with those of one dimension side by side. It is dropped once the moments are known.
     sample: Vec<f32>,
     sampled: usize,
     /// The sums of the products of each two dimensions.
@@ -101,7 +101,7 @@ fn zeros(len: usize) -> Result<Vec<f32>> {
 }
 
 impl Builder {
-    /// Returns None if no basis can pay whatever the rows, and for dimensions that hardly any model has.
+    /// Returns None for dimensions in which a basis never pays, and for those that hardly any model has.
     pub fn new(dimension: usize, whole: bool) -> Option<Self> {
         (DIMENSIONS.contains(&dimension) && dimension.is_multiple_of(4)).then(|| Self {
             dimension,
@@ -122,7 +122,7 @@ impl Builder {
     pub fn step(&mut self, matrix: &Matrix, rows: usize, supplied: &mut Supplied) -> Result<Found> {
         let d = self.dimension;
         let count: usize = self.widths.iter().sum();
-        // Behind these, any directions will do if they are orthogonal to all others.
+        // After these, any directions will do if they are orthogonal to all others.
         let strong = count.min(2 * self.widths[0]);
         match self.stage {
             Stage::Sampling => {
@@ -240,8 +240,8 @@ impl Builder {
         self.held = both.take(self.widths[0]).map(|(direction, image)| dot(direction, image) as f64).sum();
     }
 
-    /// Adds to `‖BᵀB − I‖`, as the Frobenius norm, which is not below the exact norm. A direction of zeros counts as
-    /// none.
+    /// Adds the part of direction `i` to the square of the Frobenius norm of `BᵀB − I`. That norm is not below the
+    /// spectral norm `‖BᵀB − I‖`. A direction of zeros is left out.
     fn measure_skew(&mut self, i: usize) {
         let d = self.dimension;
         let own = &self.directions[i * d..(i + 1) * d];
@@ -259,7 +259,7 @@ impl Builder {
     fn finish(&mut self) -> Found {
         let rest = (1.0 - self.held / self.sampled.max(1) as f64).max(0.0).sqrt() as f32;
         let skew = self.off.sqrt() + 1e-9;
-        // This is worse than any rounding: something about the rows is unusual.
+        // Either a basis does not pay for these rows, or the skew is larger than rounding alone can make it.
         if !(rest <= MOST_REST) || !(skew < 0.01) {
             return Found::Flat;
         }
@@ -267,7 +267,7 @@ impl Builder {
     }
 }
 
-/// The directions that the iteration begins with. Any will do, but they must be the same every time.
+/// Returns the directions that the iteration begins with. Any will do, but they must be the same every time.
 fn noise(len: usize) -> Result<Vec<f32>> {
     let mut noise = zeros(len)?;
     let mut state = 0x9E37_79B9u32;

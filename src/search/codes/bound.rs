@@ -17,12 +17,12 @@
 //! ```
 //!
 //! and likewise `‖s‖² ≤ ‖q‖² − ‖a‖² + 2δ‖a‖ + ε‖a‖²`. This needs no second product with the basis, and any basis will
-//! do. All of it is computed in f64 and rounded up to f32. `TINY` covers the rounding of f64 itself. The basis may be
+//! do. Everything is computed in f64 and rounded up to f32. `TINY` covers the rounding of f64 itself. The basis may be
 //! the identity: then `p` is the row itself, and `δ`, `ε` and `‖s‖` are 0. docs/spec/codes.md has the whole argument.
 
 /// The unit roundoff of f32.
 const U: f64 = 1.0 / (1u64 << 24) as f64;
-/// More than sums of squares near 1 lose in f64, even with 65,536 terms.
+/// More than the rounding error in f64 of a sum of squares near 1, even with 65,536 terms.
 const TINY: f64 = 1e-9;
 /// Rows and queries whose norm is outside of this range have no codes and are scored without them.
 pub const NORMS: std::ops::RangeInclusive<f64> = 0.999..=1.001;
@@ -71,7 +71,7 @@ pub struct Skew {
 impl Skew {
     pub const NONE: Skew = Skew { skew: 0.0, each: 0.0 };
 
-    /// `δ` over `m` directions, for a vector of a norm within [`NORMS`].
+    /// Returns `δ` over `m` directions, for a vector whose norm is within [`NORMS`].
     fn distance(&self, m: usize) -> f64 {
         self.each * (m as f64).sqrt() * 1.002 * (1.0 + self.skew)
     }
@@ -125,8 +125,8 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// `numbers` are those of the query in the basis. `lost` is the squared distance of the query's own codes from
-    /// them. `whole` says that the basis is the identity.
+    /// Computes the query's part of the bound. `numbers` are those of the query in the basis. `lost` is the squared
+    /// distance of the query's own codes from them. `whole` says that the basis is the identity.
     pub fn new(query: &[f32], numbers: &[f32], lost: f64, basis: Skew, whole: bool) -> Self {
         let along = norm_squared(numbers);
         let distance = basis.distance(numbers.len());

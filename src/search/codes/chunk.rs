@@ -33,8 +33,8 @@ struct Layer {
 /// Codes of some rows in one basis.
 ///
 /// The first layer holds the strongest directions, with [`GROUP`] rows side by side, so that a pass reads only this
-/// layer, and in order. Few rows need the second layer. It holds as many more directions or twice as many, row by row.
-/// Without a basis there is one layer with the row's own numbers.
+/// layer, and in order. Few rows need the second layer. It holds as many directions as the first layer, or twice as
+/// many, and its codes lie row by row. Without a basis there is one layer with the row's own numbers.
 pub struct Chunk {
     dimension: usize,
     basis: Option<Rc<Basis>>,
@@ -50,12 +50,12 @@ pub struct Space {
     codes: Vec<i8>,
 }
 
-/// The widths of the layers. A second layer of width 0 does not exist.
+/// Returns the widths of the layers. A second layer of width 0 does not exist.
 fn shape(basis: Option<&Basis>, dimension: usize) -> [usize; LAYERS] {
     basis.map_or([dimension.next_multiple_of(QUAD), 0], Basis::widths)
 }
 
-/// The place of each layer's numbers among those of a row.
+/// Returns the place of each layer's numbers among those of a row.
 fn layers(widths: [usize; LAYERS]) -> impl Iterator<Item = Range<usize>> {
     let [first, second] = widths;
     [0..first, first..first + second].into_iter().take(if second == 0 { 1 } else { LAYERS })
@@ -79,7 +79,7 @@ impl Chunk {
         self.basis.as_ref()
     }
 
-    /// The number of bytes of a group in the first layer.
+    /// Returns the number of bytes of a group in the first layer.
     pub fn group_bytes(&self) -> usize {
         (self.layers[0].codes.len() * GROUP / self.rows.max(1)).max(1)
     }
@@ -94,7 +94,7 @@ impl Chunk {
     }
 
     /// Adds [`GROUP`] rows. `row` returns them by their numbers from 0 to 15. There must be room. Returns the sum of
-    /// what the first layer leaves of them, which tells whether the basis still fits.
+    /// the norms that the first layer leaves of them. It tells whether the basis still fits.
     #[inline(never)]
     pub fn push_group<'a>(
         &mut self,
@@ -169,7 +169,7 @@ impl Chunk {
 
     /// Writes an upper bound of the score of each row of `groups` to `upper`. Calls `visit` for each row whose
     /// approximate score is not below the limit, and takes the new limit from it. `upper` and `among` are those of this
-    /// chunk. Groups without any row in `among` are skipped.
+    /// chunk. Groups without any row in `among` are skipped. Returns the last limit.
     pub fn bound(
         &self,
         groups: Range<usize>,
@@ -264,7 +264,7 @@ pub struct QueryCodes {
 }
 
 impl QueryCodes {
-    /// None if the query's norm is not near 1.
+    /// Returns None if the query's norm is not near 1.
     #[inline(never)]
     pub fn new(query: &[f32], basis: Option<&Basis>) -> Result<Option<Self>> {
         if !has_codes(query) {
@@ -289,7 +289,7 @@ impl QueryCodes {
         for (n, (layer, own)) in made.iter_mut().zip(layers(widths)).enumerate() {
             let (width, end) = (own.len(), own.end);
             let own = &numbers[own];
-            // With at most this, no sum leaves i32.
+            // If no code is greater than this, no sum leaves i32.
             let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
             zeros(&mut layer.codes, width, "codes")?;
             let greatest = greatest(own);
@@ -318,6 +318,6 @@ impl QueryCodes {
 
 fn greatest(numbers: &[f32]) -> f32 {
     let most = numbers.iter().fold(0.0f32, |most, x| if x.abs() > most { x.abs() } else { most });
-    // Such a small number counts as 0: dividing by it might not give a number.
+    // A number this small counts as 0, because dividing by it might overflow.
     if most > 1e-20 { most } else { 0.0 }
 }

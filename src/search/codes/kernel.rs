@@ -14,7 +14,8 @@ pub use super::relaxed::{Base, base, least_scale, pairs, place};
 #[cfg(not(feature = "relaxed-simd"))]
 pub type Base = ();
 
-/// Takes the codes of [`GROUP`] rows, one row after the other.
+/// Computes the start of a group's sums from the codes of [`GROUP`] rows, one row after the other. Here there is
+/// nothing to compute.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn base(_: &[i8], _: usize) -> Base {}
 
@@ -51,7 +52,7 @@ pub fn pairs(codes: &[i16], out: &mut [Pairs]) -> i32 {
 }
 
 /// Returns the sums of code times query for [`GROUP`] rows. The codes are a [`QUAD`] of row 0, one of row 1, ..., then
-/// the next one of row 0. A sum may leave `i32` on the way and comes back.
+/// the next one of row 0. On the way a sum may overflow `i32` and wrap around. The final sum is within `i32`.
 #[cfg_attr(feature = "relaxed-simd", allow(unreachable_code, unused_variables))]
 pub fn group_sums(codes: &[i8], query: &[Pairs], begin: i32, base: &Base) -> [i32; GROUP] {
     #[cfg(feature = "relaxed-simd")]
@@ -129,8 +130,8 @@ pub fn products(rows: &[f32], directions: &[f32], dimension: usize, out: &mut [f
     }
 }
 
-/// Four rows by two directions. The eight sums fit into the registers, and each number is read once for several of
-/// them.
+/// Returns the products of four rows and two directions. The eight sums fit into the registers, and each number is read
+/// once for several of them.
 #[inline(always)]
 fn eight_products(rows: &[f32], directions: &[f32], n: usize) -> [[f32; 2]; 4] {
     let (rows, directions) = (rows.as_chunks::<4>().0, directions.as_chunks::<4>().0);

@@ -1,5 +1,6 @@
-//! Codes: small integers beside the rows. A twelfth of a row's bytes show for nearly every row that it cannot be among
-//! the best. Codes prove only bounds. Scores come from the rows themselves.
+//! Codes are small integers beside the rows. The first layer of a row's codes has about a twelfth of the row's bytes.
+//! For nearly every row it shows that the row cannot be among the best. Codes only give bounds. Scores are computed
+//! from the rows themselves.
 
 mod basis;
 pub mod bound;
@@ -29,7 +30,8 @@ use kernel::GROUP;
 pub struct Tuning {
     /// With fewer rows there are no codes: the rows are scanned.
     pub least_rows: usize,
-    /// From so many rows on a basis is looked for, and again whenever there are `GROWTH` times as many.
+    /// From this many rows on, a basis is looked for. It is looked for again whenever there are `GROWTH` times as many
+    /// rows as at the last time.
     pub basis_rows: usize,
     /// The number of codes in one layer of a chunk, at most. (A chunk has at least one group of rows.)
     pub chunk: usize,
@@ -54,9 +56,9 @@ const GROWTH: usize = 4;
 const STEP: usize = 128 * 384;
 /// The number of bytes of codes that are read for one query after the other. They stay in the first cache.
 const BLOCK: usize = 1 << 14;
-/// The number of new rows after which the basis may be found not to fit any more, and how much more than before it must
-/// leave of them. The new rows must also be a part (`GROWTH`) of all rows. Otherwise a store whose later rows differ
-/// for good would be coded anew every few thousand rows.
+/// A new basis is looked for if there are at least this many new rows, and the basis leaves this many times as much of
+/// them as of the rows that it was made from. The new rows must also be a certain part (one in `GROWTH`) of the rows
+/// before them. Otherwise a store whose later rows always differ would be coded again every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
 /// The codes of the rows `0..rows()`. Their number is a multiple of [`GROUP`].
@@ -105,12 +107,12 @@ impl Codes {
         self.rows
     }
 
-    /// The number of rows in each chunk but the last.
+    /// Returns the number of rows in each chunk but the last.
     pub fn chunk_rows(&self) -> usize {
         self.chunk_rows
     }
 
-    /// The rows that have no codes and are scored without them.
+    /// Returns the rows that have no codes and are scored without them.
     pub fn exceptions(&self) -> &[u32] {
         &self.exceptions
     }
@@ -124,7 +126,7 @@ impl Codes {
         self.chunks.iter().map(Chunk::memory_bytes).sum()
     }
 
-    /// Begins again, because rows have moved. The basis stays, since it is still as good.
+    /// Drops all codes, because rows have moved. The basis stays, because it fits as well as before.
     pub fn clear(&mut self) {
         self.chunks.clear();
         self.exceptions.clear();
@@ -147,8 +149,8 @@ impl Codes {
         done.unwrap_or(Step::Done)
     }
 
-    /// Makes a basis from a sample of a store that is about to be read. Then none has to be looked for once its rows
-    /// are there.
+    /// Makes a basis from a sample of a store that is about to be read. Then no basis has to be looked for when all
+    /// rows are there.
     pub fn prime(&mut self, sample: &Matrix, rows: usize) -> Result<()> {
         if let Some(mut builder) = Builder::new(self.dimension, self.tuning.whole) {
             let mut supplied = Supplied::default();
@@ -164,7 +166,7 @@ impl Codes {
         Ok(())
     }
 
-    /// Returns codes for the same rows in another order. Only the basis is taken over.
+    /// Returns codes for the same rows in another order. Only the basis is kept.
     pub fn successor(&self) -> Self {
         Self { basis: self.basis.clone(), looked_at: self.looked_at, ..Self::new(self.dimension, self.tuning) }
     }
@@ -242,8 +244,8 @@ impl Codes {
     }
 
     /// Codes the chunks of an older basis again, one after the other. Their exceptions stay the same. The numbers that
-    /// codes stand for can be too long only from a dimension of some thousands on. There is no basis there, so a row's
-    /// norm alone decides.
+    /// codes stand for can be too long only in dimensions of some thousands. In those there is no basis, so where there
+    /// is one, the norm of a row alone decides whether it is an exception.
     #[inline(never)]
     fn make_again(&mut self, matrix: &Matrix, supplied: &mut Supplied) -> Result<Step> {
         let (at, mut chunk) = match self.again.take() {
@@ -346,8 +348,8 @@ impl Codes {
 /// The bound of a row that must not be looked at any more.
 pub const NEVER: f32 = f32::NEG_INFINITY;
 
-/// The chunks that other threads search. Of the first `dealt` chunks, this thread keeps every `parts`th, beginning with
-/// the first.
+/// Tells which chunks other threads search. Of the first `dealt` chunks, this thread keeps every `parts`th, beginning
+/// with the first. It also keeps all later ones.
 #[derive(Clone, Copy)]
 pub struct Share {
     pub parts: usize,

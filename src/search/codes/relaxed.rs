@@ -48,7 +48,7 @@ pub fn group_sums(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
     scalar(codes, query, base)
 }
 
-/// The same sums without simd, for tests and for processors without it.
+/// Returns the same sums without simd, for tests and for processors without it.
 pub fn scalar(codes: &[i8], query: &[Pairs], base: &Base) -> [i32; GROUP] {
     let mut sums = *base;
     for (quads, halves) in codes.as_chunks::<{ QUAD * GROUP }>().0.iter().zip(query) {

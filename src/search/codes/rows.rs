@@ -64,7 +64,8 @@ pub fn row(sort: Sort, dimension: usize, n: usize, rng: &mut TestRng) -> Vec<f32
     }
 }
 
-/// Scales a row to unit length, or makes of it what only a native store can hold.
+/// Scales a row to unit length. A row of the kind `Odd` is then multiplied by a factor. The result may be a row that
+/// only a native store can have.
 pub fn finish(sort: Sort, n: usize, row: &mut [f32]) {
     let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
     if norm >= 1e-12 {

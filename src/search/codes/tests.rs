@@ -113,8 +113,8 @@ fn bounds_hold_for_any_rows() {
         .unwrap();
 }
 
-/// Codes after two looks for a basis. The second look happens while the first basis has several chunks, each with more
-/// rows than a step codes.
+/// Returns codes for which a basis was looked for twice. At the second time the first basis had several chunks, each
+/// with more rows than a step codes.
 fn while_made_again(matrix: &Matrix, count: usize) -> Codes {
     let dimension = matrix.dimension();
     let mut codes =

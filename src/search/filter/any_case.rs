@@ -1,8 +1,8 @@
-//! Texts of which upper and lower case count as the same.
+//! Compares texts without regard to upper and lower case.
 
 use crate::lower::lower;
 
-/// Returns the lower case of a character: one character for each. The final sigma counts as a sigma.
+/// Returns the lower case of a character, which is one character here. The final sigma counts as a sigma.
 pub fn fold(c: char) -> char {
     match c {
         '\0'..='\x7f' => c.to_ascii_lowercase(),

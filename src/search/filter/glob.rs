@@ -25,7 +25,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Returns whether `matches` may try a star at every place of the text, with more behind it than plain characters.
+/// Returns whether `matches` may have to try the pattern after a star at every place of the text, and this pattern has
+/// more than plain characters.
 pub(crate) fn is_slow(pattern: &str) -> bool {
     let (from, to, part) = ends(pattern);
     !is_plain(part) && (from || to || part.contains('*'))
@@ -42,16 +43,17 @@ fn is_plain(part: &str) -> bool {
     !part.bytes().any(|byte| b"*?[".contains(&byte))
 }
 
-/// Returns whether `matches` would, if pattern and text were put in lower case first. The same holds for its time.
+/// Returns what `matches` would return if pattern and text were in lower case. The limit of its time is the same.
 pub fn matches_any_case(pattern: &str, text: &str) -> bool {
     general(pattern, text, true)
 }
 
 fn general(pattern: &str, text: &str, any_case: bool) -> bool {
-    // A class ends at the first `]`. If fewer bytes are left than this, none follows.
+    // A class ends at the first `]`. If fewer bytes of the pattern are left than this, no `]` follows.
     let closing = pattern.rfind(']').map_or(usize::MAX, |at| pattern.len() - at);
     let (mut pattern, mut text) = (pattern, text);
-    // The place to go on from if the rest does not match: behind the last star, with one more character given to it.
+    // Where to continue if the rest does not match: the pattern after the last star, and the text after the characters
+    // that the star stands for so far. Each time the star gets one more character.
     let mut retry: Option<(&str, &str)> = None;
     loop {
         if let Some(rest) = pattern.strip_prefix('*') {
@@ -101,8 +103,8 @@ fn step<'p, 't>(pattern: &'p str, text: &'t str, closing: usize, any_case: bool)
     Some((behind, rest.as_str()))
 }
 
-/// Returns whether `c`, which is folded, is in the class that begins behind a `[`, and the pattern behind its `]`,
-/// which exists.
+/// Returns whether `c` is in the class, and the pattern after the class. `pattern` begins after the `[`, and has its
+/// `]`. With `any_case`, `c` must be folded.
 fn class(pattern: &str, c: char, any_case: bool) -> Option<(bool, &str)> {
     let (negated, mut rest) = match pattern.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
@@ -132,7 +134,7 @@ mod tests {
     use super::{general, matches};
     use proptest::prelude::*;
 
-    /// The algorithm as it was before: each `[` looks for its end anew.
+    /// The algorithm as it was before: it looks for the end of each `[` again and again.
     mod before {
         pub fn matches(pattern: &str, text: &str) -> bool {
             let Some(first) = pattern.chars().next() else { return text.is_empty() };

@@ -76,9 +76,9 @@ impl Filter {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().map(|part| part.work(by_row)).sum::<usize>() + 1,
             Filter::Not(part) => part.work(by_row) + 1,
             Filter::In(_, values) if by_row => 4 + values.len() / 4,
-            // Each is compared with some elements of a list.
+            // Each element is compared with some elements of a list.
             Filter::ContainsAny(_, elements) | Filter::ContainsAll(_, elements) => 4 + 4 * elements.len(),
-            // Behind a star every place in the text may be tried. How long the texts are is not known: long ones are
+            // After a star every place in the text may be tried. How long the texts are is not known: long ones are
             // assumed.
             Filter::Glob(_, pattern) | Filter::IGlob(_, pattern) if glob::is_slow(pattern) => 4 + LONG * pattern.len(),
             Filter::Glob(_, pattern) => 4 + pattern.len() / 8,

@@ -1,12 +1,13 @@
-//! Finds a part of a text. The search is Crochemore's and Perrin's *two-way* string matching: it takes no memory, and
-//! its time is at most proportional to the lengths of both. (The search of std is the same one, and more code.)
+//! Finds a part of a text. The algorithm is *two-way* string matching (M. Crochemore and D. Perrin, Two-way
+//! string-matching, 1991). It allocates no memory, and its time is at most proportional to the sum of both lengths.
+//! (The standard library has the same algorithm, but takes more code.)
 
 /// Returns whether `part` is in `text`.
 pub fn contains(text: &[u8], part: &[u8]) -> bool {
-    // Of the two last suffixes, by the order of bytes and by the reverse one, the shorter one begins where the part is
-    // best divided.
+    // The part is divided where the shorter of two suffixes begins: the last one in the order of bytes, and the last
+    // one in the reverse order.
     let (split, period) = last_suffix(part, false).max(last_suffix(part, true));
-    // Such a part repeats itself. What has matched behind a step need not be compared again.
+    // True if the part repeats itself. Then what has matched need not be compared again after a step.
     let repeats = part.get(period..period + split) == part.get(..split);
     let step = if repeats { period } else { split.max(part.len() - split) + 1 };
     let (mut at, mut known) = (0, 0);

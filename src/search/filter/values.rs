@@ -13,7 +13,7 @@ pub fn equal(found: ValueRef<'_>, value: &Value) -> bool {
     }
 }
 
-/// Returns None if the two have no order.
+/// Returns the order of a stored value and the one that is asked for, or None if they have no order.
 pub(super) fn order(found: ValueRef<'_>, value: &Value) -> Option<Ordering> {
     match (found, value) {
         (ValueRef::Str(a), Value::Str(b)) => Some(a.cmp(b)),
@@ -28,7 +28,7 @@ pub(super) fn order(found: ValueRef<'_>, value: &Value) -> Option<Ordering> {
     }
 }
 
-/// Compares by value, without rounding the integer.
+/// Compares an integer with a float by value, without rounding the integer. Returns None for NaN.
 pub(super) fn int_float(int: i64, float: f64) -> Option<Ordering> {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     if float.is_nan() {
