@@ -134,7 +134,7 @@ fn a_key_that_had_a_list_is_remembered() {
     let mut more = Interner::default();
     (0..=KEYS_WITH_LISTS).for_each(|n| pack(&mut more, &format!("key {n}"), list()));
     assert!(more.may_have_list(&format!("key {KEYS_WITH_LISTS}")) && more.may_have_list("never seen"));
-    // Keys that are not in the table cannot be told apart. So if one of them had a list, all of them may have one.
+    // A key that is not in the table cannot be remembered. If it had a list, any key may have had one.
     pack(&mut interner, &"k".repeat(300), list());
     assert!(interner.may_have_list(&"k".repeat(300)) && interner.may_have_list("never seen"));
 }

@@ -12,12 +12,17 @@ use crate::segment::op::Reader;
 
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
-    /// Without documents and with keys: returns the length of the log (u64) and a number that tells which operations
-    /// are in it (u32), and for each number of a document its row (u32), 2^32 - 1 if there is no such document. Returns
-    /// nothing as long as a compaction changes the rows. Without either: returns the numbers of those that changed
-    /// since the last call, four bytes each. The first number is 1 if they are all documents that there are, and
-    /// otherwise 0. With documents: returns for each of them 0 if it does not exist, or 1, its collection, its id, and
-    /// all its attributes or those of `keys`.
+    /// Returns what the index of words needs to know of documents. The arguments choose what that is:
+    ///
+    /// - With `docs`: for each of them 0 if it does not exist, or 1, its collection, its id, and all its attributes or
+    ///   those of `keys`.
+    ///
+    /// - With `keys` alone: the length of the log (u64), a number that tells which operations are in it (u32), and for
+    ///   each number of a document its row (u32), which is 2^32 - 1 if there is no such document. Nothing as long as a
+    ///   compaction changes the rows.
+    ///
+    /// - Without both: the numbers of the documents that changed since the last call, four bytes each. The first number
+    ///   is 1 if they are all documents that there are, and otherwise 0.
     pub fn documents(&mut self, docs: Option<Box<[u32]>>, keys: Option<Box<[u8]>>) -> Result<Uint8Array, JsValue> {
         let chosen = |key: &[u8]| {
             let mut keys = keys.as_deref().map(Reader::new);
@@ -46,8 +51,8 @@ impl JsStore {
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// With documents: limits the search to them, and returns None. Without: returns which documents the filter
-    /// matches, a bit for each document, sixteen in a number, or None if there is no filter.
+    /// With `docs`, limits the search to these documents, and returns None. Without `docs`, returns which documents the
+    /// filter matches, or None if there is no filter. Each number has the bits of sixteen documents.
     pub fn among(&mut self, store: &JsStore, docs: Option<Box<[u32]>>) -> Result<Option<Uint16Array>, JsValue> {
         let groups = match docs {
             Some(docs) => store.0.limit_search(&mut self.0, &docs).map(|()| None),

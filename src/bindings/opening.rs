@@ -10,8 +10,8 @@ use crate::sink::ByteSource;
 use crate::sink::HandleSink;
 use crate::store::{OpenOptions, Opening};
 
-/// The number of bytes of the log that are read at a time. So few bytes stay in the cache, in memory that was used
-/// before.
+/// The number of bytes of the log that are read at a time. They are so few that they stay in the processor's cache, in
+/// memory that is used again for each piece.
 const LOG_PIECE: u32 = 1 << 18;
 
 #[wasm_bindgen(js_name = Opening)]
@@ -83,7 +83,7 @@ impl JsOpening {
         self.opening.feed_log(bytes).or_throw()
     }
 
-    /// Gives the handle views of wasm memory to fill.
+    /// Lets the handle read the next bytes of the data directly into wasm memory. Returns how many bytes it read.
     #[wasm_bindgen(js_name = pullData)]
     pub fn pull_data(&mut self, handle: FileSystemSyncAccessHandle, length: u32) -> Result<u32, JsValue> {
         let mut source = HandleSink::source(handle);

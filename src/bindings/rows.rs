@@ -25,7 +25,7 @@ impl Rows {
         Ok(Uint32Array::from(self.0.wanted().or_throw()?))
     }
 
-    /// Takes the missing rows, one behind the other.
+    /// Takes the missing rows, one after the other.
     pub fn supply(&mut self, vectors: &Float32Array, dimension: u32) -> Result<(), JsValue> {
         vectors.copy_to(self.0.space(vectors.length() as usize, dimension as usize).or_throw()?);
         Ok(())
@@ -33,7 +33,7 @@ impl Rows {
 }
 
 impl Rows {
-    /// Adds the vectors of documents to the results, if all of them are in memory or supplied.
+    /// Adds the vectors of documents to the results, if all of them are in memory or supplied. Otherwise returns false.
     pub(super) fn vectors(
         &mut self,
         store: &Store,

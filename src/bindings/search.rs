@@ -47,8 +47,8 @@ pub struct JsSearch(pub(super) Searching);
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// Returns None if rows are missing. `with_vectors` is 1 or 0. For 2, `wire` has the numbers of the documents
-    /// alone, four bytes each.
+    /// Goes on with the search. Returns the hits, or None if rows are missing. `with_vectors` is 1 or 0. If it is 2,
+    /// `wire` has only the numbers of the documents, four bytes each.
     pub fn advance(&mut self, store: &JsStore, rows: &mut Rows, with_vectors: u8) -> Result<Option<Hits>, JsValue> {
         let mut advance = || {
             if !store.0.advance_search(&mut self.0, &mut rows.0)? {
@@ -101,7 +101,7 @@ impl JsSearch {
         Ok(groups.map(|groups| Uint16Array::from(groups.as_slice())))
     }
 
-    /// Takes what a part found for a query.
+    /// Takes the rows and scores that a part found for a query.
     pub fn merge(
         &mut self,
         store: &JsStore,

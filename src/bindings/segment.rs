@@ -38,7 +38,7 @@ impl SegmentHits {
         Float64Array::from(self.rows.as_slice())
     }
 
-    /// The number of hits of each query.
+    /// Returns the number of hits of each query.
     #[wasm_bindgen(getter)]
     pub fn counts(&self) -> Uint32Array {
         Uint32Array::from(self.counts.as_slice())

@@ -31,7 +31,7 @@ pub struct JsMatching(Matching);
 
 #[wasm_bindgen(js_class = Matching)]
 impl JsMatching {
-    /// Returns true once it is known which rows match.
+    /// Evaluates the filter for some more rows. Returns true once it is known which rows match.
     pub fn step(&mut self, store: &JsStore) -> Result<bool, JsValue> {
         store.0.match_step(&mut self.0).or_throw()
     }
@@ -85,8 +85,8 @@ impl JsStore {
         self.0.stage_set_meta(collection, meta).or_throw()
     }
 
-    /// With `changes`, `batch` has changes of attributes and there are no vectors. It is one function for both because
-    /// each export takes room in what a page downloads.
+    /// Stages an upsert, or an update if `changes` is true. For an update, `batch` has changes of attributes, and
+    /// `vectors` is not used. It is one function for both because each export makes the page's download larger.
     #[wasm_bindgen(js_name = stageUpsert)]
     pub fn stage_upsert(
         &mut self,
@@ -207,7 +207,8 @@ impl JsStore {
         Ok(count().or_throw()? as f64)
     }
 
-    /// Returns None if the filter takes little time, or if it is known already which rows match.
+    /// Begins to evaluate a filter in slices. Returns None if the filter takes little time, or if it is known already
+    /// which rows match.
     pub fn matching(
         &self,
         collection: Option<String>,
@@ -218,7 +219,7 @@ impl JsStore {
         Ok(begin().or_throw()?.map(JsMatching))
     }
 
-    /// Returns None if rows are missing.
+    /// Returns the documents that were asked for, or None if rows are missing.
     pub fn get(
         &self,
         collection: &str,
@@ -247,7 +248,7 @@ impl JsStore {
         get().or_throw()
     }
 
-    /// Returns None if rows are missing.
+    /// Returns the documents that were asked for, or None if rows are missing.
     pub fn records(
         &self,
         collection: &str,
@@ -279,7 +280,7 @@ impl JsStore {
         u32::from(self.0.code_step_with(&mut rows.0))
     }
 
-    /// The number of rows in a chunk of codes. Whole chunks are dealt to threads.
+    /// Returns the number of rows in a chunk of codes. Whole chunks are dealt to threads.
     #[wasm_bindgen(getter, js_name = chunkRows)]
     pub fn chunk_rows(&self) -> u32 {
         self.0.chunk_rows() as u32
@@ -320,7 +321,7 @@ impl JsStore {
         )
     }
 
-    /// Returns the rows from `from` on, as many as lie in one piece. Returns none at the end.
+    /// Returns the rows from `from` on, as many as are next to each other in memory. Returns none at the end.
     pub fn rows(&self, from: u32) -> Float32Array {
         let rows = self.0.rows();
         Float32Array::from(rows.spans(from as usize, rows.len()).next().map_or(&[][..], |(_, span)| span))
