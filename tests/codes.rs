@@ -34,8 +34,8 @@ fn generator(seed: u64) -> TestRng {
 const TUNING: fn(usize) -> Tuning =
     |dimension| Tuning { least_rows: 1, basis_rows: 100, chunk: 64 * dimension, whole: dimension % 3 != 1 };
 
-/// Makes three collections with some documents overwritten and deleted. The rows are written past the checks, as native
-/// would have written them.
+/// Makes three collections with some documents overwritten and deleted. The rows are written directly into the data,
+/// without checks, as native may have written them.
 fn filled(case: &Case, rng: &mut TestRng) -> Store {
     let d = case.dimension;
     let options = || OpenOptions { dimension: Some(d), ..OpenOptions::default() };
@@ -255,7 +255,7 @@ fn any_sequence() {
     }
 }
 
-/// Rows of two kinds. Bounds do not hold for a few of them, some are equal, and some may have an id that exists.
+/// Upserts rows of several kinds. A few of them get no codes, some are equal, and some may have an id that exists.
 fn upsert(store: &mut Store, count: usize, rng: &mut TestRng) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for n in 0..count {
@@ -293,7 +293,7 @@ fn compare_once(store: &Store, step: usize, seed: u64, rng: &mut TestRng) {
     };
     let asked = Query { collections, top_k: 1 + rng.next_u32() as usize % 10, min_score: least, filter };
     let expected = by_scan(store, &query, &asked, keep);
-    // After four searches in which codes told nothing, seven go without them.
+    // After four searches in which codes were of no use, seven searches do not use codes.
     for _ in 0..13 {
         let found: Vec<Scored> = store
             .search(&query, &asked)

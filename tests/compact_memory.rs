@@ -158,8 +158,8 @@ fn answers_and_bytes_are_those_of_full_memory() {
         for d in if matches!(sort, Sort::Strong | Sort::Odd) { &[96, 200][..] } else { &[200] } {
             let d = *d;
             let mut rng = generator(d as u64);
-            // Chunks have rows of about 4 KiB, so that there is something to remove from memory. The basis comes so
-            // late that codes are made twice.
+            // There are more rows than a chunk of the matrix has, so that some are removed from memory. The basis comes
+            // so late that codes are made twice.
             let tuning = Tuning { least_rows: 1, basis_rows: 900, chunk: 64 * d, whole: d == 96 };
             let count = if d == 96 { 4000 } else { 2400 };
             let (data, log) = bytes_of(sort, d, count, &mut rng);

@@ -9,7 +9,7 @@ use nidus_wasm::internals::glob;
 use nidus_wasm::sink::MemorySink;
 use nidus_wasm::{Batch, OpenOptions, Query, Store, Value};
 
-/// The processor time that this thread has had so far.
+/// Returns the processor time that this thread has had so far.
 fn used() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     match text.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
@@ -40,7 +40,7 @@ fn in_proportion<T>(what: &str, least: usize, most: u32, make: impl Fn(usize) ->
     assert!(many < most * few.max(TICK), "{what}: {least} took {few:?}, {} took {many:?}", 8 * least);
 }
 
-/// The kernel counts in ticks of its clock.
+/// The kernel measures processor time in ticks of its clock, so shorter times are not exact.
 const TICK: Duration = Duration::from_millis(8);
 /// This is far above 8, because larger inputs do not fit into the caches.
 const IN_PROPORTION: u32 = 40;
@@ -50,7 +50,7 @@ fn name(n: usize) -> String {
     format!("{:08x}", (n as u32).wrapping_mul(0x9E37_79B1))
 }
 
-/// Makes so many collections. With `filled`, each has one document.
+/// Makes a store with `n` collections. With `filled`, each has one document.
 fn with_collections(n: usize, filled: bool) -> (Store, MemorySink, MemorySink) {
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let mut store =
@@ -207,7 +207,7 @@ fn documents() {
             store.compact_into(Box::new(MemorySink::new()), Box::new(MemorySink::new())).unwrap();
         },
     );
-    // One document has so many keys.
+    // One document has `n` keys.
     in_proportion(
         "keys of a document",
         2_000,

@@ -36,7 +36,7 @@ struct Built {
     ends: Vec<(u64, State)>,
 }
 
-/// Each frame has one operation, so that the state after each prefix of the log is known.
+/// Builds a store whose frames have one operation each, so that the state after each prefix of the log is known.
 fn build() -> Built {
     let (data, log) = (MemorySink::new(), MemorySink::new());
     let options = OpenOptions { dimension: Some(4), ..OpenOptions::default() };
@@ -188,7 +188,7 @@ fn every_flipped_bit_of_the_header() {
                 0..=5 => Err(Code::Corrupt),
                 6..=7 => Err(Code::UnsupportedVersion),
                 8..=11 => Err(if code == Err(Code::Corrupt) { Code::Corrupt } else { Code::DimensionMismatch }),
-                // Later natives ask for other metrics there.
+                // Later versions of native store other metrics there.
                 _ => Err(Code::UnsupportedVersion),
             };
             assert_eq!(code, expected, "bit {bit} of header byte {at}");
@@ -196,8 +196,9 @@ fn every_flipped_bit_of_the_header() {
     }
 }
 
-/// This uses rows and logs of natives and of compactions. A flipped bit of the log is refused, or cuts only the last
-/// frame. A flipped bit of a row changes that number and nothing else, because a row has no checksum.
+/// This uses rows and logs that several versions of native wrote, and that compactions wrote. A flipped bit of the log
+/// is refused, or cuts only the last frame. A flipped bit of a row changes that number and nothing else, because a row
+/// has no checksum.
 #[test]
 fn every_flipped_bit_of_the_golden_stores() {
     let golden = [
@@ -398,8 +399,8 @@ fn hostile_lengths_take_no_memory() {
     assert_eq!(check(&built, &built.data, &endless, "a frame of 4 GiB"), Ok(built.ends.len() - 1));
 }
 
-/// Fuzzing found this: frames that only a later version understands did not count as good. So all of them were cut off
-/// behind a damaged one.
+/// Fuzzing found this: frames that only a later version understands did not count as good. So if a frame before them
+/// was damaged, all of them were cut off.
 #[test]
 fn frames_of_a_later_version_behind_damage_are_not_cut() {
     let built = build();
@@ -416,7 +417,7 @@ fn frames_of_a_later_version_behind_damage_are_not_cut() {
     }
 }
 
-/// CRC-32 (IEEE 802.3, reflected), bit by bit.
+/// Returns the CRC-32 (IEEE 802.3, reflected), computed bit by bit.
 fn crc32fast_of(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })

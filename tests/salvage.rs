@@ -1,5 +1,5 @@
-//! Salvage of a small store that is damaged in every way that a byte allows. It brings only what was written, in the
-//! present version or an older one, and never less than the frames that a plain scan finds intact.
+//! Salvage of a small store that is damaged in every way that a byte allows. It returns only documents that were
+//! written, in the present version or an older one. It takes at least the frames that a plain scan finds intact.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +22,8 @@ fn docs(store: &Store) -> Docs {
     store.collections().into_iter().flat_map(all).collect()
 }
 
-/// Salvages bytes that are fed in pieces of `piece`, and writes the result anew. Returns the report and what opening
-/// the new files shows.
+/// Salvages bytes that are fed in pieces of `piece` bytes, and writes the result to new files. Returns the report, and
+/// the documents that opening the new files shows.
 fn salvage(data: &[u8], log: &[u8], dimension: Option<usize>, piece: usize) -> Result<(Salvaged, Docs)> {
     let mut salvage = Salvage::new(dimension, data.len() as u64, log.len() as u64)?;
     data.chunks(piece).try_for_each(|bytes| salvage.feed_data(bytes))?;
@@ -83,7 +83,7 @@ fn build() -> Built {
     Built { data: data.to_vec(), log, now, ever, frames }
 }
 
-/// Finds complete frames in an undamaged log: offset and size.
+/// Finds the frames of an undamaged log. Returns their offsets and sizes.
 fn scan(log: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut at = 0;
@@ -130,7 +130,7 @@ fn salvage_of_a_log_with_one_changed_byte_loses_at_most_one_frame() {
             let what = format!("byte {at} ^ {flip}");
             let (found, docs) = salvage(&built.data, &log, None, 64).unwrap();
             built.check(&docs, &what);
-            // A length that ends in FF is that of a run which was never published, as in every opening.
+            // A length that ends in FF stands for a run that was not published, as it does in every opening.
             if log[frame + 3] == 0xFF {
                 assert_eq!(found.log.bytes, (log.len() - frame) as u64, "{what}");
                 continue;

@@ -52,7 +52,7 @@ fn simd_equals_scalar() {
     }
 }
 
-/// Adds one number after the other, with nothing that a compiler could combine.
+/// Returns the sum of squares. It is added in such a way that the compiler cannot combine additions.
 fn norm_squared(vector: &[f32]) -> f32 {
     vector.iter().fold(0.0, |sum, x| std::hint::black_box(sum + std::hint::black_box(x * x)))
 }
@@ -163,8 +163,8 @@ fn store_in_memory() {
     exercise(|name| sinks.borrow_mut().entry(name.into()).or_default().clone());
 }
 
-/// A handle as a user might write one, over a plain array. It keeps the arrays that it is given, to see whether they
-/// change.
+/// Returns a handle as a user might write one, over a plain array. It keeps the arrays that it is given, to see whether
+/// they change.
 fn handle() -> FileSystemSyncAccessHandle {
     let make = Function::new_no_args(
         "const bytes = [], kept = [], copies = []
@@ -210,8 +210,8 @@ fn a_handle_conforms() {
     }
 }
 
-/// IndexedDB's buffer, as `scripts/suites.mjs` bundles it of `tests/wasm/idb-buffer.ts`: a database to which handles
-/// can be opened.
+/// Returns a database to which handles can be opened. It has IndexedDB's buffer, which `scripts/suites.mjs` bundles
+/// from `tests/wasm/idb-buffer.ts`.
 fn idb_database() -> Object {
     let code = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/target/nidus-wasm/idb-buffer.js"));
     Function::new_no_args(&format!("{code}; return idb.database()")).call0(&JsValue::NULL).unwrap().unchecked_into()
@@ -224,7 +224,7 @@ fn call(database: &Object, method: &str) -> JsValue {
 #[wasm_bindgen_test]
 fn the_buffer_of_indexeddb_conforms() {
     let database = idb_database();
-    // It keeps the bytes that it is given, so it is lent none.
+    // It keeps the arrays that it is given, so it must get copies.
     conformance::check(|| HandleSink::new(call(&database, "open").unchecked_into(), false)).unwrap();
     assert!(call(&database, "commits").as_f64().unwrap() >= 2.0);
 }
@@ -290,7 +290,7 @@ fn store_over_handles() {
         assert!(found == expected);
         assert!((bytes(&open("data.1")), bytes(&open("log.1"))) == expected);
         if !lend_views {
-            // A handle never sees memory that changes under it, unless it said that it may.
+            // Without `lend_views`, a handle gets only copies: bytes that do not change later.
             for handle in handles.borrow().values() {
                 let (kept, copies) = (get::<Array>(handle, "kept"), get::<Array>(handle, "copies"));
                 assert!(kept.length() > 0);

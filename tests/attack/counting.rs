@@ -10,7 +10,7 @@ thread_local! {
     pub static CALLS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<i64> = const { Cell::new(0) };
     static PEAK: Cell<i64> = const { Cell::new(0) };
-    /// So many more large allocations succeed, and the next one is refused.
+    /// How many more large allocations succeed before one is refused.
     pub static GIVEN: Cell<u64> = const { Cell::new(u64::MAX) };
 }
 
@@ -56,7 +56,7 @@ static ALLOCATOR: Counting = Counting;
 
 pub const MIB: i64 = 1 << 20;
 
-/// Returns the bytes that `work` still holds at its end, and the most that it held at a time.
+/// Returns the result of `work`, the bytes that it still holds at its end, and the most bytes that it held at a time.
 pub fn taken<T>(work: impl FnOnce() -> T) -> (T, i64, i64) {
     let before = BYTES.get();
     PEAK.set(before);

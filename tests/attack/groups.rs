@@ -105,7 +105,8 @@ fn modelled(store: &Store) -> Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Operations that fail at any place of a group drop out alone. Applying takes no memory. The log agrees.
+    /// If an operation of a group fails, only that operation is left out. Applying a group takes no memory. A store
+    /// that is opened from the log has the same documents.
     #[test]
     fn failures_within_groups_change_nothing(
         groups in prop::collection::vec((prop::collection::vec(act(), 1..12), 0u8..6), 1..6),

@@ -145,7 +145,7 @@ fn a_long_text_leaves_no_memory_behind() {
         store.stage_upsert("a", 1, batch.bytes(), &[1.0, 1.0]).unwrap();
         store.unstage_all();
     });
-    // The frame, for which the run keeps room, and the document.
+    // The text is in the frame, for which the run keeps room, and in the document.
     assert!(
         most < (2 * LONG) as i64 + MIB && left < LONG as i64 + MIB,
         "{} MiB at most, {} MiB left",

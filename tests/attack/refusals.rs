@@ -80,7 +80,7 @@ fn out_of_memory_is_an_error_everywhere() {
     assert!(refusals > 40, "{refusals}");
 }
 
-/// Attributes of every kind under thousands of keys. Each group adds hundreds of new words.
+/// Attributes of every kind under thousands of keys. Each group adds hundreds of new items to the table of values.
 fn varied(n: usize) -> Vec<(String, Value)> {
     let text = |of: usize, len: usize| Value::Str(format!("{of:x>len$}"));
     let mut attrs = vec![
@@ -100,8 +100,8 @@ fn varied(n: usize) -> Vec<(String, Value)> {
 }
 
 /// Documents are overwritten, deleted and dropped in turn, some groups are rolled back, and each large allocation is
-/// refused once. Each document is always what was acknowledged last, also after a compaction and an opening, whichever
-/// words the store had room for.
+/// refused once. Each document is always what was acknowledged last, also after a compaction and an opening. It does
+/// not matter which items the table of values had room for.
 #[test]
 fn each_document_keeps_its_attributes_whatever_memory_is_refused() {
     const DOCS: usize = 400;

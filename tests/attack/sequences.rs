@@ -8,7 +8,7 @@ use nidus_wasm::{OpenOptions, Store};
 use super::setup::*;
 
 /// An operation fails alone, a compaction follows, and then a group is rolled back. This once removed ids and
-/// attributes of living documents, because they were packed anew behind a mark from before.
+/// attributes of living documents, because the compaction had packed them again after a mark that was set before it.
 #[test]
 fn a_roll_back_after_a_compaction_keeps_the_living_documents() {
     for unstage in [false, true] {
@@ -40,8 +40,8 @@ fn a_roll_back_after_a_compaction_keeps_the_living_documents() {
     }
 }
 
-/// In a relaxed store on a host that commits, operations that were rolled back once stayed in the log that is held
-/// back.
+/// With relaxed durability on a transactional host, operations that were rolled back once stayed in the part of the log
+/// that waits for a flush.
 #[test]
 fn a_rolled_back_group_is_not_held() {
     for transactional in [true, false] {
@@ -103,7 +103,7 @@ fn a_compaction_that_failed_cannot_go_on() {
     }
 }
 
-/// Nothing becomes current that was not flushed.
+/// A new pair that was not flushed does not become the current one.
 #[test]
 fn a_compaction_that_was_not_flushed_is_not_adopted() {
     let mut store = Store::in_memory(DIMENSION).unwrap();
@@ -117,8 +117,8 @@ fn a_compaction_that_was_not_flushed_is_not_adopted() {
     while !store.adopt_step().unwrap() {}
 }
 
-/// Calls between `write` and `apply`, or without the call before, are refused or have no effect. The bytes stay those
-/// of the memory.
+/// Calls between `write` and `apply`, and calls without the call that must come before them, are refused or have no
+/// effect. The documents on the medium stay those in memory.
 #[test]
 fn calls_out_of_order_lose_nothing() {
     for relaxed in [false, true] {

@@ -1,4 +1,4 @@
-//! What all attacks use: a store, its contents, and writes of which some fail.
+//! Helpers of all these tests: they make a store, read its contents, and write, sometimes with a failure.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub fn upsert(store: &mut Store, collection: &str, ids: &[&str]) -> nidus_wasm::
     store.stage_upsert(collection, ids.len(), batch.bytes(), &vectors)
 }
 
-/// Fails in its last record, after all records before it were staged.
+/// Stages an upsert that fails in its last record, after all records before it were staged.
 pub fn bad_upsert(store: &mut Store, collection: &str, ids: &[&str]) {
     let (mut batch, mut vectors) = (Batch::new(), Vec::new());
     for id in ids.iter().chain(&["bad"]) {
@@ -54,7 +54,7 @@ pub fn delete(store: &mut Store, collection: &str, ids: &[&str]) -> usize {
     store.stage_delete(collection, ids.iter().map(|id| Ok(*id))).unwrap()
 }
 
-/// Fails after the last id.
+/// Stages a deletion that fails after the last id.
 pub fn bad_delete(store: &mut Store, collection: &str, ids: &[&str]) {
     let ids = ids.iter().map(|id| Ok(*id)).chain([Err(nidus_wasm::error(Code::InvalidArgument, "no id"))]);
     assert!(store.stage_delete(collection, ids).is_err());

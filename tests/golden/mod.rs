@@ -1,5 +1,5 @@
-//! Reads the golden files in this directory: hex up to a `|`, under a line that names the file. Lines with `#` are no
-//! hex.
+//! Reads the golden files in this directory. A line names a file, and the lines after it have its bytes in hex, up to a
+//! `|`. Lines that begin with `#` are comments.
 
 /// Returns `data` and `log`.
 pub fn parse(text: &str) -> (Vec<u8>, Vec<u8>) {

@@ -59,8 +59,8 @@ fn assert_recover_alike(data: &[u8], log: &[u8]) -> Recovery {
     recovery
 }
 
-/// A native writer is killed anywhere in a write of the log. Native publishes nothing, so the first half of a batch is
-/// there.
+/// A native writer is killed anywhere in a write of the log. Native has no commit marks, so the first part of a batch
+/// is there.
 #[test]
 fn a_log_that_ends_anywhere() {
     let (data, log) = native_store();
@@ -112,7 +112,7 @@ fn a_tail_of_zeros() {
 
 /// Native renames data, then log. Between the two, the log names rows that are gone: native forgets those documents and
 /// silently gives others the wrong vectors. This crate refuses and leaves the bytes as they are. If no row was dead,
-/// nothing in the two files tells.
+/// the two files do not show what happened.
 #[test]
 fn native_killed_between_its_two_renames() {
     let dir = tempfile::tempdir().unwrap();
@@ -139,7 +139,8 @@ fn native_killed_between_its_two_renames() {
     );
 }
 
-/// A creation was interrupted. If a header has begun, native gives up, and this crate makes the store anew.
+/// A creation was interrupted. If a part of the header is there, native refuses the store, and this crate creates it
+/// again.
 #[test]
 fn a_creation_cut_short() {
     let (data, _) = native_store();
@@ -179,8 +180,7 @@ impl ByteSink for BeforePublish {
     }
 }
 
-/// Our writer is killed before the commit point. Its rows are there, and so is a run whose first length is not
-/// published.
+/// Our writer is killed before the commit point. Its rows are there, and a run whose commit mark is still closed.
 #[test]
 fn native_cuts_our_unpublished_run() {
     let (data, log) = native_store();
@@ -237,7 +237,8 @@ fn native_keeps_out_while_we_hold_its_lock() {
     assert!(!lock.exists());
 }
 
-/// Our fs host puts this in the place of `log` while it exchanges the two files. Native refuses it and changes nothing.
+/// Our fs host puts this barrier in the place of `log` while it exchanges the two files. Native refuses it and changes
+/// nothing.
 #[test]
 fn native_refuses_the_file_that_stands_in_for_the_log() {
     let (data, _) = native_store();
@@ -253,7 +254,7 @@ fn native_refuses_the_file_that_stands_in_for_the_log() {
     assert!(files(dir.path()) == (data, barrier));
 }
 
-/// Only later natives write these operations.
+/// Only later versions of native write these operations.
 #[test]
 fn an_operation_of_a_later_native() {
     let (data, log) = native_store();

@@ -8,7 +8,8 @@ use proptest::test_runner::RngSeed;
 
 use crate::pair::Attrs;
 
-/// The cases are the same each time. For others, set PROPTEST_RNG_SEED to a number and PROPTEST_CASES to how many.
+/// Returns a configuration with which the cases are the same each time. For other cases, set PROPTEST_RNG_SEED to a
+/// number, and PROPTEST_CASES to the number of cases.
 pub fn config(cases: u32) -> ProptestConfig {
     let from_env = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let rng_seed = RngSeed::Fixed(from_env("PROPTEST_RNG_SEED").unwrap_or(1));
@@ -19,7 +20,8 @@ pub fn config(cases: u32) -> ProptestConfig {
 pub const COLLECTIONS: [&str; 5] = ["docs", "", "b", "ünï/коd", "😀"];
 const KEYS: [&str; 4] = ["k", "", "путь", "tag"];
 
-/// Texts of characters that have a meaning in a glob pattern, a few letters, and characters of two and four bytes.
+/// Generates texts of characters that have a meaning in a glob pattern, a few letters, and characters of two and four
+/// bytes.
 fn nasty(most: usize) -> impl Strategy<Value = String> {
     let chars = select("[]!^-*?ab/éü😀".chars().collect::<Vec<_>>());
     vec(chars, 0..most).prop_map(String::from_iter)
@@ -65,7 +67,7 @@ pub fn attrs() -> impl Strategy<Value = Attrs> {
     btree_map(select(KEYS.to_vec()).prop_map(String::from), value(), 0..4)
 }
 
-/// Finite numbers, so small that no sum of 40 squares overflows.
+/// Generates finite numbers that are so small that no sum of 40 squares overflows.
 pub fn number() -> impl Strategy<Value = f32> {
     let hostile =
         vec![0.0, -0.0, 1.0, -1.0, 1e-45, -1e-39, f32::MIN_POSITIVE, 1e-12, 3e-13, -1e-20, 1e18, -2.5e18, f32::EPSILON];
@@ -77,7 +79,7 @@ pub fn vector(dimension: usize) -> impl Strategy<Value = Vec<f32>> {
     tiny.prop_map(|(numbers, scale)| numbers.into_iter().map(|x| x * scale).collect())
 }
 
-/// Vectors repeat, so that some scores are equal.
+/// Generates records. Some have equal vectors, so that some scores are equal.
 pub fn record(dimension: usize) -> impl Strategy<Value = Record> {
     let unit =
         (0..dimension).prop_map(move |n| (0..dimension).map(|i| f32::from(u8::from(i == n))).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! Golden files: the bytes that native writes for every operation and every value, with an explanation of each byte.
 //!
-//! `GOLDEN=write cargo test --test native golden` writes them anew, except for the one that a later native wrote.
+//! `GOLDEN=write cargo test --test native golden` writes them again, except for those that a later version of native
+//! wrote.
 
 use std::fs;
 use std::path::PathBuf;
@@ -176,7 +177,8 @@ fn options(dimension: usize) -> OpenOptions {
     OpenOptions { dimension: Some(dimension), ..Default::default() }
 }
 
-/// Native's files are the golden ones, ours are the same, and both crates read them alike.
+/// Checks that native's files are the golden ones, that ours are the same, and that both crates read the same from
+/// them.
 fn check_pair(mut pair: Pair, name: &str, title: &str) {
     let dimension = pair.dimension();
     pair.commit();
@@ -198,7 +200,7 @@ fn record(id: &str, vector: &[f32], attrs: &[(&str, Value)]) -> Record {
     }
 }
 
-/// Every operation that there is, and those that log nothing.
+/// Makes a pair with every operation, and with operations that log nothing.
 fn operations() -> Pair {
     let mut pair = Pair::new(options(2));
     let (native, ours) = pair.both();
@@ -325,7 +327,7 @@ fn named_upserts() {
     }
     assert!(files(dir.path()) == (data.clone(), log.clone()), "opening changed something");
 
-    // Our store goes on in its own form. Opened again, everything is there.
+    // Our store writes its upserts in its own form. When it is opened again, everything is there.
     let mut batch = Batch::new();
     batch.push("more", &[]);
     store.stage_upsert("docs", 1, batch.bytes(), &[1.0, 0.0]).unwrap();
@@ -377,7 +379,8 @@ fn other_operations_of_a_later_native_are_refused_by_name() {
     }
 }
 
-/// Our log is that of a later native, except for the frame that keeps native 0.3.0 from cutting off the one before it.
+/// Our log is the same as that of a later version of native, except for one frame. That frame keeps native 0.3.0 from
+/// cutting off the frame before it.
 #[test]
 fn float_and_datetime() {
     let dir = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use nidus::{Config, Nidus};
 
 const DIMENSION: usize = 4;
 
-/// Runs pkg-tests/kill/racer.mjs. Each line in gives a line out.
+/// A process that runs pkg-tests/kill/racer.mjs. It answers each line with a line.
 struct Ours {
     child: Child,
     to: ChildStdin,

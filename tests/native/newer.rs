@@ -51,7 +51,7 @@ fn native_refuses_and_changes_nothing() {
             upsert(db, "c", &[("f", FLOAT)]).unwrap();
             upsert(db, "other", &[("f", FLOAT)]).unwrap();
         },
-        // The document is dropped again in the same group. Its frame is in the log all the same.
+        // The document is dropped again in the same group. Its frame is in the log nevertheless.
         |db| {
             upsert(db, "c", &[("f", FLOAT)]).unwrap();
             db.stage_drop("c").unwrap();
@@ -158,8 +158,8 @@ fn compat_rejects_floats_and_dates() {
     assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
 }
 
-/// Later natives write a metric into the header. 1 is Euclidean, with rows as they were given. 0.3.0 does not look at
-/// it.
+/// Later versions of native write a metric into the header. 1 is Euclidean, and then the rows are not scaled. Native
+/// 0.3.0 does not look at it.
 #[test]
 fn another_metric_is_refused() {
     let dir = tempfile::tempdir().unwrap();

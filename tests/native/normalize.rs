@@ -70,8 +70,8 @@ fn hostile_vectors() {
     }
 }
 
-/// Batches of sizes around those at which rows are taken together and chunks begin. The rows are native's, in their
-/// order.
+/// The batches have sizes around those at which rows are handled together and at which chunks begin. The rows must have
+/// the same bits as native's.
 #[test]
 fn batches_of_all_sizes() {
     let mut seed = 1u32;

@@ -20,7 +20,8 @@ enum Write {
     SetMeta(String, BTreeMap<String, String>),
     Upsert(String, Vec<Record>),
     Delete(String, Vec<String>),
-    /// Deletes the record with that serial number, if it is still there. Native deletes several in no fixed order.
+    /// Deletes the record with that serial number, if it is still there. It deletes only one record, because native
+    /// deletes several in no fixed order.
     DeleteOne(String, Index),
 }
 
@@ -103,7 +104,7 @@ fn apply(pair: &mut Pair, write: Write, serial: &mut i64) {
     }
 }
 
-/// The frames of a log, found by their lengths alone.
+/// Returns the frames of a log, found by their lengths alone.
 fn frames(mut log: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while let Some(len) = log.first_chunk() {
@@ -154,7 +155,7 @@ fn run(options: OpenOptions, steps: Vec<Step>, searches: &[Asked]) {
                 ours.commit().unwrap();
                 ours.flush().unwrap();
                 assert_same_frames(&pair, before);
-                // The order of the deletes is not seen any more after this.
+                // After a compaction, the order of the deletes does not show any more.
                 pair.compact();
                 true
             }

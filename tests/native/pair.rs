@@ -32,7 +32,7 @@ fn our_filter(filter: &nidus::Filter) -> Filter {
     Filter::And(filter.0.iter().map(predicate).collect())
 }
 
-/// The same filter with an `Or` of equalities in place of each `In`.
+/// Returns the same filter with an `Or` of equalities in place of each `In`.
 fn without_in(filter: Filter) -> Filter {
     match filter {
         Filter::And(parts) => Filter::And(parts.into_iter().map(without_in).collect()),
@@ -41,8 +41,8 @@ fn without_in(filter: Filter) -> Filter {
     }
 }
 
-/// Does something with a filter. Where a record has a list, `In` with texts is an error of ours and no match of
-/// native's. It is done with equalities then.
+/// Does `work` with a filter. If a record has a list, `In` with texts is an error here, but only no match in native.
+/// Then the work is done with equalities instead.
 pub fn with_filter<T>(filter: &nidus::Filter, work: &mut dyn FnMut(Filter) -> nidus_wasm::Result<T>) -> T {
     match work(our_filter(filter)) {
         Err(error) if error.to_string().contains("use $containsAny") => work(without_in(our_filter(filter))).unwrap(),
@@ -50,7 +50,8 @@ pub fn with_filter<T>(filter: &nidus::Filter, work: &mut dyn FnMut(Filter) -> ni
     }
 }
 
-/// Every other record has its keys in descending order, and the store has to sort them.
+/// Returns a batch of the records, and their vectors. Every second record has its keys in descending order, so that the
+/// store has to sort them.
 pub fn batch(records: &[nidus::Record]) -> (Batch, Vec<f32>) {
     let mut batch = Batch::new();
     let mut vectors = Vec::new();
@@ -130,7 +131,7 @@ impl Pair {
         self.ours = Some(ours);
     }
 
-    /// From now on, each opens the other's directory.
+    /// Exchanges the directories, so that each crate opens the files of the other.
     pub fn swap(&mut self) {
         (self.native, self.ours) = (None, None);
         std::mem::swap(&mut self.native_dir, &mut self.our_dir);
@@ -165,7 +166,8 @@ impl Pair {
         assert!(native.0 == ours.0, "data differs\nnative {:02x?}\n  ours {:02x?}", native.0, ours.0);
     }
 
-    /// `readable_by` is 0.3.0, because both know everything that was written.
+    /// Compares the documents and the footprints. `readable_by` is 0.3.0, because both know everything that was
+    /// written.
     pub fn assert_same_contents(&mut self) {
         let (native, ours) = self.both();
         assert_same_documents(native, ours);

@@ -1,4 +1,4 @@
-//! Receipts behind operations: native 0.3.0 reads past them, and its own compaction drops them.
+//! Receipts after operations. Native 0.3.0 skips them, and its own compaction drops them.
 
 use nidus_wasm::segment::Receipt;
 use nidus_wasm::store::Known;
@@ -68,7 +68,8 @@ fn native_reads_a_store_with_receipts_and_compacts_it_to_the_same_bytes() {
     for number in [1, 2, 4, 5, 6, 7, 8] {
         assert_eq!(ours.known(7, number), Known::Made(number as u32 * 10));
     }
-    // The receipt changed nothing, and was written with the next operation that did.
+    // The write with this receipt changed nothing. Its receipt was written with the next operation that changed
+    // something.
     assert_eq!(ours.known(7, 3), Known::Made(30));
     assert_eq!((ours.known(7, 9), ours.known(8, 1), ours.newest(7)), (Known::Unmade, Known::Unmade, 8));
     assert_same_documents(&open_native(with.path(), 2, false).unwrap(), &ours);
@@ -99,7 +100,7 @@ fn a_compaction_keeps_receipts_in_a_frame_that_changes_nothing() {
             (Known::Made(20), Known::Made(30), Known::Made(80))
         );
         assert_same_documents(&open_native(dir.path(), 2, false).unwrap(), &store);
-        // Every write below the floor was answered. Nobody asks for it, and nothing is kept.
+        // Every write below the floor was answered. Nobody asks for these writes again, so their receipts are not kept.
         store.expect_receipt(Receipt { sender: 7, number: 2000, back: 0, result: 0 }).unwrap();
         store.stage_create("more").unwrap();
         store.stage_receipt(1);

@@ -34,7 +34,7 @@ pub fn asked(dimension: usize) -> impl Strategy<Value = Asked> {
 
 type Scored = (String, String, u32, std::collections::BTreeMap<String, nidus_wasm::Value>);
 
-/// NaN comes behind every number.
+/// Orders by descending score. NaN comes after every number.
 fn by_score(a: f32, b: f32) -> Ordering {
     b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

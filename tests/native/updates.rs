@@ -91,7 +91,7 @@ proptest! {
             prop_assert_eq!(print.dead_rows as f32 / print.rows.max(1) as f32, store.dead_ratio());
         }
         drop(store);
-        // Native writes, and compacts at its opening if it would.
+        // Native opens the store, compacts it if enough rows are dead, and writes.
         let mut native = open_native(dir.path(), dimension, true).unwrap();
         let attrs = BTreeMap::from([("k".to_string(), nidus::Value::Int(1))]);
         let record = nidus::Record { id: "a".into(), vector: vec![1.0; dimension], attrs };

@@ -15,7 +15,7 @@ impl Random {
         self.0
     }
 
-    /// A number within -1 and 1.
+    /// Returns a number between -1 and 1.
     pub fn number(&mut self) -> f32 {
         self.bits() as i32 as f32 / 2_147_483_648.0
     }
@@ -45,8 +45,8 @@ fn upsert(store: &mut Store, collection: &str, ids: std::ops::Range<i64>, random
     assert_eq!(store.stage_upsert(collection, batch.len(), batch.bytes(), &vectors).unwrap(), batch.len());
 }
 
-/// Uses the whole API over sinks that `open` gives by name: the same name gives the same bytes again. Returns data and
-/// log at the end.
+/// Uses the whole API over sinks. `open` returns the sink with a name. The same name must give the same bytes again.
+/// Returns the data and the log at the end.
 pub fn exercise<S: ByteSink + ByteSource + 'static>(open: impl Fn(&str) -> S) -> (Vec<u8>, Vec<u8>) {
     let mut random = Random(7);
     let options = OpenOptions { dimension: Some(5), ..Default::default() };

@@ -22,7 +22,7 @@ pub enum Bad {
     Unknown,
 }
 
-/// CRC-32 (IEEE 802.3, reflected), bit by bit.
+/// Returns the CRC-32 (IEEE 802.3, reflected), computed bit by bit.
 pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
@@ -119,7 +119,7 @@ impl Decoder<'_> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
     }
 
-    /// Reads how many things follow. Each takes at least `least` bytes, and so many bytes must be there.
+    /// Reads how many things follow. Fails if they cannot be there, because each of them takes at least `least` bytes.
     fn count(&mut self, least: u128) -> Result<u64, Bad> {
         let count = self.number(8)?;
         if u128::from(count) * least > self.0.len() as u128 { Err(Bad::Malformed) } else { Ok(count) }

@@ -54,7 +54,7 @@ fn log(upserts: usize, collections: usize) -> Vec<u8> {
     (0..upserts).flat_map(|n| codec::frame(&codec::encode(&upsert(n)))).collect()
 }
 
-/// The score of SPEC 3: eight lanes, folded, and the rest added one by one.
+/// Returns the score of SPEC 3: eight lanes, folded, and the rest added one by one.
 fn score(query: &[f32], row: &[f32]) -> f32 {
     let whole = query.len() / 8 * 8;
     let mut lanes = [0.0f32; 8];

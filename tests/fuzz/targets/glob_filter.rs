@@ -151,7 +151,7 @@ pub fn run(bytes: &[u8]) {
             any_filter(input.rest(), &attrs);
         }
         3 => {
-            // The filter is nested so many times.
+            // The filter is nested `depth` times, but at most 300 times.
             let (depth, attrs) = (usize::from(input.u8()) * 4, attrs(&mut input));
             let mut nested = Vec::new();
             for _ in 0..depth.min(300) {

@@ -10,7 +10,7 @@ use super::oracle::{self, Rows, Verdict};
 
 const DIMENSION: usize = 2;
 
-/// Makes data with so many different rows.
+/// Makes data with `rows` rows that all differ.
 pub fn rows(dimension: usize, rows: usize) -> Vec<u8> {
     let mut data = header(dimension as u32);
     data.extend((0..rows * dimension).flat_map(|n| (n as f32 - 3.5).to_le_bytes()));
@@ -107,7 +107,7 @@ fn edit(log: &mut Vec<u8>, kind: u8, at: usize, byte: u8) {
     }
 }
 
-/// Makes a log from an input, and the number of rows in the data.
+/// Makes a log from an input. Returns it with the number of rows in the data and the flags.
 fn build(bytes: &[u8]) -> (Vec<u8>, usize, u8) {
     let mut input = Input::new(bytes);
     let (flags, rows) = (input.u8(), input.below(9));

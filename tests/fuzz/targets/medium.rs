@@ -1,4 +1,5 @@
-//! A disk with a few files. It fails when told to, and can be copied as a loss of power would leave it (SPEC 2.1).
+//! A disk with a few files. Its calls can be made to fail. It can be copied as a loss of power would leave it (SPEC
+//! 2.1).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ pub enum Fault {
 struct File {
     durable: Vec<u8>,
     now: Vec<u8>,
-    /// The number of bytes that were acknowledged. More may lie behind them.
+    /// The number of bytes that were acknowledged. More bytes may follow them.
     len: usize,
     dirty: BTreeSet<usize>,
 }
@@ -61,7 +62,7 @@ impl File {
 struct Inner {
     files: Vec<File>,
     calls: u64,
-    /// The first call, the call behind the last, and the fault.
+    /// The first call that fails, the call after the last one, and the fault.
     faults: Vec<(u64, u64, Fault)>,
     /// The call before which the power is lost, and the choices for it.
     cut: Option<(u64, Vec<u8>)>,
@@ -74,7 +75,7 @@ struct Inner {
 pub struct Disk(Rc<RefCell<Inner>>);
 
 impl Disk {
-    /// A disk with two files.
+    /// Makes a disk with two files.
     pub fn new(bytes: [Vec<u8>; 2]) -> Self {
         let disk = Self::default();
         let pair = bytes.map(|bytes| disk.add(bytes).file);
@@ -128,7 +129,7 @@ impl Disk {
         inner.cut = Some((inner.calls + n, choices));
     }
 
-    /// Returns that copy, if it was made.
+    /// Returns the copy that [`cut_at`](Self::cut_at) asked for, if it was made.
     pub fn picture(&self) -> Option<[Vec<u8>; 2]> {
         self.0.borrow_mut().picture.take()
     }

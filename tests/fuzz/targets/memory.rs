@@ -34,7 +34,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Does the work. At any time it may take `fixed` bytes, and `each` bytes for each byte of the input.
+/// Does the work and returns its result. Panics if at any time it took more than `fixed` bytes, and `each` bytes for
+/// each byte of the input.
 pub fn within<T>(input: usize, fixed: i64, each: i64, work: impl FnOnce() -> T) -> T {
     let before = NOW.get();
     PEAK.set(before);

@@ -1,5 +1,5 @@
-//! The fuzzed functions. Each target takes any bytes and panics if a promise does not hold. The tests beside replay the
-//! corpus of this crate. The crate `fuzz` gives the same functions to libFuzzer.
+//! The fuzzed functions. Each target takes any bytes and panics if a promise does not hold. The tests in `tests/fuzz`
+//! replay the corpus of this crate. The crate `fuzz` gives the same functions to libFuzzer.
 
 mod codec;
 pub mod data;

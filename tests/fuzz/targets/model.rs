@@ -54,7 +54,7 @@ fn newer(attrs: &[u8]) -> bool {
     codec::decode_attrs(attrs).unwrap().values().any(|value| matches!(value, Value::Float(_) | Value::DateTime(_)))
 }
 
-/// Counts the calls that may change something.
+/// A file that panics at each call that may change it, unless such calls are allowed.
 pub struct Watched {
     inner: MemorySink,
     pub allowed: bool,
@@ -121,8 +121,8 @@ pub fn open_fed(data: &[u8], log: &[u8], options: OpenOptions, size: usize, log_
     opening.finish(sink(data), sink(log))
 }
 
-/// A store that opens must open again as the same, with nothing to recover and nothing changed. The same holds after a
-/// further write and a compaction.
+/// Checks that a store opens again with the same contents, with nothing to recover, and without a change of its files.
+/// With `further`, that is also checked after a write and after a compaction.
 pub fn lives_on(mut store: Store, media: [MemorySink; 2], further: bool) {
     let same = |store: &Store, media: &[MemorySink; 2]| {
         let before = [media[0].to_vec(), media[1].to_vec()];

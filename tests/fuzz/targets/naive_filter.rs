@@ -17,7 +17,7 @@ enum Part {
     Class(bool, Vec<(char, char)>),
 }
 
-/// Returns the class that begins behind a `[`, and its length in characters with its `]`.
+/// Returns the class that begins after a `[`, and its length in characters, including its `]`.
 fn class(pattern: &[char]) -> Option<(Part, usize)> {
     let negated = matches!(pattern.first(), Some('!' | '^'));
     let mut at = usize::from(negated);
@@ -110,7 +110,7 @@ fn equal(a: &Value, b: &Value) -> bool {
     (a, b) == (&Value::Null, &Value::Null) || order(a, b) == Some(Ordering::Equal)
 }
 
-/// Returns the lower case of a text, one character for each.
+/// Returns a text in lower case, with one character for each of its characters.
 pub fn lower(text: &str) -> String {
     let lower = |c: char| match c {
         'İ' => 'i',
@@ -124,7 +124,7 @@ fn starts(text: &[u8], part: &[u8]) -> bool {
     text.iter().zip(part).filter(|(a, b)| a == b).count() == part.len()
 }
 
-/// Tries every place.
+/// Returns whether `part` is in `text`. It tries every place.
 fn contains(text: &str, part: &str) -> bool {
     (0..=text.len()).any(|at| starts(&text.as_bytes()[at..], part.as_bytes()))
 }

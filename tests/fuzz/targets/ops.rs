@@ -35,7 +35,7 @@ fn id(n: u8) -> String {
     format!("{}{}", n % 12, "x".repeat(usize::from(n % 12) * 17))
 }
 
-/// A vector and attributes that differ from record to record. The vector of some records is refused.
+/// Returns a vector and attributes that differ from record to record. The vector of some records is refused.
 fn record(seed: u8) -> (Vec<f32>, Vec<(&'static str, Value)>) {
     let mut vector: Vec<f32> = (0..DIMENSION).map(|i| ((usize::from(seed) * 7 + i * 13) % 31) as f32 - 15.0).collect();
     match seed {
@@ -72,8 +72,8 @@ impl World {
         Self { options, disk, store, durable: State::new(), live: State::new(), next: State::new(), committed }
     }
 
-    /// Stages one operation, on the model, too. The answers must agree. If the operation fails, it must have changed
-    /// nothing.
+    /// Stages one operation in the store and in the model. The answers must agree. If the operation fails, it must have
+    /// changed nothing.
     fn stage(&mut self, input: &mut Input<'_>) {
         let (kind, collection) = (input.u8() % 12, name(input.u8()));
         let mut next = self.next.clone();
@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    /// A loss of power during the last call leaves the state before that call or the state after it.
+    /// Checks that a loss of power during the last call leaves the state before that call or the state after it.
     fn picture(&self, after: &State) {
         if let Some(bytes) = self.disk.picture().filter(|_| !self.options.transactional) {
             self.left(bytes, after);
@@ -238,7 +238,7 @@ impl World {
         found
     }
 
-    /// The store has failed. It says so, reads go on, and the disk holds one of two states.
+    /// Checks a store that has failed: it says so, it can still be read, and the disk holds one of two states.
     fn failed(&mut self, after: &State, input: &mut Input<'_>) {
         assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
         assert_eq!(code_of(&self.store.flush().unwrap_err()), Code::Failed);
@@ -278,8 +278,8 @@ impl World {
         (self.durable, self.live, self.next) = (found.clone(), found.clone(), found);
     }
 
-    /// Compacts slice by slice, with searches in between. The compaction is given up, promoted, or promoted with an
-    /// unknown outcome.
+    /// Compacts slice by slice, with searches in between. The compaction is then abandoned, promoted, or promoted with
+    /// an unknown outcome.
     fn compact(&mut self, input: &mut Input<'_>) {
         self.store.unstage_all();
         self.next = self.live.clone();
@@ -329,7 +329,8 @@ impl World {
     }
 }
 
-/// The counts of rows are left out, because they are in between while rows are exchanged.
+/// Returns the documents and the metadata. The counts of rows are left out, because they are not right while rows are
+/// exchanged.
 fn model_of(store: &Store) -> State {
     let docs = |name: &str| {
         store

@@ -13,7 +13,7 @@ pub type Rows = BTreeMap<String, (Meta, BTreeMap<String, (u64, Attrs)>)>;
 
 #[derive(Debug)]
 pub enum Verdict {
-    /// So many bytes of the log are kept.
+    /// The number of bytes of the log that are kept, and the collections.
     Opens(usize, Rows),
     Refused(Code),
 }
@@ -29,7 +29,7 @@ fn payload(log: &[u8], at: usize) -> Option<&[u8]> {
     (codec::crc32(&log[at + 4..end]) == crc).then(|| &log[at + 4..end])
 }
 
-/// There is no good frame at `at`. Returns whether a crash can have left these bytes, whatever follows.
+/// Returns whether a crash can have left the bytes at `at`, whatever follows. There is no good frame there.
 fn crash_left(log: &[u8], at: usize) -> bool {
     // The sector in which the length ends.
     let sector_end = ((at + 3) / SECTOR + 1) * SECTOR;
@@ -96,7 +96,7 @@ pub fn ends_newer(log: &[u8]) -> bool {
     newer
 }
 
-/// The first frame of a log is not good. Returns whether a crash can have left it. A frame begins with its length, the
+/// Returns whether a crash can have left a log whose first frame is not good. A frame begins with its length, the
 /// number of its operation and the length of a name. Bytes that are missing or were not written read as zeros. Any
 /// other bytes belong to another program.
 fn begun(log: &[u8]) -> bool {
@@ -108,7 +108,7 @@ fn begun(log: &[u8]) -> bool {
     (shut || len <= longest) && variant < 16 && name <= 1 << 20 && more == 0
 }
 
-/// Decides about a log beside data of so many rows.
+/// Decides about a log, given the number of rows in the data.
 pub fn read(log: &[u8], rows: u64) -> Verdict {
     let (mut state, mut at) = (Rows::new(), 0);
     while let Some(payload) = payload(log, at) {

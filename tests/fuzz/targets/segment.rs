@@ -21,7 +21,8 @@ fn same(segment: &DataSegment, model: &[f32]) {
     assert_eq!(segment.row(segment.row_count()).err().map(|error| code_of(&error)), Some(Code::InvalidArgument));
 }
 
-/// Opens any bytes. They are opened as they are, or refused and not changed.
+/// Opens any bytes. They are opened with all their complete rows, or as a new segment, or they are refused and not
+/// changed.
 fn any_bytes(bytes: Vec<u8>, dimension: usize) {
     let disk = Disk::new([bytes.clone(), Vec::new()]);
     let [file, _] = disk.current();
