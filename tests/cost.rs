@@ -74,7 +74,7 @@ fn stage(store: &mut Store, n: usize, filled: bool) {
 
 #[test]
 fn globs() {
-    // The cost is text times pattern, so 8 times as much of both gives 64. Searching the pattern anew at each place of
+    // The cost is text times pattern, so 8 times as much of both gives 64. Searching the pattern again at each place of
     // the text would give 512.
     let make = |n: usize| (format!("*{}x", "[".repeat(n)), "[".repeat(2 * n));
     in_proportion("an open bracket", 256, 200, make, |(pattern, text), _| assert!(!glob(pattern, text)));

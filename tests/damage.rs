@@ -392,7 +392,7 @@ fn hostile_lengths_take_no_memory() {
             Err(code)
         );
     }
-    // Bytes behind an operation are accepted, as native accepts them.
+    // Bytes after an operation are accepted, as native accepts them.
     let log = [&built.log[..], &frame(&[&[0u8, 0, 0, 0][..], &1u64.to_le_bytes(), b"c", b"more"].concat())].concat();
     assert_eq!(open(&built.data, &log).unwrap().collections(), ["c", "docs"]);
     let endless = [&built.log[..], &0xFFFF_FFF0u32.to_le_bytes(), &[7; 20]].concat();

@@ -58,7 +58,7 @@ async fn store_over_opfs() {
         let found = exercise(|name| HandleSink::new(handles[name].clone(), lend_views).unwrap());
         assert!(found == expected);
         handles.values().for_each(FileSystemSyncAccessHandle::close);
-        // The same bytes come from handles that are opened anew.
+        // Handles that are opened again return the same bytes.
         for (name, expected) in [("data.1", &expected.0), ("log.1", &expected.1)] {
             let handle = handle(name).await;
             assert!(contents(HandleSink::new(handle.clone(), true).unwrap()) == *expected);

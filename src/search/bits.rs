@@ -42,7 +42,7 @@ impl Bits {
         }
     }
 
-    /// Returns whether the set contains the row. It contains none behind the last group.
+    /// Returns whether the set contains the row. It contains no row after the last group.
     pub fn contains(&self, row: usize) -> bool {
         self.groups.get(row / GROUP).is_some_and(|group| group >> (row % GROUP) & 1 == 1)
     }

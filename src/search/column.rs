@@ -24,7 +24,7 @@ pub struct Column {
     /// The number of each row's value, or 0 if the key is absent.
     pub ids: Vec<u32>,
     table: HashTable<u32>,
-    /// The distinct values, packed, one behind the other. Value n lies between `ends[n - 1]` and `ends[n]`.
+    /// The distinct values, packed, one after the other. Value n lies between `ends[n - 1]` and `ends[n]`.
     values: Vec<u8>,
     ends: Vec<u32>,
     /// The value as a float if that is exact, else NaN.

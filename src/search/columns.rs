@@ -272,8 +272,8 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Filters are checked row by row: as rows are added, as filters are asked for again and anew, and after rows
-        /// have moved.
+        /// The matches of filters are compared with a check of each row: while rows are added, while known and new
+        /// filters are asked for, and after rows have moved.
         #[test]
         fn as_each_row_by_itself(
             rows in

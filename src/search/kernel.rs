@@ -1,7 +1,7 @@
 //! Dot products and normalization, with native's order of additions and so native's bits.
 //!
 //! A dot product runs in eight lanes. Lane `i` takes the elements `i, i + 8, i + 16, ...`. The lanes are folded 8 → 4 →
-//! 2 → 1, and the elements behind the last eight are added one by one. The order is the same in [`scalar`] and `simd`.
+//! 2 → 1, and the elements after the last eight are added one by one. The order is the same in [`scalar`] and `simd`.
 
 /// Vectors with a shorter norm are left as they are.
 const TINY: f32 = 1e-12;

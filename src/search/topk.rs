@@ -4,7 +4,7 @@ use crate::Result;
 use crate::order::{Ranked, Ties, heap};
 
 /// The best `k` of the numbers that are offered. Higher scores come first. The caller's rule orders equal scores. NaN
-/// comes behind every number.
+/// comes after every number.
 pub struct TopK<'a> {
     k: usize,
     /// The worst is on top.

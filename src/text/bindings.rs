@@ -147,7 +147,7 @@ pub struct JsSaving {
 
 #[wasm_bindgen(js_class = TextSaving)]
 impl JsSaving {
-    /// Returns the bytes of the whole file.
+    /// Returns the number of bytes of the whole file.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> f64 {
         self.saving.length as f64

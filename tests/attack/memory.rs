@@ -7,7 +7,7 @@ use nidus_wasm::{Batch, Code, OpenOptions, Opening, Store, Value, code_of};
 use super::counting::{MIB, taken};
 use super::setup::*;
 
-/// The frames of one bulk write once stayed in memory for good.
+/// The frames of a large write once stayed in memory until the store was closed.
 #[test]
 fn a_large_group_gives_its_memory_back() {
     for relaxed in [false, true] {
@@ -132,7 +132,8 @@ fn a_row_beyond_data_takes_no_memory() {
     }
 }
 
-/// A text of many MiB is taken once, and its memory is free again when it is gone.
+/// A text of many MiB is in memory at most twice. When its document is not staged any more, the memory of the document
+/// is free again.
 #[test]
 fn a_long_text_leaves_no_memory_behind() {
     const LONG: usize = 16 << 20;

@@ -65,7 +65,7 @@ fn out_of_memory_is_an_error_everywhere() {
         });
         GIVEN.set(u64::MAX);
         match done {
-            // The refusal did no harm: the arena was being packed anew.
+            // The refusal did no harm, because it happened while the arena was packed again.
             Ok(true) => refusals += 1,
             Ok(false) => break,
             Err(error) => {

@@ -35,7 +35,7 @@ impl Basis {
         self.widths
     }
 
-    /// Returns the directions, one behind the other.
+    /// Returns the directions, one after the other.
     pub fn directions(&self) -> &[f32] {
         &self.directions
     }

@@ -205,7 +205,7 @@ fn an_unknown_tag_is_an_error() {
     for tag in 0..=u8::MAX {
         let decode = |zeros: usize| Filter::decode(&[&[tag][..], &vec![0; zeros]].concat());
         let unknown = format!("the filter has an unknown operator ({tag})");
-        // With an empty key, and for some an empty operand behind it, each operator can be read.
+        // Each operator can be read with an empty key and, if it has one, an empty operand after the key.
         let read = [4, 5, 8, 12, 13, 16].into_iter().any(|zeros| decode(zeros).is_ok());
         assert_eq!(read, tag <= 13, "{tag}");
         for zeros in [0, 4, 8, 12, 16, 20] {

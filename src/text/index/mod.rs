@@ -1,6 +1,6 @@
 //! The index of words: which documents have a word, and how often.
 //!
-//! It knows nothing of the store. Its documents are named by numbers, and the store's side tells it their texts. A
+//! It knows nothing of the store. Its documents are named by numbers, and the store's side gives it their texts. A
 //! write is only put into a queue. A search first takes all writes that wait in the queue. Between searches,
 //! [`TextIndex::step`] does that in slices.
 //!
@@ -60,7 +60,7 @@ const PER_READ: usize = 2_000;
 pub(in crate::text) struct Limits {
     /// A segment is made as soon as the documents that were read have this many postings.
     pub seal: usize,
-    /// With fewer postings, a segment is only made when a search needs it. That takes about as long as a slice.
+    /// A segment with fewer postings is only made when a search needs it. That takes about as long as a slice.
     pub least_seal: usize,
     /// If more bytes of text than this wait in the queue, a write takes the oldest ones out of it.
     pub queue: usize,

@@ -27,7 +27,7 @@ pub enum Waiting {
 pub struct Document {
     pub row: u32,
     pub begun: bool,
-    /// All strings, one behind the other.
+    /// All strings, one after the other.
     pub text: String,
     /// The field of each string, and where it ends.
     pub ends: Vec<(usize, usize)>,

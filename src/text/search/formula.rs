@@ -1,4 +1,5 @@
-//! The formula of BM25. The rarity of a word is computed as in Lucene, so it is never negative.
+//! The formula of BM25, as docs/spec/scores.md has it. The rarity of a word is computed as in Lucene, so it is never
+//! negative.
 
 use super::question::Question;
 use super::statistics::Statistics;
@@ -16,7 +17,8 @@ pub const MOST: f64 = K1 + 1.0;
 const COUNTS: u32 = 4;
 const LENGTHS: u32 = 512;
 
-/// Returns the rarity of a word that `count` of `documents` documents have: its inverse document frequency.
+/// Returns the rarity of a word that `count` of `documents` documents have: its inverse document frequency, `idf` in
+/// docs/spec/scores.md.
 pub fn rarity(documents: u64, count: u64) -> f64 {
     let (documents, count) = (documents as f64, count as f64);
     (1.0 + (documents - count + 0.5) / (count + 0.5)).ln()

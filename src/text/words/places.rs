@@ -14,7 +14,7 @@ pub const PASSAGE: usize = 160;
 /// What a token matches in the question.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
-    /// The number of the clause.
+    /// The number of the clause. Each word of the question counts as one clause here.
     pub clause: u8,
     /// How much it counts: rare words count more. Only a positive number is a match.
     pub weight: f64,

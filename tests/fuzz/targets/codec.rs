@@ -148,7 +148,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Reads an attribute map with nothing behind it.
+/// Reads an attribute map. Fails if bytes follow it.
 pub fn decode_attrs(bytes: &[u8]) -> Result<Attrs, Bad> {
     let mut decoder = Decoder(bytes);
     let attrs = (0..decoder.count(12)?).map(|_| Ok((decoder.text()?, decoder.value()?))).collect::<Result<_, _>>()?;

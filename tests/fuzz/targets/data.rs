@@ -74,7 +74,7 @@ pub fn unit(query: &[f32]) -> Vec<f32> {
     if norm < 1e-12 { query.to_vec() } else { query.iter().map(|x| x * (1.0 / norm)).collect() }
 }
 
-/// Orders by score, then collection, then id. NaN comes behind every number.
+/// Orders by score, then collection, then id. NaN comes after every number.
 fn order(a: &(f32, &str, &str), b: &(f32, &str, &str)) -> Ordering {
     let scores = a.0.is_nan().cmp(&b.0.is_nan()).then_with(|| b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal));
     scores.then_with(|| a.1.as_bytes().cmp(b.1.as_bytes())).then_with(|| a.2.as_bytes().cmp(b.2.as_bytes()))

@@ -64,7 +64,7 @@ fn op(input: &mut Input<'_>, rows: usize) -> Op {
     }
 }
 
-/// Makes frames of operations. Some are of another version, and some have more bytes behind the operation.
+/// Makes frames of operations. Some are of another version, and some have more bytes after the operation.
 fn frames(input: &mut Input<'_>, rows: usize) -> Vec<u8> {
     let mut log = Vec::new();
     while !input.is_empty() && log.len() < 1 << 14 {

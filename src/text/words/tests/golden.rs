@@ -83,7 +83,7 @@ fn lines(count: usize, texts: &impl Strategy<Value = String>) -> String {
     limits().into_iter().chain(generated).map(|text| line(&text)).collect()
 }
 
-/// With `NIDUS_WORDS_GOLDEN` the test writes the file anew. With `NIDUS_WORDS_MORE=FILE` it writes 100,000 lines for a
+/// With `NIDUS_WORDS_GOLDEN` the test writes the file again. With `NIDUS_WORDS_MORE=FILE` it writes 100,000 lines for a
 /// longer comparison.
 #[test]
 fn the_golden_tokens_are_those_of_the_analyzer() {
