@@ -74,6 +74,7 @@ pub enum Found {
     NotYet,
     /// Rows of the sample are missing.
     Wanting,
+    /// A basis does not pay for these rows.
     Flat,
     Basis(Basis),
 }

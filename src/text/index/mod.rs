@@ -380,7 +380,8 @@ impl TextIndex {
             + self.segments.iter().map(living).sum::<usize>()
     }
 
-    /// Returns the number of words in all segments. A word that is in several segments counts once for each of them.
+    /// Returns the number of words in all segments and in the documents that were read since. A word that is in several
+    /// segments counts once for each of them. A segment that is being made is left out.
     pub fn terms(&self) -> usize {
         self.builder.terms() + self.segments.iter().map(|segment| segment.terms as usize).sum::<usize>()
     }
