@@ -1,5 +1,5 @@
-//! Which rows match a filter. This is found out once for each distinct value of a key, and then kept. What is known
-//! here stays true as rows are added. An update of a row's attributes changes it for that row. Whether a row is alive
+//! Which rows match a filter. A filter is evaluated once for each distinct value of a key, and the matches are kept.
+//! They stay true as rows are added. An update of a row's attributes changes them for that row. Whether a row is alive
 //! or in scope is not decided here.
 
 use std::rc::Rc;
@@ -116,7 +116,7 @@ impl Columns {
         Some((kept.bits.clone()?, kept.rows))
     }
 
-    /// Keeps what was found out elsewhere. Of large filters only the last one is kept.
+    /// Keeps the matches of a filter that was evaluated elsewhere. Of large filters only the last one is kept.
     pub fn found_out(&mut self, filter: Rc<Filter>, scope: Option<u32>, rows: usize, bits: Bits) {
         self.kept.retain(|kept| kept.filter.size() <= MOST_FILTER && (kept.filter != filter || kept.scope != scope));
         self.keep(Kept { filter, scope, rows, bits: Some(Rc::new(bits)) });

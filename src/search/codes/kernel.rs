@@ -19,8 +19,8 @@ pub type Base = ();
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn base(_: &[i8], _: usize) -> Base {}
 
-/// Returns the least value of one unit of the query's codes, from the greatest numbers of both halves. What is
-/// multiplied must be within i16.
+/// Returns the least value of one unit of the query's codes, from the greatest numbers of both halves. The numbers that
+/// are multiplied must be within i16.
 #[cfg(not(feature = "relaxed-simd"))]
 pub fn least_scale(coarse: f32, fine: f32) -> f32 {
     ((coarse + 256.0 * fine) / 32_600.0).max(fine / 127.0)

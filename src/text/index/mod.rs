@@ -118,7 +118,7 @@ impl TextIndex {
         self.fields
     }
 
-    /// Gives a row these texts, one element for each field. What it had before is replaced.
+    /// Gives a row these texts, one element for each field. They replace the texts that the row had before.
     pub fn put(&mut self, row: u32, texts: &[FieldText<'_>]) -> Result<()> {
         if texts.len() != self.fields {
             fail!(InvalidArgument, "{} texts were given for {} fields", texts.len(), self.fields);

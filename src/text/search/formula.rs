@@ -10,7 +10,7 @@ use crate::mutant::mutant;
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 
-/// What a posting contributes is at most this, times the weight.
+/// A posting contributes at most this, times the weight.
 pub const MOST: f64 = K1 + 1.0;
 
 /// A table has the contributions for counts up to `COUNTS` and lengths below `LENGTHS`.

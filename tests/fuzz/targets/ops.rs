@@ -1,5 +1,5 @@
-//! Sequences of operations with faults, lost power, reopening and compaction, compared with a model of maps. What was
-//! acknowledged is there, what failed is not, and a store that says FAILED takes no more writes.
+//! Sequences of operations with faults, lost power, reopening and compaction, compared with a model of maps.
+//! Acknowledged writes are there, failed writes are not, and a store that says FAILED takes no more writes.
 
 use std::collections::BTreeMap;
 
