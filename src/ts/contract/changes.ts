@@ -1,4 +1,4 @@
-/** A place among the changes that one opening of the store tells. */
+/** A place in the sequence of changes that one opening of the store reports. */
 export interface Cursor {
   readonly feed: string
   readonly at: number
@@ -21,18 +21,21 @@ export interface Change {
 }
 
 export interface ChangesArgs {
-  /** Changes behind this place are told. Undefined: listening begins now, and the answer is the place to ask from. */
+  /**
+   * The answer has the changes after this place. Undefined: listening begins now, and the answer is the place to ask
+   * from.
+   */
   readonly after?: Cursor | undefined
   /** True if ids are wanted. */
   readonly ids?: boolean
-  /** Listening ends. What is still asked is answered without changes. */
+  /** True: listening ends. A call that still waits is answered without changes. */
   readonly end?: boolean
 }
 
 export interface Changes {
   readonly changes: readonly Change[]
-  /** True if it is not known what happened behind the place that was given. */
+  /** True if it is not known what happened after the place that was given. */
   readonly reset: boolean
-  /** The place behind the last of `changes`. */
+  /** The place after the last of `changes`. */
   readonly next: Cursor
 }

@@ -16,9 +16,12 @@ export interface Host extends Omit<StorageHost, 'destroy'> {
   refused?(): Promise<void>
   /** `toRead`: an import will read the whole pair back before `promote`. */
   create(toRead?: boolean): Promise<StoreFiles>
-  /** Keeps the file of the indexes of words. */
+  /** The place of the derived file, which has the indexes of words. */
   readonly derived?: Derived
-  /** What the module of texts makes a `Derived` of, so that only those who search for words download it. */
+  /**
+   * The value from which the module of texts makes a `Derived`. So only a page that searches for words downloads that
+   * code.
+   */
   readonly inside?: unknown
   /** True for the storage `memory`: its sink keeps only the header of the data, since the core has the rows. */
   readonly rowsInCore?: boolean

@@ -1,4 +1,4 @@
-/** What the scores of a question's words depend on. Those of several stores can be added. */
+/** The numbers that the scores of a question's words depend on. Those of several stores can be added. */
 export interface TextStatistics {
   /** The number of all records in the collections that are searched. */
   documents: number
@@ -51,7 +51,10 @@ export interface QueryArgs {
   facets: { [key: string]: number } | undefined
   /** The conditions whose attributes are counted. */
   explain?: Condition[] | undefined
-  /** Those of several stores together, or 'own': only the statistics of this store are asked for. */
+  /**
+   * The sums of the statistics of several stores. With 'own', the call returns the statistics of this store and nothing
+   * else.
+   */
   statistics?: TextStatistics | 'own' | undefined
   /** Returns these records, of those that the filter matches, in no order and without scores. */
   only?: { collection: string; id: string }[] | undefined

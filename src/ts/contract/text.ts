@@ -1,7 +1,7 @@
 import type { CallOptions } from './backend.js'
 import type { QueryArgs, QueryHits } from './query.js'
 
-/** The key of a collection's metadata under which the settings of its texts are. */
+/** The key under which a collection's metadata holds the settings of its texts. */
 export const TEXT_KEY = 'nidus.text'
 
 /** Counts of the indexes of words of a store. */
@@ -24,9 +24,9 @@ export type OpenText = (host: never, wasm: () => Promise<WebAssembly.Module>) =>
 export interface TextStore {
   query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits>
   /**
-   * Checks new settings (JSON; null: none), makes them durable and uses them from then on. Settings of one collection
-   * are set in the order of the calls. `commit` makes durable what a step stages, which returns the kind of the write.
-   * `dropped` tells whether the collection was dropped after the call.
+   * Checks new settings (JSON; null: none), makes them durable, and uses them from then on. Calls for the same
+   * collection are carried out in their order. `commit` runs a step that stages a write and returns the name of its
+   * call, and then makes the write durable. `dropped` tells whether the collection was dropped after the call.
    */
   setText(
     collection: string,
@@ -37,7 +37,7 @@ export interface TextStore {
   ): Promise<void>
   /** Undefined: no words were searched. */
   footprint(): TextFootprint | undefined
-  /** Is called after each commit and each compaction. */
+  /** Called after each commit and each compaction. */
   wrote(): void
   /** Ends the background work. The store is still open. */
   end(): Promise<void>

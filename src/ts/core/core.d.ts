@@ -60,8 +60,8 @@ export class Opening {
   /** 0 until the header has been read. */
   readonly dimension: number
   /**
-   * With compact memory, once the header has been read: how many rows `sample` must be given before the
-   * data is fed. 0: none.
+   * With compact memory: the number of rows that `sample` must get before the data is fed. It is known once the header
+   * has been read. 0: none.
    */
   readonly wantsSample: number
   sample(rows: Float32Array): void
@@ -127,8 +127,8 @@ export class Hits {
 /** A search that has begun. */
 export class Search {
   /**
-   * Leaves the chunks before `dealt` to search workers, except each `parts`th. Returns true if their results must be
-   * merged, false if this search goes on alone.
+   * Leaves the first `dealt` chunks to search workers, except every `parts`th, which this search keeps. Returns true if
+   * the workers' results must be merged, false if this search goes on alone.
    */
   split(store: Store, parts: number, dealt: number): boolean
   /**
@@ -139,12 +139,12 @@ export class Search {
   /** Searches the rows that were not left to search workers. Returns false if rows are wanted. */
   own(store: Store, rows: Rows): boolean
   merge(store: Store, query: number, part: number, rows: Uint32Array, scores: Float32Array): void
-  /** `vectors`: 1 with vectors, 0 without. 2: `wire` has the numbers of the documents alone, four bytes each. */
+  /** `vectors`: 1 with vectors, 0 without. With 2, `wire` has only the numbers of the documents, four bytes each. */
   advance(store: Store, rows: Rows, vectors: number): Hits | undefined
   /**
-   * With documents: limits the search to them. Call it before the first step. Without: returns which documents the
-   * filter matches in the collections of the search, a bit for each document, sixteen bits in each number, or undefined
-   * if the search has no filter.
+   * With `docs`: limits the search to these documents. Call it before the first step. Without `docs`: returns which
+   * documents in the collections of the search match its filter, one bit for each document, sixteen bits in each
+   * number. Returns undefined if the search has no filter.
    */
   among(store: Store, docs?: Uint32Array): Uint16Array | undefined
   free(): void
@@ -173,9 +173,8 @@ export class RecordPage {
 }
 
 /**
- * A store. To write, call `stage*` any number of times, then
- *   write() -> [await host.commit()] -> apply()
- * A `stage*` that throws stages nothing; what was staged before stays. `write` does one of three things:
+ * A store. To write, call `stage*` any number of times, then `write() -> [await host.commit()] -> apply()`. A `stage*`
+ * that throws stages nothing, and what was staged before stays. `write` does one of three things:
  * - strict, not transactional: it makes the group durable
  * - transactional: it passes the group to sinks that keep it until `commit`
  * - relaxed: it appends the rows and holds the log's run back until `flush`
@@ -220,7 +219,10 @@ export class Store {
   stageReceipt(result: number): void
   /** Bytes staged so far, of rows and frames. End the group when this is large. 0: there is nothing to write. */
   readonly stagedBytes: number
-  /** The encoded ids that the staged mutations upsert or delete, one for each that they count, until `apply`. */
+  /**
+   * Returns the encoded ids of the records that the staged mutations upsert, update or delete: one for each record that
+   * a mutation counts. They are known until `apply`.
+   */
   stagedIds(): Uint8Array
   /** Drops everything that is staged and not yet written. If a slice of a big upsert fails, the others are dropped. */
   unstage(): void
@@ -265,17 +267,19 @@ export class Store {
     filter: Uint8Array,
   ): Search
   /**
-   * Without documents: returns the numbers of those that were written or deleted since the last call, four bytes each,
-   * some of them several times. The first number is 1 if any document may have changed, as at the first call: then all
-   * that exist follow. A document keeps its number as long as it exists, through replacements and compactions. Then
-   * another document may get the number.
+   * Returns one of three things.
    *
-   * With documents: returns for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
-   * packed as ids are, names the attributes that are returned. Undefined: all.
+   * Without `docs` and `keys`: the numbers of the documents that were written or deleted since the last call, four
+   * bytes each. A number may occur several times. In front of them is 1 if any document may have changed, as at the
+   * first call, and otherwise 0. After a 1, the numbers of all documents follow. A document keeps its number as long as
+   * it exists, through replacements and compactions. After that another document may get the number.
    *
-   * Without documents and with any keys: returns the length of the log (u64), a number that tells which operations are
-   * in it (u32), and for each number of a document its row (u32, 2^32 - 1 if there is none). Returns nothing while a
-   * compaction changes the rows.
+   * With `docs`: for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`, packed
+   * like ids, names the attributes to return. Undefined: all.
+   *
+   * Without `docs` and with any `keys`: the length of the log (u64), a number that tells which operations are in it
+   * (u32), and the row of each document in the order of their numbers (u32, 2^32 - 1 if there is no such document).
+   * Nothing is returned while a compaction changes the rows.
    */
   documents(docs?: Uint32Array, keys?: Uint8Array): Uint8Array
   /**

@@ -61,7 +61,10 @@ function trusted() {
   }
 }
 
-/** Compiles the package's own module: the first one that can be loaded of two or three that do the same. */
+/**
+ * Compiles the package's own module. There are two or three files that do the same, and the first one that can be
+ * loaded is used.
+ */
 async function own() {
   const { relaxed, plain, whole } = runtime.wasm
   if (!plain) throw invalid('there is no default for the `wasm` option here')

@@ -3,11 +3,14 @@ import { concat } from '../format/bytes.js'
 
 /** The most bytes of an extent. */
 export const MAX_EXTENT = 1024 * 1024
-/** A larger extent is never written again. Of smaller ones, `FAN` at a time are merged into one. Bytes. */
+/** A size in bytes. A larger extent is never rewritten. Smaller ones are merged, `FAN` of them into one. */
 export const SMALL = 32 * 1024
 const FAN = 16
 
-/** A small extent at the end of the file. It was merged `rank` times, so each of its bytes was rewritten so often. */
+/**
+ * A small extent at the end of the file. `rank` is the number of times that it was merged, so each of its bytes was
+ * rewritten that many times.
+ */
 interface Small {
   at: number
   bytes: Uint8Array
@@ -36,8 +39,8 @@ export interface Plan {
 }
 
 /**
- * A file that is kept as immutable extents in a database. Bytes that were appended since the last commit are in memory.
- * `plan` returns the changes of a commit. `done` tells that they were made. Until then the bytes stay in memory.
+ * A file that is kept as immutable extents in a database. Bytes that were appended since the last commit stay in
+ * memory. `plan` returns the changes of a commit. Call `done` once the database has them.
  */
 export class Extents {
   readonly file: FileName
@@ -179,7 +182,7 @@ export const damaged = (file: FileName, at: number) =>
     `the extent of ${file} at ${at} is missing in the database, or is not what was written there. Nothing was changed`,
   )
 
-/** Returns the same bytes in pieces of `each`. If there is only one piece, it is not copied. */
+/** Returns the same bytes in pieces of `each` bytes. If one piece has all of them already, it is not copied. */
 function cutUp(pieces: Uint8Array[], each: number, total: number): Uint8Array[] {
   if (pieces.length === 1 && total <= each) return [pieces[0]]
   const cut: Uint8Array[] = []

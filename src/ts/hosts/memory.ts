@@ -4,8 +4,8 @@ import type { OwnHost } from '../contract/host.js'
 import type { SyncAccessHandle } from '../types/index.js'
 
 /**
- * Keeps its first bytes, and only counts the others. The core has every row in its own memory, so a second copy would
- * be of no use.
+ * A file that keeps its first bytes, and only counts the others. The core has every row in its own memory, so a second
+ * copy would be of no use.
  */
 class Sink implements SyncAccessHandle {
   #bytes = new Uint8Array()

@@ -4,8 +4,9 @@ import type { DurableStorage } from '../../types/durable-object.js'
 import { atomically, tableOf, WORDS_PLACE, type Row } from './sql.js'
 
 /**
- * Keeps the file of the indexes of words in the table of a store's extents, a piece in a row. The first piece comes
- * last. `current` throws if the store is no longer this host's.
+ * Returns the place of the derived file in the table of a store's extents. Each piece of the file is one row. The first
+ * piece is written last, so an unfinished file has no beginning. `current` throws if the store is no longer this
+ * host's.
  */
 export function sqlDerived(storage: DurableStorage, row: () => Row, current: () => void): Derived {
   const { sql } = storage

@@ -32,7 +32,7 @@ export function removeWords(directory: string, names = [WORDS, DRAFT]) {
 /** Removes what a process that was killed left of the file. */
 export const removeDraft = (directory: string) => removeWords(directory, [DRAFT])
 
-/** Keeps the file of the indexes of words in a store's directory. It is whole as soon as it has its name. */
+/** Returns the place of the derived file in a store's directory. The file is complete as soon as it has its name. */
 export function fsDerived(directory: string, guard: Guard): Derived {
   const path = join(directory, WORDS)
   const draft = join(directory, DRAFT)

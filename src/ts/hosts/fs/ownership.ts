@@ -92,7 +92,7 @@ export function refuseForeign(directory: string, { data, log }: Pair, code?: 'IN
   if (foreign) throw foreignError(join(directory, foreign), foreign, code)
 }
 
-/** Refuses a store of which a file is missing. Rows or operations in the other file show that there was one. */
+/** Refuses a store in which a file is missing. Rows or operations in the other file show that the file existed. */
 export function refuseMissing(directory: string, { data, log }: Pair) {
   const missing = missingOf(data?.size, log?.size)
   if (missing) throw missingError(join(directory, missing), missing, (data ?? log)!.size)

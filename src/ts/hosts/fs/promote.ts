@@ -46,8 +46,8 @@ const SUFFIX = /\.[0-9a-f]{24}$/
 const suffix = () => `.${randomBytes(12).toString('hex')}`
 
 /**
- * Returns every set of names of which a file may be there. Besides data, log and lock, this package leaves no files
- * with other names. A file of these names is removed only if it has the content that this package writes.
+ * Returns every set of names that files in the directory may have. Besides data, log and lock, this package leaves no
+ * files with other names. A file of these names is removed only if it has the content that this package writes.
  */
 function namesIn(directory: string): Names[] {
   const all = new Set(

@@ -4,7 +4,9 @@ const PREFIX = 'nidus-wasm:'
 /** The name of a scratch database. No store's database has this name. */
 const SCRATCH = 'nidus-wasm-log'
 const VERSION = 1
-/** A request is given up after this time. Behind a pending deletion it might wait for ever, without any event. */
+/**
+ * A request is given up after this time. While a deletion is pending, a request may wait for ever, without any event.
+ */
 const ANSWER_MS = 10_000
 
 /**

@@ -3,7 +3,7 @@ import { WORDS, isWords } from '../../format/words-file.js'
 import { META, EXTENTS, type Transaction } from './database.js'
 import { isExtent } from './sink.js'
 
-/** How the host lets the module of texts use its database. */
+/** The parts of the host that its derived file uses. */
 export interface Inside {
   db(): IDBDatabase | undefined
   /** Does all of `work` or nothing, and only if the store is still this host's. */
@@ -14,7 +14,10 @@ export interface Inside {
 const all = () => IDBKeyRange.bound([WORDS], [WORDS, []])
 const keyOf = (piece: number) => [WORDS, 0, piece]
 
-/** Keeps the file of the indexes of words among a store's extents, a piece each. The first piece comes last. */
+/**
+ * Returns the place of the derived file among a store's extents. Each piece of the file is one entry. The first piece
+ * is written last, so an unfinished file has no beginning.
+ */
 export function indexeddbDerived({ db, write }: Inside): Derived {
   const piece = (number: number) =>
     new Promise<unknown>((resolve, reject) => {

@@ -11,8 +11,8 @@ interface SyncHandle {
 }
 
 /**
- * Keeps the file of the indexes of words in a store's folder. It is written in place, and its first bytes come last. It
- * is not flushed: its checksums tell whether all bytes are there.
+ * Returns the place of the derived file in a store's folder. The file is written in place, and its first bytes are
+ * written last. It is not flushed: its checksums tell whether all bytes are there.
  */
 export function opfsDerived(folder: () => Promise<FileSystemDirectoryHandle>): Derived {
   const found = async (): Promise<File | undefined> => {
