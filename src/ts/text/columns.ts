@@ -5,22 +5,22 @@ import type { Documents, Listener } from './documents.js'
 import { Pace } from './pace.js'
 import { compareValues } from './values.js'
 
-/** So many columns are kept, those that were used last. */
+/** The number of columns that are kept: those that were used last. */
 const MOST_COLUMNS = 16
 
-/** The values of one attribute, by the numbers of the documents. */
+/** The values of one attribute, for each document by its number. */
 export class Column {
-  /** For each document the place of its value in `values`, 0 if it has none, or `NO_DOCUMENT`. */
+  /** For each document the place of its value in `values`, 0 if it has no value, or `NO_DOCUMENT`. */
   ids = new Int32Array(0)
   readonly values: (AttrValue | undefined)[] = [undefined]
-  /** The documents before this one have been read. */
+  /** All documents with a lower number than this have been read. */
   seen = 0
   readonly changed = new Set<number>()
-  /** The places of the values, by their bytes. */
+  /** The places of the values. The key is made from a value's bytes. */
   readonly #places = new Map<string, number>()
   #ranks: Int32Array | undefined
 
-  /** Returns the place of a value, which is read if it is new. */
+  /** Returns the place of a value. Reads the value from its bytes if it is new. */
   place(bytes: Uint8Array, read: (reader: Reader) => AttrValue): number {
     const name = nameOf(bytes)
     let place = this.#places.get(name)
@@ -35,7 +35,7 @@ export class Column {
     return place
   }
 
-  /** For each place the rank of its value in ascending order. The rank of 0 means nothing. */
+  /** Returns the rank of each place's value in ascending order. The rank of place 0 means nothing. */
   ranks(): Int32Array {
     if (this.#ranks?.length === this.values.length) return this.#ranks
     const order = Array.from(this.values.keys())
@@ -52,13 +52,16 @@ export class Column {
   }
 }
 
-/** Of values that are equal, the one that stands for them. */
+/** Returns the form in which equal values are kept: a number for an integer that a number can express, and 0 for -0. */
 function oneForm(value: AttrValue): AttrValue {
   if (typeof value === 'bigint' && BigInt(Number(value)) === value) return Number(value)
   return value === 0 ? 0 : value
 }
 
-/** The same for an integer and a float of one value. No value's bytes begin so. */
+/**
+ * Returns a key that an integer and a float of the same value share. The bytes of a value never begin with this
+ * character.
+ */
 const wholeNumber = (value: AttrValue): string | undefined =>
   typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value)) ? `=${value}` : undefined
 
@@ -66,7 +69,7 @@ export const NO_DOCUMENT = -1
 
 /** Gives each byte a character of its own. */
 const characters = new TextDecoder('windows-1252')
-/** A decoder takes longer than a loop for fewer bytes. */
+/** For fewer bytes than this, a loop is faster than a decoder. */
 const FEW = 48
 
 function nameOf(bytes: Uint8Array): string {
@@ -79,11 +82,11 @@ const CHARACTERS = Array.from(characters.decode(Uint8Array.from({ length: 256 },
 
 const COLLECTION = Symbol()
 
-/** Keeps columns as the documents are. A column is made when it is asked for the first time. */
+/** Keeps columns up to date with the documents. A column is made when it is asked for the first time. */
 export class Columns implements Listener {
   readonly #host: TextHost
   readonly #documents: Documents
-  /** What was used last comes last. */
+  /** The columns in the order of their last use. */
   readonly #columns = new Map<string | typeof COLLECTION, Column>()
 
   constructor(host: TextHost, documents: Documents) {
@@ -100,12 +103,15 @@ export class Columns implements Listener {
     for (const column of this.#columns.values()) if (doc < column.seen) column.changed.add(doc)
   }
 
-  /** The column of a key. Reads what has changed, in slices, and calls `between` after each. */
+  /**
+   * Returns the column of a key. Reads the documents that have changed, in slices, and calls `between` after each
+   * slice.
+   */
   of(key: string, between: () => void): Promise<Column> {
     return this.#current(key, between)
   }
 
-  /** The column with the name of each document's collection. */
+  /** Returns the column with the name of each document's collection. */
   ofCollections(between: () => void): Promise<Column> {
     return this.#current(COLLECTION, between)
   }

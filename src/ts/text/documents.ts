@@ -1,13 +1,13 @@
 import type { TextHost } from '../engine/text-host.js'
 
-/** Somebody who is told which documents changed. */
+/** A listener that learns which documents changed. */
 export interface Listener {
-  /** Any document may have changed. */
+  /** Called if any document may have changed. */
   reset(): void
   changed(doc: number): void
 }
 
-/** Knows which documents there are, by their numbers, and tells which of them have changed. Reads none. */
+/** Knows the numbers of all documents, and tells its listeners which documents have changed. Reads no document. */
 export class Documents {
   readonly #host: TextHost
   readonly #listeners: Listener[] = []
@@ -23,7 +23,7 @@ export class Documents {
     this.#listeners.push(listener)
   }
 
-  /** There was a commit. */
+  /** Notes that there was a commit. */
   wrote() {
     this.#dirty = true
   }
@@ -44,12 +44,12 @@ export class Documents {
     }
   }
 
-  /** Is another number after each `look` that found a commit. */
+  /** The number of calls of `look` that found a commit. */
   get commits() {
     return this.#commits
   }
 
-  /** Greater than the number of any document, after `look`. */
+  /** One more than the highest number that a document has had, as of the last `look`. */
   get end() {
     return this.#end
   }

@@ -3,8 +3,8 @@ import { NO_DOCUMENT, type Column } from './columns.js'
 import { compareValues } from './values.js'
 
 /**
- * Counts the values of a column, of these documents. Each element of a list counts, once for each document. The most
- * frequent come first, and those of equal counts in ascending order.
+ * Counts the values of a column over these documents. Each element of a list counts, once for each document. The most
+ * frequent values come first. Values with equal counts come in ascending order.
  */
 export function facet(column: Column, docs: Uint32Array, limit: number): [value: AttrValue, count: number][] {
   const { ids, values } = column
@@ -28,7 +28,7 @@ export function facet(column: Column, docs: Uint32Array, limit: number): [value:
     .slice(0, limit)
 }
 
-/** A text counts together with the same text in lists. */
+/** Adds the counts of a text and of the same text in lists. */
 function joined(all: [AttrValue, number][], elements: Map<string, [AttrValue, number]>) {
   if (elements.size === 0) return all
   const rest = all.filter(([value, count]) => {

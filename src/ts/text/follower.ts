@@ -14,10 +14,10 @@ export class Indexed {
   #settings: TextSettings
   readonly names: string[]
   readonly index: TextIndex
-  /** The documents before this number were read for it. */
+  /** The index has read all documents with a lower number than this. */
   seen = 0
 
-  /** `made` is an index that there is, and the names of its fields. By default it is made, and empty. */
+  /** `made` is an existing index with the names of its fields. Default: a new, empty index. */
   constructor(collection: string, source: string, made?: { names: string[]; index: TextIndex }) {
     this.collection = collection
     this.#source = source
@@ -26,7 +26,7 @@ export class Indexed {
     this.index = made?.index ?? new TextIndex(collection, this.names.length, encodeIds(this.names))
   }
 
-  /** The settings as they stand in the metadata. */
+  /** The settings in the form that the metadata have. */
   get source() {
     return this.#source
   }
@@ -35,7 +35,10 @@ export class Indexed {
     return this.#settings
   }
 
-  /** Takes settings with the same fields and other weights, which count only when words are searched. */
+  /**
+   * Takes settings that have the same fields and other weights. Weights count only when words are searched, so the
+   * index stays. Returns false if the settings do not fit.
+   */
   reweigh(source: string): boolean {
     try {
       const settings = decodeSettings(this.collection, source)
@@ -50,24 +53,24 @@ export class Indexed {
 }
 
 /**
- * Keeps the indexes of a store as its documents are. The core tells which documents have changed. They are read when a
- * search needs them, and before that in the background.
+ * Keeps the indexes of a store up to date with its documents. The core tells which documents have changed. They are
+ * read in the background, or when a search needs them.
  */
 export class Follower implements Listener {
   readonly #host: TextHost
   readonly #documents: Documents
-  /** By collection. An error instead of an index: its settings cannot be used. */
+  /** The indexes, by collection. An error stands for an index whose settings cannot be used. */
   readonly #indexes = new Map<string, Indexed | Error>()
   /** Indexes with new settings, which are not used yet. */
   readonly #aside = new Set<Indexed>()
-  /** Documents that changed. */
+  /** The changed documents that the indexes must read again. */
   readonly #changed = new Set<number>()
   readonly #pace = new Pace()
   /** How many documents were read since the indexes were saved. */
   unsaved = 0
-  /** True from `await` to `take`. */
+  /** True between `await` and `take`. */
   #awaiting = false
-  /** The commit after which the metadata were looked at. 0: they must be looked at. */
+  /** The number of the commit after which the metadata were read. 0: they must be read. */
   #looked = 0
 
   constructor(host: TextHost, documents: Documents) {
@@ -84,24 +87,27 @@ export class Follower implements Listener {
 
   changed(doc: number) {
     if (this.#awaiting) this.#changed.add(doc)
-    // Whoever has not read it yet comes to it anyway.
+    // An index that has not read the document yet will read it in its turn.
     for (const { seen } of this.#all()) if (doc < seen) this.#changed.add(doc)
   }
 
-  /** Somebody else makes the first indexes, of the documents as they are now. `take` ends that. */
+  /**
+   * Begins to wait for indexes that are loaded from the derived file. They have the documents as they are now. `take`
+   * or `giveUp` ends the waiting.
+   */
   await() {
     this.#awaiting = true
   }
 
-  /** Nobody makes them. */
+  /** Ends the waiting without indexes. */
   giveUp() {
     this.#awaiting = false
     this.#changed.clear()
   }
 
   /**
-   * Takes indexes of the documents before `end`, of which some must be read. Returns false if there are none, or if any
-   * document may have changed.
+   * Takes the loaded indexes. They have the documents before `end`, except those in `unread`. Returns false if there
+   * are no indexes, or if any document may have changed.
    */
   take(indexes: Indexed[], end: number, unread: Uint32Array): boolean {
     this.#documents.look()
@@ -116,12 +122,12 @@ export class Follower implements Listener {
     return true
   }
 
-  /** The index of each collection that has settings, after `follow`. */
+  /** The index of each collection that has settings. Up to date after `follow`. */
   get indexes(): ReadonlyMap<string, Indexed | Error> {
     return this.#indexes
   }
 
-  /** Takes note of what has changed. Reads no documents. */
+  /** Notes what has changed. Reads no documents. */
   look() {
     this.#documents.look()
     if (this.#looked !== this.#documents.commits) this.#readSettings()
@@ -155,20 +161,20 @@ export class Follower implements Listener {
     }
   }
 
-  /** Whether the index in use has these fields, so that other weights need no other index. */
+  /** Returns whether the index in use has these fields. Then a change of weights needs no other index. */
   fits(collection: string, settings: TextSettings): boolean {
     this.look()
     const indexed = this.#indexes.get(collection)
     return indexed instanceof Indexed && hasFields(settings, indexed.names)
   }
 
-  /** Whether the indexes in use are as the store is. */
+  /** True if the indexes in use are up to date. */
   get current(): boolean {
     this.look()
     return this.behind === 0
   }
 
-  /** How many documents are still to be read, for the index in use that has the most before it. */
+  /** The number of documents that are still to be read. Counts for the index in use that has the most to read. */
   get behind(): number {
     let most = 0
     for (const { seen } of this.used()) most = Math.max(most, this.#documents.end - seen)
@@ -176,15 +182,15 @@ export class Follower implements Listener {
   }
 
   /**
-   * Reads documents until the indexes in use are as the store is. Lets everything else have its turn meanwhile, and
-   * calls `between` after each turn.
+   * Reads documents until the indexes in use are up to date. Lets other work run after each slice, and then calls
+   * `between`.
    */
   follow(between: () => void): Promise<void> {
     return this.#pace.steps(() => {
       this.look()
       const [first] = [...this.used()].sort((a, b) => a.seen - b.seen)
       if (!first) {
-        // An index aside still has to read what has changed since it read it first.
+        // An index that is not in use yet must still read what has changed since it read it first.
         if (this.#aside.size === 0) this.#changed.clear()
         return true
       }
@@ -195,7 +201,7 @@ export class Follower implements Listener {
     }, between)
   }
 
-  /** Does the work of the indexes that waits, so that the next search need not do it. */
+  /** Does the pending work of the indexes, so that the next search need not do it. */
   settle(between: () => void): Promise<void> {
     return this.#pace.steps(() => [...this.used()].every(({ index }) => index.step()), between)
   }
@@ -213,7 +219,7 @@ export class Follower implements Listener {
     )
   }
 
-  /** Reads the next documents for indexes that have come equally far. */
+  /** Reads the next documents, for indexes that have read up to the same number. */
   #readNext(indexes: Indexed[]) {
     const from = indexes[0].seen
     const count = Math.min(this.#pace.size, this.#documents.end - from)
@@ -244,7 +250,7 @@ export class Follower implements Listener {
     })
   }
 
-  /** Makes an index with other settings beside the one that is used. Call `end` with it at the end. */
+  /** Makes an index with other settings beside the one in use. Call `end` with it afterwards. */
   begin(collection: string, source: string): Indexed {
     this.#looked = 0
     const indexed = new Indexed(collection, source)
@@ -252,7 +258,10 @@ export class Follower implements Listener {
     return indexed
   }
 
-  /** Ends `begin`. If the metadata have its settings now, the index is used from now on. Otherwise it is dropped. */
+  /**
+   * Ends what `begin` began. If the metadata have the settings of the index now, the index is used from now on.
+   * Otherwise it is dropped.
+   */
   end(indexed: Indexed) {
     this.#looked = 0
     this.look()
@@ -285,7 +294,7 @@ function begun(collection: string, source: string): Indexed | Error {
   }
 }
 
-/** Returns the settings of all collections that have some, as they stand in the metadata. */
+/** Returns the settings of all collections that have some, in the form that the metadata have. */
 export function settingsIn({ store, run }: TextHost): Map<string, string> {
   const sources = new Map<string, string>()
   for (const name of new Reader(run(() => store.collections())).strings()) {

@@ -2,19 +2,19 @@ import type { AttrValue } from '../types/index.js'
 import type { Column } from './columns.js'
 import type { Found } from './hits.js'
 
-/** More documents than there can be. */
+/** More documents than a store can have. */
 export const ALL = 0xffffffff
 
 /** Returns the `most` best documents of a ranking, or all if it has fewer. With `only`, the best of those. */
 export type Ranking = (most: number, only?: Uint32Array) => Promise<Found>
 
 interface Group {
-  /** Where the group's value is in its column. */
+  /** The place of the group's value in its column. */
   value: number
   places: { found: Found; place: number }[]
 }
 
-/** The documents of some groups, next to each other, and the value of each one's group. */
+/** The documents of some groups, next to each other, with the value of each document's group. */
 export interface Grouped {
   found: Found
   groups: (AttrValue | undefined)[]
@@ -24,16 +24,17 @@ export interface Grouping {
   size: number
   offset: number
   topK: number
-  /** True if limiting the ranking changes its scores: then all is ranked at once. */
+  /** True if limiting the ranking would change its scores. Then all documents are ranked at once. */
   whole: boolean
 }
 
 /**
- * Returns the best `size` documents of each of the groups from `offset` on, at most `topK` groups. A group is all
- * documents that have one value in the column; those that have none are a group, too. Groups are ordered by their best
- * document. What the best of all documents leave open, further searches find: for other groups among the documents
- * that are in none of the known ones, for more documents of a group among its own. `scope` are all documents that can
- * be found.
+ * Returns the best `size` documents of each group, for at most `topK` groups from `offset` on. A group is all documents
+ * that have the same value in the column. Those without a value are a group, too. Groups are ordered by their best
+ * document.
+ *
+ * First ranks the best of all documents. If these have too few groups, ranks the documents of no known group. If a
+ * group has too few documents, ranks the documents of this group. `scope` returns all documents that can be found.
  */
 export async function groupsOf(
   ranking: Ranking,

@@ -26,7 +26,7 @@ export function namesIn(wire: Uint8Array): Name[] {
   return names
 }
 
-/** Returns the vectors of documents, one behind the other. Returns none if one of them does not exist. */
+/** Returns the vectors of documents, one after the other. Returns no numbers if one of the documents does not exist. */
 export async function vectorsOf(host: TextHost, names: Name[], signal: AbortSignal | undefined): Promise<Float32Array> {
   const { store } = host
   const vectors = new Float32Array(names.length * store.dimension)
@@ -56,7 +56,7 @@ interface Highlights {
   snippets: (string | undefined)[]
 }
 
-/** Finds where the words are in the hits' texts, and the passage with the most of them. */
+/** Finds the matches of the words in the hits' texts, and the passage with the most of the words. */
 function highlight(host: TextHost, words: Words, docs: Uint32Array, wanted: true | string[]): Highlights {
   const { question } = words
   const matches: Highlights['matches'] = []

@@ -4,14 +4,15 @@ import { best, setOf, type Ranked } from './ranked.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
-/** Documents with the score by which they are ranked, and the two that it is made of. */
+/** Documents with the score by which they are ranked, and with the two scores from which it is made. */
 export interface Hybrid extends Ranked {
   vectorScores: Float64Array
   textScores: Float64Array
 }
 
 /**
- * So many more than wanted are taken from the searches by vector and by words. More would cost more than they spare.
+ * The number of documents that the searches by vector and by words find beyond those that are wanted. Finding more
+ * would take more time than it saves.
  */
 const NEAR = 8
 const WORDS = 32
@@ -19,9 +20,10 @@ const WORDS = 32
 const RANKS = 60
 
 /**
- * The exact `most` best by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector gives its best, and with
- * them a limit for the cosines of all others. The search by words does the same for the scores of their words. A document
- * that neither of them found is not among the best once the sum of both limits is below the score of the last of these.
+ * Returns the exact `most` best documents by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector
+ * gives its best documents. No other document has a higher cosine than the last of these. The search by words gives its
+ * best documents, and a limit for all others, in the same way. If the sum of both limits is below the score of the last
+ * of the `most` best, no document that neither search found can be among the best.
  */
 export async function byWeights(
   host: TextHost,
@@ -29,14 +31,17 @@ export async function byWeights(
   words: Words,
   share: number,
   most: number,
-  /** The documents that count, and the same as numbers if they are not just those that the filter matches. */
+  /**
+   * The documents that count, as a set. `only` has the same as numbers if they are not simply all that match the
+   * filter.
+   */
   { set: among, only }: { set: Uint16Array | undefined; only: Uint32Array | undefined },
   signal: AbortSignal | undefined,
 ): Promise<Hybrid> {
   const vector = args.vector!
   const { ceiling } = words.question
   const ofWords = (score: number) => (share * score) / ceiling
-  // By document. One without the words has no score in `texts`.
+  // Both by document. A document without any of the words has no score in `texts`.
   const cosines = new Map<number, number>()
   const texts = new Map<number, number>()
   const add = (to: Map<number, number>, { docs, scores }: Ranked) => docs.forEach((doc, i) => to.set(doc, scores[i]))
@@ -72,13 +77,13 @@ export async function byWeights(
   }
 }
 
-/** The score of the last of the `most` best, or -Infinity if there are fewer. */
+/** Returns the score of the last of the `most` best, or -Infinity if there are fewer. */
 function lastOf(docs: Iterable<number>, score: (doc: number) => number, most: number): number {
   const scores = Float64Array.from(docs, score).sort()
   return scores.length < most ? -Infinity : scores[scores.length - most]
 }
 
-/** The sum of `1 / (60 + rank)` over two full rankings: each document of the question has its rank in both. */
+/** Ranks by the sum of `1 / (60 + rank)` over two complete rankings: by vector and by words. */
 export async function byRanks(
   host: TextHost,
   args: QueryArgs,

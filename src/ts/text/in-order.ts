@@ -18,7 +18,7 @@ export class InOrder {
   }
 }
 
-/** Waits for work that never fails. */
+/** Waits for work that never rejects. Rejects if the signal is aborted before the work has ended. */
 function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
   if (!signal) return work
   return new Promise((resolve, reject) => {

@@ -23,12 +23,15 @@ import { initSync } from './text-core.js'
 import { matching } from './vectors.js'
 import { Words } from './words.js'
 
-/** The file of the indexes is written so long after a commit that makes it worth it. After a failure twice as long. */
+/**
+ * The derived file is written this long after a commit that makes it due, in milliseconds. After each failure the wait
+ * is twice as long.
+ */
 const SAVE_MS = 1000
-/** So often in a row. */
+/** The number of attempts in a row. */
 const TRIES = hasBackground ? 6 : 1
 
-/** Changes are read in the background so long after a commit, in milliseconds: another commit may follow. */
+/** Changes are read in the background this long after a commit, in milliseconds, because another commit may follow. */
 const QUIET_MS = 50
 
 const NOTHING: QueryHits = {
@@ -43,7 +46,7 @@ const NOTHING: QueryHits = {
   facets: undefined,
 }
 
-/** So many new documents take longer than a slice. */
+/** With more new documents than this, taking them into the index takes longer than a slice. */
 const MANY = 500
 
 let loading: Promise<void> | undefined
@@ -72,7 +75,7 @@ class Texts implements TextStore {
   readonly #setting = new InOrder()
   readonly #saver: Saver | undefined
   #starting: Promise<void> | undefined
-  /** True while the file of the indexes waits to be written. */
+  /** True while the derived file waits to be written. */
   #saves = false
   /** True once words can be searched. */
   #ready = false
@@ -94,7 +97,7 @@ class Texts implements TextStore {
         .catch(() => {})
   }
 
-  /** Loads the wasm and the indexes, which lists and searches for vectors do without. */
+  /** Loads the wasm and the indexes. Lists and searches for vectors do not need them. */
   async #start(signal: AbortSignal | undefined) {
     this.#starting ??= this.#load().catch((error: unknown) => {
       this.#starting = undefined
@@ -134,7 +137,7 @@ class Texts implements TextStore {
     if (!this.#saver?.busy) await this.#follower.settle(between)
   }
 
-  /** Writes the file of the indexes, if that is due. A search behind a write ends that, and it is tried again. */
+  /** Writes the derived file, if that is due. A search after a write ends the writing. Then it is tried again. */
   async #save(wait: number) {
     const saver = this.#saver
     if (!saver || this.#saves) return
@@ -153,7 +156,7 @@ class Texts implements TextStore {
     }
   }
 
-  /** Throws if there is nothing to go on for. */
+  /** Throws if the store is closed or has failed, or if the signal is aborted. */
   #check(signal: AbortSignal | undefined) {
     if (this.#freed) throw new NidusError('CLOSED', 'the store is closed')
     this.#host.check()
@@ -162,7 +165,7 @@ class Texts implements TextStore {
 
   async query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
     const hits = await this.#query(args, signal)
-    // Where there is no background, this goes on for a moment after the answer.
+    // Where there is no background, the writing goes on for a moment after the answer.
     if (!hasBackground && this.#ready) void this.#save(0)
     return hits
   }
@@ -170,7 +173,7 @@ class Texts implements TextStore {
   async #query(args: QueryArgs, signal: AbortSignal | undefined): Promise<QueryHits> {
     const between = () => this.#check(signal)
     if (args.text !== undefined) await this.#start(signal)
-    // Most of it is done before, so that writes do not wait.
+    // Most of the reading is done here, before writes have to wait.
     await this.#prepare(args, between)
     const { store, run } = this.#host
     const only = args.collections?.length === 1 ? args.collections[0] : undefined
@@ -185,7 +188,7 @@ class Texts implements TextStore {
     })
   }
 
-  /** Brings up to date what the question needs. */
+  /** Brings the columns and the indexes that the question needs up to date. */
   async #prepare(args: QueryArgs, between: () => void) {
     const { text, facets, orderBy, groupBy, explain } = args
     if (facets || orderBy || groupBy || explain) await this.#columns.ofCollections(between)
@@ -195,7 +198,7 @@ class Texts implements TextStore {
     if (text === undefined) return
     const many = this.#follower.behind > MANY
     await this.#follower.follow(between)
-    // A search takes in a few new documents at once. Many are taken in slices.
+    // A search takes in a few new documents by itself. Many are taken in beforehand, in slices.
     if (many) await this.#follower.settle(between)
   }
 
@@ -264,7 +267,7 @@ class Texts implements TextStore {
     return counted
   }
 
-  /** The documents of the question's collections that match its filter. */
+  /** Returns the documents of the question's collections that match its filter. */
   async #scope(args: QueryArgs, among: Uint16Array | undefined, between: () => void): Promise<Uint32Array> {
     return inScope(await this.#columns.ofCollections(between), args.collections, among)
   }
@@ -325,7 +328,7 @@ class Texts implements TextStore {
   }
 }
 
-/** A timer that keeps no process alive. */
+/** Waits for some milliseconds, by a timer that does not keep the process alive. */
 const pause = (time: number) => new Promise<void>((resolve) => void unref(setTimeout(resolve, time)))
 
 /** Returns the vector of a record. */

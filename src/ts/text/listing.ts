@@ -19,7 +19,7 @@ export async function listed(
   return { docs: ordered, scores: new Float64Array(ordered.length) }
 }
 
-/** The first `most` documents in the order of the columns. */
+/** Returns the first `most` documents in the order of the columns. */
 function firstOf(
   host: TextHost,
   docs: Uint32Array,
@@ -37,7 +37,7 @@ function firstOf(
   const rank = (doc: number) => (ids[doc] === 0 ? last : descending ? last - 1 - ranks[ids[doc]] : ranks[ids[doc]])
   const counts = new Uint32Array(last + 1)
   for (const doc of docs) counts[rank(doc)]++
-  // Counts become starts, as far as they are needed.
+  // Counts become starting places, as far as they are needed.
   const starts = new Uint32Array(last + 1)
   let end = 0
   let until = 0
@@ -59,7 +59,7 @@ function firstOf(
   return found.subarray(0, most)
 }
 
-/** The documents that exist, are in one of the collections, and are in the set. */
+/** Returns the documents that exist, are in one of the collections, and are in the set. */
 export function inScope(
   { ids, values, seen }: Column,
   collections: string[] | undefined,

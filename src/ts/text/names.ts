@@ -2,7 +2,7 @@ import type { TextHost } from '../engine/text-host.js'
 import { Reader, skipAttrs } from '../core/wire.js'
 import { NO_KEYS, compareBytes } from './ranked.js'
 
-/** So many documents are read at once. */
+/** The number of documents that are read at once. */
 const AT_ONCE = 4096
 
 interface Named {
@@ -12,10 +12,13 @@ interface Named {
 
 const byId = (a: Named, b: Named) => compareBytes(a.id, b.id)
 
-/** Returns the first `most` documents of one collection in the order of their ids, by the bytes of UTF-8. */
+/**
+ * Returns the first `most` of these documents, which are all of one collection, ordered by the UTF-8 bytes of their
+ * ids.
+ */
 export function firstById({ store, run }: TextHost, docs: Uint32Array, most: number): Uint32Array {
   let first: Named[] = []
-  // The last id that is among the first, once there are enough.
+  // The last id among the first `most`, once there are that many.
   let last: Uint8Array | undefined
   const cut = () => {
     first.sort(byId)

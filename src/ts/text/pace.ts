@@ -5,13 +5,13 @@ const SLICE_MS = 8
 /** The most documents that are read at once. */
 const MOST = 4096
 
-/** Work in slices. Everything else has its turn between them. */
+/** Divides work into slices. Other work runs between them. */
 export class Pace {
   #until = performance.now() + SLICE_MS
-  /** How many documents are read at once so that a slice takes its time and no longer. */
+  /** The number of documents to read at once, so that a slice takes about its time. */
   size = 64
 
-  /** Does work on so many documents, and learns how long it takes. */
+  /** Does work on `count` documents, and adjusts `size` to the time that it took. */
   timed(count: number, work: () => void) {
     const began = performance.now()
     work()
@@ -20,7 +20,7 @@ export class Pace {
     else if (count === this.size && took < SLICE_MS / 8) this.size = Math.min(MOST, this.size * 2)
   }
 
-  /** Lets everything else have its turn if a slice is over, and calls `between` after that. */
+  /** If a slice is over, lets other work run, and then calls `between`. */
   async turn(between: () => void) {
     if (performance.now() < this.#until) return
     await breathe()
@@ -28,7 +28,7 @@ export class Pace {
     this.#until = performance.now() + SLICE_MS
   }
 
-  /** Takes steps until one returns true. */
+  /** Takes steps until one returns true. Lets other work run after each slice. */
   async steps(step: () => boolean, between: () => void) {
     this.#until = performance.now() + SLICE_MS
     while (!step()) if (performance.now() >= this.#until) await this.turn(between)

@@ -6,7 +6,7 @@ export interface Ranked {
   scores: Float64Array
 }
 
-/** Asks for documents without their attributes. */
+/** No keys: asks for documents without their attributes. */
 export const NO_KEYS = new Uint8Array(0)
 
 /**
@@ -16,7 +16,7 @@ export const NO_KEYS = new Uint8Array(0)
 export function best(host: TextHost, { docs, scores }: Ranked, most: number): Ranked {
   const order = Uint32Array.from(docs, (_, i) => i).sort((a, b) => scores[b] - scores[a])
   let end = Math.min(most, order.length)
-  // All that are as good as the last one take part in deciding which of them come first.
+  // All documents with the same score as the last one take part, because their names decide which come first.
   while (end > 0 && end < order.length && scores[order[end]] === scores[order[end - 1]]) end++
   const sorted = order.subarray(0, end)
   for (let from = 0, to: number; from < end && from < most; from = to) {

@@ -8,8 +8,8 @@ import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
 /**
- * Returns the ranking of a question: by its words, by its vector, or by both. `among` are the documents that its filter
- * matches.
+ * Returns the ranking of a question: by its words, by its vector, or by both. `among` is the set of documents that
+ * match its filter.
  */
 export function rankingOf(
   host: TextHost,
@@ -45,7 +45,7 @@ export function rankingOf(
   }
 }
 
-/** Returns a ranking without one record. */
+/** Returns a ranking without one of its records. */
 function without(host: TextHost, found: Found, { collection, id }: { collection: string; id: string }): Found {
   const names = namesIn(host.run(() => host.store.documents(found.docs, NO_KEYS)))
   const own = names.findIndex((name) => name.id === id && name.collection === collection)

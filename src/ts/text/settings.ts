@@ -5,10 +5,10 @@ import { checkString, decodeMeta, describe, encodeMeta, isPlainObject } from '..
 import type { TextSettings } from '../types/index.js'
 
 const VERSION = 1
-/** Which words a text has: the rule of SPEC.md, section "Words". */
+/** The version of the rule that finds the words of a text: see SPEC.md, section "Words". */
 const ANALYZER = 1
 
-/** The index takes so many fields of a collection. */
+/** The most fields of a collection that an index takes. */
 const MOST_FIELDS = 250
 /** Scores with smaller or greater weights would not be numbers that can be compared. */
 const LEAST_WEIGHT = 1e-9
@@ -19,11 +19,11 @@ const isWeight = (weight: unknown): weight is number =>
 export const encodeSettings = (fields: TextSettings): string =>
   JSON.stringify({ v: VERSION, analyzer: ANALYZER, fields })
 
-/** Whether settings have just these fields, in any order and with any weights. */
+/** Returns whether settings have exactly these fields, in any order and with any weights. */
 export const hasFields = (settings: TextSettings, names: string[]): boolean =>
   Object.keys(settings).length === names.length && names.every((name) => Object.hasOwn(settings, name))
 
-/** Returns the settings that a caller gave, with all weights. */
+/** Returns the settings that a caller gave, with a weight for each field. */
 export function settingsOf(config: unknown): TextSettings {
   const settings: TextSettings = {}
   const add = (name: unknown, weight: number) => {
@@ -52,8 +52,8 @@ export function settingsOf(config: unknown): TextSettings {
 }
 
 /**
- * Returns the settings that a collection's metadata hold. Throws UNSUPPORTED if a newer version of this package wrote
- * them, or somebody else did.
+ * Returns the settings that a collection's metadata hold. Throws UNSUPPORTED if a newer version of this package or
+ * another program wrote them.
  */
 export function decodeSettings(collection: string, text: string): TextSettings {
   const unsupported = (why: string) =>

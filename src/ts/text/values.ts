@@ -12,8 +12,8 @@ export function typeOf(value: AttrValue): number {
 }
 
 /**
- * The ascending order of values: first null, then false, true, numbers, dates, texts, lists. NaN comes before all other
- * numbers. Texts are ordered by their UTF-8 bytes, lists by their first elements that differ.
+ * Compares two values by the ascending order: first null, then false, true, numbers, dates, texts, lists. NaN comes
+ * before all other numbers. Texts are ordered by their UTF-8 bytes, and lists by their first elements that differ.
  */
 export function compareValues(a: AttrValue, b: AttrValue): number {
   const type = typeOf(a)
@@ -37,7 +37,7 @@ function compareTexts(a: string, b: string): number {
   while (at < end && a.charCodeAt(at) === b.charCodeAt(at)) at++
   if (at === end) return a.length - b.length
   const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)]
-  // In UTF-8 a surrogate pair comes behind every other character, in UTF-16 before those from U+E000 on.
+  // In UTF-8 a surrogate pair comes after every other character. In UTF-16 it comes before those from U+E000 on.
   const [early, late] = [isSurrogate(x), isSurrogate(y)]
   return early === late ? x - y : early ? 1 : -1
 }

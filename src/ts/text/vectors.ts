@@ -10,7 +10,7 @@ export const begin = ({ store, run }: TextHost, args: QueryArgs, vector: Float32
     store.beginSearch(vector, args.collections?.length, encodeIds(args.collections ?? []), most, NaN, args.filter),
   )
 
-/** Which documents the filter of a question matches. Undefined: all of its collections. */
+/** Returns the set of documents that match the filter of a question, or undefined if there is no filter. */
 export function matching(host: TextHost, args: QueryArgs): Uint16Array | undefined {
   if (args.filter.length === 0) return undefined
   const search = begin(host, args, new Float32Array(host.store.dimension), 1)

@@ -7,7 +7,7 @@ import { Question, type Scored } from './text-core.js'
 
 interface Searched {
   indexed: Indexed
-  /** By field of the index, 0 for a field that is not searched. */
+  /** The weight of each field of the index, and 0 for a field that is not searched. */
   weights: Float64Array
 }
 
@@ -25,7 +25,7 @@ export class Words {
 
   /**
    * Returns undefined if the text has no words. Throws INVALID_ARGUMENT if no collection of the search has settings, or
-   * none has one of the fields. With statistics of several stores, this store need not have any.
+   * if none has one of the fields. If statistics of several stores are given, this store need not have settings.
    */
   static of(host: TextHost, args: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): Words | undefined {
     const { statistics } = args
@@ -49,7 +49,7 @@ export class Words {
     }
   }
 
-  /** Counts what the scores depend on, in this store alone. */
+  /** Returns the numbers that the scores depend on, for this store alone. */
   static count(host: TextHost, args: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>): OwnStatistics {
     const question = questionOf(host, args)
     try {
@@ -68,7 +68,7 @@ export class Words {
     }
   }
 
-  /** The `most` best documents, of those in the set. */
+  /** Returns the `most` best documents, of those in the set. */
   best(most: number, among: Uint16Array | undefined): Ranked {
     const parts = this.#searched.map(({ indexed, weights }) =>
       taken(this.question.best(indexed.index, weights, most, among)),
@@ -76,7 +76,7 @@ export class Words {
     return best(this.#host, joined(parts), most)
   }
 
-  /** All documents that match, of those in the set, in no order. */
+  /** Returns all documents that match, of those in the set, in no order. */
   all(among: Uint16Array | undefined): Ranked {
     const all = joined(this.#searched.map(({ indexed, weights }) => taken(this.question.all(indexed.index, weights))))
     if (!among) return all
@@ -118,7 +118,7 @@ function questionOf({ run }: TextHost, { text, matchAll, prefix, fuzzy, forms }:
   return run(() => new Question(text!, matchAll, prefix, fuzzy, forms === 'en'))
 }
 
-/** Gives a question its statistics. Returns the number of all documents. */
+/** Gives a question its statistics. Returns the number of all documents in the searched collections. */
 function count({ store, run }: TextHost, args: QueryArgs, question: Question, searched: Searched[]): number {
   for (const { indexed, weights } of searched) question.count(indexed.index, weights)
   const all = new Uint8Array(0)
@@ -129,7 +129,7 @@ function count({ store, run }: TextHost, args: QueryArgs, question: Question, se
 }
 
 function searchedBy({ collections, fields }: QueryArgs, indexes: ReadonlyMap<string, Indexed | Error>) {
-  // The order of the sums does not depend on which collection got its settings first.
+  // Sorted, so that the order of the sums does not depend on which collection got its settings first.
   const found = [...indexes]
     .filter(([name]) => !collections || collections.includes(name))
     .sort(([a], [b]) => (a < b ? -1 : 1))

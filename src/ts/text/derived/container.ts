@@ -3,11 +3,11 @@ import { crc32 } from '../../format/crc32.js'
 import { WORDS_HEAD } from '../../format/words-file.js'
 import type { Place } from './place.js'
 
-/** A file names so many bytes of settings and collections at most. */
+/** The most bytes of the part of a file that names its indexes, in JSON. */
 const MOST_NAMES = 16 << 20
 const FIXED = 16
 
-/** An index in the file. */
+/** Describes one index in the file. */
 export interface Part {
   collection: string
   /** The names of the fields, in the order of the index. */
@@ -15,7 +15,7 @@ export interface Part {
   bytes: number
 }
 
-/** What is in front of the indexes. */
+/** The beginning of the file, in front of the indexes. */
 export interface Contents extends Place {
   parts: Part[]
 }
@@ -34,7 +34,7 @@ export function encodeContents({ log, sum, rows, parts }: Contents): Uint8Array[
   return [head, names, numbers]
 }
 
-/** Reads the beginning of a file. Throws if it is no whole one of this version. */
+/** Reads the beginning of a file. Throws if the file has another format, is damaged or ends early. */
 export async function readContents(source: Source): Promise<Contents> {
   const head = await source.take(FIXED)
   if (!WORDS_HEAD.every((byte, i) => head[i] === byte)) throw wrong('has another format')
@@ -50,7 +50,7 @@ export async function readContents(source: Source): Promise<Contents> {
   return { ...found, rows: new Uint32Array(numbers.buffer) }
 }
 
-/** Reads pieces from front to back. Takes no memory for bytes that are not there. */
+/** Reads pieces in order. Takes memory only for bytes that have arrived. */
 export class Source {
   readonly #pieces: AsyncIterator<Uint8Array>
   #rest = new Uint8Array(0) as Uint8Array
@@ -59,7 +59,7 @@ export class Source {
     this.#pieces = pieces[Symbol.asyncIterator]()
   }
 
-  /** Gives `each` the next bytes in pieces. Throws if there are fewer. */
+  /** Passes the next `length` bytes to `each`, in pieces. Throws if there are fewer. */
   async pass(length: number, each: (bytes: Uint8Array) => Promise<void> | void) {
     for (let left = length; left > 0;) {
       if (this.#rest.length === 0) {

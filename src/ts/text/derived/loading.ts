@@ -10,13 +10,13 @@ import { Source, readContents, type Contents, type Part } from './container.js'
 import { NO_ROW, placeOf, type Place } from './place.js'
 import { rowsBehind } from './tail.js'
 
-/** The bytes that are handed to the wasm at once. */
+/** The most bytes that are passed to the wasm at once. */
 const PIECE = 1 << 18
 
 /**
- * Gives the follower the indexes of the file, and has it read the documents that changed behind them. Returns false if
- * the file cannot be used. Then the follower has no indexes, and makes them. `between` throws if there is nothing to go
- * on for.
+ * Loads the indexes from the file into the follower, and lets it read the documents that changed after the file was
+ * written. Returns false if the file cannot be used. Then the follower has no indexes, and makes them from the
+ * documents. `between` throws if the store is closed or has failed.
  */
 export async function loadIndexes(
   host: TextHost,
@@ -35,7 +35,7 @@ export async function loadIndexes(
     between()
     const place = placeOf(host)
     if (!place) return false
-    // From here on the follower is told what changes.
+    // From here on the follower learns which documents change.
     documents.look()
     const { end } = documents
     follower.await()
@@ -62,8 +62,8 @@ export async function loadIndexes(
 }
 
 /**
- * Returns the present number of each document of the file, and the documents that must be read. A row that no operation
- * behind the file names has the document that it had then, with the same attributes, or none.
+ * Returns the present number of each document of the file, and the documents that must be read. If no operation that
+ * came after the file names a row, the row still has the document that it had then, with the same attributes, or none.
  */
 function compared({ rows }: Contents, place: Place, behind: Set<number>) {
   let end = 0

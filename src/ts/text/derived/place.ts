@@ -3,17 +3,17 @@ import type { TextHost } from '../../engine/text-host.js'
 /** No document has this row. */
 export const NO_ROW = 0xffffffff
 
-/** Of which operations the documents are made, and where they are. */
+/** The state of the log from which an index was made, and the rows of the documents. */
 export interface Place {
-  /** The length of the log. */
+  /** The length of the log, in bytes. */
   log: number
-  /** Tells which operations are in the log, up to this length. */
+  /** A number that tells which operations the log has, up to this length. */
   sum: number
   /** The row of each document, by its number, or `NO_ROW`. Rows are the same in every opening of the log. */
   rows: Uint32Array
 }
 
-/** Returns undefined while a compaction changes the rows. */
+/** Returns the present place. Returns undefined while a compaction changes the rows. */
 export function placeOf({ store, run }: TextHost): Place | undefined {
   const bytes = run(() => store.documents(undefined, new Uint8Array(0)))
   if (bytes.length === 0) return undefined

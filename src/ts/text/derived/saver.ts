@@ -9,15 +9,15 @@ import { encodeContents } from './container.js'
 import { loadIndexes } from './loading.js'
 import { placeOf } from './place.js'
 
-/** Fewer documents are read again in less time than it takes to look after a file. */
+/** With fewer documents than this, no file is written: it takes less time to read them again. */
 const LEAST = 256
-/** The file is written again when so many documents were read since, as a part of all. */
+/** The file is written again once one in this many documents was read since it was last written. */
 const PART = 8
-/** `close` writes no larger file. */
+/** `close` does not write a file if the indexes take more bytes than this. */
 const MOST_AT_CLOSE = 64 << 20
 const PIECE = 1 << 20
 
-/** Keeps a file of the indexes beside the pair, from which an opening makes them without reading all documents. */
+/** Keeps the derived file up to date. An opening loads the indexes from it, and need not read all documents. */
 export class Saver {
   readonly #host: TextHost
   readonly #derived: Derived
@@ -34,22 +34,22 @@ export class Saver {
     this.#follower = follower
   }
 
-  /** Loads the indexes, if there is a file that fits. Otherwise nothing happens. */
+  /** Loads the indexes, if there is a file that fits the store. Otherwise does nothing. */
   async load(between: () => void) {
     try {
       if (await loadIndexes(this.#host, this.#derived, this.#documents, this.#follower, between))
         this.#files = this.#host.open.files
     } catch {
-      // The indexes are made again. If there is nothing to go on for, the caller finds that out, too.
+      // The follower makes the indexes again. If the store is closed or has failed, the caller finds that out, too.
     }
   }
 
-  /** While this is true, background work would undo what is being done. */
+  /** True while the file is being written. Background work on the indexes would then end the writing. */
   get busy() {
     return this.#saving !== undefined
   }
 
-  /** Whether the file should be written, or removed. */
+  /** Returns whether the file should be written or removed. */
   get due(): boolean {
     const { open } = this.#host
     if (open.spec.readOnly || open.failure) return false
@@ -61,12 +61,12 @@ export class Saver {
     return documents >= LEAST && (stale || this.#follower.unsaved >= Math.max(LEAST, documents / PART))
   }
 
-  /** Writes the file, if the indexes are as the store is. Rejects if the indexes change meanwhile. */
+  /** Writes the file, if the indexes are up to date. Rejects if the indexes change meanwhile. */
   save(): Promise<void> {
     return (this.#saving ??= this.#save().finally(() => (this.#saving = undefined)))
   }
 
-  /** Waits for what is being written, and writes what is due, if that is soon done. */
+  /** Waits for a write that is under way. Then writes the file if that is due and the indexes are not too large. */
   async end() {
     await this.#saving?.catch(() => {})
     const bytes = [...this.#follower.used()].reduce((sum, { index }) => sum + index.bytes, 0)
@@ -107,7 +107,7 @@ function* pieces(head: Uint8Array[], all: Indexed[], savings: TextSaving[]): Ite
   for (const [i, { index }] of all.entries()) for (let piece; (piece = savings[i].next(index));) yield piece
 }
 
-/** Puts pieces together to larger ones. Lets everything else have its turn meanwhile. */
+/** Joins pieces into larger ones. Lets other work run in between, and then calls `between`. */
 async function* joined(pieces: Iterable<Uint8Array>, between: () => void): AsyncIterable<Uint8Array> {
   const pace = new Pace()
   let large = new Uint8Array(PIECE)

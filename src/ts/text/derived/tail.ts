@@ -2,16 +2,19 @@ import { readSome } from '../../engine/rows.js'
 import type { TextHost } from '../../engine/text-host.js'
 
 const PIECE = 1 << 20
-/** A log may grow by so many bytes, or to twice its length, before the file is not worth reading. */
+/**
+ * The file is not worth reading if the log has grown by more bytes than this since it was written, and to more than
+ * twice its length.
+ */
 const MOST_BEHIND = 4 << 20
 /** The operations of the log: see SPEC.md, section 1.2. */
 const UPSERT = 3
 const LAST = 4
 
 /**
- * Reads the operations from one length of the log to another, and returns the rows that they name. Returns undefined if
- * they do not lead from the one sum to the other: then the bytes before them are not those of the file. Also returns
- * undefined if they are too many, or of a kind that says nothing about rows here.
+ * Reads the operations of the log between two lengths, and returns the rows that they name. Returns undefined if they
+ * do not lead from the one sum to the other: then the bytes before them are not those of the file. Also returns
+ * undefined if there are too many bytes, or an operation of an unknown kind.
  */
 export async function rowsBehind(
   { open }: TextHost,
@@ -45,7 +48,7 @@ export async function rowsBehind(
 
 const NONE = -1
 
-/** The row that an operation names, if it names one. Undefined: it is not known. */
+/** Returns the row that an operation names, or `NONE` if it names none. Returns undefined if that is not known. */
 function rowOf(view: DataView, from: number, end: number): number | undefined {
   if (end - from < 4) return undefined
   const kind = view.getUint32(from, true)
