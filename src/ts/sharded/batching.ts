@@ -10,7 +10,9 @@ export const groupBy = <T>(items: T[], keyOf: (item: T) => number): Map<number, 
   return groups
 }
 
-/** Runs all at once. The first failure counts, but all of them are waited for, so that nothing is left under way. */
+/**
+ * Waits for all of the work, so that nothing is left under way. Then returns the results, or throws the first failure.
+ */
 export async function settled<T>(work: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(work)
   return outcomes.map((outcome) => {

@@ -110,17 +110,19 @@ export function checkSearch<A extends AttrsOf<A>>(
   return { ...callOf(signal, timeout), wanted }
 }
 
-/** Returns copies of the vectors that stand one behind the other. A part of their memory would take all of it along. */
+/**
+ * Returns a copy of each vector. The vectors follow each other in one array. A view would be sent with the whole array.
+ */
 const apart = (vectors: Float32Array, dimension: number): Float32Array[] =>
   Array.from({ length: vectors.length / dimension }, (_, i) => vectors.slice(i * dimension, (i + 1) * dimension))
 
-/** Returns copies of the queries, each by itself. */
+/** Returns a copy of each query. */
 export const queriesApart = (queries: unknown, dimension: number): Float32Array[] =>
   apart(captureQueries(queries, dimension), dimension)
 
 /**
- * Returns copies of the records, each by itself, because they go to several shards. A wrong one is refused here, with
- * its number in the batch, and not by a shard.
+ * Returns a copy of each record, because they go to several shards. A wrong record is refused here, with its number in
+ * the batch, and not by a shard.
  */
 export function captureSent(batch: unknown, dimension: number): Sent[] {
   const { batch: wire, vectors } = captureBatch(batch, dimension, 'copy')
@@ -134,7 +136,7 @@ export function captureSent(batch: unknown, dimension: number): Sent[] {
   })
 }
 
-/** Returns a copy of the changes, each by itself. */
+/** Returns a copy of each change. */
 export function captureChanged(changes: unknown): Changed[] {
   const { count, batch } = captureChanges(changes)
   const reader = new Reader(batch)
@@ -151,7 +153,7 @@ export function captureChanged(changes: unknown): Changed[] {
   })
 }
 
-/** Captures what a question is about. */
+/** Splits options into those of the call and those of the question, and captures both. */
 function asked(
   options: ShardedCallOptions & { filter?: unknown },
   about: Pick<Asked, 'text' | 'vector' | 'collection' | 'id'>,
@@ -164,7 +166,7 @@ function asked(
   }
 }
 
-/** Returns undefined if it is a search for the nearest alone. */
+/** Captures the arguments of `search`. Returns undefined if they are a plain search for the nearest vectors. */
 export function captureQuestion(query: unknown, options: unknown, dimension: number) {
   // A proxy around an array passes for a plain object.
   if (reading('the query', () => isPlainObject(query) && !('length' in query))) {

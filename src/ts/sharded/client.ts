@@ -169,7 +169,7 @@ export class Client<A extends AttrsOf<A> = Attrs> {
         all.map((_, n) => n),
         (n) => placeOf(collection, all[n], at.layout.from),
       )
-      // So many records without attributes fit into an answer. If records are larger, fewer come back.
+      // This many records without attributes fit into an answer. If records are larger, fewer come back.
       const most = Math.max(1, Math.floor(MOST_BYTES / (4 * this.dimension + 1024)))
       await this.#requests.all([...groups], async ([index, group]) => {
         for (let done = 0; done < group.length;) {
@@ -378,10 +378,13 @@ function whole<A extends AttrsOf<A>>({ hits, missing, causes }: Answered<A>): Hi
   return hits
 }
 
-/** If an id occurs twice, the last record counts. */
+/** Returns the last record of each id, because that one counts. */
 const last = (records: Sent[]) => [...new Map(records.map((record) => [record.id, record])).values()]
 
-/** A shard changes all records of its part or none, and cannot know of other parts. */
+/**
+ * Returns the error of an update that failed in one shard. A shard changes all records of its part or none, and knows
+ * nothing of the other parts.
+ */
 function partOfUpdate(error: unknown): unknown {
   if (!(error instanceof NidusError) || error.code !== 'NOT_FOUND') return error
   const message = error.message.replace(/; nothing was changed$/, '; other records of the batch may have been changed')

@@ -10,7 +10,9 @@ export const shardError = (
   options?: { cause?: unknown },
 ): NidusError => Object.assign(new NidusError(code, message, options), shards?.length ? { shards } : {})
 
-/** Says that the caller has an older layout. `done` is the number of records that were deleted before this showed. */
+/**
+ * Thrown if the caller has an older layout. `done` is the number of records that were deleted before this was noticed.
+ */
 export class Stale {
   constructor(
     readonly layout: Layout,

@@ -8,14 +8,14 @@ interface Heard {
 }
 const HEARD = 'nidus-heard/'
 const GIVEN_UP = 'nidus-given-up/'
-/** The number of clients of which a shard remembers the writes that they gave up. */
+/** The number of clients for which a shard remembers the writes that they gave up. */
 const MOST_CLIENTS = 1000
 
 const late = (who: string) => new NidusError('ABORTED', `${who} gave this up, and has sent something else since`)
 
 /**
- * Refuses messages that were given up. What it must refuse is on the disk before a newer message is let in, so it is
- * still refused after a restart.
+ * Refuses messages that were given up. Before a newer message is let in, the shard stores what it must refuse from then
+ * on. So such messages are still refused after a restart.
  */
 export class Fences {
   readonly #storage: ShardStorage

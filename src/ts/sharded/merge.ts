@@ -66,7 +66,7 @@ export function grouped<T>(hits: T[], size: number, valueOf: (hit: T) => unknown
 
 /**
  * Returns the best `most` groups of all lists, each with its best `size` hits. Returns undefined if a hit may be
- * missing: a list of so many groups as were asked for may have ended before a group that other lists have.
+ * missing: a list that has as many groups as were asked for may have ended before a group that other lists have.
  */
 export function mergeGroups(
   lists: Hit[][],
@@ -80,7 +80,7 @@ export function mergeGroups(
     const full = own.size === asked.most
     if (twice && (full || [...own.values()].some((hits) => hits.length === asked.size))) return undefined
     if (!full) continue
-    // No group that is missing in the list has a better hit than the best of the list's last group.
+    // Groups that are missing in this list have no better hit than the best one of its last group.
     const last = [...own.values()].at(-1)?.[0]
     for (const [key, hits] of groups)
       if (last && !own.has(key) && (hits.length < size || byScore(hits[size - 1], last) > 0)) return undefined

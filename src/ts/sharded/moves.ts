@@ -22,7 +22,7 @@ export class Moves {
   readonly #peers: Peers
   readonly #fences: Fences
   #moved = 0
-  /** True if a move or a write did not come to its end. Some records may then be in two shards. */
+  /** True if a move or a write was not completed. Some records may then be in two shards. */
   #torn = false
   #leaving: Promise<unknown> = Promise.resolve()
   #leavers = 0
@@ -43,7 +43,7 @@ export class Moves {
     for (let index = from; index < to; index++) this.#peers.unsure.add(index)
   }
 
-  /** Begins a newer layout. No message of an older one is accepted any more. */
+  /** Prepares for a newer layout. No message of an older one is accepted any more. */
   renew() {
     this.#peers.unsure.clear()
     this.#torn = false
@@ -68,7 +68,7 @@ export class Moves {
   #alone<T>(work: () => Promise<T>): Promise<T> {
     this.#leavers++
     const counted = async () => {
-      // The number is odd while a record is being moved, so that callers do not count it twice.
+      // The number is odd while a record is being moved, so that callers do not count the record twice.
       this.#moved++
       try {
         return await work()

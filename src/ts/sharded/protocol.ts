@@ -17,7 +17,7 @@ export interface Changed {
 /** Every option of a search but its signal. */
 export type Wanted = { [K in Exclude<keyof SearchOptions, 'signal'>]: SearchOptions[K] | undefined }
 
-/** Whether records may be in two shards, and which shards this one waits for. */
+/** Says whether records may be in two shards, and which shards this one waits for. */
 export interface Still {
   moved: number
   waits?: number[]
@@ -52,15 +52,15 @@ export interface Calls {
   layout(): null
   /**
    * Takes the settings of all collections' texts. Returns 0 once they are in use, and 1 if the shard is still at work.
-   * They have a version: older ones than it has change nothing.
+   * The settings have a version: a shard ignores settings that are older than its own.
    */
   texts(version: number, settings: Settings): number
   /** Moves some of the records that belong elsewhere. Returns how many there were. */
   move(): number
   /**
    * Takes records of another shard: `put` writes them here, `adopt` writes only those that are missing here, `remove`
-   * deletes them, and `change` changes their attributes. Without any records, it only makes sure that everything sent
-   * before is refused from now on.
+   * deletes them, and `change` changes their attributes. A call without records only makes the shard refuse everything
+   * that was sent before.
    */
   put(collection: string, records: Sent[]): number
   adopt(collection: string, records: Sent[]): number
@@ -73,8 +73,8 @@ export interface Calls {
 export type Call = keyof Calls
 
 /**
- * Comes with every call: the shard that it is for and the layout. If another shard calls, also which of its lives that
- * is and the number of the message.
+ * Comes with every call: the shard that the call is for, and the layout. If another shard calls, `sender` also says in
+ * which of its lives it made the call, and has the number of the message.
  */
 export interface Whom {
   name: string
@@ -86,7 +86,7 @@ export interface Whom {
    * shard.
    */
   client?: { id: string; turn: number; fence: number }
-  /** The caller waits so many milliseconds for the answer. */
+  /** The number of milliseconds that the caller waits for the answer. */
   timeout?: number
   /** The caller accepts an answer in parts. */
   parts?: true

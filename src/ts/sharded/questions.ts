@@ -17,8 +17,8 @@ const MOST_VALUES = 65_536
 const TRIES = 100
 
 /**
- * Answers a question as one store does. First each shard counts what the scores depend on, and then each answers with
- * the sums of all.
+ * Answers a question exactly as one store does. First each shard counts what the scores depend on. Then each shard
+ * answers with the sums of all counts.
  */
 export async function answer(requests: Requests, at: At, asked: QueryArgs): Promise<Hits<Hit>> {
   const statistics = asked.text === undefined ? undefined : await summed(requests, at, asked)
@@ -33,7 +33,7 @@ export async function answer(requests: Requests, at: At, asked: QueryArgs): Prom
   return hits
 }
 
-/** Returns the hits from `offset` on. */
+/** Returns the ranked hits from `offset` on. */
 async function ranked(requests: Requests, at: At, args: QueryArgs): Promise<Hit[]> {
   const most = Math.min(args.offset + args.topK, ALL)
   const { groupBy, offset, vector, fusion, statistics } = args
@@ -44,7 +44,7 @@ async function ranked(requests: Requests, at: At, args: QueryArgs): Promise<Hit[
     (await requests.founds(at, { ...args, offset: 0, topK, groupBy: groupBy && { key: groupBy.key, size } })).map(
       ({ hits }) => hits,
     )
-  // Longer lists are asked for while a hit may be missing.
+  // While a hit may be missing, longer lists are asked for.
   for (let times = 1; ; times *= 2) {
     const asked = Math.min(most * times, ALL)
     if (!groupBy) {

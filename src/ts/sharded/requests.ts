@@ -28,7 +28,10 @@ export class Requests {
   readonly #first: number
   readonly #timeout: number
   #layout: Promise<Layout> | undefined
-  /** Writes have numbers. With its next write, a shard is told which ones were given up. */
+  /**
+   * The id of this client. Its writes have numbers, and with the next write a shard learns which earlier ones were
+   * given up.
+   */
   readonly #id = crypto.randomUUID()
   #turn = 0
   readonly #givenUp = new Map<number, number>()
@@ -43,8 +46,8 @@ export class Requests {
   }
 
   /**
-   * Works by the layout that is known, and again by a newer one if a shard has it. So the work must be safe to do
-   * twice.
+   * Does the work with the layout that is known. If a shard has a newer layout, does the work again with that. So the
+   * work must be safe to do twice.
    */
   async by<T>({ timeout = this.#timeout, signal }: ShardedCallOptions, work: (at: At) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
@@ -121,7 +124,9 @@ export class Requests {
     return (await this.phases(layout, work)).flat()
   }
 
-  /** If there is a newer layout, everything begins again, whatever else failed. */
+  /**
+   * Does the work for all items at the same time. If a shard has a newer layout, throws `Stale`, whatever else failed.
+   */
   async all<I, T>(items: I[], work: (item: I) => Promise<T>): Promise<T[]> {
     let stale: Stale | undefined
     const all = items.map((item) =>

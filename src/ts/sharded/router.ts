@@ -43,7 +43,7 @@ export class Router {
     })
   }
 
-  /** Waits for a part of `timeout`. The caller sees by the layout whether to ask again. */
+  /** Adds shards. Waits for a part of `timeout`. The layout in the answer tells the caller whether to ask again. */
   async grow(name: string, shards: number, timeout = TIMEOUT_MS): Promise<Answer<Layout>> {
     return this.#answer(async () => {
       const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
@@ -52,7 +52,10 @@ export class Router {
     })
   }
 
-  /** Waits for a part of `timeout`. The caller sees by `pending` whether to ask again. */
+  /**
+   * Returns the settings of texts, after the change if one is given. Waits for a part of `timeout`. `pending` tells the
+   * caller whether to ask again.
+   */
   async texts(
     name: string,
     timeout = TIMEOUT_MS,
@@ -70,7 +73,7 @@ export class Router {
     })
   }
 
-  /** Gives all shards, also those that are new, the settings of texts. */
+  /** Sends the settings of texts to all shards, new ones included. */
   async #tell(version: number, settings: Settings) {
     const { name, layout } = (await this.#kept)!
     await this.#tellTexts(name, layout, range(0, layout.to), version, settings)
@@ -93,7 +96,7 @@ export class Router {
       )
     if (layout.from === layout.to) {
       if (shards === layout.to) return { growth: Promise.resolve() }
-      // The previous growth is still telling all shards of its end. It is not the growth that was asked for.
+      // The previous growth is still telling the shards that it has ended. It is not the growth that is asked for now.
       if (this.#growing) return { growth: this.#growing.catch(() => {}) }
       await this.#storage.setAlarm(Date.now() + ALARM_MS)
       await this.#keep({ name, layout: { ...layout, version: layout.version + 1, to: shards } })
@@ -194,7 +197,10 @@ export class Router {
     }
   }
 
-  /** Works on some items at a time. After the first failure it begins no more, and waits for those under way. */
+  /**
+   * Does the work for some items at a time. After the first failure it begins no more work, and waits for what is under
+   * way.
+   */
   async #each(indices: number[], work: (index: number, failed: () => boolean) => Promise<unknown>) {
     const left = indices.values()
     const failures: unknown[] = []
@@ -211,7 +217,7 @@ export class Router {
   }
 }
 
-/** Waits for work, but not for longer than so many milliseconds. */
+/** Waits for work for at most `ms` milliseconds. */
 function awhile(work: Promise<unknown>, ms: number): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined
   return Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]).finally(() =>

@@ -95,7 +95,7 @@ export class Shard {
     }
   }
 
-  /** Keeps a newer layout. If its own layout is newer, returns that. */
+  /** Stores a newer layout. If the shard's own layout is newer, returns that one. */
   async #note({ name, index, layout }: Pick<Whom, 'name' | 'index' | 'layout'>): Promise<Layout | undefined> {
     const kept = this.#kept
     if (kept && (kept.name !== name || kept.index !== index))
@@ -202,7 +202,7 @@ export class Shard {
     return { ...found, moved: moved === before ? moved : 1, waits }
   }
 
-  /** Looks here first, and then where the record may have gone meanwhile. */
+  /** Looks for records here first, and then in the shard to which they may have moved meanwhile. */
   async #get(patience: number, collection: string, ids: string[]): Promise<(Sent | null)[]> {
     const found = await find(await this.#store(), collection, ids)
     const missing = ids.flatMap((id, n) =>

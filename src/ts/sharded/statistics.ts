@@ -18,7 +18,7 @@ export const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS
 export async function isStill(requests: Requests, at: At, answers: Partial<Still>[]): Promise<boolean> {
   const { from, to }: Layout = at.layout
   if (from === to) return true
-  // Counting the records of a collection is the cheapest question that says it.
+  // The count of one collection is the cheapest call that tells this.
   const again = await requests.all(range(0, from), (index) => requests.ask(at, index, 'count', ''))
   return again.every(({ moved }, i) => moved % 2 === 0 && moved === answers[i].moved)
 }

@@ -69,7 +69,7 @@ export class RouterTexts {
       if (!pending) return
       await this.#tell(version, settings)
       await this.#alone(async () => {
-        // Others may have come meanwhile.
+        // Newer settings may have come meanwhile.
         const now = await this.#kept
         if (now.version === version) await this.#keep({ ...now, pending: false })
       })
@@ -86,7 +86,7 @@ export class RouterTexts {
 export class ShardTexts {
   readonly #storage: ShardStorage
   readonly #store: () => Promise<Nidus>
-  /** The newest version that arrived. It is on the disk, so that an older one is refused in every later life. */
+  /** The newest version that arrived. It is stored, so that an older one is also refused after a restart. */
   #newest = 0
   #work: { version: number; done: Promise<unknown> } = { version: 0, done: Promise.resolve() }
 
@@ -99,7 +99,10 @@ export class ShardTexts {
     this.#newest = (await this.#storage.get<number>(KEY)) ?? 0
   }
 
-  /** Returns 0 once the store has the settings, and 1 after a while, if it is still reading its records for them. */
+  /**
+   * Puts settings into use. Returns 0 once the store has them. Returns 1 if it is still reading its records for them
+   * after `patience` milliseconds.
+   */
   async take(patience: number, version: number, settings: Settings): Promise<number> {
     if (version < this.#newest) return 0
     if (version > this.#newest) {
