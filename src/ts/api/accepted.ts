@@ -26,19 +26,19 @@ export function closeAfter(backend: Backend): Promise<void> {
 }
 
 /**
- * Returns settings of texts as JSON. The store checks them, and refuses the list that stands for what JSON cannot say.
+ * Returns settings of texts as JSON. A value that JSON cannot express becomes an empty list, which the store refuses.
  */
 export const captureText = (text: unknown): string =>
   reading('text', () =>
     text === undefined
       ? '[]'
       : JSON.stringify(snapshot(text), function (this: { [key: string]: unknown }, key, part: unknown) {
-          // A date is a text by now, and NaN does not equal itself.
+          // A date is a string here already, and NaN does not equal itself.
           const same = this[key] === part && part !== Infinity && part !== -Infinity
           return same && !/^(function|symbol|bigint)$/.test(typeof part) ? part : []
         }),
   )
 
-/** In a turn of its own: what it throws must not be taken for a failed call. */
+/** Calls the callback in a turn of its own, so that an error that it throws is not taken for a failed call. */
 export const inTurn = (onProgress: ((done: number, total: number) => void) | undefined) =>
   onProgress && ((done: number, total: number) => queueMicrotask(() => onProgress(done, total)))

@@ -20,7 +20,9 @@ import { BACKEND, read, snapshot, type Opened } from './reads.js'
 
 type Module = Awaited<ReturnType<typeof question>>
 
-/** Captures a question in the turn of the call. The filter itself is wanted only if the answer is to explain it. */
+/**
+ * Captures a question in the turn of the call. The filter object itself is kept only if the answer is to explain it.
+ */
 export const captured = (
   about: Pick<Asked, 'text' | 'vector' | 'collection' | 'id'>,
   filter: unknown,

@@ -32,7 +32,7 @@ export const signalOf = (options: SignalOption | undefined, place: string) =>
 export const metaOf = async (db: Opened, collection: string) =>
   decodeMeta(await db[BACKEND]().call('getMeta', { collection: collectionName(collection) }))
 
-/** A sparse array can be longer than memory. */
+/** Longer arrays are refused, because a sparse array can be longer than memory. */
 const LONGEST = 1_000_000
 
 /** Copies plain objects and arrays, since the caller may change them while a part of the package is loaded. */
@@ -47,7 +47,7 @@ function tooLong(length: number): never {
   throw invalid(`an array with ${length} elements is too long: ${LONGEST} at most`)
 }
 
-/** Calls a read. If it is aborted, its error says nothing of writes. */
+/** Makes a read. If it is aborted, its error says nothing about writes. */
 export function read<M extends MethodOf<Kind.Read | Kind.Rows | Kind.Text>>(
   store: Backend,
   method: M,

@@ -200,7 +200,7 @@ export function captureQuery(query: unknown, dimension: number, who = 'the query
   return copy
 }
 
-/** Returns a copy of the queries, one behind the other. */
+/** Returns a copy of the queries, one after the other. */
 export function captureQueries(queries: unknown, dimension: number): Float32Array {
   return reading('queries', () => {
     if (!Array.isArray(queries)) throw invalid(`queries must be an array of vectors, not ${describe(queries)}`)
@@ -210,7 +210,7 @@ export function captureQueries(queries: unknown, dimension: number): Float32Arra
   })
 }
 
-/** Returns a copy of the ids, and the ids as they are sent. One id stands for a list of it. */
+/** Returns a copy of the ids, and the ids as they are sent. A single id counts as a list with one id. */
 export function captureIds(given: unknown): { ids: string[]; wire: Uint8Array<ArrayBuffer> } {
   return reading('ids', () => {
     const ids: unknown = typeof given === 'string' ? [given] : given

@@ -32,7 +32,9 @@ import type { Segment } from '../types/segment.js'
 
 /** Lists the keys that an object may have. */
 export type Known = { readonly [key: string]: 1 }
-/** All keys of a public type. A key that stands in the type but not in the list does not compile, nor the reverse. */
+/**
+ * All keys of a public type. The list does not compile if it lacks a key of the type, or has a key that the type lacks.
+ */
 export type KeysOf<T> = { readonly [K in T extends unknown ? keyof T : never]-?: 1 }
 
 export const OPEN = {

@@ -13,7 +13,10 @@ export const WRITING_MS = 50
 const UNCODED = 8192
 /** The number of steps of one call in a runtime where nothing runs in the background and the clock stands still. */
 const CODE_STEPS = 8
-/** The longest time for which a search makes codes, in milliseconds. It is shorter if searches without codes are. */
+/**
+ * The most time that one search spends on making codes, in milliseconds. A search spends less if queries take less time
+ * than this.
+ */
 const ALONG_MS = 50
 
 /**

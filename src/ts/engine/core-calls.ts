@@ -11,7 +11,7 @@ const decoder = new TextDecoder()
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
 type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
-/** `dropped`: the collection was dropped before, in the same group. */
+/** Stages one write. `dropped` is true if the collection was dropped earlier in the same group. */
 type RunWrite<M extends Method> = (core: Store, args: Args<M>, dropped: boolean) => Result<M>
 
 const NO_VECTORS = /* @__PURE__ */ new Float32Array()
@@ -57,7 +57,7 @@ export const rowReads: { readonly [M in MethodOf<Kind.Rows>]: (core: Store, args
     },
   }
 
-/** Returns the metadata with the settings of the collection's texts, which belong to `setText` alone. */
+/** Returns the metadata together with the settings of the collection's texts, which only `setText` changes. */
 function keepingText(core: Store, collection: string, meta: Uint8Array): Uint8Array {
   const settings = textEntry(core.getMeta(collection))
   if (!settings) return meta
@@ -84,7 +84,7 @@ export function textEntry(meta: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-/** A call by its name: TypeScript does not see by itself that a name and its arguments go together. */
+/** Runs a call by its name. TypeScript does not see by itself that a name and its arguments go together. */
 export const runWrite = <M extends MethodOf<Kind.Write>>(core: Store, { method, args }: AnyCall<M>, dropped: boolean) =>
   (writes[method] as RunWrite<M>)(core, args, dropped)
 export const runRead = <M extends MethodOf<Kind.Read>>(core: Store, { method, args }: AnyCall<M>) =>
@@ -100,7 +100,7 @@ export const beginSearch = (
 export const hitsOf = (hits: CoreHits | undefined): Hits | undefined =>
   take(hits, ({ wire, scores, vectors, counts }) => ({ wire, scores, vectors, counts }))
 
-/** Results are copied out of the wasm memory by the getters, so they may be freed at once. */
+/** Copies a result and frees it. The getters copy out of the wasm memory, so the result may be freed at once. */
 function take<T extends { free(): void }, R>(result: T | undefined, copy: (result: T) => R): R | undefined {
   try {
     return result && copy(result)
@@ -110,8 +110,8 @@ function take<T extends { free(): void }, R>(result: T | undefined, copy: (resul
 }
 
 /**
- * Returns the work of a call's filter, if finding out what it matches takes so long that it is done in slices before
- * the call itself.
+ * Returns the evaluation of a call's filter if it may take long. Then it is done in slices before the call itself.
+ * Returns undefined if it is quick, or if there is no filter.
  */
 export function matchingOf(core: Store, { method, args }: AnyCall): Matching | undefined {
   if (method === 'search') return args.filter.length > 0 ? core.matching(onlyName(args), args.filter, false) : undefined
@@ -119,6 +119,8 @@ export function matchingOf(core: Store, { method, args }: AnyCall): Matching | u
   return args.filter.length > 0 ? core.matching(args.collection, args.filter, true) : undefined
 }
 
-/** The name of the collection, if a search is in just one. A name follows its length of eight bytes. */
+/**
+ * Returns the name of the collection if the search is in only one. Eight bytes with its length come before the name.
+ */
 const onlyName = ({ collections, names }: Calls['search']['args']) =>
   collections === 1 ? new TextDecoder().decode(names.subarray(8)) : undefined

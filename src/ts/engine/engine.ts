@@ -54,8 +54,8 @@ export class Engine implements Backend {
   #wrote = performance.now()
 
   /**
-   * Opens a store. With a source, the store becomes what that holds, byte for byte. Rejects with `Incomplete` if a new
-   * store was to be made of it and came to nothing.
+   * Opens a store. With a source, the store becomes a copy of the source, byte for byte. Rejects with `Incomplete` if
+   * the source was to become a new store, and certainly no store was made.
    */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
     await loadCore(wasm)
@@ -90,7 +90,7 @@ export class Engine implements Backend {
         this.#autoCompaction?.putOff()
         return this
       }
-      // Nobody knows what the files hold now. So they are read again.
+      // It is unknown what the files hold now, so they are read again.
       await this.close()
       const reopened = await Engine.open({ ...spec, autoCompact: Infinity }, host, wasm)
       reopened.recovery.compactionError = compactionError
@@ -115,7 +115,7 @@ export class Engine implements Backend {
     this.#coder = new Coder(open, () => this.#writing, ended)
     this.#reads = new Reads(open, this.#coder, () => this.#workers)
     this.#text = new TextCalls(open, () => this.#closing !== undefined)
-    // A damaged store is left as it is, for whoever may still want to read it.
+    // A damaged store is left as it is, because somebody may still want to read it.
     if (spec.readOnly || spec.autoCompact === Infinity || this.recovery.bytes > 0) return
     const { queue } = this.#committer
     this.#autoCompaction = new AutoCompaction(spec.autoCompact, {
@@ -191,7 +191,7 @@ export class Engine implements Backend {
     return this.#closing !== undefined || this.#open.failure !== undefined || deadCore() !== undefined
   }
 
-  /** Makes the codes that searches are quick by, and gives search workers their rows. */
+  /** Starts to make the codes that make searches fast, and gives search workers their rows. */
   #makeCodes() {
     this.#coder.begin()
     void this.#workers?.deal(
@@ -205,7 +205,7 @@ export class Engine implements Backend {
     return this.#text.footprint(this.#open.run(() => reads.footprint(this.#open.store, {})))
   }
 
-  /** Compacts once no export is open. Writes go on while it waits. */
+  /** Compacts once no export is open. Writes go on until then. */
   async #compactLater(): Promise<void> {
     while (this.#exports.any) {
       await this.#exports.done()
@@ -275,7 +275,7 @@ export class Engine implements Backend {
     })
   }
 
-  /** Ends what would go on for as long as somebody wants it: exports, and questions for changes. */
+  /** Ends the calls that may wait without limit: exports, and calls for changes. */
   endWaits() {
     this.#exports.end()
     this.#feed.end(closedError(this.#open.spec.name))

@@ -8,8 +8,9 @@ const IDLE_MS = 60_000
 const POLL_MS = 50
 
 /**
- * The exports that are open. Both files only grow. So an export is the first bytes of both files, up to their lengths
- * between two groups of writes. Only a compaction replaces the files, and it waits for exports.
+ * The exports that are open. Between compactions both files only grow. So an export is the first bytes of both files,
+ * up to the lengths that they had between two groups of writes. Compactions replace the files, so they wait for
+ * exports.
  */
 export class Exports {
   #used = new Map<string, number>()

@@ -10,10 +10,10 @@ import { checkFiles, closeHandles, openHost, refuse, release, replay, type Opene
 import { readSome } from './rows.js'
 import { breathe } from '../runtime/schedule.js'
 
-/** Returns whether there is a store. A store whose creation was not finished does not count. */
+/** Returns whether the files hold a store. A store whose creation was not finished does not count. */
 export const isStore = ({ data, log }: StoreFiles) => data.getSize() >= HEADER || log.getSize() > 0
 
-/** Throws if the files that are about to be replaced are another program's. */
+/** Throws if the files that are about to be replaced belong to another program. */
 export async function checkOurs(name: string, { data, log }: StoreFiles): Promise<void> {
   const first = async (handle: SyncAccessHandle, length: number) => {
     const parts: number[] = []
@@ -34,7 +34,7 @@ export async function checkOurs(name: string, { data, log }: StoreFiles): Promis
   if (foreign) throw foreignError(`the ${foreign} under the name "${name}"`, foreign)
 }
 
-/** Says that the creation of a new store was begun and certainly not finished. `cause` is the reason. */
+/** Thrown if a new store was begun and certainly not completed. `cause` is the reason. */
 export class Incomplete extends Error {
   constructor(cause: unknown) {
     super('incomplete', { cause })

@@ -46,7 +46,7 @@ export class OpenCore {
     }
   }
 
-  /** Finds out what a filter matches, in slices. Other work, and the caller's signal, get a turn between them. */
+  /** Evaluates a filter in slices. Other work runs between the slices, and the signal of the caller is checked. */
   async match(matching: Matching, signal: AbortSignal | undefined) {
     try {
       await inSlices(() => {

@@ -49,7 +49,7 @@ export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: Was
   }
 }
 
-/** Returns whether there is a store. A store whose creation was not finished does not count. */
+/** Returns whether the host has a store. A store whose creation was not finished does not count. */
 async function exists(probe: With): Promise<boolean> {
   try {
     return await probe(async (host) => {

@@ -8,7 +8,7 @@ import { beginSearch, hitsOf } from './core-calls.js'
 import { WRITING_MS } from './coder.js'
 import type { OpenCore } from './open-core.js'
 
-/** One of this many searches goes the way that was slower, to learn whether it still is. */
+/** One in this many searches takes the way that was slower, to learn whether it still is slower. */
 const AGAIN = 8
 
 /** Chooses the quicker of two ways, by the times that each took recently. */
@@ -49,7 +49,7 @@ export class SearchWorkers {
     this.#pool = pool
   }
 
-  /** True if they have a share of the rows to search. */
+  /** True if the workers have a share of the rows to search. */
   get share(): boolean {
     return this.#pool.share
   }

@@ -23,7 +23,7 @@ export class TextCalls {
     this.#closing = closing
   }
 
-  /** True once it is used. Its reads take several turns of the event loop. */
+  /** True once the module is used. Its reads take several turns of the event loop. */
   get used() {
     return this.#loading !== undefined
   }
@@ -75,7 +75,7 @@ export class TextCalls {
     return (await this.#load()).query(args, signal)
   }
 
-  /** A collection is about to be dropped. Settings that were asked for before are not set after that. */
+  /** Notes that a collection is about to be dropped. Settings that were asked for before are then not set any more. */
   dropping(collection: string) {
     this.#drops.set(collection, this.#dropsOf(collection) + 1)
   }
@@ -84,7 +84,10 @@ export class TextCalls {
     return this.#drops.get(collection) ?? 0
   }
 
-  /** `commit` runs a step that stages a write, and makes it durable, in the order of the writes. */
+  /**
+   * Sets the settings of a collection's texts. `commit` runs a step that stages a write, and makes the write durable,
+   * in the order of the writes.
+   */
   async setText(
     { collection, text }: Calls['setText']['args'],
     options: CallOptions,

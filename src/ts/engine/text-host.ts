@@ -10,10 +10,10 @@ export interface TextHost {
   run<T>(work: () => T): T
   /** Throws if the store is closed or has failed. */
   check(): void
-  /** Finds out what a filter matches, in slices. */
+  /** Evaluates a filter in slices. */
   match(matching: Matching, signal: AbortSignal | undefined): Promise<void>
   /** Takes all steps of a read. */
   toTheEnd<R>(read: SteppedRead<R>, signal: AbortSignal | undefined): R | Promise<R>
-  /** Keeps changes from taking effect while a read takes several turns of the event loop. */
+  /** Runs a read that takes several turns of the event loop. No change takes effect meanwhile. */
   reading<T>(work: () => Promise<T>): Promise<T>
 }

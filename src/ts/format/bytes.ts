@@ -1,4 +1,4 @@
-/** Returns the bytes of all parts, one behind the other, in a buffer of their own. */
+/** Returns the bytes of all parts, one after the other, in a buffer of their own. */
 export function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0

@@ -2,19 +2,20 @@ import { NidusError } from '../errors/errors.js'
 import { crc32 } from './crc32.js'
 
 /**
- * Says whose a file is, judged by its first bytes. All code makes this one check before it creates, replaces, cuts or
- * removes a pair of files.
+ * Says to whom a file belongs, judged by its first bytes. All code makes this check before it creates, replaces, cuts
+ * or removes a pair of files.
+ *
  * `begun` means zeros, or the beginning of bytes that we would write. An interrupted write leaves such a file, but the
- * file may as well be somebody else's.
+ * file may as well belong to another program.
  */
 type Look = 'none' | 'begun' | 'ours' | 'foreign'
 export type Which = 'data' | 'log'
 
-/** Bytes of the header of `data`. */
+/** The length of the header of `data`, in bytes. */
 export const HEADER = 64
 /** "NIDUS", zero. */
 const MAGIC = [0x4e, 0x49, 0x44, 0x55, 0x53, 0]
-/** Bytes. The checksum of a longer first frame is not checked. */
+/** The most bytes of a first frame whose checksum is checked. */
 const MOST = 1 << 20
 
 export interface Seen {
@@ -24,7 +25,7 @@ export interface Seen {
 
 const NONE: Seen = { size: 0, look: 'none' }
 
-/** Judges a data file. `head` has at least its first 64 bytes, or all of it if it is shorter. */
+/** Judges a data file. `head` has at least its first 64 bytes, or the whole file if it is shorter. */
 export function lookAtData(head: Uint8Array, size: number): Seen {
   const start = head.subarray(0, HEADER)
   const is = MAGIC.every((byte, i) => i >= start.length || start[i] === byte)
@@ -62,8 +63,9 @@ export function lookAtLog(head: Uint8Array, size: number): Seen {
 }
 
 /**
- * Returns which of the two files is somebody else's, if one is. A file that is ours shows that a begun file beside it
- * is ours, too. If neither is ours, only a data file that is no longer than a header can be an unfinished creation.
+ * Returns which of the two files belongs to another program, if one does. A file that is ours shows that a begun file
+ * beside it is ours, too. If neither is ours, only a data file that is no longer than a header can be an unfinished
+ * creation.
  */
 export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefined {
   if (data.look === 'foreign') return 'data'
@@ -73,7 +75,8 @@ export function foreignOf(data: Seen = NONE, log: Seen = NONE): Which | undefine
 }
 
 /**
- * Returns the error for a file that is somebody else's. `path` names the file, or what takes its place in a database.
+ * Returns the error for a file that belongs to another program. `path` names the file, or what takes its place in a
+ * database.
  */
 export const foreignError = (path: string, which: Which | 'head', code: 'CORRUPT' | 'INVALID_ARGUMENT' = 'CORRUPT') =>
   new NidusError(

@@ -16,8 +16,8 @@ const unavailable = (kind: StorageKind) =>
   new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
 
 /**
- * A page starts a worker, because only dedicated workers have file handles. A thread that cannot start one does
- * without.
+ * Returns whether this thread can start a worker. A page starts one, because only dedicated workers have file handles.
+ * A thread that cannot start a worker works without one.
  */
 const canStart = () => typeof Worker !== 'undefined'
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Runtime, WasmFiles } from '../runtime/configure.js'
 
-// Not `new URL(…, import.meta.url)`: webpack would take it for an asset and hand a wrong URL to readFileSync.
+// `new URL(…, import.meta.url)` would not do: webpack would take it for an asset and pass a wrong URL to readFileSync.
 const here = import.meta.url
 export const packaged = (name: string) => new URL(`./${name}`, here)
 

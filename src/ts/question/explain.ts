@@ -15,7 +15,7 @@ const MATCHED: { [operator: string]: number[] | undefined } = {
   $containsAny: LIST,
   $containsAll: LIST,
 }
-/** Operators that a record matches by not having such a value, or whatever its value is. */
+/** The operators that can match a record without a value of the operand's type. */
 const ANY = new Set(['$ne', '$nin', '$exists', '$not'])
 
 /** Returns the conditions of a filter that has been checked. */

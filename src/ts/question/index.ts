@@ -12,7 +12,7 @@ export { decodeSettings, settingsOf } from '../text/settings.js'
 
 // Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
 
-/** What the caller gave, as it was at the time of the call. */
+/** The arguments that the caller gave, as they were at the time of the call. */
 export interface Asked {
   text?: unknown
   vector?: Float32Array
@@ -23,19 +23,19 @@ export interface Asked {
   filter: Uint8Array
   /** The filter as the caller gave it, if the answer is to explain it. */
   conditions?: unknown
-  /** Known keys alone. */
+  /** Has known keys only. */
   options: { [key: string]: unknown }
   dimension: number
 }
 /** Makes a call of the store. */
 export type CallOf = <M extends 'query' | 'records'>(method: M, args: Args<M>) => Promise<Result<M>>
 
-/** A share of the words that was the best over questions of several kinds: docs/text-search.md. */
+/** The default share of the words. It was the best over questions of several kinds: see docs/text-search.md. */
 const TEXT_SHARE = 0.4
-/** Longer texts are no questions. */
+/** A longer text is refused. */
 const MOST_TEXT = 1 << 20
 
-/** Options of a question with words. */
+/** The options of a question with words. */
 const FOR_WORDS = ['fusion', 'match', 'prefix', 'fuzzy', 'forms', 'fields', 'highlight']
 
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
@@ -91,7 +91,7 @@ export function argsOf({ text, vector, collection, id, filter, conditions, optio
 /** More records than a store can have. */
 const MOST = 0xffffffff
 
-/** The columns of so many attributes are kept. */
+/** The most attributes to order by. The module of texts keeps the columns of this many attributes. */
 const MOST_KEYS = 16
 
 function orderOf(orderBy: unknown): NonNullable<QueryArgs['orderBy']> {
@@ -176,7 +176,7 @@ export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension
   return hits
 }
 
-/** So many records come at once. */
+/** The number of records that are read at once. */
 const PAGE = 512
 
 /** Searches for words, a vector, both, or a vector that is in the store. */

@@ -34,7 +34,7 @@ export const configureRuntime = (parts: Partial<Runtime>): void => void Object.a
 
 /**
  * Configures the runtime and returns the class that an entry exports. An entry must export the returned value: a
- * bundler may drop a module of which nothing is used, and a call in that module with it.
+ * bundler may drop a module from which nothing is used, and with it a call in that module.
  */
 export function configured<T>(parts: Partial<Runtime>, api: T): T {
   configureRuntime(parts)

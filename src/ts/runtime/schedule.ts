@@ -15,7 +15,7 @@ export function breathe(): Promise<void> {
   })
 }
 
-/** Keeps a timer from keeping a process alive. */
+/** Lets the process end although the timer is still pending. */
 export function unref<T>(timer: T): T {
   ;(timer as { unref?(): void }).unref?.()
   return timer
@@ -57,7 +57,7 @@ export function dueTurn(work: number): Promise<void> | undefined {
   return undefined
 }
 
-/** Milliseconds. Slices of this length fit twice into a budget of 50 ms. */
+/** The length of a slice, in milliseconds. Two slices fit into a budget of 50 ms. */
 const SLICE = 20
 /** The most steps of a slice: in Cloudflare's Workers the clock stands still while nothing is awaited. */
 const STEPS = 8

@@ -43,7 +43,8 @@ export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>
 async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undefined): Promise<Kind> {
   const { recorded, blind } = await lookUp(name)
   if (recorded) return agreed(name, recorded, asked)
-  // An earlier version made the store, or the kind could not be recorded. So the store itself is looked for.
+  // An earlier version made the store, or its kind could not be recorded. So every kind of storage is searched for the
+  // store.
   const found: Kind[] = []
   for (const kind of ALL) if (await KINDS[kind].has(name).catch(() => false)) found.push(kind)
   const there = asked && found.includes(asked) ? asked : found[0]

@@ -12,7 +12,7 @@ const KINDS: { [K in Kind]: { list(): Promise<StoreInfo[]>; destroy(name: string
   opfs: { list: listOpfs, destroy: destroyOpfs },
   indexeddb: { list: listIndexeddb, destroy: destroyIndexeddb },
 }
-/** A destroy waits so long for openings that have begun. */
+/** A destroy waits this long for openings that have begun, in milliseconds. */
 const OPENING_MS = 2000
 
 export async function browserList(storage: StorageKind | undefined): Promise<StoreInfo[]> {
