@@ -43,7 +43,10 @@ export async function* linesOf(store: Backend): AsyncGenerator<{ text: string; d
   }
 }
 
-/** Reads the lines of a file as bytes. So bytes that are no UTF-8 can be refused, and are not replaced. */
+/**
+ * Reads the lines of a file as bytes. In this way bytes that are no UTF-8 can be refused. A text decoder would replace
+ * them.
+ */
 export async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; read: number }> {
   let rest: Buffer[] = []
   let held = 0

@@ -16,7 +16,10 @@ export async function writing(directory: string): Promise<Nidus> {
   return Nidus.open(directory, { dimension, autoCompact: false })
 }
 
-/** Opens a store at the level below the public classes: what is encoded already can be written as it is. */
+/**
+ * Opens a store as a backend, below the public classes, so that bytes that are encoded already can be written as they
+ * are.
+ */
 export const openBackend = (directory: string, options: OpenOptions): Promise<Backend> =>
   nodePlatform.open({ ...checkOpen(directory, options, 'fs'), storage: 'fs' }, undefined, undefined)
 

@@ -10,9 +10,7 @@ import { checkCollection, quoted, reading, writing } from './stores.js'
 export const remedy = (directory: string, collection = 'COLLECTION') =>
   `nidus-wasm text ${quoted(directory)} ${quoted(collection)} --fields NAME,...`
 
-/**
- * Returns the text settings of a collection. Settings that cannot be read are an error that says how to replace them.
- */
+/** Returns the text settings of a collection. If they cannot be read, throws an error that says how to replace them. */
 export const settingsOf = (db: Nidus, directory: string, collection: string): Promise<TextSettings | undefined> =>
   db.getText(collection).catch((error: unknown) => {
     throw error instanceof NidusError && error.code === 'UNSUPPORTED'
@@ -20,7 +18,7 @@ export const settingsOf = (db: Nidus, directory: string, collection: string): Pr
       : error
   })
 
-/** Shows in which attributes words are found, or sets it for one collection. */
+/** Shows in which attributes words are found, or sets this for one collection. */
 export async function text(directory: string, [collection]: string[], values: Values) {
   const { fields, remove } = values
   if (fields === undefined && !remove) {

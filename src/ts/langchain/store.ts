@@ -103,7 +103,10 @@ interface Sought {
   withVectors?: boolean
 }
 
-/** Searches for a text by its vector, and by its words if `hybrid` is there. Returns the hits and the text's vector. */
+/**
+ * Searches for a text by its vector, and also by its words if `hybrid` is given. Returns the hits and the text's
+ * vector.
+ */
 async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVectors = false }: Sought) {
   const { db, collection, embeddings } = store
   const options = {
@@ -113,7 +116,8 @@ async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVect
     ...(filter !== undefined && { filter }),
   }
   const vector = await embeddings.embedQuery(text)
-  // A collection that is not there yet has no settings of texts, and no documents either. The options are checked.
+  // A collection that does not exist yet has no text settings and no documents. The empty text then finds nothing, and
+  // the options are still checked.
   const words = async () => ((await db.hasCollection(collection)) ? text : '')
   const hits: Hit[] = await (hybrid
     ? db.search({ text: await words(), vector }, { ...hybrid, ...options })
@@ -121,7 +125,7 @@ async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVect
   return { hits, vector }
 }
 
-/** Sets that words are found in the page contents, if nothing is set yet. */
+/** Sets that words are found in the page contents, unless the collection has text settings already. */
 async function prepare({ db, collection, textKey, hybrid }: NidusVectorStore) {
   if (!hybrid) return
   const settings = await db.getText(collection)

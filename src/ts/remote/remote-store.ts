@@ -45,7 +45,7 @@ export interface StartWorker {
   packaged?: boolean
 }
 
-/** Returns `navigator.storage`. Where storage is denied, even to read that property may throw. */
+/** Returns `navigator.storage`. Where storage is denied, even reading that property may throw. */
 function storageOf(): Partial<StorageManager> | undefined {
   try {
     return navigator.storage
@@ -59,8 +59,8 @@ const isOrdinary = ({ storage, workers }: OpenSpec) =>
   (storage === undefined || storage === 'opfs') && workers === 1 && typeof storageOf()?.getDirectory === 'function'
 
 /**
- * The arguments of a call are transferred to the worker. If those of a write have at most so many bytes, the page keeps
- * a copy, in case the write must be sent again.
+ * If the arguments of a write have at most this many bytes, the page keeps a copy, in case the write must be sent
+ * again. The arguments themselves are transferred to the worker.
  */
 const KEPT = 4 * 1024 * 1024
 

@@ -7,15 +7,16 @@ import { cacheStorage, digest, opfs } from './keep.js'
 import { Kept, NotKept, equal, type FileName, type Taken, type Version } from './kept.js'
 
 /**
- * If one file has changed and the other has not, the server may be in the middle of an upload. Once this state has
- * lasted so long, it counts as a version.
+ * If one file has changed and the other has not, the server may be in the middle of an upload. A state that has lasted
+ * this long counts as a version.
  */
 const SETTLED_MS = 10 * 60_000
 
 const has = (error: unknown, ...codes: string[]) => error instanceof NidusError && codes.includes(error.code)
 
 /**
- * Returns whether this state of the server, of which one file is kept already, has lasted long enough to be a version.
+ * Returns whether a state of the server has lasted long enough to be a version. In this state one file is the kept one,
+ * and the other is not.
  */
 async function settled(kept: Kept, { entry }: Version, which: string): Promise<boolean> {
   const { half } = entry
@@ -92,7 +93,7 @@ async function newer(
 
 /**
  * Opens the version that the server has, if it can be fetched completely and opened, and makes it the kept one.
- * Otherwise opens the kept one. `open` refuses files that are no store. `anew` tells that what was fetched so far
+ * Otherwise opens the kept version. `open` refuses files that are no store. Calls `anew` if what was fetched so far
  * cannot be used.
  */
 export async function openKept(

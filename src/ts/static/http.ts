@@ -3,8 +3,8 @@ import { Answer, changed, trouble, type HttpOptions } from './answer.js'
 import type { StaticFile, Validators } from './file.js'
 
 /**
- * The first request asks for so many bytes, to see how the server serves the file. Without ETag and date, so many bytes
- * at both ends of the file are compared.
+ * The first request asks for this many bytes, to see how the server serves the file. If the server sends neither ETag
+ * nor date, this many bytes at both ends of the file are compared.
  */
 const FIRST = 64 * 1024
 /** Asks for no content coding: ranges of a compressed answer are not ranges of the file. */

@@ -7,8 +7,8 @@ export interface Place {
   remove(name: string): Promise<void>
   names(): Promise<string[]>
   /**
-   * Removes the files of earlier versions of this package. Those kept each file alone, and did not know which ones
-   * belong together.
+   * Removes the files of earlier versions of this package. These versions kept each file by itself, and did not record
+   * which two files belong together.
    */
   forget(urls: string[]): Promise<void>
 }

@@ -13,7 +13,7 @@ interface Entry {
   format: 2
   data: Part
   log: Part
-  /** A version of which the server had only one file so far, and since when. */
+  /** A version that the server had only in part: one of its files. `since` is the time at which it was first seen. */
   half?: { which: string; since: number }
 }
 export type FileName = 'data' | 'log'

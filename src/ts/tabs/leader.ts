@@ -9,7 +9,7 @@ import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
 import { VERSION, tabChannelName, type FollowerSide, type LeaderSide, type Moved, type TabMessage } from './protocol.js'
 
-/** A leader that leaves waits so long for followers to take their last answers. */
+/** A leader that is leaving waits this long for followers to take their last answers, in milliseconds. */
 const DRAIN_MS = 2000
 
 /** Serves the store to its other tabs, the followers. */

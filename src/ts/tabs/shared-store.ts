@@ -31,7 +31,7 @@ type Receiver = LeaderConnection | Engine
 type OpenStore = (spec: OpenSpec) => Promise<Engine>
 
 /**
- * Is one opening of a store that other tabs may have open, too. The leader has the store's engine. A follower sends its
+ * One opening of a store that other tabs may have open, too. The leader has the store's engine. A follower sends its
  * calls to the leader.
  */
 export class SharedStore implements Backend {

@@ -55,8 +55,8 @@ const OPEN_TIMEOUT_MS = 30_000
 const ANSWER_TIMEOUT_MS = 10_000
 
 /**
- * The search workers of one store, each with copies of a part of the rows. Chunks of rows are dealt in turn, and the
- * first one is the store's own part. The store keeps all rows, and searches alone if a worker fails.
+ * The search workers of one store, each with copies of a part of the rows. Chunks of rows are dealt in turn. The first
+ * part belongs to the store itself. The store keeps all rows, and searches alone if a worker fails.
  */
 export class Pool {
   readonly parts: number

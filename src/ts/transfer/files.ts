@@ -30,7 +30,7 @@ async function* tarFile(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Reads a directory as a reader would open it: without a lock, and past whatever a compaction left half done. */
+/** Reads a directory as a read-only open does: without a lock, and ignoring a compaction that was interrupted. */
 async function directory(path: string): Promise<ImportSource> {
   const host = fsHost(path)
   const files = await host.open({ readOnly: true, mustExist: true })

@@ -1,7 +1,10 @@
 import { NidusError, invalid } from '../errors/errors.js'
 import { describe } from '../core/wire.js'
 
-/** The bytes of one piece: enough that the cost of a piece does not matter, and few enough that nobody waits for it. */
+/**
+ * The number of bytes of one piece. It is large enough that the cost of each piece does not matter, and small enough
+ * that nobody waits long for it.
+ */
 export const PIECE = 1024 * 1024
 
 const bytesOf = (chunk: unknown): Uint8Array => {
@@ -79,7 +82,7 @@ export class Input {
     return bytes
   }
 
-  /** Returns at most so many bytes, in a buffer of their own, and fewer only at the end. */
+  /** Returns at most `size` bytes, in a buffer of their own. Returns fewer only at the end. */
   async #upTo(size: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(size)
     let filled = 0
