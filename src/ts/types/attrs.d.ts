@@ -17,7 +17,7 @@ export type AttrValue = null | string | number | bigint | boolean | Date | strin
  */
 export type Attrs = { [key: string]: AttrValue | undefined }
 /**
- * The constraint on a type of attributes of your own. Such a type may be an interface or a type alias:
+ * The constraint on your own type of attributes. It may be an interface or a type alias:
  * `Nidus.open<{ lang: string; year?: number }>(...)` types filters, hits and records.
  */
 export type AttrsOf<A> = { [K in keyof A]: AttrValue | undefined }
@@ -50,8 +50,8 @@ export type Operators<V = AttrValue> = {
   /** Matches if the attribute is present and does not equal this value. */
   $ne?: Operand<V>
   /**
-   * Matches if the value equals one of these. If there are strings among these and no lists, and a record that the call
-   * is about has a list, the call fails with `INVALID_ARGUMENT`: use `$containsAny` for lists.
+   * Matches if the value equals one of these. Use `$containsAny` for lists: if there are strings but no lists among
+   * these, and a record that the call is about has a list, the call fails with `INVALID_ARGUMENT`.
    */
   $in?: Operand<V>[]
   /** Matches if the attribute is present and equals none of these. Fails where `$in` does. */

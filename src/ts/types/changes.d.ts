@@ -1,13 +1,13 @@
 /// <reference path="./platform.d.ts" />
 /**
- * Tells of one write that was committed: of one call of `upsert`, `update`, `delete`, `deleteWhere`,
- * `createCollection`, `dropCollection`, `setMeta` or `setText` that changed something.
+ * Describes one committed write: one call of `upsert`, `update`, `delete`, `deleteWhere`, `createCollection`,
+ * `dropCollection`, `setMeta` or `setText` that changed something.
  */
 export interface StoreChange {
   /** What changed, by the name of the collection. Empty if `reset` is true. */
   collections: { [collection: string]: CollectionChange }
   /**
-   * True if writes may have been committed that this listener is not told of one by one: another tab took over the
+   * True if writes may have been committed that the listener does not get one by one: because another tab took over the
    * store, the browser had suspended the page, or the listener was too far behind. Anything may have changed.
    */
   reset: boolean
@@ -24,10 +24,10 @@ export interface CollectionChange {
   /** The number of records that were deleted. Those of a dropped collection are not counted. */
   deleted: number
   /**
-   * The ids of those records, each once, if the listener asked for ids. `get` tells what each of them is now.
+   * The ids of those records, each once, if the listener asked for ids. `get` returns their present state.
    */
   ids?: string[]
-  /** True if `createCollection` made the collection. One that begins with its first record is not told so. */
+  /** True if `createCollection` or `setText` made the collection. Not set if `upsert` or `setMeta` made it. */
   created?: true
   /** True if the collection was deleted, with all its records. */
   dropped?: true
@@ -38,7 +38,7 @@ export interface CollectionChange {
 }
 
 export interface ListenOptions {
-  /** Tells the ids of the records, too. Default: false. */
+  /** Includes the ids of the records. Default: false. */
   ids?: boolean
   /** Ends listening, as `off` does. */
   signal?: AbortSignal

@@ -42,8 +42,8 @@ export interface StorageHost {
   destroy(): Promise<void>
   /**
    * Writes out what the handles of `create` have buffered. A compaction and an import call this between their steps, so
-   * that memory need not hold all the new bytes at once. With `all`, writes everything, to the last byte: an import
-   * reads its bytes back before `promote`. Needed only if the handles cannot read what they have buffered.
+   * that memory need not hold all the new bytes at once. With `all`, writes every byte, because an import reads its
+   * bytes back before `promote`. Needed only if the handles cannot read what they have buffered.
    */
   drain?(all?: boolean): Promise<void>
 }

@@ -209,8 +209,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * report. It also reads a store that `open` refuses as `CORRUPT`. It never changes the damaged store. A crash leaves
    * either no new store or a complete one.
    *
-   * Where a part of the log is lost, the later operations are applied to what is known. So a record can be there in an
-   * older version, and a deleted record can be there again.
+   * If a part of the log is lost, the later operations are applied to what is known. So the new store may have an older
+   * version of a record, and may have a record that was deleted.
    *
    * Rejects with `ALREADY_EXISTS` if the store `into` exists, and with `LOCKED` if somebody keeps writing to the
    * damaged store.
@@ -253,8 +253,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * files `data` and `log`, or the two files themselves, or two objects in an R2 bucket. The store runs in the caller's
    * thread.
    *
-   * If a file changes while the store is open, its ETag, its date or its length tells: the call fails with
-   * `STORAGE_FAILED` and never mixes two versions. Methods that write reject with `READ_ONLY`.
+   * A change of a file while the store is open is noticed by its ETag, its date or its length. The call then fails with
+   * `STORAGE_FAILED`, so two versions are never mixed. Methods that write reject with `READ_ONLY`.
    *
    * Rejects with `NOT_FOUND` if there is no store. Rejects with `UNSUPPORTED` if `memory` is `'compact'`, no `cache` is
    * used, and the server cannot send a part of a file (range requests).
@@ -331,9 +331,9 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   setMeta(collection: CollectionOf<S>, meta: Record<string, string>): Promise<void>
   /**
-   * Sets in which attributes of a collection `search({ text })` finds words, or with `null` in none. Creates the
-   * collection if it does not exist. On a collection with records, a new index is made beside the old one, which
-   * answers until the new one is complete. The settings are kept in the store.
+   * Sets the attributes of a collection in which `search({ text })` finds words. `null` means none. Creates the
+   * collection if it does not exist. If the collection has records, a new index is made, and the old index answers
+   * until the new one is complete. The settings are kept in the store.
    *
    * ```js
    * await db.setText('docs', { title: { weight: 3 }, body: {} })
@@ -341,7 +341,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   setText(collection: CollectionOf<S>, text: TextConfig | null, options?: SetTextOptions): Promise<void>
   /**
-   * Returns in which attributes of a collection words are found, with their weights, or undefined if in none.
+   * Returns the attributes of a collection in which words are found, with their weights. Returns `undefined` if there
+   * are none.
    *
    * ```js
    * const { title } = await db.getText('docs')
@@ -368,8 +369,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: UpsertOptions,
   ): Promise<number>
   /**
-   * Changes attributes of records that are there, and leaves their vectors as they are. A key that is not named keeps
-   * its value. A key whose value is `undefined` goes away. Returns the number of changes.
+   * Changes attributes of existing records, and leaves their vectors as they are. A key that is not named keeps its
+   * value. A key whose value is `undefined` is removed. Returns the number of changes.
    *
    * One call is one atomic batch, as with `upsert`. It needs no room for vectors and leaves no dead rows. If an id
    * occurs twice, the changes are made one after the other. If one of the ids has no record, the call rejects with
@@ -429,7 +430,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: SignalOption,
   ): Promise<number>
   /**
-   * Deletes the record with this id, or those with these ids in one atomic batch. Returns how many there were.
+   * Deletes the record with this id, or the records with these ids in one atomic batch. Returns the number of records
+   * that were deleted.
    *
    * ```js
    * const removed = await db.delete('docs', ['a', 'b'])
@@ -437,7 +439,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   delete(collection: CollectionOf<S>, ids: string | string[]): Promise<number>
   /**
-   * Deletes the records that match a filter, in one atomic batch. Returns how many there were.
+   * Deletes the records that match a filter, in one atomic batch. Returns the number of records that were deleted.
    *
    * ```js
    * await db.deleteWhere('docs', { year: { $lt: 2000 } })
@@ -465,8 +467,9 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: VectorSearchOptions<AttrsIn<S, C>, C>,
   ): Promise<Hits<HitIn<S, C>>>
   /**
-   * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is
-   * what comparing every record would give. Scores of words are BM25 over the records that are there at that moment.
+   * Finds the `topK` best records for words, for a vector, or for both, best first. The result is exact, too: it is the
+   * same as if every record had been compared. The score of words is BM25 over the records that the store has at that
+   * moment.
    *
    * Rejects with `INVALID_ARGUMENT` if `text` is given and no collection of the search has settings of texts.
    *
@@ -492,8 +495,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: SearchOptions<AttrsIn<S, C>, C>,
   ): Promise<HitIn<S, C>[][]>
   /**
-   * Finds the records that are most similar to a stored one, which is left out itself. It is a search for the vector of
-   * that record: by default, in all collections.
+   * Finds the records that are most similar to a stored record, which is itself left out. This is a search for the
+   * vector of that record, by default in all collections.
    *
    * Rejects with `NOT_FOUND` if there is no such record.
    *
@@ -507,8 +510,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
     options?: SimilarOptions<AttrsIn<S, C>, C>,
   ): Promise<Hits<HitIn<S, C>>>
   /**
-   * Lists records without their vectors, in the order of an attribute. `records` goes through a whole collection in
-   * little memory.
+   * Returns records of a collection as a list, ordered by attributes, without their vectors. To read a large collection
+   * in little memory, use `records`.
    *
    * ```js
    * const newest = await db.list('notes', { filter: { pinned: false }, orderBy: { at: 'desc' }, limit: 20 })
@@ -547,9 +550,9 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * gives the same bytes. The stream reads about 1 MiB at a time.
    *
    * `compact` waits until the export has been read or cancelled. If nobody reads from the export for a minute,
-   * `compact` goes ahead. The export's next read then fails with `ABORTED`. It also fails so if the browser tab that
-   * runs the store goes away, or if the files of a store opened read-only are replaced. It fails with `CLOSED` after
-   * `close`.
+   * `compact` goes ahead, and the export's next read fails with `ABORTED`. It also fails with `ABORTED` if the browser
+   * tab that runs the store goes away, or if the files of a store opened read-only are replaced. It fails with `CLOSED`
+   * after `close`.
    *
    * ```js
    * await db.export().pipeTo(await fileHandle.createWritable())
@@ -557,13 +560,14 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   export(): ReadableStream<Uint8Array>
   /**
-   * Calls `listener` after each write that was committed, in whichever tab or worker it was made. Writes are told in
-   * their order, each once, and a search in the listener finds what they wrote. Returns a function that ends this, as
-   * `off` and the option `signal` do. A listener that is given again counts once.
+   * Calls `listener` after each committed write, in whichever tab or worker it was made. The listener gets the writes
+   * in their order, each once. A search in the listener finds what they wrote. Returns a function that removes the
+   * listener, as `off` and the option `signal` do. A listener that is added twice is called once for each write.
    *
-   * Where it cannot be told what was written, because another tab took over the store, `reset` is true. Treat that as
-   * a change of everything. A compaction changes no data and is not told. A store that is opened read-only tells
-   * nothing. An error that a listener throws becomes an uncaught error. Throws `INVALID_ARGUMENT` for a wrong argument.
+   * If it is not known what was written, for example because another tab took over the store, `reset` is true. Then
+   * treat everything as changed. A compaction changes no data, so the listener is not called. In a store that is opened
+   * read-only the listener is never called. An error that a listener throws becomes an uncaught error. Throws
+   * `INVALID_ARGUMENT` for a wrong argument.
    *
    * ```js
    * const stop = db.on('change', ({ collections, reset }) => {
@@ -573,7 +577,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   on<E extends keyof StoreEvents>(event: E, listener: StoreListener<E>, options?: ListenOptions): () => void
   /**
-   * Ends listening. Does nothing if the listener is not there.
+   * Removes a listener. Does nothing if the listener is not there.
    *
    * ```js
    * db.off('change', listener)
@@ -588,8 +592,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * closed nevertheless.
    *
    * Closing a static store ends its requests at once. If a host of your own does not answer a `readAsync`, `close`
-   * waits for it for a second. Calls that still wait for a read reject
-   * with `CLOSED`.
+   * waits one second for the answer. Calls that still wait for a read reject with `CLOSED`.
    *
    * ```js
    * await using db = await Nidus.open('notes') // closes at the end of the block, or:

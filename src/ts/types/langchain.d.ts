@@ -10,7 +10,7 @@ import {
 } from '@langchain/core/vectorstores'
 import type { Filter, Nidus, TextOptions } from './index.js'
 
-/** How words are searched and put together with the vector. See `TextOptions` for each. */
+/** The options for searching words and for combining them with the vector. See `TextOptions` for each. */
 export type HybridOptions = Pick<TextOptions, 'fusion' | 'match' | 'prefix' | 'fuzzy' | 'forms' | 'fields'>
 
 export interface HybridSearchOptions extends HybridOptions {
@@ -35,8 +35,8 @@ export interface NidusVectorStoreArgs {
   /** The attribute that holds a document's text. Default: `'text'`. */
   textKey?: string
   /**
-   * Searches by words and meaning together: `similaritySearch`, `similaritySearchWithScore`,
-   * `maxMarginalRelevanceSearch` (for its candidates) and all retrievers. `true` takes the options' defaults.
+   * Searches by words and meaning together. This holds for `similaritySearch`, `similaritySearchWithScore`, the
+   * candidates of `maxMarginalRelevanceSearch`, and all retrievers. `true` means the default options.
    *
    * Words are found in the page contents. If the collection has no settings of texts yet, `addDocuments`, `addVectors`
    * and `fromExistingIndex` set them: `db.setText(collection, textKey)`. To find words in metadata, too, call `setText`
@@ -116,8 +116,9 @@ export class NidusVectorStore extends VectorStore {
   /** Does what `hybridSearch` does, and returns each document with its score. */
   hybridSearchWithScore(query: string, options?: HybridSearchOptions): Promise<[DocumentInterface, number][]>
   /**
-   * Makes a retriever. `searchType` is `'similarity'`, `'mmr'` or `'hybrid'`. The last one searches by words and
-   * meaning together, and `searchKwargs` are its options. Without a `searchType` it does what `similaritySearch` does.
+   * Makes a retriever. `searchType` is `'similarity'`, `'mmr'` or `'hybrid'`. With `'hybrid'` the retriever searches by
+   * words and meaning together, and `searchKwargs` are its options. Without a `searchType` the retriever does the same
+   * as `similaritySearch`.
    */
   asRetriever(
     kOrFields?: number | Partial<VectorStoreRetrieverInput<this>>,
@@ -148,7 +149,9 @@ export class NidusVectorStore extends VectorStore {
     embeddings: EmbeddingsInterface,
     args: NidusVectorStoreArgs,
   ): Promise<NidusVectorStore>
-  /** Makes the adapter over documents that the store holds already. With `hybrid` it sets the collection's settings of
-   * texts if there are none. */
+  /**
+   * Makes the adapter over documents that the store holds already. With `hybrid` it sets the collection's settings of
+   * texts if there are none.
+   */
   static fromExistingIndex(embeddings: EmbeddingsInterface, args: NidusVectorStoreArgs): Promise<NidusVectorStore>
 }

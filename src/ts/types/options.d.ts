@@ -64,7 +64,7 @@ export interface CommonOpenOptions {
    */
   multiTab?: boolean
   /**
-   * Starts the package's worker, for bundlers that cannot find it by themselves: return a `new Worker(...)` of
+   * Starts the package's worker, for bundlers that cannot find it by themselves. Return a `new Worker(...)` of
    * `nidus-wasm/worker`. If `whole` is false, the smaller `nidus-wasm/worker-opfs` is enough. If the store turns out to
    * need more, the function is called again. For browsers only.
    */
@@ -177,16 +177,16 @@ export interface RecoveryReport {
   /** True if this opening compacted the store. */
   compacted: boolean
   /**
-   * The number of rows in the data that no operation of the log names. Present only if there are any.
+   * The number of rows in the data that no operation in the log names. Present only if there are any.
    *
-   * An interrupted write leaves such rows. So does a log that lost operations because it was emptied, cut or copied in
-   * part: then put the right log back, or look at what `Nidus.salvage` reports. `compact()` removes such rows. Nothing
-   * else does: `autoCompact` does nothing while there are any, or if this opening cut something off.
+   * An interrupted write leaves such rows. They also remain if the log lost operations because it was emptied, cut or
+   * copied in part. Then put the right log back, or look at the report of `Nidus.salvage`. Only `compact()` removes
+   * such rows. `autoCompact` does nothing while there are any, or if this opening cut something off.
    */
   orphanedRows?: number
   /**
-   * The error of an automatic compaction that failed. The store is unchanged. It can be set at the opening, and in the
-   * tab that runs the store also later.
+   * The error of an automatic compaction that failed. The store is unchanged. The error can be set when the store is
+   * opened. In the tab that runs the store, it can also be set later.
    */
   compactionError?: NidusError
 }

@@ -12,12 +12,12 @@ export interface RecordInput<A = Attrs> {
   /** The record's name within its collection. A record of the same id is replaced. */
   id: string
   /**
-   * As many numbers as the store's dimension. The store scales them to length 1. They are copied before the call
-   * returns, so the array may be changed afterwards.
+   * The vector: as many numbers as the store's dimension. The store scales them to length 1. They are copied before the
+   * call returns, so the array may be changed afterwards.
    *
-   * A vector of zeros, or one shorter than 1e-12, is stored as it is, and its scores are 0 or nearly 0. A query like
-   * that gives every record such a score. This is native's rule. A vector of zeros mostly comes from a fault in the
-   * embedding model: check for it where you make the vectors.
+   * A vector of zeros, or one shorter than 1e-12, is stored as it is, and its scores are 0 or nearly 0. For a query
+   * like that, every record has such a score. This is native's rule. A vector of zeros usually comes from a fault in
+   * the embedding model, so check for it where you make the vectors.
    */
   vector: Vector
   /** Values to filter by and to get back with the record. {@link AttrValue} says which types they may have. */
@@ -41,7 +41,7 @@ export interface ColumnarBatch<A = Attrs> {
 export interface RecordChange<A = Attrs> {
   /** The record's name within its collection. */
   id: string
-  /** The new values. A key that is `undefined` goes away, and a key that is not named keeps its value. */
+  /** The new values. A key whose value is `undefined` is removed, and a key that is not named keeps its value. */
   attrs: { [K in keyof A]?: A[K] | undefined }
 }
 
@@ -75,8 +75,9 @@ export interface Hit<A = Attrs, C extends string = string> extends TextHit {
   /** The record's name within its collection. */
   id: string
   /**
-   * The cosine similarity of query and record: 1 for the same direction, 0 for a right angle, -1 for the opposite. Of a
-   * search for words, it is the BM25 score; of a search for both, a number from 0 to 1. See {@link TextOptions.fusion}.
+   * The score. For a search for a vector, it is the cosine similarity of query and record: 1 for the same direction, 0
+   * for a right angle, -1 for the opposite direction. For a search for words, it is the BM25 score. For a search for
+   * both, it is a number from 0 to 1, or with `fusion: 'rrf'` a sum of ranks: see {@link TextOptions.fusion}.
    */
   score: number
   /** The record's attributes; `{}` if it has none. */

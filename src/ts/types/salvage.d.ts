@@ -61,7 +61,8 @@ export interface SalvageReport {
   rowsWithoutDocument: number
   /**
    * The number of these rows that no operation in the readable part of the log names. An interrupted write leaves such
-   * rows. So does a log that lost operations: then only its lost part could tell which documents had these rows.
+   * rows. They also remain if the log lost operations: then only the lost part could tell which documents had these
+   * rows.
    */
   rowsWithoutName: number
   /** The number of operations of the log (frames) that were taken. */

@@ -18,6 +18,9 @@ export type CollectionOf<S> = S extends AttrsOf<S> ? string : keyof S & string
 /** The type of the attributes in a collection of a store. */
 export type AttrsIn<S, C extends string = string> = S extends AttrsOf<S> ? S : C extends keyof S ? S[C] : never
 
-/** A hit of a search in these collections of a store. If the store's type names them, `collection` tells its type. */
+/**
+ * A hit of a search in these collections of a store. If the store's type names its collections, `collection` tells the
+ * type of `attrs`.
+ */
 export type HitIn<S = Attrs, C extends string = string> =
   S extends AttrsOf<S> ? Hit<S> : { [K in C & keyof S]: Hit<S[K], K & string> }[C & keyof S]

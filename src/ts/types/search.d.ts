@@ -23,18 +23,19 @@ export interface SearchOptions<A = Attrs, C extends string = string> {
 
 /** Which of the hits an answer has, and how much of each. */
 export interface ShapeOptions {
-  /** Passes over so many hits (or groups) before the first one that is returned. Default: 0. */
+  /** The number of hits (or groups) to skip before the first one that is returned. Default: 0. */
   offset?: number
   /**
-   * Returns the best hits of each value of an attribute: `topK` counts values then. The hits of one value lie next to
-   * each other, and values are ordered by their best hit. Records without the attribute are a group, too.
+   * Returns the best hits for each value of an attribute. `topK` is then the number of values. Hits with the same value
+   * lie next to each other, and the values are ordered by their best hit. Records without the attribute are a group,
+   * too.
    */
   groupBy?: string | GroupBy
   /** Returns only these attributes with each hit. `false` returns none. Default: all. */
   attrs?: boolean | string[]
   /**
-   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records
-   * of the searched collections have it, and with which types of value. Default: false.
+   * Explains why a filter matches nothing. The result's `explain` has, for each attribute of the filter, how many
+   * records of the searched collections have it, and with which types of value. Default: false.
    */
   explain?: boolean
 }
@@ -57,8 +58,8 @@ export interface SimilarOptions<A = Attrs, C extends string = string> extends Se
 /** The options of `count`, `update` and `deleteWhere`, and one of those of `records`. */
 export interface SignalOption {
   /**
-   * Aborts the call (`ABORTED`), also while a slow filter is evaluated. A write is aborted only until it becomes
-   * durable, and changes nothing then. After that the call ends as it would without the signal.
+   * Aborts the call, which rejects with `ABORTED`, even while a slow filter is evaluated. An aborted write changes
+   * nothing. Once a write is durable, it cannot be aborted, and the call ends as it would without the signal.
    */
   signal?: AbortSignal
 }
@@ -75,7 +76,7 @@ export interface ListOptions<A = Attrs> extends SignalOption {
    * are ordered by their UTF-8 bytes. Records without the attribute come last, in both directions.
    */
   orderBy?: (keyof A & string) | { [K in keyof A & string]?: 'asc' | 'desc' | undefined }
-  /** Passes over so many records before the first one that is returned. Default: 0. */
+  /** The number of records to skip before the first one that is returned. Default: 0. */
   offset?: number
   /** The number of records to return at most. Default: no limit. */
   limit?: number
@@ -84,8 +85,8 @@ export interface ListOptions<A = Attrs> extends SignalOption {
   /** Returns each record's vector, too. Default: false. */
   withVectors?: boolean
   /**
-   * Says why a filter matches nothing: the result's `explain` tells for each attribute of the filter how many records
-   * of the collection have it, and with which types of value. Default: false.
+   * Explains why a filter matches nothing. The result's `explain` has, for each attribute of the filter, how many
+   * records of the collection have it, and with which types of value. Default: false.
    */
   explain?: boolean
 }

@@ -152,8 +152,8 @@ export class Segment {
   /** Returns a copy of row `i`. */
   row(i: number): Float32Array
   /**
-   * Finds the `topK` rows with the highest scores, best first. Rows of equal score are ordered by index. Default:
-   * `topK` is 10, and there is no `minScore`.
+   * Finds the `topK` rows with the highest scores, best first. Rows with the same score are ordered by index. By
+   * default `topK` is 10, and there is no `minScore`.
    */
   search(query: Float32Array, options?: { topK?: number; minScore?: number }): SegmentHit[]
   /**

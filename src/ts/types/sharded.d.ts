@@ -43,9 +43,7 @@ export interface ShardedOptions {
   dimension: number
   /** The number of shards of a new store. Default: 4. A store that exists keeps its own number: `grow` changes it. */
   shards?: number
-  /**
-   * Milliseconds. A shard or a router that is silent for so long counts as one that does not answer. Default: 30,000.
-   */
+  /** The longest wait for an answer of a shard or a router, in milliseconds. Default: 30,000. */
   timeout?: number
 }
 
@@ -78,20 +76,22 @@ export type ShardedListOptions<A extends AttrsOf<A> = Attrs> = ListOptions<A> & 
  * const hits = await db.search(vector, { topK: 5 })
  * ```
  *
- * Its methods take, return and refuse what the methods of `Nidus` with the same names do, except for this:
+ * Its methods take, return and refuse the same things as the methods of `Nidus` with the same names, with these
+ * differences:
  *
  * - Every call takes a `timeout` and a `signal`, because it goes over a network. An error that is about some of the
  *   shards has their numbers in `shards`.
- * - A call with several records makes at least one write in each shard that they belong to. These writes are not one
+ * - A call with several records makes at least one write in each shard to which they belong. These writes are not one
  *   atomic batch. If such a call fails with `SHARD_FAILED` or `BUSY`, some of the records may be written. It is safe to
  *   make the same call again.
  * - `upsert` has no `transfer` and no `onProgress`: the records are copied, since each goes to its own shard.
- * - A collection is there once a record is written to it, in the shards that have such a record, or once `setText`
- *   names it. So there is no `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
- * - `searchMany` and `searchAvailable` search for vectors alone, and shape no answers.
+ * - A collection exists once a record is written to it, in the shards that have such a record, or once `setText` names
+ *   it. So there is no `createCollection` or `dropCollection`, and no metadata. An empty batch creates nothing.
+ * - `searchMany` and `searchAvailable` search for vectors alone, and take no options that shape the answer.
  * - There is no `open` and no `close`: nothing is open between two calls. Make one for each request, or keep it. Every
  *   write is durable when it is acknowledged, so there is no `flush`.
- * - `stats` stands for `footprint`: it has the figures of each shard. There is no `records`, `export` or `import`.
+ * - `stats` takes the place of `footprint`: it has the figures of each shard. There is no `records`, `export` or
+ *   `import`.
  */
 export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   constructor(env: ShardedEnv, name: string, options: ShardedOptions)
@@ -120,12 +120,13 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
     options?: ShardedCallOptions,
   ): Promise<number>
   /**
-   * Deletes the records with these ids. Returns how many there were. The number is exact even while the store grows.
+   * Deletes the records with these ids. Returns the number of records that were deleted. It is exact even while the
+   * store grows.
    */
   delete(collection: string, ids: string | string[], options?: ShardedCallOptions): Promise<number>
   /**
-   * Deletes the records that match a filter. Returns how many there were. The number is exact even while the store
-   * grows.
+   * Deletes the records that match a filter. Returns the number of records that were deleted. It is exact even while
+   * the store grows.
    */
   deleteWhere(collection: string, filter: Filter<A>, options?: ShardedCallOptions): Promise<number>
   /** Returns the record with this id, or `undefined` if there is none. */
@@ -148,18 +149,18 @@ export class ShardedNidus<A extends AttrsOf<A> = Attrs> {
   search(query: Vector | VectorQuery, options?: ShardedVectorOptions<A>): Promise<Hits<Hit<A>>>
   /** Finds the best records for words, or for words and a vector. */
   search(query: TextQuery, options?: ShardedQuestionOptions<A>): Promise<Hits<Hit<A>>>
-  /** Finds the records that are similar to a record, which is left out. */
+  /** Finds the records that are most similar to a stored record, which is itself left out. */
   similar(collection: string, id: string, options?: ShardedSimilarOptions<A>): Promise<Hits<Hit<A>>>
-  /** Returns the records of a collection in the order that was asked for. All of the list is held in memory. */
+  /** Returns the records of a collection in the order that was asked for. The whole list is held in memory. */
   list(collection: string, options?: ShardedListOptions<A>): Promise<Listed<A>>
   /**
-   * Sets the attributes of a collection in which `search({ text })` finds words, or with null that there are none.
-   * Resolves once all shards have read their records for it. Shards that `grow` adds later get the same settings. If
-   * the call is interrupted, the change goes on by itself. Until all shards have it, a search for words waits, and
+   * Sets the attributes of a collection in which `search({ text })` finds words. `null` means none. Resolves once all
+   * shards have read their records for the new settings. Shards that `grow` adds later get the same settings. If the
+   * call is interrupted, the change goes on by itself. Until all shards have the settings, a search for words waits. It
    * rejects with `BUSY` if that takes long.
    */
   setText(collection: string, text: TextConfig | null, options?: ShardedCallOptions): Promise<void>
-  /** Returns what `setText` has set, undefined if nothing was set. */
+  /** Returns the attributes that `setText` has set, with their weights. Returns `undefined` if there are none. */
   getText(collection: string, options?: ShardedCallOptions): Promise<TextSettings | undefined>
   /** Searches for several queries with the same options. Returns one list of hits for each query, in their order. */
   searchMany(queries: Vector[], options?: ShardedSearchOptions<A>): Promise<Hit<A>[][]>
@@ -222,8 +223,8 @@ export class NidusRouter {
   layout(name: string, dimension: number, shards: number): Promise<any>
   /** Adds shards to a store. For {@link ShardedNidus}, not for your own use. */
   grow(name: string, shards: number, timeout?: number): Promise<any>
-  /** Keeps where words are. For {@link ShardedNidus}, not for your own use. */
+  /** Returns or changes the settings of texts. For {@link ShardedNidus}, not for your own use. */
   texts(name: string, timeout?: number, change?: any): Promise<any>
-  /** Goes on with what was interrupted. The runtime calls it. */
+  /** Continues work that was interrupted. The runtime calls it. */
   alarm(): Promise<void>
 }

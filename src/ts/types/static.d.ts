@@ -26,8 +26,8 @@ export interface StaticOptions {
   /** Aborts the opening (`ABORTED`). A search takes a signal of its own. */
   signal?: AbortSignal
   /**
-   * Milliseconds. If the server sends nothing for so long, the opening or the search fails with `STORAGE_FAILED`.
-   * Default: 30,000.
+   * The longest wait for the server, in milliseconds. If it sends nothing for this long, the opening or the search
+   * fails with `STORAGE_FAILED`. Default: 30,000.
    */
   timeout?: number
   /**

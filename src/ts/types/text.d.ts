@@ -20,7 +20,7 @@ export interface TextSettings {
 export interface SetTextOptions {
   /** Aborts the call (`ABORTED`). The old settings stay. */
   signal?: AbortSignal
-  /** Called as records are read: with the number of those that were read, and of all. */
+  /** Called while records are read, with the number of records read so far and the number of all records. */
   onProgress?: (done: number, total: number) => void
 }
 
@@ -36,8 +36,8 @@ export interface TextQuery {
   /** The vector of the question, as `search(vector)` takes it. */
   vector?: Vector | undefined
   /**
-   * The words of the question. Letters count without their case and their accents. A text without a word (empty, or
-   * punctuation alone) counts as no text.
+   * The words of the question. Case and accents make no difference. A text without a word (empty, or only punctuation)
+   * counts as no text.
    */
   text: string
 }
@@ -69,8 +69,8 @@ export interface TextOptions {
   /** Also finds words that begin with the last word of the text, for a search while somebody types. Default: false. */
   prefix?: boolean
   /**
-   * Also finds words that differ by one letter: 1 does so for words that no record has, `'every'` for all words.
-   * Default: 0.
+   * Also finds words that differ by one letter. `1` does so only for words that no record has, and `'every'` for all
+   * words. Default: 0.
    */
   fuzzy?: 0 | 1 | 'every'
   /** `'en'` also finds other forms of English words: `connect` finds `connected`. Default: no other forms. */
@@ -113,9 +113,9 @@ export interface FilterKey {
 /** Hits, with `facets` and `explain` if the search asked for them. */
 export type Hits<T> = T[] & { facets?: { [key: string]: FacetCount[] }; explain?: FilterKey[] }
 
-/** Where a text matches: from this character up to that one, in UTF-16 units as `slice` counts. */
+/** The start and the end of a match in a text, in UTF-16 units, as `slice` takes them. */
 export type TextMatch = [from: number, to: number]
-/** Where an element of a list matches: the third number says which element. */
+/** A match in an element of a list: its start, its end, and the number of the element. */
 export type ListMatch = [from: number, to: number, element: number]
 
 /** What a search for words adds to a hit. */
@@ -124,7 +124,7 @@ export interface TextHit {
   vectorScore?: number
   /** The BM25 score of the record's texts, 0 if it has none of the words. Present if the question has words. */
   textScore?: number
-  /** Where the words are, by field. Present if the search has `highlight`. */
+  /** The places of the words, by field. Present if the search has `highlight`. */
   matches?: { [field: string]: TextMatch[] | ListMatch[] }
   /** The value that the hits of the group have in common, undefined if they have none. Present with `groupBy`. */
   group?: AttrValue

@@ -2,9 +2,9 @@
 import type { WasmSource } from './segment.js'
 
 /**
- * Brings the part of the package that finds words into a service worker, where it cannot be loaded later. Call it once,
- * before a store is opened. In pages and in other workers it is not needed: the part is loaded with the first search
- * for words.
+ * Adds the part of the package that finds words to a service worker, where it cannot be loaded later. Call it once,
+ * before a store is opened. Pages and other workers do not need it: there the part is loaded with the first search for
+ * words.
  *
  * ```js
  * import { Nidus } from 'nidus-wasm'
