@@ -7,19 +7,19 @@ import type { CollectionChange, StoreChange, StoreListener } from '../types/inde
 
 export interface Registration {
   readonly ids: boolean
-  /** The place from which on it is told of changes. */
+  /** The place after which it gets changes. */
   readonly begins: Promise<Cursor>
   forget?: () => void
 }
 export type Listeners = Map<StoreListener, Registration>
 
-/** Asks for changes, as long as somebody listens, and tells them. */
+/** Asks for changes as long as there are listeners, and passes the changes to them. */
 export async function follow(backend: Backend, all: Listeners, begins: Promise<Cursor>, current: () => boolean) {
   for (let after = await begins; current();) {
     const ids = [...all.values()].some(({ ids }) => ids)
     const { changes, reset, next } = await backend.call('changes', { after, ids })
     after = next
-    // A listener that is added from here on begins behind these.
+    // A listener that is added from here on begins after these changes.
     const present = await Promise.all(
       [...all].map(async ([listener, own]) => [listener, own, await own.begins] as const),
     )

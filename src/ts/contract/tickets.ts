@@ -1,4 +1,4 @@
-/** Identifies a write, so that it is made once, however often it is sent, and to however many workers or tabs. */
+/** Identifies a write. It is made only once, even if it is sent several times and to several workers or tabs. */
 export interface Ticket {
   sender: string
   /** Later writes of a sender have higher numbers, and reach the store in this order. */

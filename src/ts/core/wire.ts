@@ -177,7 +177,7 @@ export class Writer {
     )
   }
 
-  /** Writes attributes, or with `changes` the changes to attributes: a key that is undefined goes away. */
+  /** Writes attributes. With `changes`, writes changes to attributes: a key whose value is undefined is removed. */
   attrs(attrs: unknown, what: () => string, changes?: boolean) {
     if (attrs === undefined) return this.u64(0)
     if (!isPlainObject(attrs)) throw invalid(`${what()}: attrs must be an object, not ${describe(attrs)}`)

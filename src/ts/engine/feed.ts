@@ -3,7 +3,10 @@ import { newSender } from '../contract/tickets.js'
 import { Reader } from '../core/wire.js'
 import type { NidusError } from '../errors/errors.js'
 
-/** The most changes, and bytes of ids, that are kept for slow listeners. A listener that misses some is told so. */
+/**
+ * The most changes, and bytes of their ids, that are kept for slow listeners. If a listener misses changes, the next
+ * answer says so.
+ */
 const MOST = 8192
 const MOST_BYTES = 8 * 1024 * 1024
 
@@ -16,7 +19,7 @@ export interface Made extends Pick<Change, 'method' | 'collection' | 'count'> {
 /** An opening of the store that listens for changes. */
 interface Listening {
   readonly from: string | undefined
-  /** The number of the last change that it was told of. */
+  /** The number of the last change that it got. */
   at: number
   ids: boolean
   /** Its call for changes, while that has no answer. */
@@ -26,12 +29,12 @@ interface Listening {
 /** Tells the openings of a store which changes were committed. */
 export class Feed {
   #id = ''
-  /** The last changes. Some openings that listen were not told of them yet. */
+  /** The last changes. Some of the openings that listen do not have them yet. */
   #made: Made[] = []
   #bytes = 0
   /** The number of the last change that is visible. */
   #at = 0
-  /** The number of the last change that openings may be told of. */
+  /** The number of the last change that openings may get. */
   #told = 0
   #ended: NidusError | undefined
   readonly #listening = new Map<string | undefined, Listening>()
@@ -45,7 +48,7 @@ export class Feed {
       try {
         this.#bytes += share(changes, ids())
       } catch {
-        // There is no memory for the ids, so openings are told only that they missed changes.
+        // There is no memory for the ids, so openings learn only that they missed changes.
         this.#made = []
         this.#bytes = 0
         return
@@ -54,7 +57,7 @@ export class Feed {
     for (const change of changes) this.#made.push(change)
   }
 
-  /** Tells the openings of all visible changes. */
+  /** Sends all visible changes to the openings that wait. */
   tell() {
     this.#told = this.#at
     for (const own of this.#listening.values()) if (own.asks && own.at < this.#told) this.#answer(own)
@@ -65,7 +68,7 @@ export class Feed {
     return this.#at - this.#made.length
   }
 
-  /** Forgets changes that all openings were told of, and openings that have not asked for a long time. */
+  /** Forgets changes that all openings have, and openings that have not asked for a long time. */
   #forget() {
     if (this.#made.length > MOST || this.#bytes > MOST_BYTES)
       for (const [from, { asks }] of this.#listening) if (!asks) this.#listening.delete(from)

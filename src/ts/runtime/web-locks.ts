@@ -1,6 +1,7 @@
 import { sleep } from './schedule.js'
 
-// The browser releases a Web Lock however its holder ends. Nothing else tells reliably that a tab has ended.
+// The browser releases a Web Lock whenever its holder ends, for any reason. Nothing else shows reliably that a tab has
+// ended.
 
 export const locks = () => (typeof navigator === 'undefined' ? undefined : navigator.locks)
 

@@ -31,7 +31,7 @@ export class Peers {
   /** The waits for other shards, and when they began. */
   readonly #waiting = new Map<object, { index: number; since: number }>()
 
-  /** `note` is told of a newer layout that another shard has. */
+  /** `note` is called with a newer layout that another shard has. */
   constructor(kept: () => Kept, shards: () => Namespace<ShardStub>, note: (layout: Layout) => Promise<unknown>) {
     this.#kept = kept
     this.#shards = shards

@@ -9,7 +9,7 @@ export interface Sent {
   vector: Float32Array
   attrs?: Attrs
 }
-/** The form in which a change of attributes is sent. A value that is undefined goes away. */
+/** The form in which a change of attributes is sent. A key whose value is undefined is removed. */
 export interface Changed {
   id: string
   attrs: { [key: string]: AttrValue | undefined }

@@ -20,7 +20,7 @@ export interface At {
   signal: AbortSignal | undefined
 }
 
-/** Sends a client's calls to the router and to the shards. Remembers the newest layout that any of them told. */
+/** Sends a client's calls to the router and to the shards. Remembers the newest layout that any of them has sent. */
 export class Requests {
   readonly #env: ShardedEnv
   readonly #name: string

@@ -23,7 +23,7 @@ const patienceOf = ({ timeout = TIMEOUT_MS }: Whom) => Math.min(PEER_MS, timeout
 const INNER: ReadonlySet<Call> = new Set(['layout', 'texts', 'move'])
 const WRITES: ReadonlySet<Call> = new Set(['upsert', 'update', 'delete', 'deleteWhere'])
 
-/** Has the records of one shard, and answers calls of clients, of the router and of other shards. */
+/** Keeps the records of one shard, and answers calls of clients, of the router and of other shards. */
 export class Shard {
   readonly #storage: ShardStorage
   readonly #open: (dimension: number) => Promise<Nidus>
@@ -197,7 +197,7 @@ export class Shard {
     const waits = this.#peers.late
     const before = this.#moves.moved
     const found = await work()
-    // If a record was on its way while others were read, this number counts no more than an odd one.
+    // If a record was moved during the read, the answer is no better than one with an odd number.
     const { moved } = this.#moves
     return { ...found, moved: moved === before ? moved : 1, waits }
   }

@@ -99,7 +99,7 @@ export function agreed(name: string, kind: Kind, asked: Kind | undefined): Kind 
   return kind
 }
 
-/** Returns why OPFS cannot be used, or undefined. Throws if it is full, since another kind would be chosen for ever. */
+/** Returns why OPFS cannot be used, or undefined. Throws if it is full, since another kind would be chosen for good. */
 async function probed(): Promise<NidusError | undefined> {
   try {
     await probeOpfs()

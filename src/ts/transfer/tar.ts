@@ -108,7 +108,7 @@ function paxIn(bytes: Uint8Array): Map<string, string> {
 /** The most bytes of an extended header. No path needs so many. */
 const MAX_EXTENDED = 1024 * 1024
 
-/** Returns the bytes of `data` and `log`, in whatever directory of the tar they are. Skips all other files. */
+/** Returns the bytes of `data` and `log`, from any directory of the tar. Skips all other files. */
 export async function* partsOfTar(input: Input): AsyncGenerator<{ file: FileName; bytes: Uint8Array }> {
   const found = new Set<string>()
   let folder: string | undefined

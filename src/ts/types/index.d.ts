@@ -186,8 +186,8 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    */
   static list(options?: StoreOptions): Promise<StoreInfo[]>
   /**
-   * Removes a store with all its records. Without `storage`, removes it whatever kind it is of. A store that does not
-   * exist is no error. Rejects with `LOCKED` while the store is open.
+   * Removes a store with all its records. Without `storage`, removes it from any kind of storage. It is no error if the
+   * store does not exist. Rejects with `LOCKED` while the store is open.
    *
    * ```js
    * await Nidus.destroy('notes')
@@ -412,7 +412,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
   records<C extends CollectionOf<S>>(
     collection: C,
     options?: {
-      /** Only the records that match this filter. Default: all records. */
+      /** Iterates only over the records that match this filter. Default: all records. */
       filter?: Filter<AttrsIn<S, C>>
     } & SignalOption,
   ): AsyncIterableIterator<VectorRecord<AttrsIn<S, C>>>

@@ -75,7 +75,7 @@ export class NidusError extends Error {
 export interface SyncAccessHandle {
   /**
    * Fills `buffer` with the bytes from `at` on. Returns how many bytes there were: fewer than asked for only at the
-   * end, 0 behind it. An object that cannot read synchronously has `readAsync` instead.
+   * end, 0 after it. An object that cannot read synchronously has `readAsync` instead.
    */
   read?(buffer: Uint8Array, options: { at: number }): number
   /**

@@ -3,7 +3,7 @@ import type { Host } from '../../contract/host.js'
 import { indexeddbDerived, type Inside } from '../../hosts/indexeddb/derived.js'
 import { opfsDerived } from '../../hosts/opfs/derived.js'
 
-/** Returns where a host keeps the file of the indexes of words, if it keeps one. */
+/** Returns the place of a host's derived file, or undefined if the host keeps none. */
 export function derivedOf({ kind, derived, inside }: Host): Derived | undefined {
   if (derived) return derived
   if (!inside) return undefined
