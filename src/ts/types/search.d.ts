@@ -43,8 +43,9 @@ export interface ShapeOptions {
 /** The options of a search for a vector. */
 export interface VectorSearchOptions<A = Attrs, C extends string = string> extends SearchOptions<A, C>, ShapeOptions {
   /**
-   * Counts the values of attributes over all records that match the filter and have a word of the text. The result's
-   * `facets` has them by key, the most frequent first. Each element of a list counts.
+   * Counts the values of attributes over all records that match the filter. If the question has words, counts only
+   * records that the words match. The result's `facets` has the values by key, the most frequent first. Each element of
+   * a list counts.
    */
   facets?: { [key: string]: Facet }
 }

@@ -152,8 +152,8 @@ function drop(database: string, what: string): Promise<void> {
 
 /**
  * Makes Chromium begin a new log for the databases of this origin. A killed browser may leave half a record at the end
- * of that log. Chromium then appends more records after it. At the next start it takes the two for one damaged record, and
- * deletes all databases of the origin. It begins a new log when a database is deleted, so this makes a database and
+ * of that log. Chromium then appends more records after it. At the next start it takes the two for one damaged record,
+ * and deletes all databases of the origin. It begins a new log when a database is deleted, so this makes a database and
  * deletes it. A failure is ignored: a full disk must not prevent the opening of a store.
  */
 export async function renewLog(): Promise<void> {
