@@ -11,14 +11,17 @@ const isDebian = () => {
   }
 }
 
-/** `sudo -n` fails instead of asking for a password. */
+/** Returns whether this process may install Debian's packages. `sudo -n` fails instead of asking for a password. */
 export const canApt = async () =>
   isDebian() && !!which('apt-get') && (isRoot || (await ask('sudo', '-n', 'true')) !== undefined)
 
 let updated
 let last = Promise.resolve()
 
-/** Installs packages. Several callers take turns here. The time-out of the lock is for other programs that use apt. */
+/**
+ * Installs packages. If there are several callers, they take turns. If another program uses apt, this waits for its
+ * lock for up to 15 minutes.
+ */
 export function aptInstall(packages) {
   const apt = (...args) => {
     const line = ['apt-get', '-o', 'DPkg::Lock::Timeout=900', '-q', ...args]

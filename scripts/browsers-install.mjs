@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { aptInstall, canApt } from './apt.mjs'
 import { at, cache, filesUnder, run, say, step, Trouble, which } from './lib.mjs'
 
-/** Looks at the machine again. browsers.mjs looks only once, when it is first imported. */
+/** Looks for browsers again. browsers.mjs looks only once, when it is imported, so it is imported anew. */
 const look = async () => import(`./browsers.mjs?${performance.now()}`)
 
 export async function installBrowsers() {
@@ -12,7 +12,10 @@ export async function installBrowsers() {
   await installWebkit()
 }
 
-/** Only Debian's package can be used. Without it the tests in WebKit are skipped and say so. */
+/**
+ * Installs WebKitGTK and its driver from Debian's packages, which are the only source. Without them the tests in WebKit
+ * are skipped and say so.
+ */
 async function installWebkit() {
   if (which('WebKitWebDriver') && which('Xvfb') && which('dbus-daemon')) return
   const cannot = (why) => say(`! no WebKitGTK (${why}): the tests in it will be skipped`)
@@ -52,8 +55,8 @@ async function installChromiumAndFirefox() {
 }
 
 /**
- * Chromedriver drives only Chrome of its own version, so both are downloaded together. Without it, one suite is skipped
- * and says so.
+ * Downloads chromedriver together with a Chrome of the same version, because it drives no other version. If that fails,
+ * one suite is skipped and says so.
  */
 async function downloadChromedriver() {
   const dir = cache('chrome')

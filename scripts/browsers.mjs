@@ -1,5 +1,5 @@
-// The browsers that the tests drive, and how Playwright starts them. They are looked up when this module is imported,
-// because paths of one machine belong in no file.
+// The browsers that the tests drive, and how Playwright starts them. They are looked for when this module is imported,
+// because each machine has them at other paths.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cache, readJson, which } from './lib.mjs'
@@ -20,7 +20,7 @@ export const chromium = {
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
 }
 
-/** Options for `firefox.launch` and the like. A stock Firefox is driven over BiDi, so it needs the channel. */
+/** Options for `firefox.launch` and the like. An unmodified Firefox is driven over BiDi, so it needs `channel`. */
 export const firefox = {
   ...(firefoxPath && { channel: 'moz-firefox', executablePath: firefoxPath }),
   headless: true,
@@ -29,7 +29,8 @@ export const firefox = {
 }
 
 /**
- * The paths of the browsers that are there, else undefined. Playwright's own browsers count once they were downloaded.
+ * Returns the path of each browser, or undefined if it is not installed. A browser that Playwright has downloaded
+ * counts.
  */
 export function present() {
   const own = (name) => {
@@ -45,8 +46,8 @@ export function present() {
 }
 
 /**
- * A chromedriver and the Chromium of the same version, for wasm-bindgen-test, or undefined. They are looked up at each
- * call, because the set-up may have installed them since this module was loaded.
+ * Returns a chromedriver and a Chromium of the same version, for wasm-bindgen-test, or undefined. It looks for them at
+ * each call, because the set-up may have installed them since this module was loaded.
  */
 export function webdriver() {
   const [driver, binary] = [installed('chromedriver'), installed('chromium')]

@@ -56,12 +56,12 @@ async function when(name, inputs, outputs, work) {
   writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
 }
 
-/** These leave out a part of the crate's default features. */
+/** Arguments for cargo that leave out a part of the crate's default features. */
 const PART = ['--no-default-features', '--features', 'bindings']
 const RELAXED = ['--features', 'relaxed-simd']
 /**
- * Four modules are made of one source. Most runtimes take a relaxed one, which needs an instruction that some runtimes
- * do not have. A page takes one with only what opening, inserting and searching need.
+ * Four modules are made from one source. Most runtimes load a relaxed module, which needs instructions that some
+ * runtimes do not have. An ordinary page loads a small module, with only what opening, inserting and searching need.
  */
 const MODULES = {
   'nidus.wasm': [],
@@ -70,7 +70,7 @@ const MODULES = {
   'nidus-page-relaxed.wasm': [...PART, ...RELAXED],
 }
 
-/** This module has a glue of its own. */
+/** The module that finds words. It has a glue of its own. */
 const TEXT = 'nidus-text.wasm'
 const TEXT_FEATURES = ['--no-default-features', '--features', 'text-bindings']
 
@@ -102,7 +102,7 @@ async function compile({ wasm }, name) {
     await run(wasm.cargo, args, {
       env: { ...wasm.env, CARGO_ENCODED_RUSTFLAGS: flags, CARGO_TARGET_DIR: at('target') },
     })
-    // cargo writes all of them to the same place.
+    // cargo writes every module to the same path, so each is copied before the next one is built.
     writeFile(output, readFileSync(at('target', TARGET, 'release/nidus_wasm.wasm')))
     leaveSeed(key)
   })
@@ -129,7 +129,8 @@ async function optimise(compiled, name) {
   const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map(
     (feature) => `--enable-${feature}`,
   )
-  // The lowest addresses are the far end of the stack, so no offset that is folded begins below them.
+  // `--low-memory-unused` lets wasm-opt assume that nothing uses the first 1,024 bytes of memory. Only the far end of
+  // the stack is there.
   const passes = [
     '-O3',
     '--converge',
@@ -185,7 +186,7 @@ export async function build({ purpose = 'build' } = {}) {
     for (const name of filesUnder(at('src/ts/types'), (path) => path.endsWith('.d.ts')))
       files.set(name, readFileSync(at('src/ts/types', name)))
     writeDist(files)
-    // This check comes last, so that the files that exist can be tried while others are still being written.
+    // This check comes last. So the other files can be tried while some sources are not yet written.
     const missing = WANTED.filter((name) => !files.has(name))
     if (missing.length) throw new Trouble(`Sources are missing for dist/: ${missing.join(', ')}`)
     reportSizes(files, pages, { released: tools.wasm.released.rustc.length > 0 })
@@ -193,7 +194,7 @@ export async function build({ purpose = 'build' } = {}) {
   say(`build: ${seconds(start)}`)
 }
 
-/** Builds, and accepts a page that is too large. `npm run build` and `npm test` refuse it. */
+/** Builds. If a page is too large, it prints that and goes on; `npm run build` and `npm test` fail then. */
 export async function buildAnyWeight(options) {
   await build(options).catch((error) => {
     if (!(error instanceof TooLarge)) throw error

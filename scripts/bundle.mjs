@@ -59,9 +59,9 @@ const PAGE = 'browser.js'
 const PAGES_WORKER = 'worker-opfs'
 
 /**
- * The sources import the generated glue as ./core.js and ./text-core.js, where they see only its types. These parts of
- * the glue are left out: `using`, which nothing here uses and which keeps unused classes alive; the finalization
- * registries of all classes but `Segment`, since all others are freed by hand; a warning that never occurs; and the
+ * The sources import the generated glue as ./core.js and ./text-core.js, of which they know only the types. These parts
+ * of the glue are left out: `using`, which nothing here uses and which keeps unused classes alive; the finalization
+ * registries of all classes but `Segment`, since all others are freed by hand; a warning that is never printed; and the
  * substitute for `encodeInto`, which every runtime with SIMD has.
  */
 const core = (glues) => ({
@@ -84,7 +84,7 @@ const core = (glues) => ({
   },
 })
 
-/** Gives inline.js the other files as they were made. */
+/** A plugin that puts other files of dist/ into inline.js, as they were made. */
 const inline = (files) => ({
   name: 'inline',
   setup({ onResolve, onLoad }) {
@@ -217,16 +217,20 @@ async function smaller(name, text) {
   return Buffer.from(
     code
       .replace(/(new URL|import)\(`([^`$\\"]+)`/g, '$1("$2"')
-      // Such an import is of a file that no bundler may take into its own. The minifier drops the comments that say so.
+      // An import of a variable loads a file that bundlers must leave alone. These comments tell them so, and the
+      // minifier has removed them.
       .replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore *//* webpackIgnore: true */$1)'),
   )
 }
 
-/** The file that a source became, if it is loaded on demand. */
+/** Returns the name of the output file of a source that is loaded on demand. */
 const outputOf = ({ outputs }, source) =>
   basename(Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
 
-/** Collects an output and all that it imports. With `later`, what it loads on demand counts, too. */
+/**
+ * Returns the names of an output file and of all files that it imports. With `later`, also those that it loads on
+ * demand.
+ */
 function reached({ outputs }, name, later, found = new Set()) {
   if (found.has(name)) return found
   found.add(name)

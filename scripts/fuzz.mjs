@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ask, at, main, run, say, seconds, sha, Trouble, writeFile } from './lib.mjs'
 
-/** The greatest length of each target's inputs. Its programs use so much in a reasonable time. */
+/** The greatest length of each target's inputs, in bytes. Inputs of this length still run in a reasonable time. */
 const LONGEST = { log: 1024, data: 600, ops: 500, glob_filter: 400, segment: 300 }
-/** No input takes so long, and no process needs so much memory. */
+/** An input that takes longer, or needs more memory, counts as a fault. The limits are in seconds and MB. */
 const LIMITS = ['-timeout=20', '-rss_limit_mb=1024', '-malloc_limit_mb=256']
 
 const { values, positionals } = parseArgs({
@@ -25,7 +25,10 @@ const { values, positionals } = parseArgs({
 const found = (target) => at('fuzz/corpus', target)
 const kept = (target) => at('tests/fuzz/corpus', `${target}.txt`)
 const artifacts = (target) => at('fuzz/artifacts', target)
-/** The code forbids `unsafe`, so a sanitizer would find nothing and only cost time. */
+/**
+ * Returns the arguments for cargo. There is no sanitizer: the code forbids `unsafe`, so it would find nothing and only
+ * cost time.
+ */
 const fuzz = (command, ...args) => ['+nightly', 'fuzz', command, '--fuzz-dir', at('fuzz'), '-s', 'none', ...args]
 
 const lines = (target) =>
@@ -68,11 +71,14 @@ async function search(target, minutes) {
   }
 }
 
-/** Inputs that once failed are kept, each under its comment. */
+/**
+ * Writes a small set of inputs with the same coverage to tests/fuzz/corpus. It keeps the inputs that once failed, each
+ * under its comment.
+ */
 async function minimize(target) {
   unpack(target)
   const into = mkdtempSync(join(tmpdir(), 'nidus-fuzz-'))
-  // Only edges count, and not how often they are taken. Otherwise thousands of inputs would remain.
+  // The fuzzer counts which branches an input takes, and not how often. Otherwise thousands of inputs would remain.
   await run(
     'cargo',
     fuzz('run', target, into, found(target), '--', '-merge=1', '-use_counters=0', `-max_len=${LONGEST[target]}`),

@@ -1,5 +1,5 @@
 // `npm run graph`: draws the imports between the folders of src/ts, and lists the calls of an open store, in
-// docs/architecture.md. With `--check` it says whether they are drawn as they are.
+// docs/architecture.md. With `--check` it writes nothing, and fails if the page is out of date.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { LAYERS } from '../.dependency-cruiser.mjs'
@@ -23,7 +23,10 @@ async function imports() {
   return from
 }
 
-/** Leaves out an arrow if others lead the same way: the picture would be black otherwise. */
+/**
+ * Returns the arrows of the picture. An arrow is left out if others lead to the same folder: with all of them, nobody
+ * could read the picture.
+ */
 function reduced(from) {
   const reach = (a, b) => [...from.get(a)].some((c) => c === b || reach(c, b))
   return LAYERS.flatMap((a) =>
@@ -39,7 +42,7 @@ async function picture() {
   return ['', '', '```mermaid', 'flowchart TD', ...arrows, '```', '', ''].join('\n')
 }
 
-/** Reads the table of calls with the TypeScript compiler. */
+/** Returns the calls of src/ts/contract/calls.ts as a Markdown table. */
 async function calls() {
   const { default: ts } = await import('typescript')
   const path = at('src/ts/contract/calls.ts')

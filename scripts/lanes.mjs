@@ -54,7 +54,7 @@ export class Turns {
     }
   }
 
-  /** Lets all print, when there is no more time to wait for a turn. */
+  /** Prints all output that is kept back. It is called when this process ends. */
   all() {
     for (const voice of this.#voices.slice(1)) for (const text of voice.kept.splice(0)) this.#write(text)
   }

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const at = (...parts) => join(root, ...parts)
 /**
- * The place of built tools and downloads. Several checkouts on a machine share it, so that the next one starts fast.
+ * Returns a path in the folder of built tools and downloads. All checkouts of this user share it, so that a new one
+ * starts fast.
  */
 export const cache = (...parts) => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nidus-wasm', ...parts)
 
@@ -38,7 +39,7 @@ export function writeBetween(path, name, text) {
   writeFile(path, `${before.slice(0, from)}${text}${before.slice(to)}`)
 }
 
-/** Runs one piece of work. Prints its name before, and the time that it took after. */
+/** Does some work. Prints its name before it, and the time that it took after it. */
 export async function step(name, work) {
   const start = performance.now()
   say(`· ${name} ...`)
@@ -83,13 +84,13 @@ export function run(command, args, { cwd = root, env = {}, quiet = false, mayFai
   })
 }
 
-/** The first line that a program prints. Undefined if the program is missing or fails. */
+/** Returns what a program prints, or undefined if the program is missing or fails. */
 export async function ask(command, ...args) {
   const { code, output } = await run(command, args, { quiet: true, mayFail: true, timeout: 20_000 })
   return code === 0 ? output.trim() : undefined
 }
 
-/** The path of a program, found as a shell would find it. */
+/** Returns the path of a program, found as a shell would find it. */
 export function which(name, more = []) {
   const exe = process.platform === 'win32' ? `${name}.exe` : name
   return [...(process.env.PATH ?? '').split(delimiter), ...more]
@@ -101,7 +102,7 @@ export const sha = (...parts) =>
   parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex')
 export const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined)
 
-/** All files under a directory whose path passes the test, as relative paths, sorted. */
+/** Returns the relative paths of all files under a directory that pass the test, sorted. */
 export function filesUnder(dir, wanted = () => true) {
   if (!existsSync(dir)) return []
   return readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -114,12 +115,12 @@ export function filesUnder(dir, wanted = () => true) {
     .filter(wanted)
     .sort()
 }
-/** One hash of the names and the contents of files. */
+/** Returns one hash of the names and the contents of files. */
 export const hashFiles = (dir, names) => sha(...names.flatMap((name) => [name, readFileSync(join(dir, name))]))
 
 /**
- * Writes a new file beside and renames it, so that a reader sees either the old file or the new one. Leaves a file of
- * equal contents alone.
+ * Writes a file under another name and renames it, so that a reader sees either the old file or the new one. Does
+ * nothing if the file has these contents already.
  */
 export function writeFile(path, bytes) {
   if (existsSync(path) && readFileSync(path).equals(Buffer.from(bytes))) return false
@@ -131,8 +132,8 @@ export function writeFile(path, bytes) {
 }
 
 /**
- * Allows one builder at a time in a checkout. The lock is a directory that names its holder. The lock of a dead holder
- * is taken over.
+ * Does the work while no other process holds the lock `dir`, and waits for it. The lock is a directory with the pid of
+ * its holder. If the holder is dead, the lock is removed.
  */
 export async function locked(dir, work) {
   mkdirSync(dirname(dir), { recursive: true })
@@ -153,7 +154,8 @@ export async function locked(dir, work) {
     await new Promise((resolve) => setTimeout(resolve, 300))
   }
   writeFileSync(owner, String(process.pid))
-  // This also runs if the work ends the process. A lock that is left would only make the next run check it.
+  // The lock is also released if the work ends the process. If it were left, the next run would see that its holder is
+  // dead.
   const release = () => rmSync(dir, { recursive: true, force: true })
   process.once('exit', release)
   try {
@@ -169,7 +171,7 @@ function alive(owner, dir) {
     process.kill(Number(readFileSync(owner, 'utf8')) || 1 << 30, 0)
     return true
   } catch (cause) {
-    // There is no pid in it yet. Its owner is just about to write it, unless it died before.
+    // There is no pid in the lock yet. Its holder is about to write it, or died before it did.
     if (cause.code === 'ENOENT') return Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 5_000
     return cause.code === 'EPERM'
   }

@@ -7,7 +7,7 @@ import { toolchain } from './toolchain.mjs'
 /** Returns the arguments that select a toolchain with this component, if one is installed or can be. */
 async function having(component, { cargo, select }) {
   const has = async (...args) => (await ask(cargo, ...args, component, '--version')) !== undefined
-  // rustfmt and clippy need not be of the compiler that builds.
+  // rustfmt and clippy may be of another version than the compiler that builds.
   for (const args of [select, [], ['+stable']]) if (await has(...args)) return args
   const name = component === 'fmt' ? 'rustfmt' : component
   await run('rustup', ['component', 'add', name], { quiet: true, mayFail: true, timeout: 60_000 }).catch(() => {})

@@ -108,8 +108,8 @@ const leb = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...leb(val
 const word = (name) => Buffer.from([...leb(name.length), ...Buffer.from(name)])
 
 /**
- * The parts of a glue: the functions that it gives to the wasm, and its other functions and methods, except for those
- * that list all the others.
+ * Patterns of the parts of a glue: the functions that it gives to the wasm, its other functions, and its methods. Two
+ * functions are left out, because they list the others.
  */
 const PARTS = [
   /^        (__wb\w+): (function|\()[^]*?^        \},$/gm,

@@ -1,11 +1,11 @@
-// Publishes the package. Says what must hold before, and in which order the registries follow, so that a second run can
-// go on where the first one stopped.
+// Publishes the package, after checks. The registries have a fixed order. If a run stops between them, a second run
+// continues there.
 import { existsSync, readFileSync } from 'node:fs'
 import { at, readJson, run, step, Trouble, writeFile } from './lib.mjs'
 
 /**
- * All addresses of the project. They follow from the one in package.json. `npm run release -- --repository
- * https://github.com/OWNER/NAME` sets it.
+ * Returns all addresses of the project. They follow from its repository, which package.json names. `npm run release --
+ * --repository https://github.com/OWNER/NAME` sets it.
  */
 export const addresses = (repository) => ({
   repository,
@@ -14,8 +14,8 @@ export const addresses = (repository) => ({
 })
 
 /**
- * Lists what would fail at a registry, or come out wrong there, and can be found out here. `env` is the environment of
- * a GitHub run, if there is one.
+ * Returns a list of problems: what a registry would refuse or show wrongly. `env` is the environment of a GitHub run,
+ * if there is one.
  */
 export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
   const problems = []
@@ -53,7 +53,7 @@ export function problemsOf({ manifest, cargo, changelog, version, env = {} }) {
   return problems
 }
 
-/** Lists what is needed to publish and is missing. */
+/** Returns a list of what publishing needs and this environment does not have. */
 export const missingOf = (env) =>
   [
     [
@@ -65,9 +65,9 @@ export const missingOf = (env) =>
   ].flatMap(([there, what]) => (there ? [] : [what]))
 
 /**
- * Publishes to both registries. Neither can be undone. npm's comes first, because it refuses a token without the right,
- * a package of somebody else, or wrong provenance. cargo has done everything but the upload by then. If a registry has
- * this version from an earlier run, it is left alone.
+ * Publishes to both registries. Neither can be undone. npm's registry comes first, because it may still refuse: the
+ * token, the name of the package, or the provenance. For cargo everything but the upload has been tried by then. A
+ * registry that has this version from an earlier run is skipped.
  */
 export async function publish({ registries, commit }) {
   const done = []
@@ -81,7 +81,10 @@ export async function publish({ registries, commit }) {
   return done
 }
 
-/** The two registries: what to ask them and how to publish. `cargo` runs with the toolchain that builds. */
+/**
+ * Returns the two registries: how to find out whether they have this version, and how to publish it. `cargo` runs with
+ * the toolchain that builds.
+ */
 export function registriesOf(version, cargo) {
   const quiet = { quiet: true, mayFail: true }
   const answer = ({ code, output }, absent, name) => {
@@ -121,7 +124,7 @@ export function registriesOf(version, cargo) {
   ]
 }
 
-/** The files that the checks look at. */
+/** Returns what the checks look at: the files and the environment. */
 export const sources = (version) => ({
   manifest: readJson(at('package.json')),
   cargo: readFileSync(at('Cargo.toml'), 'utf8'),

@@ -1,8 +1,8 @@
-// `npm run release`: checks that all is fit to be published, then publishes npm package and crate.
+// `npm run release`: checks that everything is ready, then publishes the npm package and the crate.
 //   --dry-run      publishes nothing: npm and cargo say what they would do
 //   --tag v1.2.3   the tag that this is to be the release of
-//   --cut          only gives what the changelog has as unreleased the version and today's date
-//   --tested       the tests ran just now, on this very tree
+//   --cut          publishes nothing: names the unreleased section of the changelog after the version and today
+//   --tested       runs no tests, because they have just passed on these sources
 //   --repository https://github.com/OWNER/NAME   puts the project's address into package.json and Cargo.toml
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { toolchain } from './toolchain.mjs'
 
 const git = (...args) => execFileSync('git', args, { cwd: at(), encoding: 'utf8' }).trim()
 
-/** The version in package.json, in its lock file and in the crate. They must agree. */
+/** Returns the version in package.json. Throws if its lock file or the crate has another one. */
 export function version() {
   const found = {
     'package.json': readJson(at('package.json')).version,
@@ -40,7 +40,7 @@ export function notes(version) {
   }
 }
 
-/** Gives the unreleased section of the changelog this version and this day. */
+/** Returns the changelog with its unreleased section named after this version and this day. */
 export function cut(changelog, version, day) {
   if (changelog.includes(`## [${version}]`)) throw new Trouble(`CHANGELOG.md has a section [${version}]`)
   const made = changelog.replace('## [Unreleased]\n', `## [Unreleased]\n\n## [${version}] - ${day}\n`)
@@ -83,8 +83,8 @@ if (isMain(import.meta.url))
     expect(text !== '', 'the changelog says nothing of this version')
     expect(git('status', '--porcelain') === '', 'there are changes that are not committed')
     const checked = sources(is)
-    // A dry run before the cut checks everything else on the changelog that the cut will make. It ends by naming what
-    // is still to be done.
+    // If the changelog is not cut yet, a dry run checks everything on the changelog that `--cut` would make. It fails
+    // at the end, with the message that `--cut` is missing.
     const uncut = dry && !found && text !== ''
     problems.push(...problemsOf(uncut ? { ...checked, changelog: cut(checked.changelog, is, '2000-01-01') } : checked))
     if (!dry) problems.push(...missingOf(process.env))
@@ -94,7 +94,7 @@ if (isMain(import.meta.url))
     if (!values.tested) await step('tests', () => run('npm', ['test']))
     const { native: rust } = await toolchain()
     const cargo = (args, options) => run(rust.cargo, [...rust.select, ...args], { ...options, env: rust.env })
-    // Neither can be undone, so everything that can be checked is checked before anything is published.
+    // Nothing can be unpublished. So both registries are tried without an upload first.
     await step('npm publish --dry-run', () => run('npm', ['publish', '--dry-run']))
     await step('cargo publish --dry-run', () => cargo(['publish', '--locked', '--dry-run']))
     if (uncut)

@@ -1,5 +1,6 @@
-// Keeps the compiled standard library and dependencies of one checkout for the next one. If std is built from source,
-// they are most of a first build. Only files that cargo checks by fingerprint are kept, and none of this crate's own.
+// Keeps the compiled standard library and dependencies of one checkout for the next one. If std is compiled from
+// source, they take most of the time of a first build. Only files that cargo checks by fingerprint are kept, and no
+// file of this crate.
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { at, cache } from './lib.mjs'
@@ -26,14 +27,14 @@ function copy(from, to) {
   }
 }
 
-/** Runs before the first build of a checkout. */
+/** Copies the kept files into target/, unless this checkout has been built before. */
 export function takeSeed(key) {
   const set = cache(`compiled-${key}`)
   if (process.env.NIDUS_NO_SEED || existsSync(at('target', TARGET, 'release')) || !existsSync(set)) return
   copy(set, at('target'))
 }
 
-/** Runs after a build that had no seed. */
+/** Keeps the compiled files of this checkout, if there are none with this key yet. */
 export function leaveSeed(key) {
   const name = `compiled-${key}`
   if (existsSync(cache(name))) return

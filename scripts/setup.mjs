@@ -16,7 +16,7 @@ async function npmDependencies() {
   writeFileSync(stamp, wanted)
 }
 
-/** The directory of the programs of wasm-bindgen-cli, at the version in Cargo.lock. */
+/** Returns the directory that has wasm-bindgen-cli, in the version of Cargo.lock. */
 export const wasmBindgenDir = () => cache(`wasm-bindgen-${bindgenVersion()}`, 'bin')
 
 function bindgenVersion() {
@@ -75,7 +75,7 @@ async function rust() {
   await wasmBindgen()
 }
 
-/** The demo needs a language model, and brings its own script to get it. */
+/** Gets the language model that the demo needs, by the demo's own script. */
 async function demoModel() {
   const script = at('www/scripts/model.mjs')
   if (!existsSync(script)) return

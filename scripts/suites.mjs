@@ -20,12 +20,12 @@ async function native() {
   })
 }
 
-/** Tests use the std of the toolchain. If there is none, it is compiled with them. */
+/** Returns the flags that compile std together with the tests, if the toolchain has no precompiled std. */
 const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : flags)
 
 /**
- * tests/wasm_node*.rs and tests/wasm_browser*.rs. They are selected by name, because the other tests compile only
- * natively.
+ * Runs the tests in wasm whose files begin with `prefix`: wasm_node or wasm_browser. They are selected by name, because
+ * the other tests compile only natively.
  */
 export async function wasm(prefix, features = []) {
   const { wasm: rust } = await toolchain()
@@ -46,21 +46,20 @@ export async function wasm(prefix, features = []) {
     ...features.flatMap((name) => ['--features', name]),
     ...names.flatMap((name) => ['--test', name]),
   ]
-  // If std is compiled with them, the tests abort as the shipped module does.
+  // If std is compiled together with the tests, a panic aborts them, as in the shipped module.
   if (flags.length) args.push('-Z', 'panic-abort-tests')
   await run(rust.cargo, args, {
     env: {
       ...rust.env,
       CARGO_ENCODED_RUSTFLAGS: wasmFlags(rust),
       CARGO_TARGET_DIR: at('target'),
-      // Node 20 has this instruction only with a flag, which later versions do not know. Its baseline compiler compiles
-      // the instruction wrongly.
+      // Node 20 has relaxed SIMD only with a flag, which later versions do not know. Its baseline compiler compiles an
+      // instruction of it wrongly.
       ...(features.length &&
         Number(process.versions.node.split('.')[0]) < 21 && {
           NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff',
         }),
-      // The path is relative and has no spaces, at which cargo would split it. cargo runs tests in the root of the
-      // crate.
+      // cargo splits this text at spaces, so the path is relative: cargo runs tests in the root of the crate.
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
     },
   })
@@ -80,7 +79,7 @@ async function bundleForWasm() {
   })
 }
 
-/** A wasm module of somebody's own may take only the sink over OPFS. */
+/** Checks that the crate compiles with the sink over OPFS alone, as a user's own wasm module may need it. */
 async function opfsAlone() {
   const { wasm: rust } = await toolchain()
   const alone = ['--lib', '--no-default-features', '--features', 'opfs']
@@ -116,8 +115,8 @@ async function vitest(name, ...args) {
 }
 
 /**
- * Returns milliseconds by the file's name and where it ran. A report that a killed run left half written counts as
- * none.
+ * Returns for each file of a report its name, the suite that ran it and its time in milliseconds. Returns an empty list
+ * if a killed run left the report half written.
  */
 export function timesOf(report, name) {
   try {
@@ -164,10 +163,11 @@ export const filesOf = (suite) => readReport(suite, timesOf)
 export const failedIn = (suite) => readReport(suite, failuresOf)
 
 /**
- * Runs two files at a time, even on two processors, where Vitest would take one. Files often wait for other processes.
+ * Returns a suite for a project of Vitest. It runs two files at a time, because files often wait for other processes.
+ * With two processors, Vitest alone would run one.
  */
 const project = (report) => ({ report, work: () => vitest(report, '--project', report, '--maxWorkers', '2') })
-/** The page is built as it is deployed and driven from outside, so it has its own configuration. */
+/** The tests of the page. They have their own configuration, because they drive the built page from outside. */
 const www = { report: 'www', work: () => vitest('www', '--config', at('www/vitest.config.ts')) }
 const kill = () =>
   run(process.execPath, [
@@ -184,7 +184,7 @@ const kill = () =>
   ])
 const inBrowser = { needs: () => !!webdriver(), lack: 'no chromedriver' }
 
-/** cargo allows one run at a time in target/release. */
+/** Marks a suite that builds in target/release, where cargo allows one run at a time. */
 const release = { takes: 'target/release' }
 
 export const BUILD = { name: 'build, size budget', unbuilt: true, ...release, work: () => build({ purpose: 'test' }) }

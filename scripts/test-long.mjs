@@ -12,7 +12,7 @@ const script =
   () =>
     run(process.execPath, [at(name), ...args])
 
-/** Runs generated tests with all their cases. `npm test` runs some of each kind. */
+/** Makes generated tests run all of their cases. `npm test` runs only some of them. */
 const EVERY_CASE = { NIDUS_EVERY_CASE: '1' }
 async function rust() {
   const { native } = await toolchain()
@@ -20,7 +20,10 @@ async function rust() {
     env: { ...native.env, ...EVERY_CASE },
   })
 }
-/** The module with relaxed SIMD has its codes in another order. `npm test` runs its tests in wasm in Node. */
+/**
+ * Tests the module with relaxed SIMD, which has its codes in another order: natively and in a browser. `npm test` runs
+ * its tests in Node.
+ */
 async function relaxed() {
   const { native } = await toolchain()
   const test = [...native.select, 'test', '--locked', '--features', 'relaxed-simd']
@@ -85,7 +88,10 @@ export const LONG = [
   { name: 'kill loops', minutes: 60, work: script('pkg-tests/kill/run.mjs', '--cycles', '1000') },
 ]
 
-/** The suites that fit, in their order, one after the other. */
+/**
+ * Returns the suites that together take at most this many minutes. It goes through them in their order, and skips each
+ * that no longer fits.
+ */
 export function fitting(suites, minutes) {
   let left = minutes
   return suites.filter((suite) => suite.minutes <= left && ((left -= suite.minutes), true))

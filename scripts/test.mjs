@@ -1,7 +1,7 @@
 // `npm test`: sets up, builds, and runs every suite, or only the groups that are named: node scripts/test.mjs rust wasm
 // types js kill matrix www lint
 //   --at-once 1    one suite at a time (otherwise two, where there are two processors)
-//   --suite NAME   this one alone, on a build that is there
+//   --suite NAME   only this suite, with the dist/ that is there
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -11,7 +11,7 @@ import { setUp } from './setup.mjs'
 import { TooLarge } from './sizes.mjs'
 import { BUILD, failedIn, filesOf, SUITES } from './suites.mjs'
 
-/** So much of the output of a suite that failed is printed again at the end. */
+/** The number of characters of a failed suite's output that are printed again at the end. */
 const LAST = 4000
 
 /** The exit code of a suite whose build is too large. The build can still be tested. */
@@ -51,7 +51,7 @@ main(async () => {
     const { say, end: ended } = turns.voice()
     try {
       if (!unbuilt && !built) {
-        // The files in dist/ were built from other sources.
+        // The build failed, so the files in dist/ are from other sources.
         return results.set(name, { how: 'NOT RUN: there is no build' })
       }
       if (needs && !needs()) {

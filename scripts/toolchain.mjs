@@ -12,7 +12,7 @@ export const TARGET = 'wasm32-unknown-unknown'
  * for everything is simpler than two.
  */
 const OLDEST = [1, 96]
-/** If the user's own toolchains are older than OLDEST, this one is installed beside them, and not as the default. */
+/** This version is installed if the user's own toolchains are older than OLDEST. The user's default stays. */
 const PINNED = '1.96.0'
 
 const cargoBin = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
@@ -21,7 +21,7 @@ const newEnough = (version) => {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
 }
 
-/** What a compiler prints about itself. Undefined if it is missing. */
+/** Returns facts of a compiler, or undefined if it is missing or too old. */
 async function describe(rustc, ...select) {
   const text = await ask(rustc, ...select, '-vV')
   const version = /^release: (\S+)/m.exec(text ?? '')?.[1]
@@ -33,12 +33,12 @@ async function describe(rustc, ...select) {
 /** Makes a stable compiler accept the flags below. */
 const UNSTABLE = { RUSTC_BOOTSTRAP: '1' }
 const SMALL = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zfmt-debug=none']
-/** Compiles std together with the crate. */
+/** Returns the settings that compile std together with the crate. */
 const compiledStd = (env = {}) => ({
   env: { ...env, ...UNSTABLE },
   flags: ['-Z', 'build-std=std,panic_abort'],
-  // Nobody would see the text of a panic, and std has smaller ways for many things. A precompiled std is built without
-  // them.
+  // These make the module smaller: panics abort without a text, which nobody would see, and std is optimised for size.
+  // A precompiled std cannot be changed like this.
   released: { cargo: ['-Z', 'build-std-features=optimize_for_size'], rustc: SMALL },
 })
 
@@ -73,8 +73,8 @@ async function stdBuilds(found) {
 }
 
 /**
- * Tries to install the source of std for a toolchain that has it precompiled, at most once a day. Without it everything
- * works, and the module is larger.
+ * Tries to install the source of std for a toolchain that has a precompiled std, at most once a day. Without the source
+ * everything works, but the module is larger.
  */
 async function addStdSource({ cargo, select, sysroot, id }) {
   const tried = cache(`std-source-${sha(id, sysroot).slice(0, 16)}`)
@@ -116,7 +116,7 @@ async function withPrecompiledStd() {
   return undefined
 }
 
-/** Debian's own compiler with the source of std. It needs the name of the linker, because Debian has no `rust-lld`. */
+/** Finds Debian's own compiler with the source of std. It must be told the linker, because Debian has no `rust-lld`. */
 async function withStdSource() {
   const [cargo, rustc, rustdoc] = ['cargo', 'rustc', 'rustdoc'].map((name) => join('/usr/bin', name))
   if (!existsSync(cargo) || !existsSync(rustc)) return undefined
@@ -177,23 +177,24 @@ export async function toolchain({ mayInstall = false } = {}) {
   return known
 }
 
-/** The version of a crate in Cargo.lock. */
+/** Returns the version of a crate in Cargo.lock. */
 export function lockedVersion(crate) {
   if (!existsSync(at('Cargo.lock'))) return undefined
   return new RegExp(`name = "${crate}"\nversion = "([^"]+)"`).exec(readFileSync(at('Cargo.lock'), 'utf8'))?.[1]
 }
 
 /**
- * The compiler's flags for every wasm build. They do not depend on the place of this checkout. They replace the paths
- * of the compiler's and the registry's sources, which would otherwise be in panic messages.
+ * Returns the compiler's flags for every wasm build. They do not depend on where this checkout is. They replace the
+ * paths of the compiler's and the registry's sources, which would otherwise be in panic messages.
  */
 export function wasmFlags({ sysroot }, more = []) {
   const cargoHome = process.env.CARGO_HOME || join(homedir(), '.cargo')
   return [
     '-Ctarget-feature=+simd128',
-    // A call costs little in wasm. The inner loops say themselves what must be inlined.
+    // Little is inlined, because a call costs little in wasm. The inner loops mark what must be inlined.
     '-Cllvm-args=-inline-threshold=40',
-    // A second copy of a loop makes nothing faster. Where it matters, the source says how many lanes to use.
+    // Vectorized and unrolled copies of a loop make nothing faster. Where it matters, the source says how many lanes to
+    // use.
     '-Cno-vectorize-loops',
     '-Cllvm-args=-unroll-runtime=false',
     '-Cllvm-args=-unroll-allow-partial=false',

@@ -1,5 +1,5 @@
-// cargo runs each wasm test binary with this script. It starts wasm-bindgen-test-runner and tells it which browser
-// there is.
+// cargo runs each wasm test binary with this script. It starts wasm-bindgen-test-runner and tells it where the browser
+// is.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
