@@ -31,14 +31,14 @@ export default tseslint.config(
       'no-unused-vars': unused,
       // TypeScript knows which names there are, and scripts run in several runtimes.
       'no-undef': 'off',
-      // Names and texts may have any character.
+      // Names and texts may contain control characters, so patterns do, too.
       'no-control-regex': 'off',
-      // An array with a hole is an input to be refused.
+      // Tests pass arrays with holes, which must be refused.
       'no-sparse-arrays': 'off',
-      // Sources and texts are matched as they are laid out.
+      // Patterns match sources and texts with their white space.
       'no-regex-spaces': 'off',
       'no-misleading-character-class': 'off',
-      // `for (let part; (part = await next()); )`
+      // This is allowed: `for (let part; (part = await next()); )`
       'no-cond-assign': 'off',
     },
   },
@@ -52,25 +52,25 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       // An async function without an await turns what it throws into a rejection. Hosts depend on that.
       '@typescript-eslint/require-await': 'off',
-      // Methods of interfaces are handed on as functions; none of them uses `this`.
+      // Methods of interfaces are passed as functions. None of them uses `this`.
       '@typescript-eslint/unbound-method': 'off',
-      // What others threw is thrown again as it is.
+      // A value that other code threw is thrown again unchanged.
       '@typescript-eslint/only-throw-error': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
-      // Values from outside are of any type until they have been checked.
+      // Values from outside have the type `any` until they have been checked.
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
-      // The core answers with numbers, of which some have a name.
+      // The core returns numbers, and enums name some of them.
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
     },
   },
   {
     files: ['pkg-tests/**/*.ts', 'www/**/*.ts', 'tests/**/*.ts'],
     extends: [tseslint.configs.base],
-    // tsc sees names that are not used; some are used only as types.
+    // This rule does not see that a name is used as a type. tsc reports unused names.
     rules: { 'no-unused-vars': 'off' },
   },
 )

@@ -7,7 +7,7 @@ import { chromium, firefox } from './scripts/browsers.mjs'
 
 const dist = (name: string) => fileURLToPath(new URL(`./dist/${name}`, import.meta.url))
 
-/** The tests import the package by its name and get what was built, by the condition of the runtime they run in. */
+/** Returns aliases that resolve the package's names to files of dist/: to those that its `exports` give one runtime. */
 const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm$/, replacement: dist(entry) },
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
@@ -22,7 +22,7 @@ const built = (entry: string, segment: string) => [
   })),
 ]
 
-/** /service-worker.js, as whoever uses the package would bundle theirs. */
+/** Serves /service-worker.js, bundled as a user of the package would bundle it. */
 const serviceWorker: Plugin = {
   name: 'service-worker',
   configureServer: ({ middlewares }) =>
@@ -41,7 +41,7 @@ const serviceWorker: Plugin = {
     }),
 }
 
-/** What a page cannot find out: which objects the public methods' types name. */
+/** Gives pages the objects that public methods take. Node reads them from the types, which a page cannot do. */
 const publicTypes: Plugin = {
   name: 'public-types',
   resolveId: (id) => (id === 'virtual:public-types' ? `\0${id}` : undefined),
@@ -52,11 +52,12 @@ const publicTypes: Plugin = {
       : undefined,
 }
 
-/** Pages do not see the environment of the process. */
+/** Pages do not see the environment of the process, so `env` below passes this variable on. */
 const { NIDUS_EVERY_CASE = '' } = process.env
 
 /**
- * Tests wait for events, never for a time: only what hangs, or runs on a machine that does much else, takes so long.
+ * Time limits. Tests wait for events and not for a time, so only a test that hangs reaches these limits, even on
+ * a busy machine.
  */
 const HANGS = {
   testTimeout: 1_200_000,
@@ -74,14 +75,14 @@ export default defineConfig({
           environment: 'node',
           include: ['pkg-tests/node/**/*.test.ts'],
           ...HANGS,
-          // Node itself loads the package, not Vite's transform of it.
+          // Node loads the package itself. Vite does not transform it.
           server: { deps: { external: [/\/dist\//] } },
         },
       },
       {
         resolve: { alias: built('node.js', 'segment-node.js') },
         test: {
-          // Node starts the runtimes and browsers, and the package runs in them.
+          // The tests run in Node and start other runtimes and browsers, in which the package runs.
           name: 'runtimes',
           environment: 'node',
           include: ['pkg-tests/{tabs,extension,workerd,webkit,server,sharded}/**/*.test.ts'],
@@ -102,7 +103,7 @@ export default defineConfig({
       {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
         plugins: [serviceWorker, publicTypes],
-        // Nothing is to be found out, and a reload half-way through a run because something was: no.
+        // Vite would look for dependencies and reload the page when it finds one, in the middle of a test.
         optimizeDeps: { noDiscovery: true, include: [] },
         server: {
           headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
@@ -112,8 +113,8 @@ export default defineConfig({
           env: { NIDUS_EVERY_CASE },
           include: ['pkg-tests/browser/**/*.test.ts'],
           ...HANGS,
-          // Both browsers and the tests in them share two cores in CI; OPFS belongs to the origin, so files go one by
-          // one.
+          // Files run one after the other. They share OPFS, which belongs to the origin, and CI has only two cores for
+          // both browsers.
           fileParallelism: false,
           browser: {
             enabled: true,
