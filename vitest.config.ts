@@ -56,8 +56,8 @@ const publicTypes: Plugin = {
 const { NIDUS_EVERY_CASE = '' } = process.env
 
 /**
- * Time limits. Tests wait for events and not for a time, so only a test that hangs reaches these limits, even on
- * a busy machine.
+ * Time limits. Tests wait for events and not for a time, so only a test that hangs takes so long, even on a busy
+ * machine.
  */
 const HANGS = {
   testTimeout: 1_200_000,

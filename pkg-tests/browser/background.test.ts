@@ -16,7 +16,7 @@ async function rewrite(db: Nidus) {
   for (let time = 0; time * ids.length < 2 * DEAD; time++)
     await db.upsert('c', { ids, vectors: Float32Array.from({ length: ids.length * D }, (_, i) => Math.sin(i + time)) })
 }
-/** After "break" no compaction succeeds, because there is no room for a second pair. */
+/** After the message "break" every compaction fails, because there is no room for a second pair. */
 const script = breakable(`
   const full = () => new DOMException('injected', 'QuotaExceededError')
   const { truncate } = FileSystemSyncAccessHandle.prototype

@@ -33,7 +33,7 @@ it('an error of a listener is an uncaught error of the page, and the other liste
     (event) => {
       if (event.error !== thrown) return
       uncaught.push(event.error)
-      // Vitest would take it for its own.
+      // Otherwise Vitest would count the error as a failure of the test.
       event.preventDefault()
       event.stopImmediatePropagation()
     },

@@ -91,7 +91,7 @@ const answer = <T>(request: IDBRequest<T>) =>
       (request.onerror = () => reject(request.error))
     ),
   )
-/** One transaction on all object stores of the database. */
+/** Works on all object stores of a database in one transaction. */
 async function inDatabase<T>(
   name: string,
   mode: IDBTransactionMode,
@@ -158,7 +158,7 @@ const inExtents: States = Object.fromEntries(
   ]),
 )
 type Row = { data: number; log: number }
-/** The row that describes the whole database. */
+/** Changes the row in `meta` that describes the whole store. */
 const inMeta = (name: string, change: (meta: IDBObjectStore, row: Row) => unknown) =>
   inDatabase(
     name,

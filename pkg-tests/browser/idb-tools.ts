@@ -45,7 +45,7 @@ export const extentsOf = (name: string) =>
     })
   })
 
-/** The extents one after the other, without a gap, up to the length in the row. */
+/** Checks that the extents of each file follow each other without a gap, up to the length that `meta` has. */
 export async function isWhole(name: string) {
   const meta = await metaOf(name)
   const extents = await extentsOf(name)
@@ -65,7 +65,7 @@ export const rows = (n: number, from = 0) =>
   Array.from({ length: n }, (_, i) => ({ id: `${from + i}`, vector: [1, from + i, 0, 0] }))
 
 /**
- * The package's worker, which counts every put. On demand, the next transaction that puts an extent fails.
+ * Starts the package's worker and counts every put in it. On demand, the next transaction that puts an extent fails.
  */
 export function watchedWorker(first = '') {
   const script = `

@@ -1,9 +1,9 @@
 /**
- * Runs the text of a function in a worker, so the function may use nothing from outside itself. `load` imports a
- * module: the test runner rewrites `import()`.
+ * Runs the text of a function in a worker, so the function may use nothing from outside itself. It imports modules by
+ * `load`, because the test runner rewrites `import()`.
  */
 export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promise<unknown>) => Promise<R>) {
-  // Modules that the package loads on demand use the runner's wrapper of `import()`, which exists only in pages.
+  // The runner also rewrites `import()` in the package, to a call of a wrapper that only pages have.
   const script = `globalThis.__vitest_browser_runner__ = { wrapDynamicImport: (load) => load() }
   onmessage = async ({ data }) => {
     try {
@@ -25,7 +25,7 @@ export function inWorker<A, R>(work: (argument: A, load: (url: string) => Promis
   }
 }
 
-/** The start of a script for `patchedWorker`: `broken` is false until the test sends the message 'break'. */
+/** Returns a script for `patchedWorker`. Its variable `broken` is false until the test sends the message 'break'. */
 export const breakable = (script: string) => `
   let broken = false
   addEventListener('message', (event) => {
@@ -36,8 +36,8 @@ export const breakable = (script: string) => `
   ${script}`
 
 /**
- * The package's worker, with a script of the test before it. The worker loads after its first messages arrive, so they
- * are held back for it. Messages that are strings are for the script, which stops them with its listener.
+ * Starts the package's worker after a script of the test. Messages that arrive before the worker has loaded are kept
+ * for it. Messages that are strings are for the script, whose listener stops them.
  */
 export function patchedWorker(first: string): Worker {
   const script = `${first}

@@ -111,7 +111,7 @@ describe('the host on IndexedDB', () => {
     const name = fresh()
     const first = await open(name)
     await first.upsert('c', rows(1))
-    // This is what a second writer does where there are no locks.
+    // Without locks, a second writer would write its epoch here.
     await inDatabase(name, async (meta) =>
       meta.put({ ...(await answer(meta.get('store') as IDBRequest<Row>)), epoch: 'another' }, 'store'),
     )
@@ -170,7 +170,7 @@ describe('the host on IndexedDB', () => {
     for (let i = 0; i < 5; i++) await db.upsert('c', rows(3, 3 * i))
     await db.close()
     const { log } = await metaOf(name)
-    // Half a frame and a partial row more, as a fault of the host would leave them.
+    // Appends a part of a frame and a part of a row, as a fault of the host would leave them.
     await inDatabase(name, async (meta, extents) => {
       await answer(extents.put(Uint8Array.of(9, 0, 0, 0, 1, 2), ['log', 0, log]))
       const row = await answer(meta.get('store') as IDBRequest<Row>)

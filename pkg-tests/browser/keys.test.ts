@@ -1,4 +1,4 @@
-// Runs the list of the Node test for each entry that pages have.
+// Makes the calls of ../common/keys for each entry that pages have.
 import { expect, it } from 'vitest'
 import { taken } from 'virtual:public-types'
 import { callsOfNidus, callsOfSegment, walkKeys, walkValues, type Calls } from '../common/keys'

@@ -72,7 +72,7 @@ describe('the kind of storage', () => {
     await db.close()
     expect(await recorded(name)).toBe('opfs')
     expect(await there(name)).toEqual(['opfs'])
-    // The file of the probe is gone.
+    // The file by which the package tried the storage is gone.
     const files: string[] = []
     for await (const file of ((await root()) as unknown as { keys(): AsyncIterable<string> }).keys()) files.push(file)
     expect(files.filter((file) => file.startsWith('probe'))).toEqual([])
@@ -106,7 +106,7 @@ describe('the kind of storage', () => {
       await db.upsert('c', rows(3))
       await db.close()
       const worker = without(lack)
-      // Files can be read without synchronous handles.
+      // Without synchronous handles a store can still be read.
       const seen = lack === 'handles' || lack === 'methods'
       if (seen) await (await open(name, { worker, readOnly: true })).close()
       else expect(await codeOf(() => open(name, { worker, readOnly: true }))).toBe('STORAGE_UNAVAILABLE')
@@ -256,7 +256,7 @@ describe('the kind of storage', () => {
     expect(await kinds({ worker: without('opfs') })).toEqual({ [inDatabase]: 'indexeddb' })
     expect(await kinds({ worker: without('indexeddb') })).toEqual({ [inFiles]: 'opfs' })
     expect(await codeOf(() => Nidus.list({ worker: without('opfs', 'indexeddb') }))).toBe('STORAGE_UNAVAILABLE')
-    // This kind has nothing to destroy, and the record names the other kind.
+    // There is no store of this kind, and the other one stays recorded.
     await Nidus.destroy(inFiles, { storage: 'indexeddb' })
     expect(await recorded(inFiles)).toBe('opfs')
     expect(await codeOf(() => Nidus.destroy(inFiles, { worker: without('opfs') }))).toBe('STORAGE_UNAVAILABLE')

@@ -1,4 +1,5 @@
-// A tab ends at odd moments. Other tabs then find a write whole or not at all, and their next call is answered.
+// A tab ends at a bad moment. Then the other tabs find all of a write or nothing of it, and their next call is
+// answered.
 import { afterEach, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 
@@ -75,7 +76,7 @@ describe('a tab that ends', () => {
           const others = tabs.filter((other) => other !== ending)
           await fill(others[1]!, before)
           const asked = outcome(begin(ending))
-          // The call was made, and much of the large batch has arrived.
+          // After this answer the call has been made, and much of the large batch has arrived.
           await others[0]!.count()
           const ended = outcome(Promise.resolve(end(ending)))
           const writes = await Promise.all(others.map((other, i) => outcome(small(other, `${i}`))))

@@ -15,7 +15,7 @@ async function put(file: string, text: string) {
   await writable.close()
 }
 
-/** Every byte of every file. */
+/** Returns every byte of every file. */
 async function bytes() {
   const found: Record<string, string> = {}
   for await (const [name, entry] of (await directoryOf()) as unknown as AsyncIterable<[string, FileSystemFileHandle]>) {
@@ -65,7 +65,7 @@ describe('OPFS', () => {
       message: expect.stringContaining('head'),
     })
     expect(await bytes()).toEqual(before)
-    // Without the file the rest can be removed.
+    // Without this file, the store can be destroyed after the test.
     await (await directoryOf()).removeEntry('head')
   })
 

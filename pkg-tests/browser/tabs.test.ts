@@ -12,7 +12,7 @@ const fresh = () => {
 }
 const url = new URL('../../dist/worker.js', import.meta.url).href
 
-/** An opening with its own worker, as each tab has one. `kill` ends it as a killed tab would. */
+/** Opens a store with a worker of its own, as each tab has one. `kill` ends the worker as if its tab was killed. */
 async function tab(name: string, options: OpenOptions = {}) {
   let started!: Worker
   const worker = () => (started = new Worker(url, { type: 'module' }))
@@ -116,7 +116,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         expect(await b.delete('c', [`${n}`])).toBe(0)
         expect([await b.dropCollection('c'), await b.dropCollection('c')]).toEqual([true, false])
         await b.upsert('kept', rows(1, n))
-        // The tab that leads now ends in the next round.
+        // In the next round, the tab that leads now is ended.
         a = await of(name)
       }
       expect(await b.count('kept')).toBe(6)
@@ -128,7 +128,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
         const a = await of(name)
         const b = await of(name)
         const c = await of(name)
-        // When c deletes, the write may be made with its answer lost, or it may not be made yet.
+        // When c deletes, either this write is made and its answer was lost, or it is not made yet.
         const write = b.upsert('c', [{ id: `${round}`, vector: [1, 2, 3, 4] }])
         const others = Array.from({ length: 5 * round }, (_, i) =>
           b.upsert('c', [{ id: `${round} ${i}`, vector: [1, 2, 3, 4] }]),
@@ -198,7 +198,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       channel.onmessage = null
       channel.close()
       release()
-      // A tab with another version of the messages asks, and is told the leader's version.
+      // A tab that sends messages of another version is told the leader's version.
       const db = await of(other)
       const stranger = new BroadcastChannel(`nidus-wasm:${other}`)
       const told = new Promise<object>((resolve) => (stranger.onmessage = ({ data }) => resolve(data as object)))
@@ -229,7 +229,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       a.kill()
       const there = await strict.count('c')
       expect(there === 5 || there === 10).toBe(true)
-      // The code is true in both cases: if the other rows were flushed in time, nothing is lost.
+      // Either answer is right: if all ten rows were flushed before the leader ended, nothing is lost.
       expect(await codeOf(() => relaxed.flush())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
       await relaxed.flush()
       await relaxed.upsert('c', rows(1, 90))
@@ -249,7 +249,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await codeOf(() => c.close())).toBe(there === 5 ? 'OUTCOME_UNKNOWN' : 'nothing thrown')
       a = await of(name, { durability: 'relaxed' })
       await a.upsert('c', rows(5, 20))
-      // b leads now. It loses nothing, because it closes in order.
+      // b leads now. It is closed and not killed, so it loses nothing.
       await b.close()
       await a.close()
       expect(await (await of(name)).count('c')).toBe(there + 5)

@@ -10,7 +10,7 @@ const fresh = () => {
 afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
-// Each file has its whole path: for a template Vite loads every file that it can mean, also source maps.
+// These paths are complete. For a path with a variable in it, Vite loads every file that matches, even source maps.
 const entry = new URL('../../dist/browser.js', import.meta.url).href
 const wasm = new URL('../../dist/nidus.wasm', import.meta.url).href
 

@@ -17,7 +17,7 @@ const directory = async (name: string) =>
   (await (await navigator.storage.getDirectory()).getDirectoryHandle('nidus-wasm')).getDirectoryHandle(
     encodeURIComponent(name),
   )
-/** There is no directory, no database and no record of a kind. */
+/** Checks that the store has no directory, no database and no recorded kind. */
 async function nothing(name: string) {
   expect(
     await directory(name).then(
@@ -87,7 +87,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       await compacting
       expect(await codeOf(() => Nidus.import(name, bytes, { storage, replace: true }))).toBe('LOCKED')
       await Promise.all([a.close(), b.close()])
-      // Whoever opens the store during the import gets the imported store.
+      // An opening during the import gets the imported store.
       let opening: Promise<Nidus> | undefined
       const importing = Nidus.import(name, stream(bytes, 300_000), {
         storage,
@@ -206,7 +206,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
   })
 }
 
-/** After so many bytes no handle has room. */
+/** Returns a script after which all handles together have room for this many bytes. */
 const full = (after: number) => `
   let left = ${after}
   const { write } = FileSystemSyncAccessHandle.prototype

@@ -12,10 +12,10 @@ afterEach(async () => {
   for (const name of names.splice(0)) await Nidus.destroy(name)
 })
 
-/** For a template with the path in it Vite would load every file that it can mean, also source maps. */
+/** The path is a variable. If it were in the template, Vite would load every file that matches, even source maps. */
 const up = '../..'
 const dist = (file: string) => new URL(`${up}/dist/${file}`, import.meta.url)
-/** Starts workers and remembers which ones. */
+/** Returns a function that starts workers, and the list of those that it has started: 'whole' or 'small'. */
 function started(small = dist('worker-opfs.js')) {
   const files: string[] = []
   const worker = (whole: boolean) => {
@@ -47,7 +47,7 @@ it('the small worker writes, searches, filters, compacts, exports and follows', 
     bytes += piece.length
   expect(bytes).toBeGreaterThan(40 * D * 4)
   await db.close()
-  // Now it leads, also in the small worker.
+  // The follower leads now, and its worker is the small one, too.
   await follower.db.upsert('c', vectors(1))
   expect(await follower.db.count()).toBe(41)
   await follower.db.close()

@@ -3,7 +3,9 @@ import type { Attrs } from 'nidus-wasm'
 import { Model, byBytes, filters, random, sameHits, someAttrs } from './model'
 import { D, codeOf, opener, vector, type Place } from './place'
 
-/** What is written is found, alone, in groups, and after hundreds of random operations. */
+/**
+ * Tests that a store finds what was written: single records, groups, and the results of hundreds of random operations.
+ */
 export function dataTests(place: Place) {
   const open = opener(place)
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Nidus, NidusError, type Attrs, type OpenOptions } from 'nidus-wasm'
 import { D, codeOf, opener, vector, type Place } from './place'
 
-/** What a caller passes is checked, copied, and limited. */
+/** Tests that what a caller passes is checked, copied and limited. */
 export function inputTests(place: Place) {
   const open = opener(place)
 
@@ -50,7 +50,7 @@ export function inputTests(place: Place) {
     const holes = [, vector(1)] as number[][]
     expect(await codeOf(() => db.searchMany(holes))).toBe('INVALID_ARGUMENT')
     await expect(db.search(vector(1), { filter: { a: { $in: holes as never } } })).rejects.toThrow('undefined')
-    // An object with only a part of a signal used to stop the queue for ever.
+    // An object that has only a part of a signal's methods once stopped the queue for ever.
     expect(
       await codeOf(() =>
         db.upsert('c', [{ id: 'good', vector: vector(1) }], { signal: { addEventListener() {} } as never }),
@@ -113,7 +113,7 @@ export function inputTests(place: Place) {
           `${call}`,
         ).resolves.toMatch(/^INVALID_ARGUMENT: .*"tags".*\$containsAny/)
     }
-    // Where no record has a list, and where lists are wanted, it is no error.
+    // It is no error in a collection whose records have no lists, or with an operator that wants lists.
     expect(await db.search(vector(1), { filter: wanted, collections: 'texts' })).toHaveLength(1)
     expect(await db.count('texts', { tags: { $nin: ['x'] } })).toBe(1)
     expect(await db.count('lists', { tags: { $in: [['x', 'y'], 'x'] } })).toBe(2)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { D, codeOf, opener, vector, type Place } from './place'
 
-/** Opening, aborting, closing and opening again. */
+/** Tests opening, aborting, closing and opening again. */
 export function lifeTests(place: Place) {
   const open = opener(place)
 

@@ -1,8 +1,8 @@
 import { NidusError, type StorageHost, type StoreFiles, type SyncAccessHandle } from 'nidus-wasm'
 
 /**
- * A handle over a plain array of numbers, written from the specification of handles alone. It keeps the buffers that it
- * got, to see that nobody changes them afterwards.
+ * A handle over a plain array of numbers. It follows the specification of handles, and not the package's code. It keeps
+ * every buffer that was written and a copy of it, so that tests see if the buffer is changed afterwards.
  */
 class ArrayHandle implements SyncAccessHandle {
   bytes: number[] = []
@@ -52,7 +52,7 @@ class ArrayHandle implements SyncAccessHandle {
   }
 }
 
-/** A store that can only be read asynchronously, as IndexedDB or ranges over HTTP. */
+/** Returns a handle that can only be read asynchronously, like IndexedDB or ranges over HTTP. */
 export function asyncOnly(handle: ArrayHandle): SyncAccessHandle {
   return {
     readAsync: async (at, length) => Uint8Array.from(handle.bytes.slice(at, at + length)),

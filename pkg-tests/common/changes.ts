@@ -17,7 +17,10 @@ const without = ({ collections, ...rest }: StoreChange): StoreChange => ({
   collections: Object.fromEntries(Object.entries(collections).map(([name, { ids: _, ...change }]) => [name, change])),
 })
 
-/** A store as naive as can be: what each call changes, in the order of the calls. The value is the number of a call. */
+/**
+ * A simple model of a store. `expected` has the events of the calls, in their order. `all` has, by collection and id,
+ * the number of the call that wrote the record.
+ */
 class Model {
   readonly all = new Map<string, Map<string, number>>()
   readonly expected: StoreChange[] = []
@@ -28,7 +31,7 @@ class Model {
     if (!found) this.all.set(name, (found = new Map()))
     return found
   }
-  /** Makes a call of a store and of the model. Returns whether the call is to fail. */
+  /** Makes one random call on the store and on the model. Returns the call's promise and whether the call must fail. */
   any(db: Nidus, r: Random): { done: Promise<unknown>; fails: boolean } {
     const call = ++this.calls
     const name = r.pick(['a', 'b', '__proto__'])
@@ -75,7 +78,7 @@ class Model {
         return { done: db.update(name, changes), fails }
       }
       case 8: {
-        // It is aborted before it can be staged.
+        // The call is aborted before it is staged, so the model does not change.
         const signal = AbortSignal.abort()
         return { done: db.upsert(name, records, { signal }), fails: true }
       }
@@ -90,14 +93,14 @@ class Model {
   }
 }
 
-/** Collects what a store tells. */
+/** Listens to a store. Returns the events that it gets, and what stops it. */
 function collect(db: Nidus, options?: Parameters<Nidus['on']>[2]) {
   const told: StoreChange[] = []
   const stop = db.on('change', (change) => void told.push(change), options)
   return { told, stop }
 }
 
-/** Checks what is told of the writes of a store, in the order of its calls. */
+/** Tests that listeners are told of the writes of a store, in the order of its calls. */
 export function changesSuite(kind: string, place: Place) {
   const open = (name = place.fresh(), options: OpenOptions = {}) =>
     Nidus.open(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
@@ -111,7 +114,7 @@ export function changesSuite(kind: string, place: Place) {
         const db = await open(undefined, { durability: seed % 3 === 0 ? 'relaxed' : 'strict' })
         const model = new Model()
         const [bare, full] = [collect(db), collect(db, { ids: true })]
-        // A search of the listener's own sees what it is told.
+        // A listener that reads the store finds at least what it was told.
         const stale: string[] = []
         const looks: Promise<void>[] = []
         let at = 0
@@ -123,7 +126,7 @@ export function changesSuite(kind: string, place: Place) {
             if (upserted === 0) return
             looks.push(
               db.get(name, ids!).then((records) => {
-                // A record that is older than this event was not there yet.
+                // No record that it finds is older than the event.
                 const wanted = full.told[before - 1]!.collections[name]!.ids!
                 for (const [i, found] of records.entries())
                   if (found && (found.attrs['call'] as number) < calls[before - 1]!) stale.push(`${name} ${wanted[i]}`)
@@ -132,7 +135,7 @@ export function changesSuite(kind: string, place: Place) {
           },
           { ids: true },
         )
-        /** The call that each expected event is of. */
+        /** For each expected event, the number of its call. */
         const calls: number[] = []
         const writes: Promise<void>[] = []
         for (let round = 0; round < 40; round++) {
@@ -170,7 +173,7 @@ export function changesSuite(kind: string, place: Place) {
       const abort = new AbortController()
       const listener = note(off!)
       db.on('change', listener, { ids: true })
-      // A listener counts once.
+      // A listener that is added twice is called once.
       db.on('change', listener, { ids: true })
       const first = db.upsert('c', record('first'))
       db.on('change', note(signalled!), { ids: true, signal: abort.signal })
@@ -189,7 +192,7 @@ export function changesSuite(kind: string, place: Place) {
       await db.upsert('c', record('third'))
       await until('the third event', () => always!.includes('third'))
       expect([off, signalled, returned].map((list) => list!.at(-1))).toEqual(['second', 'second', 'second'])
-      // What stops an earlier registration does not end a later one.
+      // `stop` belongs to an earlier registration, and does not end this one.
       db.on('change', listener, { ids: true })
       stop()
       await db.upsert('c', record('fourth'))
@@ -211,7 +214,7 @@ export function changesSuite(kind: string, place: Place) {
     })
 
     it('tell of a large batch once, with all its ids', async () => {
-      // So large that it is staged in slices.
+      // The batch is so large that it is staged in slices.
       const dimension = 64
       const db = await open(undefined, { dimension })
       const { told } = collect(db, { ids: true })

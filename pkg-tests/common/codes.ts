@@ -7,7 +7,7 @@ const D = 96
 /** Enough rows for three chunks of codes, which are distributed to workers. */
 const ROWS = 8500
 
-/** Codes are made in the background, and change no answer. */
+/** Tests that codes are made in the background and change no answer. */
 export function codesSuite(kind: string, { fresh, options, again }: Place) {
   describe(`codes over ${kind}`, () => {
     it('are made in the background, and answers stay the same bit for bit', async () => {
@@ -45,7 +45,7 @@ export function codesSuite(kind: string, { fresh, options, again }: Place) {
       await db.close()
       if (!again) return
 
-      // Rows that are read at opening have their codes at once.
+      // Rows that an opening reads have codes at once.
       const reopened = await Nidus.open(current, options())
       expect((await reopened.searchMany(queries, { topK: 7 })).map((hits) => hits.slice(0, 5))).toEqual(without)
       await reopened.upsert('c', { ids: ['new'], vectors: queries[0]! })

@@ -22,7 +22,10 @@ interface Fact {
   after: Record<string, string>
 }
 
-/** The new bytes of a file, made from the old ones. `undefined`: the file is removed. */
+/**
+ * By state, the new bytes of a damaged file. `bytes` are its old ones, `other` those of another store's file.
+ * `undefined`: the file is removed.
+ */
 export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) => Uint8Array | undefined } = {
   absent: () => undefined,
   empty: () => new Uint8Array(0),
@@ -32,7 +35,7 @@ export const BYTES: { [state: string]: (bytes: Uint8Array, other: Uint8Array) =>
   "another program's": () => CSV,
 }
 
-/** A table of SPEC 2.3 (docs/spec/recovery.md): how each call ends, by file and state. */
+/** Reads a table of SPEC 2.3 (docs/spec/recovery.md), which says how each call ends, by file and state. */
 export function tableIn(spec: string, mark: string): { calls: string[]; ends: Map<string, string[]> } {
   const lines = spec.split(`<!-- ${mark}:begin -->`)[1]!.split(`<!-- ${mark}:end -->`)[0]!.trim().split('\n')
   const [head, , ...rows] = lines.map((line) => line.slice(2, -2).split(' | '))
@@ -45,14 +48,14 @@ export interface Names {
   written?: string
 }
 
-/** These calls are asked to replace what is there. */
+/** Calls that may replace what is there. */
 const REPLACES = ['import replace', 'destroy']
 const READS = ['open readOnly', 'verify', 'salvage']
-/** No call removes these files. */
+/** States in which the file is not the store's own. No call may change or remove it. */
 const OTHERS = ["another program's", 'a folder']
 let made = 0
 
-/** Makes every call on a store that has one damaged file. */
+/** Makes every call, each on its own copy of a store that has one damaged file. Returns how the calls ended. */
 export function factsOf(place: Place, good: string, file: File, state: string): Promise<Fact[]> {
   const one = async ([call, work]: [string, (name: string) => Promise<unknown>]): Promise<Fact> => {
     const name = `${good}-${made++}`
@@ -85,7 +88,7 @@ export function check(expect: Expect, { called, written }: Names, facts: Fact[],
     const what = `${file} ${state}, ${call}: ${end}`
     expect(end, what).toMatch(/^(ok|told|[A-Z_]+)$/)
     if (end !== 'ok' || READS.includes(call)) expect(after, what).toEqual(before)
-    // An opening that succeeds cuts bytes that belong to no frame, and removes no row.
+    // An opening that succeeds may cut the end of the log. Apart from `written`, it changes nothing else.
     else if (call === 'open') {
       expect((before[log] ?? '').startsWith(after[log] ?? ''), what).toBe(true)
       for (const name of [data, ...Object.keys(before)])

@@ -6,7 +6,7 @@ import { D, check, someTexts, type Random } from './text'
 import { TextModel } from './text-model'
 import { MARK, POISON, partsOf, poisoned, seal } from './words-file'
 
-/** Where the file of the indexes of words is, for one kind of storage. Nobody has the store open. */
+/** The file of the indexes of words, in one kind of storage. It is used only while the store is not open. */
 export interface WordsFile {
   read(name: string): Promise<Uint8Array | undefined>
   write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
@@ -14,7 +14,7 @@ export interface WordsFile {
   all?(name: string): Promise<string[]>
 }
 
-/** A file is written only for so many documents. */
+/** The number of documents. For fewer, no file is written. */
 const MANY = 300
 const SETTINGS = { a: { title: { weight: 3 }, body: {} }, b: { body: {} } }
 
@@ -23,7 +23,7 @@ export function derivedSuite(kind: string, place: Place, file: WordsFile) {
   const open = (name: string) => Nidus.open(name, { dimension: D, ...place.options() })
   const record = (r: Random, id: string) => ({ id, vector: r.vector(D), attrs: someTexts(r) })
 
-  /** Makes a store with a file. Returns what it holds. */
+  /** Makes a store that has a file. Returns a model with the same records. */
   async function filled(name: string, r: Random) {
     const db = await open(name)
     const model = new TextModel()
@@ -99,7 +99,7 @@ export function derivedSuite(kind: string, place: Place, file: WordsFile) {
       const [name, r] = [place.fresh(), random(3)]
       const model = await filled(name, r)
       const db = await open(name)
-      // The ids come in another order than the documents did.
+      // The order of the ids differs from that in which the documents were written.
       await put(db, model, 'a', [record(r, '0'), record(r, 'r1'), record(r, 'zz')])
       await db.compact()
       await check(db, model, r)

@@ -1,4 +1,5 @@
-// Tries each object that a public method takes, with a misspelt key and with values of a wrong type, in any runtime.
+// Calls public methods with misspelt keys, and with values of a wrong type, in each object that they take. Runs in
+// every runtime.
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
 import type { Kind, Taken } from './public-types.mjs'
@@ -6,7 +7,9 @@ import type { Kind, Taken } from './public-types.mjs'
 type Entry = Pick<typeof import('nidus-wasm'), 'Nidus'>
 type Db = import('nidus-wasm').Nidus
 
-/** A call, with additional or other keys in one of its objects. */
+/**
+ * A call of a public method. The keys of `object` are added to one of the objects that it takes, or replace keys of it.
+ */
 export type Call = (object: object) => unknown
 export type Calls = Record<string, Call>
 
@@ -15,8 +18,8 @@ const memory = { storage: 'memory', dimension: 3 } as const
 let made = 0
 
 /**
- * The calls of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store. `db`: an open
- * store.
+ * Returns the calls of the main entry, ./slim and ./inline. `more`: what the runtime needs to open a store. `db`: an
+ * open store.
  */
 export function callsOfNidus({ Nidus }: Entry, db: Db, more: object, name = () => `keys-${made++}`): Calls {
   const own = { ...memory, ...more }
@@ -62,7 +65,7 @@ export function callsOfSegment(Segment: typeof import('nidus-wasm/segment').Segm
 }
 
 type Sharded = typeof import('../../src/ts/types/sharded').ShardedNidus
-/** Namespaces that no call may reach. */
+/** Returns the calls of a sharded store. They must all be refused, so none may reach `namespace`. */
 export function callsOfSharded(
   ShardedNidus: Sharded,
   namespace: { idFromName(name: string): unknown; get(id: unknown): unknown },
@@ -135,7 +138,7 @@ async function refusal(call: () => unknown): Promise<{ code?: unknown; message?:
   )
 }
 
-/** Returns how many objects were refused. */
+/** Checks that every misspelt key is refused. Returns how many were tried. */
 export async function walkKeys(taken: Taken[], calls: Calls): Promise<number> {
   let tried = 0
   for (const { place, keys } of taken) {
@@ -176,7 +179,7 @@ const VALUES: [Kind | 'never', unknown][] = [
   ['object', new Map()],
   ['object', new Date()],
 ]
-/** Numbers that are allowed where a number is wanted, although they are odd. */
+/** By key, which numbers are right. For all other keys only 5 is. */
 const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   minScore: (n) => !Number.isNaN(n),
   autoCompact: (n) => n >= 0 && n <= 1,
@@ -184,7 +187,7 @@ const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   timeout: (n, place) => n === 5 || (n === 1.5 && !place.includes('fromStatic')),
   lambda: (n) => n >= 0 && n <= 1,
 }
-/** Objects that are allowed where an object is wanted. The others are not tried for such a key. */
+/** By key, which lists and objects are right, as JSON. For all other keys none is. */
 const OBJECTS: Record<string, unknown[]> = {
   filter: ['{}'],
   attrs: ['{}', '[]'],
@@ -201,20 +204,20 @@ const OBJECTS: Record<string, unknown[]> = {
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''
-/** Keys of LangChain, which its retriever checks. */
+/** Keys that belong to LangChain. Its retriever checks them. */
 const THEIRS = ['vectorStore', 'callbacks', 'tags', 'metadata', 'verbose']
 
 function isRight(kind: Kind | 'never', value: unknown, key: string, takes: Kind[], place: string): boolean {
   if (kind === 'number') return takes.includes('number') && (RIGHT[key] ?? ((n) => n === 5))(value as number, place)
   if (value === false && takes.includes('false')) return true
-  // A text in place of words or names, some of which are wrong themselves.
+  // Where a text is taken, any text may be right. `orderBy` takes the name of an attribute.
   if (kind === 'string') return takes.includes('string') || key === 'orderBy'
   if (key === 'attrs' && text(value) === '["x"]') return /search|similar|list/.test(place)
   if (kind === 'array' || kind === 'object') return OBJECTS[key]?.includes(text(value)) ?? false
   return kind !== 'never' && takes.includes(kind)
 }
 
-/** Returns how many values of a wrong type were refused. */
+/** Checks that every value of a wrong type is refused. Returns how many were tried. */
 export async function walkValues(taken: Taken[], calls: Calls): Promise<number> {
   let tried = 0
   for (const { place, options } of taken) {
@@ -224,7 +227,7 @@ export async function walkValues(taken: Taken[], calls: Calls): Promise<number> 
         tried++
         const what = `${place}: ${key}: ${String(text(value) || String(value))}`
         const error = await refusal(() => calls[place]!({ [key]: value }))
-        // A list of the wrong length is a vector of another dimension.
+        // A list of the wrong length may count as a vector of another dimension.
         expect(
           /^vectors?$/.test(key) ? ['INVALID_ARGUMENT', 'DIMENSION_MISMATCH'] : ['INVALID_ARGUMENT'],
           `${what}: ${error?.message}`,

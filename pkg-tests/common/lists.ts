@@ -7,7 +7,7 @@ const D = 6
 
 type Random = ReturnType<typeof random>
 
-/** Values of every type under one key, some of which are equal. */
+/** Returns a random value of any type. Some are often equal. */
 const VALUES = (r: Random) =>
   r.pick<Attrs[string] | undefined>([
     undefined,
@@ -38,7 +38,7 @@ const TYPE = (value: unknown) =>
 
 const TYPES = ['null', 'boolean', 'number', 'date', 'string', 'list']
 
-/** The order that the types of `list` promise, told in another way than the package tells it. */
+/** Compares two values in the order that the types of `list` promise. The package does it in another way. */
 function compare(a: unknown, b: unknown): number {
   if (TYPE(a) !== TYPE(b)) return TYPE(a) - TYPE(b)
   if (typeof a === 'string') return byBytes(a, b as string)
@@ -66,7 +66,7 @@ function ordered(docs: Map<string, { attrs: Attrs }>, orderBy: { [key: string]: 
   })
 }
 
-/** Checks lists and the shapes of answers to a vector against a naive model. No collection has settings of texts. */
+/** Tests lists, and the shapes of answers to a vector, against a naive model. No collection has settings of texts. */
 export function listSuite(kind: string, place: Place) {
   const open = (name = place.fresh()) => Nidus.open(name, { dimension: D, ...place.options() })
 

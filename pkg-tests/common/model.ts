@@ -6,7 +6,7 @@ export const EVERY_CASE = Boolean(
   (import.meta as unknown as { env?: { NIDUS_EVERY_CASE?: string } }).env?.NIDUS_EVERY_CASE,
 )
 
-/** All of these, or in `npm test` every `step`th one and those that are `important`. */
+/** Returns all of these cases. In `npm test` it returns every `step`th case and all that are `important`. */
 export const someOf = <T>(all: T[], step: number, important: (one: T) => boolean = () => false): T[] =>
   all.filter((one, n) => EVERY_CASE || n % step === 0 || important(one))
 
@@ -74,7 +74,10 @@ export class Model {
   }
 }
 
-/** Checks for the same hits. Two hits whose scores differ by less than 1e-6 may stand in either order. */
+/**
+ * Throws unless both lists have the same hits. Two hits whose scores differ by less than 1e-6 may stand in either
+ * order.
+ */
 export function sameHits(
   got: { id: string; score: number; collection?: string }[],
   want: { id: string; score: number }[],

@@ -8,6 +8,6 @@ export async function pack(folder) {
     cwd: folder,
     quiet: true,
   })
-  // npm may print messages before it.
+  // npm may print messages before the JSON.
   return join(folder, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
 }

@@ -1,6 +1,6 @@
 import { Nidus, NidusError, type Attrs, type OpenOptions } from 'nidus-wasm'
 
-/** The place of a suite's stores. `again` opens the same name anew. Without it nothing outlives a store. */
+/** Where a suite keeps its stores. `fresh` returns a new name. `again`: a store can be closed and opened again. */
 export interface Place {
   fresh(): string
   options(): OpenOptions
@@ -31,7 +31,10 @@ export async function codeOf(work: () => unknown): Promise<string> {
  * thousands.
  */
 export const SOON = 200
-/** How many turns the event loop made before the call ended. This measures "at once" without a clock. In Node. */
+/**
+ * Returns how many turns the event loop made before the call ended. So "at once" can be tested without a clock. Works
+ * only in Node.
+ */
 export async function turnsOf(work: Promise<unknown>) {
   let ended = false
   let turns = 0

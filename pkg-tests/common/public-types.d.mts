@@ -5,5 +5,5 @@ export interface Taken {
   keys: string[]
   options: { key: string; takes: Kind[] }[]
 }
-/** All objects that public methods take, and the names of the public methods of each class. */
+/** Returns all objects that public methods take, and the names of the public methods of each class. */
 export function publicTypes(): { taken: Taken[]; methods: Record<string, string[]> }

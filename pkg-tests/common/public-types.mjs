@@ -1,11 +1,10 @@
-// Finds the objects that public methods take, with their keys and types, in the types themselves. So nobody has to
-// maintain a list.
+// Reads from the public types which objects public methods take, with their keys and types. So nobody has to maintain a
+// list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain']
 /**
- * Objects whose keys the package does not define: those of the runtime, of LangChain and of the user, which may have
- * further keys, and those whose keys are the user's data.
+ * Objects that may have any keys. The runtime, LangChain or the user defines them, or their keys are the user's data.
  */
 const NOT_OPTIONS = new Set([
   'URL',
@@ -52,7 +51,7 @@ const program = ts.createProgram(
 )
 const checker = program.getTypeChecker()
 const isList = (name) => name !== undefined && ['Array', 'ReadonlyArray', 'Iterable', 'ArrayLike'].includes(name)
-/** The object types within a type, also those in lists. */
+/** Returns the object types in a type, including those in lists. */
 function objectsIn(type) {
   if (type.isUnion()) return type.types.flatMap(objectsIn)
   const name = (type.aliasSymbol ?? type.symbol)?.name
@@ -95,12 +94,12 @@ function optionsOf(types, at) {
       for (const kind of kindsOf(checker.getTypeOfSymbolAtLocation(property, at))) takes.add(kind)
     }
   }
-  // A key that may only be undefined is there for the types alone.
+  // A key whose type is only `undefined` cannot be passed.
   return [...options.values()]
     .filter(({ takes }) => takes.size > 0)
     .map(({ key, takes }) => ({ key, takes: [...takes] }))
 }
-/** The overloads of most methods take the same objects. */
+/** Returns whether the overloads of a method take different objects. */
 const differs = (method) => method === 'search'
 
 function taken(place, signature, at) {
@@ -108,7 +107,7 @@ function taken(place, signature, at) {
     .filter(({ name }) => !/^_?callbacks$/.test(name))
     .flatMap((parameter) => {
       const found = objectsIn(checker.getTypeOfSymbolAtLocation(parameter, at))
-      // A batch is one of two kinds of objects. All alternatives of one alias count as one object.
+      // `upsert` takes two kinds of objects, each under its own name. Elsewhere all alternatives count as one object.
       const byName = new Map()
       for (const type of found) {
         const name =
@@ -121,7 +120,7 @@ function taken(place, signature, at) {
       })
     })
 }
-/** All objects that public methods take, and the names of the public methods of each class. */
+/** Returns all objects that public methods take, and the names of the public methods of each class. */
 export function publicTypes() {
   const [all, methods] = [[], new Map()]
   for (const file of program.getSourceFiles().filter(({ fileName }) => fileName.includes('/src/ts/types/'))) {
@@ -150,7 +149,7 @@ export function publicTypes() {
       if (open) all.push(...statics.getConstructSignatures().flatMap((each) => taken(`new ${symbol.name}`, each, at)))
       for (const member of [...statics.getProperties(), ...instance.getProperties()]) {
         const where = member.valueDeclaration
-        // Options that LangChain's own classes add for their users.
+        // A method that is inherited from a class of LangChain.
         const theirs = where?.getSourceFile().fileName.includes('@langchain/')
         if (
           !where ||
@@ -160,7 +159,7 @@ export function publicTypes() {
         )
           continue
         if (!theirs) names.push(member.name)
-        // A store and its class can have methods of one name.
+        // A class and its objects can have methods of the same name.
         const own = ts.getCombinedModifierFlags(where) & ts.ModifierFlags.Static ? '' : '(of a store) '
         const both = own && statics.getProperty(member.name) ? own : ''
         all.push(
@@ -179,7 +178,7 @@ export function publicTypes() {
       methods.set(symbol.name, names)
     }
   }
-  // Overloads and alternatives take the same objects.
+  // Overloads and alternatives with the same name count once.
   const unique = new Map(all.map((each) => [each.place, each]))
   return { taken: [...unique.values()], methods: Object.fromEntries(methods) }
 }

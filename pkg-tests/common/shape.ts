@@ -5,7 +5,7 @@ import { EVERY_CASE, byBytes, filters, random, someAttrs } from './model'
 
 const D = 4
 
-/** Changes to the attributes that `someAttrs` makes, and what they make of them. */
+/** Returns random changes to attributes, and the attributes after them. */
 function someChanges(r: ReturnType<typeof random>, attrs: Attrs): [changes: Attrs, after: Attrs] {
   const changes: Attrs = {}
   const fresh = someAttrs(r)
@@ -16,7 +16,7 @@ function someChanges(r: ReturnType<typeof random>, attrs: Attrs): [changes: Attr
   return [changes, after]
 }
 
-/** Updates, single records and further kinds of arrays, over every kind of storage. */
+/** Tests updates, single records and further kinds of arrays. */
 export function shapeSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
     Nidus.open<A>(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
@@ -83,7 +83,7 @@ export function shapeSuite(kind: string, place: Place) {
       const abort = AbortSignal.abort()
       expect(await codeOf(() => db.update('c', { id: 'a', attrs: { n: 3 } }, { signal: abort }))).toBe('ABORTED')
       expect(await db.get('c', 'a')).toMatchObject({ attrs: { n: 1 } })
-      // Writes of one turn are one group. Each sees those before it, and one that fails drops out alone.
+      // Writes of one turn are one group. Each sees those before it. If one fails, the others are still made.
       const together = await Promise.allSettled([
         db.upsert('c', { id: 'x', vector: [0, 1, 0, 0] }),
         db.update('c', { id: 'x', attrs: { n: 1 } }),

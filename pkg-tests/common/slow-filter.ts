@@ -4,8 +4,8 @@ import type { Filter, Nidus } from 'nidus-wasm'
 const ROWS = 6000
 let asked = 0
 /**
- * Globs over texts of a hundred characters, half of them with a class. None matches. Each filter is new, since the core
- * remembers what a filter matched.
+ * Returns a slow filter: 120 globs over texts of a hundred characters. None of them matches. Each filter is a new one,
+ * because the core remembers what a filter matched.
  */
 const slow = (): Filter =>
   ({
@@ -29,8 +29,9 @@ const calls: { [method: string]: (db: Nidus, filter: Filter, signal?: AbortSigna
 export const methods = Object.keys(calls)
 
 /**
- * `turn`: something that happens only between two slices of the work. How often it happens (and not how long anything
- * takes) shows that the work paused for others, and that a signal ended it.
+ * Checks that a signal ends a call with a slow filter early. `turn` makes a call that is answered only between two
+ * slices of that work. The number of its answers, and not the time, shows that the work paused for others and ended
+ * early.
  */
 export async function endsBySignal(method: string, db: Nidus, turn: () => Promise<unknown>) {
   const until = async (call: Promise<unknown>, after: (turns: number) => void) => {
@@ -45,7 +46,7 @@ export async function endsBySignal(method: string, db: Nidus, turn: () => Promis
     for (; !over; after(++turns)) await turn()
     return { outcome: await outcome, turns }
   }
-  // Runs to the end once, to count the turns that others get. (For a deletion, a count does the same work.)
+  // First the work runs to its end, to count the answers that others get. (A count does the same work as a deletion.)
   const whole = await until(calls[method === 'deleteWhere' ? 'count' : method]!(db, slow()), () => {})
   expect(whole.outcome).toBe('answered')
   expect(whole.turns).toBeGreaterThan(8)

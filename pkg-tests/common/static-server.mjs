@@ -1,4 +1,4 @@
-// Serves the two files of a store as web servers do, well or badly.
+// Serves the two files of a store as web servers do. On demand it does it wrongly.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -111,7 +111,7 @@ export async function serveStatic(files, ways = {}, others = () => undefined) {
   }
 }
 
-/** The files of a directory, served under an address. */
+/** Returns the function `files` for the store in a directory, served under an address. */
 export const directory = (at, dir) => {
   const read = new Map(['data', 'log'].map((name) => [`${at}${name}`, readFileSync(`${dir}/${name}`)]))
   return (path) => read.get(path)

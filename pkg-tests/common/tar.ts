@@ -1,4 +1,4 @@
-/** Tars, written and read by code of the tests. */
+/** One file in a tar. The tests write and read tars by this code, and not by the package's. */
 export interface Entry {
   name: string
   bytes: Uint8Array
@@ -35,7 +35,7 @@ export function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return all
 }
 
-/** Refuses everything that the package has no reason to write. */
+/** Returns the two files in a tar. Throws if the tar has anything that the package has no reason to write. */
 export function untar(bytes: Uint8Array): { data: Uint8Array; log: Uint8Array } {
   const found: [string, Uint8Array][] = []
   let at = 0
@@ -58,7 +58,7 @@ export function untar(bytes: Uint8Array): { data: Uint8Array; log: Uint8Array } 
   return Object.fromEntries(found) as { data: Uint8Array; log: Uint8Array }
 }
 
-/** A stream of small, uneven pieces, which reports how it ended. */
+/** Returns a stream of small pieces. Its `state` says whether it was cancelled and how many bytes were read. */
 export function stream(bytes: Uint8Array, piece = 997, { error, hang }: { error?: Error; hang?: boolean } = {}) {
   let at = 0
   const state = { cancelled: false, read: () => at }

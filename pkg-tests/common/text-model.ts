@@ -11,7 +11,7 @@ export interface TextDoc {
 }
 export interface TextCollection {
   docs: Map<string, TextDoc>
-  /** The weights by field, if the collection has settings. */
+  /** The weight of each field, if the collection has settings. */
   text: { [field: string]: number } | undefined
 }
 export interface ModelHit {
@@ -31,14 +31,15 @@ export interface ModelOptions {
 }
 
 /**
- * The words of texts that are lower-case letters and blanks alone. The rule for all other texts is tested elsewhere.
+ * Returns the words of a value. It is right only for texts of lower-case letters and blanks. Other texts are tested
+ * elsewhere.
  */
 const wordsOf = (value: unknown): string[] =>
   (typeof value === 'string' ? [value] : Array.isArray(value) ? (value as string[]) : []).flatMap((text) =>
     text.split(/[^a-z]+/).filter((word) => word),
   )
 
-/** Finds words and vectors as naively as can be: everything is counted anew for each question. */
+/** Finds words and vectors in the simplest way: it counts everything anew for each question. */
 export class TextModel {
   readonly all = new Map<string, TextCollection>()
 
@@ -48,7 +49,7 @@ export class TextModel {
     return found
   }
 
-  /** All documents that are found, best first. */
+  /** Returns all documents that are found, best first. */
   search(question: { text?: string; vector?: Float32Array }, options: ModelOptions = {}): ModelHit[] {
     const { collections = [...this.all.keys()], keep = () => true, fusion = { text: 0.4 } } = options
     const scope = collections.flatMap((name) => {
@@ -129,7 +130,7 @@ export class TextModel {
   }
 }
 
-/** Checks a list of hits against the whole ranking of the model, from `offset` on. */
+/** Checks that a list of hits is the part of the model's ranking from `offset` on. */
 export function sameAnswer(
   got: { collection: string; id: string; score: number; vectorScore?: number; textScore?: number }[],
   ranking: ModelHit[],

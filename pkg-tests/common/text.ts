@@ -30,7 +30,9 @@ const KEEP: [Filter | undefined, ModelOptions['keep']][] = [
   [{ tags: { $exists: true } }, ({ tags }) => tags !== undefined],
 ]
 
-/** Checks searches for words and for both, and the shapes of their answers, against a naive model. */
+/**
+ * Tests searches for words, and for words and vectors, against a naive model. Also tests the shapes of their answers.
+ */
 export function textSuite(kind: string, place: Place) {
   const open = (name = place.fresh()) => Nidus.open(name, { dimension: D, ...place.options() })
 
@@ -239,7 +241,7 @@ function sameGroups(got: (ModelHit & { group?: unknown })[], ranking: ModelHit[]
     if (last && last[0]!.group === hit.group) last.push(hit)
     else runs.push([hit])
   }
-  // Scores that differ by less than what rounding does may stand in either order, and so may groups of such scores.
+  // Hits whose scores differ only by rounding may stand in either order, and so may groups with such scores.
   const close = (a: number, b: number) => expect(Math.abs(a - b)).toBeLessThan(1e-6)
   const known = new Map(ranking.map((hit) => [`${hit.collection} ${hit.id}`, hit]))
   const best = [...groups.values()].map(([first]) => first!.score)

@@ -7,10 +7,10 @@ import { joined, stream, tar, untar } from './tar'
 const D = 8
 const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 export const exported = async (db: Nidus) => new Uint8Array(await new Response(db.export()).arrayBuffer())
-/** Compares without a message: a difference of megabytes must not be printed. */
+/** Returns whether the bytes are equal. `expect` would print all of a difference of megabytes. */
 export const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i])
 
-/** A store of about `size` records, with dead rows, metadata and several collections. */
+/** Fills a store with about `size` records, dead rows, metadata and several collections. */
 export async function fill(db: Nidus, size: number, seed = 1) {
   const r = random(seed)
   const batch = (n: number) =>
@@ -25,7 +25,7 @@ export async function fill(db: Nidus, size: number, seed = 1) {
   await db.delete('c', ['id 1', 'id 2'])
 }
 
-/** Every kind of storage must export and import byte for byte, whole or not at all. */
+/** Tests that a kind of storage exports and imports every byte, and imports all of a store or nothing. */
 export function transferSuite(
   kind: string,
   place: Place,
@@ -34,7 +34,9 @@ export function transferSuite(
     locks = true,
   }: { gone?: (name: string) => Promise<void>; locks?: boolean } = {},
 ) {
-  /** A name, and the options that open it: hosts of the user have no names. */
+  /**
+   * Returns what opens and imports a new store. A user's host has no names, so there the options say which store it is.
+   */
   const fresh = () => {
     const name = place.fresh()
     const options = place.options()
@@ -244,7 +246,8 @@ export function transferSuite(
         ['an answer', new Response('none', { status: 404 }), 'INVALID_ARGUMENT'],
         ['a source that fails', stream(bytes.slice(0, 5000), 997, { error: new Error('the line is dead') }), 'FAILED'],
       ]
-      // In memory all of them are tried. What a host has to remove depends on how far the import came.
+      // All of them are tried in memory. For other kinds, it matters how far an import came before it failed, because
+      // the host must remove that.
       const late = ([what]: (typeof bad)[number]) => ['cut within the log', 'a source that fails'].includes(what)
       for (const [what, source, code] of kind === 'memory' ? bad : someOf(bad, 5, late)) {
         const at = fresh()

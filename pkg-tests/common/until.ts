@@ -1,7 +1,10 @@
 /** Only a fault makes a wait this long. */
 const HANGS_MS = 600_000
 
-/** Resolves when `done` returns true, and asks it again and again. The error names what did not come. */
+/**
+ * Asks `done` every `every` milliseconds, and resolves when it returns true. If that never happens, the error names
+ * `what`.
+ */
 export async function until(what: string, done: () => unknown, every = 5) {
   const end = performance.now() + HANGS_MS
   while (!(await done())) {

@@ -1,6 +1,6 @@
 import { until } from './until'
 
-/** The word that a document of a test has, and the one that a poisoned file says it has. */
+/** A word in a test's documents, and the word that a changed file has in its place. */
 export const MARK = 'zzmarker'
 export const POISON = 'zzmarkes'
 
@@ -21,7 +21,7 @@ interface Names {
   parts: { collection: string; fields: string[]; bytes: number }[]
 }
 
-/** Reads the file of the indexes of words as docs/spec/derived.md has it: its names, and where its indexes are. */
+/** Reads the file of the indexes of words, by docs/spec/derived.md. Returns its names, and where each index is. */
 export function partsOf(file: Uint8Array) {
   const view = new DataView(file.buffer, file.byteOffset)
   const length = view.getUint32(8, true)
@@ -32,14 +32,14 @@ export function partsOf(file: Uint8Array) {
   return { ...names, parts }
 }
 
-/** Makes the checksum of an index right again. */
+/** Writes the checksum of an index that was changed. */
 export function seal(file: Uint8Array, { from, to }: { from: number; to: number }) {
   new DataView(file.buffer, file.byteOffset).setUint32(to - 4, crc32(file.subarray(from, to - 4)), true)
 }
 
 /**
- * Replaces a word in the indexes of the file, with right checksums. Whoever then finds the other word has used the
- * file, and whoever does not find it has read the documents.
+ * Returns the file with MARK replaced by POISON in its indexes, and with right checksums. If a store then finds POISON,
+ * it has used the file. If not, it has read the documents.
  */
 export function poisoned(original: Uint8Array): Uint8Array<ArrayBuffer> {
   const file = original.slice() as Uint8Array<ArrayBuffer>
@@ -57,7 +57,7 @@ export function poisoned(original: Uint8Array): Uint8Array<ArrayBuffer> {
   return file
 }
 
-/** Waits until the file is there. */
+/** Waits until the file is written. Returns its bytes. */
 export const written = async (read: () => Promise<Uint8Array | undefined>) => {
   await until('the file of the indexes', async () => ((await read())?.[0] ?? 0) !== 0)
   return (await read())!
