@@ -12,14 +12,14 @@ import { DIMENSION } from './plan'
 
 afterAll(removeAll)
 
-// The browsers' entry loads the wasm of words by its address, which Node's own `fetch` cannot.
+// The browsers' entry fetches the wasm that finds words. It is a file here, and Node's own `fetch` cannot read files.
 const { fetch } = globalThis
 globalThis.fetch = async (source, init) =>
   String(source).startsWith('file:')
     ? new Response(readFileSync(new URL(String(source))), { headers: { 'content-type': 'application/wasm' } })
     : fetch(source, init)
 
-/** The images of one moment. */
+/** The most images that are tried for one moment. */
 const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? (EVERY_CASE ? 200 : 3))
 const QUESTIONS = ['river', 'stone cloud', 'haven grain', 'amber north']
 
@@ -30,7 +30,7 @@ const records = (r: Random, from: number, to: number) =>
     attrs: someTexts(r),
   }))
 
-/** Compares what the store finds with what a naive search over its own records finds. */
+/** Checks that the store finds the same as a naive search over its own records. */
 async function compare(db: Nidus) {
   if (!(await db.hasCollection('c')) || !(await db.getText('c'))) return
   const model = new TextModel()
@@ -39,7 +39,7 @@ async function compare(db: Nidus) {
   for (const text of QUESTIONS) sameAnswer(await db.search({ text }, { topK: 50 }), model.search({ text }), 50)
 }
 
-/** Adds, replaces, updates and deletes, so that the file is behind. */
+/** Adds, replaces, updates and deletes records, so that the file of the indexes is out of date. */
 async function further(db: Nidus, r: Random) {
   if (!(await db.hasCollection('c'))) return
   await db.upsert('c', records(r, 3, 6))
@@ -49,7 +49,8 @@ async function further(db: Nidus, r: Random) {
 }
 
 /**
- * Writes a store with a file, in several openings: the first file, one that replaces it, one after a compaction.
+ * The work of each opening. The first one writes a file of the indexes, the second one replaces it, and the third one
+ * does so after a compaction.
  */
 const OPENINGS: ((db: Nidus, r: Random) => Promise<void>)[] = [
   async (db, r) => {
@@ -101,7 +102,7 @@ async function explore(opener: Opener) {
           seen.add(hash)
           await look(image)
         }
-        // The process is killed: everything that was written is there.
+        // After a kill of the process, everything that was written is there.
         await look(medium.now().image)
       }
       medium.apply(event)
@@ -113,7 +114,7 @@ async function explore(opener: Opener) {
   expect(images).toBeGreaterThan(20)
 }
 
-/** Whether an event is about the file of the indexes. */
+/** Returns whether an event is about the file of the indexes. Adds the numbers of such files to `words`. */
 function ownOf(event: Event, words: Set<number>, names: Map<string, number>): boolean {
   const isName = (name: string) => name.startsWith('words')
   for (const [name, file] of names) if (isName(name)) words.add(file)

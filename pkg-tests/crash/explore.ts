@@ -4,14 +4,14 @@ import { EVERY_CASE, random } from '../common/model'
 import { Medium, type Event, type Image } from './medium'
 import { DIMENSION, applied, textOf, textOfStore, type State, type Step } from './plan'
 
-/** Opens what lies in a directory, for one kind of host. */
+/** Opens the files of a directory with one kind of host. */
 export interface Opener {
   readonly flushMakesName: boolean
   /** Before these events a process is always killed, in addition to the random ones. */
   killBefore?(event: Event): boolean
   /**
-   * Writes the files and lets `work` use the real host: `open` opens the store, `take` imports into it. Returns the
-   * calls that the host made as events. `names` are the numbers of the files, and `files` is the next number.
+   * Writes the files of the image, and lets `work` open the store or import into it (`take`) with the real host.
+   * Returns the calls of the host as events. `names` has the number of each file, and `files` is the next free number.
    */
   record(
     image: Image,
@@ -22,7 +22,7 @@ export interface Opener {
       mark: (from: number, to: number) => void,
     ) => Promise<void>,
   ): Promise<Event[]>
-  /** Other contents that these files may have, where they depend on the machine, such as inodes. */
+  /** Returns other images, for files whose content depends on the machine, such as inodes. */
   variants?: ((image: Image) => { name: string; image: Image }[]) | undefined
 }
 
@@ -71,8 +71,8 @@ async function further(db: Nidus) {
 class Wrong extends Error {}
 
 /**
- * Opens an image and finds out which of the states it has. Writes to it, and looks again. Returns the host's calls,
- * described in terms of the states before and after.
+ * Opens an image, and checks that it has one of the allowed states. Then writes to it, and checks it again. Returns the
+ * state that was found, and the calls of the host as events.
  */
 async function check(
   opener: Opener,
@@ -117,16 +117,16 @@ interface Limits {
   most: number
   seed: number
   /**
-   * One of this many images is continued from, and one of a tenth as many moments. So are all moments at which a name
-   * is not synced, or that the host names.
+   * The exploration continues from one image in `every`, and from one moment in a tenth of that. It also continues from
+   * every moment at which a name is not synced, and from those that `killBefore` selects.
    */
   every: number
 }
 
 /**
- * Makes all images that a crash before each event may leave, and opens them. From some images it goes on with the calls
- * of their own opening and of a further write. At some events the process is killed while the power stays on, and the
- * next process goes on with files that were not flushed.
+ * Makes the images that a crash before each event may leave, and checks each. For some images it also explores crashes
+ * during their opening and a further write. Before some events only the process is killed. The next process then
+ * continues with files that were not flushed.
  */
 export async function explore(
   opener: Opener,
@@ -156,7 +156,7 @@ export async function explore(
         const half = [...variant.image.keys()].includes('compacted')
         if (generation > 0 || r.int(half ? Math.ceil(limits.every / 8) : limits.every) > 0) continue
         const next = new Medium({ flushMakesName: opener.flushMakesName, seed: r.int(1e9) }, variant.image)
-        // A variant that depends on the machine stays the same from here on.
+        // From here on the variant is kept, so no further variants of it are made.
         const same = variant.name === '' ? { ...opener, variants: undefined } : opener
         await explore(
           same,
@@ -172,12 +172,12 @@ export async function explore(
     }
     const certain = medium.namesPending || (before && opener.killBefore?.(before))
     if (generation > 0 || (!certain && r.int(Math.ceil(limits.every / 10)) > 0)) return
-    // The process is killed: the next one sees everything that was written, and nothing more of it is flushed.
+    // The process is killed. The next one sees everything that was written, although not all of it was flushed.
     count.killed++
     const { names, image, files } = medium.now()
     const { events, found } = await check(opener, image, names, files, allowed)
-    // Until the next process has opened the store, a loss of power may still lead to any state that was allowed. After
-    // that, the state that it shows is durable.
+    // Until the next process has opened the store, a loss of power may still leave any state that was allowed. After
+    // that, the state that this process found is durable.
     const opened = events.findIndex(({ kind }) => kind === 'allow')
     const [opening, rest] = [events.slice(0, opened), events.slice(opened)]
     const killed = medium.clone()
@@ -204,7 +204,7 @@ export async function explore(
 
 const PLAIN: Limits = { most: EVERY_CASE ? 12 : 6, seed: 1, every: 1e9 }
 
-/** Checks a complete trace, and checks that the exploration fails if it leaves these events out. */
+/** Checks that the exploration passes with all events, and that it fails if the events of one fault are left out. */
 export async function expectCaught(
   opener: Opener,
   events: Event[],

@@ -24,8 +24,8 @@ const base = fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir
 export const removeAll = () => fs.rmSync(base, { recursive: true, force: true })
 
 /**
- * Records the calls on one directory. The lock file is left out, since it depends on processes and a crash of the
- * machine says nothing about it.
+ * Records the calls on one directory. Calls on the lock file are left out. It is about processes, and no process
+ * survives a crash of the machine.
  */
 class Recorder {
   readonly events: Event[] = []
@@ -64,7 +64,7 @@ class Recorder {
       const file = this.#open.get(fd)
       if (typeof file === 'number') record(event(file))
     }
-    // `writeFileSync` calls this without a position.
+    // `writeFileSync` also calls this, but without a position.
     patch(
       'writeSync',
       ([fd, buffer, offset, , position], written: number) =>
@@ -113,10 +113,10 @@ export const nodeFs: Opener = {
   async record(image, names, files, work) {
     const directory = join(base, `${n++}`)
     fs.mkdirSync(directory)
-    // The marker is written last, because it describes the others as they lie there.
+    // The marker is written last, because it contains the inodes and times of the other files.
     for (const [name, bytes] of [...image].sort(([a], [b]) => Number(a === 'compacted') - Number(b === 'compacted'))) {
       let put: Uint8Array | string = bytes
-      // A marker contains the inodes of the old pair. On the machine that crashed they would be these.
+      // On the machine that crashed, the marker would have the inodes of these files.
       if (name === 'compacted' && Buffer.from(bytes).includes(SAME))
         put = Buffer.from(bytes).toString().replace(SAME, identity(directory))
       fs.writeFileSync(join(directory, name), put)
@@ -138,8 +138,8 @@ export const nodeFs: Opener = {
     return recorder.events
   },
   /**
-   * In an image, a marker never has the inodes of the files that the test makes. So each image is tried twice: as if
-   * somebody had written since, and as if nobody had.
+   * The marker of an image has other inodes than the files that the test makes, as if somebody had written to the old
+   * pair since. So each image with a marker is also tried with these files' inodes, as if nobody had.
    */
   variants(image) {
     const marker = image.get('compacted')

@@ -5,7 +5,7 @@ import { expectedOf, explore, opened, type Expected, type Opener } from './explo
 import { Medium, type Event } from './medium'
 import { makePlan, runPlan, statesOf, type State } from './plan'
 
-/** Records an import over a store, or, without one, an import as a new store. */
+/** Records an import. With `over`, it replaces a store; otherwise it makes a new one. */
 export async function importTrace(
   opener: Opener,
   seed: number,

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { random } from '../common/model'
 
-/** One call of a host, or one message to its caller. Files have numbers, because their names change. */
+/**
+ * One call of a host, or a mark that says which states a crash may leave (`allow`). Files have numbers, because their
+ * names change.
+ */
 export type Event =
   | { kind: 'write'; file: number; at: number; bytes: Uint8Array }
   | { kind: 'truncate'; file: number; size: number }
@@ -31,8 +34,8 @@ const resized = (bytes: Uint8Array, size: number) => {
 }
 
 /**
- * A file that can lose what was not flushed. Each sector has its old bytes or any that were written since. The length
- * is any that the file had, or one in between when it grew.
+ * A file that can lose what was not flushed. After a crash, each sector has its flushed bytes, or those after any write
+ * since. The length is the flushed one, or any since; if the file grew, also one in between.
  */
 class CrashFile {
   durable: Uint8Array = EMPTY
@@ -84,7 +87,10 @@ class CrashFile {
     }
   }
 
-  /** Returns each image once. If there are more than `most`, returns the plain ones and a sample. */
+  /**
+   * Returns the images of the file, each once. If there are more than `most`, it returns those in which all sectors
+   * before or after one place are new, and a random sample of the others.
+   */
   images(most: number, int: (below: number) => number): { bytes: Uint8Array; hash: string }[] {
     const found = new Map<string, Uint8Array>()
     const add = (bytes: Uint8Array) => found.set(hashOf(bytes), bytes)
@@ -131,15 +137,15 @@ function applyName(names: Names, event: NameEvent) {
   if (event.kind === 'unlink') names.delete(event.name)
   if (event.kind !== 'rename') return
   const file = names.get(event.from)
-  // A rename can be kept while the making of the file is lost. Then nothing is left.
+  // The rename is kept, but the creation of the file is lost. Then there is no file.
   if (file === undefined) return
   names.delete(event.from)
   names.set(event.to, file)
 }
 
 /**
- * A directory of such files. A name that was made, renamed or removed since the last sync of names is kept or lost,
- * independently of the others.
+ * A directory of such files. After a crash, each change of a name since the last sync of names is kept or lost,
+ * whatever happens to the others.
  */
 export class Medium {
   #files = new Map<number, CrashFile>()
@@ -148,7 +154,7 @@ export class Medium {
   readonly #flushMakesName: boolean
   readonly #random: ReturnType<typeof random>
 
-  /** With `flushMakesName` there is no sync of names: the first flush of a file makes its name durable, as in OPFS. */
+  /** With `flushMakesName`, the first flush of a file makes its name durable, as in OPFS. There is no sync of names. */
   constructor(options: { flushMakesName: boolean; seed?: number }, image: Image = new Map()) {
     this.#flushMakesName = options.flushMakesName
     this.#random = random(options.seed ?? 1)
@@ -168,14 +174,14 @@ export class Medium {
     return other
   }
 
-  /** Returns what a process sees: everything that was asked for. */
+  /** Returns what a process sees: all changes, flushed or not. */
   now(): { names: Names; image: Image; files: number } {
     const names = this.#currentNames()
     const image: Image = new Map([...names].map(([name, file]) => [name, this.#files.get(file)!.now]))
     return { names, image, files: Math.max(-1, ...this.#files.keys()) + 1 }
   }
 
-  /** True if names were made, renamed or removed and not synced. */
+  /** Whether a change of a name is not synced. */
   get namesPending() {
     return !this.#flushMakesName && this.#pending.length > 0
   }
@@ -212,8 +218,8 @@ export class Medium {
   }
 
   /**
-   * Returns the directories that a crash may leave: every subset of the changes that were not synced, in order. If
-   * there are many changes, only prefixes.
+   * Returns the names that a crash may leave: those after each subset of the changes that were not synced. If there are
+   * more than five changes, it takes only the first n of them, and all but one.
    */
   #namesLeft(): Names[] {
     const n = this.#pending.length
@@ -234,8 +240,8 @@ export class Medium {
   }
 
   /**
-   * Returns every image of the whole directory, with its own hash. If there are too many, returns a sample of about
-   * `most` for each state of the names.
+   * Returns the images of the whole directory, each with its hash. If the names have more than `most` images, it
+   * returns a sample of them.
    */
   *images(most: number): Generator<{ hash: string; image: Image }> {
     const { int } = this.#random
@@ -265,7 +271,7 @@ export class Medium {
         }
         continue
       }
-      // Each image of each file is taken at least once, together with random images of the others.
+      // Each image of each file is taken at least once, with random images of the other files.
       for (const [n, { all }] of entries.entries()) {
         for (let i = 0; i < all.length; i++) yield made((of, m) => (m === n ? i : int(of)))
       }

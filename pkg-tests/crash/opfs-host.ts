@@ -3,7 +3,7 @@ import type { Opener } from './explore'
 import type { Event, Image } from './medium'
 import { DIMENSION } from './plan'
 
-/** OPFS in memory, with as much of it as the host uses. With it the real host and the real core run in Node. */
+/** The part of OPFS that the host uses, in memory. So the real host and the real core run in Node. */
 class File {
   bytes: Uint8Array
   open = false
@@ -70,7 +70,7 @@ class Directory {
   }
 }
 
-/** The browsers' entry. It runs in Node, in this thread, if it finds this global. */
+/** The browsers' entry. With the `navigator` below it runs in Node, in this thread. */
 const { Nidus } = (await import(new URL('../../dist/browser.js', import.meta.url).href)) as typeof import('nidus-wasm')
 const wasm = await WebAssembly.compile(readFileSync(new URL('../../dist/nidus.wasm', import.meta.url)))
 
@@ -86,7 +86,7 @@ export const opfs: Opener = {
       return new File(files++, new Uint8Array(0), record)
     })
     for (const [name, bytes] of image) store.entries.set(name, new File(names.get(name)!, bytes, record))
-    // The host also makes files outside of the store's directory, to see whether it can.
+    // To try the storage, the package also makes a file outside of the store's directory.
     const stores = new Directory((name) => (name === 'crash' ? store : new File(-1, new Uint8Array(0), () => {})))
     const root = new Directory(() => stores)
     Object.defineProperty(globalThis, 'navigator', {

@@ -43,7 +43,7 @@ export function makePlan(seed: number, turns: number): Plan {
   })
 }
 
-/** Sent into a page as text, so it may use nothing from outside of it. */
+/** Runs the steps on a store. It is sent into a page as text, so it may use nothing from outside itself. */
 export async function runPlan(db: Nidus, plan: Plan, mark: (from: number, to: number) => void | Promise<void>) {
   const one = async (step: Step) => {
     if (step.do === 'upsert') await db.upsert(step.collection, step.docs)
@@ -107,7 +107,7 @@ const hex = (vector: Float32Array) => Buffer.from(vector.buffer, vector.byteOffs
 const sorted = (record: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
 
-/** Writes a whole state as text: collections, metadata, ids, attributes, the bits of the vectors. */
+/** Returns a whole state as text: collections, metadata, ids, attributes, the bits of the vectors. */
 export const textOf = (state: State) =>
   [...state]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -12,8 +12,8 @@ export interface Traced {
 }
 
 /**
- * Runs before the package's worker. It records every call on a sync handle, and between them what the page says about
- * acknowledgements.
+ * A script that runs before the package's worker. It records every call on a synchronous handle, and between them which
+ * calls the page says were acknowledged.
  */
 const WATCH = `
   const events = []

@@ -12,7 +12,7 @@ export async function traceOf(opener: Opener, seed: number, turns: number): Prom
   return { events: [{ kind: 'allow', from: 0, to: 0 }, ...events], plan }
 }
 
-/** The images of one file at one moment. NIDUS_CRASH_MOST=n makes more. */
+/** The most images of one file at one moment. NIDUS_CRASH_MOST changes it. */
 const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? (EVERY_CASE ? 16 : 6))
 
 export async function through(what: string, opener: Opener, { events, plan }: Traced, seed: number) {

@@ -1,5 +1,5 @@
-// `npm run test:examples`: everything that needs an installation of its own. It runs the examples unchanged, and the
-// code of the migration guide beside the other products, with the packed tarball.
+// `npm run test:examples`: installs the packed tarball into examples and runs them unchanged. Also runs the code of the
+// migration guide together with the other products.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ function check(what, found, wanted) {
     throw new Trouble(`${what}: ${JSON.stringify(found)} instead of ${wanted}`)
 }
 
-/** Copies an example and installs what it names, with our package from the tarball. */
+/** Copies an example and installs its dependencies, with our package from the tarball. Returns its folder. */
 async function copy(name) {
   const dir = join(folder, name)
   cpSync(at('examples', name), dir, { recursive: true })
@@ -95,7 +95,10 @@ async function cloudflare() {
   await upload(dir)
 }
 
-/** Bundles as wrangler does for an upload. wrangler needs a newer Node than the package does. */
+/**
+ * Lets wrangler bundle a project as for an upload. wrangler needs a newer Node than the package does, so that is
+ * installed, too.
+ */
 async function upload(dir) {
   await npm(['install', '--no-save', '--no-audit', '--no-fund', `node-${process.platform}-${process.arch}@24`], dir)
   const { output } = await run(
@@ -106,7 +109,7 @@ async function upload(dir) {
   check('wrangler', output, /Total Upload/)
 }
 
-/** `npm test` tests what the example does. This only shows that it can be installed and uploaded unchanged. */
+/** Checks only that the example can be installed and uploaded unchanged. `npm test` tests what it does. */
 const service = async () => upload(await copy('server'))
 
 async function extension() {
@@ -123,7 +126,7 @@ async function extension() {
   }
 }
 
-/** The blocks of the guide, of one kind. */
+/** Returns the code blocks of the migration guide that are marked `runs: kind`. */
 const blocks = (kind) =>
   [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)]
     .filter(([, runs]) => runs === kind)
@@ -155,7 +158,7 @@ async function migration() {
   try {
     await inChromium(join(folder, 'migration-profile'), {}, async (page, complaints) => {
       const said = []
-      // hnswlib prints lines about its file system, too.
+      // Other lines are hnswlib's, about its file system.
       page.on('console', (message) => /^[\d,]+$/.test(message.text()) && said.push(message.text()))
       await page.goto(server.origin)
       while (said.length < 2 && complaints.length === 0) await page.waitForEvent('console', { timeout: 600_000 })
@@ -166,7 +169,7 @@ async function migration() {
   }
 }
 
-/** A wasm of a user, built around the crate. */
+/** Builds the example in which a user's wasm module contains the crate. */
 async function rust() {
   const { wasm: tools } = await toolchain()
   const dir = join(folder, 'rust-wasm')

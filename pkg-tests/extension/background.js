@@ -1,7 +1,8 @@
-// This is bundled into one file, as a module and as a classic script, because a service worker has no import().
+// This is bundled into one file, because a service worker has no import(). One bundle is a module and one a classic
+// script.
 import { perform } from './perform.js'
 
-// Only a module knows its own address, and so the address of nidus.wasm.
+// Only a module knows its own address. A classic script must pass the address of nidus.wasm.
 const wasm = chrome.runtime.getManifest().background.type ? {} : { wasm: chrome.runtime.getURL('nidus.wasm') }
 
 chrome.runtime.onMessage.addListener(([name, method, ...args], _, respond) => {

@@ -36,7 +36,7 @@ export async function extension({ module, csp }) {
   for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
     copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
   writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
-  // The extension's origin follows from its key, or, without a key, from its place.
+  // The browser computes the extension's origin from its key.
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
   const id = createHash('sha256')
     .update(key)
@@ -61,7 +61,7 @@ export async function extension({ module, csp }) {
     ignoreDefaultArgs: ['--disable-extensions'],
   }
   return {
-    /** Starts a browser with that profile. */
+    /** Starts a browser with this profile and the extension. */
     start: () => browser('chromium', options, profile),
     url: `chrome-extension://${id}/page.html`,
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),

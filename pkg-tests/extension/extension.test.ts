@@ -23,7 +23,7 @@ const rows = (from: number, to = from + ROWS) =>
     attrs: { n: from + i },
   }))
 
-/** The one that is asked: the page itself, or the background by a message of the page, which wakes it. */
+/** Where a call is made: in the page, or in the background. The page wakes the background by a message. */
 type Where = 'page' | 'background'
 const ask = (page: Page, where: Where, ...asked: Asked) =>
   where === 'page'
@@ -53,8 +53,8 @@ async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
 
 const boot = (page: Page) => did(page, 'background', '', 'boot')
 /**
- * Stops the background, as the browser does after half a minute without events. With a debugger attached, such as
- * Playwright, the browser does not do so by itself.
+ * Stops the background, as the browser does after half a minute without events. While Playwright is connected, the
+ * browser does not do it by itself.
  */
 async function stopBackground(page: Page) {
   const cdp = await page.context().newCDPSession(page)
@@ -92,7 +92,7 @@ describe.for([
       expect(await open(page, where, name, options)).toBe(storage)
       expect(await did(page, where, name, 'upsert', 'c', rows(0))).toBe(ROWS)
       await findsAll(page, where, name)
-      // The store is open in the background that ends.
+      // The background is ended while it has the store open.
       const former = await boot(page)
       if (where === 'page') await page.reload().then(() => page.waitForFunction(() => 'inPage' in window))
       else {
@@ -106,7 +106,7 @@ describe.for([
       await machine.close()
       machine = await made.start()
       page = await visit(machine.context, made.url)
-      // The storage that was recorded is used again.
+      // The kind of storage was recorded, and is used again.
       expect(await open(page, where, name)).toBe(storage)
       await findsAll(page, where, name, 2 * ROWS)
     },
@@ -121,8 +121,8 @@ describe.for([
         Object.assign(globalThis, { acknowledged })
         for (let n = 0; ; n++) {
           const records = ['a', 'b'].map((part) => ({ id: `${n} ${part}`, vector: vectors[n % vectors.length] }))
-          // If the background ends, the message has no answer, and the next message finds no store in the new
-          // background.
+          // If the background ends, this message gets no answer. The new background has no open store, so the next
+          // message would fail.
           const answer = await chrome.runtime.sendMessage([name, 'upsert', 'c', records]).catch(() => undefined)
           if (answer?.ok !== 2) return acknowledged
           acknowledged.push(n)
@@ -138,7 +138,7 @@ describe.for([
     expect(acknowledged.length).toBeGreaterThan(0)
     await open(page, 'background', name)
     const there = Number(await did(page, 'background', name, 'count'))
-    // Writes are made in order, so at most the one without an answer is there in addition.
+    // Writes are made in order. So at most one more is there: the one without an answer.
     expect([2 * acknowledged.length, 2 * acknowledged.length + 2]).toContain(there)
     const ids = acknowledged.flatMap((n) => [`${n} a`, `${n} b`])
     const got = (await did(page, 'background', name, 'get', 'c', ids)) as ({ id: string } | undefined)[]
@@ -153,8 +153,8 @@ describe.for([
     await did(page, 'background', name, 'upsert', 'c', rows(0))
     await findsAll(other, 'page', name)
     await other.close()
-    // The background has the store now, or will in a moment. Calls without an answer are sent again to whoever takes
-    // over, writes too.
+    // The background leads now, or will soon. Calls that had no answer are sent again to the new leader, and so are
+    // writes.
     await did(page, 'background', name, 'upsert', 'c', rows(ROWS))
     await open(page, 'page', name)
     await findsAll(page, 'page', name, 2 * ROWS)
@@ -178,7 +178,7 @@ describe.for([
       expect(await open(page, 'background', name)).toBe('opfs')
       await open(others[1], 'page', name)
       await did(page, 'background', name, 'upsert', 'c', rows(0))
-      // The background would be next, but it cannot open the store.
+      // The background would lead next, but it cannot open the store.
       await others[0].close()
       await findsAll(others[1], 'page', name)
       expect((await ask(page, 'background', name, 'count')).code).toBe('FAILED')

@@ -1,7 +1,7 @@
-// Runs in the page and in the background: opens stores by name, and calls their methods as messages ask.
+// Runs in the page and in the background. Opens stores by name, and calls the methods that messages name.
 import { Nidus } from '../../dist/browser.js'
 
-/** Differs for each start of the page or of the service worker. */
+/** Differs after each start of the page or of the service worker. */
 const boot = crypto.randomUUID()
 const stores = new Map()
 

@@ -1,5 +1,5 @@
-// The loops in browsers. A browser is started as a person starts it, without a driver: a driver adds processes of its
-// own, and starts slowly.
+// The kill loops in browsers. A browser is started without a driver, as a person starts it, because a driver starts
+// slowly and has processes of its own.
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { browse, installed as webkit } from '../webkit/driver.mjs'
 import { killLoop, sleep } from './loop.mjs'
 import { serve } from './serve.mjs'
 
-/** The processes of a group that are still running, with their command lines. */
+/** Returns the processes of a group that are still running, with their command lines. */
 function members(group) {
   if (process.platform !== 'linux') {
     try {
@@ -81,7 +81,7 @@ const BROWSERS = {
       ]
       return launch([this.path(), ...settings.args, ...flags, `--user-data-dir=${profile}`, url], {}, `${profile}.log`)
     },
-    /** Kills the renderer that has the store's worker, and a spare one, because the next tab might get just that. */
+    /** Kills every renderer that has a dedicated worker. Returns a function that opens the page again. */
     async killTab(browser, profile, url) {
       const port = readFileSync(join(profile, 'DevToolsActivePort'), 'latin1').split('\n')[0]
       const ask = async (path, method) => (await fetch(`http://127.0.0.1:${port}/json/${path}`, { method })).text()
@@ -89,7 +89,8 @@ const BROWSERS = {
         command.includes('--type=renderer') && threads(pid).some((name) => name.startsWith('DedicatedWorker'))
       for (const { pid } of browser.members().filter(worker)) process.kill(pid, 'SIGKILL')
       const old = JSON.parse(await ask('list')).filter(({ type }) => type === 'page')
-      // With another tab, the browser stays open. The old tab is closed, in case it was too young to be killed.
+      // The new tab keeps the browser open. The old tab is closed, because it may have had no worker yet and so was not
+      // killed.
       await ask('new?about:blank', 'PUT')
       for (const { id } of old) await ask(`close/${id}`)
       return () => ask(`new?${encodeURIComponent(url)}`, 'PUT')
@@ -116,7 +117,7 @@ const BROWSERS = {
         'extensions.update.enabled',
         'browser.safebrowsing.downloads.enabled',
       ]
-      // Otherwise the browser opens the page once more, hidden and with another storage, to take a picture for its
+      // Otherwise the browser opens the page a second time, hidden and with another storage, to take a picture for its
       // start page. This second page would never answer, or would find an empty store.
       const on = ['browser.pagethumbnails.capturing_disabled']
       const prefs = {
@@ -145,7 +146,8 @@ const BROWSERS = {
 }
 
 /**
- * `hard`: one cycle in so many kills the whole browser. The others kill only the tab or the worker, which is quicker.
+ * Returns the kill loop of a browser and a kind of storage. One cycle in `hard` kills the whole browser. The others
+ * kill only the tab or the worker, which is quicker.
  */
 const browserLoop =
   (name, storage) =>

@@ -1,10 +1,10 @@
-// Compares what a store says after its writer was killed with what the writer was told.
+// Compares the content of a store whose writer was killed with what the writer was told.
 import { apply, attrsOf, operation, vectorOf } from './plan.mjs'
 import { queryOf } from './writer.mjs'
 
 /**
- * Deletes and changes of metadata leave no number behind. So many operations after the last number that is seen could
- * have been made.
+ * The most operations that may have been made after the last one that is seen. Records have the number of their
+ * operation, but deletions and changes of metadata cannot be seen.
  */
 const UNSEEN = 64
 
@@ -18,9 +18,9 @@ export class Loss extends Error {
 const copy = (model) => new Map([...model].map(([name, { meta, docs }]) => [name, { meta, docs: new Map(docs) }]))
 
 /**
- * The writer makes operations in order, and the store takes them in order. So the store must have the state after one
- * of them, and not after one before the last acknowledged. This also shows that a batch that was not acknowledged is
- * there completely or not at all.
+ * Checks the state of a store. The writer makes operations in order, so the store must have the state after one of
+ * them: the last that was acknowledged, or a later one. This also shows that each batch is there completely or not at
+ * all.
  */
 export class Checker {
   #seed
@@ -44,8 +44,8 @@ export class Checker {
   }
 
   /**
-   * Throws a Loss, or goes on from the state that was found. Returns how many operations survived without having been
-   * acknowledged.
+   * Throws a Loss if the state is wrong. Otherwise the next check starts from this state. Returns how many operations
+   * are there that were not acknowledged.
    */
   check(found) {
     this.#coherent(found)
@@ -70,7 +70,7 @@ export class Checker {
     }
   }
 
-  /** Checks that every record is there once, and counted. */
+  /** Checks that no record is listed twice, and that the count is right. */
   #coherent({ collections }) {
     for (const [name, { count, records }] of Object.entries(collections)) {
       const ids = new Set(records.map(([id]) => id))

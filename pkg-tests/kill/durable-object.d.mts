@@ -4,6 +4,6 @@ export function run(options?: { cycles?: number; seed?: number; say?: (line: str
   lost: number
   doubled: number
   compactions: number
-  /** The number of operations that were made although their acknowledgement had not left the process. */
+  /** The number of operations that are in the store, although the test received no acknowledgement of them. */
   kept: number
 }>

@@ -1,4 +1,4 @@
-// Kills a workerd whose Durable Object is writing, with SIGKILL at random moments, and checks that everything it had
+// Kills workerd with SIGKILL at random moments while its Durable Object writes. Checks that everything that was
 // acknowledged is there: node pkg-tests/kill/durable-object.mjs --cycles 1000 --seed 7
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,9 +21,9 @@ const ask = async (url) => {
 }
 
 /**
- * Each cycle opens the store that the previous one left, goes on writing, and is killed. Operations are numbered. The
- * store must have the state of a store in memory after all acknowledged operations, and perhaps after some of those
- * under way, in their order.
+ * Runs the kill loop. Each cycle opens the store that the previous one left, continues to write, and is killed.
+ * Operations have numbers and are made in order. The store must have the state that a store in memory has after all
+ * acknowledged operations, or after some more of those under way.
  */
 export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () => {} } = {}) {
   const { Nidus } = await import(pathToFileURL(here('../../dist/node.js')).href)
@@ -40,8 +40,8 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
     for (let cycle = 0; ; cycle++) {
       served = await serve(directory)
       const found = await ask(`${served.url}/check`)
-      // Some acknowledgements may have been lost on their way, so more operations may be there than those under way: as
-      // many as the newest record tells, and then some that leave no record.
+      // Acknowledgements may have been lost on their way. So more operations may be there: up to that of the newest
+      // record, and then some that leave no record.
       const surely = Math.max(acknowledged, found.newest + 1)
       while (done < surely || (cycle > 0 && done < surely + WINDOW && (await digest(model)) !== found.digest))
         await operate(model, seed, done++)
@@ -68,7 +68,10 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
   return { cycles, acknowledged, lost: 0, doubled: 0, compactions, kept }
 }
 
-/** Returns how many acknowledgements had left the process. */
+/**
+ * Starts to write, and kills the process after `after` milliseconds. Returns how many operations are known to be
+ * acknowledged.
+ */
 async function writeAndDie(served, seed, from, after) {
   let lines = ''
   const timer = setTimeout(served.kill, after)

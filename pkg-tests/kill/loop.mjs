@@ -4,7 +4,7 @@ import { random } from './plan.mjs'
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Nothing here takes so long, however busy the machine is. */
+/** Only a fault makes a wait this long, even on a busy machine. */
 const PATIENCE_MS = 600_000
 
 export function patiently(promise, what) {
@@ -16,7 +16,7 @@ export function patiently(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
-/** The messages of a writer, in order, for whoever waits for the next of a kind. */
+/** Receives the messages of a writer, and gives them in order to those who wait for them. */
 export class Inbox {
   #waiting = []
   #acknowledged = []
@@ -47,17 +47,16 @@ export class Inbox {
 
 /**
  * Runs the loop. `start({ inbox, sabotage, cycle, r })` starts a writer and resolves to { send(message), kill(), gone }
- * once it takes messages. `kill` ends the writer as abruptly as possible, and resolves when nothing of it is running
- * any more and all its messages have been read. `slowness` says how much longer than elsewhere a writer may work.
- * Resolves to { cycles, acknowledged, lost, doubled, ... }. Throws at the first loss, with the same figures on the
- * error.
+ * once it takes messages. `kill` ends the writer without a warning. It resolves when none of its processes is running
+ * and all its messages have been read. `slowness` is a factor for the time that a writer works. Resolves to { cycles,
+ * acknowledged, lost, doubled, ... }. Throws at the first loss, with the same figures on the error.
  */
 export async function killLoop({ cycles, seed, say = () => {}, name, start, inspect, sabotage, slowness = 1 }) {
   const r = random(seed, 11)
   const checker = new Checker(seed)
   const figures = { cycles: 0, acknowledged: 0, unseen: 0, compactionsHit: 0, opensHit: 0, lost: 0, doubled: 0 }
   const began = Date.now()
-  /** The last cycles: how each began, what its page saw of the storage, and what the kill interrupted. */
+  /** The last cycles. For each: how it began, what its page saw of the storage, and what the kill interrupted. */
   const history = []
   let now
 
@@ -111,7 +110,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
           await enough
         }
       } finally {
-        // Messages from before the death still count. `kill` resolves when all of them have been read.
+        // Messages that were sent before the kill still count. `kill` resolves when all of them have been read.
         now.killed = await patiently(writer.kill(), `${name}: killing`)
       }
       if (inbox.failure) throw inbox.failure
@@ -122,7 +121,7 @@ export async function killLoop({ cycles, seed, say = () => {}, name, start, insp
             `${Math.round((Date.now() - began) / 1000)} s`,
         )
     }
-    // The store is checked after the last kill, too, and then after a writer that closes it.
+    // The store is also checked after the last kill, and once more after a writer that closed it.
     for (const write of [true, false]) {
       const inbox = new Inbox()
       now = { saw: inbox.saw }

@@ -1,5 +1,5 @@
-// The operations of a writer. They follow from a seed alone, so the writer that is killed and the checker that survives
-// make the same list. Runs in pages, Node, Deno and Bun.
+// The operations of a writer. They are computed from a seed alone, so the writer and the checker make the same list.
+// Runs in pages, Node, Deno and Bun.
 
 export const DIMENSION = 32
 const COLLECTIONS = ['a', 'b', 'ü']
@@ -25,8 +25,8 @@ export function vectorOf(seed, op, n) {
 }
 
 /**
- * Returns operation `op`: { kind, collection, ids, meta }. It is always the same. Record n of it has attributes that
- * name both numbers.
+ * Returns operation `op`: { kind, collection, ids, meta }. The same arguments always give the same operation. The
+ * attributes of its record number n have `op` and `n`.
  */
 export function operation(seed, op) {
   const r = random(seed, op)
@@ -34,7 +34,7 @@ export function operation(seed, op) {
   const ids = (most) => Array.from({ length: 1 + r.int(most) }, () => `${collection}${r.int(IDS)}`)
   const kind = r.int(100)
   if (kind < 60) return { kind: 'upsert', collection, ids: ids(6) }
-  // Some frames take many sectors, and some take one sector or less.
+  // Large batches make frames of many sectors, and single records make frames of less than one.
   if (kind < 66) return { kind: 'upsert', collection, ids: ids(80) }
   if (kind < 76) return { kind: 'upsert', collection, ids: ids(1) }
   if (kind < 93) return { kind: 'delete', collection, ids: ids(5) }

@@ -1,5 +1,5 @@
-// A writer in a process of Node, Deno or Bun. It reads its orders from stdin and writes its messages to stdout, one on
-// each line.
+// A writer in a process of Node, Deno or Bun. It reads its orders from stdin and writes its messages to stdout, each on
+// a line of its own.
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Nidus } from '../../dist/node.js'
@@ -7,7 +7,7 @@ import { writer } from './writer.mjs'
 
 const [directory, seed, sabotage] = process.argv.slice(2)
 
-/** Writes synchronously: an acknowledgement must have left the process before anything else happens in it. */
+/** Writes a message synchronously, because an acknowledgement must leave the process before a kill can come. */
 function send(message) {
   const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`)
   for (let at = 0; at < bytes.length;) {

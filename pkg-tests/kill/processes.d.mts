@@ -1,2 +1,2 @@
-/** How each runtime is started, or undefined where it is not installed. */
+/** Returns for each runtime the command that starts it, or undefined if it is not installed. */
 export const RUNTIMES: Record<'node' | 'deno' | 'bun', () => string[] | undefined>

@@ -1,4 +1,4 @@
-// The loops over `fs`. They kill a process of Node, Deno or Bun.
+// The kill loops over files. They kill a process of Node, Deno or Bun.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,8 @@ const WRITER = fileURLToPath(new URL('./process-writer.mjs', import.meta.url))
 const own = (...paths) => paths.map((path) => at('node_modules', path)).find(existsSync)
 
 /**
- * How each runtime is started, or undefined if it is not installed. These are the programs themselves: a wrapper would
- * be killed in their place.
+ * Returns for each runtime the command that starts it, or undefined if it is not installed. The commands start the
+ * programs themselves. If a wrapper started them, only the wrapper would be killed.
  */
 export const RUNTIMES = {
   node: () => [process.execPath],
@@ -36,7 +36,7 @@ function startProcess(command, directory, seed, sabotage, inbox) {
   const [program, ...args] = [...command, WRITER, directory, String(seed), sabotage ?? '']
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NO_COLOR: '1' } })
   const exited = new Promise((resolve) => child.once('close', resolve))
-  // The process may be dead when a message is sent to it.
+  // The process may be dead already when a message is sent to it.
   child.stdin.on('error', () => {})
   return new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -74,7 +74,7 @@ const fsLoop =
         sabotage,
         name: `${runtime}-fs`,
         start: ({ inbox, sabotage }) => startProcess(command, store, seed, sabotage, inbox),
-        // Files that the killed processes left are gone after the next opening.
+        // An opening removes the files that the killed process left.
         inspect() {
           const left = readdirSync(store).sort().join(' ')
           if (left !== 'data lock log') throw new Error(`in the directory of an open store there are: ${left}`)

@@ -1,5 +1,5 @@
-// One of several processes that race for a store. It tries as soon as it is told to, says whether it got the store, and
-// holds it until stdin ends.
+// One of several processes that race for a store. It tries to open the store when it is told to, and says whether it
+// could. It keeps the store open until stdin ends.
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Nidus } from '../../dist/node.js'
@@ -17,7 +17,7 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
       say(`${error.code} ${error.message}`)
     }
   } else if (command === 'check') {
-    // The process that has the store must still have it when the others have given up.
+    // The process that got the store must still have it after the others have given up.
     try {
       await db?.upsert('c', [{ id: 'later', vector: [0, 1, 0, 0] }])
       say('still')

@@ -2,7 +2,7 @@
 // [--prove] [--sabotage early|lost|half|twice|relaxed]
 //
 // `--hard n`: in browsers, one kill in n ends the whole browser, and the others only a tab or a worker. `--prove`:
-// first makes writers lie, and checks that each lie is found.
+// first makes writers report falsely, and checks that each false report is found.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { loops as browsers } from './browsers.mjs'
@@ -40,7 +40,7 @@ const chosen = values.only ? values.only.split(',') : Object.keys(loops)
 for (const name of chosen)
   if (!loops[name]) throw new Error(`no such loop: ${name}; there are ${Object.keys(loops).join(', ')}`)
 
-/** Makes writers lie and checks that each lie is found. A loop that cannot fail proves nothing. */
+/** Makes writers report falsely, and checks that each false report is found. A loop that cannot fail proves nothing. */
 async function prove() {
   for (const sabotage of ['early', 'lost', 'half', 'twice', 'relaxed']) {
     const error = await loops['node-fs'].run({ cycles: 20, seed, sabotage }).then(

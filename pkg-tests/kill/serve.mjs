@@ -15,7 +15,8 @@ const TYPES = {
 const OPCODE = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 }
 
 /**
- * Resolves to { origin, page(), close() }. `page` resolves to the next page that connects: { send, onMessage, gone }.
+ * Starts the server. Resolves to { origin, page(), close() }. `page` resolves to the next page that connects: { send,
+ * onMessage, gone }.
  */
 export async function serve() {
   const sockets = new Set()
@@ -67,7 +68,7 @@ export async function serve() {
   }
 }
 
-/** One WebSocket with text messages of JSON in both directions. */
+/** Makes a page of a WebSocket. Messages in both directions are texts of JSON. */
 function speak(socket) {
   let rest = Buffer.alloc(0)
   let parts = []

@@ -1,5 +1,5 @@
-// Watches a page and its worker beside the store. It reports every database that the browser makes anew, and what the
-// browser says was lost by that.
+// Watches the databases of a page and its worker. It reports each one that the browser creates, and whether the browser
+// says that data was lost.
 const channel = new BroadcastChannel('witness')
 const { open } = IDBFactory.prototype
 
@@ -11,7 +11,7 @@ IDBFactory.prototype.open = function (name, version) {
   return request
 }
 
-/** Runs in a page: reports what is there before the store is opened. */
+/** Runs in a page before the store is opened. Returns the databases that are there. */
 export async function before() {
   const databases = await indexedDB
     .databases()

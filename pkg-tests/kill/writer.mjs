@@ -1,11 +1,11 @@
-// The writer that is killed. It opens the store, reports all that it finds, and then writes without end and reports
-// what was acknowledged. Runs in pages, Node, Deno and Bun.
+// The writer that is killed. It opens the store and reports everything in it. Then it writes until it is killed, and
+// reports each operation that was acknowledged. Runs in pages, Node, Deno and Bun.
 import { DIMENSION, attrsOf, operation, random, vectorOf } from './plan.mjs'
 
 const QUERIES = 3
 export const queryOf = (seed, from, n) => vectorOf(seed, 0x7fff0000 + from, n)
 
-/** Reports all that the store says of itself, as JSON. */
+/** Returns the content of the store, as JSON can have it. */
 async function tell(db, seed, from) {
   const collections = {}
   for (const name of await db.collections()) {
@@ -25,9 +25,9 @@ async function tell(db, seed, from) {
 }
 
 /**
- * Answers { open }, { go } and { close }. `sabotage` makes it lie, to check the checker: `early` acknowledges too
- * early, `lost` acknowledges what was never asked for, `half` leaves a record out, `twice` writes a deleted record
- * again.
+ * Returns what answers the messages { open }, { go } and { close }. `sabotage` makes it report falsely, to test the
+ * checker: `early` acknowledges too early, `lost` acknowledges what was never asked for, `half` leaves a record out,
+ * `twice` writes a deleted record again.
  */
 export function writer({ Nidus, name, options, seed, sabotage, send }) {
   let db
@@ -53,8 +53,8 @@ export function writer({ Nidus, name, options, seed, sabotage, send }) {
     const most = 1 + r.int(12)
     const under = new Set()
     for (let op = from; !stopped; op++) {
-      // A compaction waits for the writes before it, and later writes wait for it. It is called alone, so that its
-      // number has a place in the order.
+      // A compaction is called alone: the writes before it have ended, and later writes wait for it. So its place in
+      // the order is known.
       const alone = operation(seed, op).kind === 'compact'
       while (under.size >= (alone ? 1 : most)) await Promise.race(under)
       if (sabotage === 'early') send({ done: op })
@@ -68,7 +68,7 @@ export function writer({ Nidus, name, options, seed, sabotage, send }) {
       const entry = doing.finally(() => under.delete(entry))
       under.add(entry)
       if (alone) await entry
-      // There are idle moments, too, and calls in turns of their own that could have shared one.
+      // Sometimes it pauses, so that later calls are made in another turn and form another group.
       if (r.int(10) === 0) await new Promise((resolve) => setTimeout(resolve, r.int(5)))
     }
     await Promise.all(under)

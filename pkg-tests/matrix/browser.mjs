@@ -8,7 +8,7 @@ import * as settings from '../../scripts/browsers.mjs'
 
 const TYPES = { chromium, firefox }
 
-/** Returns the page's final title and its complaints. */
+/** Returns the title of the page once it has one. Otherwise returns a text with the errors of the page. */
 export async function titleOf(url, { browser = 'chromium', launch = {} } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'nidus-matrix-profile-'))
   const context = await TYPES[browser].launchPersistentContext(profile, { ...settings[browser], ...launch })
@@ -40,7 +40,7 @@ export function unpackedExtension(folder) {
     args: [...chromium.args, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
     ignoreDefaultArgs: ['--disable-extensions'],
   }
-  // The origin follows from the extension's place.
+  // The browser computes the origin from the extension's folder.
   const id = createHash('sha256')
     .update(folder)
     .digest('hex')

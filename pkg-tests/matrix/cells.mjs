@@ -1,5 +1,5 @@
-// The cells: what each installs, what it does, and what must come out. `setting` is what a user has to do besides
-// importing the package. Without it the package is used as it is.
+// The cells. Each says what it installs, what it does, and which result is right. `setting` is what a user has to do
+// besides importing the package, if anything.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { extensionTitle } from './browser.mjs'

@@ -6,7 +6,7 @@ import { PACKER, PAGE, script } from './programs.mjs'
 
 export const OPFS = 'b 2 opfs, w'
 export const FS = 'b 2 fs'
-/** Opens a page that was built into `dist`, from a plain web server. */
+/** Opens a page that was built into a folder, from a plain web server. Returns its title. */
 export async function built({ dir, serve }, { folder = 'dist', browser, headers } = {}) {
   const server = await serve(join(dir, folder), headers)
   try {

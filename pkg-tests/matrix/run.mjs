@@ -36,7 +36,7 @@ function background(cwd, ready, ...args) {
     const timer = setTimeout(() => reject(new Trouble(`${command} ${rest.join(' ')} is not ready: ${output}`)), 600_000)
     const hear = (bytes) => {
       output += bytes
-      // Colours can stand in the middle of an address.
+      // The codes of colours are removed, because they may be in the middle of an address.
       const found = ready.exec(output.replace(/\x1b\[[\d;]*m/g, ''))
       if (!found) return
       clearTimeout(timer)
@@ -62,7 +62,7 @@ async function attempt(cell, folder, tarball) {
     }),
   )
   const options = { cwd: dir, quiet: true, timeout: (cell.minutes ?? 20) * 60_000 }
-  // Binaries for one platform come as optional dependencies. Their install scripts are not run.
+  // Install scripts are not run. Binaries for this platform come as optional dependencies without them.
   const installed = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], {
     ...options,
     mayFail: true,

@@ -1,5 +1,5 @@
-// Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again. A page also looks for
-// words, whose module is a file of its own that a bundler must take along. A service worker is told that it cannot.
+// Runs in each cell: makes a store, writes to it, searches it, closes it, and finds it again. A page also searches for
+// words. Their module is a file of its own, which a bundler must include. In a service worker the call is refused.
 export async function check(Nidus, name, options = {}) {
   const db = await Nidus.open(name, { dimension: 3, ...options })
   await db.upsert('c', [
