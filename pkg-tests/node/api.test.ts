@@ -34,7 +34,7 @@ for (const suite of [apiSuite, shapeSuite])
     again: true,
   })
 
-// A host has no names, so "the same store" is the host that was asked for last.
+// A host has no names, so opening the same store again means the host that was used last.
 const hosts = new Map<string, ArraysHost>()
 let current = ''
 for (const [what, setUp] of [
@@ -69,7 +69,7 @@ it('takes tensors of transformers.js, and their rows without a copy', async () =
   const output = new Tensor('float32', Float32Array.from([3, 0, 0, 4, 0, 5, 12, 0]), [2, 4])
   const db = await Nidus.open('tensors', { storage: 'memory', dimension: output.dims[1]! })
   await db.upsert('c', { ids: ['a', 'b'], vectors: output.data as Float32Array })
-  // One of its rows is a view into the whole.
+  // This row is a view into the buffer of all rows.
   const row = (output as unknown as Record<number, typeof output>)[1]!.data as Float32Array
   expect(row.byteOffset).toBe(16)
   const hits = await db.search(row)

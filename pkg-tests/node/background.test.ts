@@ -134,7 +134,7 @@ describe('dead rows of an open store', () => {
     const state: { write?: Promise<number> } = {}
     const drain = async () => {
       state.write ??= db.upsert('c', [{ id: 'new', vector: new Float32Array(32).fill(1) }])
-      // This is longer than a write may have to wait.
+      // A write may not wait as long as this.
       await new Promise((resolve) => setTimeout(resolve, 300))
     }
     const created = vi.spyOn(host, 'create')

@@ -31,7 +31,7 @@ const collect = (db: Nidus) => {
 }
 
 it('an error of a listener is an uncaught error, and the other listeners are called', async () => {
-  // Vitest would take it for its own.
+  // Otherwise Vitest would count the error as a failure of the test.
   const handlers = process.listeners('uncaughtException')
   process.removeAllListeners('uncaughtException')
   const uncaught: unknown[] = []
@@ -58,7 +58,7 @@ it('settings of texts are told once words are found by them, and a compaction is
   const db = await open()
   const told = collect(db)
   const found: number[] = []
-  // Loads what a search needs, so that the searches below begin at once.
+  // This loads the code of searches, so that the searches below begin at once.
   await db.list('c')
   db.on('change', async ({ collections }) => {
     if (collections['c']?.text || collections['c']?.upserted === 1)

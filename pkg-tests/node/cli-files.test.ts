@@ -1,4 +1,4 @@
-// The files that the command line reads and writes: those of an export, and matrices.
+// The files that the command line reads and writes: exports and matrices.
 import { spawn } from 'node:child_process'
 import { lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -67,7 +67,7 @@ describe('an exported file', () => {
     const begun = setInterval(() => readdirSync(at(dir)).length && child.kill('SIGTERM'), 1)
     const [code, signal] = await over
     clearInterval(begun)
-    // If the signal comes too late, the file is whole.
+    // If the signal comes too late, the file is complete.
     expect(readdirSync(at(dir))).toEqual(code === 0 ? ['x.jsonl'] : [])
     if (code !== 0) expect(signal).toBe('SIGTERM')
   })

@@ -39,7 +39,7 @@ const VALUES: (() => AttrValue)[] = [
   () => new Date(-1),
 ]
 const key = () => pick([...TEXTS, 'a', 'b', 'c', 'constructor'])
-/** No two properties have the same name, and `__proto__` is a property like the others. */
+/** Returns an object of random entries. Each name is there once, and `__proto__` is an ordinary property. */
 const object = <T>(entries: [string, T][]) => Object.fromEntries(entries) as Record<string, T>
 
 describe('lines of JSON', () => {
@@ -66,7 +66,7 @@ describe('lines of JSON', () => {
     await fine('export', store, first)
     await fine('import', copy, first, '--batch', '7')
     expect(await everything(copy)).toEqual(await everything(store))
-    // The vector is scaled again, so the last bits of a number may change.
+    // The import scales the vector again, so the last bits of its numbers may change.
     const [before, after] = [await vectors(store), await vectors(copy)]
     expect(after.length).toBe(before.length)
     after.forEach((x, i) => expect(Math.abs(x - before[i]!)).toBeLessThanOrEqual(2 ** -21))

@@ -1,4 +1,4 @@
-// The command line finds words, sets in which attributes they are, and changes attributes.
+// The command line searches for words, sets which attributes have words, and changes attributes.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -32,7 +32,7 @@ async function refused(...args: string[]) {
   const { code, err } = await cli(...args)
   return [code, err.split('\n')[0]!.replace(/^nidus-wasm: /, '')]
 }
-/** The files of a store with their contents. */
+/** Returns the name and the hash of each file of a store. */
 const files = (directory: string) =>
   readdirSync(at(directory))
     .sort()

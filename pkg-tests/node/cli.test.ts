@@ -26,7 +26,7 @@ const asked = async (...args: string[]) => {
   return { code, answer: JSON.parse(out) }
 }
 
-/** Names, times of change and contents of all files. */
+/** Returns for each file its name, the time of its last change and the hash of its bytes. */
 const print = (dir: string) =>
   readdirSync(dir)
     .sort()
@@ -224,8 +224,8 @@ describe('the command line', () => {
       const dir = `damaged-${n}`
       cpSync(at('store'), at(dir), { recursive: true })
       const bytes = Buffer.from(inLog ? log : data)
-      // In the data the format can only show damage of the header's fields, and of what makes a row longer or shorter
-      // (the highest bits of a number).
+      // In the data, the format can show only some damage: of the header's fields, and of a row whose length changes.
+      // So the test flips a high bit of a number.
       const place = inLog
         ? Math.floor(byte * log.length)
         : n % 4 === 1

@@ -55,7 +55,7 @@ const inFile: States = {
     mkdirSync(join(name, file))
   },
 }
-/** The command line ends with exit code 1 if it found damage. */
+/** Runs the command line. Rejects if it found damage, with exit code 1, or failed. */
 const command = (...args: string[]) =>
   new Promise<void>((resolve, reject) =>
     execFile(process.execPath, [CLI, ...args, '--json'], (error, stdout) => {
@@ -108,7 +108,7 @@ it.each((['data', 'log'] as const).flatMap((file) => Object.keys(inFile).map((st
   },
 )
 
-/** Modes of the files and the folder. The system's own user ignores them. */
+/** The modes of the files and the folder for each row of the table. They have no effect on root. */
 const MODES: { [row: string]: { data?: number; log?: number; folder?: number } } = {
   'data no permission': { data: 0 },
   'data only to be read': { data: 0o444 },
@@ -119,7 +119,7 @@ const MODES: { [row: string]: { data?: number; log?: number; folder?: number } }
   'all only to be read': { data: 0o444, log: 0o444, folder: 0o555 },
 }
 const NOBODY = 65534
-/** The same calls, in a process of a user for whom permissions count. */
+/** A script that makes the same calls. It runs as another user if the tests run as root. */
 const CHILD = `
   import { execFile } from 'node:child_process'
   import { readFileSync } from 'node:fs'
@@ -184,7 +184,7 @@ it.skipIf(process.platform === 'win32').each(Object.entries(MODES))(
     for (const [call, name] of Object.entries(names)) {
       if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
       const what = `${row}, ${call}: ${ends[call]}`
-      // A user with the right to write to the folder may replace files in it.
+      // Who may write to the folder may replace files in it.
       if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
       expect(await place.all(name), what).toEqual(before)
     }

@@ -10,7 +10,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 const D = 2
 const name = join(root, 'store')
 
-/** The content of the store after each of its acknowledged steps. */
+/** Makes a store in steps. Returns its files, and its content after each step. */
 async function build() {
   const db = await Nidus.open(name, { dimension: D })
   const states: string[] = [await state(db)]
@@ -53,8 +53,8 @@ function put(data: Uint8Array, log: Uint8Array) {
 }
 
 /**
- * Opens the store, first read-only. Returns its state or the error's code. A refusal must leave the bytes unchanged,
- * and a cut must be reported.
+ * Opens the store, first read-only. Returns its state or the error's code. Checks that a refusal leaves the bytes
+ * unchanged, and that a cut is reported.
  */
 async function outcome(
   data: Uint8Array,
@@ -107,7 +107,8 @@ describe('a small store, damaged at every byte', async () => {
   it('has an earlier state when the log is cut anywhere, never part of a frame', async () => {
     for (let at = 0; at < log.length; at += at < 64 ? 1 : STEP) {
       const result = await outcome(data, log.subarray(0, at), `log cut at ${at}`)
-      // A run has several frames. Only another program cuts inside it, and then whole frames are left.
+      // A cut may also be within a run, between its frames. No crash does that, but the frames before the cut are still
+      // read.
       expect('state' in result, `log cut at ${at}: ${JSON.stringify(result)}`).toBe(true)
     }
   })

@@ -129,7 +129,7 @@ describe('the file of the indexes of words in a folder', () => {
     cpSync(words, join(other, 'words'))
     expect(readFileSync(join(other, 'log')).length).toBe(readFileSync(join(name, 'log')).length)
     expect(await uses(other)).toEqual({ used: false, river: 299 })
-    // Nor with one that has grown since.
+    // The file is not used either if the store has grown since.
     cpSync(words, join(other, 'words'))
     const db = await Nidus.open(other)
     await db.delete('c', 'r1')
@@ -216,8 +216,8 @@ describe('the file of the indexes of words in a folder', () => {
   })
 
   it('is of no use after native has compacted, and does not hinder it', async () => {
-    // Native writes the documents in the order of their ids, with rows from 0 on: a store of its own has the same
-    // files.
+    // Native's compaction writes the documents in the order of their ids, with rows from 0 on. A new store that is
+    // filled in this order has the same files.
     const name = await made()
     poison(name)
     const db = await Nidus.open(name)

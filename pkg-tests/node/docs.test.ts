@@ -1,5 +1,5 @@
-// Checks the documents for those who change the code: their links, the files that they name, and the sections that code
-// names.
+// Checks the documents for people who change the code: their links, the files that they name, and the sections that the
+// code names.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'

@@ -27,7 +27,7 @@ describe('commits', () => {
     const dimension = 384
     const db = await Nidus.open('x', { dimension, storage: host })
     const vectors = Float32Array.from({ length: 100 * dimension }, (_, i) => Math.cos(i))
-    // A tenth of the figure for files below, because plain arrays are slow.
+    // This is a tenth of the rows that the test with files has, because plain arrays are slow.
     for (let at = 0; at < 2000; at += 100)
       await db.upsert('c', { ids: Array.from({ length: 100 }, (_, i) => `id-${at + i}`), vectors })
     const { data, log } = host.files!
@@ -157,7 +157,7 @@ describe('a medium that fails', () => {
     answer = undefined
     expect(await codeOf(() => db.count())).toBe('FAILED')
     await db.close()
-    // These sinks do not really buffer. So bytes that were not rolled back would be here.
+    // The sinks of this host write at once. So bytes that were not rolled back would be found here.
     db = await open(host)
     expect((await db.get('c', ['a', 'b', 'c'])).map((found) => found?.id)).toEqual(['a', undefined, 'c'])
     await db.close()
@@ -332,7 +332,7 @@ describe('the memory for copies of batches', () => {
     }
     for await (const { id, vector } of db.records('c')) expect(vector[1]! / vector[0]!).toBeCloseTo(sent.get(id)!, 2)
     expect(await db.count()).toBe(sent.size)
-    // A caller may still hold memory that it gave away, and write to it. No other batch may use that memory.
+    // A caller may still write to memory that it transferred. So no other batch may use that memory.
     const own = Float32Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? 1 : 0))
     await db.upsert(
       'c',

@@ -23,7 +23,7 @@ describe('the feed of changes', () => {
     for (let seed = 1; seed <= (EVERY_CASE ? 200 : 10); seed++) {
       const r = random(seed)
       const feed = new Feed()
-      // What each listener was told of all that was committed since it began.
+      // For each listener: what was committed before it began, and how much of the rest it was told.
       const listeners = new Map<string, { cursor: Cursor; from: number; next: number; asked?: Promise<Changes> }>()
       let count = 0
       const take = async (name: string) => {
@@ -47,7 +47,7 @@ describe('the feed of changes', () => {
         if (r.next() < 0.1) {
           if (own) {
             await feed.ask({ end: true }, name)
-            // A question that waits is answered, without changes.
+            // If a question still waits, it is answered now.
             if (own.asked) expect((await own.asked).changes.length).toBeLessThanOrEqual(count - own.next)
             listeners.delete(name)
           }
@@ -55,7 +55,7 @@ describe('the feed of changes', () => {
           listeners.set(name, { cursor: (await feed.ask({ ids: true }, name)).next, from: count, next: count })
         } else if (r.next() < 0.5) await take(name)
         else {
-          // Now and then more than a listener can be behind.
+          // Sometimes the group has more changes than a feed keeps for its listeners.
           const size = r.next() < 0.03 ? 9000 : r.int(4)
           const group = Array.from({ length: size }, (_, i) =>
             Array.from({ length: (count + i) % 5 }, (_, k) => `${count + i} ${k}`),
@@ -132,7 +132,7 @@ describe('the feed of changes', () => {
     expect(idsOf(await asked)).toEqual([['x']])
     const other = new Feed()
     for (const known of [false, true]) {
-      // Another listener of the same opening may have begun there already.
+      // Another listener of the same opening may already listen to the other feed.
       if (known) await other.ask({ ids: true }, 'b')
       const asked = other.ask({ after: next, ids: true }, known ? 'b' : 'a')
       expect(await waits(asked)).toBe(false)

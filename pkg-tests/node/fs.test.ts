@@ -206,7 +206,7 @@ describe('fs: the lock', () => {
 describe('fs: an interrupted compaction', () => {
   const BARRIER = Buffer.from('05000000ffffffff00', 'hex')
 
-  /** The store before its compaction, after it, and with the marker in between. */
+  /** Returns the files of a store before its compaction and after it. */
   async function prepared() {
     const { name, db } = await filled()
     await db.close()
@@ -260,7 +260,7 @@ describe('fs: an interrupted compaction', () => {
     put(name, { ...before, 'data.compacted': after.data, 'log.compacted': after.log })
     mark(name, 'other')
     await holds(name, 3)
-    // Behind the barrier: nothing renamed, data renamed, both renamed.
+    // The log has the barrier. Then nothing is renamed, only `data`, or both.
     put(name, { data: before.data, log: barrier, 'data.compacted': after.data, 'log.compacted': after.log })
     mark(name)
     await holds(name, 2)
@@ -281,7 +281,7 @@ describe('fs: an interrupted compaction', () => {
 
   it('leaves nothing behind if the process is killed while it removes the new pair', async () => {
     const { name, before, after } = await prepared()
-    // A process that is killed when it has removed one file of the new pair, and the names of the pair that it saw.
+    // Starts a process that is killed after it has removed one file of the new pair. Returns the signal that ended it.
     const killed = (work: string) =>
       spawnSync(
         process.execPath,

@@ -34,7 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 it('names a runtime for each block of JavaScript', () => {
   for (const path of guides()) {
     const text = readFileSync(join(repository, path), 'utf8')
-    // Code that depends on the user's own folders is in one page, and the matrix of bundlers tests it.
+    // One block depends on the user's own folders. It is not run here, but the matrix of bundlers tests it.
     const untried = path.endsWith('bundlers.md') ? 1 : 0
     expect(text.match(/^```js\b/gm)?.length ?? 0, path).toBe(
       blocks.filter(({ name }) => name.startsWith(path)).length + untried,
@@ -89,7 +89,7 @@ it('have TypeScript that compiles, with errors only at the marked lines', async 
     })),
   )
   expect(found.map(({ path }) => path)).toEqual(['www/guides/cloudflare.md', 'www/guides/filters.md'])
-  // Both run at once, because a compiler needs long to start.
+  // Both are compiled in one run, because the compiler starts slowly.
   const [cloudflare, filters] = found.map(({ code }) => code) as [string, string]
   const whole = `import { Nidus } from 'nidus-wasm'\ndeclare const query: Float32Array\n${filters}`
   const write = (object: string, block: string) => {
@@ -156,7 +156,7 @@ it.each(of('workerd'))('$name, in workerd', async ({ n, code }) => {
 
 it.each(of('sharded'))('$name, over objects of workerd', async ({ n, code }) => {
   const directory = join(folder, `sharded-${n}`)
-  // Bound by the names in the page. The test's tool names bindings after classes.
+  // The harness binds each object by the name of its class. So the classes get the names of the bindings in the guide.
   const bound = code.replace('class Router', 'class NIDUS_ROUTER').replace('class Shard', 'class NIDUS_SHARD')
   await bundle(directory, bound, { folder: join(folder, 'node_modules/nidus-wasm') })
   const served = await serve(directory, { objects: { NIDUS_ROUTER: true, NIDUS_SHARD: true }, date: '2026-05-03' })

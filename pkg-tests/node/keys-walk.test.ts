@@ -29,7 +29,7 @@ const namespace = { idFromName: () => 0, get: () => void reached++ }
 
 beforeAll(async () => {
   await init()
-  // The build is for workerd. Node lacks the base class of its objects, and nothing of that class is used here.
+  // This build is for workerd. Node lacks the base class of its objects, so an empty class takes its place.
   const sharded = join(parent, 'sharded.mjs')
   writeFileSync(join(parent, 'cloudflare.mjs'), 'export class DurableObject {}')
   await build({

@@ -24,7 +24,7 @@ it('says what to do about another dimension, a store that exists, and a search t
   await db.close()
   await expect(Nidus.open(name, { dimension: 4 })).rejects.toMatchObject({
     code: 'DIMENSION_MISMATCH',
-    // The core and the wrapper have the same text.
+    // The core and TypeScript must have the same text.
     message: otherDimension(3, 4).message,
   })
   await expect(Nidus.import(name, tar)).rejects.toMatchObject({

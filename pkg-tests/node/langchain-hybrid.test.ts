@@ -1,4 +1,4 @@
-// Tests LangChain's adapter where it searches by words and meaning together, beside a naive model.
+// Tests the adapter for LangChain when it searches by words and vectors together. Compares it with a naive model.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { TextModel, sameAnswer, type ModelOptions } from '../common/text-model'
 const D = 8
 const WORDS = 'river stone cloud amber field glass north cedar ember frost'.split(' ')
 
-/** A vector for each text that has nothing to do with its words, so that words change the order. */
+/** Embeds each text as a vector that has nothing to do with its words. So a search for words has another order. */
 class Hashed extends Embeddings {
   async embedQuery(text: string): Promise<number[]> {
     return Array.from(random([...text].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 99_991).vector(D))
@@ -99,7 +99,7 @@ describe('the LangChain adapter with words', () => {
       } as const)
       const wanted = await store.hybridSearch(text, { k, filter: filter!, fusion: { text: 0.1 }, match: 'all' })
       expect(ids(await retriever.invoke(text))).toEqual(ids(wanted))
-      // The store of the retriever is another one, and this one stays as it was.
+      // The retriever has a store of its own, and this one is unchanged.
       expect(store.hybrid).toEqual({ fusion })
       const nearest = model.search({ vector }, keep && { keep }).map(({ vectorScore: _, ...hit }) => hit)
       sameAnswer(hitsOf(await store.similaritySearchVectorWithScore(Array.from(vector), k, filter)), nearest, k)
@@ -175,7 +175,7 @@ describe('the LangChain adapter with words', () => {
     db = await Nidus.open(db.name, { readOnly: true })
     const store = await NidusVectorStore.fromExistingIndex(embeddings, { db, hybrid: true })
     expect(await store.similaritySearchWithScore('river', 9)).toEqual(found)
-    // A text without a word is a vector alone.
+    // A text without words is searched by its vector alone.
     const [[, score]] = (await store.similaritySearchWithScore('?!', 1)) as [[DocumentInterface, number]]
     expect(score).toBeCloseTo(
       (await store.similaritySearchVectorWithScore(await embeddings.embedQuery('?!'), 1))[0]![1],

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const D = 32
 
-/** A number for each word and place. Texts with the same words are near, and no two texts are equally near. */
+/** Embeds a text as the sum of a vector for each of its words. So texts with common words are near. */
 class WordEmbeddings extends Embeddings {
   async embedQuery(text: string): Promise<number[]> {
     const vector = new Array<number>(D).fill(0.01)
@@ -138,7 +138,7 @@ describe('the LangChain adapter', () => {
     expect(diverse).toHaveLength(4)
     expect(diverse[0]).toEqual(expected[0])
     expect(diverse).not.toEqual(expected)
-    // A lambda of 1 asks only for nearness.
+    // With a lambda of 1, only nearness counts.
     expect(await store.maxMarginalRelevanceSearch(query, { k: 4, fetchK: 20, lambda: 1 })).toEqual(expected)
     await db.close()
     await expect(store.similaritySearch(query, 1)).rejects.toMatchObject({ code: 'CLOSED' })

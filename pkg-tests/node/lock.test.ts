@@ -51,7 +51,7 @@ describe('a folder that is moved while its store is open', () => {
   })
 })
 
-// Other systems cannot tell whether a thread of another process still runs.
+// Only Linux tells whether a thread of another process still runs.
 describe.skipIf(process.platform !== 'linux')('a store that a worker thread has open', () => {
   const thread = async (name: string) => {
     const node = new URL('../../dist/node.js', import.meta.url).href

@@ -1,4 +1,4 @@
-// There are two wasm modules of one source. These tests show which one a runtime loads, and how they differ.
+// The wasm modules are made from one source. These tests show which one a runtime loads, and how they differ.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ const dist = fileURLToPath(new URL('../../dist', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'nidus-modules-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** The instructions that may give different results on different machines. */
+/** Returns the instructions of a module that may give different results on different machines. */
 function relaxed(name: string): string[] {
   const module = binaryen.readBinary(readFileSync(join(dist, name)))
   try {
@@ -34,7 +34,7 @@ describe('the two modules', () => {
 
   it('export the names that the shared glue code uses', () => {
     const names = (name: string) => {
-      // The module is not compiled here: Node 20 does not know the instruction.
+      // binaryen reads the module. Node 20 could not compile it, because it does not know the relaxed instruction.
       const module = binaryen.readBinary(readFileSync(join(dist, name)))
       const all = Array.from(
         { length: module.getNumExports() },

@@ -1,5 +1,5 @@
-// Odd inputs: objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no
-// file of a store. None may hang.
+// Odd inputs. Objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no
+// file of a store. No call may hang.
 import { execFile, execFileSync } from 'node:child_process'
 import {
   existsSync,
@@ -192,7 +192,7 @@ describe('an import', () => {
   })
 })
 
-// Only Linux has such a file system, and only root may mount one.
+// The test mounts a file system that only Linux has and only root may mount.
 it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
   'says so if nothing can be written',
   async ({ skip }) => {
@@ -212,7 +212,7 @@ it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
   },
 )
 
-// Windows has no named pipes in folders.
+// On Windows, folders have no named pipes.
 describe.skipIf(process.platform === 'win32')("a named pipe in a store's folder", () => {
   const pipe = (path: string) => {
     rmSync(path, { force: true })
@@ -264,7 +264,7 @@ it('a dead link is reported as such by a read-only opening', async () => {
 })
 
 describe('a tar with long paths', () => {
-  /** The POSIX form: the folders are in the prefix. */
+  /** Returns a tar in POSIX's form, with the folders of a path in the field `prefix`. */
   const prefixed = (bytes: Uint8Array, prefix: string) => {
     const header = bytes.slice(0, 512)
     header.set(new TextEncoder().encode(prefix), 345)
@@ -342,7 +342,7 @@ describe("a store's own files", () => {
       [store, other].map((folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'hex'))),
     ).toEqual(before)
     expect(await cli('export', store, join(store, 'backup.tar'))).toMatch(/^0 /)
-    // The name alone does not make a file part of a store.
+    // A file with such a name elsewhere is no part of a store.
     expect(await cli('export', store, join(links, 'data'))).toMatch(/^0 /)
   })
   it('are not what a name in capitals asks for: that writes lines of JSON', async () => {

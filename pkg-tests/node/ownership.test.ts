@@ -215,7 +215,7 @@ describe('files of another program', () => {
       const kept = () =>
         Object.fromEntries(Object.entries(bytesIn(name)).filter(([file]) => !['data', 'log'].includes(file)))
       const before = kept()
-      // The process was killed before the marker was made, and after it.
+      // The process was killed before the marker was made, or after it.
       for (const [marked, count] of [
         [false, 3],
         [true, 5],

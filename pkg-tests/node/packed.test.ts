@@ -141,7 +141,7 @@ describe('Chromium, without a bundler', () => {
   let said: string[]
   let complaints: string[]
 
-  /** A browser with this profile. Closed and opened again it is the same visitor's browser. */
+  /** Starts a browser with this profile. It can be closed and started again, as a visitor does. */
   const browse = async () => void ({ context, said, complaints } = await openBrowser(join(folder, 'profile')))
 
   beforeEach(() => {

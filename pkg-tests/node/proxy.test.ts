@@ -4,8 +4,8 @@ import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
 
 /**
- * A proxy as Vue's `reactive` and MobX's `observable` make it: objects that are read from it are proxies too, and
- * functions are not.
+ * Returns a proxy like those of Vue's `reactive` and MobX's `observable`: objects and arrays that are read from it are
+ * proxies, too, and other values are not.
  */
 function deep<T extends object>(target: T): T {
   return new Proxy(target, {

@@ -14,7 +14,7 @@ const told = (promise: Promise<unknown>) =>
     (error: NidusError) => error,
   )
 
-/** A disk of 4 MB, if this process may mount one. */
+/** Mounts a disk of 4 MB in memory, if this process may do so. */
 function smallDisk() {
   const path = mkdtempSync(join(tmpdir(), 'nidus-small-'))
   try {

@@ -1,4 +1,5 @@
-// A release: what is checked before anything is published, in which order, and how a second run continues.
+// A release: what is checked before anything is published, in which order the registries come, and how a second run
+// continues.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { repository } from './tarball.js'
 
 const committed = execFileSync('git', ['ls-files'], { cwd: repository, encoding: 'utf8' }).split('\n')
 const is = version()
-/** The changelog as it is after `--cut`. */
+/** Returns the sources as they are after `--cut`. */
 const ready = (): Sources => {
   const { env: _, ...now } = sources(is)
   return now.changelog.includes(`## [${is}]`) ? now : { ...now, changelog: cut(now.changelog, is, '2030-01-02') }

@@ -31,7 +31,7 @@ const runtimes = Object.entries(RUNTIMES).flatMap(([name, command]) => {
   return found ? [[name, found] as const] : []
 })
 
-/** A process that races for the lock. It is controlled line by line. */
+/** Starts a process that races for the lock. It gets each command as a line, and answers with a line. */
 function racer(command: readonly string[]) {
   const child = spawn(command[0]!, [...command.slice(1), RACER], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
@@ -61,7 +61,7 @@ afterEach(async () => {
   }
 })
 
-/** The lock that a dead process left. */
+/** Makes a directory with the lock of a dead process. */
 async function stale(directory: string) {
   mkdirSync(directory)
   const dead = await start([process.execPath])
@@ -246,7 +246,7 @@ describe('fs: a race for the lock', () => {
       'and no other file is left',
     async () => {
       const racers = await Promise.all(Array.from({ length: 8 }, (_, i) => start(runtimes[i % runtimes.length]![1])))
-      // The lock of one dead process serves all rounds, because its content is the same.
+      // All rounds use copies of the lock of one dead process.
       const first = fresh()
       await stale(first)
       const lock = readFileSync(join(first, 'lock'))
@@ -316,7 +316,7 @@ describe.skipIf(process.platform === 'win32')('fs: a holder of the lock', () => 
     'counts as dead when it was killed, also if its parent has not collected it',
     async () => {
       const dir = fresh()
-      // Its parent kills it and then does nothing any more. Above all, it does not wait for its child.
+      // The process that has the store is killed by its parent. The parent never waits for it, so it stays as a zombie.
       const script = `
       const { spawn } = require('node:child_process')
       const child = spawn(process.execPath, [${JSON.stringify(RACER)}], { stdio: ['pipe', 'pipe', 'inherit'] })

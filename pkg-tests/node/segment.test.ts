@@ -49,7 +49,7 @@ it('needs init once', async () => {
   await expect(init(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'FAILED' })
   for (const wasm of [7, -1, null, {}, Symbol('x'), Promise.resolve()])
     await expect(init(wasm as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-  // Another program's module must not become the core for ever.
+  // If another module is given once, a later `init` can still load the core.
   await expect(init(new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).rejects.toMatchObject({
     code: 'UNSUPPORTED',
   })

@@ -1,4 +1,4 @@
-// Node prints an error that nobody catches with the line that threw it. That line has to be readable.
+// If an error is not caught, Node prints the line that threw it. That line must be readable.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -63,7 +63,7 @@ it('the package has source maps with sources for all files of Node, and none for
     const { sources, sourcesContent } = JSON.parse(read(name)) as { sources: string[]; sourcesContent: string[] }
     expect(read(name.replace('.map', ''))).toContain(`//# sourceMappingURL=${name}`)
     sources.forEach((source, i) => {
-      // The build makes the glue code. No path in the maps may lead to the machine of the build.
+      // A map names the files in src/ts, and the glue that the build makes. It has no path of the machine that built.
       expect(source).toMatch(/^\.\.\/(src\/ts\/.+\.ts|target\/nidus-wasm\/.+\/core\.js)$/)
       if (source.endsWith('.ts')) expect(sourcesContent[i], source).toBe(readFileSync(dist(source), 'utf8'))
     })

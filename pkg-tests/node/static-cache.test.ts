@@ -1,4 +1,4 @@
-// A browser keeps one whole version of a static store, whatever the server does while a newer version is fetched.
+// A browser keeps one complete version of a static store, whatever the server does while a newer version is fetched.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const TYPES: Record<string, string> = { js: 'text/javascript', wasm: 'applicatio
 const PAGE =
   '<!doctype html><script type="module">import { Nidus } from "/dist/browser.js"; globalThis.Nidus = Nidus</script>'
 
-/** Two versions with the same number of rows and the same ids, but other vectors. */
+/** The directories of the versions. v1 and v2 have the same number of rows and the same ids, but other vectors. */
 const dirs: Record<string, string> = {}
 const right: Record<string, unknown> = {}
 beforeAll(async () => {
@@ -35,7 +35,7 @@ beforeAll(async () => {
     right[name] = { hits: await db.search(query, { topK: 5 }), count: ROWS }
     await db.close()
   }
-  // A version with the same data and a longer log: it has some deletions more.
+  // This version has the data of v1 and a longer log, because documents were deleted.
   dirs.grown = join(root, 'grown')
   const db = await Nidus.import(dirs.grown, dirs.v1!)
   await db.delete('c', ['d7', 'd8'])
@@ -122,11 +122,10 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
     [{ cache: 'cache-storage' }],
     [{ cache: 'cache-storage', memory: 'compact' }],
   ]
-  // Here each browser has two ways of keeping, and each way meets one kind of server. All combinations run in
-  // `npm run test:long`.
+  // `npm test` tries two of these in each browser. `npm run test:long` tries all.
   const here = EVERY_CASE ? KEPT : KEPT.filter((_, n) => (n === 0 || n === 3) === (name === 'chromium'))
   describe.each(here)('kept with %j', (kept) => {
-    // Only servers that never answer are waited for this long.
+    // Only a server that never answers is waited for this long.
     const options = { ...kept, timeout: 300_000 }
     const servers: [string, Ways][] = [
       ['with ETags', {}],
@@ -177,7 +176,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
       expect(await ask(options)).toEqual(right.v1)
       versions = { data: 'v1', log: 'grown' }
       expect(await ask(options)).toEqual(right.grown)
-      // Vectors of another model, with the same ids.
+      // Now the data is of another version, with other vectors for the same ids.
       versions = { data: 'v2', log: 'grown' }
       expect(await ask(options)).toEqual(right.grown)
       await page.evaluate(() => {
@@ -232,7 +231,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
         return names
       }, options.cache)
       expect(left).toEqual([])
-      // One of the kept files has lost its bytes.
+      // The bytes of one kept file are replaced.
       await page.evaluate(async (where) => {
         if (where === 'cache-storage') {
           const cache = await caches.open('nidus-static-pairs')

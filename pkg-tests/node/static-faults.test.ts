@@ -1,4 +1,4 @@
-// Servers and buckets that fail in the middle, lie, or stop answering.
+// Servers and buckets that fail in the middle, answer wrongly, or stop answering.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,13 +57,13 @@ const outcome = (promise: Promise<unknown>) =>
     ({ code, message }: { code: string; message: string }) => ({ code, message }),
   )
 const codeOf = async (promise: Promise<unknown>) => (await outcome(promise)).code
-/** An event that happens once. */
+/** Returns a promise and the function that resolves it. */
 function signal() {
   let resolve!: () => void
   const promise = new Promise<void>((done) => (resolve = done))
   return { promise, resolve }
 }
-/** How many turns of the event loop it took until the abort was noticed. */
+/** Aborts a call. Returns how many turns of the event loop passed until the call ended. */
 async function heard(stop: AbortController, promise: Promise<unknown>) {
   stop.abort()
   const turns = await turnsOf(promise)
@@ -110,7 +110,8 @@ describe('a server', () => {
       const mine = files
       let seen = 0
       files = (path) => {
-        // From the last request for the log on, all of the data has been read, and it is replaced.
+        // When the log is requested for the last time, all of the data has been read. From then on the data is another
+        // one.
         if (path.endsWith('log')) seen++
         const bytes = mine(path)!
         return seen >= (ways.ranges === false ? 1 : 2) && path.endsWith('data') ? change(bytes) : bytes
@@ -221,7 +222,10 @@ describe('a server that stops answering', () => {
 })
 
 describe('a bucket', () => {
-  /** The part of an R2 binding that the contract needs: conditional ranges of the current objects. */
+  /**
+   * Returns a bucket with the part of an R2 binding that a static store uses: conditional ranges of the current
+   * objects.
+   */
   const bucketOf = () => {
     const state = { dir: v1, silent: undefined as (() => void) | undefined }
     const object = (key: string) => {
@@ -265,7 +269,7 @@ describe('a bucket', () => {
         },
         (error: { code: string }) => error.code,
       )
-      // Either all bytes are of the newer version, or none, or there is an error.
+      // All bytes are of the newer version, or all are of the older one, or there is an error.
       expect([['v2-3', undefined], [undefined, 'v1-3'], 'STORAGE_FAILED'], `${after}`).toContainEqual(code)
     }
   })

@@ -46,7 +46,7 @@ beforeAll(async () => {
   await db.close()
 })
 
-/** Questions, and what the model needs for the same ones. */
+/** Returns questions with their options. */
 function questions() {
   const text = `${r.pick(WORDS)} ${r.pick(WORDS)}`
   const vector = r.vector(D)
@@ -60,7 +60,7 @@ function questions() {
   ] satisfies { query: Query; options: QuestionOptions }[]
 }
 
-/** Checks that a store answers as the one in the folder does, and that this one answers as the model does. */
+/** Checks that a store answers like the store in the folder, and that the latter answers like the model. */
 async function expectSame(found: Nidus) {
   await using truth = await Nidus.open(store, { readOnly: true })
   expect(await found.getText('docs')).toEqual(await truth.getText('docs'))

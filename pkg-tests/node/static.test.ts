@@ -18,7 +18,7 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-/** A store that has been used: with replaced and deleted documents, collections, and attributes of all kinds. */
+/** Writes a store that has replaced and deleted documents, collections, and attributes of all types. */
 async function write(name: string, seed: number, rows: number, compacted = false) {
   const { next, int: below } = random(seed)
   const db = await Nidus.open(join(root, name), { dimension: D })
@@ -44,7 +44,7 @@ const OPTIONS: SearchOptions[] = [
   { collections: 'b', minScore: 0.05 },
 ]
 
-/** Checks that everything that can be read is the same. */
+/** Checks that everything that can be read from `found` is the same as in the store in `dir`. */
 async function expectSame(found: Nidus, dir: string, seed = 5) {
   const truth = await Nidus.open(dir, { readOnly: true })
   const { next } = random(seed)
@@ -136,7 +136,7 @@ describe('by HTTP', () => {
     const queries = 20
     for (let i = 0; i < queries; i++) await db.search(Float32Array.from({ length: D }, () => next() - 0.5))
     const asked = server.asked.slice(before)
-    // A search of uniform noise has to look at about 150 rows.
+    // With uniform random vectors, a search has to read about 150 rows.
     expect(asked.reduce((sum, { sent }) => sum + sent, 0) / queries).toBeLessThan(
       0.7 * readFileSync(join(big, 'data')).length,
     )
@@ -203,7 +203,7 @@ describe('a file that changes leads to an error, and never to a mix of two versi
   it.each([['data'], ['log'], ['both']])('at any moment of an opening: %s', async (what) => {
     for (const memory of ['full', 'compact'] as const) {
       for (const ranges of memory === 'full' ? [true, false] : [true]) {
-        // The second request is for the log. If only the log has changed by then, no old log was ever seen.
+        // The second request is for the log. If the log had changed before it, the store would only see the new log.
         for (let after = what === 'log' ? 2 : 1; after < 14; after++) {
           const url = await serve({ ranges })
           const names = what === 'both' ? ['data', 'log'] : [what]
@@ -214,7 +214,7 @@ describe('a file that changes leads to an error, and never to a mix of two versi
             count++ >= after && names.some((name) => path.endsWith(name)) ? theirs(path) : before(path)
           const outcome = await Nidus.fromStatic(url, { memory }).then(
             async (db) => {
-              // The opening was complete before the change.
+              // The opening was complete before the files changed.
               const code =
                 memory === 'full' ? await expectSame(db, big).then(() => 'same') : await refused(expectSame(db, big))
               await db.close()
@@ -367,7 +367,7 @@ describe('in Chromium', () => {
       expect(await ask({ cache }, q, 'another/')).toEqual({ code: 'STORAGE_FAILED' })
       await site.start()
       expect(site.origin).toBe(origin)
-      // A download that breaks off leaves the old files, which are used.
+      // After a download that breaks off, the old files are still there and are used.
       now = directory('/index/', other)
       site.ways.cut = 50_000
       expect(await ask({ cache }, q)).toEqual(right)

@@ -1,4 +1,4 @@
-// How the suites are run: how long each took, and which of the long ones fit into a time.
+// Tests how the suites are run: their order, how long each took, and which of the long ones fit into a time.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -49,7 +49,7 @@ it('suites run side by side in their order, but never two that need the same thi
     await new Promise(setImmediate)
     return log.splice(0)
   }
-  // `first` waits for the build, and `compiles` would share the compiler.
+  // `first` waits for the build. `compiles` waits, because the build takes what it needs.
   expect(log.splice(0)).toEqual(['build', 'free'])
   expect(await end('free')).toEqual([])
   built = true

@@ -32,13 +32,13 @@ export async function install(folder: string): Promise<string> {
 }
 
 interface Block {
-  /** The page and the number of the block, for readers. */
+  /** The page and the number of the block, for the names of tests. */
   name: string
   runs: string
   code: string
 }
 
-/** The blocks of JavaScript in Markdown pages that say where they run. */
+/** Returns the blocks of JavaScript in Markdown pages that are marked with where they run. */
 export function blocksOf(paths: string[]): Block[] {
   return paths.flatMap((path) =>
     [...readFileSync(join(repository, path), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)].map(
@@ -52,7 +52,7 @@ export const guides = () =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => `www/guides/${name}`)
 
-/** A page that runs the script and finds the package by its name. */
+/** Returns a page that runs the script. The script can import the package by its name. */
 export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8"><title>A page</title>
 <script type="importmap">${JSON.stringify({
   imports: {
@@ -62,7 +62,7 @@ export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8
 })}</script>
 <script type="module">${script}</script>`
 
-/** A browser with a new profile. It collects what its pages print, and their errors. */
+/** Starts a browser with this profile. Collects what its pages print, and their errors. */
 export async function openBrowser(profile: string) {
   const context = await chromium.launchPersistentContext(profile, launchOptions)
   const [said, complaints]: [string[], string[]] = [[], []]

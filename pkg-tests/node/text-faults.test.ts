@@ -1,4 +1,5 @@
-// Faults that an attack on searches for words and on the shapes of answers found, each with the smallest input.
+// Faults that were once found in searches for words and in the shapes of answers. Each test has the smallest input that
+// showed one.
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -228,7 +229,7 @@ describe('a question', () => {
 
   it('compares the least score with the cosine as it is stored, whatever the shape of the answer', async () => {
     const cosine = (await db.search([1, 2], { topK: 1, filter: { n: 0 } }))[0]!.score
-    // Between this and the number before it lie numbers that are the same as 32-bit floats.
+    // As a 32-bit float, this number is equal to the cosine.
     const minScore = cosine + 1e-9
     expect(Math.fround(minScore)).toBe(cosine)
     const filter = { n: 0 }

@@ -109,7 +109,7 @@ describe('the bytes of native', () => {
     ]
     for (const [i, bytes] of bad.entries())
       expect(await codeOf(() => Nidus.import('y', bytes, { storage: 'memory' })), `${i}`).toBe('CORRUPT')
-    // An empty record cancels the one before it.
+    // A size without a value cancels the size before it.
     const good = await Nidus.import('y', tar([pax(size('')), ...pair]), { storage: 'memory' })
     expect(good.dimension).toBe(8)
     await good.close()
@@ -173,7 +173,7 @@ describe('the bytes of native', () => {
     expect(await codeOf(() => Nidus.import(fresh(), join(root, 'nowhere')))).toBe('NOT_FOUND')
     await (await Nidus.import(name, name, { replace: true })).close()
     const writer = await Nidus.open(name)
-    // Half-way through, somebody writes.
+    // While the import reads the store, somebody writes to it.
     const into = fresh()
     let writing: Promise<unknown> | undefined
     const big = await Nidus.open(fresh(), { dimension: 256 })
@@ -206,7 +206,7 @@ describe('the bytes of native', () => {
     const { Input } = await import('../../src/ts/transfer/source')
     for (const size of [8 ** 11 - 1, 8 ** 11, 2 ** 40 + 12345]) {
       writeFileSync(join(root, 'big.tar'), tarHeader('data', size))
-      // The read ends with an error, because nothing follows the header.
+      // tar ends with an error, because nothing follows the header. It has printed the size before.
       expect(spawnSync('tar', ['-tvf', join(root, 'big.tar')], { encoding: 'utf8' }).stdout).toContain(` ${size} `)
     }
     const parts = partsOfTar(new Input(stream(new Uint8Array([...tarHeader('data', 8 ** 11 + 5), 1, 2, 3]))))
@@ -244,7 +244,7 @@ describe('an export that nobody reads', () => {
 })
 
 describe('a medium that fails', () => {
-  /** The n-th write to a new pair fails. `left`: the state of the host afterwards. */
+  /** Returns a host on which write number `at` to a new pair fails with `error`. `had` is the host below it. */
   function failing(at: number, error: Error, had: ArraysHost) {
     let calls = 0
     let promoted = 0

@@ -17,7 +17,7 @@ if (!there)
     'SKIPPED: the 30 queries of npm-20k: there is no shared/ beside this checkout (NIDUS_SHARED names another place)\n',
   )
 
-/** In the page, since the test runner rewrites `import()`. */
+/** A function of the page that imports a module, because the test runner rewrites `import()`. */
 declare const load: (url: string) => Promise<unknown>
 
 const D = 384,
@@ -34,8 +34,8 @@ const floats = (bytes: Buffer) =>
   new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 
 /**
- * Checks for the same rows. Two rows whose true scores differ by less than 1e-6 may stand in either order, also at
- * places 100 and 101.
+ * Checks that the rows are the true ones. Two rows whose true scores differ by less than 1e-6 may stand in either
+ * order, even at places 100 and 101.
  */
 function check(found: Found[]) {
   const truth = JSON.parse(readFileSync(join(data, 'ground-truth.json'), 'utf8')) as Truth[]
@@ -122,7 +122,7 @@ describe.skipIf(!there)('the 30 queries of npm-20k have the true top 100', () =>
           const db = await Nidus.open('truth', { dimension })
           const vectors = new Float32Array(await (await fetch('/vectors.f32')).arrayBuffer())
           await db.upsert('npm', { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors }, { transfer: true })
-          // The store is not closed: the reload takes its page away.
+          // The store is not closed, because the page is reloaded while it is open.
         },
         { count: COUNT, dimension: D },
       )

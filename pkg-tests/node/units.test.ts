@@ -52,7 +52,7 @@ describe('filters on the wire', () => {
       expect(operand(operator, Array(65_537).fill(''))).toThrow('65536')
     }
     expect(() => encodeFilter({ a: { $in: Array(65_536).fill(1) }, b: { $containsAny: ['x'] } })).toThrow('65536')
-    // Names that an object has from its prototype are no operators.
+    // A name that every object inherits is no operator.
     for (const name of ['toString', '__proto__', 'constructor'])
       expect(() => encodeFilter({ a: JSON.parse(`{"${name}": "x"}`) })).toThrow('unknown operator')
   })

@@ -1,4 +1,4 @@
-// A host that is read asynchronously stops answering. These tests show who waits for it, and until when.
+// Tests with a host that is read asynchronously and stops answering: which calls wait for it, and what ends the wait.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Answers until `silent` is set. */
+/** Returns a host that answers until `silent` is set. */
 function quietHost() {
   const asked: { signal: AbortSignal | undefined; answer: () => void }[] = []
   const host = { silent: false, asked, onAsk: () => {}, closed: false }
@@ -63,7 +63,7 @@ async function opened() {
   const host = quietHost()
   const db = await Nidus.open('quiet', { storage: host.storage, readOnly: true, memory: 'compact' })
   host.silent = true
-  /** Resolves when the host is asked the next time. */
+  /** Resolves at the next request to the host. */
   const nextAsk = () => new Promise<void>((resolve) => (host.onAsk = resolve))
   return { host, db, nextAsk }
 }

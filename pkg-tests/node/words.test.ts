@@ -1,5 +1,6 @@
-// The two implementations of the rule of words agree: the analyzer in Rust made the golden file (and its own test finds
-// it true), and the one here is written from docs/spec/words.md alone.
+// Checks that two implementations of the rule of words agree. The analyzer in Rust made the golden file, and a test in
+// Rust holds it to the file. The other implementation is ../text/words-oracle.ts, written from docs/spec/words.md
+// alone.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'

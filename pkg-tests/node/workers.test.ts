@@ -12,7 +12,7 @@ const D = 384
 
 afterEach(() => void vi.restoreAllMocks())
 
-/** The messages to threads, by their name. */
+/** Counts the messages to threads by their names. */
 function watch() {
   const asked: Record<string, number> = {}
   const workers = new Set<Worker>()
@@ -70,7 +70,7 @@ it('distributes rows to workers, and finds with them what one thread finds', asy
     }
   }
   await same()
-  // At most six chunks of 672 rows, of which the engine keeps every third.
+  // There are at most six chunks of 672 rows. The engine keeps every third one, and the workers get the others.
   await until('three appends by workers', () => asked.append === 3)
   await until('a search that asks a worker', async () => (await two.db.search(two.queries[0]!), asked.best! > 0))
   await same()
