@@ -1,5 +1,5 @@
-// `npm run load:server [-- --seconds 120 --rows 20000 --place workerd]`: the service of examples/server under mixed
-// reads and writes, limited in number and time. Each answer is compared with a model. Then 100,000 rows in one object.
+// `npm run load:server [-- --seconds 120 --rows 20000 --place workerd]`: tests the service of examples/server with
+// mixed reads and writes for a time, and compares each answer with a model. Then it fills one object with 100,000 rows.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,7 +55,7 @@ const upsert = (url, numbers, version) =>
     })),
   })
 
-/** Returns the right answer to a search, from the model. */
+/** Returns the hits that the model finds for a search. */
 function best(model, query, group) {
   const asked = unit(query)
   const found = []
@@ -75,13 +75,13 @@ async function load(url, rows, seconds) {
   }
   const random = Math.random
   const someQuery = () => Float32Array.from({ length: D }, () => random() - 0.5)
-  // In workerd, searches make the codes.
+  // In workerd, codes are made during searches.
   for (let i = 0; i < 300; i++) await demand(url, 'load/search', { vector: Array.from(someQuery()), topK: TOP })
   const times = { search: [], write: [] }
   const checked = { searches: 0, exact: 0, writes: 0 }
   const until = performance.now() + seconds * 1000
 
-  /** Checks everything exactly, while nobody writes. */
+  /** Compares searches with the model exactly, while no client writes. */
   async function exact() {
     for (const group of [undefined, 3]) {
       const vector = someQuery()
@@ -148,7 +148,7 @@ async function load(url, rows, seconds) {
     }
   }
 
-  // Memory is measured from the first compaction on. It needs memory for the old and the new rows once.
+  // Memory is measured after the first compaction, which needs memory for the old and the new rows at the same time.
   let warm
   let most = 0
   while (performance.now() < until) {
@@ -190,7 +190,7 @@ async function load(url, rows, seconds) {
   return { wrong: 0, ratio: p95 / p50, memory: end.memoryBytes / warm.memoryBytes }
 }
 
-/** Returns the bytes of V8's heap, and of what V8 has outside of it, as the inspector tells. */
+/** Asks V8's inspector for the bytes of the heap, and for those that V8 has outside of it. */
 async function heapOf(inspector) {
   const [{ webSocketDebuggerUrl }] = await (await fetch(`${inspector}/json`)).json()
   const socket = new WebSocket(webSocketDebuggerUrl)

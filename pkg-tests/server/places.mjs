@@ -9,7 +9,7 @@ import { bundle, serve } from '../workerd/harness.mjs'
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 export const TOKEN = 'a token of the tests'
 
-/** Returns its folder, with the package beside it as after an installation. */
+/** Copies the example, with the package as after an installation. Returns its folder. */
 function installed(directory) {
   const folder = join(directory, 'server')
   if (!existsSync(folder)) {
@@ -77,7 +77,7 @@ async function workerd(directory, { dimension, token = TOKEN, inspect = false })
   })
 }
 
-/** Each of these starts the service on the stores of a directory. */
+/** By runtime, a function that starts the service on the stores of a directory. */
 export const PLACES = {
   workerd,
   Deno: program('deno', 'deno.js', '--node-modules-dir=manual'),

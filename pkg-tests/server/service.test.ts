@@ -1,4 +1,4 @@
-// The example that is a service, in real workerd, Deno and Bun: it is used, overloaded and killed.
+// Tests examples/server in real workerd, Deno and Bun. It is used, overloaded and killed.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -222,13 +222,14 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
         }),
       )
     }
-    // Few exports are allowed at the same time, nothing is compacted while they run, and writes do not wait for them.
+    // Only a few exports may run at the same time. While they run, there is no compaction, but writes do not wait for
+    // them.
     expect(await refusal(post('stalled/export'))).toEqual([429, 'BUSY'])
     expect(await refusal(ask(running.url, 'stalled/compact', undefined, { method: 'POST' }))).toEqual([429, 'BUSY'])
     const records = Array.from({ length: 2000 }, (_, i) => ({ id: `${i}`, vector: vector(i % D) }))
     for (let n = 0; n < 6; n++) expect((await post('stalled/upsert', { collection: 'c', records })).status).toBe(200)
     expect(await answered).toMatch(/^HTTP\/1.1 408|^closed$/)
-    // The readers never read on. Their exports are ended all the same.
+    // The readers of these exports have stopped reading. After a time the service ends the exports.
     await expect
       .poll(async () => (await ask(running.url, 'stalled/compact', undefined, { method: 'POST' })).status, {
         timeout: 60_000,
@@ -255,7 +256,8 @@ describe.each(Object.entries(PLACES))('%s', (name, start) => {
     let next = 0
     for (let cycle = 0; cycle < 6; cycle++) {
       let over = false
-      // The server is killed some milliseconds after a random number of acknowledgements, however long they take.
+      // The server is killed some milliseconds after a random number of acknowledgements. So a slow machine does as
+      // much work as a fast one.
       let left = 4 + r.int(12)
       let enough!: () => void
       const busy = new Promise<void>((resolve) => (enough = resolve))

@@ -1,4 +1,4 @@
-// Kills, lost answers and large writes, each at one chosen moment, in a real workerd.
+// Tests with a real workerd: kills and lost answers at chosen moments, and large writes.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
@@ -11,7 +11,7 @@ it('counts nothing twice after a move whose answer was lost', async () => {
   await fill(on, idsOf(400))
   await fault(on.store, 1, 'adopt', 'lose')
   expect((await ask(on, 'grow', 2)).error?.code).toBe('SHARD_FAILED')
-  // A count is right, or it is refused for now.
+  // A count is right, or it is refused for the moment.
   const { ok, error } = await ask({ ...on, client: 1 }, 'count')
   expect(error?.code ?? ok).toSatisfy((found) => found === 'BUSY' || found === 400)
   await fault(on.store, 1, 'adopt')
@@ -71,7 +71,7 @@ it('a write that partly failed has ended when it rejects: a later write wins ove
   await met(on.store, 0, 'move')
   await fault(on.store, 1, 'put', 'fail')
   await fault(on.store, 2, 'put', 'hold')
-  // The first call is held. The second comes once the first has failed, and is not held.
+  // The `put` of the first call is held. The second call is made after the first has failed, and is not held.
   const first = ask(on, 'upsert', 'c', [record(a!, 1), record(b!, 1)])
   await met(on.store, 2, 'put')
   const early = await Promise.race([first, sleep(500)])
@@ -118,7 +118,7 @@ it('a shard whose store cannot be opened counts as one that does not answer', as
   const vector = random(1).vector(D)
   expect((await ask(on, 'search', vector)).error).toMatchObject({ code: 'UNSUPPORTED_VERSION', shards: [1] })
   expect(await call(on, 'searchAvailable', vector)).toMatchObject({ missing: [1] })
-  // A wrong question is no fault of a shard.
+  // If the question is wrong, no shard is to blame.
   expect((await ask(on, 'searchAvailable', vector, { filter: { $near: 1 } })).error?.code).toBe('INVALID_ARGUMENT')
 })
 
@@ -157,7 +157,7 @@ it('delete returns the right number even if a growth begins meanwhile', async ()
   const on = { store: 'deletes', shards: 2 }
   const ids = idsOf(200)
   await fill({ ...on, client: 1 }, ids)
-  // One shard knows of the growth, and the other does not yet.
+  // One shard knows of the growth already, and the other one does not.
   await fault(on.store, 0, 'layout', 'hold')
   await fault(on.store, 1, 'layout', 'pass')
   const grown = ask({ ...on, client: 9 }, 'grow', 3)
@@ -205,7 +205,7 @@ it('a growth that is asked for during the last step of another one is done', asy
   await fault(on.store, 0, 'move', 'hold')
   const four = ask({ ...on, client: 9 }, 'grow', 4)
   await met(on.store, 0, 'move')
-  // The message that the growth has ended is held.
+  // The message that the growth has ended is held back.
   await fault(on.store, 3, 'layout', 'hold')
   await fault(on.store, 0, 'move')
   await met(on.store, 3, 'layout')

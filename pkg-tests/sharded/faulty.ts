@@ -1,4 +1,4 @@
-// Shards in a real workerd whose calls fail, are lost or are held up when a test says so.
+// Sharded stores in a real workerd. A test can make calls of shards fail, lose their answers, or hold them back.
 import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { until } from '../common/until'
@@ -15,7 +15,7 @@ export const record = (id: string, version: number) => ({
 })
 export const idsOf = (count: number) => Array.from({ length: count }, (_, n) => String(n).padStart(6, '0'))
 
-/** Starts workerd for the tests of a file, and returns what makes its faults. */
+/** Starts workerd for the tests of a file. Returns functions that call stores and make faults. */
 export function faulty(name: string) {
   const { start, ask, call, served } = shardedIn(name, { dimension: D, shards: 1 })
   const fault = (
@@ -29,7 +29,10 @@ export function faulty(name: string) {
       `${method} to reach shard ${index} of ${store}`,
       async () => (await call({ store }, 'met', store, index, method)) > 0,
     )
-  /** A growth to two shards that is held up before its first move, and the name of a record that is to move. */
+  /**
+   * Starts a growth to two shards, and holds it back before its first move. Returns the call, and the id of a record
+   * that will move.
+   */
   async function growing(on: On & { store: string }) {
     const ids = idsOf(60)
     await fill(on, ids)

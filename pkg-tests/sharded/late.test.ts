@@ -1,4 +1,4 @@
-// Messages that arrive late, and shards that never answer, in a real workerd.
+// Tests with a real workerd: messages that arrive late, and shards that never answer.
 import { describe, expect, it } from 'vitest'
 import { random } from '../common/model'
 import { D, faulty, idsOf, record } from './faulty'
@@ -59,7 +59,7 @@ describe('a late message', () => {
     const on = { store: 'late layout' }
     const { grown, moving: b } = await growing(on)
     await call({ ...on, client: 3 }, 'stats')
-    // The old shard is the last to hear that the growth has ended.
+    // The old shard is told last that the growth has ended.
     await fault(on.store, 0, 'layout', 'hold')
     await fault(on.store, 0, 'move')
     await met(on.store, 0, 'layout')
@@ -90,11 +90,11 @@ describe('a late message', () => {
 })
 
 describe('a shard that takes a call and says nothing', () => {
-  // Much longer than a shard that is well takes on a busy machine: who answers is never taken for silent.
+  // This is much longer than a healthy shard needs, even on a busy machine. So only silent shards reach it.
   const TIMEOUT = 3000
   const query = random(1).vector(D)
 
-  // Each with a store of its own, side by side: they wait for the deadline, not for the machine.
+  // These run at the same time, each with a store of its own, because they only wait for the deadline.
   it.concurrent.each([
     ['search', 'search', [query]],
     ['upsert', 'upsert', ['c', idsOf(30).map((id) => record(id, 1))]],
@@ -141,7 +141,7 @@ describe('a shard that takes a call and says nothing', () => {
       expect((await ask(on, 'grow', 3)).error).toMatchObject({ code: 'SHARD_FAILED', shards: [index] })
       expect((await ask(on, 'grow', 3, { after: 50 })).error?.code).toBe('ABORTED')
       if (step === 'adopt') {
-        // Nobody else is left to find out why there is no count.
+        // Now a count must find out by itself why it is not possible, and this shard does not answer.
         await fault(on.store, 2, 'remove', 'hold')
         expect((await ask({ ...on, client: 1 }, 'count')).error).toMatchObject({ code: 'SHARD_FAILED', shards: [2] })
         await fault(on.store, 2, 'remove')

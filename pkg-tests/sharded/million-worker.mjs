@@ -1,4 +1,4 @@
-// The worker of worker.mjs, which makes its rows itself. Sending a million rows would take longer than writing them.
+// The worker of worker.mjs with a call that makes rows. Sending a million rows would take longer than writing them.
 import worker, { Router, Shard } from './worker.mjs'
 import { ShardedNidus } from 'nidus-wasm/sharded'
 import { vectorOf } from './vectors.mjs'

@@ -1,6 +1,6 @@
-// `node pkg-tests/sharded/million.mjs [--rows 1000000 --shards 16]`: a sharded store of that size in a real workerd.
-// Its answers are compared with a scan in f64. All objects share one process and one wasm here. On Cloudflare's network
-// they do not.
+// `node pkg-tests/sharded/million.mjs [--rows 1000000 --shards 16]`: fills a sharded store of that size in a real
+// workerd, and compares its answers with a scan in f64. Here all objects share one process and one wasm. On
+// Cloudflare's network they do not.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

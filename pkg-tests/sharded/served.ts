@@ -1,4 +1,4 @@
-// A real workerd with the objects of sharded stores, for the tests of one file, and calls to it.
+// Runs a real workerd with the objects of sharded stores for the tests of one file, and sends calls to it.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,8 @@ export interface On {
 type Outcome = { ok?: any; error?: { code: string; message: string; shards?: number[] } }
 
 /**
- * Starts workerd before the tests of the file and ends it after them. `defaults` holds for calls that say nothing else.
+ * Starts workerd before the tests of the file and ends it after them. `defaults` are the options of calls that do not
+ * have their own.
  */
 export function shardedIn(prefix: string, defaults: On) {
   const root = mkdtempSync(join(tmpdir(), prefix))

@@ -1,5 +1,5 @@
-// A store spread over objects of a real workerd gives the same answers as one store. It grows while it is written to
-// and killed.
+// Tests that a store spread over objects of a real workerd gives the same answers as one store, and that it can grow
+// while it is written to and killed.
 import { describe, expect, it } from 'vitest'
 import { Nidus, type Filter, type Hit, type SearchOptions } from 'nidus-wasm'
 import { merge } from '../../src/ts/sharded/merge'
@@ -27,7 +27,10 @@ const plain = (hits: Hit[]) =>
   JSON.parse(JSON.stringify(hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))))
 const strip = (hits: Hit[]) => hits.map(({ collection, id, score, attrs }) => ({ collection, id, score, attrs }))
 
-/** `moved`: rows that have moved were scaled to length 1 again, and may differ in their last bits. */
+/**
+ * Checks that a sharded store answers like one store. `moved`: rows that have moved were scaled to length 1 again, so
+ * the last bits of scores may differ.
+ */
 async function expectSame(on: On, oracle: Nidus, seed: number, moved = false) {
   const r = random(seed)
   const expectHits = (found: Hit[], wanted: Hit[]) => {
@@ -65,7 +68,7 @@ describe('a sharded store does what one store does', () => {
       for (const asked of [['b'], ['a', { group: { $in: [2, 4] } }], ['none']] as [string, Filter?][])
         expect(await call(on, 'count', ...asked)).toBe(await oracle.count(...asked))
     }
-    // Hits of equal score have the order of one store.
+    // Hits with equal scores have the same order as in one store.
     const ties = Array.from({ length: 30 }, (_, n) => ({
       id: `tie ${String.fromCodePoint(97 + (n % 26))}${n > 15 ? 'é' : ''}`,
       vector: vectorOf(1, 1),
@@ -79,7 +82,7 @@ describe('a sharded store does what one store does', () => {
     expect(await call(on, 'collections')).toEqual(['a', 'b'])
     const stats = await call(on, 'stats')
     expect(stats.each.length).toBe(5)
-    // The records are spread evenly enough.
+    // No shard has much less than its part of the records.
     for (const { docCount } of stats.each) expect(docCount).toBeGreaterThan(0.08 * (await oracle.count()))
     const found = await call(on, 'get', 'b', ['tie a', 'none'])
     expect(found[0]).toMatchObject({ id: 'tie a', attrs: { group: 0 } })
@@ -132,7 +135,7 @@ describe('a sharded store does what one store does', () => {
       ['searchMany', [vectorOf(1, 1), [1]]],
     ]
     for (const [method, ...args] of wrong) {
-      // Both are told the numbers as JSON has them.
+      // Both get the arguments as JSON has them.
       const plain = JSON.parse(JSON.stringify(args, (_, value) => (value instanceof Float32Array ? [...value] : value)))
       const { code, message } = await (oracle as any)[method](...plain).catch((error: unknown) => error)
       expect([method, (await ask(on, method, ...args)).error]).toEqual([method, { code, message }])
@@ -143,7 +146,7 @@ describe('a sharded store does what one store does', () => {
 
   it('takes columns', async () => {
     const on = { store: 'columns', shards: 3 }
-    // As columns, the vectors are one Float32Array, which JSON does not have: see `columns` in worker.mjs.
+    // JSON has no Float32Array, so `columns` in worker.mjs makes the one that has all vectors.
     expect(await call(on, 'columns', ['a', 'b', 'a'])).toBe(3)
     expect(await call(on, 'count', 'c')).toBe(2)
   })
@@ -175,14 +178,14 @@ describe('a sharded store grows', () => {
       )
       ids.forEach((id) => model.set(id, 0))
     }
-    // The growth takes long enough for much to happen meanwhile.
+    // Calls of shards are slow, so that much happens during the growth.
     await call(on(0), 'slow', 6)
     let growing = true
     const reader = async (client: number) => {
       const r = random(client)
       let count = 0
       while (growing || count < 20) {
-        // Nobody changes these documents. A search for one finds it, once.
+        // These documents are never changed. So a search for one must find it, once.
         const id = r.int(STABLE)
         const hits = (await call(on(client), 'search', vectorOf(id, 0), { topK: 10 })) as Hit[]
         expect(hits[0]).toMatchObject({ id: `${id}`, attrs: { version: 0 } })
@@ -235,7 +238,7 @@ describe('a sharded store grows', () => {
   it('while objects are killed at any moment', async () => {
     const on = (client: number) => ({ store: 'killed', shards: 2, client })
     const r = random(8)
-    // The versions that may be there: a write that was not acknowledged may have been made.
+    // The versions that each record may have. A write that was not acknowledged may have been made.
     const possible = new Map<number, Set<number | undefined>>()
     for (let id = 0; id < 900; id++) possible.set(id, new Set([0]))
     for (let at = 0; at < 900; at += 300)
@@ -282,7 +285,7 @@ describe('a sharded store grows', () => {
         expect([...versions], `${id} in cycle ${cycle}`).toContain(there)
       }
     }
-    // The growth ends, and then everything is there once.
+    // After the growth has ended, every record is there once.
     const { shards, growingTo } = await call(on(100), 'stats')
     await call(on(100), 'grow', growingTo ?? shards)
     const found = (await call(on(100), 'get', 'a', Array.from(possible.keys(), String))) as ({
@@ -385,7 +388,7 @@ describe('the parts of a sharded store', () => {
   it('merge asks for longer lists if a list may hide a hit', () => {
     const r = random(1)
     for (let round = 0; round < 500; round++) {
-      // The hits of two shards. Some are in both, with other scores.
+      // The hits of two shards. Some ids are in both, with other scores.
       const hit = (id: number): Hit => ({ collection: 'c', id: `${id}`, score: r.int(40) / 40, attrs: {} })
       const order = (a: Hit, b: Hit) => b.score - a.score || (a.id < b.id ? -1 : 1)
       const old = Array.from({ length: 12 }, (_, id) => hit(id)).sort(order)
@@ -395,8 +398,8 @@ describe('the parts of a sharded store', () => {
       for (let asked = 4; ; asked *= 2) {
         const merged = merge([old.slice(0, asked), young.slice(0, asked)], 4, asked)
         if (merged) {
-          // A hit that is in both lists counts at one of two moments: as it was returned, or, if it was not returned,
-          // with its worse score.
+          // If an id is in both lists, only one of its hits counts: the one that was returned, or, if none was, the
+          // worse one.
           const versions = [...old, ...young].filter((one) => {
             const said = merged.find(({ id }) => id === one.id)
             const others = [...old, ...young].filter(({ id }) => id === one.id)

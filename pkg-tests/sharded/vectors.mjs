@@ -1,4 +1,4 @@
-/** Returns uniform numbers that follow from the row's number. */
+/** Returns uniform random numbers, always the same for the same row. */
 export function vectorOf(number, dimension) {
   let state = Math.imul(number + 1, 0x9e3779b1)
   const vector = new Float32Array(dimension)

@@ -1,5 +1,5 @@
-// Words in a store over objects of a real workerd: scores, order and shapes are those of one store and of a naive
-// model, before and after a growth, and after a kill.
+// Tests searches for words in a sharded store in a real workerd. Scores, order and shapes must be those of one store
+// and of a naive model: before and after a growth, and after a kill.
 import { describe, expect, it } from 'vitest'
 import { Nidus, type Hit, type Hits } from 'nidus-wasm'
 import { random } from '../common/model'
@@ -13,7 +13,7 @@ const codeOf = async (on: On, method: string, ...args: unknown[]) => (await ask(
 const WORDS = ['sun', 'sea', 'sand', 'song', 'sane', 'tree', 'treat', 'wall', 'wave', 'rare', 'ware', 'cat']
 const KINDS = ['a', 'b', 'c', 'd', 'e', null]
 
-/** A sharded store, one store and the model with the same records. */
+/** Fills a sharded store, one store and a model with the same records. */
 async function filled(on: On, seed: number) {
   const r = random(seed)
   const one = await Nidus.open('one', { storage: 'memory', dimension: D })
@@ -31,7 +31,7 @@ async function filled(on: On, seed: number) {
         const kind = r.pick(KINDS)
         return {
           id: `${r.int(ids)}`,
-          // Equal vectors and equal texts make hits of equal scores.
+          // Some vectors and some texts are equal, so that hits have equal scores.
           vector: random(r.int(ids / 3)).vector(D),
           attrs: {
             title: text(4),
@@ -54,11 +54,15 @@ type Filled = Awaited<ReturnType<typeof filled>>
 const json = (value: unknown) => JSON.parse(JSON.stringify(value))
 const dropVector = ({ vector: _, ...hit }: Hit) => hit
 
-/** `moved`: rows that have moved were scaled to length 1 again, and their cosines may differ in the last bits. */
+/**
+ * Checks that hits are the same. `moved`: rows that have moved were scaled to length 1 again, so the last bits of their
+ * cosines may differ.
+ */
 function expectSame(found: Hit[], wanted: Hits<Hit>, moved: boolean, what: string) {
   const plain = (hits: Hit[]) => json(hits.map(dropVector)) as Hit[]
   if (!moved) return expect(plain(found), what).toEqual(plain(wanted))
-  // Hits of nearly equal scores may change places, so only the scores are compared here. The model compares the rest.
+  // Hits with nearly equal scores may change places. So only the scores are compared here, and the model checks the
+  // rest.
   expect(found.length, what).toBe(wanted.length)
   found.forEach(({ score }, i) => expect(Math.abs(score - wanted[i]!.score), what).toBeLessThan(1e-6))
 }
@@ -91,13 +95,13 @@ async function compare(on: On, { r, one, model }: Filled, rounds: number, moved 
     }
     const what = JSON.stringify([question, options])
     const wanted = await one.search(question, options)
-    // Facets are a property of an array, which JSON leaves out: worker.mjs sends them beside.
+    // Facets are a property of an array. JSON leaves it out, so worker.mjs sends the facets separately.
     const found = await call(on, 'asked', question, options)
     expectSame(found.hits, wanted, moved, what)
     expect(found.facets, what).toEqual(wanted.facets && json(wanted.facets))
     expect(found.explain, what).toEqual(wanted.explain && json(wanted.explain))
   }
-  // The model has no prefixes, edits and groups.
+  // The model knows no prefixes, typing errors and groups, so its questions have none.
   for (let round = 0; round < rounds / 4; round++) {
     const text = r.pick(['sea', 'sun sea', 'rare wall tree', 'cat song'])
     const vector = r.next() < 0.6 ? r.vector(D) : undefined
@@ -110,7 +114,7 @@ async function compare(on: On, { r, one, model }: Filled, rounds: number, moved 
       { topK, offset, ...(fusion && { fusion }) },
     )
     const ranking = model.search({ text, ...(vector && { vector }) }, fusion && { fusion })
-    // A last bit of a cosine may change two ranks.
+    // If the last bit of a cosine differs, two ranks may be exchanged.
     if (!(moved && fusion === 'rrf' && vector)) sameAnswer(found, ranking, topK, offset)
   }
 }
@@ -193,14 +197,14 @@ describe('words in a sharded store', () => {
       attrs: { title: `sun ${n}`, body: 'sea' },
     }))
     await call(on, 'upsert', 'docs', records)
-    // One shard does not take the settings. The router has them on its disk.
+    // One shard fails to take the settings. The router has stored them already.
     await call(on, 'fault', 'killed', 2, 'texts', 'fail')
     expect((await ask({ ...on, client: 1 }, 'setText', 'docs', ['title'])).error).toMatchObject({ shards: [2] })
     expect(await codeOf(on, 'search', { text: 'sun' })).toBe('BUSY')
     await served().kill()
     await start()
     await expect.poll(async () => (await ask(on, 'search', { text: 'sun' }, { topK: 100 })).ok?.length).toBe(60)
-    // A new shard gets the settings before it gets records, also if it is killed in the middle.
+    // A new shard gets the settings before it gets records, even if it is killed in between.
     await call(on, 'fault', 'killed', 4, 'texts', 'fail')
     expect(await codeOf(on, 'grow', 5)).toBe('SHARD_FAILED')
     await served().kill()
@@ -231,7 +235,7 @@ describe('update in a sharded store', () => {
         Array.from({ length: 30 }, () => ({ id: r.pick(ids), attrs: { year: 1990 + r.int(9), title: r.pick(WORDS) } })),
       )
       expect(await call(on, 'list', 'docs')).toEqual(json(await one.list('docs')))
-      // worker.mjs takes the attribute `gone` for one that is undefined.
+      // `gone` names an attribute that worker.mjs sets to undefined.
       await call(on, 'changed', 'docs', [{ id: ids[0], attrs: { year: 7, gone: 'title' } }])
       await one.update('docs', [{ id: ids[0]!, attrs: { year: 7, title: undefined } }])
       expect(await call(on, 'get', 'docs', [ids[0]])).toMatchObject([
@@ -277,7 +281,7 @@ describe('update in a sharded store', () => {
         const n = r.int(1500)
         const hits = (await call(on(client), 'search', { text: word(n) })) as Hit[]
         expect(hits.map(({ id }) => id)).toEqual([`${n}`])
-        // Counts are exact, or there is none.
+        // Counts are exact, or they are refused.
         const facets = { part: {} }
         const { ok, error } = await ask(on(client), 'asked', { text: 'all' }, { topK: 3, facets })
         if (error) expect(error.code).toBe('BUSY')

@@ -1,21 +1,21 @@
-// A worker with a sharded store, driven by requests. A request says what to call on which of several clients. A client
-// hears of a growth only by its own calls.
+// A worker with a sharded store. A request names one of several clients, a method and its arguments. A client learns of
+// a growth only by its own calls.
 import { NidusError, NidusRouter, NidusShard, ShardedNidus } from 'nidus-wasm/sharded'
 
-/** The shards that are out of order, and the most milliseconds by which all others are slow. */
+/** `broken`: the shards whose calls fail. `slow`: the longest delay of a call to any other shard, in milliseconds. */
 const broken = new Set()
 let slow = 0
 let late = false
 let silentRouter = false
 /**
- * Faults by shard and method: calls that fail before they begin, calls whose answers are lost, and calls that wait
- * until they are released.
+ * Faults by shard and method. `fail`: the call is not made. `lose`: its answer is lost. `hold`: it waits until the
+ * fault ends. `late` and `keep`: it is made later, after its caller has an error. `pass`: it is only counted.
  */
 const faults = new Map()
 const clients = new Map()
 /**
- * Works like Vue's `reactive` and MobX's `observable`: objects that are read come as proxies, too, and functions come
- * as they are.
+ * Returns a proxy like those of Vue's `reactive` and MobX's `observable`: objects that are read from it are proxies,
+ * too, and functions are not.
  */
 const deep = (target) =>
   new Proxy(target, {
@@ -52,7 +52,7 @@ export class Shard extends NidusShard {
     const fault = faults.get(`${whom.name} ${whom.index} ${method}`)
     if (!fault) return super.call(whom, method, args)
     fault.met++
-    // The message is kept until somebody delivers it, also to a later life of this object.
+    // The message is stored until a test delivers it, even after a restart of this object.
     if (fault.kind === 'keep') {
       await this.ctx.storage.put('test-kept', { whom, method, args })
       throw new Error('given up')
@@ -67,7 +67,7 @@ export class Shard extends NidusShard {
       throw new Error('given up')
     }
     if (fault.kind === 'fail') throw new Error('out of order')
-    // It polls, because an object may not wait for a promise of another request.
+    // It asks again and again, because an object may not wait for a promise of another request.
     while (fault.kind === 'hold' && faults.has(`${whom.name} ${whom.index} ${method}`)) await sleep(5)
     const answer = await super.call(whom, method, args)
     if (fault.kind === 'lose') throw new Error('the answer is lost')
@@ -142,19 +142,19 @@ export default {
         options.signal = AbortSignal.timeout(options.after)
         delete options.after
       }
-      // Facets are a property of an array, which JSON leaves out.
+      // Facets are a property of an array, and JSON leaves it out.
       if (method === 'asked') {
         const hits = await clients.get(key).search(...args)
         return Response.json({ ok: { hits, facets: hits.facets, explain: hits.explain } })
       }
-      // JSON has no undefined: an attribute is named that is to go away.
+      // JSON has no `undefined`. So `gone` names the attribute that is to be removed.
       if (method === 'changed')
         for (const { attrs } of args[1]) {
           attrs[attrs.gone] = undefined
           delete attrs.gone
         }
       const found = await clients.get(key)[method === 'changed' ? 'update' : method](...args)
-      // Long texts are not sent back, only their lengths.
+      // Texts may be long, so only their lengths are sent back.
       return new Response(JSON.stringify({ ok: found }, (key, value) => (key === 'text' ? value.length : value)))
     } catch (error) {
       const { code, message, shards } = error

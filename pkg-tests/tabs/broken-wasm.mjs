@@ -1,4 +1,5 @@
-// The shipped wasm with one fault that also occurs in real life: too little memory, or a function that traps.
+// Changes the shipped wasm so that it has a fault that also happens in practice: too little memory, or a function that
+// traps.
 import { readFileSync } from 'node:fs'
 import binaryen from 'binaryen'
 import { namesOf } from '../../scripts/names.mjs'
@@ -21,7 +22,7 @@ function readLeb(bytes, at) {
   }
 }
 
-/** Its memory cannot grow by more than this many pages of 64 KiB beyond its initial size. */
+/** Returns the wasm with a memory that can grow only by this many pages of 64 KiB. */
 export function withMemory(pages) {
   const bytes = shipped()
   for (let at = 8; at < bytes.length;) {
@@ -41,11 +42,11 @@ export function withMemory(pages) {
   throw new Error('the wasm has no memory of its own')
 }
 
-/** The name that the shipped wasm has for an export, given the name that the glue code uses. */
+/** Returns the short name that an export has in the shipped wasm. `name` is the one that wasm-bindgen gave it. */
 const shortName = (name) =>
   namesOf(readFileSync(new URL('../../target/nidus-wasm/bound-nidus.wasm/core.js', import.meta.url), 'utf8')).get(name)
 
-/** The named export traps, as a panic does. */
+/** Returns the wasm with an export that traps, as a panic does. */
 export function trapping(name) {
   const module = binaryen.readBinary(shipped())
   try {

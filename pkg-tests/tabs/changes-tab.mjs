@@ -1,5 +1,5 @@
-// A thread that stands for a tab, as ./leaders-tab.mjs. It writes, and follows what all tabs write by what it is told:
-// `known` is what it believes to be in the store.
+// A thread that stands for a tab, like ./leaders-tab.mjs. It writes, and listens to what all tabs write. By these
+// events alone it keeps `known`, the ids that it believes to be in the store.
 import { parentPort, workerData } from 'node:worker_threads'
 import { opfsOver } from './opfs-folder.mjs'
 import { request } from './thread-locks.mjs'
@@ -31,7 +31,7 @@ const all = async () => {
 }
 
 let closing = false
-/** Calls whose answers are used in the order in which they were asked. */
+/** The ids that this tab knows. `look` changes them in the order of the events. */
 let known = new Set()
 let looked = Promise.resolve()
 const look = (work) => {
@@ -48,7 +48,7 @@ db.on(
     if (closing) return wrong('told after close')
     if (reset) {
       tell({ reset: true })
-      // What a leader had not flushed when it ended is written, and told, once more.
+      // Writes that the old leader had not flushed are made again, and told again.
       if (relaxed) told.clear()
       look(async () => (known = await all()))
       return
@@ -58,14 +58,14 @@ db.on(
     if (entries.length !== 1 || name !== 'c' || upserted + deleted !== ids.length) wrong('an event of another shape')
     for (const id of ids) once(`${upserted > 0 ? 'upsert' : 'delete'} ${id}`)
     tell(upserted > 0 ? { told: ids } : { toldGone: ids })
-    // Only the tab that wrote an id deletes it.
+    // A tab deletes only ids that it wrote, so the id says which tab made the change.
     if (local !== ids[0].startsWith(`${tab}-`)) wrong(`local is ${local} for ${ids[0]}`)
     look(async () => {
       const found = await db.get('c', ids)
       for (const [i, id] of ids.entries()) {
         if (found[i]) known.add(id)
         else known.delete(id)
-        // Under relaxed durability a leader that ends takes writes along.
+        // With relaxed durability, writes may be lost with their leader.
         if (upserted > 0 && !found[i] && !relaxed && id.endsWith('kept')) wrong(`told of ${id}, and could not see it`)
       }
     })
@@ -95,7 +95,7 @@ const writer = async () => {
     await pause(Math.random() * 3)
   }
 }
-/** Listens now and then, and does not want to know ids. */
+/** Adds and removes a listener that does not ask for ids. */
 const other = async () => {
   while (running) {
     let last = ''
@@ -127,7 +127,7 @@ parentPort.on('message', async ({ calm, list, expect, go, close }) => {
     const wanted = new Set(expect)
     const missing = () => [...wanted].filter((id) => !known.has(id)).concat([...known].filter((id) => !wanted.has(id)))
     for (let turns = 0; missing().length > 0; turns++) {
-      // What was committed is told a few turns later.
+      // Events come a few turns after the commit.
       if (turns > 2000) {
         tell({ missed: missing().slice(0, 5) })
         break

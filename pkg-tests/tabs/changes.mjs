@@ -1,6 +1,6 @@
 // Threads stand for tabs, as in ./leaders.mjs. All of them write and listen, and the leader is ended again and again.
-// Now and then they pause. Then each must have been told, one by one or by a reset, what is in the store. And every
-// event is counted: told twice, told although nothing was committed, missed.
+// Sometimes they pause. Then each must know what is in the store, from its events or after a reset. Wrong events are
+// counted: those that came twice, those of changes that were not committed, and those that are missing.
 //   node pkg-tests/tabs/changes.mjs --changes 1000 [--relaxed]
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
     const { worker } = own
     Object.assign(own, { ready: false, leaders: 0, resets: 0, present: undefined })
     const waiting = new Map()
-    /** Asks the tab, and resolves with its answer. */
+    /** Sends the tab a question, and resolves with its answer. */
     own.ask = (question, answer) => {
       const answered = new Promise((resolve) => waiting.set(answer, resolve))
       if (question) worker.postMessage(question)
@@ -88,16 +88,16 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
     await tab.ask(undefined, 'open')
     tab.ready = true
   }
-  /** All pause. What each of them was told must agree with the store. */
+  /** Lets all tabs pause, and checks that what each was told agrees with the store. */
   const calm = async () => {
     await Promise.all(tabs.map((tab) => tab.ask({ calm: true }, 'calm')))
     const present = await tabs[0].ask({ list: true }, 'present')
     await Promise.all(tabs.map((tab) => tab.ask({ expect: present }, 'agrees')))
     result.calms++
     const there = new Set(present)
-    // Under relaxed durability a write that was told may be lost with its leader.
+    // With relaxed durability, a write that was told may be lost with its leader.
     for (const id of told) if (id.endsWith('kept') && !there.has(id) && !relaxed) result.uncommitted++
-    // All that a tab said before it paused has arrived.
+    // Everything that a tab sent before it paused has arrived.
     for (const id of gone) if (!deleting.has(id)) result.uncommitted++
     told.clear()
     gone.clear()

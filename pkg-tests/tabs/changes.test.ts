@@ -14,7 +14,7 @@ for (const relaxed of [false, true]) {
       const result = await run({ changes: CHANGES, relaxed })
       expect(result).toMatchObject({ changes: CHANGES, uncommitted: 0, missed: 0 })
       expect(result.events).toBeGreaterThan(result.writes)
-      // A reset for each new leader at most. In this run there were some.
+      // Shows that the run had resets. There is at most one for each tab and new leader.
       expect(result.resets).toBeGreaterThan(CHANGES / 4)
       console.log(JSON.stringify(result))
     },
@@ -117,7 +117,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
         expect(await told(b, 4)).toEqual(events([false, true]))
         expect(await told(c, 4)).toEqual(events([false, false]))
 
-        // The leader's tab goes away. Both others are told so, once.
+        // The leader's tab is closed. Both others get one reset.
         await leader.close()
         expect((await told(b, 5)).slice(4)).toEqual([reset])
         expect((await told(c, 5)).slice(4)).toEqual([reset])
@@ -125,7 +125,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
         expect((await told(b, 6)).slice(5)).toEqual([event({ upserted: 1, ids: ['of c'] }, false)])
         expect((await told(c, 6)).slice(5)).toEqual([event({ upserted: 1, ids: ['of c'] }, true)])
 
-        // Who stopped listening is told nothing, and whoever closes waits for no event.
+        // A listener that was removed gets no event, and a close does not wait for events.
         await c.evaluate(() => (window as unknown as Tab).stop())
         await write(b, 'last')
         expect((await told(b, 7)).slice(6)).toEqual([event({ upserted: 1, ids: ['last'] }, true)])

@@ -86,7 +86,7 @@ describe('a full quota', () => {
   ]
   for (const [kind, storage] of full) {
     it(`fails with QUOTA_EXCEEDED and loses no acknowledged write (${kind}, ${storage})`, async () => {
-      // Firefox must be told the quota before it starts, Chromium before the page first asks for it.
+      // Firefox must be told the quota before it starts. Chromium must be told before the page first asks for it.
       const prefs = {
         firefoxUserPrefs: { ...firefoxSettings.firefoxUserPrefs, 'dom.quotaManager.temporaryStorage.fixedLimit': 6000 },
       }
@@ -107,7 +107,7 @@ describe('a full quota', () => {
         )
         expect(taken(outcome)).toBeGreaterThan(3)
         expect(outcome.count).toBe(200 * taken(outcome))
-        // A store on a full disk can still be read, closed and opened.
+        // A store with a full quota can still be read, closed and opened.
         expect(await close(page)).toBe('closed')
         await open(page, 'full', storage)
         expect(await page.evaluate(() => window.store.count())).toBe(outcome.count)
@@ -123,9 +123,8 @@ describe('a full quota', () => {
 describe('a full quota under relaxed durability', () => {
   type Told = { batch: string; acknowledged: boolean; safe: boolean }
   /**
-   * In the page: writes and flushes until some calls were refused. Returns for each batch what the page was told, also
-   * by
-   * `close`.
+   * In the page: writes and flushes until some calls were refused. Returns for each batch what the page was told,
+   * including by `close`.
    */
   const writeAndFlush = (page: Page, who: string) =>
     page.evaluate(
@@ -196,7 +195,7 @@ describe('a full quota under relaxed durability', () => {
             codes.every((code) => ['QUOTA_EXCEEDED', 'FAILED', 'OUTCOME_UNKNOWN'].includes(code)),
             codes.join(' '),
           ).toBe(true)
-          // A close that resolves promises the same as a flush.
+          // A close that succeeds promises the same as a flush.
           for (const [i, page] of [a, b].entries())
             if ((await close(page)) === 'closed') for (const batch of both[i]!.told) batch.safe ||= batch.acknowledged
           await cdp.send('Storage.overrideQuotaForOrigin', { origin })

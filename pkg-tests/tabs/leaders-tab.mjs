@@ -1,5 +1,5 @@
-// A thread that stands for a tab: it runs the browsers' entry over files, with the locks that the main thread keeps.
-// Killing the tab means ending the thread, whatever it is doing.
+// A thread that stands for a tab. It runs the browsers' entry over files, with locks that the main thread keeps. To
+// kill the tab, the thread is ended, whatever it does at that moment.
 import { parentPort, workerData } from 'node:worker_threads'
 import { opfsOver } from './opfs-folder.mjs'
 import { request } from './thread-locks.mjs'
@@ -13,7 +13,7 @@ Object.defineProperty(globalThis, 'navigator', {
 
 const { Nidus } = await import(new URL('../../dist/browser.js', import.meta.url).href)
 
-/** Ids that any tab began to write. */
+/** The ids that any tab began to write. */
 const ids = []
 let closing = false
 const tell = (message) => parentPort.postMessage(message)
@@ -38,7 +38,7 @@ const writer = async () => {
   while (!closing) {
     const id = `${tab}-${n++}`
     tell({ begun: id })
-    // Now and then a batch is large enough to need more than one sector of the log.
+    // Some batches are so large that they need more than one sector of the log.
     const attrs = { text: 'x'.repeat(Math.random() < 0.3 ? 600 : 3) }
     await db
       .upsert('c', [
@@ -68,7 +68,7 @@ const deleter = async () => {
 const flusher = async () => {
   while (!closing) {
     await pause(Math.random() * 20)
-    // This flush speaks for the writes that were answered before it.
+    // The flush must cover the writes that were acknowledged before this message.
     tell({ flushing: true })
     await db.flush().then(
       () => tell({ flushed: true }),

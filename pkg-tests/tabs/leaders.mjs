@@ -1,6 +1,6 @@
-// Threads stand for tabs: they run the browsers' entry over one directory. The leader is ended again and again, in the
-// middle of whatever it does. Only the locks are a stand-in for a browser's.
-// At the end every write is counted: made twice, lost, or with an outcome that its tab was not told.
+// Threads stand for tabs: they run the browsers' entry over one directory. The leader is ended again and again,
+// whatever it does at that moment. Only the locks are not those of a browser. At the end, wrong writes are counted:
+// those that were made twice, those that were lost, and those whose tab was not told the outcome.
 //   node pkg-tests/tabs/leaders.mjs --changes 2000 [--relaxed]
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -71,7 +71,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       else if (flushed !== undefined || (closed !== undefined && relaxed)) {
         if ((flushed ?? closed) !== 'OUTCOME_UNKNOWN') wrong.push(`tab ${tab}: flush or close: ${flushed ?? closed}`)
         result.told++
-        // A flush speaks for all writes that were acknowledged before it.
+        // A flush covers all writes that were acknowledged before it.
         answersFor = own.acknowledged = []
       } else if (closed !== undefined) wrong.push(`tab ${tab}: close: ${closed}`)
       if (message.wrong) {
@@ -128,7 +128,7 @@ export async function run({ changes = 100, relaxed = false, say = () => {} }) {
       result.writes += 1 + calls.length
       result.deleted += taken
       if (acknowledged) result.acknowledged++
-      // Each id is written only once. So it can be deleted only once, and is gone after that.
+      // Each id is written only once. So it can be deleted only once, and cannot be there afterwards.
       if (taken > 1 || (taken === 1 && present.has(id))) result.twice++
       const gone = acknowledged && safe && !unknown && !present.has(id)
       if (gone && taken === 0 && calls.every(({ count }) => count !== undefined)) result.lost++

@@ -1,12 +1,12 @@
 // The locks of threads that stand for tabs. The main thread keeps them; ./thread-locks.mjs is the threads' side.
 
 /**
- * Web Locks, exclusive and shared. They are granted in the order of the requests. The locks of a thread that ended are
- * free.
+ * Web Locks, exclusive and shared. They are granted in the order of the requests. When a thread has ended, its locks
+ * are released.
  */
 export class Locks {
   #queues = new Map()
-  /** Called with the worker that holds the lock. */
+  /** Called with the name of a lock and the worker that gets it. */
   onGrant = () => {}
 
   ask(worker, { ask: id, name, mode, ifAvailable }) {

@@ -1,6 +1,6 @@
-// OPFS over a folder of this machine, for threads that stand for tabs. It has all that the standard says of
-// directories, files and their synchronous handles, except createWritable and move. The package may use tomorrow what
-// it does not use today.
+// OPFS over a folder of this machine, for threads that stand for tabs. It has everything that the standard says of
+// directories, files and their synchronous handles, except createWritable and move. So it also works if the package
+// uses more of it later.
 import fs from 'node:fs'
 import { basename, join } from 'node:path'
 
@@ -16,7 +16,7 @@ function inside(path, name) {
   return join(path, name)
 }
 
-/** Checks that the path is of this kind, and makes it if `create` says so. */
+/** Checks that the path is of this kind. If there is none, makes it with `create`, and throws otherwise. */
 function find(path, kind, create, make) {
   const found = kindOf(path)
   if (found && found !== kind) throw wrong('TypeMismatchError', `${path} is a ${found}`)
@@ -24,7 +24,10 @@ function find(path, kind, create, make) {
   if (!found) make()
 }
 
-/** A synchronous handle as browsers have it: one at a time, short reads at the end, no call after `close`. */
+/**
+ * Returns a synchronous handle like those of browsers. A read at the end of the file gives fewer bytes, and after
+ * `close` every call throws.
+ */
 function accessHandle(path, release) {
   const file = fs.openSync(path, 'r+')
   let open = true
@@ -66,8 +69,8 @@ function accessHandle(path, release) {
 }
 
 /**
- * `request` is that of Web Locks. Through it all threads know one another's handles. The handles of a thread that ended
- * are free.
+ * Returns the root directory. `request` is that of Web Locks. By its locks, only one thread at a time has a handle of a
+ * file. When a thread has ended, its handles are free.
  */
 export function opfsOver(folder, request) {
   const handleLock = (path) => `handle of ${path}`
@@ -79,7 +82,7 @@ export function opfsOver(folder, request) {
     path,
     async getFile() {
       find(path, 'file', false)
-      // In browsers a File cannot be read any more after its file has changed.
+      // As in browsers, this File cannot be read any more after its file has changed.
       return new File([await fs.openAsBlob(path)], basename(path), { lastModified: fs.statSync(path).mtimeMs })
     },
     async createSyncAccessHandle() {

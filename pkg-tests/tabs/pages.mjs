@@ -10,14 +10,14 @@ import * as browsers from '../../scripts/browsers.mjs'
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 
-/** The package's worker with a timer whose seconds are shorter. */
+/** Returns a script: the package's worker, with a timer in which a second takes `tick` milliseconds. */
 const quick = (tick) => `import '/dist/worker.js'
 const { setInterval } = self
 self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick} : ms, ...more)`
 
 /**
- * /dist/... is the package. /worker-of-100.js is its worker, whose seconds take 100 milliseconds. Every other path is
- * an empty page with the package as `window.nidus`.
+ * Starts a site. /dist/... is the package. /worker-of-100.js is its worker, in which a second takes 100 milliseconds.
+ * Every other path is an empty page with the package as `window.nidus`.
  */
 export async function site() {
   const server = createServer(({ url }, response) => {
@@ -40,7 +40,7 @@ export async function site() {
   }
 }
 
-/** A browser with a new profile, or with one that is kept. */
+/** Starts a browser with a new profile, or with the profile `kept`. */
 export async function browser(kind, options = {}, kept = undefined) {
   const profile = kept ?? mkdtempSync(join(tmpdir(), `nidus-tabs-${kind}-`))
   const context = await playwright[kind].launchPersistentContext(profile, { ...browsers[kind], ...options })
@@ -57,7 +57,7 @@ export async function browser(kind, options = {}, kept = undefined) {
 /** Opens a page and resolves when `ready` is set in its window. */
 export async function visit(context, url, { ready = 'nidus', timeout = 600_000 } = {}) {
   const page = await context.newPage()
-  // Eight tabs on a busy machine can load slowly, and no test here is about loading.
+  // On a busy machine, eight tabs may load slowly, and no test here is about loading.
   page.setDefaultTimeout(timeout)
   await page.goto(url)
   await page.waitForFunction((ready) => ready in window, ready)

@@ -13,7 +13,7 @@ const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 const servers: Server[] = []
 afterAll(() => servers.forEach((server) => (server.closeAllConnections(), server.close())))
 
-/** `allow`: which files pages of other origins may import. */
+/** Starts a server. `allow` says which files pages of other origins may import. */
 async function serve(pages: Record<string, string>, allow = (_file: string) => false) {
   const server = createServer(({ url }, response) => {
     const path = new URL(url ?? '', 'http://localhost').pathname
@@ -69,7 +69,7 @@ const tried = (where: Page | Frame) =>
       list: await outcome(() => Nidus.list()),
       destroy: await outcome(() => Nidus.destroy('none')),
       persistence: await outcome(async () => typeof (await Nidus.persistence()).state),
-      // If a cache is available, these calls get as far as asking for the files, which do not exist.
+      // If the cache is available, these calls request the files, which do not exist.
       keptInOpfs: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'opfs' })),
       keptInCache: await outcome(() => Nidus.fromStatic({ data: '/none', log: '/none' }, { cache: 'cache-storage' })),
     }
@@ -84,7 +84,7 @@ const visit = async (context: BrowserContext, url: string) => {
 
 const NONE = expect.stringMatching(/^(NOT_FOUND|CORRUPT): /) as string
 const DENIED = expect.stringMatching(/^STORAGE_UNAVAILABLE: /) as string
-/** A page without storage. */
+/** The results in a page without storage. */
 const ONLY_MEMORY = {
   chosen: DENIED,
   memory: 'memory a',
@@ -171,7 +171,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     try {
       const home = await serve({ '/': page('') })
       const where = await visit(blocked.context, home)
-      // Checks that site data are really blocked.
+      // Storage is really blocked here.
       expect(
         await where.evaluate(() => {
           try {
@@ -226,7 +226,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     })
     await where.goto(home)
     await where.waitForFunction(() => 'package' in window)
-    // Only the page's getters throw, the worker's do not.
+    // The getters throw only in the page, and not in the worker.
     expect(await tried(where)).toMatchObject({
       chosen: 'opfs a',
       memory: 'memory a',

@@ -8,7 +8,10 @@ const read = (pid, what) => {
     return undefined
   }
 }
-/** The fields after the program's name, which may contain any character: state, parent, and so on. */
+/**
+ * Returns the fields of /proc/PID/stat after the program's name: state, parent, and so on. The name may contain any
+ * character, so it is cut off first.
+ */
 const stat = (pid) =>
   read(pid, 'stat')
     ?.replace(/^.*\) /s, '')
@@ -32,7 +35,10 @@ function processesOf(profile) {
     .map(({ pid }) => pid)
 }
 
-/** The process that uses far more time than the others while the page works. Measures again if none stands out. */
+/**
+ * Returns the process of a page: the one that uses far more time than the others while the page works. Measures again
+ * if there is no such process.
+ */
 export async function processOf(profile, page) {
   const before = new Map()
   for (let tries = 0; tries < 100; tries++) {

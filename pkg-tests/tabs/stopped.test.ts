@@ -1,4 +1,4 @@
-// The leader's tab is stopped from outside, as a debugger or the operating system may do. It then says nothing, and it
+// The leader's tab is stopped from outside, as a debugger or the operating system may do. Then it does not answer, but
 // keeps its lock.
 import { describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
@@ -24,7 +24,7 @@ const open = (page: Page, name: string, storage: string, tick: number) =>
     [name, storage, tick] as const,
   )
 
-/** Makes a call and does not wait for it. With `aborted`, its signal ends the wait in the same turn. */
+/** Makes a call and does not wait for it. With `aborted`, the call is aborted in the same turn. */
 const ask = (page: Page, id: string, aborted = false) =>
   page.evaluate(
     ([id, aborted]) => {
@@ -81,8 +81,8 @@ async function two(kind: 'chromium' | 'firefox', storage: string, tick: number, 
 }
 
 /**
- * Stops the leader's tab. Of a follower's writes, one was sent and still waits, one was given up, and one is held back
- * because the follower noticed that the leader says nothing.
+ * Stops the leader's tab. Then a follower makes three writes. One is sent and still waits, one is aborted, and one is
+ * held back, because the follower has noticed that the leader does not answer.
  */
 async function stopAndAsk(b: Page, pid: number) {
   await stop(pid)
@@ -125,11 +125,11 @@ describe.runIf(process.platform === 'linux')('a leader is stopped from outside',
         await ask(b, 'sent')
         expect(await call(b, 'search', [1, 2])).toBe('STORAGE_UNAVAILABLE')
         expect(await outcome(b, 'sent')).toBe('OUTCOME_UNKNOWN')
-        // From now on the follower sends nothing more to it.
+        // From now on the follower sends nothing to the leader.
         expect(await call(b, 'upsert', 'c', [{ id: 'held', vector: [1, 2] }])).toBe('STORAGE_UNAVAILABLE')
         expect(await call(b, 'count')).toBe('STORAGE_UNAVAILABLE')
         goOn(pid)
-        // Its seconds are short here, so on a busy machine it may still seem silent for a while.
+        // A second is short here. So on a busy machine the leader may still seem silent for a while.
         let after: unknown
         for (let n = 0; typeof after !== 'number' && n < 20; n++)
           after = await call(b, 'upsert', 'c', [{ id: 'after', vector: [1, 2] }])
@@ -142,7 +142,7 @@ describe.runIf(process.platform === 'linux')('a leader is stopped from outside',
       })
     })
 
-    // If a process of a stock Firefox is killed, its driver loses the pages of all other processes, too.
+    // If a process of an unmodified Firefox is killed, its driver also loses the pages of all other processes.
     it.runIf(kind === 'chromium')(
       `and then killed: a follower's waiting writes are made once by the next leader (${kind}, ${storage})`,
       async () => {

@@ -1,5 +1,5 @@
-// Eight tabs write to one store and search it, while tabs are closed, killed, frozen and sent to another page. The
-// leader's tab is chosen most often.
+// Eight tabs write to one store and search it, while tabs are closed, killed, frozen, and navigated to another page.
+// The leader's tab is chosen most often.
 //   node pkg-tests/tabs/stress.mjs --minutes 10 --browser chromium --storage opfs [--seed 1]
 // Each tab reports each acknowledged write at once. The end shows that no acknowledged record is lost, none was written
 // twice, and no request of a living tab failed or stayed without an answer.
@@ -57,7 +57,8 @@ async function work({ session, name, storage }) {
         db.upsert('c', [...records, { id: `${session}-last`, vector: vector(mine), attrs: { session, n: mine } }]),
       )
       if (ok === 3) acknowledged = mine
-      // Without this wait the tabs of a busy machine report more than can be read, and no other message gets through.
+      // The tab waits for the report. Otherwise, on a busy machine, tabs report more than can be read, and no other
+      // message arrives in time.
       await tell(ok === 3 ? { done: mine } : { failed: mine, code })
       if (code) return
       await new Promise((resolve) => setTimeout(resolve, 60))
@@ -84,8 +85,8 @@ async function work({ session, name, storage }) {
 }
 
 /**
- * In the page: how often the log contains an upsert of each id. It reads the bytes, because a second upsert leaves no
- * other trace.
+ * In the page: returns how often the log has an upsert of each id. It reads the bytes, because a second upsert cannot
+ * be seen in any other way.
  */
 export async function timesWritten({ name, storage }) {
   const answer = (request) =>
@@ -184,7 +185,7 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
     for (let i = 0; i < TABS; i++) tabs.push(await start())
     const deadline = Date.now() + seconds * 1000
     const acknowledged = () => sessions.reduce((sum, { done }) => sum + done.size, 0)
-    // A slow machine gets more time, until it has done as much work.
+    // A slow machine gets more time, until at least `least` batches are acknowledged.
     while (Date.now() < deadline || acknowledged() < least) {
       await new Promise((resolve) => setTimeout(resolve, 200 + next() * 1300))
       const index = next() < 0.6 ? 0 : Math.floor(next() * tabs.length)
@@ -197,14 +198,14 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         await new Promise((resolve) => setTimeout(resolve, 100 + next() * 500))
         await until(`session ${session} to thaw`, cdp.send('Page.setWebLifecycleState', { state: 'active' }))
         await cdp.detach()
-        // The tab lost its lock and asked again, so it is the last in the queue now.
+        // The tab lost its place and asked for the lock again, so it is the last one now.
         tabs.push(...tabs.splice(index, 1))
       } else {
         const how = what < 0.6 ? 'killed' : what < 0.8 ? 'closed' : 'away'
         events[how]++
         const [tab] = tabs.splice(index, 1)
         await end(tab, how)
-        // Other tabs may have been in the renderer that crashed.
+        // Other tabs may have been in the same renderer, and ended with it.
         for (let i = tabs.length - 1; i >= 0; i--)
           if (sessions[tabs[i].session].over) await end(tabs.splice(i, 1)[0], 'closed')
         while (tabs.length < TABS) tabs.push(await start())
@@ -266,7 +267,8 @@ export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, l
         if (done.has(n) && !a) lost++
       }
       const newest = last.find(([, of]) => of === session)?.[2] ?? -1
-      // Each tab has two writers, and each waits for its own writes. So only one write can have overtaken another.
+      // Each tab has two writers, and each waits for its own writes. So a write can be made at most one place before
+      // its turn.
       if (Math.max(-1, ...done) > newest + 1)
         wrong.push(`session ${session}: ${Math.max(...done)} was acknowledged, yet the last is ${newest}`)
     })

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 
 let asked = 0
 const locks = new Map()
-/** As `navigator.locks.request`. */
+/** Works like `navigator.locks.request`. */
 export const request = (name, options, work) => {
   if (!work) [options, work] = [{}, options]
   const { mode = 'exclusive', ifAvailable = false, signal } = options

@@ -3,10 +3,10 @@ import { Worker } from 'node:worker_threads'
 
 /**
  * Starts a thread. Returns the worker, `ended`, and `end`, which kills the thread. `ended` resolves when the thread has
- * ended and its locks are released. An error, or an end that nobody asked for, is passed to `fail`.
+ * ended and its locks are released. If there is an error, or the thread ends by itself, `fail` is called.
  */
 export function startThread(script, tab, workerData, { locks, fail }) {
-  // Node prints a warning that blobs of files are experimental.
+  // Node would print a warning that blobs of files are experimental.
   const worker = new Worker(script, { workerData, execArgv: ['--disable-warning=ExperimentalWarning'] })
   const thread = { tab, worker, ending: false }
   thread.ended = new Promise((resolve) => worker.once('exit', resolve)).then(() => locks.release(worker))

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { browser, site, visit } from './pages.mjs'
 
 /**
- * The end of Chromium's own log after a kill between the two writes of a record: a header that announces 64 bytes, and
- * none of the bytes.
+ * The end of Chromium's own log if it was killed between the two writes of a record: a header that announces 64 bytes,
+ * without these bytes.
  */
 const TORN = Uint8Array.of(0x11, 0x22, 0x33, 0x44, 64, 0, 1)
 

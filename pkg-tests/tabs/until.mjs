@@ -2,8 +2,8 @@
 const HANGS_MS = 120_000
 
 /**
- * For a test whose parts run in other threads or pages. Each wait ends with the first failure of any part, or its error
- * names what did not come.
+ * Returns functions for a test whose parts run in other threads or pages. Each wait rejects at the first failure of any
+ * part. If it takes too long, its error names what it waited for.
  */
 export function waits(limit = HANGS_MS) {
   let fail

@@ -1,14 +1,14 @@
-// The rule of docs/spec/words.md, written from that page alone, for comparison with the analyzer in Rust.
-// It is slow and plain: each step of the page is a step here.
+// The oracle for the words of a text. It is written from docs/spec/words.md alone, and compared with the analyzer in
+// Rust. It is slow and simple: each step of the page is a step here.
 
 export type Kind = 'W' | 'C' | 'P' | 'G' | 'E' | 'L'
-/** A token, and its place in UTF-16 offsets. */
+/** A token, its place in UTF-16 offsets, and its kind. */
 export type Token = [text: string, from: number, to: number, kind: Kind]
 
 type Class = 'capital' | 'small' | 'digit' | 'outer' | 'inner' | 'dropped' | 'gram' | 'separator'
 interface Char {
   class: Class
-  /** The source. */
+  /** The character in the text. */
   c: string
   folded: string
   from: number
@@ -78,7 +78,10 @@ const digitOf = (code: number) => {
   return zero && String(code - zero[0])
 }
 
-/** Properties are those of the running engine. Unassigned code points count as the ones before them. */
+/**
+ * Returns whether a code point belongs to words. The properties are those of the running engine. An unassigned code
+ * point counts like the assigned one before it.
+ */
 function isWord(code: number): boolean {
   for (; code >= 0x80; code--) {
     const c = String.fromCodePoint(code)
@@ -87,7 +90,7 @@ function isWord(code: number): boolean {
   return false
 }
 
-/** `toLowerCase` is not the simple lower case where it gives more than one code point. */
+/** Returns the simple lower case. `toLowerCase` may give more than one code point, and then the first one is it. */
 const lower = (c: string) => [...c.toLowerCase()][0]!
 
 function fold(c: string): string {
@@ -128,27 +131,27 @@ interface Letter extends Char {
   joint?: 'outer' | 'inner'
   /** Whether the joint is a dot between digits. */
   dot?: boolean
-  /** Behind what is dropped after it, and behind its sign. */
+  /** Where it ends in the text, with the dropped characters after it and its sign. */
   end: number
   /** Its index in the text. */
   index: number
-  /** The sign makes this token of its part. */
+  /** If a sign follows it, the token of its part, with the sign. */
   sign?: string
-  /** Where its joint's character is. */
+  /** Where the character of its joint is in the text. */
   joiner?: number
 }
 
 const isLetter = (char?: Char): char is Char =>
   char?.class === 'capital' || char?.class === 'small' || char?.class === 'digit'
 
-/** Skips what is dropped from an index on, as far as it may be. */
+/** Returns the index after the dropped characters at `at`. It skips at most MOST_DROPPED of them. */
 function dropped(all: Char[], at: number) {
   let end = at
   while (all[end]?.class === 'dropped' && end - at < MOST_DROPPED) end++
   return end
 }
 
-/** Returns the index of the letter that a joiner at `at` joins, if it is a joint. */
+/** If there is a joint at `at`, returns the index of the letter after it. */
 function joined(all: Char[], at: number) {
   const char = all[at]
   if (char?.class !== 'outer' && char?.class !== 'inner') return
@@ -161,7 +164,7 @@ function joined(all: Char[], at: number) {
 const textOf = (letters: Letter[]) =>
   letters.map((letter, index) => (letter.dot && index > 0 ? '.' : '') + letter.folded).join('')
 
-/** Cuts letters before each that `begins`. */
+/** Cuts letters into parts, before each letter for which `begins` is true. */
 function cut(letters: Letter[], begins: (letter: Letter) => boolean) {
   const parts: Letter[][] = []
   letters.forEach((letter, index) => {
@@ -173,7 +176,7 @@ function cut(letters: Letter[], begins: (letter: Letter) => boolean) {
 const partsOf = (letters: Letter[]) => cut(letters, (letter) => !!letter.joint)
 const piecesOf = (letters: Letter[]) => cut(letters, (letter) => letter.joint === 'outer')
 
-/** Makes the joints between letters that the last letter of a run leads to. */
+/** Adds the joints that have no character of their own, as in `camelCase`, once the last letter of a run shows them. */
 function joinLetters(run: Letter[]) {
   const last = run.at(-1)!
   const part = partsOf(run).at(-1)!
@@ -186,7 +189,7 @@ function joinLetters(run: Letter[]) {
 const isDot = (all: Char[], at: number, before: Char | undefined, behind: number) =>
   all[at]!.c === '.' && before?.class === 'digit' && all[behind]!.class === 'digit'
 
-/** Returns where the rest of a piece ends that is left out from `at` on. */
+/** Returns the index after the piece at `at`, whose rest is left out. */
 function restEnd(all: Char[], at: number): number {
   for (;;) {
     const letter = all[at]
@@ -197,7 +200,7 @@ function restEnd(all: Char[], at: number): number {
   }
 }
 
-/** Hands on the tokens of the run at `at`, and returns where the text goes on. */
+/** Adds the tokens of the run at `at` to `tokens`. Returns the index after the run. */
 function lettersAt(all: Char[], at: number, tokens: Token[]): number {
   let run: Letter[] = []
   let joint: Pick<Letter, 'joint' | 'dot' | 'joiner'> = {}
@@ -264,7 +267,7 @@ function emit(run: Letter[], tokens: Token[], end?: number) {
   }
 }
 
-/** Hands on the tokens of the run of grams at `at`, and returns where the text goes on. */
+/** Adds the tokens of the run of grams at `at` to `tokens`. Returns the index after the run. */
 function gramsAt(all: Char[], at: number, tokens: Token[]): number {
   const units: { c: string; from: number; to: number }[] = []
   while (all[at]?.class === 'gram') {

@@ -9,7 +9,7 @@ export function listening(db: Nidus, signal: AbortSignal) {
     same<Same<typeof change, StoreChange>>(true)
     const { docs } = change.collections
     same<Same<NonNullable<typeof docs>, CollectionChange>>(true)
-    // Whoever asked for no ids may be given none.
+    // If a listener did not ask for ids, there may be none.
     const ids: string[] | undefined = docs?.ids
     return ids
   })

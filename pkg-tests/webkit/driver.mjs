@@ -1,4 +1,5 @@
-// WebKitGTK's MiniBrowser, driven over W3C WebDriver or started alone with a profile that stays. It needs only Node.
+// Runs WebKitGTK's MiniBrowser: driven by W3C WebDriver, or without a driver and with a profile that is kept. Needs no
+// npm package.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -21,14 +22,14 @@ function miniBrowser() {
   return undefined
 }
 
-/** The programs that are needed, or undefined if one is missing. */
+/** Returns the programs that are needed, or undefined if one is missing. */
 export function installed() {
   const driver = which('WebKitWebDriver')
   const browser = miniBrowser()
   return driver && browser && (process.env.DISPLAY || which('Xvfb')) ? { driver, browser } : undefined
 }
 
-/** Without this GTK starts a message bus and its services, which outlive the browser and keep its screen open. */
+/** Without this, GTK starts a message bus and its services. They outlive the browser and keep its screen open. */
 const ALONE = { DBUS_SESSION_BUS_ADDRESS: 'disabled:', NO_AT_BRIDGE: '1', GTK_A11Y: 'none' }
 
 /** Starts a process group, so that ending the group ends all of the browser's processes. */
@@ -53,8 +54,8 @@ function group(command, env) {
 }
 
 /**
- * One screen for each browser. It ends by itself with its last client, however that client and this process end, and
- * removes its lock.
+ * Starts a screen for one browser, unless there is one. It ends by itself when its last client ends, even if this
+ * process was killed.
  */
 function display() {
   if (process.env.DISPLAY) return process.env.DISPLAY
@@ -79,7 +80,7 @@ const freePort = () =>
     })
   })
 
-/** A browser under WebDriver. Its storage lasts as long as the session: over reloads, but not over restarts. */
+/** Starts a browser under WebDriver. Its storage is kept during the session: it survives reloads, but no restart. */
 export async function session() {
   const { driver, browser } = installed()
   const port = await freePort()
@@ -146,8 +147,8 @@ export async function session() {
 }
 
 /**
- * A browser as a person starts it. What the page at `url` stores is in `home`, and the next browser finds it there. The
- * page must report by itself.
+ * Starts a browser without a driver. What the page at `url` stores is in `home`, where the next browser finds it. The
+ * page must report its results by itself.
  */
 export async function browse(url, home, args = []) {
   const { browser } = installed()

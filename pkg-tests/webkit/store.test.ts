@@ -8,14 +8,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Package from 'nidus-wasm'
 import { browse, installed, session, type Session } from './driver.mjs'
 
-/** In the page, since the test runner rewrites `import()`. */
+/** A function of the page that imports the package, because the test runner rewrites `import()`. */
 declare const load: () => Promise<typeof Package>
 
 const here = installed()
 if (!here) process.stdout.write('SKIPPED: WebKitGTK: there is no WebKitWebDriver, no MiniBrowser or no screen\n')
 
 const TYPES: { [ending: string]: string } = { js: 'text/javascript', wasm: 'application/wasm' }
-/** A page that stores records which outlive it, and reports what it found. */
+/** A page that stores records and reports which ones it found. The next page finds them again. */
 const VISIT = `<!doctype html><script type="module">
   const tell = (what) => fetch('/tell', { method: 'POST', body: JSON.stringify(what) })
   try {
@@ -92,7 +92,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
       state: 'unknown',
       databases: ['nidus-wasm', 'nidus-wasm:notes'],
     })
-    // This browser knows the instruction of the other module only behind a switch.
+    // This browser has relaxed SIMD only behind a switch, so it loads the other module.
     expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-page.wasm'])
   })
 

@@ -1,5 +1,5 @@
-// A loop of searches right after an insert, in workerd. Nothing runs in the background there, and the clock stands
-// still.
+// Searches in a loop right after an insert, in workerd. There is no work in the background there, and the clock stands
+// still during a request.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// A worker whose object has a store. Requests drive it by their paths.
+// A worker whose object has a store. The path of a request says what to do.
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { DIMENSION, digest, operate } from './work.mjs'
@@ -34,7 +34,10 @@ export class Store {
     }))
   }
 
-  /** Makes operations in their order, with at most `window` under way. Writes a line for each that is acknowledged. */
+  /**
+   * Makes operations in their order, with at most `window` under way. The response has a line for each that is
+   * acknowledged.
+   */
   async write({ seed, from, to, window }) {
     const db = await this.open()
     const line = (text) => new TextEncoder().encode(`${text}\n`)
@@ -57,7 +60,7 @@ export class Store {
     )
   }
 
-  /** Reports what is there, and checks that the store can be written to. */
+  /** Returns what is in the store, and checks that it can be written to. */
   async check() {
     const db = await this.open()
     const found = {
@@ -79,7 +82,7 @@ export class Store {
     return Response.json({ ...found, generation, rubbish, further: further.attrs.count === found.count })
   }
 
-  /** Returns the bytes as they are in the table. */
+  /** Returns the bytes of a file as the table has them. */
   file({ file }) {
     const { sql } = this.ctx.storage
     const [{ generation }] = sql.exec('SELECT generation FROM nidus_stores')

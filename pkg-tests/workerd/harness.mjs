@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
-/** Resolves this package by the names that its manifest exports. */
+/** A plugin of esbuild that resolves this package by the `exports` of its manifest. */
 const own = (folder) => ({
   name: 'nidus-wasm',
   setup: ({ onResolve }) => {
@@ -33,8 +33,8 @@ function exportOf(folder, name) {
 }
 
 /**
- * Writes worker.js and the wasm files into `directory`. `entry` is the path of a file, or a source. `folder` is the
- * place of the package.
+ * Writes worker.js and the wasm files into `directory`. `entry` is the path of a file, or the source itself. `folder`
+ * has the package.
  */
 export async function bundle(directory, entry, { folder = repository, alias = {} } = {}) {
   if (!existsSync(join(folder, 'dist/workerd.js'))) throw new Error('the package is not built: npm run build')
@@ -76,8 +76,8 @@ const main :Workerd.Worker = (
 `
 
 /**
- * Runs what `bundle` wrote, and resolves when it listens. `objects` says for each class whether it has SQL. The objects
- * are in `directory`/disk, and `vars` are texts in the environment.
+ * Runs what `bundle` wrote, and resolves when it listens. `objects` says for each class whether it has SQL. The data of
+ * the objects is in `directory`/disk. `vars` are texts in the environment.
  */
 export async function serve(
   directory,
@@ -91,7 +91,7 @@ export async function serve(
     ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), 'config.capnp'],
     { cwd: directory, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] },
   )
-  // It must not outlive the process that started it.
+  // workerd must not outlive the process that started it.
   const last = () => child.kill('SIGKILL')
   process.once('exit', last)
   const exited = new Promise((resolve) => child.once('exit', resolve)).then(() => process.off('exit', last))

@@ -22,7 +22,7 @@ const served = await serve(directory, {
   flags: ['enhanced_error_serialization'],
 })
 afterAll(async () => {
-  // It is killed, because it would wait for a test that hangs.
+  // It is killed, because a normal stop would wait for a test that hangs.
   await served.kill()
   rmSync(directory, { recursive: true, force: true })
 })

@@ -39,7 +39,7 @@ describe('durableObject, from outside', () => {
       expect(lines).toBe(Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join(''))
       for (let number = from; number < to; number++) await operate(db, 3, number)
       const check = async () => {
-        // Compared this way, a difference of megabytes is not printed.
+        // `equals` is used so that a difference of megabytes is not printed.
         for (const file of ['data', 'log'])
           expect((await get(`file?file=${file}`)).equals(readFileSync(join(files, file))), file).toBe(true)
       }

@@ -1,4 +1,5 @@
-// Errors of a store in a Durable Object, as they arrive over RPC, with an older and with a newer compatibility date.
+// Tests the errors of a store in a Durable Object as they arrive over RPC, with an older and with a newer compatibility
+// date.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

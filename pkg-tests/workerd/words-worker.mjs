@@ -12,7 +12,7 @@ export class Store {
     try {
       this.db ??= await Nidus.open('words', { dimension: 8, storage: durableObject(this.ctx.storage) })
       const answer = (await this.db[method](...args)) ?? null
-      // A list of hits has the counts of facets as a property, which JSON leaves out.
+      // The counts of facets are a property of the list of hits, and JSON leaves it out.
       return Response.json({ answer, facets: answer?.facets })
     } catch (error) {
       return Response.json({ code: error.code, message: error.message })

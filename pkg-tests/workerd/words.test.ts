@@ -1,4 +1,4 @@
-// Words in a Durable Object of a real workerd that is stopped, killed and started again.
+// Tests searches for words in a Durable Object of a real workerd that is stopped, killed and started again.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ it('words, vectors and updates are found in a Durable Object as in files, also a
   await bundle(directory, fileURLToPath(new URL('./words-worker.mjs', import.meta.url)))
   served = await serve(directory)
   const db = await Nidus.open(join(directory, 'files'), { dimension: 8 })
-  /** Calls a method there and here, and compares the answers. */
+  /** Calls a method of the object's store and of a store in files, and compares the answers. */
   const both = async (
     method: 'setText' | 'upsert' | 'update' | 'delete' | 'getText' | 'search',
     ...args: unknown[]

@@ -1,8 +1,8 @@
-// A history of operations that follows from a seed and their numbers, for every kind of store.
+// A list of operations for every kind of store. Each follows from a seed and its number.
 export const DIMENSION = 512
 const IDS = 3000
 
-/** Returns numbers from 0 to below 1, always the same for the same arguments. */
+/** Returns a generator of numbers from 0 to below 1, always the same ones for the same arguments. */
 function numbers(...parts) {
   let state = 0x9e3779b9
   for (const part of parts) state = Math.imul(state ^ part, 0x85ebca6b) ^ (state >>> 13)

@@ -4,7 +4,7 @@ import { codeOf } from '../../common/api'
 import { isWhole, rows, rowOf, sql, watched } from './tools'
 import { open } from './stores'
 
-/** Compaction, also if it fails or is interrupted. */
+/** Tests compaction, including one that fails or is interrupted. */
 export function compactionTests() {
   describe('durableObject: compaction', () => {
     const dimension = 1024,

@@ -6,7 +6,7 @@ import { isWhole, rows, rowOf, sql, watched } from './tools'
 import { use } from './place'
 import { D, open } from './stores'
 
-/** Transactions and syncs that fail, and tables that are damaged. */
+/** Tests transactions and syncs that fail, and tables that are damaged. */
 export function faultTests() {
   describe('durableObject: faults', () => {
     it('a transaction that throws half-way leaves nothing, and the store continues', async () => {
@@ -93,7 +93,7 @@ export function faultTests() {
         expect(await codeOf(() => db.upsert('c', rows(1, 1))), query).toBe('FAILED')
         await db.close()
         if (!query.startsWith('UPDATE')) {
-          // The tables that are left must not be mistaken for no store at all.
+          // Some tables are left. Then `open` must not behave as if there were no store.
           expect(await codeOf(() => open()), query).toBe('CORRUPT')
           sql('DROP TABLE nidus_extents_1')
         }

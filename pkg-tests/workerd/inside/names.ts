@@ -6,7 +6,7 @@ import { putTables, rows, rowOf, sql, tables, watched } from './tools'
 import { use } from './place'
 import { asBefore, named, open } from './stores'
 
-/** The names of stores, and openings at the same time. */
+/** Tests the names of stores, and several openings at the same time. */
 export function nameTests() {
   describe('durableObject: names', () => {
     it('a store has the name that open gets, and another name is another store', async () => {
@@ -54,14 +54,14 @@ export function nameTests() {
         }
       }
       expect(sql('SELECT name FROM nidus_stores')).toEqual([{ name: 'default' }])
-      // Two names at the same time mean one store here, and the error says why.
+      // Here two names mean the same store, and the error says why.
       const one = await named('one')
       const error = (await named('two').catch((error: NidusError) => error)) as NidusError
       expect(error.code).toBe('LOCKED')
       expect(error.message).toMatch(
         /"default" of this object, which an earlier version made and which goes by any name.*\{ name \}/,
       )
-      // A store that is made by its name beside the old one is found by that name from then on.
+      // A second store is made under a name of its own. From then on, that name finds it.
       const two = await named('x', { storage: durableObject(use().storage, { name: 'two' }) })
       await two.upsert('c', rows(1))
       await two.close()
@@ -142,8 +142,8 @@ export function nameTests() {
       await db.close()
       const after = tables()
       putTables(before)
-      // The reader reads 12 MB in at least three pieces. Between two of them all rows that it reads are removed at
-      // once, as a compaction's last transaction does it.
+      // The reader reads 12 MB in at least three pieces. Between two of them, all rows that it reads are removed at
+      // once, as by the last transaction of a compaction.
       let reads = 0
       const { storage } = watched({
         exec: (query) => {

@@ -14,7 +14,7 @@ import { tests } from './vitest'
 let n = 0
 let current = ''
 apiSuite('memory, in workerd', { fresh: () => `m${n++}`, options: () => ({ storage: 'memory' }), again: false })
-// A host does not know the names of its stores, so the last one that was asked for is in use.
+// A host does not know the names of stores, so the options use the name that was made last.
 apiSuite('a Durable Object', {
   fresh: () => (current = `s${n++}`),
   options: () => ({ storage: durableObject(use().storage, { name: current }) }),

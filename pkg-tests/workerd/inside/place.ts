@@ -6,7 +6,7 @@ export interface Place {
 }
 let place: Place
 
-/** The object that the running test is in. Tests run one after the other. */
+/** Returns the object in which the running test is. Tests run one after the other. */
 export function use(next?: Place): Place {
   if (next) place = next
   return place

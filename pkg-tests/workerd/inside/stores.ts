@@ -7,7 +7,7 @@ export const D = 4
 export const open = (options: OpenOptions = {}, storage: DurableStorage = use().storage) =>
   Nidus.open('x', { dimension: D, storage: durableObject(storage), ...options })
 
-/** The object's store as an earlier version left it. That version asked for no name. */
+/** Changes the object's store to what an earlier version left, which had no names. */
 export const asBefore = () => sql(`UPDATE nidus_stores SET name = 'default'`)
 export const named = (name: string, options: OpenOptions = {}) =>
   Nidus.open(name, { dimension: D, storage: durableObject(use().storage), ...options })

@@ -17,7 +17,7 @@ export const rows = (n: number, from = 0) =>
 
 type SqlRow = Record<string, unknown>
 const TABLES = ['nidus_stores', 'nidus_extents_1']
-/** All that the object has of its one store. `putTables` puts it back. */
+/** Returns all rows of the tables of the object's one store. `putTables` puts them back. */
 export const tables = () => TABLES.map((table) => sql(`SELECT * FROM ${table}`) as SqlRow[])
 export function putTables(all: SqlRow[][]) {
   for (const [n, table] of TABLES.entries()) {
@@ -33,8 +33,8 @@ export function putTables(all: SqlRow[][]) {
 }
 
 /**
- * The extents of the object's one store: one after the other, without a gap, up to the length in the row, and no
- * others.
+ * Checks that the extents of the object's one store follow each other without a gap, up to the length in the row, and
+ * that there are no others.
  */
 export async function isWhole() {
   const row = await rowOf()
@@ -65,7 +65,7 @@ interface Faults {
   transaction?: () => void
 }
 
-/** The object's storage. It counts calls, and makes them fail while `on`. */
+/** Returns the object's storage with faults. It counts calls, and makes them fail while `on` is true. */
 export function watched(faults: Faults = {}, on = true) {
   const { storage } = use()
   let inTransaction = 0

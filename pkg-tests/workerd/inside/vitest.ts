@@ -1,4 +1,5 @@
-// Takes the place of 'vitest' within workerd: the real `expect`, and a list of tests that run by request.
+// Takes the place of 'vitest' in workerd. It has the real `expect`, and keeps a list of tests, each of which runs on
+// request.
 import * as chai from 'chai'
 import { JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect'
 
@@ -8,7 +9,7 @@ chai.use(JestAsymmetricMatchers)
 
 const plain = (value: unknown, message?: string) => chai.expect(value, message)
 
-/** Repeats the one matcher that follows until it holds. */
+/** Repeats the one matcher that follows until it passes. */
 const poll = (read: () => unknown, { timeout = 10_000, interval = 20 } = {}) =>
   new Proxy(
     {},
@@ -43,7 +44,7 @@ export function describe(name: string, body: () => void) {
 
 type Work = () => unknown
 
-/** The options of a test (how long it may take) have no meaning here. */
+/** Adds a test. Its options (how long it may take) are ignored here. */
 export function it(name: string, ...[first, second]: [Work] | [object, Work]) {
   tests.push({ name: group + name, work: second ?? (first as Work) })
 }

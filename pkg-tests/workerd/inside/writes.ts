@@ -4,7 +4,7 @@ import { isWhole, rows, watched } from './tools'
 import { use } from './place'
 import { open } from './stores'
 
-/** What a write costs, and writes beside other work of the object. */
+/** Tests what a write costs, and writes that happen together with other work of the object. */
 export function writeTests() {
   describe('durableObject: a write', () => {
     it('is acknowledged only when synced', async () => {
@@ -17,7 +17,7 @@ export function writeTests() {
       while (!release) await new Promise((resolve) => setTimeout(resolve, 1))
       await new Promise((resolve) => setTimeout(resolve, 20))
       expect([acknowledged, await db.count()]).toEqual([false, 0])
-      // Writes that come in the meantime wait, and are one transaction.
+      // Writes that are called meanwhile wait, and become one transaction.
       const before = watch.transactions
       const more = Promise.all(Array.from({ length: 50 }, (_, i) => db.upsert('c', rows(1, i))))
       watch.on = false
