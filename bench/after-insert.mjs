@@ -1,11 +1,12 @@
-// Searches in a loop right after an insert: when they are as quick as with codes, the slowest of that time, and how
-// late timers are meanwhile.
-// node bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]     (deno run -A, bun:
-// alike) It judges nothing: figures depend on the machine, whose load is told with them.
+// Measures searches in a loop right after an insert: when they become as quick as with codes, how slow the slowest one
+// is until then, and how late timers are.
+//   node bench/after-insert.mjs [--browser chromium] [--rows 100000] [--dimension 384]
+// `deno run -A` and `bun` can run it, too. There is no pass or fail. The figures depend on how busy the machine is, so
+// the load is printed with them.
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 
-/** Also in a page: it may use nothing from around it. */
+/** Returns the figures of one run. It also runs in a page, so it may use nothing from outside itself. */
 async function measure({ entry, options, rows, dimension, queries }) {
   const { Nidus } = await import(entry)
   let state = 42
@@ -43,11 +44,12 @@ async function measure({ entry, options, rows, dimension, queries }) {
   late = Math.max(late, performance.now() - due)
   clearInterval(timer)
   await db.close()
-  // In the first there was nothing yet that it could have been quicker by, nor anything that it owed.
+  // The first search goes through all rows. There are no codes yet that make it faster, and no work on codes that slows
+  // it down.
   const scan = took[0]
   const median = (of) => [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)]
   const coded = median(took.slice(-Math.ceil(queries / 10)))
-  // Neighbours as well, since a single search may be quick by chance.
+  // The next eight searches count, too, because a single search may be quick by chance.
   const reached = took.findIndex((_, i) => median(took.slice(i, i + 9)) <= 2 * coded)
   const slowest = Math.max(...took.slice(0, Math.max(1, reached)))
   const round = (x) => Math.round(x * 100) / 100

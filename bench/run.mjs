@@ -1,5 +1,5 @@
-// `npm run bench`: this package beside other vector search for JavaScript, and beside native nidus, on this machine.
-// `npm run bench -- --help` lists the options. README.md in this folder says what is measured.
+// `npm run bench`: compares this package with other vector search for JavaScript and with native nidus, on this
+// machine. `npm run bench -- --help` lists the options. README.md in this folder says what is measured.
 import { main, say, step } from '../scripts/lib.mjs'
 import { CASES } from './cases/list.mjs'
 import { real, scratch, synthetic } from './data/files.mjs'
@@ -9,7 +9,7 @@ import { writeResults } from './report/files.mjs'
 import { report } from './report/report.mjs'
 import { runFacts, setUp } from './setup.mjs'
 
-/** Makes the inputs that the cases read. The case "million" reads only queries from a file. */
+/** Makes the inputs of the cases. For the case "million", the file has only queries. */
 async function inputsOf({ cases, inputs, data, most }) {
   const reading = cases.some((name) => name !== 'million' && name !== 'download')
   const made = reading

@@ -1,5 +1,5 @@
-// Searches for words, and for words and meaning, in WordNet: how well they find the sense that is meant, how quick they
-// are, and how quick other packages are with the same texts.
+// Measures searches in WordNet for words, and for words and vectors together: how well they find the sense that is
+// meant, and how quick they are. Also how quick other packages are with the same texts.
 // node bench/words.mjs [--data DIR] [--rows 117791] [--out FILE.json] [--only evaluate,shapes,peers]
 // DIR has records.jsonl, vectors.f16 and the questions. bench/README.md says where it comes from.
 import { readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { install, runFacts } from './setup.mjs'
 import { wordPeers } from './peers/words.mjs'
 
 const DIMENSION = 384
-/** By name, where words are: in two attributes that are searched apart, or in one that has both. */
+/** By name, the settings of texts: two attributes as two fields, or one attribute that has both texts. */
 const TEXTS = { 'two fields': { words: {}, gloss: {} }, 'one field': { text: {} } }
 
 const { values } = parseArgs({
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 })
 const wanted = values.only.split(',')
 
-/** The value of each half float. */
+/** The value of each 16-bit float, by its bits. */
 const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023]
   const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : (2 ** -14 * fraction) / 1024
@@ -58,7 +58,10 @@ function questions() {
 
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 
-/** Milliseconds of each call: the middle, the hundredth longest, and the first. */
+/**
+ * Makes calls one after the other. Returns the time of a call in milliseconds: the median, the 99th percentile, and
+ * that of the first call.
+ */
 async function timed(count, work) {
   const times = []
   for (let i = 0; i < count; i++) {

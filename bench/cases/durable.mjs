@@ -1,4 +1,4 @@
-// Durable inserts and openings of this package beside direct writes and reads, and in Node also those of native nidus.
+// Compares durable inserts and openings of this package with direct writes and reads. In Node, also with native nidus.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../../scripts/lib.mjs'

@@ -1,4 +1,4 @@
-// Measures searches with a filter beside searches without one. The cells of the grid differ in how many rows match, in
+// Compares searches with a filter with searches without one. The cells of the grid differ in how many rows match, in
 // the operator, and in how near the matching rows are to the query.
 //
 //   node bench/cases/filter-grid.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
@@ -25,7 +25,10 @@ function queryOf(queries, vectors) {
     : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
 }
 
-/** Waits until nearly all rows have codes. The wait ends when their number stays the same: small stores have none. */
+/**
+ * Waits until nearly all rows have codes. Also stops waiting when their number stays the same, because small stores
+ * have no codes.
+ */
 async function codesReady(db, rows) {
   const PATIENCE_MS = 3000
   let coded = -1

@@ -1,5 +1,5 @@
-// Searches with a filter beside searches without one, over a grid of what matches. This runs only in Node, because the
-// cost of filters is in the wasm, which is the same in a browser.
+// Compares searches with a filter with searches without one, by how many rows match and which. It runs only in Node:
+// the time of filters is spent in the wasm, which is the same in a browser.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { step } from '../../scripts/lib.mjs'
@@ -23,7 +23,7 @@ export async function run({ inputs, options }) {
   return results
 }
 
-/** The grid has a process of its own, so that the heap of this one does not disturb it. */
+/** Runs filter-grid.mjs in a process of its own, so that the heap of this process does not disturb it. */
 function grid(input, rows) {
   const given =
     input.kind === 'real' ? [input.paths.file, `${rows}`, '--queries', input.paths.queries] : [input.kind, `${rows}`]

@@ -1,4 +1,4 @@
-// One store of this package that grows: searches over the number of rows, and appends over the size of the store.
+// Measures a store of this package while it grows: the time of each append, and of searches at some sizes.
 import { specOf } from '../data/files.mjs'
 import { summary } from '../data/statistics.mjs'
 import { within } from '../runtimes/within.mjs'

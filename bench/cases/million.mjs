@@ -1,5 +1,5 @@
-// A million uniform rows in compact memory. They are generated as they are asked for, so that no process holds them
-// all.
+// A million uniform rows in compact memory. Rows are generated when they are needed, so no process has all of them in
+// memory.
 import { rmSync } from 'node:fs'
 import { DIMENSION, scratch, specOf } from '../data/files.mjs'
 import { BLOCK, generate } from '../data/rows.mjs'
@@ -14,7 +14,7 @@ export const onRequest = true
 
 const ROWS = 1_000_000
 
-/** `million` is an input whose file has only the queries that are asked. */
+/** `million` is an input whose file has only the queries. */
 export async function run({ runtime, million }) {
   const dir = scratch('million')
   rmSync(dir, { recursive: true, force: true })

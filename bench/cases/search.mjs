@@ -1,5 +1,5 @@
 // Searches of all peers. For each input and size, every peer is filled in a process or worker of its own. Then the
-// peers are asked in turns, so that the noise of the machine meets all of them alike.
+// peers are asked in turns, so that other work of the machine slows all of them equally.
 import { say } from '../../scripts/lib.mjs'
 import { specOf } from '../data/files.mjs'
 import { bucketOf } from '../data/rows.mjs'
@@ -12,7 +12,10 @@ export const title = 'searches of all peers'
 
 const WANTED = (row) => bucketOf(row) === 3
 const WARM_UP = 15
-/** The number of searches before each turn that do not count: another peer has used the processor's caches. */
+/**
+ * The number of searches at the start of each turn that do not count, because another peer has used the processor's
+ * caches.
+ */
 const AGAIN = 2
 const MANY = 32
 
@@ -52,8 +55,8 @@ function truths({ vectors, rows, dimension, queries }) {
 
 /**
  * Returns the rows of one table: one for each peer, or two if the peer has a setting to tune. `earlier` are the rows of
- * smaller tables. They tell which peers would take too long. A failure of another package becomes a row that says so. A
- * failure of this package ends the benchmark.
+ * smaller tables. They show which peers would take too long. If another package fails, its row says so. If this package
+ * fails, the benchmark ends.
  */
 async function measure({ runtime, peers, input, rows, options, earlier }) {
   const count = input.queries.length / input.dimension
@@ -112,7 +115,10 @@ function hopeless({ id }, rows, earlier, patience) {
     : undefined
 }
 
-/** Opens and fills a peer. Returns a lane, or one for each of its settings. A lane is what takes turns. */
+/**
+ * Opens and fills a peer. Returns one lane for each of its settings, or a single lane. Lanes take turns in being
+ * measured.
+ */
 async function started({ peer, row, runtime, input, rows, options, best, count, channels }) {
   const { patience } = options
   const channel = peer.native ? await native(peer.native).channel() : await runtime.channel()
@@ -141,7 +147,7 @@ async function started({ peer, row, runtime, input, rows, options, best, count, 
   }))
 }
 
-/** A slow peer is asked fewer queries in a turn, but at least three. */
+/** Measures one turn of a lane. A slow peer is asked fewer queries, but at least three. */
 async function takeTurn(lane, best, round, count, options) {
   const most = Math.ceil(options.queries / options.rounds)
   const now = lane.times.length ? median(lane.times) : 0
@@ -165,7 +171,10 @@ function figures({ row, times, filtered, many, recalls, filteredRecalls }) {
   }
 }
 
-/** Returns the smallest setting with a recall of 0.95, and the smallest one with 1.00, or else the best setting. */
+/**
+ * Returns two settings: the smallest with a recall of 0.95, and the smallest with 1.00. If none reaches it, the best
+ * setting is taken.
+ */
 async function tuned(channel, row, best, count) {
   const found = []
   for (const value of row.knob.values) {

@@ -2,7 +2,7 @@
 // depend on the number of rows, so a smaller input is the beginning of a larger one. This file runs in every runtime,
 // so it uses nothing of Node.
 
-/** Each row belongs to one of so many buckets. Searches with a filter ask for one bucket. */
+/** The number of buckets. Each row belongs to one. Searches with a filter ask for one bucket. */
 export const BUCKETS = 10
 /**
  * Each block of rows has its own seed. So any part of a million rows can be generated again without the rest.
@@ -19,7 +19,9 @@ function random(seed) {
     return ((x ^ (x >>> 14)) >>> 0) / 4294967296
   }
 }
-/** The sum of four uniform numbers. It is near enough to a normal one, and far cheaper. The variance is 1. */
+/**
+ * Returns a nearly normal number with variance 1: the sum of four uniform ones. That is much faster than a normal one.
+ */
 const normal = (next) => (next() + next() + next() + next() - 2) * Math.sqrt(3)
 
 function normalize(rows, from, to) {
@@ -44,7 +46,7 @@ const makers = {
   uniform: (out, at, dimension, next) => {
     for (let i = 0; i < dimension; i++) out[at + i] = next() - 0.5
   },
-  /** One of 256 centres, and noise that is 0.7 times as long. */
+  /** The sum of one of 256 centres and noise that is 0.7 times as long. */
   clustered: (out, at, dimension, next) => {
     const centre = Math.floor(next() * CENTRES) * dimension
     const noise = 0.7 / Math.sqrt(dimension)
@@ -68,7 +70,7 @@ export function generate(kind, dimension, from, to, seed = 1) {
   return blocks.subarray((from - first * BLOCK) * dimension, (to - first * BLOCK) * dimension)
 }
 
-/** Returns real rows. If there are too few, copies follow. Noise of 0.25 times its length is added to each copy. */
+/** Returns real rows. If there are too few, copies of them follow, each with noise that is 0.25 times as long. */
 export function extend(real, dimension, rows) {
   const has = real.length / dimension
   const out = new Float32Array(rows * dimension)

@@ -1,4 +1,4 @@
-// The true answers: scores of every row in f64. The answers of every peer are compared with them.
+// Finds the true answers by the scores of all rows in f64. The answers of every peer are compared with them.
 
 /** The number of rows that each search asks for. */
 export const TOP = 10
@@ -15,7 +15,7 @@ export function dot(rows, row, dimension, query, which) {
   return sum
 }
 
-/** Merges the best `k` of [from, to), by f64, into `best` (sorted). Rows are counted from `base`. */
+/** Puts the rows that are among the best `k` into the sorted list `best`. The first row has the number `base`. */
 function scan(best, k, rows, count, base, dimension, query, which, wanted) {
   for (let row = 0; row < count; row++) {
     if (!wanted(base + row)) continue
@@ -29,7 +29,8 @@ function scan(best, k, rows, count, base, dimension, query, which, wanted) {
 }
 
 /**
- * Finds the best rows for each query. `parts` yields { rows, base }: all rows at once, or a million rows in pieces.
+ * Returns the best rows for each query, with their scores. `parts` yields { rows, base }: all rows at once, or a
+ * million rows in pieces.
  */
 export function truth({ parts, dimension, queries, k = TOP, wanted = () => true }) {
   const count = queries.length / dimension
@@ -41,8 +42,9 @@ export function truth({ parts, dimension, queries, k = TOP, wanted = () => true 
 }
 
 /**
- * Returns the recall of an answer: which part of its rows belong to the best, or have the score of the last of them.
- * Also returns the fault of the answer, if it should be exact and is not. `score(row)` is in f64.
+ * Returns { recall, wrong }. `recall` is the share of the best rows that the answer has. A row with nearly the score of
+ * the last of the best counts as one of them. `wrong` says what is wrong if the answer is not exact. `score(row)` is in
+ * f64.
  */
 export function judge(best, found, score, wanted = () => true) {
   const last = best.at(-1)?.score ?? Infinity

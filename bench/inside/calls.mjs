@@ -29,8 +29,8 @@ export function callsOf(env) {
     },
 
     /**
-     * Fills a peer from rows in JavaScript's memory until it can be asked. The peer's own start (its wasm, its
-     * database) is measured separately.
+     * Starts a peer and fills it from rows in JavaScript's memory, until it can be asked. The time of the start (its
+     * wasm, its database) is measured separately.
      */
     async build() {
       await instance?.close()
@@ -129,7 +129,7 @@ export function callsOf(env) {
       return found.map(({ one: _, ...rest }) => rest)
     },
 
-    /** Measures the time of each batch over the size of the store, and of a search at some sizes. */
+    /** Measures the time of each batch while the store grows, and of searches at some sizes. */
     async curve({ marks, searches }) {
       await instance?.close()
       instance = await adapter.open(env)

@@ -1,7 +1,7 @@
 // Durable inserts in OPFS. The package runs in its own worker, as in a page.
 import { compare, STRAIGHT } from './durable.mjs'
 
-// counting.mjs counts the bytes in the package's worker. This asks for the number.
+// counting.mjs counts the bytes in the package's worker. This channel asks for the number.
 const asks = new BroadcastChannel('bench-asks')
 const answers = new BroadcastChannel('bench-written')
 const written = () =>

@@ -1,4 +1,4 @@
-// Durable inserts and openings of this package, beside the time that the storage itself takes for the same bytes.
+// Measures durable inserts and openings of this package, and the time that the storage itself needs for the same bytes.
 // For inserts, these bytes are written directly to two files, with two flushes for each batch. For openings, both files
 // are read, once into a buffer that is used again and again, once into new memory.
 import { median } from '../data/statistics.mjs'
@@ -9,8 +9,8 @@ const PIECE = 4 << 20
 export const STRAIGHT = ['straight-data', 'straight-log']
 
 /**
- * Measures `runs` times. The store and the direct writes take turns batch by batch, so that both meet the same noise of
- * the machine. `medium` has what differs by runtime: storage, name, options, written() (the bytes so far, or
+ * Measures `runs` times. The store and the direct writes take turns batch by batch, so that other work of the machine
+ * slows both equally. `medium` has what differs by runtime: storage, name, options, written() (the bytes so far, or
  * undefined), create(file) (a handle with write, flush and close), reopen(file) (a handle with size, read and close),
  * and clean().
  */
@@ -46,7 +46,7 @@ export async function compare({ Nidus, medium, input, query, runs }) {
     const opening = performance.now()
     const again = await Nidus.open(medium.name, options)
     seen.open.push(performance.now() - opening)
-    // The first search, and those after it until they get no faster.
+    // Searches until they get no faster. The time of the first search is a figure of its own.
     last = { ...(await settle(() => again.search(query(0), { topK: 10 }))), disk: disk.rows + disk.rest }
     seen.first.push(last.first)
     await again.close()
@@ -65,8 +65,8 @@ async function sizes(db) {
 }
 
 /**
- * Writes the bytes of a batch directly: its rows to one file, as many bytes as the rest of the store grew by to
- * another, with a flush of each.
+ * Writes the bytes of a batch directly, and flushes. One file gets the rows. The other one gets as many bytes as the
+ * rest of the store grew by. Returns the time in milliseconds.
  */
 function straight(data, log, vectors, before, after) {
   const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength)
@@ -80,7 +80,8 @@ function straight(data, log, vectors, before, after) {
 }
 
 /**
- * Returns the time to read both files that were written directly. They are as long and as warm as those of the store.
+ * Returns the time to read both files that were written directly. They are as long as those of the store, and as much
+ * of them is in the system's cache.
  */
 async function readBoth(medium) {
   const buffer = new Uint8Array(PIECE)

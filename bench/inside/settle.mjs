@@ -1,7 +1,8 @@
 /**
- * Searches until searches get no faster: after an open or an insert, the package makes codes in the background. They
- * are ready once five searches take at most 1.15 times as long as those at the end. Nothing announces that moment, so
- * it is found afterwards.
+ * Searches until searches get no faster, because the package makes codes in the background after an opening or an
+ * insert. Returns the time of the first search, the moment at which codes were ready (`ms`), the slowest search, and
+ * the time of the fastest of the last searches (`p50`). Codes count as ready once one of five searches takes at most
+ * 1.15 times as long as that. Nothing announces that moment, so it is found afterwards.
  */
 export async function settle(search, { least = 300, most = 20_000 } = {}) {
   const began = performance.now()

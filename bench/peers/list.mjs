@@ -1,5 +1,5 @@
 // All peers, in the order of the tables. `file` and `adapter` name a module in this folder and its export. `native`
-// names a build of native nidus. `package` is the npm package to install, and `download` is what a page loads of it.
+// names a build of native nidus. `package` is the npm package to install, and `download` says what a page loads of it.
 const exactNative = (how) => ({ index: 'none; exact', exact: true, how })
 const hnswlib = {
   file: 'hnswlib',

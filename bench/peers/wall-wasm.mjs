@@ -18,8 +18,8 @@ const text = `(module
       (i32.xor (i32x4.extract_lane 2 (local.get $s0)) (i32x4.extract_lane 3 (local.get $s0))))))`
 
 /**
- * It reads in steps of 64 bytes. The last step may read up to 60 bytes more than there are, so the memory has a part of
- * a page left over.
+ * Writes the wasm to a file, and returns its path. Its function reads in steps of 64 bytes. The last step may read up
+ * to 60 bytes after the rows, so the memory must be a little larger than they are.
  */
 export async function makeWall(path) {
   const { default: binaryen } = await import('binaryen')

@@ -1,5 +1,5 @@
-// Other packages that search for words. Each is given the same texts, and each question is asked for the best ten of
-// the records that have any of its words.
+// Other packages that search for words. Each gets the same texts. Each search asks for the best ten records that have
+// any word of the question.
 
 async function minisearch(records) {
   const { default: MiniSearch } = await import('minisearch')
@@ -43,7 +43,7 @@ async function sqlite(records) {
   }
 }
 
-/** By name: makes an index of the records, and returns what searches it. */
+/** By name, a function that makes an index of records and returns a function that searches it. */
 export const wordPeers = {
   MiniSearch: minisearch,
   FlexSearch: flexsearch,

@@ -64,8 +64,8 @@ const axis = (theme, name, nameGap, more) => ({
 })
 
 /**
- * `series`: [{ name, points: [[x, y]], colour: its number in the theme }]. `dots` draws points without lines, for
- * values that vary much.
+ * Draws lines. `series`: [{ name, points: [[x, y]], colour: its number in the theme }]. `dots` draws points without
+ * lines, for values that vary much.
  */
 export const lines = ({ x, y, series, dots = false, ...chart }) =>
   draw({ ...chart, height: 460 }, (theme) => ({
@@ -84,7 +84,7 @@ export const lines = ({ x, y, series, dots = false, ...chart }) =>
     })),
   }))
 
-/** `bars`: [{ name, value, note, ours, wall }]. The fastest is on top. */
+/** Draws bars, the smallest value on top. `bars`: [{ name, value, note, ours, wall }]. */
 export function bars({ x, bars: given, ...chart }) {
   const sorted = [...given].sort((one, other) => other.value - one.value)
   return draw({ ...chart, height: 140 + 28 * sorted.length }, (theme) => ({

@@ -11,7 +11,7 @@ const note = ({ search, recall, wall }) =>
   `${search.p50 < 10 ? search.p50.toFixed(2) : search.p50.toFixed(0)} ms` +
   (!wall && recall < 0.9995 ? `, recall ${recall.toFixed(2)}` : '')
 
-/** Bars: the search time of each peer, one chart for each runtime and input. */
+/** Returns charts with bars: the search time of each peer, one chart for each runtime and input. */
 const searchCharts = ({ search }, { bars }) =>
   largest(search?.results ?? []).map(({ runtime, input, size, rows }) => {
     const title = `Search of ${number(size)} rows of 384 numbers, top 10, ${inputText(input)}`
@@ -41,7 +41,10 @@ const OTHERS = [
   ['loop', 'plain loop'],
 ]
 
-/** Lines: search time over the number of rows. The other peers have a point for each size of the case "search". */
+/**
+ * Returns a chart with lines: the search time for each number of rows. Other peers have a point for each size of the
+ * case "search".
+ */
 function growthChart({ search, growth }, { runtime, input, points }, { lines }) {
   const pointsOf = (id) =>
     (search?.results ?? [])

@@ -5,11 +5,11 @@ import { readJson, writeFile } from '../../scripts/lib.mjs'
 
 const WIDTH = 118
 
-/** Rounds figures to as many digits as are meaningful. */
+/** Rounds a number that is no integer to five digits. More would only be noise. */
 const rounded = (_, value) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value
 
-/** Writes JSON with one line for each value that fits into a line, so that two runs can be compared by `git diff`. */
+/** Returns JSON in which each value that fits has a line of its own, so that two runs can be compared by `git diff`. */
 function pretty(value, indent = '') {
   const flat = JSON.stringify(value, rounded)
   if (value === null || typeof value !== 'object' || flat.length + indent.length <= WIDTH) return flat

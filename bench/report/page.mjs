@@ -70,7 +70,7 @@ const PARTS = {
   download: downloadPart,
 }
 
-/** A chart for light and for dark mode. */
+/** Returns the HTML of a chart, for light and for dark mode. */
 const picture = ({ title, files: [light, dark] }) =>
   [
     '<picture>',
@@ -80,8 +80,8 @@ const picture = ({ title, files: [light, dark] }) =>
   ].join('\n')
 
 /**
- * `results`: { NAME: { run, results } }, one or more. `figures`: [{ title, files }]. `guide`: the path of
- * bench/README.md.
+ * Returns the page. `results`: { NAME: { run, results } }, one or more. `figures`: [{ title, files }]. `guide`: the
+ * path of bench/README.md.
  */
 export function pageOf(results, figures, guide) {
   const given = Object.entries(results).filter(([name]) => PARTS[name])

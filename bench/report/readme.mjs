@@ -1,7 +1,7 @@
 // Writes the section of the README: one small table of search times.
 import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
 
-/** `link`: the path of the page of results. */
+/** Returns the section. `link`: the path of the page of results. */
 export function readmeSection({ search: { run, results } }, link) {
   const measured = results.filter(({ rows }) => rows.length)
   const size = Math.max(...measured.map((table) => table.size))

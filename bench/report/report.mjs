@@ -1,4 +1,4 @@
-// Makes the page of results, the charts and, on demand, the section of the README, from the files of results.
+// Makes the page of results and the charts from the files of results, and on demand also the section of the README.
 //   node bench/report/report.mjs [--out DIR] [--readme]
 import { rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -11,7 +11,7 @@ import { figuresOf } from './figures.mjs'
 import { pageOf } from './page.mjs'
 import { readmeSection } from './readme.mjs'
 
-/** `readme`: the path of the README, if its section is to be written, too. */
+/** Writes the page and the charts. If `readme` is the path of a README, its section is written, too. */
 export async function report({ out, readme }) {
   const results = readResults(out, Object.keys(CASES))
   if (Object.keys(results).length === 0) throw new Trouble(`there are no results in ${out}`)

@@ -24,7 +24,7 @@ const HEAD = [
   'memory',
 ]
 
-/** The table of one runtime, one input and one size. */
+/** Returns the table of one runtime, one input and one size. */
 export function searchTable({ rows }) {
   const wall = rows.find((row) => row.wall)?.search?.p50
   const ours = rows.find((row) => row.ours)?.search?.p50
@@ -135,8 +135,8 @@ export const memoryTable = (modes) =>
   )
 
 /**
- * The table of one input. It has a line for each share of rows that match. A cell has the median and the worst of all
- * operators.
+ * Returns the table of one input. It has a line for each share of rows that match. A cell has the median and the
+ * maximum over all operators.
  */
 export function filterTable({ cells }) {
   const of = (name) => [...new Set(cells.map((cell) => cell[name]))]
@@ -175,7 +175,7 @@ export const millionTable = (millions) =>
     ]),
   )
 
-/** How each peer was used. */
+/** Returns the table that says how each peer was used. */
 export function peerTable(tables, peers) {
   const seen = new Map()
   for (const row of tables.flatMap(({ rows }) => rows)) if (row.how && !seen.has(row.id)) seen.set(row.id, row)

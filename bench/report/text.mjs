@@ -13,7 +13,7 @@ export const ms = (value) =>
           : value.toFixed(3)
 export const seconds = (value) =>
   value === undefined ? '' : value === 0 ? '0 ms' : value < 995 ? `${ms(value)} ms` : `${(value / 1000).toFixed(1)} s`
-/** In units of 1,024, as the build prints its sizes. */
+/** Returns bytes as KB of 1,024 bytes or MB of 1,024 KB, like the sizes that the build prints. */
 export const bytes = (value) => {
   if (value === undefined) return ''
   const mib = value / 2 ** 20
@@ -39,7 +39,7 @@ export function filterText({ cells }) {
   return `median ${times(middle(ratios))}, ${over} of ${ratios.length} cells over 2 x, at most ${most}`
 }
 
-/** Breaks a paragraph into lines of at most 120 columns. */
+/** Returns a paragraph in lines of at most 120 columns. */
 export function wrap(text) {
   const lines = ['']
   for (const word of text.split(' ')) {
@@ -50,18 +50,20 @@ export function wrap(text) {
   return lines.join('\n')
 }
 
-/** The name of an input in titles. Every name but the two synthetic ones is that of a folder with real embeddings. */
+/**
+ * Returns the name of an input for titles. Apart from the two synthetic inputs, each is a folder with real embeddings.
+ */
 export const inputText = (input) =>
   ({ uniform: 'uniform random rows', clustered: 'clustered rows' })[input] ?? `real embeddings (${input})`
 
 const quickText = (quick) => (quick ? '; a quick run, so the figures are rough' : '')
 
-/** The facts of a run in one sentence, without a full stop. */
+/** Returns the facts of a run in one sentence, without a full stop. */
 export const machineText = ({ cpu, cores, memory, platform, node, chromium, date, commit, version, quick }) =>
   `${cpu}, ${cores} cores, ${memory} GiB, ${platform}; Node ${node}${chromium ? `, Chromium ${chromium}` : ''}; ` +
   `nidus-wasm ${version} (${commit}); ${date}${quickText(quick)}`
 
-/** The facts that a chart shows: the runtime (or both), the version, the machine, the date. */
+/** Returns the facts that a chart shows: the runtime (or both), the version, the machine, the date. */
 export function versionsText({ node, chromium, version, cpu, cores, date, quick }, runtime) {
   const names = { node: `Node ${node}`, chromium: `Chromium ${chromium}` }
   const shown = runtime ? names[runtime] : Object.values(names).join(' and ')

@@ -1,4 +1,4 @@
-// Calls and answers over anything that carries messages. Each call has a time limit.
+// Sends calls over anything that carries messages, and receives their answers. Each call has a time limit.
 export class Calls {
   #send
   #open = new Map()
@@ -35,7 +35,7 @@ export class Calls {
     else this.#settle(id, 'reject', new Error(error))
   }
 
-  /** Nobody will answer any more, so all calls fail. */
+  /** Rejects all calls, now and later, because nobody will answer any more. */
   fail(why) {
     this.#gone = why
     for (const id of [...this.#open.keys()]) this.#settle(id, 'reject', new Error(why))

@@ -1,5 +1,5 @@
-// A worker for each peer, in one real Chromium that Playwright starts. Each worker is in a page of its own, so that one
-// that dies does not end another.
+// Runs each peer in a worker, in one real Chromium that Playwright starts. Each worker is in a page of its own. So if
+// one dies, the others continue.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// A process of Node for each peer. Each has its own heap, and one that dies does not end another.
+// Runs each peer in a process of Node. So each has its own heap, and if one dies, the others continue.
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Calls } from './calls.mjs'

@@ -66,7 +66,7 @@ export async function bundled(entry, options = {}) {
   return outputFiles[0].contents
 }
 
-/** `files`: the inputs, by their names in URLs. */
+/** Starts the server. `files`: the inputs, by their names in URLs. */
 export async function serve({ wall, files }) {
   const bundles = new Map()
   const fetched = []

@@ -1,5 +1,5 @@
-//! Native nidus 0.3.0 as a peer of the benchmarks. It reads and writes lines of JSON, with the calls of
-//! inside/calls.mjs. Times are in milliseconds.
+//! Native nidus 0.3.0 as a peer of the benchmarks. It has the calls of inside/calls.mjs, and reads and writes them as
+//! lines of JSON. Times are in milliseconds.
 use anyhow::{Context, Result};
 use nidus::{Config, Filter, Nidus, Predicate, Record, SearchOpts, Value};
 use serde_json::{Value as Json, json};
@@ -28,7 +28,7 @@ fn floats(path: &str, at_most: usize) -> Result<Vec<f32>> {
         .collect())
 }
 
-/// The same function as in data/rows.mjs.
+/// Returns the bucket of a row, like `bucketOf` in data/rows.mjs.
 fn bucket_of(row: usize) -> i64 {
     let mixed = (row as u32 + 1).wrapping_mul(2_654_435_761);
     i64::from((mixed >> 16) % 10)
@@ -49,7 +49,7 @@ impl Bench {
         self.rows.len() / self.dimension
     }
 
-    /// Makes the owned records that its `upsert` needs. This is not measured.
+    /// Makes the records that native's `upsert` takes. This is not measured.
     fn batch(&self, from: usize) -> Vec<Record> {
         (from..self.count().min(from + BATCH))
             .map(|row| Record {
@@ -138,7 +138,8 @@ impl Bench {
         }
     }
 
-    /// Inserts rows with native's default of a sync for each batch, opens the store again, and makes the first search.
+    /// Inserts rows with a sync for each batch, which is native's default. Then opens the store again and makes the
+    /// first search.
     fn durable(&mut self, dir: &Path) -> Result<Json> {
         let _ = std::fs::remove_dir_all(dir);
         let before = written();
