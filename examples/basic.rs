@@ -11,7 +11,7 @@ fn main() -> nidus_wasm::Result<()> {
     std::fs::create_dir_all(&dir)?;
     let open = || Store::open_dir(&dir, OpenOptions { dimension: Some(3), ..Default::default() });
 
-    // All that is staged becomes durable together, or none of it does.
+    // A commit makes everything that is staged durable, or nothing of it.
     let mut db = open()?;
     let mut batch = Batch::new();
     batch.push("apple", &[("kind", "fruit".into()), ("year", 2024.into())]);

@@ -139,7 +139,7 @@ fn questions(index: &mut TextIndex, lines: &[&str], name: &str) -> Result<()> {
     measure(index, "every score", &asked, &plain, usize::MAX, None)
 }
 
-/// The second of two rounds counts. With the largest `k`, all scores are asked for.
+/// Measures searches, in two rounds of which the second one counts. With the largest `k`, it asks for all scores.
 fn measure(
     index: &mut TextIndex,
     name: &str,

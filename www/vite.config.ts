@@ -6,8 +6,8 @@ import { offline } from './scripts/offline.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-// The page later finds beside itself what is in `public/` during the build. So it needs no request to learn whether the
-// model is there, and if it is, the policy does not allow the hub.
+// The site has what is in `public/` during the build. So the page knows without a request whether the model is there.
+// If it is, the policy does not allow the hub.
 const modelIsLocal = existsSync(here('public/models/all-MiniLM-L6-v2/onnx/model_quantized.onnx'))
 
 function policy(dev: boolean) {
@@ -26,8 +26,8 @@ function policy(dev: boolean) {
 }
 
 /**
- * The policy is a meta element, so that the page is equally strict on a host that sets no headers. Its workers inherit
- * the policy (src/confined.ts).
+ * A plugin that writes the policy into the page as a meta element, so that it also holds on a host that sends no
+ * headers. Workers inherit it (src/confined.ts).
  */
 function contentSecurityPolicy(): Plugin {
   let dev = false
@@ -54,7 +54,8 @@ export default defineConfig(({ command }) => ({
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal), __IS_BUILT__: JSON.stringify(command === 'build') },
   plugins: [contentSecurityPolicy(), guides(policy(false)), offline()],
   resolve: {
-    // transformers.js asks for the runtime's WebGPU build (27 MB), but the page only runs it on the CPU (14 MB).
+    // transformers.js imports the runtime's WebGPU build (27 MB). The page runs the model only on the CPU, for which a
+    // build of 14 MB is enough.
     alias: { 'onnxruntime-web/webgpu': 'onnxruntime-web/wasm' },
   },
   server: { fs: { allow: [here('..')] } }, // the built package is outside the page's folder

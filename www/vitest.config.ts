@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-// This is not vite.config.ts: that one builds the page, and the test drives the built page from Node.
+// The tests do not use vite.config.ts. That one builds the page, and the tests drive the built page from Node.
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   test: {

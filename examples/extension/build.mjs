@@ -1,5 +1,5 @@
-// esbuild does not change the addresses of the workers, of the wasm and of the module that finds words, so all of them
-// must lie beside its output.
+// esbuild does not change the addresses of the workers, of the wasm and of the module that finds words. So these files
+// must be in the folder of its output.
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

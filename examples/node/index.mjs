@@ -1,4 +1,4 @@
-// Notes in a directory, found by the words that they share with the question. Run it twice: the second run finds the
+// Stores notes in a directory, and finds those that have words of the question. Run it twice: the second run finds the
 // notes of the first one. A real program takes its vectors from an embedding model. This one counts words, so that it
 // needs no model.
 import { Nidus } from 'nidus-wasm'

@@ -29,7 +29,8 @@ export function server({ directory, dimension, token }) {
       }
     },
     /**
-     * Everything that was acknowledged is on the disk already. Closing lets the next process open the stores at once.
+     * Closes the stores, so that the next process can open them at once. Everything that was acknowledged is on the
+     * disk already.
      */
     close: () => Promise.all([...stores.values()].map((store) => store.close())),
   }

@@ -4,8 +4,8 @@ import { NidusError } from 'nidus-wasm'
 import { parseExactly, tagged, untagged, untaggedAttrs } from './values.js'
 
 /**
- * `idleMs`: the longest time in which a client sends nothing of its body, or reads nothing of an export. `bodyMs`,
- * `exportMs`: the longest time for all of it.
+ * Times are in milliseconds. `idleMs`: how long a client may send nothing of its body, or read nothing of an export.
+ * `bodyMs`, `exportMs`: how long a whole body or export may take.
  */
 export const LIMITS = {
   bodyBytes: 16 * 1024 * 1024,
@@ -38,7 +38,7 @@ const STATUS = {
   QUOTA_EXCEEDED: 507,
 }
 
-/** The request is refused before a store is asked. */
+/** A request that is refused before a store is asked. */
 class Refusal extends Error {
   constructor(code, message, headers = {}) {
     super(message)
@@ -48,8 +48,8 @@ class Refusal extends Error {
 }
 
 /**
- * Makes an answer of an error: `{ "error": { "code", "message" } }`. If the fault is the service's own, its message is
- * not sent.
+ * Returns the answer for an error: `{ "error": { "code", "message" } }`. If the service itself has a fault, the message
+ * is not sent.
  */
 export function failure(error) {
   const known = error instanceof Refusal || error instanceof NidusError
@@ -58,7 +58,9 @@ export function failure(error) {
   return Response.json({ error: { code, message } }, { status: STATUS[code] ?? 500, headers: headers ?? {} })
 }
 
-/** Takes the same time for every token, because it compares digests. */
+/**
+ * Returns whether two texts are equal. It compares digests, so that the time does not say how much of a token is right.
+ */
 async function same(given, expected) {
   const [a, b] = await Promise.all(
     [given, expected].map(
@@ -68,7 +70,7 @@ async function same(given, expected) {
   return a.reduce((difference, byte, i) => difference | (byte ^ b[i]), 0) === 0
 }
 
-/** Checks the token, or throws. Returns the name of the store and the rest of the path. */
+/** Returns the name of the store and the rest of the path. Throws if the token is wrong. */
 export async function admit(request, token) {
   if (!token) throw new Refusal('NOT_CONFIGURED', 'the service has no TOKEN')
   const [, given = ''] = /^Bearer (.*)$/i.exec(request.headers.get('authorization') ?? '') ?? []
@@ -80,7 +82,7 @@ export async function admit(request, token) {
   return { store, action: rest.join('/') }
 }
 
-/** Waits at most this time for a part of a stream. */
+/** Reads a part of a stream. Waits for it at most `ms` milliseconds. */
 async function part(reader, ms) {
   let timer
   const late = new Promise(
@@ -98,8 +100,8 @@ async function read(request, { bodyBytes, bodyMs, idleMs }) {
   if (!/^application\/json\b/.test(request.headers.get('content-type') ?? ''))
     throw new Refusal('NOT_JSON', 'Content-Type: application/json is wanted')
   const tooLarge = new Refusal('TOO_LARGE', `a request has at most ${bodyBytes} bytes`)
-  // A client that is still sending when the answer comes may not see it. So a body that is too large is read to its end
-  // and dropped, unless it is many times too large.
+  // A client that still sends when the answer comes may not see the answer. So a body that is too large is read to its
+  // end, unless it is more than four times too large.
   const most = 4 * bodyBytes
   if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge
   const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -132,7 +134,7 @@ function list(value, name, most) {
   return value
 }
 
-/** Names the fields that a body may have. A misspelt field is an error. */
+/** Throws if a body has other fields than `names`, so that a misspelt field is an error. */
 function only(body, ...names) {
   const other = Object.keys(body).find((name) => !names.includes(name))
   if (other !== undefined)
@@ -140,7 +142,7 @@ function only(body, ...names) {
   return body
 }
 
-/** Resolves the tags in what a client sends. If they are wrong, the client is told. */
+/** Returns what a client sent with its tagged values replaced. Refuses the request if a tag is wrong. */
 function plainly(value, read = untagged) {
   try {
     return read(value)
@@ -155,11 +157,11 @@ const tell = ({ vector, attrs, ...rest }) => ({
 })
 
 /**
- * Replaced and deleted records leave dead rows until the store is compacted. When most rows are dead, the request that
- * made the last one waits for the compaction, and no other request does.
+ * The stores that are being compacted. Replaced and deleted records leave dead rows until then. If most rows are dead
+ * after a write, its request compacts the store and waits for that. No other request waits.
  */
 const compacting = new WeakSet()
-/** The number of exports of a store that are being read. A compaction would wait for them, so it is put off. */
+/** The number of exports of each store that are being read. A compaction would wait for them, so it is made later. */
 const exporting = new WeakMap()
 async function tidy(db) {
   if (exporting.get(db)) return
@@ -169,14 +171,14 @@ async function tidy(db) {
   try {
     await db.compact()
   } catch (error) {
-    // The write itself was made. The next write tries the compaction again.
+    // The write itself was made, so it is acknowledged. The next write tries the compaction again.
     console.error(error)
   } finally {
     compacting.delete(db)
   }
 }
 
-/** Ends the stream if its reader stops reading. `over` is called once. */
+/** Returns the same stream, which ends with an error if its reader is too slow. `over` is called once, at the end. */
 function readInTime(stream, { idleMs, exportMs }, over) {
   const reader = stream.getReader()
   const until = Date.now() + exportMs
@@ -271,7 +273,7 @@ const ACTIONS = {
   async 'GET stats'(db) {
     return { ...(await db.footprint()), collections: await db.collections(), recovered: db.recovery }
   },
-  /** Returns a tar of the store, as it was when the request came. */
+  /** Returns a tar of the store as it was when the request came. */
   async 'GET export'(db, body, limits, keep) {
     if ((exporting.get(db) ?? 0) >= limits.exports)
       throw new Refusal('BUSY', `${limits.exports} exports are being read`, { 'retry-after': '10' })
@@ -296,8 +298,8 @@ const once = (work) => {
 }
 
 /**
- * Answers the requests to one store. At most `atOnce` are accepted at a time, so that each is answered soon. All others
- * are told to come again. An export counts until it has been read.
+ * Returns what answers the requests to one store. At most `atOnce` requests are accepted at a time, so that each is
+ * answered soon. All others are told to try again. An export counts until it has been read.
  */
 export function service(open, limits = LIMITS) {
   let running = 0

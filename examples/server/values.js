@@ -1,5 +1,6 @@
-// Attributes in JSON. Values that JSON cannot express are tagged: { "$int": "9007199254740993" } beyond 2^53, and {
-// "$date": "2024-05-01T12:00:00.000Z" }. The command line's lines of JSON have the same tags.
+// Attributes in JSON. Values that JSON cannot have are tagged: { "$int": "9007199254740993" } for integers beyond 2^53,
+// { "$float": "-0" } for floats that look like integers, and { "$date": "2024-05-01T12:00:00.000Z" } for dates. The
+// command line uses the same tags.
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isI64 = (int) => BigInt.asIntN(64, int) === int
@@ -26,7 +27,7 @@ const TAGS = {
   },
 }
 
-/** Replaces tagged values by JavaScript's own, wherever they stand in attributes or in a filter. */
+/** Returns attributes or a filter with all tagged values replaced by JavaScript's own. */
 export function untagged(value) {
   if (Array.isArray(value)) return value.map(untagged)
   if (!isObject(value)) return value
@@ -36,7 +37,10 @@ export function untagged(value) {
   return Object.fromEntries(entries.map(([name, part]) => [name, untagged(part)]))
 }
 
-/** Each attribute is converted alone, because an attribute may have the name of a tag. */
+/**
+ * Returns attributes without tags. Each attribute is converted separately, because an attribute may be named like a
+ * tag.
+ */
 export const untaggedAttrs = (attrs) =>
   isObject(attrs) ? Object.fromEntries(Object.entries(attrs).map(([key, value]) => [key, untagged(value)])) : attrs
 
@@ -57,7 +61,7 @@ const exact = (token) =>
     ? `{"$int":"${token}"}`
     : token
 
-/** JSON.parse rounds integers beyond 2^53 without an error. Here they become { "$int" }. */
+/** Parses JSON. JSON.parse would round integers beyond 2^53 without an error, so here they become { "$int" }. */
 export function parseExactly(text) {
   const value = JSON.parse(text)
   return /\d{16}/.test(text) ? JSON.parse(text.replace(TOKENS, exact)) : value

@@ -1,4 +1,4 @@
-// Makes public/corpus.json from a file of package records, one JSON object a line: name, downloads, text.
+// Makes public/corpus.json from a file of package records. Each line is a JSON object with name, downloads and text.
 //   node www/scripts/corpus.mjs records.jsonl
 //
 // Source: the npm registry's public metadata, with each summary in the words of the package's authors. The result is
@@ -25,7 +25,7 @@ function tidy(text) {
     .trim()
 }
 
-/** A sentence that says what the package does. The demo shows that it is found by such words. */
+/** Returns whether a text is a sentence that says what the package does. The demo searches for such sentences. */
 function tells(text) {
   const words = text.split(' ').filter((word) => /[a-z]{2}/i.test(word))
   const letters = text.replace(/[^a-z ]/gi, '').length
@@ -50,11 +50,11 @@ const entries = readFileSync(process.argv[2], 'utf8')
   }))
   .filter(({ text, foreign }) => !foreign && tells(text))
   .sort((a, b) => b.downloads - a.downloads || (a.name < b.name ? -1 : 1))
-  // Packages of one family often have the same sentence. Only the most used one is taken.
+  // Packages of one family often have the same sentence. Only the package with the most downloads is taken.
   .filter(({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()))
   .slice(0, WANTED)
 
-// One entry a line, so that a change of the corpus is easy to read.
+// Each entry has a line of its own, so that changes of the corpus are easy to read.
 const lines = entries.map(({ name, text, downloads }) => JSON.stringify([name, text, downloads]))
 writeFileSync(
   output,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Marked } from 'marked'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
-/** The order of the guides for a reader. Others follow after them. */
+/** The order of the guides. Guides that are not named here follow after these. */
 const ORDER = [
   'durability',
   'filters',
@@ -21,7 +21,7 @@ const ORDER = [
   'migration',
 ]
 
-/** Headings, with the names that links in the documents use. */
+/** Returns the anchor of a heading, as links in the documents name it. */
 const slug = (text) =>
   text
     .toLowerCase()
@@ -29,7 +29,7 @@ const slug = (text) =>
     .trim()
     .replace(/\s/g, '-')
 
-/** Markdown as HTML. `page` returns the page of a file. A link to a file without a page becomes plain text. */
+/** Returns Markdown as HTML. `page` returns the page of a file. A link to a file without a page becomes plain text. */
 const html = (text, path, page) =>
   new Marked({
     renderer: {
@@ -90,7 +90,7 @@ export function guidePages(policy) {
   return [
     { fileName: 'guides/index.html', source: page('Guides', `<h1>Guides</h1>\n<ul>\n${list}\n</ul>\n`, policy) },
     { fileName: 'guides/guides.css', source: readFileSync(at('guides/guides.css'), 'utf8') },
-    // Wide code has its own scroll bar, which the keyboard can use too.
+    // Wide code has its own scroll bar. With a `tabindex` the keyboard can use it, too.
     ...guides.map(({ name, title, html }) => ({
       fileName: `guides/${name}.html`,
       source: page(title, html.replaceAll('<pre>', '<pre tabindex="0">'), policy),

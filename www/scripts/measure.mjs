@@ -23,7 +23,8 @@ const QUESTIONS = [
 ]
 
 /**
- * Notes with many sections. Each section is a pair of texts of the corpus, so no two are alike and all words are real.
+ * Writes notes with many sections. Each section is another pair of texts of the corpus, so no two are the same and all
+ * words are real.
  */
 function writeFiles(folder) {
   const { entries } = JSON.parse(readFileSync(at('www/public/corpus.json'), 'utf8'))
@@ -66,7 +67,7 @@ async function traced(context, page, work) {
   return events
 }
 
-/** The milliseconds of each task on the page's main thread, which is the one that handled the keys. */
+/** Returns the milliseconds of each task on the page's main thread. That is the thread that handled the most keys. */
 function mainThreadTasks(events) {
   const handled = new Map()
   for (const { name, args, pid, tid } of events) {
@@ -113,7 +114,7 @@ main(async () => {
     await page.reload()
     await phase('ready')
     say(`  after a reload ready in ${(performance.now() - reload).toFixed(0)} ms`)
-    // Now the map and the codes are made.
+    // In this time the map and the codes are made.
     await page.waitForTimeout(8000)
     const [searches, embeddings] = [[], []]
     const note = async () => {

@@ -90,7 +90,10 @@ function findPip(log) {
   return names.find(works)
 }
 
-/** Returns one file of a zip archive. Wheels are plain zips, and Node can inflate but cannot read archives. */
+/**
+ * Returns one file of a zip archive. Wheels are plain zip archives, which Node cannot read. It can only inflate their
+ * parts.
+ */
 function unzip(archive, name) {
   const end = archive.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'))
   if (end < 0) throw new Error('not a zip archive')
@@ -121,7 +124,7 @@ async function download(pip, { requirement, files }, cache, log) {
   const folder = await mkdtemp(join(cache, '.download-'))
   try {
     log(`downloading ${requirement}`)
-    // Only wheels: pip would run the code of a source archive to download it.
+    // Only wheels are allowed, because pip would run code of a source archive to download it.
     const args = [
       'download',
       '--no-deps',
@@ -154,7 +157,10 @@ async function download(pip, { requirement, files }, cache, log) {
   }
 }
 
-/** Hard links need no space. They do not work across file systems. */
+/**
+ * Puts a file at another path, as a hard link, which needs no space. Across file systems, where links do not work, it
+ * copies.
+ */
 async function place(from, to) {
   await mkdir(dirname(to), { recursive: true })
   await rm(to, { force: true })
@@ -162,8 +168,8 @@ async function place(from, to) {
 }
 
 /**
- * Makes the model available under `public/models`. It is quick if the model is there already. It never rejects: if the
- * page has to use the hub, it prints why and resolves to false.
+ * Makes the model available under `public/models`. Resolves to true, soon if the model is there already. Never rejects:
+ * if the page has to use the hub, it prints why and resolves to false.
  */
 export async function ensureModel({ log = console.log } = {}) {
   const cache = cacheFolder()

@@ -1,5 +1,5 @@
-// Writes the service worker. It keeps every file of the page at the first visit. It is written after the page is built,
-// because only then are the files' names known.
+// Writes the service worker, which stores every file of the page at the first visit. It is written after the page is
+// built, because the names of the files are known only then.
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
 // Runs the language model outside the main thread. Documents come in batches, and questions one by one. A question
-// waits at most for the batch that is being embedded.
+// waits only for the batch that is being embedded.
 
 import {
   AutoModel,
@@ -16,7 +16,7 @@ import type { FromWorker, ToWorker } from './protocol'
 
 declare const self: DedicatedWorkerGlobalScope
 
-/** The size of the model, for a server that does not send it. */
+/** The size of the model in bytes, for servers that do not send it. */
 const WEIGHTS = 22_928_619
 
 type Job = Exclude<ToWorker, { type: 'start' }>
@@ -31,16 +31,17 @@ function say(message: FromWorker, transfer: Transferable[] = []) {
 }
 
 async function start(modelsUrl: string, local: boolean) {
-  // Only the .wasm has a path here. With a .mjs beside it, the library would load that through a blob: URL, which the
-  // policy forbids.
+  // Only the .wasm gets a path. If the .mjs had one, too, the library would load it from a blob: URL, which the policy
+  // forbids.
   env.backends.onnx.wasm!.wasmPaths = { wasm: new URL(runtimeUrl, import.meta.url).href }
-  // more threads need cross-origin isolation, which a plain static host does not offer
+  // more threads would need cross-origin isolation, which a plain static host does not offer
   env.backends.onnx.wasm!.numThreads = 1
   env.allowLocalModels = local
   env.allowRemoteModels = !local
   env.localModelPath = new URL(modelsUrl).pathname // a path, because the library looks up no URL as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
-  // This is not the library's own progress. To know the total, the library would first fetch every local file whole.
+  // The progress is counted here. For its own progress, the library would first fetch every local file completely, to
+  // know the total.
   env.fetch = async (input, init) => {
     // a worker from a `blob:` address cannot resolve a relative path
     const { href } = new URL(String(input), import.meta.url)
@@ -90,7 +91,7 @@ function counted(response: Response, url: string) {
   return new Response(response.body.pipeThrough(counter), response)
 }
 
-/** Returns one unit vector for each text: the mean over its tokens, as the model was trained. */
+/** Returns one unit vector for each text, one after the other: the mean over its tokens, as the model was trained. */
 async function embed(texts: string[]): Promise<Float32Array<ArrayBuffer>> {
   const inputs = model!.tokenize(texts, { padding: true, truncation: true })
   const { last_hidden_state } = (await model!.run(inputs)) as { last_hidden_state: Tensor }
@@ -112,7 +113,7 @@ async function work() {
     } catch (error) {
       say({ type: 'error', id: job.id, message: String((error as Error)?.message ?? error) })
     }
-    // Messages that arrived in the meantime are received here. The newest question is next.
+    // Messages that arrived meanwhile are received now. Then the newest question comes first.
     await new Promise((resolve) => setTimeout(resolve))
   }
   busy = false

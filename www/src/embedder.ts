@@ -78,9 +78,8 @@ class ModelWorker {
 }
 
 /**
- * The page's side of the embedding workers. One worker lives as long as the page. While there is an index to build,
- * others use the cores that are left. (The runtime's own threads would need headers that a plain static host does not
- * set.)
+ * The page's side of the embedding workers. One worker runs as long as the page. While files are indexed, more workers
+ * use the other cores. (The runtime's own threads would need headers that a plain static host does not send.)
  */
 export class Embedder {
   /**
@@ -110,13 +109,14 @@ export class Embedder {
     return this.#first.state === 'failed'
   }
 
-  /** How many batches can be embedded at the same time. */
+  /** The number of workers, and so of batches that can be embedded at the same time. */
   get width() {
     return this.#team.length
   }
 
   /**
-   * The page and the store need little of a core. More than four workers need more memory than their speed is worth.
+   * Starts more workers: as many as leave one core for the page and the store, but at most four in all. More would need
+   * too much memory for the speed that they add.
    */
   async callHelpers() {
     await this.ready // so that the other workers find the model in the HTTP cache
@@ -145,7 +145,7 @@ export class Embedder {
     return result
   }
 
-  /** Rejects with an AbortError if a newer question replaced this one. */
+  /** Returns the vector of a question. Rejects with an AbortError if a newer question replaced this one. */
   query(text: string): Promise<Embedded> {
     const known = this.#queries.get(text)
     if (known) return known.then((result) => ({ ...result, milliseconds: 0 }))

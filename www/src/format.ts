@@ -14,7 +14,7 @@ export function bytes(n: number) {
 }
 
 export function milliseconds(n: number) {
-  // Browsers let a page measure with one decimal.
+  // Browsers let a page measure tenths of a millisecond.
   return n < 10 ? `${n.toFixed(1)} ms` : `${Math.round(n)} ms`
 }
 

@@ -1,6 +1,6 @@
-/** vite.config.ts sets this: whether the model is beside the page. Otherwise it comes from its hub. */
+/** Set by vite.config.ts: whether the site has the model. Otherwise it comes from its hub. */
 declare const __MODEL_IS_LOCAL__: boolean
-/** Whether this page was built, and is not served by the development server. */
+/** Set by vite.config.ts: whether this page was built, and not served by the development server. */
 declare const __IS_BUILT__: boolean
 
 // The package has this file, but its types describe only the JavaScript.

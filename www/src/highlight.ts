@@ -12,7 +12,7 @@ const stem = (word: string) =>
     .replace(/\p{M}/gu, '')
     .replace(/(ings?|ed|ies|es|s|ly)$/, '')
 
-/** The important words of the question, as stems. */
+/** Returns the stems of the words of a question that are not too common. */
 export const stemsOf = (query: string) =>
   new Set(
     (query.match(/[\p{L}\p{N}]+/gu) ?? [])
@@ -33,7 +33,9 @@ export function marked(text: string, stems: Set<string>): { text: string; mark: 
   return pieces
 }
 
-/** The part of a passage that is shown: the sentence with the most words of the question, and those around it. */
+/**
+ * Returns the part of a passage that is shown: the sentence with the most words of the question, and those around it.
+ */
 export function excerpt(text: string, stems: Set<string>, length = 320): string {
   const sentences = text.match(/[^.!?\n]+[.!?]*\s*|\n+/g) ?? [text]
   const weight = (sentence: string) =>

@@ -35,7 +35,10 @@ interface Read {
   passages: Passage[]
 }
 
-/** The text that is embedded for a passage. Its file's name and its headings say much about its subject. */
+/**
+ * Returns the text that is embedded for a passage. It includes the file's name and the headings, which say much about
+ * the subject.
+ */
 const embeddedText = (path: string, { headings, text }: Passage) =>
   `${[
     path
@@ -46,8 +49,8 @@ const embeddedText = (path: string, { headings, text }: Passage) =>
   ].join(' › ')}\n${text}`
 
 /**
- * Reads, embeds and stores all files that are new or have changed. If it is stopped, all stored files are whole, and
- * the same call continues with the rest.
+ * Reads, embeds and stores all files that are new or have changed. If it is stopped, every stored file is complete, and
+ * another call with the same files continues with the rest.
  */
 export async function index(
   library: Library,
@@ -157,8 +160,8 @@ const reasonOf = (error: unknown) =>
     : `it could not be read (${error instanceof Error ? error.message : error})`
 
 /**
- * Embeds in batches of texts of similar length, because a batch is padded to its longest text. At most one batch more
- * than there are workers is under way.
+ * Returns the vectors of texts, in their order. Texts of similar length form a batch, because a batch is padded to its
+ * longest text. At most one batch more than there are workers is under way.
  */
 async function embedAll(embedder: Embedder, texts: string[], signal: AbortSignal): Promise<Float32Array> {
   const order = [...texts.keys()].sort((a, b) => texts[a]!.length - texts[b]!.length)

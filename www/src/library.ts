@@ -10,12 +10,12 @@ const COLLECTION = 'passages'
 const worker = () => confined(file, 'store')
 
 export type PassageAttrs = {
-  /** The path of the passage's file, and of the file's folder ('' at the top). */
+  /** The path of the passage's file. `folder` is that of the file's folder ('' at the top). */
   file: string
   folder: string
   type: Type
   modified: Date
-  /** The number of the passage in its file, and how many the file has. */
+  /** The number of the passage in its file, from 0. `of` is the number of all passages of the file. */
   place: number
   of: number
   headings: string[]
@@ -28,7 +28,7 @@ export type PassageHit = Hit<PassageAttrs>
 export interface Wanted {
   type?: Type | undefined
   folder?: string | undefined
-  /** A part of the path. */
+  /** A part of the file's path. */
   path?: string | undefined
   since?: Date | undefined
 }
@@ -48,7 +48,7 @@ export interface Indexed {
 const idOf = (path: string, place: number) => `${path}#${String(place).padStart(6, '0')}`
 const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
-/** The passages of the user's files: stores new ones, and searches them. */
+/** The store of the passages of the user's files. */
 export class Library {
   readonly closed: Promise<CloseReason>
   #db: Nidus<PassageAttrs>
@@ -63,7 +63,7 @@ export class Library {
     return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION, worker }))
   }
 
-  /** Replaces the store, which must be closed. */
+  /** Replaces the store by an imported one, and opens it. The old one must be closed. */
   static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
     return new Library(
       await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }),
@@ -74,7 +74,7 @@ export class Library {
     return Nidus.destroy(NAME, { worker })
   }
 
-  /** Only one tab indexes at a time. */
+  /** Does the work while no other tab indexes. */
   static alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     return navigator.locks ? (navigator.locks.request('index', { signal }, work) as Promise<T>) : work()
   }
@@ -101,7 +101,7 @@ export class Library {
     return { ...footprint, storage: this.#db.storage, persistence }
   }
 
-  /** Returns for each source whether exactly these bytes are indexed. */
+  /** Returns for each source whether its file is indexed with this hash. */
   async known(sources: { path: string; hash: string }[]): Promise<boolean[]> {
     const found = await this.#db.get(
       COLLECTION,
@@ -135,7 +135,7 @@ export class Library {
       at += file.vectors.length
     }
     await this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
-    // Passages that the file no longer has.
+    // Removes passages that the file no longer has.
     for (const { source, passages } of files)
       await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
   }
@@ -175,7 +175,7 @@ export class Library {
     return (await this.#db.get(COLLECTION, [id]))[0]?.vector
   }
 
-  /** Returns the files with their numbers of passages, and the vectors of up to `most` passages of all files, by id. */
+  /** Returns the files with their numbers of passages, and the ids and vectors of up to `most` passages. */
   async survey(most: number) {
     const { docCount } = await this.#db.footprint()
     const every = Math.max(1, Math.ceil(docCount / most))

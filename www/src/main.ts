@@ -18,7 +18,8 @@ changes.onmessage = ({ data }) => {
     () => {},
   )
 }
-// A page that comes back from the back/forward cache had to release its files. A reload opens them again.
+// A page in the back/forward cache has to release the files of its store. When it comes back, a reload opens them
+// again.
 window.addEventListener('pageshow', (event) => event.persisted && location.reload())
 window.addEventListener('hashchange', () => {
   recall()

@@ -2,7 +2,7 @@ import { confined } from './confined'
 import { DIMENSION } from './embedder'
 import file from './map.worker.ts?worker&url'
 
-/** Draws the collection: one point for each passage, similar passages near each other. Results are lit. */
+/** Draws all passages as points. Similar passages are near each other. Results are highlighted. */
 export class Map2D {
   #canvas: HTMLCanvasElement
   #points = new Float32Array()
@@ -17,7 +17,7 @@ export class Map2D {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw())
   }
 
-  /** The vectors are transferred to the worker. */
+  /** Computes the places of the passages in a worker, and draws them. The worker gets a copy of the vectors. */
   async show(ids: string[], groups: string[], vectors: Float32Array) {
     this.#worker?.terminate()
     const worker = (this.#worker = confined(file, 'map'))

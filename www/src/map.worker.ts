@@ -1,5 +1,5 @@
 /// <reference lib="webworker" />
-// Places passages in two dimensions: along the two directions in which they differ most (principal components).
+// Places passages in a plane, along the two directions in which they differ most (principal components).
 declare const self: DedicatedWorkerGlobalScope
 export {}
 
@@ -10,7 +10,10 @@ function normalized(vector: Float64Array) {
   return vector.map((x) => x / length)
 }
 
-/** Finds the direction in which the rows differ most, apart from those in `before`, by power iteration. */
+/**
+ * Finds the direction in which the rows differ most, at right angles to the directions in `before`. Uses power
+ * iteration.
+ */
 function principal(rows: Float32Array, mean: Float64Array, dimension: number, before: Float64Array[]) {
   let direction = normalized(Float64Array.from({ length: dimension }, (_, i) => Math.sin(i * 12.9898 + before.length)))
   const count = rows.length / dimension

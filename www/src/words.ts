@@ -4,16 +4,16 @@ import { ModelError } from './embedder'
 export interface Words {
   title: string
   text: string
-  /** The actions that can help the person. */
+  /** The actions that can help the user. */
   actions: ('retry' | 'delete')[]
 }
 
-/** The page has no sharded store, so it never gets the codes of one. */
+/** The codes of errors. The page has no sharded store, so it never gets the codes of one. */
 type Code = Exclude<NidusError['code'], 'BUSY' | 'SHARD_FAILED'>
 
 const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'
 
-// A Record, so that a new code of the package does not compile until it has a text here.
+// This is a Record, so that the page does not compile if a new code of the package has no text here.
 const WORDS: Record<Code, Words> = {
   LOCKED: {
     title: 'Another tab keeps the index to itself',
@@ -100,7 +100,7 @@ const WORDS: Record<Code, Words> = {
   ABORTED: { title: 'Stopped', text: 'The work was stopped before it was done.', actions: ['retry'] },
 }
 
-/** The text for a person about an error. The code and the message stay visible as well. */
+/** Returns the text about an error for the user. The code and the message are shown, too. */
 export function wordsFor(error: unknown): Words & { detail: string } {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof NidusError) {

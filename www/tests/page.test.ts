@@ -1,4 +1,4 @@
-// The path of a new visitor through the page as it is deployed. Each step continues where the one before ended.
+// Goes through the built page like a new visitor. Each test continues where the one before ended.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -232,7 +232,7 @@ describe('in Chromium', () => {
     // A visitor without files is offered the samples.
     await page.evaluate(() => document.querySelector<HTMLButtonElement>('#sample')!.click())
     await phase(page, 'indexing')
-    // Checked in the page, frame by frame. From outside, a busy machine would check too rarely.
+    // This is checked in the page, in each frame. From outside, a busy machine would check too rarely.
     await page.waitForFunction(() =>
       /of 1,000 files · [\d.]+ passages a second/.test(document.querySelector('#status-text')!.textContent!),
     )
@@ -335,7 +335,7 @@ test('keeps a dropped folder over a reload, and finds the same', async () => {
     expect(await filters()).toEqual(before)
     await shot(page, 'path-2-dropped')
     for (const [question, file] of QUESTIONS) {
-      // This is not the loaf, because an earlier test has replaced that recipe.
+      // An earlier test has replaced the recipe of the loaf.
       if (!question.includes('loaf')) expect((await ask(page, question))[0]!.file, question).toBe(name(file))
     }
     await shot(page, 'path-3-search')
@@ -372,8 +372,8 @@ test.each(['chromium', 'firefox'] as const)(
         .locator('#files')
         .setInputFiles(['house/roof.md', 'house/contract.pdf'].map((path) => join(notes, path)))
       await phase(page, 'ready')
-      // The workers of the store, of the model (with its helpers), of pdf.js and of the map, which ends when it has
-      // drawn.
+      // These are the workers of the store, of the model (one or more), of pdf.js and of the map. The map's worker ends
+      // when it has drawn.
       await expect.poll(() => started.length).toBeGreaterThanOrEqual(4)
       expect(started.filter((url) => !url.startsWith('blob:'))).toEqual([])
       if (browser === 'chromium') {
@@ -393,7 +393,8 @@ test.each(['chromium', 'firefox'] as const)(
         expect(answers).not.toContain('answered')
         expect(answers.filter((answer) => answer === 'refused').length).toBeGreaterThanOrEqual(3)
       } else {
-        // Firefox's workers cannot be reached from here, so a worker of the same kind is asked.
+        // The page's workers in Firefox cannot be reached from here, so the test starts a worker in the same way and
+        // asks it.
         const answer = await page.evaluate(
           (url) =>
             new Promise<unknown>((resolve) => {
@@ -410,7 +411,7 @@ test.each(['chromium', 'firefox'] as const)(
         expect(answer).toBe('refused')
       }
       expect(someone.asked).toEqual([])
-      // The server would answer: a worker without the policy reaches it.
+      // The server does answer requests that no policy forbids.
       expect((await fetch(`${someone.url}hello`)).ok).toBe(true)
       expect(someone.asked).toEqual(['/hello'])
     } finally {

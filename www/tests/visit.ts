@@ -14,7 +14,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const shots = here('.out')
 
-/** The built page on a server of its own, as a visitor gets it, with its policy. */
+/** Builds the page and serves it as a visitor gets it, with its policy. */
 export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
   if (!existsSync(here('../../dist/browser.js'))) throw new Error('the package is not built: npm run build')
   if (!(await ensureModel({ log: console.log }))) {
@@ -36,7 +36,7 @@ export async function serve(): Promise<{ url: string; close(): Promise<void> }> 
   return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
 }
 
-/** A visitor: a browser with a profile that outlives it, and a record of everything that must not happen. */
+/** A visitor: a browser with a profile that is kept, and a list of everything that happened and must not. */
 export class Visitor {
   readonly complaints: string[] = []
   context!: BrowserContext
@@ -66,7 +66,7 @@ export class Visitor {
     })
     this.context.on('weberror', (error) => this.complaints.push(`uncaught: ${error.error().message}`))
     this.context.on('request', (request) => {
-      // A URL that the page made itself (a download, the code of a worker) is no request to a server.
+      // A URL that the page made itself (a download, the code of a worker) is not requested from a server.
       if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(this.url))
         this.complaints.push(`third party: ${request.url()}`)
     })
@@ -84,7 +84,7 @@ export class Visitor {
   }
 }
 
-/** Adds up what moved without an action of the visitor. */
+/** Adds up the layout shifts that no action of the visitor caused. */
 function watchLayout() {
   const moved = { total: 0 }
   Object.assign(globalThis, { moved })
@@ -119,7 +119,7 @@ export async function embedded(page: Page) {
   return { documents: Number(documents), queries: Number(queries) }
 }
 
-/** Another server, which allows every request and records it. */
+/** Starts another server, which allows and records every request. */
 export async function thirdParty() {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -160,8 +160,8 @@ export const found = (page: Page): Promise<Found[]> =>
   )
 
 /**
- * Types a question as a person would, and waits for its answer. The field is emptied first, so that no earlier answer
- * can be meant.
+ * Types a question as a person would, and returns its answer. The field is emptied first, so that it cannot be the
+ * answer to an earlier question.
  */
 export async function ask(page: Page, question: string) {
   await page.locator('#query').fill('')

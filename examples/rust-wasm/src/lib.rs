@@ -16,7 +16,7 @@ fn nearest(query: [f32; 3]) -> Result<usize> {
 }
 
 /// Returns the axis that is nearest to (x, y, z), or -1 if something went wrong.
-// Rust asks exports to promise that nothing else has their names.
+// Rust calls this attribute unsafe, because no other function may have the exported name.
 #[unsafe(no_mangle)]
 pub extern "C" fn nearest_axis(x: f32, y: f32, z: f32) -> i32 {
     nearest([x, y, z]).map_or(-1, |axis| axis as i32)

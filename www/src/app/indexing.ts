@@ -8,7 +8,7 @@ import { isAbort } from '../words'
 import { search } from './searching'
 import { changes, fail, refresh, rest, session } from './session'
 
-/** Indexes files, together with those that an earlier indexing has left. */
+/** Indexes files, and those that a cancelled or failed indexing has left. */
 export async function add(found: Found | Promise<Found>) {
   let { sources, others } = await found
   if (session.left) sources = [...session.left.sources, ...sources]

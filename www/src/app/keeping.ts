@@ -8,7 +8,7 @@ import { goOn } from './indexing'
 import { dropAnswer, forgetTimes, search } from './searching'
 import { changes, fail, newEmbedder, refresh, rest, resting, session } from './session'
 
-/** Opens the library, and shows it once it is open. */
+/** Shows the library once it is open. */
 export async function open(opening: Promise<Library> = Library.open()) {
   status.notice(undefined, {})
   session.files = undefined
@@ -60,7 +60,7 @@ export async function exportAll() {
   }
 }
 
-/** Replaces the library by that in a tar. If the tar is refused, the library stays as it was. */
+/** Replaces the library by the one in a tar. If the tar is refused, the library stays as it was. */
 export async function importAll(file: File) {
   const before = session.library
   session.library = undefined

@@ -7,14 +7,20 @@ import { status } from '../view/status'
 import { isAbort } from '../words'
 import { fail, map, session } from './session'
 
-/** About the pause between two words of a quick typist, in milliseconds. */
+/**
+ * How long to wait after a key before a search, in milliseconds. It is about the pause of a quick typist between two
+ * words.
+ */
 const DEBOUNCE = 120
 
 const times: number[] = []
 let asked = 0
 let debounce: ReturnType<typeof setTimeout> | undefined
 
-/** Notes for programs that drive the page which question and filters the results answer. Undefined: none yet. */
+/**
+ * Puts into the page to which question and filters the results belong, for programs that drive the page. Undefined: to
+ * none yet.
+ */
 function answered(asked: string[] | undefined) {
   const { dataset } = element('results')
   if (asked) dataset.answers = JSON.stringify(asked)
@@ -83,7 +89,7 @@ export function searchSoon() {
 /** Drops the answer of a search that is under way. */
 export const dropAnswer = () => void asked++
 
-/** Shows how long the searches took, of none at first. */
+/** Shows how long the searches took. */
 export const showTimes = () => panel.times(times)
 
 export function forgetTimes() {

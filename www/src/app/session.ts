@@ -12,19 +12,19 @@ import { wordsFor } from '../words'
 const ON_THE_MAP = 6000
 
 export const map = new Map2D(element<HTMLCanvasElement>('map'))
-/** Tells other tabs that the library has changed, and hears it from them. */
+/** Tells other tabs that the library has changed, and is told by them. */
 export const changes = new BroadcastChannel('my-files')
 
 /** The state of the page, which its parts share. */
 export const session = {
   library: undefined as Library | undefined,
   embedder: newEmbedder(),
-  /** The number of files, once all passages were read for it. */
+  /** The number of files. It is known once all passages have been read. */
   files: undefined as number | undefined,
   passages: 0,
   /** The hits that are shown, by id. */
   shown: new Map<string, PassageHit>(),
-  /** The passage to which similar ones are shown. */
+  /** The passage that the results are similar to, if the user chose one. */
   alike: undefined as PassageHit | undefined,
   /** Stops the indexing that is under way. */
   work: undefined as AbortController | undefined,

@@ -11,14 +11,14 @@ const PASSED_OVER = new Set(['script', 'style', 'template', 'noscript', 'svg', '
 const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ')
 
 /**
- * Returns the text that a reader would see. It uses a library, because the browser's own parser reports each style that
- * this page's policy forbids.
+ * Returns the text that a reader would see. It uses a library, because the browser's own parser would report each style
+ * in the file as a violation of this page's policy.
  */
 export function htmlSections(html: string): Section[] {
   const sections: Section[] = []
   const path: string[] = []
   let [title, text] = ['', '']
-  /** How deep the parser is inside skipped elements, and the title or heading that is being read. */
+  /** How many skipped elements the parser is in, and the title or heading that is being read. */
   let passed = 0
   let heading: { name: string; text: string } | undefined
   const close = () => {

@@ -9,16 +9,21 @@ export interface Passage {
   text: string
 }
 
-/** In characters: about 200 tokens, which the model was trained to read at once. */
+/**
+ * The length of a passage in characters. These are about 200 tokens, as many as the model was trained to read at once.
+ */
 const SIZE = 900
-/** How much a passage repeats of the one before, so that a thought at the border is whole in one of them. */
+/**
+ * How many characters of the passage before are repeated, so that a thought at the border is complete in one of the
+ * two.
+ */
 const OVERLAP = 150
 
-/** Sentences and lines, with the white space after them. */
+/** Returns the sentences and lines of a text, with the white space after them. */
 function units(text: string): string[] {
   const found: string[] = []
   for (const [unit] of text.matchAll(/[^\n.!?]*(?:[.!?]+(?=\s|$)|[.!?]|\n|$)\s*/g)) {
-    // A very long one (a table, a minified line) is cut.
+    // A very long unit (a table, a minified line) is cut.
     for (let at = 0; at < unit.length; at += SIZE) found.push(unit.slice(at, at + SIZE))
   }
   return found

@@ -1,4 +1,4 @@
-// Loaded with the first PDF, so that nobody else has to fetch the library.
+// This file is loaded with the first PDF. So users without PDFs do not fetch the library.
 import { getDocument, PDFWorker } from 'pdfjs-dist'
 import file from 'pdfjs-dist/build/pdf.worker.min.mjs?url'
 import { confined } from '../confined'
@@ -6,7 +6,7 @@ import type { Section } from './passages'
 
 let worker: PDFWorker | undefined
 
-/** Makes a section of each page. */
+/** Returns a section for each page. */
 export async function pdfSections(bytes: ArrayBuffer): Promise<Section[]> {
   const task = getDocument({
     worker: (worker ??= PDFWorker.create({ port: confined(file, 'pdf') })),

@@ -52,7 +52,7 @@ export async function sectionsOf(type: Type, bytes: ArrayBuffer): Promise<Sectio
   return [{ headings: [], text }]
 }
 
-/** Decodes UTF-8, UTF-16 if the text begins with its mark, and otherwise the encoding of Windows. */
+/** Returns the text of a file. It may be UTF-8, UTF-16 with a byte order mark, or else Windows-1252. */
 function decode(bytes: ArrayBuffer): string {
   const head = new Uint8Array(bytes, 0, Math.min(bytes.byteLength, 4096))
   if (head[0] === 0xff && head[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)

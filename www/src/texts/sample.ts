@@ -1,6 +1,6 @@
 import type { Source } from './read'
 
-/** The samples, for people without own files: the summaries of much used npm packages, one text each. */
+/** Returns samples for people without files of their own. Each is the summary of an npm package that many use. */
 export async function sampleSources(count: number): Promise<Source[]> {
   const response = await fetch(new URL('corpus.json', document.baseURI))
   if (!response.ok) throw new Error(`the sample texts could not be loaded (HTTP ${response.status})`)

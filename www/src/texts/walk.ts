@@ -2,7 +2,7 @@ import { typeOf, type Source } from './read'
 
 export interface Found {
   sources: Source[]
-  /** Files of types that are not read. */
+  /** The number of files of types that are not read. */
   others: number
 }
 
@@ -19,10 +19,10 @@ function add(found: Found, file: File, path: string) {
     })
 }
 
-/** Hidden folders belong to tools and contain no texts of the user. */
+/** Returns whether a folder belongs to tools, such as a hidden one. It has no texts of the user. */
 const isTools = (name: string) => name.startsWith('.') || name === 'node_modules'
 
-/** The files of a picker. In a chosen folder the same files are skipped as in a dropped one. */
+/** Returns the files of a picker. In a chosen folder, the same files are skipped as in a dropped one. */
 export function picked(files: Iterable<File>): Found {
   const found: Found = { sources: [], others: 0 }
   for (const file of files) {
@@ -33,7 +33,8 @@ export function picked(files: Iterable<File>): Found {
 }
 
 /**
- * The files of a drop, with its folders. Call it in the event's own turn: later the browser hides the dropped files.
+ * Returns the files of a drop, including those in folders. It must be called in the turn of the event, because the
+ * browser hides the files after it.
  */
 export async function dropped(items: DataTransferItemList): Promise<Found> {
   const found: Found = { sources: [], others: 0 }

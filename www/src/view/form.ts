@@ -25,7 +25,7 @@ export function wanted(): Wanted {
   }
 }
 
-/** Offers these folders, and those that they are in, as filters. Keeps the chosen one if it is still there. */
+/** Offers these folders, and the folders that contain them, as filters. Keeps the chosen one if it is still there. */
 export function offerFolders(paths: string[]) {
   const all = new Set(
     paths.flatMap((path) => path.split('/').map((_, n, parts) => parts.slice(0, n + 1).join('/'))).filter(Boolean),

@@ -25,7 +25,10 @@ export const panel = {
     setText(fact, `${plural(documents, 'passage')}, ${plural(queries, 'query', 'queries')}`)
   },
 
-  /** Draws the times of the last searches as bars. Only the store's part counts. */
+  /**
+   * Draws the times of the last searches as bars. These are the times in the store, without those of the language
+   * model.
+   */
   times(times: number[]) {
     const shown = times.slice(-SHOWN)
     setText(

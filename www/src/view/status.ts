@@ -28,7 +28,7 @@ export const status = {
       parts.push(`${passagesPerSecond.toFixed(passagesPerSecond < 10 ? 1 : 0)} passages a second`)
     if (secondsLeft !== undefined) parts.push(format.duration(secondsLeft))
     this.phase('indexing', parts.join(' · '), fraction)
-    // A screen reader hears of each quarter, not of each file.
+    // Each quarter is announced to screen readers, and not each file.
     const quarter = Math.floor(fraction * 4)
     if (quarter !== announcedQuarter && quarter > 0 && quarter < 4)
       this.announce(`Indexing, ${quarter * 25} percent done`)
