@@ -39,7 +39,7 @@ export function present() {
       const path = playwright[name].executablePath()
       return existsSync(path) ? path : undefined
     } catch {
-      return undefined // before `npm ci` there is no Playwright, hence no browser of its own
+      return undefined // before `npm ci` there is no Playwright, and so no browser that it downloaded
     }
   }
   return { chromium: installed('chromium') ?? own('chromium'), firefox: installed('firefox-esr') ?? own('firefox') }

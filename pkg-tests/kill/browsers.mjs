@@ -163,7 +163,7 @@ const browserLoop =
     const soft = kind.kills.filter((kill) => kill !== 'browser')
     const kills = Object.fromEntries(kind.kills.map((kill) => [kill, 0]))
     let browser
-    let again // the way to open a page again after a kill that the browser survived
+    let again // opens a page again, if the browser has survived the kill
     try {
       const figures = await killLoop({
         cycles,

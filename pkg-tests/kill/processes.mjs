@@ -46,7 +46,7 @@ function startProcess(command, directory, seed, sabotage, inbox) {
       try {
         message = JSON.parse(line)
       } catch {
-        return // the kill cut the line off, so it was never a message
+        return // the kill cut this line off, so it is no message
       }
       if (!message.hello) return inbox.receive(message)
       resolve({

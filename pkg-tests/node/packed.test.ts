@@ -11,7 +11,7 @@ import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, ser
 
 const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
 const installed = join(folder, 'node_modules/nidus-wasm')
-const site = join(folder, 'site') // what the example sees of the repository's root
+const site = join(folder, 'site') // has what the example needs of the repository's root
 const run = (command: string, ...args: string[]) => runIn(folder, command, ...args)
 
 const readme = readFileSync(join(repository, 'README.md'), 'utf8')

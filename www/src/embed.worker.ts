@@ -38,7 +38,7 @@ async function start(modelsUrl: string, local: boolean) {
   env.backends.onnx.wasm!.numThreads = 1
   env.allowLocalModels = local
   env.allowRemoteModels = !local
-  env.localModelPath = new URL(modelsUrl).pathname // a path, because the library looks up no URL as a local file
+  env.localModelPath = new URL(modelsUrl).pathname // a path, because the library loads no URL as a local file
   env.useBrowserCache = !local // the HTTP cache already keeps what comes from our own origin
   // The progress is counted here. For its own progress, the library would first fetch every local file completely, to
   // know the total.

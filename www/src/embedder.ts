@@ -41,7 +41,7 @@ class ModelWorker {
     })
     this.ready.then(
       () => (this.state = 'ready'),
-      () => (this.state = 'failed'), // everyone who needs the model awaits it, and gets the error
+      () => (this.state = 'failed'), // callers that need the model await `ready`, and get the error
     )
     this.#send({ type: 'start', modelsUrl: new URL('models/', document.baseURI).href, local: __MODEL_IS_LOCAL__ })
   }

@@ -27,7 +27,7 @@ export async function open(opening: Promise<Library> = Library.open()) {
       () => session.library === library && resting() && rest(),
       () => {},
     )
-    await session.embedder.ready // a page that cannot read a question says so before one is asked
+    await session.embedder.ready // if the model cannot be loaded, the page says so before a question is asked
   } catch (error) {
     void fail(error)
   }
