@@ -1,4 +1,4 @@
-// Debian's packages, if we may install them without asking anyone.
+// Installs Debian's packages, if this process may do so without asking for a password.
 import { readFileSync } from 'node:fs'
 import { ask, run, which } from './lib.mjs'
 

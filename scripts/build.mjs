@@ -194,7 +194,7 @@ export async function build({ purpose = 'build' } = {}) {
   say(`build: ${seconds(start)}`)
 }
 
-/** Builds. If a page is too large, it prints that and goes on; `npm run build` and `npm test` fail then. */
+/** Builds like `npm run build`. But if a page is too large, it only prints that, and does not fail. */
 export async function buildAnyWeight(options) {
   await build(options).catch((error) => {
     if (!(error instanceof TooLarge)) throw error

@@ -34,8 +34,8 @@ const LEFT_OUT = [
   'stores/browser-upkeep',
 ]
 /**
- * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others, so
- * that the files of a page are not split for them.
+ * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others.
+ * Otherwise the files of a page would be split into more chunks.
  */
 export const LATER = {
   transfer: 'src/ts/transfer/index.ts',
@@ -59,10 +59,10 @@ const PAGE = 'browser.js'
 const PAGES_WORKER = 'worker-opfs'
 
 /**
- * The sources import the generated glue as ./core.js and ./text-core.js, of which they know only the types. These parts
- * of the glue are left out: `using`, which nothing here uses and which keeps unused classes alive; the finalization
- * registries of all classes but `Segment`, since all others are freed by hand; a warning that is never printed; and the
- * substitute for `encodeInto`, which every runtime with SIMD has.
+ * A plugin that puts the generated glue in the place of ./core.js and ./text-core.js, which the sources import. It
+ * leaves out parts of the glue: `using`, which nothing here uses and which would keep unused classes; the finalization
+ * registries of all classes but `Segment`, because all others are freed by hand; a warning that is never printed; and
+ * the substitute for `encodeInto`, which every runtime with SIMD has.
  */
 const core = (glues) => ({
   name: 'core',
@@ -208,7 +208,8 @@ const written = async ({ outputFiles }) =>
   )
 
 /**
- * Makes esbuild's output 4 % smaller. Addresses stay in quotes, because some bundlers do not find them in backticks.
+ * Returns a file of esbuild's output, made 4 % smaller. Addresses stay in quotes, because some bundlers do not find
+ * them in backticks.
  */
 async function smaller(name, text) {
   const { minify } = await import('vite')

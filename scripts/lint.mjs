@@ -1,4 +1,4 @@
-// `npm run lint`: formatters, linters and the rules of imports. `npm run format` (--fix) mends what can be mended.
+// `npm run lint`: formatters, linters and the rules of imports. `npm run format` (--fix) corrects what it can.
 import { parseArgs } from 'node:util'
 import { ask, at, isMain, main, run, say, Trouble } from './lib.mjs'
 import { graph } from './graph.mjs'

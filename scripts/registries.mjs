@@ -65,8 +65,8 @@ export const missingOf = (env) =>
   ].flatMap(([there, what]) => (there ? [] : [what]))
 
 /**
- * Publishes to both registries. Neither can be undone. npm's registry comes first, because it may still refuse: the
- * token, the name of the package, or the provenance. For cargo everything but the upload has been tried by then. A
+ * Publishes to both registries. Neither can be undone. npm's registry comes first, because it may still refuse the
+ * token, the name of the package or the provenance. For cargo everything but the upload has been tried by then. A
  * registry that has this version from an earlier run is skipped.
  */
 export async function publish({ registries, commit }) {

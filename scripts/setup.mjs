@@ -51,8 +51,7 @@ async function wasmBindgen() {
   ]
   try {
     await step(`cargo install wasm-bindgen-cli ${version}`, () =>
-      // It has its own target directory. The user may share one between projects, and another build would hold its
-      // lock.
+      // It has its own target directory. If the user shares one between projects, another build may hold its lock.
       run(native.cargo, args, {
         env: { ...native.env, CARGO_PROFILE_DEV_DEBUG: '0', CARGO_TARGET_DIR: join(beside, 'target') },
         quiet: true,

@@ -1,4 +1,4 @@
-// The sizes of dist/, and whether a page's share of it keeps to its budget.
+// Prints the sizes of dist/, and checks that a page does not download more than its budget.
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { say, Trouble } from './lib.mjs'
 
@@ -16,7 +16,7 @@ const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
 const brotli = (bytes) =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length
 
-/** A page is too large. Everything else is right, so the tests can still run. */
+/** The error of a page that is too large. Everything else is right, so the tests can still run. */
 export class TooLarge extends Trouble {}
 
 /**
@@ -31,7 +31,7 @@ export function reportSizes(files, pages, { released }) {
     ['raw', 'gzip', 'brotli'].map((title) => title.padStart(11)),
   )
   for (const name of [...files.keys()].sort()) line(name, sizes.get(name).map(kilobytes))
-  // A page loads only one of the two.
+  // A page loads either the plain or the relaxed module, so the larger one counts.
   const larger = (...names) => names.reduce((a, b) => (sizes.get(a)[1] > sizes.get(b)[1] ? a : b))
   const [whole, page] = [
     larger('nidus.wasm', 'nidus-relaxed.wasm'),

@@ -11,8 +11,8 @@ const node = (script, ...args) => run(process.execPath, [at('node_modules', scri
 
 async function native() {
   const { native: rust } = await toolchain()
-  // Only a tenth of the crash images are looked at. `npm run test:long` looks at all of them. From a bare clone nothing
-  // is compiled a second time, so nothing is kept for that.
+  // Only a tenth of the crash images are looked at. `npm run test:long` looks at all of them. Nothing is kept for
+  // incremental builds, because after a fresh clone everything is compiled only once.
   const env = { CARGO_INCREMENTAL: '0', NIDUS_CRASH_IMAGES: process.env.NIDUS_CRASH_IMAGES || '100_000', ...rust.env }
   await run(rust.cargo, [...rust.select, 'test', '--locked', '--features', 'text', '--no-fail-fast'], { env })
   await run(rust.cargo, [...rust.select, 'doc', '--locked', '--features', 'text', '--no-deps'], {

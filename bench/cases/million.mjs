@@ -14,7 +14,7 @@ export const onRequest = true
 
 const ROWS = 1_000_000
 
-/** `million` is an input whose file has only the queries. */
+/** Runs the case. `million` is an input whose file has only the queries. */
 export async function run({ runtime, million }) {
   const dir = scratch('million')
   rmSync(dir, { recursive: true, force: true })

@@ -9,7 +9,10 @@ export const BUCKETS = 10
  */
 export const BLOCK = 1000
 
-/** Mulberry32: a generator with 32 bits of state, which is good enough for noise. */
+/**
+ * Returns a generator of numbers from 0 to below 1: Mulberry32. It has 32 bits of state, which is good enough for
+ * noise.
+ */
 function random(seed) {
   let state = seed >>> 0
   return () => {
@@ -46,7 +49,7 @@ const makers = {
   uniform: (out, at, dimension, next) => {
     for (let i = 0; i < dimension; i++) out[at + i] = next() - 0.5
   },
-  /** The sum of one of 256 centres and noise that is 0.7 times as long. */
+  /** Writes a row: the sum of one of 256 centres and noise that is 0.7 times as long. */
   clustered: (out, at, dimension, next) => {
     const centre = Math.floor(next() * CENTRES) * dimension
     const noise = 0.7 / Math.sqrt(dimension)

@@ -131,7 +131,7 @@ const recordsOf = (name: string) =>
     }
     return found
   })
-/** A file's bytes are its extents, one after the other. `meta` has its length. */
+/** Returns the range of keys of a file's extents. Its bytes are in them, one after the other. `meta` has its length. */
 const extentsOf = (file: File) => IDBKeyRange.bound([file], [file, []])
 const text = (value: unknown) =>
   JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? hex(part) : part))

@@ -6,7 +6,7 @@ export const CSV = new TextEncoder().encode('name,place\nAda,London\n'.repeat(10
 export type States = { [state: string]: (name: string, file: File) => unknown }
 /** The place of the stores of one kind. */
 export interface Place {
-  /** Everything that is kept under the name: the name of each part, and its bytes. */
+  /** Returns everything that is kept under the name: the name of each part, and its bytes. */
   all(name: string): Promise<Record<string, string>>
   /** Replaces the content of one file. */
   states: { [F in File]?: States }
@@ -14,7 +14,7 @@ export interface Place {
   calls: { [call: string]: (name: string) => Promise<unknown> }
 }
 
-/** How a call ended, and everything that was there before it and after it. */
+/** How a call ended, and what was kept under the name before it and after it. */
 interface Fact {
   call: string
   end: string

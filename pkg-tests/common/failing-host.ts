@@ -1,6 +1,6 @@
 import type { StorageHost, SyncAccessHandle } from 'nidus-wasm'
 
-/** A host as a user would write it, in memory. It fails at step number `failAt` of writing the new store. */
+/** Returns a host in memory, as a user would write it. It fails at step number `failAt` of writing the new store. */
 export function failingHost(bytes: { data: Uint8Array; log: Uint8Array }, failAt = Infinity) {
   let steps = 0
   let made = bytes

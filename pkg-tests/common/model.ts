@@ -10,7 +10,7 @@ export const EVERY_CASE = Boolean(
 export const someOf = <T>(all: T[], step: number, important: (one: T) => boolean = () => false): T[] =>
   all.filter((one, n) => EVERY_CASE || n % step === 0 || important(one))
 
-/** A small generator of random numbers with a seed. It gives the same numbers everywhere. */
+/** Returns a small generator of random numbers. The same seed gives the same numbers everywhere. */
 export function random(seed: number) {
   let state = seed >>> 0
   const next = () => {

@@ -5,10 +5,10 @@ import { createServer } from 'node:http'
 import { gzipSync } from 'node:zlib'
 
 /**
- * `files` says which bytes an address has at the moment. `ways` can be changed while the server runs:
+ * Starts a server. `files` returns the bytes of an address. `ways` can be changed while the server runs:
  *   ranges: false      answers each request with the whole file
- *   gzip: true         compresses whole files, as some servers do unasked
- *   etags: 'weak' | false    strong ones otherwise
+ *   gzip: true         compresses whole files, as some servers do
+ *   etags: 'weak' | false    sends weak ETags or none, and strong ones otherwise
  *   dates: false       sends no Last-Modified
  *   deaf: true         ignores If-Match
  *   cut: n             ends answers too early, after n bytes

@@ -138,8 +138,8 @@ export const nodeFs: Opener = {
     return recorder.events
   },
   /**
-   * The marker of an image has other inodes than the files that the test makes, as if somebody had written to the old
-   * pair since. So each image with a marker is also tried with these files' inodes, as if nobody had.
+   * Returns a variant of an image that has a marker. In the image, the marker has other inodes than the files that the
+   * test makes, as if somebody had written to the old pair since. In the variant it has their inodes, as if nobody had.
    */
   variants(image) {
     const marker = image.get('compacted')

@@ -5,7 +5,7 @@ export const DIMENSION = 32
 const COLLECTIONS = ['a', 'b', 'ü']
 const IDS = 60
 
-/** A small random generator that gives the same numbers everywhere. */
+/** Returns a small generator of random numbers. The same seed gives the same numbers everywhere. */
 export function random(...seed) {
   let state = 0x9e3779b9
   for (const part of seed) state = Math.imul(state ^ (part >>> 0), 0x85ebca6b) ^ (state >>> 13)

@@ -184,7 +184,7 @@ it.skipIf(process.platform === 'win32').each(Object.entries(MODES))(
     for (const [call, name] of Object.entries(names)) {
       if (existsSync(name)) for (const file of readdirSync(name)) chmodSync(join(name, file), 0o644)
       const what = `${row}, ${call}: ${ends[call]}`
-      // Who may write to the folder may replace files in it.
+      // A user who may write to the folder may replace files in it.
       if (ends[call] === 'ok' && ['import replace', 'destroy'].includes(call)) continue
       expect(await place.all(name), what).toEqual(before)
     }

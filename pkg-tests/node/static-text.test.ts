@@ -1,4 +1,5 @@
-// Words in stores that are served as plain files, compared with the store itself and with a naive model.
+// Tests searches for words in stores that are served as plain files. Compares them with the store in its folder and
+// with a naive model.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Stores that are served as plain files, compared with the same stores opened from their folder.
+// Tests stores that are served as plain files. Compares them with the same stores, opened from their folder.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -104,7 +104,7 @@ export async function untyped(db: Nidus, query: number[]) {
   await db.count('c', { a: Symbol.iterator })
 }
 
-/** An index signature beside the named keys allows all other keys. */
+/** If a type has an index signature next to named keys, all other keys are allowed. */
 export async function open(db: Nidus<{ [key: string]: string | number | undefined; lang: string }>) {
   await db.count('c', { lang: { $glob: 'e*' }, whatever: { $gt: 5 } })
   // @ts-expect-error

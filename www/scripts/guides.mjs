@@ -98,7 +98,7 @@ export function guidePages(policy) {
   ]
 }
 
-/** A plugin for Vite: puts the guides beside the page in the build. */
+/** A plugin for Vite that adds the guides to the build of the page. */
 export const guides = (policy) => ({
   name: 'guides',
   apply: 'build',

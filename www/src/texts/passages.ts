@@ -1,4 +1,4 @@
-/** A part of a text, with its headings, the outermost first. */
+/** A part of a text with the headings above it, the outermost one first. */
 export interface Section {
   headings: string[]
   text: string
