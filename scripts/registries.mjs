@@ -148,8 +148,8 @@ export function moveTo(repository) {
 }
 
 /**
- * Finds links of the README that would be dead. The registries' pages resolve relative links against `repository`, so
- * each must lead to a committed file, and each anchor to a heading.
+ * Returns the links of the README that would be dead. The registries' pages resolve relative links against
+ * `repository`, so each must lead to a committed file, and each anchor to a heading.
  */
 export function brokenLinks(markdown, committed) {
   const slugs = (text) =>

@@ -73,7 +73,10 @@ async function sameSize(a, b) {
   }
 }
 
-/** Finds pip under one of its names. Installs it first on a bare Debian, if this user may. */
+/**
+ * Returns the command of pip, which has several names. If pip is missing, installs it with apt-get, if this user is
+ * root.
+ */
 function findPip(log) {
   const names = [['pip3'], ['pip'], ['python3', '-m', 'pip']]
   const works = (name) => spawnSync(name[0], [...name.slice(1), '--version'], { stdio: 'ignore' }).status === 0

@@ -36,7 +36,7 @@ export async function serve(): Promise<{ url: string; close(): Promise<void> }> 
   return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
 }
 
-/** A visitor: a browser with a profile that is kept, and a list of everything that happened and must not. */
+/** A visitor: a browser with a profile that is kept, and a list of everything wrong that happened. */
 export class Visitor {
   readonly complaints: string[] = []
   context!: BrowserContext

@@ -18,8 +18,8 @@ let asked = 0
 let debounce: ReturnType<typeof setTimeout> | undefined
 
 /**
- * Puts into the page to which question and filters the results belong, for programs that drive the page. Undefined: to
- * none yet.
+ * Records in the page which question and filters the results answer, for programs that drive the page. Undefined: none
+ * yet.
  */
 function answered(asked: string[] | undefined) {
   const { dataset } = element('results')

@@ -66,7 +66,7 @@ export const results = {
     list.replaceChildren()
   },
 
-  /** Moves the focus up and down between the search field and the results. Returns the result that has the focus. */
+  /** Moves the focus by this many results, up to the search field or down to the last one. */
   move(by: number) {
     const items = [...list.querySelectorAll<HTMLElement>('.result')]
     const at = items.findIndex((each) => each.contains(document.activeElement))
