@@ -3,8 +3,8 @@
 /** The number of rows that each search asks for. */
 export const TOP = 10
 /**
- * f32 sums of 384 products differ from those in f64 by about 1e-7. A row that is so near to the tenth best is as good
- * an answer.
+ * f32 sums of 384 products differ from those in f64 by about 1e-7. So a row whose score is this near to that of the
+ * tenth best is right, too.
  */
 export const NEAR = 1e-6
 
