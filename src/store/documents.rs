@@ -13,14 +13,17 @@ use crate::search::Bits;
 impl Store {
     /// Calls `each` with 0, and then with each document that was written or deleted since the last call. A document may
     /// come several times. If any document may have changed, as at the first call, calls `each` with 1 and then with
-    /// all documents. If `each` fails, the documents that were left do not come again.
+    /// all documents. If `each` fails, any document may have changed at the next call.
     pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
         let touched = self.index.touched.take();
-        each(u32::from(touched.is_none()))?;
-        match touched {
+        let told = each(u32::from(touched.is_none())).and_then(|()| match touched {
             Some(docs) => docs.into_iter().try_for_each(each),
             None => (0..self.index.docs_end() as u32).filter(|doc| self.index.lives(*doc)).try_for_each(each),
+        });
+        if told.is_err() {
+            self.index.touched.lose();
         }
+        told
     }
 
     /// Calls `each` with three kinds of numbers, little-endian: the length of the log that the documents are made of
@@ -87,6 +90,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use crate::error::fail;
     use crate::search::Filter;
     use crate::segment::Supplied;
     use crate::sink::MemorySink;
@@ -116,9 +120,19 @@ mod tests {
         (0..store.index.docs_end() as u32).filter_map(|doc| Some((doc, look(store, doc)?))).collect()
     }
 
-    fn follow(store: &mut Store, known: &mut Known) {
+    /// Asks for what changed, again if the first call fails after so many numbers, as when there is no memory for more.
+    fn follow(store: &mut Store, known: &mut Known, until: usize) {
         let mut docs = Vec::new();
-        store.touched(&mut |doc| Ok(docs.push(doc))).unwrap();
+        let told = store.touched(&mut |doc| {
+            if docs.len() == until {
+                fail!(OutOfMemory, "no more");
+            }
+            Ok(docs.push(doc))
+        });
+        if told.is_err() {
+            docs.clear();
+            store.touched(&mut |doc| Ok(docs.push(doc))).unwrap();
+        }
         if docs.remove(0) == 1 {
             known.clear();
         }
@@ -163,7 +177,7 @@ mod tests {
         ) {
             let mut db = store();
             let mut known = Known::new();
-            follow(&mut db, &mut known);
+            follow(&mut db, &mut known, usize::MAX);
             for (act, collection, id, n) in acts {
                 let collection = ["a", "b", "c"][collection as usize];
                 let name = format!("{id}");
@@ -188,7 +202,7 @@ mod tests {
                 if n % 3 > 0 {
                     db.commit().unwrap();
                     if n % 2 > 0 {
-                        follow(&mut db, &mut known);
+                        follow(&mut db, &mut known, usize::from(n % 8));
                         prop_assert_eq!(&known, &all(&db));
                     }
                 }

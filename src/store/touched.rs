@@ -26,6 +26,11 @@ impl Touched {
         }
     }
 
+    /// Forgets what was noted, so that any document may have changed.
+    pub fn lose(&mut self) {
+        *self = Self::default();
+    }
+
     /// Returns the documents that changed since the last call, or None if any document may have changed.
     pub fn take(&mut self) -> Option<Vec<u32>> {
         let docs = std::mem::take(&mut self.docs);

@@ -31,10 +31,10 @@ export class Documents {
   /** Tells the listeners what has changed. */
   look() {
     if (!this.#dirty) return
-    this.#dirty = false
-    this.#commits++
     const { store, run } = this.#host
     const touched = run(() => store.documents())
+    this.#dirty = false
+    this.#commits++
     const numbers = new Uint32Array(touched.buffer, touched.byteOffset, touched.byteLength / 4)
     const all = numbers[0] === 1
     for (let i = 1; i < numbers.length; i++) this.#end = Math.max(this.#end, numbers[i] + 1)
