@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { Nidus, type OpenOptions } from 'nidus-wasm'
+import { until } from '../common/until'
 
 // A page starts the small worker for an ordinary store in OPFS, and the whole worker for everything else.
 
@@ -55,13 +56,61 @@ it('the small worker writes, searches, filters, compacts, exports and follows', 
 })
 
 it('starts the whole worker at once if the page knows that it is needed', async () => {
-  for (const options of [{ storage: 'indexeddb' }, { storage: 'memory' }, { workers: 2 }] as const) {
+  for (const [options, count] of [
+    [{ storage: 'indexeddb' }, 1],
+    [{ storage: 'memory' }, 1],
+    // The page starts the search workers, too.
+    [{ workers: 3 }, 3],
+  ] as const) {
     const { files, db } = await openings(fresh(), options)
     await db.upsert('c', vectors(3))
     expect(await db.count()).toBe(3)
     await db.close()
-    expect(files).toEqual(['whole'])
+    expect(files).toEqual(Array.from({ length: count }, () => 'whole'))
   }
+})
+
+it('search workers end with their store, and it goes on without them if one fails', async () => {
+  const live = new Set<Worker>()
+  const worker = () => {
+    const made = new Worker(dist('worker.js'), { type: 'module' })
+    live.add(made)
+    const { terminate } = made
+    made.terminate = () => {
+      live.delete(made)
+      terminate.call(made)
+    }
+    return made
+  }
+  const db = await Nidus.open(fresh(), { dimension: D, workers: 3, worker })
+  expect(live.size).toBe(3)
+  await db.upsert('c', vectors(500))
+  const [store, ...others] = [...live]
+  others[0]!.dispatchEvent(new ErrorEvent('error', { message: 'no memory' }))
+  await until('both search workers are ended', () => live.size === 1)
+  expect([...live]).toEqual([store])
+  expect((await db.search([1, 2, 0, 1], { topK: 1 }))[0]!.id).toBe('d2')
+  await db.close()
+  expect(live.size).toBe(0)
+  const again = await Nidus.open(fresh(), { dimension: D, workers: 3, worker })
+  expect(live.size).toBe(3)
+  await again.close()
+  await until('all workers are ended', () => live.size === 0)
+})
+
+it('an opening whose search workers cannot be started is WORKER_FAILED, and says why', async () => {
+  let count = 0
+  const worker = () => {
+    if (count++ > 0) throw new Error('no more workers')
+    return new Worker(dist('worker.js'), { type: 'module' })
+  }
+  const opening = Nidus.open(fresh(), { dimension: D, workers: 2, worker })
+  await expect(opening).rejects.toMatchObject({ code: 'WORKER_FAILED', message: /no more workers/ })
+  count = 0
+  const missing = () => new Worker(count++ > 0 ? dist('no-such-worker.js') : dist('worker.js'), { type: 'module' })
+  await expect(Nidus.open(fresh(), { dimension: D, workers: 2, worker: missing })).rejects.toMatchObject({
+    code: 'WORKER_FAILED',
+  })
 })
 
 it('starts the whole worker for import, list, destroy and salvage', async () => {

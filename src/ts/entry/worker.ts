@@ -1,4 +1,5 @@
 import { loadText } from '../platforms/text-files.js'
+import { PageSearchWorkers } from '../remote/page-search-workers.js'
 import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
@@ -20,11 +21,17 @@ configureRuntime({
 })
 if (typeof WorkerGlobalScope !== 'undefined') {
   const scope = globalThis as unknown as Parameters<typeof serve>[0]
-  serve(scope)
-  // The same file serves as a search worker, too.
-  serveSearchWorker(scope)
-  if (typeof Worker === 'function')
-    configureRuntime({ startSearchWorker: () => new Worker(location.href, { type: 'module' }) })
+  serve(scope, undefined, (page) => {
+    const workers = new PageSearchWorkers(page)
+    configureRuntime({ startSearchWorker: () => workers.start() })
+    return workers
+  })
+  // The same file serves as a search worker, too: then the page sends a port first.
+  scope.addEventListener('message', ({ data }) => {
+    if (!(data instanceof MessagePort)) return
+    serveSearchWorker(data)
+    data.start()
+  })
 }
 
 declare const WorkerGlobalScope: unknown

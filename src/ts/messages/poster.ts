@@ -5,6 +5,7 @@ interface Port {
 /**
  * Returns a function that posts messages. The messages of one turn are posted as one, so that calls made together
  * arrive together and share a commit. Every typed array in them was copied for sending, so its buffer is transferred.
+ * Ports are transferred, too.
  */
 export function poster(port: Port): (message: unknown) => Promise<void> {
   let waiting: { message: unknown; resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -36,18 +37,20 @@ export function poster(port: Port): (message: unknown) => Promise<void> {
 }
 
 function post(port: Port, messages: unknown[]) {
-  const buffers = new Set<ArrayBuffer>()
-  collect(messages, buffers, 5)
-  port.postMessage(messages, [...buffers])
+  const found = new Set<Transferable>()
+  collect(messages, found, 5)
+  port.postMessage(messages, [...found])
 }
 
-function collect(value: unknown, buffers: Set<ArrayBuffer>, depth: number) {
+function collect(value: unknown, found: Set<Transferable>, depth: number) {
   if (typeof value !== 'object' || value === null || depth < 0) return
   if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer)
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer)
+  } else if (globalThis.MessagePort && value instanceof MessagePort) {
+    found.add(value)
   } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
     for (const part of Object.values(value)) {
-      if (typeof part === 'object') collect(part, buffers, depth - 1)
+      if (typeof part === 'object') collect(part, found, depth - 1)
     }
   }
 }

@@ -6,7 +6,7 @@ import type { SalvageReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from '../messages/answer.js'
 
 /** The version of these messages. Caches or bundlers may bring page and worker from different builds of the package. */
-export const VERSION = 11
+export const VERSION = 12
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -28,6 +28,8 @@ export interface WorkerSide {
     ticket: Ticket | undefined,
   ): Promise<Answer<unknown> & { spare?: Float32Array }>
   cancel(number: number): void
+  /** A search worker that the page started has ended, or could not be started. Only the whole worker has this. */
+  searchWorkerFailed?(number: number, message: string): void
   close(): Promise<Answer<undefined>>
   list(storage: StorageKind | undefined): Promise<Answer<StoreInfo[]>>
   destroy(storage: StorageKind | undefined, name: string): Promise<Answer<undefined>>
@@ -44,4 +46,6 @@ export interface PageSide {
   progress(number: number, done: number, total: number): void
   failed(error: ErrorMessage): void
   compactionError(error: ErrorMessage): void
+  /** Starts a search worker, which gets its tasks by `port`. Without a port, ends the one that has this number. */
+  searchWorker(number: number, port?: MessagePort): void
 }

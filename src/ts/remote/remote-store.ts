@@ -139,6 +139,7 @@ export class RemoteStore implements Backend {
         this.#ended({ reason: 'failed', error })
       },
       compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
+      searchWorker: (...args) => this.#worker?.searchWorker(...args),
     }
     for (;;) {
       let connection: WorkerConnection | undefined
@@ -303,12 +304,13 @@ const suspended = () =>
     'the browser suspended the page before the write was answered; it is in the store whole or not at all',
   )
 
-const silent: PageSide = { progress() {}, failed() {}, compactionError() {}, part: async () => ({ ok: undefined }) }
+/** These calls call nothing in the page. */
+const NOTHING = {} as PageSide
 
 async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
   const connection = await WorkerConnection.connect(
     () => start(true),
-    silent,
+    NOTHING,
     () => {},
     undefined,
     start.packaged,

@@ -59,7 +59,14 @@ export async function elsewhere(start: () => Worker): Promise<(() => Worker) | u
       throw new DOMException("the page's policy (CSP: worker-src) does not allow it", 'SecurityError')
     return undefined
   }
-  // Never revoked: the worker starts further workers from this address.
+  // Never revoked: search workers are started from this address later.
   const own = URL.createObjectURL(new Blob([`import ${JSON.stringify(address.href)}`], { type: 'text/javascript' }))
   return () => new Worker(own, { type: 'module' })
 }
+
+/** Returns the error if the start that `elsewhere` returned does not start a worker, either. */
+export const refused = (message: string) =>
+  new DOMException(
+    `its script is on another origin, whose server must allow this page to import it (CORS): ${message}`,
+    'SecurityError',
+  )

@@ -2,6 +2,7 @@ import { poster } from '../messages/poster.js'
 import { createBirpc, type BirpcReturn } from 'birpc'
 import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import { taken, type Answer } from '../messages/answer.js'
+import type { SearchWorkers } from './search-workers.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 
 /** Limit for a script that loads but is not our worker. Even on a slow machine our worker answers in a few seconds. */
@@ -26,6 +27,8 @@ export class WorkerConnection {
   readonly #unwatch = new AbortController()
   #dead: NidusError | undefined
   #waiting = new Set<(error: NidusError) => void>()
+  readonly #start: () => Worker
+  #searchWorkers: Promise<SearchWorkers> | undefined
 
   static async connect(
     start: () => Worker,
@@ -44,18 +47,11 @@ export class WorkerConnection {
       return await connect(start)
     } catch (error) {
       if (!packaged || !isUnstarted(error)) throw error
-      const other = await import('./start-from-elsewhere.js').then(
-        ({ elsewhere }) => elsewhere(start).catch((cause) => Promise.reject(unstarted(cause))),
-        () => undefined,
-      )
+      const here = await import('./start-from-elsewhere.js').catch(() => undefined)
+      const other = await here?.elsewhere(start).catch((cause) => Promise.reject(unstarted(cause)))
       if (!other) throw error
       return connect(other).catch(({ message }: Error) => {
-        throw unstarted(
-          new DOMException(
-            `its script is on another origin, whose server must allow this page to import it (CORS): ${message}`,
-            'SecurityError',
-          ),
-        )
+        throw unstarted(here!.refused(message))
       })
     }
   }
@@ -68,7 +64,7 @@ export class WorkerConnection {
   ): Promise<WorkerConnection> {
     let connection: WorkerConnection
     try {
-      connection = new WorkerConnection(start(), page, onDeath)
+      connection = new WorkerConnection(start, page, onDeath)
     } catch (cause) {
       throw unstarted(cause)
     }
@@ -91,8 +87,9 @@ export class WorkerConnection {
     }
   }
 
-  private constructor(worker: Worker, page: PageSide, onDeath: (error: NidusError) => void) {
-    this.#worker = worker
+  private constructor(start: () => Worker, page: PageSide, onDeath: (error: NidusError) => void) {
+    const worker = (this.#worker = start())
+    this.#start = start
     this.#onDeath = onDeath
     this.#rpc = createBirpc<WorkerSide, PageSide, false>(page, {
       post: poster(worker),
@@ -142,6 +139,16 @@ export class WorkerConnection {
     this.#unwatch.abort()
     this.#rpc.$close()
     this.#worker.terminate()
+    this.#searchWorkers?.then((workers) => workers.end()).catch(() => {})
+  }
+
+  /** Starts a search worker for the worker, in the way that the worker itself was started, or ends one. */
+  searchWorker(number: number, port?: MessagePort) {
+    const failed = (...why: [number: number, message: string]) => this.tell('searchWorkerFailed', why)
+    this.#searchWorkers ??= import('./search-workers.js').then((here) => new here.SearchWorkers(this.#start, failed))
+    this.#searchWorkers
+      .then((workers) => this.#dead || workers.change(number, port))
+      .catch((error) => failed(number, messageOf(error)))
   }
 
   /** Calls the worker and returns its answer as it is. */

@@ -1,6 +1,6 @@
 import type { Args } from '../contract/calls.js'
 import { poster } from '../messages/poster.js'
-import { createBirpc } from 'birpc'
+import { createBirpc, type BirpcReturn } from 'birpc'
 import type { Backend } from '../contract/backend.js'
 import { NidusError, packError } from '../errors/errors.js'
 import { browserOpen } from '../stores/browser-open.js'
@@ -18,9 +18,13 @@ interface Scope {
 
 /**
  * Serves one store to the page that started this worker. `needsWhole` is given in the small worker, which knows only
- * OPFS: it is the error that is thrown where an open needs more.
+ * OPFS: it is the error that is thrown where an open needs more. `more` gives the functions that only the other one has.
  */
-export function serve(scope: Scope, needsWhole?: Error) {
+export function serve(
+  scope: Scope,
+  needsWhole?: Error,
+  more?: (page: () => BirpcReturn<PageSide, WorkerSide>) => Pick<WorkerSide, 'searchWorkerFailed'>,
+) {
   let store: Backend | undefined
 
   const calls = callsOf(
@@ -59,6 +63,7 @@ export function serve(scope: Scope, needsWhole?: Error) {
       const spare: Float32Array | undefined = method === 'upsert' ? (args as Args<'upsert'>).vectors : undefined
       return spare?.byteLength ? { ...answered, spare } : answered
     },
+    ...more?.(() => page),
     close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
     destroy: (storage, name) =>
