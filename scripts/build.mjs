@@ -49,11 +49,12 @@ const WANTED = [
 
 /** Does the work only if its inputs have changed since it last succeeded, or if its output is missing. */
 async function when(name, inputs, outputs, work) {
-  const stamps = readJson(made('stamps.json')) ?? {}
+  const stamps = () => readJson(made('stamps.json')) ?? {}
   const fresh = () => sha(inputs, ...outputs.map((path) => hashFiles('', [path])))
-  if (outputs.every((path) => existsSync(path)) && stamps[name] === fresh()) return
+  if (outputs.every((path) => existsSync(path)) && stamps()[name] === fresh()) return
   await step(name, work)
-  writeFile(made('stamps.json'), JSON.stringify({ ...stamps, [name]: fresh() }))
+  // Several may have begun before one ends, so the stamps are read again.
+  writeFile(made('stamps.json'), JSON.stringify({ ...stamps(), [name]: fresh() }))
 }
 
 /** Arguments for cargo that leave out a part of the crate's default features. */
@@ -148,8 +149,16 @@ async function optimise(compiled, name) {
 }
 
 async function allModules(tools) {
-  const compiled = []
-  for (const name of Object.keys(MODULES)) compiled.push(await optimise(await compile(tools, name), name))
+  // cargo compiles one module after the other. Meanwhile those before are made smaller, which takes one processor.
+  const begun = []
+  for (const name of [...Object.keys(MODULES), TEXT]) {
+    const linked = compile(tools, name)
+    begun.push(linked.then((path) => optimise(path, name)))
+    await Promise.race([linked, Promise.all(begun)])
+  }
+  const all = await Promise.all(begun)
+  const text = all.pop()
+  const compiled = all
   // The glue of the first module is used for all.
   const [{ glue }, ...others] = compiled
   for (const other of others) {
@@ -160,7 +169,7 @@ async function allModules(tools) {
           `those of ${compiled[0].name}`,
       )
   }
-  return { glue, compiled, text: await optimise(await compile(tools, TEXT), TEXT) }
+  return { glue, compiled, text }
 }
 
 /** Writes only those files of dist/ that differ, and removes files that do not belong there any more. */
