@@ -293,22 +293,22 @@ fn zeros_behind_the_log_are_cut() {
 fn unpublished_runs_are_cut_whatever_follows() {
     let built = build();
     let run = &built.log[built.ends[3].0 as usize..built.ends[6].0 as usize];
-    for gate in [[0xFF; 4], [run[0], 0xFF, 0xFF, 0xFF], [run[0], run[1], run[2], 0xFF], [0; 4]] {
+    for mark in [[0xFF; 4], [run[0], 0xFF, 0xFF, 0xFF], [run[0], run[1], run[2], 0xFF], [0; 4]] {
         let mut log = built.log.clone();
         let at = log.len();
         log.extend_from_slice(run);
-        if gate == [0; 4] {
+        if mark == [0; 4] {
             // A sector was never written, and later ones were.
             let sector = (at / 512 + 1) * 512;
             log.resize(sector, 0);
             log[at..].fill(0);
             log.extend_from_slice(run);
         } else {
-            log[at..at + 4].copy_from_slice(&gate);
+            log[at..at + 4].copy_from_slice(&mark);
         }
         let store = open(&built.data, &log).unwrap();
         assert_eq!(store.recovery().log_bytes, (log.len() - at) as u64);
-        if gate[3] == 0xFF {
+        if mark[3] == 0xFF {
             assert_eq!(store.recovery().log_frames, 3);
         }
     }

@@ -176,10 +176,10 @@ fn salvage_never_takes_frames_of_a_run_that_was_not_published() {
     let built = build();
     let frames = scan(&built.log);
     for n in 1..frames.len() {
-        let gate = frames[n].0;
+        let mark = frames[n].0;
         let before = frames[n - 1].0;
         let mut log = built.log.clone();
-        log[gate..gate + 4].fill(0xFF);
+        log[mark..mark + 4].fill(0xFF);
         assert_eq!(salvage(&built.data, &log, None, 64).unwrap().0.log.frames, n as u64);
         // Damage in the frame before must not lead past a run that is not published.
         log[before + 6] ^= 0x40;

@@ -66,7 +66,7 @@ function ordered(docs: Map<string, { attrs: Attrs }>, orderBy: { [key: string]: 
   })
 }
 
-/** Tests lists, and the shapes of answers to a vector, against a naive model. No collection has settings of texts. */
+/** Tests lists, and the shapes of answers to a vector, against a naive model. No collection has text settings. */
 export function listSuite(kind: string, place: Place) {
   const open = (name = place.fresh()) => Nidus.open(name, { dimension: D, ...place.options() })
 

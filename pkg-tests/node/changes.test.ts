@@ -54,7 +54,7 @@ it('an error of a listener is an uncaught error, and the other listeners are cal
   }
 })
 
-it('settings of texts are told once words are found by them, and a compaction is not told', async () => {
+it('text settings are told once words are found by them, and a compaction is not told', async () => {
   const db = await open()
   const told = collect(db)
   const found: number[] = []

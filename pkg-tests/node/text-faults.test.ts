@@ -28,7 +28,7 @@ const refusal = async (work: () => unknown) => {
   return error as NidusError
 }
 
-describe('settings of texts', () => {
+describe('text settings', () => {
   it('know what is written while the first index is made', async () => {
     const db = await memory()
     for (let at = 0; at < 20_000; at += 5000) await db.upsert('docs', many(5000, at))

@@ -49,18 +49,18 @@ pub(super) fn zeros_to_sector_end(tail: &[u8], offset: u64) -> bool {
 /// length ended early, its last byte is still `FF`, which no allowed length has. If its 4 bytes lie in two sectors,
 /// perhaps only one of them was written.
 pub(super) fn unpublished(tail: &[u8], offset: u64) -> bool {
-    let gate = &tail[..tail.len().min(4)];
+    let mark = &tail[..tail.len().min(4)];
     let within = (SECTOR - offset % SECTOR) as usize;
-    let (before, after) = gate.split_at(within.min(gate.len()));
+    let (before, after) = mark.split_at(within.min(mark.len()));
     let all = |part: &[u8], byte: u8| !part.is_empty() && part.iter().all(|b| *b == byte);
-    mutant!(GateIsDamage does { return false });
-    mutant!(StraddleIsDamage does { return within >= 4 && all(gate, 0xFF) });
-    all(gate, 0xFF) || gate.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
+    mutant!(MarkIsDamage does { return false });
+    mutant!(StraddleIsDamage does { return within >= 4 && all(mark, 0xFF) });
+    all(mark, 0xFF) || mark.get(3) == Some(&0xFF) || (within < 4 && (all(before, 0xFF) || all(after, 0xFF)))
 }
 
 /// Counts the frames of an unpublished run. The first one is found by its operation, because its length is missing, and
 /// the others by their lengths.
-pub(super) fn frames_after_gate(tail: &[u8]) -> u64 {
+pub(super) fn frames_after_mark(tail: &[u8]) -> u64 {
     let mut frames = 1;
     let Some((_, payload)) = tail.get(4..).and_then(unframed) else { return frames };
     let mut at = payload + 8;

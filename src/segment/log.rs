@@ -208,8 +208,8 @@ fn append_run(
         return Ok(end);
     }
     let first = run.first_len();
-    let appended = append(log, if mutant!(GateNeverShut) { run.bytes() } else { run.gated() });
-    run.ungate(first);
+    let appended = append(log, if mutant!(MarkNeverWritten) { run.bytes() } else { run.marked() });
+    run.unmark(first);
     appended.map_err(Unpublished)?;
     mutant!(PublishedAtOnce does {
         log.publish(at, first).map_err(Unpublished)?;

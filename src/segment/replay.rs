@@ -2,7 +2,7 @@
 
 use super::crc32::crc32;
 use super::frame::{
-    MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_gate, unpublished,
+    MAX_PAYLOAD, UNPUBLISHED, cut_whatever_follows, decodable_frame_in, frames_after_mark, unpublished,
     zeros_to_sector_end,
 };
 use super::log::LogMark;
@@ -97,9 +97,9 @@ impl Replay {
 
     fn frame<'a>(&self, bytes: &'a [u8]) -> Result<Parsed<'a>> {
         let Some(len) = bytes.first_chunk::<4>() else { return Ok(Parsed::NeedMore) };
-        let gate = *len == UNPUBLISHED;
+        let marked = *len == UNPUBLISHED;
         let len = u32::from_le_bytes(*len) as u64;
-        if len == 0 || gate || len + 8 > self.total - self.mark.len {
+        if len == 0 || marked || len + 8 > self.total - self.mark.len {
             return Ok(Parsed::BadFrame);
         }
         let Ok(size) = usize::try_from(len + 8) else { return Ok(Parsed::BadFrame) };
@@ -146,12 +146,12 @@ impl Replay {
             );
         }
         if zeros_to_sector_end(tail, self.mark.len) {
-            return end(frames_after_gate(tail).saturating_sub(1));
+            return end(frames_after_mark(tail).saturating_sub(1));
         }
         if unpublished(tail, self.mark.len) {
-            return end(frames_after_gate(tail));
+            return end(frames_after_mark(tail));
         }
-        mutant!(TornTailIsDamage does { fail!(Corrupt, "a torn tail") });
+        mutant!(HalfWrittenEndIsDamage does { fail!(Corrupt, "a half-written end") });
         match decodable_frame_in(tail) {
             None => end(1),
             Some(at) => Err(error(

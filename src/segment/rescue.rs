@@ -1,7 +1,7 @@
 //! Reads a damaged log: its good frames in order, without the damaged ones.
 
 use super::crc32::crc32;
-use super::frame::{UNPUBLISHED, cut_whatever_follows, frames_after_gate, good_frame, unframed};
+use super::frame::{UNPUBLISHED, cut_whatever_follows, frames_after_mark, good_frame, unframed};
 use super::op::{Bad, Op};
 use crate::Result;
 use crate::error::{fail, reserve};
@@ -112,7 +112,7 @@ impl Rescue {
     fn pass(&mut self, rest: &[u8], budget: &mut u64, apply: &mut dyn FnMut(Op<'_>) -> Result<()>) -> Result<usize> {
         // Every opening cuts this off. What follows was never acknowledged.
         if cut_whatever_follows(rest, self.offset) {
-            self.found.skipped += frames_after_gate(rest);
+            self.found.skipped += frames_after_mark(rest);
             self.found.bytes += rest.len() as u64;
             return Ok(rest.len());
         }

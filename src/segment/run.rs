@@ -127,14 +127,14 @@ impl Run {
         len
     }
 
-    /// Closes the commit mark, and returns the bytes to be written. The bytes of [`first_len`](Self::first_len) open
-    /// it.
-    pub fn gated(&mut self) -> &[u8] {
+    /// Puts the commit mark in place of the first length, and returns the bytes to be written.
+    pub fn marked(&mut self) -> &[u8] {
         self.bytes[..4].copy_from_slice(&UNPUBLISHED);
         &self.bytes
     }
 
-    pub fn ungate(&mut self, len: [u8; 4]) {
+    /// Puts the first length in place of the commit mark.
+    pub fn unmark(&mut self, len: [u8; 4]) {
         self.bytes[..4].copy_from_slice(&len);
     }
 }

@@ -122,11 +122,6 @@ impl JsIndex {
         self.index.bytes() as f64
     }
 
-    /// Makes the next steps merge all segments into one, so that the index takes the least memory.
-    pub fn condense(&mut self) {
-        self.index.condense();
-    }
-
     /// Begins to write the index to a file, as it is now.
     pub fn save(&mut self, position: f64, checksum: u32) -> std::result::Result<JsSaving, JsValue> {
         let origin = Origin { position: position as u64, checksum, ..VERSIONS };

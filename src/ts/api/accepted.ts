@@ -26,7 +26,7 @@ export function closeAfter(backend: Backend): Promise<void> {
 }
 
 /**
- * Returns settings of texts as JSON. A value that JSON cannot express becomes an empty list, which the store refuses.
+ * Returns text settings as JSON. A value that JSON cannot express becomes an empty list, which the store refuses.
  */
 export const captureText = (text: unknown): string =>
   reading('text', () =>

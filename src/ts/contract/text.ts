@@ -1,7 +1,7 @@
 import type { CallOptions } from './backend.js'
 import type { QueryArgs, QueryHits } from './query.js'
 
-/** The key under which a collection's metadata holds the settings of its texts. */
+/** The key under which a collection's metadata holds its text settings. */
 export const TEXT_KEY = 'nidus.text'
 
 /** Counts of the indexes of words of a store. */

@@ -70,7 +70,7 @@ function keepingText(core: Store, collection: string, meta: Uint8Array): Uint8Ar
 }
 
 /**
- * Returns the bytes of the settings of texts within encoded metadata: their key and their value, each with its length.
+ * Returns the bytes of the text settings within encoded metadata: their key and their value, each with its length.
  */
 export function textEntry(meta: Uint8Array): Uint8Array | undefined {
   const view = new DataView(meta.buffer, meta.byteOffset)

@@ -132,7 +132,7 @@ async function prepare({ db, collection, textKey, hybrid }: NidusVectorStore) {
   if (settings === undefined) await db.setText(collection, textKey)
   else if (!Object.hasOwn(settings, textKey))
     throw invalid(
-      `hybrid: the settings of texts of ${describe(collection)} name ` +
+      `hybrid: the text settings of ${describe(collection)} name ` +
         `${Object.keys(settings).map(describe).join(', ')}, and not ` +
         `${describe(textKey)}, which holds the page contents: add it with db.setText`,
     )

@@ -23,7 +23,7 @@ export class Moves {
   readonly #fences: Fences
   #moved = 0
   /** True if a move or a write was not completed. Some records may then be in two shards. */
-  #torn = false
+  #unfinished = false
   #leaving: Promise<unknown> = Promise.resolve()
   #leavers = 0
   #arriving: Promise<unknown> = Promise.resolve()
@@ -37,8 +37,8 @@ export class Moves {
 
   /** Prepares for work after a restart. If the store is growing, messages from before the restart may still arrive. */
   wake() {
-    this.#torn = this.#source
-    if (!this.#torn) return
+    this.#unfinished = this.#source
+    if (!this.#unfinished) return
     const { from, to } = this.#kept().layout
     for (let index = from; index < to; index++) this.#peers.unsure.add(index)
   }
@@ -46,7 +46,7 @@ export class Moves {
   /** Prepares for a newer layout. No message of an older one is accepted any more. */
   renew() {
     this.#peers.unsure.clear()
-    this.#torn = false
+    this.#unfinished = false
   }
 
   /** Settles once the records that are arriving now are written. */
@@ -56,12 +56,12 @@ export class Moves {
 
   /** Odd if records may be in two shards now. */
   get moved(): number {
-    return this.#torn && this.#source ? 1 : this.#moved
+    return this.#unfinished && this.#source ? 1 : this.#moved
   }
 
   /** Completes an interrupted move before records are counted, unless other work does so already. */
   async tidy(patience: number) {
-    if (this.#torn && this.#source && this.#leavers === 0) await this.#alone(() => this.#mend(patience))
+    if (this.#unfinished && this.#source && this.#leavers === 0) await this.#alone(() => this.#mend(patience))
   }
 
   /** Runs work that sends records to other shards (moves and writes), one after the other. */
@@ -73,7 +73,7 @@ export class Moves {
       try {
         return await work()
       } catch (error) {
-        this.#torn ||= this.#source
+        this.#unfinished ||= this.#source
         throw error
       } finally {
         this.#moved++
@@ -221,7 +221,7 @@ export class Moves {
    */
   async #mend(patience: number) {
     await this.#fence(patience)
-    if (!this.#torn) return
+    if (!this.#unfinished) return
     const db = await this.#store()
     for (const collection of await db.collections()) {
       const leaving: string[] = []
@@ -236,7 +236,7 @@ export class Moves {
         }
       }
     }
-    this.#torn = false
+    this.#unfinished = false
   }
 
   /**
@@ -274,7 +274,7 @@ export class Moves {
       if (leaving.length > 0) return leaving.length
     }
     if (this.#peers.unsure.size > 0) await this.#alone(() => this.#fence(patience))
-    this.#torn = false
+    this.#unfinished = false
     return 0
   }
 

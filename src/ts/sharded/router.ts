@@ -53,7 +53,7 @@ export class Router {
   }
 
   /**
-   * Returns the settings of texts, after the change if one is given. Waits for a part of `timeout`. `pending` tells the
+   * Returns the text settings, after the change if one is given. Waits for a part of `timeout`. `pending` tells the
    * caller whether to ask again.
    */
   async texts(
@@ -73,7 +73,7 @@ export class Router {
     })
   }
 
-  /** Sends the settings of texts to all shards, new ones included. */
+  /** Sends the text settings to all shards, new ones included. */
   async #tell(version: number, settings: Settings) {
     const { name, layout } = (await this.#kept)!
     await this.#tellTexts(name, layout, range(0, layout.to), version, settings)

@@ -34,7 +34,7 @@ export async function summed(requests: Requests, at: At, args: QueryArgs): Promi
     if (all.every(({ settings }) => settings === all[0].settings)) {
       if (tries >= QUIET_TRIES || (await isStill(requests, at, answers))) return sum(all, args)
     } else if (tries >= TRIES)
-      throw new NidusError('BUSY', 'the settings of texts are being changed: some shards have others than the rest')
+      throw new NidusError('BUSY', 'the text settings are being changed: some shards have others than the rest')
     await pause()
   }
 }

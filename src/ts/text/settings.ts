@@ -59,7 +59,7 @@ export function decodeSettings(collection: string, text: string): TextSettings {
   const unsupported = (why: string) =>
     new NidusError(
       'UNSUPPORTED',
-      `the settings of the texts of "${collection}" ${why}; vectors are found as before, and ` +
+      `the text settings of "${collection}" ${why}; vectors are found as before, and ` +
         '`setText` replaces the settings',
     )
   let found: { v?: unknown; analyzer?: unknown; fields?: unknown } | null
@@ -81,7 +81,7 @@ export function decodeSettings(collection: string, text: string): TextSettings {
   return settings
 }
 
-/** Returns a collection's metadata with other settings of texts, or with none. */
+/** Returns a collection's metadata with other text settings, or with none. */
 export function withSettings(meta: Uint8Array, settings: string | undefined): Uint8Array {
   const { [TEXT_KEY]: _, ...others } = decodeMeta(meta)
   return encodeMeta(settings === undefined ? others : { ...others, [TEXT_KEY]: settings })

@@ -33,7 +33,7 @@ export interface CollectionChange {
   dropped?: true
   /** True if the metadata was set. */
   meta?: true
-  /** True if the settings of texts were set or removed. */
+  /** True if the text settings were set or removed. */
   text?: true
 }
 

@@ -471,7 +471,7 @@ export class Nidus<S extends StoreOf<S> = Attrs> {
    * same as if every record had been compared. The score of words is BM25 over the records that the store has at that
    * moment.
    *
-   * Rejects with `INVALID_ARGUMENT` if `text` is given and no collection of the search has settings of texts.
+   * Rejects with `INVALID_ARGUMENT` if `text` is given and no collection of the search has text settings.
    *
    * ```js
    * const hits = await db.search({ text: 'eacces permission', vector }, { topK: 10, highlight: true })

@@ -38,7 +38,7 @@ export interface NidusVectorStoreArgs {
    * Searches by words and meaning together. This holds for `similaritySearch`, `similaritySearchWithScore`, the
    * candidates of `maxMarginalRelevanceSearch`, and all retrievers. `true` means the default options.
    *
-   * Words are found in the page contents. If the collection has no settings of texts yet, `addDocuments`, `addVectors`
+   * Words are found in the page contents. If the collection has no text settings yet, `addDocuments`, `addVectors`
    * and `fromExistingIndex` set them: `db.setText(collection, textKey)`. To find words in metadata, too, call `setText`
    * yourself before: `db.setText('documents', { text: {}, title: { weight: 3 } })`. Default: false.
    */

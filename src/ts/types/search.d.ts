@@ -6,7 +6,7 @@ export interface SearchOptions<A = Attrs, C extends string = string> {
   /**
    * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
    * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
-   * whether a name exists. Words are searched only where a collection of the search has settings of texts.
+   * whether a name exists. Words are searched only where a collection of the search has text settings.
    */
   collections?: C | C[]
   /** The number of hits to return at most. Default: 10. 0 returns an empty list. */

@@ -223,7 +223,7 @@ export class NidusRouter {
   layout(name: string, dimension: number, shards: number): Promise<any>
   /** Adds shards to a store. For {@link ShardedNidus}, not for your own use. */
   grow(name: string, shards: number, timeout?: number): Promise<any>
-  /** Returns or changes the settings of texts. For {@link ShardedNidus}, not for your own use. */
+  /** Returns or changes the text settings. For {@link ShardedNidus}, not for your own use. */
   texts(name: string, timeout?: number, change?: any): Promise<any>
   /** Continues work that was interrupted. The runtime calls it. */
   alarm(): Promise<void>
