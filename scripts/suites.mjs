@@ -195,9 +195,9 @@ export const BUILD = { name: 'build, size budget', unbuilt: true, ...release, wo
  */
 export const SUITES = [
   { group: 'rust', name: 'cargo test, on this machine', unbuilt: true, work: native },
-  { group: 'js', name: 'package in Node', ...project('node') },
-  { group: 'js', name: 'package in tabs and other runtimes', ...project('runtimes') },
   { group: 'js', name: 'package in Chromium and Firefox', ...project('browser') },
+  { group: 'js', name: 'package in tabs and other runtimes', ...project('runtimes') },
+  { group: 'js', name: 'package in Node', ...project('node') },
   { group: 'js', name: 'hosts through the crash simulator', ...project('crash') },
   { group: 'www', name: 'demo in Chromium', ...www },
   { group: 'wasm', ...release, name: 'wasm-bindgen-test in Node', work: () => wasm('wasm_node') },

@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest'
+import { EVERY_CASE } from '../common/model'
 import { expectCaught, expectedOf } from './explore'
 import { importTrace, throughImport } from './import'
 import { opfs } from './opfs-host'
@@ -28,14 +29,18 @@ describe.each(browsers)('OPFS in $name, its calls recorded', ({ name, record, mi
     await through(`opfs in ${name}`, opfs, await record(makePlan(5, 14)), 5)
   })
 
-  it.skipIf(missing)('a write without one of its flushes is caught', async () => {
-    const { events, plan } = await record(makePlan(6, 8))
-    await expectCaught(opfs, events, expectedOf(statesOf(plan)), [
-      ['flushes of data', flushOf(events, 'data.0')],
-      ['flushes of the log', flushOf(events, 'log.0')],
-      ['flushes of the compacted data', flushOf(events, 'data.1')],
-      ['flushes of the compacted log', flushOf(events, 'log.1')],
-      ['flushes of the head', flushOf(events, 'head')],
-    ])
-  })
+  // Both browsers run the same code, and the calls that were recorded in each are explored above.
+  it.skipIf(missing || (name !== 'Chromium' && !EVERY_CASE))(
+    'a write without one of its flushes is caught',
+    async () => {
+      const { events, plan } = await record(makePlan(6, 8))
+      await expectCaught(opfs, events, expectedOf(statesOf(plan)), [
+        ['flushes of data', flushOf(events, 'data.0')],
+        ['flushes of the log', flushOf(events, 'log.0')],
+        ['flushes of the compacted data', flushOf(events, 'data.1')],
+        ['flushes of the compacted log', flushOf(events, 'log.1')],
+        ['flushes of the head', flushOf(events, 'head')],
+      ])
+    },
+  )
 })

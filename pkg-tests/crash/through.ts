@@ -13,7 +13,7 @@ export async function traceOf(opener: Opener, seed: number, turns: number): Prom
 }
 
 /** The most images of one file at one moment. NIDUS_CRASH_MOST changes it. */
-const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? (EVERY_CASE ? 16 : 6))
+const MOST = Number(process.env['NIDUS_CRASH_MOST'] ?? (EVERY_CASE ? 16 : 4))
 
 export async function through(what: string, opener: Opener, { events, plan }: Traced, seed: number) {
   expect(events.filter(({ kind }) => kind === 'flush').length).toBeGreaterThan(20)
