@@ -67,13 +67,19 @@ export const LONG = [
     work: () =>
       node(
         ['node'],
-        ...['static-cache', 'damage', 'lists', 'text', 'feed', 'derived', 'changes'].map((name) => `pkg-tests/node/${name}.test.ts`),
+        ...['static-cache', 'damage', 'lists', 'text', 'feed', 'derived', 'changes'].map(
+          (name) => `pkg-tests/node/${name}.test.ts`,
+        ),
       ),
   },
   {
     name: 'every case in Chromium and Firefox',
     minutes: 15,
-    work: () => node(['browser'], ...['transfer', 'text', 'derived', 'changes'].map((name) => `pkg-tests/browser/${name}.test.ts`)),
+    work: () =>
+      node(
+        ['browser'],
+        ...['transfer', 'text', 'derived', 'changes'].map((name) => `pkg-tests/browser/${name}.test.ts`),
+      ),
   },
   { name: 'every case of crashed hosts', minutes: 5, work: () => node(['crash']) },
   {
