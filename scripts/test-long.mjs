@@ -66,7 +66,8 @@ export const LONG = [
     minutes: 8,
     work: () =>
       node(
-        ['node'],
+        ['node', 'runtimes'],
+        'pkg-tests/sharded/words.test.ts',
         ...['static-cache', 'damage', 'lists', 'text', 'feed', 'derived', 'changes'].map(
           (name) => `pkg-tests/node/${name}.test.ts`,
         ),

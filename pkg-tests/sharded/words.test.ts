@@ -2,7 +2,7 @@
 // and of a naive model: before and after a growth, and after a kill.
 import { describe, expect, it } from 'vitest'
 import { Nidus, type Hit, type Hits } from 'nidus-wasm'
-import { random } from '../common/model'
+import { EVERY_CASE, random } from '../common/model'
 import { sameAnswer, TextModel } from '../common/text-model'
 import { shardedIn, type On } from './served'
 
@@ -187,6 +187,43 @@ describe('words in a sharded store', () => {
     expect(await codeOf(on, 'search', { text: 'sun' })).toBe('INVALID_ARGUMENT')
     expect((await call(on, 'getText', 'docs')) ?? null).toBe(null)
   })
+
+  it.runIf(EVERY_CASE)(
+    'are refused where the answer would be too large for its client, and a filter helps',
+    async () => {
+      const on = { store: 'large', shards: 2, dimension: 1 }
+      const [RANKED, VALUES] = [100_000, 65_536]
+      await call(on, 'setText', 'docs', 'body')
+      const write = async (from: number, to: number) => {
+        for (let at = from; at < to; at += 5000) {
+          const records = Array.from({ length: Math.min(5000, to - at) }, (_, i) => ({
+            id: `${at + i}`,
+            vector: [1],
+            attrs: { n: at + i, body: 'sun' },
+          }))
+          await call(on, 'upsert', 'docs', records)
+        }
+      }
+      const ranked = (filter?: object) =>
+        ask(on, 'search', { text: 'sun', vector: [1] }, { fusion: 'rrf', topK: 1, ...(filter && { filter }) })
+      const counted = (filter?: object) =>
+        ask(on, 'asked', { text: 'sun' }, { topK: 1, facets: { n: { limit: 2 } }, ...(filter && { filter }) })
+      await write(0, RANKED)
+      expect((await ranked()).ok).toHaveLength(1)
+      // Each of the two shards has fewer than so many values.
+      expect((await counted()).ok.facets.n).toEqual([0, 1].map((value) => ({ value, count: 1 })))
+      await write(RANKED, 2 * VALUES + 5000)
+      expect((await ranked()).error).toMatchObject({ code: 'CAPACITY', message: expect.stringContaining('100000') })
+      expect((await ranked({ n: { $lt: 50_000 } })).ok).toHaveLength(1)
+      expect((await counted()).error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('use a filter'),
+      })
+      expect((await counted({ n: { $gte: 90_000 } })).ok.facets.n).toEqual(
+        [90_000, 90_001].map((value) => ({ value, count: 1 })),
+      )
+    },
+  )
 
   it('have settings in every shard, also if all is killed in between', async () => {
     const on = { store: 'killed', shards: 3 }
