@@ -1,3 +1,11 @@
+/** The constant of the sum of ranks, from the paper of Cormack, Clarke and Büttcher (2009). */
+export const RANKS = 60
+/** The most attributes to order by. The module of texts keeps the columns of this many attributes. */
+export const MOST_KEYS = 16
+/** Returns a key of a record's collection and id. The length separates the two, whatever characters they contain. */
+export const nameOf = ({ collection, id }: { collection: string; id: string }) =>
+  `${collection.length} ${collection}${id}`
+
 /** The numbers that the scores of a question's words depend on. Those of several stores can be added. */
 export interface TextStatistics {
   /** The number of all records in the collections that are searched. */

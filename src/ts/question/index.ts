@@ -1,5 +1,5 @@
 import type { Args, Result } from '../contract/calls.js'
-import type { QueryArgs, QueryHits } from '../contract/query.js'
+import { MOST_KEYS, type QueryArgs, type QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
 import { GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
@@ -90,9 +90,6 @@ export function argsOf({ text, vector, collection, id, filter, conditions, optio
 
 /** More records than a store can have. */
 const MOST = 0xffffffff
-
-/** The most attributes to order by. The module of texts keeps the columns of this many attributes. */
-const MOST_KEYS = 16
 
 function orderOf(orderBy: unknown): NonNullable<QueryArgs['orderBy']> {
   if (orderBy === undefined) return []

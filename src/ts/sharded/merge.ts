@@ -1,3 +1,4 @@
+import { nameOf } from '../contract/query.js'
 import type { AttrsOf, Hit } from '../types/index.js'
 
 const encoder = new TextEncoder()
@@ -7,9 +8,6 @@ export function byBytes(a: string, b: string): number {
   for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i] - y[i]
   return x.length - y.length
 }
-/** Returns a key of a hit's collection and id. The length separates the two, whatever characters they contain. */
-export const nameOf = ({ collection, id }: { collection: string; id: string }) =>
-  `${collection.length} ${collection}${id}`
 export const byName = (a: Named, b: Named) => byBytes(a.collection, b.collection) || byBytes(a.id, b.id)
 type Named = { collection: string; id: string }
 /** Compares hits as one store does. */

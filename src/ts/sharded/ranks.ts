@@ -1,11 +1,9 @@
-import type { QueryArgs } from '../contract/query.js'
+import { nameOf, RANKS, type QueryArgs } from '../contract/query.js'
 import { NidusError } from '../errors/errors.js'
 import type { Hit } from '../types/index.js'
-import { byName, byScore, grouped, nameOf, once } from './merge.js'
+import { byName, byScore, grouped, once } from './merge.js'
 import type { At, Requests } from './requests.js'
 
-/** The constant of the sum of ranks, as in one store. */
-const RANKS = 60
 /** The most records that are ranked. All their names come to the caller, who has 128 MB. */
 const MOST_RANKED = 100_000
 

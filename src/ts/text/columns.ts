@@ -1,12 +1,10 @@
+import { MOST_KEYS } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, encodeIds, skipValue } from '../core/wire.js'
 import type { AttrValue } from '../types/index.js'
 import type { Documents, Listener } from './documents.js'
 import { Pace } from './pace.js'
 import { compareValues } from './values.js'
-
-/** The number of columns that are kept: those that were used last. */
-const MOST_COLUMNS = 16
 
 /** The values of one attribute, for each document by its number. */
 export class Column {
@@ -126,7 +124,7 @@ export class Columns implements Listener {
       this.#columns.delete(key)
       this.#columns.set(key, column)
       for (const oldest of this.#columns.keys()) {
-        if (this.#columns.size <= MOST_COLUMNS) break
+        if (this.#columns.size <= MOST_KEYS) break
         this.#columns.delete(oldest)
       }
       if (!this.#readSome(key, column, pace)) return column

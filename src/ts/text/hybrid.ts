@@ -1,4 +1,4 @@
-import type { QueryArgs } from '../contract/query.js'
+import { RANKS, type QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
 import { best, setOf, type Ranked } from './ranked.js'
 import { nearest } from './vectors.js'
@@ -16,8 +16,6 @@ export interface Hybrid extends Ranked {
  */
 const NEAR = 8
 const WORDS = 32
-/** The constant of the sum of ranks, from the paper of Cormack, Clarke and Büttcher (2009). */
-const RANKS = 60
 
 /**
  * Returns the exact `most` best documents by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector

@@ -1,3 +1,4 @@
+import { nameOf } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, skipAttrs } from '../core/wire.js'
 import { NO_KEYS, compareBytes } from './ranked.js'
@@ -49,15 +50,14 @@ export function firstById({ store, run }: TextHost, docs: Uint32Array, most: num
 
 /** Returns those of the documents that have one of the names. */
 export function named({ store, run }: TextHost, docs: Uint32Array, names: { collection: string; id: string }[]) {
-  const key = (collection: string, id: string) => `${collection.length} ${collection}${id}`
-  const wanted = new Set(names.map(({ collection, id }) => key(collection, id)))
+  const wanted = new Set(names.map(nameOf))
   const found: number[] = []
   for (let at = 0; at < docs.length; at += AT_ONCE) {
     const some = docs.subarray(at, at + AT_ONCE)
     const reader = new Reader(run(() => store.documents(some, NO_KEYS)))
     for (const doc of some) {
       if (reader.u8() === 0) continue
-      if (wanted.has(key(reader.str(), reader.str()))) found.push(doc)
+      if (wanted.has(nameOf({ collection: reader.str(), id: reader.str() }))) found.push(doc)
       skipAttrs(reader)
     }
   }
