@@ -120,7 +120,10 @@ const smallWorker = {
   },
 }
 
-/** Returns { files: Map of name to bytes, pages: by title, what each kind of page downloads besides the wasm }. */
+/**
+ * Returns { files, pages }: the bytes of each file by its name, and for each kind of page its title, the names of the
+ * files that it downloads, which module (`page`, `whole` or `none`) comes with them, and whether the budget is for it.
+ */
 export async function bundle(glues, wasm, textWasm) {
   const { build } = await import('esbuild')
   const options = {
@@ -185,20 +188,41 @@ export async function bundle(glues, wasm, textWasm) {
   }
   // A page whose store is in the worker never loads the engine. A page with a host of its own loads it and starts no
   // worker.
-  const pages = {
-    'a page (store in the worker)': [...reached(groups.browser.metafile, PAGE, false), `${PAGES_WORKER}.js`],
-    'a page (a host of its own)': [PAGE, outputOf(groups.browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap(
-      (name) => [...reached(groups.browser.metafile, name, false)],
-    ),
-    './segment': [...reached(groups.segment.metafile, 'segment-browser.js', true)],
-    './slim': [...reached(groups.slim.metafile, 'slim.js', false), `${PAGES_WORKER}.js`],
-    './inline': ['inline.js'],
-    'Node, Deno, Bun': [...reached(groups.node.metafile, 'node.js', true)],
-    'workerd, Durable Object': [
-      ...reached(groups.edge.metafile, 'workerd.js', true),
-      ...reached(groups.edge.metafile, 'durable-object.js', true),
-    ],
-  }
+  const reachedFrom = ({ metafile }, name, later = true) => [...reached(metafile, name, later)]
+  const { browser, segment, slim, node, edge } = groups
+  const pages = [
+    // Only these are downloaded by pages. inline.js is one large file by choice.
+    {
+      title: 'a page (store in the worker)',
+      names: [...reachedFrom(browser, PAGE, false), `${PAGES_WORKER}.js`],
+      wasm: 'page',
+      budget: true,
+    },
+    {
+      title: 'a page (a host of its own)',
+      names: [PAGE, outputOf(browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap((name) =>
+        reachedFrom(browser, name, false),
+      ),
+      wasm: 'page',
+      budget: true,
+    },
+    { title: './segment', names: reachedFrom(segment, 'segment-browser.js'), wasm: 'whole', budget: true },
+    {
+      title: './slim',
+      names: [...reachedFrom(slim, 'slim.js', false), `${PAGES_WORKER}.js`],
+      wasm: 'page',
+      budget: true,
+    },
+    // This file contains the wasm.
+    { title: './inline', names: ['inline.js'], wasm: 'none' },
+    // These are on a disk, or uploaded.
+    { title: 'Node, Deno, Bun', names: reachedFrom(node, 'node.js'), wasm: 'whole' },
+    {
+      title: 'workerd, Durable Object',
+      names: ['workerd.js', 'durable-object.js'].flatMap((name) => reachedFrom(edge, name)),
+      wasm: 'whole',
+    },
+  ]
   return { files, pages }
 }
 

@@ -8,9 +8,6 @@ import { say, Trouble } from './lib.mjs'
  */
 const BUDGET = 135 * 1024
 
-/** The kinds of page that only open, insert and search. They use the smaller wasm. */
-const PAGES = new Set(['a page (store in the worker)', 'a page (a host of its own)', './slim'])
-
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(11)
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
 const brotli = (bytes) =>
@@ -37,19 +34,16 @@ export function reportSizes(files, pages, { released }) {
     larger('nidus.wasm', 'nidus-relaxed.wasm'),
     larger('nidus-page.wasm', 'nidus-page-relaxed.wasm'),
   ]
-  const totals = Object.entries(pages).map(([title, names]) => {
-    // inline.js contains the wasm.
-    const own = names.includes('inline.js') ? [] : [PAGES.has(title) ? page : whole]
-    const sums = [...new Set([...names, ...own])].reduce(
+  const modules = { page: [page], whole: [whole], none: [] }
+  const totals = pages.map(({ title, names, wasm, budget }) => {
+    const sums = [...new Set([...names, ...modules[wasm]])].reduce(
       (sums, name) => sums.map((sum, i) => sum + sizes.get(name)[i]),
       [0, 0, 0],
     )
     line(title, sums.map(kilobytes))
-    return { title, bytes: sums[1] }
+    return { title, bytes: sums[1], budget }
   })
-  // Only the first four are pages that download these files. inline.js is one large file by choice, and the other files
-  // are on a disk or uploaded.
-  const over = totals.slice(0, 4).find(({ bytes }) => bytes > BUDGET)
+  const over = totals.find(({ bytes, budget }) => budget && bytes > BUDGET)
   if (over && !released)
     say(
       `${over.title} downloads more than the budget of ${kilobytes(BUDGET).trim()} (gzip): this compiler's std is ` +
