@@ -1,8 +1,8 @@
 // Runs the code of the guides, unchanged, with the packed tarball.
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { transform } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, guides, install, openBrowser, pageWith, repository, run, serveFolder } from './tarball.js'
@@ -44,6 +44,7 @@ it('names a runtime for each block of JavaScript', () => {
     'browser',
     'bundled',
     'deno',
+    'embedder',
     'node',
     'peers',
     'sharded',
@@ -188,6 +189,35 @@ describe('in Chromium', () => {
     await page.goto(`${server.origin}page-${n}.html`)
     await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0).toBe(true)
     expect(browser.complaints).toEqual([])
+  })
+
+  // The model is where the demo has it. Without it, the demo is not tested either.
+  const model = join(repository, 'www/public/models/all-MiniLM-L6-v2')
+  it.skipIf(!existsSync(model)).each(of('embedder'))('$name, with a real model', async ({ code }) => {
+    browser.said.length = browser.complaints.length = 0
+    const from = `import { env } from '@huggingface/transformers'
+      env.allowRemoteModels = false
+      env.allowLocalModels = true
+      env.localModelPath = '/models/'
+      env.backends.onnx.wasm.wasmPaths = '/onnx/'`
+    const { outputFiles } = await build({
+      stdin: { contents: `${from}\n${code};console.log('the end')`, resolveDir: repository },
+      bundle: true,
+      write: false,
+      format: 'esm',
+      target: 'es2022',
+      external: ['nidus-wasm'],
+    })
+    cpSync(model, join(folder, 'models/Xenova/all-MiniLM-L6-v2'), { recursive: true })
+    cpSync(join(repository, 'node_modules/onnxruntime-web/dist'), join(folder, 'onnx'), {
+      recursive: true,
+      filter: (path) => !/\.(map|js)$/.test(path),
+    })
+    writeFileSync(join(folder, 'embedder.html'), pageWith(outputFiles[0]!.text.replaceAll('</script', '<\\/script')))
+    const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+    await page.goto(`${server.origin}embedder.html`)
+    await expect.poll(() => browser.said.at(-1) === 'the end' || browser.complaints.length > 0).toBe(true)
+    expect([browser.said, browser.complaints]).toEqual([['page 0', 'page 1', 'the end'], []])
   })
 })
 
