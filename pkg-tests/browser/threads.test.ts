@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { inWorker } from './in-worker'
 
 const names: string[] = []
 const fresh = () => {
@@ -93,3 +94,43 @@ it.for(['classic', 'module'] as const)(
     }
   },
 )
+
+it("a worker of the page's own keeps a store in OPFS, and shares it with the page", async () => {
+  const name = fresh()
+  const { run, end } = inWorker(async ({ step, entry, name }: { step: string; entry: string; name: string }, load) => {
+    const own = globalThis as unknown as { db?: Nidus; Worker: typeof Worker; started?: number }
+    if (step === 'open') {
+      own.started = 0
+      own.Worker = class extends Worker {
+        constructor(...args: ConstructorParameters<typeof Worker>) {
+          super(...args)
+          own.started!++
+        }
+      }
+      const { Nidus } = (await load(entry)) as typeof import('nidus-wasm')
+      own.db = await Nidus.open(name, { dimension: 4 })
+      await own.db.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0], attrs: { text: 'sun' } }])
+      await own.db.setText('c', 'text')
+    }
+    if (step === 'close') await own.db!.close()
+    if (step === 'destroy') {
+      const { Nidus } = (await load(entry)) as typeof import('nidus-wasm')
+      const listed = (await Nidus.list()).some((info) => info.name === name)
+      await Nidus.destroy(name)
+      return [listed, (await Nidus.list()).some((info) => info.name === name)]
+    }
+    return [own.db!.storage, own.started! > 0]
+  })
+  const step = (step: string) => run({ step, entry, name })
+  // A worker that Firefox starts in a worker may never begin, so there none is started.
+  const firefox = navigator.userAgent.includes('Firefox')
+  expect(await step('open')).toEqual(['opfs', !firefox])
+  const db = await Nidus.open(name)
+  expect((await db.search([1, 0, 0, 0])).map(({ id }) => id)).toEqual(['a'])
+  await db.upsert('c', [{ id: 'b', vector: [0, 1, 0, 0], attrs: { text: 'sun and moon' } }])
+  await step('close')
+  expect((await db.search({ text: 'sun' })).map(({ id }) => id)).toEqual(['a', 'b'])
+  await db.close()
+  expect(await step('destroy')).toEqual([true, false])
+  end()
+})

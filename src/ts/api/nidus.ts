@@ -2,7 +2,6 @@ import type { Backend, OpenSpec } from '../contract/backend.js'
 import { TEXT_KEY } from '../contract/text.js'
 import { invalid, reading, storageError } from '../errors/errors.js'
 import { encodeFilter } from '../arguments/filter.js'
-import { userHost } from '../hosts/user.js'
 import {
   captureBatch,
   captureChanges,
@@ -59,6 +58,7 @@ import type {
   SimilarOptions,
   StaticOptions,
   StaticSource,
+  StorageHost,
   StorageKind,
   StoreInfo,
   StoreListener,
@@ -78,6 +78,8 @@ import { BACKEND, metaOf, pages, read, rowOf, searchAll, signalOf } from './read
 import { ask, isShaped, list, shaped, similar } from './questions.js'
 
 const currentPlatform = () => runtime.platform!
+/** Most stores have no host of the caller's, so what checks one is loaded when it is needed. */
+const userHost = async (own: StorageHost, name?: string) => (await load(import('../hosts/user.js'))).userHost(own, name)
 
 /**
  * The public class of a store. Each method checks and copies its arguments in the turn of the call, and then calls the
@@ -107,7 +109,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     const spec = checkOpen(name, checked, storage)
     if (typeof storage === 'object') {
-      userHost(storage) // throws before anything is loaded if the host lacks a method
+      await userHost(storage) // throws before the engine is loaded if the host lacks a method
       return new Nidus<A>(name, await platform.openOwn(spec, storage, checked.wasm))
     }
     return new Nidus<A>(
@@ -130,7 +132,7 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const storage = checkStorage(checked.storage, platform.defaultStorage)
     if (typeof storage !== 'object') return platform.destroy(storage, checkName(name), checked)
     try {
-      await userHost(storage, checkName(name)).destroy()
+      await (await userHost(storage, checkName(name))).destroy()
     } catch (error) {
       throw storageError(error, `the store "${checkName(name)}" could not be removed`, true)
     }

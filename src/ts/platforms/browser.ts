@@ -16,71 +16,86 @@ const unavailable = (kind: StorageKind) =>
   new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
 
 /**
- * Returns whether this thread can start a worker. A page starts one, because only dedicated workers have file handles.
- * A thread that cannot start a worker works without one.
+ * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A thread
+ * that cannot start a worker works without one. So does a dedicated worker in Firefox: one in a hundred workers that it
+ * starts does not begin, and the thread that starts it never goes on. `wanted` is true if the caller asks for a worker.
  */
-const canStart = () => typeof Worker !== 'undefined'
+const starts = (wanted?: unknown) =>
+  typeof Worker !== 'undefined' &&
+  (wanted || !('DedicatedWorkerGlobalScope' in globalThis && navigator.userAgent.includes('Firefox')))
 
 const here = () => import('./this-thread.js')
 const salvageHere = () => import('./salvage-this-thread.js')
 
-/** Runs `work` in a worker. If none can be started, runs `alone` in this thread, which then cannot use OPFS. */
-async function inWorker<T>(kind: StorageKind | undefined, work: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
-  if (!canStart()) return alone()
-  try {
-    return await work()
-  } catch (error) {
-    if (!isForbidden(error)) throw error
-    const why = (message: string) =>
-      new NidusError('STORAGE_UNAVAILABLE', `${message}; ${(error as Error).message}`, { cause: error })
-    if (kind === 'opfs') throw why('the storage "opfs" needs a worker')
-    return alone().catch((other: NidusError) => {
-      throw other.code === 'STORAGE_UNAVAILABLE' ? why(other.message) : other
-    })
-  }
-}
-
 /** `whole` returns the address of the wasm that a salvage needs. */
 export function browserPlatform(startWorker: StartWorker, whole?: () => string): Platform {
   startWorker.packaged = true
+
+  /** Runs `work` in a worker. If none is started, runs `alone` in this thread. `own` is the caller's. */
+  async function inWorker<T>(
+    own: StartWorker | undefined,
+    kind: StorageKind | undefined,
+    work: (start: StartWorker) => Promise<T>,
+    alone: () => Promise<T>,
+  ): Promise<T> {
+    if (!starts(own)) return alone()
+    try {
+      return await work(own ?? startWorker)
+    } catch (error) {
+      if (!isForbidden(error)) throw error
+      const why = (message: string) =>
+        new NidusError('STORAGE_UNAVAILABLE', `${message}; ${(error as Error).message}`, { cause: error })
+      if (kind === 'opfs') throw why('the storage "opfs" needs a worker')
+      return alone().catch((other: NidusError) => {
+        throw other.code === 'STORAGE_UNAVAILABLE' ? why(other.message) : other
+      })
+    }
+  }
+
   return {
     defaultStorage: undefined,
-    async open(spec, worker = startWorker, wasm, source) {
+    async open(spec, worker, wasm, source) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
+      // The page starts search workers, too.
+      if (spec.workers > 1) worker ??= startWorker
       // A response can be read only once.
-      const own = canStart() ? await sendable(wasm) : wasm
+      const own = starts(worker) ? await sendable(wasm) : wasm
       return inWorker<Backend>(
+        worker,
         spec.storage,
-        () => RemoteStore.open(spec, worker, own, source),
+        (start) => RemoteStore.open(spec, start, own, source),
         async () => (await here()).openHere(spec, own, source),
       )
     },
     openOwn: async (...args) => (await import('../stores/open-own-host.js')).openOwn(...args),
-    async list(kind, { worker = startWorker }) {
+    async list(kind, { worker }) {
       if (kind === 'memory') return []
       if (kind === 'fs') throw unavailable(kind)
       return inWorker(
+        worker,
         kind,
-        () => remoteList(worker, kind),
+        (start) => remoteList(start, kind),
         async () => (await here()).browserList(kind),
       )
     },
-    async destroy(kind, name, { worker = startWorker }) {
+    async destroy(kind, name, { worker }) {
       if (kind === 'memory') return
       if (kind === 'fs') throw unavailable(kind)
       await inWorker(
+        worker,
         kind,
-        () => remoteDestroy(worker, kind, name),
+        (start) => remoteDestroy(start, kind, name),
         async () => (await here()).browserDestroy(kind, name),
       )
     },
-    async salvage(kind, spec, { into, worker = startWorker, wasm }) {
+    async salvage(kind, spec, { into, worker, wasm }) {
       if (typeof kind === 'object') return (await salvageHere()).salvageOwn(spec, kind, into!, wasm ?? whole?.())
       if (kind === 'fs' || kind === 'memory') throw unavailable(kind)
-      const own = canStart() ? await sendable(wasm) : wasm
+      const own = starts(worker) ? await sendable(wasm) : wasm
       return inWorker(
+        worker,
         kind,
-        () => remoteSalvage(worker, kind, spec, own),
+        (start) => remoteSalvage(start, kind, spec, own),
         async () => (await salvageHere()).browserSalvage(kind, spec, own ?? whole?.()),
       )
     },
