@@ -1,12 +1,16 @@
 // Prints the sizes of dist/, and checks that a page does not download more than its budget.
+import { readFileSync } from 'node:fs'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { say, Trouble } from './lib.mjs'
+import { at, say, Trouble } from './lib.mjs'
 
 /**
  * The budget in bytes of gzip for everything that a page downloads: wasm, JavaScript, worker. It was 125 KB before
  * updates, operators on texts, lists, changes and words came, and should be that again.
  */
 const BUDGET = 135 * 1024
+
+/** What a page downloads in addition for searches by words. */
+const WORDS = ['text.js', 'question.js', 'nidus-text.wasm']
 
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(11)
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
@@ -53,4 +57,16 @@ export function reportSizes(files, pages, { released }) {
     throw new TooLarge(
       `${over.title} downloads ${kilobytes(over.bytes).trim()} (gzip); the budget is ${kilobytes(BUDGET).trim()}.`,
     )
+
+  if (released) {
+    const [, page, words] =
+      /downloads (\d+) KB \(gzip\), and (\d+) KB more/.exec(readFileSync(at('README.md'), 'utf8')) ?? []
+    const more = WORDS.reduce((sum, name) => sum + sizes.get(name)[1], 0)
+    const [first] = totals
+    if (![Number(page) - first.bytes / 1024, Number(words) - more / 1024].every((off) => Math.abs(off) <= 1))
+      throw new TooLarge(
+        `README.md says that ${first.title} downloads ${page} KB and ${words} KB more for words, and they are ` +
+          `${kilobytes(first.bytes).trim()} and ${kilobytes(more).trim()}.`,
+      )
+  }
 }
