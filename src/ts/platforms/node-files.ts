@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Runtime, WasmFiles } from '../runtime/configure.js'
 
-// `new URL(…, import.meta.url)` would not do: webpack would take it for an asset and pass a wrong URL to readFileSync.
+// `new URL('…', import.meta.url)` would not do: webpack would take it for an asset and pass a wrong URL to readFileSync.
+// Each name is written out: Turbopack takes a name that it cannot know for any file of the package.
 const here = import.meta.url
-export const packaged = (name: string) => new URL(`./${name}`, here)
+export const searchWorker = () => new URL('./search-worker-node.js', here)
 
 const wasm: WasmFiles = {
-  relaxed: () => new Uint8Array(readFileSync(packaged('nidus-relaxed.wasm'))),
-  plain: () => new Uint8Array(readFileSync(packaged('nidus.wasm'))),
+  relaxed: () => new Uint8Array(readFileSync(new URL('./nidus-relaxed.wasm', here))),
+  plain: () => new Uint8Array(readFileSync(new URL('./nidus.wasm', here))),
 }
 
 /** Reads a path, or an address: `fetch` does not know files in Node. */
@@ -21,7 +22,7 @@ async function readWasm(source: string | URL): Promise<Response | Uint8Array<Arr
 
 const text: NonNullable<Runtime['text']> = async () => {
   const { openText } = await import('../text/index.js')
-  const module = async () => WebAssembly.compile(new Uint8Array(await readFile(packaged('nidus-text.wasm'))))
+  const module = async () => WebAssembly.compile(new Uint8Array(await readFile(new URL('./nidus-text.wasm', here))))
   return { openText, module }
 }
 

@@ -1,6 +1,6 @@
 import { nodeWorker } from '../threads/node.js'
 import type { Runtime } from '../runtime/configure.js'
-import { nodeFiles, packaged } from './node-files.js'
+import { nodeFiles, searchWorker } from './node-files.js'
 import { salvage, type SalvageHosts } from '../engine/salvage.js'
 import { NidusError } from '../errors/errors.js'
 import { destroyFs, fsHost, listFs } from '../hosts/fs/host.js'
@@ -50,5 +50,5 @@ export const nodePlatform: Platform = {
 export const nodeRuntime: Runtime = {
   ...nodeFiles,
   platform: nodePlatform,
-  startSearchWorker: () => nodeWorker(packaged('search-worker-node.js')),
+  startSearchWorker: () => nodeWorker(searchWorker()),
 }
