@@ -150,15 +150,14 @@ async function optimise(compiled, name) {
 
 async function allModules(tools) {
   // cargo compiles one module after the other. Meanwhile those before are made smaller, which takes one processor.
-  const begun = []
-  for (const name of [...Object.keys(MODULES), TEXT]) {
-    const linked = compile(tools, name)
-    begun.push(linked.then((path) => optimise(path, name)))
-    await Promise.race([linked, Promise.all(begun)])
-  }
-  const all = await Promise.all(begun)
-  const text = all.pop()
-  const compiled = all
+  let before = Promise.resolve()
+  const begun = [...Object.keys(MODULES), TEXT].map((name) => {
+    const linked = before.then(() => compile(tools, name))
+    before = linked
+    return linked.then((path) => optimise(path, name))
+  })
+  const compiled = await Promise.all(begun)
+  const text = compiled.pop()
   // The glue of the first module is used for all.
   const [{ glue }, ...others] = compiled
   for (const other of others) {
