@@ -210,7 +210,7 @@ describe('words in a sharded store', () => {
         ask(on, 'asked', { text: 'sun' }, { topK: 1, facets: { n: { limit: 2 } }, ...(filter && { filter }) })
       await write(0, RANKED)
       expect((await ranked()).ok).toHaveLength(1)
-      // Each of the two shards has fewer than so many values.
+      // Each of the two shards has fewer values than the limit.
       expect((await counted()).ok.facets.n).toEqual([0, 1].map((value) => ({ value, count: 1 })))
       await write(RANKED, 2 * VALUES + 5000)
       expect((await ranked()).error).toMatchObject({ code: 'CAPACITY', message: expect.stringContaining('100000') })

@@ -34,7 +34,7 @@ pub(super) struct Compaction {
     ends: Vec<(u32, usize)>,
     /// The next collection to be sorted or written: a place in `ends`.
     at: usize,
-    /// What is not yet written of the sorted parts of the present collection.
+    /// The sorted parts of the present collection, each without the documents that are already written.
     runs: Vec<Range<usize>>,
     /// The frames of the present slice.
     run: Run,

@@ -34,7 +34,7 @@ pub(super) struct Receipts {
     begun: usize,
 }
 
-/// What the store knows about a write.
+/// Says whether a write was made, as far as the store knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// The write was made, with this result.

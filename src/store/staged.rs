@@ -11,8 +11,8 @@ use crate::segment::op::{AttrsScan, Op};
 use crate::segment::receipt::{LEN, Receipt};
 use crate::segment::{Run, RunMark};
 
-/// What applying an operation changes. All memory for it is taken while staging. The first number is the place of the
-/// collection in the list `seen` of [`Staged`].
+/// A change that is made when an operation is applied. All memory for it is taken while staging. The first number is
+/// the place of the collection in the list `seen` of [`Staged`].
 enum Effect {
     /// The new collection, until the effect is applied.
     Create(usize, Option<Box<Collection>>),
@@ -102,8 +102,8 @@ impl Staged {
     /// Begins an operation, and returns the mark to go back to if it fails. `arena` is the present mark of the arena.
     pub fn mark(&mut self, arena: ArenaMark) -> StagedMark {
         if self.run.is_empty() {
-            // What failed operations have left is not needed any more. The arena's mark may be from before a compaction
-            // that packed the arena anew.
+            // The remains of failed operations are not needed any more. The arena's mark may be from before a
+            // compaction that packed the arena anew.
             *self = Self { run: std::mem::take(&mut self.run), arena, ..Self::default() };
         }
         StagedMark { run: self.run.mark(), effects: self.effects.len() }

@@ -56,7 +56,7 @@ export function browserPlatform(startWorker: StartWorker, whole?: () => string):
     defaultStorage: undefined,
     async open(spec, worker, wasm, source) {
       if (spec.storage === 'fs') throw unavailable(spec.storage)
-      // The page starts search workers, too.
+      // Only a store in a worker of its own has search workers.
       if (spec.workers > 1) worker ??= startWorker
       // A response can be read only once.
       const own = starts(worker) ? await sendable(wasm) : wasm
