@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   truncateSync,
   statSync,
@@ -38,6 +39,7 @@ function racer(command: readonly string[]) {
   return {
     child,
     hear: async () => (await lines.next()).value as string,
+    tell: (word: string) => void child.stdin!.write(`${word}\n`),
     async ask(...words: string[]) {
       child.stdin!.write(`${words.join('\t')}\n`)
       return (await lines.next()).value as string
@@ -267,6 +269,40 @@ describe('fs: a race for the lock', () => {
       }
     },
   )
+
+  it('between processes that make and destroy one store, and readers: nobody is told of damage', async () => {
+    const dir = fresh()
+    const at = (i: number) => runtimes[i % runtimes.length]![1]
+    const writers = await Promise.all([0, 1, 2].map((i) => start(at(i))))
+    const readers = await Promise.all([0, 1, 2].map((i) => start(at(i))))
+    const seen = readers.map((one) => one.ask('watch', dir))
+    expect(await Promise.all(writers.map((one) => one.ask('churn', dir)))).toEqual(['', '', ''])
+    const db = await Nidus.open(dir, { dimension: 4 }) // A reader reads until it has read once.
+    await db.close()
+    for (const one of readers) one.tell('enough')
+    expect(await Promise.all(seen)).toEqual(['', '', ''])
+  })
+
+  it('is asked before files look damaged: their owner may be in the middle of something', async () => {
+    const owned = fresh()
+    const holder = await Nidus.open(owned, { dimension: 4 })
+    await holder.upsert('c', [{ id: 'a', vector: [1, 0, 0, 0] }])
+    for (const missing of ['log', 'data']) {
+      renameSync(join(owned, missing), join(owned, 'aside'))
+      expect(await codeOf(() => Nidus.open(owned, { dimension: 4 }))).toBe('LOCKED')
+      expect(await codeOf(() => Nidus.destroy(owned))).toBe('LOCKED')
+      const reading = Nidus.open(owned, { readOnly: true })
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      renameSync(join(owned, 'aside'), join(owned, missing))
+      const reader = await reading
+      expect(await reader.count()).toBe(1)
+      await reader.close()
+    }
+    await holder.close()
+    renameSync(join(owned, 'log'), join(owned, 'aside'))
+    expect(await codeOf(() => Nidus.open(owned, { dimension: 4 }))).toBe('CORRUPT')
+    expect(await codeOf(() => Nidus.open(owned, { readOnly: true }))).toBe('CORRUPT')
+  })
 
   it('continues after a process that was killed while it took the lock over', async () => {
     const dir = fresh()

@@ -66,7 +66,7 @@ export async function openHost(
     return await host.open({ readOnly: spec.readOnly, mustExist, ...(lenient && { lenient }) })
   } catch (error) {
     const coded = storageError(error, `the store "${spec.name}" (${host.kind}) could not be opened`, true)
-    if (coded.code === 'NOT_FOUND' && !spec.readOnly)
+    if (coded.code === 'NOT_FOUND' && !spec.readOnly && mustExist)
       throw invalid(`there is no store "${spec.name}", and without a dimension none can be created`, coded)
     throw coded
   }

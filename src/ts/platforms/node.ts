@@ -33,7 +33,7 @@ export const nodePlatform: Platform = {
   async destroy(kind, name) {
     if (kind === 'memory') return
     if (kind !== 'fs') throw unavailable(kind)
-    destroyFs(name)
+    await destroyFs(name)
   },
   async salvage(storage, spec, { into: own, wasm }) {
     if (typeof storage === 'object') return salvageOwn(spec, storage, own!, wasm)
@@ -41,7 +41,7 @@ export const nodePlatform: Platform = {
     const into: SalvageHosts['into'] = (work) => work(fsHost(spec.into))
     return salvage(
       spec,
-      { from: (work) => work(fsHost(spec.name)), probe: into, into, remove: async () => destroyFs(spec.into) },
+      { from: (work) => work(fsHost(spec.name)), probe: into, into, remove: () => destroyFs(spec.into) },
       wasm,
     )
   },

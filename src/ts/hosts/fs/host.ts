@@ -21,8 +21,18 @@ import { fsDerived, removeDraft, removeWords } from './derived.js'
 import { FsFile, type Guard } from './file.js'
 import { FsLock } from './lock.js'
 import { completes } from './native.js'
-import { absent, directoryOf, pairIn, plain, refuseForeign, refuseMissing, refuseNoFolder } from './ownership.js'
+import {
+  absent,
+  directoryOf,
+  isMissing,
+  pairIn,
+  plain,
+  refuseForeign,
+  refuseMissing,
+  refuseNoFolder,
+} from './ownership.js'
 import { HEADER, lookAtData } from '../../format/ownership.js'
+import { lookAgain } from '../look-again.js'
 import {
   makeRoom,
   mark,
@@ -75,8 +85,18 @@ export function fsHost(name: string): OwnHost {
   /** The files and directories that this opening made. They are removed again if the opening is refused. */
   let made: { files: string[]; root: string | undefined } = { files: [], root: undefined }
 
+  const refuseIfHeld = () => FsLock.refuseIfHeld(directory)
+  const isHeld = () => {
+    try {
+      return refuseIfHeld()
+    } catch {
+      return true
+    }
+  }
+
   /** Refuses files of another program. Called before anything is made, and again under the lock. */
   function look() {
+    refuseNoFolder(directory)
     const pair = pairIn(directory)
     // If both files exist, the core finds out more about damage.
     refuseForeign(directory, pair)
@@ -84,12 +104,10 @@ export function fsHost(name: string): OwnHost {
     return pair
   }
 
-  function openWritable(mustExist: boolean): StoreFiles {
-    refuseNoFolder(directory)
-    const before = look()
+  async function openWritable(mustExist: boolean): Promise<StoreFiles> {
+    const before = await lookAgain(look, refuseIfHeld)
     if (mustExist && !before.data && !before.log) throw new NidusError('NOT_FOUND', `there is no store in ${directory}`)
-    made = { files: [], root: makeDirectory(directory) }
-    lock = FsLock.acquire(directory)
+    lock = takeLock(mustExist)
     guard.lost = undefined
     look()
     settle(directory, true)
@@ -104,6 +122,19 @@ export function fsHost(name: string): OwnHost {
     // Needed even if nothing was created now: a killed process may have made or renamed files and not synced them.
     syncDirectory(directory)
     return files
+  }
+
+  /** Makes the directory and takes the lock. A process that destroys a store may remove the directory in between. */
+  function takeLock(mustExist: boolean): FsLock {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (!mustExist) made = { files: [], root: makeDirectory(directory) }
+        return FsLock.acquire(directory)
+      } catch (error) {
+        if (mustExist || attempt === 10 || !['ENOENT', 'EEXIST'].includes((error as { code?: string }).code ?? ''))
+          throw error
+      }
+    }
   }
 
   /** Removes what a refused opening made, and releases the lock. */
@@ -142,6 +173,25 @@ export function fsHost(name: string): OwnHost {
     }
   }
 
+  function changeOf({ data, log }: StoreFiles): 'no' | 'grew' | 'replaced' {
+    let change: 'no' | 'grew' = 'no'
+    const names = settle(directory, false)
+    for (const [name, file] of [
+      [names.data, data],
+      [names.log, log],
+    ] as [string, FsFile | ReturnType<typeof absent>][]) {
+      const now = statSync(join(directory, name), { throwIfNoEntry: false })
+      if ('absent' in file) {
+        if (now) return 'replaced'
+        continue
+      }
+      const then = fstatSync(file.fd)
+      if (now?.ino !== then.ino || then.size < file.opened) return 'replaced'
+      if (then.size > file.opened || then.mtimeMs !== file.modified) change = 'grew'
+    }
+    return change
+  }
+
   /** Opens the rest of a store in which one of the two files is missing, or both are. */
   function readRest(lenient: boolean, error: unknown): StoreFiles {
     const pair = pairIn(directory)
@@ -157,9 +207,10 @@ export function fsHost(name: string): OwnHost {
     lendViews: true,
     derived: fsDerived(directory, guard),
     async open({ readOnly, mustExist, lenient }) {
-      if (readOnly) return openReadOnly(lenient === true)
+      made = { files: [], root: undefined }
+      if (readOnly) return lookAgain(() => openReadOnly(lenient === true), isHeld)
       try {
-        return openWritable(mustExist)
+        return await openWritable(mustExist)
       } catch (error) {
         takeBack()
         throw error
@@ -168,23 +219,12 @@ export function fsHost(name: string): OwnHost {
     async refused() {
       if (lock) takeBack()
     },
-    async changed({ data, log }) {
-      let change: 'no' | 'grew' | 'replaced' = 'no'
-      const names = settle(directory, false)
-      for (const [name, file] of [
-        [names.data, data],
-        [names.log, log],
-      ] as [string, FsFile | ReturnType<typeof absent>][]) {
-        const now = statSync(join(directory, name), { throwIfNoEntry: false })
-        if ('absent' in file) {
-          if (now) return 'replaced'
-          continue
-        }
-        const then = fstatSync(file.fd)
-        if (now?.ino !== then.ino || then.size < file.opened) return 'replaced'
-        if (then.size > file.opened || then.mtimeMs !== file.modified) change = 'grew'
+    async changed(files) {
+      try {
+        return changeOf(files)
+      } catch {
+        return 'replaced' // The store is being removed or compacted. The next opening tells more.
       }
-      return change
     },
     async halfCompacted(files, readOnly) {
       const path = join(directory, 'log.tmp')
@@ -243,7 +283,7 @@ export function fsHost(name: string): OwnHost {
       lock = undefined
     },
     async destroy() {
-      destroyFs(directory)
+      await destroyFs(directory)
     },
   }
 }
@@ -296,18 +336,24 @@ function readDimension(path: string): number | undefined {
  * Removes the store's own files, and the directory if nothing else is in it. Refuses files of another program, and
  * names them.
  */
-export function destroyFs(name: string): void {
+export async function destroyFs(name: string): Promise<void> {
   const directory = directoryOf(name)
   const look = () => {
+    refuseNoFolder(directory)
     const pair = pairIn(directory)
     refuseForeign(directory, pair, 'INVALID_ARGUMENT')
     return pair
   }
   try {
-    refuseNoFolder(directory)
-    const pair = look()
+    const pair = await lookAgain(look, () => FsLock.refuseIfHeld(directory))
     if (!pair.data && !pair.log) return
-    const lock = FsLock.acquire(directory)
+    let lock: FsLock
+    try {
+      lock = FsLock.acquire(directory)
+    } catch (error) {
+      if (isMissing(error)) return // Another process has removed the directory.
+      throw error
+    }
     try {
       look()
       removeLeftovers(directory, ['log.tmp', 'data.tmp'])

@@ -27,6 +27,7 @@ import { NidusError } from '../../errors/errors.js'
  * ten minutes ahead and is renewed each minute, so that native never takes it.
  */
 const AHEAD_S = 600
+const NATIVE_MS = 60_000
 const RENEW_MS = 60_000
 
 const tryOr = <T, F>(attempt: () => T, otherwise: F): T | F => {
@@ -163,6 +164,15 @@ export class FsLock {
       tryOr(() => unlinkSync(path), undefined)
       throw error
     }
+  }
+
+  /** Throws LOCKED if a living process holds the lock. A file that is no lock tells nothing. */
+  static refuseIfHeld(directory: string) {
+    const path = join(directory, 'lock')
+    const found = read(path)
+    const holder = found === undefined ? undefined : parse(found)
+    if (holder ? !surelyDead(holder, isExpired(path)) : isNatives(found ?? '') && !isExpired(path, NATIVE_MS))
+      throw locked(path, found!, holder)
   }
 
   private constructor(path: string, content: string) {
@@ -303,7 +313,9 @@ function removeLeftovers(directory: string) {
   }
 }
 
-const isExpired = (path: string) => tryOr(() => statSync(path).mtimeMs < Date.now(), false)
+const isExpired = (path: string, after = 0) => tryOr(() => statSync(path).mtimeMs + after < Date.now(), false)
+
+const isNatives = (content: string) => /^\d+ \d+$/.test(content)
 
 function setAhead(path: string) {
   const ahead = Date.now() / 1000 + AHEAD_S
@@ -318,7 +330,7 @@ function locked(path: string, content: string, holder: Holder | undefined) {
     )
   const who = holder
     ? `process ${holder.pid}`
-    : /^\d+ \d+$/.test(content)
+    : isNatives(content)
       ? `native nidus, process ${content.split(' ')[0]}`
       : 'an unknown process'
   return new NidusError(

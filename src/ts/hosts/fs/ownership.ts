@@ -36,15 +36,22 @@ export function directoryOf(name: string): string {
   }
 }
 
+const NOWHERE = 'a link that leads nowhere'
+
+/** Returns the facts about what a path leads to. Only a link can lead nowhere: anything else may just be removed. */
+function followed(path: string): Stats | typeof NOWHERE | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isSymbolicLink() ? (statSync(path, { throwIfNoEntry: false }) ?? NOWHERE) : found
+}
+
 /**
  * Returns the facts about a plain file, or undefined if there is nothing. Refuses anything else, and a link that leads
  * nowhere. A named pipe would never answer.
  */
 export function plain(path: string): Stats | undefined {
-  if (!lstatSync(path, { throwIfNoEntry: false })) return undefined
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found?.isFile()) return found
-  const what = found?.isDirectory() ? 'a folder' : found ? 'no plain file' : 'a link that leads nowhere'
+  const found = followed(path)
+  if (found === undefined || (found !== NOWHERE && found.isFile())) return found
+  const what = found === NOWHERE ? NOWHERE : found.isDirectory() ? 'a folder' : 'no plain file'
   throw new NidusError(
     'INVALID_ARGUMENT',
     `${path} is ${what}, but a store needs a file of that name. Nothing was changed: use another name, or move it away`,
@@ -53,19 +60,24 @@ export function plain(path: string): Stats | undefined {
 
 /** Refuses anything but a folder, because a store is a folder. Also refuses a link that leads nowhere. */
 export function refuseNoFolder(directory: string) {
-  const found = statSync(directory, { throwIfNoEntry: false })
-  if (found?.isDirectory() || (!found && !lstatSync(directory, { throwIfNoEntry: false }))) return
+  const found = followed(directory)
+  if (found === undefined || (found !== NOWHERE && found.isDirectory())) return
   throw invalid(
-    `${directory} is ` +
-      `${found ? 'no folder, but a store is a folder with data and log' : 'a link that leads nowhere'}. Nothing was ` +
-      'changed',
+    `${directory} is ${found === NOWHERE ? NOWHERE : 'no folder, but a store is a folder with data and log'}. Nothing ` +
+      'was changed',
   )
 }
 
 /** Looks at the beginning of a file. Returns undefined if there is none. */
 export function lookAt(path: string, which: Which): Seen | undefined {
   if (!plain(path)) return undefined
-  const file = openSync(path, 'r')
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return undefined // removed in between
+    throw error
+  }
   try {
     const { size } = fstatSync(file)
     const first = (length: number) => {
@@ -78,6 +90,8 @@ export function lookAt(path: string, which: Which): Seen | undefined {
     closeSync(file)
   }
 }
+
+export const isMissing = (error: unknown) => (error as { code?: string }).code === 'ENOENT'
 
 export type Pair = { [W in Which]: Seen | undefined }
 

@@ -199,7 +199,6 @@ export function indexeddbHost(name: string): Host {
   async function openReadOnly(): Promise<Pair> {
     await connect(false)
     meta = await readMeta(db!, name)
-    if (meta.data + meta.log === 0) await refuseUncounted(db!, name, meta.generation)
     return pair(meta.generation, meta.data, meta.log)
   }
 
@@ -325,22 +324,20 @@ async function takeLock(name: string): Promise<() => Promise<void>> {
   return release
 }
 
+/** Reads the row. Refuses a database that has extents although the row says that the store has no bytes. */
 async function readMeta(db: IDBDatabase, name: string): Promise<Meta> {
   let meta: unknown
-  await transact(db, 'readonly', (transaction) =>
-    transaction.then(transaction.meta.get(META_KEY), (found) => (meta = found)),
-  )
-  if (!isMeta(meta)) throw unknownContent(name)
-  return meta
-}
-
-/** Throws if there are extents although the row says that the store has no bytes. */
-async function refuseUncounted(db: IDBDatabase, name: string, generation: number) {
   let uncounted = 0
-  await transact(db, 'readonly', ({ extents, then }) =>
-    FILES.forEach((file) => then(extents.count(extentsOf(file, generation)), (count) => (uncounted += count))),
+  await transact(db, 'readonly', ({ meta: rows, extents, then }) =>
+    then(rows.get(META_KEY), (found: unknown) => {
+      meta = found
+      if (isMeta(found) && found.data + found.log === 0)
+        for (const file of FILES)
+          then(extents.count(extentsOf(file, found.generation)), (count) => (uncounted += count))
+    }),
   )
-  if (uncounted > 0) throw unknownContent(name)
+  if (!isMeta(meta) || uncounted > 0) throw unknownContent(name)
+  return meta
 }
 
 const isMeta = (row: unknown): row is Meta =>

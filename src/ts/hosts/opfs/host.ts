@@ -12,6 +12,7 @@ import {
   missingOf,
   type Seen,
 } from '../../format/ownership.js'
+import { lookAgain } from '../look-again.js'
 import { type WORDS } from '../../format/words-file.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
 
@@ -104,7 +105,7 @@ export function opfsHost(name: string): Host {
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
-    foreignFile = (await refuseOthers(name, directory))[0]
+    foreignFile = (await lookAtFiles(name, directory))[0]
     handles = await lockAll(name, directory)
     const head = new Uint8Array(HEAD_SIZE)
     handles.head.read(head, { at: 0 })
@@ -139,7 +140,7 @@ export function opfsHost(name: string): Host {
     lendViews: true,
     inside: () => findDirectory(name, false),
     async open({ readOnly, mustExist, lenient }) {
-      if (readOnly) return openSnapshot(name, lenient)
+      if (readOnly) return lookAgain(() => openSnapshot(name, lenient))
       try {
         return await openWritable(mustExist)
       } catch (error) {
@@ -149,8 +150,9 @@ export function opfsHost(name: string): Host {
     },
     async changed(files) {
       const { data, log } = files as { data: Snapshot; log: Snapshot }
-      const now = await openSnapshot(name, true)
+      const now = await openSnapshot(name, true).catch(() => undefined)
       if (
+        !now ||
         now.generation !== data.generation ||
         now.log.getSize() < log.getSize() ||
         now.data.getSize() < data.getSize()
@@ -271,6 +273,15 @@ export async function lockAll(name: string, directory: FileSystemDirectoryHandle
   }
 }
 
+/** Does what `refuseOthers` does for a caller who is about to take the lock. */
+export const lookAtFiles = (name: string, directory: FileSystemDirectoryHandle, code?: 'INVALID_ARGUMENT') =>
+  lookAgain(
+    () => refuseOthers(name, directory, code),
+    async () => {
+      if ((await fileIn(directory, 'head')) instanceof File) (await lockAll(name, directory, ['head'])).head.close()
+    },
+  )
+
 export const FOLDER = 'folder'
 
 export async function fileIn(
@@ -291,7 +302,7 @@ export async function fileIn(
  * file is missing beside rows or operations, so that the file is not made anew. Files of another program in the pair
  * that is not current are allowed: they are returned, so that the caller leaves them alone.
  */
-export async function refuseOthers(
+async function refuseOthers(
   store: string,
   directory: FileSystemDirectoryHandle,
   code?: 'INVALID_ARGUMENT',
@@ -357,7 +368,7 @@ export async function openSnapshot(
       // The browser refuses to read a file that has grown since. It is opened again: its first bytes are the same as
       // long as the head is.
       const read = (of: File) => of.slice(at, Math.min(at + length, blob.size)).arrayBuffer()
-      return new Uint8Array(await read(blob).catch(async () => read(await again())))
+      return new Uint8Array(await read(blob).catch(() => lookAgain(async () => read(await again()))))
     },
     write: refuse,
     truncate: refuse,

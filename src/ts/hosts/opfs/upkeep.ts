@@ -9,8 +9,8 @@ import {
   findDirectory,
   hasOpfs,
   lockAll,
+  lookAtFiles,
   openSnapshot,
-  refuseOthers,
   rootDirectory,
   type FileName,
 } from './host.js'
@@ -18,7 +18,7 @@ import {
 async function removeStore(name: string) {
   if (!(await hasOpfs(name))) return
   const directory = await findDirectory(name, false)
-  const keep = await refuseOthers(name, directory, 'INVALID_ARGUMENT')
+  const keep = await lookAtFiles(name, directory, 'INVALID_ARGUMENT')
   const { head } = await lockAll(name, directory, ['head'])
   head.close()
   let others = keep.length > 0
