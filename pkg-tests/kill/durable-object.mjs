@@ -13,6 +13,9 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const WINDOW = 6
 /** The longest time until a kill, in milliseconds. */
 const LONGEST = 400
+/** So many acknowledgements, or up to twice as many, come before a kill that waits for some. It comes soon after them. */
+const LEAST = 10
+const SOON = 20
 
 const ask = async (url) => {
   const response = await fetch(url)
@@ -58,7 +61,9 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
       if (cycle > 0 && cycle % 50 === 0)
         say(`${cycle} cycles: ${acknowledged} operations, ${compactions} compactions, ${found.count} records`)
       if (cycle === cycles) break
-      acknowledged += await writeAndDie(served, seed, done, Math.random() * LONGEST)
+      // Half of the kills come after some acknowledgements, so that a slow machine does as much work as a fast one.
+      const first = cycle % 2 ? LEAST + Math.floor(Math.random() * LEAST) : 0
+      acknowledged += await writeAndDie(served, seed, done, first, Math.random() * (first ? SOON : LONGEST))
     }
   } finally {
     await served?.kill()
@@ -69,15 +74,20 @@ export async function run({ cycles = 20, seed = Date.now() % 2 ** 31, say = () =
 }
 
 /**
- * Starts to write, and kills the process after `after` milliseconds. Returns how many operations are known to be
- * acknowledged.
+ * Starts to write, and kills the process `after` milliseconds behind the first `first` acknowledgements. Returns how
+ * many operations are known to be acknowledged.
  */
-async function writeAndDie(served, seed, from, after) {
+async function writeAndDie(served, seed, from, first, after) {
   let lines = ''
-  const timer = setTimeout(served.kill, after)
+  let timer
+  const arm = () => (timer ??= setTimeout(served.kill, after))
+  if (first === 0) arm()
   try {
     const { body } = await fetch(`${served.url}/write?seed=${seed}&from=${from}&window=${WINDOW}`)
-    for await (const chunk of body) lines += Buffer.from(chunk).toString()
+    for await (const chunk of body) {
+      lines += Buffer.from(chunk).toString()
+      if (lines.split('\n').length > first) arm()
+    }
     throw new Error(`the writer ended by itself: ${lines.slice(-500)}`)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error

@@ -72,7 +72,7 @@ describe('durableObject, from outside', () => {
   it('a store loses nothing that it acknowledged when workerd is killed', async () => {
     const { cycles, acknowledged, lost, doubled } = await run({ cycles: 20 })
     expect({ cycles, lost, doubled }).toEqual({ cycles: 20, lost: 0, doubled: 0 })
-    expect(acknowledged).toBeGreaterThan(100)
+    expect(acknowledged).toBeGreaterThanOrEqual(100) // ten kills come after ten acknowledgements or more
   })
 })
 
