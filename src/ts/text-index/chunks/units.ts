@@ -1,0 +1,82 @@
+/** A piece of a text that is never cut: a sentence, a line, or a part of a very long one. */
+export interface Unit {
+  /** The place of the piece in the document, in UTF-16 units. */
+  start: number
+  end: number
+  /** What is searched. For HTML this is not what stands in the document. */
+  text: string
+  /** How good it is to begin a passage here: 0 inside of a paragraph, 1 at a line, 2 at a paragraph. */
+  border: 0 | 1 | 2
+}
+
+/** The pieces below one heading. */
+export interface Section {
+  headings: string[]
+  units: Unit[]
+}
+
+/** A longer piece is cut. This bounds the work for a text without sentences and lines. */
+const LONGEST = 400
+
+// One locale everywhere: the same text must give the same passages.
+const sentences = typeof Intl.Segmenter === 'function' ? new Intl.Segmenter('en', { granularity: 'sentence' }) : undefined
+
+/** The length of what is given to the segmenter at once. Its time grows with the square of the length. */
+const AT_ONCE = 4 * LONGEST
+/** A shorter text is one piece. Asking the segmenter costs more than it brings then. */
+const SHORTEST = 40
+
+function* sentencesOf(text: string): Iterable<number> {
+  for (let at = 0; at < text.length; ) {
+    const part = text.slice(at, at + AT_ONCE)
+    const lengths = lengthsOf(part)
+    // The last sentence may go on behind this part.
+    if (at + part.length < text.length && lengths.length > 1) lengths.pop()
+    for (const length of lengths) {
+      yield length
+      at += length
+    }
+  }
+}
+
+const lengthsOf = (text: string) =>
+  text.length < SHORTEST
+    ? [text.length]
+    : sentences
+    ? Array.from(sentences.segment(text), ({ segment }) => segment.length)
+    : Array.from(text.matchAll(/[^.!?]+(?:[.!?]+\s*)?|[.!?]+\s*/g), ([sentence]) => sentence.length)
+
+/** Cuts `text`, which begins at `start`, into pieces of at most `LONGEST`, after white space where there is some. */
+export function* pieces(text: string, start: number, border: Unit['border']): Iterable<Unit> {
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(at + LONGEST, text.length)
+    if (end < text.length) {
+      const space = text.lastIndexOf(' ', end)
+      if (space > at + LONGEST / 2) end = space + 1
+      // The two halves of a character stay together.
+      else if (isHigh(text.charCodeAt(end - 1))) end--
+    }
+    yield { start: start + at, end: start + end, text: text.slice(at, end), border: at === 0 ? border : 0 }
+    at = end
+  }
+}
+
+const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
+
+/** Cuts a paragraph into sentences. Line breaks inside of it end no sentence. */
+export function* prose(text: string, start: number, border: Unit['border']): Iterable<Unit> {
+  let at = 0
+  for (const length of sentencesOf(text.replace(/\n(?=.)/g, ' '))) {
+    yield* pieces(text.slice(at, at + length), start + at, at === 0 ? border : 0)
+    at += length
+  }
+}
+
+/** Calls `line` for each line of a text, with its line break. */
+export function eachLine(text: string, line: (line: string, start: number) => void) {
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at) + 1 || text.length
+    line(text.slice(at, end), at)
+    at = end
+  }
+}
