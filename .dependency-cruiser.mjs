@@ -5,6 +5,7 @@ export const LAYERS = [
   'cli',
   'langchain',
   'sharded',
+  'text-index',
   'api',
   'question',
   'changes',

@@ -34,6 +34,11 @@ const LEFT_OUT = [
   'stores/browser-upkeep',
 ]
 /**
+ * The index of documents. Each of these loads the entry of its platform as a file of its own, so a page that has both
+ * loads that file once.
+ */
+const ON_AN_ENTRY = { browser: 'text-index-browser', node: 'text-index-node', workerd: 'text-index-workerd' }
+/**
  * These are loaded when they are first needed. Each has its own copies of the few things that it shares with others.
  * Otherwise the files of a page would be split into more chunks.
  */
@@ -167,12 +172,23 @@ export async function bundle(glues, wasm, textWasm) {
       ...Object.entries(LATER).map(([name, path]) => ({ in: at(path), out: name })),
     ],
   })
+  const onEntries = {}
+  for (const [name, entry] of Object.entries(ON_AN_ENTRY))
+    onEntries[name] = await build({
+      ...options,
+      entryPoints: paths([entry]),
+      external: [...options.external, `./${name}.js`],
+      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glues)] }),
+    })
 
   const { [READABLE]: readable, ...others } = groups
   const files = await written({
-    outputFiles: [...Object.values(others), small, alone].flatMap(({ outputFiles }) => outputFiles),
+    outputFiles: [...Object.values(others), small, alone, onEntries.browser, onEntries.workerd].flatMap(
+      ({ outputFiles }) => outputFiles,
+    ),
   })
-  for (const { path, contents } of readable.outputFiles) files.set(basename(path), Buffer.from(contents))
+  for (const { path, contents } of [...readable.outputFiles, ...onEntries[READABLE].outputFiles])
+    files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(
     await build({
       ...options,

@@ -12,6 +12,7 @@ import { invalid } from '../errors/errors.js'
 import { checkCount } from '../arguments/input.js'
 import { checkKeys, type KeysOf, type Known } from '../arguments/keys.js'
 import { encodeFilter } from '../arguments/filter.js'
+import { searchFirstWords } from '../arguments/long-question.js'
 import type { Filter, Hit } from '../types/index.js'
 import type {
   HybridOptions,
@@ -120,7 +121,7 @@ async function find(store: NidusVectorStore, { text, k, filter, hybrid, withVect
   // the options are still checked.
   const words = async () => ((await db.hasCollection(collection)) ? text : '')
   const hits: Hit[] = await (hybrid
-    ? db.search({ text: await words(), vector }, { ...hybrid, ...options })
+    ? searchFirstWords(await words(), (text) => db.search({ text, vector }, { ...hybrid, ...options }))
     : db.search(vector, options))
   return { hits, vector }
 }

@@ -28,6 +28,8 @@
  * - `ABORTED`: the caller's signal aborted the call before it had an effect.
  * - `WORKER_FAILED`: a worker could not be started, or it failed. Open the store again.
  * - `BUSY`: too many calls are under way in a sharded store. Try again later.
+ * - `EMBEDDER_MISMATCH`: an index of texts has vectors of another model. Open it with that model and call `reembed`.
+ * - `EMBEDDER_FAILED`: an embedder failed, or did not return one vector of finite numbers for each text.
  * - `SHARD_FAILED`: a shard of a sharded store did not answer, or not in time.
  */
 export type NidusErrorCode =
@@ -52,6 +54,8 @@ export type NidusErrorCode =
   | 'WORKER_FAILED'
   | 'BUSY'
   | 'SHARD_FAILED'
+  | 'EMBEDDER_MISMATCH'
+  | 'EMBEDDER_FAILED'
 
 /**
  * The error that every call of this package throws or rejects with. Decide by its `code`. The `message` is for people.

@@ -126,8 +126,10 @@ export interface AddReport {
   embedded: number
 }
 
-export interface TextSearchOptions<A = Attrs>
-  extends Pick<TextOptions, 'fusion' | 'match' | 'prefix' | 'fuzzy' | 'forms'> {
+export interface TextSearchOptions<A = Attrs> extends Pick<
+  TextOptions,
+  'fusion' | 'match' | 'prefix' | 'fuzzy' | 'forms'
+> {
   /** The number of documents to return at most. Default: 10. */
   topK?: number
   /** The number of documents to skip. Default: 0. */

@@ -76,7 +76,7 @@ function endOfTag(html: string, at: number): number {
 function* tokens(html: string): Iterable<{ tag?: string; closing?: boolean; start: number; end: number }> {
   // Once one tag has no end, no later one has.
   let whole = true
-  for (let at = 0, from = 0; ; ) {
+  for (let at = 0, from = 0; ;) {
     const open = html.indexOf('<', from)
     if (open < 0) {
       if (at < html.length) yield { start: at, end: html.length }

@@ -16,6 +16,13 @@ export const FORMATS: { readonly [F in TextFormat]: (text: string) => Section[] 
 const VERSION = 1
 export const chunkerName = ({ size, overlap }: Sizes) => `nidus ${VERSION}, ${size} tokens, ${overlap} again`
 
+/** Returns the sizes in the name of a chunker, or undefined if it is not of this version. */
+export function sizesOf(name: string): Sizes | undefined {
+  const [, size, overlap] = /^nidus \d+, (\d+) tokens, (\d+) again$/.exec(name) ?? []
+  const sizes = { size: Number(size), overlap: Number(overlap) }
+  return chunkerName(sizes) === name ? sizes : undefined
+}
+
 /** Cuts a document into passages. The same text gives the same passages, as long as the embedder counts the same. */
 export async function chunk(text: string, format: TextFormat, sizes: Sizes, embedder?: Embedder): Promise<Chunk[]> {
   const sections = FORMATS[format](text)

@@ -30,7 +30,7 @@ export function pack(
   for (const { headings, units } of sections) {
     const lengths = tokens.slice(first, first + units.length)
     first += units.length
-    for (let from = 0; from < units.length; ) {
+    for (let from = 0; from < units.length;) {
       const to = endOf(units, lengths, from, size)
       const chunk = chunkOf(units.slice(from, to), headings, source)
       if (chunk) chunks.push(chunk)

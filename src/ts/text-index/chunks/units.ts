@@ -19,7 +19,8 @@ export interface Section {
 const LONGEST = 400
 
 // One locale everywhere: the same text must give the same passages.
-const sentences = typeof Intl.Segmenter === 'function' ? new Intl.Segmenter('en', { granularity: 'sentence' }) : undefined
+const sentences =
+  typeof Intl.Segmenter === 'function' ? new Intl.Segmenter('en', { granularity: 'sentence' }) : undefined
 
 /** The length of what is given to the segmenter at once. Its time grows with the square of the length. */
 const AT_ONCE = 4 * LONGEST
@@ -27,7 +28,7 @@ const AT_ONCE = 4 * LONGEST
 const SHORTEST = 40
 
 function* sentencesOf(text: string): Iterable<number> {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const part = text.slice(at, at + AT_ONCE)
     const lengths = lengthsOf(part)
     // The last sentence may go on behind this part.
@@ -43,12 +44,12 @@ const lengthsOf = (text: string) =>
   text.length < SHORTEST
     ? [text.length]
     : sentences
-    ? Array.from(sentences.segment(text), ({ segment }) => segment.length)
-    : Array.from(text.matchAll(/[^.!?]+(?:[.!?]+\s*)?|[.!?]+\s*/g), ([sentence]) => sentence.length)
+      ? Array.from(sentences.segment(text), ({ segment }) => segment.length)
+      : Array.from(text.matchAll(/[^.!?]+(?:[.!?]+\s*)?|[.!?]+\s*/g), ([sentence]) => sentence.length)
 
 /** Cuts `text`, which begins at `start`, into pieces of at most `LONGEST`, after white space where there is some. */
 export function* pieces(text: string, start: number, border: Unit['border']): Iterable<Unit> {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let end = Math.min(at + LONGEST, text.length)
     if (end < text.length) {
       const space = text.lastIndexOf(' ', end)
@@ -74,7 +75,7 @@ export function* prose(text: string, start: number, border: Unit['border']): Ite
 
 /** Calls `line` for each line of a text, with its line break. */
 export function eachLine(text: string, line: (line: string, start: number) => void) {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at) + 1 || text.length
     line(text.slice(at, end), at)
     at = end

@@ -1,0 +1,159 @@
+import { NidusError, invalid } from '../errors/errors.js'
+import type { Nidus, OpenOptions, RecordInput } from '../types/index.js'
+import type { Embedder } from '../types/text-index.js'
+import { exclusive } from './exclusive.js'
+import { COLLECTION, FIELDS, passageId, type PassageAttrs } from './records.js'
+
+/** The class of the entry that is in use: of pages, of Node, or of workerd. */
+export type NidusClass = typeof Nidus
+
+/** What the index remembers of how it was made. */
+interface Remembered {
+  /** The model of the vectors. Empty while the index has never had an embedder. */
+  model: string
+  chunker: string
+}
+const VERSION = '1'
+
+/** A passage that is stored, with its vector. */
+export interface Stored {
+  id: string
+  vector: Float32Array
+  attrs: PassageAttrs
+}
+
+/** The passages of an index in a store. */
+export class PassageStore {
+  readonly db: Nidus
+  readonly remembered: Remembered
+  /** True if the number of passages without a vector may have changed. */
+  #dirty = true
+  #counts = { passages: 0, pending: 0 }
+
+  private constructor(db: Nidus, remembered: Remembered) {
+    this.db = db
+    this.remembered = remembered
+    db.on('change', () => (this.#dirty = true))
+  }
+
+  /**
+   * Opens the store of an index. Makes it if there is none, with `made`. A store that has passages of no index, or of a
+   * later version, is refused.
+   */
+  static async open(
+    Class: NidusClass,
+    name: string,
+    options: OpenOptions,
+    made: { dimension: number; model: string; chunker: string },
+  ): Promise<PassageStore> {
+    const db = await openOrMake(Class, name, options, made.dimension)
+    try {
+      const meta = await db.getMeta(COLLECTION)
+      if (meta['text-index'] === undefined) {
+        if (await db.hasCollection(COLLECTION))
+          throw invalid(
+            `the store "${name}" has a collection "${COLLECTION}" of its own: use another name for the index`,
+          )
+        await remember(db, made)
+        await db.createCollection(COLLECTION, { text: FIELDS })
+        return new PassageStore(db, made)
+      }
+      if (meta['text-index'] !== VERSION)
+        throw new NidusError('UNSUPPORTED_VERSION', `a newer version wrote the index "${name}". Use that version`)
+      // The settings of words may not have been made yet, if the process ended in between.
+      if (!(await db.getText(COLLECTION))) await db.createCollection(COLLECTION, { text: FIELDS })
+      return new PassageStore(db, { model: meta.model ?? '', chunker: meta.chunker ?? '' })
+    } catch (error) {
+      await db.close()
+      throw error
+    }
+  }
+
+  /** Runs `work` while nobody else changes documents. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return exclusive(this.db.name, work)
+  }
+
+  async remember(next: Partial<Remembered>) {
+    await remember(this.db, Object.assign(this.remembered, next))
+  }
+
+  /** Returns the first passages of documents, which say what the documents are. */
+  async firsts(documents: string[]): Promise<(Stored | undefined)[]> {
+    return (await this.db.get(
+      COLLECTION,
+      documents.map((id) => passageId(id, 0)),
+    )) as (Stored | undefined)[]
+  }
+
+  async get(ids: string[]): Promise<(Stored | undefined)[]> {
+    return (await this.db.get(COLLECTION, ids)) as (Stored | undefined)[]
+  }
+
+  /** Writes the passages of whole documents, and then removes those that the documents no longer have. */
+  async write(records: RecordInput[], surplus: string[], firsts: string[]) {
+    if (records.length > 0) await this.db.upsert(COLLECTION, records)
+    if (surplus.length === 0) return
+    await this.db.delete(COLLECTION, surplus)
+    await this.db.update(
+      COLLECTION,
+      firsts.map((id) => ({ id, attrs: { _was: undefined } })),
+    )
+  }
+
+  /** Finishes documents that a process had begun to replace when it ended. */
+  async repair() {
+    await this.exclusive(async () => {
+      for (const { id, attrs } of await this.db.list(COLLECTION, { filter: { _was: { $exists: true } } })) {
+        const { _doc, _of = 1, _was = 0 } = attrs as PassageAttrs
+        await this.write([], surplusOf(_doc, _of, _was), [id])
+      }
+    })
+  }
+
+  /** Returns the ids of passages without a vector. */
+  async pending(): Promise<string[]> {
+    const found = await this.db.list(COLLECTION, { filter: { _pending: true }, attrs: false })
+    return found.map(({ id }) => id)
+  }
+
+  /** Returns the number of passages, and of those without a vector. */
+  async counts() {
+    if (this.#dirty) {
+      this.#dirty = false
+      const [passages, pending] = await Promise.all([
+        this.db.count(COLLECTION),
+        this.db.count(COLLECTION, { _pending: true }),
+      ])
+      this.#counts = { passages, pending }
+    }
+    return this.#counts
+  }
+}
+
+/** Returns the ids of the passages that a document had before and has no longer. */
+export const surplusOf = (document: string, now: number, before: number) =>
+  Array.from({ length: Math.max(0, before - now) }, (_, i) => passageId(document, now + i))
+
+const remember = (db: Nidus, { model, chunker }: Remembered) =>
+  db.setMeta(COLLECTION, { 'text-index': VERSION, model, chunker })
+
+async function openOrMake(Class: NidusClass, name: string, options: OpenOptions, dimension: number): Promise<Nidus> {
+  if (options.storage === 'memory') return Class.open(name, { ...options, dimension })
+  try {
+    // Without a dimension, a store of another model opens as well. What it holds is judged afterwards.
+    return await Class.open(name, options)
+  } catch (error) {
+    const { code, cause } = error as NidusError
+    if (code !== 'INVALID_ARGUMENT' || (cause as NidusError | undefined)?.code !== 'NOT_FOUND') throw error
+    return Class.open(name, { ...options, dimension })
+  }
+}
+
+export const mismatch = (name: string, { model }: Remembered, dimension: number, given: Embedder) =>
+  new NidusError(
+    'EMBEDDER_MISMATCH',
+    `the index "${name}" has vectors of "${model}" (dimension ${dimension}), and the embedder is "${given.model}" ` +
+      `(dimension ${given.dimension}). Open it with the old embedder and call \`reembed\` with the new one, or use ` +
+      'another name',
+  )
