@@ -10,6 +10,7 @@ const dist = (name: string) => fileURLToPath(new URL(`./dist/${name}`, import.me
 /** Returns aliases that resolve the package's names to files of dist/: to those that its `exports` give one runtime. */
 const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm$/, replacement: dist(entry) },
+  { find: /^nidus-wasm\/text$/, replacement: dist(`text-index-${entry}`) },
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
   { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
   ...['slim', 'inline'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}$`), replacement: dist(`${name}.js`) })),

@@ -2,6 +2,7 @@
 // every runtime.
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
+import type { TextIndex } from 'nidus-wasm/text'
 import type { Kind, Taken } from './public-types.mjs'
 
 type Entry = Pick<typeof import('nidus-wasm'), 'Nidus'>
@@ -126,6 +127,25 @@ export function callsOfLangChain(Store: typeof NidusVectorStore, db: Db): Calls 
   }
 }
 
+export async function callsOfTextIndex(Index: typeof TextIndex, newName: () => string): Promise<Calls> {
+  const embedder = { model: 'm', dimension: 3, embed: (texts: string[]) => texts.map(() => q) }
+  const store = { storage: 'memory' as const }
+  const index = await Index.open(newName(), { store, embedder })
+  await index.add({ id: 'a', text: 'x' })
+  return {
+    'TextIndex.open(options)': async (o) => (await Index.open(newName(), { store, ...o })).close(),
+    'TextIndex.add(documents)': (o) => index.add({ ...('id' in o ? {} : { id: 'a' }), text: 'x', ...o } as never),
+    'TextIndex.add(options)': (o) => index.add({ id: 'a', text: 'x' }, o),
+    'TextIndex.search(options)': (o) => index.search('x', o),
+    'TextIndex.embedAll(options)': (o) => index.embedAll(o),
+    // Another storage has room for a second store. What is wrong is told before it is asked for.
+    'TextIndex.reembed(options)': (o) =>
+      index.reembed(embedder, o).catch((error: { code: string }) => {
+        if (error.code !== 'UNSUPPORTED') throw error
+      }),
+  }
+}
+
 const misspelt = (key: string) =>
   [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`, `${key[0]}${key}`].filter(
     (wrong) => wrong !== key,
@@ -201,6 +221,8 @@ const OBJECTS: Record<string, unknown[]> = {
   facets: ['{}'],
   orderBy: ['{}'],
   hybrid: ['{}'],
+  chunks: ['{}'],
+  store: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''

@@ -2,7 +2,7 @@
 // list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain']
+const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain', 'text-index']
 /**
  * Objects that may have any keys. The runtime, LangChain or the user defines them, or their keys are the user's data.
  */
@@ -28,6 +28,7 @@ const NOT_OPTIONS = new Set([
   'DurableStorage',
   'ShardedNamespace',
   'Nidus',
+  'Embedder',
   'EmbeddingsInterface',
   'DocumentInterface',
   'Filter',

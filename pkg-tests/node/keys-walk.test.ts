@@ -8,11 +8,13 @@ import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
+import { TextIndex } from 'nidus-wasm/text'
 import {
   callsOfLangChain,
   callsOfNidus,
   callsOfSegment,
   callsOfSharded,
+  callsOfTextIndex,
   walkKeys,
   walkValues,
   type Calls,
@@ -49,6 +51,7 @@ beforeAll(async () => {
     ...callsOfSegment(Segment),
     ...callsOfSharded(ShardedNidus, namespace),
     ...callsOfLangChain(NidusVectorStore, db),
+    ...(await callsOfTextIndex(TextIndex, () => join(parent, `index ${Math.random()}`))),
     'durableObject(options)': (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o),
   }
 })
@@ -64,8 +67,8 @@ it('walks every object that the types of public methods name', () => {
 it('has types for every public method', () => {
   const own = (of: object) =>
     Object.getOwnPropertyNames(of).filter((name) => !['length', 'name', 'prototype', 'constructor'].includes(name))
-  const getters = ['rowCount']
-  for (const [name, of] of Object.entries({ Nidus, Segment, ShardedNidus, NidusVectorStore })) {
+  const getters = ['rowCount', 'db']
+  for (const [name, of] of Object.entries({ Nidus, Segment, ShardedNidus, NidusVectorStore, TextIndex })) {
     const inherited = name === 'NidusVectorStore' ? ['asRetriever'] : []
     expect(
       [...new Set([...own(of), ...own(of.prototype as object)])].filter((each) => !getters.includes(each)).sort(),

@@ -2,6 +2,7 @@ import { checkKeys } from '../arguments/keys.js'
 import { aborted, invalid } from '../errors/errors.js'
 import type { RecordInput } from '../types/index.js'
 import type { AddReport, Chunk, DocumentInput, TextProgress } from '../types/text-index.js'
+import { isPlainObject } from '../core/wire.js'
 import { FORMATS, chunk } from './chunks/index.js'
 import { CHUNK, DOCUMENT } from './keys.js'
 import { surplusOf, type PassageStore, type Stored } from './passage-store.js'
@@ -24,17 +25,15 @@ async function* each<A>(documents: Documents<A>): AsyncIterable<unknown> {
 function checkDocument(given: unknown, number: number): Document {
   const { id, text, title, format = 'text', attrs = {} } = (given ?? {}) as DocumentInput
   const who = typeof id === 'string' ? `document "${id.slice(0, 60)}"` : `document ${number}`
-  if (typeof given !== 'object' || given === null || typeof id !== 'string')
-    throw invalid(`add: ${who}: a document is { id, text }, and both are texts`)
-  checkKeys(given, DOCUMENT, `add: ${who}`)
+  if (typeof given === 'object' && given !== null) checkKeys(given, DOCUMENT, `add: ${who}`)
+  if (typeof id !== 'string') throw invalid(`add: ${who}: a document is { id, text }, and both are texts`)
   if (typeof text !== 'string') throw invalid(`add: ${who}: \`text\` is a text, not ${typeof text}`)
   if (text.length > MOST_UNITS)
     throw invalid(`add: ${who}: \`text\` has ${text.length} letters, and the limit is ${MOST_UNITS}. Split it`)
   if (title !== undefined && typeof title !== 'string') throw invalid(`add: ${who}: \`title\` is a text`)
   if (!Object.hasOwn(FORMATS, format))
     throw invalid(`add: ${who}: \`format\` is one of ${Object.keys(FORMATS).join(', ')}`)
-  if (typeof attrs !== 'object' || attrs === null || Array.isArray(attrs))
-    throw invalid(`add: ${who}: \`attrs\` is an object`)
+  if (!isPlainObject(attrs)) throw invalid(`add: ${who}: \`attrs\` is a plain object`)
   checkAttrs(attrs, `add: ${who}`)
   return { id, text, title, format, attrs: { ...attrs } }
 }

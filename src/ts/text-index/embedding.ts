@@ -46,5 +46,5 @@ export async function embedPassages(store: PassageStore, embedder: Embedder, ids
 /** Returns the attributes of a passage that has its vector. */
 export function withVector(attrs: PassageAttrs): PassageAttrs {
   const { _pending, ...rest } = attrs
-  return rest as PassageAttrs
+  return rest
 }

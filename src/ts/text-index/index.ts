@@ -1,3 +1,4 @@
+import { checkSignal } from '../arguments/input.js'
 import { checkName, checkOptions } from '../arguments/options.js'
 import { NidusError, closedError, invalid } from '../errors/errors.js'
 import { onAbort } from '../runtime/signals.js'
@@ -247,7 +248,7 @@ function checkAdd(given: AddOptions | undefined, place: string): AddOptions {
   const { onProgress, signal } = checkOptions(given, ADD, place) as AddOptions
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid(`${place}: \`onProgress\` is a function`)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(`${place}: \`signal\` is an AbortSignal`)
+  checkSignal(signal)
   return { ...(onProgress && { onProgress }), ...(signal && { signal }) }
 }
 

@@ -138,14 +138,16 @@ export const surplusOf = (document: string, now: number, before: number) =>
 const remember = (db: Nidus, { model, chunker }: Remembered) =>
   db.setMeta(COLLECTION, { 'text-index': VERSION, model, chunker })
 
+/** The message of an opening without a dimension that found no store. A worker's error does not bring its cause along. */
+const NONE = /without a dimension none can be created/
+
 async function openOrMake(Class: NidusClass, name: string, options: OpenOptions, dimension: number): Promise<Nidus> {
   if (options.storage === 'memory') return Class.open(name, { ...options, dimension })
   try {
     // Without a dimension, a store of another model opens as well. What it holds is judged afterwards.
     return await Class.open(name, options)
   } catch (error) {
-    const { code, cause } = error as NidusError
-    if (code !== 'INVALID_ARGUMENT' || (cause as NidusError | undefined)?.code !== 'NOT_FOUND') throw error
+    if (!NONE.test((error as Error).message)) throw error
     return Class.open(name, { ...options, dimension })
   }
 }

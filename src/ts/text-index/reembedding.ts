@@ -75,9 +75,9 @@ export async function copyPassages(
       await next.db.upsert(COLLECTION, await withVectors(part, next.db.dimension, embedder, signal))
       if (embedder) embedded += part.length
     }
-    if (changed.length > 0) await next.db.upsert(COLLECTION, changed as RecordInput[])
+    if (changed.length > 0) await next.db.upsert(COLLECTION, changed)
   }
-  let page: VectorRecord[] = []
+  const page: VectorRecord[] = []
   for await (const record of from.db.records(COLLECTION)) {
     page.push(record)
     if (page.length === PAGE) await flush(page.splice(0))

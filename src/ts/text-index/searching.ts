@@ -1,7 +1,8 @@
+import { checkSignal } from '../arguments/input.js'
 import { searchFirstWords } from '../arguments/long-question.js'
-import { checkOptions } from '../arguments/options.js'
+import { checkOptions, oneOf } from '../arguments/options.js'
 import { NidusError, aborted, invalid } from '../errors/errors.js'
-import type { Filter, Hit, Nidus, QuestionOptions } from '../types/index.js'
+import type { Hit, Nidus, QuestionOptions } from '../types/index.js'
 import type { DocumentHit, Embedder, FoundPassage, TextHits, TextSearchOptions } from '../types/text-index.js'
 import type { TextMatch } from '../types/text.js'
 import { embed } from './embedder.js'
@@ -56,7 +57,8 @@ export function checkSearch<A>(question: unknown, given: unknown, embedder: Embe
   if (typeof question !== 'string') throw invalid(`search: the question is a text, not ${typeof question}`)
   const options = checkOptions(given as TextSearchOptions<A>, SEARCH, 'search') as TextSearchOptions<A>
   const { by = embedder ? 'hybrid' : 'words', passages = 1, onWords } = options
-  if (!WAYS.includes(by)) throw invalid(`search: \`by\` is one of ${WAYS.join(', ')}, not ${JSON.stringify(by)}`)
+  oneOf(by, 'search: `by`', WAYS)
+  checkSignal(options.signal)
   if (by !== 'words' && !embedder)
     throw invalid(`search: \`by: '${by}'\` needs an embedder: give one to TextIndex.open`)
   if (!Number.isInteger(passages) || passages < 1)
@@ -84,6 +86,7 @@ export async function searchDocuments<A>(
     const hits = documentsOf<A>(found as unknown as Hit<PassageAttrs>[])
     return Object.assign(hits, { by: way, embedded: await share(), ...(embedderError && { embedderError }) })
   }
+  if (question.trim() === '') return Object.assign([], { by, embedded: await share() })
   if (by === 'words' || (by === 'hybrid' && (await share()) === 0)) return shaped(undefined, 'words')
   const vector = unlessAborted(questions!.vector(question), signal)
   if (by === 'hybrid' && onWords) {
@@ -120,10 +123,10 @@ function questionOptions<A>(
     groupBy: { key: '_doc', size: passages },
     offset,
     minScore,
-    filter: only as Filter,
+    filter: only,
     signal,
     ...words,
-  } as QuestionOptions
+  }
 }
 
 /** Puts the passages of an answer together to documents. Passages of a document lie next to each other. */

@@ -1,6 +1,6 @@
 import { CHUNKER, CHUNKS, OPEN } from './keys.js'
 import { checkEmbedder } from './embedder.js'
-import { checkKeys } from '../arguments/keys.js'
+import { OPEN as OPEN_STORE, checkKeys } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import type { ChunkOptions, Chunker, Embedder, TextIndexOptions } from '../types/text-index.js'
@@ -9,6 +9,8 @@ import type { Sizes } from './chunks/pack.js'
 
 const SIZE = 200
 const OVERLAP = 30
+
+const { dimension: _, readOnly: __, ...STORE } = OPEN_STORE
 
 export interface Settings {
   embedder: Embedder | undefined
@@ -29,17 +31,18 @@ export function settingsOf(given: TextIndexOptions | undefined): Settings {
   } = checkOptions(given, OPEN, 'TextIndex.open') as TextIndexOptions
   if (embedder !== undefined) checkEmbedder(embedder, 'TextIndex.open')
   if (typeof resume !== 'boolean') throw invalid('TextIndex.open: `resume` is true or false')
-  if (typeof store !== 'object' || store === null) throw invalid('TextIndex.open: `store` is an object of options')
   for (const [key, why] of [
     ['dimension', 'comes from the embedder'],
     ['readOnly', 'is not supported'],
   ])
-    if ((store as Record<string, unknown>)[key] !== undefined) throw invalid(`TextIndex.open: \`store.${key}\` ${why}`)
+    if ((store as Record<string, unknown> | null)?.[key] !== undefined)
+      throw invalid(`TextIndex.open: \`store.${key}\` ${why}`)
+  checkOptions(store, STORE, 'TextIndex.open: store')
   return { embedder, chunker: chunkerOf(chunks), chosen: chunks !== undefined, resume, store }
 }
 
 function chunkerOf(given: ChunkOptions | Chunker | undefined): Settings['chunker'] {
-  if (given !== undefined && (typeof given !== 'object' || given === null))
+  if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given)))
     throw invalid('TextIndex.open: `chunks` is { size, overlap } or { name, chunk(document) }')
   if (given && 'chunk' in given) {
     checkKeys(given, CHUNKER, 'chunks')
@@ -51,7 +54,7 @@ function chunkerOf(given: ChunkOptions | Chunker | undefined): Settings['chunker
       own: (document) => given.chunk(document),
     }
   }
-  checkKeys(given ?? {}, CHUNKS, 'chunks')
+  checkOptions(given, CHUNKS, 'TextIndex.open: chunks')
   const size = given?.size ?? SIZE
   const overlap = given?.overlap ?? Math.min(OVERLAP, Math.floor(size / 2))
   if (!Number.isInteger(size) || size < 16 || size > 8192)

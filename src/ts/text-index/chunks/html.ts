@@ -64,7 +64,7 @@ const decoded = (text: string) =>
 function endOfTag(html: string, at: number): number {
   let quote = ''
   for (let i = at + 1; i < html.length; i++) {
-    const letter = html[i]!
+    const letter = html[i]
     if (quote) quote = letter === quote ? '' : quote
     else if (letter === '>') return i + 1
     else if ((letter === '"' || letter === "'") && html[i - 1] === '=') quote = letter

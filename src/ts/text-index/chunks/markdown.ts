@@ -21,7 +21,7 @@ export function sectionsOfMarkdown(text: string): Section[] {
     const start = from + at
     if (fence) {
       fence.text += line
-      if (!line.trim().startsWith(fence.mark) || line.trim().replaceAll(fence.mark[0]!, '') !== '') return
+      if (!line.trim().startsWith(fence.mark) || line.trim().replaceAll(fence.mark[0], '') !== '') return
       outline.paragraphs.block(fence.text, fence.start)
       fence = undefined
       return
@@ -34,11 +34,11 @@ export function sectionsOfMarkdown(text: string): Section[] {
       fence = { mark, text: line, start }
     } else if (heading) {
       settle()
-      outline.heading(heading[1]!.length, plainOf(heading[2] ?? ''), start, start + line.length)
+      outline.heading(heading[1].length, plainOf(heading[2] ?? ''), start, start + line.length)
     } else if (under && last?.alone) {
       const { line: title, start: begin } = last
       last = undefined
-      outline.heading(under[1]![0] === '=' ? 1 : 2, plainOf(title), begin, start + line.length)
+      outline.heading(under[1][0] === '=' ? 1 : 2, plainOf(title), begin, start + line.length)
     } else {
       // Only a paragraph of one line can be a heading that the next line underlines.
       const alone = (!last || last.line.trim() === '') && /^ {0,3}[^\s>|*+-]/.test(line)

@@ -15,7 +15,7 @@ export class Outline {
 
   heading(level: number, text: string, start: number, end: number) {
     this.#close(level)
-    while (this.#open.length > 0 && this.#open[this.#open.length - 1]!.level >= level) this.#open.pop()
+    while (this.#open.length > 0 && this.#open[this.#open.length - 1].level >= level) this.#open.pop()
     this.#open.push({ level, text })
     this.#bare = { text, start, end, level }
   }
