@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         longest = longest.max(milliseconds(slice));
     }
     let built = milliseconds(start);
-    println!("build {built:.0} ms in slices of at most {longest:.1} ms, {} segments", index.segments());
+    println!("build {built:.0} ms in slices of at most {longest:.1} ms, {} sub-indexes", index.sub_indexes());
     report(&index, text.len());
     questions(&mut index, &lines, "words, many segments")?;
     index.condense();

@@ -91,7 +91,7 @@ mod list {
             TextCountsKept "counts of living documents stay after a removal",
             TextListsKept "the lists of the last question stay after a removal",
             TextMergedAlive "documents that are removed during a merge live again",
-            TextMergedUnsorted "a merge leaves lists in the order of the segments",
+            TextMergedUnsorted "a merge leaves lists in the order of the sub-indexes",
             TextWholeRequired "a document must have the whole of a compound, too",
             TextNearAlways "a word that documents have is also searched with an edit",
             TextSumUnordered "the sum is taken in the order of the question",

@@ -8,8 +8,16 @@ use nidus_wasm::sink::{ByteSink, MemorySink};
 use nidus_wasm::store::OpenOptions;
 use nidus_wasm::{Batch, Code, Meta, Query, Record, Store, Value, code_of};
 
+#[path = "shared/crc32.rs"]
+mod crc32;
 #[path = "golden/mod.rs"]
 mod golden;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "shared/random.rs"]
+mod random;
+
+use crc32::crc32;
+use random::Random;
 
 type State = BTreeMap<String, (Meta, Vec<Record>)>;
 
@@ -320,7 +328,7 @@ fn hostile_lengths_take_no_memory() {
     let frame = |payload: &[u8]| {
         let mut frame = (payload.len() as u32).to_le_bytes().to_vec();
         frame.extend_from_slice(payload);
-        frame.extend_from_slice(&crc32fast_of(payload).to_le_bytes());
+        frame.extend_from_slice(&crc32(payload).to_le_bytes());
         frame
     };
     let huge = u64::MAX.to_le_bytes();
@@ -412,26 +420,16 @@ fn frames_of_a_later_version_behind_damage_are_not_cut() {
         log[14] ^= 1;
         log.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         log.extend_from_slice(&payload);
-        log.extend_from_slice(&crc32fast_of(&payload).to_le_bytes());
+        log.extend_from_slice(&crc32(&payload).to_le_bytes());
         assert_eq!(check(&built, &built.data, &log, "behind damage"), Err(Code::Corrupt));
     }
-}
-
-/// Returns the CRC-32 (IEEE 802.3, reflected), computed bit by bit.
-fn crc32fast_of(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
-    })
 }
 
 #[test]
 fn a_store_of_any_bytes_never_panics() {
     let built = build();
-    let mut seed = 1u64;
-    let mut random = move || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize
-    };
+    let mut numbers = Random(1);
+    let mut random = move || numbers.draw();
     for _ in 0..4000 {
         let (mut data, mut log) = (built.data.clone(), built.log.clone());
         for _ in 0..1 + random() % 6 {

@@ -8,6 +8,12 @@ use nidus_wasm::sink::MemorySink;
 use nidus_wasm::store::{OpenOptions, Salvage, Salvaged};
 use nidus_wasm::{Batch, Code, Meta, Record, Result, Store, Value, code_of};
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "shared/random.rs"]
+mod random;
+
+use random::Random32;
+
 const D: usize = 4;
 
 type Docs = BTreeMap<(String, String), String>;
@@ -50,9 +56,9 @@ fn build() -> Built {
     let options = OpenOptions { dimension: Some(D), ..OpenOptions::default() };
     let mut store = Store::create(data.clone(), log.clone(), options).unwrap();
     let mut ever: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-    let mut random = 1u32;
+    let mut numbers = Random32(1);
     for step in 0..40 {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let random = numbers.draw();
         let collection = ["docs", "größe"][(random >> 24) as usize % 2];
         let id = format!("id{}", (random >> 16) % 9);
         match (random >> 8) % 8 {

@@ -1,4 +1,5 @@
 import type { Attrs, Filter } from 'nidus-wasm'
+import { mulberry32 } from './mulberry32.mjs'
 
 /** `npm run test:long` sets this: generated tests then run all of their cases. Vite tells it to pages. */
 export const EVERY_CASE = Boolean(
@@ -12,13 +13,7 @@ export const someOf = <T>(all: T[], step: number, important: (one: T) => boolean
 
 /** Returns a small generator of random numbers. The same seed gives the same numbers everywhere. */
 export function random(seed: number) {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+  const next = mulberry32(seed >>> 0)
   return {
     next,
     int: (below: number) => Math.floor(next() * below),

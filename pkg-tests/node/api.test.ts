@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { apiSuite } from '../common/api'
 import { codesSuite } from '../common/codes'
 import { shapeSuite } from '../common/shape'
 import { Nidus } from 'nidus-wasm'
 import { arraysHost, type ArraysHost } from '../common/arrays'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-api-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('api')
 
 let n = 0
 shapeSuite('memory, searched by two workers', {

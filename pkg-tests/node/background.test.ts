@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus, NidusError } from 'nidus-wasm'
 import { GivenUp, AutoCompaction } from '../../src/ts/engine/auto-compaction'
 import { arraysHost } from '../common/arrays'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { until } from '../common/until'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-background-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('background')
 afterEach(() => {
   vi.useRealTimers()
   vi.restoreAllMocks()

@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Nidus, type StoreChange } from 'nidus-wasm'
 import { arraysHost } from '../common/arrays'
 import { changesSuite } from '../common/changes'
 import { failingHost } from '../common/failing-host'
+import { temporaryFolder } from '../common/folder'
 import { until } from '../common/until'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-changes-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('changes')
 
 let n = 0
 const fs = (options: object) => ({ fresh: () => join(root, `s${n++}`), options: () => options, again: true })

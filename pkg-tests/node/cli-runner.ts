@@ -1,16 +1,15 @@
 // Runs the command line in a folder of its own for each test file, and reads the stores that it made.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Nidus } from 'nidus-wasm'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 
 export const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-export const folder = mkdtempSync(join(tmpdir(), 'nidus-lines-'))
+export const folder = temporaryFolder('lines')
 export const at = (...parts: string[]) => join(folder, ...parts)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 export function cli(...args: string[]) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) =>

@@ -1,17 +1,17 @@
 // The command line searches for words, sets which attributes have words, and changes attributes.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Nidus, type Attrs } from 'nidus-wasm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { TextModel, sameAnswer, type ModelHit } from '../common/text-model'
 
 const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'nidus-cli-words-'))
+const folder = temporaryFolder('cli-words')
 const at = (...parts: string[]) => join(folder, ...parts)
 const D = 8
 const WORDS = 'river stone cloud amber field glass'.split(' ')
@@ -74,7 +74,6 @@ beforeAll(async () => {
   })
   model.collection('docs').text = { title: 3, body: 1 }
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('text on the command line', () => {
   it('shows and removes the settings, and a typing error makes no collection', async () => {

@@ -1,15 +1,15 @@
 // The command line as users start it: a process, its output, its exit code.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Nidus } from 'nidus-wasm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 
 const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'nidus-cli-'))
+const folder = temporaryFolder('cli')
 const at = (...parts: string[]) => join(folder, ...parts)
 const D = 8
 
@@ -56,7 +56,6 @@ beforeAll(async () => {
   await db.delete('notes', ['n3', 'n4'])
   await db.close()
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the command line', () => {
   it('shows what is in a store without changing a byte of it', async () => {

@@ -13,17 +13,16 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { BYTES, check, factsOf, tableIn, type File, type Place, type States } from '../common/damage'
+import { temporaryFolder } from '../common/folder'
 import { tar } from '../common/tar'
 import spec from '../../docs/spec/recovery.md?raw'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-table-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('table')
 const D = 4
 
 async function store(name: string, rows: number) {

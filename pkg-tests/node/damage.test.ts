@@ -1,12 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus, NidusError } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 import { EVERY_CASE } from '../common/model'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-damage-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('damage')
 const D = 2
 const name = join(root, 'store')
 

@@ -1,29 +1,17 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { derivedSuite } from '../common/derived'
+import { freshIn, temporaryFolder } from '../common/folder'
 import { EVERY_CASE } from '../common/model'
 import { MARK, POISON, poisoned, written } from '../common/words-file'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-derived-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('derived')
 
-let n = 0
-const fresh = () => join(root, `s${n++}`)
+const fresh = freshIn(root)
 const file = {
   read: async (name: string) =>
     existsSync(join(name, 'words')) ? new Uint8Array(readFileSync(join(name, 'words'))) : undefined,

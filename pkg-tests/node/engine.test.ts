@@ -1,13 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus, NidusError, type StorageHost } from 'nidus-wasm'
 import { codeOf } from '../common/api'
 import { arraysHost } from '../common/arrays'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-engine-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('engine')
 const D = 4
 const one = (id: string, x = 1) => [{ id, vector: [x, 1, 0, 0] }]
 const open = (storage: StorageHost, options = {}) => Nidus.open('x', { dimension: D, storage, ...options })

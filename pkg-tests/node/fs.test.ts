@@ -3,7 +3,6 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -14,17 +13,15 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus, type NidusError } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { freshIn, temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-fs-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-let n = 0
-const fresh = () => join(root, `s${n++}`)
+const root = temporaryFolder('fs')
+const fresh = freshIn(root)
 const D = 4
 const PACKAGE = fileURLToPath(new URL('../../dist/node.js', import.meta.url))
 

@@ -1,13 +1,13 @@
 // Runs the code of the guides, unchanged, with the packed tarball.
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, guides, install, openBrowser, pageWith, repository, run, serveFolder } from './tarball.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'nidus-guides-'))
+const folder = temporaryFolder('guides')
 const blocks = blocksOf(guides())
 const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((block, n) => ({ ...block, n }))
 
@@ -29,7 +29,6 @@ declare module 'cloudflare:workers' {
 `
 
 beforeAll(() => install(folder))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it('names a runtime for each block of JavaScript', () => {
   for (const path of guides()) {

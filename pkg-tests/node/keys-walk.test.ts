@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -9,6 +8,7 @@ import { durableObject } from 'nidus-wasm/durable-object'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
 import { TextIndex } from 'nidus-wasm/text'
+import { temporaryFolder } from '../common/folder'
 import {
   callsOfLangChain,
   callsOfNidus,
@@ -21,7 +21,7 @@ import {
 } from '../common/keys'
 import { publicTypes } from '../common/public-types.mjs'
 
-const parent = mkdtempSync(join(tmpdir(), 'nidus-keys-'))
+const parent = temporaryFolder('keys')
 const { taken, methods } = publicTypes()
 let db: Nidus
 let calls: Calls
@@ -55,10 +55,7 @@ beforeAll(async () => {
     'durableObject(options)': (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o),
   }
 })
-afterAll(async () => {
-  await db?.close()
-  rmSync(parent, { recursive: true, force: true })
-})
+afterAll(() => db?.close())
 
 it('walks every object that the types of public methods name', () => {
   expect(Object.keys(calls).sort()).toEqual(taken.map(({ place }) => place).sort())

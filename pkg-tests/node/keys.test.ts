@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 import { otherDimension } from '../../src/ts/errors/errors'
 
-const parent = mkdtempSync(join(tmpdir(), 'nidus-keys-'))
-afterAll(() => rmSync(parent, { recursive: true, force: true }))
+const parent = temporaryFolder('keys')
 const q = [1, 0, 0]
 const memory = { storage: 'memory', dimension: 3 } as const
 

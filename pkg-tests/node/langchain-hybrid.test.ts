@@ -1,13 +1,12 @@
 // Tests the adapter for LangChain when it searches by words and vectors together. Compares it with a naive model.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Document, type DocumentInterface } from '@langchain/core/documents'
 import { Embeddings } from '@langchain/core/embeddings'
 import { VectorStoreRetriever } from '@langchain/core/vectorstores'
 import { Nidus, type Filter } from 'nidus-wasm'
 import { NidusVectorStore, type HybridOptions } from 'nidus-wasm/langchain'
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { TextModel, sameAnswer, type ModelOptions } from '../common/text-model'
 
@@ -24,8 +23,7 @@ class Hashed extends Embeddings {
   }
 }
 const embeddings = new Hashed({})
-const folder = mkdtempSync(join(tmpdir(), 'nidus-langchain-hybrid-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('langchain-hybrid')
 let db: Nidus
 let n = 0
 beforeEach(async () => {

@@ -1,12 +1,11 @@
 // Tests the adapter as LangChain.js uses it, with LangChain's real base class and retriever.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Document } from '@langchain/core/documents'
 import { Embeddings } from '@langchain/core/embeddings'
 import { Nidus } from 'nidus-wasm'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 
 const D = 32
 
@@ -28,17 +27,14 @@ class WordEmbeddings extends Embeddings {
   }
 }
 const embeddings = new WordEmbeddings({})
-const folder = mkdtempSync(join(tmpdir(), 'nidus-langchain-'))
+const folder = temporaryFolder('langchain')
 let db: Nidus
 let n = 0
 
 beforeEach(async () => {
   db = await Nidus.open(join(folder, `${n++}`), { dimension: D })
 })
-afterEach(async () => {
-  await db.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => db.close())
 
 const cosine = (a: number[], b: number[]) => {
   const dot = (x: number[], y: number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0)

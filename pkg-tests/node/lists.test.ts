@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { listSuite } from '../common/lists'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-lists-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('lists')
 
 let n = 0
 listSuite('memory', { fresh: () => `l${n++}`, options: () => ({ storage: 'memory' }), again: false })

@@ -1,22 +1,12 @@
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-lock-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('lock')
 const open = (name: string) => Nidus.open(name, { dimension: 2 })
 const one = [{ id: 'a', vector: [1, 0] }]
 

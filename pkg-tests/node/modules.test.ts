@@ -1,16 +1,15 @@
 // The wasm modules are made from one source. These tests show which one a runtime loads, and how they differ.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import binaryen from 'binaryen'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { RUNTIMES } from '../kill/processes.mjs'
 
 const dist = fileURLToPath(new URL('../../dist', import.meta.url))
-const root = mkdtempSync(join(tmpdir(), 'nidus-modules-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('modules')
 
 /** Returns the instructions of a module that may give different results on different machines. */
 function relaxed(name: string): string[] {

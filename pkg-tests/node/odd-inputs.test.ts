@@ -1,32 +1,21 @@
 // Odd inputs. Objects that seem empty are no filters, null on the command line is no filter, and a named pipe is no
 // file of a store. No call may hang.
 import { execFile, execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Document } from '@langchain/core/documents'
 import { FakeEmbeddings } from '@langchain/core/utils/testing'
 import { Nidus, type Attrs, type Filter } from 'nidus-wasm'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { codeOf } from '../common/api'
+import { freshIn, temporaryFolder } from '../common/folder'
 import { joined, tar } from '../common/tar'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-odd-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('odd')
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-let n = 0
-const fresh = (end = '') => join(root, `s${n++}${end}`)
+const fresh = freshIn(root)
 const Q = [1, 1, 1, 1]
 
 async function filled(name = fresh()) {

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import {
   appendFileSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -11,18 +10,16 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { freshIn, temporaryFolder } from '../common/folder'
 import { tar } from '../common/tar'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-ownership-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-let n = 0
-const fresh = () => join(root, `s${n++}`)
+const root = temporaryFolder('ownership')
+const fresh = freshIn(root)
 const D = 4
 const bytesIn = (folder: string) =>
   Object.fromEntries(

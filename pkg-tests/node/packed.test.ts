@@ -1,15 +1,15 @@
 // Tests the package as a user gets it: the tarball is installed in a new folder, and the commands of the README and the
 // examples run there unchanged.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import type { BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { cut, version } from '../../scripts/release.mjs'
 import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, serveFolder } from './tarball.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'nidus-packed-'))
+const folder = temporaryFolder('packed')
 const installed = join(folder, 'node_modules/nidus-wasm')
 const site = join(folder, 'site') // has what the example needs of the repository's root
 const run = (command: string, ...args: string[]) => runIn(folder, command, ...args)
@@ -29,8 +29,6 @@ beforeAll(async () => {
   built = filesUnder(join(repository, 'dist'))
   await install(folder)
 })
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the tarball', () => {
   it('has the build, the documents, and nothing else', () => {

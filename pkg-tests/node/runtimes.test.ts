@@ -1,7 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import {
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -11,17 +10,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 import { RUNTIMES } from '../kill/processes.mjs'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-runtimes-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('runtimes')
 let n = 0
 const fresh = () => join(root, `s${n++}`)
 const PACKAGE = fileURLToPath(new URL('../../dist/node.js', import.meta.url))

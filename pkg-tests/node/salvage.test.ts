@@ -1,12 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Nidus, NidusError, type StorageHost } from 'nidus-wasm'
 import { failingHost as host } from '../common/failing-host'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-salvage-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('salvage')
 let n = 0
 const fresh = () => join(root, `store${n++}`)
 

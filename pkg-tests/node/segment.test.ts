@@ -3,22 +3,19 @@ import {
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
-  rmSync,
   writeSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { NidusError as MainError } from 'nidus-wasm'
 import { NidusError, Segment, init, type SyncAccessHandle } from 'nidus-wasm/segment'
+import { temporaryFolder } from '../common/folder'
 import { cosine, random } from '../common/model'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-segment-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('segment')
 
 function sink(name: string): SyncAccessHandle {
   const fd = openSync(join(root, name), 'a+')

@@ -1,18 +1,18 @@
 // A browser keeps one complete version of a static store, whatever the server does while a newer version is fetched.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, firefox, type Browser, type BrowserContext, type Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Nidus, type StaticOptions as AllOptions } from 'nidus-wasm'
 import * as launch from '../../scripts/browsers.mjs'
+import { temporaryFolder } from '../common/folder'
 import { EVERY_CASE, random } from '../common/model'
 import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
 import { repository } from './tarball.js'
 
 type StaticOptions = Pick<AllOptions, 'cache' | 'memory' | 'timeout'>
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-static-cache-'))
+const root = temporaryFolder('static-cache')
 const D = 16
 const ROWS = 3000
 const { next } = random(21)
@@ -42,7 +42,6 @@ beforeAll(async () => {
   await db.close()
   right.grown = { hits: (right.v1 as { hits: unknown }).hits, count: ROWS - 2 }
 })
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 describe.each(['chromium', 'firefox'] as const)('in %s', (name) => {
   let browser: Browser

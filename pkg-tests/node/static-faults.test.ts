@@ -1,14 +1,14 @@
 // Servers and buckets that fail in the middle, answer wrongly, or stop answering.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type StaticBucket, type StaticOptions } from 'nidus-wasm'
 import { SOON, turnsOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-static-faults-'))
+const root = temporaryFolder('static-faults')
 const D = 96
 const ROWS = 6000
 const { next } = random(11)
@@ -36,7 +36,6 @@ const ended: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end()
 })
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let server: StaticServer
 let files: (path: string) => Uint8Array | undefined

@@ -1,24 +1,23 @@
 // Tests searches for words in stores that are served as plain files. Compares them with the store in its folder and
 // with a naive model.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type Attrs, type Query, type QuestionOptions, type StaticOptions } from 'nidus-wasm'
 import { random } from '../common/model'
 import { TextModel, sameAnswer } from '../common/text-model'
 import { openBrowser, repository } from './tarball.js'
 import { directory, serveStatic, type Ways } from '../common/static-server.mjs'
 import { codeOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-static-text-'))
+const root = temporaryFolder('static-text')
 const store = join(root, 'store')
 const D = 32
 const WORDS = 'river stone cloud amber field glass north cedar ember frost grain haven'.split(' ')
 const r = random(21)
 const model = new TextModel()
 const sentence = (most: number) => Array.from({ length: 1 + r.int(most) }, () => r.pick(WORDS)).join(' ')
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 beforeAll(async () => {
   const db = await Nidus.open(store, { dimension: D })

@@ -1,21 +1,20 @@
 // Tests stores that are served as plain files. Compares them with the same stores, opened from their folder.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type SearchOptions, type StaticOptions } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { openBrowser, repository } from './tarball.js'
 import { directory, serveStatic, type StaticServer, type Ways } from '../common/static-server.mjs'
 import { until } from '../common/until'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-static-'))
+const root = temporaryFolder('static')
 const D = 96
 const open: (() => Promise<unknown>)[] = []
 afterAll(async () => {
   for (const close of open) await close().catch(() => {})
-  rmSync(root, { recursive: true, force: true })
 })
 
 /** Writes a store that has replaced and deleted documents, collections, and attributes of all types. */

@@ -1,13 +1,12 @@
 // Faults that were once found in searches for words and in the shapes of answers. Each test has the smallest input that
 // showed one.
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { Nidus, NidusError, type QuestionOptions } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-text-faults-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('text-faults')
 
 const memory = () => Nidus.open('x', { storage: 'memory', dimension: 2 })
 const ids = (hits: { id: string }[]) => hits.map(({ id }) => id)

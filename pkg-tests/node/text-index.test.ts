@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { TextIndex } from 'nidus-wasm/text'
+import { temporaryFolder } from '../common/folder'
 import { CASES, KEPT } from '../common/text-index'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-text-index-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('text-index')
 
 describe('TextIndex, files', () => {
   for (const [i, [name, run]] of [...CASES, ...KEPT].entries())

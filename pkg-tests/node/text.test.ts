@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { textSuite } from '../common/text'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-text-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('text')
 
 let n = 0
 textSuite('memory', { fresh: () => `t${n++}`, options: () => ({ storage: 'memory' }), again: false })

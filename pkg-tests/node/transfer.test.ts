@@ -1,17 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { codeOf } from '../common/api'
 import { arraysHost, type ArraysHost } from '../common/arrays'
+import { temporaryFolder } from '../common/folder'
 import { stream, tar, untar } from '../common/tar'
 import { exported, fill, same, transferSuite } from '../common/transfer'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-transfer-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('transfer')
 let n = 0
 const fresh = () => join(root, `s${n++}`)
 

@@ -1,15 +1,15 @@
 // Tests with a host that is read asynchronously and stops answering: which calls wait for it, and what ends the wait.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Nidus, type StorageHost, type SyncAccessHandle } from 'nidus-wasm'
 import { codeOf, SOON, turnsOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 
 const D = 96
 const ROWS = 6000
-const root = mkdtempSync(join(tmpdir(), 'nidus-waits-'))
+const root = temporaryFolder('waits')
 const { next } = random(4)
 const vector = () => Float32Array.from({ length: D }, () => next() - 0.5)
 let bytes: { data: Uint8Array; log: Uint8Array }
@@ -23,7 +23,6 @@ beforeAll(async () => {
   await db.close()
   bytes = { data: readFileSync(join(root, 'store/data')), log: readFileSync(join(root, 'store/log')) }
 })
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Returns a host that answers until `silent` is set. */
 function quietHost() {

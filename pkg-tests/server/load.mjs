@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { generate } from '../../bench/data/rows.mjs'
 import { median, percentile } from '../../bench/data/statistics.mjs'
 import { main, say, Trouble } from '../../scripts/lib.mjs'
+import { mulberry32 } from '../common/mulberry32.mjs'
 import { ask, PLACES } from './places.mjs'
 
 const D = 384
@@ -19,13 +20,8 @@ const NEAR = 2e-6
 
 /** Returns the vector of a version of a document. */
 function vectorOf(number, version) {
-  let state = Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(version, 0x85ebca6b)
-  return Float32Array.from({ length: D }, () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 - 0.5
-  })
+  const next = mulberry32(Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(version, 0x85ebca6b))
+  return Float32Array.from({ length: D }, () => next() - 0.5)
 }
 const unit = (vector) => {
   const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0))

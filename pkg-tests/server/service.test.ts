@@ -1,16 +1,15 @@
 // Tests examples/server in real workerd, Deno and Bun. It is used, overloaded and killed.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { ask, PLACES, TOKEN, type Running } from './places.mjs'
 
 const D = 16
-const root = mkdtempSync(join(tmpdir(), 'nidus-server-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('server')
 
 describe.each(Object.entries(PLACES))('%s', (name, start) => {
   const directory = join(root, name)

@@ -4,7 +4,7 @@ import { placeOf } from '../../src/ts/sharded/layout'
 import { random } from '../common/model'
 import { D, faulty, idsOf, record, settledWithin, sleep } from './faulty'
 
-const { start, ask, call, served, fault, met, growing, fill } = faulty('nidus-sharded-faults-')
+const { start, ask, call, served, fault, met, growing, fill } = faulty('sharded-faults')
 
 it('counts nothing twice after a move whose answer was lost', async () => {
   const on = { store: 'lost answer' }

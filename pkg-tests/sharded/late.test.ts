@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { random } from '../common/model'
 import { D, faulty, idsOf, record } from './faulty'
 
-const { start, ask, call, served, fault, met, growing, fill } = faulty('nidus-sharded-late-')
+const { start, ask, call, served, fault, met, growing, fill } = faulty('sharded-late')
 
 describe('a late message', () => {
   it.each(['before', 'after'])(

@@ -1,9 +1,7 @@
 // Runs a real workerd with the objects of sharded stores for the tests of one file, and sends calls to it.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve, type Served } from '../workerd/harness.mjs'
 
 export interface On {
@@ -19,8 +17,8 @@ type Outcome = { ok?: any; error?: { code: string; message: string; shards?: num
  * Starts workerd before the tests of the file and ends it after them. `defaults` are the options of calls that do not
  * have their own.
  */
-export function shardedIn(prefix: string, defaults: On) {
-  const root = mkdtempSync(join(tmpdir(), prefix))
+export function shardedIn(of: string, defaults: On) {
+  const root = temporaryFolder(of)
   let served: Served
   const start = async () =>
     void (served = await serve(root, { objects: { Router: true, Shard: true }, date: '2026-05-03' }))
@@ -28,10 +26,7 @@ export function shardedIn(prefix: string, defaults: On) {
     await bundle(root, fileURLToPath(new URL('./worker.mjs', import.meta.url)))
     await start()
   })
-  afterAll(async () => {
-    await served?.kill()
-    rmSync(root, { recursive: true, force: true })
-  })
+  afterAll(() => served?.kill())
 
   async function ask(on: On, method: string, ...args: unknown[]): Promise<Outcome> {
     const { store, client = 0, ...options } = { ...defaults, ...on }

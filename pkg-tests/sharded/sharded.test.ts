@@ -8,7 +8,7 @@ import { random } from '../common/model'
 import { shardedIn, type On } from './served'
 
 const D = 24
-const { start, ask, call, served } = shardedIn('nidus-sharded-', { store: 'docs', dimension: D, shards: 3 })
+const { start, ask, call, served } = shardedIn('sharded', { store: 'docs', dimension: D, shards: 3 })
 
 const vectorOf = (id: number, version: number) => random(id * 1000 + version).vector(D)
 const record = (id: number, version: number) => ({

@@ -7,7 +7,7 @@ import { sameAnswer, TextModel } from '../common/text-model'
 import { shardedIn, type On } from './served'
 
 const D = 8
-const { start, ask, call, served } = shardedIn('nidus-sharded-words-', { dimension: D, shards: 3 })
+const { start, ask, call, served } = shardedIn('sharded-words', { dimension: D, shards: 3 })
 const codeOf = async (on: On, method: string, ...args: unknown[]) => (await ask(on, method, ...args)).error?.code
 
 const WORDS = ['sun', 'sea', 'sand', 'song', 'sane', 'tree', 'treat', 'wall', 'wave', 'rare', 'ware', 'cat']

@@ -5,19 +5,13 @@
 // twice, and no request of a living tab failed or stayed without an answer.
 import { parseArgs } from 'node:util'
 import { isMain } from '../../scripts/lib.mjs'
+import { mulberry32 } from '../common/mulberry32.mjs'
 import { browser, site, visit } from './pages.mjs'
 import { waits } from './until.mjs'
 
 const TABS = 8
 /** Only a fault makes an answer take this long. */
 const ANSWER_MS = 600_000
-
-const random = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
 
 /**
  * In the page: writes batches of three records, one of which is overwritten again and again. Checks and reports every
@@ -129,7 +123,7 @@ export async function timesWritten({ name, storage }) {
 }
 
 export async function run({ kind = 'chromium', storage = 'opfs', seconds = 30, least = 0, seed = 1, say = () => {} }) {
-  const next = random(seed)
+  const next = mulberry32(seed)
   const { fail, until } = waits(ANSWER_MS)
   const { url, close } = await site()
   const machine = await until(

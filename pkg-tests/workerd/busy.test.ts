@@ -1,22 +1,17 @@
 // Searches in a loop right after an insert, in workerd. There is no work in the background there, and the clock stands
 // still during a request.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve, type Served } from './harness.mjs'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-busy-'))
+const root = temporaryFolder('busy')
 let served: Served
 beforeAll(async () => {
   await bundle(root, fileURLToPath(new URL('./busy-worker.mjs', import.meta.url)))
   served = await serve(root)
 })
-afterAll(async () => {
-  await served?.kill()
-  rmSync(root, { recursive: true, force: true })
-})
+afterAll(() => served?.kill())
 
 const ROWS = 20_000
 it.each([

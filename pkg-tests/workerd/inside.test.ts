@@ -1,13 +1,11 @@
 // Runs the tests of ./inside within a Durable Object of a real workerd.
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve } from './harness.mjs'
 
-const directory = mkdtempSync(join(tmpdir(), 'nidus-workerd-'))
+const directory = temporaryFolder('workerd')
 const inside = (name: string) => fileURLToPath(new URL(`./inside/${name}.ts`, import.meta.url))
 const ofVitest = createRequire(createRequire(import.meta.url).resolve('vitest/package.json'))
 await bundle(directory, inside('object'), {
@@ -24,7 +22,6 @@ const served = await serve(directory, {
 afterAll(async () => {
   // It is killed, because a normal stop would wait for a test that hangs.
   await served.kill()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 const ask = async (path: string) => (await fetch(served.url + path)).text()

@@ -1,6 +1,5 @@
 // A Durable Object in a real workerd, driven and restarted from outside.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -8,15 +7,13 @@ import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { run } from '../kill/durable-object.mjs'
 import { codeOf } from '../common/api'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve, type Served } from './harness.mjs'
 import { DIMENSION, digest, operate } from './work.mjs'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-do-'))
+const root = temporaryFolder('do')
 let served: Served | undefined
-afterAll(async () => {
-  await served?.kill()
-  rmSync(root, { recursive: true, force: true })
-})
+afterAll(() => served?.kill())
 
 describe('durableObject, from outside', () => {
   it('the tables hold the bytes that files hold after the same operations, also after a restart', async () => {

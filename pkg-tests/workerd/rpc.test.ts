@@ -1,14 +1,12 @@
 // Tests the errors of a store in a Durable Object as they arrive over RPC, with an older and with a newer compatibility
 // date.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { bundle, serve, type Served } from './harness.mjs'
 
-const root = mkdtempSync(join(tmpdir(), 'nidus-rpc-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('rpc')
 
 describe.each([
   ['2026-05-03', true, []],

@@ -1,19 +1,15 @@
 // Tests searches for words in a Durable Object of a real workerd that is stopped, killed and started again.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Nidus, type Attrs } from 'nidus-wasm'
 import { afterAll, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { bundle, serve, type Served } from './harness.mjs'
 
-const directory = mkdtempSync(join(tmpdir(), 'nidus-do-words-'))
+const directory = temporaryFolder('do-words')
 let served: Served | undefined
-afterAll(async () => {
-  await served?.kill()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterAll(() => served?.kill())
 
 const WORDS = 'river stone cloud amber field glass north cedar'.split(' ')
 const r = random(11)

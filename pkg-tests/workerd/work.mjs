@@ -1,4 +1,6 @@
 // A list of operations for every kind of store. Each follows from a seed and its number.
+import { mulberry32 } from '../common/mulberry32.mjs'
+
 export const DIMENSION = 512
 const IDS = 3000
 
@@ -6,12 +8,7 @@ const IDS = 3000
 function numbers(...parts) {
   let state = 0x9e3779b9
   for (const part of parts) state = Math.imul(state ^ part, 0x85ebca6b) ^ (state >>> 13)
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return mulberry32(state)
 }
 
 /** Calls the operation of that number on `db` at once. Resolves when it is acknowledged. */

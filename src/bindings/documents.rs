@@ -12,17 +12,17 @@ use crate::segment::op::Reader;
 
 #[wasm_bindgen(js_class = Store)]
 impl JsStore {
-    /// Returns what the index of words needs to know of documents. The arguments choose what that is:
+    /// Answers one of the three questions that the index of words has about documents. The arguments choose which:
     ///
-    /// - With `docs`: for each of them 0 if it does not exist, or 1, its collection, its id, and all its attributes or
-    ///   those of `keys`.
+    /// - Documents, with `docs`: for each of them 0 if it does not exist, or 1, its collection, its id, and all its
+    ///   attributes or those of `keys`.
     ///
-    /// - With `keys` alone: the length of the log (u64), a number that tells which operations are in it (u32), and for
-    ///   each number of a document its row (u32), which is 2^32 - 1 if there is no such document. Nothing as long as a
-    ///   compaction changes the rows.
+    /// - Rows, with `keys` alone: the length of the log (u64), a number that tells which operations are in it (u32), and
+    ///   for each number of a document its row (u32), which is 2^32 - 1 if there is no such document. Nothing as long as
+    ///   a compaction changes the rows.
     ///
-    /// - Without both: the numbers of the documents that changed since the last call, four bytes each. The first number
-    ///   is 1 if they are all documents that there are, and otherwise 0.
+    /// - Changes, without both: the numbers of the documents that changed since the last call, four bytes each. The
+    ///   first number is 1 if they are all documents that there are, and otherwise 0.
     pub fn documents(&mut self, docs: Option<Box<[u32]>>, keys: Option<Box<[u8]>>) -> Result<Uint8Array, JsValue> {
         let chosen = |key: &[u8]| {
             let mut keys = keys.as_deref().map(Reader::new);

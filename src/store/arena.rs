@@ -2,22 +2,22 @@ use crate::Result;
 use crate::attrs::{Interner, Packed};
 use crate::error::{out_of_memory, reserve};
 
-const CHUNK_BYTES: usize = 1 << 18;
+const PIECE_BYTES: usize = 1 << 18;
 
 /// The place of an item of an [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    chunk: u32,
+    piece: u32,
     at: u32,
     id: u32,
     attrs: u32,
 }
 
-/// The ids and attributes of documents, packed into large chunks, so that a document needs no allocation. The bytes of
+/// The ids and attributes of documents, packed into large pieces, so that a document needs no allocation. The bytes of
 /// overwritten and deleted documents are freed when a compaction packs the arena anew.
 #[derive(Default)]
 pub struct Arena {
-    chunks: Vec<Vec<u8>>,
+    pieces: Vec<Vec<u8>>,
     interner: Interner,
 }
 
@@ -25,7 +25,7 @@ pub struct Arena {
 /// them, too.
 #[derive(Clone, Copy, Default)]
 pub struct ArenaMark {
-    chunks: usize,
+    pieces: usize,
     last: usize,
 }
 
@@ -34,23 +34,23 @@ impl Arena {
     pub fn push(&mut self, id: &str, attrs: &[u8]) -> Result<Item> {
         // The packed form is never longer.
         let size = id.len() + attrs.len();
-        if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < size) {
-            let mut chunk = Vec::new();
-            let room = size.max(CHUNK_BYTES);
-            chunk.try_reserve_exact(room).map_err(|_| out_of_memory("ids and attributes", room))?;
-            reserve(&mut self.chunks, 1, "ids and attributes")?;
-            self.chunks.push(chunk);
+        if self.pieces.last().is_none_or(|piece| piece.capacity() - piece.len() < size) {
+            let mut piece = Vec::new();
+            let room = size.max(PIECE_BYTES);
+            piece.try_reserve_exact(room).map_err(|_| out_of_memory("ids and attributes", room))?;
+            reserve(&mut self.pieces, 1, "ids and attributes")?;
+            self.pieces.push(piece);
         }
-        let n = self.chunks.len() - 1;
-        let chunk = &mut self.chunks[n];
-        let at = chunk.len() as u32;
-        chunk.extend_from_slice(id.as_bytes());
-        self.interner.pack(attrs, chunk)?;
-        Ok(Item { chunk: n as u32, at, id: id.len() as u32, attrs: (chunk.len() - id.len()) as u32 - at })
+        let n = self.pieces.len() - 1;
+        let piece = &mut self.pieces[n];
+        let at = piece.len() as u32;
+        piece.extend_from_slice(id.as_bytes());
+        self.interner.pack(attrs, piece)?;
+        Ok(Item { piece: n as u32, at, id: id.len() as u32, attrs: (piece.len() - id.len()) as u32 - at })
     }
 
     fn bytes(&self, item: Item) -> &[u8] {
-        &self.chunks[item.chunk as usize][item.at as usize..][..(item.id + item.attrs) as usize]
+        &self.pieces[item.piece as usize][item.at as usize..][..(item.id + item.attrs) as usize]
     }
 
     pub fn id(&self, item: Item) -> &str {
@@ -72,18 +72,18 @@ impl Arena {
     }
 
     pub fn mark(&self) -> ArenaMark {
-        ArenaMark { chunks: self.chunks.len(), last: self.chunks.last().map_or(0, Vec::len) }
+        ArenaMark { pieces: self.pieces.len(), last: self.pieces.last().map_or(0, Vec::len) }
     }
 
     pub fn back_to(&mut self, mark: ArenaMark) {
-        self.chunks.truncate(mark.chunks);
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.truncate(mark.last);
+        self.pieces.truncate(mark.pieces);
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.truncate(mark.last);
         }
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum::<usize>() + self.interner.memory_bytes()
+        self.pieces.iter().map(Vec::capacity).sum::<usize>() + self.interner.memory_bytes()
     }
 }

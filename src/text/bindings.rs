@@ -361,7 +361,7 @@ impl JsQuestion {
     }
 
     /// Returns the best `most` documents, and all others with the same score as the last of them. If `among` is given,
-    /// only rows with their bit set are returned. Each of its numbers has the bits of sixteen rows.
+    /// only documents with their bit set are returned. Each of its numbers has the bits of sixteen documents.
     pub fn best(
         &self,
         index: &mut JsIndex,

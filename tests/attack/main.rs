@@ -2,6 +2,7 @@
 //! the core.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "../shared/counting.rs"]
 mod counting;
 mod groups;
 mod memory;

@@ -15,7 +15,7 @@ fn a_roll_back_after_a_compaction_keeps_the_living_documents() {
         let faults = Faults::new();
         let sink = || FaultSink::new(MemorySink::new(), &faults, ["append", "publish", "truncate", "flush"]);
         let mut store = Store::create(sink(), sink(), options()).unwrap();
-        // Ids and attributes are packed into chunks of 256 KiB. One chunk is full, and the last one holds little.
+        // Ids and attributes are packed into pieces of 256 KiB. One piece is full, and the last one holds little.
         upsert(&mut store, "a", &["some", "more"]).unwrap();
         let big = "x".repeat(131_000);
         upsert(&mut store, "a", &[&big]).unwrap();

@@ -7,9 +7,13 @@ use std::path::Path;
 
 #[path = "../shared/cases.rs"]
 mod cases;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../shared/random.rs"]
+mod random;
 mod targets;
 
 use cases::few_or;
+use random::Random;
 use targets::{data, glob_filter, log, ops, segment};
 
 /// The number of changed inputs for each input of the corpus.
@@ -24,11 +28,8 @@ fn replay(target: &str, run: fn(&[u8])) {
     let text = fs::read_to_string(path).unwrap();
     let inputs: Vec<Vec<u8>> = text.lines().filter(|line| !line.starts_with('#')).map(bytes).collect();
     assert!(inputs.len() >= 10, "{target} has no corpus");
-    let mut seed = 1u64;
-    let mut random = move |n: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % n.max(1)
-    };
+    let mut numbers = Random(1);
+    let mut random = move |n: usize| numbers.draw() % n.max(1);
     let attempt = |bytes: &[u8], what: &str| {
         if std::panic::catch_unwind(|| run(bytes)).is_err() {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -75,15 +76,11 @@ fn globs_and_filters() {
 /// Random filters over random attributes, rather than inputs near those of the corpus.
 #[test]
 fn random_filters() {
-    let mut seed = 7u64;
-    let mut random = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as u8
-    };
+    let mut random = Random(7);
     let cases = few_or(20_000, 500_000);
     for n in 0..cases {
         // The first byte chooses a pair of texts for a glob, or attributes and a filter.
-        let mut bytes: Vec<u8> = (0..120).map(|_| random()).collect();
+        let mut bytes: Vec<u8> = (0..120).map(|_| random.draw() as u8).collect();
         bytes[0] = if n % 4 == 0 { 1 } else { 4 };
         glob_filter::run(&bytes);
     }

@@ -9,6 +9,7 @@ use nidus::{Nidus, Record, Value};
 use nidus_wasm::sink::{ByteSink, MemorySink};
 use nidus_wasm::{Batch, Code, OpenOptions, Opening, Recovery, Store, code_of};
 
+use crate::crc32::crc32;
 use crate::pair::*;
 
 const DIMENSION: usize = 3;
@@ -270,11 +271,6 @@ fn an_operation_of_a_later_native() {
     assert!(files(dir.path()) == (data.clone(), later.clone()));
     open_native(dir.path(), DIMENSION, false).unwrap();
     assert!(files(dir.path()) == (data, log), "native 0.3.0 has cut it");
-}
-
-pub fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
-    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl<'a> Explain<'a> {
             }
             _ => {}
         }
-        assert_eq!(u32::from_le_bytes(self.peek(0)), crate::crash::crc32(payload));
+        assert_eq!(u32::from_le_bytes(self.peek(0)), crate::crc32::crc32(payload));
         self.say(4, "crc32");
     }
 }

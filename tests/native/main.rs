@@ -4,6 +4,8 @@
 
 mod beside;
 mod crash;
+#[path = "../shared/crc32.rs"]
+mod crc32;
 mod generate;
 mod golden;
 #[path = "../golden/mod.rs"]
@@ -13,6 +15,9 @@ mod newer;
 mod normalize;
 mod operations;
 mod pair;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../shared/random.rs"]
+mod random;
 mod receipts;
 mod search;
 mod updates;

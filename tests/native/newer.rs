@@ -133,7 +133,7 @@ fn a_redundant_creation_is_the_only_difference() {
     let mut creation = 13u32.to_le_bytes().to_vec();
     let payload = [&0u32.to_le_bytes()[..], &1u64.to_le_bytes(), b"b"].concat();
     creation.extend(&payload);
-    creation.extend(crate::crash::crc32(&payload).to_le_bytes());
+    creation.extend(crate::crc32::crc32(&payload).to_le_bytes());
     assert!(sealed.ends_with(&creation) && !sealed[..sealed.len() - creation.len()].ends_with(&creation));
     upsert(&mut store, "b", &[("f", FLOAT), ("o", OLD)]).unwrap();
     store.commit().unwrap();

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use crate::generate::config;
 use crate::pair::{batch, bits};
+use crate::random::Random32;
 
 fn assert_same(vectors: &[Vec<f32>]) {
     let mut native = Nidus::open_in_memory(vectors[0].len()).unwrap();
@@ -74,11 +75,8 @@ fn hostile_vectors() {
 /// the same bits as native's.
 #[test]
 fn batches_of_all_sizes() {
-    let mut seed = 1u32;
-    let mut number = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        seed as i32 as f32 / i32::MAX as f32
-    };
+    let mut numbers = Random32(1);
+    let mut number = || numbers.draw() as i32 as f32 / i32::MAX as f32;
     for (dimension, counts) in [
         (1, vec![63, 64, 65, 200]),
         (3, vec![1, 2, 3, 4, 5, 7, 8, 9, 64, 130]),

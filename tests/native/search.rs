@@ -13,6 +13,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::generate::{self, COLLECTIONS, config};
 use crate::pair::{batch, ours, with_filter};
+use crate::random::Random32;
 
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -148,11 +149,8 @@ proptest! {
 /// This is large enough for blocks, for chunks, and for a collection of few rows among many.
 #[test]
 fn searches_agree_in_a_larger_store() {
-    let mut seed = 1u32;
-    let mut random = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
+    let mut numbers = Random32(1);
+    let mut random = || (numbers.draw() >> 8) as f32 / (1 << 23) as f32 - 1.0;
     let dimension = 19;
     let records: Vec<(String, Record)> = (0..3000)
         .map(|n| {

@@ -1,4 +1,4 @@
-//! Documents that are not in a segment yet: the words of each one as numbers.
+//! Documents that are not in a sub-index yet: the words of each one as numbers.
 
 use hashbrown::HashTable;
 
@@ -31,7 +31,8 @@ pub struct Builder {
     pub words: Vec<(u32, u32)>,
     /// Where the words of each document end.
     ends: Vec<u32>,
-    rows: Vec<u32>,
+    /// The number of each document.
+    docs: Vec<u32>,
     /// For each document the number of words in each field, one document after the other.
     lengths: Vec<u32>,
     places: HashTable<u32>,
@@ -72,8 +73,8 @@ fn hash_of(start: (u64, u64), size: u32, word: &[u8]) -> u64 {
     if word.len() <= 16 { mix(start, size) } else { mix((hash(word), start.1), size) }
 }
 
-fn place_of(row: u32) -> u64 {
-    mix((u64::from(row), 0), 0)
+fn place_of(doc: u32) -> u64 {
+    mix((u64::from(doc), 0), 0)
 }
 
 /// Adds a number to a table. It is the only place where tables grow.
@@ -105,11 +106,11 @@ impl Builder {
             + self.terms.capacity() * size_of::<Term>()
             + self.words.capacity() * 8
             + self.bytes.capacity()
-            + (self.ends.capacity() + self.rows.capacity() + self.lengths.capacity()) * 4
+            + (self.ends.capacity() + self.docs.capacity() + self.lengths.capacity()) * 4
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.docs.is_empty()
     }
 
     pub fn living(&self) -> usize {
@@ -120,15 +121,15 @@ impl Builder {
         self.terms.len()
     }
 
-    /// Begins the document of a row. All words until [`end`](Self::end) belong to it.
-    pub fn begin(&mut self, row: u32) -> Result<()> {
-        reserve(&mut self.rows, 1, "an index of words")?;
+    /// Begins the document with this number. All words until [`end`](Self::end) belong to it.
+    pub fn begin(&mut self, doc: u32) -> Result<()> {
+        reserve(&mut self.docs, 1, "an index of words")?;
         reserve(&mut self.ends, 1, "an index of words")?;
         reserve(&mut self.lengths, self.fields, "an index of words")?;
-        let Self { places, rows, .. } = self;
-        let doc = rows.len() as u32;
-        rows.push(row);
-        insert(places, place_of(row), doc, &|doc| place_of(rows[*doc as usize]))?;
+        let Self { places, docs, .. } = self;
+        let ordinal = docs.len() as u32;
+        docs.push(doc);
+        insert(places, place_of(doc), ordinal, &|ordinal| place_of(docs[*ordinal as usize]))?;
         self.lengths.resize(self.lengths.len() + self.fields, 0);
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Builder {
         let size = self.field << 8 | word.len() as u32;
         let start = start(word);
         let hash = hash_of(start, size, word);
-        let doc = self.rows.len() as u32 - 1;
+        let ordinal = self.docs.len() as u32 - 1;
         let (terms, bytes) = (&self.terms, &self.bytes);
         let found = self.table.find(hash, |number| {
             let term = &terms[*number as usize];
@@ -161,14 +162,14 @@ impl Builder {
         let length = self.lengths.len() - self.fields + self.field as usize;
         self.lengths[length] += 1;
         let term = &mut self.terms[number as usize];
-        if term.last == doc {
+        if term.last == ordinal {
             self.words[term.slot as usize].1 += 1;
             return;
         }
         if self.words.len() == self.words.capacity() && reserve(&mut self.words, 1, "an index of words").is_err() {
             return self.failed = true;
         }
-        term.last = doc;
+        term.last = ordinal;
         term.slot = self.words.len() as u32;
         self.words.push((number, 1));
     }
@@ -196,17 +197,17 @@ impl Builder {
     pub fn end(&mut self) -> Result<()> {
         self.ends.push(self.words.len() as u32);
         if std::mem::take(&mut self.failed) {
-            let row = self.rows[self.rows.len() - 1];
-            self.remove(row);
+            let doc = self.docs[self.docs.len() - 1];
+            self.remove(doc);
             return Err(out_of_memory("an index of words", self.words.len() * 8));
         }
         Ok(())
     }
 
-    /// Forgets the document of this row, if there is one.
-    pub fn remove(&mut self, row: u32) -> bool {
-        let rows = &self.rows;
-        match self.places.find_entry(place_of(row), |doc| rows[*doc as usize] == row) {
+    /// Forgets the document with this number, if there is one.
+    pub fn remove(&mut self, doc: u32) -> bool {
+        let docs = &self.docs;
+        match self.places.find_entry(place_of(doc), |ordinal| docs[*ordinal as usize] == doc) {
             Ok(found) => {
                 found.remove();
                 true
@@ -215,24 +216,24 @@ impl Builder {
         }
     }
 
-    /// Returns the row and the number of each living document, in the order of the rows.
+    /// Returns the number and the ordinal of each living document, in the order of the numbers.
     pub fn order(&self) -> Result<Vec<(u64, u32)>> {
         let mut order = Vec::new();
         reserve(&mut order, self.places.len(), "an index of words")?;
-        order.extend(self.places.iter().map(|doc| (u64::from(self.rows[*doc as usize]), *doc)));
+        order.extend(self.places.iter().map(|ordinal| (u64::from(self.docs[*ordinal as usize]), *ordinal)));
         sort(&mut order, &|a, b| a.cmp(&b));
         Ok(order)
     }
 
     /// Returns the number of words of a document in a field.
-    pub fn length(&self, doc: u32, field: usize) -> u32 {
-        self.lengths[doc as usize * self.fields + field]
+    pub fn length(&self, ordinal: u32, field: usize) -> u32 {
+        self.lengths[ordinal as usize * self.fields + field]
     }
 
     /// Returns the numbers of the words of a document, and their counts.
-    pub fn words_of(&self, doc: u32) -> &[(u32, u32)] {
-        let from = if doc == 0 { 0 } else { self.ends[doc as usize - 1] };
-        &self.words[from as usize..self.ends[doc as usize] as usize]
+    pub fn words_of(&self, ordinal: u32) -> &[(u32, u32)] {
+        let from = if ordinal == 0 { 0 } else { self.ends[ordinal as usize - 1] };
+        &self.words[from as usize..self.ends[ordinal as usize] as usize]
     }
 
     /// Returns the key of a term.

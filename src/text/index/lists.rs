@@ -1,14 +1,14 @@
-//! The lists that a question needs, for each segment. They are found once for its statistics, and used by its search.
+//! The lists that a question needs, for each sub-index. They are found once for its statistics, and used by its search.
 
 use super::postings::{Entry, Posting};
 
 /// One list.
 #[derive(Default)]
 pub enum List {
-    /// No document of the segment has the word.
+    /// No document of the sub-index has the word.
     #[default]
     None,
-    /// One list, as it is in the segment.
+    /// One list, as it is in the sub-index.
     One(Entry),
     /// The union of several lists, without dead documents.
     Many(Vec<Posting>),
@@ -19,7 +19,7 @@ pub enum List {
 pub struct Lists {
     /// Which question, about which fields. Empty if there is no question.
     pub question: Vec<u8>,
-    /// One list for each segment, clause and field. The lists of the fields of one clause are next to each other.
+    /// One list for each sub-index, clause and field. The lists of the fields of one clause are next to each other.
     pub lists: Vec<List>,
     /// For each field its mean length, and what postings contribute with that mean. A write does not clear the tables.
     pub tables: Vec<(f64, Vec<f64>)>,

@@ -4,20 +4,20 @@
 //! The checksum tells whether the file is as it was written. Apart from the checksum, only the documents are checked.
 //! If somebody makes a file with a right checksum, its words and lists can be wrong. Then a search finds the wrong
 //! documents, but it does not read beyond the bytes of the file, and takes no memory for lists that are longer than the
-//! file: see [`Walk::next`](super::segment::Walk::next).
+//! file: see [`Walk::next`](super::sub_index::Walk::next).
 
 use super::merging::Merging;
 use super::saving::{ARRAYS, FIXED, MAGIC, Origin, SIZES};
 use super::sealing::spend;
-use super::segment::{GROUP, Segment};
+use super::sub_index::{GROUP, SubIndex};
 use super::{DEAD, TextIndex};
 use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::mutant::mutant;
 use crate::segment::crc32_more;
 
-/// The most segments of a file. An index that is saved has fewer.
-const MAX_SEGMENTS: usize = 1_000;
+/// The most sub-indexes of a file. An index that is saved has fewer.
+const MAX_SUB_INDEXES: usize = 1_000;
 
 /// An index that is being read.
 pub struct Loading {
@@ -26,19 +26,19 @@ pub struct Loading {
     /// The header, once it is complete.
     origin: Option<Origin>,
     fields: usize,
-    segments: Vec<Segment>,
+    sub_indexes: Vec<SubIndex>,
     /// The array that comes next, and how much of it is there.
     array: usize,
     at: usize,
     /// The checksum at the end of the file, as far as it was read, and the checksum of the bytes before it.
     end: Vec<u8>,
     checksum: u32,
-    /// The segments before this one are not checked yet. `None` until the checksum was checked.
+    /// The sub-indexes before this one are not checked yet. `None` until the checksum was checked.
     left: Option<usize>,
     /// The new number of each document. `given` has a bit for each number that a living document has already.
     numbers: Option<Vec<u32>>,
     given: Vec<u64>,
-    /// Brings the documents of the last segment that was checked into the order of their new numbers.
+    /// Brings the documents of the last sub-index that was checked into the order of their new numbers.
     sorting: Option<Merging>,
 }
 
@@ -50,7 +50,7 @@ impl Loading {
             header: Vec::new(),
             origin: None,
             fields: 0,
-            segments: Vec::new(),
+            sub_indexes: Vec::new(),
             array: 0,
             at: 0,
             end: Vec::new(),
@@ -77,7 +77,7 @@ impl Loading {
                 if self.header.len() == self.header_length()? {
                     self.begin()?;
                 }
-            } else if self.array < self.segments.len() * ARRAYS {
+            } else if self.array < self.sub_indexes.len() * ARRAYS {
                 self.fill(&mut bytes)?;
             } else {
                 if self.end.len() == 4 {
@@ -94,11 +94,11 @@ impl Loading {
         if self.header.len() < FIXED {
             return Ok(FIXED);
         }
-        let segments = number(&self.header, FIXED - 4) as usize;
-        if segments > MAX_SEGMENTS {
+        let sub_indexes = number(&self.header, FIXED - 4) as usize;
+        if sub_indexes > MAX_SUB_INDEXES {
             return odd();
         }
-        Ok(FIXED + segments * SIZES)
+        Ok(FIXED + sub_indexes * SIZES)
     }
 
     /// Reads the header, and compares the sizes with the length of the file before any memory is taken.
@@ -123,7 +123,7 @@ impl Loading {
             if groups != terms.div_ceil(GROUP as u64) || documents == 0 || documents >= u64::from(DEAD) {
                 return odd();
             }
-            self.segments.push(Segment { terms: terms as u32, postings, ..Segment::default() });
+            self.sub_indexes.push(SubIndex { terms: terms as u32, postings, ..SubIndex::default() });
         }
         if length != self.length || length > isize::MAX as u64 {
             return odd();
@@ -141,15 +141,15 @@ impl Loading {
     fn fill(&mut self, bytes: &mut &[u8]) -> Result<()> {
         let sizes = &self.header[FIXED + self.array / ARRAYS * SIZES..];
         let documents = number(sizes, 16) as usize;
-        let segment = &mut self.segments[self.array / ARRAYS];
+        let sub_index = &mut self.sub_indexes[self.array / ARRAYS];
         let first = self.at == 0;
         let array: &mut [u8] = match self.array % ARRAYS {
-            0 => sized(&mut segment.dictionary, number(sizes, 4) as usize, first)?,
-            1 => bytemuck::cast_slice_mut(sized(&mut segment.groups, number(sizes, 8) as usize, first)?),
-            2 => sized(&mut segment.post, number(sizes, 12) as usize, first)?,
-            3 => bytemuck::cast_slice_mut(sized(&mut segment.rows, documents, first)?),
-            4 => bytemuck::cast_slice_mut(sized(&mut segment.lengths, documents * self.fields, first)?),
-            _ => bytemuck::cast_slice_mut(sized(&mut segment.dead, documents.div_ceil(64), first)?),
+            0 => sized(&mut sub_index.dictionary, number(sizes, 4) as usize, first)?,
+            1 => bytemuck::cast_slice_mut(sized(&mut sub_index.groups, number(sizes, 8) as usize, first)?),
+            2 => sized(&mut sub_index.post, number(sizes, 12) as usize, first)?,
+            3 => bytemuck::cast_slice_mut(sized(&mut sub_index.docs, documents, first)?),
+            4 => bytemuck::cast_slice_mut(sized(&mut sub_index.lengths, documents * self.fields, first)?),
+            _ => bytemuck::cast_slice_mut(sized(&mut sub_index.dead, documents.div_ceil(64), first)?),
         };
         let count = bytes.len().min(array.len() - self.at);
         let (taken, rest) = bytes.split_at(count);
@@ -164,7 +164,7 @@ impl Loading {
         Ok(())
     }
 
-    /// Makes the next steps give the documents other numbers: the document of row `n` gets `numbers[n]`. Documents
+    /// Makes the next steps give the documents other numbers: document `n` gets the number `numbers[n]`. Documents
     /// without a number, or with [`DEAD`], are removed.
     pub fn renumber(&mut self, numbers: Vec<u32>) -> Result<()> {
         let end = numbers.iter().filter(|number| **number != DEAD).max().map_or(0, |most| *most as usize + 1);
@@ -179,40 +179,41 @@ impl Loading {
             return odd();
         }
         let mut budget = budget.max(1);
-        let mut left = self.left.unwrap_or(self.segments.len());
+        let mut left = self.left.unwrap_or(self.sub_indexes.len());
         while budget > 0 {
             if let Some(sorting) = &mut self.sorting {
-                if !sorting.step(&self.segments, &mut budget)? {
+                if !sorting.step(&self.sub_indexes, &mut budget)? {
                     break;
                 }
                 if let Some(sorting) = self.sorting.take() {
-                    sorting.finish(&mut self.segments);
+                    sorting.finish(&mut self.sub_indexes);
                 }
             }
             let Some(place) = left.checked_sub(1) else { return Ok(false) };
             left = place;
-            spend(&mut budget, self.segments[place].rows.len());
-            if !documents_fit(&mut self.segments[place], self.fields) {
+            spend(&mut budget, self.sub_indexes[place].docs.len());
+            if !documents_fit(&mut self.sub_indexes[place], self.fields) {
                 return odd();
             }
             if !self.give_numbers(place)? {
-                self.sorting = Some(Merging::new(&self.segments, &[place], self.fields)?);
+                self.sorting = Some(Merging::new(&self.sub_indexes, &[place], self.fields)?);
             }
             self.left = Some(left);
         }
         Ok(true)
     }
 
-    /// Gives the documents of a segment their new numbers. Returns false if they are not in the order of these numbers.
+    /// Gives the documents of a sub-index their new numbers. Returns false if they are not in the order of these
+    /// numbers.
     fn give_numbers(&mut self, place: usize) -> Result<bool> {
         let Some(numbers) = &self.numbers else { return Ok(true) };
-        let segment = &mut self.segments[place];
-        let sorted = segment.renumber(numbers);
-        for doc in (0..segment.documents()).filter(|doc| !segment.is_dead(*doc)) {
-            let row = segment.rows[doc as usize];
+        let sub_index = &mut self.sub_indexes[place];
+        let sorted = sub_index.renumber(numbers);
+        for ordinal in (0..sub_index.documents()).filter(|ordinal| !sub_index.is_dead(*ordinal)) {
+            let doc = sub_index.docs[ordinal as usize];
             // Two documents with one number are refused, because a removal would leave the second one.
-            match self.given.get_mut(row as usize / 64) {
-                Some(bits) if *bits >> (row % 64) & 1 == 0 => *bits |= 1 << (row % 64),
+            match self.given.get_mut(doc as usize / 64) {
+                Some(bits) if *bits >> (doc % 64) & 1 == 0 => *bits |= 1 << (doc % 64),
                 _ => return odd(),
             }
         }
@@ -224,33 +225,33 @@ impl Loading {
         while self.step(usize::MAX)? {}
         let Some(origin) = self.origin else { return odd() };
         let mut index = TextIndex::new(self.fields)?;
-        index.segments = self.segments;
+        index.sub_indexes = self.sub_indexes;
         Ok((index, origin))
     }
 }
 
-/// Checks the documents of a segment, and counts the dead ones and the words of the others.
-fn documents_fit(segment: &mut Segment, fields: usize) -> bool {
-    let documents = segment.rows.len();
+/// Checks the documents of a sub-index, and counts the dead ones and the words of the others.
+fn documents_fit(sub_index: &mut SubIndex, fields: usize) -> bool {
+    let documents = sub_index.docs.len();
     let behind = documents % 64;
-    let beyond = behind != 0 && segment.dead.last().is_some_and(|bits| bits >> behind != 0);
-    if beyond || !segment.rows.is_sorted() || segment.rows.last().is_none_or(|row| *row == DEAD) {
+    let beyond = behind != 0 && sub_index.dead.last().is_some_and(|bits| bits >> behind != 0);
+    if beyond || !sub_index.docs.is_sorted() || sub_index.docs.last().is_none_or(|doc| *doc == DEAD) {
         return false;
     }
     let mut last = None;
-    segment.totals = vec![0; fields];
-    segment.dead_count = 0;
-    for doc in 0..documents {
-        if segment.is_dead(doc as u32) {
-            segment.dead_count += 1;
+    sub_index.totals = vec![0; fields];
+    sub_index.dead_count = 0;
+    for ordinal in 0..documents {
+        if sub_index.is_dead(ordinal as u32) {
+            sub_index.dead_count += 1;
             continue;
         }
-        if last == Some(segment.rows[doc]) {
+        if last == Some(sub_index.docs[ordinal]) {
             return false;
         }
-        last = Some(segment.rows[doc]);
-        for (field, total) in segment.totals.iter_mut().enumerate() {
-            *total += u64::from(segment.lengths[field * documents + doc]);
+        last = Some(sub_index.docs[ordinal]);
+        for (field, total) in sub_index.totals.iter_mut().enumerate() {
+            *total += u64::from(sub_index.lengths[field * documents + ordinal]);
         }
     }
     true

@@ -1,13 +1,13 @@
 //! The index of words: which documents have a word, and how often.
 //!
-//! It knows nothing of the store. Its documents are named by numbers, and the store's side gives it their texts. A
-//! write is only put into a queue. A search first takes all writes that wait in the queue. Between searches,
-//! [`TextIndex::step`] does that in slices.
+//! It knows nothing of the store. Its documents are named by the numbers that the store gives them, and the store's
+//! side gives it their texts. A write is only put into a queue. A search first takes all writes that wait in the queue.
+//! Between searches, [`TextIndex::step`] does that in slices.
 //!
 //! If a call fails, for instance because memory is short, the index may lack documents. It must be made again.
 //!
-//! Documents are in segments, whose lists do not change. A removal sets a bit, and now and then some segments are
-//! merged into one. Scores do not depend on the number of segments.
+//! Documents are in sub-indexes, which Lucene calls segments. The lists of a sub-index do not change. A removal sets a
+//! bit, and now and then some sub-indexes are merged into one. Scores do not depend on the number of sub-indexes.
 
 mod builder;
 pub(super) mod lists;
@@ -17,15 +17,15 @@ pub(super) mod postings;
 mod queue;
 mod saving;
 mod sealing;
-pub(super) mod segment;
 pub(super) mod sorted;
+pub(super) mod sub_index;
 
 use builder::Builder;
 use lists::Lists;
 use merging::Merging;
 use queue::{Queue, Waiting};
 use sealing::{Sealing, spend};
-use segment::Segment;
+use sub_index::SubIndex;
 
 use crate::Result;
 use crate::error::{fail, reserve};
@@ -47,7 +47,7 @@ pub const SLICE: usize = 15_000;
 /// The most fields of an index.
 pub const MAX_FIELDS: usize = 250;
 
-/// If there are at least this many segments of about the same size, they are merged into one.
+/// If there are at least this many sub-indexes of about the same size, they are merged into one.
 const TOGETHER: usize = 8;
 
 /// The number of bytes of a text that are read at a time. Reading them takes as much of a budget as [`PER_READ`]
@@ -58,19 +58,19 @@ const PER_READ: usize = 2_000;
 /// Limits that decide when work is done. They change no answer.
 #[derive(Clone, Copy)]
 pub(in crate::text) struct Limits {
-    /// A segment is made as soon as the documents that were read have this many postings.
+    /// A sub-index is made as soon as the documents that were read have this many postings.
     pub seal: usize,
-    /// A segment with fewer postings is only made when a search needs it. That takes about as long as a slice.
+    /// A sub-index with fewer postings is only made when a search needs it. That takes about as long as a slice.
     pub least_seal: usize,
     /// If more bytes of text than this wait in the queue, a write takes the oldest ones out of it.
     pub queue: usize,
-    /// A segment of at most this many postings is small. If there are many small segments, a search merges them.
+    /// A sub-index of at most this many postings is small. If there are many small sub-indexes, a search merges them.
     pub small: u64,
-    /// If there are more segments than this, a search merges the smallest of them, however large they are.
-    pub segments: usize,
+    /// If there are more sub-indexes than this, a search merges the smallest of them, however large they are.
+    pub sub_indexes: usize,
 }
 
-const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 4 << 20, small: 8_192, segments: 60 };
+const LIMITS: Limits = Limits { seal: 500_000, least_seal: 60_000, queue: 4 << 20, small: 8_192, sub_indexes: 60 };
 
 /// Returns a budget that is enough for any work.
 fn all() -> usize {
@@ -84,9 +84,9 @@ pub struct TextIndex {
     builder: Builder,
     sealing: Option<Sealing>,
     merging: Option<Merging>,
-    segments: Vec<Segment>,
+    sub_indexes: Vec<SubIndex>,
     condensing: bool,
-    /// Counts the changes of segments, so that saving notices a change between its steps.
+    /// Counts the changes of sub-indexes, so that saving notices a change between its steps.
     changes: u64,
     pub(in crate::text) limits: Limits,
     /// The lists of the last question.
@@ -105,7 +105,7 @@ impl TextIndex {
             builder: Builder::new(fields),
             sealing: None,
             merging: None,
-            segments: Vec::new(),
+            sub_indexes: Vec::new(),
             condensing: false,
             changes: 0,
             limits: LIMITS,
@@ -118,44 +118,44 @@ impl TextIndex {
         self.fields
     }
 
-    /// Gives a row these texts, one element for each field. They replace the texts that the row had before.
-    pub fn put(&mut self, row: u32, texts: &[FieldText<'_>]) -> Result<()> {
+    /// Gives a document these texts, one element for each field. They replace the texts that it had before.
+    pub fn put(&mut self, doc: u32, texts: &[FieldText<'_>]) -> Result<()> {
         if texts.len() != self.fields {
             fail!(InvalidArgument, "{} texts were given for {} fields", texts.len(), self.fields);
         }
-        if row == DEAD {
-            fail!(InvalidArgument, "no document can have the number {row}");
+        if doc == DEAD {
+            fail!(InvalidArgument, "no document can have the number {doc}");
         }
         self.lists.clear();
-        self.queue.put(row, texts)?;
+        self.queue.put(doc, texts)?;
         while self.queue.bytes > self.limits.queue && self.queue.len() > 1 {
             self.take(&mut all())?;
         }
         Ok(())
     }
 
-    /// Removes the document of a row, if there is one.
-    pub fn remove(&mut self, row: u32) -> Result<()> {
+    /// Removes the document with this number, if there is one.
+    pub fn remove(&mut self, doc: u32) -> Result<()> {
         if !mutant!(TextListsKept) {
             self.lists.clear();
         }
         if self.queue.is_empty() {
-            self.remove_now(row);
+            self.remove_now(doc);
             return Ok(());
         }
-        self.queue.remove(row)
+        self.queue.remove(doc)
     }
 
-    fn remove_now(&mut self, row: u32) {
+    fn remove_now(&mut self, doc: u32) {
         self.changes += 1;
-        let _ = self.builder.remove(row)
-            || self.sealing.as_mut().is_some_and(|sealing| sealing.remove(row))
-            || self.segments.iter_mut().any(|segment| segment.remove(row));
+        let _ = self.builder.remove(doc)
+            || self.sealing.as_mut().is_some_and(|sealing| sealing.remove(doc))
+            || self.sub_indexes.iter_mut().any(|sub_index| sub_index.remove(doc));
     }
 
-    /// Gives all documents other numbers: the document of row `n` gets `new_rows[n]`. Documents without a number, or
+    /// Gives all documents other numbers: document `n` gets the number `new_numbers[n]`. Documents without a number, or
     /// with [`DEAD`], are removed.
-    pub fn renumber(&mut self, new_rows: &[u32]) -> Result<()> {
+    pub fn renumber(&mut self, new_numbers: &[u32]) -> Result<()> {
         self.lists.clear();
         self.changes += 1;
         self.merging = None;
@@ -165,12 +165,12 @@ impl TextIndex {
             self.take(&mut all())?;
         }
         self.seal_all()?;
-        self.queue.renumber(new_rows);
-        for place in (0..self.segments.len()).rev() {
-            if !self.segments[place].renumber(new_rows) {
-                let mut merging = Merging::new(&self.segments, &[place], self.fields)?;
-                while !merging.step(&self.segments, &mut all())? {}
-                merging.finish(&mut self.segments);
+        self.queue.renumber(new_numbers);
+        for place in (0..self.sub_indexes.len()).rev() {
+            if !self.sub_indexes[place].renumber(new_numbers) {
+                let mut merging = Merging::new(&self.sub_indexes, &[place], self.fields)?;
+                while !merging.step(&self.sub_indexes, &mut all())? {}
+                merging.finish(&mut self.sub_indexes);
             }
         }
         Ok(())
@@ -188,12 +188,12 @@ impl TextIndex {
             } else if self.builder.words.len() >= self.limits.least_seal {
                 self.seal()?;
             } else if let Some(merging) = &mut self.merging {
-                if merging.step(&self.segments, &mut budget)? {
+                if merging.step(&self.sub_indexes, &mut budget)? {
                     self.end_merging();
                 }
             } else if let Some(places) = self.worth_merging() {
-                let documents: usize = places.iter().map(|place| self.segments[*place].rows.len()).sum();
-                self.merging = Some(Merging::new(&self.segments, &places, self.fields)?);
+                let documents: usize = places.iter().map(|place| self.sub_indexes[*place].docs.len()).sum();
+                self.merging = Some(Merging::new(&self.sub_indexes, &places, self.fields)?);
                 spend(&mut budget, documents);
             } else {
                 return Ok(false);
@@ -202,7 +202,7 @@ impl TextIndex {
         Ok(true)
     }
 
-    /// Makes the next steps merge all segments into one, so that the index takes the least memory.
+    /// Makes the next steps merge all sub-indexes into one, so that the index takes the least memory.
     pub fn condense(&mut self) {
         self.condensing = true;
     }
@@ -211,20 +211,20 @@ impl TextIndex {
     fn take(&mut self, budget: &mut usize) -> Result<()> {
         match self.queue.first() {
             None => return Ok(()),
-            Some(Waiting::Remove(row)) => {
-                let row = *row;
-                self.remove_now(row);
+            Some(Waiting::Remove(doc)) => {
+                let doc = *doc;
+                self.remove_now(doc);
                 self.queue.drop_first();
                 spend(budget, 50);
             }
             Some(Waiting::Put(document)) => {
                 if !document.begun {
-                    let row = document.row;
+                    let doc = document.doc;
                     document.begun = true;
                     if !mutant!(TextReplacedKept) {
-                        self.remove_now(row);
+                        self.remove_now(doc);
                     }
-                    if let Err(error) = self.builder.begin(row) {
+                    if let Err(error) = self.builder.begin(doc) {
                         self.queue.drop_first();
                         return Err(error);
                     }
@@ -270,7 +270,7 @@ impl TextIndex {
         true
     }
 
-    /// Begins to make a segment of all documents that were read. A segment that is being made is finished first.
+    /// Begins to make a sub-index of all documents that were read. A sub-index that is being made is finished first.
     fn seal(&mut self) -> Result<()> {
         self.finish_sealing()?;
         if !self.builder.is_empty() {
@@ -285,9 +285,9 @@ impl TextIndex {
         if sealing.step(budget)?
             && let Some(sealing) = self.sealing.take()
         {
-            let segment = sealing.finish();
-            if segment.dead_count < segment.documents() {
-                self.segments.push(segment);
+            let sub_index = sealing.finish();
+            if sub_index.dead_count < sub_index.documents() {
+                self.sub_indexes.push(sub_index);
             }
         }
         Ok(())
@@ -305,40 +305,40 @@ impl TextIndex {
         self.finish_sealing()
     }
 
-    /// Takes all that waits, so that every document is in a segment.
+    /// Takes all that waits, so that every document is in a sub-index.
     pub(in crate::text) fn catch_up(&mut self) -> Result<()> {
         while !self.queue.is_empty() {
             self.take(&mut all())?;
         }
         self.seal_all()?;
-        while self.segments.len() > self.limits.segments || self.many_small() {
+        while self.sub_indexes.len() > self.limits.sub_indexes || self.many_small() {
             if self.merging.is_none() {
                 let places = self.smallest()?;
-                self.merging = Some(Merging::new(&self.segments, &places, self.fields)?);
+                self.merging = Some(Merging::new(&self.sub_indexes, &places, self.fields)?);
             }
             self.finish_merging()?;
         }
         Ok(())
     }
 
-    /// Returns the places of the smallest segments, ascending.
+    /// Returns the places of the smallest sub-indexes, ascending.
     fn smallest(&self) -> Result<Vec<usize>> {
         let mut order = Vec::new();
-        reserve(&mut order, self.segments.len(), "an index of words")?;
-        order.extend(self.segments.iter().zip(0..).map(|(segment, place)| (segment.postings, place)));
+        reserve(&mut order, self.sub_indexes.len(), "an index of words")?;
+        order.extend(self.sub_indexes.iter().zip(0..).map(|(sub_index, place)| (sub_index.postings, place)));
         sorted::sort(&mut order, &|a, b| a.cmp(&b));
         let small = order.iter().filter(|(postings, _)| *postings <= self.limits.small).count().max(TOGETHER);
         let chosen = |place: &usize| order.iter().take(small).any(|(_, other)| *other as usize == *place);
-        Ok((0..self.segments.len()).filter(chosen).collect())
+        Ok((0..self.sub_indexes.len()).filter(chosen).collect())
     }
 
     fn many_small(&self) -> bool {
-        self.segments.iter().filter(|segment| segment.postings <= self.limits.small).count() > 2 * TOGETHER
+        self.sub_indexes.iter().filter(|sub_index| sub_index.postings <= self.limits.small).count() > 2 * TOGETHER
     }
 
     fn finish_merging(&mut self) -> Result<()> {
         if let Some(merging) = &mut self.merging {
-            while !merging.step(&self.segments, &mut all())? {}
+            while !merging.step(&self.sub_indexes, &mut all())? {}
             self.end_merging();
         }
         Ok(())
@@ -346,49 +346,49 @@ impl TextIndex {
 
     fn end_merging(&mut self) {
         if let Some(merging) = self.merging.take() {
-            merging.finish(&mut self.segments);
+            merging.finish(&mut self.sub_indexes);
             self.lists.clear();
             self.changes += 1;
         }
     }
 
-    /// Returns the places of segments that should be merged into one, ascending.
+    /// Returns the places of sub-indexes that should be merged into one, ascending.
     fn worth_merging(&mut self) -> Option<Vec<usize>> {
-        let segments = &self.segments;
-        if let Some(dead) = segments.iter().position(|segment| segment.dead_count > segment.documents() / 4) {
+        let sub_indexes = &self.sub_indexes;
+        if let Some(dead) = sub_indexes.iter().position(|sub_index| sub_index.dead_count > sub_index.documents() / 4) {
             return Some(vec![dead]);
         }
         if std::mem::take(&mut self.condensing)
-            && (segments.len() > 1 || segments.iter().any(|segment| segment.dead_count > 0))
+            && (sub_indexes.len() > 1 || sub_indexes.iter().any(|sub_index| sub_index.dead_count > 0))
         {
-            return Some((0..segments.len()).collect());
+            return Some((0..sub_indexes.len()).collect());
         }
         let small = self.limits.small.max(1);
-        let kind = |segment: &Segment| segment.postings.max(small).ilog2() / 3;
-        let of_kind = |wanted: u32| (0..segments.len()).filter(move |place| kind(&segments[*place]) == wanted);
-        (0..segments.len())
-            .map(|place| kind(&segments[place]))
+        let kind = |sub_index: &SubIndex| sub_index.postings.max(small).ilog2() / 3;
+        let of_kind = |wanted: u32| (0..sub_indexes.len()).filter(move |place| kind(&sub_indexes[*place]) == wanted);
+        (0..sub_indexes.len())
+            .map(|place| kind(&sub_indexes[place]))
             .find(|wanted| of_kind(*wanted).count() >= TOGETHER)
             .map(|wanted| of_kind(wanted).collect())
     }
 
     /// Returns the number of documents that the index has read and that live.
     pub fn documents(&self) -> usize {
-        let living = |segment: &Segment| (segment.documents() - segment.dead_count) as usize;
+        let living = |sub_index: &SubIndex| (sub_index.documents() - sub_index.dead_count) as usize;
         self.builder.living()
-            + self.sealing.iter().map(|sealing| living(sealing.segment())).sum::<usize>()
-            + self.segments.iter().map(living).sum::<usize>()
+            + self.sealing.iter().map(|sealing| living(sealing.sub_index())).sum::<usize>()
+            + self.sub_indexes.iter().map(living).sum::<usize>()
     }
 
-    /// Returns the number of words in all segments and in the documents that were read since. A word that is in several
-    /// segments counts once for each of them. A segment that is being made is left out.
+    /// Returns the number of words in all sub-indexes and in the documents that were read since. A word that is in
+    /// several sub-indexes counts once for each of them. A sub-index that is being made is left out.
     pub fn terms(&self) -> usize {
-        self.builder.terms() + self.segments.iter().map(|segment| segment.terms as usize).sum::<usize>()
+        self.builder.terms() + self.sub_indexes.iter().map(|sub_index| sub_index.terms as usize).sum::<usize>()
     }
 
-    /// Returns the number of segments.
-    pub fn segments(&self) -> usize {
-        self.segments.len()
+    /// Returns the number of sub-indexes.
+    pub fn sub_indexes(&self) -> usize {
+        self.sub_indexes.len()
     }
 
     /// Returns the bytes of memory that the index takes, with the texts that wait.
@@ -397,12 +397,12 @@ impl TextIndex {
             + self.builder.bytes()
             + self.sealing.as_ref().map_or(0, Sealing::bytes)
             + self.merging.as_ref().map_or(0, Merging::bytes)
-            + self.segments.iter().map(Segment::bytes).sum::<usize>()
+            + self.sub_indexes.iter().map(SubIndex::bytes).sum::<usize>()
             + self.lists.bytes()
     }
 
-    /// Returns the segments, and the lists of the last question.
-    pub(super) fn parts(&mut self) -> (&mut Vec<Segment>, &mut Lists) {
-        (&mut self.segments, &mut self.lists)
+    /// Returns the sub-indexes, and the lists of the last question.
+    pub(super) fn parts(&mut self) -> (&mut Vec<SubIndex>, &mut Lists) {
+        (&mut self.sub_indexes, &mut self.lists)
     }
 }

@@ -1,4 +1,4 @@
-//! The list of one word in one segment: in which documents it is, and how often.
+//! The list of one word in one sub-index: in which documents it is, and how often.
 //!
 //! A posting is encoded as the distance from the document before it, and the count if it is not 1. A list of at least
 //! [`BLOCK`] postings begins with its bounds and with one entry for each block, so that a search can skip blocks.
@@ -16,7 +16,7 @@ const SKIP: usize = 8;
 /// The most bytes that a varint of 32 bits takes.
 pub const VARINT: usize = 5;
 
-/// A document and how often the word is in it.
+/// The ordinal of a document and how often the word is in it.
 pub type Posting = (u32, u32);
 
 /// Appends a number, seven bits in a byte.
@@ -119,8 +119,8 @@ pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) 
     }
     let mut bounds = Bounds::default();
     let bounded = if mutant!(TextFirstBlockBounds) { &list[..BLOCK] } else { list };
-    for (doc, count) in bounded {
-        bounds.widen(*count, length(*doc));
+    for (ordinal, count) in bounded {
+        bounds.widen(*count, length(*ordinal));
     }
     for (count, length) in bounds.most.into_iter().zip(bounds.least) {
         put(out, count);
@@ -134,7 +134,7 @@ pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) 
     for (n, block) in list.chunks(BLOCK).enumerate() {
         let at = (out.len() - first) as u32;
         encode_block(block, before, out);
-        before = block.last().map_or(before, |(doc, _)| *doc);
+        before = block.last().map_or(before, |(ordinal, _)| *ordinal);
         let skip = &mut out[skips + n * SKIP..][..SKIP];
         skip[..4].copy_from_slice(&before.to_le_bytes());
         skip[4..].copy_from_slice(&at.to_le_bytes());
@@ -143,15 +143,15 @@ pub fn encode(list: &[Posting], length: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) 
 }
 
 fn encode_block(list: &[Posting], mut before: u32, out: &mut Vec<u8>) {
-    for (doc, count) in list {
-        let gap = doc.wrapping_sub(before).wrapping_sub(1);
+    for (ordinal, count) in list {
+        let gap = ordinal.wrapping_sub(before).wrapping_sub(1);
         if *count == 1 {
             put_gap(out, gap, 0);
         } else {
             put_gap(out, gap, 1);
             put(out, *count - 2);
         }
-        before = *doc;
+        before = *ordinal;
     }
 }
 
@@ -186,9 +186,9 @@ pub fn decode(post: &[u8], entry: Entry, mut each: impl FnMut(u32, u32)) -> usiz
     }
     let mut before = u32::MAX;
     for _ in 0..entry.documents {
-        let (doc, count) = posting(post, &mut at, before);
-        each(doc, count);
-        before = doc;
+        let (ordinal, count) = posting(post, &mut at, before);
+        each(ordinal, count);
+        before = ordinal;
     }
     at
 }
@@ -207,7 +207,7 @@ pub struct Cursor<'a> {
     block: usize,
     pub at: usize,
     pub len: usize,
-    pub docs: [u32; BLOCK],
+    pub ordinals: [u32; BLOCK],
     pub counts: [u32; BLOCK],
 }
 
@@ -237,7 +237,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn over(source: Source<'a>, documents: usize) -> Self {
-        let mut cursor = Self { source, documents, block: 0, at: 0, len: 0, docs: [0; BLOCK], counts: [0; BLOCK] };
+        let mut cursor = Self { source, documents, block: 0, at: 0, len: 0, ordinals: [0; BLOCK], counts: [0; BLOCK] };
         cursor.load(0);
         cursor
     }
@@ -265,8 +265,8 @@ impl<'a> Cursor<'a> {
         self.len = (self.documents - from).min(BLOCK);
         match &self.source {
             Source::Plain(list) => {
-                for (i, (doc, count)) in list[from..][..self.len].iter().enumerate() {
-                    self.docs[i] = *doc;
+                for (i, (ordinal, count)) in list[from..][..self.len].iter().enumerate() {
+                    self.ordinals[i] = *ordinal;
                     self.counts[i] = *count;
                 }
             }
@@ -274,9 +274,9 @@ impl<'a> Cursor<'a> {
                 let before = if block == 0 { u32::MAX } else { number(skips, (block - 1) * SKIP) };
                 let mut at = if skips.is_empty() { *first } else { first + number(skips, block * SKIP + 4) as usize };
                 let mut before = before;
-                for (doc, count) in self.docs[..self.len].iter_mut().zip(&mut self.counts) {
-                    (*doc, *count) = posting(post, &mut at, before);
-                    before = *doc;
+                for (ordinal, count) in self.ordinals[..self.len].iter_mut().zip(&mut self.counts) {
+                    (*ordinal, *count) = posting(post, &mut at, before);
+                    before = *ordinal;
                 }
             }
         }
@@ -291,34 +291,34 @@ impl<'a> Cursor<'a> {
         more
     }
 
-    /// Goes forward to the first posting whose document is not before `doc`. Returns false if there is none.
+    /// Goes forward to the first posting whose document is not before `ordinal`. Returns false if there is none.
     #[inline]
-    pub fn seek(&mut self, doc: u32) -> bool {
+    pub fn seek(&mut self, ordinal: u32) -> bool {
         if self.len == 0 {
             return false;
         }
-        if self.docs[self.len - 1] < doc && !self.skip(doc) {
+        if self.ordinals[self.len - 1] < ordinal && !self.skip(ordinal) {
             self.at = self.len;
             return false;
         }
-        while self.at < self.len && self.docs[self.at] < doc {
+        while self.at < self.len && self.ordinals[self.at] < ordinal {
             self.at += 1;
         }
         self.at < self.len
     }
 
-    /// Decodes the first later block that has `doc` or a document after it. Returns false if there is none.
-    fn skip(&mut self, doc: u32) -> bool {
+    /// Decodes the first later block that has `ordinal` or a document after it. Returns false if there is none.
+    fn skip(&mut self, ordinal: u32) -> bool {
         let blocks = self.blocks();
         let (mut low, mut step) = (self.block + 1, 1);
-        while low + step < blocks && self.last_of(low + step - 1) < doc {
+        while low + step < blocks && self.last_of(low + step - 1) < ordinal {
             low += step;
             step *= 2;
         }
         let mut high = (low + step).min(blocks);
         while low < high {
             let middle = low.midpoint(high);
-            let before = self.last_of(middle) < doc || mutant!(TextSkipsFar);
+            let before = self.last_of(middle) < ordinal || mutant!(TextSkipsFar);
             if before { low = middle + 1 } else { high = middle }
         }
         if low < blocks {
@@ -330,8 +330,8 @@ impl<'a> Cursor<'a> {
     /// Returns the count of a document, or 0 if the word is not in it. It only goes forward, so documents must be asked
     /// for in ascending order.
     #[inline]
-    pub fn probe(&mut self, doc: u32) -> u32 {
-        if self.seek(doc) && self.docs[self.at] == doc { self.counts[self.at] } else { 0 }
+    pub fn probe(&mut self, ordinal: u32) -> u32 {
+        if self.seek(ordinal) && self.ordinals[self.at] == ordinal { self.counts[self.at] } else { 0 }
     }
 }
 

@@ -17,15 +17,15 @@ pub struct Queue {
 
 /// One write.
 pub enum Waiting {
-    /// The row has these texts now.
+    /// The document with this number has these texts now.
     Put(Document),
-    /// The row has no document any more.
+    /// There is no document with this number any more.
     Remove(u32),
 }
 
 /// A document, and how far it was read.
 pub struct Document {
-    pub row: u32,
+    pub doc: u32,
     pub begun: bool,
     /// All strings, one after the other.
     pub text: String,
@@ -37,7 +37,7 @@ pub struct Document {
 }
 
 impl Document {
-    fn new(row: u32, texts: &[FieldText<'_>]) -> Result<Self> {
+    fn new(doc: u32, texts: &[FieldText<'_>]) -> Result<Self> {
         let (mut text, mut ends) = (String::new(), Vec::new());
         let mut bytes = 0;
         for list in texts {
@@ -53,7 +53,7 @@ impl Document {
                 ends.push((field, text.len()));
             }
         }
-        Ok(Self { row, begun: false, text, ends, string: 0, place: Place::default() })
+        Ok(Self { doc, begun: false, text, ends, string: 0, place: Place::default() })
     }
 
     fn size(&self) -> usize {
@@ -70,16 +70,16 @@ impl Queue {
         self.waiting.len()
     }
 
-    pub fn put(&mut self, row: u32, texts: &[FieldText<'_>]) -> Result<()> {
-        let document = Document::new(row, texts)?;
+    pub fn put(&mut self, doc: u32, texts: &[FieldText<'_>]) -> Result<()> {
+        let document = Document::new(doc, texts)?;
         let bytes = self.bytes + document.size();
         self.push(Waiting::Put(document))?;
         self.bytes = bytes;
         Ok(())
     }
 
-    pub fn remove(&mut self, row: u32) -> Result<()> {
-        self.push(Waiting::Remove(row))
+    pub fn remove(&mut self, doc: u32) -> Result<()> {
+        self.push(Waiting::Remove(doc))
     }
 
     fn push(&mut self, waiting: Waiting) -> Result<()> {
@@ -98,19 +98,19 @@ impl Queue {
         }
     }
 
-    /// Gives the writes that wait other rows. None of them may have been begun.
-    pub fn renumber(&mut self, new_rows: &[u32]) {
+    /// Gives the documents of the writes that wait other numbers. None of them may have been begun.
+    pub fn renumber(&mut self, new_numbers: &[u32]) {
         for waiting in &mut self.waiting {
-            let (Waiting::Put(Document { row, .. }) | Waiting::Remove(row)) = waiting;
-            *row = new_rows.get(*row as usize).copied().unwrap_or(DEAD);
+            let (Waiting::Put(Document { doc, .. }) | Waiting::Remove(doc)) = waiting;
+            *doc = new_numbers.get(*doc as usize).copied().unwrap_or(DEAD);
         }
         let Self { waiting, bytes } = self;
         waiting.retain(|waiting| match waiting {
-            Waiting::Put(document) if document.row == DEAD => {
+            Waiting::Put(document) if document.doc == DEAD => {
                 *bytes -= document.size();
                 false
             }
-            Waiting::Remove(row) => *row != DEAD,
+            Waiting::Remove(doc) => *doc != DEAD,
             Waiting::Put(_) => true,
         });
     }

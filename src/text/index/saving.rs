@@ -1,11 +1,11 @@
 //! Writes the index to a file beside the store, in pieces.
 //!
-//! The file is a header, the arrays of all segments as they are in memory, and a checksum of both. The file may be
+//! The file is a header, the arrays of all sub-indexes as they are in memory, and a checksum of both. The file may be
 //! lost, and it may be older or newer than the store. Whoever loads it compares its [`Origin`] with the store, and
 //! makes the index again if they do not fit.
 
 use super::TextIndex;
-use super::segment::Segment;
+use super::sub_index::SubIndex;
 use crate::Result;
 use crate::error::{fail, reserve};
 use crate::segment::crc32_more;
@@ -13,13 +13,13 @@ use crate::segment::crc32_more;
 /// The first bytes of the file, with the number of its format.
 pub const MAGIC: [u8; 8] = *b"nidustx\x01";
 
-/// The bytes of the header before the sizes of the segments.
+/// The bytes of the header before the sizes of the sub-indexes.
 pub const FIXED: usize = MAGIC.len() + 4 + 4 + 8 + 4 + 4 + 4;
 
-/// The bytes of the header for the sizes of one segment.
+/// The bytes of the header for the sizes of one sub-index.
 pub const SIZES: usize = 5 * 4 + 8;
 
-/// The number of arrays of a segment.
+/// The number of arrays of a sub-index.
 pub const ARRAYS: usize = 6;
 
 /// The most bytes of a piece.
@@ -43,7 +43,7 @@ pub struct Saving {
     header: Vec<u8>,
     /// The bytes of the whole file.
     pub length: u64,
-    segments: usize,
+    sub_indexes: usize,
     changes: u64,
     /// The array that comes next, 0 for the header, and how much of it was written.
     array: usize,
@@ -56,24 +56,24 @@ impl Saving {
     pub fn new(index: &mut TextIndex, origin: &Origin) -> Result<Self> {
         index.catch_up()?;
         let mut header = Vec::new();
-        reserve(&mut header, FIXED + index.segments.len() * SIZES, "an index of words")?;
+        reserve(&mut header, FIXED + index.sub_indexes.len() * SIZES, "an index of words")?;
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&origin.analyzer.to_le_bytes());
         header.extend_from_slice(&origin.settings.to_le_bytes());
         header.extend_from_slice(&origin.position.to_le_bytes());
-        let numbers = [origin.checksum, index.fields as u32, index.segments.len() as u32];
+        let numbers = [origin.checksum, index.fields as u32, index.sub_indexes.len() as u32];
         numbers.iter().for_each(|number| header.extend_from_slice(&number.to_le_bytes()));
-        for segment in &index.segments {
-            let (dictionary, post) = (segment.dictionary.len() as u32, segment.post.len() as u32);
-            for number in [segment.terms, dictionary, segment.groups.len() as u32, post, segment.documents()] {
+        for sub_index in &index.sub_indexes {
+            let (dictionary, post) = (sub_index.dictionary.len() as u32, sub_index.post.len() as u32);
+            for number in [sub_index.terms, dictionary, sub_index.groups.len() as u32, post, sub_index.documents()] {
                 header.extend_from_slice(&number.to_le_bytes());
             }
-            header.extend_from_slice(&segment.postings.to_le_bytes());
+            header.extend_from_slice(&sub_index.postings.to_le_bytes());
         }
-        let arrays = |segment: &Segment| (0..ARRAYS).map(|n| bytes_of(segment, n).len() as u64).sum::<u64>();
-        let length = header.len() as u64 + index.segments.iter().map(arrays).sum::<u64>() + 4;
-        let (segments, changes) = (index.segments.len(), index.changes);
-        Ok(Self { header, length, segments, changes, array: 0, at: 0, checksum: 0 })
+        let arrays = |sub_index: &SubIndex| (0..ARRAYS).map(|n| bytes_of(sub_index, n).len() as u64).sum::<u64>();
+        let length = header.len() as u64 + index.sub_indexes.iter().map(arrays).sum::<u64>() + 4;
+        let (sub_indexes, changes) = (index.sub_indexes.len(), index.changes);
+        Ok(Self { header, length, sub_indexes, changes, array: 0, at: 0, checksum: 0 })
     }
 
     /// Gives `sink` the next piece. Returns false if that was the last one. Fails with ABORTED if the index has
@@ -82,7 +82,7 @@ impl Saving {
         if index.changes != self.changes {
             fail!(Aborted, "the index of words changed while it was written");
         }
-        let end = 1 + self.segments * ARRAYS;
+        let end = 1 + self.sub_indexes * ARRAYS;
         loop {
             if self.array == end {
                 sink(&self.checksum.to_le_bytes())?;
@@ -90,7 +90,7 @@ impl Saving {
             }
             let array = match self.array {
                 0 => self.header.as_slice(),
-                n => bytes_of(&index.segments[(n - 1) / ARRAYS], (n - 1) % ARRAYS),
+                n => bytes_of(&index.sub_indexes[(n - 1) / ARRAYS], (n - 1) % ARRAYS),
             };
             let piece = &array[self.at..(self.at + PIECE).min(array.len())];
             if piece.is_empty() {
@@ -106,14 +106,14 @@ impl Saving {
     }
 }
 
-fn bytes_of(segment: &Segment, array: usize) -> &[u8] {
+fn bytes_of(sub_index: &SubIndex, array: usize) -> &[u8] {
     match array {
-        0 => &segment.dictionary,
-        1 => bytemuck::cast_slice(&segment.groups),
-        2 => &segment.post,
-        3 => bytemuck::cast_slice(&segment.rows),
-        4 => bytemuck::cast_slice(&segment.lengths),
-        _ => bytemuck::cast_slice(&segment.dead),
+        0 => &sub_index.dictionary,
+        1 => bytemuck::cast_slice(&sub_index.groups),
+        2 => &sub_index.post,
+        3 => bytemuck::cast_slice(&sub_index.docs),
+        4 => bytemuck::cast_slice(&sub_index.lengths),
+        _ => bytemuck::cast_slice(&sub_index.dead),
     }
 }
 

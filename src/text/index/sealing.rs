@@ -1,19 +1,19 @@
-//! Makes a segment of documents that were read, in steps.
+//! Makes a sub-index of documents that were read, in steps.
 
 use super::builder::Builder;
 use super::postings::Posting;
-use super::segment::{Segment, Writer};
+use super::sub_index::{SubIndex, Writer};
 use crate::Result;
 use crate::error::{reserve, zeros};
 
 /// How much of a budget a word takes in addition to the postings of its list.
 pub const WORD: usize = 3;
 
-/// A segment that is being made.
+/// A sub-index that is being made.
 pub struct Sealing {
     builder: Builder,
-    /// The documents that lived at the beginning, in the order of their rows.
-    docs: Vec<(u64, u32)>,
+    /// Number and ordinal of the documents that lived at the beginning, in the order of their numbers.
+    order: Vec<(u64, u32)>,
     /// Where the next posting of each term goes. When all postings are there, that is where the term's list ends.
     ends: Vec<u32>,
     /// The terms that are not written yet begin at `next`.
@@ -34,34 +34,34 @@ enum Stage {
 
 impl Sealing {
     pub fn new(builder: Builder, fields: usize) -> Result<Self> {
-        let docs = builder.order()?;
-        let (mut rows, mut lengths) = (Vec::new(), Vec::new());
-        reserve(&mut rows, docs.len(), "an index of words")?;
-        reserve(&mut lengths, docs.len() * fields, "an index of words")?;
-        rows.extend(docs.iter().map(|(row, _)| *row as u32));
+        let order = builder.order()?;
+        let (mut docs, mut lengths) = (Vec::new(), Vec::new());
+        reserve(&mut docs, order.len(), "an index of words")?;
+        reserve(&mut lengths, order.len() * fields, "an index of words")?;
+        docs.extend(order.iter().map(|(doc, _)| *doc as u32));
         for field in 0..fields {
-            lengths.extend(docs.iter().map(|(_, doc)| builder.length(*doc, field)));
+            lengths.extend(order.iter().map(|(_, ordinal)| builder.length(*ordinal, field)));
         }
-        let writer = Writer::new(rows, lengths, fields)?;
+        let writer = Writer::new(docs, lengths, fields)?;
         let (ends, terms, lists) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { builder, docs, ends, terms, next: 0, lists, writer, stage: Stage::Sort })
+        Ok(Self { builder, order, ends, terms, next: 0, lists, writer, stage: Stage::Sort })
     }
 
-    pub fn remove(&mut self, row: u32) -> bool {
-        self.writer.segment.remove(row)
+    pub fn remove(&mut self, doc: u32) -> bool {
+        self.writer.sub_index.remove(doc)
     }
 
-    pub fn segment(&self) -> &Segment {
-        &self.writer.segment
+    pub fn sub_index(&self) -> &SubIndex {
+        &self.writer.sub_index
     }
 
     pub fn bytes(&self) -> usize {
-        let tables = (self.docs.capacity() + self.terms.capacity()) * 16 + self.ends.capacity() * 4;
-        self.builder.bytes() + self.writer.segment.bytes() + tables + self.lists.capacity() * 8
+        let tables = (self.order.capacity() + self.terms.capacity()) * 16 + self.ends.capacity() * 4;
+        self.builder.bytes() + self.writer.sub_index.bytes() + tables + self.lists.capacity() * 8
     }
 
     /// Works until `budget`, a number of postings, is used up, and subtracts what it needed from it. Returns true if
-    /// the segment is made.
+    /// the sub-index is made.
     pub fn step(&mut self, budget: &mut usize) -> Result<bool> {
         while *budget > 0 {
             match &mut self.stage {
@@ -76,11 +76,11 @@ impl Sealing {
                     self.stage = Stage::Place(0);
                 }
                 Stage::Place(next) => {
-                    let Some((_, doc)) = self.docs.get(*next) else {
+                    let Some((_, ordinal)) = self.order.get(*next) else {
                         self.stage = Stage::Write;
                         continue;
                     };
-                    let words = self.builder.words_of(*doc);
+                    let words = self.builder.words_of(*ordinal);
                     for (term, count) in words {
                         let end = &mut self.ends[*term as usize];
                         self.lists[*end as usize] = (*next as u32, *count);
@@ -107,8 +107,8 @@ impl Sealing {
     /// Finds where the list of each term begins.
     fn count(&mut self) -> Result<()> {
         zeros(&mut self.ends, self.terms.len(), "an index of words")?;
-        for (_, doc) in &self.docs {
-            for (term, _) in self.builder.words_of(*doc) {
+        for (_, ordinal) in &self.order {
+            for (term, _) in self.builder.words_of(*ordinal) {
                 self.ends[*term as usize] += 1;
             }
         }
@@ -121,7 +121,7 @@ impl Sealing {
         zeros(&mut self.lists, begin as usize, "an index of words")
     }
 
-    pub fn finish(self) -> Segment {
+    pub fn finish(self) -> SubIndex {
         self.writer.finish()
     }
 }

@@ -18,7 +18,7 @@ use windows::{Line, Sink, Windows};
 
 use super::index::TextIndex;
 use super::index::lists::List;
-use super::index::segment::Segment;
+use super::index::sub_index::SubIndex;
 use crate::Result;
 use crate::error::{fail, out_of_memory, reserve};
 use crate::mutant::mutant;
@@ -40,7 +40,7 @@ impl TextIndex {
         self.check_fields(fields)?;
         let counted = self.resolve(question, fields)?;
         mutant!(TextDeadDocuments does {
-            let dead: u32 = self.parts().0.iter().map(|segment| segment.dead_count).sum();
+            let dead: u32 = self.parts().0.iter().map(|sub_index| sub_index.dead_count).sum();
             return Ok(Statistics { documents: documents + u64::from(dead), ..counted });
         });
         Ok(Statistics { documents, ..counted })
@@ -59,8 +59,8 @@ impl TextIndex {
     }
 
     /// Returns the best `k` documents, and all others with the same score as the last of them. The best come first.
-    /// Documents with the same score are in the order of their rows. If `filter` is given, only rows with their bit set
-    /// are returned. Each of its numbers has the bits of sixteen rows.
+    /// Documents with the same score are in the order of their numbers. If `filter` is given, only documents with their
+    /// bit set are returned. Each number in `filter` has the bits of sixteen documents.
     pub fn best(
         &mut self,
         question: &Question,
@@ -72,7 +72,7 @@ impl TextIndex {
         let mut best = Best { k, heap: BinaryHeap::new(), above: 0, least: f64::NEG_INFINITY };
         if k > 0 {
             let mut failed = None;
-            let offer = &mut |row, score| match best.offer(row, score) {
+            let offer = &mut |doc, score| match best.offer(doc, score) {
                 Ok(least) => least,
                 Err(error) => {
                     failed = Some(error);
@@ -85,7 +85,7 @@ impl TextIndex {
             }
         }
         let sorted = best.heap.into_sorted_vec();
-        Ok(sorted.into_iter().map(|(score, row)| (row, f64::from_bits(!score))).collect())
+        Ok(sorted.into_iter().map(|(score, doc)| (doc, f64::from_bits(!score))).collect())
     }
 
     /// Calls `each` with every document that the question finds, and its score. The order is not defined.
@@ -96,8 +96,8 @@ impl TextIndex {
         (fields, weights): (&[u8], &[f64]),
         each: &mut dyn FnMut(u32, f64),
     ) -> Result<()> {
-        let offer = &mut |row, score| {
-            each(row, score);
+        let offer = &mut |doc, score| {
+            each(doc, score);
             f64::NEG_INFINITY
         };
         self.scan(question, statistics, fields, weights, Sink { filter: None, least: f64::NEG_INFINITY, offer })
@@ -125,19 +125,19 @@ impl TextIndex {
         }
         self.resolve(question, fields)?;
         self.fill_tables(&items, fields.len())?;
-        let (segments, lists) = self.parts();
+        let (sub_indexes, lists) = self.parts();
         let width = question.clauses.len() * fields.len();
-        for (segment, found) in segments.iter().zip(lists.lists.chunks(width.max(1))) {
+        for (sub_index, found) in sub_indexes.iter().zip(lists.lists.chunks(width.max(1))) {
             let mut lines = Vec::new();
             reserve(&mut lines, items.len(), "a search of words")?;
             for item in &items {
                 let list = &found[item.clause * fields.len() + item.field];
-                lines.extend(line(segment, list, item, &lists.tables, question, fields));
+                lines.extend(line(sub_index, list, item, &lists.tables, question, fields));
             }
             if lines.is_empty() {
                 continue;
             }
-            let mut windows = Windows::new(segment, lines);
+            let mut windows = Windows::new(sub_index, lines);
             if required.is_empty() { windows.any(&mut sink) } else { windows.all(&required, &mut sink) }
         }
         Ok(())
@@ -158,16 +158,16 @@ impl TextIndex {
 }
 
 fn line<'a>(
-    segment: &'a Segment,
+    sub_index: &'a SubIndex,
     list: &'a List,
     item: &Item,
     tables: &'a [(f64, Vec<f64>)],
     question: &Question,
     fields: &[u8],
 ) -> Option<Line<'a>> {
-    let lengths = segment.lengths_of(usize::from(fields[item.field]));
+    let lengths = sub_index.lengths_of(usize::from(fields[item.field]));
     let word = question.clauses[item.clause].word;
-    Line::new(segment, list, (item.weight, item.mean), &tables[item.field].1, lengths, word)
+    Line::new(sub_index, list, (item.weight, item.mean), &tables[item.field].1, lengths, word)
 }
 
 /// Puts the terms into the order in which they are added: descending weight, then the order of the question.
@@ -194,10 +194,10 @@ struct Best {
 
 impl Best {
     /// Keeps a document if its score is good enough. Returns the least score that is good enough from now on.
-    fn offer(&mut self, row: u32, score: f64) -> Result<f64> {
+    fn offer(&mut self, doc: u32, score: f64) -> Result<f64> {
         if score >= self.least {
             self.heap.try_reserve(1).map_err(|_| out_of_memory("the best documents", self.heap.len() * 16))?;
-            self.heap.push((!score.to_bits(), row));
+            self.heap.push((!score.to_bits(), doc));
         }
         if score > self.least {
             self.above += 1;
@@ -218,11 +218,11 @@ impl Best {
         let Some((worst, _)) = self.heap.peek().copied() else { return Ok(()) };
         self.least = f64::from_bits(!worst);
         let mut equal = Vec::new();
-        while let Some((score, row)) = self.heap.peek().copied()
+        while let Some((score, doc)) = self.heap.peek().copied()
             && score == worst
         {
             reserve(&mut equal, 1, "the best documents")?;
-            equal.push((score, row));
+            equal.push((score, doc));
             self.heap.pop();
         }
         self.above = self.heap.len();

@@ -187,7 +187,7 @@ impl Question {
         };
         let found = (0..self.clauses.len())
             .filter(|n| self.clauses[*n].fits(word) && statistics.counts_in(self, *n))
-            .map(|n| Wanted { clause: self.clauses[n].word as u8, weight: rare(n) });
+            .map(|n| Wanted { word: self.clauses[n].word as u8, weight: rare(n) });
         found.max_by(|a, b| a.weight.total_cmp(&b.weight))
     }
 

@@ -1,4 +1,4 @@
-//! Finds the lists of a question in the segments.
+//! Finds the lists of a question in the sub-indexes.
 
 use super::question::{Clause, How, Question};
 use super::statistics::Statistics;
@@ -8,7 +8,7 @@ use crate::error::{reserve, zeros};
 use crate::mutant::mutant;
 use crate::text::index::lists::List;
 use crate::text::index::postings::{self, Entry};
-use crate::text::index::segment::{Segment, Walk};
+use crate::text::index::sub_index::{SubIndex, Walk};
 use crate::text::words::forms::range_en;
 
 impl TextIndex {
@@ -16,27 +16,27 @@ impl TextIndex {
     pub(super) fn resolve(&mut self, question: &Question, fields: &[u8]) -> Result<Statistics> {
         self.catch_up()?;
         let key = question.key(fields);
-        let (segments, lists) = self.parts();
+        let (sub_indexes, lists) = self.parts();
         if lists.question != key {
             lists.clear();
             let mut found = Vec::new();
             let width = question.clauses.len() * fields.len();
-            reserve(&mut found, segments.len() * width, "a search of words")?;
-            found.resize_with(segments.len() * width, List::default);
+            reserve(&mut found, sub_indexes.len() * width, "a search of words")?;
+            found.resize_with(sub_indexes.len() * width, List::default);
             let mut union = Union::default();
             for (n, clause) in question.clauses.iter().enumerate() {
                 if clause.if_absent && !absent(question, n, fields.len(), width, &found) {
                     continue;
                 }
-                for (place, segment) in segments.iter_mut().enumerate() {
+                for (place, sub_index) in sub_indexes.iter_mut().enumerate() {
                     for (f, field) in fields.iter().enumerate().filter(|(_, field)| **field != ABSENT) {
-                        found[place * width + n * fields.len() + f] = union.find(segment, clause, *field)?;
+                        found[place * width + n * fields.len() + f] = union.find(sub_index, clause, *field)?;
                     }
                 }
             }
             (lists.lists, lists.question) = (found, key);
         }
-        count(question, fields, segments, &lists.lists)
+        count(question, fields, sub_indexes, &lists.lists)
     }
 }
 
@@ -51,18 +51,18 @@ fn absent(question: &Question, clause: usize, fields: usize, width: usize, found
         .all(|list| matches!(list, List::None))
 }
 
-fn count(question: &Question, fields: &[u8], segments: &mut [Segment], lists: &[List]) -> Result<Statistics> {
+fn count(question: &Question, fields: &[u8], sub_indexes: &mut [SubIndex], lists: &[List]) -> Result<Statistics> {
     let (mut totals, mut counts) = (Vec::new(), Vec::new());
     zeros(&mut totals, fields.len(), "a search of words")?;
     zeros(&mut counts, question.clauses.len() * fields.len(), "a search of words")?;
-    for (place, segment) in segments.iter_mut().enumerate() {
+    for (place, sub_index) in sub_indexes.iter_mut().enumerate() {
         for (total, field) in totals.iter_mut().zip(fields) {
-            *total += segment.totals.get(usize::from(*field)).copied().unwrap_or(0);
+            *total += sub_index.totals.get(usize::from(*field)).copied().unwrap_or(0);
         }
         for (count, list) in counts.iter_mut().zip(&lists[place * question.clauses.len() * fields.len()..]) {
             *count += u64::from(match list {
                 List::None => 0,
-                List::One(entry) => segment.living(*entry),
+                List::One(entry) => sub_index.living(*entry),
                 List::Many(list) if mutant!(TextUnionSummed) => list.iter().map(|(_, count)| count).sum(),
                 List::Many(list) => list.len() as u32,
             });
@@ -81,12 +81,12 @@ struct Union {
 }
 
 impl Union {
-    fn find(&mut self, segment: &mut Segment, clause: &Clause, field: u8) -> Result<List> {
+    fn find(&mut self, sub_index: &mut SubIndex, clause: &Clause, field: u8) -> Result<List> {
         let mut key = vec![field];
         key.extend_from_slice(clause.text.as_bytes());
         self.entries.clear();
         if clause.how == How::Exact {
-            self.entries.extend(segment.find(&key, &mut self.walk));
+            self.entries.extend(sub_index.find(&key, &mut self.walk));
         } else {
             let begin = match clause.how {
                 How::Exact | How::Prefix => clause.text.len(),
@@ -94,19 +94,19 @@ impl Union {
                 How::Forms => range_en(&clause.text).len(),
             };
             key.truncate(1 + begin);
-            self.all_within(segment, &key, clause)?;
+            self.all_within(sub_index, &key, clause)?;
         }
         match self.entries.as_slice() {
             [] => Ok(List::None),
-            [entry] => Ok(if segment.living(*entry) > 0 { List::One(*entry) } else { List::None }),
-            _ => self.unite(segment),
+            [entry] => Ok(if sub_index.living(*entry) > 0 { List::One(*entry) } else { List::None }),
+            _ => self.unite(sub_index),
         }
     }
 
     /// Finds all words of a clause among the keys that begin with `begin`.
-    fn all_within(&mut self, segment: &Segment, begin: &[u8], clause: &Clause) -> Result<()> {
-        self.walk.go_to(segment, begin);
-        while self.walk.next(segment) {
+    fn all_within(&mut self, sub_index: &SubIndex, begin: &[u8], clause: &Clause) -> Result<()> {
+        self.walk.go_to(sub_index, begin);
+        while self.walk.next(sub_index) {
             let key = self.walk.key.as_slice();
             if !key.starts_with(begin) {
                 if key > begin {
@@ -125,18 +125,19 @@ impl Union {
         Ok(())
     }
 
-    fn unite(&mut self, segment: &Segment) -> Result<List> {
-        let documents = segment.rows.len();
+    fn unite(&mut self, sub_index: &SubIndex) -> Result<List> {
+        let documents = sub_index.docs.len();
         if self.counts.len() < documents {
             zeros(&mut self.counts, documents, "a search of words")?;
             zeros(&mut self.bits, documents.div_ceil(64), "a search of words")?;
         }
         let (counts, bits) = (self.counts.as_mut_slice(), self.bits.as_mut_slice());
         for entry in &self.entries {
-            postings::decode(&segment.post, *entry, |doc, count| {
-                if let (Some(sum), Some(bits)) = (counts.get_mut(doc as usize), bits.get_mut(doc as usize / 64)) {
+            postings::decode(&sub_index.post, *entry, |ordinal, count| {
+                if let (Some(sum), Some(bits)) = (counts.get_mut(ordinal as usize), bits.get_mut(ordinal as usize / 64))
+                {
                     *sum = sum.saturating_add(count);
-                    *bits |= 1 << (doc % 64);
+                    *bits |= 1 << (ordinal % 64);
                 }
             });
         }
@@ -146,11 +147,11 @@ impl Union {
         for (n, bits) in bits.iter_mut().enumerate() {
             let mut rest = std::mem::take(bits);
             while rest != 0 {
-                let doc = n * 64 + rest.trailing_zeros() as usize;
+                let ordinal = n * 64 + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                let count = std::mem::take(&mut counts[doc]);
-                if !segment.is_dead(doc as u32) {
-                    list.push((doc as u32, count));
+                let count = std::mem::take(&mut counts[ordinal]);
+                if !sub_index.is_dead(ordinal as u32) {
+                    list.push((ordinal as u32, count));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Reads the packed tables of `tables.rs`.
 
-use super::tables::{CHUNKS, RANGES};
+use super::tables::{RANGES, SECTIONS};
 
 /// Reads one number of one to three bytes, seven bits in each. The high bit says that another byte follows.
 fn number(at: &mut usize) -> Option<u32> {
@@ -19,10 +19,10 @@ fn number(at: &mut usize) -> Option<u32> {
 /// Returns whether a code point from U+0080 on belongs to words: letters, numbers and marks of Unicode 17. A code point
 /// that is not assigned there counts as the assigned one before it.
 pub(super) fn is_word(code: u32) -> bool {
-    let next = CHUNKS.partition_point(|&chunk| chunk >> 11 <= code);
-    let Some(&chunk) = next.checked_sub(1).and_then(|chunk| CHUNKS.get(chunk)) else { return false };
-    let end = CHUNKS.get(next).map_or(RANGES.len(), |&chunk| chunk as usize & 0x7ff);
-    let (mut from, mut at) = (chunk >> 11, chunk as usize & 0x7ff);
+    let next = SECTIONS.partition_point(|&section| section >> 11 <= code);
+    let Some(&section) = next.checked_sub(1).and_then(|section| SECTIONS.get(section)) else { return false };
+    let end = SECTIONS.get(next).map_or(RANGES.len(), |&section| section as usize & 0x7ff);
+    let (mut from, mut at) = (section >> 11, section as usize & 0x7ff);
     // Lengths alternate: code points of words, then others.
     let mut word = true;
     while at < end {

@@ -14,8 +14,8 @@ pub const PASSAGE: usize = 160;
 /// What a token matches in the question.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
-    /// The number of the clause. Each word of the question counts as one clause here.
-    pub clause: u8,
+    /// The number of the question's word.
+    pub word: u8,
     /// How much it counts: rare words count more. Only a positive number is a match.
     pub weight: f64,
 }
@@ -53,8 +53,8 @@ pub struct Places<'a> {
     pub matches: Vec<Match>,
     /// Whether there are more matches than were asked for.
     pub more: bool,
-    /// The best passage: the one with the most clauses, by weight. If nothing matches, it is the start of the first
-    /// text that is not empty. If all texts are empty, there is none.
+    /// The best passage: the one with the most words of the question, by weight. If nothing matches, it is the start of
+    /// the first text that is not empty. If all texts are empty, there is none.
     pub passage: Option<Passage<'a>>,
 }
 
@@ -69,13 +69,13 @@ pub fn places<'a>(
     let mut best: Option<Best> = None;
     for (element, text) in texts.iter().enumerate() {
         let mut units = Units { text, ..Units::default() };
-        let mut window = Window::default();
+        let mut last = LastMatches::default();
         tokens(text, &mut |token| {
-            let Some(Wanted { clause, weight }) = wanted(&token).filter(|wanted| wanted.weight > 0.0) else { return };
+            let Some(Wanted { word, weight }) = wanted(&token).filter(|wanted| wanted.weight > 0.0) else { return };
             let place = Match { element, from: units.at(token.from), to: units.at(token.to) };
-            window.push(Seen { place, bytes: (token.from, token.to), clause, value: value(weight) });
-            if best.as_ref().is_none_or(|best| window.score > best.score) {
-                best = window.best(element);
+            last.push(Seen { place, bytes: (token.from, token.to), word, value: value(weight) });
+            if best.as_ref().is_none_or(|best| last.score > best.score) {
+                best = last.best(element);
             }
             if failed.is_none() {
                 failed = add(&mut found, place, most).err();
@@ -145,30 +145,31 @@ fn units_of(byte: u8) -> usize {
 struct Seen {
     place: Match,
     bytes: (usize, usize),
-    clause: u8,
+    /// The number of the question's word.
+    word: u8,
     value: u64,
 }
 
 /// The last matches that fit into a passage.
-struct Window {
+struct LastMatches {
     seen: VecDeque<Seen>,
-    /// How often each clause is in it.
+    /// How often each word of the question is among them.
     counts: [u32; 256],
     score: u64,
     /// Where the last match ends, in UTF-16 code units and in bytes.
     end: (usize, usize),
 }
 
-impl Default for Window {
+impl Default for LastMatches {
     fn default() -> Self {
         Self { seen: VecDeque::new(), counts: [0; 256], score: 0, end: (0, 0) }
     }
 }
 
-/// The first match of a clause counts this many times as much as the others.
+/// The first match of a word counts this many times as much as the others.
 const FIRST: u64 = 32;
 
-impl Window {
+impl LastMatches {
     fn push(&mut self, mut seen: Seen) {
         // A later match of a compound may begin before the match that came before it. Starts must ascend here.
         if let Some(last) = self.seen.back() {
@@ -177,12 +178,12 @@ impl Window {
         }
         self.end = (self.end.0.max(seen.place.to), self.end.1.max(seen.bytes.1));
         while let Some(first) = self.seen.front().filter(|first| self.end.0 - first.place.from > PASSAGE) {
-            let count = &mut self.counts[first.clause as usize];
+            let count = &mut self.counts[first.word as usize];
             *count = count.saturating_sub(1);
             self.score -= first.value * if *count == 0 { FIRST } else { 1 };
             self.seen.pop_front();
         }
-        let count = &mut self.counts[seen.clause as usize];
+        let count = &mut self.counts[seen.word as usize];
         self.score += seen.value * if *count == 0 { FIRST } else { 1 };
         *count += 1;
         self.seen.push_back(seen);
@@ -195,7 +196,7 @@ impl Window {
     }
 }
 
-/// The best window so far: where its matches begin and end, in UTF-16 code units and in bytes.
+/// The best matches so far that fit into a passage: where they begin and end, in UTF-16 code units and in bytes.
 #[derive(Clone, Copy)]
 struct Best {
     element: usize,
@@ -205,7 +206,7 @@ struct Best {
 }
 
 impl Best {
-    /// Returns a window at the first character of all texts that is not white space.
+    /// Returns an empty place at the first character of all texts that is not white space.
     fn start(texts: &[&str]) -> Option<Best> {
         texts.iter().enumerate().find_map(|(element, text)| {
             let bytes = text.find(|c: char| !c.is_whitespace())?;
@@ -215,9 +216,9 @@ impl Best {
     }
 }
 
-/// Widens the best window to a passage that begins and ends between words, and finds the matches in it.
+/// Widens the place of the best matches to a passage that begins and ends between words, and finds the matches in it.
 fn passage<'a>(text: &'a str, best: Best, wanted: &mut dyn FnMut(&Token<'_>) -> Option<Wanted>) -> Result<Passage<'a>> {
-    // A third of the room that is left is for the text before the window. It is more if the text ends early.
+    // A third of the room that is left is for the text before the matches. It is more if the text ends early.
     let left = PASSAGE.saturating_sub(best.to.0 - best.from.0);
     let behind = text.get(best.from.1..).unwrap_or_default().chars().map(char::len_utf16);
     let behind = behind.take(PASSAGE).sum::<usize>().min(PASSAGE);

@@ -1,8 +1,8 @@
 //! Tables of Unicode 17. `tests/tables.rs` makes them: if they are not as they should be, it prints this file.
 
-/// Where each chunk of `RANGES` begins: a code point, and 11 bits for its place in `RANGES`.
+/// Where each section of `RANGES` begins: a code point, and 11 bits for its place in `RANGES`.
 #[rustfmt::skip]
-pub(super) static CHUNKS: [u32; 37] = [
+pub(super) static SECTIONS: [u32; 37] = [
     348160, 1454096, 1851423, 3029040, 3702847, 4927568, 6291553, 7503985, 8138881, 10487953, 12605602, 14375093,
     16650437, 17305812, 17387747, 20689139, 25233670, 26018070, 40894759, 87841081, 88801609, 89882968, 133169516,
     134756733, 138660239, 140331424, 143004082, 143782337, 146014674, 148210148, 153354743, 192217612, 244066849,

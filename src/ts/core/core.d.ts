@@ -267,18 +267,18 @@ export class Store {
     filter: Uint8Array,
   ): Search
   /**
-   * Returns one of three things.
+   * Answers one of three questions. `src/ts/text/store-documents.ts` has a function for each of them.
    *
-   * Without `docs` and `keys`: the numbers of the documents that were written or deleted since the last call, four
-   * bytes each. A number may occur several times. In front of them is 1 if any document may have changed, as at the
-   * first call, and otherwise 0. After a 1, the numbers of all documents follow. A document keeps its number as long as
-   * it exists, through replacements and compactions. After that another document may get the number.
+   * Changes, without `docs` and `keys`: the numbers of the documents that were written or deleted since the last call,
+   * four bytes each. A number may occur several times. In front of them is 1 if any document may have changed, as at
+   * the first call, and otherwise 0. After a 1, the numbers of all documents follow. A document keeps its number as
+   * long as it exists, through replacements and compactions. After that another document may get the number.
    *
-   * With `docs`: for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`, packed
-   * like ids, names the attributes to return. Undefined: all.
+   * Documents, with `docs`: for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
+   * packed like ids, names the attributes to return. Undefined: all.
    *
-   * Without `docs` and with any `keys`: the length of the log (u64), a number that tells which operations are in it
-   * (u32), and the row of each document in the order of their numbers (u32, 2^32 - 1 if there is no such document).
+   * Rows, without `docs` and with any `keys`: the length of the log (u64), a number that tells which operations are in
+   * it (u32), and the row of each document in the order of their numbers (u32, 2^32 - 1 if there is no such document).
    * Nothing is returned while a compaction changes the rows.
    */
   documents(docs?: Uint32Array, keys?: Uint8Array): Uint8Array

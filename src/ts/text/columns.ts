@@ -1,9 +1,10 @@
 import { MOST_KEYS } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { Reader, encodeIds, skipValue } from '../core/wire.js'
+import { Reader, skipValue } from '../core/wire.js'
 import type { AttrValue } from '../types/index.js'
 import type { Documents, Listener } from './documents.js'
 import { Pace } from './pace.js'
+import { readDocuments } from './store-documents.js'
 import { compareValues } from './values.js'
 
 /** The values of one attribute, for each document by its number. */
@@ -155,8 +156,7 @@ export class Columns implements Listener {
   }
 
   #read(key: string | typeof COLLECTION, column: Column, docs: Uint32Array) {
-    const { store, run } = this.#host
-    const wire = run(() => store.documents(docs, encodeIds(key === COLLECTION ? [] : [key])))
+    const wire = readDocuments(this.#host, docs, key === COLLECTION ? [] : [key])
     const reader = new Reader(wire)
     const skip = () => reader.skip(reader.length())
     for (const doc of docs) {

@@ -1,4 +1,5 @@
 import type { TextHost } from '../engine/text-host.js'
+import { changedDocuments } from './store-documents.js'
 
 /** A listener that learns which documents changed. */
 export interface Listener {
@@ -31,8 +32,7 @@ export class Documents {
   /** Tells the listeners what has changed. */
   look() {
     if (!this.#dirty) return
-    const { store, run } = this.#host
-    const touched = run(() => store.documents())
+    const touched = changedDocuments(this.#host)
     this.#dirty = false
     this.#commits++
     const numbers = new Uint32Array(touched.buffer, touched.byteOffset, touched.byteLength / 4)

@@ -5,6 +5,7 @@ import type { TextSettings } from '../types/index.js'
 import type { Documents, Listener } from './documents.js'
 import { Pace } from './pace.js'
 import { decodeSettings, hasFields } from './settings.js'
+import { readDocuments } from './store-documents.js'
 import { TextIndex } from './text-core.js'
 
 /** The index of one collection. `failure` says why its settings cannot be used. */
@@ -241,11 +242,10 @@ export class Follower implements Listener {
   }
 
   #read(docs: Uint32Array, indexes: Indexed[]) {
-    const { store, run } = this.#host
     this.unsaved += docs.length
     const names = new Set(indexes.flatMap(({ names }) => names))
     this.#pace.timed(docs.length, () => {
-      const wire = run(() => store.documents(docs, encodeIds([...names])))
+      const wire = readDocuments(this.#host, docs, [...names])
       for (const { index } of indexes) index.put(docs, wire)
     })
   }

@@ -3,6 +3,7 @@ import type { SteppedRead } from '../engine/steps.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, encodeIds, skipAttrs } from '../core/wire.js'
 import type { Ranked } from './ranked.js'
+import { readDocuments } from './store-documents.js'
 import type { Words } from './words.js'
 
 export interface Found extends Ranked {
@@ -61,7 +62,7 @@ function highlight(host: TextHost, words: Words, docs: Uint32Array, wanted: true
   const { question } = words
   const matches: Highlights['matches'] = []
   const snippets: Highlights['snippets'] = []
-  const reader = new Reader(host.run(() => host.store.documents(docs)))
+  const reader = new Reader(readDocuments(host, docs))
   for (let i = 0; i < docs.length; i++) {
     reader.u8()
     const collection = reader.str()
@@ -101,7 +102,7 @@ export async function hitsOf(
   found: Found,
   signal: AbortSignal | undefined,
 ): Promise<QueryHits> {
-  const wire = host.run(() => host.store.documents(found.docs, args.attrs && encodeIds(args.attrs)))
+  const wire = readDocuments(host, found.docs, args.attrs)
   const highlights =
     words && args.highlight !== undefined
       ? host.run(() => highlight(host, words, found.docs, args.highlight!))

@@ -1,7 +1,8 @@
 import { nameOf } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
 import { Reader, skipAttrs } from '../core/wire.js'
-import { NO_KEYS, compareBytes } from './ranked.js'
+import { compareBytes } from './ranked.js'
+import { readNames } from './store-documents.js'
 
 /** The number of documents that are read at once. */
 const AT_ONCE = 4096
@@ -17,7 +18,7 @@ const byId = (a: Named, b: Named) => compareBytes(a.id, b.id)
  * Returns the first `most` of these documents, which are all of one collection, ordered by the UTF-8 bytes of their
  * ids.
  */
-export function firstById({ store, run }: TextHost, docs: Uint32Array, most: number): Uint32Array {
+export function firstById(host: TextHost, docs: Uint32Array, most: number): Uint32Array {
   let first: Named[] = []
   // The last id among the first `most`, once there are that many.
   let last: Uint8Array | undefined
@@ -29,7 +30,7 @@ export function firstById({ store, run }: TextHost, docs: Uint32Array, most: num
   }
   for (let at = 0; at < docs.length; at += AT_ONCE) {
     const some = docs.subarray(at, at + AT_ONCE)
-    const wire = run(() => store.documents(some, NO_KEYS))
+    const wire = readNames(host, some)
     const reader = new Reader(wire)
     const skip = () => reader.skip(reader.length())
     for (const doc of some) {
@@ -49,12 +50,12 @@ export function firstById({ store, run }: TextHost, docs: Uint32Array, most: num
 }
 
 /** Returns those of the documents that have one of the names. */
-export function named({ store, run }: TextHost, docs: Uint32Array, names: { collection: string; id: string }[]) {
+export function named(host: TextHost, docs: Uint32Array, names: { collection: string; id: string }[]) {
   const wanted = new Set(names.map(nameOf))
   const found: number[] = []
   for (let at = 0; at < docs.length; at += AT_ONCE) {
     const some = docs.subarray(at, at + AT_ONCE)
-    const reader = new Reader(run(() => store.documents(some, NO_KEYS)))
+    const reader = new Reader(readNames(host, some))
     for (const doc of some) {
       if (reader.u8() === 0) continue
       if (wanted.has(nameOf({ collection: reader.str(), id: reader.str() }))) found.push(doc)

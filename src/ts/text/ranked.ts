@@ -1,13 +1,11 @@
 import type { TextHost } from '../engine/text-host.js'
+import { readNames } from './store-documents.js'
 
 /** Documents by their numbers, with their scores. */
 export interface Ranked {
   docs: Uint32Array
   scores: Float64Array
 }
-
-/** No keys: asks for documents without their attributes. */
-export const NO_KEYS = new Uint8Array(0)
 
 /**
  * Returns the `most` best documents, best first. Equal scores are ordered by collection and then by id, both by their
@@ -28,12 +26,10 @@ export function best(host: TextHost, { docs, scores }: Ranked, most: number): Ra
 }
 
 /** Sorts places in `docs` by the names of the documents there. */
-function sortByName({ store, run }: TextHost, places: Uint32Array, docs: Uint32Array) {
-  const wire = run(() =>
-    store.documents(
-      Uint32Array.from(places, (i) => docs[i]),
-      NO_KEYS,
-    ),
+function sortByName(host: TextHost, places: Uint32Array, docs: Uint32Array) {
+  const wire = readNames(
+    host,
+    Uint32Array.from(places, (i) => docs[i]),
   )
   const view = new DataView(wire.buffer, wire.byteOffset, wire.byteLength)
   const starts = new Map<number, number>()

@@ -3,7 +3,8 @@ import type { TextHost } from '../engine/text-host.js'
 import { ALL, type Ranking } from './groups.js'
 import { namesIn, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
-import { NO_KEYS, setOf } from './ranked.js'
+import { setOf } from './ranked.js'
+import { readNames } from './store-documents.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
 
@@ -47,7 +48,7 @@ export function rankingOf(
 
 /** Returns a ranking without one of its records. */
 function without(host: TextHost, found: Found, { collection, id }: { collection: string; id: string }): Found {
-  const names = namesIn(host.run(() => host.store.documents(found.docs, NO_KEYS)))
+  const names = namesIn(readNames(host, found.docs))
   const own = names.findIndex((name) => name.id === id && name.collection === collection)
   return own < 0 ? found : only(found, (place) => place !== own)
 }

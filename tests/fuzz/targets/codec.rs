@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use nidus_wasm::{Meta, Value};
 
+pub use super::crc32::crc32;
+
 pub type Attrs = BTreeMap<String, Value>;
 
 #[derive(Clone, Debug)]
@@ -20,13 +22,6 @@ pub enum Bad {
     Malformed,
     /// An operation or a value of another version.
     Unknown,
-}
-
-/// Returns the CRC-32 (IEEE 802.3, reflected), computed bit by bit.
-pub fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
-    })
 }
 
 pub fn frame(payload: &[u8]) -> Vec<u8> {

@@ -2,6 +2,11 @@
 //! replay the corpus of this crate. The crate `fuzz` gives the same functions to libFuzzer.
 
 mod codec;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../shared/counting.rs"]
+mod counting;
+#[path = "../../shared/crc32.rs"]
+mod crc32;
 pub mod data;
 pub mod glob_filter;
 mod input;

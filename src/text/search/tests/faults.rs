@@ -12,10 +12,10 @@ use crate::mutant::{TEXT, activate};
 use crate::text::index::Origin;
 
 /// Returns whether a history of these kinds of acts gives wrong answers.
-fn histories_find(rows: u32, cases: u32) -> bool {
+fn histories_find(docs: u32, cases: u32) -> bool {
     let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let acts = prop::collection::vec(act(2, rows), 0..80);
+    let acts = prop::collection::vec(act(2, docs), 0..80);
     let questions = prop::collection::vec(asked(2), 1..6);
     let all = (acts, questions, any::<bool>(), any::<bool>(), any::<bool>());
     runner

@@ -39,8 +39,8 @@ fn use_all(index: &mut TextIndex, asked: &Asked) {
         let _ = index.best(&question, &statistics, (&fields, weights), asked.k, None);
         let _ = index.all(&question, &statistics, (&fields, weights), &mut |_, _| ());
     }
-    for row in 0..20 {
-        index.remove(row).unwrap();
+    for doc in 0..20 {
+        index.remove(doc).unwrap();
     }
     let strings: Vec<&[&str]> = (0..index.fields()).map(|_| &["the color"][..]).collect();
     index.put(5, &strings).unwrap();
@@ -68,11 +68,11 @@ proptest! {
         asked in asked(2),
     ) {
         let mut pair = Pair::new(2);
-        for (row, texts) in documents.iter().enumerate() {
-            pair.put(row as u32, texts);
+        for (doc, texts) in documents.iter().enumerate() {
+            pair.put(doc as u32, texts);
         }
         if long {
-            (0..200).for_each(|row| pair.put(100 + row, &vec![vec!["the color of".into()], vec!["the the".into()]]));
+            (0..200).for_each(|doc| pair.put(100 + doc, &vec![vec!["the color of".into()], vec!["the the".into()]]));
         }
         pair.index.catch_up().unwrap();
         pair.index.remove(removed).unwrap();

@@ -15,9 +15,9 @@ pub struct Pair {
 pub enum Act {
     Put(u32, Texts),
     Remove(u32),
-    /// Removes each row that is divisible by this number.
+    /// Removes each document whose number is divisible by this number.
     RemoveEvery(u32),
-    /// Gives all documents other numbers, descending or not. Drops those whose row is divisible by `dropped`.
+    /// Gives all documents other numbers, descending or not. Drops those whose number is divisible by `dropped`.
     Renumber {
         descending: bool,
         dropped: u32,
@@ -37,27 +37,27 @@ impl Pair {
         Self { index: TextIndex::new(fields).unwrap(), oracle: Oracle::default() }
     }
 
-    pub fn put(&mut self, row: u32, texts: &Texts) {
+    pub fn put(&mut self, doc: u32, texts: &Texts) {
         let strings: Vec<Vec<&str>> = texts.iter().map(|list| list.iter().map(String::as_str).collect()).collect();
         let fields: Vec<FieldText<'_>> = strings.iter().map(Vec::as_slice).collect();
-        self.index.put(row, &fields).unwrap();
-        self.oracle.put(row, texts);
+        self.index.put(doc, &fields).unwrap();
+        self.oracle.put(doc, texts);
     }
 
     pub fn act(&mut self, act: &Act) {
         match act {
-            Act::Put(row, texts) => self.put(*row, texts),
-            Act::Remove(row) => {
-                self.index.remove(*row).unwrap();
-                self.oracle.documents.remove(row);
+            Act::Put(doc, texts) => self.put(*doc, texts),
+            Act::Remove(doc) => {
+                self.index.remove(*doc).unwrap();
+                self.oracle.documents.remove(doc);
             }
             Act::RemoveEvery(n) => {
-                let rows: Vec<u32> = self.oracle.documents.keys().copied().filter(|row| row % n == 0).collect();
-                rows.iter().for_each(|row| self.act(&Act::Remove(*row)));
+                let docs: Vec<u32> = self.oracle.documents.keys().copied().filter(|doc| doc % n == 0).collect();
+                docs.iter().for_each(|doc| self.act(&Act::Remove(*doc)));
             }
             Act::Renumber { descending, dropped } => {
-                let new_rows = self.renumber_oracle(*descending, *dropped);
-                self.index.renumber(&new_rows).unwrap();
+                let new_numbers = self.renumber_oracle(*descending, *dropped);
+                self.index.renumber(&new_numbers).unwrap();
             }
             Act::Step(budget) => {
                 self.index.step(*budget).unwrap();
@@ -84,22 +84,22 @@ impl Pair {
         }
     }
 
-    /// Gives the oracle's documents other numbers, and returns these. Drops documents whose row is divisible by
+    /// Gives the oracle's documents other numbers, and returns these. Drops documents whose number is divisible by
     /// `dropped`.
     fn renumber_oracle(&mut self, descending: bool, dropped: u32) -> Vec<u32> {
-        let end = self.oracle.documents.keys().max().map_or(0, |row| row + 1);
-        let living = |row: &u32| self.oracle.documents.contains_key(row) && row % dropped != 0;
-        let mut new_rows = vec![DEAD; end as usize];
+        let end = self.oracle.documents.keys().max().map_or(0, |doc| doc + 1);
+        let living = |doc: &u32| self.oracle.documents.contains_key(doc) && doc % dropped != 0;
+        let mut new_numbers = vec![DEAD; end as usize];
         let mut old: Vec<u32> = (0..end).filter(living).collect();
         if descending {
             old.reverse();
         }
         let mut documents = std::mem::take(&mut self.oracle.documents);
         for (new, old) in old.iter().enumerate() {
-            new_rows[*old as usize] = new as u32;
+            new_numbers[*old as usize] = new as u32;
             self.oracle.documents.insert(new as u32, documents.remove(old).unwrap());
         }
-        new_rows
+        new_numbers
     }
 }
 
@@ -150,23 +150,23 @@ pub fn compare(pairs: &mut [(&mut Pair, Vec<Option<usize>>)], asked: &Asked) {
         let own = own(fields);
         let mut all = Vec::new();
         pair.index
-            .all(&question, &statistics, (&own, &asked.weights), &mut |row, score| all.push((row, score)))
+            .all(&question, &statistics, (&own, &asked.weights), &mut |doc, score| all.push((doc, score)))
             .unwrap();
-        all.sort_by_key(|(row, _)| *row);
+        all.sort_by_key(|(doc, _)| *doc);
         let mut wanted: Vec<(u32, f64)> =
-            scored.iter().filter(|(collection, ..)| *collection == n).map(|(_, row, score)| (*row, *score)).collect();
+            scored.iter().filter(|(collection, ..)| *collection == n).map(|(_, doc, score)| (*doc, *score)).collect();
         let bits = |scored: &[(u32, f64)]| -> Vec<(u32, u64)> {
-            scored.iter().map(|(row, score)| (*row, score.to_bits())).collect()
+            scored.iter().map(|(doc, score)| (*doc, score.to_bits())).collect()
         };
-        let shown = |row: u32| asked.filter.is_none_or(|group| group >> (row % 16) & 1 == 1);
+        let shown = |doc: u32| asked.filter.is_none_or(|group| group >> (doc % 16) & 1 == 1);
         let filter = asked.filter.map(|group| vec![group; 1000]);
-        let mut best: Vec<(u32, f64)> = wanted.iter().copied().filter(|(row, _)| shown(*row)).collect();
+        let mut best: Vec<(u32, f64)> = wanted.iter().copied().filter(|(doc, _)| shown(*doc)).collect();
         if asked.k == 0 {
             best.clear();
         } else if let Some((_, least)) = best.get(asked.k - 1).copied() {
             best.retain(|(_, score)| *score >= least);
         }
-        wanted.sort_by_key(|(row, _)| *row);
+        wanted.sort_by_key(|(doc, _)| *doc);
         assert_eq!(bits(&all), bits(&wanted), "all of {asked:?}");
         let found =
             pair.index.best(&question, &statistics, (&own, &asked.weights), asked.k, filter.as_deref()).unwrap();
@@ -252,10 +252,10 @@ pub fn asked(fields: usize) -> impl Strategy<Value = Asked> {
     })
 }
 
-pub fn act(fields: usize, rows: u32) -> impl Strategy<Value = Act> {
+pub fn act(fields: usize, docs: u32) -> impl Strategy<Value = Act> {
     prop_oneof![
-        12 => (0..rows, texts(fields)).prop_map(|(row, texts)| Act::Put(row, texts)),
-        3 => (0..rows).prop_map(Act::Remove),
+        12 => (0..docs, texts(fields)).prop_map(|(doc, texts)| Act::Put(doc, texts)),
+        3 => (0..docs).prop_map(Act::Remove),
         1 => (2u32..5).prop_map(Act::RemoveEvery),
         1 => (any::<bool>(), 2u32..9).prop_map(|(descending, dropped)| Act::Renumber { descending, dropped }),
         3 => prop::sample::select(vec![1usize, 30, 3000, 1_000_000]).prop_map(Act::Step),
@@ -271,15 +271,15 @@ fn every_field(fields: usize) -> Vec<Option<usize>> {
 }
 
 /// Does all acts, then asks all questions and compares the answers. With `each`, every act is followed by a search.
-pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_segments: bool) {
+pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_sub_indexes: bool) {
     let mut pair = Pair::new(2);
     if small {
         pair.index.limits.seal = 40;
         pair.index.limits.least_seal = 10;
         pair.index.limits.queue = 600;
     }
-    if few_segments {
-        pair.index.limits.segments = 3;
+    if few_sub_indexes {
+        pair.index.limits.sub_indexes = 3;
     } else {
         pair.index.limits.small = 1;
     }
@@ -294,8 +294,8 @@ pub fn check(acts: &[Act], questions: &[Asked], each: bool, small: bool, few_seg
         pair.act(&Act::Step(100));
     }
     // The last question is asked again after a removal, because the index keeps the lists of a question.
-    if let (Some(asked), Some(row)) = (questions.last(), pair.oracle.documents.keys().next().copied()) {
-        pair.act(&Act::Remove(row));
+    if let (Some(asked), Some(doc)) = (questions.last(), pair.oracle.documents.keys().next().copied()) {
+        pair.act(&Act::Remove(doc));
         compare(&mut [(&mut pair, every_field(2))], asked);
     }
 }
@@ -313,9 +313,9 @@ proptest! {
         questions in prop::collection::vec(asked(2), 1..6),
         each in any::<bool>(),
         small in any::<bool>(),
-        few_segments in any::<bool>(),
+        few_sub_indexes in any::<bool>(),
     ) {
-        check(&acts, &questions, each, small, few_segments);
+        check(&acts, &questions, each, small, few_sub_indexes);
     }
 
     #[test]
@@ -330,9 +330,9 @@ proptest! {
     ) {
         // The third collection has only the second field.
         let mut pairs = [Pair::new(2), Pair::new(2), Pair::new(1)];
-        for (row, (collection, texts)) in documents.iter().enumerate() {
+        for (doc, (collection, texts)) in documents.iter().enumerate() {
             let own = if *collection == 2 { vec![texts[1].clone()] } else { texts.clone() };
-            pairs[*collection].put(row as u32, &own);
+            pairs[*collection].put(doc as u32, &own);
         }
         let [first, second, third] = &mut pairs;
         let mut all = [(first, every_field(2)), (second, every_field(2)), (third, vec![None, Some(0)])];
@@ -342,7 +342,7 @@ proptest! {
     }
 }
 
-/// Generates documents of which many are equal, for several segments.
+/// Generates documents of which many are equal, for several sub-indexes.
 pub fn equal_documents() -> impl Strategy<Value = (Vec<usize>, usize, Asked)> {
     let asked = (prop::collection::vec(0..9usize, 1..7), 1usize..4, prop::sample::select(vec![0.7, 1.0, 3.3]));
     let asked = asked.prop_map(|(words, k, weight)| {
@@ -359,9 +359,9 @@ const EQUAL: [&str; 3] = ["the color of zebra node", "the color of permission", 
 pub fn check_equal(documents: &[usize], every: usize, asked: &Asked) {
     let mut pair = Pair::new(1);
     pair.index.limits.small = 1;
-    for (row, document) in documents.iter().enumerate() {
-        pair.put(row as u32, &vec![vec![EQUAL[*document].into()]]);
-        if row % every == 0 {
+    for (doc, document) in documents.iter().enumerate() {
+        pair.put(doc as u32, &vec![vec![EQUAL[*document].into()]]);
+        if doc % every == 0 {
             pair.act(&Act::Search);
         }
     }
@@ -393,12 +393,12 @@ pub fn check_many(seeds: &[(u64, u32)], turns: u32) {
             let end = WORDS.len() as u64;
             WORDS[numbers.below(end).min(numbers.below(end)).min(numbers.below(end)) as usize]
         };
-        for row in 0..documents {
+        for doc in 0..documents {
             // The documents of the first blocks are longer, so what comes later has higher scores.
-            let length = if row < 400 { 10 + numbers.below(8) } else { numbers.below(8) };
+            let length = if doc < 400 { 10 + numbers.below(8) } else { numbers.below(8) };
             let words: Vec<&str> = (0..length).map(|_| word(&mut numbers)).collect();
-            pair.put(row, &vec![vec![words.join(" ")]]);
-            // The documents of even seeds are in one segment.
+            pair.put(doc, &vec![vec![words.join(" ")]]);
+            // The documents of even seeds are in one sub-index.
             if seed % 2 == 1 && numbers.below(900) == 0 {
                 pair.act(&Act::Search);
             }
@@ -416,8 +416,8 @@ pub fn check_many(seeds: &[(u64, u32)], turns: u32) {
             let asked = Asked { text: words.join(" "), options, weights: vec![1.0], k, filter };
             compare(&mut [(&mut pair, vec![Some(0)])], &asked);
             if turn % 5 == 4 {
-                let row = numbers.below(u64::from(documents)) as u32;
-                pair.act(&Act::Remove(row));
+                let doc = numbers.below(u64::from(documents)) as u32;
+                pair.act(&Act::Remove(doc));
             }
             if turn == 8 {
                 pair.act(&Act::RemoveEvery(7));

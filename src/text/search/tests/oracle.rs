@@ -10,7 +10,7 @@ use crate::text::words::{Kind, tokens};
 /// The words of each field of a document, in any order.
 type Document = Vec<Vec<String>>;
 
-/// The documents of one collection by their rows.
+/// The documents of one collection by their numbers.
 #[derive(Clone, Default)]
 pub struct Oracle {
     pub documents: BTreeMap<u32, Document>,
@@ -20,7 +20,7 @@ pub struct Oracle {
 pub type Texts = Vec<Vec<String>>;
 
 impl Oracle {
-    pub fn put(&mut self, row: u32, texts: &Texts) {
+    pub fn put(&mut self, doc: u32, texts: &Texts) {
         let words = |strings: &Vec<String>| {
             let mut words = Vec::new();
             for string in strings {
@@ -28,7 +28,7 @@ impl Oracle {
             }
             words
         };
-        self.documents.insert(row, texts.iter().map(words).collect());
+        self.documents.insert(doc, texts.iter().map(words).collect());
     }
 }
 
@@ -136,7 +136,7 @@ fn words_of(text: &str, options: &Options) -> Vec<Word> {
 }
 
 pub struct Answer {
-    /// Collection, row and score of all documents that match, the best first.
+    /// Collection, number and score of all documents that match, the best first.
     pub scored: Vec<(usize, u32, f64)>,
     pub ceiling: f64,
 }
@@ -146,7 +146,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
     let mut words = words_of(text, options);
     let all = || {
         collections.iter().enumerate().flat_map(|(collection, (oracle, fields))| {
-            oracle.documents.iter().map(move |(row, document)| (collection, *row, document, *fields))
+            oracle.documents.iter().map(move |(doc, document)| (collection, *doc, document, *fields))
         })
     };
     let count = |term: &Term, document: &Document, own: Option<usize>| own.map_or(0, |own| term.count(&document[own]));
@@ -183,7 +183,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
         })
         .collect();
     let mut scored = Vec::new();
-    for (collection, row, document, fields) in all() {
+    for (collection, doc, document, fields) in all() {
         let (mut score, mut has) = (0.0, vec![false; words.len()]);
         for (weight, w, t, field) in &sum {
             let tf = count(&words[*w].terms[*t], document, fields[*field]);
@@ -197,7 +197,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
         }
         let wanted = words.iter().zip(&has).all(|(word, has)| *has || !word.required);
         if wanted && has.contains(&true) {
-            scored.push((collection, row, score));
+            scored.push((collection, doc, score));
         }
     }
     scored.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));

@@ -61,20 +61,21 @@ proptest! {
         seeks in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
     ) {
         let mut post = vec![0; before];
-        let length = |doc: u32| u32::MAX - doc % 7;
-        let list: Vec<Posting> = list.into_iter().map(|(doc, count)| (doc, count.min(length(doc)))).collect();
+        let length = |ordinal: u32| u32::MAX - ordinal % 7;
+        let list: Vec<Posting> =
+            list.into_iter().map(|(ordinal, count)| (ordinal, count.min(length(ordinal)))).collect();
         encode(&list, &length, &mut post).unwrap();
         let entry = Entry { documents: list.len() as u32, at: before as u32 };
         let mut read = Vec::new();
-        prop_assert_eq!(decode(&post, entry, |doc, count| read.push((doc, count))), post.len());
+        prop_assert_eq!(decode(&post, entry, |ordinal, count| read.push((ordinal, count))), post.len());
         prop_assert_eq!(&read, &list);
         let mut wanted: Vec<u32> =
             seeks.iter().map(|place| list[place.index(list.len())].0.saturating_add(1)).collect();
         wanted.sort_unstable();
         for mut cursor in [Cursor::new(&post, entry), Cursor::plain(&list)] {
-            for doc in &wanted {
-                let found = cursor.seek(*doc).then(|| (cursor.docs[cursor.at], cursor.counts[cursor.at]));
-                prop_assert_eq!(found, list.iter().copied().find(|(other, _)| other >= doc));
+            for ordinal in &wanted {
+                let found = cursor.seek(*ordinal).then(|| (cursor.ordinals[cursor.at], cursor.counts[cursor.at]));
+                prop_assert_eq!(found, list.iter().copied().find(|(other, _)| other >= ordinal));
             }
         }
     }

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 const ENOUGH: usize = 1_000_000;
 
 fn find<'a>(texts: &[&'a str], words: &[&str], most: usize) -> Places<'a> {
-    let clause = |text: &str| words.iter().position(|word| *word == text);
+    let number = |text: &str| words.iter().position(|word| *word == text);
     // The last word of the question is the rarest.
     let found = places(texts, most, &mut |token| {
-        clause(token.text).map(|clause| Wanted { clause: clause as u8, weight: (clause + 1) as f64 })
+        number(token.text).map(|word| Wanted { word: word as u8, weight: (word + 1) as f64 })
     });
     found.expect("there is memory")
 }
@@ -56,13 +56,13 @@ fn best_value(text: &str, words: &[&str]) -> u64 {
         .into_iter()
         .filter_map(|token| Some((token.from, token.to, words.iter().position(|word| *word == token.text)?)))
         .collect();
-    let value = |clause: usize, first: bool| ((clause as u64 + 1) * 1024 + 1) * if first { 32 } else { 1 };
+    let value = |word: usize, first: bool| ((word as u64 + 1) * 1024 + 1) * if first { 32 } else { 1 };
     let mut best = 0;
     for (number, &(from, _, _)) in found.iter().enumerate() {
-        let (mut clauses, mut sum) = (BTreeSet::new(), 0);
-        for &(_, to, clause) in found[number..].iter().take_while(|(_, to, _)| to - from <= PASSAGE) {
+        let (mut words, mut sum) = (BTreeSet::new(), 0);
+        for &(_, to, word) in found[number..].iter().take_while(|(_, to, _)| to - from <= PASSAGE) {
             let _ = to;
-            sum += value(clause, clauses.insert(clause));
+            sum += value(word, words.insert(word));
             best = best.max(sum);
         }
     }

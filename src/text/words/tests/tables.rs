@@ -49,13 +49,13 @@ fn ranges() -> (Vec<u32>, Vec<u8>) {
         }
     }
     assert!(edges.len() % 2 == 0);
-    let (mut chunks, mut bytes) = (Vec::new(), Vec::new());
-    for chunk in edges.chunks(16) {
-        chunks.push(chunk[0] << 11 | bytes.len() as u32);
-        chunk.windows(2).for_each(|pair| push_number(&mut bytes, pair[1] - pair[0]));
+    let (mut sections, mut bytes) = (Vec::new(), Vec::new());
+    for section in edges.chunks(16) {
+        sections.push(section[0] << 11 | bytes.len() as u32);
+        section.windows(2).for_each(|pair| push_number(&mut bytes, pair[1] - pair[0]));
     }
     assert!(bytes.len() < 2048);
-    (chunks, bytes)
+    (sections, bytes)
 }
 
 /// Returns the folded form of Latin letters that Unicode does not decompose.
@@ -133,15 +133,15 @@ fn the_tables_are_those_of_unicode_17() {
     assert_eq!(char::UNICODE_VERSION, (17, 0, 0));
     assert_eq!(unicode_normalization::UNICODE_VERSION, (17, 0, 0));
     assert_eq!(unicode_properties::UNICODE_VERSION, (17, 0, 0));
-    let (chunks, bytes) = ranges();
+    let (sections, bytes) = ranges();
     let mut pairs = Vec::new();
     let (latin, additional) = (fold(0xdf, 0x250, &mut pairs), fold(0x1e00, 0x1f00, &mut pairs));
     let pairs: Vec<[u8; 2]> = pairs.iter().filter_map(|pair| pair.as_bytes().try_into().ok()).collect();
     let mut out = String::from(
         "//! Tables of Unicode 17. `tests/tables.rs` makes them: if they are not as they should be, it prints this file.\n",
     );
-    let doc = "Where each chunk of `RANGES` begins: a code point, and 11 bits for its place in `RANGES`.";
-    table(&mut out, doc, "CHUNKS", "u32", &chunks);
+    let doc = "Where each section of `RANGES` begins: a code point, and 11 bits for its place in `RANGES`.";
+    table(&mut out, doc, "SECTIONS", "u32", &sections);
     table(&mut out, "How many code points belong to words, how many then do not, and so on.", "RANGES", "u8", &bytes);
     let doc = "For U+00DF to U+024F a letter, 1 + a place in `PAIRS`, or 0 for what stays.";
     table(&mut out, doc, "LATIN", "u8", &latin);

@@ -1,4 +1,5 @@
 import type { TextHost } from '../../engine/text-host.js'
+import { rowsOfDocuments } from '../store-documents.js'
 
 /** No document has this row. */
 export const NO_ROW = 0xffffffff
@@ -14,8 +15,8 @@ export interface Place {
 }
 
 /** Returns the present place. Returns undefined while a compaction changes the rows. */
-export function placeOf({ store, run }: TextHost): Place | undefined {
-  const bytes = run(() => store.documents(undefined, new Uint8Array(0)))
+export function placeOf(host: TextHost): Place | undefined {
+  const bytes = rowsOfDocuments(host)
   if (bytes.length === 0) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {

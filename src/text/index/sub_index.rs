@@ -1,5 +1,5 @@
-//! A segment: some documents and the lists of their words. The lists do not change after they are made. Documents can
-//! become dead, and can get other rows.
+//! A sub-index: some documents and the lists of their words. The lists do not change after they are made. They name a
+//! document by its ordinal, which is its place in the sub-index. Documents can become dead, and can get other numbers.
 
 use super::DEAD;
 use super::postings::{self, Entry, Posting};
@@ -16,9 +16,9 @@ const COUNTED: u32 = 64;
 /// How many counts of living documents are kept.
 const KEPT: usize = 4096;
 
-/// Documents in the order of their rows, and for each field and word of them a list.
+/// Documents in the order of their numbers, and for each field and word of them a list.
 #[derive(Default)]
-pub struct Segment {
+pub struct SubIndex {
     pub terms: u32,
     /// The keys, in order. A key is the number of the field, followed by the word. The bytes that a key begins with in
     /// common with the key before it are left out. Each key is followed by the number of its documents and, if that is
@@ -27,8 +27,8 @@ pub struct Segment {
     /// Where each group of keys begins in the dictionary, and where the list of its first key begins.
     pub groups: Vec<[u32; 2]>,
     pub post: Vec<u8>,
-    /// The row of each document, ascending. A dead document may have the same row as the document before it.
-    pub rows: Vec<u32>,
+    /// The number of each document, ascending. A dead document may have the same number as the document before it.
+    pub docs: Vec<u32>,
     /// The number of words of each document, one field after the other.
     pub lengths: Vec<u32>,
     pub dead: Vec<u64>,
@@ -40,53 +40,53 @@ pub struct Segment {
     pub live: Vec<[u32; 2]>,
 }
 
-impl Segment {
+impl SubIndex {
     pub fn documents(&self) -> u32 {
-        self.rows.len() as u32
+        self.docs.len() as u32
     }
 
-    pub fn is_dead(&self, doc: u32) -> bool {
-        self.dead.get(doc as usize / 64).is_none_or(|bits| bits >> (doc % 64) & 1 == 1)
+    pub fn is_dead(&self, ordinal: u32) -> bool {
+        self.dead.get(ordinal as usize / 64).is_none_or(|bits| bits >> (ordinal % 64) & 1 == 1)
     }
 
     /// Returns the lengths of all documents in one field.
     pub fn lengths_of(&self, field: usize) -> &[u32] {
-        let documents = self.rows.len();
+        let documents = self.docs.len();
         self.lengths.get(field * documents..(field + 1) * documents).unwrap_or(&[])
     }
 
     pub fn bytes(&self) -> usize {
-        let numbers = self.rows.capacity() + self.lengths.capacity();
+        let numbers = self.docs.capacity() + self.lengths.capacity();
         let pairs = self.groups.capacity() + self.live.capacity() + self.dead.capacity() + self.totals.capacity();
         self.dictionary.capacity() + self.post.capacity() + numbers * 4 + pairs * 8
     }
 
     /// Marks all documents as living, and computes the totals from the lengths.
     pub fn begin(&mut self, fields: usize) -> Result<()> {
-        zeros(&mut self.dead, self.rows.len().div_ceil(64), "an index of words")?;
+        zeros(&mut self.dead, self.docs.len().div_ceil(64), "an index of words")?;
         self.totals = (0..fields).map(|field| self.lengths_of(field).iter().map(|n| u64::from(*n)).sum()).collect();
         Ok(())
     }
 
-    /// Marks the living document of this row as dead, if there is one.
-    pub fn remove(&mut self, row: u32) -> bool {
-        if self.rows.last().is_none_or(|last| row > *last) {
+    /// Marks the living document with this number as dead, if there is one.
+    pub fn remove(&mut self, doc: u32) -> bool {
+        if self.docs.last().is_none_or(|last| doc > *last) {
             return false;
         }
-        let from = self.rows.partition_point(|other| *other < row);
-        let same = self.rows[from..].iter().take_while(|other| **other == row).count();
-        let living = (from..from + same).find(|doc| !self.is_dead(*doc as u32));
-        living.inspect(|doc| self.kill(*doc)).is_some()
+        let from = self.docs.partition_point(|other| *other < doc);
+        let same = self.docs[from..].iter().take_while(|other| **other == doc).count();
+        let living = (from..from + same).find(|ordinal| !self.is_dead(*ordinal as u32));
+        living.inspect(|ordinal| self.kill(*ordinal)).is_some()
     }
 
     /// Marks a living document as dead.
-    pub fn kill(&mut self, doc: usize) {
-        self.dead[doc / 64] |= 1 << (doc % 64);
+    pub fn kill(&mut self, ordinal: usize) {
+        self.dead[ordinal / 64] |= 1 << (ordinal % 64);
         self.dead_count += 1;
-        let documents = self.rows.len();
+        let documents = self.docs.len();
         for (field, total) in self.totals.iter_mut().enumerate() {
             if !mutant!(TextTotalsKept) {
-                *total -= u64::from(self.lengths[field * documents + doc]);
+                *total -= u64::from(self.lengths[field * documents + ordinal]);
             }
         }
         if !mutant!(TextCountsKept) {
@@ -94,30 +94,30 @@ impl Segment {
         }
     }
 
-    /// Gives the documents other rows. Returns false if they are not in the order of their rows any more.
-    pub fn renumber(&mut self, new_rows: &[u32]) -> bool {
+    /// Gives the documents other numbers. Returns false if they are not in the order of their numbers any more.
+    pub fn renumber(&mut self, new_numbers: &[u32]) -> bool {
         let (mut last, mut sorted) = (None, true);
-        for doc in 0..self.rows.len() {
-            let row = if self.is_dead(doc as u32) {
+        for ordinal in 0..self.docs.len() {
+            let doc = if self.is_dead(ordinal as u32) {
                 DEAD
             } else {
-                new_rows.get(self.rows[doc] as usize).copied().unwrap_or(DEAD)
+                new_numbers.get(self.docs[ordinal] as usize).copied().unwrap_or(DEAD)
             };
-            if row == DEAD {
-                if !self.is_dead(doc as u32) {
-                    self.kill(doc);
+            if doc == DEAD {
+                if !self.is_dead(ordinal as u32) {
+                    self.kill(ordinal);
                 }
-                self.rows[doc] = last.unwrap_or(0);
+                self.docs[ordinal] = last.unwrap_or(0);
             } else {
-                sorted &= last.is_none_or(|last| row > last);
-                self.rows[doc] = row;
-                last = Some(row);
+                sorted &= last.is_none_or(|last| doc > last);
+                self.docs[ordinal] = doc;
+                last = Some(doc);
             }
         }
         sorted
     }
 
-    /// Returns the list of a key, if the segment has it.
+    /// Returns the list of a key, if the sub-index has it.
     pub fn find(&self, key: &[u8], walk: &mut Walk) -> Option<Entry> {
         walk.go_to(self, key);
         while walk.next(self) {
@@ -140,7 +140,7 @@ impl Segment {
             return *live;
         }
         let mut live = 0;
-        postings::decode(&self.post, entry, |doc, _| live += u32::from(!self.is_dead(doc)));
+        postings::decode(&self.post, entry, |ordinal, _| live += u32::from(!self.is_dead(ordinal)));
         if entry.documents >= COUNTED {
             if self.live.is_empty() && zeros(&mut self.live, KEPT, "counts of words").is_err() {
                 return live;
@@ -151,7 +151,7 @@ impl Segment {
     }
 }
 
-/// Goes through the keys of a segment in order.
+/// Goes through the keys of a sub-index in order.
 #[derive(Default)]
 pub struct Walk {
     pub key: Vec<u8>,
@@ -163,31 +163,31 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Goes to the beginning of the group that `key` is in, if it is in the segment. The next keys may come before
+    /// Goes to the beginning of the group that `key` is in, if it is in the sub-index. The next keys may come before
     /// `key`, but none that is not before `key` is left out.
-    pub fn go_to(&mut self, segment: &Segment, key: &[u8]) {
+    pub fn go_to(&mut self, sub_index: &SubIndex, key: &[u8]) {
         let first = |group: &[u32; 2]| {
             let mut at = group[0] as usize;
-            let (_, own) = lengths(&segment.dictionary, &mut at);
-            segment.dictionary.get(at..at + own).unwrap_or(&[])
+            let (_, own) = lengths(&sub_index.dictionary, &mut at);
+            sub_index.dictionary.get(at..at + own).unwrap_or(&[])
         };
-        let group = segment.groups.partition_point(|group| first(group) <= key).saturating_sub(1);
-        let [at, list] = segment.groups.get(group).copied().unwrap_or([0, 0]);
+        let group = sub_index.groups.partition_point(|group| first(group) <= key).saturating_sub(1);
+        let [at, list] = sub_index.groups.get(group).copied().unwrap_or([0, 0]);
         (self.number, self.at, self.list) = ((group * GROUP) as u32, at as usize, list as usize);
         self.key.clear();
     }
 
-    /// Reads the next key. Returns false if there is none. A segment from a file may contain anything. So the walk ends
-    /// at a key that is not where the table of groups says, and no list has more documents than bytes. Otherwise all
-    /// lists together could be far longer than the file.
-    pub fn next(&mut self, segment: &Segment) -> bool {
-        let dictionary = &segment.dictionary;
-        if self.number >= segment.terms || self.at >= dictionary.len() || self.list >= segment.post.len() {
+    /// Reads the next key. Returns false if there is none. A sub-index from a file may contain anything. So the walk
+    /// ends at a key that is not where the table of groups says, and no list has more documents than bytes. Otherwise
+    /// all lists together could be far longer than the file.
+    pub fn next(&mut self, sub_index: &SubIndex) -> bool {
+        let dictionary = &sub_index.dictionary;
+        if self.number >= sub_index.terms || self.at >= dictionary.len() || self.list >= sub_index.post.len() {
             return false;
         }
         let begins = [self.at as u32, self.list as u32];
         let number = self.number as usize;
-        if number.is_multiple_of(GROUP) && segment.groups.get(number / GROUP) != Some(&begins) {
+        if number.is_multiple_of(GROUP) && sub_index.groups.get(number / GROUP) != Some(&begins) {
             return false;
         }
         let (common, own) = lengths(dictionary, &mut self.at);
@@ -198,10 +198,10 @@ impl Walk {
         self.at += own;
         let documents = postings::get(dictionary, &mut self.at);
         let end = match documents {
-            1 => postings::after_one(&segment.post, self.list),
+            1 => postings::after_one(&sub_index.post, self.list),
             _ => self.list.saturating_add(postings::get(dictionary, &mut self.at) as usize),
         };
-        let most = (end - self.list).min(segment.rows.len()) as u32;
+        let most = (end - self.list).min(sub_index.docs.len()) as u32;
         self.entry = Entry { documents: documents.min(most), at: self.list as u32 };
         self.list = end;
         self.number += 1;
@@ -225,64 +225,65 @@ fn lengths(dictionary: &[u8], at: &mut usize) -> (usize, usize) {
     (length(both >> 4), length(both & 15))
 }
 
-/// Writes the lists of a segment, whose documents are known, in the order of the keys.
+/// Writes the lists of a sub-index, whose documents are known, in the order of the keys.
 #[derive(Default)]
 pub struct Writer {
-    pub segment: Segment,
+    pub sub_index: SubIndex,
     last: Vec<u8>,
 }
 
 impl Writer {
-    /// Begins a segment. `rows` must ascend. `lengths` has the lengths of all documents in the first field, then those
-    /// in the next field.
-    pub fn new(rows: Vec<u32>, lengths: Vec<u32>, fields: usize) -> Result<Self> {
-        let mut segment = Segment { rows, lengths, ..Segment::default() };
-        segment.begin(fields)?;
-        Ok(Self { segment, last: Vec::new() })
+    /// Begins a sub-index. `docs` must ascend. `lengths` has the lengths of all documents in the first field, then
+    /// those in the next field.
+    pub fn new(docs: Vec<u32>, lengths: Vec<u32>, fields: usize) -> Result<Self> {
+        let mut sub_index = SubIndex { docs, lengths, ..SubIndex::default() };
+        sub_index.begin(fields)?;
+        Ok(Self { sub_index, last: Vec::new() })
     }
 
     /// Makes room for lists and a dictionary of about this size, so that they are not moved while they grow.
     pub fn expect(&mut self, post: usize, dictionary: usize) -> Result<()> {
         // `add` reserves room for the longest encoding of a list.
-        let longest = self.segment.rows.len() * 2 * postings::VARINT + 4096;
-        reserve(&mut self.segment.post, post + longest, "an index of words")?;
-        reserve(&mut self.segment.dictionary, dictionary, "an index of words")
+        let longest = self.sub_index.docs.len() * 2 * postings::VARINT + 4096;
+        reserve(&mut self.sub_index.post, post + longest, "an index of words")?;
+        reserve(&mut self.sub_index.dictionary, dictionary, "an index of words")
     }
 
     /// Adds a key and its list. The key must come after all keys that were added. The list must not be empty, and its
-    /// documents must ascend. Fails with CAPACITY if the segment would have more than 4 GB.
+    /// documents must ascend. Fails with CAPACITY if the sub-index would have more than 4 GB.
     pub fn add(&mut self, key: &[u8], list: &[Posting]) -> Result<()> {
-        let segment = &mut self.segment;
-        if segment.post.len() > u32::MAX as usize - (64 << 20) || segment.dictionary.len() > u32::MAX as usize - 256 {
+        let sub_index = &mut self.sub_index;
+        if sub_index.post.len() > u32::MAX as usize - (64 << 20) || sub_index.dictionary.len() > u32::MAX as usize - 256
+        {
             fail!(Capacity, "an index of words holds no more than 4 GB");
         }
-        reserve(&mut segment.dictionary, key.len() + 3 + 2 * postings::VARINT, "an index of words")?;
-        let common = if (segment.terms as usize).is_multiple_of(GROUP) {
-            reserve(&mut segment.groups, 1, "an index of words")?;
-            segment.groups.push([segment.dictionary.len() as u32, segment.post.len() as u32]);
+        reserve(&mut sub_index.dictionary, key.len() + 3 + 2 * postings::VARINT, "an index of words")?;
+        let common = if (sub_index.terms as usize).is_multiple_of(GROUP) {
+            reserve(&mut sub_index.groups, 1, "an index of words")?;
+            sub_index.groups.push([sub_index.dictionary.len() as u32, sub_index.post.len() as u32]);
             0
         } else {
             key.iter().zip(&self.last).take_while(|(a, b)| a == b).count()
         };
-        let at = segment.post.len();
-        let documents = segment.rows.len();
+        let at = sub_index.post.len();
+        let documents = sub_index.docs.len();
         let field = usize::from(key.first().copied().unwrap_or(0));
-        let lengths = segment.lengths.get(field * documents..).unwrap_or(&[]);
-        postings::encode(list, &|doc| lengths.get(doc as usize).copied().unwrap_or(0), &mut segment.post)?;
+        let lengths = sub_index.lengths.get(field * documents..).unwrap_or(&[]);
+        postings::encode(list, &|ordinal| lengths.get(ordinal as usize).copied().unwrap_or(0), &mut sub_index.post)?;
         let own = key.len() - common;
-        segment.dictionary.push((common.min(15) << 4 | own.min(15)) as u8);
+        sub_index.dictionary.push((common.min(15) << 4 | own.min(15)) as u8);
         for long in [common, own].into_iter().filter(|length| *length >= 15) {
-            segment.dictionary.push((long - 15) as u8);
+            sub_index.dictionary.push((long - 15) as u8);
         }
         for byte in &key[common..] {
-            segment.dictionary.push(*byte);
+            sub_index.dictionary.push(*byte);
         }
-        postings::put(&mut segment.dictionary, list.len() as u32);
+        postings::put(&mut sub_index.dictionary, list.len() as u32);
         if list.len() > 1 {
-            postings::put(&mut segment.dictionary, (segment.post.len() - at) as u32);
+            postings::put(&mut sub_index.dictionary, (sub_index.post.len() - at) as u32);
         }
-        segment.terms += 1;
-        segment.postings += list.len() as u64;
+        sub_index.terms += 1;
+        sub_index.postings += list.len() as u64;
         self.last.truncate(common);
         for byte in &key[common..] {
             self.last.push(*byte);
@@ -290,11 +291,11 @@ impl Writer {
         Ok(())
     }
 
-    pub fn finish(self) -> Segment {
-        let mut segment = self.segment;
-        segment.dictionary.shrink_to_fit();
-        segment.groups.shrink_to_fit();
-        segment.post.shrink_to_fit();
-        segment
+    pub fn finish(self) -> SubIndex {
+        let mut sub_index = self.sub_index;
+        sub_index.dictionary.shrink_to_fit();
+        sub_index.groups.shrink_to_fit();
+        sub_index.post.shrink_to_fit();
+        sub_index
     }
 }

@@ -1,0 +1,1 @@
+export function mulberry32(state: number): () => number
