@@ -6,11 +6,7 @@ const docs = fileURLToPath(new URL('../', import.meta.url))
 const page = (text, name) => ({ text, link: `/${name}` })
 const guide = (text, name) => page(text, `guides/${name}`)
 
-const group = (text, items, collapsed) => ({
-  text,
-  items: items.filter(({ link }) => !link || link.endsWith('/') || existsSync(`${docs}${link}.md`)),
-  ...(collapsed !== undefined && { collapsed }),
-})
+const group = (text, items, collapsed) => ({ text, items, ...(collapsed !== undefined && { collapsed }) })
 
 export const PAGES = [
   group('Start', [page('What it is', 'what'), page('Tutorial: notes in fifteen minutes', 'tutorial')]),
