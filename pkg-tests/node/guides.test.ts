@@ -8,7 +8,7 @@ import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, guides, install, openBrowser, pageWith, repository, run, serveFolder } from './tarball.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nidus-guides-'))
-const blocks = blocksOf(guides())
+const blocks = blocksOf([...guides(), 'README.md'])
 const of = (runs: string) => blocks.filter((block) => block.runs === runs).map((block, n) => ({ ...block, n }))
 
 /** The part of Cloudflare's types that the guide uses. */
@@ -47,6 +47,7 @@ it('names a runtime for each block of JavaScript', () => {
     'embedder',
     'node',
     'peers',
+    'segment',
     'sharded',
     'workerd',
   ])
@@ -220,7 +221,8 @@ describe('in Chromium', () => {
     browser.complaints.length = 0
     await page.goto(`${server.origin}embedder.html`)
     await expect.poll(() => said.at(-1) === 'the end' || browser.complaints.length > 0).toBe(true)
-    expect([said, browser.complaints]).toEqual([['page 0', 'page 1', 'the end'], []])
+    const expected = [...code.matchAll(/console\.log\(.*\/\/ '([^']+)'/g)].map(([, id]) => id!)
+    expect([said, browser.complaints]).toEqual([[...expected, 'the end'], []])
   })
 })
 

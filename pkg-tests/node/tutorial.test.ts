@@ -12,7 +12,9 @@ const text = readFileSync(join(repository, 'docs/tutorial.md'), 'utf8')
 const model = join(repository, 'www/public/models/all-MiniLM-L6-v2')
 const modules = join(repository, 'node_modules')
 
-const NOTES = [...text.matchAll(/^- (.+\.)$/gm)].map(([, note]) => note!).filter((note) => /landlord|Lisbon|Sow/.test(note))
+const NOTES = [...text.matchAll(/^- (.+\.)$/gm)]
+  .map(([, note]) => note!)
+  .filter((note) => /landlord|Lisbon|Sow/.test(note))
 
 describe.skipIf(!existsSync(model))('the tutorial', () => {
   let server: Awaited<ReturnType<typeof serveFolder>>
@@ -35,7 +37,9 @@ describe.skipIf(!existsSync(model))('the tutorial', () => {
       const { pathname } = new URL(route.request().url())
       const name = pathname.replace(/^.*\/resolve\/[^/]+\//, '').replace(/^.*\/dist\//, '')
       const path = [join(model, name), join(modules, 'onnxruntime-web/dist', name)].find(existsSync)
-      return path ? route.fulfill({ path, headers: { 'access-control-allow-origin': '*' } }) : route.fulfill({ status: 404 })
+      return path
+        ? route.fulfill({ path, headers: { 'access-control-allow-origin': '*' } })
+        : route.fulfill({ status: 404 })
     })
     page = browser.context.pages()[0] ?? (await browser.context.newPage())
     await page.goto(server.origin)

@@ -1,8 +1,8 @@
-// Writes the section of the README: one small table of search times.
+// Writes the section of docs/performance.md: one small table of search times.
 import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
 
 /** Returns the section. `link`: the path of the page of results. */
-export function readmeSection({ search: { run, results } }, link) {
+export function docsSection({ search: { run, results } }, link) {
   const measured = results.filter(({ rows }) => rows.length)
   const size = Math.max(...measured.map((table) => table.size))
   const tables = measured.filter((table) => table.size === size && table.input !== 'clustered')
