@@ -22,7 +22,7 @@ export function docsSection({ search: { run, results } }, link) {
   return [
     `The time of a search for the best 10 of ${number(size)} rows of 384 numbers, in one thread, in milliseconds ` +
       '(median):',
-    markdown(['', ...head], lines),
+    markdown(['package', ...head], lines),
     `The memory wall is one read of all f32 in a wasm memory. "Not built": filling it would have taken longer than ` +
       'the time limit. Recall is 1.000 where a cell does not name it. ' +
       `[All tables and charts](${link}).`,

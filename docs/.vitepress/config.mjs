@@ -36,7 +36,7 @@ export default defineConfig({
   ],
   markdown: {
     anchor: { slugify: slug },
-    theme: { light: 'github-light-high-contrast', dark: 'github-dark' },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: (md) => void md.use(links),
   },
   themeConfig: {
