@@ -1,6 +1,7 @@
 // The docs site. `npm run build:www` builds it into www/dist/docs. `NIDUS_SITE_BASE` is the folder of the host in which
 // the whole site will be, for instance `/nidus-wasm/`. The demo works in any folder, but VitePress's router needs to
 // know its own.
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitepress'
 import { links, REPOSITORY, slug } from './links.mjs'
 import { writeLlms } from './llms.mjs'
@@ -62,6 +63,15 @@ export default defineConfig({
     editLink: { pattern: `${REPOSITORY}/edit/main/docs/:path`, text: 'Change this page' },
     footer: { message: 'MIT licence. Nothing on this site is sent anywhere.' },
   },
-  vite: { build: { chunkSizeWarningLimit: 1200 }, logLevel: 'warn' },
+  vite: {
+    build: { chunkSizeWarningLimit: 1200 },
+    logLevel: 'warn',
+    // The search of the site uses the built package.
+    resolve: { alias: { 'nidus-wasm': fileURLToPath(new URL('../../dist/browser.js', import.meta.url)) } },
+    worker: { format: 'es' },
+  },
+  // The home page of VitePress's theme has no landmark for its content.
+  transformHtml: (html, _, { pageData }) =>
+    pageData.frontmatter.layout === 'home' ? html.replace('id="VPContent"', 'id="VPContent" role="main"') : undefined,
   buildEnd: ({ outDir }) => writeLlms(outDir, site),
 })

@@ -46,6 +46,7 @@ export const PAGES = [
     page('Storage and limits', 'limits'),
     page('Security and privacy', 'security'),
     page('Keyword search in other languages', 'text-scripts'),
+    page('How this site searches', 'site-search'),
     page('Changelog', 'changelog'),
   ]),
 ]
@@ -65,6 +66,15 @@ export const INSIDE = [
   group('Decisions', [page('All decisions', 'decisions/'), ...topics('decisions')], true),
 ]
 
+/**
+ * Returns the list with links in its last level alone. An entry that is a link and can be opened is two controls in one,
+ * which screen readers cannot tell apart.
+ */
+const linksBelow = (items) =>
+  items.map(({ link, items: below, ...item }) =>
+    below ? { ...item, items: [...(link ? [{ text: 'All', link }] : []), ...linksBelow(below)] } : { ...item, link },
+  )
+
 /** TypeDoc writes this list. Without it (nobody has made the API pages yet) their part is empty. */
 const api = `${docs}api/typedoc-sidebar.json`
-export const API = existsSync(api) ? JSON.parse(readFileSync(api, 'utf8')) : []
+export const API = existsSync(api) ? linksBelow(JSON.parse(readFileSync(api, 'utf8'))) : []

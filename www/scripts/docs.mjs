@@ -1,8 +1,9 @@
-// Builds the docs: the API reference from the types, then the site. Alone, `node www/scripts/docs.mjs` needs only a
+// Builds the docs: the API reference from the types, the site, and the index of its search. Alone, `node www/scripts/docs.mjs` needs only a
 // built package.
 import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { at, isMain, main, run, step } from '../../scripts/lib.mjs'
+import { writeIndex } from '../search/index.mjs'
 
 /** `base` is the folder of the host in which the site with demo and docs will be. */
 export async function buildDocs({ base = '/', outDir = at('www/dist/docs') } = {}) {
@@ -17,6 +18,7 @@ export async function buildDocs({ base = '/', outDir = at('www/dist/docs') } = {
       quiet: true,
     }),
   )
+  await step('index of the docs', () => writeIndex(outDir))
 }
 
 if (isMain(import.meta.url)) {
