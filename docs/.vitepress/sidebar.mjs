@@ -6,7 +6,7 @@ const docs = fileURLToPath(new URL('../', import.meta.url))
 const page = (text, name) => ({ text, link: `/${name}` })
 const guide = (text, name) => page(text, `guides/${name}`)
 
-const group = (text, items, collapsed) => ({ text, items, ...(collapsed !== undefined && { collapsed }) })
+const group = (text, items) => ({ text, items })
 
 export const PAGES = [
   group('Start', [page('What it is', 'what'), page('Tutorial: notes in fifteen minutes', 'tutorial')]),
@@ -62,17 +62,17 @@ const topics = (folder) =>
 export const INSIDE = [
   page('Architecture', 'architecture'),
   page('Specification', 'specification'),
-  group('Topics of the specification', topics('spec'), false),
-  group('Decisions', [page('All decisions', 'decisions/'), ...topics('decisions')], true),
+  group('Topics of the specification', topics('spec')),
+  group('Decisions', [page('All decisions', 'decisions/'), ...topics('decisions')]),
 ]
 
 /**
- * Returns the list with links in its last level alone. An entry that is a link and can be opened is two controls in one,
- * which screen readers cannot tell apart.
+ * Returns the list with links in its last level alone, and with all levels open. VitePress makes an entry that can be
+ * closed of two controls, one within the other, which screen readers cannot tell apart.
  */
 const linksBelow = (items) =>
-  items.map(({ link, items: below, ...item }) =>
-    below ? { ...item, items: [...(link ? [{ text: 'All', link }] : []), ...linksBelow(below)] } : { ...item, link },
+  items.map(({ text, link, items: below }) =>
+    below ? { text, items: [...(link ? [{ text: 'All', link }] : []), ...linksBelow(below)] } : { text, link },
   )
 
 /** TypeDoc writes this list. Without it (nobody has made the API pages yet) their part is empty. */

@@ -1,22 +1,25 @@
 // Builds the docs site, and checks its pages.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { repository, run } from './tarball.js'
+import { openBrowser, repository, run, serveFolder } from './tarball.js'
 
 const BASE = '/somewhere/docs/'
-const folder = mkdtempSync(join(tmpdir(), 'nidus-docs-'))
+const root = mkdtempSync(join(tmpdir(), 'nidus-docs-'))
+const folder = join(root, BASE)
 /** The HTML of each page, by its path within the site. */
 const pages = new Map<string, string>()
 let files: Set<string>
 
 beforeAll(async () => {
+  mkdirSync(folder, { recursive: true })
   await run(repository, process.execPath, 'www/scripts/docs.mjs', '--base', '/somewhere/', '--out', folder)
   files = new Set(readdirSync(folder, { recursive: true }).map((name) => `${name}`.replaceAll('\\', '/')))
   for (const name of files) if (name.endsWith('.html')) pages.set(name, readFileSync(join(folder, name), 'utf8'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Returns the file of the site that an address leads to. */
 function target(address: string, page: string): string {
@@ -73,4 +76,30 @@ it('has its text for programs', () => {
   for (const [, address] of list.matchAll(/\]\((\/[^)]+)\)/g)) expect(files).toContain(target(address!, ''))
   expect(list).toContain(`${BASE}guides/words.html`)
   expect(readFileSync(join(folder, 'llms-full.txt'), 'utf8')).toContain('# Words and meaning')
+})
+
+it('is searched by keyboard, says nothing on the console, and has no fault that axe finds', async () => {
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  const server = await serveFolder(root)
+  const { context, complaints } = await openBrowser(join(root, 'profile'))
+  try {
+    const page = context.pages()[0] ?? (await context.newPage())
+    const address = server.origin.replace(/\/$/, BASE)
+    for (const name of ['', 'guides/words.html', 'performance.html', 'api/nidus-wasm/classes/Nidus.html']) {
+      await page.goto(address + name)
+      // The page's policy forbids code in texts, so the browser itself runs this.
+      const { violations } = await page.evaluate(`${axe};axe.run()`).then((found) => found as { violations: object[] })
+      expect([name, violations]).toEqual([name, []])
+    }
+    await page.keyboard.press('/')
+    await page.keyboard.type('quota exceeded')
+    await page.locator('.hit.active mark').first().waitFor()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.url()).toBe(`${address}errors.html#quota_exceeded`)
+    // This server has no icon of the demo, and knows no ranges, so the store ends its first requests.
+    expect(complaints.filter((text) => !/favicon|search-\w+\/(data|log)|404/.test(text))).toEqual([])
+  } finally {
+    await context.close()
+    server.stop()
+  }
 })

@@ -9,7 +9,8 @@ const FIELDS = { title: { weight: 4 }, titles: { weight: 1 }, text: { weight: 2 
 /** Fills a store with the sections. */
 export async function fill(db, found) {
   await db.createCollection('sections', { text: FIELDS })
-  // A store has vectors. This index is for words alone, so each record has a vector of one number, which nobody asks.
+  // Each record of a store has a vector. This index is for words alone, so the vector has one number, and no question
+  // has a vector. An index without vectors would take its place here.
   const records = found.map(({ id, ...attrs }) => ({ id, vector: [1], attrs }))
   await db.upsert('sections', records)
 }
