@@ -51,12 +51,12 @@ export default defineConfig({
       { text: 'Demo', link: '/../', target: '_self' },
     ],
     sidebar: {
-      '/': PAGES,
       '/api/': API,
       '/architecture': INSIDE,
       '/specification': INSIDE,
       '/spec/': INSIDE,
       '/decisions/': INSIDE,
+      '/': PAGES, // the last one, because every path begins with it
     },
     outline: [2, 3],
     socialLinks: [{ icon: 'github', link: REPOSITORY }],

@@ -1,5 +1,5 @@
 // Makes the links of the Markdown files, which lead to files of the repository, lead to pages of the site.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { posix, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -30,7 +30,8 @@ function address(path) {
     if (page.startsWith('docs/') && page.endsWith('.md') && existsSync(resolve(root, page)))
       return `/${posix.relative('docs', page).replace(/README\.md$/, 'index.md')}`
   }
-  return `${REPOSITORY}/blob/main/${path}`
+  const isFolder = statSync(resolve(root, path), { throwIfNoEntry: false })?.isDirectory()
+  return `${REPOSITORY}/${isFolder ? 'tree' : 'blob'}/main/${path}`
 }
 
 /** Returns the link of a Markdown file as the site has it. `file` is its path. */

@@ -15,7 +15,8 @@ export function pieces(text, matches = [], from = 0, to = text.length) {
 /** Returns what the list shows of a hit: its title and a passage of its text, both with marks. */
 export function shown({ id, attrs, matches = {}, snippet }) {
   const begin = snippet ? attrs.text.indexOf(snippet) : 0
-  const from = Math.max(0, begin)
+  // A passage begins with a word, and not with what is left of a line of code.
+  const from = Math.max(0, begin) + (/^[^\p{L}\p{N}]*/u.exec(attrs.text.slice(Math.max(0, begin)))?.[0].length ?? 0)
   const length = begin >= 0 && snippet ? snippet.length : 140
   return {
     id,
