@@ -18,7 +18,7 @@ export const HELP = `npm run bench -- [options]
   --million            also the case "million"
   --patience SECONDS   the time limit for filling one peer
   --out DIR            where results go (a run with --case or --only: target/bench/results; else bench/results)
-  --readme             also write the section of README.md`
+  --docs               also write the section of docs/performance.md`
 
 const RUNTIMES = ['node', 'chromium']
 const list = (text) => text?.split(',').filter(Boolean)
@@ -41,9 +41,9 @@ function casesOf({ only, million, ...values }) {
 }
 
 export function optionsOf(args) {
-  const type = (name) => (['quick', 'million', 'readme', 'help'].includes(name) ? 'boolean' : 'string')
+  const type = (name) => (['quick', 'million', 'docs', 'help'].includes(name) ? 'boolean' : 'string')
   const names = ['case', 'only', 'runtime', 'rows', 'input', 'data', 'quick', 'million', 'patience', 'out']
-  const options = Object.fromEntries([...names, 'readme', 'help'].map((name) => [name, { type: type(name) }]))
+  const options = Object.fromEntries([...names, 'docs', 'help'].map((name) => [name, { type: type(name) }]))
   const { values } = parseArgs({ args, options })
   const { quick = false } = values
   const rows = (list(values.rows) ?? (quick ? ['1000', '5000'] : ['1000', '20000', '100000'])).map(Number)
@@ -74,7 +74,7 @@ export function optionsOf(args) {
     builds: quick ? 1 : 3,
     queries: quick ? 60 : 200,
     turn: quick ? 500 : 1500,
-    readme: values.readme && at('README.md'),
+    docs: values.docs && at('docs/performance.md'),
     out: values.out
       ? resolve(values.out)
       : partial

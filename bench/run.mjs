@@ -57,5 +57,5 @@ main(async () => {
     }
   }
   for (const one of options.cases) if (results[one].length) writeResults(options.out, one, facts, results[one])
-  await report({ out: options.out, readme: options.readme })
+  await report({ out: options.out, docs: options.docs })
 })

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
-import { guides } from './scripts/guides.mjs'
 import { offline } from './scripts/offline.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -52,7 +51,7 @@ export default defineConfig(({ command }) => ({
   base: './', // the page works in any folder of a static host
   appType: 'mpa', // a missing file is a 404, and not the page again
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal), __IS_BUILT__: JSON.stringify(command === 'build') },
-  plugins: [contentSecurityPolicy(), guides(policy(false)), offline()],
+  plugins: [contentSecurityPolicy(), offline()],
   resolve: {
     // transformers.js imports the runtime's WebGPU build (27 MB). The page runs the model only on the CPU, for which a
     // build of 14 MB is enough.

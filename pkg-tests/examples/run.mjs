@@ -128,7 +128,7 @@ async function extension() {
 
 /** Returns the code blocks of the migration guide that are marked `runs: kind`. */
 const blocks = (kind) =>
-  [...readFileSync(at('www/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)]
+  [...readFileSync(at('docs/guides/migration.md'), 'utf8').matchAll(/<!-- runs: (\w+) -->\n+```js\n(.*?)```/gs)]
     .filter(([, runs]) => runs === kind)
     .map(([, , code]) => code)
 

@@ -1,5 +1,5 @@
 // `npm run test:matrix [-- NAME ...]`: installs the packed package into a new project for each cell and uses it.
-// `--core`: only the few cells that `npm test` runs. `--readme`: writes the table into the README.
+// `--core`: only the few cells that `npm test` runs. `--docs`: writes the table into docs/compatibility.md.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -105,7 +105,7 @@ function table(results) {
 main(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { core: { type: 'boolean' }, readme: { type: 'boolean' } },
+    options: { core: { type: 'boolean' }, docs: { type: 'boolean' } },
   })
   const chosen = CELLS.filter(({ name, core }) =>
     values.core
@@ -141,7 +141,7 @@ main(async () => {
       here('results.json'),
       `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), versions: VERSIONS, results }, null, 1)}\n`,
     )
-    if (values.readme) writeBetween(at('README.md'), 'matrix', `\n${table(results)}\n`)
+    if (values.docs) writeBetween(at('docs/compatibility.md'), 'matrix', `\n${table(results)}\n`)
   }
   const failed = results.filter(({ how }) => how === 'FAILED').length
   say(`${results.length - failed} of ${results.length} passed`)

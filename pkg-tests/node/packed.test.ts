@@ -6,7 +6,6 @@ import type { BrowserContext, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../common/folder'
 import { cut, version } from '../../scripts/release.mjs'
-import { bundle, serve } from '../workerd/harness.mjs'
 import { blocksOf, install, openBrowser, pageWith, repository, run as runIn, serveFolder } from './tarball.js'
 
 const folder = temporaryFolder('packed')
@@ -15,7 +14,10 @@ const site = join(folder, 'site') // has what the example needs of the repositor
 const run = (command: string, ...args: string[]) => runIn(folder, command, ...args)
 
 const readme = readFileSync(join(repository, 'README.md'), 'utf8')
-const blocks = new Map(blocksOf(['README.md']).map(({ runs, code }) => [runs, code]))
+/** The first examples of the docs, and the code of the README. Another test runs the part that needs a model. */
+const blocks = new Map(
+  blocksOf(['docs/what.md', 'docs/guides/segment.md', 'README.md']).map(({ runs, code }) => [runs, code]),
+)
 
 const filesUnder = (dir: string) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -86,8 +88,8 @@ describe('the tarball', () => {
 })
 
 it('all JavaScript in the README is run by a test', () => {
-  expect([...blocks.keys()].sort()).toEqual(['browser', 'node', 'segment', 'workerd'])
-  expect(readme.match(/^```(js|ts|javascript|typescript|html)\b/gm)?.length).toBe(blocks.size)
+  expect([...blocks.keys()].sort()).toEqual(['browser', 'embedder', 'node', 'segment'])
+  expect(readme.match(/^```(js|ts|javascript|typescript|html)\b/gm)?.length).toBe(2)
 })
 
 describe('Node', () => {
@@ -115,24 +117,6 @@ describe('Node', () => {
   })
 })
 
-describe('workerd', () => {
-  it('runs the first example of the README, and again on the store that it left', async () => {
-    const directory = join(folder, 'workerd')
-    await bundle(directory, blocks.get('workerd')!, { folder: installed })
-    for (let i = 0; i < 2; i++) {
-      const served = await serve(directory, { objects: { Notes: true } })
-      try {
-        const [best] = (await (await fetch(served.url)).json()) as { id: string; score: number }[]
-        expect(best!.id).toBe('sea')
-        expect(best!.score).toBeCloseTo(0.92 / (Math.hypot(0.9, 0.1) * Math.hypot(1, 0.2)), 6)
-      } finally {
-        await served.stop()
-      }
-      expect(served.output()).toBe('')
-    }
-  })
-})
-
 describe('Chromium, without a bundler', () => {
   let server: Awaited<ReturnType<typeof serveFolder>>
   let context: BrowserContext
@@ -152,7 +136,7 @@ describe('Chromium, without a bundler', () => {
     return page
   }
 
-  /** Runs after the code of the README, to show that the code ran to its end. */
+  /** Runs after the code, to show that the code ran to its end. */
   const end = `console.log('the end')`
 
   beforeAll(async () => {
@@ -185,7 +169,7 @@ describe('Chromium, without a bundler', () => {
   it.each([
     ['browser', 'sea', 0.92 / (Math.hypot(0.9, 0.1) * Math.hypot(1, 0.2)), ' At the sea'],
     ['segment', '1', 1, ''],
-  ])("runs the README's start (%s), and again on what it left", async (name, best, score, rest) => {
+  ])('runs the first example of the docs (%s), and again on what it left', async (name, best, score, rest) => {
     for (let visits = 1; visits <= 2; visits++) {
       said.length = 0
       await visit(`${name}.html`)

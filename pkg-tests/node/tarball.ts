@@ -47,10 +47,13 @@ export function blocksOf(paths: string[]): Block[] {
   )
 }
 
+/** Returns the pages of the docs that are for users. The tutorial has a test of its own. */
 export const guides = () =>
-  readdirSync(join(repository, 'www/guides'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `www/guides/${name}`)
+  ['docs', 'docs/guides', 'docs/explanations'].flatMap((folder) =>
+    readdirSync(join(repository, folder))
+      .filter((name) => name.endsWith('.md') && name !== 'tutorial.md')
+      .map((name) => `${folder}/${name}`),
+  )
 
 /** Returns a page that runs the script. The script can import the package by its name. */
 export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8"><title>A page</title>

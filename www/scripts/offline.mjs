@@ -48,7 +48,7 @@ export const offline = () => ({
   apply: 'build',
   enforce: 'post',
   generateBundle(_, bundle) {
-    const made = Object.keys(bundle).filter((name) => !/^guides\/|\.map$/.test(name) && name !== 'index.html')
+    const made = Object.keys(bundle).filter((name) => !/\.map$/.test(name) && name !== 'index.html')
     const given = readdirSync(PUBLIC, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(PUBLIC.length).replaceAll('\\', '/'))

@@ -119,9 +119,9 @@ export interface StoreOptions {
   storage?: StorageKind | StorageHost
   /** For `list` with `'fs'`: the directory whose subdirectories are looked at. Default: the working directory. */
   root?: string
-  /** Starts the package's worker. See {@link OpenOptions.worker}. */
+  /** Starts the package's worker. See `OpenOptions.worker`. */
   worker?: (whole: boolean) => Worker
-  /** The wasm to use in place of the package's own file. See {@link OpenOptions.wasm}. */
+  /** The wasm to use in place of the package's own file. See `OpenOptions.wasm`. */
   wasm?: WasmSource
 }
 

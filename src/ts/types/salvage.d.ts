@@ -13,7 +13,7 @@ export interface SalvageOptions {
   storage?: StorageKind | StorageHost
   /** The host of the new store. Needed if `storage` is a host of your own. */
   into?: StorageHost
-  /** Starts the package's worker. See {@link OpenOptions.worker}. */
+  /** Starts the package's worker. See `OpenOptions.worker`. */
   worker?: (whole: boolean) => Worker
   /**
    * The wasm to use in place of the package's own file: `nidus-wasm/nidus.wasm`. The smaller `nidus-page.wasm` cannot

@@ -1,8 +1,8 @@
-// Writes the section of the README: one small table of search times.
+// Writes the section of docs/performance.md: one small table of search times.
 import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
 
 /** Returns the section. `link`: the path of the page of results. */
-export function readmeSection({ search: { run, results } }, link) {
+export function docsSection({ search: { run, results } }, link) {
   const measured = results.filter(({ rows }) => rows.length)
   const size = Math.max(...measured.map((table) => table.size))
   const tables = measured.filter((table) => table.size === size && table.input !== 'clustered')
@@ -22,7 +22,7 @@ export function readmeSection({ search: { run, results } }, link) {
   return [
     `The time of a search for the best 10 of ${number(size)} rows of 384 numbers, in one thread, in milliseconds ` +
       '(median):',
-    markdown(['', ...head], lines),
+    markdown(['package', ...head], lines),
     `The memory wall is one read of all f32 in a wasm memory. "Not built": filling it would have taken longer than ` +
       'the time limit. Recall is 1.000 where a cell does not name it. ' +
       `[All tables and charts](${link}).`,

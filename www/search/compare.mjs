@@ -1,0 +1,52 @@
+// `npm run compare:search`: asks the docs twenty questions, by their own search and by VitePress's built-in one
+// (MiniSearch with VitePress's settings), over the same sections. Writes the table into docs/site-search.md. The docs
+// must be built.
+import { existsSync, readFileSync } from 'node:fs'
+import MiniSearch from 'minisearch'
+import { at, main, say, Trouble, writeBetween } from '../../scripts/lib.mjs'
+import { ask } from '../../docs/.vitepress/theme/search-options.mjs'
+import { fill } from './index.mjs'
+import { sections } from './sections.mjs'
+
+const TOP = 3
+
+/** Returns the place of the first hit on a right page, from 1. */
+const place = (pages, right) => pages.findIndex((page) => right.includes(page)) + 1 || undefined
+
+function miniSearch(found) {
+  const index = new MiniSearch({ fields: ['title', 'titles', 'text'], storeFields: ['page'] })
+  index.addAll(found)
+  const options = { fuzzy: 0.2, prefix: true, boost: { title: 4, text: 2, titles: 1 } }
+  return (question) => index.search(question, options).map(({ page }) => page)
+}
+
+async function ours(found) {
+  const { Nidus } = await import('../../dist/node.js')
+  const db = await Nidus.open('search', { storage: 'memory', dimension: 1 })
+  await fill(db, found)
+  return async (question) => (await ask(db, question)).map(({ attrs }) => attrs.page)
+}
+
+main(async () => {
+  const folder = at('www/dist/docs')
+  if (!existsSync(folder)) throw new Trouble('the docs are not built: npm run build:docs')
+  const found = sections(folder)
+  const users = found.filter(({ kind }) => kind === 'docs')
+  const engines = [await ours(found), miniSearch(found), miniSearch(users)]
+  const questions = JSON.parse(readFileSync(at('www/search/questions.json'), 'utf8'))
+  const rows = []
+  for (const { question, pages } of questions) {
+    const lists = await Promise.all(engines.map((engine) => engine(question)))
+    rows.push([question, ...[lists[0], lists[1], [...new Set(lists[2])]].map((list) => place(list, pages))])
+  }
+  const within = (column) => rows.filter((row) => row[column] <= TOP).length
+  const cell = (rank) => (rank === undefined ? 'none' : rank <= TOP ? `**${rank}**` : `${rank}`)
+  const table = [
+    '| question | this site | MiniSearch, as VitePress lists it | MiniSearch, pages for users, each once |',
+    '| --- | ---: | ---: | ---: |',
+    ...rows.map(([question, ...ranks]) => `| ${question} | ${ranks.map(cell).join(' | ')} |`),
+    `| **within the first ${TOP}, of ${rows.length}** | **${within(1)}** | **${within(2)}** | **${within(3)}** |`,
+  ].join('\n')
+  writeBetween(at('docs/site-search.md'), 'compare', `\n${table}\n`)
+  say(`${found.length} sections\n${table}`)
+})
