@@ -11,7 +11,11 @@ const group = (text, items) => ({ text, items })
 export const PAGES = [
   group('Start', [page('What it is', 'what'), page('Tutorial: notes in fifteen minutes', 'tutorial')]),
   group('How to', [
-    group('Search', [guide('Words and meaning', 'words'), guide('Filters', 'filters')]),
+    group('Search', [
+      guide('Texts in, passages out', 'texts'),
+      guide('Words and meaning', 'words'),
+      guide('Filters', 'filters'),
+    ]),
     group('Keep data', [
       guide('Persistence and durability', 'durability'),
       guide('Memory and scale', 'memory'),

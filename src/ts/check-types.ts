@@ -4,15 +4,18 @@ import type { NidusVectorStore as RealVectorStore } from './langchain/store.js'
 import type { Nidus as RealNidus } from './api/nidus.js'
 import type { ShardedNidus as RealShardedNidus } from './sharded/public.js'
 import type { Segment as RealSegment, initWith } from './api/segment.js'
+import type { textIndexOf } from './text-index/index.js'
 import type * as durable from './types/durable-object.js'
 import type * as langchain from './types/langchain.js'
 import type * as main from './types/index.js'
 import type * as sharded from './types/sharded.js'
 import type * as segment from './types/segment.js'
+import type * as text from './types/text-index.js'
 
 // This file is compiled and never run. It checks that the real classes fit the types that are written by hand.
 type Statics<T> = { [K in keyof T as K extends 'prototype' ? never : K]: T[K] }
 type Is<Real extends Declared, Declared> = Real
+type RealTextIndex = ReturnType<typeof textIndexOf>
 
 interface Example extends main.Attrs {
   lang: string
@@ -36,5 +39,8 @@ export type Checks = [
   Is<RealShardedNidus<Example>, sharded.ShardedNidus<Example>>,
   Is<typeof RealDurableObject, typeof durable.durableObject>,
   Is<Omit<RealVectorStore, never>, Omit<langchain.NidusVectorStore, never>>,
+  Is<RealTextIndex['prototype'], text.TextIndex<unknown>>,
+  Is<Omit<Statics<RealTextIndex>, 'open'>, Omit<Statics<typeof text.TextIndex>, 'open'>>,
+  Is<RealTextIndex['open'], typeof text.TextIndex.open>,
   Is<ReturnType<typeof initWith>, typeof segment.init>,
 ]
