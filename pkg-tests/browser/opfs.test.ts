@@ -108,9 +108,9 @@ describe('the host on OPFS', () => {
     const head = await read(name, 'head')
     // The head was half written while generation 1 was promoted. Generation 0 is still whole, since no commit came
     // after it.
-    const torn = head.slice()
-    torn.fill(0xaa, 512, 520)
-    await write(name, 'head', torn)
+    const halfWritten = head.slice()
+    halfWritten.fill(0xaa, 512, 520)
+    await write(name, 'head', halfWritten)
     db = await Nidus.open(name, { autoCompact: false })
     expect((await db.footprint()).rows).toBe(3)
     expect(await db.count()).toBe(2)

@@ -160,22 +160,22 @@ export function derivedSuite(kind: string, place: Place, file: WordsFile) {
       expect(await file.read(name)).toBeUndefined()
     })
 
-    it('is not used if it is torn, damaged or of another store', { timeout: 1_200_000 }, async () => {
+    it('is not used if it is half written, damaged or of another store', { timeout: 1_200_000 }, async () => {
       const [name, other, r] = [place.fresh(), place.fresh(), random(6)]
       const model = await filled(name, r)
       await filled(other, random(7))
       const whole = (await file.read(name))!
       const { parts, documents } = partsOf(whole)
       const hostile: Uint8Array[] = [poisoned((await file.read(other))!), new Uint8Array(0), new Uint8Array(64)]
-      const torn = poisoned(whole)
+      const halfWritten = poisoned(whole)
       const places = [4, 8, 15, 40, parts[0]!.from, parts[0]!.to - 2, parts[1]!.from + 9, whole.length - 1]
-      const exchanged = torn.slice()
+      const exchanged = halfWritten.slice()
       const rows = parts[0]!.from - 4 * documents
       exchanged.copyWithin(rows, rows + 4 * 30, rows + 4 * 31)
-      exchanged.set(torn.subarray(rows, rows + 4), rows + 4 * 30)
+      exchanged.set(halfWritten.subarray(rows, rows + 4), rows + 4 * 30)
       hostile.push(exchanged)
-      for (const at of places) hostile.push(torn.slice(0, at))
-      for (const at of places) hostile.push(torn.map((byte, i) => (i < at || i > at + 512 ? byte : 0)))
+      for (const at of places) hostile.push(halfWritten.slice(0, at))
+      for (const at of places) hostile.push(halfWritten.map((byte, i) => (i < at || i > at + 512 ? byte : 0)))
       for (let n = 0; n < (EVERY_CASE ? 300 : 12); n++) {
         const flipped = whole.slice()
         flipped[r.int(n % 2 === 0 ? whole.length : parts[0]!.from + 80)]! ^= 1 << r.int(8)

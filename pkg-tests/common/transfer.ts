@@ -272,8 +272,8 @@ export function transferSuite(
 
     it('cuts what an opening would cut, and reports it', async () => {
       const { data, log } = await sample(50)
-      const torn = joined([log, log.subarray(0, 13)])
-      const db = await fresh().import({ data: joined([data, new Uint8Array(7)]), log: torn })
+      const halfWritten = joined([log, log.subarray(0, 13)])
+      const db = await fresh().import({ data: joined([data, new Uint8Array(7)]), log: halfWritten })
       expect(db.recovery).toMatchObject({ bytes: 20, frames: 1, logBytes: 13, dataBytes: 7, compacted: false })
       const cut = untar(await exported(db))
       expect([same(cut.data, data), same(cut.log, log)]).toEqual([true, true])

@@ -139,9 +139,9 @@ describe('the head of an OPFS store', () => {
   })
   it('is the other slot if one slot is damaged in any way', () => {
     for (let at = 512; at < 512 + 20; at++) {
-      const torn = head(6, 7)
-      torn[at]! ^= 1
-      expect(decodeHead(torn)).toBe(6)
+      const halfWritten = head(6, 7)
+      halfWritten[at]! ^= 1
+      expect(decodeHead(halfWritten)).toBe(6)
     }
     const swapped = new Uint8Array(HEAD_SIZE)
     swapped.set(encodeSlot(9), 0)

@@ -8,13 +8,13 @@ import { browser, site, visit } from './pages.mjs'
  * The end of Chromium's own log if it was killed between the two writes of a record: a header that announces 64 bytes,
  * without these bytes.
  */
-const TORN = Uint8Array.of(0x11, 0x22, 0x33, 0x44, 64, 0, 1)
+const HALF_WRITTEN = Uint8Array.of(0x11, 0x22, 0x33, 0x44, 64, 0, 1)
 
 let place: Awaited<ReturnType<typeof site>>
 let profile: string
 beforeAll(async () => {
   place = await site()
-  profile = mkdtempSync(join(tmpdir(), 'nidus-torn-'))
+  profile = mkdtempSync(join(tmpdir(), 'nidus-half-written-'))
 })
 afterAll(async () => {
   await place?.close()
@@ -46,7 +46,7 @@ it('a Chromium that was killed while it wrote to its own log does not delete the
     .filter((name) => name.endsWith('.log') && existsSync(name))
     .sort()
     .at(-1)
-  appendFileSync(log!, TORN)
+  appendFileSync(log!, HALF_WRITTEN)
   expect((await start()).found).toBe(5)
   expect(await start()).toEqual({ found: 10, databases: ['nidus-wasm', 'nidus-wasm:torn'] })
 })

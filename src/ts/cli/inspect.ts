@@ -6,7 +6,7 @@ import { bytes, count, out, pairs, say, table } from './output.js'
 import { reading } from './stores.js'
 
 /** Returns null for settings that cannot be read: all else can be shown. */
-const textOf = (db: Nidus, name: string): Promise<TextSettings | null | undefined> =>
+const settingsAt = (db: Nidus, name: string): Promise<TextSettings | null | undefined> =>
   db.getText(name).catch((error: unknown) => {
     if (error instanceof NidusError && error.code === 'UNSUPPORTED') return null
     throw error
@@ -19,7 +19,7 @@ export async function inspect(directory: string, _: string[], values: Values) {
   const collections: { name: string; documents: number; meta: Record<string, string>; text?: TextSettings | null }[] =
     []
   for (const name of await db.collections()) {
-    const text = await textOf(db, name)
+    const text = await settingsAt(db, name)
     collections.push({
       name,
       documents: await db.count(name),

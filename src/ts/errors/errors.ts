@@ -100,7 +100,7 @@ function kindOf(error: unknown): string {
 }
 
 /** Returns the name and the message of an error, and never throws. */
-function textOf(error: unknown): string {
+function nameAndMessage(error: unknown): string {
   try {
     return error instanceof Error || kindOf(error)
       ? `${(error as Error).name}: ${(error as Error).message}`
@@ -119,7 +119,7 @@ export function reading<T>(what: string | (() => string), read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof NidusError) throw error
-    throw invalid(`${typeof what === 'string' ? what : what()} cannot be read: ${textOf(error)}`, error)
+    throw invalid(`${typeof what === 'string' ? what : what()} cannot be read: ${nameAndMessage(error)}`, error)
   }
 }
 
@@ -141,7 +141,7 @@ export function storageError(error: unknown, doing: string, opening = false): Ni
           : UNAVAILABLE.has(kind)
             ? 'STORAGE_UNAVAILABLE'
             : 'STORAGE_FAILED'
-  return new NidusError(code, `${doing}: ${textOf(error)}`, { cause: error })
+  return new NidusError(code, `${doing}: ${nameAndMessage(error)}`, { cause: error })
 }
 
 /** Returns whether the error is a trap. After a trap the wasm instance must not be used again. */
@@ -160,9 +160,11 @@ export function coreError(error: unknown): NidusError {
   if (isTrap(error)) return new NidusError('FAILED', `the wasm core stopped: ${error.message}`, { cause: error })
   const { code, message, cause } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
   if (kindOf(error) === 'SecurityError')
-    return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${textOf(error)}`, { cause: error })
+    return new NidusError('STORAGE_UNAVAILABLE', `the browser denies storage here: ${nameAndMessage(error)}`, {
+      cause: error,
+    })
   if (code === undefined || !CODES.has(code))
-    return new NidusError('FAILED', `the wasm core: ${textOf(error)}`, { cause: error })
+    return new NidusError('FAILED', `the wasm core: ${nameAndMessage(error)}`, { cause: error })
   const first = cause instanceof NidusError ? cause.code : QUOTA.has(kindOf(cause)) ? 'QUOTA_EXCEEDED' : undefined
   return new NidusError(code === 'STORAGE_FAILED' && first ? first : (code as NidusErrorCode), message ?? code, {
     cause,
@@ -185,7 +187,7 @@ export function packError(error: unknown): ErrorMessage {
     message,
     cause: {
       name: typeof name === 'string' ? name : 'Error',
-      message: typeof text === 'string' ? text : textOf(cause),
+      message: typeof text === 'string' ? text : nameAndMessage(cause),
     },
   }
 }

@@ -6,7 +6,15 @@ import { isPlainObject } from '../core/wire.js'
 import { FORMATS, chunk } from './chunks/index.js'
 import { CHUNK, DOCUMENT } from './keys.js'
 import { surplusOf, type PassageStore, type Stored } from './passage-store.js'
-import { checkAttrs, digestOf, passageId, passagesOf, textOf, type Document, type PassageAttrs } from './records.js'
+import {
+  checkAttrs,
+  digestOf,
+  passageId,
+  passagesOf,
+  embeddedTextOf,
+  type Document,
+  type PassageAttrs,
+} from './records.js'
 import type { Settings } from './settings.js'
 
 /** Documents are stored together until there are so many of them, or of UTF-16 units. This bounds the memory. */
@@ -139,7 +147,7 @@ async function storeGroup(
         const id = passageId(document.id, attrs._n)
         const vector = vectors.get(attrs._hash)
         // A passage without any text has nothing to embed.
-        const waits = !vector && textOf(attrs) !== ''
+        const waits = !vector && embeddedTextOf(attrs) !== ''
         if (waits) pending.push(id)
         records.push({
           id,

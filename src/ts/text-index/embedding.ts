@@ -2,7 +2,7 @@ import type { RecordInput } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
 import { batchSize, embed } from './embedder.js'
 import type { PassageStore, Stored } from './passage-store.js'
-import { COLLECTION, textOf, type PassageAttrs } from './records.js'
+import { COLLECTION, embeddedTextOf, type PassageAttrs } from './records.js'
 
 /** The number of batches whose passages are read and written together. */
 export const BATCHES = 4
@@ -15,7 +15,7 @@ export async function embedPassages(store: PassageStore, embedder: Embedder, ids
   const waiting = (await store.get(ids)).filter((found): found is Stored => found?.attrs._pending === true)
   // A batch is padded to its longest text, so texts of similar length form a batch.
   const texts = waiting
-    .map(({ id, attrs }) => ({ id, text: textOf(attrs), hash: attrs._hash }))
+    .map(({ id, attrs }) => ({ id, text: embeddedTextOf(attrs), hash: attrs._hash }))
     .sort((a, b) => a.text.length - b.text.length)
   const size = batchSize(embedder)
   const vectors = new Map<string, { vector: Float32Array; hash: string }>()

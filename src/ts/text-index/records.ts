@@ -95,7 +95,7 @@ export function passagesOf(document: Document, chunks: Chunk[], digest: string):
   }))
 }
 
-export const textOf = ({ title, headings, text }: PassageAttrs) => embeddedText(title, headings, text)
+export const embeddedTextOf = ({ title, headings, text }: PassageAttrs) => embeddedText(title, headings, text)
 
 export function attrsOf<A>(attrs: PassageAttrs): A {
   return Object.fromEntries(Object.entries(attrs).filter(([key]) => !isOwn(key))) as A

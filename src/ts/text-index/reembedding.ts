@@ -4,7 +4,7 @@ import type { Embedder } from '../types/text-index.js'
 import { batchSize, embed } from './embedder.js'
 import { BATCHES, withVector } from './embedding.js'
 import { PassageStore, type NidusClass } from './passage-store.js'
-import { COLLECTION, textOf, type PassageAttrs } from './records.js'
+import { COLLECTION, embeddedTextOf, type PassageAttrs } from './records.js'
 
 /** The number of records that are compared at once. */
 const PAGE = 256
@@ -98,7 +98,7 @@ async function withVectors(
   embedder: Embedder | undefined,
   signal: AbortSignal,
 ): Promise<RecordInput[]> {
-  const texts = records.map(({ attrs }) => textOf(attrs as PassageAttrs))
+  const texts = records.map(({ attrs }) => embeddedTextOf(attrs as PassageAttrs))
   if (!embedder)
     return records.map((record, i) => ({
       id: record.id,

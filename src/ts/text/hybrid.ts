@@ -43,8 +43,8 @@ export async function byWeights(
   const cosines = new Map<number, number>()
   const texts = new Map<number, number>()
   const add = (to: Map<number, number>, { docs, scores }: Ranked) => docs.forEach((doc, i) => to.set(doc, scores[i]))
-  const textOf = (doc: number) => texts.get(doc) ?? 0
-  const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + ofWords(textOf(doc))
+  const textScore = (doc: number) => texts.get(doc) ?? 0
+  const score = (doc: number) => (1 - share) * Math.max(0, cosines.get(doc)!) + ofWords(textScore(doc))
 
   for (let wanted = most + NEAR; ; wanted *= 4) {
     const near = await nearest(host, args, vector, wanted, signal, only)
@@ -70,7 +70,7 @@ export async function byWeights(
     return {
       ...top,
       vectorScores: Float64Array.from(top.docs, (doc) => cosines.get(doc)!),
-      textScores: Float64Array.from(top.docs, textOf),
+      textScores: Float64Array.from(top.docs, textScore),
     }
   }
 }

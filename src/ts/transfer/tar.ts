@@ -20,7 +20,7 @@ const NAME = [0, 100],
 type Field = number[]
 
 const ascii = (text: string) => new TextEncoder().encode(text)
-const textOf = (bytes: Uint8Array) => new TextDecoder('utf-8').decode(bytes)
+const decodedText = (bytes: Uint8Array) => new TextDecoder('utf-8').decode(bytes)
 const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK
 
 /** Returns the sum of all bytes of a header. The bytes of the sum itself count as spaces. */
@@ -58,14 +58,14 @@ export const tarEnd = () => new Uint8Array(2 * BLOCK)
 const numberIn = (header: Uint8Array, [at, length]: Field): number => {
   const field = header.subarray(at, at + length)
   if (field[0] & 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, field[0] & 0x7f)
-  const text = textOf(field)
+  const text = decodedText(field)
     .replace(/[\0 ]+$/, '')
     .trim()
   return text === '' ? 0 : /^[0-7]+$/.test(text) ? parseInt(text, 8) : NaN
 }
 
 /** Reads a text, which ends at its first zero byte. */
-const textIn = (bytes: Uint8Array) => textOf(bytes).replace(/\0.*$/s, '')
+const textIn = (bytes: Uint8Array) => decodedText(bytes).replace(/\0.*$/s, '')
 
 const unreadable = () => new NidusError('CORRUPT', 'the tar has an extended header that cannot be read')
 
@@ -85,7 +85,7 @@ function paxSize(text: string | undefined): number | undefined {
  */
 function pathIn(header: Uint8Array): string {
   const prefix =
-    textOf(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0'
+    decodedText(header.subarray(MAGIC, MAGIC + 6)) === 'ustar\0'
       ? textIn(header.subarray(...(PREFIX as [number, number])))
       : ''
   return `${prefix && `${prefix}/`}${textIn(header.subarray(0, NAME[1]))}`
@@ -95,9 +95,9 @@ function pathIn(header: Uint8Array): string {
 function paxIn(bytes: Uint8Array): Map<string, string> {
   const found = new Map<string, string>()
   for (let at = 0; at < bytes.length;) {
-    const length = parseInt(textOf(bytes.subarray(at, at + 20)), 10)
+    const length = parseInt(decodedText(bytes.subarray(at, at + 20)), 10)
     if (!(length > 0 && length <= bytes.length - at)) throw unreadable()
-    const [, key, value] = /^\d+ ([^=]+)=(.*)\n$/s.exec(textOf(bytes.subarray(at, at + length))) ?? []
+    const [, key, value] = /^\d+ ([^=]+)=(.*)\n$/s.exec(decodedText(bytes.subarray(at, at + length))) ?? []
     if (key === undefined) throw unreadable()
     found.set(key, value)
     at += length
