@@ -180,6 +180,17 @@ describe('the LangChain adapter with words', () => {
     )
   })
 
+  it('takes a prompt of any length: its vector stands for all of it, and its first words are searched', async () => {
+    const store = new NidusVectorStore(embeddings, { db, collection: 'documents', hybrid: true })
+    await store.addDocuments(documents)
+    const others = Array.from({ length: 4000 }, (_, i) => `other${i}`).join(' ')
+    const asked = `river ${others}`
+    const [best] = await store.similaritySearchWithScore(asked, 3)
+    const vector = await embeddings.embedQuery(asked)
+    const [same] = await db.search({ text: `river ${others.slice(0, 1000)}`, vector }, { collections: 'documents' })
+    expect([best![0].id, best![0].pageContent.includes('river')]).toEqual([same!.id, true])
+  })
+
   it('explains mistakes', async () => {
     const make = (hybrid: unknown) => () => new NidusVectorStore(embeddings, { db, hybrid } as never)
     expect(make({ fusing: 'rrf' })).toThrow('hybrid: unknown key `fusing`: did you mean `fusion`?')
