@@ -30,6 +30,7 @@ export function textIndexOf(Class: NidusClass) {
   return class TextIndex<A = Attrs> {
     static async open<A = Attrs>(name: string, options?: TextIndexOptions): Promise<TextIndex<A>> {
       const { store, settings } = await openStore(Class, checkName(name, "the index's name"), settingsOf(options))
+      await store.repair()
       return new TextIndex<A>(store, settings)
     }
 
@@ -91,7 +92,6 @@ export function textIndexOf(Class: NidusClass) {
       const { onProgress, signal } = checkAdd(options, 'embedAll')
       const store = await this.#ready()
       if (!this.#settings.embedder) throw invalid('embedAll: the index was opened without an embedder')
-      await store.repair()
       await this.#embed(await store.pending(), new Progress(onProgress), signal)
     }
 

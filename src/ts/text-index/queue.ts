@@ -93,7 +93,14 @@ export class EmbedQueue {
           return
         }
         task.done += ids.length
-        task.onDone(task.done)
+        try {
+          task.onDone(task.done)
+        } catch (error) {
+          // The caller's own function threw. What is embedded is stored.
+          this.#tasks = this.#tasks.filter((each) => each !== task)
+          task.reject(error)
+          continue
+        }
         if (task.done < task.ids.length) continue
         this.#tasks = this.#tasks.filter((each) => each !== task)
         task.resolve()

@@ -141,7 +141,8 @@ export function sectionsOfHtml(html: string): Section[] {
       flush()
       heading = { level: Number(level), text: '', start }
     } else if (heading && level) {
-      outline.heading(heading.level, heading.text.replace(/\s+/g, ' ').trim(), heading.start, end)
+      const text = heading.text.replace(/\s+/g, ' ').trim()
+      outline.heading(heading.level, text, text, heading.start, end)
       heading = undefined
     } else if (tag === 'br' && block) block.text += '\n'
     else if (BLOCKS.has(tag)) {

@@ -1,12 +1,13 @@
 import { Outline } from './outline.js'
-import { eachLine, pieces, type Section } from './units.js'
+import { eachLine, type Section } from './units.js'
 
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*(?:[ \t]#+[ \t]*)?\r?\n?$/
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*\r?\n?$/
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 
-/** Returns the end of the block between lines of `---` at the beginning, or 0. It holds settings, and no text. */
-const endOfSettings = (text: string) => /^---\r?\n(?:(?!---\r?\n)[^\n]*\n)*?---\r?(?:\n|$)/.exec(text)?.[0].length ?? 0
+/** Returns the end of the block between lines of `---` at the beginning, or 0. It holds settings (`title: ...`), and no text. */
+const endOfSettings = (text: string) =>
+  /^---\r?\n(?=[\w-]+[ \t]*:)(?:(?!---\r?\n)[^\n]*\n)*?---\r?(?:\n|$)/.exec(text)?.[0].length ?? 0
 
 export function sectionsOfMarkdown(text: string): Section[] {
   const outline = new Outline()
@@ -34,11 +35,11 @@ export function sectionsOfMarkdown(text: string): Section[] {
       fence = { mark, text: line, start }
     } else if (heading) {
       settle()
-      outline.heading(heading[1].length, plainOf(heading[2] ?? ''), start, start + line.length)
+      outline.heading(heading[1].length, plainOf(heading[2] ?? ''), line, start, start + line.length)
     } else if (under && last?.alone) {
       const { line: title, start: begin } = last
       last = undefined
-      outline.heading(under[1][0] === '=' ? 1 : 2, plainOf(title), begin, start + line.length)
+      outline.heading(under[1][0] === '=' ? 1 : 2, plainOf(title), title + line, begin, start + line.length)
     } else {
       // Only a paragraph of one line can be a heading that the next line underlines.
       const alone = (!last || last.line.trim() === '') && /^ {0,3}[^\s>|*+-]/.test(line)
@@ -47,7 +48,8 @@ export function sectionsOfMarkdown(text: string): Section[] {
     }
   })
   settle()
-  if (fence) for (const unit of pieces(fence.text, fence.start, 2)) outline.paragraphs.units.push(unit)
+  // A fence that nobody closes goes on to the end.
+  if (fence) outline.paragraphs.block(fence.text, fence.start)
   return outline.end()
 }
 

@@ -29,7 +29,8 @@ const SHORTEST = 40
 
 function* sentencesOf(text: string): Iterable<number> {
   for (let at = 0; at < text.length;) {
-    const part = text.slice(at, at + AT_ONCE)
+    const end = isHigh(text.charCodeAt(at + AT_ONCE - 1)) ? at + AT_ONCE - 1 : at + AT_ONCE
+    const part = text.slice(at, end)
     const lengths = lengthsOf(part)
     // The last sentence may go on behind this part.
     if (at + part.length < text.length && lengths.length > 1) lengths.pop()
@@ -52,7 +53,7 @@ export function* pieces(text: string, start: number, border: Unit['border']): It
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + LONGEST, text.length)
     if (end < text.length) {
-      const space = text.lastIndexOf(' ', end)
+      const space = text.slice(at, end).lastIndexOf(' ') + at
       if (space > at + LONGEST / 2) end = space + 1
       // The two halves of a character stay together.
       else if (isHigh(text.charCodeAt(end - 1))) end--
@@ -63,6 +64,23 @@ export function* pieces(text: string, start: number, border: Unit['border']): It
 }
 
 const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
+
+/** Cuts a piece into two, after white space where there is some near the middle. One letter stays whole. */
+export function halves(unit: Unit): Unit[] {
+  const { start, end, text, border } = unit
+  if (text.length < 2) return [unit]
+  const middle = Math.ceil(text.length / 2)
+  const space = text.lastIndexOf(' ', middle) + 1
+  let at = space > text.length / 4 ? space : middle
+  if (isHigh(text.charCodeAt(at - 1))) at = at + 1 < text.length ? at + 1 : at - 1
+  if (at <= 0) return [unit]
+  // For HTML the two have the place of the whole, because the text is not what stands there.
+  const inPlace = end - start === text.length
+  return [
+    { start, end: inPlace ? start + at : end, text: text.slice(0, at), border },
+    { start: inPlace ? start + at : start, end, text: text.slice(at), border: 0 },
+  ]
+}
 
 /** Cuts a paragraph into sentences. Line breaks inside of it end no sentence. */
 export function* prose(text: string, start: number, border: Unit['border']): Iterable<Unit> {
