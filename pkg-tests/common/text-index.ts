@@ -278,6 +278,24 @@ export const KEPT: Case[] = [
     },
   ],
   [
+    'a change of the model loses no other store and no other collection',
+    async (open, name) => {
+      const index = await open(name, { embedder: wordEmbedder('old', 16) })
+      await index.add({ id: 'a', text: 'the roof leaks' })
+      const next = await open(`${name}.next`)
+      await next.add({ id: 'mine', text: 'another index' })
+      await next.close()
+      expect(await codeOf(index.reembed(wordEmbedder('new', 48)))).toBe('ALREADY_EXISTS')
+      await using still = await open(`${name}.next`)
+      expect((await still.state()).documents).toBe(1)
+      await index.db.upsert('mine', { id: 'x', vector: new Float32Array(16).fill(1) })
+      expect(await codeOf(index.reembed(wordEmbedder('new', 48)))).toBe('INVALID_ARGUMENT')
+      expect(await index.db.count('mine')).toBe(1)
+      expect(await index.search('roof')).toMatchObject({ by: 'hybrid', length: 1 })
+      await index.close()
+    },
+  ],
+  [
     'changes the model while the old one answers, and goes on if it was interrupted',
     async (open, name) => {
       const old = wordEmbedder('old', 16)

@@ -140,6 +140,7 @@ export function textIndexOf(Class: NidusClass) {
       const opened = { ...this.#settings.store } as OpenOptions
       if (storage === 'memory' || typeof opened.storage === 'object')
         throw new NidusError('UNSUPPORTED', 'reembed: this storage cannot hold a second store. Make a new index')
+      await store.refuseOthers()
       const next = await openNext(Class, name, opened, embedder, store.remembered.chunker)
       const abort = new AbortController()
       const forget = signal && onAbort(signal, () => abort.abort(signal.reason))
@@ -162,6 +163,7 @@ export function textIndexOf(Class: NidusClass) {
         await this.#queue.quiet()
         try {
           await store.exclusive(async () => {
+            await store.refuseOthers()
             await copyPassages(store, next, embedder, pace, abort.signal)
             await this.#switch(next, embedder, opened)
           })
@@ -296,6 +298,7 @@ async function gainEmbedder(
   if (typeof options.storage === 'object')
     throw mismatch(name, { chunker, model: model || 'none' }, store.db.dimension, embedder)
   const made = { dimension: embedder.dimension, model: embedder.model, chunker }
+  await store.refuseOthers()
   const next = await openNext(Class, name, options, embedder, chunker)
   await copyPassages(store, next, undefined, async () => {}, new AbortController().signal)
   await store.db.close()

@@ -12,6 +12,8 @@ interface Remembered {
   /** The model of the vectors. Empty while the index has never had an embedder. */
   model: string
   chunker: string
+  /** Set in a store in which new vectors are made: the name of the index whose place it takes. */
+  nextOf?: string
 }
 const VERSION = '1'
 
@@ -44,11 +46,17 @@ export class PassageStore {
     Class: NidusClass,
     name: string,
     options: OpenOptions,
-    made: { dimension: number; model: string; chunker: string },
+    made: { dimension: number } & Remembered,
   ): Promise<PassageStore> {
     const db = await openOrMake(Class, name, options, made.dimension)
     try {
       const meta = await db.getMeta(COLLECTION)
+      if (made.nextOf !== undefined && meta['next-of'] !== made.nextOf && (await db.collections()).length > 0)
+        throw new NidusError(
+          'ALREADY_EXISTS',
+          `the new vectors of the index "${made.nextOf}" need a store named "${name}", and there is another one of that ` +
+            'name. Nothing was changed: move it away',
+        )
       if (meta['text-index'] === undefined) {
         if (await db.hasCollection(COLLECTION))
           throw invalid(
@@ -56,13 +64,13 @@ export class PassageStore {
           )
         await remember(db, made)
         await db.createCollection(COLLECTION, { text: FIELDS })
-        return new PassageStore(db, made)
+        return new PassageStore(db, { model: made.model, chunker: made.chunker, ...of(made.nextOf) })
       }
       if (meta['text-index'] !== VERSION)
         throw new NidusError('UNSUPPORTED_VERSION', `a newer version wrote the index "${name}". Use that version`)
       // The settings of words may not have been made yet, if the process ended in between.
       if (!(await db.getText(COLLECTION))) await db.createCollection(COLLECTION, { text: FIELDS })
-      return new PassageStore(db, { model: meta.model ?? '', chunker: meta.chunker ?? '' })
+      return new PassageStore(db, { model: meta.model ?? '', chunker: meta.chunker ?? '', ...of(made.nextOf) })
     } catch (error) {
       await db.close()
       throw error
@@ -76,6 +84,16 @@ export class PassageStore {
 
   async remember(next: Partial<Remembered>) {
     await remember(this.db, Object.assign(this.remembered, next))
+  }
+
+  /** Throws if the store has collections of the caller's. Another store is about to take its place. */
+  async refuseOthers() {
+    const others = (await this.db.collections()).filter((name) => name !== COLLECTION)
+    if (others.length > 0)
+      throw invalid(
+        `the store of the index "${this.db.name}" also has the collection "${others[0]}", and a change of the model ` +
+          'would lose it. Move it to a store of its own',
+      )
   }
 
   /** Returns the first passages of documents, which say what the documents are. */
@@ -131,12 +149,19 @@ export class PassageStore {
   }
 }
 
+const of = (nextOf: string | undefined) => (nextOf === undefined ? {} : { nextOf })
+
 /** Returns the ids of the passages that a document had before and has no longer. */
 export const surplusOf = (document: string, now: number, before: number) =>
   Array.from({ length: Math.max(0, before - now) }, (_, i) => passageId(document, now + i))
 
-const remember = (db: Nidus, { model, chunker }: Remembered) =>
-  db.setMeta(COLLECTION, { 'text-index': VERSION, model, chunker })
+const remember = (db: Nidus, { model, chunker, nextOf }: Remembered) =>
+  db.setMeta(COLLECTION, {
+    'text-index': VERSION,
+    model,
+    chunker,
+    ...(nextOf !== undefined && { 'next-of': nextOf }),
+  })
 
 /** The message of an opening without a dimension that found no store. A worker's error does not bring its cause along. */
 const NONE = /without a dimension none can be created/

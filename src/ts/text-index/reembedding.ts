@@ -23,7 +23,7 @@ export async function openNext(
   embedder: Embedder,
   chunker: string,
 ): Promise<PassageStore> {
-  const made = { dimension: embedder.dimension, model: embedder.model, chunker }
+  const made = { dimension: embedder.dimension, model: embedder.model, chunker, nextOf: name }
   const open = () => PassageStore.open(Class, nextName(name), options, made)
   const next = await open()
   const { model } = next.remembered
