@@ -89,6 +89,27 @@ describe('passages', () => {
   )
 })
 
+describe('passages of HTML', () => {
+  it.each([
+    ['<head><title>t</title><body>text', [['text', []]]],
+    ['<h1>T<p>all the text', [['all the text', ['T']]]],
+    [
+      '<h2>A<h2>B</h2>b',
+      [
+        ['A', []],
+        ['b', ['B']],
+      ],
+    ],
+    ['<p>informaci&oacute;n &toString; &#128512;', [['información &toString; 😀', []]]],
+    ['<h1>a<br>b</h1>c', [['c', ['a b']]]],
+    ['<p>1 < 2 and <b>3</b> > 2', [['1 < 2 and 3 > 2', []]]],
+  ])('%s', async (text, passages) => {
+    await using index = await TextIndex.open('html', { store: { storage: 'memory' } })
+    await index.add({ id: 'd', text, format: 'html' })
+    expect((await index.get('d'))!.passages.map(({ text, headings }) => [text, headings])).toEqual(passages)
+  })
+})
+
 describe('a process that is killed', () => {
   it('while it adds and replaces documents leaves each document whole, and none of its older passages', async () => {
     const entry = pathToFileURL(fileURLToPath(new URL('../../dist/text-index-node.js', import.meta.url))).href

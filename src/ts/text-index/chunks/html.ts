@@ -5,11 +5,11 @@ import type { Section } from './units.js'
 const BLOCKS = new Set(
   (
     'address article aside blockquote body dd details dialog div dl dt fieldset figcaption figure footer form header ' +
-    'hr html li main nav ol option p pre section summary table tbody td tfoot th thead title tr ul'
+    'hr html li main nav ol option p pre section summary table tbody td tfoot th thead tr ul'
   ).split(' '),
 )
 /** Tags whose content is no text. */
-const SILENT = new Set(['head', 'script', 'style', 'template', 'noscript', 'svg', 'math', 'iframe', 'object'])
+const SILENT = new Set(['title', 'script', 'style', 'template', 'noscript', 'svg', 'math', 'iframe', 'object'])
 /** Tags whose content is not read as tags. */
 const RAW = new Set(['script', 'style', 'template', 'noscript', 'iframe'])
 
@@ -51,11 +51,31 @@ const ENTITIES: { [name: string]: string } = {
   agrave: 'à',
   ccedil: 'ç',
   ntilde: 'ñ',
+  aacute: 'á',
+  iacute: 'í',
+  oacute: 'ó',
+  uacute: 'ú',
+  acirc: 'â',
+  ecirc: 'ê',
+  icirc: 'î',
+  ocirc: 'ô',
+  ucirc: 'û',
+  euml: 'ë',
+  iuml: 'ï',
+  ograve: 'ò',
+  ugrave: 'ù',
+  igrave: 'ì',
+  atilde: 'ã',
+  otilde: 'õ',
+  aring: 'å',
+  oslash: 'ø',
+  aelig: 'æ',
+  oelig: 'œ',
 }
 
 const decoded = (text: string) =>
   text.replace(/&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([a-zA-Z]{2,8}));/g, (whole, decimal, hex, name) => {
-    if (name) return ENTITIES[name as string] ?? whole
+    if (name) return Object.hasOwn(ENTITIES, name as string) ? ENTITIES[name as string] : whole
     const point = decimal ? Number(decimal) : parseInt(hex as string, 16)
     return point > 0 && point <= 0x10ffff && !(point >= 0xd800 && point < 0xe000) ? String.fromCodePoint(point) : whole
   })
@@ -121,6 +141,11 @@ export function sectionsOfHtml(html: string): Section[] {
     if (text?.trim()) outline.paragraphs.whole(text, block!.start, block!.end)
     block = undefined
   }
+  const endHeading = (end: number) => {
+    const text = heading?.text.replace(/\s+/g, ' ').trim()
+    if (heading && text) outline.heading(heading.level, text, text, heading.start, end)
+    heading = undefined
+  }
   for (const { tag, closing, start, end } of tokens(html)) {
     if (silent !== undefined) {
       if (tag === silent && (depth += closing ? -1 : 1) === 0) silent = undefined
@@ -137,19 +162,21 @@ export function sectionsOfHtml(html: string): Section[] {
     if (SILENT.has(tag) && !closing && !html.slice(start, end).endsWith('/>')) {
       silent = tag
       depth = 1
-    } else if (level && !closing) {
+    } else if (level) {
       flush()
-      heading = { level: Number(level), text: '', start }
-    } else if (heading && level) {
-      const text = heading.text.replace(/\s+/g, ' ').trim()
-      outline.heading(heading.level, text, text, heading.start, end)
-      heading = undefined
+      endHeading(end)
+      if (!closing) heading = { level: Number(level), text: '', start }
+    } else if (tag === 'br' && heading) {
+      heading.text += ' '
     } else if (tag === 'br' && block) block.text += '\n'
     else if (BLOCKS.has(tag)) {
       flush()
+      // A heading that nobody closed ends where a paragraph begins.
+      endHeading(start)
       if (tag === 'pre') pre = !closing
     }
   }
   flush()
+  endHeading(html.length)
   return outline.end()
 }
