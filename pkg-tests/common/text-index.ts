@@ -114,6 +114,22 @@ export const CASES: Case[] = [
     },
   ],
   [
+    'judges under the lock whether a document has changed',
+    async (open, name) => {
+      await using index = await open(name, { embedder: wordEmbedder() })
+      await index.add({ id: 'a', text: 'one' })
+      await Promise.all([index.add({ id: 'a', text: 'two' }), index.add({ id: 'a', text: 'one' })])
+      expect((await index.get('a'))!.passages[0]!.text).toBe('one')
+      await Promise.all([index.remove('a'), index.add({ id: 'a', text: 'one' })])
+      expect((await index.get('a'))!.passages[0]!.text).toBe('one')
+      const both = await Promise.all([index.search('one'), index.search('one')])
+      expect(both.map(({ by, embedded }) => [by, embedded])).toEqual([
+        ['hybrid', 1],
+        ['hybrid', 1],
+      ])
+    },
+  ],
+  [
     'words answer while nothing is embedded, and the share is told',
     async (open, name) => {
       const embedder = wordEmbedder()

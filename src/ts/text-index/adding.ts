@@ -92,7 +92,7 @@ export async function storeDocuments<A>(
     const all = [...group.values()]
     group = new Map()
     units = 0
-    await storeGroup(store, settings, all, report, pending)
+    await store.inOrder(() => storeGroup(store, settings, all, report, pending))
     progress.documents = report.added + report.unchanged
     progress.unchanged = report.unchanged
     progress.passages = pending.length
@@ -116,25 +116,23 @@ async function storeGroup(
   report: AddReport,
   pending: string[],
 ) {
-  const news = await changed(store, settings, documents)
-  if (news.length < documents.length) {
-    report.unchanged += documents.length - news.length
-    const there = new Set(news.map(({ document }) => document.id))
-    pending.push(
-      ...(await waiting(
-        store,
-        documents.filter(({ id }) => !there.has(id)),
-      )),
-    )
-  }
-  if (news.length === 0) return
+  // Cutting may take long, so it is done before anybody has to wait for the lock.
+  const cut = new Map<string, PassageAttrs[]>()
+  for (const { document, passages } of await changed(store, settings, documents)) cut.set(document.id, passages)
+  const unchanged: Document[] = []
   await store.exclusive(async () => {
-    const firsts = await store.firsts(news.map(({ document }) => document.id))
+    const firsts = await store.firsts(documents.map(({ id }) => id))
     const records: RecordInput[] = []
     const surplus: string[] = []
     const shorter: string[] = []
-    for (const [i, { document, passages }] of news.entries()) {
+    for (const [i, document] of documents.entries()) {
       const before = firsts[i]?.attrs
+      const digest = digestOf(document, settings.chunker.name)
+      if (before?._digest === digest) {
+        unchanged.push(document)
+        continue
+      }
+      const passages = cut.get(document.id) ?? passagesOf(document, await chunksOf(document, settings), digest)
       const had = Math.max(before?._of ?? 0, before?._was ?? 0)
       const vectors = await vectorsOf(store, document.id, had)
       const more = surplusOf(document.id, passages.length, had)
@@ -160,6 +158,8 @@ async function storeGroup(
     }
     await store.write(records, surplus, shorter)
   })
+  report.unchanged += unchanged.length
+  pending.push(...(await waiting(store, unchanged)))
 }
 
 /** Returns the documents that are new or have changed, with their passages. */

@@ -100,14 +100,15 @@ export function textIndexOf(Class: NidusClass) {
       if (!Array.isArray(all) || !all.every((id) => typeof id === 'string'))
         throw invalid('remove: give the id of a document, or a list of ids')
       const store = await this.#ready()
-      return store.exclusive(async () => {
+      const remove = async () => {
         const firsts = (await store.firsts([...new Set(all)])).filter((first) => first !== undefined)
         const passages = firsts.flatMap(({ attrs: { _doc, _of = 1, _was = 0 } }) =>
           surplusOf(_doc, 0, Math.max(_of, _was)),
         )
         if (passages.length > 0) await store.db.delete(COLLECTION, passages)
         return firsts.length
-      })
+      }
+      return store.inOrder(() => store.exclusive(remove))
     }
 
     async search(question: string, options?: TextSearchOptions<A>): Promise<TextHits<A>> {

@@ -30,12 +30,18 @@ export class PassageStore {
   readonly remembered: Remembered
   /** True if the number of passages without a vector may have changed. */
   #dirty = true
+  /** The number of writes that the listener was told of. */
+  #changes = 0
   #counts = { passages: 0, pending: 0 }
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(db: Nidus, remembered: Remembered) {
     this.db = db
     this.remembered = remembered
-    db.on('change', () => (this.#dirty = true))
+    db.on('change', () => {
+      this.#dirty = true
+      this.#changes++
+    })
   }
 
   /**
@@ -75,6 +81,13 @@ export class PassageStore {
       await db.close()
       throw error
     }
+  }
+
+  /** Runs `work` after all earlier work of this opening, so that the later of two calls has the last word. */
+  inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work)
+    this.#last = mine.catch(() => {})
+    return mine
   }
 
   /** Runs `work` while nobody else changes documents. */
@@ -136,16 +149,15 @@ export class PassageStore {
   }
 
   /** Returns the number of passages, and of those without a vector. */
-  async counts() {
-    if (this.#dirty) {
-      this.#dirty = false
-      const [passages, pending] = await Promise.all([
-        this.db.count(COLLECTION),
-        this.db.count(COLLECTION, { _pending: true }),
-      ])
-      this.#counts = { passages, pending }
-    }
-    return this.#counts
+  async counts(): Promise<{ passages: number; pending: number }> {
+    if (!this.#dirty) return this.#counts
+    const changes = this.#changes
+    const [passages, pending] = await Promise.all([
+      this.db.count(COLLECTION),
+      this.db.count(COLLECTION, { _pending: true }),
+    ])
+    if (changes === this.#changes) this.#dirty = false
+    return (this.#counts = { passages, pending })
   }
 }
 
