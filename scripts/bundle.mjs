@@ -149,6 +149,7 @@ export async function bundle(glues, wasm, textWasm) {
     logLevel: 'warning',
     plugins: [core(glues), later],
   }
+  const readableOptions = { minify: false, ...MAPS, plugins: [core(glues)] }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
   const groups = {}
   for (const [name, entries] of Object.entries(GROUPS))
@@ -158,7 +159,7 @@ export async function bundle(glues, wasm, textWasm) {
       splitting: true,
       // Chunks with the same content of two groups would be one module, and so one entry would configure the other.
       chunkNames: `chunk-${name}-[hash]`,
-      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glues)] }),
+      ...(name === READABLE && readableOptions),
     })
   const small = await build({
     ...options,
@@ -178,16 +179,17 @@ export async function bundle(glues, wasm, textWasm) {
       ...options,
       entryPoints: paths([entry]),
       external: [...options.external, `./${name}.js`],
-      ...(name === READABLE && { minify: false, ...MAPS, plugins: [core(glues)] }),
+      ...(name === READABLE && readableOptions),
     })
 
   const { [READABLE]: readable, ...others } = groups
+  const { [READABLE]: readableIndex, ...otherIndexes } = onEntries
   const files = await written({
-    outputFiles: [...Object.values(others), small, alone, onEntries.browser, onEntries.workerd].flatMap(
+    outputFiles: [...Object.values(others), ...Object.values(otherIndexes), small, alone].flatMap(
       ({ outputFiles }) => outputFiles,
     ),
   })
-  for (const { path, contents } of [...readable.outputFiles, ...onEntries[READABLE].outputFiles])
+  for (const { path, contents } of [...readable.outputFiles, ...readableIndex.outputFiles])
     files.set(basename(path), Buffer.from(contents))
   for (const [name, text] of await written(
     await build({

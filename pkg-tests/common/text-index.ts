@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import { Nidus, type NidusError } from 'nidus-wasm'
-import { TextIndex, type Embedder } from 'nidus-wasm/text'
+import { Nidus } from 'nidus-wasm'
+import { type TextIndex, type Embedder } from 'nidus-wasm/text'
+import { codeOf } from './place'
 
 /** An embedder without a model: each word adds to a few of the numbers. Counts what it embeds. */
 export function wordEmbedder(model = 'words', dimension = 32) {
@@ -30,12 +31,6 @@ export function wordEmbedder(model = 'words', dimension = 32) {
     },
   )
 }
-
-const codeOf = (work: Promise<unknown>) =>
-  work.then(
-    () => 'none',
-    (error: NidusError) => error.code,
-  )
 
 export const paragraphs = (topic: string, count: number) =>
   Array.from({ length: count }, (_, i) =>
@@ -167,7 +162,7 @@ export const CASES: Case[] = [
       await index.search('roof', { onWords: () => told.push('again') })
       expect(told).toHaveLength(2)
       const signal = AbortSignal.abort()
-      expect(await codeOf(index.search('roof', { signal }))).toBe('ABORTED')
+      expect(await codeOf(() => index.search('roof', { signal }))).toBe('ABORTED')
     },
   ],
   [
@@ -185,7 +180,10 @@ export const CASES: Case[] = [
       ] as const) {
         embedder.embed = bad as never
         const index = await open(`${name} ${what}`, { embedder })
-        expect([what, await codeOf(index.add({ id: 'a', text: 'the roof leaks' }))]).toEqual([what, 'EMBEDDER_FAILED'])
+        expect([what, await codeOf(() => index.add({ id: 'a', text: 'the roof leaks' }))]).toEqual([
+          what,
+          'EMBEDDER_FAILED',
+        ])
         const hits = await index.search('roof')
         expect(hits).toMatchObject({ by: 'words', length: 1 })
         embedder.embed = embed
@@ -193,7 +191,7 @@ export const CASES: Case[] = [
         embedder.embed = bad as never
         const found = await index.search('the roof')
         expect(found).toMatchObject({ by: 'words', embedderError: { code: 'EMBEDDER_FAILED' }, length: 1 })
-        expect(await codeOf(index.search('the roof', { by: 'meaning' }))).toBe('EMBEDDER_FAILED')
+        expect(await codeOf(() => index.search('the roof', { by: 'meaning' }))).toBe('EMBEDDER_FAILED')
         await index.close()
         embedder.embed = embed
       }
@@ -213,11 +211,11 @@ export const CASES: Case[] = [
         null,
         'a',
       ])
-        expect([bad, await codeOf(index.add(bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
+        expect([bad, await codeOf(() => index.add(bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
       for (const bad of [{ topk: 1 }, { by: 'sense' }, { passages: 0 }, { onWords: 1 }, { topK: -1 }])
-        expect([bad, await codeOf(index.search('a', bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
+        expect([bad, await codeOf(() => index.search('a', bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
       for (const bad of [{ embeder: 1 }, { chunks: { size: 3 } }, { store: { dimension: 3 } }, { embedder: {} }])
-        expect([bad, await codeOf(open(`${name} 2`, bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
+        expect([bad, await codeOf(() => open(`${name} 2`, bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
       expect((await index.state()).documents).toBe(0)
       expect(await index.add([])).toEqual({ added: 0, unchanged: 0, passages: 0, embedded: 0 })
       expect(await index.add({ id: 'empty', text: '' })).toMatchObject({ added: 1, passages: 1, embedded: 0 })
@@ -240,9 +238,11 @@ export const KEPT: Case[] = [
       await first.add({ id: 'a', text: paragraphs('river', 3) })
       const { passages } = await first.state()
       await first.close()
-      expect(await codeOf(open(name, { embedder: wordEmbedder('other') }))).toBe('EMBEDDER_MISMATCH')
-      expect(await codeOf(open(name, { embedder: wordEmbedder('words', 16) }))).toBe('EMBEDDER_MISMATCH')
-      expect(await codeOf(open(name, { embedder: wordEmbedder(), chunks: { size: 100 } }))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(() => open(name, { embedder: wordEmbedder('other') }))).toBe('EMBEDDER_MISMATCH')
+      expect(await codeOf(() => open(name, { embedder: wordEmbedder('words', 16) }))).toBe('EMBEDDER_MISMATCH')
+      expect(await codeOf(() => open(name, { embedder: wordEmbedder(), chunks: { size: 100 } }))).toBe(
+        'INVALID_ARGUMENT',
+      )
       await using again = await open(name, { embedder: wordEmbedder() })
       expect(await again.state()).toMatchObject({ documents: 1, passages, embedded: passages })
       // The same document is cut in the same way, although no sizes were given.
@@ -262,7 +262,7 @@ export const KEPT: Case[] = [
       }
       const first = await open(name, { embedder })
       const documents = Array.from({ length: 200 }, (_, i) => ({ id: `d${i}`, text: `text ${i} of the river` }))
-      expect(await codeOf(first.add(documents, { signal: stop.signal }))).toBe('ABORTED')
+      expect(await codeOf(() => first.add(documents, { signal: stop.signal }))).toBe('ABORTED')
       await first.close()
       const next = wordEmbedder()
       await using again = await open(name, { embedder: next, resume: false })
@@ -283,7 +283,7 @@ export const KEPT: Case[] = [
         { id: 'b', text: 'the river is wide' },
       ])
       expect(await words.search('roof')).toMatchObject({ by: 'words', embedded: 0, length: 1 })
-      expect(await codeOf(words.search('roof', { by: 'hybrid' }))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(() => words.search('roof', { by: 'hybrid' }))).toBe('INVALID_ARGUMENT')
       await words.close()
       await using index = await open(name, { embedder: wordEmbedder(), resume: false })
       expect(await index.state()).toMatchObject({ documents: 2, embedded: 0 })
@@ -301,11 +301,11 @@ export const KEPT: Case[] = [
       const next = await open(`${name}.next`)
       await next.add({ id: 'mine', text: 'another index' })
       await next.close()
-      expect(await codeOf(index.reembed(wordEmbedder('new', 48)))).toBe('ALREADY_EXISTS')
+      expect(await codeOf(() => index.reembed(wordEmbedder('new', 48)))).toBe('ALREADY_EXISTS')
       await using still = await open(`${name}.next`)
       expect((await still.state()).documents).toBe(1)
       await index.db.upsert('mine', { id: 'x', vector: new Float32Array(16).fill(1) })
-      expect(await codeOf(index.reembed(wordEmbedder('new', 48)))).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(() => index.reembed(wordEmbedder('new', 48)))).toBe('INVALID_ARGUMENT')
       expect(await index.db.count('mine')).toBe(1)
       expect(await index.search('roof')).toMatchObject({ by: 'hybrid', length: 1 })
       await index.close()
@@ -320,7 +320,9 @@ export const KEPT: Case[] = [
       await first.add(documents)
       const stop = new AbortController()
       const onProgress = ({ embedded }: { embedded: number }) => void (embedded >= 64 && stop.abort())
-      expect(await codeOf(first.reembed(wordEmbedder('new', 48), { onProgress, signal: stop.signal }))).toBe('ABORTED')
+      expect(await codeOf(() => first.reembed(wordEmbedder('new', 48), { onProgress, signal: stop.signal }))).toBe(
+        'ABORTED',
+      )
       expect(await first.search('river', { topK: 3 })).toMatchObject({ by: 'hybrid', length: 3 })
       await first.close()
       await using index = await open(name, { embedder: wordEmbedder('old', 16) })

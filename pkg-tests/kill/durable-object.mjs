@@ -13,7 +13,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const WINDOW = 6
 /** The longest time until a kill, in milliseconds. */
 const LONGEST = 400
-/** So many acknowledgements, or up to twice as many, come before a kill that waits for some. It comes soon after them. */
+/** So many acknowledgements, or up to twice as many, come before a kill that waits for some. It comes soon after. */
 const LEAST = 10
 const SOON = 20
 

@@ -1,13 +1,13 @@
 // Builds the docs site, and checks its pages.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { openBrowser, repository, run, serveFolder } from './tarball.js'
 
 const BASE = '/somewhere/docs/'
-const root = mkdtempSync(join(tmpdir(), 'nidus-docs-'))
+const root = temporaryFolder('docs')
 const folder = join(root, BASE)
 /** The HTML of each page, by its path within the site. */
 const pages = new Map<string, string>()
@@ -19,7 +19,6 @@ beforeAll(async () => {
   files = new Set(readdirSync(folder, { recursive: true }).map((name) => `${name}`.replaceAll('\\', '/')))
   for (const name of files) if (name.endsWith('.html')) pages.set(name, readFileSync(join(folder, name), 'utf8'))
 })
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Returns the file of the site that an address leads to. */
 function target(address: string, page: string): string {

@@ -1,13 +1,13 @@
-// Does what the tutorial says, with the files that it shows: builds them, keeps notes, searches, goes offline, and opens
-// a second tab.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// Does what the tutorial says, with the files that it shows: builds them, keeps notes, searches, goes offline, and
+// opens a second tab.
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../common/folder'
 import { install, openBrowser, repository, run, serveFolder } from './tarball.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'nidus-tutorial-'))
+const folder = temporaryFolder('tutorial')
 const text = readFileSync(join(repository, 'docs/tutorial.md'), 'utf8')
 const model = join(repository, 'www/public/models/all-MiniLM-L6-v2')
 const modules = join(repository, 'node_modules')
@@ -47,7 +47,6 @@ describe.skipIf(!existsSync(model))('the tutorial', () => {
   afterAll(async () => {
     await browser?.context.close()
     server?.stop()
-    rmSync(folder, { recursive: true, force: true })
   })
 
   const shown = (tab: Page) => tab.locator('#list li').allTextContents()

@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Nidus } from 'nidus-wasm'
+import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { until } from '../common/until'
 
 const D = 384
+const folder = temporaryFolder('workers')
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -117,7 +118,7 @@ describe('a process that does not close its store', () => {
   const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 600_000 })
 
   it('ends nevertheless, also if it was started with options that threads refuse', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'nidus-workers-')), 'script.mjs')
+    const file = join(folder, 'script.mjs')
     writeFileSync(file, script(dist))
     for (const args of [[file], ['--input-type=module', '-e', script(dist)]])
       expect(run(...args), args[0]).toMatchObject({ status: 0, signal: null, stdout: 'found a\n' })

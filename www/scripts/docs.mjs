@@ -1,5 +1,5 @@
-// Builds the docs: the API reference from the types, the site, and the index of its search. Alone, `node www/scripts/docs.mjs` needs only a
-// built package.
+// Builds the docs: the API reference from the types, the site, and the index of its search. Alone,
+// `node www/scripts/docs.mjs` needs only a built package.
 import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { at, isMain, main, run, step } from '../../scripts/lib.mjs'

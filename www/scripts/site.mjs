@@ -1,4 +1,4 @@
-// `npm run build:www`: builds the whole site into www/dist, for any static host: the demo, and the docs in www/dist/docs.
+// `npm run build:www`: builds the whole site into www/dist, for any static host: the demo, and the docs in its `docs`.
 // `--base /nidus-wasm/` names the folder of the host, if it is not the host's root.
 import { parseArgs } from 'node:util'
 import { buildAnyWeight } from '../../scripts/build.mjs'

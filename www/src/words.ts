@@ -8,7 +8,7 @@ export interface Words {
   actions: ('retry' | 'delete')[]
 }
 
-/** The codes of errors. The page has no sharded store and no index of documents, so it never gets the codes of those. */
+/** The codes of errors. The page has no sharded store and no index of documents, so it never gets their codes. */
 type Code = Exclude<NidusError['code'], 'BUSY' | 'SHARD_FAILED' | 'EMBEDDER_MISMATCH' | 'EMBEDDER_FAILED'>
 
 const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'

@@ -2,5 +2,3 @@ import { textIndexOf } from '../text-index/index.js'
 import { Nidus } from './browser.js'
 
 export const TextIndex = textIndexOf(Nidus as never)
-export { Nidus }
-export { NidusError } from '../errors/errors.js'

@@ -1,17 +1,19 @@
 import { checkKeys } from '../arguments/keys.js'
+import { oneOf } from '../arguments/options.js'
 import { aborted, invalid } from '../errors/errors.js'
 import type { RecordInput } from '../types/index.js'
 import type { AddReport, Chunk, DocumentInput, TextProgress } from '../types/text-index.js'
 import { isPlainObject } from '../core/wire.js'
 import { FORMATS, chunk } from './chunks/index.js'
 import { CHUNK, DOCUMENT } from './keys.js'
-import { surplusOf, type PassageStore, type Stored } from './passage-store.js'
+import type { PassageStore, Stored } from './passage-store.js'
 import {
   checkAttrs,
   digestOf,
   passageId,
+  passageIds,
   passagesOf,
-  embeddedTextOf,
+  embeddedText,
   type Document,
   type PassageAttrs,
 } from './records.js'
@@ -39,8 +41,7 @@ function checkDocument(given: unknown, number: number): Document {
   if (text.length > MOST_UNITS)
     throw invalid(`add: ${who}: \`text\` has ${text.length} letters, and the limit is ${MOST_UNITS}. Split it`)
   if (title !== undefined && typeof title !== 'string') throw invalid(`add: ${who}: \`title\` is a text`)
-  if (!Object.hasOwn(FORMATS, format))
-    throw invalid(`add: ${who}: \`format\` is one of ${Object.keys(FORMATS).join(', ')}`)
+  oneOf(format, `add: ${who}: \`format\``, Object.keys(FORMATS))
   if (!isPlainObject(attrs)) throw invalid(`add: ${who}: \`attrs\` is a plain object`)
   checkAttrs(attrs, `add: ${who}`)
   return { id, text, title, format, attrs: { ...attrs } }
@@ -116,26 +117,30 @@ async function storeGroup(
   report: AddReport,
   pending: string[],
 ) {
+  const ids = documents.map(({ id }) => id)
+  const digests = documents.map((document) => digestOf(document, settings.chunker.name))
+  const cut = async (i: number) => passagesOf(documents[i], await chunksOf(documents[i], settings), digests[i])
   // Cutting may take long, so it is done before anybody has to wait for the lock.
-  const cut = new Map<string, PassageAttrs[]>()
-  for (const { document, passages } of await changed(store, settings, documents)) cut.set(document.id, passages)
-  const unchanged: Document[] = []
+  const early = await store.firsts(ids)
+  const ready: (PassageAttrs[] | undefined)[] = []
+  for (const [i, first] of early.entries()) ready.push(first?.attrs._digest === digests[i] ? undefined : await cut(i))
+  const unchanged: Stored[] = []
   await store.exclusive(async () => {
-    const firsts = await store.firsts(documents.map(({ id }) => id))
+    const firsts = await store.firsts(ids)
     const records: RecordInput[] = []
     const surplus: string[] = []
     const shorter: string[] = []
     for (const [i, document] of documents.entries()) {
-      const before = firsts[i]?.attrs
-      const digest = digestOf(document, settings.chunker.name)
-      if (before?._digest === digest) {
-        unchanged.push(document)
+      const first = firsts[i]
+      if (first?.attrs._digest === digests[i]) {
+        unchanged.push(first)
         continue
       }
-      const passages = cut.get(document.id) ?? passagesOf(document, await chunksOf(document, settings), digest)
+      const before = first?.attrs
+      const passages = ready[i] ?? (await cut(i))
       const had = Math.max(before?._of ?? 0, before?._was ?? 0)
       const vectors = await vectorsOf(store, document.id, had)
-      const more = surplusOf(document.id, passages.length, had)
+      const more = passageIds(document.id, passages.length, had)
       if (more.length > 0) {
         passages[0]._was = had
         surplus.push(...more)
@@ -145,7 +150,7 @@ async function storeGroup(
         const id = passageId(document.id, attrs._n)
         const vector = vectors.get(attrs._hash)
         // A passage without any text has nothing to embed.
-        const waits = !vector && embeddedTextOf(attrs) !== ''
+        const waits = !vector && embeddedText(attrs) !== ''
         if (waits) pending.push(id)
         records.push({
           id,
@@ -162,31 +167,17 @@ async function storeGroup(
   pending.push(...(await waiting(store, unchanged)))
 }
 
-/** Returns the documents that are new or have changed, with their passages. */
-async function changed(store: PassageStore, settings: Settings, documents: Document[]) {
-  const firsts = await store.firsts(documents.map(({ id }) => id))
-  const news: { document: Document; passages: PassageAttrs[] }[] = []
-  for (const [i, document] of documents.entries()) {
-    const digest = digestOf(document, settings.chunker.name)
-    if (firsts[i]?.attrs._digest === digest) continue
-    news.push({ document, passages: passagesOf(document, await chunksOf(document, settings), digest) })
-  }
-  return news
-}
-
-/** Returns the passages of documents that an earlier call stored and did not embed. */
-async function waiting(store: PassageStore, documents: Document[]): Promise<string[]> {
-  if ((await store.counts()).pending === 0 || documents.length === 0) return []
-  const firsts = await store.firsts(documents.map(({ id }) => id))
-  const ids = firsts.flatMap((first) => (first ? surplusOf(first.attrs._doc, 0, first.attrs._of ?? 1) : []))
-  const passages = await store.get(ids)
+/** Returns the passages that an earlier call stored and did not embed. `firsts` are the first ones of documents. */
+async function waiting(store: PassageStore, firsts: Stored[]): Promise<string[]> {
+  if (firsts.length === 0 || (await store.counts()).pending === 0) return []
+  const passages = await store.get(firsts.flatMap(({ attrs: { _doc, _of = 1 } }) => passageIds(_doc, 0, _of)))
   return passages.filter((passage): passage is Stored => passage?.attrs._pending === true).map(({ id }) => id)
 }
 
 /** Returns the vectors of a document's passages by the hashes of what was embedded. */
 async function vectorsOf(store: PassageStore, document: string, count: number): Promise<Map<string, Float32Array>> {
   if (count === 0) return new Map()
-  const passages = await store.get(Array.from({ length: count }, (_, n) => passageId(document, n)))
+  const passages = await store.get(passageIds(document, 0, count))
   return new Map(
     passages
       .filter((passage): passage is Stored => passage !== undefined && !passage.attrs._pending)

@@ -2,7 +2,7 @@ import { NidusError, invalid } from '../errors/errors.js'
 import type { EmbedOptions, Embedder } from '../types/text-index.js'
 
 const BATCH = 16
-/** How long a question waits for an embedder that never answers. A model of 100 MB may have to be fetched first. */
+
 const embedderFailed = (model: string, what: string, cause?: unknown) =>
   new NidusError('EMBEDDER_FAILED', `the embedder "${model}" ${what}`, { cause })
 
@@ -52,4 +52,26 @@ export async function embed(embedder: Embedder, texts: string[], options: EmbedO
     if (vector.every((number) => number === 0) && texts[i] !== '') throw bad('a vector of zeros')
   }
   return all
+}
+
+/** Embeds passages in batches. Returns a vector for each text, in their order. */
+export async function embedPassageTexts(
+  embedder: Embedder,
+  texts: string[],
+  signal: AbortSignal | undefined,
+): Promise<Float32Array[]> {
+  // A batch is padded to its longest text, so texts of similar length form a batch.
+  const order = [...texts.keys()].sort((a, b) => texts[a].length - texts[b].length)
+  const vectors: Float32Array[] = []
+  const [size, { dimension }] = [batchSize(embedder), embedder]
+  for (let at = 0; at < order.length; at += size) {
+    const batch = order.slice(at, at + size)
+    const all = await embed(
+      embedder,
+      batch.map((i) => texts[i]),
+      { kind: 'passage', signal },
+    )
+    for (const [n, i] of batch.entries()) vectors[i] = all.subarray(n * dimension, (n + 1) * dimension)
+  }
+  return vectors
 }

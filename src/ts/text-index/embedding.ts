@@ -1,8 +1,7 @@
-import type { RecordInput } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
-import { batchSize, embed } from './embedder.js'
+import { embedPassageTexts } from './embedder.js'
 import type { PassageStore, Stored } from './passage-store.js'
-import { COLLECTION, embeddedTextOf, type PassageAttrs } from './records.js'
+import { COLLECTION, embeddedText, type PassageAttrs } from './records.js'
 
 /** The number of batches whose passages are read and written together. */
 export const BATCHES = 4
@@ -13,32 +12,18 @@ export const BATCHES = 4
  */
 export async function embedPassages(store: PassageStore, embedder: Embedder, ids: string[], signal: AbortSignal) {
   const waiting = (await store.get(ids)).filter((found): found is Stored => found?.attrs._pending === true)
-  // A batch is padded to its longest text, so texts of similar length form a batch.
-  const texts = waiting
-    .map(({ id, attrs }) => ({ id, text: embeddedTextOf(attrs), hash: attrs._hash }))
-    .sort((a, b) => a.text.length - b.text.length)
-  const size = batchSize(embedder)
-  const vectors = new Map<string, { vector: Float32Array; hash: string }>()
-  for (let at = 0; at < texts.length; at += size) {
-    const batch = texts.slice(at, at + size)
-    const all = await embed(
-      embedder,
-      batch.map(({ text }) => text),
-      { kind: 'passage', signal },
-    )
-    const { dimension } = embedder
-    batch.forEach(({ id, hash }, i) =>
-      vectors.set(id, { vector: all.subarray(i * dimension, (i + 1) * dimension), hash }),
-    )
-  }
+  const vectors = await embedPassageTexts(
+    embedder,
+    waiting.map(({ attrs }) => embeddedText(attrs)),
+    signal,
+  )
   await store.exclusive(async () => {
-    const now = (await store.get([...vectors.keys()])).filter((found): found is Stored => found !== undefined)
-    const records: RecordInput[] = []
-    for (const { id, attrs } of now) {
-      const made = vectors.get(id)
-      if (!attrs._pending || made?.hash !== attrs._hash) continue
-      records.push({ id, vector: made.vector, attrs: withVector(attrs) })
-    }
+    const now = await store.get(waiting.map(({ id }) => id))
+    const records = waiting.flatMap(({ id, attrs: { _hash } }, i) => {
+      const attrs = now[i]?.attrs
+      if (!attrs?._pending || attrs._hash !== _hash) return []
+      return [{ id, vector: vectors[i], attrs: withVector(attrs) }]
+    })
     if (records.length > 0) await store.db.upsert(COLLECTION, records)
   })
 }

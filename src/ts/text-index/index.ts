@@ -1,7 +1,6 @@
 import { checkSignal } from '../arguments/input.js'
 import { checkName, checkOptions } from '../arguments/options.js'
 import { NidusError, closedError, invalid } from '../errors/errors.js'
-import { onAbort } from '../runtime/signals.js'
 import type { Attrs, Nidus, OpenOptions } from '../types/index.js'
 import type {
   AddOptions,
@@ -18,9 +17,9 @@ import { Progress, storeDocuments } from './adding.js'
 import { batchSize, checkEmbedder } from './embedder.js'
 import { BATCHES, embedPassages } from './embedding.js'
 import { ADD } from './keys.js'
-import { PassageStore, mismatch, surplusOf, type NidusClass } from './passage-store.js'
+import { PassageStore, mismatch, type NidusClass } from './passage-store.js'
 import { EmbedQueue } from './queue.js'
-import { COLLECTION, documentOf, passageId } from './records.js'
+import { COLLECTION, documentOf, passageIds } from './records.js'
 import { copyPassages, openNext, takePlace } from './reembedding.js'
 import { Questions, checkSearch, searchDocuments } from './searching.js'
 import { chunkerAs, settingsOf, type Settings } from './settings.js'
@@ -103,7 +102,7 @@ export function textIndexOf(Class: NidusClass) {
       const remove = async () => {
         const firsts = (await store.firsts([...new Set(all)])).filter((first) => first !== undefined)
         const passages = firsts.flatMap(({ attrs: { _doc, _of = 1, _was = 0 } }) =>
-          surplusOf(_doc, 0, Math.max(_of, _was)),
+          passageIds(_doc, 0, Math.max(_of, _was)),
         )
         if (passages.length > 0) await store.db.delete(COLLECTION, passages)
         return firsts.length
@@ -128,8 +127,7 @@ export function textIndexOf(Class: NidusClass) {
       const [first] = await store.firsts([id])
       if (!first) return undefined
       const { _of = 1 } = first.attrs
-      const ids = Array.from({ length: _of - 1 }, (_, n) => passageId(id, n + 1))
-      const rest = (await store.get(ids)).filter((passage) => passage !== undefined)
+      const rest = (await store.get(passageIds(id, 1, _of))).filter((passage) => passage !== undefined)
       return documentOf<A>([first, ...rest].map(({ attrs }) => attrs))
     }
 
@@ -143,8 +141,6 @@ export function textIndexOf(Class: NidusClass) {
         throw new NidusError('UNSUPPORTED', 'reembed: this storage cannot hold a second store. Make a new index')
       await store.refuseOthers()
       const next = await openNext(Class, name, opened, embedder, store.remembered.chunker)
-      const abort = new AbortController()
-      const forget = signal && onAbort(signal, () => abort.abort(signal.reason))
       const progress = new Progress(onProgress)
       try {
         progress.passages = (await store.counts()).passages
@@ -158,14 +154,14 @@ export function textIndexOf(Class: NidusClass) {
         // What is added meanwhile is copied by another pass. Once a pass has little to do, the last one lets nobody
         // write.
         for (let made = Infinity; made > 0; before += made)
-          made = await copyPassages(store, next, embedder, pace, abort.signal)
+          made = await copyPassages(store, next, embedder, pace, signal)
         const paused = this.#queue.paused
         // What waits to be embedded has its vectors afterwards.
         await this.#queue.quiet()
         try {
           await store.exclusive(async () => {
             await store.refuseOthers()
-            await copyPassages(store, next, embedder, pace, abort.signal)
+            await copyPassages(store, next, embedder, pace, signal)
             await this.#switch(next, embedder, opened)
           })
         } finally {
@@ -174,8 +170,6 @@ export function textIndexOf(Class: NidusClass) {
       } catch (error) {
         await next.db.close()
         throw error
-      } finally {
-        forget?.()
       }
     }
 
@@ -256,8 +250,8 @@ function checkAdd(given: AddOptions | undefined, place: string): AddOptions {
 }
 
 /**
- * Opens the store of an index, and checks that its embedder is the one that it was made with. Documents are cut as those
- * that are there.
+ * Opens the store of an index, and checks that its embedder is the one that it was made with. Documents are cut as
+ * those that are there.
  */
 async function openStore(Class: NidusClass, name: string, settings: Settings) {
   const { embedder } = settings
@@ -301,7 +295,7 @@ async function gainEmbedder(
   const made = { dimension: embedder.dimension, model: embedder.model, chunker }
   await store.refuseOthers()
   const next = await openNext(Class, name, options, embedder, chunker)
-  await copyPassages(store, next, undefined, async () => {}, new AbortController().signal)
+  await copyPassages(store, next, undefined, async () => {}, undefined)
   await store.db.close()
   await takePlace(Class, name, options, next)
   return PassageStore.open(Class, name, options, made)

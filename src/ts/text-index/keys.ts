@@ -1,11 +1,10 @@
-import type { KeysOf, Known } from '../arguments/keys.js'
+import type { KeysOf } from '../arguments/keys.js'
 import type {
   AddOptions,
   Chunk,
   ChunkOptions,
   Chunker,
   DocumentInput,
-  Embedder,
   TextIndexOptions,
   TextSearchOptions,
 } from '../types/text-index.js'
@@ -31,5 +30,3 @@ export const SEARCH = {
   fuzzy: 1,
   forms: 1,
 } satisfies KeysOf<TextSearchOptions>
-/** What an embedder must have. It may have more: it is an object of the caller's own kind. */
-export const EMBEDDER = { model: 1, dimension: 1, embed: 1 } satisfies Known & Partial<KeysOf<Embedder>>

@@ -2,7 +2,7 @@ import { NidusError, invalid } from '../errors/errors.js'
 import type { Nidus, OpenOptions, RecordInput } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
 import { exclusive } from './exclusive.js'
-import { COLLECTION, FIELDS, passageId, type PassageAttrs } from './records.js'
+import { COLLECTION, FIELDS, passageId, passageIds, type PassageAttrs } from './records.js'
 
 /** The class of the entry that is in use: of pages, of Node, or of workerd. */
 export type NidusClass = typeof Nidus
@@ -13,7 +13,7 @@ interface Remembered {
   model: string
   chunker: string
   /** Set in a store in which new vectors are made: the name of the index whose place it takes. */
-  nextOf?: string
+  nextOf?: string | undefined
 }
 const VERSION = '1'
 
@@ -70,13 +70,13 @@ export class PassageStore {
           )
         await remember(db, made)
         await db.createCollection(COLLECTION, { text: FIELDS })
-        return new PassageStore(db, { model: made.model, chunker: made.chunker, ...of(made.nextOf) })
+        return new PassageStore(db, { model: made.model, chunker: made.chunker, nextOf: made.nextOf })
       }
       if (meta['text-index'] !== VERSION)
         throw new NidusError('UNSUPPORTED_VERSION', `a newer version wrote the index "${name}". Use that version`)
       // The settings of words may not have been made yet, if the process ended in between.
       if (!(await db.getText(COLLECTION))) await db.createCollection(COLLECTION, { text: FIELDS })
-      return new PassageStore(db, { model: meta.model ?? '', chunker: meta.chunker ?? '', ...of(made.nextOf) })
+      return new PassageStore(db, { model: meta.model ?? '', chunker: meta.chunker ?? '', nextOf: made.nextOf })
     } catch (error) {
       await db.close()
       throw error
@@ -137,7 +137,7 @@ export class PassageStore {
     await this.exclusive(async () => {
       for (const { id, attrs } of await this.db.list(COLLECTION, { filter: { _was: { $exists: true } } })) {
         const { _doc, _of = 1, _was = 0 } = attrs as PassageAttrs
-        await this.write([], surplusOf(_doc, _of, _was), [id])
+        await this.write([], passageIds(_doc, _of, _was), [id])
       }
     })
   }
@@ -161,12 +161,6 @@ export class PassageStore {
   }
 }
 
-const of = (nextOf: string | undefined) => (nextOf === undefined ? {} : { nextOf })
-
-/** Returns the ids of the passages that a document had before and has no longer. */
-export const surplusOf = (document: string, now: number, before: number) =>
-  Array.from({ length: Math.max(0, before - now) }, (_, i) => passageId(document, now + i))
-
 const remember = (db: Nidus, { model, chunker, nextOf }: Remembered) =>
   db.setMeta(COLLECTION, {
     'text-index': VERSION,
@@ -175,7 +169,7 @@ const remember = (db: Nidus, { model, chunker, nextOf }: Remembered) =>
     ...(nextOf !== undefined && { 'next-of': nextOf }),
   })
 
-/** The message of an opening without a dimension that found no store. A worker's error does not bring its cause along. */
+/** The message of an opening without a dimension that found no store. A worker's error lacks the cause's code. */
 const NONE = /without a dimension none can be created/
 
 async function openOrMake(Class: NidusClass, name: string, options: OpenOptions, dimension: number): Promise<Nidus> {

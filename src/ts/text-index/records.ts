@@ -1,6 +1,6 @@
 import { invalid } from '../errors/errors.js'
 import type { Attrs, AttrValue } from '../types/attrs.js'
-import type { Chunk, DocumentInput, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
+import type { Chunk, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
 import { hashOf } from './hash.js'
 
 /** The collection with all passages. Each is a record. */
@@ -34,6 +34,10 @@ const isOwn = (key: string) => key.startsWith('_') || OWN.has(key)
 
 /** The number comes first, so an id of any form gives no other document's passage. */
 export const passageId = (document: string, n: number) => `${n}:${document}`
+
+/** Returns the ids of a document's passages from number `from` to before `to`. */
+export const passageIds = (document: string, from: number, to: number) =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => passageId(document, from + i))
 
 export interface Document {
   id: string
@@ -73,7 +77,7 @@ const shown = (key: string, value: AttrValue | undefined) => {
 }
 
 /** Returns what is embedded for a passage: title and headings say much about its subject. */
-export const embeddedText = (title: string | undefined, headings: string[] | undefined, text: string) => {
+export function embeddedText({ title, headings, text }: Pick<PassageAttrs, 'title' | 'headings' | 'text'>): string {
   const above = [title, ...(headings ?? [])].filter((each) => each !== undefined && each !== '').join(' › ')
   return above && text ? `${above}\n${text}` : above || text
 }
@@ -90,12 +94,10 @@ export function passagesOf(document: Document, chunks: Chunk[], digest: string):
     _n: n,
     _start: start,
     _end: end,
-    _hash: hashOf(embeddedText(document.title, headings, text)),
+    _hash: hashOf(embeddedText({ title: document.title, headings, text })),
     ...(n === 0 && { _digest: digest, _of: parts.length }),
   }))
 }
-
-export const embeddedTextOf = ({ title, headings, text }: PassageAttrs) => embeddedText(title, headings, text)
 
 export function attrsOf<A>(attrs: PassageAttrs): A {
   return Object.fromEntries(Object.entries(attrs).filter(([key]) => !isOwn(key))) as A
@@ -113,5 +115,3 @@ export function documentOf<A>(passages: PassageAttrs[]): StoredDocument<A> {
   const [first] = passages
   return { id: first._doc, title: first.title, attrs: attrsOf<A>(first), passages: passages.map(passageOf) }
 }
-
-export type Input = DocumentInput<Attrs>

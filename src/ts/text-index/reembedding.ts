@@ -1,16 +1,16 @@
 import { NidusError } from '../errors/errors.js'
 import type { OpenOptions, RecordInput, VectorRecord } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
-import { batchSize, embed } from './embedder.js'
+import { batchSize, embedPassageTexts } from './embedder.js'
 import { BATCHES, withVector } from './embedding.js'
 import { PassageStore, type NidusClass } from './passage-store.js'
-import { COLLECTION, embeddedTextOf, type PassageAttrs } from './records.js'
+import { COLLECTION, embeddedText, type PassageAttrs } from './records.js'
 
 /** The number of records that are compared at once. */
 const PAGE = 256
 
 /** The store in which the vectors of another model are made. It takes the place of the first one when it is whole. */
-export const nextName = (name: string) => `${name}.next`
+const nextName = (name: string) => `${name}.next`
 
 /**
  * Opens the store in which new vectors are made. What an earlier call with the same model made is kept, and what one
@@ -29,9 +29,12 @@ export async function openNext(
   const { model } = next.remembered
   if (model === made.model && next.db.dimension === made.dimension) return next
   await next.db.close()
-  await Class.destroy(nextName(name), options.storage === undefined ? {} : { storage: options.storage })
+  await destroyNext(Class, name, options)
   return open()
 }
+
+const destroyNext = (Class: NidusClass, name: string, { storage }: OpenOptions) =>
+  Class.destroy(nextName(name), { storage })
 
 const hashOf = ({ attrs }: VectorRecord) => (attrs as PassageAttrs)._hash
 
@@ -51,7 +54,7 @@ export async function copyPassages(
   next: PassageStore,
   embedder: Embedder | undefined,
   pace: (embedded: number) => Promise<void>,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   let embedded = 0
   const atOnce = embedder ? BATCHES * batchSize(embedder) : PAGE
@@ -96,25 +99,15 @@ async function withVectors(
   records: VectorRecord[],
   dimension: number,
   embedder: Embedder | undefined,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<RecordInput[]> {
-  const texts = records.map(({ attrs }) => embeddedTextOf(attrs as PassageAttrs))
-  if (!embedder)
-    return records.map((record, i) => ({
-      id: record.id,
-      vector: new Float32Array(dimension),
-      attrs: attrsFor(record, texts[i] !== ''),
-    }))
-  const made: RecordInput[] = []
-  const size = batchSize(embedder)
-  for (let at = 0; at < records.length; at += size) {
-    const all = await embed(embedder, texts.slice(at, at + size), { kind: 'passage', signal })
-    records.slice(at, at + size).forEach((record, i) => {
-      const vector = all.subarray(i * dimension, (i + 1) * dimension)
-      made.push({ id: record.id, vector, attrs: attrsFor(record, undefined) })
-    })
-  }
-  return made
+  const texts = records.map(({ attrs }) => embeddedText(attrs as PassageAttrs))
+  const vectors = embedder && (await embedPassageTexts(embedder, texts, signal))
+  return records.map((record, i) => ({
+    id: record.id,
+    vector: vectors?.[i] ?? new Float32Array(dimension),
+    attrs: attrsFor(record, !vectors && texts[i] !== ''),
+  }))
 }
 
 /** Removes the passages that `from` does not have. */
@@ -153,5 +146,5 @@ export async function takePlace(
     )
   }
   await next.db.close()
-  await Class.destroy(nextName(name), options.storage === undefined ? {} : { storage: options.storage })
+  await destroyNext(Class, name, options)
 }

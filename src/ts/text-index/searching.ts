@@ -2,6 +2,7 @@ import { checkSignal } from '../arguments/input.js'
 import { searchFirstWords } from '../arguments/long-question.js'
 import { checkOptions, oneOf } from '../arguments/options.js'
 import { NidusError, aborted, invalid } from '../errors/errors.js'
+import { onAbort } from '../runtime/signals.js'
 import type { Hit, Nidus, QuestionOptions } from '../types/index.js'
 import type { DocumentHit, Embedder, FoundPassage, TextHits, TextSearchOptions } from '../types/text-index.js'
 import type { TextMatch } from '../types/text.js'
@@ -40,8 +41,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   return new Promise((resolve, reject) => {
     const stop = () => reject(aborted(signal, 'the search was aborted'))
     if (signal.aborted) return stop()
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    promise.then(resolve, reject).finally(onAbort(signal, stop))
   })
 }
 

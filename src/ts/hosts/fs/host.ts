@@ -86,13 +86,7 @@ export function fsHost(name: string): OwnHost {
   let made: { files: string[]; root: string | undefined } = { files: [], root: undefined }
 
   const refuseIfHeld = () => FsLock.refuseIfHeld(directory)
-  const isHeld = () => {
-    try {
-      return refuseIfHeld()
-    } catch {
-      return true
-    }
-  }
+  const isHeld = () => FsLock.lockedBy(directory) !== undefined
 
   /** Refuses files of another program. Called before anything is made, and again under the lock. */
   function look() {
@@ -165,7 +159,7 @@ export function fsHost(name: string): OwnHost {
       try {
         return both(data, log, 'r', undefined)
       } catch (error) {
-        if ((error as { code?: string }).code !== 'ENOENT') throw error
+        if (!isMissing(error)) throw error
         // A writer may be renaming a compacted pair into place.
         if (attempt < 5 && existsSync(join(directory, 'log'))) await sleep(20)
         else return readRest(lenient, error)
@@ -296,7 +290,7 @@ function makeAll(directory: string): string | undefined {
   try {
     return mkdirSync(directory, { recursive: true })
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    if (!isMissing(error)) throw error
     let first = directory
     while (!existsSync(dirname(first)) && first !== dirname(first)) first = dirname(first)
     mkdirSync(first)

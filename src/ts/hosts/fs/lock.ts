@@ -166,13 +166,18 @@ export class FsLock {
     }
   }
 
-  /** Throws LOCKED if a living process holds the lock. A file that is no lock tells nothing. */
-  static refuseIfHeld(directory: string) {
+  /** Returns the error LOCKED if a living process holds the lock. A file that is no lock tells nothing. */
+  static lockedBy(directory: string): NidusError | undefined {
     const path = join(directory, 'lock')
     const found = read(path)
     const holder = found === undefined ? undefined : parse(found)
-    if (holder ? !surelyDead(holder, isExpired(path)) : isNatives(found ?? '') && !isExpired(path, NATIVE_MS))
-      throw locked(path, found!, holder)
+    const isHeld = holder ? !surelyDead(holder, isExpired(path)) : isNatives(found ?? '') && !isExpired(path, NATIVE_MS)
+    return isHeld ? locked(path, found!, holder) : undefined
+  }
+
+  static refuseIfHeld(directory: string) {
+    const error = FsLock.lockedBy(directory)
+    if (error) throw error
   }
 
   private constructor(path: string, content: string) {

@@ -63,8 +63,8 @@ export function refuseNoFolder(directory: string) {
   const found = followed(directory)
   if (found === undefined || (found !== NOWHERE && found.isDirectory())) return
   throw invalid(
-    `${directory} is ${found === NOWHERE ? NOWHERE : 'no folder, but a store is a folder with data and log'}. Nothing ` +
-      'was changed',
+    `${directory} is ` +
+      `${found === NOWHERE ? NOWHERE : 'no folder, but a store is a folder with data and log'}. Nothing was changed`,
   )
 }
 

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { NidusError } from '../../errors/errors.js'
 import { crc32 } from '../../format/crc32.js'
-import { lookAt } from './ownership.js'
+import { isMissing, lookAt } from './ownership.js'
 
 /**
  * The names of the files by which a compacted pair becomes current. Two files cannot be renamed at once, so there are
@@ -153,7 +153,7 @@ export function remove(directory: string, name: string) {
   try {
     unlinkSync(join(directory, name))
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    if (!isMissing(error)) throw error
   }
 }
 

@@ -5,7 +5,10 @@ const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*(?:[ \t]#+[ \t]*)?\r?\n?$/
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*\r?\n?$/
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 
-/** Returns the end of the block between lines of `---` at the beginning, or 0. It holds settings (`title: ...`), and no text. */
+/**
+ * Returns the end of the block between lines of `---` at the beginning, or 0. It holds settings (`title: ...`), and no
+ * text.
+ */
 const endOfSettings = (text: string) =>
   /^---\r?\n(?=[\w-]+[ \t]*:)(?:(?!---\r?\n)[^\n]*\n)*?---\r?(?:\n|$)/.exec(text)?.[0].length ?? 0
 

@@ -2,7 +2,7 @@ import { eachLine, pieces, prose, type Section, type Unit } from './units.js'
 
 const isBlank = (line: string) => line.trim() === ''
 /** A line that does not continue the sentence of the line before: an item of a list, a quotation, a row of a table. */
-export const standsAlone = (line: string) => /^\s*(?:[-*+•>|]|\d{1,9}[.)])/.test(line)
+const standsAlone = (line: string) => /^\s*(?:[-*+•>|]|\d{1,9}[.)])/.test(line)
 
 /** Gathers lines into paragraphs, and cuts those into pieces. */
 export class Paragraphs {
