@@ -100,8 +100,9 @@ export const checkExtents = (sql: Sql, { store }: Row) => isThere(sql, tableOf(s
 export const isUnnamed = (sql: Sql) => (findRow(sql, UNNAMED)?.store ?? NAMED) < NAMED
 
 export function makeStore(sql: Sql, name: string): Row {
-  sql.exec(`CREATE TABLE IF NOT EXISTS ${STORES} (store INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
-    generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL, epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
+  sql.exec(`CREATE TABLE IF NOT EXISTS ${STORES} (store INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL, generation INTEGER NOT NULL, data INTEGER NOT NULL, log INTEGER NOT NULL,
+    epoch TEXT NOT NULL, cuts INTEGER NOT NULL)`)
   sql.exec(
     `INSERT INTO ${STORES} (store, name, version, generation, data, log, epoch, cuts) VALUES (?, ?, ${VERSION}, 0, ` +
       `0, 0, '', 0)`,
