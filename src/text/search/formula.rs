@@ -47,7 +47,7 @@ pub fn look(table: &[f64], count: u32, length: u32, mean: f64) -> f64 {
     part(count, length, mean)
 }
 
-/// A clause in a field: a term of the sum.
+/// A clause in a field: one summand of the score.
 #[derive(Clone, Copy)]
 pub struct Item {
     pub clause: usize,
@@ -56,7 +56,7 @@ pub struct Item {
     pub mean: f64,
 }
 
-/// Returns all terms of the sum, in the order of the clauses and then of the fields.
+/// Returns all summands of the score, in the order of the clauses and then of the fields.
 pub fn items(question: &Question, statistics: &Statistics, weights: &[f64]) -> Result<Vec<Item>> {
     statistics.check(question, weights.len())?;
     if weights.iter().any(|weight| !(weight.is_finite() && *weight >= 0.0)) {

@@ -143,7 +143,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Makes the tables of contributions for the mean lengths of these terms.
+    /// Makes the tables of contributions for the mean lengths of these summands.
     fn fill_tables(&mut self, items: &[Item], fields: usize) -> Result<()> {
         let (_, lists) = self.parts();
         lists.tables.resize_with(fields, || (0.0, Vec::new()));
@@ -170,7 +170,7 @@ fn line<'a>(
     Line::new(sub_index, list, (item.weight, item.mean), &tables[item.field].1, lengths, word)
 }
 
-/// Puts the terms into the order in which they are added: descending weight, then the order of the question.
+/// Puts the summands into the order in which they are added: descending weight, then the order of the question.
 fn sort_items(items: &mut Vec<Item>) -> Result<()> {
     mutant!(TextSumUnordered does { return Ok(()) });
     let mut order = Vec::new();

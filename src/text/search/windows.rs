@@ -1,9 +1,9 @@
 //! Adds up the scores of the documents of a sub-index, in windows.
 //!
-//! The terms of the sum are in the order of their weights. As soon as the last terms together contribute less than the
-//! worst of the best scores, a document must have one of the first words to be among the best. So the lists of the last
-//! terms are only looked at for documents that the first lists have. This is the algorithm MaxScore. It leaves out
-//! documents, but changes no sum.
+//! The summands of the sum are in the order of their weights. As soon as the last summands together contribute less
+//! than the worst of the best scores, a document must have one of the first words to be among the best. So the lists of
+//! the last summands are only looked at for documents that the first lists have. This is the algorithm MaxScore. It
+//! leaves out documents, but changes no sum.
 
 use super::formula::{MOST, look};
 use crate::mutant::mutant;
@@ -17,7 +17,7 @@ const WINDOW: usize = 2_048;
 /// If a union has more documents than this, its best posting is not searched for.
 const LONG: usize = 2_048;
 
-/// A list of a term, and what its postings contribute.
+/// A list of a summand, and what its postings contribute.
 pub struct Line<'a> {
     pub weight: f64,
     pub mean: f64,
@@ -31,7 +31,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Makes the line of a term in a sub-index. Returns None if there is no list.
+    /// Makes the line of a summand in a sub-index. Returns None if there is no list.
     pub fn new(
         sub_index: &'a SubIndex,
         list: &'a List,
@@ -96,8 +96,8 @@ pub struct Windows<'a> {
     lines: Vec<Line<'a>>,
     /// The most that this line and those after it contribute.
     rest: Vec<f64>,
-    /// Bounds are compared with the least score times this, because the terms of a bound are added, and so rounded, in
-    /// another order than those of a score.
+    /// Bounds are compared with the least score times this, because the summands of a bound are added, and so rounded,
+    /// in another order than those of a score.
     slack: f64,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Adds the terms from `first` on to the sum of a document, as long as it can be among the best, and offers it.
+    /// Adds the summands from `first` on to the sum of a document, as long as it can be among the best, and offers it.
     #[inline]
     fn complete(&mut self, ordinal: u32, mut sum: f64, first: usize, sink: &mut Sink<'_>) {
         let least = sink.least * self.slack;
@@ -254,7 +254,7 @@ impl<'a> Windows<'a> {
         any
     }
 
-    /// Returns the score, added in the order of the terms.
+    /// Returns the score, added in the order of the summands.
     fn sum(&self, ordinal: u32, counts: &[u32]) -> f64 {
         let lines = self.lines.iter().zip(counts).filter(|(_, count)| **count > 0);
         lines.fold(0.0, |sum, (line, count)| sum + line.contribution(ordinal, *count))

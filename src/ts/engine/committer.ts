@@ -20,15 +20,16 @@ const RELAXED_BYTES = 32 * 1024 * 1024
 
 /** The parts of the engine that the committer uses. */
 interface Committing {
-  /** Returns true if reads may take several turns of the event loop, so that a group must wait for them. */
+  /** Returns true if reads may take several turns of the event loop, so that a commit group must wait for them. */
   readsSpanTurns(): boolean
-  /** Called once a group is visible. Later writes wait until it resolves. */
+  /** Called once a commit group is visible. Later writes wait until it resolves. */
   committed(): Promise<void>
   readonly feed: Feed
 }
 
 /**
- * Makes writes durable and visible, in the order of their calls. Writes that wait together are committed as a group.
+ * Makes writes durable and visible, in the order of their calls. Writes that wait together are committed as a commit
+ * group.
  */
 export class Committer {
   readonly queue: Queue
@@ -37,10 +38,10 @@ export class Committer {
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The number of bytes written since the last flush. */
   #unflushed = 0
-  /** The number of writes acknowledged since the last flush, and of those in the group that is being staged. */
+  /** The number of writes acknowledged since the last flush, and of those in the commit group that is being staged. */
   #unsaved = 0
   #staged = 0
-  /** The writes of the group that change something, in their order. */
+  /** The writes of the commit group that change something, in their order. */
   #made: Made[] = []
 
   constructor(open: OpenCore, engine: Committing) {
@@ -74,7 +75,7 @@ export class Committer {
       if (before) return before.result
       const size = store.stagedBytes
       const { method, args } = call
-      // The core tells the metadata as they were before the group.
+      // The core tells the metadata as they were before the commit group.
       const dropped =
         method === 'setMeta' &&
         this.#made.some((made) => made.method === 'dropCollection' && made.collection === args.collection)
@@ -141,8 +142,8 @@ export class Committer {
   }
 
   /**
-   * Makes the staged group durable, then visible. With strict durability it is durable after the core's `write`, or
-   * after the commit of a transactional host.
+   * Makes the staged commit group durable, then visible. With strict durability it is durable after the core's `write`,
+   * or after the commit of a transactional host.
    */
   async #commit() {
     const open = this.#open

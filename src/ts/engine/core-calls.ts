@@ -11,7 +11,7 @@ const decoder = new TextDecoder()
 /** One call with its arguments: `method` tells which arguments it has. */
 export type AnyCall<M extends Method = Method> = { [K in M]: { method: K; args: Args<K> } }[M]
 type Run<M extends Method> = (core: Store, args: Args<M>) => Result<M>
-/** Stages one write. `dropped` is true if the collection was dropped earlier in the same group. */
+/** Stages one write. `dropped` is true if the collection was dropped earlier in the same commit group. */
 type RunWrite<M extends Method> = (core: Store, args: Args<M>, dropped: boolean) => Result<M>
 
 const NO_VECTORS = /* @__PURE__ */ new Float32Array()

@@ -3,14 +3,15 @@ import { onAbort } from '../runtime/signals.js'
 import { breathe } from '../runtime/schedule.js'
 
 /**
- * A mutation that is committed in a group with others. If its `stage` throws, only this mutation is refused. A mutation
- * with `keep` is staged at once if nothing else is under way. Otherwise `keep` is called, to copy what it needs.
+ * A mutation that is committed in a commit group with others. If its `stage` throws, only this mutation is refused. A
+ * mutation with `keep` is staged at once if nothing else is under way. Otherwise `keep` is called, to copy what it
+ * needs.
  */
 interface Staging {
   stage: () => unknown
   keep?: (() => void) | undefined
 }
-/** Work that is not part of a group. */
+/** Work that is not part of a commit group. */
 interface Alone {
   alone: () => Promise<unknown>
 }
@@ -24,23 +25,23 @@ type Job = Work & {
   staged?: { result: unknown }
 }
 
-interface Group {
+interface CommitGroup {
   /** The number of bytes staged so far. */
   size(): number
   /** Makes what is staged durable and visible. */
   commit(): Promise<void>
 }
 
-/** The size in bytes at which a group ends. A larger one is not quicker, and its first callers wait longer. */
+/** The size in bytes at which a commit group ends. A larger one is not quicker, and its first callers wait longer. */
 const ENOUGH = 8 * 1024 * 1024
 
 /** Runs mutations in the order of their calls. Those that wait at the same time share one commit. */
 export class Queue {
-  readonly #group: Group
+  readonly #group: CommitGroup
   #waiting: Job[] = []
   #pump: Promise<void> | undefined
 
-  constructor(group: Group) {
+  constructor(group: CommitGroup) {
     this.#group = group
   }
 
@@ -80,7 +81,7 @@ export class Queue {
 
   async #run() {
     // Calls of the same turn, and calls that are on their way to this thread, share the first commit. Between two
-    // groups reads get their turn.
+    // commit groups reads get their turn.
     await breathe()
     while (this.#waiting.length > 0) {
       if ('alone' in this.#waiting[0]) await this.#runAlone(this.#take()!)

@@ -154,11 +154,11 @@ export class Extents {
     for (let rank = 0; ; rank++) {
       let first = small.length
       while (first > 0 && small[first - 1].rank <= rank) first--
-      const group = small.slice(first)
-      if (group.length < FAN) return
-      const bytes = concat(group.map(({ bytes }) => bytes))
-      const { at } = group[0]
-      small.splice(first, group.length, { at, bytes, rank: rank + 1 })
+      const last = small.slice(first)
+      if (last.length < FAN) return
+      const bytes = concat(last.map(({ bytes }) => bytes))
+      const { at } = last[0]
+      small.splice(first, last.length, { at, bytes, rank: rank + 1 })
       plan.merged = [at, this.#base]
       plan.puts = [{ at, bytes }]
       if (bytes.length > SMALL) {

@@ -95,18 +95,20 @@ export class Moves {
 
   /** Writes each record where it belongs. A record that belongs elsewhere is there before it is removed here. */
   async write(patience: number, collection: string, records: Sent[]): Promise<number> {
-    const groups = groupBy(records, ({ id }) => this.ownerOf(collection, id))
+    const byOwner = groupBy(records, ({ id }) => this.ownerOf(collection, id))
     const { index } = this.#kept()
-    const mine = groups.get(index)
-    groups.delete(index)
+    const mine = byOwner.get(index)
+    byOwner.delete(index)
     const db = await this.#store()
     if (mine) await db.upsert(collection, mine)
-    if (groups.size > 0) {
+    if (byOwner.size > 0) {
       await this.#alone(async () => {
-        await settled([...groups].map(([other, group]) => this.#peers.call(patience, other, 'put', collection, group)))
+        await settled(
+          [...byOwner].map(([other, theirs]) => this.#peers.call(patience, other, 'put', collection, theirs)),
+        )
         await db.delete(
           collection,
-          [...groups.values()].flat().map(({ id }) => id),
+          [...byOwner.values()].flat().map(({ id }) => id),
         )
       })
     }
@@ -118,18 +120,18 @@ export class Moves {
    * never changed in one of two copies.
    */
   async update(patience: number, collection: string, changes: Changed[]): Promise<number> {
-    const groups = groupBy(changes, ({ id }) => this.ownerOf(collection, id))
+    const byOwner = groupBy(changes, ({ id }) => this.ownerOf(collection, id))
     const { index } = this.#kept()
-    const mine = groups.get(index)
-    groups.delete(index)
+    const mine = byOwner.get(index)
+    byOwner.delete(index)
     const db = await this.#store()
-    if (groups.size === 0) return db.update(collection, changes)
+    if (byOwner.size === 0) return db.update(collection, changes)
     return this.#alone(async () => {
       const here = new Map<string, Sent>()
       // Finds all records before changing any of them.
       if (mine) absent(collection, mine, await find(db, collection, idsOf(mine)))
-      for (const [other, group] of groups) {
-        const ids = idsOf(group)
+      for (const [other, theirs] of byOwner) {
+        const ids = idsOf(theirs)
         const found: (Sent | boolean | null)[] = await find(db, collection, ids)
         for (const record of found) if (record) here.set((record as Sent).id, record as Sent)
         const missing = ids.flatMap((_, n) => (found[n] ? [] : [n]))
@@ -143,9 +145,11 @@ export class Moves {
           )
           missing.forEach((n, i) => (found[n] = there[i]))
         }
-        absent(collection, group, found)
+        absent(collection, theirs, found)
       }
-      await settled([...groups].map(([other, group]) => this.#moveAndChange(patience, other, collection, group, here)))
+      await settled(
+        [...byOwner].map(([other, theirs]) => this.#moveAndChange(patience, other, collection, theirs, here)),
+      )
       if (mine) await db.update(collection, mine)
       return changes.length
     })
@@ -155,34 +159,34 @@ export class Moves {
     patience: number,
     other: number,
     collection: string,
-    group: Changed[],
+    theirs: Changed[],
     here: ReadonlyMap<string, Sent>,
   ) {
-    const leaving = [...new Set(idsOf(group))].flatMap((id) => here.get(id) ?? [])
+    const leaving = [...new Set(idsOf(theirs))].flatMap((id) => here.get(id) ?? [])
     for (const part of parts(leaving)) await this.#adopted(patience, other, collection, part)
-    await this.#peers.call(patience, other, 'change', collection, group)
+    await this.#peers.call(patience, other, 'change', collection, theirs)
     if (leaving.length > 0) await (await this.#store()).delete(collection, idsOf(leaving))
   }
 
   async delete(patience: number, collection: string, ids: string[]): Promise<number> {
-    const groups = groupBy(ids, (id) => this.ownerOf(collection, id))
+    const byOwner = groupBy(ids, (id) => this.ownerOf(collection, id))
     const { index } = this.#kept()
-    const mine = groups.get(index) ?? []
-    groups.delete(index)
+    const mine = byOwner.get(index) ?? []
+    byOwner.delete(index)
     const db = await this.#store()
     let deleted = mine.length ? await db.delete(collection, mine) : 0
-    if (groups.size === 0) return deleted
+    if (byOwner.size === 0) return deleted
     try {
       await this.#alone(() =>
         settled(
-          [...groups].map(async ([other, group]) => {
-            const here = new Set((await find(db, collection, group)).flatMap((record) => (record ? [record.id] : [])))
+          [...byOwner].map(async ([other, theirs]) => {
+            const here = new Set((await find(db, collection, theirs)).flatMap((record) => (record ? [record.id] : [])))
             deleted += await this.#peers.call(
               patience,
               other,
               'remove',
               collection,
-              group.filter((id) => !here.has(id)),
+              theirs.filter((id) => !here.has(id)),
             )
             // The other shard may have copies of these, too. Each record counts once.
             if (here.size === 0) return
@@ -258,8 +262,8 @@ export class Moves {
             (record) => record !== null,
           )
           await settled(
-            [...groupBy(records, ({ id }) => this.ownerOf(collection, id))].map(async ([other, group]) => {
-              for (const part of parts(group)) await this.#adopted(patience, other, collection, part)
+            [...groupBy(records, ({ id }) => this.ownerOf(collection, id))].map(async ([other, theirs]) => {
+              for (const part of parts(theirs)) await this.#adopted(patience, other, collection, part)
             }),
           )
           if (records.length)

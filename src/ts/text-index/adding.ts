@@ -20,7 +20,7 @@ import {
 import type { Settings } from './settings.js'
 
 /** Documents are stored together until there are so many of them, or of UTF-16 units. This bounds the memory. */
-const GROUP = { documents: 64, units: 1 << 20 }
+const BATCH = { documents: 64, units: 1 << 20 }
 const MOST_UNITS = 64e6
 
 type Documents<A> = DocumentInput<A> | Iterable<DocumentInput<A>> | AsyncIterable<DocumentInput<A>>
@@ -85,15 +85,15 @@ export async function storeDocuments<A>(
   const report: AddReport = { added: 0, unchanged: 0, passages: 0, embedded: 0 }
   const pending: string[] = []
   // A document that comes twice counts as it is last.
-  let group = new Map<string, Document>()
+  let batch = new Map<string, Document>()
   let units = 0
   let number = 0
   const flush = async () => {
     if (signal?.aborted) throw aborted(signal, 'aborted: the documents before this one are stored')
-    const all = [...group.values()]
-    group = new Map()
+    const all = [...batch.values()]
+    batch = new Map()
     units = 0
-    await store.inOrder(() => storeGroup(store, settings, all, report, pending))
+    await store.inOrder(() => storeBatch(store, settings, all, report, pending))
     progress.documents = report.added + report.unchanged
     progress.unchanged = report.unchanged
     progress.passages = pending.length
@@ -101,16 +101,16 @@ export async function storeDocuments<A>(
   }
   for await (const given of each(documents)) {
     const document = checkDocument(given, number++)
-    group.set(document.id, document)
+    batch.set(document.id, document)
     units += document.text.length
-    if (group.size >= GROUP.documents || units >= GROUP.units) await flush()
+    if (batch.size >= BATCH.documents || units >= BATCH.units) await flush()
   }
-  if (group.size > 0) await flush()
+  if (batch.size > 0) await flush()
   report.embedded = pending.length
   return { report, pending }
 }
 
-async function storeGroup(
+async function storeBatch(
   store: PassageStore,
   settings: Settings,
   documents: Document[],

@@ -1,5 +1,5 @@
-//! The oracle: it computes the answers from the formulas alone, and looks at every document for every term. It shares
-//! with the index only the functions that cut texts into words and find the stem of a word.
+//! The oracle: it computes the answers from the formulas alone, and looks at every document for every summand. It
+//! shares with the index only the functions that cut texts into words and find the stem of a word.
 
 use std::collections::BTreeMap;
 
@@ -39,19 +39,19 @@ enum Test {
     Near,
 }
 
-struct Term {
+struct Summand {
     word: String,
     test: Test,
     factor: f64,
 }
 
 struct Word {
-    terms: Vec<Term>,
+    summands: Vec<Summand>,
     required: bool,
-    near_if_absent: Option<Term>,
+    near_if_absent: Option<Summand>,
 }
 
-impl Term {
+impl Summand {
     fn new(word: &str, test: Test, factor: f64) -> Self {
         Self { word: word.to_string(), test, factor }
     }
@@ -114,23 +114,23 @@ fn words_of(text: &str, options: &Options) -> Vec<Word> {
             _ if forms(kind) => Test::Forms,
             _ => Test::Same,
         };
-        let mut terms = vec![Term::new(word, first, 1.0)];
+        let mut summands = vec![Summand::new(word, first, 1.0)];
         if let Some((as_written, _, to)) = same().last()
             && options.prefix
             && spaced
             && Some(*to) == last
         {
-            terms.push(Term::new(as_written, Test::Begins, 1.0));
+            summands.push(Summand::new(as_written, Test::Begins, 1.0));
         }
         let mut near = None;
         if spaced && word.chars().count() >= 4 {
             match options.fuzzy {
                 Fuzzy::Off => (),
-                Fuzzy::Absent => near = Some(Term::new(word, Test::Near, 0.7)),
-                Fuzzy::Every => terms.push(Term::new(word, Test::Near, 0.7)),
+                Fuzzy::Absent => near = Some(Summand::new(word, Test::Near, 0.7)),
+                Fuzzy::Every => summands.push(Summand::new(word, Test::Near, 0.7)),
             }
         }
-        words.push(Word { terms, required, near_if_absent: near });
+        words.push(Word { summands, required, near_if_absent: near });
     }
     words
 }
@@ -149,27 +149,28 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
             oracle.documents.iter().map(move |(doc, document)| (collection, *doc, document, *fields))
         })
     };
-    let count = |term: &Term, document: &Document, own: Option<usize>| own.map_or(0, |own| term.count(&document[own]));
-    let having = |term: &Term, field: usize| {
-        all().filter(|(_, _, document, fields)| count(term, document, fields[field]) > 0).count() as f64
+    let count =
+        |summand: &Summand, document: &Document, own: Option<usize>| own.map_or(0, |own| summand.count(&document[own]));
+    let having = |summand: &Summand, field: usize| {
+        all().filter(|(_, _, document, fields)| count(summand, document, fields[field]) > 0).count() as f64
     };
     let documents = all().count() as f64;
     for word in &mut words {
-        let absent = word.terms.iter().all(|term| (0..weights.len()).all(|field| having(term, field) == 0.0));
+        let absent = word.summands.iter().all(|summand| (0..weights.len()).all(|field| having(summand, field) == 0.0));
         if let Some(near) = word.near_if_absent.take()
             && absent
         {
-            word.terms.push(near);
+            word.summands.push(near);
         }
     }
-    // The weight, and the numbers of the word, the term and the field.
+    // The weight, and the numbers of the word, the summand and the field.
     let mut sum: Vec<(f64, usize, usize, usize)> = Vec::new();
     for (w, word) in words.iter().enumerate() {
-        for (t, term) in word.terms.iter().enumerate() {
+        for (t, summand) in word.summands.iter().enumerate() {
             for field in (0..weights.len()).filter(|field| weights[*field] > 0.0) {
-                let df = having(term, field);
+                let df = having(summand, field);
                 let idf = (1.0 + (documents - df + 0.5) / (df + 0.5)).ln();
-                sum.push((weights[field] * term.factor * idf, w, t, field));
+                sum.push((weights[field] * summand.factor * idf, w, t, field));
             }
         }
     }
@@ -186,7 +187,7 @@ pub fn ask(collections: &[(&Oracle, &[Option<usize>])], text: &str, options: &Op
     for (collection, doc, document, fields) in all() {
         let (mut score, mut has) = (0.0, vec![false; words.len()]);
         for (weight, w, t, field) in &sum {
-            let tf = count(&words[*w].terms[*t], document, fields[*field]);
+            let tf = count(&words[*w].summands[*t], document, fields[*field]);
             if tf == 0 {
                 continue;
             }
