@@ -1,6 +1,7 @@
 import { NidusError } from '../errors/errors.js'
 import type { Filter, Nidus } from '../types/index.js'
 import { describe } from '../core/wire.js'
+import { Serial } from '../runtime/serial.js'
 import { groupBy, settled } from './batching.js'
 import { shardError, Stale } from './errors.js'
 import type { Fences } from './fences.js'
@@ -24,9 +25,9 @@ export class Moves {
   #moved = 0
   /** True if a move or a write was not completed. Some records may then be in two shards. */
   #unfinished = false
-  #leaving: Promise<unknown> = Promise.resolve()
+  readonly #leaving = new Serial()
   #leavers = 0
-  #arriving: Promise<unknown> = Promise.resolve()
+  readonly #arriving = new Serial()
 
   constructor(kept: () => Kept, store: () => Promise<Nidus>, peers: Peers, fences: Fences) {
     this.#kept = kept
@@ -51,7 +52,7 @@ export class Moves {
 
   /** Settles once the records that are arriving now are written. */
   get arriving(): Promise<unknown> {
-    return this.#arriving
+    return this.#arriving.idle
   }
 
   /** Odd if records may be in two shards now. */
@@ -80,9 +81,7 @@ export class Moves {
         this.#leavers--
       }
     }
-    const run = this.#leaving.then(counted, counted)
-    this.#leaving = run.catch(() => {})
-    return run
+    return this.#leaving.run(counted)
   }
 
   /** True if records may have to leave this shard. */
@@ -206,7 +205,7 @@ export class Moves {
     const db = await this.#store()
     const work = () => db.deleteWhere(collection, filter)
     // A message of another shard reads first and then writes, and this must not run in between.
-    if (this.#kept().index >= this.#kept().layout.from) return this.#inOrder(work)
+    if (this.#kept().index >= this.#kept().layout.from) return this.#arriving.run(work)
     if (!this.#source) return work()
     return this.#alone(async () => {
       await this.#mend(patience)
@@ -303,7 +302,7 @@ export class Moves {
     collection: string,
     what: (Sent & string & Changed)[],
   ): Promise<number> {
-    return this.#inOrder(async () => {
+    return this.#arriving.run(async () => {
       // The growth may have ended while this call waited for its turn.
       if (layout.version < this.#kept().layout.version) throw new Stale(this.#kept().layout)
       await this.#fences.pass(sender!)
@@ -323,12 +322,6 @@ export class Moves {
       if (records.length) await db.upsert(collection, records)
       return records.length
     })
-  }
-
-  #inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#arriving.then(work, work)
-    this.#arriving = result.catch(() => {})
-    return result
   }
 }
 

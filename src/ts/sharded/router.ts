@@ -1,4 +1,5 @@
 import { NidusError, invalid, otherDimension } from '../errors/errors.js'
+import { Serial } from '../runtime/serial.js'
 import { silent, TIMEOUT_MS, within } from './deadlines.js'
 import { shardError, Stale, unwrap } from './errors.js'
 import { MOST_SHARDS, range, type Layout } from './layout.js'
@@ -20,7 +21,8 @@ export class Router {
   readonly #texts: RouterTexts
   #kept: Promise<Kept | undefined>
   #growing: Promise<unknown> | undefined
-  #deciding: Promise<unknown> = Promise.resolve()
+  /** Changes of the stored layout. */
+  readonly #deciding = new Serial()
 
   constructor(storage: ShardStorage & { setAlarm(at: number): Promise<void> }, shards: () => Namespace<ShardStub>) {
     this.#storage = storage
@@ -32,7 +34,7 @@ export class Router {
 
   async layout(name: string, dimension: number, shards: number): Promise<Answer<Layout>> {
     return this.#answer(async () => {
-      const kept = await this.#alone(
+      const kept = await this.#deciding.run(
         async () => (await this.#kept) ?? (await this.#keep({ name, layout: first(dimension, shards) })),
       )
       if (kept.layout.dimension !== dimension) throw otherDimension(kept.layout.dimension, dimension)
@@ -46,7 +48,7 @@ export class Router {
   /** Adds shards. Waits for a part of `timeout`. The layout in the answer tells the caller whether to ask again. */
   async grow(name: string, shards: number, timeout = TIMEOUT_MS): Promise<Answer<Layout>> {
     return this.#answer(async () => {
-      const { growth } = await this.#alone(() => this.#decide(name, shards, timeout))
+      const { growth } = await this.#deciding.run(() => this.#decide(name, shards, timeout))
       await awhile(growth, timeout / 2)
       return (await this.#kept)!.layout
     })
@@ -125,13 +127,6 @@ export class Router {
       }
       return { error: { code: 'SHARD_FAILED', message: `the router: ${(error as Error)?.message ?? error}` } }
     }
-  }
-
-  /** Runs changes of the stored layout one after the other. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#deciding.then(work)
-    this.#deciding = run.catch(() => {})
-    return run
   }
 
   async #keep(kept: Kept): Promise<Kept> {

@@ -1,4 +1,5 @@
 import type { Nidus, TextSettings } from '../types/index.js'
+import { Serial } from '../runtime/serial.js'
 import type { ShardStorage } from './storage.js'
 
 /** The settings of all collections' texts. */
@@ -21,7 +22,8 @@ export class RouterTexts {
   readonly #storage: ShardStorage
   readonly #tell: (version: number, settings: Settings) => Promise<unknown>
   #kept: Promise<Kept>
-  #deciding: Promise<unknown> = Promise.resolve()
+  /** Changes of what is kept. */
+  readonly #deciding = new Serial()
   #running: Promise<void> | undefined
 
   /** `tell` resolves once every shard has the settings. */
@@ -38,7 +40,7 @@ export class RouterTexts {
 
   /** Notes the settings of a collection, or with null that it has none. Then `finish` tells the shards. */
   set(collection: string, fields: TextSettings | null): Promise<void> {
-    return this.#alone(async () => {
+    return this.#deciding.run(async () => {
       const { version, settings } = await this.#kept
       const known = settings.find(([name]) => name === collection)
       if (same(known?.[1], fields ?? undefined)) return
@@ -51,13 +53,6 @@ export class RouterTexts {
     })
   }
 
-  /** Runs changes of what is kept one after the other. */
-  #alone(work: () => Promise<void>): Promise<void> {
-    const run = this.#deciding.then(work)
-    this.#deciding = run.catch(() => {})
-    return run
-  }
-
   /** Resolves once all shards have the newest settings. */
   finish(): Promise<void> {
     return (this.#running ??= this.#run().finally(() => (this.#running = undefined)))
@@ -68,7 +63,7 @@ export class RouterTexts {
       const { version, settings, pending } = await this.#kept
       if (!pending) return
       await this.#tell(version, settings)
-      await this.#alone(async () => {
+      await this.#deciding.run(async () => {
         // Newer settings may have come meanwhile.
         const now = await this.#kept
         if (now.version === version) await this.#keep({ ...now, pending: false })

@@ -1,4 +1,5 @@
 import { NidusError, invalid } from '../errors/errors.js'
+import { Serial } from '../runtime/serial.js'
 import type { Nidus, OpenOptions, RecordInput } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
 import { exclusive } from './exclusive.js'
@@ -33,7 +34,7 @@ export class PassageStore {
   /** The number of writes that the listener was told of. */
   #changes = 0
   #counts = { passages: 0, pending: 0 }
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #calls = new Serial()
 
   private constructor(db: Nidus, remembered: Remembered) {
     this.db = db
@@ -85,9 +86,7 @@ export class PassageStore {
 
   /** Runs `work` after all earlier work of this opening, so that the later of two calls has the last word. */
   inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(work)
-    this.#last = mine.catch(() => {})
-    return mine
+    return this.#calls.run(work)
   }
 
   /** Runs `work` while nobody else changes documents. */
