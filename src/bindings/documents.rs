@@ -51,11 +51,11 @@ impl JsStore {
 
 #[wasm_bindgen(js_class = Search)]
 impl JsSearch {
-    /// With `docs`, limits the search to these documents, and returns None. Without `docs`, returns which documents the
-    /// filter matches, or None if there is no filter. Each number has the bits of sixteen documents.
-    pub fn among(&mut self, store: &JsStore, docs: Option<Box<[u32]>>) -> Result<Option<Uint16Array>, JsValue> {
-        let groups = match docs {
-            Some(docs) => store.0.limit_search(&mut self.0, &docs).map(|()| None),
+    /// With `set`, limits the search to these documents, a bit for each, and returns None. Without `set`, returns which
+    /// documents the filter matches, or None if there is no filter. Each number has the bits of sixteen documents.
+    pub fn among(&mut self, store: &JsStore, set: Option<Box<[u8]>>) -> Result<Option<Uint16Array>, JsValue> {
+        let groups = match set {
+            Some(set) => store.0.limit_search(&mut self.0, &set).map(|()| None),
             None => store.0.documents_for(&mut self.0),
         };
         Ok(groups.or_throw()?.map(|groups| Uint16Array::from(groups.as_slice())))

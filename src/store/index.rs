@@ -124,6 +124,18 @@ impl Index {
         self.docs.get(doc as usize).is_some_and(|found| self.owner.get(found.row as usize) == Some(&doc))
     }
 
+    /// Calls `each` with every document of a collection, in no order. A large collection is read in the order of memory,
+    /// which is several times as fast as the order of its table.
+    pub fn each_doc(&self, number: u32, collection: &Collection, each: &mut dyn FnMut(u32)) {
+        if collection.len() * 4 < self.docs.len() {
+            collection.docs().for_each(each);
+        } else {
+            (0..self.docs_end() as u32)
+                .filter(|doc| self.lives(*doc) && self.doc(*doc).collection == number)
+                .for_each(each);
+        }
+    }
+
     pub fn doc(&self, doc: u32) -> Doc {
         self.docs[doc as usize]
     }

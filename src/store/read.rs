@@ -131,11 +131,11 @@ impl Store {
         // keeps those with the smallest ids.
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, &order)?;
-        for doc in collection.docs() {
+        self.index.each_doc(number, collection, &mut |doc| {
             if after.is_none_or(|after| self.index.id(doc) > after) && matches(doc) {
                 top.offer(0.0, doc);
             }
-        }
+        });
         let mut docs: Vec<u32> = Vec::new();
         reserve(&mut docs, top.len(), "a page")?;
         docs.extend(top.into_sorted().map(|(doc, _)| doc));

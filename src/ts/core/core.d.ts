@@ -142,11 +142,11 @@ export class Search {
   /** `vectors`: 1 with vectors, 0 without. With 2, `wire` has only the numbers of the documents, four bytes each. */
   advance(store: Store, rows: Rows, vectors: number): Hits | undefined
   /**
-   * With `docs`: limits the search to these documents. Call it before the first step. Without `docs`: returns which
-   * documents in the collections of the search match its filter, one bit for each document, sixteen bits in each
-   * number. Returns undefined if the search has no filter.
+   * With `set`: limits the search to these documents, one bit for each, the lowest bit first. Call it before the first
+   * step. Without `set`: returns which documents in the collections of the search match its filter, one bit for each
+   * document, sixteen bits in each number. Returns undefined if the search has no filter.
    */
-  among(store: Store, docs?: Uint32Array): Uint16Array | undefined
+  among(store: Store, set?: Uint8Array): Uint16Array | undefined
   free(): void
 }
 /** A filter that is evaluated in slices. */

@@ -5,8 +5,8 @@ import type { Found } from './hits.js'
 /** More documents than a store can have. */
 export const ALL = 0xffffffff
 
-/** Returns the `most` best documents of a ranking, or all if it has fewer. With `only`, the best of those. */
-export type Ranking = (most: number, only?: Uint32Array) => Promise<Found>
+/** Returns the `most` best documents of a ranking, or all if it has fewer. With `only`, the best of that set. */
+export type Ranking = (most: number, only?: Uint16Array) => Promise<Found>
 
 interface Group {
   /** The place of the group's value in its column. */
@@ -34,32 +34,33 @@ export interface Grouping {
  * document.
  *
  * First ranks the best of all documents. If these have too few groups, ranks the documents of no known group. If a
- * group has too few documents, ranks the documents of this group. `scope` returns all documents that can be found.
+ * group has too few documents, ranks the documents of this group.
  */
 export async function groupsOf(
   ranking: Ranking,
-  { ids, values }: Column,
-  scope: () => Uint32Array,
+  column: Column,
   { size, offset, topK, whole }: Grouping,
 ): Promise<Grouped> {
+  const { ids, values } = column
   const wanted = topK === 0 ? 0 : offset + topK
   const groups = new Map<number, Group>()
-  const most = whole ? ALL : Math.min(wanted * (size + 2) + 16, ALL)
+  // A few more than are needed if each group has its best documents among them: a longer ranking takes more time.
+  const most = whole ? ALL : Math.min(Math.min(wanted, values.length) * (size + 1) + 4, ALL)
   const add = (found: Found) =>
     found.docs.forEach((doc, place) => {
       const group = groups.get(ids[doc])
       if (!group) groups.set(ids[doc], { value: ids[doc], places: [{ found, place }] })
       else if (group.places.length < size) group.places.push({ found, place })
     })
-  let all: Uint32Array | undefined
-  const those = (holds: (value: number) => boolean) => (all ??= scope()).filter((doc) => holds(ids[doc]))
   let found = await ranking(wanted === 0 ? 0 : most)
   add(found)
   const complete = found.docs.length < most
   while (!complete && groups.size < wanted) {
-    const others = those((value) => !groups.has(value))
-    if (others.length === 0) break
-    found = await ranking(most, others)
+    const others = new Uint8Array(values.length).fill(1)
+    for (const value of groups.keys()) others[value] = 0
+    const left = withValues(column, others)
+    if (!left) break
+    found = await ranking(most, left)
     if (found.docs.length === 0) break
     add(found)
   }
@@ -67,10 +68,9 @@ export async function groupsOf(
   if (!complete)
     for (const group of chosen) {
       if (group.places.length === size) continue
-      const own = await ranking(
-        size,
-        those((value) => value === group.value),
-      )
+      const only = new Uint8Array(values.length)
+      only[group.value] = 1
+      const own = await ranking(size, withValues(column, only))
       group.places = Array.from(own.docs, (_, place) => ({ found: own, place }))
     }
   const places = chosen.flatMap((group) => group.places.map((each) => ({ ...each, value: group.value })))
@@ -85,4 +85,16 @@ export async function groupsOf(
     },
     groups: places.map(({ value }) => values[value]),
   }
+}
+
+/** Returns the set of the documents whose values are marked with 1, or undefined if there are none. */
+function withValues({ ids, seen }: Column, marked: Uint8Array): Uint16Array | undefined {
+  const set = new Uint16Array((seen >> 4) + 1)
+  let any = 0
+  for (let doc = 0; doc < seen; doc++)
+    if (marked[ids[doc]] === 1) {
+      set[doc >> 4] |= 1 << (doc & 15)
+      any = 1
+    }
+  return any ? set : undefined
 }

@@ -29,11 +29,8 @@ export async function byWeights(
   words: Words,
   share: number,
   most: number,
-  /**
-   * The documents that count, as a set. `only` has the same as numbers if they are not simply all that match the
-   * filter.
-   */
-  { set: among, only }: { set: Uint16Array | undefined; only: Uint32Array | undefined },
+  /** The set of the documents that count. `only` is undefined if they are simply all that match the filter. */
+  { among, only }: { among: Uint16Array | undefined; only: Uint16Array | undefined },
   signal: AbortSignal | undefined,
 ): Promise<Hybrid> {
   const vector = args.vector!
@@ -59,7 +56,7 @@ export async function byWeights(
       add(texts, first)
       const others = first.docs.filter((doc, i) => !cosines.has(doc) && !(ofWords(first.scores[i]) + rest < limit))
       if (others.length > 0) {
-        add(cosines, await nearest(host, args, vector, others.length, signal, others))
+        add(cosines, await nearest(host, args, vector, others.length, signal, setOf(others)))
         limit = lastOf(cosines.keys(), score, most)
       }
       if (first.docs.length < count || ofWords(first.scores[first.scores.length - 1]) + rest < limit) break

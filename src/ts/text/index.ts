@@ -14,6 +14,7 @@ import { facet } from './facets.js'
 import { Follower, settingsIn } from './follower.js'
 import { ALL, groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
+import { FirstById } from './first-by-id.js'
 import { inScope, listed } from './listing.js'
 import { named } from './names.js'
 import { InOrder } from './in-order.js'
@@ -72,6 +73,7 @@ class Texts implements TextStore {
   readonly #documents: Documents
   readonly #follower: Follower
   readonly #columns: Columns
+  readonly #firstById: FirstById
   readonly #setting = new InOrder()
   readonly #saver: Saver | undefined
   #starting: Promise<void> | undefined
@@ -89,6 +91,8 @@ class Texts implements TextStore {
     this.#documents = new Documents(host)
     this.#follower = new Follower(host, this.#documents)
     this.#columns = new Columns(host, this.#documents)
+    this.#firstById = new FirstById(host)
+    this.#documents.listen(this.#firstById)
     const derived = derivedOf(host.open.host)
     this.#saver = derived && new Saver(host, derived, this.#documents, this.#follower)
     if (settingsIn(host).size > 0)
@@ -191,7 +195,7 @@ class Texts implements TextStore {
   /** Brings the columns and the indexes that the question needs up to date. */
   async #prepare(args: QueryArgs, between: () => void) {
     const { text, facets, orderBy, groupBy, explain } = args
-    if (facets || orderBy || groupBy || explain) await this.#columns.ofCollections(between)
+    if (facets || orderBy || explain) await this.#columns.ofCollections(between)
     for (const key of Object.keys(facets ?? {})) await this.#columns.of(key, between)
     if (groupBy) await this.#columns.of(groupBy.key, between)
     for (const { key } of [...(orderBy ?? []), ...(explain ?? [])]) await this.#columns.of(key, between)
@@ -210,13 +214,13 @@ class Texts implements TextStore {
     const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
     try {
       const { groupBy, offset, topK } = args
-      const among = words || args.facets || args.only || groupBy ? matching(host, args) : undefined
+      const among = words || args.facets || args.only ? matching(host, args) : undefined
       const ranking = rankingOf(host, args, words, among, signal)
       if (args.only) {
         const docs = named(host, await this.#scope(args, among, between), args.only)
         return await hitsOf(host, args, words, { docs, scores: new Float64Array(docs.length) }, signal)
       }
-      const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, among, between))
+      const grouped = groupBy && (await this.#groups(args, groupBy, ranking, words, between))
       const found = grouped?.found ?? slice(await ranking(Math.min(offset + topK, ALL)), offset)
       const hits = await hitsOf(host, args, words, found, signal)
       hits.groups = grouped?.groups
@@ -232,15 +236,12 @@ class Texts implements TextStore {
     { key, size }: { key: string; size: number },
     ranking: Ranking,
     words: Words | undefined,
-    among: Uint16Array | undefined,
     between: () => void,
   ) {
     const { offset, topK, vector, fusion } = args
     const column = await this.#columns.of(key, between)
-    const collections = await this.#columns.ofCollections(between)
-    const scope = () => (words && !vector ? words.all(among).docs : inScope(collections, args.collections, among))
     const whole = words !== undefined && vector !== undefined && fusion === 'rrf'
-    return groupsOf(ranking, column, scope, { size, offset, topK, whole })
+    return groupsOf(ranking, column, { size, offset, topK, whole })
   }
 
   async #facets(
@@ -274,7 +275,11 @@ class Texts implements TextStore {
 
   async #list(args: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
     const docs = await this.#scope(args, matching(this.#host, args), between)
-    const found = await listed(this.#host, this.#columns, args, docs, between)
+    const collections = await this.#columns.ofCollections(between)
+    const [collection] = args.collections!
+    const all = () => inScope(collections, [collection], undefined)
+    const byId = (some: Uint32Array, most: number) => this.#firstById.of(collection, some, most, all)
+    const found = await listed(this.#columns, args, docs, byId, between)
     return hitsOf(this.#host, args, undefined, found, signal)
   }
 

@@ -1,34 +1,35 @@
 import type { QueryArgs } from '../contract/query.js'
-import type { TextHost } from '../engine/text-host.js'
 import { NO_DOCUMENT, type Column, type Columns } from './columns.js'
 import type { Found } from './hits.js'
-import { firstById } from './names.js'
 import { has } from './ranked.js'
+
+/** Returns the first `most` of these documents in the order of their ids. */
+type ById = (docs: Uint32Array, most: number) => Uint32Array
 
 /** Returns the records of a collection that match the filter, in the order that was asked for and then by id. */
 export async function listed(
-  host: TextHost,
   columns: Columns,
   { orderBy, offset, topK }: QueryArgs,
   docs: Uint32Array,
+  byId: ById,
   between: () => void,
 ): Promise<Found> {
   const keys: (readonly [Column, descending: boolean])[] = []
   for (const { key, descending } of orderBy!) keys.push([await columns.of(key, between), descending])
-  const ordered = firstOf(host, docs, keys, Math.min(offset + topK, docs.length)).slice(offset)
+  const ordered = firstOf(byId, docs, keys, Math.min(offset + topK, docs.length)).slice(offset)
   return { docs: ordered, scores: new Float64Array(ordered.length) }
 }
 
 /** Returns the first `most` documents in the order of the columns. */
 function firstOf(
-  host: TextHost,
+  byId: ById,
   docs: Uint32Array,
   keys: (readonly [Column, descending: boolean])[],
   most: number,
 ): Uint32Array {
   if (most === 0) return new Uint32Array(0)
   const [first, ...rest] = keys
-  if (!first) return firstById(host, docs, most)
+  if (!first) return byId(docs, most)
   const [column, descending] = first
   const { ids } = column
   const ranks = column.ranks()
@@ -54,7 +55,7 @@ function firstOf(
   for (let at = 0; at < until; at++)
     if (counts[at] > 1) {
       const equal = found.subarray(starts[at], starts[at] + counts[at])
-      equal.set(firstOf(host, equal, rest, Math.min(counts[at], most - starts[at])))
+      equal.set(firstOf(byId, equal, rest, Math.min(counts[at], most - starts[at])))
     }
   return found.subarray(0, most)
 }

@@ -65,9 +65,16 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 /** Returns a set of documents: a bit for each, sixteen in a number. */
 export function setOf(docs: Uint32Array): Uint16Array {
-  const set = new Uint16Array((docs.reduce((most, doc) => Math.max(most, doc), 0) >> 4) + 1)
+  let last = 0
+  for (const doc of docs) if (doc > last) last = doc
+  const set = new Uint16Array((last >> 4) + 1)
   for (const doc of docs) set[doc >> 4] |= 1 << (doc & 15)
   return set
+}
+
+/** Returns the documents that both sets have. A set that is undefined has all documents. */
+export function inBoth(a: Uint16Array | undefined, b: Uint16Array | undefined): Uint16Array | undefined {
+  return a && b ? a.map((bits, i) => bits & b[i]) : (a ?? b)
 }
 
 /** Returns 1 if a document is in the set, and otherwise 0. */

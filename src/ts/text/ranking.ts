@@ -3,7 +3,7 @@ import type { TextHost } from '../engine/text-host.js'
 import { ALL, type Ranking } from './groups.js'
 import { namesIn, type Found } from './hits.js'
 import { byRanks, byWeights } from './hybrid.js'
-import { setOf } from './ranked.js'
+import { inBoth } from './ranked.js'
 import { readNames } from './store-documents.js'
 import { nearest } from './vectors.js'
 import type { Words } from './words.js'
@@ -22,15 +22,14 @@ export function rankingOf(
   const { vector, fusion, like } = args
   // The scores of vectors alone are compared as a search for the nearest does: as 32-bit floats.
   const minScore = words ? args.minScore : Math.fround(args.minScore)
-  const rank = async (most: number, only: Uint32Array | undefined): Promise<Found> => {
+  const rank = async (most: number, only: Uint16Array | undefined): Promise<Found> => {
     if (most === 0) return { docs: new Uint32Array(0), scores: new Float64Array(0) }
-    const set = only ? setOf(only) : among
     if (words && vector)
       return fusion === 'rrf'
-        ? byRanks(host, args, words, most, set, signal)
-        : byWeights(host, args, words, fusion, most, { set, only }, signal)
+        ? byRanks(host, args, words, most, inBoth(only, among), signal)
+        : byWeights(host, args, words, fusion, most, { among: inBoth(only, among), only }, signal)
     if (words) {
-      const found = words.best(most, set)
+      const found = words.best(most, inBoth(only, among))
       return { ...found, textScores: found.scores }
     }
     if (!vector) return { docs: new Uint32Array(0), scores: new Float64Array(0) }

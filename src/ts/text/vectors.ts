@@ -22,8 +22,8 @@ export function matching(host: TextHost, args: QueryArgs): Uint16Array | undefin
 }
 
 /**
- * Returns the `most` documents with the highest cosines, best first and in the order of a search. With `only`, finds
- * them among these documents.
+ * Returns the `most` documents with the highest cosines, best first and in the order of a search. `only` is the set
+ * of the documents among which it finds them.
  */
 export async function nearest(
   host: TextHost,
@@ -31,12 +31,12 @@ export async function nearest(
   vector: Float32Array,
   most: number,
   signal: AbortSignal | undefined,
-  only?: Uint32Array,
+  only?: Uint16Array,
 ): Promise<Ranked> {
   const { store, run } = host
   const search = begin(host, args, vector, most)
   try {
-    if (only) run(() => search.among(store, only))
+    if (only) run(() => search.among(store, new Uint8Array(only.buffer, only.byteOffset, only.byteLength)))
   } catch (error) {
     search.free()
     throw error
