@@ -1,5 +1,5 @@
 // Compares the content of a store whose writer was killed with what the writer was told.
-import { apply, attrsOf, operation, vectorOf } from './plan.mjs'
+import { WORDS, apply, attrsOf, operation, vectorOf, wordOf } from './plan.mjs'
 import { queryOf } from './writer.mjs'
 
 /**
@@ -15,7 +15,8 @@ export class Loss extends Error {
   }
 }
 
-const copy = (model) => new Map([...model].map(([name, { meta, docs }]) => [name, { meta, docs: new Map(docs) }]))
+const copy = (model) =>
+  new Map([...model].map(([name, { docs, ...others }]) => [name, { ...others, docs: new Map(docs) }]))
 
 /**
  * Checks the state of a store. The writer makes operations in order, so the store must have the state after one of
@@ -60,6 +61,7 @@ export class Checker {
       if (same(model, found)) {
         this.#vectors(found)
         this.#hits(found, op)
+        this.#words(found, op)
         this.#base = model
         this.#at = this.#acknowledged = op
         this.#said.clear()
@@ -123,6 +125,23 @@ export class Checker {
     }
   }
 
+  /** Checks that a search for a word finds all records whose texts have it, and no others. */
+  #words({ collections }, at) {
+    for (const [name, { records, words }] of Object.entries(collections)) {
+      if (!words) continue
+      for (const word of WORDS) {
+        const want = records.flatMap(([id, { op, n }]) => (wordOf(op, n) === word ? [id] : [])).sort()
+        const found = words[word].sort()
+        if (String(found) !== String(want))
+          throw new Loss(
+            `behind operation ${at} a search for "${word}" in "${name}" finds ${found.join(' ') || 'nothing'} instead ` +
+              `of ${want.join(' ') || 'nothing'}`,
+            { lost: Math.max(1, want.length - found.length), doubled: Math.max(0, found.length - want.length) },
+          )
+      }
+    }
+  }
+
   #hits({ collections, hits, asked }, at) {
     const all = Object.entries(collections).flatMap(([name, { records }]) =>
       records.map(([id, , vector]) => ({ key: `${name}/${id}`, vector })),
@@ -156,12 +175,13 @@ function same(model, { collections }) {
   const names = Object.keys(collections)
   if (names.length !== model.size) return false
   return names.every((name) => {
-    const { meta, docs } = model.get(name) ?? {}
-    const { records, meta: found } = collections[name]
+    const { meta, docs, weight } = model.get(name) ?? {}
+    const { records, meta: found, weight: kept } = collections[name]
     return (
       docs?.size === records.length &&
       records.every(([id, { op, n }]) => docs.get(id)?.[0] === op && docs.get(id)[1] === n) &&
       meta.op === found.op &&
+      weight === kept &&
       meta.text === found.text
     )
   })

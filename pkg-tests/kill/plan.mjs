@@ -25,7 +25,7 @@ export function vectorOf(seed, op, n) {
 }
 
 /**
- * Returns operation `op`: { kind, collection, ids, meta }. The same arguments always give the same operation. The
+ * Returns operation `op`: { kind, collection, ids, meta, weight }. The same arguments always give the same operation. The
  * attributes of its record number n have `op` and `n`.
  */
 export function operation(seed, op) {
@@ -36,18 +36,23 @@ export function operation(seed, op) {
   if (kind < 60) return { kind: 'upsert', collection, ids: ids(6) }
   // Large batches make frames of many sectors, and single records make frames of less than one.
   if (kind < 66) return { kind: 'upsert', collection, ids: ids(80) }
-  if (kind < 76) return { kind: 'upsert', collection, ids: ids(1) }
-  if (kind < 93) return { kind: 'delete', collection, ids: ids(5) }
-  if (kind < 96) return { kind: 'meta', collection, meta: { op: String(op), text: 'é'.repeat(r.int(300)) } }
-  if (kind < 97) return { kind: 'drop', collection }
+  if (kind < 75) return { kind: 'upsert', collection, ids: ids(1) }
+  if (kind < 91) return { kind: 'delete', collection, ids: ids(5) }
+  if (kind < 93) return { kind: 'meta', collection, meta: { op: String(op), text: 'é'.repeat(r.int(300)) } }
+  if (kind < 94) return { kind: 'drop', collection }
+  if (kind < 97) return { kind: 'text', collection, weight: 1 + r.int(3) }
   return { kind: 'compact' }
 }
 
-export const attrsOf = (op, n) => ({ op, n, text: 'x'.repeat((op * 7 + n * 13) % 90) })
+/** The words of which every text has one. */
+export const WORDS = ['ash', 'birch', 'cedar', 'elm']
+export const wordOf = (op, n) => WORDS[(op * 3 + n) % WORDS.length]
 
-/** Applies the operation to a model: a Map of collection to { meta, docs: Map of id to [op, n] }. */
+export const attrsOf = (op, n) => ({ op, n, text: `${wordOf(op, n)} ${'x'.repeat((op * 7 + n * 13) % 90)}` })
+
+/** Applies the operation to a model: a Map of collection to { meta, weight, docs: Map of id to [op, n] }. */
 export function apply(model, seed, op) {
-  const { kind, collection, ids, meta } = operation(seed, op)
+  const { kind, collection, ids, meta, weight } = operation(seed, op)
   if (kind === 'compact') return
   if (kind === 'drop') return void model.delete(collection)
   if (kind === 'delete') {
@@ -57,5 +62,6 @@ export function apply(model, seed, op) {
   if (!model.has(collection)) model.set(collection, { meta: {}, docs: new Map() })
   const { docs } = model.get(collection)
   if (kind === 'meta') model.get(collection).meta = meta
+  else if (kind === 'text') model.get(collection).weight = weight
   else for (const [n, id] of ids.entries()) docs.set(id, [op, n])
 }

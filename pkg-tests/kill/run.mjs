@@ -1,5 +1,5 @@
 // node pkg-tests/kill/run.mjs [--cycles 20] [--only node-fs,chromium-opfs] [--seed n] [--at-once 1] [--hard 2]
-// [--prove] [--sabotage early|lost|half|twice|relaxed]
+// [--prove] [--sabotage early|lost|half|twice|deaf|relaxed]
 //
 // `--hard n`: in browsers, one kill in n ends the whole browser, and the others only a tab or a worker. `--prove`:
 // first makes writers report falsely, and checks that each false report is found.
@@ -42,7 +42,7 @@ for (const name of chosen)
 
 /** Makes writers report falsely, and checks that each false report is found. A loop that cannot fail proves nothing. */
 async function prove() {
-  for (const sabotage of ['early', 'lost', 'half', 'twice', 'relaxed']) {
+  for (const sabotage of ['early', 'lost', 'half', 'twice', 'deaf', 'relaxed']) {
     const error = await loops['node-fs'].run({ cycles: 20, seed, sabotage }).then(
       () => undefined,
       (error) => error,
