@@ -1,6 +1,9 @@
 // This is bundled into one file, because a service worker has no import(). One bundle is a module and one a classic
 // script.
+import { provideWords } from '../../dist/text.js'
 import { perform } from './perform.js'
+
+provideWords(chrome.runtime.getURL('nidus-text.wasm'))
 
 // Only a module knows its own address. A classic script must pass the address of nidus.wasm.
 const wasm = chrome.runtime.getManifest().background.type ? {} : { wasm: chrome.runtime.getURL('nidus.wasm') }

@@ -34,7 +34,15 @@ export async function extension({ module, csp }) {
   await bundle('./background.js', module ? 'esm' : 'iife')
   // esbuild leaves `new URL('./worker.js', import.meta.url)` as it is, so these files must be in the folder of its
   // output.
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
+  for (const name of [
+    'worker.js',
+    'nidus.wasm',
+    'nidus-relaxed.wasm',
+    'nidus-page.wasm',
+    'nidus-page-relaxed.wasm',
+    'text.js',
+    'nidus-text.wasm',
+  ])
     copyFileSync(here(`../../dist/${name}`), join(unpacked, name))
   writeFileSync(join(unpacked, 'page.html'), '<!doctype html><script type="module" src="page.js"></script>')
   // The browser computes the extension's origin from its key.

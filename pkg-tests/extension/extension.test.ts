@@ -14,13 +14,14 @@ declare global {
 const D = 8
 const ROWS = 200
 const TIMEOUT = 600_000
+const WORDS = ['oak', 'pine', 'birch']
 const vector = (n: number) =>
   Array.from({ length: D }, (_, i) => (Math.sin((n * D + i + 1) * 12.9898) * 43758.5453) % 1)
 const rows = (from: number, to = from + ROWS) =>
   Array.from({ length: to - from }, (_, i) => ({
     id: `r${from + i}`,
     vector: vector(from + i),
-    attrs: { n: from + i },
+    attrs: { n: from + i, text: `${WORDS[(from + i) % WORDS.length]} and more` },
   }))
 
 /** Where a call is made: in the page, or in the background. The page wakes the background by a message. */
@@ -37,7 +38,10 @@ async function did(page: Page, where: Where, ...asked: Asked) {
 const open = (page: Page, where: Where, name: string, options = {}) =>
   did(page, where, name, 'open', { dimension: D, ...options })
 
-/** Checks that all rows from 0 to `to` are there, and no others, and that each is nearest to itself. */
+/**
+ * Checks that all rows from 0 to `to` are there, and no others, that each is nearest to itself, and that each word finds
+ * the texts that have it.
+ */
 async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
   expect(await did(page, where, name, 'count')).toBe(to)
   const found = (await did(
@@ -49,6 +53,13 @@ async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
     { topK: 1 },
   )) as { id: string; attrs: { n: number } }[][]
   expect(found.map(([hit]) => [hit!.id, hit!.attrs.n])).toEqual(rows(0, to).map(({ id, attrs }) => [id, attrs.n]))
+  if ((await did(page, where, name, 'getText', 'c')) === undefined)
+    await did(page, where, name, 'setText', 'c', { text: {} })
+  for (const text of WORDS) {
+    const hits = (await did(page, where, name, 'search', { text }, { topK: to })) as { id: string }[]
+    const having = rows(0, to).filter(({ attrs }) => attrs.text.startsWith(text))
+    expect(hits.map(({ id }) => id).sort()).toEqual(having.map(({ id }) => id).sort())
+  }
 }
 
 const boot = (page: Page) => did(page, 'background', '', 'boot')
