@@ -109,6 +109,11 @@ async function evaluate(db, asked) {
   return found
 }
 
+function attrsOf({ words, gloss, pos, uses = 0 }) {
+  const all = words.join(', ')
+  return { words: all, gloss, text: `${all}: ${gloss}`, pos, uses }
+}
+
 async function shapes(db, { records, vectors }) {
   const query = (i) =>
     vectors.subarray(((i * 331) % records.length) * DIMENSION, (((i * 331) % records.length) + 1) * DIMENSION)
@@ -127,6 +132,12 @@ async function shapes(db, { records, vectors }) {
         vectors: vectors.subarray(i * 1000 * DIMENSION, (i + 1) * 1000 * DIMENSION),
         attrs: some(i).map(({ uses = 0 }) => ({ uses })),
       }),
+    'upsert of 1,000 with texts': (i) =>
+      db.upsert('senses', {
+        ids: some(i).map(({ id }) => id),
+        vectors: vectors.subarray(i * 1000 * DIMENSION, (i + 1) * 1000 * DIMENSION),
+        attrs: some(i).map(attrsOf),
+      }),
     'update of 1,000': (i) =>
       db.update(
         'senses',
@@ -137,7 +148,7 @@ async function shapes(db, { records, vectors }) {
   for (const [name, call] of Object.entries(calls)) {
     found[name] = await timed(/1,000/.test(name) ? 10 : 60, call)
     say(
-      `  ${name.padEnd(22)} p50 ${found[name].p50.toFixed(2)} ms, p99 ${found[name].p99.toFixed(2)} ms, ` +
+      `  ${name.padEnd(28)} p50 ${found[name].p50.toFixed(2)} ms, p99 ${found[name].p99.toFixed(2)} ms, ` +
         `first ${found[name].first.toFixed(1)} ms`,
     )
   }
@@ -152,10 +163,7 @@ async function nidus({ records, vectors }) {
     await db.upsert('senses', {
       ids: some.map(({ id }) => id),
       vectors: vectors.slice(from * DIMENSION, (from + some.length) * DIMENSION),
-      attrs: some.map(({ words, gloss, pos, uses = 0 }) => {
-        const all = words.join(', ')
-        return { words: all, gloss, text: `${all}: ${gloss}`, pos, uses }
-      }),
+      attrs: some.map(attrsOf),
     })
   }
   const began = performance.now()
