@@ -1,4 +1,4 @@
-import { RANKS } from '../contract/query.js'
+import { RANKS, TEXT_SHARE } from '../contract/query.js'
 import type { Filter, Hit, QuestionOptions } from '../types/index.js'
 import type { PassageAttrs } from './records.js'
 
@@ -16,9 +16,10 @@ const and = (...filters: (Filter | undefined)[]): Filter =>
   ({ $and: filters.filter((filter) => filter !== undefined) }) as Filter
 
 /**
- * Does a hybrid search while some passages wait for their vectors. Nobody knows yet what those mean. A cosine of 0
- * would say that they mean something else. So their words alone are their score: the part of words, from 0 to 1, counts
- * for the whole. By ranks, a passage has in the ranking by meaning the rank that it has in the one by words.
+ * Does a hybrid search while some passages wait for their vectors. Nobody knows yet what those mean, and a cosine of 0
+ * would say that they mean something else. So they are ranked by their words alone, which stand for their meaning, too:
+ * the best words count as the best cosine that was found, and others in proportion. By ranks, a passage has in the
+ * ranking by meaning the rank that it has in the one by words.
  */
 export async function searchHalfEmbedded(
   search: Search,
@@ -27,49 +28,62 @@ export async function searchHalfEmbedded(
 ): Promise<Hit<PassageAttrs>[]> {
   const { topK, offset, groupBy, minScore, filter, fusion, ...others } = shape
   const most = topK + offset
+  const hybrid = { ...others, groupBy, fusion, offset: 0 }
   const ofEmbedded = (topK: number, also?: Filter) =>
-    search(vector, { ...shape, topK, offset: 0, filter: and(EMBEDDED, filter, also) })
-  const byWords = { ...others, groupBy, offset: 0 }
+    search(vector, { ...hybrid, topK, filter: and(EMBEDDED, filter, also) })
+  const enough = (hits: Hit<PassageAttrs>[]) =>
+    minScore === undefined ? hits : hits.filter(({ score }) => !(score < minScore))
+  const embedded = await ofEmbedded(most)
   let scoreOf: ((hit: Hit<PassageAttrs>) => number) | undefined
   const ofWaiting = async (topK: number, also?: Filter) => {
     // By meaning alone, nothing is known of them.
     if (fusion !== undefined && fusion !== 'rrf' && fusion.text === 0) return []
-    const hits = await search(undefined, { ...byWords, topK, filter: and(WAITING, filter, also) })
+    const options = { ...others, groupBy, offset: 0, topK, filter: and(WAITING, filter, also) }
+    const hits = await search(undefined, options)
     if (hits.length === 0) return []
     scoreOf ??=
-      fusion === 'rrf' ? await scoresByRank(search, shape) : await scoresByWords(search, vector, shape, hits[0])
-    return hits.flatMap((hit) => {
-      const score = scoreOf!(hit)
-      return minScore !== undefined && score < minScore ? [] : [{ ...hit, score }]
-    })
+      fusion === 'rrf'
+        ? await scoresByRank(search, shape)
+        : await scoresByWords(search, vector, shape, hits[0], embedded, fusion?.text ?? TEXT_SHARE)
+    return hits.map((hit) => ({ ...hit, score: scoreOf!(hit) }))
   }
-  const found = merged(await ofEmbedded(most), await ofWaiting(most), groupBy.size).slice(offset, most)
+  const found = merged(enough([...embedded, ...(await ofWaiting(most))]), groupBy.size).slice(offset, most)
   if (groupBy.size === 1 || found.length === 0) return found.flat()
   // A document may have passages of both kinds, and only one kind was good enough to find it.
   const only = { _doc: { $in: found.map(([hit]) => hit.attrs._doc) } } as Filter
-  return merged(await ofEmbedded(topK, only), await ofWaiting(topK, only), groupBy.size).flat()
+  return merged(enough([...(await ofEmbedded(topK, only)), ...(await ofWaiting(topK, only))]), groupBy.size).flat()
 }
 
 /** Puts the passages of documents together, the best documents first. */
-function merged(a: Hit<PassageAttrs>[], b: Hit<PassageAttrs>[], size: number): Hit<PassageAttrs>[][] {
+function merged(all: Hit<PassageAttrs>[], size: number): Hit<PassageAttrs>[][] {
   const documents = new Map<string, Hit<PassageAttrs>[]>()
-  for (const hit of [...a, ...b]) {
-    const all = documents.get(hit.attrs._doc)
-    if (all) all.push(hit)
+  for (const hit of all) {
+    const own = documents.get(hit.attrs._doc)
+    if (own) own.push(hit)
     else documents.set(hit.attrs._doc, [hit])
   }
   const better = (a: Hit<PassageAttrs>, b: Hit<PassageAttrs>) => b.score - a.score
   return [...documents.values()].map((hits) => hits.sort(better).slice(0, size)).sort(([a], [b]) => better(a, b))
 }
 
-/** The store tells the score of words as it is. One hit with a weight of words alone tells what its scale is. */
-async function scoresByWords(search: Search, vector: Float32Array, shape: Shape, hit: Hit<PassageAttrs>) {
+/** `best` is the hit with the best words of those without a vector. */
+async function scoresByWords(
+  search: Search,
+  vector: Float32Array,
+  shape: Shape,
+  best: Hit<PassageAttrs>,
+  embedded: Hit<PassageAttrs>[],
+  share: number,
+) {
   const { match, prefix, fuzzy, forms, collections, signal } = shape
-  const { _doc, _n } = hit.attrs
+  const { _doc, _n } = best.attrs
+  // The store tells the score of words as it is. One hit with a weight of words alone tells what its scale is.
   const options = { match, prefix, fuzzy, forms, collections, signal, topK: 1, fusion: { text: 1 } }
   const [whole] = await search(vector, { ...options, filter: and({ _doc } as Filter, { _n } as Filter) })
-  const scale = whole ? whole.score / hit.score : 0
-  return ({ score }: Hit<PassageAttrs>) => scale * score
+  const scale = whole ? whole.score / best.score : 0
+  const most = Math.max(best.score, ...embedded.map(({ textScore = 0 }) => textScore))
+  const cosine = Math.max(0, ...embedded.map(({ vectorScore = 0 }) => vectorScore))
+  return ({ score }: Hit<PassageAttrs>) => (1 - share) * cosine * (score / most) + share * scale * score
 }
 
 /** The rank of a passage is the one that it would have among those with vectors. */

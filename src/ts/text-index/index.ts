@@ -87,6 +87,8 @@ export function textIndexOf(Class: NidusClass) {
         progress.beginEmbedding()
         const result = await store(task)
         await unlessEnded(task.end(), end.signal)
+        // Some of its passages may have been embedded with those of another call.
+        progress.finish()
         return result
       } catch (error) {
         this.#queue.drop(task, error)

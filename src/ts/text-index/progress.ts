@@ -20,6 +20,13 @@ export class Progress {
     this.#began ??= performance.now()
   }
 
+  /** Tells that all passages are embedded, if that is not told yet. */
+  finish() {
+    if (this.embedded >= this.passages) return
+    this.embedded = this.passages
+    this.tell()
+  }
+
   /** Tells the caller. What the caller's function throws is CALLBACK_FAILED. */
   tell() {
     if (!this.#told) return

@@ -119,9 +119,10 @@ async function answer<A>(
     return searchFirstWords(question, (text) => {
       const search = async (vector: Float32Array | undefined, options: QuestionOptions) =>
         (await store.db.search({ text, ...(vector && { vector }) }, options)) as unknown as Hit<PassageAttrs>[]
-      const { topK, offset = 0 } = shape
+      const { topK, offset = 0, minScore = 0 } = shape
       // What is wrong with the numbers is said by the store.
-      return by === 'hybrid' && share < 1 && Number.isInteger(topK) && Number.isInteger(offset) && offset >= 0
+      const numbers = Number.isInteger(topK) && Number.isInteger(offset) && offset >= 0 && Number.isFinite(minScore)
+      return by === 'hybrid' && share < 1 && numbers
         ? searchHalfEmbedded(search, vector!, { ...shape, offset })
         : search(by === 'hybrid' ? vector : undefined, shape)
     })
