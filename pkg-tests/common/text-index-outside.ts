@@ -340,7 +340,7 @@ export const OUTSIDE_KEPT: Case[] = [
       const next = wordEmbedder('new', 48)
       const begun: Promise<unknown>[] = []
       const reembed = index.reembed(next, {
-        onProgress: () => void begun.push(index.add({ id: `late ${begun.length}`, text: 'a late text' })),
+        onProgress: () => void begun.push(index.add({ id: `late ${begun.length}`, text: 'one more' })),
       })
       const { close } = index.db
       index.db.close = async () => {

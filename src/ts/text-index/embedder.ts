@@ -11,7 +11,7 @@ const embedderFailed = (model: string, what: string, cause?: unknown) =>
 
 export const batchSize = ({ batchSize }: Embedder) => Math.max(1, Math.floor(batchSize ?? BATCH)) || BATCH
 
-export function checkEmbedder(embedder: unknown, place: string): Embedder {
+function checkEmbedder(embedder: unknown, place: string): Embedder {
   const { model, dimension, embed, countTokens, close } = (embedder ?? {}) as Embedder
   if (typeof embedder !== 'object' || typeof embed !== 'function')
     throw invalid(`${place}: an embedder is an object { model, dimension, embed(texts, { kind, signal }) }`)
@@ -22,6 +22,23 @@ export function checkEmbedder(embedder: unknown, place: string): Embedder {
     if (method !== undefined && typeof method !== 'function')
       throw invalid(`${place}: an embedder's \`${name}\` is a function, if there is one`)
   return embedder as Embedder
+}
+
+/** Returns an embedder that the caller gave or promised. Waits for a promise no longer than until `signal` is aborted. */
+export async function promisedEmbedder(given: unknown, place: string, signal?: AbortSignal): Promise<Embedder> {
+  if (typeof (given as PromiseLike<unknown> | null)?.then !== 'function') return checkEmbedder(given, place)
+  let embedder: unknown
+  try {
+    const promise = given as PromiseLike<unknown>
+    embedder = await (signal ? unlessEnded(promise, signal) : promise)
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason
+    if (error instanceof NidusError) throw error
+    throw new NidusError('EMBEDDER_FAILED', `${place}: the promise of an embedder failed: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return checkEmbedder(embedder, place)
 }
 
 /**

@@ -16,7 +16,7 @@ import type {
 } from '../types/text-index.js'
 import { storeDocuments } from './adding.js'
 import { Held, type Current } from './current.js'
-import { batchSize, checkEmbedder, closeEmbedder } from './embedder.js'
+import { batchSize, closeEmbedder, promisedEmbedder } from './embedder.js'
 import { BATCHES } from './embedding.js'
 import { ADD } from './keys.js'
 import { openCurrent } from './opening.js'
@@ -33,7 +33,7 @@ import { endOf, inTurn, unlessEnded } from './waiting.js'
 export function textIndexOf(Class: NidusClass) {
   return class TextIndex<A = Attrs> {
     static async open<A = Attrs>(name: string, options?: TextIndexOptions): Promise<TextIndex<A>> {
-      const current = await openCurrent(Class, checkName(name, "the index's name"), settingsOf(options))
+      const current = await openCurrent(Class, checkName(name, "the index's name"), await settingsOf(options))
       await current.store.repair()
       return new TextIndex<A>(current)
     }
@@ -146,14 +146,14 @@ export function textIndexOf(Class: NidusClass) {
       })
     }
 
-    async reembed(embedder: Embedder, options?: AddOptions): Promise<void> {
-      checkEmbedder(embedder, 'reembed')
+    async reembed(given: Embedder | PromiseLike<Embedder>, options?: AddOptions): Promise<void> {
       const { onProgress, signal } = checkAdd(options, 'reembed')
       const progress = new Progress('reembed', onProgress)
       const end = endOf([this.#held.closed.signal], signal, (signal) =>
         aborted(signal, 'aborted: the vectors that are made are kept, and another `reembed` goes on there'),
       )
       try {
+        const embedder = await promisedEmbedder(given, 'reembed', end.signal)
         await inTurn(
           (work) => this.#changes.run(work),
           () => changeModel(Class, this.#held, embedder, progress, end.signal),
