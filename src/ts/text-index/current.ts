@@ -69,7 +69,7 @@ export class Held {
     return inTurn((work) => this.#calls.run(work), work, signal)
   }
 
-  /** Runs `work` while nobody writes. From its call of `shut` on, nobody reads either, and `current` may be replaced. */
+  /** Runs `work` while nobody writes. From its call of `shut` on nobody reads, either, and it may replace `current`. */
   async alone(work: (shut: () => Promise<void>) => Promise<void>, signal: AbortSignal) {
     const { replaced } = this.current
     const before = this.current

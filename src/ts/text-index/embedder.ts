@@ -24,7 +24,7 @@ function checkEmbedder(embedder: unknown, place: string): Embedder {
   return embedder as Embedder
 }
 
-/** Returns an embedder that the caller gave or promised. Waits for a promise no longer than until `signal` is aborted. */
+/** Returns an embedder that the caller gave or promised. `signal` ends the wait for a promise. */
 export async function promisedEmbedder(given: unknown, place: string, signal?: AbortSignal): Promise<Embedder> {
   if (typeof (given as PromiseLike<unknown> | null)?.then !== 'function') return checkEmbedder(given, place)
   let embedder: unknown

@@ -12,8 +12,7 @@ const COUNTED = 1000
 const EMBEDDED = { _pending: { $exists: false } } as Filter
 const WAITING = { _pending: true } as Filter
 
-const and = (...filters: (Filter | undefined)[]): Filter =>
-  ({ $and: filters.filter((filter) => filter !== undefined) }) as Filter
+const and = (...filters: (Filter | undefined)[]): Filter => ({ $and: filters.filter((filter) => filter !== undefined) })
 
 /**
  * Does a hybrid search while some passages wait for their vectors. Nobody knows yet what those mean, and a cosine of 0
@@ -79,7 +78,7 @@ async function scoresByWords(
   const { _doc, _n } = best.attrs
   // The store tells the score of words as it is. One hit with a weight of words alone tells what its scale is.
   const options = { match, prefix, fuzzy, forms, collections, signal, topK: 1, fusion: { text: 1 } }
-  const [whole] = await search(vector, { ...options, filter: and({ _doc } as Filter, { _n } as Filter) })
+  const [whole] = await search(vector, { ...options, filter: and({ _doc }, { _n }) })
   const scale = whole ? whole.score / best.score : 0
   const most = Math.max(best.score, ...embedded.map(({ textScore = 0 }) => textScore))
   const cosine = Math.max(0, ...embedded.map(({ vectorScore = 0 }) => vectorScore))

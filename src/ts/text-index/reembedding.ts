@@ -30,7 +30,7 @@ export async function changeModel(
   const count = async () => {
     const waits = { $or: [{ text: { $ne: '' } }, { title: { $exists: true } }, { headings: { $exists: true } }] }
     progress.documents = await store.db.count(COLLECTION, { _n: 0 })
-    progress.passages = await store.db.count(COLLECTION, waits as never)
+    progress.passages = await store.db.count(COLLECTION, waits)
   }
   let kept = 0
   const onDone = (made: number) => {

@@ -12,8 +12,8 @@ export function unlessEnded<T>(promise: PromiseLike<T> | T, signal: AbortSignal)
 }
 
 /**
- * Gives `work` to `run`, which begins it in its turn. `signal` ends the wait for the turn, for its reason. Work that has
- * begun is waited for.
+ * Gives `work` to `run`, which begins it in its turn. `signal` ends the wait for the turn, for its reason. It does not
+ * end work that has begun.
  */
 export function inTurn<T>(
   run: (work: () => Promise<T>) => Promise<T>,

@@ -150,8 +150,8 @@ class ModelWorker {
     const missing = /transformers/.test(why) ? 'Is @huggingface/transformers installed? ' : ''
     return new NidusError(
       'EMBEDDER_FAILED',
-      `the model "${this.model}" failed: ${why.replace(/\.*$/, '')}. ${missing}Check its name and the network, and try again. ` +
-        'A model that was loaded once is kept and needs no network',
+      `the model "${this.model}" failed: ${why.replace(/\.$/, '')}. ${missing}Check its name and the network, ` +
+        'and try again. A model that was loaded once is kept and needs no network',
     )
   }
 }
