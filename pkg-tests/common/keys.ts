@@ -230,6 +230,7 @@ const OBJECTS: Record<string, unknown[]> = {
   hybrid: ['{}'],
   chunks: ['{}'],
   store: ['{}'],
+  prefixes: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''

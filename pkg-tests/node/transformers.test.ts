@@ -115,6 +115,7 @@ describe.skipIf(!existsSync(model))('in Node', () => {
       import { transformers } from ${JSON.stringify(entry)}
       const { library, runtime, models } = ${JSON.stringify({ ...options, library: library.href })}
       const embedder = await transformers(${JSON.stringify(MINILM)}, { library, runtime, models })
+      await embedder.ready
       console.log((await embedder.embed(['the roof'], { kind: 'query' })).length)`
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
     expect(stdout).toBe('384\n')

@@ -54,7 +54,8 @@ class ModelWorker {
   #calls = new Map<number, Call>()
   #next = 0
   #closed: NidusError | undefined
-  ready!: Promise<'webgpu' | 'wasm' | 'cpu'>
+  #ready!: Promise<'webgpu' | 'wasm' | 'cpu'>
+  #waits = 0
 
   constructor(
     private readonly model: string,
@@ -65,8 +66,8 @@ class ModelWorker {
   ) {
     this.#connect = () => {
       let settle!: { resolve(device: 'webgpu' | 'wasm' | 'cpu'): void; reject(error: NidusError): void }
-      this.ready = new Promise((resolve, reject) => (settle = { resolve, reject }))
-      this.ready.catch(() => {}) // calls get it
+      this.#ready = new Promise((resolve, reject) => (settle = { resolve, reject }))
+      this.#ready.catch(() => {}) // calls get it
       const fail = (why: string) => {
         // A worker that was ended says no more.
         if (this.#connection !== connection) return
@@ -102,7 +103,7 @@ class ModelWorker {
       const connection = this.start()
       const id = this.#next++
       this.#calls.set(id, { resolve, reject })
-      connection.keep(true)
+      this.#keep()
       connection.send({ ...asked, id })
       if (!signal) return
       const drop = () => {
@@ -125,10 +126,26 @@ class ModelWorker {
     this.#end(this.#closed)
   }
 
+  /** Resolves once the model is loaded. The process stays alive for somebody who waits for that. */
+  async ready() {
+    this.#waits++
+    this.#keep()
+    try {
+      return await this.#ready
+    } finally {
+      this.#waits--
+      this.#keep()
+    }
+  }
+
+  #keep() {
+    this.#connection?.keep(this.#waits > 0 || this.#calls.size > 0)
+  }
+
   #take(id: number): Call | undefined {
     const call = this.#calls.get(id)
     this.#calls.delete(id)
-    if (this.#calls.size === 0) this.#connection?.keep(false)
+    this.#keep()
     return call
   }
 
@@ -194,7 +211,7 @@ export const transformersWith =
       dimension,
       batchSize,
       get ready() {
-        return run.ready
+        return run.ready()
       },
       embed: async (texts: string[], { kind, signal }: EmbedOptions) => {
         const question = kind === 'query'
