@@ -6,6 +6,7 @@ export const LAYERS = [
   'langchain',
   'sharded',
   'text-index',
+  'transformers',
   'api',
   'question',
   'changes',

@@ -11,6 +11,10 @@ const dist = (name: string) => fileURLToPath(new URL(`./dist/${name}`, import.me
 const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm$/, replacement: dist(entry) },
   { find: /^nidus-wasm\/text$/, replacement: dist(`text-index-${entry}`) },
+  {
+    find: /^nidus-wasm\/text\/transformers$/,
+    replacement: dist(`transformers-${entry === 'node.js' ? 'node' : 'browser'}.js`),
+  },
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
   { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
   ...['slim', 'inline'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}$`), replacement: dist(`${name}.js`) })),

@@ -13,15 +13,16 @@ export const GROUPS = {
   browser: ['browser'],
   segment: ['segment-browser'],
   slim: ['slim'],
-  node: ['node', 'segment-node', 'search-worker-node', 'cli'],
+  node: ['node', 'segment-node', 'search-worker-node', 'cli', 'transformers-node', 'transformers-worker-node'],
   edge: ['workerd', 'segment-workerd', 'durable-object'],
   sharded: ['sharded'],
   langchain: ['langchain'],
+  transformers: ['transformers-browser'],
 }
 /**
  * Workers are started by URL. Each is in one file, so that it costs one request and no bundler has to find its chunks.
  */
-export const ALONE = ['worker', 'worker-opfs']
+export const ALONE = ['worker', 'worker-opfs', 'transformers-worker', 'transformers-worker-url']
 /**
  * worker-opfs.js is worker.js without these modules, and src/ts/platforms/small-worker.ts takes their place. Both
  * workers are complete files, because not every bundler lets a worker load parts of itself.
@@ -139,7 +140,7 @@ export async function bundle(glues, wasm, textWasm) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     // workerd takes a .wasm file as a module.
-    external: ['node:*', 'cloudflare:*', './nidus.wasm', './nidus-text.wasm', '@langchain/*'],
+    external: ['node:*', 'cloudflare:*', './nidus.wasm', './nidus-text.wasm', '@langchain/*', '@huggingface/*'],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),

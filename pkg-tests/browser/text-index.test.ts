@@ -1,9 +1,10 @@
 import { describe, it } from 'vitest'
 import { TextIndex } from 'nidus-wasm/text'
 import { CASES, KEPT } from '../common/text-index'
+import { OUTSIDE, OUTSIDE_KEPT } from '../common/text-index-outside'
 
 describe.each(['opfs', 'indexeddb'] as const)('TextIndex, %s', (storage) => {
-  for (const [i, [name, run]] of [...CASES, ...KEPT].entries())
+  for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT].entries())
     it(name, () =>
       run((path, options) => TextIndex.open(path, { store: { storage }, ...options }), `texts ${Date.now()} ${i}`),
     )

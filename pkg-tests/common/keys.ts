@@ -3,6 +3,7 @@
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
 import type { TextIndex } from 'nidus-wasm/text'
+import type { transformers } from 'nidus-wasm/text/transformers'
 import type { Kind, Taken } from './public-types.mjs'
 
 type Entry = Pick<typeof import('nidus-wasm'), 'Nidus'>
@@ -146,6 +147,12 @@ export async function callsOfTextIndex(Index: typeof TextIndex, newName: () => s
   }
 }
 
+/** The address leads nowhere, so no model is loaded. */
+export const callsOfTransformers = (make: typeof transformers): Calls => ({
+  'transformers(options)': async (o) =>
+    (await make('none', { dimension: 3, library: 'data:text/javascript,', ...o })).close(),
+})
+
 const misspelt = (key: string) =>
   [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`, `${key[0]}${key}`].filter(
     (wrong) => wrong !== key,
@@ -223,6 +230,7 @@ const OBJECTS: Record<string, unknown[]> = {
   hybrid: ['{}'],
   chunks: ['{}'],
   store: ['{}'],
+  prefixes: ['{}'],
 }
 const text = (value: unknown) =>
   value instanceof Map ? 'Map' : value instanceof Date ? 'Date' : typeof value === 'object' ? JSON.stringify(value) : ''

@@ -2,7 +2,7 @@
 // list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain', 'text-index']
+const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain', 'text-index', 'transformers']
 /**
  * Objects that may have any keys. The runtime, LangChain or the user defines them, or their keys are the user's data.
  */
@@ -12,6 +12,7 @@ const NOT_OPTIONS = new Set([
   'Response',
   'ReadableStream',
   'AsyncIterable',
+  'PromiseLike',
   'ArrayBuffer',
   'SharedArrayBuffer',
   'ArrayBufferView',

@@ -255,14 +255,18 @@ export const KEPT: Case[] = [
       const stop = new AbortController()
       const embedder = wordEmbedder()
       const { embed } = embedder
+      let allStored!: () => void
+      const stored = new Promise<void>((resolve) => (allStored = resolve))
       embedder.embed = async (texts, options) => {
+        if (options.kind === 'passage' && embedder.embedded() >= 32) await stored
         const vectors = await embed(texts, options)
-        if (options.kind === 'passage' && embedder.embedded() >= 32) stop.abort()
+        if (options.kind === 'passage' && embedder.embedded() >= 96) stop.abort()
         return vectors
       }
       const first = await open(name, { embedder })
       const documents = Array.from({ length: 200 }, (_, i) => ({ id: `d${i}`, text: `text ${i} of the river` }))
-      expect(await codeOf(() => first.add(documents, { signal: stop.signal }))).toBe('ABORTED')
+      const onProgress = (progress: { documents: number }) => void (progress.documents === 200 && allStored())
+      expect(await codeOf(() => first.add(documents, { signal: stop.signal, onProgress }))).toBe('ABORTED')
       await first.close()
       const next = wordEmbedder()
       await using again = await open(name, { embedder: next, resume: false })

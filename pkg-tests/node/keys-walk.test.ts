@@ -8,6 +8,7 @@ import { durableObject } from 'nidus-wasm/durable-object'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
 import { Segment, init } from 'nidus-wasm/segment'
 import { TextIndex } from 'nidus-wasm/text'
+import { transformers } from 'nidus-wasm/text/transformers'
 import { temporaryFolder } from '../common/folder'
 import {
   callsOfLangChain,
@@ -15,6 +16,7 @@ import {
   callsOfSegment,
   callsOfSharded,
   callsOfTextIndex,
+  callsOfTransformers,
   walkKeys,
   walkValues,
   type Calls,
@@ -52,6 +54,7 @@ beforeAll(async () => {
     ...callsOfSharded(ShardedNidus, namespace),
     ...callsOfLangChain(NidusVectorStore, db),
     ...(await callsOfTextIndex(TextIndex, () => join(parent, `index ${Math.random()}`))),
+    ...callsOfTransformers(transformers),
     'durableObject(options)': (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o),
   }
 })

@@ -62,6 +62,7 @@ export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8
     'nidus-wasm': '/node_modules/nidus-wasm/dist/browser.js',
     'nidus-wasm/segment': '/node_modules/nidus-wasm/dist/segment-browser.js',
     'nidus-wasm/text': '/node_modules/nidus-wasm/dist/text-index-browser.js',
+    'nidus-wasm/text/transformers': '/node_modules/nidus-wasm/dist/transformers-browser.js',
   },
 })}</script>
 <script type="module">${script}</script>`

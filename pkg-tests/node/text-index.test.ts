@@ -7,16 +7,17 @@ import { TextIndex } from 'nidus-wasm/text'
 import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { CASES, KEPT } from '../common/text-index'
+import { OUTSIDE, OUTSIDE_KEPT } from '../common/text-index-outside'
 
 const root = temporaryFolder('text-index')
 
 describe('TextIndex, files', () => {
-  for (const [i, [name, run]] of [...CASES, ...KEPT].entries())
+  for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT].entries())
     it(name, () => run((path, options) => TextIndex.open(path, options), join(root, `${i}`)))
 })
 
 describe('TextIndex, memory', () => {
-  for (const [i, [name, run]] of CASES.entries())
+  for (const [i, [name, run]] of [...CASES, ...OUTSIDE].entries())
     it(name, () => run((path, options) => TextIndex.open(path, { store: { storage: 'memory' }, ...options }), `m${i}`))
 })
 
@@ -87,6 +88,22 @@ describe('passages', () => {
       }
     },
   )
+})
+
+describe('a heading of more than 500 letters', () => {
+  const long = 'It is long. '.repeat(60).trim()
+  it.each([
+    ['markdown', `${long}\n---\nThe rest.`],
+    ['markdown', `# ${long}\nThe rest.`],
+    ['html', `<h1>${long}</h1><p>The rest.`],
+  ] as const)('is a paragraph: %s, %#', async (format, text) => {
+    await using index = await TextIndex.open('long', { store: { storage: 'memory' } })
+    await index.add({ id: 'd', text, format })
+    const { passages } = (await index.get('d'))!
+    expect(passages.flatMap(({ headings }) => headings)).toEqual([])
+    expect(passages.map(({ text }) => text).join(' ')).toContain('The rest.')
+    expect(passages[0]!.text).toContain('It is long. It is long.')
+  })
 })
 
 describe('passages of HTML', () => {

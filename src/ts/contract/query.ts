@@ -1,5 +1,8 @@
 /** The constant of the sum of ranks, from the paper of Cormack, Clarke and Büttcher (2009). */
 export const RANKS = 60
+
+/** The default share of the words. It was the best over questions of several kinds: see docs/text-search.md. */
+export const TEXT_SHARE = 0.4
 /** The most attributes to order by. The module of texts keeps the columns of this many attributes. */
 export const MOST_KEYS = 16
 /** Returns a key of a record's collection and id. The length separates the two, whatever characters they contain. */

@@ -41,6 +41,8 @@ export class NidusError extends Error {
   readonly code: NidusErrorCode
   /** Set by `sharded/errors.ts` alone. */
   declare readonly shards?: number[]
+  /** Set by `text-index/refusals.ts` alone. */
+  declare readonly documents?: string[]
 
   constructor(code: NidusErrorCode, message: string, options?: { cause?: unknown }) {
     super(textWith(code, message), options?.cause === undefined ? undefined : { cause: options.cause })

@@ -1,5 +1,5 @@
 import type { Args, Result } from '../contract/calls.js'
-import { MOST_KEYS, type QueryArgs, type QueryHits } from '../contract/query.js'
+import { MOST_KEYS, TEXT_SHARE, type QueryArgs, type QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
 import { GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
@@ -30,8 +30,6 @@ export interface Asked {
 /** Makes a call of the store. */
 export type CallOf = <M extends 'query' | 'records'>(method: M, args: Args<M>) => Promise<Result<M>>
 
-/** The default share of the words. It was the best over questions of several kinds: see docs/text-search.md. */
-const TEXT_SHARE = 0.4
 /** A longer text is refused. */
 const MOST_TEXT = 1 << 20
 

@@ -1,11 +1,13 @@
 import { checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
-import { aborted, invalid } from '../errors/errors.js'
+import { NidusError, aborted, invalid } from '../errors/errors.js'
 import type { RecordInput } from '../types/index.js'
-import type { AddReport, Chunk, DocumentInput, TextProgress } from '../types/text-index.js'
+import type { AddReport, DocumentInput } from '../types/text-index.js'
 import { isPlainObject } from '../core/wire.js'
-import { FORMATS, chunk } from './chunks/index.js'
-import { CHUNK, DOCUMENT } from './keys.js'
+import { chunksOf } from './chunking.js'
+import { FORMATS } from './chunks/index.js'
+import type { Held } from './current.js'
+import { DOCUMENT } from './keys.js'
 import type { PassageStore, Stored } from './passage-store.js'
 import {
   checkAttrs,
@@ -13,11 +15,13 @@ import {
   passageId,
   passageIds,
   passagesOf,
-  embeddedText,
+  hasMeaning,
   type Document,
   type PassageAttrs,
 } from './records.js'
-import type { Settings } from './settings.js'
+import type { Progress } from './progress.js'
+import type { Task } from './queue.js'
+import { callbackFailed, endOf, waitingFor } from './waiting.js'
 
 /** Documents are stored together until there are so many of them, or of UTF-16 units. This bounds the memory. */
 const BATCH = { documents: 64, units: 1 << 20 }
@@ -25,11 +29,53 @@ const MOST_UNITS = 64e6
 
 type Documents<A> = DocumentInput<A> | Iterable<DocumentInput<A>> | AsyncIterable<DocumentInput<A>>
 
-async function* each<A>(documents: Documents<A>): AsyncIterable<unknown> {
+/**
+ * Calls `each` with one document after the other. Waits for an iterable no longer than until `signal` is aborted. What
+ * the iterable throws is CALLBACK_FAILED.
+ */
+async function forEachOf<A>(documents: Documents<A>, signal: AbortSignal, each: (given: unknown) => Promise<void>) {
   if (typeof documents !== 'object' || documents === null)
     throw invalid('add: give a document { id, text }, or an iterable of documents')
-  if (Symbol.asyncIterator in documents || Symbol.iterator in documents) yield* documents as AsyncIterable<unknown>
-  else yield documents
+  const what = 'add: the iterable of documents'
+  const begin = (): AsyncIterator<unknown> | Iterator<unknown> | undefined =>
+    Symbol.asyncIterator in documents
+      ? documents[Symbol.asyncIterator]()
+      : Symbol.iterator in documents
+        ? documents[Symbol.iterator]()
+        : undefined
+  // Not an async function: an iterator that has a `then` by mistake would be waited for.
+  let iterator: ReturnType<typeof begin>
+  try {
+    iterator = begin()
+  } catch (error) {
+    throw callbackFailed(what, error)
+  }
+  if (!iterator) return each(documents)
+  let over = false
+  try {
+    for (;;) {
+      const { done, value } = await waitingFor(what, () => iterator.next(), signal).catch((error: unknown) => {
+        over = !signal.aborted
+        throw error
+      })
+      if (done) {
+        over = true
+        return
+      }
+      await each(value)
+    }
+  } finally {
+    // It may still be at work, so nobody waits until it has ended.
+    if (!over) void Promise.resolve(attempt(() => iterator.return?.())).catch(() => {})
+  }
+}
+
+function attempt(call: () => unknown): unknown {
+  try {
+    return call()
+  } catch {
+    return undefined
+  }
 }
 
 function checkDocument(given: unknown, number: number): Document {
@@ -47,124 +93,173 @@ function checkDocument(given: unknown, number: number): Document {
   return { id, text, title, format, attrs: { ...attrs } }
 }
 
-/** Counts what one call of `add` does, and says so. */
-export class Progress {
-  documents = 0
-  unchanged = 0
-  embedded = 0
-  passages = 0
-  #began: number | undefined
-
-  constructor(private readonly told: ((progress: TextProgress) => void) | undefined) {}
-
-  beginEmbedding() {
-    this.#began = performance.now()
-    this.tell()
-  }
-
-  tell() {
-    const seconds = this.#began === undefined ? 0 : (performance.now() - this.#began) / 1000
-    const perSecond = seconds > 0 ? this.embedded / seconds : 0
-    const { documents, unchanged, embedded, passages } = this
-    const secondsLeft = perSecond > 0 ? (passages - embedded) / perSecond : undefined
-    this.told?.({ documents, unchanged, embedded, passages, perSecond, secondsLeft })
-  }
+/** What one call of `add` has done so far. */
+interface Adding {
+  held: Held
+  task: Task | undefined
+  report: AddReport
+  progress: Progress
+  signal: AbortSignal
 }
 
 /**
- * Cuts and stores documents, so that their words are found. Returns what was done, and the ids of the passages that are
- * to be embedded.
+ * Cuts and stores documents, so that their words are found, and gives the passages that are to be embedded to `task`.
+ * If it fails, the documents before are stored, and the error says how many.
  */
 export async function storeDocuments<A>(
-  store: PassageStore,
-  settings: Settings,
+  held: Held,
   documents: Documents<A>,
+  task: Task | undefined,
   progress: Progress,
-  signal: AbortSignal | undefined,
-): Promise<{ report: AddReport; pending: string[] }> {
+  given: AbortSignal | undefined,
+): Promise<AddReport> {
   const report: AddReport = { added: 0, unchanged: 0, passages: 0, embedded: 0 }
-  const pending: string[] = []
+  const end = endOf([held.closed.signal], given)
+  const adding: Adding = { held, task, report, progress, signal: end.signal }
   // A document that comes twice counts as it is last.
   let batch = new Map<string, Document>()
   let units = 0
   let number = 0
   const flush = async () => {
-    if (signal?.aborted) throw aborted(signal, 'aborted: the documents before this one are stored')
     const all = [...batch.values()]
     batch = new Map()
     units = 0
-    await store.inOrder(() => storeBatch(store, settings, all, report, pending))
-    progress.documents = report.added + report.unchanged
-    progress.unchanged = report.unchanged
-    progress.passages = pending.length
-    progress.tell()
+    if (all.length > 0) await held.inOrder(() => storeBatch(adding, all), end.signal)
   }
-  for await (const given of each(documents)) {
-    const document = checkDocument(given, number++)
-    batch.set(document.id, document)
-    units += document.text.length
-    if (batch.size >= BATCH.documents || units >= BATCH.units) await flush()
+  try {
+    await forEachOf(documents, end.signal, async (given) => {
+      const document = checkDocument(given, number)
+      number++
+      batch.set(document.id, document)
+      units += document.text.length
+      if (batch.size >= BATCH.documents || units >= BATCH.units) await flush()
+    })
+    await flush()
+    return report
+  } catch (error) {
+    if (!end.signal.aborted) await flush()
+    throw told(error, report, given)
+  } finally {
+    end.release()
   }
-  if (batch.size > 0) await flush()
-  report.embedded = pending.length
-  return { report, pending }
 }
 
-async function storeBatch(
-  store: PassageStore,
-  settings: Settings,
-  documents: Document[],
-  report: AddReport,
-  pending: string[],
-) {
+/** Returns the error of a call that stored a part of its documents. It says so. */
+function told(error: unknown, { added, unchanged }: AddReport, given: AbortSignal | undefined): unknown {
+  const stored = added + unchanged
+  const text = `The index has ${stored} documents of this call, and not the rest`
+  if (given?.aborted) return aborted(given, `aborted. ${text}`)
+  if (stored === 0 || !(error instanceof NidusError)) return error
+  return Object.assign(new NidusError(error.code, `${error.message}. ${text}`, { cause: error.cause ?? error }))
+}
+
+async function storeBatch(adding: Adding, documents: Document[]) {
+  const { held, report, progress, task, signal } = adding
   const ids = documents.map(({ id }) => id)
-  const digests = documents.map((document) => digestOf(document, settings.chunker.name))
-  const cut = async (i: number) => passagesOf(documents[i], await chunksOf(documents[i], settings), digests[i])
-  // Cutting may take long, so it is done before anybody has to wait for the lock.
-  const early = await store.firsts(ids)
-  const ready: (PassageAttrs[] | undefined)[] = []
-  for (const [i, first] of early.entries()) ready.push(first?.attrs._digest === digests[i] ? undefined : await cut(i))
-  const unchanged: Stored[] = []
-  await store.exclusive(async () => {
-    const firsts = await store.firsts(ids)
-    const records: RecordInput[] = []
-    const surplus: string[] = []
-    const shorter: string[] = []
-    for (const [i, document] of documents.entries()) {
-      const first = firsts[i]
-      if (first?.attrs._digest === digests[i]) {
-        unchanged.push(first)
-        continue
-      }
-      const before = first?.attrs
-      const passages = ready[i] ?? (await cut(i))
-      const had = Math.max(before?._of ?? 0, before?._was ?? 0)
-      const vectors = await vectorsOf(store, document.id, had)
-      const more = passageIds(document.id, passages.length, had)
-      if (more.length > 0) {
-        passages[0]._was = had
-        surplus.push(...more)
-        shorter.push(passageId(document.id, 0))
-      }
-      for (const attrs of passages) {
-        const id = passageId(document.id, attrs._n)
-        const vector = vectors.get(attrs._hash)
-        // A passage without any text has nothing to embed.
-        const waits = !vector && embeddedText(attrs) !== ''
-        if (waits) pending.push(id)
-        records.push({
-          id,
-          vector: vector ?? new Float32Array(store.db.dimension),
-          attrs: waits ? { ...attrs, _pending: true } : attrs,
-        })
-      }
-      report.added++
-      report.passages += passages.length
+  const { name } = held.current.settings.chunker
+  const batch: Cut[] = documents.map((document) => ({
+    document,
+    digest: digestOf(document, name),
+    passages: undefined,
+  }))
+  // Functions of the caller's may cut, which may take long. So it is done before anybody has to wait for the lock.
+  const early = await held.reading(({ store }) => store.firsts(ids), signal)
+  let uncut = batch.filter(({ digest }, i) => early[i]?.attrs._digest !== digest)
+  for (;;) {
+    const failure = await cutAll(adding, batch, uncut)
+    const written = await held.writing(({ store }) => store.exclusive(() => writeBatch(store, batch), signal), signal)
+    if ('uncut' in written) {
+      // Somebody else changed these documents meanwhile.
+      uncut = written.uncut
+      continue
     }
-    await store.write(records, surplus, shorter)
+    report.added += written.added
+    report.unchanged += written.unchanged
+    report.passages += written.passages
+    report.embedded += written.pending.length
+    progress.documents = report.added + report.unchanged
+    progress.unchanged = report.unchanged
+    progress.passages = report.embedded
+    task?.add(written.pending)
+    if (failure) throw failure.error
+    progress.tell()
+    return
+  }
+}
+
+/**
+ * Cuts documents of a batch. If a function of the caller's fails for one of them, takes it and those behind it out of
+ * the batch, and returns the error.
+ */
+async function cutAll({ held, signal }: Adding, batch: Cut[], uncut: Cut[]): Promise<{ error: unknown } | undefined> {
+  for (const each of uncut)
+    try {
+      const chunks = await chunksOf(each.document, held.current.settings, signal)
+      each.passages = passagesOf(each.document, chunks, each.digest)
+    } catch (error) {
+      batch.splice(batch.indexOf(each))
+      return { error }
+    }
+  return undefined
+}
+
+/** A document, and its passages once it is cut. */
+interface Cut {
+  document: Document
+  digest: string
+  passages: PassageAttrs[] | undefined
+}
+
+interface Written {
+  added: number
+  unchanged: number
+  passages: number
+  pending: string[]
+}
+
+/** Writes the passages of documents that have changed. Writes nothing if some of those are not cut yet. */
+async function writeBatch(store: PassageStore, batch: Cut[]): Promise<Written | { uncut: Cut[] }> {
+  const firsts = await store.firsts(batch.map(({ document }) => document.id))
+  const unchanged: Stored[] = []
+  const changed = batch.flatMap((cut, i) => {
+    const first = firsts[i]
+    if (first?.attrs._digest !== cut.digest) return [{ cut, before: first?.attrs }]
+    unchanged.push(first)
+    return []
   })
-  report.unchanged += unchanged.length
-  pending.push(...(await waiting(store, unchanged)))
+  const uncut = changed.map(({ cut }) => cut).filter(({ passages }) => !passages)
+  if (uncut.length > 0) return { uncut }
+  const written: Written = { added: changed.length, unchanged: unchanged.length, passages: 0, pending: [] }
+  const records: RecordInput[] = []
+  const surplus: string[] = []
+  const shorter: string[] = []
+  for (const { cut, before } of changed) {
+    const { document } = cut
+    const passages = cut.passages!
+    const had = Math.max(before?._of ?? 0, before?._was ?? 0)
+    const vectors = await vectorsOf(store, document.id, had)
+    const more = passageIds(document.id, passages.length, had)
+    if (more.length > 0) {
+      passages[0]._was = had
+      surplus.push(...more)
+      shorter.push(passageId(document.id, 0))
+    }
+    for (const attrs of passages) {
+      const id = passageId(document.id, attrs._n)
+      const vector = vectors.get(attrs._hash)
+      const waits = !vector && hasMeaning(attrs)
+      if (waits) written.pending.push(id)
+      records.push({
+        id,
+        vector: vector ?? new Float32Array(store.db.dimension),
+        attrs: waits ? { ...attrs, _pending: true } : attrs,
+      })
+    }
+    written.passages += passages.length
+  }
+  await store.write(records, surplus, shorter)
+  written.pending.push(...(await waiting(store, unchanged)))
+  return written
 }
 
 /** Returns the passages that an earlier call stored and did not embed. `firsts` are the first ones of documents. */
@@ -183,22 +278,4 @@ async function vectorsOf(store: PassageStore, document: string, count: number): 
       .filter((passage): passage is Stored => passage !== undefined && !passage.attrs._pending)
       .map(({ vector, attrs }) => [attrs._hash, vector]),
   )
-}
-
-async function chunksOf({ id, text, format }: Document, { chunker, embedder }: Settings): Promise<Chunk[]> {
-  if (!chunker.own) return chunk(text, format, chunker.sizes, embedder)
-  const chunks = await chunker.own({ id, text, format })
-  if (!Array.isArray(chunks)) throw invalid(`add: document "${id}": the chunker returned no list of chunks`)
-  chunks.forEach((given: Chunk | undefined, i) => {
-    const who = `add: document "${id}": chunk ${i} of the chunker`
-    if (typeof given !== 'object') throw invalid(`${who} is no { text, start, end }`)
-    checkKeys(given, CHUNK, who)
-    const { text: part, start, end, headings = [] } = given
-    if (typeof part !== 'string') throw invalid(`${who}: \`text\` is a text`)
-    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > text.length)
-      throw invalid(`${who}: \`start\` and \`end\` are places in the text, from 0 to ${text.length}`)
-    if (!Array.isArray(headings) || !headings.every((heading) => typeof heading === 'string'))
-      throw invalid(`${who}: \`headings\` is a list of texts`)
-  })
-  return chunks
 }

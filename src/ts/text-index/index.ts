@@ -1,7 +1,8 @@
 import { checkSignal } from '../arguments/input.js'
 import { checkName, checkOptions } from '../arguments/options.js'
-import { NidusError, closedError, invalid } from '../errors/errors.js'
-import type { Attrs, Nidus, OpenOptions } from '../types/index.js'
+import { aborted, closedError, invalid } from '../errors/errors.js'
+import { Serial } from '../runtime/serial.js'
+import type { Attrs, Nidus } from '../types/index.js'
 import type {
   AddOptions,
   AddReport,
@@ -13,56 +14,45 @@ import type {
   TextIndexState,
   TextSearchOptions,
 } from '../types/text-index.js'
-import { Progress, storeDocuments } from './adding.js'
-import { batchSize, checkEmbedder } from './embedder.js'
-import { BATCHES, embedPassages } from './embedding.js'
+import { storeDocuments } from './adding.js'
+import { Held, type Current } from './current.js'
+import { batchSize, closeEmbedder, promisedEmbedder } from './embedder.js'
+import { BATCHES } from './embedding.js'
 import { ADD } from './keys.js'
-import { PassageStore, mismatch, type NidusClass } from './passage-store.js'
-import { EmbedQueue } from './queue.js'
+import { openCurrent } from './opening.js'
+import type { NidusClass } from './passage-store.js'
+import { Progress } from './progress.js'
+import { EmbedQueue, type Task } from './queue.js'
 import { COLLECTION, documentOf, passageIds } from './records.js'
-import { copyPassages, openNext, takePlace } from './reembedding.js'
-import { Questions, checkSearch, searchDocuments } from './searching.js'
-import { chunkerAs, settingsOf, type Settings } from './settings.js'
+import { changeModel } from './reembedding.js'
+import { checkSearch, searchDocuments } from './searching.js'
+import { settingsOf } from './settings.js'
+import { endOf, inTurn, unlessEnded } from './waiting.js'
 
 /** Returns the class of an index whose stores are opened by `Class`. */
 export function textIndexOf(Class: NidusClass) {
   return class TextIndex<A = Attrs> {
     static async open<A = Attrs>(name: string, options?: TextIndexOptions): Promise<TextIndex<A>> {
-      const { store, settings } = await openStore(Class, checkName(name, "the index's name"), settingsOf(options))
-      await store.repair()
-      return new TextIndex<A>(store, settings)
+      const current = await openCurrent(Class, checkName(name, "the index's name"), await settingsOf(options))
+      await current.store.repair()
+      return new TextIndex<A>(current)
     }
 
-    #store: PassageStore
-    #settings: Settings
+    readonly #held: Held
     readonly #queue: EmbedQueue
-    #questions: Questions | undefined
-    #closed: Promise<void> | undefined
-    /** Ends what the embedder does when the index is closed. */
-    readonly #end = new AbortController()
-    /** Resolves once a change of the model is over. Every call waits for it. */
-    #switching: Promise<void> = Promise.resolve()
+    /** Changes of the model, one after the other. */
+    readonly #changes = new Serial()
+    #closing: Promise<void> | undefined
 
-    private constructor(store: PassageStore, settings: Settings) {
-      this.#store = store
-      this.#settings = settings
-      this.#queue = new EmbedQueue(
-        (ids) => embedPassages(this.#store, this.#settings.embedder!, ids, this.#end.signal),
-        () => BATCHES * batchSize(this.#settings.embedder!),
-      )
-      this.#questions = settings.embedder && new Questions(settings.embedder)
-      if (settings.embedder && settings.resume) void this.embedAll().catch(() => {}) // `state` tells what is left
+    private constructor(current: Current) {
+      this.#held = new Held(current)
+      this.#queue = new EmbedQueue(this.#held, () => BATCHES * batchSize(this.#held.current.settings.embedder!))
+      const { embedder, resume } = current.settings
+      if (embedder && resume) void this.embedAll().catch(() => {}) // `state` tells what is left
     }
 
     get db(): Nidus {
-      return this.#store.db
-    }
-
-    /** Waits until the store can be used. */
-    async #ready(): Promise<PassageStore> {
-      await this.#switching
-      if (this.#closed) throw closedError(this.#store.db.name)
-      return this.#store
+      return this.#held.current.store.db
     }
 
     async add(
@@ -70,36 +60,63 @@ export function textIndexOf(Class: NidusClass) {
       options?: AddOptions,
     ): Promise<AddReport> {
       const { onProgress, signal } = checkAdd(options, 'add')
-      const store = await this.#ready()
-      const progress = new Progress(onProgress)
-      const { report, pending } = await storeDocuments(store, this.#settings, documents, progress, signal)
-      if (!this.#settings.embedder) return { ...report, embedded: 0 }
-      await this.#embed(pending, progress, signal)
-      return report
+      const progress = new Progress('add', onProgress)
+      if (!this.#held.current.settings.embedder) {
+        const report = await storeDocuments(this.#held, documents, undefined, progress, signal)
+        return { ...report, embedded: 0 }
+      }
+      return this.#embedding(progress, signal, false, (task) =>
+        storeDocuments(this.#held, documents, task, progress, signal),
+      )
     }
 
-    async #embed(ids: string[], progress: Progress, signal: AbortSignal | undefined) {
-      progress.passages = ids.length
-      progress.beginEmbedding()
-      await this.#queue.add(ids, signal, (done) => {
+    /** Resolves once `store` has, and the passages that it adds to its task are embedded. */
+    async #embedding<T>(
+      progress: Progress,
+      signal: AbortSignal | undefined,
+      all: boolean,
+      store: (task: Task) => Promise<T>,
+    ): Promise<T> {
+      const task = this.#queue.begin(all, (done) => {
         progress.embedded = done
         progress.tell()
       })
+      const stored = all ? 'what is embedded is kept' : 'all documents of this call are stored'
+      const end = endOf([], signal, (signal) => aborted(signal, `aborted: ${stored}, and the rest is embedded later`))
+      try {
+        progress.beginEmbedding()
+        const result = await store(task)
+        await unlessEnded(task.end(), end.signal)
+        // Some of its passages may have been embedded with those of another call.
+        progress.finish()
+        return result
+      } catch (error) {
+        this.#queue.drop(task, error)
+        throw error
+      } finally {
+        end.release()
+      }
     }
 
     async embedAll(options?: AddOptions): Promise<void> {
       const { onProgress, signal } = checkAdd(options, 'embedAll')
-      const store = await this.#ready()
-      if (!this.#settings.embedder) throw invalid('embedAll: the index was opened without an embedder')
-      await this.#embed(await store.pending(), new Progress(onProgress), signal)
+      if (!this.#held.current.settings.embedder) throw invalid('embedAll: the index was opened without an embedder')
+      const progress = new Progress('embedAll', onProgress)
+      await this.#embedding(progress, signal, true, async () => {
+        const { pending, documents } = await this.state().then(({ passages, embedded, documents }) => ({
+          pending: passages - embedded,
+          documents,
+        }))
+        Object.assign(progress, { passages: pending, documents })
+        progress.tell()
+      })
     }
 
     async remove(ids: string | string[]): Promise<number> {
       const all = typeof ids === 'string' ? [ids] : ids
       if (!Array.isArray(all) || !all.every((id) => typeof id === 'string'))
         throw invalid('remove: give the id of a document, or a list of ids')
-      const store = await this.#ready()
-      const remove = async () => {
+      const remove = async ({ store }: Current) => {
         const firsts = (await store.firsts([...new Set(all)])).filter((first) => first !== undefined)
         const passages = firsts.flatMap(({ attrs: { _doc, _of = 1, _was = 0 } }) =>
           passageIds(_doc, 0, Math.max(_of, _was)),
@@ -107,89 +124,43 @@ export function textIndexOf(Class: NidusClass) {
         if (passages.length > 0) await store.db.delete(COLLECTION, passages)
         return firsts.length
       }
-      return store.inOrder(() => store.exclusive(remove))
+      const held = this.#held
+      return held.inOrder(() =>
+        held.writing((current) => current.store.exclusive(() => remove(current), held.closed.signal)),
+      )
     }
 
     async search(question: string, options?: TextSearchOptions<A>): Promise<TextHits<A>> {
-      const asked = checkSearch<A>(question, options, this.#settings.embedder)
-      await this.#ready()
-      const share = async () => {
-        const { passages, pending } = await this.#store.counts()
-        if (passages === 0 || !this.#store.remembered.model) return 0
-        return (passages - pending) / passages
-      }
-      return searchDocuments<A>(() => this.#store.db, asked, this.#questions, share)
+      const asked = checkSearch<A>(question, options, this.#held.current.settings.embedder)
+      return searchDocuments<A>(this.#held, asked)
     }
 
     async get(id: string): Promise<StoredDocument<A> | undefined> {
       if (typeof id !== 'string') throw invalid('get: the id of a document is a text')
-      const store = await this.#ready()
-      const [first] = await store.firsts([id])
-      if (!first) return undefined
-      const { _of = 1 } = first.attrs
-      const rest = (await store.get(passageIds(id, 1, _of))).filter((passage) => passage !== undefined)
-      return documentOf<A>([first, ...rest].map(({ attrs }) => attrs))
+      return this.#held.reading(async ({ store }) => {
+        const [first] = await store.firsts([id])
+        if (!first) return undefined
+        const { _of = 1 } = first.attrs
+        const rest = (await store.get(passageIds(id, 1, _of))).filter((passage) => passage !== undefined)
+        return documentOf<A>([first, ...rest].map(({ attrs }) => attrs))
+      })
     }
 
-    async reembed(embedder: Embedder, options?: AddOptions): Promise<void> {
-      checkEmbedder(embedder, 'reembed')
+    async reembed(given: Embedder | PromiseLike<Embedder>, options?: AddOptions): Promise<void> {
       const { onProgress, signal } = checkAdd(options, 'reembed')
-      const store = await this.#ready()
-      const { name, storage } = store.db
-      const opened = { ...this.#settings.store } as OpenOptions
-      if (storage === 'memory' || typeof opened.storage === 'object')
-        throw new NidusError('UNSUPPORTED', 'reembed: this storage cannot hold a second store. Make a new index')
-      await store.refuseOthers()
-      const next = await openNext(Class, name, opened, embedder, store.remembered.chunker)
-      const progress = new Progress(onProgress)
+      const progress = new Progress('reembed', onProgress)
+      const end = endOf([this.#held.closed.signal], signal, (signal) =>
+        aborted(signal, 'aborted: the vectors that are made are kept, and another `reembed` goes on there'),
+      )
       try {
-        progress.passages = (await store.counts()).passages
-        progress.beginEmbedding()
-        let before = 0
-        const pace = async (embedded: number) => {
-          if (signal?.aborted || this.#closed) throw this.#closed ? closedError(name) : abortedLater(signal!)
-          progress.embedded = before + embedded
-          progress.tell()
-        }
-        // What is added meanwhile is copied by another pass. Once a pass has little to do, the last one lets nobody
-        // write.
-        for (let made = Infinity; made > 0; before += made)
-          made = await copyPassages(store, next, embedder, pace, signal)
-        const paused = this.#queue.paused
-        // What waits to be embedded has its vectors afterwards.
-        await this.#queue.quiet()
-        try {
-          await store.exclusive(async () => {
-            await store.refuseOthers()
-            await copyPassages(store, next, embedder, pace, signal)
-            await this.#switch(next, embedder, opened)
-          })
-        } finally {
-          if (!paused) this.#queue.resume()
-        }
-      } catch (error) {
-        await next.db.close()
-        throw error
-      }
-    }
-
-    async #switch(next: PassageStore, embedder: Embedder, options: OpenOptions) {
-      let over!: () => void
-      this.#switching = new Promise<void>((resolve) => (over = resolve))
-      const { name } = this.#store.db
-      const old = this.#settings
-      try {
-        await this.#store.db.close()
-        try {
-          await takePlace(Class, name, options, next)
-          this.#settings = { ...old, embedder }
-          this.#questions = new Questions(embedder)
-        } finally {
-          ;({ store: this.#store, settings: this.#settings } = await openStore(Class, name, this.#settings))
-        }
-        await old.embedder?.close?.()
+        const embedder = await promisedEmbedder(given, 'reembed', end.signal)
+        await inTurn(
+          (work) => this.#changes.run(work),
+          () => changeModel(Class, this.#held, embedder, progress, end.signal),
+          end.signal,
+        )
       } finally {
-        over()
+        end.release()
       }
     }
 
@@ -202,34 +173,37 @@ export function textIndexOf(Class: NidusClass) {
     }
 
     async state(): Promise<TextIndexState> {
-      const store = await this.#ready()
-      const [{ passages, pending }, documents] = await Promise.all([
-        store.counts(),
-        store.db.count(COLLECTION, { _n: 0 }),
-      ])
-      const model = store.remembered.model || undefined
-      return {
-        model,
-        documents,
-        passages,
-        embedded: model ? passages - pending : 0,
-        embedding: this.#queue.running,
-        paused: this.#queue.paused,
-      }
+      return this.#held.reading(async ({ store }) => {
+        const [{ passages, pending }, documents] = await Promise.all([
+          store.counts(),
+          store.db.count(COLLECTION, { _n: 0 }),
+        ])
+        const model = store.remembered.model || undefined
+        return {
+          model,
+          documents,
+          passages,
+          embedded: model ? passages - pending : 0,
+          embedding: this.#queue.running,
+          paused: this.#queue.paused,
+        }
+      })
     }
 
     close(): Promise<void> {
-      this.#closed ??= this.#close()
-      return this.#closed
+      this.#closing ??= this.#close()
+      return this.#closing
     }
 
     async #close() {
-      await this.#switching
-      const error = closedError(this.#store.db.name)
-      this.#end.abort(error)
-      await this.#queue.close(error)
-      await this.#store.db.close()
-      await this.#settings.embedder?.close?.()
+      this.#held.closed.abort(closedError(this.db.name))
+      // A change of the model that is under way ends soon, and may still replace the store.
+      await this.#changes.idle
+      const { store, settings, replaced } = this.#held.current
+      replaced.abort()
+      await this.#queue.idle
+      await store.db.close()
+      await closeEmbedder(settings.embedder, 'The index is closed')
     }
 
     async [Symbol.asyncDispose]() {
@@ -238,65 +212,10 @@ export function textIndexOf(Class: NidusClass) {
   }
 }
 
-const abortedLater = ({ reason }: AbortSignal) =>
-  new NidusError('ABORTED', 'aborted: what is embedded is kept, and another `reembed` goes on there', { cause: reason })
-
 function checkAdd(given: AddOptions | undefined, place: string): AddOptions {
   const { onProgress, signal } = checkOptions(given, ADD, place) as AddOptions
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid(`${place}: \`onProgress\` is a function`)
   checkSignal(signal)
   return { ...(onProgress && { onProgress }), ...(signal && { signal }) }
-}
-
-/**
- * Opens the store of an index, and checks that its embedder is the one that it was made with. Documents are cut as
- * those that are there.
- */
-async function openStore(Class: NidusClass, name: string, settings: Settings) {
-  const { embedder } = settings
-  const options = settings.store as OpenOptions
-  const made = {
-    dimension: embedder?.dimension ?? 1,
-    model: embedder?.model ?? '',
-    chunker: settings.chunker.name,
-  }
-  let store = await PassageStore.open(Class, name, options, made)
-  try {
-    const { passages } = await store.counts()
-    const { model, chunker: was } = store.remembered
-    if (passages === 0 && was !== settings.chunker.name) await store.remember({ chunker: settings.chunker.name })
-    const chunker = passages === 0 ? settings.chunker : chunkerAs(was, settings, name)
-    if (embedder) {
-      const fits = store.db.dimension === embedder.dimension
-      if (passages > 0 && model !== '' && (model !== embedder.model || !fits))
-        throw mismatch(name, store.remembered, store.db.dimension, embedder)
-      if (!fits) store = await gainEmbedder(Class, name, options, store, embedder)
-      else if (model !== embedder.model) await store.remember({ model: embedder.model })
-    }
-    return { store, settings: { ...settings, chunker } }
-  } catch (error) {
-    await store.db.close()
-    throw error
-  }
-}
-
-/** Makes a store with the dimension of an embedder out of one without vectors. Its passages wait to be embedded. */
-async function gainEmbedder(
-  Class: NidusClass,
-  name: string,
-  options: OpenOptions,
-  store: PassageStore,
-  embedder: Embedder,
-): Promise<PassageStore> {
-  const { chunker, model } = store.remembered
-  if (typeof options.storage === 'object')
-    throw mismatch(name, { chunker, model: model || 'none' }, store.db.dimension, embedder)
-  const made = { dimension: embedder.dimension, model: embedder.model, chunker }
-  await store.refuseOthers()
-  const next = await openNext(Class, name, options, embedder, chunker)
-  await copyPassages(store, next, undefined, async () => {}, undefined)
-  await store.db.close()
-  await takePlace(Class, name, options, next)
-  return PassageStore.open(Class, name, options, made)
 }

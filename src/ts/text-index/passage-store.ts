@@ -1,5 +1,4 @@
 import { NidusError, invalid } from '../errors/errors.js'
-import { Serial } from '../runtime/serial.js'
 import type { Nidus, OpenOptions, RecordInput } from '../types/index.js'
 import type { Embedder } from '../types/text-index.js'
 import { exclusive } from './exclusive.js'
@@ -34,7 +33,6 @@ export class PassageStore {
   /** The number of writes that the listener was told of. */
   #changes = 0
   #counts = { passages: 0, pending: 0 }
-  readonly #calls = new Serial()
 
   private constructor(db: Nidus, remembered: Remembered) {
     this.db = db
@@ -84,14 +82,9 @@ export class PassageStore {
     }
   }
 
-  /** Runs `work` after all earlier work of this opening, so that the later of two calls has the last word. */
-  inOrder<T>(work: () => Promise<T>): Promise<T> {
-    return this.#calls.run(work)
-  }
-
   /** Runs `work` while nobody else changes documents. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    return exclusive(this.db.name, work)
+  exclusive<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return exclusive(this.db.name, work, signal)
   }
 
   async remember(next: Partial<Remembered>) {
@@ -141,12 +134,6 @@ export class PassageStore {
     })
   }
 
-  /** Returns the ids of passages without a vector. */
-  async pending(): Promise<string[]> {
-    const found = await this.db.list(COLLECTION, { filter: { _pending: true }, attrs: false })
-    return found.map(({ id }) => id)
-  }
-
   /** Returns the number of passages, and of those without a vector. */
   async counts(): Promise<{ passages: number; pending: number }> {
     if (!this.#dirty) return this.#counts
@@ -168,17 +155,13 @@ const remember = (db: Nidus, { model, chunker, nextOf }: Remembered) =>
     ...(nextOf !== undefined && { 'next-of': nextOf }),
   })
 
-/** The message of an opening without a dimension that found no store. A worker's error lacks the cause's code. */
-const NONE = /without a dimension none can be created/
-
 async function openOrMake(Class: NidusClass, name: string, options: OpenOptions, dimension: number): Promise<Nidus> {
-  if (options.storage === 'memory') return Class.open(name, { ...options, dimension })
   try {
-    // Without a dimension, a store of another model opens as well. What it holds is judged afterwards.
-    return await Class.open(name, options)
+    return await Class.open(name, { ...options, dimension })
   } catch (error) {
-    if (!NONE.test((error as Error).message)) throw error
-    return Class.open(name, { ...options, dimension })
+    // A store of another model opens as well. What it holds is judged afterwards.
+    if (options.storage === 'memory' || (error as NidusError).code !== 'DIMENSION_MISMATCH') throw error
+    return Class.open(name, options)
   }
 }
 

@@ -82,6 +82,10 @@ export function embeddedText({ title, headings, text }: Pick<PassageAttrs, 'titl
   return above && text ? `${above}\n${text}` : above || text
 }
 
+/** Returns whether a passage has anything to embed. */
+export const hasMeaning = (attrs: Pick<PassageAttrs, 'title' | 'headings' | 'text'>) =>
+  embeddedText(attrs).trim() !== ''
+
 /** Returns the attributes of all passages of a document. A document without text has one passage. */
 export function passagesOf(document: Document, chunks: Chunk[], digest: string): PassageAttrs[] {
   const parts = chunks.length > 0 ? chunks : [{ text: '', start: 0, end: 0 }]

@@ -2,48 +2,18 @@ import { checkSignal } from '../arguments/input.js'
 import { searchFirstWords } from '../arguments/long-question.js'
 import { checkOptions, oneOf } from '../arguments/options.js'
 import { NidusError, aborted, invalid } from '../errors/errors.js'
-import { onAbort } from '../runtime/signals.js'
-import type { Hit, Nidus, QuestionOptions } from '../types/index.js'
+import type { Hit, QuestionOptions } from '../types/index.js'
 import type { DocumentHit, Embedder, FoundPassage, TextHits, TextSearchOptions } from '../types/text-index.js'
 import type { TextMatch } from '../types/text.js'
-import { embed } from './embedder.js'
+import type { Current, Held } from './current.js'
+import { searchHalfEmbedded } from './half-embedded.js'
 import { SEARCH } from './keys.js'
+import type { PassageStore } from './passage-store.js'
+import type { Questions } from './questions.js'
 import { COLLECTION, attrsOf, passageOf, type PassageAttrs } from './records.js'
+import { calling, endOf, unlessEnded } from './waiting.js'
 
-/** The number of questions whose vectors are kept. Somebody who types back and forth asks some of them again. */
-const KEPT = 64
 const WAYS = ['hybrid', 'words', 'meaning'] as const
-
-/** Makes the vectors of questions, and keeps the latest. */
-export class Questions {
-  readonly #embedder: Embedder
-  readonly #kept = new Map<string, Promise<Float32Array>>()
-
-  constructor(embedder: Embedder) {
-    this.#embedder = embedder
-  }
-
-  /** Returns the vector of a question. An aborted question is made to its end, since another call may wait for it. */
-  vector(question: string): Promise<Float32Array> {
-    const known = this.#kept.get(question)
-    if (known) return known
-    const made = embed(this.#embedder, [question], { kind: 'query' })
-    this.#kept.set(question, made)
-    made.catch(() => this.#kept.delete(question))
-    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!)
-    return made
-  }
-}
-
-/** Settles as `promise` does, or rejects when the signal is aborted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(aborted(signal, 'the search was aborted'))
-    if (signal.aborted) return stop()
-    promise.then(resolve, reject).finally(onAbort(signal, stop))
-  })
-}
 
 export interface Asked<A> {
   question: string
@@ -67,51 +37,105 @@ export function checkSearch<A>(question: unknown, given: unknown, embedder: Embe
   return { question, by, passages, options }
 }
 
-/** Does a search. `share` returns the share of the passages that is embedded. */
-export async function searchDocuments<A>(
-  db: () => Nidus,
-  { question, by, passages, options }: Asked<A>,
-  questions: Questions | undefined,
-  share: () => Promise<number>,
-): Promise<TextHits<A>> {
+/** Returns the share of the passages that is embedded. */
+async function shareOf(store: PassageStore): Promise<number> {
+  const { passages, pending } = await store.counts()
+  if (passages === 0 || !store.remembered.model) return 0
+  return (passages - pending) / passages
+}
+
+/** Does a search. If the model is changed meanwhile, the question gets a vector of the new one. */
+export async function searchDocuments<A>(held: Held, asked: Asked<A>): Promise<TextHits<A>> {
+  const { question, by, options } = asked
   const { signal, onWords } = options
-  const shaped = async (vector: Float32Array | undefined, way: Asked<A>['by'], embedderError?: Error) => {
-    const shape = questionOptions(options, way, passages)
-    const found = await (way === 'meaning'
-      ? db().search(vector!, shape)
-      : // Somebody may ask with a whole paragraph. Its vector stands for all of it.
-        searchFirstWords(question, (text) =>
-          db().search({ text, ...(way === 'hybrid' && { vector: vector! }) }, shape),
-        ))
-    const hits = documentsOf<A>(found as unknown as Hit<PassageAttrs>[])
-    return Object.assign(hits, { by: way, embedded: await share(), ...(embedderError && { embedderError }) })
-  }
-  if (question.trim() === '') return Object.assign([], { by, embedded: await share() })
-  if (by === 'words' || (by === 'hybrid' && (await share()) === 0)) return shaped(undefined, 'words')
-  const vector = unlessAborted(questions!.vector(question), signal)
-  if (by === 'hybrid' && onWords) {
-    let late = false
-    void vector.then(
-      () => (late = true),
-      () => (late = true),
-    )
-    const words = await shaped(undefined, 'words')
-    if (!late) onWords(words)
-  }
+  const end = endOf([held.closed.signal], signal, (signal) => aborted(signal, 'the search was aborted'))
+  const words = (why?: Error) =>
+    held.reading((current) => answer<A>(current, asked, 'words', undefined, why), end.signal)
   try {
-    return await shaped(await vector, by)
-  } catch (error) {
-    // Words answer without the model. The answer tells why it is one of words alone.
-    if (by === 'meaning' || !(error instanceof NidusError) || error.code !== 'EMBEDDER_FAILED') throw error
-    return shaped(undefined, 'words', error)
+    const share = await held.reading(({ store }) => shareOf(store), end.signal)
+    if (question.trim() === '') return Object.assign([], { by, embedded: share })
+    if (by === 'words' || (by === 'hybrid' && share === 0)) return await words()
+    for (let told = false; ; told = true) {
+      const { questions, replaced } = held.current
+      const both = endOf([end.signal, replaced.signal])
+      try {
+        const vector = unlessEnded(questions!.vector(question), both.signal)
+        if (by === 'hybrid' && onWords && !told) await tellWords(vector, words, onWords)
+        const found = await withVector<A>(held, asked, questions!, await vector, end.signal)
+        if (found) return found
+      } catch (error) {
+        if (end.signal.aborted) throw end.signal.reason
+        if (replaced.signal.aborted && !(error instanceof NidusError && error.code === 'CALLBACK_FAILED')) continue
+        // Words answer without the model. The answer tells why it is one of words alone.
+        if (by === 'meaning' || !(error instanceof NidusError) || error.code !== 'EMBEDDER_FAILED') throw error
+        return await words(error)
+      } finally {
+        both.release()
+      }
+    }
+  } finally {
+    end.release()
   }
+}
+
+/** Tells the answer of words, if it is there before the vector. */
+async function tellWords<A>(
+  vector: Promise<Float32Array>,
+  words: () => Promise<TextHits<A>>,
+  onWords: (hits: TextHits<A>) => void,
+) {
+  let late = false
+  const arrived = () => void (late = true)
+  void vector.then(arrived, arrived)
+  const hits = await words()
+  if (!late) calling('search: `onWords`', () => onWords(hits))
+}
+
+/** Searches with the vector of a question. Returns undefined if the store has vectors of another model by now. */
+const withVector = <A>(
+  held: Held,
+  asked: Asked<A>,
+  questions: Questions,
+  vector: Float32Array,
+  signal: AbortSignal,
+): Promise<TextHits<A> | undefined> =>
+  held.reading(
+    async (current) => (current.questions === questions ? answer<A>(current, asked, asked.by, vector) : undefined),
+    signal,
+  )
+
+async function answer<A>(
+  { store }: Current,
+  { question, passages, options }: Asked<A>,
+  by: Asked<A>['by'],
+  vector: Float32Array | undefined,
+  embedderError?: Error,
+): Promise<TextHits<A>> {
+  const shape = questionOptions(options, by, passages)
+  const share = await shareOf(store)
+  const found = async (): Promise<Hit<PassageAttrs>[]> => {
+    if (by === 'meaning') return (await store.db.search(vector!, shape)) as unknown as Hit<PassageAttrs>[]
+    // Somebody may ask with a whole paragraph. Its vector stands for all of it.
+    return searchFirstWords(question, (text) => {
+      const search = async (vector: Float32Array | undefined, options: QuestionOptions) =>
+        (await store.db.search({ text, ...(vector && { vector }) }, options)) as unknown as Hit<PassageAttrs>[]
+      const { topK, offset = 0, minScore = 0 } = shape
+      // What is wrong with the numbers is said by the store.
+      const numbers = Number.isInteger(topK) && Number.isInteger(offset) && offset >= 0 && Number.isFinite(minScore)
+      return by === 'hybrid' && share < 1 && numbers
+        ? searchHalfEmbedded(search, vector!, { ...shape, offset })
+        : search(by === 'hybrid' ? vector : undefined, shape)
+    })
+  }
+  const hits = documentsOf<A>(await found())
+  return Object.assign(hits, { by, embedded: await shareOf(store), ...(embedderError && { embedderError }) })
 }
 
 function questionOptions<A>(
   { topK = 10, offset, minScore, filter, fusion, match, prefix, fuzzy, forms, signal }: TextSearchOptions<A>,
   by: Asked<A>['by'],
   passages: number,
-): QuestionOptions {
+): QuestionOptions & { topK: number; groupBy: { key: string; size: number } } {
   // A passage without a vector has no meaning yet. Its vector of zeros would be as near as an unrelated one.
   const embedded = { _pending: { $exists: false } }
   const only = by !== 'meaning' ? filter : filter ? { $and: [embedded, filter] } : embedded

@@ -1,5 +1,5 @@
 import { CHUNKER, CHUNKS, OPEN } from './keys.js'
-import { checkEmbedder } from './embedder.js'
+import { promisedEmbedder } from './embedder.js'
 import { OPEN as OPEN_STORE, checkKeys } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
@@ -22,14 +22,13 @@ export interface Settings {
   store: NonNullable<TextIndexOptions['store']>
 }
 
-export function settingsOf(given: TextIndexOptions | undefined): Settings {
+export async function settingsOf(given: TextIndexOptions | undefined): Promise<Settings> {
   const {
-    embedder,
+    embedder: promised,
     chunks,
     resume = true,
     store = {},
   } = checkOptions(given, OPEN, 'TextIndex.open') as TextIndexOptions
-  if (embedder !== undefined) checkEmbedder(embedder, 'TextIndex.open')
   if (typeof resume !== 'boolean') throw invalid('TextIndex.open: `resume` is true or false')
   for (const [key, why] of [
     ['dimension', 'comes from the embedder'],
@@ -38,7 +37,9 @@ export function settingsOf(given: TextIndexOptions | undefined): Settings {
     if ((store as Record<string, unknown> | null)?.[key] !== undefined)
       throw invalid(`TextIndex.open: \`store.${key}\` ${why}`)
   checkOptions(store, STORE, 'TextIndex.open: store')
-  return { embedder, chunker: chunkerOf(chunks), chosen: chunks !== undefined, resume, store }
+  const chunker = chunkerOf(chunks)
+  const embedder = promised === undefined ? undefined : await promisedEmbedder(promised, 'TextIndex.open')
+  return { embedder, chunker, chosen: chunks !== undefined, resume, store }
 }
 
 function chunkerOf(given: ChunkOptions | Chunker | undefined): Settings['chunker'] {

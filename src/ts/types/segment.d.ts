@@ -30,6 +30,7 @@
  * - `BUSY`: too many calls are under way in a sharded store. Try again later.
  * - `EMBEDDER_MISMATCH`: an index of texts has vectors of another model. Open it with that model and call `reembed`.
  * - `EMBEDDER_FAILED`: an embedder failed, or did not return one vector of finite numbers for each text.
+ * - `CALLBACK_FAILED`: a function or an iterable that you passed threw an error. The cause is that error.
  * - `SHARD_FAILED`: a shard of a sharded store did not answer, or not in time.
  */
 export type NidusErrorCode =
@@ -56,6 +57,7 @@ export type NidusErrorCode =
   | 'SHARD_FAILED'
   | 'EMBEDDER_MISMATCH'
   | 'EMBEDDER_FAILED'
+  | 'CALLBACK_FAILED'
 
 /**
  * The error that every call of this package throws or rejects with. Decide by its `code`. The `message` is for people.
@@ -67,6 +69,8 @@ export class NidusError extends Error {
   readonly code: NidusErrorCode
   /** The numbers of the shards that the error is about. Only errors of a sharded store have it. */
   readonly shards?: number[]
+  /** The ids of the documents that the error is about. Only errors of an index of texts have it. */
+  readonly documents?: string[]
 }
 
 /**

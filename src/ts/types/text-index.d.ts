@@ -63,8 +63,11 @@ export interface Chunker {
 }
 
 export interface TextIndexOptions {
-  /** Makes the vectors. Without an embedder the index finds words only, and it can get an embedder later. */
-  embedder?: Embedder
+  /**
+   * Makes the vectors, or a promise of what does. Without an embedder the index finds words only, and it can get an
+   * embedder later.
+   */
+  embedder?: Embedder | PromiseLike<Embedder>
   /** How documents are cut into passages. An index that has documents keeps its way of cutting. */
   chunks?: ChunkOptions | Chunker
   /** Goes on to embed what an earlier opening did not embed. Default: true. */
@@ -310,7 +313,7 @@ export class TextIndex<A = Attrs> {
    * await notes.reembed(transformers('Xenova/multilingual-e5-small'), { onProgress })
    * ```
    */
-  reembed(embedder: Embedder, options?: AddOptions): Promise<void>
+  reembed(embedder: Embedder | PromiseLike<Embedder>, options?: AddOptions): Promise<void>
   /** Pauses embedding, in this opening, until `resume` is called. Words are still found, and documents still added. */
   pause(): void
   /** Continues embedding. */

@@ -1,4 +1,4 @@
-import { Outline } from './outline.js'
+import { LONGEST_HEADING, Outline } from './outline.js'
 import type { Section } from './units.js'
 
 /** Tags that begin a new paragraph. */
@@ -143,7 +143,10 @@ export function sectionsOfHtml(html: string): Section[] {
   }
   const endHeading = (end: number) => {
     const text = heading?.text.replace(/\s+/g, ' ').trim()
-    if (heading && text) outline.heading(heading.level, text, text, heading.start, end)
+    if (heading && text) {
+      if (text.length <= LONGEST_HEADING) outline.heading(heading.level, text, text, heading.start, end)
+      else outline.paragraphs.whole(text, heading.start, end)
+    }
     heading = undefined
   }
   for (const { tag, closing, start, end } of tokens(html)) {

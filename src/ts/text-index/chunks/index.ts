@@ -3,7 +3,7 @@ import { sectionsOfMarkdown } from './markdown.js'
 import { estimateTokens, pack, type Sizes } from './pack.js'
 import { sectionsOfCode, sectionsOfText } from './plain.js'
 import { halves, type Section, type Unit } from './units.js'
-import type { Chunk, Embedder, TextFormat } from '../../types/text-index.js'
+import type { Chunk, TextFormat } from '../../types/text-index.js'
 
 export const FORMATS: { readonly [F in TextFormat]: (text: string) => Section[] } = {
   text: sectionsOfText,
@@ -23,11 +23,16 @@ export function sizesOf(name: string): Sizes | undefined {
   return chunkerName(sizes) === name ? sizes : undefined
 }
 
-/** Cuts a document into passages. The same text gives the same passages, as long as the embedder counts the same. */
-export async function chunk(text: string, format: TextFormat, sizes: Sizes, embedder?: Embedder): Promise<Chunk[]> {
+/** Cuts a document into passages. The same text gives the same passages, as long as `countTokens` counts the same. */
+export async function chunk(
+  text: string,
+  format: TextFormat,
+  sizes: Sizes,
+  countTokens?: (texts: string[]) => Promise<number[]>,
+): Promise<Chunk[]> {
   const sections = FORMATS[format](text)
   const count = async (texts: string[]) =>
-    embedder?.countTokens && texts.length > 0 ? await embedder.countTokens(texts) : texts.map(estimateTokens)
+    countTokens && texts.length > 0 ? countTokens(texts) : texts.map(estimateTokens)
   const tokens = await fit(sections, sizes.size, count)
   return pack(sections, tokens, sizes, format === 'html' ? undefined : text)
 }

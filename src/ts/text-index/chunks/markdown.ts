@@ -1,4 +1,4 @@
-import { Outline } from './outline.js'
+import { LONGEST_HEADING, Outline } from './outline.js'
 import { eachLine, type Section } from './units.js'
 
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*(?:[ \t]#+[ \t]*)?\r?\n?$/
@@ -36,10 +36,10 @@ export function sectionsOfMarkdown(text: string): Section[] {
     if (mark) {
       settle()
       fence = { mark, text: line, start }
-    } else if (heading) {
+    } else if (heading && line.length <= LONGEST_HEADING) {
       settle()
       outline.heading(heading[1].length, plainOf(heading[2] ?? ''), line, start, start + line.length)
-    } else if (under && last?.alone) {
+    } else if (under && last?.alone && last.line.length <= LONGEST_HEADING) {
       const { line: title, start: begin } = last
       last = undefined
       outline.heading(under[1][0] === '=' ? 1 : 2, plainOf(title), title + line, begin, start + line.length)
@@ -56,12 +56,9 @@ export function sectionsOfMarkdown(text: string): Section[] {
   return outline.end()
 }
 
-const LONGEST_HEADING = 500
-
 /** Returns a heading without the marks of links, code and stress. */
 const plainOf = (heading: string) =>
   heading
-    .slice(0, LONGEST_HEADING)
     .trim()
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/[`*]/g, '')

@@ -1,6 +1,9 @@
 import { Paragraphs } from './plain.js'
 import type { Section } from './units.js'
 
+/** A longer one is a paragraph. Each passage below a heading repeats it. */
+export const LONGEST_HEADING = 500
+
 /** Gathers sections by their headings. */
 export class Outline {
   readonly sections: Section[] = []

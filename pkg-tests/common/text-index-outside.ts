@@ -1,0 +1,426 @@
+import { expect } from 'vitest'
+import type { AddOptions, DocumentInput, Embedder, TextIndex } from 'nidus-wasm/text'
+import { codeOf } from './place'
+import { paragraphs, wordEmbedder } from './text-index'
+
+// What an index does while the caller's own code (embedders, chunkers, iterables, callbacks) hangs, fails or lies.
+
+type Open = (name: string, options?: Parameters<typeof TextIndex.open>[1]) => Promise<TextIndex>
+type Case = [name: string, run: (open: Open, name: string) => Promise<void>]
+
+const never = () => new Promise<never>(() => {})
+
+/** An event that a test waits for. */
+function event() {
+  let happened!: () => void
+  const happens = new Promise<void>((resolve) => (happened = resolve))
+  return { happened, happens }
+}
+
+/** An embedder that never answers for passages, and ignores its signal. */
+function hanging(model = 'words', dimension = 32) {
+  const embedder = wordEmbedder(model, dimension)
+  const { embed } = embedder
+  const asked = event()
+  const hangs: Embedder['embed'] = async (texts, options) => {
+    if (options.kind === 'query') return embed(texts, options)
+    asked.happened()
+    return never()
+  }
+  return {
+    embedder: Object.assign(embedder, { embed: hangs }),
+    asked: asked.happens,
+    heal: () => (embedder.embed = embed),
+  }
+}
+
+async function* documentsThen(count: number, last: () => Promise<unknown>): AsyncIterable<DocumentInput> {
+  for (let i = 0; i < count; i++) yield { id: `d${i}`, text: `text ${i} of the river` }
+  await last()
+}
+
+async function errorOf(run: () => Promise<unknown>) {
+  try {
+    await run()
+  } catch (error) {
+    return error as Error & { code: string; documents?: string[] }
+  }
+  throw new Error('nothing was thrown')
+}
+
+export const OUTSIDE: Case[] = [
+  [
+    'close ends what waits for an embedder that hangs',
+    async (open, name) => {
+      const { embedder, asked } = hanging()
+      const index = await open(name, { embedder })
+      const adding = codeOf(() => index.add({ id: 'a', text: 'the roof leaks' }))
+      await asked
+      await index.close()
+      expect(await adding).toBe('CLOSED')
+    },
+  ],
+  [
+    'a search whose embedder hangs ends with its signal, or with the index',
+    async (open, name) => {
+      const embedder = wordEmbedder()
+      const index = await open(name, { embedder })
+      await index.add({ id: 'a', text: 'the roof leaks' })
+      const asked = event()
+      embedder.embed = () => (asked.happened(), never())
+      const stop = new AbortController()
+      const aborted = codeOf(() => index.search('roof', { signal: stop.signal }))
+      const closed = codeOf(() => index.search('roof'))
+      await asked.happens
+      stop.abort()
+      expect(await aborted).toBe('ABORTED')
+      await index.close()
+      expect(await closed).toBe('CLOSED')
+    },
+  ],
+  [
+    'an aborted add gives up its step, and the next call goes on',
+    async (open, name) => {
+      const { embedder, asked, heal } = hanging()
+      await using index = await open(name, { embedder })
+      const stop = new AbortController()
+      const adding = errorOf(() => index.add({ id: 'a', text: 'the roof leaks' }, { signal: stop.signal }))
+      await asked
+      heal()
+      stop.abort()
+      const { code, message } = await adding
+      expect(code).toBe('ABORTED')
+      expect(message).toContain('all documents of this call are stored')
+      await index.add({ id: 'b', text: 'the river' })
+      await index.embedAll()
+      expect(await index.state()).toMatchObject({ documents: 2, embedded: 2 })
+    },
+  ],
+  [
+    'an iterable that never answers ends with the signal, or with the index, and the error says what is stored',
+    async (open, name) => {
+      const index = await open(name)
+      const stop = new AbortController()
+      const waits = event()
+      let returned = 0
+      const documents: AsyncIterable<DocumentInput> = {
+        [Symbol.asyncIterator]() {
+          const inner = documentsThen(70, () => (waits.happened(), never()))[Symbol.asyncIterator]()
+          return { next: () => inner.next(), return: async () => (returned++, never()) }
+        },
+      }
+      const adding = errorOf(() => index.add(documents, { signal: stop.signal }))
+      await waits.happens
+      stop.abort()
+      const { code, message } = await adding
+      const { documents: stored } = await index.state()
+      expect([code, stored, returned]).toEqual(['ABORTED', 64, 1])
+      expect(message).toContain('The index has 64 documents of this call, and not the rest')
+      const again = event()
+      const closed = codeOf(() => index.add(documentsThen(3, () => (again.happened(), never()))))
+      await again.happens
+      await index.close()
+      expect(await closed).toBe('CLOSED')
+    },
+  ],
+  [
+    'a refused passage does not block others, and the error names its document',
+    async (open, name) => {
+      const embedder = wordEmbedder()
+      const { embed } = embedder
+      embedder.embed = async (texts, options) => {
+        if (options.kind === 'passage' && texts.some((text) => text.includes('poison'))) throw new Error('too bad')
+        return embed(texts, options)
+      }
+      await using index = await open(name, { embedder })
+      const documents = Array.from({ length: 100 }, (_, i) => ({
+        id: `d${i}`,
+        text: i === 7 || i === 8 ? `poison ${i}` : `text ${i} of the river`,
+      }))
+      const error = await errorOf(() => index.add(documents))
+      expect([error.code, error.documents!.sort()]).toEqual(['EMBEDDER_FAILED', ['d7', 'd8']])
+      expect(error.message).toContain('"d7" (passage 0)')
+      expect((error.cause as Error).message).toBe('too bad')
+      expect(await index.state()).toMatchObject({ documents: 100, passages: 100, embedded: 98 })
+      expect((await index.search('poison 7', { by: 'words' }))[0]!.id).toBe('d7')
+      // It is tried again, and may succeed then.
+      expect((await errorOf(() => index.embedAll())).documents!.sort()).toEqual(['d7', 'd8'])
+      embedder.embed = embed
+      await index.embedAll()
+      expect(await index.state()).toMatchObject({ embedded: 100 })
+    },
+  ],
+  [
+    'a passage without a vector is ranked by its words alone',
+    async (open, name) => {
+      const embedder = wordEmbedder()
+      await using index = await open(name, { embedder })
+      const away = { id: 'away', text: 'the landlord is away. '.repeat(6) }
+      const others = Array.from({ length: 20 }, (_, i) => ({ id: `o${i}`, text: `paper ${i} about cats and trees` }))
+      await index.add([away, ...others])
+      const { embed } = embedder
+      embedder.embed = async (texts, options) => {
+        if (options.kind === 'passage') throw new Error('not now')
+        return embed(texts, options)
+      }
+      // The best one by its words has no vector.
+      const both = { id: 'both', text: 'landlord roof', attrs: { tag: 'x' } }
+      expect(await codeOf(() => index.add([both, { id: 'far', text: 'nothing of it' }]))).toBe('EMBEDDER_FAILED')
+      for (const fusion of [undefined, 'rrf', { text: 0.2 }] as const) {
+        const hits = await index.search('landlord roof', { fusion, topK: 3, passages: 2 })
+        // By ranks it is as good as the first one of the others.
+        const at = hits.findIndex(({ id }) => id === 'both')
+        expect([fusion, hits.by, at]).toEqual([fusion, 'hybrid', fusion === 'rrf' ? 1 : 0])
+        expect(hits[at]!.passages).toHaveLength(1)
+        // A passage with neither a vector nor a word is not found.
+        const ids = (await index.search('landlord roof', { fusion, topK: 50 })).map(({ id }) => id)
+        expect(ids).not.toContain('far')
+        expect(new Set(ids).size).toBe(ids.length)
+        const second = await index.search('landlord roof', { fusion, topK: 1, offset: 1 })
+        expect(second.map(({ id }) => id)).toEqual([ids[1]])
+        expect((await index.search('landlord roof', { fusion, filter: { tag: 'x' } })).map(({ id }) => id)).toEqual([
+          'both',
+        ])
+      }
+      const [best] = await index.search('landlord roof')
+      expect(best!.score).toBeLessThanOrEqual(1)
+      expect((await index.search('landlord roof', { minScore: best!.score })).length).toBe(1)
+      // By meaning alone, nothing is known of it.
+      const ids = (await index.search('landlord roof', { fusion: { text: 0 }, topK: 50 })).map(({ id }) => id)
+      expect(ids).not.toContain('both')
+      // A document with passages of both kinds shows both.
+      embedder.embed = embed
+      await index.embedAll()
+      const text = paragraphs('roof', 6)
+      await index.add({ id: 'half', text })
+      embedder.embed = () => Promise.reject(new Error('not now'))
+      await codeOf(() => index.add({ id: 'half', text: `${text}\n\n${paragraphs('landlord', 1)}` }))
+      embedder.embed = embed
+      const [half] = await index.search('landlord', { topK: 1, passages: 20, filter: { _doc: 'half' } as never })
+      expect(half!.passages.length).toBe((await index.get('half'))!.passages.length)
+    },
+  ],
+  [
+    'embeds while documents still come',
+    async (open, name) => {
+      const embedder = wordEmbedder()
+      const { embed } = embedder
+      const some = event()
+      embedder.embed = async (texts, options) => {
+        const vectors = await embed(texts, options)
+        if (embedder.embedded() >= 64) some.happened()
+        return vectors
+      }
+      await using index = await open(name, { embedder })
+      const report = await index.add(documentsThen(70, () => some.happens))
+      expect(report).toMatchObject({ added: 70, embedded: 70 })
+      expect(await index.state()).toMatchObject({ documents: 70, embedded: 70 })
+    },
+  ],
+  [
+    'embeds more passages than it keeps the ids of, each once',
+    async (open, name) => {
+      const embedder = Object.assign(wordEmbedder('words', 4), { batchSize: 256 })
+      await using index = await open(name, { embedder })
+      index.pause()
+      const told: number[] = []
+      const stored = event()
+      const onProgress: AddOptions['onProgress'] = ({ documents, embedded, passages }) => {
+        if (documents === 3000) stored.happened()
+        expect(embedded).toBeLessThanOrEqual(passages)
+        told.push(embedded)
+      }
+      const documents = Array.from({ length: 3000 }, (_, i) => ({ id: `d${i}`, text: `n${i}` }))
+      const adding = index.add(documents, { onProgress })
+      await stored.happens
+      index.resume()
+      expect(await adding).toMatchObject({ added: 3000, embedded: 3000 })
+      expect(await index.state()).toMatchObject({ embedded: 3000 })
+      expect([told.at(-1), embedder.embedded()]).toEqual([3000, 3000])
+    },
+  ],
+  [
+    "what the caller's functions throw has a code, and loses nothing",
+    async (open, name) => {
+      const cause = new Error('mine')
+      const fails = () => {
+        throw cause
+      }
+      const expectFailure = async (code: string, run: () => Promise<unknown>, what: RegExp) => {
+        const error = await errorOf(run)
+        expect([what, error.code, error.cause]).toEqual([what, code, cause])
+        expect(error.message).toMatch(what)
+      }
+      const embedder = wordEmbedder()
+      const index = await open(name, { embedder })
+      const add = (options: AddOptions) => () => index.add([{ id: 'a', text: 'the roof' }], options)
+      await expectFailure('CALLBACK_FAILED', add({ onProgress: fails }), /onProgress/)
+      expect(await index.state()).toMatchObject({ documents: 1 })
+      await index.embedAll()
+      const { embed } = embedder
+      embedder.embed = never
+      await expectFailure('CALLBACK_FAILED', () => index.search('the', { onWords: fails }), /onWords/)
+      embedder.embed = embed
+      const broken = documentsThen(3, async () => fails())
+      await expectFailure('CALLBACK_FAILED', () => index.add(broken), /iterable.* has 3 documents of this call/)
+      expect(await index.state()).toMatchObject({ documents: 4 })
+      const bad = [{ id: 'before', text: 'x' }, { id: 'bad' } as never, { id: 'after', text: 'x' }]
+      expect((await errorOf(() => index.add(bad))).message).toContain('has 1 documents of this call')
+      expect(await index.get('before')).toBeDefined()
+      for (const countTokens of [fails, () => [], () => null, (texts: string[]) => texts.map(() => NaN)]) {
+        Object.assign(embedder, { countTokens })
+        const error = await errorOf(() => index.add({ id: 'long', text: paragraphs('sea', 3) }))
+        expect([error.code, await index.get('long')]).toEqual(['EMBEDDER_FAILED', undefined])
+      }
+      Object.assign(embedder, { countTokens: undefined, embed: async () => [Array<bigint>(32).fill(1n)] })
+      expect(await codeOf(() => index.add({ id: 'big', text: 'x' }))).toBe('EMBEDDER_FAILED')
+      Object.assign(embedder, { close: fails })
+      await expectFailure('EMBEDDER_FAILED', () => index.close(), /closed/)
+      let chunk: () => unknown = fails
+      await using own = await open(`${name} own`, { chunks: { name: 'own', chunk: () => chunk() as never } })
+      await expectFailure('CALLBACK_FAILED', () => own.add({ id: 'a', text: 'x' }), /"a".*chunker/)
+      for (const wrong of [[null], [undefined], null, [{ text: 'x', start: 0, end: 9 }], ['x']]) {
+        chunk = () => wrong
+        expect([wrong, await codeOf(() => own.add({ id: 'a', text: 'x' }))]).toEqual([wrong, 'INVALID_ARGUMENT'])
+      }
+      const hangs = event()
+      const stop = new AbortController()
+      chunk = () => (hangs.happened(), never())
+      const adding = codeOf(() => own.add({ id: 'a', text: 'x' }, { signal: stop.signal }))
+      await hangs.happens
+      stop.abort()
+      expect(await adding).toBe('ABORTED')
+    },
+  ],
+]
+
+/** The same in a storage that keeps an index, where the model can be changed. */
+export const OUTSIDE_KEPT: Case[] = [
+  [
+    'reembed ends with its signal or with the index, if the embedder hangs',
+    async (open, name) => {
+      const index = await open(name, { embedder: wordEmbedder('old', 16) })
+      await index.add({ id: 'a', text: 'the roof leaks' })
+      const stop = new AbortController()
+      const first = hanging('new')
+      const aborted = codeOf(() => index.reembed(first.embedder, { signal: stop.signal }))
+      await first.asked
+      stop.abort()
+      expect(await aborted).toBe('ABORTED')
+      expect(await index.search('roof')).toMatchObject({ by: 'hybrid', length: 1 })
+      const second = hanging('new')
+      const closed = codeOf(() => index.reembed(second.embedder))
+      await second.asked
+      await index.close()
+      expect(await closed).toBe('CLOSED')
+    },
+  ],
+  [
+    'add and search across a change of the model give right answers',
+    async (open, name) => {
+      const old = wordEmbedder('old', 16)
+      await using index = await open(name, { embedder: old })
+      await index.add(Array.from({ length: 40 }, (_, i) => ({ id: `d${i}`, text: `text ${i} of the river` })))
+      // A question whose vector the old model is making, an `add` in the middle of its iterable, and one that begins
+      // while the store is replaced.
+      const { embed } = old
+      const asked = event()
+      const change = event()
+      old.embed = async (texts, options) => {
+        if (options.kind !== 'query') return embed(texts, options)
+        asked.happened()
+        await change.happens
+        return embed(texts, options)
+      }
+      const search = index.search('text 7', { topK: 3 })
+      await asked.happens
+      const waits = event()
+      const adding = index.add(documentsThen(50, () => (waits.happened(), change.happens)))
+      await waits.happens
+      const next = wordEmbedder('new', 48)
+      const begun: Promise<unknown>[] = []
+      const reembed = index.reembed(next, {
+        onProgress: () => void begun.push(index.add({ id: `late ${begun.length}`, text: 'one more' })),
+      })
+      const { close } = index.db
+      index.db.close = async () => {
+        begun.push(index.add({ id: 'switching', text: 'while it switches' }), index.search('river'), index.state())
+        return close.call(index.db)
+      }
+      await reembed
+      change.happened()
+      expect((await search).map(({ id }) => id)).toContain('d7')
+      await Promise.all([adding, ...begun])
+      const { passages, embedded, model } = await index.state()
+      expect([model, embedded, index.db.dimension]).toEqual(['new', passages, 48])
+      expect((await index.search('while it switches', { by: 'meaning', topK: 1 }))[0]!.id).toBe('switching')
+    },
+  ],
+  [
+    'reembed sends no empty texts, tells its progress, and goes on without a refused passage',
+    async (open, name) => {
+      await using index = await open(name, { embedder: wordEmbedder('old', 16) })
+      await index.add([
+        { id: 'empty', text: '' },
+        { id: 'blank', text: '  ', title: ' ' },
+        { id: 'poison', text: 'poison' },
+        ...Array.from({ length: 97 }, (_, i) => ({ id: `d${i}`, text: `text ${i} of the river` })),
+      ])
+      const next = wordEmbedder('new', 48)
+      const { embed } = next
+      next.embed = async (texts, options) => {
+        expect(texts.every((text) => text.trim() !== '')).toBe(true)
+        if (options.kind === 'passage' && texts.includes('poison')) throw new Error('no')
+        return embed(texts, options)
+      }
+      const told: number[][] = []
+      const error = await errorOf(() =>
+        index.reembed(next, {
+          onProgress: ({ documents, embedded, passages }) => void told.push([documents, embedded, passages]),
+        }),
+      )
+      expect([error.code, error.documents]).toEqual(['EMBEDDER_FAILED', ['poison']])
+      expect(told.at(-1)!.slice(0, 2)).toEqual([100, 97])
+      expect(told.length).toBeGreaterThan(2)
+      expect(await index.state()).toMatchObject({ model: 'new', passages: 100, embedded: 99 })
+      next.embed = embed
+      await index.embedAll()
+      expect(await index.state()).toMatchObject({ embedded: 100 })
+    },
+  ],
+  [
+    'reembed with the same embedder does not close it, and with another one closes the old one once',
+    async (open, name) => {
+      let closed = 0
+      const same = Object.assign(wordEmbedder('same', 16), { close: () => void closed++ })
+      const index = await open(name, { embedder: same })
+      await index.add({ id: 'a', text: 'the roof leaks' })
+      const before = same.embedded()
+      await index.reembed(same)
+      expect([closed, same.embedded()]).toEqual([0, before + 1])
+      expect(await index.search('roof')).toMatchObject({ by: 'hybrid', length: 1 })
+      await index.reembed(wordEmbedder('other', 16))
+      expect(closed).toBe(1)
+      await index.close()
+      expect(closed).toBe(1)
+    },
+  ],
+  [
+    'reembed makes the vectors that a killed process had only planned',
+    async (open, name) => {
+      const documents = Array.from({ length: 20 }, (_, i) => ({ id: `d${i}`, text: `text ${i} of the river` }))
+      // What a process leaves that is killed while an index without vectors gains a model.
+      const planned = await open(`${name}.next`)
+      await planned.add(documents)
+      await planned.close()
+      const gained = await open(`${name}.next`, { embedder: wordEmbedder('new', 48), resume: false })
+      expect(await gained.state()).toMatchObject({ passages: 20, embedded: 0 })
+      await gained.db.setMeta('passages', { ...(await gained.db.getMeta('passages')), 'next-of': name })
+      await gained.close()
+      await using index = await open(name, { embedder: wordEmbedder('old', 16) })
+      await index.add(documents)
+      await index.reembed(wordEmbedder('new', 48))
+      expect(await index.state()).toMatchObject({ model: 'new', passages: 20, embedded: 20 })
+    },
+  ],
+]
