@@ -54,6 +54,8 @@ export class Search extends Value<State> {
   #running: AbortController | undefined
   /** Ends listening. */
   #listening: AbortController | undefined
+  /** The source whose changes are heard. */
+  #heard: Searchable | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   /** True if data changed during the search under way. */
   #changed = false
@@ -93,17 +95,26 @@ export class Search extends Value<State> {
 
   #use(source: Searchable) {
     this.#source = source
-    if (this.#options.own.refresh !== false) onChange(source, (event) => this.#onChange(event), this.#listening!.signal)
+    this.#hear()
     if (isEmpty(this.#question)) return
     // Nobody listened to changes until now, so what is shown may be old.
-    if (this.get().status !== 'done') this.put(searching(this.get(), this.retry))
+    const { status } = this.get()
+    if (status === 'idle' || status === 'error') this.put(searching(this.get(), this.retry))
     void this.#ask()
   }
 
   protected stop() {
     this.#listening?.abort()
     this.#stopAsking()
-    this.#source = undefined
+    this.#source = this.#heard = undefined
+  }
+
+  /** Listens to changes, unless the options say not to. Returns whether it did not listen before. */
+  #hear(): boolean {
+    if (this.#options.own.refresh === false || !this.#source || this.#heard === this.#source) return false
+    this.#heard = this.#source
+    onChange(this.#source, (event) => this.#onChange(event), this.#listening!.signal)
+    return true
   }
 
   #stopAsking() {
@@ -118,7 +129,11 @@ export class Search extends Value<State> {
   next(question: Question, options: Checked) {
     const old = { question: this.#question, asked: this.#options.asked, state: IDLE }
     this.#options = options
-    if (answers(old, question, options)) return
+    const missed = this.#hear()
+    if (answers(old, question, options) || (isEmpty(question) && isEmpty(old.question))) {
+      if (missed) this.#refresh()
+      return
+    }
     this.#question = question
     this.#stopAsking()
     if (isEmpty(question)) {

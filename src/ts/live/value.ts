@@ -46,6 +46,15 @@ export abstract class Value<V> implements Live<V> {
 
   protected put(value: V): void {
     this.#value = value
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener()
+      } catch (error) {
+        // In a turn of its own, as an error that nothing caught. The other listeners are called all the same.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 }

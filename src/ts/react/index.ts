@@ -22,7 +22,6 @@ function refuseServer(place: string) {
 
 // React's own way to suspend, which versions 18 and 19 both have, is to throw a promise.
 function suspend(over: Promise<void>): never {
-   
   throw over
 }
 

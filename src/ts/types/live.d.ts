@@ -81,24 +81,26 @@ export interface SearchState<T = Nidus> {
 }
 
 /** The state of a store that is opened for those who use it. */
-export type StoreState<T = Nidus> =
-  | OpenState<T>
-  | {
-      /** `'idle'`: there is no name. `'opening'`: the store is being opened. */
-      readonly status: 'idle' | 'opening'
-      readonly store: undefined
-      readonly error: undefined
-      readonly retry: () => void
-    }
-  | {
-      /** The store could not be opened, or has failed since. */
-      readonly status: 'error'
-      readonly store: undefined
-      /** Why. For example its code is `LOCKED` if the store is open elsewhere and cannot be shared. */
-      readonly error: NidusError
-      /** Opens the store again. */
-      readonly retry: () => void
-    }
+export type StoreState<T = Nidus> = OpenState<T> | WaitingState | FailedState
+
+/** The state of a store that is not open yet. */
+export interface WaitingState {
+  /** `'idle'`: there is no name. `'opening'`: the store is being opened. */
+  readonly status: 'idle' | 'opening'
+  readonly store: undefined
+  readonly error: undefined
+  readonly retry: () => void
+}
+
+/** The state of a store that could not be opened, or that has failed since. */
+export interface FailedState {
+  readonly status: 'error'
+  readonly store: undefined
+  /** Why. For example its code is `LOCKED` if the store is open elsewhere and cannot be shared. */
+  readonly error: NidusError
+  /** Opens the store again. */
+  readonly retry: () => void
+}
 
 /** The state of a store that is open. */
 export interface OpenState<T = Nidus> {

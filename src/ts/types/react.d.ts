@@ -12,6 +12,7 @@ import type {
 import type { Nidus, OpenOptions } from './index.js'
 
 export type {
+  FailedState,
   HitsOf,
   LiveOptions,
   OpenState,
@@ -20,6 +21,7 @@ export type {
   SearchOptionsOf,
   SearchState,
   StoreState,
+  WaitingState,
 } from './live.js'
 
 export type UseNidusOptions<T = Nidus> = OpenOptions & {
