@@ -114,6 +114,11 @@ export default defineConfig({
       {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
         plugins: [serviceWorker, publicTypes, svelte],
+        define: {
+          __VUE_OPTIONS_API__: 'false',
+          __VUE_PROD_DEVTOOLS__: 'false',
+          __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+        },
         // Vite would look for dependencies and reload the page when it finds one, in the middle of a test.
         // React is CommonJS, which Vite must translate beforehand.
         optimizeDeps: { noDiscovery: true, include: ['react', 'react-dom', 'react-dom/client'] },
