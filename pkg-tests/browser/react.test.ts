@@ -187,6 +187,22 @@ it('asks again when data changes in another opening: a burst is asked once at a 
   expect(asked.length).toBeLessThan(25)
 })
 
+it('asks nothing for changes of collections that it does not search', async () => {
+  const { db, asked } = counted(await notes())
+  const { text } = show(h(Box, { source: db, options: { collections: 'notes', refresh: 0 }, first: 'roof' }))
+  await until('the hits', () => text() === 'done: roof')
+  // Listeners are called in the order in which they came, so the hook hears of each change first.
+  const heard: string[] = []
+  db.on('change', ({ collections }) => heard.push(...Object.keys(collections)))
+  const write = (collection: string) => db.upsert(collection, { id: 'x', vector: [0, 1] })
+  await write('elsewhere')
+  await until('the event', () => heard.includes('elsewhere'))
+  expect(asked.length).toBe(1)
+  await write('notes')
+  await until('the event', () => heard.includes('notes'))
+  expect(asked.length).toBe(2)
+})
+
 it('a component that is removed in mid-flight ends its search', async () => {
   const { embed, waiting } = slowEmbed()
   const { root } = show(h(StrictMode, null, h(Box, { source: await notes(), options: { embed }, first: 'roof' })))
@@ -195,8 +211,14 @@ it('a component that is removed in mid-flight ends its search', async () => {
   root.render(null)
   await until('the end', () => waiting[0]!.signal.aborted)
   waiting[0]!.answer()
-  // In strict mode the search is asked once, too.
   expect(waiting.length).toBe(1)
+})
+
+it('strict mode, which mounts a component twice, asks once', async () => {
+  const { db, asked } = counted(await notes())
+  const { text } = show(h(StrictMode, null, h(Box, { source: db, first: 'roof' })))
+  await until('the hits', () => text() === 'done: roof')
+  expect(asked.length).toBe(1)
 })
 
 it('waits for the last change of a question for as long as `debounce` says', async () => {
