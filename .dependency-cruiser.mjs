@@ -5,6 +5,8 @@ export const LAYERS = [
   'cli',
   'langchain',
   'sharded',
+  'react',
+  'live',
   'text-index',
   'transformers',
   'api',

@@ -18,7 +18,10 @@ const built = (entry: string, segment: string) => [
   { find: /^nidus-wasm\/segment$/, replacement: dist(segment) },
   { find: /^nidus-wasm\/durable-object$/, replacement: dist('durable-object.js') },
   ...['slim', 'inline'].map((name) => ({ find: new RegExp(`^nidus-wasm/${name}$`), replacement: dist(`${name}.js`) })),
-  { find: /^nidus-wasm\/langchain$/, replacement: dist('langchain.js') },
+  ...['langchain', 'live', 'react'].map((name) => ({
+    find: new RegExp(`^nidus-wasm/${name}$`),
+    replacement: dist(`${name}.js`),
+  })),
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
   ...['nidus-relaxed', 'nidus-page', 'nidus-page-relaxed'].map((name) => ({
@@ -44,6 +47,13 @@ const serviceWorker: Plugin = {
         .setHeader('cross-origin-embedder-policy', 'require-corp')
         .end(outputFiles[0]!.text)
     }),
+}
+
+/** Compiles the components of Svelte that tests use. */
+const svelte: Plugin = {
+  name: 'svelte',
+  transform: async (code, id) =>
+    id.endsWith('.svelte') ? (await import('svelte/compiler')).compile(code, { filename: id }).js : undefined,
 }
 
 /** Gives pages the objects that public methods take. Node reads them from the types, which a page cannot do. */
@@ -107,9 +117,15 @@ export default defineConfig({
       },
       {
         resolve: { alias: built('browser.js', 'segment-browser.js') },
-        plugins: [serviceWorker, publicTypes],
+        plugins: [serviceWorker, publicTypes, svelte],
+        define: {
+          __VUE_OPTIONS_API__: 'false',
+          __VUE_PROD_DEVTOOLS__: 'false',
+          __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+        },
         // Vite would look for dependencies and reload the page when it finds one, in the middle of a test.
-        optimizeDeps: { noDiscovery: true, include: [] },
+        // React is CommonJS, which Vite must translate beforehand.
+        optimizeDeps: { noDiscovery: true, include: ['react', 'react-dom', 'react-dom/client'] },
         server: {
           headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
         },

@@ -18,6 +18,7 @@ export const GROUPS = {
   sharded: ['sharded'],
   langchain: ['langchain'],
   transformers: ['transformers-browser'],
+  live: ['live', 'react'],
 }
 /**
  * Workers are started by URL. Each is in one file, so that it costs one request and no bundler has to find its chunks.
@@ -140,7 +141,17 @@ export async function bundle(glues, wasm, textWasm) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     // workerd takes a .wasm file as a module.
-    external: ['node:*', 'cloudflare:*', './nidus.wasm', './nidus-text.wasm', '@langchain/*', '@huggingface/*'],
+    external: [
+      'node:*',
+      'cloudflare:*',
+      './nidus.wasm',
+      './nidus-text.wasm',
+      '@langchain/*',
+      '@huggingface/*',
+      'react',
+      // Loaded by its name: so the program's bundler or runtime chooses the entry for its platform.
+      'nidus-wasm',
+    ],
     minify: true,
     legalComments: 'none',
     outdir: at('dist'),

@@ -10,7 +10,17 @@ export const REPOSITORY = repository.url.replace(/^git\+|\.git$/g, '')
 
 /** Pages that only include a file of the repository's root. */
 const INCLUDED = { 'docs/specification.md': 'SPEC.md', 'docs/changelog.md': 'CHANGELOG.md' }
-const MODULES = ['segment', 'durable-object', 'sharded', 'langchain', 'words', 'text-index', 'transformers']
+const MODULES = [
+  'segment',
+  'durable-object',
+  'sharded',
+  'langchain',
+  'words',
+  'text-index',
+  'transformers',
+  'live',
+  'react',
+]
 
 /** Returns the anchor of a heading, as GitHub names it. So an anchor works in the repository and on the site. */
 export const slug = (title) =>

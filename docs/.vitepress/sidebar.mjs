@@ -21,6 +21,7 @@ export const PAGES = [
       guide('Memory and scale', 'memory'),
       guide('Several tabs', 'tabs'),
     ]),
+    group('Show it', [guide('React, Vue, Svelte, Solid', 'react')]),
     group('Run it', [
       guide('Bundlers', 'bundlers'),
       guide('A read-only store as plain files', 'static'),

@@ -1,7 +1,11 @@
 // Makes the calls of ../common/keys for each entry that pages have.
+import { createElement as h, useEffect } from 'react'
 import { expect, it } from 'vitest'
 import { taken } from 'virtual:public-types'
-import { callsOfNidus, callsOfSegment, walkKeys, walkValues, type Calls } from '../common/keys'
+import { useNidus, useSearch } from 'nidus-wasm/react'
+import { callsOfLive, callsOfNidus, callsOfSegment, walkKeys, walkValues, type Calls } from '../common/keys'
+
+let made = 0
 
 async function walk(calls: Calls, what: string, of: string) {
   const own = taken.filter(({ place }) => place.startsWith(of))
@@ -37,6 +41,38 @@ it('nidus-wasm/segment refuses them, too', async () => {
   const { Segment, init } = await import('nidus-wasm/segment')
   await init()
   await walk(callsOfSegment(Segment), 'nidus-wasm/segment', 'Segment.')
+})
+
+it('nidus-wasm/live and the hooks of nidus-wasm/react refuse them, too', async () => {
+  const { Nidus } = await import('nidus-wasm')
+  const db = await Nidus.open('keys live', { storage: 'memory', dimension: 3 })
+  await db.setText('docs', 'a')
+  await walk(callsOfLive(await import('nidus-wasm/live'), db), 'nidus-wasm/live', 'live')
+  const { page, root } = (await import('./react-page')).silentRoot()
+  /** Shows a component until what it uses is there, or has failed. */
+  const shown = (use: () => { status: string; error: Error | undefined }) =>
+    new Promise<void>((resolve, reject) => {
+      function Page() {
+        const { status, error } = use()
+        useEffect(() => {
+          if (error) reject(error)
+          else if (status === 'open' || status === 'done') resolve()
+        })
+        return null
+      }
+      root.render(h(page, { key: made, failed: reject }, h(Page, { key: made++ })))
+    })
+  await walk(
+    {
+      'useNidus(options)': (o) =>
+        shown(() => useNidus(`keys ${made}`, { storage: 'memory', dimension: 3, ...o } as object)),
+      'useSearch(options)': (o) => shown(() => useSearch(db, 'x', o)),
+    },
+    'nidus-wasm/react',
+    'use',
+  )
+  root.unmount()
+  await db.close()
 })
 
 it('says that the memory of a wasm module cannot be transferred, and copies a part of it', async () => {

@@ -2,6 +2,7 @@
 // every runtime.
 import { expect } from 'vitest'
 import type { NidusVectorStore } from 'nidus-wasm/langchain'
+import type { liveSearch } from 'nidus-wasm/live'
 import type { TextIndex } from 'nidus-wasm/text'
 import type { transformers } from 'nidus-wasm/text/transformers'
 import type { Kind, Taken } from './public-types.mjs'
@@ -153,6 +154,22 @@ export const callsOfTransformers = (make: typeof transformers): Calls => ({
     (await make('none', { dimension: 3, library: 'data:text/javascript,', ...o })).close(),
 })
 
+/** Returns the calls of live searches. `db` is a store whose words are found. */
+export const callsOfLive = (live: { liveSearch: typeof liveSearch }, db: Db): Calls => ({
+  'liveSearch(options)': async (o) => {
+    const search = live.liveSearch(db, o)
+    search.set('x')
+    await new Promise<void>((resolve, reject) => {
+      const stop = search.subscribe(({ status, error }) => {
+        if (status === 'searching') return
+        queueMicrotask(() => stop())
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+  },
+})
+
 const misspelt = (key: string) =>
   [key.toUpperCase(), `${key}s`, `${key.slice(0, -1)}_${key.at(-1)}`, `${key[0]}${key}`].filter(
     (wrong) => wrong !== key,
@@ -212,6 +229,8 @@ const RIGHT: Record<string, (n: number, place: string) => boolean> = {
   autoCompact: (n) => n >= 0 && n <= 1,
   dimension: (n) => n === 5,
   timeout: (n, place) => n === 5 || (n === 1.5 && !place.includes('fromStatic')),
+  debounce: (n) => n === 5 || n === 1.5,
+  refresh: (n) => n === 5 || n === 1.5,
   lambda: (n) => n >= 0 && n <= 1,
 }
 /** By key, which lists and objects are right, as JSON. For all other keys none is. */

@@ -2,7 +2,17 @@
 // list.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-const ENTRIES = ['index', 'segment', 'durable-object', 'sharded', 'langchain', 'text-index', 'transformers']
+const ENTRIES = [
+  'index',
+  'segment',
+  'durable-object',
+  'sharded',
+  'langchain',
+  'text-index',
+  'transformers',
+  'live',
+  'react',
+]
 /**
  * Objects that may have any keys. The runtime, LangChain or the user defines them, or their keys are the user's data.
  */
@@ -29,6 +39,11 @@ const NOT_OPTIONS = new Set([
   'DurableStorage',
   'ShardedNamespace',
   'Nidus',
+  'TextIndex',
+  'LiveStore',
+  'OpenState',
+  'WaitingState',
+  'FailedState',
   'Embedder',
   'EmbeddingsInterface',
   'DocumentInterface',

@@ -83,11 +83,14 @@ it('have TypeScript that compiles, with errors only at the marked lines', async 
       ({ stdout }) => stdout,
       ({ stdout }: { stdout: string }) => stdout,
     )
+  // `guide-react.test.ts` compares those of that page with files that tests run.
   const found = guides().flatMap((path) =>
-    [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({
-      path,
-      code: code!,
-    })),
+    path.endsWith('react.md')
+      ? []
+      : [...readFileSync(join(repository, path), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => ({
+          path,
+          code: code!,
+        })),
   )
   expect(found.map(({ path }) => path)).toEqual(['docs/guides/cloudflare.md', 'docs/guides/filters.md'])
   // Both are compiled in one run, because the compiler starts slowly.

@@ -6,12 +6,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Nidus } from 'nidus-wasm'
 import { durableObject } from 'nidus-wasm/durable-object'
 import { NidusVectorStore } from 'nidus-wasm/langchain'
+import { liveSearch } from 'nidus-wasm/live'
 import { Segment, init } from 'nidus-wasm/segment'
 import { TextIndex } from 'nidus-wasm/text'
 import { transformers } from 'nidus-wasm/text/transformers'
 import { temporaryFolder } from '../common/folder'
 import {
   callsOfLangChain,
+  callsOfLive,
   callsOfNidus,
   callsOfSegment,
   callsOfSharded,
@@ -24,7 +26,9 @@ import {
 import { publicTypes } from '../common/public-types.mjs'
 
 const parent = temporaryFolder('keys')
-const { taken, methods } = publicTypes()
+const { taken: all, methods } = publicTypes()
+// Hooks need a page: `browser/keys.test.ts` calls them.
+const taken = all.filter(({ place }) => !place.startsWith('use'))
 let db: Nidus
 let calls: Calls
 let ShardedNidus: typeof import('../../src/ts/types/sharded').ShardedNidus
@@ -48,11 +52,13 @@ beforeAll(async () => {
   ;({ ShardedNidus } = (await import(pathToFileURL(sharded).href)) as typeof import('../../src/ts/types/sharded'))
   db = await Nidus.open('keys', { storage: 'memory', dimension: 3 })
   await db.upsert('docs', [{ id: 'a', vector: [1, 0, 0] }])
+  await db.setText('docs', 'a')
   calls = {
     ...callsOfNidus({ Nidus }, db, {}, () => join(parent, `${Math.random()}`)),
     ...callsOfSegment(Segment),
     ...callsOfSharded(ShardedNidus, namespace),
     ...callsOfLangChain(NidusVectorStore, db),
+    ...callsOfLive({ liveSearch }, db),
     ...(await callsOfTextIndex(TextIndex, () => join(parent, `index ${Math.random()}`))),
     ...callsOfTransformers(transformers),
     'durableObject(options)': (o) => durableObject({ transactionSync() {}, async sync() {} } as never, o),

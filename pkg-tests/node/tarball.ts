@@ -60,6 +60,7 @@ export const pageWith = (script: string) => `<!doctype html><meta charset="utf-8
 <script type="importmap">${JSON.stringify({
   imports: {
     'nidus-wasm': '/node_modules/nidus-wasm/dist/browser.js',
+    'nidus-wasm/live': '/node_modules/nidus-wasm/dist/live.js',
     'nidus-wasm/segment': '/node_modules/nidus-wasm/dist/segment-browser.js',
     'nidus-wasm/text': '/node_modules/nidus-wasm/dist/text-index-browser.js',
     'nidus-wasm/text/transformers': '/node_modules/nidus-wasm/dist/transformers-browser.js',

@@ -1,28 +1,23 @@
-import { createElement as h, StrictMode, use, Suspense, useState } from 'react'
+import { createElement as h, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { Nidus } from 'nidus-wasm'
+import { useNidus, useSearch } from 'nidus-wasm/react'
 import { DIMENSION, embed } from './embed.js'
 
-// The store is opened once for the page, and not in a component, because React may mount a component twice.
-const opened = Nidus.open('react-notes', { dimension: DIMENSION })
-
 function Notes() {
-  const db = use(opened)
-  const [found, setFound] = useState([])
+  const { store, error } = useNidus('react-notes', { dimension: DIMENSION })
+  const [question, setQuestion] = useState('')
+  // What is added is found at once, also if another tab adds it.
+  const { hits } = useSearch(store, question, { topK: 5, embed, by: 'meaning' })
 
   async function add(event) {
     event.preventDefault()
     const form = event.currentTarget
     const text = new FormData(form).get('text')
-    await db.upsert('notes', [{ id: crypto.randomUUID(), vector: embed(text), attrs: { text } }])
+    await store.upsert('notes', [{ id: crypto.randomUUID(), vector: embed(text), attrs: { text } }])
     form.reset()
   }
 
-  async function search(event) {
-    const text = event.currentTarget.value
-    setFound(text ? await db.search(embed(text), { topK: 5 }) : [])
-  }
-
+  if (error) return h('p', { role: 'alert' }, error.message)
   return h(
     'main',
     null,
@@ -30,15 +25,20 @@ function Notes() {
       'form',
       { onSubmit: add },
       h('input', { name: 'text', required: true, 'aria-label': 'A note' }),
-      h('button', null, 'Add'),
+      h('button', { disabled: !store }, 'Add'),
     ),
-    h('input', { type: 'search', onChange: search, 'aria-label': 'Search' }),
+    h('input', {
+      type: 'search',
+      value: question,
+      onChange: (event) => setQuestion(event.target.value),
+      'aria-label': 'Search',
+    }),
     h(
       'ol',
       null,
-      found.map(({ id, score, attrs }) => h('li', { key: id }, `${attrs.text} (${score.toFixed(2)})`)),
+      hits.map(({ id, score, attrs }) => h('li', { key: id }, `${attrs.text} (${score.toFixed(2)})`)),
     ),
   )
 }
 
-createRoot(document.getElementById('root')).render(h(StrictMode, null, h(Suspense, { fallback: 'Opening…' }, h(Notes))))
+createRoot(document.getElementById('root')).render(h(StrictMode, null, h(Notes)))

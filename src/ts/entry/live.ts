@@ -1,0 +1,2 @@
+export { liveStore } from '../live/openings.js'
+export { liveSearch } from '../live/search.js'

@@ -1,0 +1,1 @@
+export { useNidus, useSearch } from '../react/index.js'
