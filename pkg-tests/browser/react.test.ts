@@ -164,7 +164,7 @@ it('an error keeps the last hits and is a value; aborted searches are none', asy
   await until('the hits', () => text() === 'done: roof')
 })
 
-it('asks again when data changes in another opening: a burst is asked once at a time, equal hits are not drawn', async () => {
+it('asks again when another opening writes: once at a time for a burst, and equal hits are not drawn', async () => {
   const name = fresh('live')
   const { db, asked } = counted(await notes(name))
   const other = await Nidus.open(name)
